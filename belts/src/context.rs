@@ -1,0 +1,3 @@
+//! What a function can ask about its run.
+#[derive(Debug, Clone)]
+pub struct Context {}

@@ -1,0 +1,73 @@
+//! Events: typed messages that start functions.
+
+use std::sync::Arc;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::Result;
+
+/// A typed message that starts functions; derive it on a struct.
+///
+/// On the wire an event is the struct's JSON object with its `"type"`.
+///
+/// ```
+/// use belts::Event;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+/// #[event(type = "order-created", key = order_id)]
+/// pub struct OrderCreated { pub order_id: String, pub cents: u64 }
+///
+/// assert_eq!(OrderCreated::TYPE, "order-created");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize, belts::Event)]` to `{Self}`"
+)]
+pub trait Event: EventSet + Serialize + DeserializeOwned {
+    /// The type, unique among all events that meet in one store.
+    const TYPE: &'static str;
+}
+
+/// What a function can take: an event, or an enum of events. Derived together with [`Event`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event or an enum of events",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize, belts::Event)]` to `{Self}`"
+)]
+pub trait EventSet: Sized + Send + Sync + 'static {
+    /// The types that it holds.
+    const TYPES: &'static [&'static str];
+
+    /// The event as it is published.
+    ///
+    /// # Errors
+    /// It cannot be written as a JSON object, or its `validate` check says no.
+    fn encode(&self) -> Result<EncodedEvent>;
+
+    /// Reads a published event.
+    ///
+    /// # Errors
+    /// The type is none of these, or the JSON does not fit; the error names the path to the field.
+    fn decode(event_type: &str, payload: &[u8]) -> Result<Self>;
+
+    /// Runs the event's `validate` check, if it has one.
+    ///
+    /// # Errors
+    /// What the check said.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// An event ready to be published.
+#[derive(Debug, Clone)]
+pub struct EncodedEvent {
+    /// The type.
+    pub event_type: Arc<str>,
+    /// The JSON object without its `type`.
+    pub payload: Arc<[u8]>,
+    /// The correlation key.
+    pub correlation_key: Option<Arc<str>>,
+}

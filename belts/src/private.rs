@@ -1,0 +1,291 @@
+//! All that generated code may touch. Nothing here is for users, and it changes without notice.
+#![doc(hidden)]
+#![expect(missing_docs, reason = "hidden from users; the macros are the documentation")]
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+pub use std::format;
+
+pub use inventory;
+pub use serde;
+
+pub use crate::{
+    context::Context,
+    event::EncodedEvent,
+    function::{Continuation, Function, FunctionOptions},
+    publish::Publish,
+    run::{Backoff, Location},
+    step::{Entered, Key, Next, Scope, Step, StepOptions},
+};
+use crate::{
+    error::{BoxError, Error, ErrorKind, Result},
+    event::EventSet,
+};
+
+/// The mark of `tests/ui`: constants and functions below are called by name from `belts-macros/src/names.rs`.
+pub const fn function<E, T>(def: &'static FunctionDef) -> Function<E, T> {
+    Function::from_def(def)
+}
+
+/// A function as link-time registration knows it.
+pub struct FunctionDef {
+    pub id: &'static str,
+    pub events: &'static [&'static [&'static str]],
+    pub options: fn() -> FunctionOptions,
+    pub accepts: Option<fn(&str, &[u8]) -> Result<bool>>,
+    pub check: fn(&str, &[u8]) -> Result<()>,
+    pub start: fn(Invocation) -> Driven,
+    pub location: Location,
+    pub package: &'static str,
+}
+
+impl fmt::Debug for FunctionDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionDef").field("id", &self.id).field("location", &self.location).finish_non_exhaustive()
+    }
+}
+
+/// What `inventory` collects of functions.
+#[derive(Debug)]
+pub struct FunctionEntry(pub &'static FunctionDef);
+inventory::collect!(FunctionEntry);
+
+/// What `inventory` collects of events.
+pub struct EventEntry {
+    pub types: &'static [&'static str],
+    pub check: fn(&str, &[u8]) -> Result<()>,
+    pub location: Location,
+    pub package: &'static str,
+}
+inventory::collect!(EventEntry);
+
+impl fmt::Debug for EventEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventEntry").field("types", &self.types).finish_non_exhaustive()
+    }
+}
+
+/// One attempt of a run, as generated code sees it.
+#[derive(Debug)]
+pub struct Invocation {
+    pub(crate) scope: Scope,
+    pub(crate) event_type: Arc<str>,
+    pub(crate) payload: Arc<[u8]>,
+}
+
+/// A function under way; its value is the output as an envelope.
+pub type Driven = Pin<Box<dyn Future<Output = Result<Arc<[u8]>>> + Send>>;
+
+impl Invocation {
+    /// The event.
+    pub fn event<E: EventSet>(&self) -> Result<E> {
+        E::decode(&self.event_type, &self.payload)
+    }
+
+    pub fn context(&self) -> Context {
+        self.scope.context()
+    }
+
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
+
+/// What a function may return.
+#[diagnostic::on_unimplemented(
+    message = "a belts function returns `Result<T, E>`, not `{Self}`",
+    label = "not a `Result`",
+    note = "write `belts::Result<{Self}>` and end with `Ok(…)`"
+)]
+pub trait Returned {
+    type Output;
+    fn into_result(self) -> Result<Self::Output>;
+}
+
+impl<T, E: Into<BoxError>> Returned for std::result::Result<T, E> {
+    type Output = T;
+    fn into_result(self) -> Result<T> {
+        self.map_err(Error::from_any)
+    }
+}
+
+/// Ends an attempt: the output as an envelope, or the error.
+pub fn finish<R>(returned: R) -> Result<Arc<[u8]>>
+where
+    R: Returned,
+    R::Output: Serialize,
+{
+    crate::codec::encode_ok(&returned.into_result()?)
+}
+
+/// Writes an event. `null`, which is how serde writes a struct without fields, becomes `{}`.
+pub fn encode_event<T: Serialize + ?Sized>(
+    event_type: &'static str,
+    value: &T,
+    correlation_key: Option<String>,
+) -> Result<EncodedEvent> {
+    crate::publish::encode(event_type, value, correlation_key)
+}
+
+/// Reads an event, with the path to the field where it does not fit.
+pub fn decode_event<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T> {
+    crate::publish::decode(payload)
+}
+
+/// The error for a type that an enum of events does not hold.
+pub fn unknown_type(event_type: &str, known: &[&str]) -> Error {
+    Error::new(
+        ErrorKind::InvalidEvent,
+        format!("event type `{event_type}` is none of: {}", known.join(", ")),
+    )
+}
+
+/// A correlation key from any field: a string as it is, anything else as JSON.
+pub fn correlation_key<T: Serialize + ?Sized>(value: &T) -> Option<String> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::Null) | Err(_) => None,
+        Ok(serde_json::Value::String(text)) => Some(text),
+        Ok(other) => Some(other.to_string()),
+    }
+}
+
+/// The error of a `validate` check.
+pub fn invalid(event_type: &str, reason: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::InvalidEvent, format!("event `{event_type}` is not valid: {reason}"))
+}
+
+pub fn publish<E: EventSet>(event: &E) -> Publish {
+    Publish::new(event.check().and_then(|()| event.encode()))
+}
+
+/// For `when = …`: reads the event and asks the filter.
+pub fn accepts<E: EventSet>(event_type: &str, payload: &[u8], filter: fn(&E) -> bool) -> Result<bool> {
+    E::decode(event_type, payload).map(|event| filter(&event))
+}
+
+/// For `FunctionDef::check` and `EventEntry::check`: whether a received event fits and is valid.
+pub fn check<E: EventSet>(event_type: &str, payload: &[u8]) -> Result<()> {
+    E::decode(event_type, payload)?.check()
+}
+
+/// Whether every type of the lists in `wanted` is in `held`; for compile-time checks of `on`.
+pub const fn holds(held: &[&str], wanted: &[&[&str]]) -> bool {
+    let mut list = 0;
+    while list < wanted.len() {
+        let mut item = 0;
+        while item < wanted[list].len() {
+            if !contains(held, wanted[list][item]) {
+                return false;
+            }
+            item += 1;
+        }
+        list += 1;
+    }
+    true
+}
+
+const fn contains(held: &[&str], wanted: &str) -> bool {
+    let mut index = 0;
+    while index < held.len() {
+        if same(held[index].as_bytes(), wanted.as_bytes()) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut index = 0;
+    while index < a.len() {
+        if a[index] != b[index] {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// A duration known at compile time.
+pub const fn duration(secs: u64, nanos: u32) -> Duration {
+    Duration::new(secs, nanos)
+}
+
+/// How a step's expression, whatever it is, becomes a future of `Result<T, Error>`.
+///
+/// Method lookup picks the first impl whose receiver needs no extra `&`:
+/// `(&Awaitable(&value)).kind()` is a future's tag where the value is one, else a plain value's.
+pub mod dispatch {
+    use std::future::{Future, IntoFuture};
+
+    use crate::error::{BoxError, Error, Result};
+
+    #[derive(Debug)]
+    pub struct Awaitable<'a, T>(pub &'a T);
+    #[derive(Debug)]
+    pub struct FutureTag;
+    #[derive(Debug)]
+    pub struct ValueTag;
+
+    pub trait ViaFuture {
+        fn kind(&self) -> FutureTag {
+            FutureTag
+        }
+    }
+    impl<T: IntoFuture> ViaFuture for Awaitable<'_, T> {}
+
+    pub trait ViaValue {
+        fn kind(&self) -> ValueTag {
+            ValueTag
+        }
+    }
+    impl<T> ViaValue for &Awaitable<'_, T> {}
+
+    impl FutureTag {
+        pub fn resolve<T: IntoFuture>(self, value: T) -> T::IntoFuture {
+            value.into_future()
+        }
+    }
+    impl ValueTag {
+        pub fn resolve<T>(self, value: T) -> impl Future<Output = T> {
+            std::future::ready(value)
+        }
+    }
+
+    #[derive(Debug)]
+    pub struct Fallible<'a, T>(pub &'a T);
+    #[derive(Debug)]
+    pub struct ResultTag;
+    #[derive(Debug)]
+    pub struct PlainTag;
+
+    pub trait ViaResult {
+        fn kind(&self) -> ResultTag {
+            ResultTag
+        }
+    }
+    impl<T, E> ViaResult for Fallible<'_, std::result::Result<T, E>> {}
+
+    pub trait ViaPlain {
+        fn kind(&self) -> PlainTag {
+            PlainTag
+        }
+    }
+    impl<T> ViaPlain for &Fallible<'_, T> {}
+
+    impl ResultTag {
+        pub fn finish<T, E: Into<BoxError>>(self, value: std::result::Result<T, E>) -> Result<T> {
+            value.map_err(Error::from_any)
+        }
+    }
+    impl PlainTag {
+        pub fn finish<T>(self, value: T) -> Result<T> {
+            Ok(value)
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! memory
+/// m
+#[derive(Debug)] pub struct Memory;

@@ -1,0 +1,152 @@
+//! Where runs and their journals live: the [`Store`] trait, its contract and its vocabulary.
+//!
+//! A store is a small database of runs. It decides nothing about functions: it keeps what the worker tells it to keep,
+//! hands due runs to one worker at a time, and refuses writes of a worker whose lease has ended.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+pub use crate::clock::Timestamp;
+use crate::error::Result;
+
+mod memory;
+mod records;
+#[cfg(any())]
+mod sqlite;
+
+pub use memory::Memory;
+pub use records::*;
+#[cfg(any())]
+pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
+
+/// Keeps runs, journals, events and subscriptions.
+///
+/// # Contract
+/// The conformance suite has a case for each sentence; the name of the case follows it in brackets.
+///
+/// Durability:
+/// - When a method has returned `Ok`, what it wrote survives the end of the process, if
+///   [`Capabilities::durable`] says so. [`reopened_store_has_everything`]
+/// - A batch is written whole or not at all, apart from commits that are refused one by one. [`batch_is_atomic`]
+///
+/// Publishing:
+/// - An event whose id is already there writes nothing and answers `duplicate` with the runs that it has. [`publish_twice_is_one_event`]
+/// - An event starts one run for each function that subscribes to its type at that moment, in the same write.
+///   [`publish_starts_one_run_per_function`]
+/// - A run that is due now, of a function with free capacity in [`Publish::claim`], is leased to that worker in the same write.
+///   [`publish_claims_within_capacity`]
+///
+/// Leases:
+/// - At most one worker holds the lease of a run; each claim of a run has a greater token than all before. [`claim_is_exclusive`]
+/// - A claim returns the whole journal of each run, in the order of `seq`. [`claim_brings_the_journal`]
+/// - A claim takes runs that are due, the longest due first, only of the functions named, within their limits. [`claim_respects_limits`]
+/// - A commit whose lease is not the run's present one, or whose worker's lease time has ended, writes nothing and answers
+///   [`CommitOutcome::LeaseLost`]. [`late_commit_is_refused`]
+/// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. [`dead_worker_runs_are_claimed`]
+/// - `renew` moves the end of the worker's lease for all its runs. [`renewed_lease_holds`]
+/// - A worker registered under the name of an earlier one takes that one's runs over at once. [`same_name_takes_over`]
+///
+/// Journals:
+/// - A commit writes each entry under its `seq`, replacing the one that is there. [`entry_is_replaced_by_seq`]
+/// - Paths, type names and values come back byte for byte. [`values_come_back_as_written`]
+///
+/// Inspection:
+/// - `cancel` ends a run that has not finished, and its lease with it. [`cancel_ends_the_lease`]
+/// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. [`rerun_keeps_recorded_steps`]
+/// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs. [`purge_spares_the_living`]
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// What this store can promise.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Begins a worker's session, and replaces the subscriptions of the functions it names.
+    ///
+    /// Functions that are not named keep theirs. If another live session has the same name, it loses its runs.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn register(&self, request: Register) -> Result<WorkerId>;
+
+    /// Ends a session: its runs are due at once, and its name is free.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()>;
+
+    /// Makes events durable and starts the runs of every subscribed function, in one write.
+    ///
+    /// The answers stand in the order of the events.
+    ///
+    /// # Errors
+    /// Nothing was written, or the store cannot tell; publishing the same event ids again is safe.
+    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>>;
+
+    /// Leases due runs to a worker and returns them with their whole journals.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written; no lease was given, or it ends by itself.
+    async fn claim(&self, request: Claim) -> Result<Claimed>;
+
+    /// Writes journal entries and transitions, each commit only if its lease still holds.
+    ///
+    /// The answers stand in the order of the commits.
+    ///
+    /// # Errors
+    /// Nothing was written, or the store cannot tell; the worker then drops the runs and claims them anew.
+    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>>;
+
+    /// Extends the lease of a worker for all runs that it drives.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written; the lease ends when it would have.
+    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()>;
+
+    /// Returns when another process or worker may have made a run due; it may return without cause.
+    async fn woken(&self);
+
+    /// The functions that anyone has subscribed, sorted by id.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn subscriptions(&self) -> Result<Vec<Subscription>>;
+
+    /// One run, or `None` if there is none of that id.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn run(&self, run: &str) -> Result<Option<RunRecord>>;
+
+    /// The journal of a run in the order of `seq`; empty if there is no such run.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn journal(&self, run: &str) -> Result<Vec<Entry>>;
+
+    /// Runs that pass the filter, newest first, a page at a time.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn list(&self, filter: RunFilter) -> Result<RunPage>;
+
+    /// Cancels a run that has not finished; whether there was one.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool>;
+
+    /// Makes a failed or cancelled run due again, with its failed entries dropped; whether there was one.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool>;
+
+    /// Removes at most `limit` runs that finished before `before`; how many went.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize>;
+}
+
+/// A shared store of any kind.
+pub type SharedStore = Arc<dyn Store>;

@@ -1,0 +1,1 @@
+//! Shared by the tests and examples of belts.
