@@ -93,6 +93,11 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 
     /// Returns at `deadline` or after it; at once if it has passed.
     async fn sleep_until(&self, deadline: Timestamp);
+
+    /// Returns when a time limit that ends at `deadline` has run out. A clock that skips sleeps does not skip this.
+    async fn expire_at(&self, deadline: Timestamp) {
+        self.sleep_until(deadline).await;
+    }
 }
 
 /// The system's clock and tokio's timer.

@@ -8,22 +8,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
+pub use crate::failure::Failure;
 use crate::error::{Error, ErrorKind, Result};
 
 const VERSION: u32 = 1;
 const OK_PREFIX: &[u8] = b"{\"v\":1,\"ok\":";
-
-/// A failure as it is recorded: enough to show it, and to return it the same on every attempt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// What went wrong: `failed`, `terminal`, `panicked`, `timed-out`, `too-large`, `codec` and so on.
-    pub kind: String,
-    /// The error's own text.
-    pub message: String,
-    /// The texts of its sources, outermost first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<String>,
-}
 
 /// What an envelope holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

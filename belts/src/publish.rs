@@ -1,8 +1,236 @@
-//! Publishing.
-use crate::{error::Result, event::EncodedEvent};
+//! Publishing: from a typed event to a durable one.
+
+use std::{
+    future::{Future, IntoFuture},
+    pin::Pin,
+    sync::{Arc, PoisonError, RwLock, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+    event::EncodedEvent,
+    store::{NewEvent, Target},
+    worker::{
+        Worker,
+        live::{CURRENT_RUN, CURRENT_STEP},
+    },
+};
+
+static INSTALLED: RwLock<Option<Worker>> = RwLock::new(None);
+
+pub(crate) fn install(worker: &Worker) {
+    *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(worker.clone());
+}
+
+fn installed() -> Option<Worker> {
+    INSTALLED.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// An event about to be published: await it, with or without options.
+///
+/// It returns when the event and the runs it starts are durable. Inside a step's expression its idempotency key follows
+/// from the run and the step, so that a retried step publishes once.
+///
+/// ```no_run
+/// use belts::Event;
+/// use serde::{Deserialize, Serialize};
+/// use std::time::Duration;
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct Reminder { user: String }
+///
+/// # async fn example() -> belts::Result<()> {
+/// let published = publish_reminder(Reminder { user: "ada".into() })
+///     .delay(Duration::from_secs(60))
+///     .idempotency_key("ada-first-reminder")
+///     .await?;
+/// println!("{} duplicate: {}", published.event_id, published.duplicate);
+/// # Ok(()) }
+/// ```
+#[must_use = "an event is published when this is awaited"]
 #[derive(Debug)]
-pub struct Publish {}
-impl Publish { pub(crate) fn new(_e: Result<EncodedEvent>) -> Self { Self {} } }
-impl std::future::IntoFuture for Publish { type Output = Result<()>; type IntoFuture = std::pin::Pin<Box<dyn Future<Output = Result<()>> + Send>>; fn into_future(self) -> Self::IntoFuture { unimplemented!() } }
-pub(crate) fn encode<T: serde::Serialize + ?Sized>(_t: &'static str, _v: &T, _k: Option<String>) -> Result<EncodedEvent> { unimplemented!() }
-pub(crate) fn decode<T: serde::de::DeserializeOwned>(_p: &[u8]) -> Result<T> { unimplemented!() }
+pub struct Publish {
+    event: Result<EncodedEvent>,
+    when: When,
+    idempotency_key: Option<String>,
+    retries: Option<u32>,
+    worker: Option<Worker>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum When {
+    Now,
+    After(Duration),
+    At(Timestamp),
+}
+
+/// What became of a published event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Published {
+    /// The event's id.
+    pub event_id: String,
+    /// Whether an event of this type with this idempotency key was there before; nothing was published then.
+    pub duplicate: bool,
+}
+
+impl Publish {
+    pub(crate) fn new(event: Result<EncodedEvent>) -> Self {
+        Self { event, when: When::Now, idempotency_key: None, retries: None, worker: None }
+    }
+
+    /// Starts the functions after `delay`.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.when = When::After(delay);
+        self
+    }
+
+    /// Starts the functions at `time`, or at once if it has passed.
+    pub fn at(mut self, time: impl Into<SystemTime>) -> Self {
+        self.when = When::At(time.into().into());
+        self
+    }
+
+    /// Publishes once for each key and event type, however often it is called, as long as the store keeps the event.
+    pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
+        self.idempotency_key = Some(key.into());
+        self
+    }
+
+    /// Retries of the runs that it starts, in place of what the functions say; 0 means none.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.retries = Some(retries);
+        self
+    }
+
+    /// Publishes through this worker instead of the installed one.
+    pub fn via(mut self, worker: &Worker) -> Self {
+        self.worker = Some(worker.clone());
+        self
+    }
+
+    async fn send(self) -> Result<Published> {
+        let event = self.event?;
+        let run = CURRENT_RUN.try_with(Arc::clone).ok();
+        let worker = self
+            .worker
+            .or_else(|| run.as_ref().map(|run| Worker::from_shared(Arc::clone(&run.worker))))
+            .or_else(installed)
+            .ok_or_else(no_worker)?;
+        let key = match (self.idempotency_key, &run) {
+            (Some(key), _) => Some(key),
+            (None, Some(run)) => step_key(&run.run_id),
+            (None, None) => None,
+        };
+        if let (None, Some(run)) = (&key, &run) {
+            tracing::warn!(
+                function = %run.function_id, run = %run.run_id, event = %event.event_type,
+                "published outside a step: it will be published again whenever the run resumes; write step!(\"…\", publish_…(event))"
+            );
+        }
+        let id = match key {
+            Some(key) => stable_id(&[&event.event_type, &key]),
+            None => Uuid::now_v7().simple().to_string(),
+        };
+        let now = worker.now();
+        let due_at = match self.when {
+            When::Now => now,
+            When::After(delay) => now.after(delay),
+            When::At(time) => time.max(now),
+        };
+        let new = NewEvent {
+            id: id.into(),
+            event_type: event.event_type,
+            payload: event.payload,
+            correlation_key: event.correlation_key,
+            due_at,
+            retries: self.retries,
+            target: Target::Subscribers { except: Vec::new() },
+        };
+        let published = worker.publish(new).await?;
+        Ok(Published { event_id: published.event_id.to_string(), duplicate: published.duplicate })
+    }
+}
+
+fn no_worker() -> Error {
+    Error::new(
+        ErrorKind::NoWorker,
+        "no worker to publish through: call `worker.install()` once at start-up (`belts::serve()` does), \
+         or name one with `.via(&worker)`",
+    )
+}
+
+/// The key of the next event that this step publishes; `None` outside a step.
+fn step_key(run_id: &str) -> Option<String> {
+    CURRENT_STEP
+        .try_with(|step| {
+            let count = step.published.fetch_add(1, Ordering::Relaxed);
+            stable_id(&[run_id, &step.path, &count.to_string()])
+        })
+        .ok()
+}
+
+impl IntoFuture for Publish {
+    type Output = Result<Published>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+/// An id that follows from its parts: a UUID version 8 over their SHA-256, each part with its length before it.
+pub(crate) fn stable_id(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    Uuid::new_v8(bytes).simple().to_string()
+}
+
+/// Writes an event as a JSON object.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    event_type: &'static str,
+    value: &T,
+    correlation_key: Option<String>,
+) -> Result<EncodedEvent> {
+    let fail = |reason: &str| Error::new(ErrorKind::InvalidEvent, format!("event `{event_type}` {reason}"));
+    let mut payload =
+        serde_json::to_vec(value).map_err(|error| fail("cannot be written as JSON").with_source(error))?;
+    if payload == b"null" {
+        payload = b"{}".to_vec();
+    }
+    if payload.first() != Some(&b'{') {
+        return Err(fail("is not a JSON object: an event is a struct with named fields"));
+    }
+    Ok(EncodedEvent {
+        event_type: event_type.into(),
+        payload: payload.into(),
+        correlation_key: correlation_key.map(Into::into),
+    })
+}
+
+/// Reads an event; where it does not fit, a second reading finds the path to the field.
+pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
+    serde_json::from_slice(payload).map_err(|error| {
+        let mut reader = serde_json::Deserializer::from_slice(payload);
+        match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) => {
+                let path = error.path().to_string();
+                Error::new(ErrorKind::InvalidEvent, format!("the event does not fit at `{path}`"))
+                    .with_source(error.into_inner())
+            }
+            Ok(_) => Error::new(ErrorKind::InvalidEvent, "the event does not fit").with_source(error),
+        }
+    })
+}

@@ -1,24 +1,21 @@
 //! The engine's rules, pure: (journal, request) to a decision, (failed attempt, policy) to a retry, (outcome) to a transition.
 //!
-//! Nothing here does IO, is async, reads a clock or draws a random number.
+//! Nothing here does IO, is async, reads a clock or draws a random number: time and chance come in as arguments.
+//! The tests are transcripts of such questions and answers.
 
+mod journal;
+mod key;
+mod machine;
 mod retry;
+mod violation;
 
+#[cfg(test)]
+mod tests;
+
+pub(crate) use journal::{Decision, Journal, Request};
+pub(crate) use key::join;
+pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;
-
-/// A place in the user's source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Location {
-    /// The file, as the compiler names it.
-    pub file: &'static str,
-    /// The line, from 1.
-    pub line: u32,
-    /// The column, from 1.
-    pub column: u32,
-}
-
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
+pub(crate) use retry::RetryPolicy;
+pub use violation::Location;
+pub(crate) use violation::Violation;

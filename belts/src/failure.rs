@@ -1,0 +1,151 @@
+//! Errors as they are recorded, and as they are read back.
+
+use std::{error::Error as StdError, fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec::{self, Outcome},
+    error::{Error, ErrorKind},
+};
+
+/// A failure as it is recorded: enough to show it, and to return it the same on every attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What went wrong, as [`ErrorKind::as_str`] has it.
+    pub kind: String,
+    /// The error's own text.
+    pub message: String,
+    /// The texts of its sources, outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+}
+
+impl Failure {
+    /// An error as it is recorded.
+    pub fn of(error: &Error) -> Self {
+        let message = error.to_string();
+        let mut sources: Vec<String> = Vec::new();
+        let mut next = error.source();
+        while let Some(source) = next {
+            let text = source.to_string();
+            // A wrapper that prints its source's text already said it.
+            if sources.last().unwrap_or(&message) != &text {
+                sources.push(text);
+            }
+            next = source.source();
+        }
+        Self { kind: error.kind().as_str().to_owned(), message, sources }
+    }
+
+    /// The failure that an envelope holds.
+    pub(crate) fn of_envelope(bytes: &[u8]) -> Self {
+        match codec::raw(bytes) {
+            Ok(Outcome::Err(failure)) => failure,
+            _ => Self { kind: "failed".to_owned(), message: "the failure cannot be read".to_owned(), sources: vec![] },
+        }
+    }
+
+    /// The error as the run's caller sees it.
+    pub(crate) fn into_error(self) -> Error {
+        let kind = ErrorKind::ALL.iter().copied().find(|kind| kind.as_str() == self.kind);
+        let Replayed { message, source } = self.into_source();
+        let error = Error::new(kind.unwrap_or(ErrorKind::Failed), message);
+        match source {
+            Some(source) => error.with_source(source),
+            None => error,
+        }
+    }
+
+    /// The failure as an error for the end of a chain.
+    pub(crate) fn into_source(self) -> Replayed {
+        let source =
+            self.sources.into_iter().rev().fold(None, |source, message| Some(Box::new(Replayed { message, source })));
+        Replayed { message: self.message, source }
+    }
+
+    /// The failure and its sources in one line.
+    pub(crate) fn report(self) -> String {
+        self.into_error().report()
+    }
+}
+
+/// An error read from a store: its text and its sources' texts.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    message: String,
+    source: Option<Box<Replayed>>,
+}
+
+impl fmt::Display for Replayed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Replayed {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [Self; 22] = [
+        Self::Failed,
+        Self::Terminal,
+        Self::RetryAfter,
+        Self::StepFailed,
+        Self::Panicked,
+        Self::TimedOut,
+        Self::DuplicateKey,
+        Self::NestedStep,
+        Self::Mismatch,
+        Self::Codec,
+        Self::TooLarge,
+        Self::InvalidEvent,
+        Self::UnknownEvent,
+        Self::UnknownFunction,
+        Self::UnknownRun,
+        Self::NoWorker,
+        Self::Cancelled,
+        Self::Busy,
+        Self::Store,
+        Self::Config,
+        Self::Signature,
+        Self::Shutdown,
+    ];
+
+    /// The word for it, as journals and HTTP answers have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Terminal => "terminal",
+            Self::RetryAfter => "retry-after",
+            Self::StepFailed => "step-failed",
+            Self::Panicked => "panicked",
+            Self::TimedOut => "timed-out",
+            Self::DuplicateKey => "duplicate-key",
+            Self::NestedStep => "nested-step",
+            Self::Mismatch => "mismatch",
+            Self::Codec => "codec",
+            Self::TooLarge => "too-large",
+            Self::InvalidEvent => "invalid-event",
+            Self::UnknownEvent => "unknown-event",
+            Self::UnknownFunction => "unknown-function",
+            Self::UnknownRun => "unknown-run",
+            Self::NoWorker => "no-worker",
+            Self::Cancelled => "cancelled",
+            Self::Busy => "busy",
+            Self::Store => "store",
+            Self::Config => "config",
+            Self::Signature => "signature",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
+/// The failure as an envelope.
+pub(crate) fn envelope(error: &Error) -> Arc<[u8]> {
+    codec::encode_err(&Failure::of(error))
+}

@@ -1,0 +1,5 @@
+//! The router.
+
+/// What the router does.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HttpOptions {}

@@ -1,0 +1,121 @@
+//! The functions and events that link-time registration found in this program.
+
+use std::{collections::HashMap, sync::Arc};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    private::{EventEntry, FunctionDef, FunctionEntry},
+    store::Subscription,
+};
+
+/// The functions of a worker, by id, and what the program knows of events.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    functions: Vec<Registered>,
+    by_id: HashMap<&'static str, usize>,
+    by_event: HashMap<&'static str, Vec<usize>>,
+}
+
+/// A function with what is looked up often.
+#[derive(Debug)]
+pub(crate) struct Registered {
+    pub(crate) def: &'static FunctionDef,
+    pub(crate) id: Arc<str>,
+    pub(crate) options: crate::function::FunctionOptions,
+}
+
+impl Registry {
+    /// Every function in the program.
+    ///
+    /// # Errors
+    /// Two functions have one id.
+    pub(crate) fn linked() -> Result<Self> {
+        Self::of(inventory::iter::<FunctionEntry>.into_iter().map(|entry| entry.0))
+    }
+
+    /// The given functions.
+    ///
+    /// # Errors
+    /// Two functions have one id.
+    pub(crate) fn of(defs: impl IntoIterator<Item = &'static FunctionDef>) -> Result<Self> {
+        let mut defs: Vec<_> = defs.into_iter().collect();
+        defs.sort_by_key(|def| (def.id, def.location.file, def.location.line));
+        defs.dedup_by(|a, b| std::ptr::eq(*a, *b));
+        let mut registry = Self::default();
+        for def in defs {
+            if let Some(&first) = registry.by_id.get(def.id) {
+                let first = registry.functions[first].def;
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    format!(
+                        "two functions have the id `{}`: one at {} (package {}), one at {} (package {}); \
+                         give one of them another id",
+                        def.id,
+                        place(first),
+                        first.package,
+                        place(def),
+                        def.package,
+                    ),
+                ));
+            }
+            let index = registry.functions.len();
+            registry.by_id.insert(def.id, index);
+            for event_type in def.events.iter().copied().flatten() {
+                let listeners = registry.by_event.entry(event_type).or_default();
+                if listeners.last() != Some(&index) {
+                    listeners.push(index);
+                }
+            }
+            registry.functions.push(Registered { def, id: Arc::from(def.id), options: (def.options)() });
+        }
+        Ok(registry)
+    }
+
+    /// The functions, sorted by id; their places are the numbers that `index` gives.
+    pub(crate) fn functions(&self) -> &[Registered] {
+        &self.functions
+    }
+
+    pub(crate) fn index(&self, function_id: &str) -> Option<usize> {
+        self.by_id.get(function_id).copied()
+    }
+
+    pub(crate) fn get(&self, function_id: &str) -> Option<&Registered> {
+        self.index(function_id).map(|index| &self.functions[index])
+    }
+
+    /// The functions that listen for an event type.
+    pub(crate) fn listeners(&self, event_type: &str) -> impl Iterator<Item = usize> + '_ {
+        self.by_event.get(event_type).into_iter().flatten().copied()
+    }
+
+    pub(crate) fn subscriptions(&self) -> Vec<Subscription> {
+        self.functions
+            .iter()
+            .map(|function| {
+                let mut event_types: Vec<_> = function.def.events.iter().copied().flatten().copied().collect();
+                event_types.sort_unstable();
+                event_types.dedup();
+                Subscription {
+                    function_id: Arc::clone(&function.id),
+                    event_types: event_types.into_iter().map(Arc::from).collect(),
+                }
+            })
+            .collect()
+    }
+
+    /// Whether a received event fits what this program knows of its type; an unknown type fits.
+    pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<()> {
+        if let Some(index) = self.listeners(event_type).next() {
+            return (self.functions[index].def.check)(event_type, payload);
+        }
+        match inventory::iter::<EventEntry>.into_iter().find(|entry| entry.types.contains(&event_type)) {
+            Some(entry) => (entry.check)(event_type, payload),
+            None => Ok(()),
+        }
+    }
+}
+
+fn place(def: &FunctionDef) -> String {
+    format!("{}:{}", def.location.file, def.location.line)
+}

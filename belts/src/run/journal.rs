@@ -1,0 +1,109 @@
+//! The journal of one run in memory, and what it answers when the function reaches a step.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::violation::{Location, Violation};
+use crate::{
+    clock::Timestamp,
+    store::{Entry, StepKind, StepState},
+};
+
+/// The function reached a step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) path: &'a Arc<str>,
+    pub(crate) kind: StepKind,
+    pub(crate) at: &'static Location,
+}
+
+/// What to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Its outcome is recorded: return it. The type's name is there for the error of a value that does not fit.
+    Replay { value: Arc<[u8]>, type_name: Arc<str> },
+    /// It is new: begin it and record it under `seq`.
+    Begin { seq: u32 },
+    /// It was begun before and goes on at `due_at`, after so many failed attempts.
+    Resume { seq: u32, due_at: Timestamp, failed_attempts: u32, started_at: Timestamp },
+}
+
+/// Recorded steps by path, and which of them this attempt has reached.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    slots: Vec<Slot>,
+    by_path: HashMap<Arc<str>, usize>,
+    next_seq: u32,
+}
+
+#[derive(Debug)]
+struct Slot {
+    /// `None` until the step, begun in this attempt, is recorded.
+    entry: Option<Entry>,
+    reached: Option<&'static Location>,
+}
+
+impl Journal {
+    /// The journal as the store has it.
+    pub(crate) fn new(entries: Vec<Entry>) -> Self {
+        let mut journal = Self {
+            slots: Vec::with_capacity(entries.len()),
+            by_path: HashMap::with_capacity(entries.len()),
+            next_seq: 0,
+        };
+        for entry in entries {
+            // A gap is left where a step was begun and its process died, or where a rerun dropped a failure.
+            journal.next_seq = journal.next_seq.max(entry.seq + 1);
+            journal.by_path.insert(Arc::clone(&entry.path), journal.slots.len());
+            journal.slots.push(Slot { entry: Some(entry), reached: None });
+        }
+        journal
+    }
+
+    /// Answers a request, and remembers that the path was reached.
+    pub(crate) fn decide(&mut self, request: Request<'_>) -> Result<Decision, Violation> {
+        let Some(&index) = self.by_path.get(&**request.path) else {
+            self.by_path.insert(Arc::clone(request.path), self.slots.len());
+            self.slots.push(Slot { entry: None, reached: Some(request.at) });
+            let seq = self.next_seq;
+            self.next_seq += 1;
+            return Ok(Decision::Begin { seq });
+        };
+        let slot = &mut self.slots[index];
+        if let Some(first) = slot.reached {
+            return Err(Violation::DuplicateKey { path: Arc::clone(request.path), first, second: request.at });
+        }
+        slot.reached = Some(request.at);
+        let entry = slot.entry.as_ref().expect("a slot not yet reached comes from the store");
+        if entry.kind != request.kind {
+            return Err(Violation::OtherKind {
+                path: Arc::clone(request.path),
+                stored: entry.kind,
+                expected: request.kind,
+                at: request.at,
+            });
+        }
+        Ok(match (entry.state, entry.due_at) {
+            (StepState::Waiting, due_at) => Decision::Resume {
+                seq: entry.seq,
+                due_at: due_at.unwrap_or(entry.started_at),
+                failed_attempts: entry.attempts,
+                started_at: entry.started_at,
+            },
+            (StepState::Completed | StepState::Failed, _) => Decision::Replay {
+                value: Arc::clone(&entry.value),
+                type_name: Arc::clone(&entry.type_name),
+            },
+        })
+    }
+
+    /// Marks a path as reached that is never recorded itself, such as a scope's.
+    pub(crate) fn reach(&mut self, path: &Arc<str>, at: &'static Location) -> Result<(), Violation> {
+        if let Some(&index) = self.by_path.get(path) {
+            let first = self.slots[index].reached.unwrap_or(at);
+            return Err(Violation::DuplicateKey { path: Arc::clone(path), first, second: at });
+        }
+        self.by_path.insert(Arc::clone(path), self.slots.len());
+        self.slots.push(Slot { entry: None, reached: Some(at) });
+        Ok(())
+    }
+}

@@ -1,0 +1,237 @@
+//! Building a worker.
+
+use std::{
+    collections::{HashMap, HashSet},
+    future::Future,
+    sync::{Arc, Mutex, RwLock, atomic::AtomicBool, atomic::AtomicI64},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::{ErrorHook, RunFailure, Shared, Worker, WorkerOptions, session::Session, shutdown::Shutdown, slots::Slots};
+use crate::{
+    clock::{Clock, SystemClock},
+    error::{Error, ErrorKind, Result},
+    function::Function,
+    private::FunctionDef,
+    registry::Registry,
+    store::{SharedStore, Store},
+};
+
+/// Sets up a [`Worker`]. Only the store is required.
+#[must_use = "a worker is made by `build`"]
+pub struct WorkerBuilder {
+    store: Option<StoreSource>,
+    clock: Arc<dyn Clock>,
+    functions: Option<Vec<&'static FunctionDef>>,
+    name: Option<Arc<str>>,
+    lease: Duration,
+    options: WorkerOptions,
+    max_value_bytes: usize,
+    random: Option<fn() -> f64>,
+    on_error: Option<ErrorHook>,
+    #[cfg(feature = "http")]
+    pub(crate) http: crate::http::HttpOptions,
+}
+
+enum StoreSource {
+    Given(SharedStore),
+    Url(String),
+}
+
+impl Default for WorkerBuilder {
+    fn default() -> Self {
+        Self {
+            store: None,
+            clock: Arc::new(SystemClock),
+            functions: None,
+            name: None,
+            lease: Duration::from_secs(30),
+            options: WorkerOptions::default(),
+            max_value_bytes: 4 * 1024 * 1024,
+            random: None,
+            on_error: None,
+            #[cfg(feature = "http")]
+            http: crate::http::HttpOptions::default(),
+        }
+    }
+}
+
+impl WorkerBuilder {
+    /// Keeps runs in this store.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.store = Some(StoreSource::Given(Arc::new(store)));
+        self
+    }
+
+    /// Keeps runs in this store, which others share.
+    pub fn shared_store(mut self, store: SharedStore) -> Self {
+        self.store = Some(StoreSource::Given(store));
+        self
+    }
+
+    /// Keeps runs in the store that the URL names: `sqlite://belts.db`, `memory:`.
+    pub fn store_url(mut self, url: impl Into<String>) -> Self {
+        self.store = Some(StoreSource::Url(url.into()));
+        self
+    }
+
+    /// Takes the time from this clock.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Adds a function by hand. Once one was added, only those that were count, and not every one in the program.
+    pub fn function<E, T>(mut self, function: Function<E, T>) -> Self {
+        self.functions.get_or_insert_default().push(function.def());
+        self
+    }
+
+    /// Has no functions at all: the worker publishes only.
+    pub fn publish_only(mut self) -> Self {
+        self.functions = Some(Vec::new());
+        self
+    }
+
+    /// A name that outlives the process and that no other live worker has: a worker that restarts under its name takes
+    /// its own runs back at once.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into().into());
+        self
+    }
+
+    /// How long other workers wait for a sign of life before they take this one's runs over; default 30 s.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// The most runs at once; default 64.
+    pub fn concurrency(mut self, runs: usize) -> Self {
+        self.options.concurrency = runs;
+        self
+    }
+
+    /// How often the store is looked at without any message; default 1 s.
+    pub fn sweep(mut self, sweep: Duration) -> Self {
+        self.options.sweep = sweep;
+        self
+    }
+
+    /// How long running steps may take after a shutdown began; default 10 s.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.options.grace = grace;
+        self
+    }
+
+    /// How long finished runs are kept; default 30 days.
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.options.retention = retention;
+        self
+    }
+
+    /// The most bytes that a step's result or a function's output may have as JSON; default 4 MiB.
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.max_value_bytes = bytes;
+        self
+    }
+
+    /// Replaces chance in the jitter of retries by this number in 0..1, for tests.
+    pub fn jitter(mut self, random: fn() -> f64) -> Self {
+        self.random = Some(random);
+        self
+    }
+
+    /// Is called once for each run that fails for good, after the failure is durable.
+    ///
+    /// ```no_run
+    /// # async fn example() -> belts::Result<()> {
+    /// let worker = belts::Worker::builder()
+    ///     .store(belts::store::Memory::new())
+    ///     .on_error(|failure| async move { eprintln!("{} failed: {}", failure.run_id, failure.error.report()) })
+    ///     .build()
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn on_error<F, R>(mut self, hook: F) -> Self
+    where
+        F: Fn(RunFailure) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        self.on_error = Some(Arc::new(move |failure| Box::pin(hook(failure))));
+        self
+    }
+
+    /// Opens the store, and subscribes the functions in it.
+    ///
+    /// # Errors
+    /// No store was given or it cannot be opened, two functions have one id, or a setting is out of range.
+    pub async fn build(self) -> Result<Worker> {
+        self.check()?;
+        let store = match self.store {
+            Some(StoreSource::Given(store)) => store,
+            Some(StoreSource::Url(url)) => crate::config::open_store(&url).await?,
+            None => {
+                return Err(config(
+                    "a worker needs a store: add `.store(belts::store::Sqlite::open(\"belts.db\").await?)`",
+                ));
+            }
+        };
+        let registry = match self.functions {
+            Some(functions) => Registry::of(functions)?,
+            None => Registry::linked()?,
+        };
+        let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
+        let shared = Arc::new(Shared {
+            store,
+            clock: self.clock,
+            registry,
+            max_value_bytes: self.max_value_bytes,
+            random: self.random,
+            slots,
+            options: RwLock::new(self.options),
+            session: Session::new(self.name, self.lease),
+            due: Notify::new(),
+            next_due: AtomicI64::new(i64::MAX),
+            running: AtomicBool::new(false),
+            shutdown: Shutdown::default(),
+            waiting: Mutex::new(HashMap::new()),
+            targets: Mutex::new(HashMap::new()),
+            on_error: self.on_error,
+            warned: Mutex::new(HashSet::new()),
+            #[cfg(feature = "http")]
+            http: self.http,
+        });
+        // From here on every publisher on the store knows what this program listens for.
+        shared.session().await?;
+        Ok(Worker { shared })
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.options.concurrency == 0 {
+            return Err(config("`concurrency` must be at least 1"));
+        }
+        if self.lease < Duration::from_millis(100) {
+            return Err(config("`lease` must be at least 100 ms, and should be several seconds"));
+        }
+        if self.options.sweep.is_zero() {
+            return Err(config("`sweep` must be longer than zero"));
+        }
+        if self.max_value_bytes < 1024 {
+            return Err(config("`max_value_bytes` must be at least 1024"));
+        }
+        Ok(())
+    }
+}
+
+fn config(message: &str) -> Error {
+    Error::new(ErrorKind::Config, message)
+}
+
+impl std::fmt::Debug for WorkerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WorkerBuilder").field("options", &self.options).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,263 @@
+//! Which runs this worker takes on: those it publishes, and those that are due in the store.
+
+use std::{
+    sync::{Arc, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use super::{
+    Shared, Worker,
+    drive::{Ended, drive},
+    slots::{Reservation, Slot},
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+    step::catch_panic,
+    store::{
+        Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent, Target, Transition,
+    },
+};
+
+/// Waits between attempts to reach a store that fails.
+const STORE_BACKOFF: crate::Backoff = crate::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+impl Shared {
+    /// Publishes, and starts at once what there is room for; `force` makes room.
+    pub(crate) async fn publish(self: &Arc<Self>, mut event: NewEvent, force: bool) -> Result<PublishedEvent> {
+        if let Target::Subscribers { except } = &mut event.target {
+            self.filter(&event.event_type, &event.payload, except)?;
+        }
+        let now = self.clock.now();
+        let take = force || (self.is_running() && event.due_at <= now);
+        let mut reservation = self.slots.reserve(self.targets_here(&event).take_while(|_| take), force);
+        let claim = if reservation.is_empty() { None } else { Some(reservation.capacity(self.session().await?)) };
+        let request = Publish { events: vec![event.clone()], claim, now };
+        let published = self.store.publish(request).await?.pop().ok_or_else(|| {
+            Error::new(ErrorKind::Store, "the store answered nothing for a published event")
+        })?;
+        let mut left_behind = false;
+        for run in &published.runs {
+            let index = self.registry.index(&run.function_id);
+            match (run.lease, index) {
+                (Some(lease), Some(index)) => {
+                    let slot = reservation.take(index);
+                    self.start(new_run(&event, lease, &published, run, now), index, slot);
+                }
+                _ => left_behind |= index.is_some() && !published.duplicate,
+            }
+        }
+        if left_behind {
+            self.expect_due(event.due_at);
+            self.due.notify_one();
+        }
+        Ok(published)
+    }
+
+    /// Leaves out the local functions whose filter says no. Others decide for themselves when they claim the run.
+    fn filter(&self, event_type: &str, payload: &[u8], except: &mut Vec<Arc<str>>) -> Result<()> {
+        for index in self.registry.listeners(event_type) {
+            let function = &self.registry.functions()[index];
+            if let Some(accepts) = function.def.accepts {
+                if !accepts(event_type, payload)? {
+                    except.push(Arc::clone(&function.id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn targets_here<'a>(&'a self, event: &'a NewEvent) -> Box<dyn Iterator<Item = usize> + Send + 'a> {
+        match &event.target {
+            Target::Subscribers { except } => Box::new(
+                self.registry
+                    .listeners(&event.event_type)
+                    .filter(move |index| !except.contains(&self.registry.functions()[*index].id)),
+            ),
+            Target::Function { function_id, .. } => Box::new(self.registry.index(function_id).into_iter()),
+        }
+    }
+
+    /// Drives a leased run on a task of its own.
+    pub(crate) fn start(self: &Arc<Self>, claimed: ClaimedRun, index: usize, slot: Slot) {
+        let worker = Arc::clone(self);
+        let run_id = Arc::clone(&claimed.run_id);
+        self.shutdown.spawn(async move {
+            let lease = claimed.lease;
+            let driven = async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
+            let ended = catch_panic(driven).await.unwrap_or_else(|error| {
+                tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
+                worker.release_later(lease);
+                Ended::Abandoned
+            });
+            // The place is free before anybody hears of the end, who may want it.
+            drop(slot);
+            worker.tell(&run_id, &ended);
+        });
+    }
+
+    /// Claims one run by name; whether it is now driven here.
+    pub(crate) async fn claim_run(self: &Arc<Self>, run_id: &Arc<str>, function: usize) -> Result<bool> {
+        let mut reservation = self.slots.reserve(std::iter::once(function), true);
+        let capacity = reservation.capacity(self.session().await?);
+        let claim = Claim { capacity, only: Some(Arc::clone(run_id)), now: self.clock.now() };
+        let claimed = self.store.claim(claim).await?;
+        Ok(self.take_on(claimed, &mut reservation) > 0)
+    }
+
+    fn take_on(self: &Arc<Self>, claimed: Claimed, reservation: &mut Reservation) -> usize {
+        let count = claimed.runs.len();
+        for run in claimed.runs {
+            // The store was asked for these functions only.
+            if let Some(index) = self.registry.index(&run.function_id) {
+                let slot = reservation.take(index);
+                self.start(run, index, slot);
+            }
+        }
+        for function in claimed.unknown_functions {
+            let first = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(&function));
+            if first {
+                tracing::warn!(
+                    function = %function,
+                    "runs of a function that this program does not have wait for a worker that has it"
+                );
+            }
+        }
+        count
+    }
+
+    /// Gives a run back to the store after a failed write, as soon as the store works again.
+    pub(crate) fn release_later(self: &Arc<Self>, lease: Lease) {
+        let worker = Arc::clone(self);
+        tokio::spawn(async move {
+            for failed in 1.. {
+                worker.clock.expire_at(worker.clock.now().after(STORE_BACKOFF.ceiling(failed))).await;
+                let now = worker.clock.now();
+                let release = Commit { lease, entries: vec![], transition: Some(Transition::Suspend { due_at: now }) };
+                // If the lease is gone, so is the need to give it back.
+                if worker.store.commit(CommitBatch { commits: vec![release], now }).await.is_ok() {
+                    worker.due.notify_one();
+                    return;
+                }
+                if worker.shutdown.is_over() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Claims whatever is due, until the shutdown begins.
+    pub(crate) async fn claim_forever(self: &Arc<Self>) {
+        let mut failures = 0;
+        while !self.is_draining() {
+            let next_due = match self.claim_due().await {
+                Ok(next_due) => {
+                    failures = 0;
+                    next_due
+                }
+                Err(error) => {
+                    failures += 1;
+                    tracing::error!(error = %error.report(), "cannot claim runs; trying again");
+                    let pause = STORE_BACKOFF.ceiling(failures);
+                    tokio::select! {
+                        () = self.clock.expire_at(self.clock.now().after(pause)) => {}
+                        () = self.shutdown.begun() => {}
+                    }
+                    continue;
+                }
+            };
+            self.wait_for_work(next_due).await;
+        }
+    }
+
+    /// Claims as much as there is room for; when the next run is due that was not claimed.
+    async fn claim_due(self: &Arc<Self>) -> Result<Option<Timestamp>> {
+        let mut reservation = self.slots.reserve_all();
+        if reservation.is_empty() {
+            return Ok(None);
+        }
+        self.next_due.store(i64::MAX, Ordering::Release);
+        let claim = Claim { capacity: reservation.capacity(self.session().await?), only: None, now: self.clock.now() };
+        let claimed = self.store.claim(claim).await?;
+        let next_due = claimed.next_due;
+        self.take_on(claimed, &mut reservation);
+        Ok(next_due)
+    }
+
+    /// Returns when there may be something to claim and room for it.
+    async fn wait_for_work(&self, next_due: Option<Timestamp>) {
+        let now = self.clock.now();
+        let sweep = now.after(self.options().sweep);
+        let backlog = next_due.is_some_and(|due| due <= now);
+        let local = Timestamp::from_millis(self.next_due.load(Ordering::Acquire));
+        let deadline = next_due.filter(|due| *due > now).into_iter().chain([local.max(now), sweep]).min();
+        tokio::select! {
+            () = self.due.notified() => {}
+            () = self.store.woken() => {}
+            () = self.slots.freed(), if backlog || self.slots.is_full() => {}
+            () = self.clock.expire_at(deadline.unwrap_or(sweep)) => {}
+            () = self.shutdown.begun() => {}
+        }
+    }
+
+    /// Tells those who wait for a run in this process.
+    fn tell(&self, run_id: &Arc<str>, ended: &Ended) {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(run_id);
+        for sender in waiting.into_iter().flatten() {
+            let _ = sender.send(ended.clone());
+        }
+    }
+
+    /// Hears of the next end of a drive of this run in this process.
+    pub(crate) fn listen(&self, run_id: &Arc<str>) -> tokio::sync::oneshot::Receiver<Ended> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(Arc::clone(run_id))
+            .or_default()
+            .push(sender);
+        receiver
+    }
+}
+
+fn new_run(
+    event: &NewEvent,
+    lease: Lease,
+    published: &PublishedEvent,
+    run: &crate::store::PublishedRun,
+    now: Timestamp,
+) -> ClaimedRun {
+    ClaimedRun {
+        lease,
+        run_id: Arc::clone(&run.run_id),
+        function_id: Arc::clone(&run.function_id),
+        event_id: Arc::clone(&published.event_id),
+        event_type: Arc::clone(&event.event_type),
+        payload: Arc::clone(&event.payload),
+        failed_attempts: 0,
+        retries: event.retries,
+        started_at: now,
+        journal: Vec::new(),
+    }
+}
+
+impl Worker {
+    /// Claims and drives runs until [`shutdown`](Worker::shutdown) is called or the process is asked to end
+    /// (SIGTERM, SIGINT); then lets running steps finish for the grace period and gives the rest back.
+    ///
+    /// # Errors
+    /// The store cannot be reached at the start. Later failures are logged and retried.
+    pub async fn run(&self) -> Result<()> {
+        let shared = &self.shared;
+        shared.session().await?;
+        shared.running.store(true, Ordering::Release);
+        let signals = tokio::spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
+        let purge = tokio::spawn(super::shutdown::purge_forever(Arc::downgrade(shared)));
+        shared.claim_forever().await;
+        shared.drain().await;
+        signals.abort();
+        purge.abort();
+        Ok(())
+    }
+}

@@ -1,0 +1,373 @@
+//! Drives one run: polls its function, writes what its steps leave behind, and ends with a transition.
+
+use std::{
+    future::{Future, poll_fn},
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+};
+
+use super::{
+    Shared,
+    live::{CURRENT_RUN, Found, LiveRun, Outbox},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    failure::{self, Failure},
+    function::Continuation,
+    private::Invocation,
+    registry::Registered,
+    run::{RetryPolicy, after_function},
+    step::{Scope, catch_panic},
+    store::{ClaimedRun, Commit, CommitBatch, CommitOutcome, Lease, StepKind, StepState, Transition},
+};
+
+/// How the drive of a run ended, as far as this worker is concerned.
+#[derive(Debug, Clone)]
+pub(crate) enum Ended {
+    /// It returned this output, an envelope.
+    Completed(Arc<[u8]>),
+    /// It failed for good.
+    Failed(Failure),
+    /// It goes on later.
+    Suspended,
+    /// It reached the step at which it was asked to stop.
+    Stopped,
+    /// The function's filter did not want the event.
+    Skipped,
+    /// The lease was lost, or the store failed: nothing more was written.
+    Abandoned,
+}
+
+/// The most turns between function and store in one poll, so that a run of fast steps lets others have a turn.
+const TURNS: usize = 64;
+
+type Write = Pin<Box<dyn Future<Output = Result<Vec<CommitOutcome>>> + Send>>;
+
+/// Drives a claimed run until its lease ends.
+pub(crate) async fn drive(worker: &Arc<Shared>, function: &Registered, mut claimed: ClaimedRun) -> Ended {
+    let run = Arc::new(LiveRun::new(&mut claimed, Arc::clone(worker)));
+    match wanted(function, &claimed) {
+        Ok(true) => {}
+        Ok(false) => return Drive::new(worker, &run, function, &claimed).end(Outbox::default(), Transition::Skip).await,
+        Err(error) => return Drive::new(worker, &run, function, &claimed).fail(&error).await,
+    }
+    Drive::new(worker, &run, function, &claimed).go().await
+}
+
+fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
+    match function.def.accepts {
+        // A filter speaks about the event alone, so a run that has begun has passed it.
+        Some(accepts) if claimed.failed_attempts == 0 => accepts(&claimed.event_type, &claimed.payload),
+        _ => Ok(true),
+    }
+}
+
+struct Drive<'a> {
+    worker: &'a Arc<Shared>,
+    run: &'a Arc<LiveRun>,
+    function: &'a Registered,
+    lease: Lease,
+    policy: RetryPolicy,
+    claimed: &'a ClaimedRun,
+    /// The step at which the run was asked to stop.
+    target: Option<Arc<str>>,
+}
+
+/// What made the driver stop polling.
+enum Event {
+    Returned(Result<Arc<[u8]>>),
+    Found(Found),
+    Written(Result<Vec<CommitOutcome>>),
+}
+
+impl<'a> Drive<'a> {
+    fn new(worker: &'a Arc<Shared>, run: &'a Arc<LiveRun>, function: &'a Registered, claimed: &'a ClaimedRun) -> Self {
+        let options = &function.options;
+        Self {
+            worker,
+            run,
+            function,
+            lease: claimed.lease,
+            policy: RetryPolicy::new(claimed.retries.or(options.retries), options.backoff),
+            target: worker.target_of(&claimed.run_id),
+            claimed,
+        }
+    }
+
+    async fn go(&self) -> Ended {
+        let scope = Scope::root(Arc::clone(self.run));
+        let invocation = Invocation {
+            scope,
+            event_type: Arc::clone(&self.claimed.event_type),
+            payload: Arc::clone(&self.claimed.payload),
+        };
+        let start = self.function.def.start;
+        let body = async move {
+            let timeout = start(invocation);
+            timeout.await
+        };
+        let limited = self.limited(catch_panic(body));
+        let mut function = Box::pin(CURRENT_RUN.scope(Arc::clone(self.run), limited));
+        let waker = Arc::new(FunctionWaker::new());
+        let function_waker = Waker::from(Arc::clone(&waker));
+        let mut write: Option<(Write, Outbox, Option<Transition>)> = None;
+        loop {
+            let event = poll_fn(|cx| self.turn(cx, function.as_mut(), &waker, &function_waker, write.as_mut())).await;
+            match event {
+                Event::Returned(outcome) => return self.returned(outcome, write.take()).await,
+                Event::Found(Found::Violation(error)) => return self.violated(error, write.take()).await,
+                Event::Found(Found::Idle(outbox, due_at)) => {
+                    return self.end(outbox, Transition::Suspend { due_at }).await;
+                }
+                Event::Found(Found::Flush { mut outbox, settled }) => {
+                    let transition = settled.then(|| self.after_steps(&outbox)).flatten();
+                    let entries = std::mem::take(&mut outbox.entries);
+                    write = Some((self.write(entries, transition.clone()), outbox, transition));
+                }
+                Event::Found(Found::Nothing) => {}
+                Event::Written(result) => {
+                    let Some((_, outbox, transition)) = write.take() else { continue };
+                    match (self.applied(result), transition) {
+                        (false, _) => return Ended::Abandoned,
+                        (true, Some(transition)) => return self.ended(transition),
+                        (true, None) => outbox.redeem(),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the function's `timeout` around one drive of it.
+    async fn limited(&self, body: impl Future<Output = Result<Arc<[u8]>>>) -> Result<Arc<[u8]>> {
+        let Some(timeout) = self.function.options.timeout else { return body.await };
+        let clock = &self.worker.clock;
+        tokio::select! {
+            biased;
+            outcome = body => outcome,
+            () = clock.expire_at(clock.now().after(timeout)) => {
+                Err(Error::new(ErrorKind::TimedOut, format!("the function timed out after {timeout:?}")))
+            }
+        }
+    }
+
+    /// One turn: the write under way, then the function if something woke it, then what it left behind.
+    fn turn<F: Future<Output = Result<Arc<[u8]>>>>(
+        &self,
+        cx: &mut Context<'_>,
+        mut function: Pin<&mut F>,
+        waker: &FunctionWaker,
+        function_waker: &Waker,
+        write: Option<&mut (Write, Outbox, Option<Transition>)>,
+    ) -> Poll<Event> {
+        let busy = write.is_some();
+        if let Some((write, ..)) = write {
+            if let Poll::Ready(result) = write.as_mut().poll(cx) {
+                return Poll::Ready(Event::Written(result));
+            }
+        }
+        for _ in 0..TURNS {
+            if waker.take_woken() {
+                if let Poll::Ready(outcome) = function.as_mut().poll(&mut Context::from_waker(function_waker)) {
+                    return Poll::Ready(Event::Returned(outcome));
+                }
+            }
+            match self.run.look(busy, waker.is_woken()) {
+                Found::Nothing => {}
+                found => return Poll::Ready(Event::Found(found)),
+            }
+            if self.run.wait_for_steps(cx.waker(), busy) && waker.wait(cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether the run stops here although it could go on: after the step that was asked for, or between deliveries.
+    fn after_steps(&self, outbox: &Outbox) -> Option<Transition> {
+        let mut recorded = outbox
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == StepKind::Step && entry.state != StepState::Waiting)
+            .peekable();
+        recorded.peek()?;
+        if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
+            return Some(Transition::Stop);
+        }
+        let hand_on = self.function.options.continuation == Continuation::PerStep || self.worker.is_draining();
+        hand_on.then(|| Transition::Suspend { due_at: self.worker.clock.now() })
+    }
+
+    async fn returned(&self, outcome: Result<Arc<[u8]>>, write: Option<(Write, Outbox, Option<Transition>)>) -> Ended {
+        // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
+        if let Some((write, ..)) = write {
+            if !self.applied(write.await) {
+                return Ended::Abandoned;
+            }
+        }
+        let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
+        let (now, random) = (self.worker.clock.now(), self.worker.random());
+        let failed_attempts = self.claimed.failed_attempts;
+        let transition = match &outcome {
+            Ok(output) => after_function(Ok(Arc::clone(output)), self.policy, failed_attempts, now, random),
+            Err(error) => after_function(Err(error), self.policy, failed_attempts, now, random),
+        };
+        if let Err(error) = &outcome {
+            self.log(error, &transition);
+        }
+        let ended = self.end(self.run.take_outbox(), transition).await;
+        if let (Err(error), Ended::Failed(_)) = (outcome, &ended) {
+            self.worker.report_failure(self.run, error);
+        }
+        ended
+    }
+
+    async fn violated(&self, error: Error, write: Option<(Write, Outbox, Option<Transition>)>) -> Ended {
+        if let Some((write, ..)) = write {
+            if !self.applied(write.await) {
+                return Ended::Abandoned;
+            }
+        }
+        self.fail(&error).await
+    }
+
+    /// Fails the run for good.
+    async fn fail(&self, error: &Error) -> Ended {
+        let transition = Transition::Fail {
+            failed_attempts: self.claimed.failed_attempts + 1,
+            error: failure::envelope(error),
+        };
+        self.log(error, &transition);
+        let ended = self.end(self.run.take_outbox(), transition).await;
+        if matches!(ended, Ended::Failed(_)) {
+            self.worker.report_failure(self.run, Failure::of(error).into_error());
+        }
+        ended
+    }
+
+    /// Writes the last entries and the transition.
+    async fn end(&self, mut outbox: Outbox, transition: Transition) -> Ended {
+        let entries = std::mem::take(&mut outbox.entries);
+        if self.applied(self.write(entries, Some(transition.clone())).await) {
+            self.ended(transition)
+        } else {
+            Ended::Abandoned
+        }
+    }
+
+    fn ended(&self, transition: Transition) -> Ended {
+        match transition {
+            Transition::Complete { output } => Ended::Completed(output),
+            Transition::Fail { error, .. } => Ended::Failed(Failure::of_envelope(&error)),
+            Transition::Stop => Ended::Stopped,
+            Transition::Skip => Ended::Skipped,
+            Transition::Suspend { due_at } | Transition::Retry { due_at, .. } => {
+                self.worker.expect_due(due_at);
+                Ended::Suspended
+            }
+        }
+    }
+
+    fn write(&self, entries: Vec<crate::store::Entry>, transition: Option<Transition>) -> Write {
+        let commits = vec![Commit { lease: self.lease, entries, transition }];
+        let (store, now) = (Arc::clone(&self.worker.store), self.worker.clock.now());
+        Box::pin(async move { store.commit(CommitBatch { commits, now }).await })
+    }
+
+    /// Whether a write went through; if not, the run is given up and claimed anew with what the store really has.
+    fn applied(&self, result: Result<Vec<CommitOutcome>>) -> bool {
+        match result {
+            Ok(outcomes) if outcomes.first() == Some(&CommitOutcome::Applied) => true,
+            Ok(_) => {
+                tracing::warn!(
+                    function = %self.run.function_id, run = %self.run.run_id,
+                    "the lease was lost; another worker goes on with the run"
+                );
+                false
+            }
+            Err(error) => {
+                tracing::error!(
+                    function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
+                    "the store failed; the attempt is abandoned and will be resumed"
+                );
+                self.worker.release_later(self.lease);
+                false
+            }
+        }
+    }
+
+    fn log(&self, error: &Error, transition: &Transition) {
+        let (function, run, attempt) = (&self.run.function_id, &self.run.run_id, self.run.attempt);
+        match transition {
+            Transition::Retry { due_at, .. } => tracing::warn!(
+                %function, %run, attempt, retry_at = %due_at, error = %error.report(), "run failed and will be retried"
+            ),
+            _ => tracing::error!(%function, %run, attempt, error = %error.report(), "run failed for good"),
+        }
+    }
+}
+
+impl Outbox {
+    fn redeem(self) {
+        for ticket in self.tickets {
+            // A step future that was dropped meanwhile does not want to know.
+            let _ = ticket.send(());
+        }
+    }
+}
+
+/// Wakes the driver when the function is woken, but only while the driver sleeps: what wakes during a turn is seen in it.
+struct FunctionWaker {
+    woken: AtomicBool,
+    driver: Mutex<Option<Waker>>,
+}
+
+impl FunctionWaker {
+    fn new() -> Self {
+        Self { woken: AtomicBool::new(true), driver: Mutex::new(None) }
+    }
+
+    fn is_woken(&self) -> bool {
+        self.woken.load(Ordering::Acquire)
+    }
+
+    fn take_woken(&self) -> bool {
+        *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.woken.swap(false, Ordering::AcqRel)
+    }
+
+    /// Leaves the driver's waker; false if the function was woken meanwhile.
+    fn wait(&self, driver: &Waker) -> bool {
+        *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver.clone());
+        !self.is_woken()
+    }
+}
+
+impl Wake for FunctionWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+        if let Some(driver) = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            driver.wake();
+        }
+    }
+}
+
+/// Runs a hook of the user's so that its panic stays with it.
+pub(crate) async fn contain(hook: impl Future<Output = ()>) {
+    let hook = AssertUnwindSafe(catch_panic(async {
+        hook.await;
+        Ok(())
+    }));
+    if let Err(error) = hook.0.await {
+        tracing::error!(error = %error.report(), "the error hook panicked");
+    }
+}

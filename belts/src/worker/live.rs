@@ -1,0 +1,237 @@
+//! A run while it is driven: what its step futures and its driver share.
+//!
+//! Step futures do no IO. They ask the journal, leave what is to be recorded in the outbox, and wait for a ticket that
+//! the driver redeems once the write is durable.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+
+use tokio::sync::oneshot;
+
+use super::Shared;
+use crate::{
+    clock::Timestamp,
+    error::Error,
+    run::{Decision, Journal, Location, Request, Violation},
+    store::{ClaimedRun, Entry},
+};
+
+tokio::task_local! {
+    /// The run whose function is being polled.
+    pub(crate) static CURRENT_RUN: Arc<LiveRun>;
+    /// The step whose expression is being polled.
+    pub(crate) static CURRENT_STEP: Arc<CurrentStep>;
+}
+
+/// The step whose expression is being polled.
+#[derive(Debug)]
+pub(crate) struct CurrentStep {
+    pub(crate) path: Arc<str>,
+    /// How many events this attempt has published, so that each has an idempotency key of its own.
+    pub(crate) published: std::sync::atomic::AtomicU32,
+}
+
+/// A run while it is driven.
+pub(crate) struct LiveRun {
+    pub(crate) run_id: Arc<str>,
+    pub(crate) function_id: Arc<str>,
+    pub(crate) event_id: Arc<str>,
+    pub(crate) started_at: Timestamp,
+    /// 1 for the first attempt of the function.
+    pub(crate) attempt: u32,
+    pub(crate) worker: Arc<Shared>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    journal: Journal,
+    outbox: Outbox,
+    /// Step futures that execute, wait in memory, or wait for their record.
+    active: usize,
+    /// Steps that wait for a time too far away to stay in memory.
+    parked: Vec<(u64, Timestamp)>,
+    next_parked: u64,
+    violation: Option<Error>,
+    driver: Option<Waker>,
+}
+
+/// What is to be recorded next.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) tickets: Vec<oneshot::Sender<()>>,
+    /// How many step futures wait for these records.
+    awaited: usize,
+}
+
+/// What the driver finds when the function waits.
+pub(crate) enum Found {
+    /// The code and the journal cannot both be right.
+    Violation(Error),
+    /// Every step waits for a time far away: the run can leave memory until the first of them.
+    Idle(Outbox, Timestamp),
+    /// Something is to be recorded; `settled` when nothing else is under way.
+    Flush { outbox: Outbox, settled: bool },
+    /// Nothing to do until something wakes.
+    Nothing,
+}
+
+impl LiveRun {
+    pub(crate) fn new(claimed: &mut ClaimedRun, worker: Arc<Shared>) -> Self {
+        Self {
+            run_id: Arc::clone(&claimed.run_id),
+            function_id: Arc::clone(&claimed.function_id),
+            event_id: Arc::clone(&claimed.event_id),
+            started_at: claimed.started_at,
+            attempt: claimed.failed_attempts + 1,
+            worker,
+            state: Mutex::new(State { journal: Journal::new(std::mem::take(&mut claimed.journal)), ..State::default() }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between statements, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the journal; a violation ends the run, and the caller waits for that.
+    pub(crate) fn decide(&self, request: Request<'_>) -> Option<Decision> {
+        let mut state = self.state();
+        match state.journal.decide(request) {
+            Ok(decision) => Some(decision),
+            Err(violation) => {
+                state.end(violation.into_error());
+                None
+            }
+        }
+    }
+
+    /// Marks a scope's path as reached; whether that was right.
+    pub(crate) fn reach(&self, path: &Arc<str>, at: &'static Location) -> bool {
+        let mut state = self.state();
+        match state.journal.reach(path, at) {
+            Ok(()) => true,
+            Err(violation) => {
+                state.end(violation.into_error());
+                false
+            }
+        }
+    }
+
+    pub(crate) fn violate(&self, violation: Violation) {
+        self.state().end(violation.into_error());
+    }
+
+    /// Leaves an entry to be recorded. The ticket is redeemed when it is durable; `awaited` says that the caller,
+    /// still counted as under way, waits for that.
+    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> oneshot::Receiver<()> {
+        let (sender, ticket) = oneshot::channel();
+        let mut state = self.state();
+        state.outbox.entries.push(entry);
+        state.outbox.tickets.push(sender);
+        state.outbox.awaited += usize::from(awaited);
+        state.wake_driver();
+        ticket
+    }
+
+    /// Counts the caller as under way until the guard is dropped.
+    pub(crate) fn activate(self: &Arc<Self>) -> Active {
+        self.state().active += 1;
+        Active(Arc::clone(self))
+    }
+
+    /// Counts the caller as waiting for a time far away until the guard is dropped.
+    pub(crate) fn park(self: &Arc<Self>, until: Timestamp) -> Parked {
+        let mut state = self.state();
+        let id = state.next_parked;
+        state.next_parked += 1;
+        state.parked.push((id, until));
+        state.wake_driver();
+        Parked(Arc::clone(self), id)
+    }
+
+    /// What the driver has to do, now that the function waits. `busy` while a write is under way, `woken` while the
+    /// function wants another turn before it leaves memory.
+    pub(crate) fn look(&self, busy: bool, woken: bool) -> Found {
+        let mut state = self.state();
+        state.driver = None;
+        if let Some(error) = state.violation.take() {
+            return Found::Violation(error);
+        }
+        if busy {
+            return Found::Nothing;
+        }
+        if state.active == 0 && !woken {
+            if let Some(until) = state.parked.iter().map(|(_, until)| *until).min() {
+                return Found::Idle(std::mem::take(&mut state.outbox), until);
+            }
+        }
+        if state.outbox.entries.is_empty() {
+            return Found::Nothing;
+        }
+        let settled = state.active <= state.outbox.awaited;
+        Found::Flush { outbox: std::mem::take(&mut state.outbox), settled }
+    }
+
+    /// Has the driver woken by what step futures on other tasks leave behind; false if something is there already.
+    pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool) -> bool {
+        let mut state = self.state();
+        if state.violation.is_some() || (!busy && !state.outbox.entries.is_empty()) {
+            return false;
+        }
+        state.driver = Some(waker.clone());
+        true
+    }
+
+    pub(crate) fn take_outbox(&self) -> Outbox {
+        std::mem::take(&mut self.state().outbox)
+    }
+}
+
+impl State {
+    fn end(&mut self, error: Error) {
+        self.violation.get_or_insert(error);
+        self.wake_driver();
+    }
+
+    fn wake_driver(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+}
+
+impl fmt::Debug for LiveRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveRun")
+            .field("run_id", &self.run_id)
+            .field("function_id", &self.function_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A step future that is under way.
+#[derive(Debug)]
+pub(crate) struct Active(Arc<LiveRun>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.active -= 1;
+        state.wake_driver();
+    }
+}
+
+/// A step future that waits for a time far away.
+#[derive(Debug)]
+pub(crate) struct Parked(Arc<LiveRun>, u64);
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        self.0.state().parked.retain(|(id, _)| *id != self.1);
+    }
+}

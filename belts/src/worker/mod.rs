@@ -1,0 +1,272 @@
+//! The worker: claims due runs, drives each as a task of its own, and publishes.
+//!
+//! This is the only place that joins [`run`](crate::run), the store and the clock.
+
+mod builder;
+mod claim;
+mod drive;
+mod execute;
+pub(crate) mod live;
+mod options;
+mod session;
+mod shutdown;
+mod slots;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+pub use builder::WorkerBuilder;
+pub(crate) use drive::Ended;
+pub use execute::{Execute, Executed, FinishedRun};
+pub use options::WorkerOptions;
+use session::Session;
+use slots::Slots;
+use tokio::sync::{Notify, oneshot};
+
+use crate::{
+    clock::{Clock, Timestamp},
+    error::{Error, ErrorKind, Result},
+    event::EventSet,
+    publish,
+    registry::Registry,
+    store::{NewEvent, PublishedEvent, SharedStore, Target},
+};
+
+/// Drives runs, publishes events and answers HTTP. Cheap to clone; every clone is the same worker.
+///
+/// ```
+/// use belts::{Event, step, store::Memory};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct Signup { email: String }
+///
+/// #[belts::function(id = "welcome", on = Signup)]
+/// async fn welcome(signup: Signup) -> belts::Result<usize> {
+///     step!("count", signup.email.len()).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> belts::Result<()> {
+/// let worker = belts::Worker::builder().store(Memory::new()).build().await?;
+/// let executed = worker.execute(Signup { email: "ada@example.com".into() }).await?;
+/// assert_eq!(executed.output::<usize>("welcome")?, 15);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Worker {
+    shared: Arc<Shared>,
+}
+
+/// What the clones of a worker, its tasks and its runs share.
+pub(crate) struct Shared {
+    pub(crate) store: SharedStore,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) registry: Registry,
+    pub(crate) max_value_bytes: usize,
+    random: Option<fn() -> f64>,
+    slots: Arc<Slots>,
+    options: RwLock<WorkerOptions>,
+    session: Session,
+    /// Told when a run may have become due.
+    due: Notify,
+    /// When the earliest run that this worker put to sleep is due, in milliseconds; `i64::MAX` for none.
+    next_due: AtomicI64,
+    /// Whether a loop runs, so that published runs may be claimed at once.
+    running: AtomicBool,
+    shutdown: shutdown::Shutdown,
+    waiting: Mutex<HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>>,
+    targets: Mutex<HashMap<Arc<str>, Arc<str>>>,
+    on_error: Option<ErrorHook>,
+    warned: Mutex<std::collections::HashSet<Arc<str>>>,
+    #[cfg(feature = "http")]
+    pub(crate) http: crate::http::HttpOptions,
+}
+
+/// A hook that is called once for each run that failed for good.
+type ErrorHook = Arc<dyn Fn(RunFailure) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
+/// A run that failed for good, as [`WorkerBuilder::on_error`] is told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RunFailure {
+    /// The run's id.
+    pub run_id: String,
+    /// The function's id.
+    pub function_id: String,
+    /// The event's id.
+    pub event_id: String,
+    /// Why it failed.
+    pub error: Error,
+}
+
+impl Worker {
+    /// Begins to build a worker.
+    pub fn builder() -> WorkerBuilder {
+        WorkerBuilder::default()
+    }
+
+    pub(crate) fn from_shared(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// Makes this the worker that `publish_*` helpers use, in place of any before.
+    pub fn install(&self) {
+        publish::install(self);
+    }
+
+    /// The store.
+    pub fn store(&self) -> &SharedStore {
+        &self.shared.store
+    }
+
+    /// The ids of the functions, sorted.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.shared.registry.functions().iter().map(|function| &*function.id)
+    }
+
+    /// A copy of the settings in force.
+    pub fn options(&self) -> WorkerOptions {
+        self.shared.options()
+    }
+
+    /// Changes settings while the worker runs. Runs above a lowered `concurrency` go on to their end.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = belts::Worker::builder().store(belts::store::Memory::new()).build().await?;
+    /// worker.configure(|options| options.concurrency = 10);
+    /// assert_eq!(worker.options().concurrency, 10);
+    /// # Ok(()) }
+    /// ```
+    pub fn configure(&self, change: impl FnOnce(&mut WorkerOptions)) {
+        let mut options = self.shared.options.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut options);
+        self.shared.slots.set_limit(options.concurrency.max(1));
+        drop(options);
+        self.shared.due.notify_one();
+    }
+
+    /// Delivers an event in process and waits until every function that it starts has ended.
+    ///
+    /// ```
+    /// # use belts::{Event, step};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Event)]
+    /// # struct Ping { n: u32 }
+    /// # #[belts::function(id = "double", on = Ping)]
+    /// # async fn double(ping: Ping) -> belts::Result<u32> { step!("double", ping.n * 2).await }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = belts::Worker::builder().store(belts::store::Memory::new()).build().await?;
+    /// let executed = worker.execute(Ping { n: 4 }).function("double").run_id("test-123").await?;
+    /// assert_eq!(executed.runs[0].run_id, "test-123");
+    /// assert_eq!(executed.output::<u32>("double")?, 8);
+    /// # Ok(()) }
+    /// ```
+    pub fn execute<E: EventSet>(&self, event: E) -> Execute {
+        Execute::new(self.clone(), event.check().and_then(|()| event.encode()))
+    }
+
+    /// Makes an event durable and starts the runs of every function that subscribes to it.
+    pub(crate) async fn publish(&self, event: NewEvent) -> Result<PublishedEvent> {
+        self.shared.publish(event, false).await
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("store", &self.shared.store)
+            .field("functions", &self.functions().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn options(&self) -> WorkerOptions {
+        self.options.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A number in 0..1 for the jitter of retries.
+    pub(crate) fn random(&self) -> f64 {
+        self.random.map_or_else(fastrand::f64, |random| random())
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.shutdown.has_begun()
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Acquire) && !self.is_draining()
+    }
+
+    /// The output, unless it exceeds the limit.
+    pub(crate) fn check_size(&self, bytes: Arc<[u8]>, what: &str) -> Result<Arc<[u8]>> {
+        let (size, limit) = (bytes.len(), self.max_value_bytes);
+        if size <= limit {
+            return Ok(bytes);
+        }
+        Err(Error::new(
+            ErrorKind::TooLarge,
+            format!("the {what} has {size} bytes, over the limit of {limit}; raise `max_value_bytes` or return less"),
+        ))
+    }
+
+    /// Has the loop look at the store when a run is due that this worker put to sleep.
+    pub(crate) fn expect_due(&self, due_at: Timestamp) {
+        let earlier = self.next_due.fetch_min(due_at.as_millis(), Ordering::AcqRel);
+        if due_at.as_millis() < earlier {
+            self.due.notify_one();
+        }
+    }
+
+    pub(crate) fn set_target(&self, run_id: &Arc<str>, step: Arc<str>) {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(run_id), step);
+    }
+
+    pub(crate) fn clear_target(&self, run_id: &str) {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner).remove(run_id);
+    }
+
+    pub(crate) fn target_of(&self, run_id: &str) -> Option<Arc<str>> {
+        self.targets.lock().unwrap_or_else(PoisonError::into_inner).get(run_id).cloned()
+    }
+
+    /// Tells the error hook, on a task of its own.
+    pub(crate) fn report_failure(&self, run: &live::LiveRun, error: Error) {
+        let Some(hook) = &self.on_error else { return };
+        let failure = RunFailure {
+            run_id: run.run_id.to_string(),
+            function_id: run.function_id.to_string(),
+            event_id: run.event_id.to_string(),
+            error,
+        };
+        let hook = Arc::clone(hook);
+        tokio::spawn(drive::contain(async move { hook(failure).await }));
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! The worker's session in the store: registered when first needed, kept alive while the worker lives.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::OnceCell;
+
+use super::Shared;
+use crate::{
+    clock::Timestamp,
+    error::{ErrorKind, Result},
+    store::{Register, WorkerId},
+};
+
+/// The worker's session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) lease: Duration,
+    current: OnceCell<AtomicI64>,
+    /// Until when the lease lasts, in milliseconds.
+    until: AtomicI64,
+}
+
+impl Session {
+    pub(crate) fn new(name: Option<Arc<str>>, lease: Duration) -> Self {
+        Self { name, lease, current: OnceCell::new(), until: AtomicI64::new(i64::MIN) }
+    }
+}
+
+impl Shared {
+    /// The session, registered at the first call and alive for a good part of a lease.
+    pub(crate) async fn session(self: &Arc<Self>) -> Result<WorkerId> {
+        let cell = self
+            .session
+            .current
+            .get_or_try_init(|| async {
+                let id = self.register().await?;
+                tokio::spawn(keep_alive(Arc::downgrade(self), Arc::clone(&self.clock), self.session.lease / 3));
+                Ok::<_, crate::Error>(AtomicI64::new(id.0))
+            })
+            .await?;
+        let worker = WorkerId(cell.load(Ordering::Acquire));
+        let left = Timestamp::from_millis(self.session.until.load(Ordering::Acquire)).since(self.clock.now());
+        if left * 2 > self.session.lease { Ok(worker) } else { self.renew(worker).await }
+    }
+
+    /// The session, if there is one.
+    pub(crate) fn present_session(&self) -> Option<WorkerId> {
+        self.session.current.get().map(|id| WorkerId(id.load(Ordering::Acquire)))
+    }
+
+    async fn register(&self) -> Result<WorkerId> {
+        let now = self.clock.now();
+        let request = Register {
+            name: self.session.name.clone(),
+            subscriptions: self.registry.subscriptions(),
+            now,
+            lease: self.session.lease,
+        };
+        let worker = self.store.register(request).await?;
+        self.session.until.store(now.after(self.session.lease).as_millis(), Ordering::Release);
+        Ok(worker)
+    }
+
+    /// Renews the lease, or begins a new session where the store has forgotten this one.
+    async fn renew(&self, worker: WorkerId) -> Result<WorkerId> {
+        let now = self.clock.now();
+        match self.store.renew(worker, now, self.session.lease).await {
+            Ok(()) => {
+                self.session.until.store(now.after(self.session.lease).as_millis(), Ordering::Release);
+                Ok(worker)
+            }
+            Err(error) if error.kind() == ErrorKind::Busy => {
+                tracing::warn!("the worker's session had ended in the store; it begins a new one");
+                let worker = self.register().await?;
+                if let Some(current) = self.session.current.get() {
+                    current.store(worker.0, Ordering::Release);
+                }
+                Ok(worker)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Renews three times in each lease, until the worker is gone.
+async fn keep_alive(worker: Weak<Shared>, clock: Arc<dyn crate::Clock>, every: Duration) {
+    loop {
+        clock.expire_at(clock.now().after(every)).await;
+        let Some(shared) = worker.upgrade() else { return };
+        if shared.shutdown.is_over() {
+            return;
+        }
+        let Some(session) = shared.present_session() else { return };
+        if let Err(error) = shared.renew(session).await {
+            tracing::error!(error = %error.report(), "cannot renew the lease; runs may move to another worker");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The end of a worker: no new runs, a grace period for running steps, the rest given back. And the purge beside it.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{Shared, Worker};
+
+/// How often finished runs are purged, and how many at once.
+const PURGE_EVERY: Duration = Duration::from_secs(600);
+const PURGE_BATCH: usize = 500;
+
+/// The tasks of a worker, and how far its end is.
+#[derive(Debug)]
+pub(crate) struct Shutdown {
+    begun: watch::Sender<bool>,
+    over: AtomicBool,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Self { begun: watch::Sender::new(false), over: AtomicBool::new(false), tasks: Mutex::new(JoinSet::new()) }
+    }
+}
+
+impl Shutdown {
+    pub(crate) fn has_begun(&self) -> bool {
+        *self.begun.borrow()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn begin(&self) {
+        self.begun.send_replace(true);
+    }
+
+    /// Returns when the shutdown has begun.
+    pub(crate) async fn begun(&self) {
+        // The sender lives as long as this does, so the wait can only end well.
+        let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// Spawns the drive of a run, and forgets those that have ended.
+    pub(crate) fn spawn(&self, drive: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(drive);
+    }
+}
+
+impl Worker {
+    /// Begins the shutdown: [`run`](Worker::run) and `serve` return once running steps have ended or the grace period has.
+    pub fn shutdown(&self) {
+        self.shared.shutdown.begin();
+    }
+}
+
+impl Shared {
+    /// Waits for running steps, drops what takes longer than the grace period, and gives the runs back.
+    pub(crate) async fn drain(self: &Arc<Self>) {
+        let running = self.slots.used();
+        if running > 0 {
+            tracing::info!(running, grace = ?self.options().grace, "shutting down; running steps may finish");
+        }
+        let mut tasks = std::mem::take(&mut *self.shutdown.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::select! {
+            () = async { while tasks.join_next().await.is_some() {} } => {}
+            () = self.clock.expire_at(self.clock.now().after(self.options().grace)) => {
+                tracing::warn!(running = self.slots.used(), "the grace period is over; the runs are given back");
+            }
+        }
+        tasks.shutdown().await;
+        self.running.store(false, Ordering::Release);
+        if let Some(session) = self.present_session() {
+            if let Err(error) = self.store.deregister(session, self.clock.now()).await {
+                tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
+            }
+        }
+        self.shutdown.over.store(true, Ordering::Release);
+    }
+}
+
+/// Begins the shutdown when the process is asked to end.
+pub(crate) async fn on_signal(worker: Weak<Shared>) {
+    #[cfg(unix)]
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = terminate => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    if let Some(shared) = worker.upgrade() {
+        shared.shutdown.begin();
+    }
+}
+
+/// Removes runs that finished longer ago than the retention time, a batch at a time.
+pub(crate) async fn purge_forever(worker: Weak<Shared>) {
+    loop {
+        let Some(shared) = worker.upgrade() else { return };
+        let before = shared.clock.now().before(shared.options().retention);
+        match shared.store.purge(before, PURGE_BATCH).await {
+            Ok(removed) if removed >= PURGE_BATCH => {
+                drop(shared);
+                tokio::task::yield_now().await;
+                continue;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later"),
+        }
+        let clock = Arc::clone(&shared.clock);
+        drop(shared);
+        clock.expire_at(clock.now().after(PURGE_EVERY)).await;
+    }
+}
