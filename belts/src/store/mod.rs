@@ -12,13 +12,16 @@ use crate::error::Result;
 
 mod memory;
 mod records;
+mod shared;
 #[cfg(any())]
 mod sqlite;
+mod wake;
 
 pub use memory::Memory;
 pub use records::*;
 #[cfg(any())]
 pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
+use shared::{Budget, MAX_UNKNOWN_FUNCTIONS, new_id, page_limit, page_mark, unknown_session};
 
 /// Keeps runs, journals, events and subscriptions.
 ///
@@ -32,10 +35,12 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///
 /// Publishing:
 /// - An event whose id is already there writes nothing and answers `duplicate` with the runs that it has. [`publish_twice_is_one_event`]
+/// - So does an event that targets a run id which is already there; the answer names the event and function of that run.
+///   [`targeted_run_is_there_once`]
 /// - An event starts one run for each function that subscribes to its type at that moment, in the same write.
 ///   [`publish_starts_one_run_per_function`]
-/// - A run that is due now, of a function with free capacity in [`Publish::claim`], is leased to that worker in the same write.
-///   [`publish_claims_within_capacity`]
+/// - A run that is due now, of a function with free capacity in [`Publish::claim`], is leased to that worker in the same write,
+///   if its session lives. [`publish_claims_within_capacity`]
 ///
 /// Leases:
 /// - At most one worker holds the lease of a run; each claim of a run has a greater token than all before. [`claim_is_exclusive`]
@@ -45,15 +50,20 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///   [`CommitOutcome::LeaseLost`]. [`late_commit_is_refused`]
 /// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. [`dead_worker_runs_are_claimed`]
 /// - `renew` moves the end of the worker's lease for all its runs. [`renewed_lease_holds`]
+/// - A session whose lease time has ended begins anew with its next `renew` or `claim`, without the runs that it had: they are
+///   due, to it as to others. [`ended_session_begins_without_its_runs`]
+/// - `renew` and `claim` of a session that was deregistered or taken over are an error of kind
+///   [`Busy`](crate::ErrorKind::Busy); the worker must register again. [`unknown_session_is_busy`]
 /// - A worker registered under the name of an earlier one takes that one's runs over at once. [`same_name_takes_over`]
 ///
 /// Journals:
-/// - A commit writes each entry under its `seq`, replacing the one that is there. [`entry_is_replaced_by_seq`]
+/// - A commit writes each entry under its `seq`, replacing the one that is there; there may be gaps. [`entry_is_replaced_by_seq`]
 /// - Paths, type names and values come back byte for byte. [`values_come_back_as_written`]
 ///
 /// Inspection:
 /// - `cancel` ends a run that has not finished, and its lease with it. [`cancel_ends_the_lease`]
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. [`rerun_keeps_recorded_steps`]
+///   The journal then has gaps in `seq`; failed attempts count from 0 again, and `started_at` stays.
 /// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs. [`purge_spares_the_living`]
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
@@ -86,6 +96,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be reached or written; no lease was given, or it ends by itself.
+    /// The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
     async fn claim(&self, request: Claim) -> Result<Claimed>;
 
     /// Writes journal entries and transitions, each commit only if its lease still holds.
@@ -100,9 +111,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be reached or written; the lease ends when it would have.
+    /// The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()>;
 
     /// Returns when another process or worker may have made a run due; it may return without cause.
+    ///
+    /// A wake-up that comes while nobody waits is kept for the next who does. Where several workers share one store,
+    /// a worker that polls this once before it claims, and goes on with the same future after, misses none.
     async fn woken(&self);
 
     /// The functions that anyone has subscribed, sorted by id.

@@ -1,3 +1,0 @@
-//! memory
-/// m
-#[derive(Debug)] pub struct Memory;

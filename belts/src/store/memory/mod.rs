@@ -1,0 +1,138 @@
+//! The store in memory: the reference implementation, for tests and for functions that need not outlive the process.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::{
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent, Register, RunFilter,
+    RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, wake::Wake,
+};
+use crate::error::Result;
+
+mod claim;
+mod commit;
+mod inspect;
+mod publish;
+mod session;
+mod tables;
+
+use tables::Tables;
+
+/// A store in this process's memory.
+///
+/// It does what every store must do, and promises no durability. Clones are the same store.
+///
+/// ```
+/// use belts::store::{Memory, Store};
+/// let store = Memory::new();
+/// assert!(!store.capabilities().durable);
+/// ```
+#[derive(Clone, Default)]
+pub struct Memory {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    tables: Mutex<Tables>,
+    wake: Wake,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    // A panic in here would be a bug of ours; the tables are still the best truth there is.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.shared.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does a write that says whether it made a run due that others may want.
+    fn write<T>(&self, write: impl FnOnce(&mut Tables) -> (T, bool)) -> T {
+        let (answer, wakes) = write(&mut self.tables());
+        if wakes {
+            self.shared.wake.wake();
+        }
+        answer
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE
+    }
+
+    async fn register(&self, request: Register) -> Result<WorkerId> {
+        Ok(self.write(|tables| tables.register(request)))
+    }
+
+    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
+        self.write(|tables| ((), tables.end_session(worker, now)));
+        Ok(())
+    }
+
+    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
+        Ok(self.write(|tables| tables.publish(request)))
+    }
+
+    async fn claim(&self, request: Claim) -> Result<Claimed> {
+        self.tables().claim(&request)
+    }
+
+    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
+        Ok(self.write(|tables| tables.commit(request)))
+    }
+
+    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
+        self.tables().renew(worker, now, lease)
+    }
+
+    async fn woken(&self) {
+        self.shared.wake.wait().await;
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
+        Ok(self.tables().subscriptions())
+    }
+
+    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
+        Ok(self.tables().record(run))
+    }
+
+    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
+        Ok(self.tables().journal(run))
+    }
+
+    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
+        self.tables().list(&filter)
+    }
+
+    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
+        Ok(self.tables().cancel(run, now))
+    }
+
+    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
+        Ok(self.write(|tables| {
+            let found = tables.rerun(run, now);
+            (found, found)
+        }))
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        Ok(self.tables().purge(before, limit))
+    }
+}

@@ -1,0 +1,134 @@
+//! Publishing into memory.
+
+use std::sync::Arc;
+
+use super::tables::{Event, EventData, Run, Tables};
+use crate::store::{
+    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId, new_id,
+};
+
+impl Tables {
+    /// Publishes; whether a run was left for others to claim.
+    pub(super) fn publish(&mut self, request: Publish) -> (Vec<PublishedEvent>, bool) {
+        let now = request.now;
+        let mut claim = request
+            .claim
+            .as_ref()
+            .filter(|capacity| self.is_alive(capacity.worker, now))
+            .map(|capacity| (capacity.worker, Budget::new(capacity)));
+        let mut left = false;
+        let published = request
+            .events
+            .into_iter()
+            .map(|event| {
+                if let Some(duplicate) = self.duplicate(&event) {
+                    return duplicate;
+                }
+                let published = self.publish_one(event, now, claim.as_mut());
+                left |= published.runs.iter().any(|run| run.lease.is_none());
+                published
+            })
+            .collect();
+        (published, left)
+    }
+
+    fn duplicate(&self, event: &NewEvent) -> Option<PublishedEvent> {
+        let by_run = || match &event.target {
+            Target::Function { run_id: Some(run_id), .. } => {
+                self.run_ids.get(run_id).map(|number| (Arc::clone(&self.runs[number].event.id), vec![*number]))
+            }
+            _ => None,
+        };
+        let (event_id, numbers) = match self.events.get(&event.id) {
+            Some(known) => (Arc::clone(&known.data.id), known.runs.clone()),
+            None => by_run()?,
+        };
+        let mut runs: Vec<PublishedRun> = numbers
+            .iter()
+            .map(|number| {
+                let run = &self.runs[number];
+                self.published_run(run, None)
+            })
+            .collect();
+        runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
+        Some(PublishedEvent { event_id, duplicate: true, runs })
+    }
+
+    fn publish_one(
+        &mut self,
+        event: NewEvent,
+        now: Timestamp,
+        mut claim: Option<&mut (WorkerId, Budget)>,
+    ) -> PublishedEvent {
+        let (functions, run_id) = self.targets(&event.event_type, &event.target);
+        let data = Arc::new(EventData {
+            id: event.id,
+            event_type: event.event_type,
+            payload: event.payload,
+            published_at: now,
+        });
+        let mut numbers = Vec::with_capacity(functions.len());
+        let mut runs = Vec::with_capacity(functions.len());
+        for function in functions {
+            let number = self.insert_run(function, &data, run_id.clone(), event.retries);
+            numbers.push(number);
+            let takes = event.due_at <= now
+                && claim.as_mut().is_some_and(|(_, budget)| budget.take(&self.functions[function].id));
+            let lease = match &claim {
+                Some((worker, _)) if takes => self.lease(number, *worker, now),
+                _ => {
+                    self.enqueue(number, RunStatus::Pending, event.due_at);
+                    None
+                }
+            };
+            runs.push(self.published_run(&self.runs[&number], lease));
+        }
+        let event_id = Arc::clone(&data.id);
+        self.events.insert(Arc::clone(&data.id), Event { data, runs: numbers });
+        PublishedEvent { event_id, duplicate: false, runs }
+    }
+
+    fn targets(&mut self, event_type: &Arc<str>, target: &Target) -> (Vec<usize>, Option<Arc<str>>) {
+        match target {
+            Target::Function { function_id, run_id } => (vec![self.function(function_id)], run_id.clone()),
+            Target::Subscribers { except } => {
+                let all = self.subscribers.get(event_type).cloned().unwrap_or_default();
+                let kept = all.iter().copied().filter(|function| !except.contains(&self.functions[*function].id));
+                (kept.collect(), None)
+            }
+        }
+    }
+
+    fn insert_run(
+        &mut self,
+        function: usize,
+        event: &Arc<EventData>,
+        run_id: Option<Arc<str>>,
+        retries: Option<u32>,
+    ) -> i64 {
+        self.last_run += 1;
+        let id = run_id.unwrap_or_else(new_id);
+        self.run_ids.insert(Arc::clone(&id), self.last_run);
+        let run = Run {
+            id,
+            function,
+            event: Arc::clone(event),
+            status: RunStatus::Pending,
+            due_at: None,
+            worker: None,
+            token: 0,
+            failed_attempts: 0,
+            retries,
+            started_at: None,
+            finished_at: None,
+            result: None,
+            journal: Vec::new(),
+        };
+        self.runs.insert(self.last_run, run);
+        self.last_run
+    }
+
+    fn published_run(&self, run: &Run, lease: Option<Lease>) -> PublishedRun {
+        PublishedRun { run_id: Arc::clone(&run.id), function_id: Arc::clone(&self.functions[run.function].id), lease }
+    }
+}

@@ -1,0 +1,137 @@
+//! What the memory store holds, and the few moves that keep its indexes true.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::store::{Entry, Lease, RunStatus, Timestamp, WorkerId};
+
+#[derive(Default)]
+pub(super) struct Tables {
+    pub(super) functions: Vec<Function>,
+    pub(super) function_ids: HashMap<Arc<str>, usize>,
+    /// The functions of each event type, sorted by id.
+    pub(super) subscribers: HashMap<Arc<str>, Arc<[usize]>>,
+    pub(super) sessions: BTreeMap<WorkerId, Session>,
+    pub(super) last_session: i64,
+    pub(super) events: HashMap<Arc<str>, Event>,
+    pub(super) runs: BTreeMap<i64, Run>,
+    pub(super) run_ids: HashMap<Arc<str>, i64>,
+    pub(super) last_run: i64,
+    pub(super) finished: BTreeSet<(Timestamp, i64)>,
+}
+
+pub(super) struct Function {
+    pub(super) id: Arc<str>,
+    pub(super) event_types: BTreeSet<Arc<str>>,
+    /// The runs that wait for their time.
+    pub(super) due: BTreeSet<(Timestamp, i64)>,
+}
+
+pub(super) struct Session {
+    pub(super) name: Option<Arc<str>>,
+    pub(super) lease_until: Timestamp,
+    pub(super) lease: Duration,
+    pub(super) runs: BTreeSet<i64>,
+}
+
+pub(super) struct Event {
+    pub(super) data: Arc<EventData>,
+    pub(super) runs: Vec<i64>,
+}
+
+pub(super) struct EventData {
+    pub(super) id: Arc<str>,
+    pub(super) event_type: Arc<str>,
+    pub(super) payload: Arc<[u8]>,
+    pub(super) published_at: Timestamp,
+}
+
+pub(super) struct Run {
+    pub(super) id: Arc<str>,
+    pub(super) function: usize,
+    pub(super) event: Arc<EventData>,
+    pub(super) status: RunStatus,
+    /// Set while it waits for a worker; never together with `worker`.
+    pub(super) due_at: Option<Timestamp>,
+    pub(super) worker: Option<WorkerId>,
+    pub(super) token: i64,
+    pub(super) failed_attempts: u32,
+    pub(super) retries: Option<u32>,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) finished_at: Option<Timestamp>,
+    pub(super) result: Option<Arc<[u8]>>,
+    /// Sorted by `seq`.
+    pub(super) journal: Vec<Entry>,
+}
+
+impl Tables {
+    /// The number of a function, new or known.
+    pub(super) fn function(&mut self, id: &Arc<str>) -> usize {
+        if let Some(known) = self.function_ids.get(id) {
+            return *known;
+        }
+        let number = self.functions.len();
+        self.functions.push(Function { id: Arc::clone(id), event_types: BTreeSet::new(), due: BTreeSet::new() });
+        self.function_ids.insert(Arc::clone(id), number);
+        number
+    }
+
+    /// Takes a run out of the hands of its worker, and out of the queue of its function.
+    pub(super) fn detach(&mut self, number: i64) -> Option<&mut Run> {
+        let run = self.runs.get_mut(&number)?;
+        if let Some(due_at) = run.due_at.take() {
+            self.functions[run.function].due.remove(&(due_at, number));
+        }
+        if let Some(session) = run.worker.take().and_then(|worker| self.sessions.get_mut(&worker)) {
+            session.runs.remove(&number);
+        }
+        if let Some(finished_at) = run.finished_at.take() {
+            self.finished.remove(&(finished_at, number));
+        }
+        Some(run)
+    }
+
+    /// Lets a run wait until `due_at`.
+    pub(super) fn enqueue(&mut self, number: i64, status: RunStatus, due_at: Timestamp) {
+        if let Some(run) = self.detach(number) {
+            run.status = status;
+            run.due_at = Some(due_at);
+            let function = run.function;
+            self.functions[function].due.insert((due_at, number));
+        }
+    }
+
+    /// Ends a run.
+    pub(super) fn finish(&mut self, number: i64, status: RunStatus, now: Timestamp) {
+        if let Some(run) = self.detach(number) {
+            run.status = status;
+            run.finished_at = Some(now);
+            self.finished.insert((now, number));
+        }
+    }
+
+    /// Gives the lease of a run to a session.
+    pub(super) fn lease(&mut self, number: i64, worker: WorkerId, now: Timestamp) -> Option<Lease> {
+        let run = self.detach(number)?;
+        run.status = RunStatus::Running;
+        run.worker = Some(worker);
+        run.token += 1;
+        run.started_at.get_or_insert(now);
+        let lease = Lease { run: number, worker, token: run.token };
+        self.sessions.get_mut(&worker)?.runs.insert(number);
+        Some(lease)
+    }
+
+    /// Forgets a run.
+    pub(super) fn remove(&mut self, number: i64) {
+        self.detach(number);
+        let Some(run) = self.runs.remove(&number) else { return };
+        self.run_ids.remove(&run.id);
+        if let Some(event) = self.events.get_mut(&run.event.id) {
+            event.runs.retain(|other| *other != number);
+        }
+    }
+}
