@@ -63,11 +63,6 @@ impl Failure {
             self.sources.into_iter().rev().fold(None, |source, message| Some(Box::new(Replayed { message, source })));
         Replayed { message: self.message, source }
     }
-
-    /// The failure and its sources in one line.
-    pub(crate) fn report(self) -> String {
-        self.into_error().report()
-    }
 }
 
 /// An error read from a store: its text and its sources' texts.

@@ -1,6 +1,5 @@
 //! All that generated code may touch. Nothing here is for users, and it changes without notice.
 #![doc(hidden)]
-#![expect(missing_docs, reason = "hidden from users; the macros are the documentation")]
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 

@@ -85,7 +85,7 @@ fn retries_count_beyond_the_first_attempt() {
     let policy = RetryPolicy { retries: 2, backoff: Backoff::default() };
     let error = Error::from_any("offline");
     let verdicts: Vec<_> = (1..=3).map(|failed| after_step_failure(&error, policy, failed, NOW, 0.5)).collect();
-    let at = |ms| StepVerdict::RetryAt(Timestamp::from_millis(1_000 + ms));
+    let at = |ms: i64| StepVerdict::RetryAt(Timestamp::from_millis(1_000 + ms));
     assert_eq!(verdicts, [at(500), at(1_000), StepVerdict::GiveUp]);
 }
 

@@ -92,7 +92,7 @@ impl Shared {
             });
             // The place is free before anybody hears of the end, who may want it.
             drop(slot);
-            worker.tell(&run_id, &ended);
+            worker.tell(&run_id, ended);
         });
     }
 
@@ -157,6 +157,9 @@ impl Shared {
                 }
                 Err(error) => {
                     failures += 1;
+                    if error.kind() == ErrorKind::Busy {
+                        self.begin_again().await;
+                    }
                     tracing::error!(error = %error.report(), "cannot claim runs; trying again");
                     let pause = STORE_BACKOFF.ceiling(failures);
                     tokio::select! {
@@ -201,10 +204,10 @@ impl Shared {
     }
 
     /// Tells those who wait for a run in this process.
-    fn tell(&self, run_id: &Arc<str>, ended: &Ended) {
+    fn tell(&self, run_id: &Arc<str>, ended: Ended) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(run_id);
         for sender in waiting.into_iter().flatten() {
-            let _ = sender.send(ended.clone());
+            let _ = sender.send(ended);
         }
     }
 

@@ -27,12 +27,12 @@ use crate::{
 };
 
 /// How the drive of a run ended, as far as this worker is concerned.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// It returned this output, an envelope.
-    Completed(Arc<[u8]>),
+    /// It returned `Ok`.
+    Completed,
     /// It failed for good.
-    Failed(Failure),
+    Failed,
     /// It goes on later.
     Suspended,
     /// It reached the step at which it was asked to stop.
@@ -107,11 +107,7 @@ impl<'a> Drive<'a> {
             payload: Arc::clone(&self.claimed.payload),
         };
         let start = self.function.def.start;
-        let body = async move {
-            let timeout = start(invocation);
-            timeout.await
-        };
-        let limited = self.limited(catch_panic(body));
+        let limited = self.limited(catch_panic(async move { start(invocation).await }));
         let mut function = Box::pin(CURRENT_RUN.scope(Arc::clone(self.run), limited));
         let waker = Arc::new(FunctionWaker::new());
         let function_waker = Waker::from(Arc::clone(&waker));
@@ -221,7 +217,7 @@ impl<'a> Drive<'a> {
             self.log(error, &transition);
         }
         let ended = self.end(self.run.take_outbox(), transition).await;
-        if let (Err(error), Ended::Failed(_)) = (outcome, &ended) {
+        if let (Err(error), Ended::Failed) = (outcome, &ended) {
             self.worker.report_failure(self.run, error);
         }
         ended
@@ -244,7 +240,7 @@ impl<'a> Drive<'a> {
         };
         self.log(error, &transition);
         let ended = self.end(self.run.take_outbox(), transition).await;
-        if matches!(ended, Ended::Failed(_)) {
+        if matches!(ended, Ended::Failed) {
             self.worker.report_failure(self.run, Failure::of(error).into_error());
         }
         ended
@@ -262,8 +258,8 @@ impl<'a> Drive<'a> {
 
     fn ended(&self, transition: Transition) -> Ended {
         match transition {
-            Transition::Complete { output } => Ended::Completed(output),
-            Transition::Fail { error, .. } => Ended::Failed(Failure::of_envelope(&error)),
+            Transition::Complete { .. } => Ended::Completed,
+            Transition::Fail { .. } => Ended::Failed,
             Transition::Stop => Ended::Stopped,
             Transition::Skip => Ended::Skipped,
             Transition::Suspend { due_at } | Transition::Retry { due_at, .. } => {

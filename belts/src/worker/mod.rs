@@ -21,7 +21,6 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
-    time::Duration,
 };
 
 pub use builder::WorkerBuilder;
@@ -38,7 +37,7 @@ use crate::{
     event::EventSet,
     publish,
     registry::Registry,
-    store::{NewEvent, PublishedEvent, SharedStore, Target},
+    store::{NewEvent, PublishedEvent, SharedStore},
 };
 
 /// Drives runs, publishes events and answers HTTP. Cheap to clone; every clone is the same worker.
