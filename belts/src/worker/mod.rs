@@ -23,6 +23,9 @@ use std::{
     },
 };
 
+#[cfg(test)]
+mod tests;
+
 pub use builder::WorkerBuilder;
 pub(crate) use drive::Ended;
 pub use execute::{Execute, Executed, FinishedRun};
