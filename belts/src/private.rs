@@ -220,15 +220,21 @@ pub const fn duration(secs: u64, nanos: u32) -> Duration {
 /// Method lookup picks the first impl whose receiver needs no extra `&`:
 /// `(&Awaitable(&value)).kind()` is a future's tag where the value is one, else a plain value's.
 pub mod dispatch {
-    use std::future::{Future, IntoFuture};
+    use std::{
+        convert::Infallible,
+        future::{Future, IntoFuture},
+        marker::PhantomData,
+        pin::Pin,
+        task::{Context, Poll},
+    };
 
     use crate::error::{BoxError, Error, Result};
 
     #[derive(Debug)]
     pub struct Awaitable<'a, T>(pub &'a T);
-    #[derive(Debug)]
+    #[derive(Debug, Clone, Copy)]
     pub struct FutureTag;
-    #[derive(Debug)]
+    #[derive(Debug, Clone, Copy)]
     pub struct ValueTag;
 
     pub trait ViaFuture {
@@ -245,14 +251,39 @@ pub mod dispatch {
     }
     impl<T> ViaValue for &Awaitable<'_, T> {}
 
+    /// A value as it came, or a future to wait for.
+    #[derive(Debug)]
+    pub enum Flow<T, F> {
+        Ready(T),
+        Wait(F),
+    }
+
+    /// A future that cannot be: behind a call that returns one the compiler knows code to be unreachable,
+    /// so that what lives across the `await` there need not be `Send`.
+    #[derive(Debug)]
+    pub struct Never<T>(pub Infallible, pub PhantomData<fn() -> T>);
+
+    impl<T> Future for Never<T> {
+        type Output = T;
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+            match self.0 {}
+        }
+    }
+
     impl FutureTag {
-        pub fn resolve<T: IntoFuture>(self, value: T) -> T::IntoFuture {
-            value.into_future()
+        pub fn split<T: IntoFuture>(self, value: T) -> Flow<T::Output, T::IntoFuture> {
+            Flow::Wait(value.into_future())
+        }
+        pub fn only_future<F>(self, future: F) -> F {
+            future
         }
     }
     impl ValueTag {
-        pub fn resolve<T>(self, value: T) -> impl Future<Output = T> {
-            std::future::ready(value)
+        pub fn split<T>(self, value: T) -> Flow<T, Never<T>> {
+            Flow::Ready(value)
+        }
+        pub fn only_future<T>(self, never: Never<T>) -> Never<T> {
+            never
         }
     }
 

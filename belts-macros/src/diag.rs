@@ -1,0 +1,79 @@
+//! Where mistakes are collected, and how an unknown word is answered.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+
+/// All mistakes of one macro call, so that its user sees them at once.
+#[derive(Debug, Default)]
+pub(crate) struct Errors(Vec<syn::Error>);
+
+impl Errors {
+    /// Points at everything that `at` is written with.
+    pub(crate) fn at(&mut self, at: impl ToTokens, message: impl std::fmt::Display) {
+        self.0.push(syn::Error::new_spanned(at, message));
+    }
+
+    pub(crate) fn push(&mut self, span: Span, message: impl std::fmt::Display) {
+        self.0.push(syn::Error::new(span, message));
+    }
+
+    pub(crate) fn add(&mut self, error: syn::Error) {
+        self.0.push(error);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The mistakes as `compile_error!`s, which fit where items or statements may stand.
+    pub(crate) fn drain(&mut self) -> TokenStream {
+        self.0.drain(..).map(|error| error.to_compile_error()).collect()
+    }
+}
+
+/// Answers an unknown word: the nearest known one, if any is near, and all of them.
+pub(crate) fn suggest(word: &str, known: &[&str]) -> String {
+    let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
+    let list = quoted(known);
+    match nearest {
+        Some((far, name)) if far <= 1.max(word.chars().count() / 3) => {
+            format!("did you mean `{name}`? Known here: {list}")
+        }
+        _ => format!("known here: {list}"),
+    }
+}
+
+/// "`a`, `b`, `c`".
+pub(crate) fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// How many letters to change, add or drop on the way from `a` to `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_suggested() {
+        let known = ["retries", "backoff", "timeout"];
+        assert_eq!(suggest("retry", &known), "known here: `retries`, `backoff`, `timeout`");
+        assert!(suggest("retires", &known).starts_with("did you mean `retries`?"));
+        assert!(suggest("timout", &known).starts_with("did you mean `timeout`?"));
+        assert!(suggest("colour", &known).starts_with("known here"));
+    }
+}

@@ -1,0 +1,97 @@
+//! What a struct becomes: `Event`, `EventSet`, its registration and its publish helper.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Path, spanned::Spanned as _};
+
+use super::model::Event;
+use crate::{
+    names::{Krate, Runtime, at_site, publish_fn, unraw},
+    step::expand::optional,
+};
+
+pub(crate) fn expand(event: &Event) -> TokenStream {
+    let Event { name, event_type, krate, .. } = event;
+    let at = name.span();
+    let Runtime { event: event_trait, event_set, check_result, encoded_event, encode_event, decode_event, unknown_type, .. } =
+        krate.at(at);
+    let key = correlation_key(event);
+    let check = event.validate.as_ref().map(|path| check(path, &quote!(#event_type), krate));
+    let register = register(&quote!(<#name as #event_set>::TYPES), &quote!(#name), at, krate);
+    let helper = helper(event);
+    quote_spanned! {at_site(at)=>
+        const _: () = {
+            #[automatically_derived]
+            impl #event_trait for #name {
+                const TYPE: &'static str = #event_type;
+            }
+            #[automatically_derived]
+            impl #event_set for #name {
+                const TYPES: &'static [&'static str] = &[#event_type];
+                fn encode(&self) -> #check_result<#encoded_event> {
+                    #encode_event(#event_type, self, #key)
+                }
+                fn decode(event_type: &str, payload: &[u8]) -> #check_result<Self> {
+                    if event_type == #event_type {
+                        #decode_event(payload)
+                    } else {
+                        ::core::result::Result::Err(#unknown_type(event_type, <Self as #event_set>::TYPES))
+                    }
+                }
+                #check
+            }
+            #register
+        };
+        #helper
+    }
+}
+
+fn correlation_key(event: &Event) -> TokenStream {
+    let Some(key) = &event.key else {
+        return optional(None);
+    };
+    let path = event.krate.at(key.span()).correlation_key;
+    quote_spanned!(at_site(key.span())=> #path(&self.#key))
+}
+
+/// `EventSet::check` by the user's function.
+pub(super) fn check(validate: &Path, event_type: &TokenStream, krate: &Krate) -> TokenStream {
+    let Runtime { check_result, invalid, .. } = krate.at(validate.span());
+    quote_spanned! {at_site(validate.span())=>
+        fn check(&self) -> #check_result<()> {
+            ::core::result::Result::map_err(#validate(self), |reason| #invalid(#event_type, reason))
+        }
+    }
+}
+
+/// What link-time registration collects.
+pub(super) fn register(types: &TokenStream, event: &TokenStream, at: Span, krate: &Krate) -> TokenStream {
+    let names = krate.at(at);
+    let location = names.here(at);
+    let Runtime { submit, event_entry, check, .. } = &names;
+    quote_spanned! {at_site(at)=>
+        #submit! {
+            #event_entry {
+                types: #types,
+                check: #check::<#event>,
+                location: #location,
+                package: ::core::env!("CARGO_PKG_NAME"),
+            }
+        }
+    }
+}
+
+fn helper(event: &Event) -> TokenStream {
+    let Event { name, vis, krate, .. } = event;
+    let at = name.span();
+    let Runtime { publish, publish_builder, .. } = krate.at(at);
+    let helper = publish_fn(name);
+    let docs = format!("Publishes an [`{}`]; await what it returns.", unraw(name));
+    quote_spanned! {at_site(at)=>
+        #[doc = #docs]
+        #[allow(dead_code, clippy::needless_pass_by_value)]
+        #vis fn #helper(event: #name) -> #publish_builder {
+            #publish(&event)
+        }
+    }
+}

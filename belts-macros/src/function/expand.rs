@@ -1,0 +1,148 @@
+//! What a function becomes: a constant handle of its name, with the fn and its registration inside.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::{Expr, spanned::Spanned as _};
+
+use super::{
+    mark::mark,
+    model::{Function, Options},
+};
+use crate::{
+    names::{self, Runtime, at_site, spelled},
+    step::expand::optional,
+};
+
+pub(crate) fn expand(function: &Function) -> TokenStream {
+    let Function { outer, vis, name, event, output, .. } = function;
+    let at = name.span();
+    let Runtime { function_handle, function: make, submit, function_entry, .. } = function.krate.at(at);
+    let returned = function.krate.at(output.span()).returned;
+    let output = quote_spanned!(at_site(output.span())=> <#output as #returned>::Output);
+    let event_type = &event.ty;
+    let the_fn = the_fn(function);
+    let start = start(function);
+    let definition = definition(function);
+    let check = on_fits(function);
+    quote_spanned! {at_site(at)=>
+        #(#outer)*
+        #[allow(non_upper_case_globals, dead_code)]
+        #vis const #name: #function_handle<#event_type, #output> = {
+            #the_fn
+            #start
+            #definition
+            #submit! { #function_entry(&__BELTS_DEFINITION) }
+            #check
+            #make(&__BELTS_DEFINITION)
+        };
+    }
+}
+
+/// The user's fn under its own name, which keeps patterns of that name in the body from meaning the handle.
+fn the_fn(function: &Function) -> TokenStream {
+    let Function { inner, name, event, context, output, body, .. } = function;
+    let (cx, scope) = (names::cx(name.span()), function.krate.at(name.span()).scope);
+    let context = context.iter();
+    let body = mark(body.clone(), &function.krate);
+    quote! {
+        #(#inner)*
+        #[allow(clippy::unused_async, clippy::needless_pass_by_value, clippy::used_underscore_binding)]
+        async fn #name(#event, #(#context,)* #cx: &#scope) -> #output { #body }
+    }
+}
+
+/// Reads the event, calls the fn and writes its output.
+fn start(function: &Function) -> TokenStream {
+    let Function { name, event, context, output, .. } = function;
+    let at = name.span();
+    let Runtime { invocation, driven, .. } = function.krate.at(at);
+    let read = function.krate.at(event.ty.span()).invocation;
+    let context = context.iter().map(|context| {
+        let names = function.krate.at(context.ty.span());
+        let path = names.invocation;
+        quote_spanned!(at_site(context.ty.span())=> #path::context(&run))
+    });
+    let finish = function.krate.at(output.span()).finish;
+    let event = quote_spanned!(at_site(event.ty.span())=> #read::event(&run)?);
+    quote_spanned! {at_site(at)=>
+        fn __belts_start(run: #invocation) -> #driven {
+            ::std::boxed::Box::pin(async move {
+                let event = #event;
+                #finish(#name(event, #(#context,)* #invocation::scope(&run)).await)
+            })
+        }
+    }
+}
+
+/// What link-time registration collects.
+fn definition(function: &Function) -> TokenStream {
+    let Function { name, event, id, on, when, krate, .. } = function;
+    let at = name.span();
+    let names = krate.at(at);
+    let location = names.here(at);
+    let Runtime { function_def, .. } = &names;
+    let check = krate.at(event.ty.span()).check;
+    let event_type = &event.ty;
+    let options = options(&function.options, &names);
+    let events = on.iter().map(|event| {
+        let event_set = krate.at(event.span()).event_set;
+        quote_spanned!(at_site(event.span())=> <#event as #event_set>::TYPES)
+    });
+    let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
+    quote_spanned! {at_site(at)=>
+        static __BELTS_DEFINITION: #function_def = #function_def {
+            id: #id,
+            events: &[#(#events),*],
+            options: || #options,
+            accepts: #accepts,
+            check: #check::<#event_type>,
+            start: __belts_start,
+            location: #location,
+            package: ::core::env!("CARGO_PKG_NAME"),
+        };
+    }
+}
+
+fn accepts(filter: &Expr, function: &Function) -> TokenStream {
+    let at = filter.span();
+    let accepts = function.krate.at(at).accepts;
+    let event = &function.event.ty;
+    quote_spanned!(at_site(at)=> |event_type, payload| #accepts::<#event>(event_type, payload, #filter))
+}
+
+fn options(options: &Options, names: &Runtime) -> TokenStream {
+    let Options { retries, backoff, timeout, concurrency, per_step } = options;
+    let [retries, backoff, timeout, concurrency] =
+        [retries, backoff, timeout, concurrency].map(|option| optional(option.clone()));
+    let Runtime { function_options, continuation, .. } = names;
+    let continuation = if *per_step { quote!(#continuation::PerStep) } else { quote!(#continuation::Inline) };
+    quote! {
+        #function_options {
+            retries: #retries,
+            backoff: #backoff,
+            timeout: #timeout,
+            concurrency: #concurrency,
+            continuation: #continuation,
+        }
+    }
+}
+
+/// A compile-time check that the parameter can hold every event of `on`.
+fn on_fits(function: &Function) -> TokenStream {
+    let Function { name, event, on, krate, .. } = function;
+    let event_type = &event.ty;
+    let at = event_type.span();
+    let Runtime { holds, event_set, .. } = krate.at(at);
+    let listed: Vec<String> = on.iter().map(|event| spelled(&event.to_token_stream())).collect();
+    let (listed, taken) = (listed.join(", "), spelled(&event_type.to_token_stream()));
+    let message = format!(
+        "`{name}` is started by `on = {listed}` but takes `{taken}`, which does not hold every type of that; \
+         take `{listed}`, or an enum of events that holds them all"
+    );
+    quote_spanned! {at_site(at)=>
+        const _: () = ::core::assert!(
+            #holds(<#event_type as #event_set>::TYPES, &[#(<#on as #event_set>::TYPES),*]),
+            #message
+        );
+    }
+}

@@ -1,0 +1,227 @@
+//! What the user's fn and options mean, resolved for expansion.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens as _, quote_spanned};
+use syn::{Attribute, Expr, FnArg, LitStr, PatType, ReturnType, Safety, Signature, Visibility};
+
+use super::parse::Item;
+use crate::{
+    diag::Errors,
+    names::Krate,
+    option::{Given, Opt},
+};
+
+/// A function.
+pub(crate) struct Function {
+    /// For the handle: docs, `cfg` and lints.
+    pub(crate) outer: Vec<Attribute>,
+    /// For the fn itself.
+    pub(crate) inner: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) name: Ident,
+    pub(crate) event: PatType,
+    pub(crate) context: Option<PatType>,
+    pub(crate) output: TokenStream,
+    pub(crate) body: TokenStream,
+    pub(crate) id: LitStr,
+    pub(crate) on: Vec<Expr>,
+    pub(crate) when: Option<Expr>,
+    pub(crate) options: Options,
+    pub(crate) krate: Krate,
+}
+
+/// Options as expressions of the runtime's types.
+pub(crate) struct Options {
+    pub(crate) retries: Option<TokenStream>,
+    pub(crate) backoff: Option<TokenStream>,
+    pub(crate) timeout: Option<TokenStream>,
+    pub(crate) concurrency: Option<TokenStream>,
+    pub(crate) per_step: bool,
+}
+
+impl Function {
+    /// Every mistake goes to the sink; `None` follows only where there were some.
+    pub(crate) fn build(item: &Item, mut given: Given, krate: Krate, errors: &mut Errors) -> Option<Self> {
+        check_signature(&item.sig, errors);
+        let arguments = arguments(&item.sig, errors);
+        let id = id(given.take("id"), &item.sig.ident, errors);
+        let on = on(given.take("on"), &item.sig, errors);
+        let when = given.take("when").map(|opt| opt.value);
+        let options = Options::build(&mut given, &krate, errors);
+        let (outer, inner) = item.attrs.iter().cloned().partition(is_outer);
+        let (event, context) = arguments?;
+        Some(Self {
+            outer,
+            inner,
+            vis: item.vis.clone(),
+            name: item.sig.ident.clone(),
+            event,
+            context,
+            output: output(&item.sig),
+            body: item.body(),
+            id: id?,
+            on: on?,
+            when,
+            options,
+            krate,
+        })
+    }
+}
+
+impl Options {
+    fn build(given: &mut Given, krate: &Krate, errors: &mut Errors) -> Self {
+        let word = given.take("continuation").and_then(|opt| opt.word(&["inline", "per-step"], errors));
+        Self {
+            retries: given.take("retries").map(|opt| opt.number(0, errors)),
+            backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
+            timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
+            concurrency: given.take("concurrency").map(|opt| opt.number(1, errors)),
+            per_step: word.as_deref() == Some("per-step"),
+        }
+    }
+}
+
+/// What functions and helpers have in common.
+pub(super) fn check_qualifiers(sig: &Signature, attribute: &str, errors: &mut Errors) {
+    if sig.asyncness.is_none() {
+        errors.at(sig.fn_token, format!("`#[belts::{attribute}]` goes on an `async fn`; write `async` before `fn`"));
+    }
+    if let Some(token) = &sig.constness {
+        errors.at(token, "a function of belts cannot be `const`; remove it");
+    }
+    if let Safety::Unsafe(token) = &sig.safety {
+        errors.at(token, "a function of belts cannot be `unsafe`; remove it");
+    }
+    if let Some(abi) = &sig.abi {
+        errors.at(abi, "a function of belts has Rust's own ABI; remove `extern`");
+    }
+    if let Some(variadic) = &sig.variadic {
+        errors.at(variadic, "a function of belts takes no variadic arguments; remove them");
+    }
+}
+
+fn check_signature(sig: &Signature, errors: &mut Errors) {
+    check_qualifiers(sig, "function", errors);
+    let generics = &sig.generics;
+    if !generics.params.is_empty() {
+        let message = "a function is found by its id, so it cannot be generic; put the generic part into a fn that it calls";
+        errors.at(generics, message);
+    } else if let Some(clause) = &generics.where_clause {
+        errors.at(clause, "a function is not generic, so it has no `where` clause; remove it");
+    }
+}
+
+/// The event and perhaps the context.
+fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(PatType, Option<PatType>)> {
+    let mut typed = Vec::new();
+    for argument in &sig.inputs {
+        match argument {
+            FnArg::Receiver(receiver) => {
+                let message = "a function is a free `async fn` and cannot take `self`; put shared state into a `static`, \
+                               or call the method from a free `async fn`";
+                errors.at(receiver, message);
+                return None;
+            }
+            FnArg::Typed(argument) => typed.push(argument.clone()),
+        }
+    }
+    let mut typed = typed.into_iter();
+    let Some(event) = typed.next() else {
+        let message = format!("a function takes the event it is started by: `async fn {}(event: OrderCreated)`", sig.ident);
+        errors.push(sig.paren_token.span.join(), message);
+        return None;
+    };
+    let context = typed.next();
+    if let Some(extra) = typed.next() {
+        let message = "a function takes the event and, if it asks, the `belts::Context`; what else it needs goes into the event \
+                       or a `static`";
+        errors.at(extra, message);
+        return None;
+    }
+    Some((event, context))
+}
+
+fn id(opt: Option<Opt>, name: &Ident, errors: &mut Errors) -> Option<LitStr> {
+    let Some(opt) = opt else {
+        let suggested = name.to_string().replace('_', "-");
+        errors.at(name, format!("a function needs an id: `#[belts::function(id = \"{suggested}\", on = …)]`"));
+        return None;
+    };
+    let id = opt.text(errors)?;
+    match check_id(&id.value()) {
+        Ok(()) => Some(id),
+        Err(message) => {
+            errors.at(&id, message);
+            None
+        }
+    }
+}
+
+/// 1 to 100 characters of `a-z 0-9 - _ . /`.
+fn check_id(id: &str) -> Result<(), String> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
+    if id.is_empty() {
+        return Err("the `id` is empty; name the function, such as `id = \"process-order\"`".to_owned());
+    }
+    if let Some(wrong) = id.chars().find(|c| !allowed(*c)) {
+        return Err(format!("an `id` cannot hold {wrong:?}; use `a-z`, `0-9`, `-`, `_`, `.` and `/`"));
+    }
+    match id.len() {
+        1..=100 => Ok(()),
+        long => Err(format!("an `id` has at most 100 characters, and this one {long}; shorten it")),
+    }
+}
+
+fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr>> {
+    let Some(opt) = opt else {
+        let event = match sig.inputs.first() {
+            Some(FnArg::Typed(argument)) => crate::names::spelled(&argument.ty.to_token_stream()),
+            _ => "OrderCreated".to_owned(),
+        };
+        errors.at(&sig.ident, format!("a function needs the event it is started by: add `on = {event}`"));
+        return None;
+    };
+    let on = opt.paths(errors);
+    (!on.is_empty()).then_some(on)
+}
+
+/// The return type; without one it is `()`, at the place of the argument list's end.
+fn output(sig: &Signature) -> TokenStream {
+    match &sig.output {
+        ReturnType::Type(_, output) => output.to_token_stream(),
+        ReturnType::Default => {
+            let at = sig.ident.span();
+            quote_spanned!(at=> ())
+        }
+    }
+}
+
+/// Attributes that say something about the name that others see.
+fn is_outer(attribute: &Attribute) -> bool {
+    const OUTER: [&str; 9] = ["doc", "cfg", "cfg_attr", "deprecated", "allow", "warn", "deny", "forbid", "expect"];
+    OUTER.iter().any(|name| attribute.path().is_ident(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_1_to_100_plain_characters() {
+        for id in ["a", "process-order", "shop/orders.v2_x", &"a".repeat(100)] {
+            assert_eq!(check_id(id), Ok(()), "{id}");
+        }
+        for id in ["", "a b", "Order", "ü", &"a".repeat(101)] {
+            assert!(check_id(id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn the_handle_takes_docs_and_lints() {
+        let item: Item = syn::parse_quote! {
+            #[doc = "x"] #[instrument] #[allow(unused)] async fn f(e: E) {}
+        };
+        let (outer, inner): (Vec<_>, Vec<_>) = item.attrs.into_iter().partition(is_outer);
+        assert_eq!((outer.len(), inner.len()), (2, 1));
+    }
+}

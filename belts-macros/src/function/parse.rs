@@ -1,0 +1,44 @@
+//! The item under an attribute: its signature is read, its body kept as tokens.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::{
+    Attribute, Signature, Token, Visibility,
+    parse::{Parse, ParseStream},
+};
+
+/// An fn whose body may be half-typed.
+pub(crate) struct Item {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    /// `None` for a method that a trait only declares.
+    pub(crate) body: Option<Group>,
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        let sig = input.parse()?;
+        if input.parse::<Option<Token![;]>>()?.is_some() {
+            return Ok(Self { attrs, vis, sig, body: None });
+        }
+        match input.parse()? {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
+                Ok(Self { attrs, vis, sig, body: Some(body) })
+            }
+            other => Err(syn::Error::new(other.span(), "expected the body of the fn")),
+        }
+    }
+}
+
+impl Item {
+    pub(crate) fn body(&self) -> TokenStream {
+        self.body.as_ref().map(Group::stream).unwrap_or_default()
+    }
+}
+
+/// Whether the tokens look like an fn, so that rustc says better what is wrong with it.
+pub(crate) fn looks_like_fn(item: &TokenStream) -> bool {
+    item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+}

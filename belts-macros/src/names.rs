@@ -1,0 +1,214 @@
+//! The one table of what generated code may name: runtime paths and generated identifiers.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote, quote_spanned};
+
+/// The crate that holds the runtime: `::belts`, or what `crate = path` says.
+#[derive(Debug, Clone)]
+pub(crate) struct Krate(TokenStream);
+
+impl Default for Krate {
+    fn default() -> Self {
+        let span = Span::mixed_site();
+        Self(quote_spanned!(span=> ::belts))
+    }
+}
+
+impl Krate {
+    pub(crate) fn new(path: TokenStream) -> Self {
+        Self(path)
+    }
+
+    pub(crate) fn tokens(&self) -> &TokenStream {
+        &self.0
+    }
+
+    /// The path with its own hygiene, but standing at `at`, so that errors point there.
+    fn located_at(&self, at: Span) -> TokenStream {
+        let place = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(at));
+            token
+        };
+        self.0.clone().into_iter().map(place).collect()
+    }
+
+    /// Whether the path ends in this name.
+    pub(crate) fn is_named(&self, name: &Ident) -> bool {
+        matches!(self.0.clone().into_iter().last(), Some(TokenTree::Ident(last)) if last == *name)
+    }
+
+    /// The path of serde, as serde's derives want it written.
+    pub(crate) fn serde(&self) -> String {
+        format!("{}::__private::serde", self.0).replace(' ', "")
+    }
+}
+
+macro_rules! runtime {
+    ($($field:ident: $($path:ident)::+;)*) => {
+        /// Every runtime path, spanned at one place of the user's source.
+        pub(crate) struct Runtime { $(pub(crate) $field: TokenStream,)* }
+
+        impl Krate {
+            /// The paths with hygiene of the macro and the place of `at`.
+            pub(crate) fn at(&self, at: Span) -> Runtime {
+                let krate = self.located_at(at);
+                let span = at_site(at);
+                Runtime { $($field: quote_spanned!(span=> #krate::$($path)::+),)* }
+            }
+        }
+    };
+}
+
+runtime! {
+    accepts: __private::accepts;
+    awaitable: __private::dispatch::Awaitable;
+    backoff: __private::Backoff;
+    check: __private::check;
+    check_result: Result;
+    continuation: __private::Continuation;
+    correlation_key: __private::correlation_key;
+    decode_event: __private::decode_event;
+    driven: __private::Driven;
+    duration: __private::duration;
+    encode_event: __private::encode_event;
+    encoded_event: __private::EncodedEvent;
+    entered: __private::Entered;
+    event: Event;
+    event_entry: __private::EventEntry;
+    event_set: EventSet;
+    fallible: __private::dispatch::Fallible;
+    finish: __private::finish;
+    flow: __private::dispatch::Flow;
+    format: __private::format;
+    function: __private::function;
+    function_def: __private::FunctionDef;
+    function_entry: __private::FunctionEntry;
+    function_handle: Function;
+    function_options: __private::FunctionOptions;
+    holds: __private::holds;
+    invalid: __private::invalid;
+    invocation: __private::Invocation;
+    key: __private::Key;
+    location: __private::Location;
+    next: __private::Next;
+    publish: __private::publish;
+    publish_builder: Publish;
+    returned: __private::Returned;
+    scope: __private::Scope;
+    serde: __private::serde;
+    step: __private::Step;
+    step_options: __private::StepOptions;
+    submit: __private::inventory::submit;
+    unknown_type: __private::unknown_type;
+    via_future: __private::dispatch::ViaFuture;
+    via_plain: __private::dispatch::ViaPlain;
+    via_result: __private::dispatch::ViaResult;
+    via_value: __private::dispatch::ViaValue;
+}
+
+impl Runtime {
+    /// The place of a token as a `Location`.
+    pub(crate) fn here(&self, at: Span) -> TokenStream {
+        let location = &self.location;
+        quote_spanned! {at=>
+            #location { file: ::core::file!(), line: ::core::line!(), column: ::core::column!() }
+        }
+    }
+}
+
+/// The macros that attributes mark.
+pub(crate) const MARKED: [&str; 4] = ["step", "sleep", "sleep_until", "scope"];
+
+/// Names of the macro's own, at a place of the user's source.
+pub(crate) fn at_site(at: Span) -> Span {
+    Span::mixed_site().located_at(at)
+}
+
+/// The hidden parameter with the scope, and the mark for it.
+pub(crate) fn cx(at: Span) -> Ident {
+    Ident::new(CX, at_site(at))
+}
+
+/// What stands before a marked macro's own arguments.
+pub(crate) fn mark(krate: &Krate, at: Span) -> TokenStream {
+    let (cx, krate) = (cx(at), krate.tokens());
+    quote!(#cx [#krate])
+}
+
+/// The mark inside a nested fn, which has no scope.
+pub(crate) fn nested_mark(at: Span) -> TokenStream {
+    let nested = Ident::new(NESTED, at_site(at));
+    quote!(#nested)
+}
+
+pub(crate) const CX: &str = "__belts_cx";
+pub(crate) const NESTED: &str = "__belts_nested_fn";
+
+/// `OrderCreated` and `order_created` as `order-created`.
+pub(crate) fn kebab(name: &str) -> String {
+    words(name).join("-")
+}
+
+/// `publish_order_created`, at the place of `OrderCreated`.
+pub(crate) fn publish_fn(name: &Ident) -> Ident {
+    format_ident!("publish_{}", words(&unraw(name)).join("_"), span = name.span())
+}
+
+/// Tokens as a person writes them.
+pub(crate) fn spelled(tokens: &TokenStream) -> String {
+    let text = tokens.to_string();
+    [(" :: ", "::"), (":: ", "::"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), ("& ", "&")]
+        .iter()
+        .fold(text, |text, (from, to)| text.replace(from, to))
+}
+
+pub(crate) fn unraw(name: &Ident) -> String {
+    let text = name.to_string();
+    text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)
+}
+
+/// The words of a name in lower case; a run of capitals is one word, save its last before a small letter.
+fn words(name: &str) -> Vec<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let mut words = vec![String::new()];
+    for (i, letter) in letters.iter().enumerate() {
+        let starts = letter.is_uppercase()
+            && i > 0
+            && (!letters[i - 1].is_uppercase() || letters.get(i + 1).is_some_and(|next| next.is_lowercase()));
+        if *letter == '_' || starts {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut()
+            && *letter != '_'
+        {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn type_names_become_kebab_case() {
+        for (name, wanted) in [
+            ("OrderCreated", "order-created"),
+            ("HTTPPing", "http-ping"),
+            ("Ping", "ping"),
+            ("OrderV2", "order-v2"),
+            ("order_created", "order-created"),
+            ("A", "a"),
+        ] {
+            assert_eq!(kebab(name), wanted);
+        }
+    }
+
+    #[test]
+    fn helpers_are_named_for_their_event() {
+        let name = publish_fn(&format_ident!("HTTPPing"));
+        assert_eq!(name, "publish_http_ping");
+    }
+}

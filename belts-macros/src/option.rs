@@ -1,0 +1,301 @@
+//! Options, `name = value`: one table for the parser and the messages, and readers for their values.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::quote;
+use syn::{
+    Expr, Lit, LitStr, Path, Token,
+    ext::IdentExt as _,
+    parse::{ParseStream, Parser as _},
+    spanned::Spanned as _,
+};
+
+use crate::{
+    diag::{Errors, quoted, suggest},
+    duration,
+    names::{Krate, Runtime},
+};
+
+/// The options of one macro, each with an example that messages show.
+pub(crate) struct Table(&'static [(&'static str, &'static str)]);
+
+pub(crate) const FUNCTION: Table = Table(&[
+    ("id", "id = \"process-order\""),
+    ("on", "on = OrderCreated"),
+    ("when", "when = |event| event.cents > 0"),
+    ("retries", "retries = 3"),
+    ("backoff", "backoff = \"1s..60s\""),
+    ("timeout", "timeout = \"30s\""),
+    ("concurrency", "concurrency = 4"),
+    ("continuation", "continuation = \"per-step\""),
+    ("crate", "crate = my_crate::belts"),
+]);
+pub(crate) const STEPS: Table = Table(&[("crate", "crate = my_crate::belts")]);
+pub(crate) const STEP: Table = Table(&[
+    ("retries", "retries = 5"),
+    ("backoff", "backoff = \"1s..60s\""),
+    ("timeout", "timeout = \"30s\""),
+]);
+pub(crate) const NONE: Table = Table(&[]);
+pub(crate) const STRUCT: Table = Table(&[
+    ("type", "type = \"order-created\""),
+    ("key", "key = order_id"),
+    ("validate", "validate = OrderCreated::validate"),
+    ("crate", "crate = my_crate::belts"),
+]);
+pub(crate) const ENUM: Table = Table(&[
+    ("validate", "validate = OrderEvent::validate"),
+    ("crate", "crate = my_crate::belts"),
+]);
+pub(crate) const VARIANT: Table = Table(&[("type", "type = \"order-created\""), ("key", "key = order_id")]);
+
+impl Table {
+    fn example(&self, name: &str) -> &'static str {
+        self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, example)| example)
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|(name, _)| *name).collect()
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        if self.0.is_empty() {
+            return format!("unknown option `{name}`; there are no options here");
+        }
+        format!("unknown option `{name}`; {}", suggest(name, &self.names()))
+    }
+}
+
+/// One option as the user wrote it.
+pub(crate) struct Opt {
+    pub(crate) key: Ident,
+    pub(crate) value: Expr,
+    example: &'static str,
+}
+
+/// The options of one call; every name is known and stands once.
+#[derive(Default)]
+pub(crate) struct Given(Vec<Opt>);
+
+impl Given {
+    pub(crate) fn parse(tokens: TokenStream, table: &Table, errors: &mut Errors) -> Self {
+        let mut given = Self::default();
+        let all = |input: ParseStream<'_>| {
+            given.read(input, table, errors);
+            Ok(())
+        };
+        if let Err(error) = all.parse2(tokens) {
+            errors.add(error);
+        }
+        given
+    }
+
+    /// Reads to the end of the input, over mistakes.
+    pub(crate) fn read(&mut self, input: ParseStream<'_>, table: &Table, errors: &mut Errors) {
+        while !input.is_empty() {
+            match one(input, table) {
+                Ok(opt) => self.insert(opt, errors),
+                Err(error) => {
+                    errors.add(error);
+                    skip_option(input);
+                }
+            }
+            if input.is_empty() {
+                break;
+            }
+            if let Err(error) = input.parse::<Token![,]>() {
+                errors.add(error);
+                skip_option(input);
+                // The comma itself, or the end.
+                let _ = input.parse::<Token![,]>();
+            }
+        }
+    }
+
+    fn insert(&mut self, opt: Opt, errors: &mut Errors) {
+        if self.0.iter().any(|earlier| earlier.key == opt.key) {
+            errors.at(&opt.key, format!("option `{}` is given twice; keep one", opt.key));
+        } else {
+            self.0.push(opt);
+        }
+    }
+
+    pub(crate) fn take(&mut self, name: &str) -> Option<Opt> {
+        let at = self.0.iter().position(|opt| opt.key == name)?;
+        Some(self.0.swap_remove(at))
+    }
+
+    pub(crate) fn krate(&mut self, errors: &mut Errors) -> Krate {
+        match self.take("crate").and_then(|opt| opt.path(errors)) {
+            Some(path) => Krate::new(quote!(#path)),
+            None => Krate::default(),
+        }
+    }
+}
+
+fn one(input: ParseStream<'_>, table: &Table) -> syn::Result<Opt> {
+    let Ok(key) = input.call(Ident::parse_any) else {
+        let message = match table.names().as_slice() {
+            [] => "unexpected; there are no options here".to_owned(),
+            names => format!("expected an option, `name = value`; known here: {}", quoted(names)),
+        };
+        return Err(input.error(message));
+    };
+    let name = key.to_string();
+    if !table.names().contains(&name.as_str()) {
+        return Err(syn::Error::new(key.span(), table.unknown(&name)));
+    }
+    let example = table.example(&name);
+    if input.is_empty() || !input.peek(Token![=]) {
+        return Err(syn::Error::new(key.span(), format!("`{name}` needs a value: `{example}`")));
+    }
+    input.parse::<Token![=]>()?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(syn::Error::new(key.span(), format!("`{name}` needs a value: `{example}`")));
+    }
+    Ok(Opt { value: input.parse()?, key, example })
+}
+
+fn skip_option(input: ParseStream<'_>) {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        if input.parse::<TokenTree>().is_err() {
+            return;
+        }
+    }
+}
+
+/// Readers; each says what it wants where the value is something else.
+impl Opt {
+    fn wrong(&self, wanted: &str, errors: &mut Errors) {
+        errors.at(&self.value, format!("`{}` takes {wanted}: `{}`", self.key, self.example));
+    }
+
+    pub(crate) fn text(&self, errors: &mut Errors) -> Option<LitStr> {
+        if let Some(Lit::Str(text)) = literal(&self.value) {
+            return Some(text.clone());
+        }
+        self.wrong("a string", errors);
+        None
+    }
+
+    pub(crate) fn path(&self, errors: &mut Errors) -> Option<Path> {
+        if let Expr::Path(path) = ungrouped(&self.value)
+            && path.qself.is_none()
+        {
+            return Some(path.path.clone());
+        }
+        self.wrong("a path", errors);
+        None
+    }
+
+    pub(crate) fn ident(&self, errors: &mut Errors) -> Option<Ident> {
+        if let Expr::Path(path) = ungrouped(&self.value)
+            && let Some(ident) = path.path.get_ident()
+        {
+            return Some(ident.clone());
+        }
+        self.wrong("the name of a field", errors);
+        None
+    }
+
+    /// One path or several in brackets.
+    pub(crate) fn paths(&self, errors: &mut Errors) -> Vec<Expr> {
+        let items: Vec<&Expr> = match ungrouped(&self.value) {
+            Expr::Array(array) => array.elems.iter().collect(),
+            other => vec![other],
+        };
+        let all_paths = items.iter().all(|item| matches!(ungrouped(item), Expr::Path(_)));
+        if items.is_empty() || !all_paths {
+            self.wrong("an event type, or several as `on = [OrderCreated, OrderCancelled]`", errors);
+            return Vec::new();
+        }
+        items.into_iter().map(|item| ungrouped(item).clone()).collect()
+    }
+
+    /// A number; only literals are checked here.
+    pub(crate) fn number(self, least: u32, errors: &mut Errors) -> TokenStream {
+        match literal(&self.value) {
+            Some(Lit::Int(number)) => match number.base10_parse::<u32>() {
+                Ok(number) if number >= least => {}
+                Ok(_) => errors.at(number, format!("`{}` must be at least {least}", self.key)),
+                Err(_) => self.wrong("a number up to 4294967295", errors),
+            },
+            Some(_) => self.wrong("a whole number", errors),
+            None => {}
+        }
+        let value = self.value;
+        quote!(#value)
+    }
+
+    /// One of a few words.
+    pub(crate) fn word(&self, words: &[&str], errors: &mut Errors) -> Option<String> {
+        let text = self.text(errors)?;
+        let word = text.value();
+        if words.contains(&word.as_str()) {
+            return Some(word);
+        }
+        errors.at(&text, format!("`{}` cannot be `{word}`; {}", self.key, suggest(&word, words)));
+        None
+    }
+
+    pub(crate) fn duration(self, names: &Krate, errors: &mut Errors) -> TokenStream {
+        duration_value(&self.value, names, errors)
+    }
+
+    pub(crate) fn backoff(self, names: &Krate, errors: &mut Errors) -> TokenStream {
+        let value = &self.value;
+        let names = names.at(value.span());
+        let Some(literal) = literal(value) else {
+            return quote!(#value);
+        };
+        let parsed = match literal {
+            Lit::Str(text) => duration::parse_backoff(&text.value()),
+            _ => Err(format!("`backoff` takes a string such as `{}`, or a `belts::Backoff`", self.example)),
+        };
+        let (first, max) = recover(parsed, value, errors);
+        let (first, max) = (duration_tokens(first, &names), duration_tokens(max, &names));
+        let backoff = names.backoff;
+        quote!(#backoff { first: #first, max: #max })
+    }
+}
+
+/// A string with a duration, checked here, or any other expression as it is.
+pub(crate) fn duration_value(value: &Expr, names: &Krate, errors: &mut Errors) -> TokenStream {
+    let Some(literal) = literal(value) else {
+        return quote!(#value);
+    };
+    let parsed = match literal {
+        Lit::Str(text) => duration::parse(&text.value()),
+        _ => Err("a duration has a unit: write a string such as `\"30s\"`, or a `Duration`".to_owned()),
+    };
+    let duration = recover(parsed, value, errors);
+    duration_tokens(duration, &names.at(value.span()))
+}
+
+/// The value, or a stand-in and the mistake.
+fn recover<T: Default>(parsed: Result<T, String>, at: &Expr, errors: &mut Errors) -> T {
+    parsed.unwrap_or_else(|message| {
+        errors.at(at, message);
+        T::default()
+    })
+}
+
+fn duration_tokens(duration: std::time::Duration, names: &Runtime) -> TokenStream {
+    let (secs, nanos) = (duration.as_secs(), duration.subsec_nanos());
+    let path = &names.duration;
+    quote!(#path(#secs, #nanos))
+}
+
+/// Without the invisible brackets that `macro_rules!` puts around its fragments.
+pub(crate) fn ungrouped(mut expr: &Expr) -> &Expr {
+    while let Expr::Group(group) = expr {
+        expr = &group.expr;
+    }
+    expr
+}
+
+fn literal(expr: &Expr) -> Option<&Lit> {
+    match ungrouped(expr) {
+        Expr::Lit(literal) => Some(&literal.lit),
+        _ => None,
+    }
+}

@@ -1,0 +1,201 @@
+//! What stands in the parentheses of a marked macro.
+
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::quote;
+use syn::{
+    Expr, LitStr, Token,
+    parse::{ParseStream, Parser as _},
+};
+
+use super::{Macro, key::Key};
+use crate::{
+    diag::Errors,
+    names::{CX, Krate, NESTED},
+    option::{self, Given, duration_value, ungrouped},
+};
+
+/// What the attribute put before the arguments.
+pub(crate) struct Mark {
+    /// The hidden parameter.
+    pub(crate) cx: Ident,
+    pub(crate) krate: Krate,
+}
+
+/// Why there is no mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unmarked {
+    Outside,
+    NestedFn,
+}
+
+impl Mark {
+    /// Takes the mark off.
+    pub(crate) fn split(input: TokenStream) -> Result<(Self, TokenStream), Unmarked> {
+        let mut tokens = input.into_iter();
+        match (tokens.next(), tokens.next()) {
+            (Some(TokenTree::Ident(cx)), Some(TokenTree::Group(krate)))
+                if cx == CX && krate.delimiter() == Delimiter::Bracket =>
+            {
+                let krate = Krate::new(krate.stream());
+                Ok((Self { cx, krate }, tokens.collect()))
+            }
+            (Some(TokenTree::Ident(nested)), _) if nested == NESTED => Err(Unmarked::NestedFn),
+            _ => Err(Unmarked::Outside),
+        }
+    }
+}
+
+/// A call, resolved.
+pub(crate) struct Call {
+    pub(crate) key: Key,
+    pub(crate) kind: Kind,
+}
+
+pub(crate) enum Kind {
+    Step { moves: Option<Token![move]>, expr: Expr, options: StepOptions },
+    Sleep { duration: TokenStream },
+    SleepUntil { time: Expr },
+    Scope { moves: Option<Token![move]>, call: Expr },
+}
+
+/// Options as expressions of the runtime's types.
+pub(crate) struct StepOptions {
+    pub(crate) retries: Option<TokenStream>,
+    pub(crate) backoff: Option<TokenStream>,
+    pub(crate) timeout: Option<TokenStream>,
+}
+
+impl Call {
+    /// `None` where there is no expression to go on with.
+    pub(crate) fn parse(which: Macro, mark: &Mark, arguments: TokenStream, errors: &mut Errors) -> Option<Self> {
+        let parser = |input: ParseStream<'_>| Ok(read(which, mark, input, errors));
+        // Every mistake went to the sink; an error here is of tokens left over after one.
+        parser.parse2(arguments).ok().flatten()
+    }
+}
+
+/// Reads to the end of the input.
+fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
+    let call = start(which, input, errors).and_then(|(key, moves, expr)| {
+        let mut given = Given::default();
+        let table = if which == Macro::Step { &option::STEP } else { &option::NONE };
+        rest(input, &mut given, table, errors);
+        let kind = match which {
+            Macro::Step => Kind::Step { moves, expr, options: StepOptions::new(given, &mark.krate, errors) },
+            Macro::Sleep => Kind::Sleep { duration: duration_value(&expr, &mark.krate, errors) },
+            Macro::SleepUntil => Kind::SleepUntil { time: expr },
+            Macro::Scope => Kind::Scope { moves, call: helper_call(expr, errors)? },
+        };
+        Some(Call { key, kind })
+    });
+    // Nothing is left unread, or syn would report it a second time.
+    let _ = input.parse::<TokenStream>();
+    call
+}
+
+/// Key, `move` and expression.
+fn start(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<(Key, Option<Token![move]>, Expr)> {
+    let key = key(which, input, errors)?;
+    let missing = format!("`{}` needs something to do after the key: `{}`", which.name(), which.example());
+    if input.is_empty() {
+        errors.at(&key.literal, missing);
+        return None;
+    }
+    if let Err(error) = input.parse::<Token![,]>() {
+        errors.add(error);
+        return None;
+    }
+    if input.is_empty() {
+        errors.at(&key.literal, missing);
+        return None;
+    }
+    let moves = moves(which, input, errors);
+    match input.parse::<Expr>() {
+        Ok(expr) => Some((key, moves, expr)),
+        Err(error) => {
+            errors.add(error);
+            None
+        }
+    }
+}
+
+/// `None` is for a key so wrong that what follows it cannot be told.
+fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key> {
+    let (name, example) = (which.name(), which.example());
+    if input.is_empty() {
+        errors.push(Span::call_site(), format!("`{name}` needs a key and something to do: `{example}`"));
+        return None;
+    }
+    if let Ok(literal) = input.parse::<LitStr>() {
+        return Some(Key::new(literal.clone()).unwrap_or_else(|error| {
+            errors.add(error);
+            Key::stand_in(literal)
+        }));
+    }
+    let first = match input.parse::<Expr>() {
+        Ok(first) => first,
+        Err(error) => {
+            errors.add(error);
+            return None;
+        }
+    };
+    // `expr, other` is a computed key; `expr` alone, or with options, has none.
+    let options_follow = input.peek2(syn::Ident) && input.peek3(Token![=]);
+    if input.peek(Token![,]) && !options_follow {
+        errors.at(&first, "a key is a string literal; put what varies in braces, as in `\"ship-{sku}\"`");
+        return Some(Key::stand_in(LitStr::new("", Span::call_site())));
+    }
+    errors.at(&first, format!("`{name}` needs a key first, a string literal: `{example}`"));
+    None
+}
+
+/// A `move` that is not a closure's own.
+fn moves(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Token![move]> {
+    if !input.peek(Token![move]) || input.peek2(Token![|]) || input.peek2(Token![||]) {
+        return None;
+    }
+    let moves = input.parse::<Token![move]>().ok()?;
+    if matches!(which, Macro::Sleep | Macro::SleepUntil) {
+        errors.at(moves, format!("`{}` takes no `move`: it borrows nothing", which.name()));
+    }
+    Some(moves)
+}
+
+/// The options after the expression.
+fn rest(input: ParseStream<'_>, given: &mut Given, table: &option::Table, errors: &mut Errors) {
+    if input.is_empty() {
+        return;
+    }
+    if let Err(error) = input.parse::<Token![,]>() {
+        errors.add(error);
+        return;
+    }
+    given.read(input, table, errors);
+}
+
+impl StepOptions {
+    fn new(mut given: Given, krate: &Krate, errors: &mut Errors) -> Self {
+        Self {
+            retries: given.take("retries").map(|opt| opt.number(0, errors)),
+            backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
+            timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
+        }
+    }
+}
+
+/// A call that a hidden argument can be added to.
+fn helper_call(expr: Expr, errors: &mut Errors) -> Option<Expr> {
+    match ungrouped(&expr) {
+        Expr::Call(_) | Expr::MethodCall(_) => return Some(ungrouped(&expr).clone()),
+        Expr::Await(awaited) => {
+            let message = "`scope!` awaits the helper itself; write `.await` behind the `scope!(…)`";
+            errors.at(awaited.await_token, message);
+        }
+        other => {
+            let message = "`scope!` takes a call of a helper marked `#[belts::steps]`: \
+                           `scope!(\"parcel-{n}\", ship_parcel(&order, n))`";
+            errors.at(quote!(#other), message);
+        }
+    }
+    None
+}

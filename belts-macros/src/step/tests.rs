@@ -1,0 +1,1 @@
+//! Half-typed and whole calls.
