@@ -13,15 +13,15 @@ use crate::error::Result;
 mod memory;
 mod records;
 mod shared;
-#[cfg(any())]
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod wake;
 
 pub use memory::Memory;
 pub use records::*;
-#[cfg(any())]
-pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 use shared::{Budget, MAX_UNKNOWN_FUNCTIONS, new_id, page_limit, page_mark, unknown_session};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 
 /// Keeps runs, journals, events and subscriptions.
 ///

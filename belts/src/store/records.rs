@@ -359,15 +359,8 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Running,
-        Self::Suspended,
-        Self::Stopped,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Pending, Self::Running, Self::Suspended, Self::Stopped, Self::Completed, Self::Failed, Self::Cancelled];
 
     /// Whether the run is over.
     pub const fn is_finished(self) -> bool {

@@ -1,0 +1,68 @@
+//! What people do to runs: cancel, rerun, purge.
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{
+    error::Fault,
+    rows::{FIRST_FINISHED, state_number, status_number},
+    tx::Tx,
+};
+use crate::store::{RunStatus, StepState, Timestamp};
+
+impl Tx<'_> {
+    pub(super) fn cancel(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
+        let cancelled = self.execute(
+            "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3 WHERE id = ?1 AND status < ?4",
+            params![run_id, status_number(RunStatus::Cancelled), now.as_millis(), FIRST_FINISHED],
+        )?;
+        Ok(cancelled > 0)
+    }
+
+    pub(super) fn rerun(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
+        let number: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT number FROM runs WHERE id = ?1 AND status IN (?2, ?3)")?
+            .query_row(params![run_id, status_number(RunStatus::Failed), status_number(RunStatus::Cancelled)], |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let Some(number) = number else { return Ok(false) };
+        self.execute(
+            "UPDATE runs SET status = iif(started_at IS NULL, ?3, ?4), due_at = ?2, failed_attempts = 0, result = NULL,
+                 finished_at = NULL
+             WHERE number = ?1",
+            params![number, now.as_millis(), status_number(RunStatus::Pending), status_number(RunStatus::Suspended)],
+        )?;
+        self.execute(
+            "DELETE FROM steps WHERE run = ?1 AND state = ?2",
+            params![number, state_number(StepState::Failed)],
+        )?;
+        self.wakes = true;
+        Ok(true)
+    }
+
+    pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> Result<usize, Fault> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let old: Vec<(i64, i64)> = self
+            .connection
+            .prepare_cached(
+                "SELECT number, event FROM runs WHERE finished_at < ?1 ORDER BY finished_at, number LIMIT ?2",
+            )?
+            .query_map(params![before.as_millis(), limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        for (number, event) in &old {
+            self.remove_run(*number)?;
+            self.execute(
+                "DELETE FROM events WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)",
+                params![event],
+            )?;
+        }
+        // Events that started nothing are kept as long, so that their ids stay known.
+        self.execute(
+            "DELETE FROM events WHERE number IN
+                 (SELECT number FROM events WHERE idle IS NOT NULL AND published_at < ?1 LIMIT ?2)",
+            params![before.as_millis(), limit],
+        )?;
+        Ok(old.len())
+    }
+}

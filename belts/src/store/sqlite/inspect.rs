@@ -1,0 +1,91 @@
+//! Looking at runs: one, its journal, or a page of them.
+
+use rusqlite::{Connection, params};
+
+use super::{
+    error::Fault,
+    names::{Dictionary, SharedNames},
+    rows::{self, record_columns, status_number},
+};
+use crate::store::{Entry, RunFilter, RunPage, RunRecord};
+
+pub(super) fn run(connection: &Connection, names: &SharedNames, run_id: &str) -> Result<Option<RunRecord>, Fault> {
+    let mut dictionary = Dictionary::new(connection, names);
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        record_columns!(),
+        " FROM runs JOIN events ON events.number = runs.event WHERE runs.id = ?1"
+    ))?;
+    let mut found = statement.query(params![run_id])?;
+    let record = found.next()?.map(|row| rows::record(row, &mut dictionary)).transpose()?;
+    Ok(record)
+}
+
+pub(super) fn journal(connection: &Connection, names: &SharedNames, run_id: &str) -> Result<Vec<Entry>, Fault> {
+    let mut dictionary = Dictionary::new(connection, names);
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value
+         FROM steps WHERE run = (SELECT number FROM runs WHERE id = ?1) ORDER BY seq",
+    )?;
+    let mut found = statement.query(params![run_id])?;
+    let mut journal = Vec::new();
+    while let Some(row) = found.next()? {
+        journal.push(rows::entry(row, &mut dictionary)?);
+    }
+    Ok(journal)
+}
+
+/// A page of runs whose number is below `below`; the filter's own mark was read already.
+pub(super) fn list(
+    connection: &Connection,
+    names: &SharedNames,
+    filter: &RunFilter,
+    limit: usize,
+    below: i64,
+) -> Result<RunPage, Fault> {
+    let mut dictionary = Dictionary::new(connection, names);
+    let mut page = RunPage::default();
+    let function = match &filter.function_id {
+        None => None,
+        Some(id) => match dictionary.find(id)? {
+            None => return Ok(page),
+            found => found,
+        },
+    };
+    let statuses = filter.statuses.iter().fold(0_i64, |set, status| set | 1 << status_number(*status));
+    let statuses = if filter.statuses.is_empty() { -1 } else { statuses };
+    let sql = match &filter.event_id {
+        None => LIST,
+        Some(_) => LIST_OF_EVENT,
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut found = statement.query(params![below, function, statuses, most, filter.event_id.as_deref()])?;
+    let mut last: i64 = 0;
+    while let Some(row) = found.next()? {
+        if page.runs.len() == limit {
+            page.next = Some(last.to_string());
+            break;
+        }
+        last = row.get(0)?;
+        page.runs.push(rows::record(row, &mut dictionary)?);
+    }
+    Ok(page)
+}
+
+const LIST: &str = concat!(
+    "SELECT ",
+    record_columns!(),
+    " FROM runs JOIN events ON events.number = runs.event
+     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1 AND ?5 IS NULL
+     ORDER BY runs.number DESC LIMIT ?4"
+);
+
+const LIST_OF_EVENT: &str = concat!(
+    "SELECT ",
+    record_columns!(),
+    " FROM runs JOIN events ON events.number = runs.event
+     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1
+         AND runs.event = (SELECT number FROM events WHERE id = ?5)
+     ORDER BY runs.number DESC LIMIT ?4"
+);

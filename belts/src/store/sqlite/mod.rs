@@ -1,0 +1,241 @@
+//! The store in a SQLite file: no server, several processes on one file, and each commit durable.
+//!
+//! Every write is one entry of the group-commit queue (`writer`); reads use connections of their own (`readers`).
+//! The tables are in `migrations/`; `docs/stores.md` says which write makes what durable.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+
+use super::{
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent, Register, RunFilter,
+    RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, page_limit, page_mark,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+mod builder;
+mod change;
+mod claim;
+mod commit;
+mod error;
+mod inspect;
+mod liveness;
+mod names;
+mod publish;
+mod readers;
+mod rows;
+mod schema;
+mod session;
+mod tx;
+mod watch;
+mod writer;
+
+pub use builder::{SqliteBuilder, Synchronous};
+use error::Fault;
+use liveness::Liveness;
+use names::SharedNames;
+use readers::Readers;
+use watch::Watch;
+use writer::Writer;
+
+/// A store in a SQLite file. Clones are the same store.
+///
+/// Several processes, and several stores of one process, may work on one file. Beside it lie SQLite's own `-wal` and
+/// `-shm` files, and a directory `-workers` with a lock file for each running worker.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use belts::store::{Sqlite, Store};
+/// let directory = std::env::temp_dir().join(format!("belts-doc-{}", std::process::id()));
+/// std::fs::create_dir_all(&directory)?;
+/// let store = Sqlite::open(directory.join("belts.db")).await?;
+/// assert!(store.capabilities().durable);
+/// # drop(store);
+/// # std::fs::remove_dir_all(&directory)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Sqlite {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+    liveness: Liveness,
+    watch: OnceLock<Watch>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sqlite {
+    /// Opens a database, and creates it where there is none.
+    ///
+    /// # Errors
+    /// As [`SqliteBuilder::open`].
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::builder(path).open().await
+    }
+
+    /// Opens a database with other settings than the usual ones.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// # let path = std::env::temp_dir().join(format!("belts-builder-{}.db", std::process::id()));
+    /// use belts::store::{Sqlite, Synchronous};
+    /// let store = Sqlite::builder(&path).synchronous(Synchronous::Normal).open().await?;
+    /// # drop(store);
+    /// # std::fs::remove_file(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder(path: impl AsRef<Path>) -> SqliteBuilder {
+        SqliteBuilder::new(path.as_ref())
+    }
+
+    fn start(path: PathBuf, connection: Connection) -> Result<Self> {
+        let readers = Arc::new(Readers::new(path.clone()));
+        let liveness = Liveness::new(&path);
+        let writer = Arc::new(Writer::new(path, connection));
+        let served = Arc::clone(&writer);
+        let thread = std::thread::Builder::new()
+            .name("belts-sqlite".into())
+            .spawn(move || served.serve())
+            .map_err(|error| Error::store("cannot start the thread that writes to SQLite", error))?;
+        let inner = Inner { writer, readers, liveness, watch: OnceLock::new(), thread: Some(thread) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Connection, &SharedNames) -> Result<T, Fault>) -> Result<T> {
+        let Inner { writer, readers, .. } = &*self.inner;
+        readers.read(|connection| read(connection, &writer.names)).map_err(|fault| fault.into_error(writer.path()))
+    }
+
+    /// For reads that may be long.
+    async fn read_aside<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection, &SharedNames) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T> {
+        let store = self.clone();
+        blocking(move || store.read(read)).await
+    }
+}
+
+impl fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sqlite").field("path", &self.inner.writer.path()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // First the one that may hand work to the other.
+        drop(self.watch.take());
+        self.writer.close();
+        if let Some(thread) = self.thread.take() {
+            // It catches the panics of writes; there is nobody left to tell of others.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Runs `work` where it may block: beside the async threads if there are any.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return work();
+    }
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::new(ErrorKind::Shutdown, "the runtime is shutting down").with_source(error)),
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE.durable().shared().notices_dead_workers()
+    }
+
+    async fn register(&self, request: Register) -> Result<WorkerId> {
+        let (worker, ended) = self.inner.writer.submit(move |tx| tx.register(&request)).await?;
+        self.inner.liveness.hold(worker);
+        for ended in ended {
+            self.inner.liveness.release(ended);
+        }
+        Ok(worker)
+    }
+
+    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
+        self.inner.writer.submit(move |tx| tx.end_session(worker, now)).await?;
+        self.inner.liveness.release(worker);
+        Ok(())
+    }
+
+    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
+        self.inner.writer.submit(move |tx| tx.publish(&request)).await
+    }
+
+    async fn claim(&self, request: Claim) -> Result<Claimed> {
+        let dead = self.inner.liveness.dead();
+        let workers = dead.workers();
+        let claimed = self.inner.writer.submit(move |tx| tx.claim(&request, &workers)).await??;
+        dead.bury();
+        Ok(claimed)
+    }
+
+    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
+        self.inner.writer.submit(move |tx| tx.commit(&request)).await
+    }
+
+    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
+        self.inner.writer.submit(move |tx| tx.renew(worker, now, lease)).await?
+    }
+
+    async fn woken(&self) {
+        let Inner { writer, watch, .. } = &*self.inner;
+        watch.get_or_init(|| Watch::start(Arc::clone(writer)));
+        writer.wake.wait().await;
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
+        self.read(session::subscriptions)
+    }
+
+    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
+        self.read(|connection, names| inspect::run(connection, names, run))
+    }
+
+    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
+        let run = run.to_owned();
+        self.read_aside(move |connection, names| inspect::journal(connection, names, &run)).await
+    }
+
+    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
+        let limit = page_limit(&filter);
+        let below = page_mark(&filter)?.unwrap_or(i64::MAX);
+        self.read_aside(move |connection, names| inspect::list(connection, names, &filter, limit, below)).await
+    }
+
+    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
+        let run = run.to_owned();
+        self.inner.writer.submit(move |tx| tx.cancel(&run, now)).await
+    }
+
+    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
+        let run = run.to_owned();
+        self.inner.writer.submit(move |tx| tx.rerun(&run, now)).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.inner.writer.submit(move |tx| tx.purge(before, limit)).await
+    }
+}

@@ -1,0 +1,153 @@
+//! Publishing: the event and the runs that it starts.
+
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::{
+    error::Fault,
+    rows::{status_number, text},
+    tx::Tx,
+};
+use crate::store::{
+    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId, new_id,
+};
+
+impl Tx<'_> {
+    pub(super) fn publish(&mut self, request: &Publish) -> Result<Vec<PublishedEvent>, Fault> {
+        let mut claim = match &request.claim {
+            Some(capacity) if self.is_alive(capacity.worker, request.now)? => {
+                Some((capacity.worker, Budget::new(capacity)))
+            }
+            _ => None,
+        };
+        let mut published = Vec::with_capacity(request.events.len());
+        for event in &request.events {
+            let answer = self.publish_one(event, request.now, claim.as_mut())?;
+            self.wakes |= !answer.duplicate && answer.runs.iter().any(|run| run.lease.is_none());
+            published.push(answer);
+        }
+        Ok(published)
+    }
+
+    fn publish_one(
+        &mut self,
+        event: &NewEvent,
+        now: Timestamp,
+        mut claim: Option<&mut (WorkerId, Budget)>,
+    ) -> Result<PublishedEvent, Fault> {
+        if let Some(there) = self.run_is_there(event)? {
+            return Ok(there);
+        }
+        let event_type = self.names.number(&event.event_type)?;
+        let functions = self.targets(event_type, &event.target)?;
+        let inserted = self.execute(
+            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+            params![
+                &*event.id,
+                event_type,
+                now.as_millis(),
+                event.correlation_key.as_deref(),
+                functions.is_empty().then_some(1),
+                &*event.payload,
+            ],
+        )?;
+        if inserted == 0 {
+            return self.duplicate(&event.id);
+        }
+        let number = self.connection.last_insert_rowid();
+        let run_id = match &event.target {
+            Target::Function { run_id, .. } => run_id.as_ref(),
+            Target::Subscribers { .. } => None,
+        };
+        let mut runs = Vec::with_capacity(functions.len());
+        for function in functions {
+            let function_id = self.names.name(function)?;
+            let worker = claim.as_deref_mut().filter(|_| event.due_at <= now);
+            let worker = worker.and_then(|(worker, budget)| budget.take(&function_id).then_some(*worker));
+            let run_id = run_id.map_or_else(new_id, Arc::clone);
+            let lease = self.insert_run(&run_id, function, number, event, worker, now)?;
+            runs.push(PublishedRun { run_id, function_id, lease });
+        }
+        runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
+        Ok(PublishedEvent { event_id: Arc::clone(&event.id), duplicate: false, runs })
+    }
+
+    fn insert_run(
+        &mut self,
+        run_id: &str,
+        function: i64,
+        event_number: i64,
+        event: &NewEvent,
+        worker: Option<WorkerId>,
+        now: Timestamp,
+    ) -> Result<Option<Lease>, Fault> {
+        // The number of a removed run may be used again. A token from anywhere keeps its late writes out.
+        let token = fastrand::i64(0..1 << 31);
+        let status = if worker.is_some() { RunStatus::Running } else { RunStatus::Pending };
+        self.execute(
+            "INSERT INTO runs (id, function, event, status, due_at, worker, token, failed_attempts, retries, started_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
+            params![
+                run_id,
+                function,
+                event_number,
+                status_number(status),
+                worker.is_none().then_some(event.due_at.as_millis()),
+                worker.map(|worker| worker.0),
+                token,
+                event.retries,
+                worker.map(|_| now.as_millis()),
+            ],
+        )?;
+        Ok(worker.map(|worker| Lease { run: self.connection.last_insert_rowid(), worker, token }))
+    }
+
+    fn targets(&mut self, event_type: i64, target: &Target) -> Result<Vec<i64>, Fault> {
+        match target {
+            Target::Function { function_id, .. } => Ok(vec![self.names.number(function_id)?]),
+            Target::Subscribers { except } => {
+                let all = self.subscribers(event_type)?;
+                let mut kept = all.to_vec();
+                for function_id in except {
+                    if let Some(left_out) = self.names.find(function_id)? {
+                        kept.retain(|function| *function != left_out);
+                    }
+                }
+                Ok(kept)
+            }
+        }
+    }
+
+    /// The answer for an event that targets a run which another event has started.
+    fn run_is_there(&mut self, event: &NewEvent) -> Result<Option<PublishedEvent>, Fault> {
+        let Target::Function { run_id: Some(run_id), .. } = &event.target else { return Ok(None) };
+        let found: Option<(i64, Arc<str>)> = self
+            .connection
+            .prepare_cached(
+                "SELECT runs.function, events.id FROM runs JOIN events ON events.number = runs.event
+                 WHERE runs.id = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE id = ?2)",
+            )?
+            .query_row(params![&**run_id, &*event.id], |row| Ok((row.get(0)?, row.get_ref(1)?.as_str()?.into())))
+            .optional()?;
+        let Some((function, event_id)) = found else { return Ok(None) };
+        let function_id = self.names.name(function)?;
+        let run = PublishedRun { run_id: Arc::clone(run_id), function_id, lease: None };
+        Ok(Some(PublishedEvent { event_id, duplicate: true, runs: vec![run] }))
+    }
+
+    fn duplicate(&mut self, event_id: &Arc<str>) -> Result<PublishedEvent, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT runs.id, runs.function FROM events JOIN runs ON runs.event = events.number WHERE events.id = ?1",
+        )?;
+        let mut rows = statement.query(params![&**event_id])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            let function_id = self.names.name(row.get(1)?)?;
+            runs.push(PublishedRun { run_id: text(row, 0)?, function_id, lease: None });
+        }
+        runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
+        Ok(PublishedEvent { event_id: Arc::clone(event_id), duplicate: true, runs })
+    }
+}
