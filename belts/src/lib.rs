@@ -1,6 +1,8 @@
 //! belts
 mod clock;
 pub mod codec;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod context;
 mod error;
 mod event;
