@@ -5,3 +5,4 @@ pub mod architecture {}
 
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}
+

@@ -19,6 +19,8 @@ pub mod __private;
 mod clock;
 pub mod codec;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod context;
 mod error;
 mod event;
