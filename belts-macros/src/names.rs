@@ -68,9 +68,11 @@ runtime! {
     continuation: __private::Continuation;
     correlation_key: __private::correlation_key;
     decode_event: __private::decode_event;
+    decode_own: __private::decode_own;
     driven: __private::Driven;
     duration: __private::duration;
     encode_event: __private::encode_event;
+    encode_own: __private::encode_own;
     encoded_event: __private::EncodedEvent;
     entered: __private::Entered;
     event: Event;

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn expand(event: &Event) -> TokenStream {
     let Event { name, event_type, krate, .. } = event;
     let at = name.span();
-    let Runtime { event: event_trait, event_set, check_result, encoded_event, encode_event, decode_event, unknown_type, .. } =
+    let Runtime { event: event_trait, event_set, check_result, encoded_event, encode_own, decode_own, .. } =
         krate.at(at);
     let key = correlation_key(event);
     let check = event.validate.as_ref().map(|path| check(path, &quote!(#event_type), krate));
@@ -29,14 +29,10 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
             impl #event_set for #name {
                 const TYPES: &'static [&'static str] = &[#event_type];
                 fn encode(&self) -> #check_result<#encoded_event> {
-                    #encode_event(#event_type, self, #key)
+                    #encode_own(self, #key)
                 }
                 fn decode(event_type: &str, payload: &[u8]) -> #check_result<Self> {
-                    if event_type == #event_type {
-                        #decode_event(payload)
-                    } else {
-                        ::core::result::Result::Err(#unknown_type(event_type, <Self as #event_set>::TYPES))
-                    }
+                    #decode_own(event_type, payload)
                 }
                 #check
             }
@@ -59,7 +55,8 @@ pub(super) fn check(validate: &Path, event_type: &TokenStream, krate: &Krate) ->
     let Runtime { check_result, invalid, .. } = krate.at(validate.span());
     quote_spanned! {at_site(validate.span())=>
         fn check(&self) -> #check_result<()> {
-            ::core::result::Result::map_err(#validate(self), |reason| #invalid(#event_type, reason))
+            let checked: ::core::result::Result<(), _> = #validate(self);
+            checked.map_err(|reason| #invalid(#event_type, reason))
         }
     }
 }

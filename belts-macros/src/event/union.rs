@@ -58,8 +58,8 @@ fn event_type(variant: &Variant, krate: &Krate) -> TokenStream {
     match &variant.body {
         Body::Newtype(inner) => {
             let at = span_of(inner);
-            let event = krate.at(at).event;
-            quote_spanned!(at_site(at)=> <#inner as #event>::TYPE)
+            let event_set = krate.at(at).event_set;
+            quote_spanned!(at_site(at)=> <#inner as #event_set>::TYPES[0])
         }
         Body::Own(own) => {
             let event_type = &own.event_type;
@@ -113,7 +113,9 @@ fn encode(variant: &Variant, krate: &Krate) -> TokenStream {
     let at = name.span();
     let Runtime { event_set, encode_event, correlation_key, .. } = krate.at(at);
     let own = match &variant.body {
-        Body::Newtype(_) => return quote_spanned!(at_site(at)=> Self::#name(event) => #event_set::encode(event),),
+        Body::Newtype(inner) => {
+            return quote_spanned!(at_site(at)=> Self::#name(event) => <#inner as #event_set>::encode(event),);
+        }
         Body::Own(own) => own,
     };
     let (write, _) = shadow_names(variant);
@@ -169,11 +171,11 @@ fn delegated_check(union: &Union) -> TokenStream {
     let arms: Vec<_> = union
         .variants
         .iter()
-        .filter(|variant| matches!(variant.body, Body::Newtype(_)))
-        .map(|variant| {
-            let name = &variant.name;
-            quote!(Self::#name(event) => #event_set::check(event),)
+        .filter_map(|variant| match &variant.body {
+            Body::Newtype(inner) => Some((&variant.name, inner)),
+            Body::Own(_) => None,
         })
+        .map(|(name, inner)| quote!(Self::#name(event) => <#inner as #event_set>::check(event),))
         .collect();
     if arms.is_empty() {
         return TokenStream::new();
@@ -189,7 +191,7 @@ fn delegated_check(union: &Union) -> TokenStream {
 /// Compile-time checks for types that stand elsewhere: those of variants around events.
 fn distinct(union: &Union) -> TokenStream {
     let Union { variants, krate, .. } = union;
-    let mut checks = TokenStream::new();
+    let mut checks: TokenStream = variants.iter().map(|variant| one_type(variant, krate)).collect();
     for (at, one) in variants.iter().enumerate() {
         for two in &variants[at + 1..] {
             if let (Body::Own(_), Body::Own(_)) = (&one.body, &two.body) {
@@ -206,6 +208,19 @@ fn distinct(union: &Union) -> TokenStream {
         }
     }
     checks
+}
+
+/// A variant wraps one event, not another union.
+fn one_type(variant: &Variant, krate: &Krate) -> TokenStream {
+    let Body::Newtype(inner) = &variant.body else {
+        return TokenStream::new();
+    };
+    let at = span_of(inner);
+    let event_set = krate.at(at).event_set;
+    let message = format!("`{}` wraps a union of events; list its events here instead", unraw(&variant.name));
+    quote_spanned! {at_site(at)=>
+        const _: () = ::core::assert!(<#inner as #event_set>::TYPES.len() == 1, #message);
+    }
 }
 
 fn helper(union: &Union, variant: &Variant) -> Option<TokenStream> {

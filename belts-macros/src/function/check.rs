@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// Methods of iterators and streams that call their closure once for each item.
-const PER_ITEM: [&str; 21] = [
+const PER_ITEM: [&str; 20] = [
     "map", "for_each", "flat_map", "filter_map", "filter", "then", "fold", "try_fold", "try_for_each", "scan", "map_while",
     "take_while", "skip_while", "inspect", "for_each_concurrent", "try_for_each_concurrent", "any", "all", "find_map",
-    "and_then_each", "partition",
+    "partition",
 ];
 
 /// Says nothing of a body that does not parse: rustc says it better.
@@ -91,8 +91,8 @@ impl<'a> Walk<'a> {
         if let Some(Repeat { what, variable }) = &self.repeat {
             let variable = variable.as_deref().unwrap_or("n");
             let message = format!(
-                "key `{plain}` is reached once for each turn of {what}, and a key is used once in a run; \
-                 put what differs into it: `\"{plain}-{{{variable}}}\"`"
+                "key `{plain}` is reached again and again {what}, and a key is used once in a run; \
+                 put what differs into it, as in `\"{plain}-{{{variable}}}\"`"
             );
             self.errors.at(&key.literal, message);
         }
@@ -158,17 +158,17 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_expr_for_loop(&mut self, node: &'ast ExprForLoop) {
         self.visit_expr(&node.expr);
-        let repeat = Repeat { what: "this `for` loop".to_owned(), variable: variable(&node.pat) };
+        let repeat = Repeat { what: "in this `for` loop".to_owned(), variable: variable(&node.pat) };
         self.within(repeat, |walk| walk.visit_block(&node.body));
     }
 
     fn visit_expr_while(&mut self, node: &'ast ExprWhile) {
-        let repeat = Repeat { what: "this `while` loop".to_owned(), variable: None };
+        let repeat = Repeat { what: "in this `while` loop".to_owned(), variable: None };
         self.within(repeat, |walk| visit::visit_expr_while(walk, node));
     }
 
     fn visit_expr_loop(&mut self, node: &'ast ExprLoop) {
-        let repeat = Repeat { what: "this `loop`".to_owned(), variable: None };
+        let repeat = Repeat { what: "in this `loop`".to_owned(), variable: None };
         self.within(repeat, |walk| visit::visit_expr_loop(walk, node));
     }
 
@@ -178,7 +178,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         for argument in &node.args {
             match argument {
                 Expr::Closure(closure) if per_item => {
-                    let what = format!("the closure of `{}`", node.method);
+                    let what = format!("in the closure of `{}`", node.method);
                     let repeat = Repeat { what, variable: closure_variable(closure) };
                     self.within(repeat, |walk| walk.visit_expr_closure(closure));
                 }

@@ -1,7 +1,7 @@
 //! What the user's fn and options mean, resolved for expansion.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use quote::{ToTokens as _, quote};
 use syn::{Attribute, Expr, FnArg, LitStr, PatType, ReturnType, Safety, Signature, Visibility};
 
 use super::parse::Item;
@@ -102,6 +102,10 @@ pub(super) fn check_qualifiers(sig: &Signature, attribute: &str, errors: &mut Er
 
 fn check_signature(sig: &Signature, errors: &mut Errors) {
     check_qualifiers(sig, "function", errors);
+    if matches!(sig.output, ReturnType::Default) {
+        let message = "a function returns a `Result`; write `-> belts::Result<()>` behind it, and end with `Ok(())`";
+        errors.push(sig.paren_token.span.close(), message);
+    }
     let generics = &sig.generics;
     if !generics.params.is_empty() {
         let message = "a function is found by its id, so it cannot be generic; put the generic part into a fn that it calls";
@@ -185,14 +189,11 @@ fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr
     (!on.is_empty()).then_some(on)
 }
 
-/// The return type; without one it is `()`, at the place of the argument list's end.
+/// The return type; that there is one has been checked.
 fn output(sig: &Signature) -> TokenStream {
     match &sig.output {
         ReturnType::Type(_, output) => output.to_token_stream(),
-        ReturnType::Default => {
-            let at = sig.ident.span();
-            quote_spanned!(at=> ())
-        }
+        ReturnType::Default => quote!(()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a marked macro becomes: a future that does nothing until awaited.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Token, spanned::Spanned as _};
 
@@ -46,14 +46,16 @@ fn step(site: &Site<'_>, moves: Option<Token![move]>, expr: &Expr, options: Step
     // Errors about the result's type underline the expression, from its first token to its last.
     let next_attempt = quote_spanned!(at_site(last)=> next);
     let run_attempt = quote_spanned!(at_site(last)=> attempt);
+    let and = quote_spanned!(at_site(first)=> &mut);
+    let driven = quote_spanned!(at_site(last)=> step);
     quote_spanned! {at_site(*here)=>
         let step = #scope::step(#cx, #key, &#location, #options);
         async #moves {
             let mut step = step;
             loop {
-                match #driver::#next_attempt(&mut step).await {
+                match #driver::#next_attempt(#and #driven).await {
                     #next::Return(result) => break result,
-                    #next::Attempt => #driver::#run_attempt(&mut step, async #attempt).await,
+                    #next::Attempt => #driver::#run_attempt(#and #driven, #attempt).await,
                 }
             }
         }
@@ -65,11 +67,10 @@ fn step(site: &Site<'_>, moves: Option<Token![move]>, expr: &Expr, options: Step
 /// The expression is a `match`'s scrutinee, so that what it borrows from temporaries lives until its future is done.
 /// For a plain value the arm that awaits is unreachable by type, so that temporaries need not be `Send`.
 fn attempt(krate: &Krate, expr: &Expr) -> TokenStream {
-    let here = expr.span();
+    let (here, last) = ends(expr);
     let Runtime { flow, awaitable, fallible, via_future, via_value, via_result, via_plain, .. } = krate.at(here);
-    quote_spanned! {at_site(here)=>
-        {
-            match #expr {
+    let inside = quote_spanned! {at_site(here)=>
+            match (#expr) {
                 value => {
                     let value = {
                         let tag = {
@@ -90,8 +91,10 @@ fn attempt(krate: &Krate, expr: &Expr) -> TokenStream {
                     tag.finish(value)
                 }
             }
-        }
-    }
+    };
+    let mut block = Group::new(Delimiter::Brace, inside);
+    block.set_span(at_site(last));
+    quote_spanned!(at_site(here)=> async #block)
 }
 
 fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
