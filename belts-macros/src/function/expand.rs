@@ -14,34 +14,60 @@ use crate::{
 };
 
 pub(crate) fn expand(function: &Function) -> TokenStream {
-    let Function { outer, vis, name, event, output, .. } = function;
+    let Function {
+        outer,
+        vis,
+        name,
+        event,
+        output,
+        ..
+    } = function;
     let at = name.span();
-    let Runtime { function_handle, submit, function_entry, .. } = function.krate.at(at);
-    let output_span = output.span();
-    let Runtime { returned, function: make, .. } = function.krate.at(output_span);
-    let output = quote_spanned!(at_site(output_span)=> <#output as #returned>::Output);
+    let Runtime {
+        submit,
+        function_entry,
+        ..
+    } = function.krate.at(at);
     let event_type = &event.ty;
+    let output_span = output.span();
+    let Runtime {
+        returned,
+        function: make,
+        function_handle,
+        ..
+    } = function.krate.at(output_span);
+    let handle_type = quote_spanned!(at_site(output_span)=> #function_handle<#event_type, <#output as #returned>::Output>);
     // At the place of the output, where rustc says the same thing of the type, and so says it once.
     let handle = quote_spanned!(at_site(output_span)=> #make(&__BELTS_DEFINITION));
     let the_fn = the_fn(function);
     let definition = definition(function);
     let check = on_fits(function);
+    let items = quote_spanned! {at_site(at)=>
+        #the_fn
+        #definition
+        #submit! { #function_entry(&__BELTS_DEFINITION) }
+        #check
+        #handle
+    };
+    let value = quote_spanned!(at_site(output_span)=> { #items });
     quote_spanned! {at_site(at)=>
         #(#outer)*
         #[allow(non_upper_case_globals, dead_code)]
-        #vis const #name: #function_handle<#event_type, #output> = {
-            #the_fn
-            #definition
-            #submit! { #function_entry(&__BELTS_DEFINITION) }
-            #check
-            #handle
-        };
+        #vis const #name: #handle_type = #value;
     }
 }
 
 /// The user's fn under its own name, which keeps patterns of that name in the body from meaning the handle.
 fn the_fn(function: &Function) -> TokenStream {
-    let Function { inner, name, event, context, output, body, .. } = function;
+    let Function {
+        inner,
+        name,
+        event,
+        context,
+        output,
+        body,
+        ..
+    } = function;
     let (cx, scope) = (names::cx(name.span()), function.krate.at(name.span()).scope);
     let context = context.iter();
     let body = mark(body.clone(), &function.krate);
@@ -56,7 +82,14 @@ fn the_fn(function: &Function) -> TokenStream {
 ///
 /// It stands in one body with all else that needs the event's and the output's type, so that rustc complains once.
 fn start(function: &Function) -> TokenStream {
-    let Function { name, event, context, output, krate, .. } = function;
+    let Function {
+        name,
+        event,
+        context,
+        output,
+        krate,
+        ..
+    } = function;
     let at = name.span();
     let names = krate.at(at);
     let (scope, event_type) = (&names.invocation, &event.ty);
@@ -67,10 +100,16 @@ fn start(function: &Function) -> TokenStream {
     });
     let read = krate.at(event_type.span()).invocation;
     let event = quote_spanned!(at_site(event_type.span())=> #read::event::<#event_type>(&run)?);
-    let called = quote_spanned!(at_site(at)=> #name(event, #(#context,)* #scope::scope(&run)).await);
-    let Runtime { finish, returned, .. } = krate.at(output.span());
+    let called =
+        quote_spanned!(at_site(at)=> #name(event, #(#context,)* #scope::scope(&run)).await);
+    let Runtime {
+        finish, returned, ..
+    } = krate.at(output.span());
     let finished = quote_spanned! {at_site(output.span())=>
-        #finish(<#output as #returned>::into_result(output))
+        {
+            let output = #returned::into_result(output);
+            #finish(output)
+        }
     };
     quote_spanned! {at_site(at)=>
         |run| ::std::boxed::Box::pin(async move {
@@ -83,7 +122,15 @@ fn start(function: &Function) -> TokenStream {
 
 /// What link-time registration collects.
 fn definition(function: &Function) -> TokenStream {
-    let Function { name, event, id, on, when, krate, .. } = function;
+    let Function {
+        name,
+        event,
+        id,
+        on,
+        when,
+        krate,
+        ..
+    } = function;
     let at = name.span();
     let names = krate.at(at);
     let location = names.here(at);
@@ -128,11 +175,25 @@ fn accepts(filter: &Expr, function: &Function) -> TokenStream {
 }
 
 fn options(options: &Options, names: &Runtime) -> TokenStream {
-    let Options { retries, backoff, timeout, concurrency, per_step } = options;
+    let Options {
+        retries,
+        backoff,
+        timeout,
+        concurrency,
+        per_step,
+    } = options;
     let [retries, backoff, timeout, concurrency] =
         [retries, backoff, timeout, concurrency].map(|option| optional(option.clone()));
-    let Runtime { function_options, continuation, .. } = names;
-    let continuation = if *per_step { quote!(#continuation::PerStep) } else { quote!(#continuation::Inline) };
+    let Runtime {
+        function_options,
+        continuation,
+        ..
+    } = names;
+    let continuation = if *per_step {
+        quote!(#continuation::PerStep)
+    } else {
+        quote!(#continuation::Inline)
+    };
     quote! {
         #function_options {
             retries: #retries,
@@ -146,14 +207,27 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
 
 /// A compile-time check that the parameter can hold every event of `on`.
 fn on_fits(function: &Function) -> TokenStream {
-    let Function { name, event, on, krate, .. } = function;
+    let Function {
+        name,
+        event,
+        on,
+        krate,
+        ..
+    } = function;
     let event_type = &event.ty;
     let at = event_type.span();
-    let Runtime { holds, event_set, .. } = krate.at(at);
-    let listed: Vec<String> = on.iter().map(|event| spelled(&event.to_token_stream())).collect();
+    let Runtime {
+        holds, event_set, ..
+    } = krate.at(at);
+    let listed: Vec<String> = on
+        .iter()
+        .map(|event| spelled(&event.to_token_stream()))
+        .collect();
     let taken = spelled(&event_type.to_token_stream());
     let message = match listed.as_slice() {
-        [one] => format!("`{name}` is started by `on = {one}` but takes `{taken}`; take `{one}`, or an enum that holds it"),
+        [one] => format!(
+            "`{name}` is started by `on = {one}` but takes `{taken}`; take `{one}`, or an enum that holds it"
+        ),
         several => format!(
             "`{name}` is started by `on = [{}]` but takes `{taken}`, which does not hold them all; \
              take an enum of events that does",
