@@ -20,7 +20,7 @@ pub use crate::{
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, Result},
-    event::EventSet,
+    event::{Event, EventSet},
 };
 
 /// The mark of `tests/ui`: constants and functions below are called by name from `belts-macros/src/names.rs`.
@@ -136,6 +136,16 @@ pub fn encode_event<T: Serialize + ?Sized>(
 /// Reads an event, with the path to the field where it does not fit.
 pub fn decode_event<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T> {
     crate::publish::decode(payload)
+}
+
+/// `EventSet::encode` of one event. Asks for `Event` only, so that a missing serde derive is said once, at the impl.
+pub fn encode_own<E: Event>(event: &E, correlation_key: Option<String>) -> Result<EncodedEvent> {
+    encode_event(E::TYPE, event, correlation_key)
+}
+
+/// `EventSet::decode` of one event.
+pub fn decode_own<E: Event>(event_type: &str, payload: &[u8]) -> Result<E> {
+    if event_type == E::TYPE { decode_event(payload) } else { Err(unknown_type(event_type, &[E::TYPE])) }
 }
 
 /// The error for a type that an enum of events does not hold.

@@ -21,10 +21,20 @@ impl Parse for Item {
         let vis = input.parse()?;
         let sig = input.parse()?;
         if input.parse::<Option<Token![;]>>()?.is_some() {
-            return Ok(Self { attrs, vis, sig, body: None });
+            return Ok(Self {
+                attrs,
+                vis,
+                sig,
+                body: None,
+            });
         }
         let body = braces(input.parse()?)?;
-        Ok(Self { attrs, vis, sig, body: Some(body) })
+        Ok(Self {
+            attrs,
+            vis,
+            sig,
+            body: Some(body),
+        })
     }
 }
 
@@ -36,7 +46,10 @@ fn braces(token: TokenTree) -> syn::Result<Group> {
             let mut inside = wrapped.stream().into_iter();
             match (inside.next(), inside.next()) {
                 (Some(only), None) => braces(only),
-                _ => Err(syn::Error::new(wrapped.span(), "expected the body of the fn")),
+                _ => Err(syn::Error::new(
+                    wrapped.span(),
+                    "expected the body of the fn",
+                )),
             }
         }
         other => Err(syn::Error::new(other.span(), "expected the body of the fn")),
@@ -51,5 +64,7 @@ impl Item {
 
 /// Whether the tokens look like an fn, so that rustc says better what is wrong with it.
 pub(crate) fn looks_like_fn(item: &TokenStream) -> bool {
-    item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+    item.clone()
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
 }
