@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::task::JoinSet;
+
 use super::{
     Shared, Worker,
     drive::{Ended, drive},
@@ -343,13 +345,29 @@ impl Worker {
     pub async fn run(&self) -> Result<()> {
         let shared = &self.shared;
         shared.session().await?;
-        shared.running.store(true, Ordering::Release);
-        let signals = tokio::spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
-        let purge = tokio::spawn(super::shutdown::purge_forever(Arc::downgrade(shared)));
+        let mut aside = JoinSet::new();
+        aside.spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
+        aside.spawn(super::shutdown::purge_forever(Arc::downgrade(shared)));
+        let running = Running::begin(shared);
         shared.claim_forever().await;
+        drop(running);
         shared.drain().await;
-        signals.abort();
-        purge.abort();
         Ok(())
+    }
+}
+
+/// Says that the loop runs, until it ends or its future is dropped.
+struct Running<'a>(&'a Shared);
+
+impl<'a> Running<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.running.store(true, Ordering::Release);
+        Self(shared)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Release);
     }
 }

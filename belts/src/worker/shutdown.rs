@@ -90,7 +90,6 @@ impl Shared {
             }
         }
         tasks.shutdown().await;
-        self.running.store(false, Ordering::Release);
         if let Some(session) = self.present_session() {
             if let Err(error) = self.store.deregister(session, self.clock.now()).await {
                 tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
