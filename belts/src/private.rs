@@ -42,7 +42,10 @@ pub struct FunctionDef {
 
 impl fmt::Debug for FunctionDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FunctionDef").field("id", &self.id).field("location", &self.location).finish_non_exhaustive()
+        f.debug_struct("FunctionDef")
+            .field("id", &self.id)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,7 +65,9 @@ inventory::collect!(EventEntry);
 
 impl fmt::Debug for EventEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventEntry").field("types", &self.types).finish_non_exhaustive()
+        f.debug_struct("EventEntry")
+            .field("types", &self.types)
+            .finish_non_exhaustive()
     }
 }
 
@@ -162,7 +167,10 @@ pub fn correlation_key<T: Serialize + ?Sized>(value: &T) -> Option<String> {
 
 /// The error of a `validate` check.
 pub fn invalid(event_type: &str, reason: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::InvalidEvent, format!("event `{event_type}` is not valid: {reason}"))
+    Error::new(
+        ErrorKind::InvalidEvent,
+        format!("event `{event_type}` is not valid: {reason}"),
+    )
 }
 
 pub fn publish<E: EventSet>(event: &E) -> Publish {
@@ -170,7 +178,11 @@ pub fn publish<E: EventSet>(event: &E) -> Publish {
 }
 
 /// For `when = …`: reads the event and asks the filter.
-pub fn accepts<E: EventSet>(event_type: &str, payload: &[u8], filter: fn(&E) -> bool) -> Result<bool> {
+pub fn accepts<E: EventSet>(
+    event_type: &str,
+    payload: &[u8],
+    filter: fn(&E) -> bool,
+) -> Result<bool> {
     E::decode(event_type, payload).map(|event| filter(&event))
 }
 
