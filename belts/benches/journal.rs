@@ -9,8 +9,8 @@ use belts::{
 
 use crate::{
     Outcome,
-    functions::{MARKS, Work, resumed},
-    measure::{Directory, float, median, micros, now},
+    functions::{BLOCK, MARKS, Work, resumed},
+    measure::{Directory, median, micros, now},
     process::Running,
     raw::{self, Raw},
     report::{Row, Target},
@@ -20,7 +20,11 @@ const RECORDED: u32 = 10_000;
 
 /// Begins a run, or resumes it, and goes on until `step`.
 async fn until(worker: &Worker, run: &str, recorded: u32, step: String) -> Outcome {
-    worker.execute(Work::of(recorded)).run_id(run).until(step).await?;
+    worker
+        .execute(Work::of(recorded))
+        .run_id(run)
+        .until(step)
+        .await?;
     Ok(())
 }
 
@@ -33,12 +37,25 @@ pub(crate) async fn hit() -> Outcome {
         MARKS.take();
         until(&worker, "run", RECORDED, format!("more-{round}")).await?;
         let marks = MARKS.take();
-        ours.push(micros(marks[1] - marks[0]) / f64::from(RECORDED));
-        limits.push(micros(raw::map_hits(RECORDED)?) / f64::from(RECORDED));
+        // The last mark is that of the step that is new.
+        let blocks = marks[..marks.len() - 1].windows(2);
+        ours.extend(blocks.map(|pair| micros(pair[1] - pair[0]) / f64::from(BLOCK)));
+        limits.extend(
+            raw::map_hits(RECORDED, BLOCK)?
+                .into_iter()
+                .map(|time| micros(time) / f64::from(BLOCK)),
+        );
     }
     worker.stop().await?;
     let (value, limit) = (median(&mut ours), median(&mut limits));
-    Row { name: "journal-hit", value, unit: "us", limit: Some(limit), target: Target::AtMost(1.0) }.print();
+    Row {
+        name: "journal-hit",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target: Target::AtMost(1.0),
+    }
+    .print();
     Ok(())
 }
 
@@ -60,14 +77,20 @@ pub(crate) async fn resume() -> Outcome {
     worker.stop().await?;
     let (value, limit) = (median(&mut ours), median(&mut limits));
     let target = Target::TimesAtMost(4.0);
-    Row { name: "resume-10k-sqlite", value, unit: "ms", limit: Some(limit), target }.print();
+    Row {
+        name: "resume-10k-sqlite",
+        value,
+        unit: "ms",
+        limit: Some(limit),
+        target,
+    }
+    .print();
     Ok(())
 }
 
 /// Two runs in turn, one with 10,000 recorded steps and one with 10; without waits for the disk, so that what the
 /// length costs is not hidden behind them.
 pub(crate) async fn growth() -> Outcome {
-    const MORE: usize = 300;
     let directory = Directory::new()?;
     let worker = normal(&directory).await?;
     until(&worker, "long", RECORDED, "more-0".into()).await?;
@@ -79,21 +102,36 @@ pub(crate) async fn growth() -> Outcome {
     worker.stop().await?;
     let (value, limit) = (median(&mut long), median(&mut short));
     let target = Target::TimesAtMost(1.1);
-    Row { name: "growth-sqlite", value, unit: "us", limit: Some(limit), target }.print();
+    Row {
+        name: "growth-sqlite",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
     Ok(())
 }
 
-/// Microseconds of a step, the mean over the steps that are new in this resumption.
+/// How many new steps there are in a round.
+const MORE: usize = 300;
+
+/// Microseconds of a step, the median of the steps that are new in this resumption.
 async fn each(worker: &Worker, run: &str, recorded: u32, last: usize) -> Outcome<f64> {
     MARKS.take();
     until(worker, run, recorded, format!("more-{last}")).await?;
     let marks = MARKS.take();
-    let new = &marks[2..];
-    let (first, last) = (new.first().ok_or("there are new steps")?, new.last().ok_or("there are new steps")?);
-    Ok(micros(*last - *first) / float(new.len() - 1))
+    let mut steps: Vec<f64> = marks[marks.len() - MORE..]
+        .windows(2)
+        .map(|pair| micros(pair[1] - pair[0]))
+        .collect();
+    Ok(median(&mut steps))
 }
 
 async fn normal(directory: &Directory) -> Outcome<Running> {
-    let store = Sqlite::builder(directory.file("belts.db")).synchronous(Synchronous::Normal).open().await?;
+    let store = Sqlite::builder(directory.file("belts.db"))
+        .synchronous(Synchronous::Normal)
+        .open()
+        .await?;
     Running::start(Arc::new(store), |builder| builder.function(resumed)).await
 }

@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// Enough for what a run leaves to be done after its last line.
-const REST: Duration = Duration::from_millis(3);
-const SAMPLES: usize = 300;
+pub(crate) const REST: Duration = Duration::from_millis(3);
+pub(crate) const SAMPLES: usize = 300;
 
 pub(crate) async fn first_line() -> Outcome {
     let directory = Directory::new()?;
@@ -38,7 +38,14 @@ pub(crate) async fn first_line() -> Outcome {
     worker.stop().await?;
     let (value, limit) = (median(&mut ours), median(&mut limits));
     let target = Target::AtMost(limit + 100.0);
-    Row { name: "first-line-sqlite", value, unit: "us", limit: Some(limit), target }.print();
+    Row {
+        name: "first-line-sqlite",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
     Ok(())
 }
 
@@ -61,6 +68,13 @@ pub(crate) async fn result() -> Outcome {
     worker.stop().await?;
     let (value, limit) = (median(&mut ours), median(&mut limits));
     let target = Target::AtMost(limit + 300.0);
-    Row { name: "result-3-sqlite", value, unit: "us", limit: Some(limit), target }.print();
+    Row {
+        name: "result-3-sqlite",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! `docs/benchmarks.md` says what the rows mean.
 
 mod functions;
+mod http;
 mod journal;
 mod latency;
 mod measure;
@@ -24,7 +25,10 @@ pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 fn main() -> ExitCode {
     let outcome = match process::role() {
         Some(role) => runtime().and_then(|runtime| runtime.block_on(process::play(&role))),
-        None => runtime().and_then(|runtime| runtime.block_on(rows())),
+        // On a task, as the code of a server is, and not on the thread that waits for the runtime.
+        None => {
+            runtime().and_then(|runtime| runtime.block_on(async { tokio::spawn(rows()).await? }))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -37,13 +41,19 @@ fn main() -> ExitCode {
 
 /// What `#[tokio::main]` makes.
 fn runtime() -> Outcome<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }
 
 async fn rows() -> Outcome {
     // Cargo adds `--bench`; whatever else begins with a dash is not a name either.
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.starts_with(word.as_str()));
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wants =
+        |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.starts_with(word.as_str()));
     macro_rules! rows {
         ($($name:literal => $measure:expr,)*) => {
             $(if wants($name) { $measure.await?; })*
@@ -58,6 +68,7 @@ async fn rows() -> Outcome {
         "growth-sqlite" => journal::growth(),
         "first-line-sqlite" => latency::first_line(),
         "result-3-sqlite" => latency::result(),
+        "http-publish" => http::publish(),
         "wake-sqlite" => wake::wake(),
         "runs-sqlite-full" => runs::runs(),
         "submit-sqlite" => runs::submit(),

@@ -17,7 +17,9 @@ pub(crate) fn now() -> Instant {
 /// Microseconds since the Unix epoch, for the length of something that begins in another process.
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 pub(crate) fn wall_micros() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -49,7 +51,8 @@ impl Directory {
     /// Under `BELTS_BENCH_DIR`, or else the system's directory for temporary files.
     pub(crate) fn new() -> Outcome<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let parent = std::env::var_os("BELTS_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+        let parent =
+            std::env::var_os("BELTS_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = parent.join(format!("belts-bench-{}-{count}", std::process::id()));
         std::fs::create_dir_all(&path)?;

@@ -22,7 +22,10 @@ pub(crate) async fn parked() -> Outcome {
     let database = directory.file("belts.db");
     let empty = directory.file("empty.db");
     for (file, runs) in [(&empty, 0), (&database, RUNS)] {
-        let worker = Running::start(Arc::new(Sqlite::open(file).await?), |builder| builder.function(asleep)).await?;
+        let worker = Running::start(Arc::new(Sqlite::open(file).await?), |builder| {
+            builder.function(asleep)
+        })
+        .await?;
         MARKS.reset();
         runs::publish(&worker, runs, 0).await?;
         while MARKS.ends() < runs {
@@ -31,15 +34,36 @@ pub(crate) async fn parked() -> Outcome {
         worker.stop().await?;
     }
     let value = float(usize::try_from(size(&database)?)?) / float(RUNS);
-    Row { name: "parked-sqlite", value, unit: "bytes/run", limit: None, target: Target::AtMost(600.0) }.print();
+    Row {
+        name: "parked-sqlite",
+        value,
+        unit: "bytes/run",
+        limit: None,
+        target: Target::AtMost(600.0),
+    }
+    .print();
     let (base, _) = watch(&empty)?;
     let (resident, busy) = watch(&database)?;
     let value = (resident - base) / float(RUNS);
     // What the allocator and SQLite's own cache leave to chance is less than this.
     let target = Target::AtMost(4.0);
-    Row { name: "parked-sqlite-memory", value, unit: "bytes/run", limit: None, target }.print();
+    Row {
+        name: "parked-sqlite-memory",
+        value,
+        unit: "bytes/run",
+        limit: None,
+        target,
+    }
+    .print();
     let target = Target::AtMost(0.5);
-    Row { name: "parked-sqlite-idle", value: busy, unit: "%", limit: None, target }.print();
+    Row {
+        name: "parked-sqlite-idle",
+        value: busy,
+        unit: "%",
+        limit: None,
+        target,
+    }
+    .print();
     Ok(())
 }
 
@@ -55,15 +79,25 @@ fn size(database: &Path) -> Outcome<u64> {
 fn watch(database: &Path) -> Outcome<(f64, f64)> {
     let mut child = process::spawn("idle", database, 0)?;
     let mut said = String::new();
-    child.stdout.take().ok_or("the output is piped")?.read_to_string(&mut said)?;
+    child
+        .stdout
+        .take()
+        .ok_or("the output is piped")?
+        .read_to_string(&mut said)?;
     child.wait()?;
-    let (resident, busy) = said.trim().split_once(' ').ok_or("a worker that waits says two numbers")?;
+    let (resident, busy) = said
+        .trim()
+        .split_once(' ')
+        .ok_or("a worker that waits says two numbers")?;
     Ok((resident.parse()?, busy.parse()?))
 }
 
 /// The worker that waits: says its bytes of memory and the percents of a core that it took.
 pub(crate) async fn idle(database: &Path, _count: usize) -> Outcome {
-    let worker = Running::start(Arc::new(Sqlite::open(database).await?), |builder| builder.function(asleep)).await?;
+    let worker = Running::start(Arc::new(Sqlite::open(database).await?), |builder| {
+        builder.function(asleep)
+    })
+    .await?;
     pause(Duration::from_secs(1)).await;
     let before = process_seconds()?;
     pause(WATCH).await;
@@ -75,7 +109,10 @@ pub(crate) async fn idle(database: &Path, _count: usize) -> Outcome {
 /// Linux tells in `/proc`; elsewhere these rows cannot be measured.
 fn resident_bytes() -> Outcome<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .ok_or("no VmRSS")?;
     let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kilobytes * 1024.0)
 }
@@ -85,7 +122,11 @@ fn process_seconds() -> Outcome<f64> {
     let mut nanos = 0.0;
     for task in std::fs::read_dir("/proc/self/task")? {
         let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
-        nanos += schedstat.split(' ').next().ok_or("schedstat begins with a number")?.parse::<f64>()?;
+        nanos += schedstat
+            .split(' ')
+            .next()
+            .ok_or("schedstat begins with a number")?
+            .parse::<f64>()?;
     }
     Ok(nanos / 1e9)
 }

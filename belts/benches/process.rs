@@ -22,7 +22,9 @@ impl Running {
         store: SharedStore,
         functions: impl FnOnce(WorkerBuilder) -> WorkerBuilder,
     ) -> Outcome<Self> {
-        let worker = functions(Worker::builder().shared_store(store)).build().await?;
+        let worker = functions(Worker::builder().shared_store(store))
+            .build()
+            .await?;
         let background = worker.clone();
         let run = tokio::spawn(async move { background.run().await });
         // The loop has looked at the store once when it waits for more.
@@ -62,7 +64,10 @@ pub(crate) fn spawn(role: &str, database: &Path, count: usize) -> Outcome<Child>
 pub(crate) async fn play(role: &str) -> Outcome {
     let mut arguments = std::env::args_os().skip(1);
     let database = arguments.next().ok_or("a role needs a database")?;
-    let count = arguments.next().and_then(|count| count.to_str()?.parse().ok()).ok_or("a role needs a number")?;
+    let count = arguments
+        .next()
+        .and_then(|count| count.to_str()?.parse().ok())
+        .ok_or("a role needs a number")?;
     let database = Path::new(&database);
     match role {
         "publish" => wake::publish(database, count).await,

@@ -20,15 +20,20 @@ impl Raw {
     /// A new file; `synchronous` is SQLite's word.
     pub(crate) fn create(path: &Path, synchronous: &str) -> Outcome<Self> {
         let connection = Connection::open(path)?;
-        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+        connection
+            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "cache_size", -16_000)?;
         connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
-        connection.pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
+        connection
+            .pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
         connection.execute_batch(
             "CREATE TABLE rows (run INTEGER, seq INTEGER, path TEXT, value BLOB, PRIMARY KEY (run, seq)) WITHOUT ROWID",
         )?;
-        Ok(Self { connection, next: 0 })
+        Ok(Self {
+            connection,
+            next: 0,
+        })
     }
 
     fn insert(&mut self) -> Outcome {
@@ -76,27 +81,34 @@ impl Raw {
     }
 }
 
-/// How long it takes to write the results of `steps` steps as JSON into a map by key.
+/// How long it takes to write the results of `steps` steps as JSON into a map by key, and to read them back from there,
+/// as what a step returns is what was recorded.
 pub(crate) fn map_inserts(steps: u32) -> Outcome<Duration> {
     let start = now();
-    let mut map = HashMap::new();
+    let mut map: HashMap<String, Vec<u8>> = HashMap::new();
     for n in 0..steps {
-        map.insert(format!("step-{n}"), serde_json::to_vec(&receipt(n))?);
+        let value = serde_json::to_vec(&receipt(n))?;
+        black_box(serde_json::from_slice::<Receipt>(&value)?);
+        map.insert(format!("step-{n}"), value);
     }
     black_box(map);
     Ok(start.elapsed())
 }
 
-/// How long it takes to find `steps` results by key in a map and to read their JSON.
-pub(crate) fn map_hits(steps: u32) -> Outcome<Duration> {
+/// How long it takes to find each `block` of `steps` results by key in a map and to read their JSON.
+pub(crate) fn map_hits(steps: u32, block: u32) -> Outcome<Vec<Duration>> {
     let mut map = HashMap::new();
     for n in 0..steps {
         map.insert(format!("step-{n}"), serde_json::to_vec(&receipt(n))?);
     }
-    let start = now();
-    for n in 0..steps {
-        let value = map.get(&format!("step-{n}")).ok_or("the key is there")?;
-        black_box(serde_json::from_slice::<Receipt>(value)?);
+    let mut times = Vec::new();
+    for first in (0..steps).step_by(usize::try_from(block)?) {
+        let start = now();
+        for n in first..first + block {
+            let value = map.get(&format!("step-{n}")).ok_or("the key is there")?;
+            black_box(serde_json::from_slice::<Receipt>(value)?);
+        }
+        times.push(start.elapsed());
     }
-    Ok(start.elapsed())
+    Ok(times)
 }

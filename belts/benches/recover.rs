@@ -42,7 +42,14 @@ pub(crate) async fn recover() -> Outcome {
     }
     let (value, limit) = (median(&mut ours), median(&mut limits));
     let target = Target::AtMost(1.3 * limit + 0.5);
-    Row { name: "recover-sqlite", value, unit: "s", limit: Some(limit), target }.print();
+    Row {
+        name: "recover-sqlite",
+        value,
+        unit: "s",
+        limit: Some(limit),
+        target,
+    }
+    .print();
     Ok(())
 }
 
@@ -62,7 +69,8 @@ fn last_word(child: &mut Child) -> Outcome<String> {
 /// One that publishes nothing takes over what it finds.
 pub(crate) async fn work(database: &Path, runs: usize) -> Outcome {
     let store = Sqlite::open(database).await?;
-    let worker = Running::start(Arc::new(store.clone()), |builder| builder.function(counted)).await?;
+    let worker =
+        Running::start(Arc::new(store.clone()), |builder| builder.function(counted)).await?;
     let start = now();
     let half = runs * usize::try_from(STEPS)? / 2;
     let watch = tokio::spawn(async move {

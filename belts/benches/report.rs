@@ -26,9 +26,13 @@ pub(crate) enum Target {
 impl Row {
     /// Prints `bench <name> <value> <unit> limit <raw> ratio <value/raw> target <target> <met|missed>`.
     pub(crate) fn print(&self) {
-        let Self { name, value, unit, .. } = self;
+        let Self {
+            name, value, unit, ..
+        } = self;
         let limit = self.limit.map_or_else(|| "-".into(), short);
-        let ratio = self.ratio().map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}"));
+        let ratio = self
+            .ratio()
+            .map_or_else(|| "-".into(), |ratio| format!("{ratio:.2}"));
         let verdict = if self.is_met() { "met" } else { "missed" };
         println!(
             "bench {name} {} {unit} limit {limit} ratio {ratio} target {} {verdict}",

@@ -28,7 +28,10 @@ pub(crate) async fn runs() -> Outcome {
     for _ in 0..7 {
         let directory = Directory::new()?;
         let store = Sqlite::open(directory.file("belts.db")).await?;
-        let worker = Running::start(Arc::new(store), |builder| builder.concurrency(AT_ONCE).function(three)).await?;
+        let worker = Running::start(Arc::new(store), |builder| {
+            builder.concurrency(AT_ONCE).function(three)
+        })
+        .await?;
         let mut raw = Raw::create(&directory.file("raw.db"), "FULL")?;
         let rows = RUNS * ROWS / AT_ONCE * AT_ONCE;
         limits.push(float(rows) / raw.batches(rows, AT_ONCE)?.as_secs_f64());
@@ -42,7 +45,14 @@ pub(crate) async fn runs() -> Outcome {
     // The limit in runs, so that it has the unit of the value.
     let (value, limit) = (median(&mut ours), median(&mut limits) / float(ROWS));
     let target = Target::TimesAtLeast(0.24);
-    Row { name: "runs-sqlite-full", value, unit: "runs/s", limit: Some(limit), target }.print();
+    Row {
+        name: "runs-sqlite-full",
+        value,
+        unit: "runs/s",
+        limit: Some(limit),
+        target,
+    }
+    .print();
     Ok(())
 }
 
@@ -52,13 +62,24 @@ pub(crate) async fn submit() -> Outcome {
     for _ in 0..5 {
         let directory = Directory::new()?;
         let store = Sqlite::open(directory.file("belts.db")).await?;
-        let worker = Worker::builder().store(store).function(three).build().await?;
+        let worker = Worker::builder()
+            .store(store)
+            .function(three)
+            .build()
+            .await?;
         let start = now();
         publish(&worker, EVENTS, 0).await?;
         ours.push(float(EVENTS) / start.elapsed().as_secs_f64());
     }
     let value = median(&mut ours);
-    Row { name: "submit-sqlite", value, unit: "events/s", limit: None, target: Target::AtLeast(10_000.0) }.print();
+    Row {
+        name: "submit-sqlite",
+        value,
+        unit: "events/s",
+        limit: None,
+        target: Target::AtLeast(10_000.0),
+    }
+    .print();
     Ok(())
 }
 

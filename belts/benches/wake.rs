@@ -17,12 +17,18 @@ const EVENTS: usize = 80;
 pub(crate) async fn wake() -> Outcome {
     let directory = Directory::new()?;
     let database = directory.file("belts.db");
-    let worker = Running::start(Arc::new(Sqlite::open(&database).await?), |builder| builder.function(arrived)).await?;
+    let worker = Running::start(Arc::new(Sqlite::open(&database).await?), |builder| {
+        builder.function(arrived)
+    })
+    .await?;
     let before = MARKS.lags().len();
     let mut publisher = process::spawn("publish", &database, EVENTS)?;
     while MARKS.lags().len() < before + EVENTS {
         pause(Duration::from_millis(20)).await;
-        if publisher.try_wait()?.is_some_and(|status| !status.success()) {
+        if publisher
+            .try_wait()?
+            .is_some_and(|status| !status.success())
+        {
             return Err("the process that publishes failed".into());
         }
     }
@@ -33,13 +39,24 @@ pub(crate) async fn wake() -> Outcome {
         lags.push(float(usize::try_from(*lag)?) / 1e3);
     }
     let value = median(&mut lags);
-    Row { name: "wake-sqlite", value, unit: "ms", limit: None, target: Target::AtMost(20.0) }.print();
+    Row {
+        name: "wake-sqlite",
+        value,
+        unit: "ms",
+        limit: None,
+        target: Target::AtMost(20.0),
+    }
+    .print();
     Ok(())
 }
 
 /// The other process: publishes now and then, at no beat that the worker's looks could fall in with.
 pub(crate) async fn publish(database: &Path, events: usize) -> Outcome {
-    let worker = Worker::builder().store(Sqlite::open(database).await?).publish_only().build().await?;
+    let worker = Worker::builder()
+        .store(Sqlite::open(database).await?)
+        .publish_only()
+        .build()
+        .await?;
     for _ in 0..events {
         pause(Duration::from_micros(fastrand::u64(30_000..60_000))).await;
         publish_work(Work::of(0)).via(&worker).await?;
