@@ -282,18 +282,12 @@ async fn impossible_write_fails_alone() -> belts::Result<()> {
              BEGIN SELECT RAISE(ABORT, 'refused'); END; BEGIN IMMEDIATE",
         )
         .expect("nobody else writes");
-    // All of these wait for the lock and are then one transaction.
-    let mut writing = Vec::new();
-    for id in ["a", "bad", "b", "c"] {
-        let store = store.clone();
-        writing.push(tokio::spawn(async move { publish(&store, id).await }));
-    }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    other.execute_batch("COMMIT").expect("the lock is ours");
-    let mut outcomes = Vec::new();
-    for write in writing {
-        outcomes.push(write.await.expect("publishing does not panic").is_ok());
-    }
+    // In this order all of these wait for the lock, which then is given back: they are one transaction.
+    let (a, bad, b, c, ()) =
+        tokio::join!(publish(&store, "a"), publish(&store, "bad"), publish(&store, "b"), publish(&store, "c"), async {
+            other.execute_batch("COMMIT").expect("the lock is ours")
+        },);
+    let outcomes = [a, bad, b, c].map(|outcome| outcome.is_ok());
     assert_eq!(outcomes, [true, false, true, true]);
     assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 3);
     Ok(())
@@ -308,22 +302,24 @@ async fn worker_whose_process_died_is_noticed_before_its_lease_ends() -> belts::
     publish(&dying, "e").await?;
     let held = claim(&dying, first, at(0)).await?.runs;
     assert_eq!(held.len(), 1);
-    let files = || std::fs::read_dir(directory.path().join("belts.db-workers")).map(Iterator::count).unwrap_or(0);
+    let files = || std::fs::read_dir(directory.path().join("belts.db-workers")).map_or(0, Iterator::count);
     assert_eq!(files(), 1);
     let second = worker(&living).await?;
     assert!(claim(&living, second, at(1)).await?.runs.is_empty(), "the first lives");
     // The store ends without `deregister`, as with its process.
     drop(dying);
     // Files are looked at once a second of real time.
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    let taken = loop {
-        let runs = claim(&living, second, at(2)).await?.runs;
-        if !runs.is_empty() {
-            break runs;
+    let noticed = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            tick.tick().await;
+            let runs = claim(&living, second, at(2)).await?.runs;
+            if !runs.is_empty() {
+                return belts::Result::Ok(runs);
+            }
         }
-        assert!(std::time::Instant::now() < deadline, "the death is noticed");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     };
+    let taken = tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("the death is noticed")?;
     assert_eq!(taken[0].run_id, held[0].run_id);
     assert_eq!(files(), 1, "the file of the dead one is gone");
     assert_eq!(commit(&living, held[0].lease, 0).await?, CommitOutcome::LeaseLost);
