@@ -15,10 +15,10 @@ use std::{
 use super::writer::Writer;
 
 /// How often the log file is looked at.
-const INTERVAL: Duration = Duration::from_millis(10);
+const INTERVAL: Duration = Duration::from_millis(15);
 
 /// After so many intervals the counter is looked at in any case.
-const AT_LEAST: u32 = 20;
+const AT_LEAST: u32 = 10;
 
 /// The thread; it ends when this is dropped.
 pub(super) struct Watch {
