@@ -18,6 +18,8 @@ mod run;
 mod step;
 pub mod store;
 mod terminal;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 use __private as private;

@@ -50,6 +50,14 @@ impl Shutdown {
         let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
     }
 
+    /// Ends at once, as if the process had died.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kill(&self) {
+        self.over.store(true, Ordering::Release);
+        self.begin();
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
     /// Spawns the drive of a run, and forgets those that have ended.
     pub(crate) fn spawn(&self, drive: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
