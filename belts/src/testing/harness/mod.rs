@@ -49,7 +49,7 @@ pub use test_run::TestRun;
 /// #[belts::function(id = "welcome", on = Signup)]
 /// async fn welcome(signup: Signup) -> belts::Result<usize> {
 ///     let length = step!("count", signup.email.len()).await?;
-///     sleep!("wait", "30 days").await?;
+///     sleep!("wait", "720h").await?;
 ///     Ok(length)
 /// }
 ///
@@ -72,8 +72,8 @@ pub struct Harness {
 struct Inner {
     setup: Setup,
     life: RwLock<Life>,
-    /// Where each life after the first crashes as well.
-    again: Mutex<Option<Crash>>,
+    /// After which write the next life crashes as well; one more for each life, so that there is an end to it.
+    again: Mutex<Option<u32>>,
     crashes: AtomicU32,
 }
 
@@ -259,9 +259,9 @@ impl Harness {
         TestRun::read(self, function.id(), record.run_id, 0).await
     }
 
-    /// Has every life after the first crash as well.
-    pub(crate) fn crash_each_life(&self, crash: Option<Crash>) {
-        *self.inner.again.lock().unwrap_or_else(PoisonError::into_inner) = crash;
+    /// Has every life after the present one crash as well, the next after this write.
+    pub(crate) fn crash_each_life(&self, write: Option<u32>) {
+        *self.inner.again.lock().unwrap_or_else(PoisonError::into_inner) = write;
     }
 
     /// How often the worker crashed so far.
@@ -309,9 +309,9 @@ impl Harness {
             }
             self.inner.crashes.fetch_add(1, Ordering::Relaxed);
             self.restart().await?;
-            let again = *self.inner.again.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(crash) = again {
-                self.faults().crash(crash);
+            if let Some(write) = self.inner.again.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+                self.faults().crash(Crash::After(*write));
+                *write += 1;
             }
         }
         unreachable!("a harness does not crash as often as a number can count")

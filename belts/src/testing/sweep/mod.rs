@@ -28,8 +28,8 @@ const TOO_MANY: u32 = 10_000;
 /// crashes after it, each on a new store, with another worker that resumes.
 ///
 /// `place` makes the store of a case; [`Memory::new`](crate::store::Memory::new) will do, and
-/// [`SqliteFile::temporary`](super::SqliteFile::temporary) opens its file anew after each crash. A last case crashes
-/// every worker after its second write.
+/// [`SqliteFile::temporary`](super::SqliteFile::temporary) opens its file anew after each crash. In a last
+/// case every worker crashes, the first after its second write and each one a write later than the one before.
 ///
 /// In every case:
 /// - the run and those that it starts end as they do undisturbed, with the same outputs and the same recorded steps;
@@ -168,7 +168,7 @@ impl<E, T> Sweep<E, T> {
             report.writes = write;
         }
         let (snapshot, crashes) = self.storm(function.id(), &event).await?;
-        snapshot.assert_like(&expected, crashes, "a crash after the second write of every worker");
+        snapshot.assert_like(&expected, crashes, "a crash of every worker");
         report.cases += 1;
         Ok(report)
     }
@@ -189,7 +189,7 @@ impl<E, T> Sweep<E, T> {
         let harness = self.new_harness().await?;
         let crash = Crash::After(2);
         harness.faults().crash(crash);
-        harness.crash_each_life(Some(crash));
+        harness.crash_each_life(Some(2));
         self.end(&harness, function, event, Some(crash)).await
     }
 
