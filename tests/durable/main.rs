@@ -1,5 +1,12 @@
-//! What belts promises about runs, one rule a test; see section 5 of the guarantees.
+//! What belts promises about runs, one rule a test; the rules are sections 4 and 5 of the guarantees.
 
+mod delivery;
 mod functions;
+mod journal;
+mod lease;
+mod outcomes;
+mod runs;
 mod support;
 mod sweeps;
+mod time;
+mod workers;
