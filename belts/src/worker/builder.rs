@@ -9,7 +9,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{ErrorHook, RunFailure, Shared, Worker, WorkerOptions, session::Session, shutdown::Shutdown, slots::Slots};
+use super::{
+    ErrorHook, RunFailure, Shared, Worker, WorkerOptions, session::Session, shutdown::Shutdown,
+    slots::Slots,
+};
 use crate::{
     clock::{Clock, SystemClock},
     error::{Error, ErrorKind, Result},
@@ -174,9 +177,20 @@ impl WorkerBuilder {
     /// No store was given or it cannot be opened, two functions have one id, or a setting is out of range.
     pub async fn build(self) -> Result<Worker> {
         self.check()?;
+        #[cfg(feature = "http")]
+        let mut http = self.http.checked()?;
+        #[cfg(feature = "http")]
+        {
+            http.picked = self.functions.is_some();
+            http.store = match &self.store {
+                Some(StoreSource::Given(store)) => format!("{store:?}"),
+                Some(StoreSource::Url(url)) => crate::store_url::shown(url),
+                None => String::new(),
+            };
+        }
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
-            Some(StoreSource::Url(url)) => crate::config::open_store(&url).await?,
+            Some(StoreSource::Url(url)) => crate::store_url::open(&url).await?,
             None => {
                 return Err(config(
                     "a worker needs a store: add `.store(belts::store::Sqlite::open(\"belts.db\").await?)`",
@@ -202,13 +216,14 @@ impl WorkerBuilder {
             running: AtomicBool::new(false),
             shutdown: Shutdown::default(),
             waiting: Mutex::new(HashMap::new()),
+            driven: super::driven::Driven::default(),
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
             warned: Mutex::new(HashSet::new()),
             #[cfg(feature = "testing")]
             probe: self.probe,
             #[cfg(feature = "http")]
-            http: self.http,
+            http,
         });
         // From here on every publisher on the store knows what this program listens for.
         shared.session().await?;
@@ -220,7 +235,9 @@ impl WorkerBuilder {
             return Err(config("`concurrency` must be at least 1"));
         }
         if self.lease < Duration::from_millis(100) {
-            return Err(config("`lease` must be at least 100 ms, and should be several seconds"));
+            return Err(config(
+                "`lease` must be at least 100 ms, and should be several seconds",
+            ));
         }
         if self.options.sweep.is_zero() {
             return Err(config("`sweep` must be longer than zero"));
@@ -238,6 +255,8 @@ fn config(message: &str) -> Error {
 
 impl std::fmt::Debug for WorkerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WorkerBuilder").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("WorkerBuilder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

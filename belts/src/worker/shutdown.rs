@@ -2,10 +2,7 @@
 
 use std::{
     future::Future,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -21,13 +18,17 @@ const PURGE_BATCH: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     begun: watch::Sender<bool>,
-    over: AtomicBool,
+    over: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self { begun: watch::Sender::new(false), over: AtomicBool::new(false), tasks: Mutex::new(JoinSet::new()) }
+        Self {
+            begun: watch::Sender::new(false),
+            over: watch::Sender::new(false),
+            tasks: Mutex::new(JoinSet::new()),
+        }
     }
 }
 
@@ -37,7 +38,7 @@ impl Shutdown {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+        *self.over.borrow()
     }
 
     pub(crate) fn begin(&self) {
@@ -53,9 +54,16 @@ impl Shutdown {
     /// Ends at once, as if the process had died.
     #[cfg(feature = "testing")]
     pub(crate) fn kill(&self) {
-        self.over.store(true, Ordering::Release);
+        self.over.send_replace(true);
         self.begin();
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    }
+
+    /// Returns when the worker has given back what it had.
+    #[cfg(feature = "http")]
+    async fn ended(&self) {
+        // As above.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
     }
 
     /// Spawns the drive of a run, and forgets those that have ended.
@@ -74,13 +82,30 @@ impl Worker {
 }
 
 impl Shared {
+    /// Returns when no run will end here any more: after the drain, or the grace period where no loop is there to drain.
+    #[cfg(feature = "http")]
+    pub(crate) async fn gone(&self) {
+        self.shutdown.begun().await;
+        let grace = self.options().grace;
+        tokio::select! {
+            () = self.shutdown.ended() => {}
+            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.running.load(Ordering::Acquire) => {}
+        }
+    }
+
     /// Waits for running steps, drops what takes longer than the grace period, and gives the runs back.
     pub(crate) async fn drain(self: &Arc<Self>) {
         let running = self.slots.used();
         if running > 0 {
             tracing::info!(running, grace = ?self.options().grace, "shutting down; running steps may finish");
         }
-        let mut tasks = std::mem::take(&mut *self.shutdown.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = std::mem::take(
+            &mut *self
+                .shutdown
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         tokio::select! {
             () = async { while tasks.join_next().await.is_some() {} } => {}
             () = self.clock.expire_at(self.clock.now().after(self.options().grace)) => {
@@ -88,13 +113,12 @@ impl Shared {
             }
         }
         tasks.shutdown().await;
-        self.running.store(false, Ordering::Release);
         if let Some(session) = self.present_session() {
             if let Err(error) = self.store.deregister(session, self.clock.now()).await {
                 tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
             }
         }
-        self.shutdown.over.store(true, Ordering::Release);
+        self.shutdown.over.send_replace(true);
     }
 }
 
@@ -121,7 +145,9 @@ pub(crate) async fn on_signal(worker: Weak<Shared>) {
 /// Removes runs that finished longer ago than the retention time, a batch at a time.
 pub(crate) async fn purge_forever(worker: Weak<Shared>) {
     loop {
-        let Some(shared) = worker.upgrade() else { return };
+        let Some(shared) = worker.upgrade() else {
+            return;
+        };
         let before = shared.clock.now().before(shared.options().retention);
         match shared.store.purge(before, PURGE_BATCH).await {
             Ok(removed) if removed >= PURGE_BATCH => {
@@ -130,7 +156,9 @@ pub(crate) async fn purge_forever(worker: Weak<Shared>) {
                 continue;
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later"),
+            Err(error) => {
+                tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later")
+            }
         }
         let clock = Arc::clone(&shared.clock);
         drop(shared);

@@ -1,0 +1,41 @@
+//! The least there is: an event, a function with two steps, a worker.
+//! Run it twice with `cargo run --example hello`.
+
+use belts::{Event, step, store::Sqlite};
+use serde::{Deserialize, Serialize};
+
+/// Somebody signed up.
+#[derive(Debug, Serialize, Deserialize, Event)]
+pub struct SignedUp {
+    email: String,
+}
+
+#[belts::function(id = "welcome", on = SignedUp)]
+async fn welcome(signup: SignedUp) -> belts::Result<String> {
+    let account = step!("create-account", create_account(&signup.email)).await?;
+    step!(
+        "send-mail",
+        println!("mail to {} about {account}", signup.email)
+    )
+    .await?;
+    Ok(account)
+}
+
+async fn create_account(email: &str) -> Result<String, std::io::Error> {
+    Ok(format!("account of {email}"))
+}
+
+#[tokio::main]
+async fn main() -> belts::Result<()> {
+    let store = Sqlite::open(std::env::temp_dir().join("belts-hello.db")).await?;
+    let worker = belts::Worker::builder().store(store).build().await?;
+    // The run id makes the second start find the first one's run, and no step runs again.
+    let executed = worker
+        .execute(SignedUp {
+            email: "ada@example.com".into(),
+        })
+        .run_id("hello-1")
+        .await?;
+    println!("{}", executed.output::<String>("welcome")?);
+    Ok(())
+}
