@@ -13,7 +13,11 @@ pub struct SignedUp {
 #[belts::function(id = "welcome", on = SignedUp)]
 async fn welcome(signup: SignedUp) -> belts::Result<String> {
     let account = step!("create-account", create_account(&signup.email)).await?;
-    step!("send-mail", println!("mail to {} about {account}", signup.email)).await?;
+    step!(
+        "send-mail",
+        println!("mail to {} about {account}", signup.email)
+    )
+    .await?;
     Ok(account)
 }
 
@@ -26,7 +30,12 @@ async fn main() -> belts::Result<()> {
     let store = Sqlite::open(std::env::temp_dir().join("belts-hello.db")).await?;
     let worker = belts::Worker::builder().store(store).build().await?;
     // The run id makes the second start find the first one's run, and no step runs again.
-    let executed = worker.execute(SignedUp { email: "ada@example.com".into() }).run_id("hello-1").await?;
+    let executed = worker
+        .execute(SignedUp {
+            email: "ada@example.com".into(),
+        })
+        .run_id("hello-1")
+        .await?;
     println!("{}", executed.output::<String>("welcome")?);
     Ok(())
 }

@@ -27,7 +27,10 @@ impl Errors {
 
     /// The mistakes as `compile_error!`s, which fit where items or statements may stand.
     pub(crate) fn drain(&mut self) -> TokenStream {
-        self.0.drain(..).map(|error| error.to_compile_error()).collect()
+        self.0
+            .drain(..)
+            .map(|error| error.to_compile_error())
+            .collect()
     }
 }
 
@@ -35,8 +38,10 @@ impl Errors {
 pub(crate) fn suggest(word: &str, known: &[&str]) -> String {
     let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
     let list = quoted(known);
+    let near =
+        |far: usize, name: &str| far <= 1.max(word.chars().count() / 3) || same_start(word, name);
     match nearest {
-        Some((far, name)) if far <= 1.max(word.chars().count() / 3) => {
+        Some((far, name)) if near(far, name) => {
             format!("did you mean `{name}`? Known here: {list}")
         }
         _ => format!("known here: {list}"),
@@ -45,7 +50,16 @@ pub(crate) fn suggest(word: &str, known: &[&str]) -> String {
 
 /// "`a`, `b`, `c`".
 pub(crate) fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// `retry` and `retries`: three letters or more in common.
+fn same_start(a: &str, b: &str) -> bool {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count() >= 3
 }
 
 /// How many letters to change, add or drop on the way from `a` to `b`.
@@ -71,7 +85,10 @@ mod tests {
     #[test]
     fn the_nearest_word_is_suggested() {
         let known = ["retries", "backoff", "timeout"];
-        assert_eq!(suggest("retry", &known), "known here: `retries`, `backoff`, `timeout`");
+        assert_eq!(
+            suggest("retry", &known),
+            "did you mean `retries`? Known here: `retries`, `backoff`, `timeout`"
+        );
         assert!(suggest("retires", &known).starts_with("did you mean `retries`?"));
         assert!(suggest("timout", &known).starts_with("did you mean `timeout`?"));
         assert!(suggest("colour", &known).starts_with("known here"));

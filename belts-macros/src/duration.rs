@@ -46,7 +46,9 @@ pub(crate) fn parse_backoff(text: &str) -> Result<(Duration, Duration), String> 
     })?;
     let (first, max) = (parse(first.trim())?, parse(max.trim())?);
     if first > max {
-        return Err(format!("the backoff `{text}` shrinks; write the shortest wait first"));
+        return Err(format!(
+            "the backoff `{text}` shrinks; write the shortest wait first"
+        ));
     }
     Ok((first, max))
 }
@@ -65,12 +67,28 @@ mod tests {
         assert_eq!(parse("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(parse("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(parse("2d"), Ok(Duration::from_secs(172_800)));
-        assert_eq!(parse("1d2h3m4s5ms6us"), Ok(Duration::from_micros(93_784_005_006)));
+        assert_eq!(
+            parse("1d2h3m4s5ms6us"),
+            Ok(Duration::from_micros(93_784_005_006))
+        );
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "30", "s", "30 s", "1.5s", "-1s", "1m1h", "1s1s", "1y", "30S", "99999999999999999999s", "9999999999d"] {
+        for text in [
+            "",
+            "30",
+            "s",
+            "30 s",
+            "1.5s",
+            "-1s",
+            "1m1h",
+            "1s1s",
+            "1y",
+            "30S",
+            "99999999999999999999s",
+            "9999999999d",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

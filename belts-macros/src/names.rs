@@ -25,6 +25,10 @@ impl Krate {
 
     /// The path with its own hygiene, but standing at `at`, so that errors point there.
     fn located_at(&self, at: Span) -> TokenStream {
+        if self.0.to_string() == ":: belts" {
+            let span = at_site(at);
+            return quote_spanned!(span=> ::belts);
+        }
         let place = |mut token: TokenTree| {
             token.set_span(token.span().located_at(at));
             token
@@ -68,9 +72,11 @@ runtime! {
     continuation: __private::Continuation;
     correlation_key: __private::correlation_key;
     decode_event: __private::decode_event;
+    decode_own: __private::decode_own;
     driven: __private::Driven;
     duration: __private::duration;
     encode_event: __private::encode_event;
+    encode_own: __private::encode_own;
     encoded_event: __private::EncodedEvent;
     entered: __private::Entered;
     event: Event;
@@ -151,15 +157,27 @@ pub(crate) fn kebab(name: &str) -> String {
 
 /// `publish_order_created`, at the place of `OrderCreated`.
 pub(crate) fn publish_fn(name: &Ident) -> Ident {
-    format_ident!("publish_{}", words(&unraw(name)).join("_"), span = name.span())
+    format_ident!(
+        "publish_{}",
+        words(&unraw(name)).join("_"),
+        span = name.span()
+    )
 }
 
 /// Tokens as a person writes them.
 pub(crate) fn spelled(tokens: &TokenStream) -> String {
     let text = tokens.to_string();
-    [(" :: ", "::"), (":: ", "::"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), ("& ", "&")]
-        .iter()
-        .fold(text, |text, (from, to)| text.replace(from, to))
+    [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        ("& ", "&"),
+    ]
+    .iter()
+    .fold(text, |text, (from, to)| text.replace(from, to))
 }
 
 pub(crate) fn unraw(name: &Ident) -> String {
@@ -174,7 +192,8 @@ fn words(name: &str) -> Vec<String> {
     for (i, letter) in letters.iter().enumerate() {
         let starts = letter.is_uppercase()
             && i > 0
-            && (!letters[i - 1].is_uppercase() || letters.get(i + 1).is_some_and(|next| next.is_lowercase()));
+            && (!letters[i - 1].is_uppercase()
+                || letters.get(i + 1).is_some_and(|next| next.is_lowercase()));
         if *letter == '_' || starts {
             words.push(String::new());
         }

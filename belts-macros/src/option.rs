@@ -46,11 +46,17 @@ pub(crate) const ENUM: Table = Table(&[
     ("validate", "validate = OrderEvent::validate"),
     ("crate", "crate = my_crate::belts"),
 ]);
-pub(crate) const VARIANT: Table = Table(&[("type", "type = \"order-created\""), ("key", "key = order_id")]);
+pub(crate) const VARIANT: Table = Table(&[
+    ("type", "type = \"order-created\""),
+    ("key", "key = order_id"),
+]);
 
 impl Table {
     fn example(&self, name: &str) -> &'static str {
-        self.0.iter().find(|(known, _)| *known == name).map_or("", |(_, example)| example)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, example)| example)
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -113,7 +119,10 @@ impl Given {
 
     fn insert(&mut self, opt: Opt, errors: &mut Errors) {
         if self.0.iter().any(|earlier| earlier.key == opt.key) {
-            errors.at(&opt.key, format!("option `{}` is given twice; keep one", opt.key));
+            errors.at(
+                &opt.key,
+                format!("option `{}` is given twice; keep one", opt.key),
+            );
         } else {
             self.0.push(opt);
         }
@@ -136,7 +145,10 @@ fn one(input: ParseStream<'_>, table: &Table) -> syn::Result<Opt> {
     let Ok(key) = input.call(Ident::parse_any) else {
         let message = match table.names().as_slice() {
             [] => "unexpected; there are no options here".to_owned(),
-            names => format!("expected an option, `name = value`; known here: {}", quoted(names)),
+            names => format!(
+                "expected an option, `name = value`; known here: {}",
+                quoted(names)
+            ),
         };
         return Err(input.error(message));
     };
@@ -146,13 +158,23 @@ fn one(input: ParseStream<'_>, table: &Table) -> syn::Result<Opt> {
     }
     let example = table.example(&name);
     if input.is_empty() || !input.peek(Token![=]) {
-        return Err(syn::Error::new(key.span(), format!("`{name}` needs a value: `{example}`")));
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{name}` needs a value: `{example}`"),
+        ));
     }
     input.parse::<Token![=]>()?;
     if input.is_empty() || input.peek(Token![,]) {
-        return Err(syn::Error::new(key.span(), format!("`{name}` needs a value: `{example}`")));
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{name}` needs a value: `{example}`"),
+        ));
     }
-    Ok(Opt { value: input.parse()?, key, example })
+    Ok(Opt {
+        value: input.parse()?,
+        key,
+        example,
+    })
 }
 
 fn skip_option(input: ParseStream<'_>) {
@@ -166,7 +188,10 @@ fn skip_option(input: ParseStream<'_>) {
 /// Readers; each says what it wants where the value is something else.
 impl Opt {
     fn wrong(&self, wanted: &str, errors: &mut Errors) {
-        errors.at(&self.value, format!("`{}` takes {wanted}: `{}`", self.key, self.example));
+        errors.at(
+            &self.value,
+            format!("`{}` takes {wanted}: `{}`", self.key, self.example),
+        );
     }
 
     pub(crate) fn text(&self, errors: &mut Errors) -> Option<LitStr> {
@@ -203,12 +228,20 @@ impl Opt {
             Expr::Array(array) => array.elems.iter().collect(),
             other => vec![other],
         };
-        let all_paths = items.iter().all(|item| matches!(ungrouped(item), Expr::Path(_)));
+        let all_paths = items
+            .iter()
+            .all(|item| matches!(ungrouped(item), Expr::Path(_)));
         if items.is_empty() || !all_paths {
-            self.wrong("an event type, or several as `on = [OrderCreated, OrderCancelled]`", errors);
+            self.wrong(
+                "an event type, or several as `on = [OrderCreated, OrderCancelled]`",
+                errors,
+            );
             return Vec::new();
         }
-        items.into_iter().map(|item| ungrouped(item).clone()).collect()
+        items
+            .into_iter()
+            .map(|item| ungrouped(item).clone())
+            .collect()
     }
 
     /// A number; only literals are checked here.
@@ -233,7 +266,14 @@ impl Opt {
         if words.contains(&word.as_str()) {
             return Some(word);
         }
-        errors.at(&text, format!("`{}` cannot be `{word}`; {}", self.key, suggest(&word, words)));
+        errors.at(
+            &text,
+            format!(
+                "`{}` cannot be `{word}`; {}",
+                self.key,
+                suggest(&word, words)
+            ),
+        );
         None
     }
 
@@ -249,7 +289,10 @@ impl Opt {
         };
         let parsed = match literal {
             Lit::Str(text) => duration::parse_backoff(&text.value()),
-            _ => Err(format!("`backoff` takes a string such as `{}`, or a `belts::Backoff`", self.example)),
+            _ => Err(format!(
+                "`backoff` takes a string such as `{}`, or a `belts::Backoff`",
+                self.example
+            )),
         };
         let (first, max) = recover(parsed, value, errors);
         let (first, max) = (duration_tokens(first, &names), duration_tokens(max, &names));
@@ -265,7 +308,9 @@ pub(crate) fn duration_value(value: &Expr, names: &Krate, errors: &mut Errors) -
     };
     let parsed = match literal {
         Lit::Str(text) => duration::parse(&text.value()),
-        _ => Err("a duration has a unit: write a string such as `\"30s\"`, or a `Duration`".to_owned()),
+        _ => Err(
+            "a duration has a unit: write a string such as `\"30s\"`, or a `Duration`".to_owned(),
+        ),
     };
     let duration = recover(parsed, value, errors);
     duration_tokens(duration, &names.at(value.span()))

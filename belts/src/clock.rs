@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(moment.to_system_time(), SystemTime::UNIX_EPOCH + Duration::from_millis(1_500));
 /// assert_eq!(moment.to_string(), "1970-01-01T00:00:01.5Z");
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -35,7 +37,11 @@ impl Timestamp {
     /// The same moment for the standard library, and for crates that convert from it.
     pub fn to_system_time(self) -> SystemTime {
         let distance = Duration::from_millis(self.0.unsigned_abs());
-        if self.0 >= 0 { SystemTime::UNIX_EPOCH + distance } else { SystemTime::UNIX_EPOCH - distance }
+        if self.0 >= 0 {
+            SystemTime::UNIX_EPOCH + distance
+        } else {
+            SystemTime::UNIX_EPOCH - distance
+        }
     }
 
     /// This moment and `duration`, rounded up to the next millisecond; the far end of time if that overflows.
@@ -57,7 +63,8 @@ impl Timestamp {
 }
 
 fn millis_up(duration: Duration) -> i64 {
-    let whole = duration.as_millis() + u128::from(!duration.subsec_nanos().is_multiple_of(1_000_000));
+    let whole =
+        duration.as_millis() + u128::from(!duration.subsec_nanos().is_multiple_of(1_000_000));
     i64::try_from(whole).unwrap_or(i64::MAX)
 }
 
@@ -105,10 +112,18 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 pub struct SystemClock;
 
 #[async_trait]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the system's time"
+)]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         SystemTime::now().into()
+    }
+
+    async fn expire_at(&self, deadline: Timestamp) {
+        // A time limit is a stretch of time: a wall clock that is set back does not make it longer.
+        tokio::time::sleep(deadline.since(self.now())).await;
     }
 
     async fn sleep_until(&self, deadline: Timestamp) {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-pub use crate::failure::Failure;
 use crate::error::{Error, ErrorKind, Result};
+pub use crate::failure::Failure;
 
 const VERSION: u32 = 1;
 const OK_PREFIX: &[u8] = b"{\"v\":1,\"ok\":";
@@ -43,8 +43,9 @@ struct Envelope<'a> {
 pub fn encode_ok<T: Serialize + ?Sized>(value: &T) -> Result<Arc<[u8]>> {
     let mut bytes = Vec::with_capacity(OK_PREFIX.len() + 64);
     bytes.extend_from_slice(OK_PREFIX);
-    serde_json::to_writer(&mut bytes, value)
-        .map_err(|error| Error::new(ErrorKind::Codec, "the value cannot be written as JSON").with_source(error))?;
+    serde_json::to_writer(&mut bytes, value).map_err(|error| {
+        Error::new(ErrorKind::Codec, "the value cannot be written as JSON").with_source(error)
+    })?;
     bytes.push(b'}');
     Ok(bytes.into())
 }
@@ -56,9 +57,12 @@ pub fn encode_err(failure: &Failure) -> Arc<[u8]> {
         v: u32,
         err: &'a Failure,
     }
-    serde_json::to_vec(&Out { v: VERSION, err: failure })
-        .expect("a failure is strings only")
-        .into()
+    serde_json::to_vec(&Out {
+        v: VERSION,
+        err: failure,
+    })
+    .expect("a failure is strings only")
+    .into()
 }
 
 /// Reads an envelope whose result is of type `T`.
@@ -67,7 +71,10 @@ pub fn encode_err(failure: &Failure) -> Arc<[u8]> {
 /// The bytes are no envelope, its version is not known, or the result does not fit `T`.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Outcome<T>> {
     // Our own writing, the usual case, needs one parse; another spacing or order takes the long way.
-    if let Some(value) = bytes.strip_prefix(OK_PREFIX).and_then(|rest| rest.strip_suffix(b"}")) {
+    if let Some(value) = bytes
+        .strip_prefix(OK_PREFIX)
+        .and_then(|rest| rest.strip_suffix(b"}"))
+    {
         return value_of(value).map(Outcome::Ok);
     }
     match raw(bytes)? {
@@ -81,12 +88,16 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Outcome<T>> {
 /// # Errors
 /// The bytes are no envelope, or its version is not known.
 pub fn raw(bytes: &[u8]) -> Result<Outcome<&RawValue>> {
-    let envelope: Envelope<'_> = serde_json::from_slice(bytes)
-        .map_err(|error| Error::new(ErrorKind::Codec, "a recorded value is not an envelope").with_source(error))?;
+    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
+        Error::new(ErrorKind::Codec, "a recorded value is not an envelope").with_source(error)
+    })?;
     if envelope.v != VERSION {
         return Err(Error::new(
             ErrorKind::Codec,
-            format!("a recorded value has format version {}, and this belts reads version {VERSION}", envelope.v),
+            format!(
+                "a recorded value has format version {}, and this belts reads version {VERSION}",
+                envelope.v
+            ),
         ));
     }
     match (envelope.ok, envelope.err) {
@@ -98,6 +109,7 @@ pub fn raw(bytes: &[u8]) -> Result<Outcome<&RawValue>> {
 }
 
 fn value_of<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
-    serde_json::from_slice(json)
-        .map_err(|error| Error::new(ErrorKind::Codec, "the recorded value does not fit the type").with_source(error))
+    serde_json::from_slice(json).map_err(|error| {
+        Error::new(ErrorKind::Codec, "the recorded value does not fit the type").with_source(error)
+    })
 }

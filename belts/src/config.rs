@@ -12,5 +12,8 @@ pub(crate) async fn open_store(url: &str) -> Result<SharedStore> {
     if url == "memory:" || url == "memory://" {
         return Ok(Arc::new(Memory::new()));
     }
-    Err(Error::new(ErrorKind::Config, format!("no store for `{url}`")))
+    Err(Error::new(
+        ErrorKind::Config,
+        format!("no store for `{url}`"),
+    ))
 }

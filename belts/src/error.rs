@@ -275,6 +275,10 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let source: &(dyn StdError + 'static) = self.0.source.as_deref()?;
         // Without a message of its own this error prints its source, so the chain goes on behind it.
-        if self.0.message.is_none() { source.source() } else { Some(source) }
+        if self.0.message.is_none() {
+            source.source()
+        } else {
+            Some(source)
+        }
     }
 }

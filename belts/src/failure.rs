@@ -35,20 +35,31 @@ impl Failure {
             }
             next = source.source();
         }
-        Self { kind: error.kind().as_str().to_owned(), message, sources }
+        Self {
+            kind: error.kind().as_str().to_owned(),
+            message,
+            sources,
+        }
     }
 
     /// The failure that an envelope holds.
     pub(crate) fn of_envelope(bytes: &[u8]) -> Self {
         match codec::raw(bytes) {
             Ok(Outcome::Err(failure)) => failure,
-            _ => Self { kind: "failed".to_owned(), message: "the failure cannot be read".to_owned(), sources: vec![] },
+            _ => Self {
+                kind: "failed".to_owned(),
+                message: "the failure cannot be read".to_owned(),
+                sources: vec![],
+            },
         }
     }
 
     /// The error as the run's caller sees it.
     pub(crate) fn into_error(self) -> Error {
-        let kind = ErrorKind::ALL.iter().copied().find(|kind| kind.as_str() == self.kind);
+        let kind = ErrorKind::ALL
+            .iter()
+            .copied()
+            .find(|kind| kind.as_str() == self.kind);
         let Replayed { message, source } = self.into_source();
         let error = Error::new(kind.unwrap_or(ErrorKind::Failed), message);
         match source {
@@ -59,9 +70,17 @@ impl Failure {
 
     /// The failure as an error for the end of a chain.
     pub(crate) fn into_source(self) -> Replayed {
-        let source =
-            self.sources.into_iter().rev().fold(None, |source, message| Some(Box::new(Replayed { message, source })));
-        Replayed { message: self.message, source }
+        let source = self
+            .sources
+            .into_iter()
+            .rev()
+            .fold(None, |source, message| {
+                Some(Box::new(Replayed { message, source }))
+            });
+        Replayed {
+            message: self.message,
+            source,
+        }
     }
 }
 

@@ -27,7 +27,10 @@ pub struct Function<E, T> {
 
 impl<E, T> Function<E, T> {
     pub(crate) const fn from_def(def: &'static FunctionDef) -> Self {
-        Self { def, types: PhantomData }
+        Self {
+            def,
+            types: PhantomData,
+        }
     }
 
     /// The function's id.

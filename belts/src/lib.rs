@@ -1,17 +1,35 @@
-//! belts
+#![doc = include_str!("../README.md")]
+//!
+//! # Features
+//!
+//! - `macros` (default): the attributes and macros, [`function`](macro@function), [`steps`], [`step!`], [`sleep!`],
+//!   [`sleep_until!`], [`scope!`] and the derive of [`Event`](derive@Event).
+//! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
+//! - `http` (default): the axum router of a worker, signatures, and `serve()`.
+//! - `testing`: the testing kit.
+//! - `conformance`: the suite that a store of your own should pass.
+#![cfg_attr(
+    not(all(feature = "macros", feature = "http")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod clock;
 pub mod codec;
 mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod context;
 mod error;
 mod event;
 mod failure;
 mod function;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "http")]
 mod http;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 mod publish;
 mod registry;
 mod run;
@@ -22,7 +40,7 @@ mod worker;
 
 use __private as private;
 #[cfg(feature = "macros")]
-pub use belts_macros::*;
+pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
@@ -31,4 +49,6 @@ pub use function::{Continuation, Function, FunctionOptions};
 pub use publish::{Publish, Published};
 pub use run::{Backoff, Location};
 pub use terminal::{Terminal, retry_after, terminal};
-pub use worker::{Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions};
+pub use worker::{
+    Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions,
+};

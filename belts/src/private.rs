@@ -20,7 +20,7 @@ pub use crate::{
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, Result},
-    event::EventSet,
+    event::{Event, EventSet},
 };
 
 /// The mark of `tests/ui`: constants and functions below are called by name from `belts-macros/src/names.rs`.
@@ -42,7 +42,10 @@ pub struct FunctionDef {
 
 impl fmt::Debug for FunctionDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FunctionDef").field("id", &self.id).field("location", &self.location).finish_non_exhaustive()
+        f.debug_struct("FunctionDef")
+            .field("id", &self.id)
+            .field("location", &self.location)
+            .finish_non_exhaustive()
     }
 }
 
@@ -62,7 +65,9 @@ inventory::collect!(EventEntry);
 
 impl fmt::Debug for EventEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventEntry").field("types", &self.types).finish_non_exhaustive()
+        f.debug_struct("EventEntry")
+            .field("types", &self.types)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,6 +138,16 @@ pub fn decode_event<T: serde::de::DeserializeOwned>(payload: &[u8]) -> Result<T>
     crate::publish::decode(payload)
 }
 
+/// `EventSet::encode` of one event. Asks for `Event` only, so that a missing serde derive is said once, at the impl.
+pub fn encode_own<E: Event>(event: &E, correlation_key: Option<String>) -> Result<EncodedEvent> {
+    encode_event(E::TYPE, event, correlation_key)
+}
+
+/// `EventSet::decode` of one event.
+pub fn decode_own<E: Event>(event_type: &str, payload: &[u8]) -> Result<E> {
+    if event_type == E::TYPE { decode_event(payload) } else { Err(unknown_type(event_type, &[E::TYPE])) }
+}
+
 /// The error for a type that an enum of events does not hold.
 pub fn unknown_type(event_type: &str, known: &[&str]) -> Error {
     Error::new(
@@ -152,7 +167,10 @@ pub fn correlation_key<T: Serialize + ?Sized>(value: &T) -> Option<String> {
 
 /// The error of a `validate` check.
 pub fn invalid(event_type: &str, reason: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::InvalidEvent, format!("event `{event_type}` is not valid: {reason}"))
+    Error::new(
+        ErrorKind::InvalidEvent,
+        format!("event `{event_type}` is not valid: {reason}"),
+    )
 }
 
 pub fn publish<E: EventSet>(event: &E) -> Publish {
@@ -160,7 +178,11 @@ pub fn publish<E: EventSet>(event: &E) -> Publish {
 }
 
 /// For `when = …`: reads the event and asks the filter.
-pub fn accepts<E: EventSet>(event_type: &str, payload: &[u8], filter: fn(&E) -> bool) -> Result<bool> {
+pub fn accepts<E: EventSet>(
+    event_type: &str,
+    payload: &[u8],
+    filter: fn(&E) -> bool,
+) -> Result<bool> {
     E::decode(event_type, payload).map(|event| filter(&event))
 }
 

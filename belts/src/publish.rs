@@ -29,7 +29,10 @@ pub(crate) fn install(worker: &Worker) {
 }
 
 fn installed() -> Option<Worker> {
-    INSTALLED.read().unwrap_or_else(PoisonError::into_inner).clone()
+    INSTALLED
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
 }
 
 /// An event about to be published: await it, with or without options.
@@ -82,7 +85,13 @@ pub struct Published {
 
 impl Publish {
     pub(crate) fn new(event: Result<EncodedEvent>) -> Self {
-        Self { event, when: When::Now, idempotency_key: None, retries: None, worker: None }
+        Self {
+            event,
+            when: When::Now,
+            idempotency_key: None,
+            retries: None,
+            worker: None,
+        }
     }
 
     /// Starts the functions after `delay`.
@@ -120,7 +129,10 @@ impl Publish {
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
         let worker = self
             .worker
-            .or_else(|| run.as_ref().map(|run| Worker::from_shared(Arc::clone(&run.worker))))
+            .or_else(|| {
+                run.as_ref()
+                    .map(|run| Worker::from_shared(Arc::clone(&run.worker)))
+            })
             .or_else(installed)
             .ok_or_else(no_worker)?;
         let key = match (self.idempotency_key, &run) {
@@ -154,7 +166,10 @@ impl Publish {
             target: Target::Subscribers { except: Vec::new() },
         };
         let published = worker.publish(new).await?;
-        Ok(Published { event_id: published.event_id.to_string(), duplicate: published.duplicate })
+        Ok(Published {
+            event_id: published.event_id.to_string(),
+            duplicate: published.duplicate,
+        })
     }
 }
 
@@ -204,14 +219,21 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     value: &T,
     correlation_key: Option<String>,
 ) -> Result<EncodedEvent> {
-    let fail = |reason: &str| Error::new(ErrorKind::InvalidEvent, format!("event `{event_type}` {reason}"));
-    let mut payload =
-        serde_json::to_vec(value).map_err(|error| fail("cannot be written as JSON").with_source(error))?;
+    let fail = |reason: &str| {
+        Error::new(
+            ErrorKind::InvalidEvent,
+            format!("event `{event_type}` {reason}"),
+        )
+    };
+    let mut payload = serde_json::to_vec(value)
+        .map_err(|error| fail("cannot be written as JSON").with_source(error))?;
     if payload == b"null" {
         payload = b"{}".to_vec();
     }
     if payload.first() != Some(&b'{') {
-        return Err(fail("is not a JSON object: an event is a struct with named fields"));
+        return Err(fail(
+            "is not a JSON object: an event is a struct with named fields",
+        ));
     }
     Ok(EncodedEvent {
         event_type: event_type.into(),
@@ -227,10 +249,15 @@ pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
         match serde_path_to_error::deserialize::<_, T>(&mut reader) {
             Err(error) => {
                 let path = error.path().to_string();
-                Error::new(ErrorKind::InvalidEvent, format!("the event does not fit at `{path}`"))
-                    .with_source(error.into_inner())
+                Error::new(
+                    ErrorKind::InvalidEvent,
+                    format!("the event does not fit at `{path}`"),
+                )
+                .with_source(error.into_inner())
             }
-            Ok(_) => Error::new(ErrorKind::InvalidEvent, "the event does not fit").with_source(error),
+            Ok(_) => {
+                Error::new(ErrorKind::InvalidEvent, "the event does not fit").with_source(error)
+            }
         }
     })
 }

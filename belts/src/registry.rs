@@ -30,7 +30,11 @@ impl Registry {
     /// # Errors
     /// Two functions have one id.
     pub(crate) fn linked() -> Result<Self> {
-        Self::of(inventory::iter::<FunctionEntry>.into_iter().map(|entry| entry.0))
+        Self::of(
+            inventory::iter::<FunctionEntry>
+                .into_iter()
+                .map(|entry| entry.0),
+        )
     }
 
     /// The given functions.
@@ -66,7 +70,11 @@ impl Registry {
                     listeners.push(index);
                 }
             }
-            registry.functions.push(Registered { def, id: Arc::from(def.id), options: (def.options)() });
+            registry.functions.push(Registered {
+                def,
+                id: Arc::from(def.id),
+                options: (def.options)(),
+            });
         }
         Ok(registry)
     }
@@ -93,7 +101,14 @@ impl Registry {
         self.functions
             .iter()
             .map(|function| {
-                let mut event_types: Vec<_> = function.def.events.iter().copied().flatten().copied().collect();
+                let mut event_types: Vec<_> = function
+                    .def
+                    .events
+                    .iter()
+                    .copied()
+                    .flatten()
+                    .copied()
+                    .collect();
                 event_types.sort_unstable();
                 event_types.dedup();
                 Subscription {
@@ -109,7 +124,10 @@ impl Registry {
         if let Some(index) = self.listeners(event_type).next() {
             return (self.functions[index].def.check)(event_type, payload);
         }
-        match inventory::iter::<EventEntry>.into_iter().find(|entry| entry.types.contains(&event_type)) {
+        match inventory::iter::<EventEntry>
+            .into_iter()
+            .find(|entry| entry.types.contains(&event_type))
+        {
             Some(entry) => (entry.check)(event_type, payload),
             None => Ok(()),
         }

@@ -17,7 +17,8 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     run::{
-        Backoff, Decision, Location, Request, RetryPolicy, StepVerdict, Violation, after_step_failure, join,
+        Backoff, Decision, Location, Request, RetryPolicy, StepVerdict, Violation,
+        after_step_failure, join,
     },
     store::{Entry, StepKind, StepState},
     terminal::{Class, Classified},
@@ -75,7 +76,13 @@ impl Scope {
 
     /// A step, not begun.
     pub fn step<T>(&self, key: Key, at: &'static Location, options: StepOptions) -> Step<T> {
-        Step { scope: self.clone(), key, at, options, phase: Phase::New }
+        Step {
+            scope: self.clone(),
+            key,
+            at,
+            options,
+            phase: Phase::New,
+        }
     }
 
     /// A sleep of `duration` from when it is first reached.
@@ -131,13 +138,23 @@ impl Scope {
     /// A scope of its own for a helper's steps.
     pub fn enter(&self, key: Key, at: &'static Location) -> Entered {
         let path = join(self.prefix.as_deref(), key.as_str());
-        Entered { at, scope: Self { run: Arc::clone(&self.run), prefix: Some(path) } }
+        Entered {
+            at,
+            scope: Self {
+                run: Arc::clone(&self.run),
+                prefix: Some(path),
+            },
+        }
     }
 
     /// What the journal says; never returns where that ends the run.
     async fn decide(&self, path: &Arc<str>, kind: StepKind, at: &'static Location) -> Decision {
         if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
-            self.run.violate(Violation::Nested { path: Arc::clone(path), outer, at });
+            self.run.violate(Violation::Nested {
+                path: Arc::clone(path),
+                outer,
+                at,
+            });
             return pending().await;
         }
         match self.run.decide(Request { path, kind, at }) {
@@ -201,9 +218,17 @@ pub struct Entered {
 impl Entered {
     /// Marks the scope's key as used; never returns if it was used before.
     pub async fn begin(&self) {
-        let path = self.scope.prefix.as_ref().expect("an entered scope has a path");
+        let path = self
+            .scope
+            .prefix
+            .as_ref()
+            .expect("an entered scope has a path");
         if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
-            self.scope.run.violate(Violation::Nested { path: Arc::clone(path), outer, at: self.at });
+            self.scope.run.violate(Violation::Nested {
+                path: Arc::clone(path),
+                outer,
+                at: self.at,
+            });
         } else if self.scope.run.reach(path, self.at) {
             return;
         }
@@ -273,8 +298,12 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
     }
 
     async fn wait_for_retry(&mut self) {
-        let Phase::Begun(begun, _) = &mut self.phase else { return };
-        let Some(due_at) = begun.due_at.take() else { return };
+        let Phase::Begun(begun, _) = &mut self.phase else {
+            return;
+        };
+        let Some(due_at) = begun.due_at.take() else {
+            return;
+        };
         // While it waits the guard changes hands: a long wait does not count as under way.
         let active = std::mem::replace(&mut self.phase, Phase::Over(None));
         if let Phase::Begun(begun, active) = active {
@@ -285,19 +314,30 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
 
     /// Polls the expression to its end and records what came of it.
     pub async fn attempt<F: Future<Output = Result<T>>>(&mut self, expression: F) {
-        let Phase::Begun(begun, _) = &mut self.phase else { return };
+        let Phase::Begun(begun, _) = &mut self.phase else {
+            return;
+        };
         let run = Arc::clone(&self.scope.run);
         let outcome = evaluate(&run, &begun.path, self.options.timeout, expression).await;
         let now = run.worker.clock.now();
         let checked = outcome.and_then(|value| checked(&value, &run));
         let (entry, over) = match checked {
-            Ok((bytes, value)) => (begun.entry::<T>(StepState::Completed, bytes, None, now), Some(Ok(value))),
+            Ok((bytes, value)) => (
+                begun.entry::<T>(StepState::Completed, bytes, None, now),
+                Some(Ok(value)),
+            ),
             Err(error) => {
                 begun.failed_attempts += 1;
                 let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
                 let failure = Failure::of(&error);
                 let bytes = codec::encode_err(&failure);
-                match after_step_failure(&error, policy, begun.failed_attempts, now, run.worker.random()) {
+                match after_step_failure(
+                    &error,
+                    policy,
+                    begun.failed_attempts,
+                    now,
+                    run.worker.random(),
+                ) {
                     StepVerdict::RetryAt(due_at) => {
                         tracing::warn!(
                             function = %run.function_id, run = %run.run_id, step = %begun.path,
@@ -305,7 +345,10 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
                             "step failed and will be retried"
                         );
                         begun.due_at = Some(due_at);
-                        (begun.entry::<T>(StepState::Waiting, bytes, Some(due_at), now), None)
+                        (
+                            begun.entry::<T>(StepState::Waiting, bytes, Some(due_at), now),
+                            None,
+                        )
                     }
                     StepVerdict::GiveUp => {
                         tracing::warn!(
@@ -313,13 +356,18 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
                             attempt = begun.failed_attempts, error = %error.report(), "step failed for good"
                         );
                         let error = recorded(&run, &begun.path, failure);
-                        (begun.entry::<T>(StepState::Failed, bytes, None, now), Some(Err(error)))
+                        (
+                            begun.entry::<T>(StepState::Failed, bytes, None, now),
+                            Some(Err(error)),
+                        )
                     }
                 }
             }
         };
         // The record of a failed attempt whose retry is far away travels with the write that suspends the run.
-        let awaited = begun.due_at.is_none_or(|due_at| due_at.since(now) <= STAYS_IN_MEMORY);
+        let awaited = begun
+            .due_at
+            .is_none_or(|due_at| due_at.since(now) <= STAYS_IN_MEMORY);
         let ticket = run.record(entry, awaited);
         if awaited {
             redeem(ticket).await;
@@ -341,11 +389,26 @@ async fn begin<T: DeserializeOwned>(scope: &Scope, key: &Key, at: &'static Locat
         }
         Decision::Begin { seq } => {
             let started_at = scope.run.worker.clock.now();
-            Begun { path, seq, failed_attempts: 0, started_at, due_at: None }
+            Begun {
+                path,
+                seq,
+                failed_attempts: 0,
+                started_at,
+                due_at: None,
+            }
         }
-        Decision::Resume { seq, due_at, failed_attempts, started_at } => {
-            Begun { path, seq, failed_attempts, started_at, due_at: Some(due_at) }
-        }
+        Decision::Resume {
+            seq,
+            due_at,
+            failed_attempts,
+            started_at,
+        } => Begun {
+            path,
+            seq,
+            failed_attempts,
+            started_at,
+            due_at: Some(due_at),
+        },
     };
     Phase::Begun(begun, scope.run.activate())
 }
@@ -363,15 +426,28 @@ fn replay<T: DeserializeOwned>(
         Ok(Outcome::Err(failure)) => Some(Err(recorded(run, &path, failure))),
         Err(error) => {
             let expected = std::any::type_name::<T>();
-            let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            run.violate(Violation::OtherType { path, stored, expected, reason, at });
+            let reason = std::error::Error::source(&error)
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            run.violate(Violation::OtherType {
+                path,
+                stored,
+                expected,
+                reason,
+                at,
+            });
             None
         }
     }
 }
 
 impl Begun {
-    fn entry<T>(&self, state: StepState, value: Arc<[u8]>, due_at: Option<Timestamp>, now: Timestamp) -> Entry {
+    fn entry<T>(
+        &self,
+        state: StepState,
+        value: Arc<[u8]>,
+        due_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Entry {
         let succeeded = u32::from(state == StepState::Completed);
         Entry {
             seq: self.seq,
@@ -395,9 +471,14 @@ async fn evaluate<T, F: Future<Output = Result<T>>>(
     timeout: Option<Duration>,
     expression: F,
 ) -> Result<T> {
-    let step = Arc::new(CurrentStep { path: Arc::clone(path), published: AtomicU32::new(0) });
+    let step = Arc::new(CurrentStep {
+        path: Arc::clone(path),
+        published: AtomicU32::new(0),
+    });
     let expression = CURRENT_STEP.scope(step, catch_panic(expression));
-    let Some(timeout) = timeout else { return expression.await };
+    let Some(timeout) = timeout else {
+        return expression.await;
+    };
     let clock = &run.worker.clock;
     let expired = clock.expire_at(clock.now().after(timeout));
     tokio::select! {
@@ -447,10 +528,14 @@ fn checked<T: Serialize + DeserializeOwned>(value: &T, run: &LiveRun) -> Result<
         Ok(Outcome::Ok(value)) => Ok((bytes, value)),
         Ok(Outcome::Err(_)) => unreachable!("an envelope written by `encode_ok` holds a value"),
         Err(error) => {
-            let reason = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+            let reason =
+                std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
             Err(Error::new(
                 ErrorKind::Codec,
-                format!("the result cannot be read back as `{}`: {reason}", std::any::type_name::<T>()),
+                format!(
+                    "the result cannot be read back as `{}`: {reason}",
+                    std::any::type_name::<T>()
+                ),
             ))
         }
     }
@@ -459,7 +544,10 @@ fn checked<T: Serialize + DeserializeOwned>(value: &T, run: &LiveRun) -> Result<
 /// A recorded failure as the error that every attempt returns.
 fn recorded(run: &LiveRun, path: &Arc<str>, failure: Failure) -> Error {
     Error::new(ErrorKind::StepFailed, format!("step `{path}` failed"))
-        .with_source(Classified { class: Class::Recorded, inner: Box::new(failure.into_source()) })
+        .with_source(Classified {
+            class: Class::Recorded,
+            inner: Box::new(failure.into_source()),
+        })
         .with_step(path)
         .with_run(&run.run_id)
         .with_function(&run.function_id)

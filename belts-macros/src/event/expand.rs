@@ -11,13 +11,33 @@ use crate::{
 };
 
 pub(crate) fn expand(event: &Event) -> TokenStream {
-    let Event { name, event_type, krate, .. } = event;
+    let Event {
+        name,
+        event_type,
+        krate,
+        ..
+    } = event;
     let at = name.span();
-    let Runtime { event: event_trait, event_set, check_result, encoded_event, encode_event, decode_event, unknown_type, .. } =
-        krate.at(at);
+    let Runtime {
+        event: event_trait,
+        event_set,
+        check_result,
+        encoded_event,
+        encode_own,
+        decode_own,
+        ..
+    } = krate.at(at);
     let key = correlation_key(event);
-    let check = event.validate.as_ref().map(|path| check(path, &quote!(#event_type), krate));
-    let register = register(&quote!(<#name as #event_set>::TYPES), &quote!(#name), at, krate);
+    let check = event
+        .validate
+        .as_ref()
+        .map(|path| check(path, &quote!(#event_type), krate));
+    let register = register(
+        &quote!(<#name as #event_set>::TYPES),
+        &quote!(#name),
+        at,
+        krate,
+    );
     let helper = helper(event);
     quote_spanned! {at_site(at)=>
         const _: () = {
@@ -29,14 +49,10 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
             impl #event_set for #name {
                 const TYPES: &'static [&'static str] = &[#event_type];
                 fn encode(&self) -> #check_result<#encoded_event> {
-                    #encode_event(#event_type, self, #key)
+                    #encode_own(self, #key)
                 }
                 fn decode(event_type: &str, payload: &[u8]) -> #check_result<Self> {
-                    if event_type == #event_type {
-                        #decode_event(payload)
-                    } else {
-                        ::core::result::Result::Err(#unknown_type(event_type, <Self as #event_set>::TYPES))
-                    }
+                    #decode_own(event_type, payload)
                 }
                 #check
             }
@@ -56,19 +72,34 @@ fn correlation_key(event: &Event) -> TokenStream {
 
 /// `EventSet::check` by the user's function.
 pub(super) fn check(validate: &Path, event_type: &TokenStream, krate: &Krate) -> TokenStream {
-    let Runtime { check_result, invalid, .. } = krate.at(validate.span());
+    let Runtime {
+        check_result,
+        invalid,
+        ..
+    } = krate.at(validate.span());
     quote_spanned! {at_site(validate.span())=>
         fn check(&self) -> #check_result<()> {
-            ::core::result::Result::map_err(#validate(self), |reason| #invalid(#event_type, reason))
+            let checked: ::core::result::Result<(), _> = #validate(self);
+            checked.map_err(|reason| #invalid(#event_type, reason))
         }
     }
 }
 
 /// What link-time registration collects.
-pub(super) fn register(types: &TokenStream, event: &TokenStream, at: Span, krate: &Krate) -> TokenStream {
+pub(super) fn register(
+    types: &TokenStream,
+    event: &TokenStream,
+    at: Span,
+    krate: &Krate,
+) -> TokenStream {
     let names = krate.at(at);
     let location = names.here(at);
-    let Runtime { submit, event_entry, check, .. } = &names;
+    let Runtime {
+        submit,
+        event_entry,
+        check,
+        ..
+    } = &names;
     quote_spanned! {at_site(at)=>
         #submit! {
             #event_entry {
@@ -82,9 +113,15 @@ pub(super) fn register(types: &TokenStream, event: &TokenStream, at: Span, krate
 }
 
 fn helper(event: &Event) -> TokenStream {
-    let Event { name, vis, krate, .. } = event;
+    let Event {
+        name, vis, krate, ..
+    } = event;
     let at = name.span();
-    let Runtime { publish, publish_builder, .. } = krate.at(at);
+    let Runtime {
+        publish,
+        publish_builder,
+        ..
+    } = krate.at(at);
     let helper = publish_fn(name);
     let docs = format!("Publishes an [`{}`]; await what it returns.", unraw(name));
     quote_spanned! {at_site(at)=>

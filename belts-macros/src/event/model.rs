@@ -3,8 +3,8 @@
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Field, Fields, FieldsNamed, LitStr, Meta, Path, Token, Type, Variant as SynVariant,
-    Visibility, punctuated::Punctuated, spanned::Spanned as _,
+    Attribute, Data, DeriveInput, Expr, Field, Fields, FieldsNamed, LitStr, Meta, Path, Token,
+    Type, Variant as SynVariant, Visibility, punctuated::Punctuated, spanned::Spanned as _,
 };
 
 use crate::{
@@ -63,13 +63,19 @@ pub(crate) struct Own {
 impl Model {
     /// Every mistake goes to the sink; `None` follows only where there were some.
     pub(crate) fn build(input: &DeriveInput, errors: &mut Errors) -> Option<Self> {
-        let table = if matches!(input.data, Data::Enum(_)) { &ENUM } else { &STRUCT };
+        let table = if matches!(input.data, Data::Enum(_)) {
+            &ENUM
+        } else {
+            &STRUCT
+        };
         let mut given = options(&input.attrs, table, errors);
         let krate = given.krate(errors);
         let validate = given.take("validate").and_then(|opt| opt.path(errors));
         let (name, vis) = (input.ident.clone(), input.vis.clone());
         if !input.generics.params.is_empty() {
-            let message = format!("an event is stored and read back by its type, so `{name}` cannot be generic or borrow; own its data");
+            let message = format!(
+                "an event is stored and read back by its type, so `{name}` cannot be generic or borrow; own its data"
+            );
             errors.at(&input.generics, message);
             return None;
         }
@@ -79,22 +85,44 @@ impl Model {
                 let (event_type, _) = event_type(&mut given, &name, errors);
                 let key = key(&mut given, &fields.named, errors);
                 no_type_field(&fields.named, errors);
-                Some(Self::Struct(Event { name, vis, event_type, key, validate, krate }))
+                Some(Self::Struct(Event {
+                    name,
+                    vis,
+                    event_type,
+                    key,
+                    validate,
+                    krate,
+                }))
             }
             Data::Enum(data) => {
                 let container: Vec<Attribute> = serde_of(&input.attrs).cloned().collect();
-                let variants: Option<Vec<Variant>> =
-                    data.variants.iter().map(|item| variant(item, &container, errors)).collect();
+                let variants: Option<Vec<Variant>> = data
+                    .variants
+                    .iter()
+                    .map(|item| variant(item, &container, errors))
+                    .collect();
                 let variants = variants?;
                 if variants.is_empty() {
-                    errors.at(&name, format!("`{name}` has no variants, so no event fits it; add one"));
+                    errors.at(
+                        &name,
+                        format!("`{name}` has no variants, so no event fits it; add one"),
+                    );
                     return None;
                 }
                 distinct(&variants, errors);
-                Some(Self::Union(Union { name, vis, variants, validate, krate }))
+                Some(Self::Union(Union {
+                    name,
+                    vis,
+                    variants,
+                    validate,
+                    krate,
+                }))
             }
             Data::Union(data) => {
-                errors.at(data.union_token, "an event is a struct with named fields, or an enum of events");
+                errors.at(
+                    data.union_token,
+                    "an event is a struct with named fields, or an enum of events",
+                );
                 None
             }
         }
@@ -112,12 +140,20 @@ fn variant(item: &SynVariant, container: &[Attribute], errors: &mut Errors) -> O
                 errors.at(&opt.key, message);
             }
             if let Some(opt) = given.take("key") {
-                errors.at(&opt.key, "a variant around an event takes that event's key; remove `key`");
+                errors.at(
+                    &opt.key,
+                    "a variant around an event takes that event's key; remove `key`",
+                );
             }
-            return Some(Variant { name, body: Body::Newtype(Box::new(inner.clone())) });
+            return Some(Variant {
+                name,
+                body: Body::Newtype(Box::new(inner.clone())),
+            });
         }
         Fields::Unnamed(fields) => {
-            let message = format!("give the fields of `{name}` names, `{name} {{ … }}`, or wrap one event, `{name}(OrderCreated)`");
+            let message = format!(
+                "give the fields of `{name}` names, `{name} {{ … }}`, or wrap one event, `{name}(OrderCreated)`"
+            );
             errors.at(fields, message);
             return None;
         }
@@ -128,19 +164,39 @@ fn variant(item: &SynVariant, container: &[Attribute], errors: &mut Errors) -> O
     let (event_type, text) = event_type(&mut given, &name, errors);
     let key = key(&mut given, &fields, errors);
     let serde = shadow_attributes(container, &item.attrs);
-    Some(Variant { name, body: Body::Own(Own { event_type, text, key, fields, unit, serde }) })
+    Some(Variant {
+        name,
+        body: Body::Own(Own {
+            event_type,
+            text,
+            key,
+            fields,
+            unit,
+            serde,
+        }),
+    })
 }
 
 /// The options of all `#[event(…)]` on one place, together.
 fn options(attrs: &[Attribute], table: &Table, errors: &mut Errors) -> Given {
     let mut all = TokenStream::new();
-    for attribute in attrs.iter().filter(|attribute| attribute.path().is_ident("event")) {
+    for attribute in attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("event"))
+    {
         match &attribute.meta {
             Meta::List(list) => {
                 let tokens = &list.tokens;
-                all.extend(if all.is_empty() { quote!(#tokens) } else { quote!(, #tokens) });
+                all.extend(if all.is_empty() {
+                    quote!(#tokens)
+                } else {
+                    quote!(, #tokens)
+                });
             }
-            other => errors.at(other, "write options in parentheses: `#[event(type = \"order-created\")]`"),
+            other => errors.at(
+                other,
+                "write options in parentheses: `#[event(type = \"order-created\")]`",
+            ),
         }
     }
     Given::parse(all, table, errors)
@@ -150,11 +206,15 @@ fn named<'a>(name: &Ident, fields: &'a Fields, errors: &mut Errors) -> Option<&'
     match fields {
         Fields::Named(fields) => return Some(fields),
         Fields::Unit => {
-            let message = format!("an event is a JSON object, so `{name}` needs braces: `struct {name} {{}}`");
+            let message = format!(
+                "an event is a JSON object, so `{name}` needs braces: `struct {name} {{}}`"
+            );
             errors.at(name, message);
         }
         Fields::Unnamed(fields) => {
-            let message = format!("an event is a JSON object, so the fields of `{name}` need names: `struct {name} {{ order_id: … }}`");
+            let message = format!(
+                "an event is a JSON object, so the fields of `{name}` need names: `struct {name} {{ order_id: … }}`"
+            );
             errors.at(fields, message);
         }
     }
@@ -175,14 +235,20 @@ fn event_type(given: &mut Given, name: &Ident, errors: &mut Errors) -> (Literal,
 
 fn check_type(text: &str) -> Result<(), String> {
     if text.is_empty() {
-        return Err("the event's `type` is empty; name it, such as `type = \"order-created\"`".to_owned());
+        return Err(
+            "the event's `type` is empty; name it, such as `type = \"order-created\"`".to_owned(),
+        );
     }
     if let Some(wrong) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!("an event's `type` cannot hold {wrong:?}; join words by `-`"));
+        return Err(format!(
+            "an event's `type` cannot hold {wrong:?}; join words by `-`"
+        ));
     }
     match text.chars().count() {
         1..=100 => Ok(()),
-        long => Err(format!("an event's `type` has at most 100 characters, and this one {long}; shorten it")),
+        long => Err(format!(
+            "an event's `type` has at most 100 characters, and this one {long}; shorten it"
+        )),
     }
 }
 
@@ -192,16 +258,27 @@ fn literal(text: &str, span: Span) -> Literal {
     literal
 }
 
-fn key<'a>(given: &mut Given, fields: impl IntoIterator<Item = &'a Field>, errors: &mut Errors) -> Option<Ident> {
+fn key<'a>(
+    given: &mut Given,
+    fields: impl IntoIterator<Item = &'a Field>,
+    errors: &mut Errors,
+) -> Option<Ident> {
     let key = given.take("key")?.ident(errors)?;
-    let names: Vec<String> = fields.into_iter().filter_map(|field| field.ident.as_ref()).map(unraw).collect();
+    let names: Vec<String> = fields
+        .into_iter()
+        .filter_map(|field| field.ident.as_ref())
+        .map(unraw)
+        .collect();
     if names.contains(&unraw(&key)) {
         return Some(key);
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let message = match names.as_slice() {
         [] => format!("there is no field `{key}`, or any other, to be the `key`"),
-        names => format!("there is no field `{key}` to be the `key`; {}", suggest(&unraw(&key), names)),
+        names => format!(
+            "there is no field `{key}` to be the `key`; {}",
+            suggest(&unraw(&key), names)
+        ),
     };
     errors.at(&key, message);
     None
@@ -226,7 +303,10 @@ fn renamed(attribute: &Attribute) -> Option<(String, Span)> {
     for meta in metas(attribute) {
         if let Meta::NameValue(pair) = &meta
             && (pair.path.is_ident("rename") || pair.path.is_ident("serialize"))
-            && let Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &pair.value
+            && let Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(text),
+                ..
+            }) = &pair.value
         {
             found = Some((text.value(), text.span()));
         }
@@ -241,7 +321,9 @@ fn renamed(attribute: &Attribute) -> Option<(String, Span)> {
 }
 
 fn serde_of(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attrs.iter().filter(|attribute| attribute.path().is_ident("serde"))
+    attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("serde"))
 }
 
 fn metas(attribute: &Attribute) -> Vec<Meta> {
@@ -273,19 +355,28 @@ fn shadow_attributes(container: &[Attribute], variant: &[Attribute]) -> Vec<Attr
             _ => {}
         }
     }
-    if kept.is_empty() { Vec::new() } else { vec![syn::parse_quote!(#[serde(#(#kept),*)])] }
+    if kept.is_empty() {
+        Vec::new()
+    } else {
+        vec![syn::parse_quote!(#[serde(#(#kept),*)])]
+    }
 }
 
 /// No two variants of one type, as far as their types stand here.
 fn distinct(variants: &[Variant], errors: &mut Errors) {
-    let own = || variants.iter().filter_map(|variant| match &variant.body {
-        Body::Own(own) => Some((&variant.name, own)),
-        Body::Newtype(_) => None,
-    });
+    let own = || {
+        variants.iter().filter_map(|variant| match &variant.body {
+            Body::Own(own) => Some((&variant.name, own)),
+            Body::Newtype(_) => None,
+        })
+    };
     for (name, one) in own() {
-        if let Some((other, _)) = own().find(|(other, two)| *other != name && two.text == one.text) {
-            let message =
-                format!("`{name}` and `{other}` have one event type, `{}`; give each its own `type`", one.text);
+        if let Some((other, _)) = own().find(|(other, two)| *other != name && two.text == one.text)
+        {
+            let message = format!(
+                "`{name}` and `{other}` have one event type, `{}`; give each its own `type`",
+                one.text
+            );
             errors.push(one.event_type.span(), message);
         }
     }

@@ -16,20 +16,40 @@ use crate::{
 };
 
 pub(crate) fn expand(union: &Union) -> TokenStream {
-    let Union { name, variants, validate, krate, .. } = union;
+    let Union {
+        name,
+        variants,
+        validate,
+        krate,
+        ..
+    } = union;
     let at = name.span();
-    let Runtime { event_set, check_result, encoded_event, unknown_type, .. } = krate.at(at);
+    let Runtime {
+        event_set,
+        check_result,
+        encoded_event,
+        unknown_type,
+        ..
+    } = krate.at(at);
     let types = variants.iter().map(|variant| event_type(variant, krate));
     let shadows = variants.iter().map(|variant| shadow(variant, krate));
     let encoders = variants.iter().map(|variant| encode(variant, krate));
     let decoders = variants.iter().map(|variant| decode(variant, krate));
     let check = match validate {
-        Some(path) => check(path, &quote!(<Self as #event_set>::encode(self).map_or(stringify!(#name).into(), |event| event.event_type)), krate),
+        Some(path) => check(
+            path,
+            &quote!(<Self as #event_set>::encode(self).map_or(stringify!(#name).into(), |event| event.event_type)),
+            krate,
+        ),
         None => delegated_check(union),
     };
-    let own: Vec<_> = variants.iter().filter(|variant| matches!(variant.body, Body::Own(_))).collect();
+    let own: Vec<_> = variants
+        .iter()
+        .filter(|variant| matches!(variant.body, Body::Own(_)))
+        .collect();
     let own_types = own.iter().map(|variant| event_type(variant, krate));
-    let register = (!own.is_empty()).then(|| register(&quote!(&[#(#own_types),*]), &quote!(#name), at, krate));
+    let register =
+        (!own.is_empty()).then(|| register(&quote!(&[#(#own_types),*]), &quote!(#name), at, krate));
     let distinct = distinct(union);
     let helpers = variants.iter().map(|variant| helper(union, variant));
     quote_spanned! {at_site(at)=>
@@ -58,8 +78,8 @@ fn event_type(variant: &Variant, krate: &Krate) -> TokenStream {
     match &variant.body {
         Body::Newtype(inner) => {
             let at = span_of(inner);
-            let event = krate.at(at).event;
-            quote_spanned!(at_site(at)=> <#inner as #event>::TYPE)
+            let event_set = krate.at(at).event_set;
+            quote_spanned!(at_site(at)=> <#inner as #event_set>::TYPES[0])
         }
         Body::Own(own) => {
             let event_type = &own.event_type;
@@ -70,7 +90,12 @@ fn event_type(variant: &Variant, krate: &Krate) -> TokenStream {
 
 /// The structs that a variant's fields are written from and read into.
 fn shadow(variant: &Variant, krate: &Krate) -> Option<TokenStream> {
-    let Body::Own(Own { fields, serde: attrs, .. }) = &variant.body else {
+    let Body::Own(Own {
+        fields,
+        serde: attrs,
+        ..
+    }) = &variant.body
+    else {
         return None;
     };
     let at = variant.name.span();
@@ -99,21 +124,34 @@ fn shadow(variant: &Variant, krate: &Krate) -> Option<TokenStream> {
 }
 
 fn serde_attrs(field: &syn::Field) -> impl Iterator<Item = &syn::Attribute> {
-    field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde"))
+    field
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("serde"))
 }
 
 fn shadow_names(variant: &Variant) -> (syn::Ident, syn::Ident) {
     let name = unraw(&variant.name);
     let span = at_site(variant.name.span());
-    (format_ident!("__Write{name}", span = span), format_ident!("__Read{name}", span = span))
+    (
+        format_ident!("__Write{name}", span = span),
+        format_ident!("__Read{name}", span = span),
+    )
 }
 
 fn encode(variant: &Variant, krate: &Krate) -> TokenStream {
     let name = &variant.name;
     let at = name.span();
-    let Runtime { event_set, encode_event, correlation_key, .. } = krate.at(at);
+    let Runtime {
+        event_set,
+        encode_event,
+        correlation_key,
+        ..
+    } = krate.at(at);
     let own = match &variant.body {
-        Body::Newtype(_) => return quote_spanned!(at_site(at)=> Self::#name(event) => #event_set::encode(event),),
+        Body::Newtype(inner) => {
+            return quote_spanned!(at_site(at)=> Self::#name(event) => <#inner as #event_set>::encode(event),);
+        }
         Body::Own(own) => own,
     };
     let (write, _) = shadow_names(variant);
@@ -135,13 +173,21 @@ fn optional_key(own: &Own, correlation_key: &TokenStream) -> TokenStream {
 
 /// ` { a, b }`, or nothing for a unit variant.
 fn pattern(own: &Own, fields: &[&Option<syn::Ident>]) -> TokenStream {
-    if own.unit { TokenStream::new() } else { quote!({ #(#fields),* }) }
+    if own.unit {
+        TokenStream::new()
+    } else {
+        quote!({ #(#fields),* })
+    }
 }
 
 fn decode(variant: &Variant, krate: &Krate) -> TokenStream {
     let name = &variant.name;
     let at = name.span();
-    let Runtime { event_set, decode_event, .. } = krate.at(at);
+    let Runtime {
+        event_set,
+        decode_event,
+        ..
+    } = krate.at(at);
     let event_type = event_type(variant, krate);
     let read = match &variant.body {
         Body::Newtype(inner) => quote_spanned! {at_site(at)=>
@@ -165,20 +211,25 @@ fn decode(variant: &Variant, krate: &Krate) -> TokenStream {
 
 /// Variants around events are checked as these.
 fn delegated_check(union: &Union) -> TokenStream {
-    let Runtime { event_set, check_result, .. } = union.krate.at(union.name.span());
+    let Runtime {
+        event_set,
+        check_result,
+        ..
+    } = union.krate.at(union.name.span());
     let arms: Vec<_> = union
         .variants
         .iter()
-        .filter(|variant| matches!(variant.body, Body::Newtype(_)))
-        .map(|variant| {
-            let name = &variant.name;
-            quote!(Self::#name(event) => #event_set::check(event),)
+        .filter_map(|variant| match &variant.body {
+            Body::Newtype(inner) => Some((&variant.name, inner)),
+            Body::Own(_) => None,
         })
+        .map(|(name, inner)| quote!(Self::#name(event) => <#inner as #event_set>::check(event),))
         .collect();
     if arms.is_empty() {
         return TokenStream::new();
     }
-    let others = (arms.len() < union.variants.len()).then(|| quote!(_ => ::core::result::Result::Ok(()),));
+    let others =
+        (arms.len() < union.variants.len()).then(|| quote!(_ => ::core::result::Result::Ok(()),));
     quote! {
         fn check(&self) -> #check_result<()> {
             match self { #(#arms)* #others }
@@ -188,8 +239,13 @@ fn delegated_check(union: &Union) -> TokenStream {
 
 /// Compile-time checks for types that stand elsewhere: those of variants around events.
 fn distinct(union: &Union) -> TokenStream {
-    let Union { variants, krate, .. } = union;
-    let mut checks = TokenStream::new();
+    let Union {
+        variants, krate, ..
+    } = union;
+    let mut checks: TokenStream = variants
+        .iter()
+        .map(|variant| one_type(variant, krate))
+        .collect();
     for (at, one) in variants.iter().enumerate() {
         for two in &variants[at + 1..] {
             if let (Body::Own(_), Body::Own(_)) = (&one.body, &two.body) {
@@ -198,8 +254,11 @@ fn distinct(union: &Union) -> TokenStream {
             let (a, b) = (event_type(one, krate), event_type(two, krate));
             let span = two.name.span();
             let holds = krate.at(span).holds;
-            let message =
-                format!("`{}` and `{}` have one event type; give each its own", unraw(&two.name), unraw(&one.name));
+            let message = format!(
+                "`{}` and `{}` have one event type; give each its own",
+                unraw(&two.name),
+                unraw(&one.name)
+            );
             checks.extend(quote_spanned! {at_site(span)=>
                 const _: () = ::core::assert!(!#holds(&[#a], &[&[#b]]), #message);
             });
@@ -208,16 +267,45 @@ fn distinct(union: &Union) -> TokenStream {
     checks
 }
 
+/// A variant wraps one event, not another union.
+fn one_type(variant: &Variant, krate: &Krate) -> TokenStream {
+    let Body::Newtype(inner) = &variant.body else {
+        return TokenStream::new();
+    };
+    let at = span_of(inner);
+    let event_set = krate.at(at).event_set;
+    let message = format!(
+        "`{}` wraps a union of events; list its events here instead",
+        unraw(&variant.name)
+    );
+    quote_spanned! {at_site(at)=>
+        const _: () = ::core::assert!(<#inner as #event_set>::TYPES.len() == 1, #message);
+    }
+}
+
 fn helper(union: &Union, variant: &Variant) -> Option<TokenStream> {
     let Body::Own(own) = &variant.body else {
         return None;
     };
-    let Union { name: union_name, vis, krate, .. } = union;
+    let Union {
+        name: union_name,
+        vis,
+        krate,
+        ..
+    } = union;
     let name = &variant.name;
     let at = name.span();
-    let Runtime { publish, publish_builder, .. } = krate.at(at);
+    let Runtime {
+        publish,
+        publish_builder,
+        ..
+    } = krate.at(at);
     let helper = publish_fn(name);
-    let docs = format!("Publishes an [`{0}::{1}`]; await what it returns.", unraw(union_name), unraw(name));
+    let docs = format!(
+        "Publishes an [`{0}::{1}`]; await what it returns.",
+        unraw(union_name),
+        unraw(name)
+    );
     let arguments = own.fields.iter().map(|field| {
         let (name, ty) = (&field.ident, &field.ty);
         quote!(#name: #ty)

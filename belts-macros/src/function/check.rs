@@ -4,7 +4,8 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{
-    Block, Expr, ExprClosure, ExprForLoop, ExprLoop, ExprMethodCall, ExprWhile, Item, LitStr, Pat, Token,
+    Block, Expr, ExprClosure, ExprForLoop, ExprLoop, ExprMethodCall, ExprWhile, Item, LitStr, Pat,
+    Token,
     parse::{ParseStream, Parser as _},
     punctuated::Punctuated,
     visit::{self, Visit},
@@ -17,10 +18,27 @@ use crate::{
 };
 
 /// Methods of iterators and streams that call their closure once for each item.
-const PER_ITEM: [&str; 21] = [
-    "map", "for_each", "flat_map", "filter_map", "filter", "then", "fold", "try_fold", "try_for_each", "scan", "map_while",
-    "take_while", "skip_while", "inspect", "for_each_concurrent", "try_for_each_concurrent", "any", "all", "find_map",
-    "and_then_each", "partition",
+const PER_ITEM: [&str; 20] = [
+    "map",
+    "for_each",
+    "flat_map",
+    "filter_map",
+    "filter",
+    "then",
+    "fold",
+    "try_fold",
+    "try_for_each",
+    "scan",
+    "map_while",
+    "take_while",
+    "skip_while",
+    "inspect",
+    "for_each_concurrent",
+    "try_for_each_concurrent",
+    "any",
+    "all",
+    "find_map",
+    "partition",
 ];
 
 /// Says nothing of a body that does not parse: rustc says it better.
@@ -28,7 +46,13 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
     let Ok(statements) = Block::parse_within.parse2(body.clone()) else {
         return;
     };
-    let mut walk = Walk { krate, errors, keys: Vec::new(), repeat: None, step: None };
+    let mut walk = Walk {
+        krate,
+        errors,
+        keys: Vec::new(),
+        repeat: None,
+        step: None,
+    };
     for statement in &statements {
         walk.visit_stmt(statement);
     }
@@ -91,8 +115,8 @@ impl<'a> Walk<'a> {
         if let Some(Repeat { what, variable }) = &self.repeat {
             let variable = variable.as_deref().unwrap_or("n");
             let message = format!(
-                "key `{plain}` is reached once for each turn of {what}, and a key is used once in a run; \
-                 put what differs into it: `\"{plain}-{{{variable}}}\"`"
+                "key `{plain}` is reached again and again {what}, and a key is used once in a run; \
+                 put what differs into it, as in `\"{plain}-{{{variable}}}\"`"
             );
             self.errors.at(&key.literal, message);
         }
@@ -139,9 +163,13 @@ impl<'a> Walk<'a> {
     fn expressions_or_scan(&mut self, tokens: TokenStream, delimiter: Delimiter) {
         let list = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone());
         match list {
-            Ok(list) if delimiter != Delimiter::Brace => list.iter().for_each(|expr| self.visit_expr(expr)),
+            Ok(list) if delimiter != Delimiter::Brace => {
+                list.iter().for_each(|expr| self.visit_expr(expr))
+            }
             _ => match Block::parse_within.parse2(tokens.clone()) {
-                Ok(statements) => statements.iter().for_each(|statement| self.visit_stmt(statement)),
+                Ok(statements) => statements
+                    .iter()
+                    .for_each(|statement| self.visit_stmt(statement)),
                 Err(_) => self.scan(tokens),
             },
         }
@@ -158,17 +186,26 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_expr_for_loop(&mut self, node: &'ast ExprForLoop) {
         self.visit_expr(&node.expr);
-        let repeat = Repeat { what: "this `for` loop".to_owned(), variable: variable(&node.pat) };
+        let repeat = Repeat {
+            what: "in this `for` loop".to_owned(),
+            variable: variable(&node.pat),
+        };
         self.within(repeat, |walk| walk.visit_block(&node.body));
     }
 
     fn visit_expr_while(&mut self, node: &'ast ExprWhile) {
-        let repeat = Repeat { what: "this `while` loop".to_owned(), variable: None };
+        let repeat = Repeat {
+            what: "in this `while` loop".to_owned(),
+            variable: None,
+        };
         self.within(repeat, |walk| visit::visit_expr_while(walk, node));
     }
 
     fn visit_expr_loop(&mut self, node: &'ast ExprLoop) {
-        let repeat = Repeat { what: "this `loop`".to_owned(), variable: None };
+        let repeat = Repeat {
+            what: "in this `loop`".to_owned(),
+            variable: None,
+        };
         self.within(repeat, |walk| visit::visit_expr_loop(walk, node));
     }
 
@@ -178,8 +215,11 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         for argument in &node.args {
             match argument {
                 Expr::Closure(closure) if per_item => {
-                    let what = format!("the closure of `{}`", node.method);
-                    let repeat = Repeat { what, variable: closure_variable(closure) };
+                    let what = format!("in the closure of `{}`", node.method);
+                    let repeat = Repeat {
+                        what,
+                        variable: closure_variable(closure),
+                    };
                     self.within(repeat, |walk| walk.visit_expr_closure(closure));
                 }
                 other => self.visit_expr(other),

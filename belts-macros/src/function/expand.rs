@@ -9,38 +9,65 @@ use super::{
     model::{Function, Options},
 };
 use crate::{
-    names::{self, Runtime, at_site, spelled},
+    names::{self, Krate, Runtime, at_site, spelled},
     step::expand::optional,
 };
 
 pub(crate) fn expand(function: &Function) -> TokenStream {
-    let Function { outer, vis, name, event, output, .. } = function;
+    let Function {
+        outer,
+        vis,
+        name,
+        event,
+        output,
+        ..
+    } = function;
     let at = name.span();
-    let Runtime { function_handle, function: make, submit, function_entry, .. } = function.krate.at(at);
-    let returned = function.krate.at(output.span()).returned;
-    let output = quote_spanned!(at_site(output.span())=> <#output as #returned>::Output);
+    let Runtime {
+        submit,
+        function_entry,
+        ..
+    } = function.krate.at(at);
     let event_type = &event.ty;
+    let output_span = output.span();
+    let Runtime {
+        returned,
+        function: make,
+        function_handle,
+        ..
+    } = function.krate.at(output_span);
+    let handle_type = quote_spanned!(at_site(output_span)=> #function_handle<#event_type, <#output as #returned>::Output>);
+    // At the place of the output, where rustc says the same thing of the type, and so says it once.
+    let handle = quote_spanned!(at_site(output_span)=> #make(&__BELTS_DEFINITION));
     let the_fn = the_fn(function);
-    let start = start(function);
     let definition = definition(function);
     let check = on_fits(function);
+    let items = quote_spanned! {at_site(at)=>
+        #the_fn
+        #definition
+        #submit! { #function_entry(&__BELTS_DEFINITION) }
+        #check
+        #handle
+    };
+    let value = quote_spanned!(at_site(output_span)=> { #items });
     quote_spanned! {at_site(at)=>
         #(#outer)*
         #[allow(non_upper_case_globals, dead_code)]
-        #vis const #name: #function_handle<#event_type, #output> = {
-            #the_fn
-            #start
-            #definition
-            #submit! { #function_entry(&__BELTS_DEFINITION) }
-            #check
-            #make(&__BELTS_DEFINITION)
-        };
+        #vis const #name: #handle_type = #value;
     }
 }
 
 /// The user's fn under its own name, which keeps patterns of that name in the body from meaning the handle.
 fn the_fn(function: &Function) -> TokenStream {
-    let Function { inner, name, event, context, output, body, .. } = function;
+    let Function {
+        inner,
+        name,
+        event,
+        context,
+        output,
+        body,
+        ..
+    } = function;
     let (cx, scope) = (names::cx(name.span()), function.krate.at(name.span()).scope);
     let context = context.iter();
     let body = mark(body.clone(), &function.krate);
@@ -52,37 +79,65 @@ fn the_fn(function: &Function) -> TokenStream {
 }
 
 /// Reads the event, calls the fn and writes its output.
+///
+/// It stands in one body with all else that needs the event's and the output's type, so that rustc complains once.
 fn start(function: &Function) -> TokenStream {
-    let Function { name, event, context, output, .. } = function;
+    let Function {
+        name,
+        event,
+        context,
+        output,
+        krate,
+        ..
+    } = function;
     let at = name.span();
-    let Runtime { invocation, driven, .. } = function.krate.at(at);
-    let read = function.krate.at(event.ty.span()).invocation;
+    let names = krate.at(at);
+    let (scope, event_type) = (&names.invocation, &event.ty);
     let context = context.iter().map(|context| {
-        let names = function.krate.at(context.ty.span());
-        let path = names.invocation;
-        quote_spanned!(at_site(context.ty.span())=> #path::context(&run))
+        let at = context.ty.span();
+        let invocation = krate.at(at).invocation;
+        quote_spanned!(at_site(at)=> #invocation::context(&run))
     });
-    let finish = function.krate.at(output.span()).finish;
-    let event = quote_spanned!(at_site(event.ty.span())=> #read::event(&run)?);
-    quote_spanned! {at_site(at)=>
-        fn __belts_start(run: #invocation) -> #driven {
-            ::std::boxed::Box::pin(async move {
-                let event = #event;
-                #finish(#name(event, #(#context,)* #invocation::scope(&run)).await)
-            })
+    let read = krate.at(event_type.span()).invocation;
+    let event = quote_spanned!(at_site(event_type.span())=> #read::event::<#event_type>(&run)?);
+    let called =
+        quote_spanned!(at_site(at)=> #name(event, #(#context,)* #scope::scope(&run)).await);
+    let Runtime {
+        finish, returned, ..
+    } = krate.at(output.span());
+    let finished = quote_spanned! {at_site(output.span())=>
+        {
+            let output = #returned::into_result(output);
+            #finish(output)
         }
+    };
+    quote_spanned! {at_site(at)=>
+        |run| ::std::boxed::Box::pin(async move {
+            let event = #event;
+            let output = #called;
+            #finished
+        })
     }
 }
 
 /// What link-time registration collects.
 fn definition(function: &Function) -> TokenStream {
-    let Function { name, event, id, on, when, krate, .. } = function;
+    let Function {
+        name,
+        event,
+        id,
+        on,
+        when,
+        krate,
+        ..
+    } = function;
     let at = name.span();
     let names = krate.at(at);
     let location = names.here(at);
     let Runtime { function_def, .. } = &names;
-    let check = krate.at(event.ty.span()).check;
     let event_type = &event.ty;
+    let check = check(event_type, krate);
+    let start = start(function);
     let options = options(&function.options, &names);
     let events = on.iter().map(|event| {
         let event_set = krate.at(event.span()).event_set;
@@ -95,11 +150,20 @@ fn definition(function: &Function) -> TokenStream {
             events: &[#(#events),*],
             options: || #options,
             accepts: #accepts,
-            check: #check::<#event_type>,
-            start: __belts_start,
+            check: #check,
+            start: #start,
             location: #location,
             package: ::core::env!("CARGO_PKG_NAME"),
         };
+    }
+}
+
+/// Whether a received event fits and is valid.
+fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
+    let at = event.span();
+    let event_set = krate.at(at).event_set;
+    quote_spanned! {at_site(at)=>
+        |event_type, payload| <#event as #event_set>::check(&<#event as #event_set>::decode(event_type, payload)?)
     }
 }
 
@@ -111,11 +175,25 @@ fn accepts(filter: &Expr, function: &Function) -> TokenStream {
 }
 
 fn options(options: &Options, names: &Runtime) -> TokenStream {
-    let Options { retries, backoff, timeout, concurrency, per_step } = options;
+    let Options {
+        retries,
+        backoff,
+        timeout,
+        concurrency,
+        per_step,
+    } = options;
     let [retries, backoff, timeout, concurrency] =
         [retries, backoff, timeout, concurrency].map(|option| optional(option.clone()));
-    let Runtime { function_options, continuation, .. } = names;
-    let continuation = if *per_step { quote!(#continuation::PerStep) } else { quote!(#continuation::Inline) };
+    let Runtime {
+        function_options,
+        continuation,
+        ..
+    } = names;
+    let continuation = if *per_step {
+        quote!(#continuation::PerStep)
+    } else {
+        quote!(#continuation::Inline)
+    };
     quote! {
         #function_options {
             retries: #retries,
@@ -129,16 +207,33 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
 
 /// A compile-time check that the parameter can hold every event of `on`.
 fn on_fits(function: &Function) -> TokenStream {
-    let Function { name, event, on, krate, .. } = function;
+    let Function {
+        name,
+        event,
+        on,
+        krate,
+        ..
+    } = function;
     let event_type = &event.ty;
     let at = event_type.span();
-    let Runtime { holds, event_set, .. } = krate.at(at);
-    let listed: Vec<String> = on.iter().map(|event| spelled(&event.to_token_stream())).collect();
-    let (listed, taken) = (listed.join(", "), spelled(&event_type.to_token_stream()));
-    let message = format!(
-        "`{name}` is started by `on = {listed}` but takes `{taken}`, which does not hold every type of that; \
-         take `{listed}`, or an enum of events that holds them all"
-    );
+    let Runtime {
+        holds, event_set, ..
+    } = krate.at(at);
+    let listed: Vec<String> = on
+        .iter()
+        .map(|event| spelled(&event.to_token_stream()))
+        .collect();
+    let taken = spelled(&event_type.to_token_stream());
+    let message = match listed.as_slice() {
+        [one] => format!(
+            "`{name}` is started by `on = {one}` but takes `{taken}`; take `{one}`, or an enum that holds it"
+        ),
+        several => format!(
+            "`{name}` is started by `on = [{}]` but takes `{taken}`, which does not hold them all; \
+             take an enum of events that does",
+            several.join(", ")
+        ),
+    };
     quote_spanned! {at_site(at)=>
         const _: () = ::core::assert!(
             #holds(<#event_type as #event_set>::TYPES, &[#(<#on as #event_set>::TYPES),*]),

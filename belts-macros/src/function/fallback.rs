@@ -11,10 +11,17 @@ use crate::{
 
 /// The fn with a scope that is never there, since nothing of this is run.
 pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> TokenStream {
-    let Item { attrs, vis, sig, body } = item;
+    let Item {
+        attrs,
+        vis,
+        sig,
+        body,
+    } = item;
     let mut sig = sig.clone();
     // Awaits in the body are no second mistake.
-    sig.asyncness = sig.asyncness.or_else(|| Some(syn::token::Async(sig.fn_token.span)));
+    sig.asyncness = sig
+        .asyncness
+        .or_else(|| Some(syn::token::Async(sig.fn_token.span)));
     let errors = errors.drain();
     let Some(body) = body else {
         return quote!(#(#attrs)* #vis #sig; #errors);
@@ -43,7 +50,10 @@ pub(crate) fn not_a_fn(item: TokenStream, attribute: &str, error: syn::Error) ->
         let error = error.to_compile_error();
         return quote!(#item #error);
     }
-    let first = item.to_token_stream().into_iter().find(|token| matches!(token, proc_macro2::TokenTree::Ident(_)));
+    let first = item
+        .to_token_stream()
+        .into_iter()
+        .find(|token| matches!(token, proc_macro2::TokenTree::Ident(_)));
     let span = first.map_or_else(Span::call_site, |token| token.span());
     let message = format!("`#[belts::{attribute}]` goes on an `async fn`, and this is none");
     let error = syn::Error::new(span, message).to_compile_error();

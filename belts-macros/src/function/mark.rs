@@ -33,7 +33,11 @@ impl Marker<'_> {
             item = item.or_else(|| starts_item(&tokens, at));
             marked.push(match token {
                 TokenTree::Group(group) => {
-                    let inside = if group.delimiter() == Delimiter::Brace { item.take() } else { None };
+                    let inside = if group.delimiter() == Delimiter::Brace {
+                        item.take()
+                    } else {
+                        None
+                    };
                     self.group(group, macro_name(&tokens, at, self.krate), inside, place)
                 }
                 TokenTree::Punct(punct) if punct.as_char() == ';' => {
@@ -46,7 +50,13 @@ impl Marker<'_> {
         marked.into_iter().collect()
     }
 
-    fn group(&self, group: &Group, call: Option<&Ident>, item: Option<Item>, place: Place) -> TokenTree {
+    fn group(
+        &self,
+        group: &Group,
+        call: Option<&Ident>,
+        item: Option<Item>,
+        place: Place,
+    ) -> TokenTree {
         let inside = match item {
             // It is expanded by an attribute of its own.
             Some(Item::Attributed) => return TokenTree::Group(group.clone()),
@@ -82,7 +92,11 @@ fn starts_item(tokens: &[TokenTree], at: usize) -> Option<Item> {
     };
     let named = matches!(tokens.get(at + 1), Some(TokenTree::Ident(_)));
     match word.to_string().as_str() {
-        "fn" if named => Some(if attributed(&tokens[..at]) { Item::Attributed } else { Item::Plain }),
+        "fn" if named => Some(if attributed(&tokens[..at]) {
+            Item::Attributed
+        } else {
+            Item::Plain
+        }),
         "mod" | "trait" if named => Some(Item::Plain),
         "impl" => Some(Item::Plain),
         _ => None,
@@ -119,9 +133,12 @@ fn macro_name<'a>(tokens: &'a [TokenTree], at: usize, krate: &Krate) -> Option<&
     };
     let known = bang.as_char() == '!' && MARKED.iter().any(|known| name == known);
     let ours = match before {
-        [.., TokenTree::Ident(root), TokenTree::Punct(first), TokenTree::Punct(second)]
-            if first.as_char() == ':' && second.as_char() == ':' =>
-        {
+        [
+            ..,
+            TokenTree::Ident(root),
+            TokenTree::Punct(first),
+            TokenTree::Punct(second),
+        ] if first.as_char() == ':' && second.as_char() == ':' => {
             root == "belts" || krate.is_named(root)
         }
         _ => true,
@@ -144,18 +161,33 @@ mod tests {
         for body in [
             quote!({ step!("a", x).await? }),
             quote!({ belts::step!("a", x).await? }),
-            quote!({ vec![::belts::step!{"a", x}] }),
+            quote!({ vec![::belts::step! {"a", x}] }),
             quote!({ format!("{}", if a { sleep!["a", "1s"].await? } else { b }) }),
         ] {
-            assert_eq!(marked(body).matches("__belts_cx [:: belts] \"a\" ,").count(), 1);
+            assert_eq!(
+                marked(body)
+                    .matches("__belts_cx [:: belts] \"a\" ,")
+                    .count(),
+                1
+            );
         }
     }
 
     #[test]
     fn nothing_else_is_touched() {
         for body in [
-            quote!({ other::step!("a", x); step("a"); !step("a"); let step = fn_ptr as fn(u32) -> u32; }),
-            quote!({ #[belts::steps] async fn helper() { step!("a", x).await } }),
+            quote!({
+                other::step!("a", x);
+                step("a");
+                !step("a");
+                let step = fn_ptr as fn(u32) -> u32;
+            }),
+            quote!({
+                #[belts::steps]
+                async fn helper() {
+                    step!("a", x).await
+                }
+            }),
         ] {
             assert_eq!(marked(body.clone()), body.to_string());
         }
@@ -164,12 +196,27 @@ mod tests {
     #[test]
     fn nested_fns_are_told_apart() {
         let body = marked(quote!({
-            fn inner(f: fn(u32) -> u32) -> u32 { step!("inner", x) }
-            impl Thing { fn method(&self) { step!("method", x) } }
+            fn inner(f: fn(u32) -> u32) -> u32 {
+                step!("inner", x)
+            }
+            impl Thing {
+                fn method(&self) {
+                    step!("method", x)
+                }
+            }
             step!("outer", x)
         }));
-        assert!(body.contains("step ! (__belts_nested_fn \"inner\""), "{body}");
-        assert!(body.contains("step ! (__belts_nested_fn \"method\""), "{body}");
-        assert!(body.contains("step ! (__belts_cx [:: belts] \"outer\""), "{body}");
+        assert!(
+            body.contains("step ! (__belts_nested_fn \"inner\""),
+            "{body}"
+        );
+        assert!(
+            body.contains("step ! (__belts_nested_fn \"method\""),
+            "{body}"
+        );
+        assert!(
+            body.contains("step ! (__belts_cx [:: belts] \"outer\""),
+            "{body}"
+        );
     }
 }

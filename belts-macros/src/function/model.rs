@@ -1,7 +1,7 @@
 //! What the user's fn and options mean, resolved for expansion.
 
 use proc_macro2::{Ident, TokenStream};
-use quote::{ToTokens as _, quote_spanned};
+use quote::{ToTokens as _, quote};
 use syn::{Attribute, Expr, FnArg, LitStr, PatType, ReturnType, Safety, Signature, Visibility};
 
 use super::parse::Item;
@@ -41,7 +41,12 @@ pub(crate) struct Options {
 
 impl Function {
     /// Every mistake goes to the sink; `None` follows only where there were some.
-    pub(crate) fn build(item: &Item, mut given: Given, krate: Krate, errors: &mut Errors) -> Option<Self> {
+    pub(crate) fn build(
+        item: &Item,
+        mut given: Given,
+        krate: Krate,
+        errors: &mut Errors,
+    ) -> Option<Self> {
         check_signature(&item.sig, errors);
         let arguments = arguments(&item.sig, errors);
         let id = id(given.take("id"), &item.sig.ident, errors);
@@ -70,7 +75,9 @@ impl Function {
 
 impl Options {
     fn build(given: &mut Given, krate: &Krate, errors: &mut Errors) -> Self {
-        let word = given.take("continuation").and_then(|opt| opt.word(&["inline", "per-step"], errors));
+        let word = given
+            .take("continuation")
+            .and_then(|opt| opt.word(&["inline", "per-step"], errors));
         Self {
             retries: given.take("retries").map(|opt| opt.number(0, errors)),
             backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
@@ -84,7 +91,10 @@ impl Options {
 /// What functions and helpers have in common.
 pub(super) fn check_qualifiers(sig: &Signature, attribute: &str, errors: &mut Errors) {
     if sig.asyncness.is_none() {
-        errors.at(sig.fn_token, format!("`#[belts::{attribute}]` goes on an `async fn`; write `async` before `fn`"));
+        errors.at(
+            sig.fn_token,
+            format!("`#[belts::{attribute}]` goes on an `async fn`; write `async` before `fn`"),
+        );
     }
     if let Some(token) = &sig.constness {
         errors.at(token, "a function of belts cannot be `const`; remove it");
@@ -93,21 +103,34 @@ pub(super) fn check_qualifiers(sig: &Signature, attribute: &str, errors: &mut Er
         errors.at(token, "a function of belts cannot be `unsafe`; remove it");
     }
     if let Some(abi) = &sig.abi {
-        errors.at(abi, "a function of belts has Rust's own ABI; remove `extern`");
+        errors.at(
+            abi,
+            "a function of belts has Rust's own ABI; remove `extern`",
+        );
     }
     if let Some(variadic) = &sig.variadic {
-        errors.at(variadic, "a function of belts takes no variadic arguments; remove them");
+        errors.at(
+            variadic,
+            "a function of belts takes no variadic arguments; remove them",
+        );
     }
 }
 
 fn check_signature(sig: &Signature, errors: &mut Errors) {
     check_qualifiers(sig, "function", errors);
+    if matches!(sig.output, ReturnType::Default) {
+        let message = "a function returns a `Result`; write `-> belts::Result<()>` behind it, and end with `Ok(())`";
+        errors.push(sig.paren_token.span.close(), message);
+    }
     let generics = &sig.generics;
     if !generics.params.is_empty() {
         let message = "a function is found by its id, so it cannot be generic; put the generic part into a fn that it calls";
         errors.at(generics, message);
     } else if let Some(clause) = &generics.where_clause {
-        errors.at(clause, "a function is not generic, so it has no `where` clause; remove it");
+        errors.at(
+            clause,
+            "a function is not generic, so it has no `where` clause; remove it",
+        );
     }
 }
 
@@ -127,7 +150,10 @@ fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(PatType, Option<Pa
     }
     let mut typed = typed.into_iter();
     let Some(event) = typed.next() else {
-        let message = format!("a function takes the event it is started by: `async fn {}(event: OrderCreated)`", sig.ident);
+        let message = format!(
+            "a function takes the event it is started by: `async fn {}(event: OrderCreated)`",
+            sig.ident
+        );
         errors.push(sig.paren_token.span.join(), message);
         return None;
     };
@@ -144,7 +170,10 @@ fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(PatType, Option<Pa
 fn id(opt: Option<Opt>, name: &Ident, errors: &mut Errors) -> Option<LitStr> {
     let Some(opt) = opt else {
         let suggested = name.to_string().replace('_', "-");
-        errors.at(name, format!("a function needs an id: `#[belts::function(id = \"{suggested}\", on = …)]`"));
+        errors.at(
+            name,
+            format!("a function needs an id: `#[belts::function(id = \"{suggested}\", on = …)]`"),
+        );
         return None;
     };
     let id = opt.text(errors)?;
@@ -161,14 +190,20 @@ fn id(opt: Option<Opt>, name: &Ident, errors: &mut Errors) -> Option<LitStr> {
 fn check_id(id: &str) -> Result<(), String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_./".contains(c);
     if id.is_empty() {
-        return Err("the `id` is empty; name the function, such as `id = \"process-order\"`".to_owned());
+        return Err(
+            "the `id` is empty; name the function, such as `id = \"process-order\"`".to_owned(),
+        );
     }
     if let Some(wrong) = id.chars().find(|c| !allowed(*c)) {
-        return Err(format!("an `id` cannot hold {wrong:?}; use `a-z`, `0-9`, `-`, `_`, `.` and `/`"));
+        return Err(format!(
+            "an `id` cannot hold {wrong:?}; use `a-z`, `0-9`, `-`, `_`, `.` and `/`"
+        ));
     }
     match id.len() {
         1..=100 => Ok(()),
-        long => Err(format!("an `id` has at most 100 characters, and this one {long}; shorten it")),
+        long => Err(format!(
+            "an `id` has at most 100 characters, and this one {long}; shorten it"
+        )),
     }
 }
 
@@ -178,27 +213,37 @@ fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr
             Some(FnArg::Typed(argument)) => crate::names::spelled(&argument.ty.to_token_stream()),
             _ => "OrderCreated".to_owned(),
         };
-        errors.at(&sig.ident, format!("a function needs the event it is started by: add `on = {event}`"));
+        errors.at(
+            &sig.ident,
+            format!("a function needs the event it is started by: add `on = {event}`"),
+        );
         return None;
     };
     let on = opt.paths(errors);
     (!on.is_empty()).then_some(on)
 }
 
-/// The return type; without one it is `()`, at the place of the argument list's end.
+/// The return type; that there is one has been checked.
 fn output(sig: &Signature) -> TokenStream {
     match &sig.output {
         ReturnType::Type(_, output) => output.to_token_stream(),
-        ReturnType::Default => {
-            let at = sig.ident.span();
-            quote_spanned!(at=> ())
-        }
+        ReturnType::Default => quote!(()),
     }
 }
 
 /// Attributes that say something about the name that others see.
 fn is_outer(attribute: &Attribute) -> bool {
-    const OUTER: [&str; 9] = ["doc", "cfg", "cfg_attr", "deprecated", "allow", "warn", "deny", "forbid", "expect"];
+    const OUTER: [&str; 9] = [
+        "doc",
+        "cfg",
+        "cfg_attr",
+        "deprecated",
+        "allow",
+        "warn",
+        "deny",
+        "forbid",
+        "expect",
+    ];
     OUTER.iter().any(|name| attribute.path().is_ident(name))
 }
 

@@ -21,14 +21,38 @@ impl Parse for Item {
         let vis = input.parse()?;
         let sig = input.parse()?;
         if input.parse::<Option<Token![;]>>()?.is_some() {
-            return Ok(Self { attrs, vis, sig, body: None });
+            return Ok(Self {
+                attrs,
+                vis,
+                sig,
+                body: None,
+            });
         }
-        match input.parse()? {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
-                Ok(Self { attrs, vis, sig, body: Some(body) })
+        let body = braces(input.parse()?)?;
+        Ok(Self {
+            attrs,
+            vis,
+            sig,
+            body: Some(body),
+        })
+    }
+}
+
+/// The body, out of the invisible brackets that a `$body:block` of `macro_rules!` comes in.
+fn braces(token: TokenTree) -> syn::Result<Group> {
+    match token {
+        TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(body),
+        TokenTree::Group(wrapped) if wrapped.delimiter() == Delimiter::None => {
+            let mut inside = wrapped.stream().into_iter();
+            match (inside.next(), inside.next()) {
+                (Some(only), None) => braces(only),
+                _ => Err(syn::Error::new(
+                    wrapped.span(),
+                    "expected the body of the fn",
+                )),
             }
-            other => Err(syn::Error::new(other.span(), "expected the body of the fn")),
         }
+        other => Err(syn::Error::new(other.span(), "expected the body of the fn")),
     }
 }
 
@@ -40,5 +64,7 @@ impl Item {
 
 /// Whether the tokens look like an fn, so that rustc says better what is wrong with it.
 pub(crate) fn looks_like_fn(item: &TokenStream) -> bool {
-    item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
+    item.clone()
+        .into_iter()
+        .any(|token| matches!(token, TokenTree::Ident(word) if word == "fn"))
 }

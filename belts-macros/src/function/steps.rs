@@ -21,14 +21,21 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let krate = given.krate(&mut errors);
     check_qualifiers(&parsed.sig, "steps", &mut errors);
     check::check(&parsed.body(), &krate, &mut errors);
-    let Item { attrs, vis, mut sig, body } = parsed;
+    let Item {
+        attrs,
+        vis,
+        mut sig,
+        body,
+    } = parsed;
     let at = sig.ident.span();
     let (cx, scope) = (names::cx(at), krate.at(at).scope);
     let hidden: TokenStream = quote_spanned!(at_site(at)=> #cx: &#scope);
     let hidden = FnArg::Typed(syn::parse_quote!(#hidden));
     let after_self = usize::from(sig.receiver().is_some());
     sig.inputs.insert(after_self, hidden);
-    sig.asyncness = sig.asyncness.or_else(|| Some(syn::token::Async(sig.fn_token.span)));
+    sig.asyncness = sig
+        .asyncness
+        .or_else(|| Some(syn::token::Async(sig.fn_token.span)));
     let errors = errors.drain();
     let body = match body {
         Some(body) => {

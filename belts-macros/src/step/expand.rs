@@ -1,6 +1,6 @@
 //! What a marked macro becomes: a future that does nothing until awaited.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Token, spanned::Spanned as _};
 
@@ -16,9 +16,19 @@ use crate::{
 pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStream {
     let here = call.key.span();
     let names = mark.krate.at(here);
-    let site = Site { mark, here, key: key(&call.key, &names), location: names.here(here), names };
+    let site = Site {
+        mark,
+        here,
+        key: key(&call.key, &names),
+        location: names.here(here),
+        names,
+    };
     let future = match call.kind {
-        Kind::Step { moves, expr, options } => step(&site, moves, &expr, options),
+        Kind::Step {
+            moves,
+            expr,
+            options,
+        } => step(&site, moves, &expr, options),
         Kind::Sleep { duration } => sleep(&site, &quote!(sleep), &duration),
         Kind::SleepUntil { time } => sleep(&site, &quote!(sleep_until), &time),
         Kind::Scope { moves, call } => scope(&site, moves, call),
@@ -36,24 +46,35 @@ struct Site<'a> {
     names: Runtime,
 }
 
-fn step(site: &Site<'_>, moves: Option<Token![move]>, expr: &Expr, options: StepOptions) -> TokenStream {
-    let Site { mark, here, key, location, names } = site;
+fn step(
+    site: &Site<'_>,
+    moves: Option<Token![move]>,
+    expr: &Expr,
+    options: StepOptions,
+) -> TokenStream {
+    let Site {
+        mark,
+        here,
+        key,
+        location,
+        names,
+    } = site;
     let Runtime { scope, next, .. } = names;
     let (cx, options) = (&mark.cx, step_options(options, names));
     let attempt = attempt(&mark.krate, expr);
-    let (first, last) = ends(expr);
+    // At the place of the expression, which errors about the result's type are about.
+    let (first, _) = ends(expr);
     let driver = mark.krate.at(first).step;
-    // Errors about the result's type underline the expression, from its first token to its last.
-    let next_attempt = quote_spanned!(at_site(last)=> next);
-    let run_attempt = quote_spanned!(at_site(last)=> attempt);
+    let next_attempt = quote_spanned!(at_site(first)=> #driver::next(&mut step).await);
+    let run_attempt = quote_spanned!(at_site(first)=> #driver::attempt(&mut step, #attempt).await);
     quote_spanned! {at_site(*here)=>
         let step = #scope::step(#cx, #key, &#location, #options);
         async #moves {
             let mut step = step;
             loop {
-                match #driver::#next_attempt(&mut step).await {
+                match #next_attempt {
                     #next::Return(result) => break result,
-                    #next::Attempt => #driver::#run_attempt(&mut step, async #attempt).await,
+                    #next::Attempt => #run_attempt,
                 }
             }
         }
@@ -65,11 +86,19 @@ fn step(site: &Site<'_>, moves: Option<Token![move]>, expr: &Expr, options: Step
 /// The expression is a `match`'s scrutinee, so that what it borrows from temporaries lives until its future is done.
 /// For a plain value the arm that awaits is unreachable by type, so that temporaries need not be `Send`.
 fn attempt(krate: &Krate, expr: &Expr) -> TokenStream {
-    let here = expr.span();
-    let Runtime { flow, awaitable, fallible, via_future, via_value, via_result, via_plain, .. } = krate.at(here);
-    quote_spanned! {at_site(here)=>
-        {
-            match #expr {
+    let (here, last) = ends(expr);
+    let Runtime {
+        flow,
+        awaitable,
+        fallible,
+        via_future,
+        via_value,
+        via_result,
+        via_plain,
+        ..
+    } = krate.at(here);
+    let inside = quote_spanned! {at_site(here)=>
+            match (#expr) {
                 value => {
                     let value = {
                         let tag = {
@@ -90,12 +119,18 @@ fn attempt(krate: &Krate, expr: &Expr) -> TokenStream {
                     tag.finish(value)
                 }
             }
-        }
-    }
+    };
+    let mut block = Group::new(Delimiter::Brace, inside);
+    block.set_span(at_site(last));
+    quote_spanned!(at_site(here)=> async #block)
 }
 
 fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
-    let StepOptions { retries, backoff, timeout } = options;
+    let StepOptions {
+        retries,
+        backoff,
+        timeout,
+    } = options;
     let (retries, backoff, timeout) = (optional(retries), optional(backoff), optional(timeout));
     let path = &names.step_options;
     quote!(#path { retries: #retries, backoff: #backoff, timeout: #timeout })
@@ -110,13 +145,25 @@ pub(crate) fn optional(value: Option<TokenStream>) -> TokenStream {
 }
 
 fn sleep(site: &Site<'_>, method: &TokenStream, until: &impl ToTokens) -> TokenStream {
-    let Site { mark, here, key, location, names } = site;
+    let Site {
+        mark,
+        here,
+        key,
+        location,
+        names,
+    } = site;
     let (cx, scope) = (&mark.cx, &names.scope);
     quote_spanned!(at_site(*here)=> #scope::#method(#cx, #key, &#location, #until))
 }
 
 fn scope(site: &Site<'_>, moves: Option<Token![move]>, call: Expr) -> TokenStream {
-    let Site { mark, here, key, location, names } = site;
+    let Site {
+        mark,
+        here,
+        key,
+        location,
+        names,
+    } = site;
     let Runtime { scope, entered, .. } = names;
     let cx = &mark.cx;
     let hidden = quote_spanned!(at_site(call.span())=> #entered::scope(&entered));
@@ -143,7 +190,9 @@ fn with_first_argument(mut call: Expr, hidden: &TokenStream) -> Expr {
 }
 
 fn key(key: &Key, names: &Runtime) -> TokenStream {
-    let Runtime { key: path, format, .. } = names;
+    let Runtime {
+        key: path, format, ..
+    } = names;
     match &key.kind {
         KeyKind::Plain(text) => {
             let text = text_at(text, key.span());

@@ -28,7 +28,10 @@ impl Key {
 
     /// For expanding on after a mistake.
     pub(crate) fn stand_in(literal: LitStr) -> Self {
-        Self { literal, kind: Kind::Plain(String::new()) }
+        Self {
+            literal,
+            kind: Kind::Plain(String::new()),
+        }
     }
 
     /// The key where it has no captures.
@@ -46,14 +49,18 @@ impl Key {
 
 fn read(text: &str) -> Result<Kind, String> {
     if text.is_empty() {
-        return Err("the key is empty; name what the step does, such as `\"charge-payment\"`".to_owned());
+        return Err(
+            "the key is empty; name what the step does, such as `\"charge-payment\"`".to_owned(),
+        );
     }
     let mut plain = String::new();
     let mut captures = false;
     let mut letters = text.char_indices().peekable();
     while let Some((at, letter)) = letters.next() {
         match letter {
-            '{' | '}' if letters.next_if(|(_, next)| *next == letter).is_some() => plain.push(letter),
+            '{' | '}' if letters.next_if(|(_, next)| *next == letter).is_some() => {
+                plain.push(letter)
+            }
             '{' => {
                 let rest = &text[at + 1..];
                 let end = rest.find('}').ok_or_else(|| unbalanced('{'))?;
@@ -65,7 +72,11 @@ fn read(text: &str) -> Result<Kind, String> {
             other => plain.push(other),
         }
     }
-    Ok(if captures { Kind::Captures } else { Kind::Plain(plain) })
+    Ok(if captures {
+        Kind::Captures
+    } else {
+        Kind::Plain(plain)
+    })
 }
 
 /// What stands between braces: a variable, and perhaps a format after a colon.
@@ -73,7 +84,9 @@ fn capture(inside: &str) -> Result<(), String> {
     let name = inside.split(':').next().unwrap_or_default().trim();
     let digits_only = name.chars().all(|c| c.is_ascii_digit());
     if digits_only {
-        return Err(format!("name the variable inside the braces, as in `\"ship-{{sku}}\"`; `{{{inside}}}` takes none"));
+        return Err(format!(
+            "name the variable inside the braces, as in `\"ship-{{sku}}\"`; `{{{inside}}}` takes none"
+        ));
     }
     if syn::parse_str::<syn::Ident>(name).is_err() {
         return Err(format!(
@@ -108,7 +121,9 @@ mod tests {
 
     #[test]
     fn only_names_are_captured() {
-        for text in ["", "{}", "{0}", "{:?}", "{a.b}", "{a()}", "{", "a}", "{a", "{{}"] {
+        for text in [
+            "", "{}", "{0}", "{:?}", "{a.b}", "{a()}", "{", "a}", "{a", "{{}",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }

@@ -52,10 +52,21 @@ pub(crate) struct Call {
 }
 
 pub(crate) enum Kind {
-    Step { moves: Option<Token![move]>, expr: Expr, options: StepOptions },
-    Sleep { duration: TokenStream },
-    SleepUntil { time: Expr },
-    Scope { moves: Option<Token![move]>, call: Expr },
+    Step {
+        moves: Option<Token![move]>,
+        expr: Expr,
+        options: StepOptions,
+    },
+    Sleep {
+        duration: TokenStream,
+    },
+    SleepUntil {
+        time: Expr,
+    },
+    Scope {
+        moves: Option<Token![move]>,
+        call: Expr,
+    },
 }
 
 /// Options as expressions of the runtime's types.
@@ -67,7 +78,12 @@ pub(crate) struct StepOptions {
 
 impl Call {
     /// `None` where there is no expression to go on with.
-    pub(crate) fn parse(which: Macro, mark: &Mark, arguments: TokenStream, errors: &mut Errors) -> Option<Self> {
+    pub(crate) fn parse(
+        which: Macro,
+        mark: &Mark,
+        arguments: TokenStream,
+        errors: &mut Errors,
+    ) -> Option<Self> {
         let parser = |input: ParseStream<'_>| Ok(read(which, mark, input, errors));
         // Every mistake went to the sink; an error here is of tokens left over after one.
         parser.parse2(arguments).ok().flatten()
@@ -78,13 +94,26 @@ impl Call {
 fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
     let call = start(which, input, errors).and_then(|(key, moves, expr)| {
         let mut given = Given::default();
-        let table = if which == Macro::Step { &option::STEP } else { &option::NONE };
+        let table = if which == Macro::Step {
+            &option::STEP
+        } else {
+            &option::NONE
+        };
         rest(input, &mut given, table, errors);
         let kind = match which {
-            Macro::Step => Kind::Step { moves, expr, options: StepOptions::new(given, &mark.krate, errors) },
-            Macro::Sleep => Kind::Sleep { duration: duration_value(&expr, &mark.krate, errors) },
+            Macro::Step => Kind::Step {
+                moves,
+                expr,
+                options: StepOptions::new(given, &mark.krate, errors),
+            },
+            Macro::Sleep => Kind::Sleep {
+                duration: duration_value(&expr, &mark.krate, errors),
+            },
             Macro::SleepUntil => Kind::SleepUntil { time: expr },
-            Macro::Scope => Kind::Scope { moves, call: helper_call(expr, errors)? },
+            Macro::Scope => Kind::Scope {
+                moves,
+                call: helper_call(expr, errors)?,
+            },
         };
         Some(Call { key, kind })
     });
@@ -94,9 +123,17 @@ fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) 
 }
 
 /// Key, `move` and expression.
-fn start(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<(Key, Option<Token![move]>, Expr)> {
+fn start(
+    which: Macro,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+) -> Option<(Key, Option<Token![move]>, Expr)> {
     let key = key(which, input, errors)?;
-    let missing = format!("`{}` needs something to do after the key: `{}`", which.name(), which.example());
+    let missing = format!(
+        "`{}` needs something to do after the key: `{}`",
+        which.name(),
+        which.example()
+    );
     if input.is_empty() {
         errors.at(&key.literal, missing);
         return None;
@@ -123,7 +160,10 @@ fn start(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<(K
 fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key> {
     let (name, example) = (which.name(), which.example());
     if input.is_empty() {
-        errors.push(Span::call_site(), format!("`{name}` needs a key and something to do: `{example}`"));
+        errors.push(
+            Span::call_site(),
+            format!("`{name}` needs a key and something to do: `{example}`"),
+        );
         return None;
     }
     if let Ok(literal) = input.parse::<LitStr>() {
@@ -142,10 +182,16 @@ fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key>
     // `expr, other` is a computed key; `expr` alone, or with options, has none.
     let options_follow = input.peek2(syn::Ident) && input.peek3(Token![=]);
     if input.peek(Token![,]) && !options_follow {
-        errors.at(&first, "a key is a string literal; put what varies in braces, as in `\"ship-{sku}\"`");
+        errors.at(
+            &first,
+            "a key is a string literal; put what varies in braces, as in `\"ship-{sku}\"`",
+        );
         return Some(Key::stand_in(LitStr::new("", Span::call_site())));
     }
-    errors.at(&first, format!("`{name}` needs a key first, a string literal: `{example}`"));
+    errors.at(
+        &first,
+        format!("`{name}` needs a key first, a string literal: `{example}`"),
+    );
     None
 }
 
@@ -156,7 +202,10 @@ fn moves(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<To
     }
     let moves = input.parse::<Token![move]>().ok()?;
     if matches!(which, Macro::Sleep | Macro::SleepUntil) {
-        errors.at(moves, format!("`{}` takes no `move`: it borrows nothing", which.name()));
+        errors.at(
+            moves,
+            format!("`{}` takes no `move`: it borrows nothing", which.name()),
+        );
     }
     Some(moves)
 }
@@ -188,7 +237,8 @@ fn helper_call(expr: Expr, errors: &mut Errors) -> Option<Expr> {
     match ungrouped(&expr) {
         Expr::Call(_) | Expr::MethodCall(_) => return Some(ungrouped(&expr).clone()),
         Expr::Await(awaited) => {
-            let message = "`scope!` awaits the helper itself; write `.await` behind the `scope!(…)`";
+            let message =
+                "`scope!` awaits the helper itself; write `.await` behind the `scope!(…)`";
             errors.at(awaited.await_token, message);
         }
         other => {

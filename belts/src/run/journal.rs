@@ -20,11 +20,19 @@ pub(crate) struct Request<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// Its outcome is recorded: return it. The type's name is there for the error of a value that does not fit.
-    Replay { value: Arc<[u8]>, type_name: Arc<str> },
+    Replay {
+        value: Arc<[u8]>,
+        type_name: Arc<str>,
+    },
     /// It is new: begin it and record it under `seq`.
     Begin { seq: u32 },
     /// It was begun before and goes on at `due_at`, after so many failed attempts.
-    Resume { seq: u32, due_at: Timestamp, failed_attempts: u32, started_at: Timestamp },
+    Resume {
+        seq: u32,
+        due_at: Timestamp,
+        failed_attempts: u32,
+        started_at: Timestamp,
+    },
 }
 
 /// Recorded steps by path, and which of them this attempt has reached.
@@ -53,8 +61,13 @@ impl Journal {
         for entry in entries {
             // A gap is left where a step was begun and its process died, or where a rerun dropped a failure.
             journal.next_seq = journal.next_seq.max(entry.seq + 1);
-            journal.by_path.insert(Arc::clone(&entry.path), journal.slots.len());
-            journal.slots.push(Slot { entry: Some(entry), reached: None });
+            journal
+                .by_path
+                .insert(Arc::clone(&entry.path), journal.slots.len());
+            journal.slots.push(Slot {
+                entry: Some(entry),
+                reached: None,
+            });
         }
         journal
     }
@@ -62,18 +75,29 @@ impl Journal {
     /// Answers a request, and remembers that the path was reached.
     pub(crate) fn decide(&mut self, request: Request<'_>) -> Result<Decision, Violation> {
         let Some(&index) = self.by_path.get(&**request.path) else {
-            self.by_path.insert(Arc::clone(request.path), self.slots.len());
-            self.slots.push(Slot { entry: None, reached: Some(request.at) });
+            self.by_path
+                .insert(Arc::clone(request.path), self.slots.len());
+            self.slots.push(Slot {
+                entry: None,
+                reached: Some(request.at),
+            });
             let seq = self.next_seq;
             self.next_seq += 1;
             return Ok(Decision::Begin { seq });
         };
         let slot = &mut self.slots[index];
         if let Some(first) = slot.reached {
-            return Err(Violation::DuplicateKey { path: Arc::clone(request.path), first, second: request.at });
+            return Err(Violation::DuplicateKey {
+                path: Arc::clone(request.path),
+                first,
+                second: request.at,
+            });
         }
         slot.reached = Some(request.at);
-        let entry = slot.entry.as_ref().expect("a slot not yet reached comes from the store");
+        let entry = slot
+            .entry
+            .as_ref()
+            .expect("a slot not yet reached comes from the store");
         if entry.kind != request.kind {
             return Err(Violation::OtherKind {
                 path: Arc::clone(request.path),
@@ -96,14 +120,34 @@ impl Journal {
         })
     }
 
+    /// Whether the step of this path has a recorded outcome.
+    pub(crate) fn has_recorded(&self, path: &str) -> bool {
+        let entry = self
+            .by_path
+            .get(path)
+            .and_then(|index| self.slots[*index].entry.as_ref());
+        entry.is_some_and(|entry| entry.kind == StepKind::Step && entry.state != StepState::Waiting)
+    }
+
     /// Marks a path as reached that is never recorded itself, such as a scope's.
-    pub(crate) fn reach(&mut self, path: &Arc<str>, at: &'static Location) -> Result<(), Violation> {
+    pub(crate) fn reach(
+        &mut self,
+        path: &Arc<str>,
+        at: &'static Location,
+    ) -> Result<(), Violation> {
         if let Some(&index) = self.by_path.get(path) {
             let first = self.slots[index].reached.unwrap_or(at);
-            return Err(Violation::DuplicateKey { path: Arc::clone(path), first, second: at });
+            return Err(Violation::DuplicateKey {
+                path: Arc::clone(path),
+                first,
+                second: at,
+            });
         }
         self.by_path.insert(Arc::clone(path), self.slots.len());
-        self.slots.push(Slot { entry: None, reached: Some(at) });
+        self.slots.push(Slot {
+            entry: None,
+            reached: Some(at),
+        });
         Ok(())
     }
 }

@@ -3,12 +3,7 @@
 use std::sync::Arc;
 
 use super::retry::RetryPolicy;
-use crate::{
-    clock::Timestamp,
-    error::Error,
-    failure,
-    store::Transition,
-};
+use crate::{clock::Timestamp, error::Error, failure, store::Transition};
 
 /// What becomes of a step after a failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +50,14 @@ pub(crate) fn after_function(
     };
     let error = failure::envelope(error);
     match next {
-        Some(due_at) => Transition::Retry { due_at, failed_attempts, error },
-        None => Transition::Fail { failed_attempts, error },
+        Some(due_at) => Transition::Retry {
+            due_at,
+            failed_attempts,
+            error,
+        },
+        None => Transition::Fail {
+            failed_attempts,
+            error,
+        },
     }
 }

@@ -52,14 +52,20 @@ pub(crate) struct RetryPolicy {
 
 impl Default for RetryPolicy {
     fn default() -> Self {
-        Self { retries: 3, backoff: Backoff::default() }
+        Self {
+            retries: 3,
+            backoff: Backoff::default(),
+        }
     }
 }
 
 impl RetryPolicy {
     pub(crate) fn new(retries: Option<u32>, backoff: Option<Backoff>) -> Self {
         let default = Self::default();
-        Self { retries: retries.unwrap_or(default.retries), backoff: backoff.unwrap_or(default.backoff) }
+        Self {
+            retries: retries.unwrap_or(default.retries),
+            backoff: backoff.unwrap_or(default.backoff),
+        }
     }
 
     /// When to try again after so many failed attempts, or `None` if that was the last. `random` lies in 0..1.
@@ -71,7 +77,10 @@ impl RetryPolicy {
         random: f64,
     ) -> Option<Timestamp> {
         (failed_attempts <= self.retries).then(|| {
-            let jittered = self.backoff.ceiling(failed_attempts).mul_f64(random.clamp(0.0, 1.0));
+            let jittered = self
+                .backoff
+                .ceiling(failed_attempts)
+                .mul_f64(random.clamp(0.0, 1.0));
             now.after(jittered.max(at_least.unwrap_or_default()))
         })
     }

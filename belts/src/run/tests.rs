@@ -9,8 +9,16 @@ use crate::{
     store::{Entry, StepKind, StepState, Transition},
 };
 
-static HERE: Location = Location { file: "a.rs", line: 1, column: 1 };
-static THERE: Location = Location { file: "a.rs", line: 2, column: 5 };
+static HERE: Location = Location {
+    file: "a.rs",
+    line: 1,
+    column: 1,
+};
+static THERE: Location = Location {
+    file: "a.rs",
+    line: 2,
+    column: 5,
+};
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
 fn entry(seq: u32, path: &str, state: StepState) -> Entry {
@@ -28,39 +36,75 @@ fn entry(seq: u32, path: &str, state: StepState) -> Entry {
     }
 }
 
-fn ask(journal: &mut Journal, path: &str, kind: StepKind, at: &'static Location) -> Result<Decision, Violation> {
-    journal.decide(Request { path: &path.into(), kind, at })
+fn ask(
+    journal: &mut Journal,
+    path: &str,
+    kind: StepKind,
+    at: &'static Location,
+) -> Result<Decision, Violation> {
+    journal.decide(Request {
+        path: &path.into(),
+        kind,
+        at,
+    })
 }
 
 #[test]
 fn a_new_step_begins_under_the_next_free_place() {
-    let mut journal = Journal::new(vec![entry(0, "a", StepState::Completed), entry(4, "b", StepState::Completed)]);
-    assert_eq!(ask(&mut journal, "c", StepKind::Step, &HERE), Ok(Decision::Begin { seq: 5 }));
-    assert_eq!(ask(&mut journal, "d", StepKind::Sleep, &HERE), Ok(Decision::Begin { seq: 6 }));
+    let mut journal = Journal::new(vec![
+        entry(0, "a", StepState::Completed),
+        entry(4, "b", StepState::Completed),
+    ]);
+    assert_eq!(
+        ask(&mut journal, "c", StepKind::Step, &HERE),
+        Ok(Decision::Begin { seq: 5 })
+    );
+    assert_eq!(
+        ask(&mut journal, "d", StepKind::Sleep, &HERE),
+        Ok(Decision::Begin { seq: 6 })
+    );
 }
 
 #[test]
 fn a_recorded_outcome_is_replayed_whatever_the_order() {
-    let mut journal = Journal::new(vec![entry(0, "step-1", StepState::Completed), entry(1, "step-10", StepState::Failed)]);
+    let mut journal = Journal::new(vec![
+        entry(0, "step-1", StepState::Completed),
+        entry(1, "step-10", StepState::Failed),
+    ]);
     for path in ["step-10", "step-1"] {
-        assert!(matches!(ask(&mut journal, path, StepKind::Step, &HERE), Ok(Decision::Replay { .. })));
+        assert!(matches!(
+            ask(&mut journal, path, StepKind::Step, &HERE),
+            Ok(Decision::Replay { .. })
+        ));
     }
 }
 
 #[test]
 fn a_waiting_step_goes_on_with_its_count() {
     let mut journal = Journal::new(vec![entry(0, "a", StepState::Waiting)]);
-    let resume = Decision::Resume { seq: 0, due_at: Timestamp::from_millis(5_000), failed_attempts: 2, started_at: NOW };
+    let resume = Decision::Resume {
+        seq: 0,
+        due_at: Timestamp::from_millis(5_000),
+        failed_attempts: 2,
+        started_at: NOW,
+    };
     assert_eq!(ask(&mut journal, "a", StepKind::Step, &HERE), Ok(resume));
 }
 
 #[test]
 fn a_key_reached_twice_names_both_places() {
-    for mut journal in [Journal::default(), Journal::new(vec![entry(0, "a", StepState::Completed)])] {
+    for mut journal in [
+        Journal::default(),
+        Journal::new(vec![entry(0, "a", StepState::Completed)]),
+    ] {
         ask(&mut journal, "a", StepKind::Step, &HERE).expect("the first time");
-        let violation = ask(&mut journal, "a", StepKind::Step, &THERE).expect_err("the second time");
+        let violation =
+            ask(&mut journal, "a", StepKind::Step, &THERE).expect_err("the second time");
         let text = violation.to_string();
-        assert!(text.contains("a.rs:1:1") && text.contains("a.rs:2:5"), "{text}");
+        assert!(
+            text.contains("a.rs:1:1") && text.contains("a.rs:2:5"),
+            "{text}"
+        );
         assert!(!violation.into_error().is_retryable());
     }
 }
@@ -82,9 +126,14 @@ fn a_key_of_another_kind_is_refused() {
 
 #[test]
 fn retries_count_beyond_the_first_attempt() {
-    let policy = RetryPolicy { retries: 2, backoff: Backoff::default() };
+    let policy = RetryPolicy {
+        retries: 2,
+        backoff: Backoff::default(),
+    };
     let error = Error::from_any("offline");
-    let verdicts: Vec<_> = (1..=3).map(|failed| after_step_failure(&error, policy, failed, NOW, 0.5)).collect();
+    let verdicts: Vec<_> = (1..=3)
+        .map(|failed| after_step_failure(&error, policy, failed, NOW, 0.5))
+        .collect();
     let at = |ms: i64| StepVerdict::RetryAt(Timestamp::from_millis(1_000 + ms));
     assert_eq!(verdicts, [at(500), at(1_000), StepVerdict::GiveUp]);
 }
@@ -93,8 +142,14 @@ fn retries_count_beyond_the_first_attempt() {
 fn retry_after_is_a_lower_bound_and_terminal_is_final() {
     let policy = RetryPolicy::default();
     let later = crate::retry_after(Duration::from_secs(90), "busy");
-    assert_eq!(after_step_failure(&later, policy, 1, NOW, 0.0), StepVerdict::RetryAt(Timestamp::from_millis(91_000)));
-    assert_eq!(after_step_failure(&crate::terminal("no"), policy, 1, NOW, 0.0), StepVerdict::GiveUp);
+    assert_eq!(
+        after_step_failure(&later, policy, 1, NOW, 0.0),
+        StepVerdict::RetryAt(Timestamp::from_millis(91_000))
+    );
+    assert_eq!(
+        after_step_failure(&crate::terminal("no"), policy, 1, NOW, 0.0),
+        StepVerdict::GiveUp
+    );
 }
 
 #[test]
@@ -105,9 +160,24 @@ fn a_function_is_retried_unless_its_error_is_final() {
         after_function(Err(&error), policy, 2, NOW, 1.0),
         Transition::Retry { failed_attempts: 3, due_at, .. } if due_at == Timestamp::from_millis(5_000)
     ));
-    assert!(matches!(after_function(Err(&error), policy, 3, NOW, 1.0), Transition::Fail { failed_attempts: 4, .. }));
+    assert!(matches!(
+        after_function(Err(&error), policy, 3, NOW, 1.0),
+        Transition::Fail {
+            failed_attempts: 4,
+            ..
+        }
+    ));
     let terminal = crate::terminal("no");
-    assert!(matches!(after_function(Err(&terminal), policy, 0, NOW, 1.0), Transition::Fail { failed_attempts: 1, .. }));
+    assert!(matches!(
+        after_function(Err(&terminal), policy, 0, NOW, 1.0),
+        Transition::Fail {
+            failed_attempts: 1,
+            ..
+        }
+    ));
     let output: Arc<[u8]> = (*b"x").into();
-    assert_eq!(after_function(Ok(output.clone()), policy, 0, NOW, 1.0), Transition::Complete { output });
+    assert_eq!(
+        after_function(Ok(output.clone()), policy, 0, NOW, 1.0),
+        Transition::Complete { output }
+    );
 }

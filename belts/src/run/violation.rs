@@ -27,17 +27,38 @@ impl fmt::Display for Location {
 /// A hard error: no retry of the same code can help, nothing is overwritten, and the run can be rerun after a fix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Violation {
-    DuplicateKey { path: Arc<str>, first: &'static Location, second: &'static Location },
-    Nested { path: Arc<str>, outer: Arc<str>, at: &'static Location },
-    OtherKind { path: Arc<str>, stored: StepKind, expected: StepKind, at: &'static Location },
-    OtherType { path: Arc<str>, stored: Arc<str>, expected: &'static str, reason: String, at: &'static Location },
+    DuplicateKey {
+        path: Arc<str>,
+        first: &'static Location,
+        second: &'static Location,
+    },
+    Nested {
+        path: Arc<str>,
+        outer: Arc<str>,
+        at: &'static Location,
+    },
+    OtherKind {
+        path: Arc<str>,
+        stored: StepKind,
+        expected: StepKind,
+        at: &'static Location,
+    },
+    OtherType {
+        path: Arc<str>,
+        stored: Arc<str>,
+        expected: &'static str,
+        reason: String,
+        at: &'static Location,
+    },
 }
 
 impl Violation {
     pub(crate) fn into_error(self) -> Error {
         let text = self.to_string();
         match self {
-            Self::DuplicateKey { path, .. } => Error::new(ErrorKind::DuplicateKey, text).with_step(&path),
+            Self::DuplicateKey { path, .. } => {
+                Error::new(ErrorKind::DuplicateKey, text).with_step(&path)
+            }
             Self::Nested { path, .. } => Error::new(ErrorKind::NestedStep, text).with_step(&path),
             Self::OtherKind { path, .. } | Self::OtherType { path, .. } => {
                 Error::new(ErrorKind::Mismatch, text).with_step(&path)
@@ -49,12 +70,20 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DuplicateKey { path, first, second } if first == second => write!(
+            Self::DuplicateKey {
+                path,
+                first,
+                second,
+            } if first == second => write!(
                 f,
                 "the key `{path}` was reached twice in one attempt, both times at {first}: put what tells the \
                  two apart into the key, as in step!(\"{path}-{{id}}\", …)"
             ),
-            Self::DuplicateKey { path, first, second } => write!(
+            Self::DuplicateKey {
+                path,
+                first,
+                second,
+            } => write!(
                 f,
                 "the key `{path}` was reached twice in one attempt, first at {first}, then at {second}: \
                  give each step a key of its own"
@@ -64,14 +93,25 @@ impl fmt::Display for Violation {
                 "the step `{path}` at {at} runs inside the step `{outer}`: a step's expression cannot hold steps; \
                  move it out, or make the outer one a scope!"
             ),
-            Self::OtherKind { path, stored, expected, at } => write!(
+            Self::OtherKind {
+                path,
+                stored,
+                expected,
+                at,
+            } => write!(
                 f,
                 "the journal has `{path}` as a {stored}, and the code at {at} asks for a {expected}: \
                  give the new {expected} another key",
                 stored = word(*stored),
                 expected = word(*expected),
             ),
-            Self::OtherType { path, stored, expected, reason, at } => write!(
+            Self::OtherType {
+                path,
+                stored,
+                expected,
+                reason,
+                at,
+            } => write!(
                 f,
                 "the journal has `{path}` as `{stored}`, which cannot be read as `{expected}` at {at} ({reason}): \
                  let the type read the old form too, or give the step another key; then rerun the run"

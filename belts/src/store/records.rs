@@ -20,7 +20,11 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// A store that promises nothing beyond this process.
-    pub const NONE: Self = Self { durable: false, shared: false, notices_dead_workers: false };
+    pub const NONE: Self = Self {
+        durable: false,
+        shared: false,
+        notices_dead_workers: false,
+    };
 
     /// Says that writes survive the end of the process.
     #[must_use]
@@ -170,7 +174,7 @@ pub struct FunctionCapacity {
 pub struct Claim {
     /// Who asks, and for how much.
     pub capacity: Capacity,
-    /// Only this run, due or not, unless it has finished or another live worker drives it.
+    /// Only this run, due or not, unless it has finished or a live session, this one included, drives it.
     pub only: Option<Arc<str>>,
     /// The time now.
     pub now: Timestamp,
@@ -359,8 +363,15 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 7] =
-        [Self::Pending, Self::Running, Self::Suspended, Self::Stopped, Self::Completed, Self::Failed, Self::Cancelled];
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Running,
+        Self::Suspended,
+        Self::Stopped,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+    ];
 
     /// Whether the run is over.
     pub const fn is_finished(self) -> bool {

@@ -16,8 +16,14 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn new(capacity: &Capacity) -> Self {
-        let functions = capacity.functions.iter().map(|function| (Arc::clone(&function.function_id), function.limit));
-        Self { limit: capacity.limit, functions: functions.collect() }
+        let functions = capacity
+            .functions
+            .iter()
+            .map(|function| (Arc::clone(&function.function_id), function.limit));
+        Self {
+            limit: capacity.limit,
+            functions: functions.collect(),
+        }
     }
 
     /// Takes the place of one run of the function; whether there was one.
@@ -41,7 +47,10 @@ pub(super) fn new_id() -> Arc<str> {
 
 /// The error of a session that the store does not know, or no more.
 pub(super) fn unknown_session(worker: WorkerId) -> Error {
-    Error::new(ErrorKind::Busy, format!("the session {worker} has ended, and the worker must register again"))
+    Error::new(
+        ErrorKind::Busy,
+        format!("the session {worker} has ended, and the worker must register again"),
+    )
 }
 
 pub(super) fn page_limit(filter: &RunFilter) -> usize {
@@ -50,8 +59,14 @@ pub(super) fn page_limit(filter: &RunFilter) -> usize {
 
 /// The number of the run at which the last page ended.
 pub(super) fn page_mark(filter: &RunFilter) -> Result<Option<i64>> {
-    let Some(mark) = &filter.after else { return Ok(None) };
+    let Some(mark) = &filter.after else {
+        return Ok(None);
+    };
     mark.parse().map(Some).map_err(|error| {
-        Error::new(ErrorKind::Config, "`after` is not a mark that an earlier page gave").with_source(error)
+        Error::new(
+            ErrorKind::Config,
+            "`after` is not a mark that an earlier page gave",
+        )
+        .with_source(error)
     })
 }

@@ -32,7 +32,8 @@ impl Wake {
             return;
         }
         notified.await;
-        self.told.store(self.count.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.told
+            .store(self.count.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }
 
@@ -48,7 +49,11 @@ mod tests {
         wake.wake();
         wake.wake();
         wake.wait().await;
-        assert!(tokio::time::timeout(Duration::from_millis(20), wake.wait()).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(20), wake.wait())
+                .await
+                .is_err()
+        );
     }
 
     #[tokio::test]

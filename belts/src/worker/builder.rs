@@ -9,7 +9,10 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{ErrorHook, RunFailure, Shared, Worker, WorkerOptions, session::Session, shutdown::Shutdown, slots::Slots};
+use super::{
+    ErrorHook, RunFailure, Shared, Worker, WorkerOptions, session::Session, shutdown::Shutdown,
+    slots::Slots,
+};
 use crate::{
     clock::{Clock, SystemClock},
     error::{Error, ErrorKind, Result},
@@ -214,7 +217,9 @@ impl WorkerBuilder {
             return Err(config("`concurrency` must be at least 1"));
         }
         if self.lease < Duration::from_millis(100) {
-            return Err(config("`lease` must be at least 100 ms, and should be several seconds"));
+            return Err(config(
+                "`lease` must be at least 100 ms, and should be several seconds",
+            ));
         }
         if self.options.sweep.is_zero() {
             return Err(config("`sweep` must be longer than zero"));
@@ -232,6 +237,8 @@ fn config(message: &str) -> Error {
 
 impl std::fmt::Debug for WorkerBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WorkerBuilder").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("WorkerBuilder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::task::JoinSet;
+
 use super::{
     Shared, Worker,
     drive::{Ended, drive},
@@ -15,26 +17,45 @@ use crate::{
     error::{Error, ErrorKind, Result},
     step::catch_panic,
     store::{
-        Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent, Target, Transition,
+        Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent,
+        Target, Transition,
     },
 };
 
 /// Waits between attempts to reach a store that fails.
-const STORE_BACKOFF: crate::Backoff = crate::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+const STORE_BACKOFF: crate::Backoff =
+    crate::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 impl Shared {
     /// Publishes, and starts at once what there is room for; `force` makes room.
-    pub(crate) async fn publish(self: &Arc<Self>, mut event: NewEvent, force: bool) -> Result<PublishedEvent> {
+    pub(crate) async fn publish(
+        self: &Arc<Self>,
+        mut event: NewEvent,
+        force: bool,
+    ) -> Result<PublishedEvent> {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
         }
         let now = self.clock.now();
         let take = force || (self.is_running() && event.due_at <= now);
-        let mut reservation = self.slots.reserve(self.targets_here(&event).take_while(|_| take), force);
-        let claim = if reservation.is_empty() { None } else { Some(reservation.capacity(self.session().await?)) };
-        let request = Publish { events: vec![event.clone()], claim, now };
+        let mut reservation = self
+            .slots
+            .reserve(self.targets_here(&event).take_while(|_| take), force);
+        let claim = if reservation.is_empty() {
+            None
+        } else {
+            Some(reservation.capacity(self.session().await?))
+        };
+        let request = Publish {
+            events: vec![event.clone()],
+            claim,
+            now,
+        };
         let published = self.store.publish(request).await?.pop().ok_or_else(|| {
-            Error::new(ErrorKind::Store, "the store answered nothing for a published event")
+            Error::new(
+                ErrorKind::Store,
+                "the store answered nothing for a published event",
+            )
         })?;
         let mut left_behind = false;
         for run in &published.runs {
@@ -67,14 +88,19 @@ impl Shared {
         Ok(())
     }
 
-    fn targets_here<'a>(&'a self, event: &'a NewEvent) -> Box<dyn Iterator<Item = usize> + Send + 'a> {
+    fn targets_here<'a>(
+        &'a self,
+        event: &'a NewEvent,
+    ) -> Box<dyn Iterator<Item = usize> + Send + 'a> {
         match &event.target {
             Target::Subscribers { except } => Box::new(
                 self.registry
                     .listeners(&event.event_type)
                     .filter(move |index| !except.contains(&self.registry.functions()[*index].id)),
             ),
-            Target::Function { function_id, .. } => Box::new(self.registry.index(function_id).into_iter()),
+            Target::Function { function_id, .. } => {
+                Box::new(self.registry.index(function_id).into_iter())
+            }
         }
     }
 
@@ -97,10 +123,18 @@ impl Shared {
     }
 
     /// Claims one run by name; whether it is now driven here.
-    pub(crate) async fn claim_run(self: &Arc<Self>, run_id: &Arc<str>, function: usize) -> Result<bool> {
+    pub(crate) async fn claim_run(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function: usize,
+    ) -> Result<bool> {
         let mut reservation = self.slots.reserve(std::iter::once(function), true);
         let capacity = reservation.capacity(self.session().await?);
-        let claim = Claim { capacity, only: Some(Arc::clone(run_id)), now: self.clock.now() };
+        let claim = Claim {
+            capacity,
+            only: Some(Arc::clone(run_id)),
+            now: self.clock.now(),
+        };
         let claimed = self.store.claim(claim).await?;
         Ok(self.take_on(claimed, &mut reservation) > 0)
     }
@@ -115,7 +149,11 @@ impl Shared {
             }
         }
         for function in claimed.unknown_functions {
-            let first = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(&function));
+            let first = self
+                .warned
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(Arc::clone(&function));
             if first {
                 tracing::warn!(
                     function = %function,
@@ -131,11 +169,26 @@ impl Shared {
         let worker = Arc::clone(self);
         tokio::spawn(async move {
             for failed in 1.. {
-                worker.clock.expire_at(worker.clock.now().after(STORE_BACKOFF.ceiling(failed))).await;
+                worker
+                    .clock
+                    .expire_at(worker.clock.now().after(STORE_BACKOFF.ceiling(failed)))
+                    .await;
                 let now = worker.clock.now();
-                let release = Commit { lease, entries: vec![], transition: Some(Transition::Suspend { due_at: now }) };
+                let release = Commit {
+                    lease,
+                    entries: vec![],
+                    transition: Some(Transition::Suspend { due_at: now }),
+                };
                 // If the lease is gone, so is the need to give it back.
-                if worker.store.commit(CommitBatch { commits: vec![release], now }).await.is_ok() {
+                if worker
+                    .store
+                    .commit(CommitBatch {
+                        commits: vec![release],
+                        now,
+                    })
+                    .await
+                    .is_ok()
+                {
                     worker.due.notify_one();
                     return;
                 }
@@ -150,10 +203,10 @@ impl Shared {
     pub(crate) async fn claim_forever(self: &Arc<Self>) {
         let mut failures = 0;
         while !self.is_draining() {
-            let next_due = match self.claim_due().await {
-                Ok(next_due) => {
+            let wait = match self.claim_due().await {
+                Ok(wait) => {
                     failures = 0;
-                    next_due
+                    wait
                 }
                 Err(error) => {
                     failures += 1;
@@ -169,35 +222,58 @@ impl Shared {
                     continue;
                 }
             };
-            self.wait_for_work(next_due).await;
+            self.wait_for_work(wait).await;
         }
     }
 
-    /// Claims as much as there is room for; when the next run is due that was not claimed.
-    async fn claim_due(self: &Arc<Self>) -> Result<Option<Timestamp>> {
+    /// Claims as much as there is room for; what to wait for then.
+    async fn claim_due(self: &Arc<Self>) -> Result<Wait> {
         let mut reservation = self.slots.reserve_all();
-        if reservation.is_empty() {
-            return Ok(None);
+        if reservation.is_empty() && !self.registry.functions().is_empty() {
+            return Ok(Wait::ForRoom);
         }
+        let some_left_out = reservation.leaves_out(&self.registry);
         self.next_due.store(i64::MAX, Ordering::Release);
-        let claim = Claim { capacity: reservation.capacity(self.session().await?), only: None, now: self.clock.now() };
+        let claim = Claim {
+            capacity: reservation.capacity(self.session().await?),
+            only: None,
+            now: self.clock.now(),
+        };
         let claimed = self.store.claim(claim).await?;
         let next_due = claimed.next_due;
         self.take_on(claimed, &mut reservation);
-        Ok(next_due)
+        Ok(Wait::ForWork {
+            next_due,
+            some_left_out,
+        })
     }
 
     /// Returns when there may be something to claim and room for it.
-    async fn wait_for_work(&self, next_due: Option<Timestamp>) {
+    async fn wait_for_work(&self, wait: Wait) {
+        let Wait::ForWork {
+            next_due,
+            some_left_out,
+        } = wait
+        else {
+            tokio::select! {
+                () = self.slots.freed() => {}
+                () = self.shutdown.begun() => {}
+            }
+            return;
+        };
         let now = self.clock.now();
         let sweep = now.after(self.options().sweep);
         let backlog = next_due.is_some_and(|due| due <= now);
         let local = Timestamp::from_millis(self.next_due.load(Ordering::Acquire));
-        let deadline = next_due.filter(|due| *due > now).into_iter().chain([local.max(now), sweep]).min();
+        let deadline = next_due
+            .filter(|due| *due > now)
+            .into_iter()
+            .chain([local.max(now), sweep])
+            .min();
         tokio::select! {
             () = self.due.notified() => {}
             () = self.store.woken() => {}
-            () = self.slots.freed(), if backlog || self.slots.is_full() => {}
+            () = self.slots.freed(), if backlog || some_left_out => {}
             () = self.clock.expire_at(deadline.unwrap_or(sweep)) => {}
             () = self.shutdown.begun() => {}
         }
@@ -205,7 +281,11 @@ impl Shared {
 
     /// Tells those who wait for a run in this process.
     fn tell(&self, run_id: &Arc<str>, ended: Ended) {
-        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(run_id);
+        let waiting = self
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(run_id);
         for sender in waiting.into_iter().flatten() {
             let _ = sender.send(ended);
         }
@@ -214,14 +294,25 @@ impl Shared {
     /// Hears of the next end of a drive of this run in this process.
     pub(crate) fn listen(&self, run_id: &Arc<str>) -> tokio::sync::oneshot::Receiver<Ended> {
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .entry(Arc::clone(run_id))
-            .or_default()
-            .push(sender);
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let senders = waiting.entry(Arc::clone(run_id)).or_default();
+        // Who has stopped waiting leaves a closed sender behind.
+        senders.retain(|sender| !sender.is_closed());
+        senders.push(sender);
         receiver
     }
+}
+
+/// What the claiming loop waits for.
+enum Wait {
+    /// Every place is taken.
+    ForRoom,
+    /// Something due, with what the last claim left behind: the time of the next run, and whether functions without a
+    /// free place were left out.
+    ForWork {
+        next_due: Option<Timestamp>,
+        some_left_out: bool,
+    },
 }
 
 fn new_run(
@@ -254,13 +345,29 @@ impl Worker {
     pub async fn run(&self) -> Result<()> {
         let shared = &self.shared;
         shared.session().await?;
-        shared.running.store(true, Ordering::Release);
-        let signals = tokio::spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
-        let purge = tokio::spawn(super::shutdown::purge_forever(Arc::downgrade(shared)));
+        let mut aside = JoinSet::new();
+        aside.spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
+        aside.spawn(super::shutdown::purge_forever(Arc::downgrade(shared)));
+        let running = Running::begin(shared);
         shared.claim_forever().await;
+        drop(running);
         shared.drain().await;
-        signals.abort();
-        purge.abort();
         Ok(())
+    }
+}
+
+/// Says that the loop runs, until it ends or its future is dropped.
+struct Running<'a>(&'a Shared);
+
+impl<'a> Running<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.running.store(true, Ordering::Release);
+        Self(shared)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.store(false, Ordering::Release);
     }
 }

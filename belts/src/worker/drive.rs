@@ -23,7 +23,9 @@ use crate::{
     registry::Registered,
     run::{RetryPolicy, after_function},
     step::{Scope, catch_panic},
-    store::{ClaimedRun, Commit, CommitBatch, CommitOutcome, Lease, StepKind, StepState, Transition},
+    store::{
+        ClaimedRun, Commit, CommitBatch, CommitOutcome, Lease, StepKind, StepState, Transition,
+    },
 };
 
 /// How the drive of a run ended, as far as this worker is concerned.
@@ -49,12 +51,24 @@ const TURNS: usize = 64;
 type Write = Pin<Box<dyn Future<Output = Result<Vec<CommitOutcome>>> + Send>>;
 
 /// Drives a claimed run until its lease ends.
-pub(crate) async fn drive(worker: &Arc<Shared>, function: &Registered, mut claimed: ClaimedRun) -> Ended {
+pub(crate) async fn drive(
+    worker: &Arc<Shared>,
+    function: &Registered,
+    mut claimed: ClaimedRun,
+) -> Ended {
     let run = Arc::new(LiveRun::new(&mut claimed, Arc::clone(worker)));
     match wanted(function, &claimed) {
         Ok(true) => {}
-        Ok(false) => return Drive::new(worker, &run, function, &claimed).end(Outbox::default(), Transition::Skip).await,
-        Err(error) => return Drive::new(worker, &run, function, &claimed).fail(&error).await,
+        Ok(false) => {
+            return Drive::new(worker, &run, function, &claimed)
+                .end(Outbox::default(), Transition::Skip)
+                .await;
+        }
+        Err(error) => {
+            return Drive::new(worker, &run, function, &claimed)
+                .fail(&error)
+                .await;
+        }
     }
     Drive::new(worker, &run, function, &claimed).go().await
 }
@@ -62,7 +76,9 @@ pub(crate) async fn drive(worker: &Arc<Shared>, function: &Registered, mut claim
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
     match function.def.accepts {
         // A filter speaks about the event alone, so a run that has begun has passed it.
-        Some(accepts) if claimed.failed_attempts == 0 => accepts(&claimed.event_type, &claimed.payload),
+        Some(accepts) if claimed.failed_attempts == 0 => {
+            accepts(&claimed.event_type, &claimed.payload)
+        }
         _ => Ok(true),
     }
 }
@@ -86,7 +102,12 @@ enum Event {
 }
 
 impl<'a> Drive<'a> {
-    fn new(worker: &'a Arc<Shared>, run: &'a Arc<LiveRun>, function: &'a Registered, claimed: &'a ClaimedRun) -> Self {
+    fn new(
+        worker: &'a Arc<Shared>,
+        run: &'a Arc<LiveRun>,
+        function: &'a Registered,
+        claimed: &'a ClaimedRun,
+    ) -> Self {
         let options = &function.options;
         Self {
             worker,
@@ -100,6 +121,13 @@ impl<'a> Drive<'a> {
     }
 
     async fn go(&self) -> Ended {
+        if self
+            .target
+            .as_ref()
+            .is_some_and(|target| self.run.has_recorded(target))
+        {
+            return self.end(Outbox::default(), Transition::Stop).await;
+        }
         let scope = Scope::root(Arc::clone(self.run));
         let invocation = Invocation {
             scope,
@@ -113,21 +141,37 @@ impl<'a> Drive<'a> {
         let function_waker = Waker::from(Arc::clone(&waker));
         let mut write: Option<(Write, Outbox, Option<Transition>)> = None;
         loop {
-            let event = poll_fn(|cx| self.turn(cx, function.as_mut(), &waker, &function_waker, write.as_mut())).await;
+            let event = poll_fn(|cx| {
+                self.turn(
+                    cx,
+                    function.as_mut(),
+                    &waker,
+                    &function_waker,
+                    write.as_mut(),
+                )
+            })
+            .await;
             match event {
                 Event::Returned(outcome) => return self.returned(outcome, write.take()).await,
-                Event::Found(Found::Violation(error)) => return self.violated(error, write.take()).await,
+                Event::Found(Found::Violation(error)) => {
+                    return self.violated(error, write.take()).await;
+                }
                 Event::Found(Found::Idle(outbox, due_at)) => {
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
-                Event::Found(Found::Flush { mut outbox, settled }) => {
-                    let transition = settled.then(|| self.after_steps(&outbox)).flatten();
+                Event::Found(Found::Flush {
+                    mut outbox,
+                    settled,
+                }) => {
+                    let transition = self.after_steps(&outbox, settled);
                     let entries = std::mem::take(&mut outbox.entries);
                     write = Some((self.write(entries, transition.clone()), outbox, transition));
                 }
                 Event::Found(Found::Nothing) => {}
                 Event::Written(result) => {
-                    let Some((_, outbox, transition)) = write.take() else { continue };
+                    let Some((_, outbox, transition)) = write.take() else {
+                        continue;
+                    };
                     match (self.applied(result), transition) {
                         (false, _) => return Ended::Abandoned,
                         (true, Some(transition)) => return self.ended(transition),
@@ -140,7 +184,9 @@ impl<'a> Drive<'a> {
 
     /// Puts the function's `timeout` around one drive of it.
     async fn limited(&self, body: impl Future<Output = Result<Arc<[u8]>>>) -> Result<Arc<[u8]>> {
-        let Some(timeout) = self.function.options.timeout else { return body.await };
+        let Some(timeout) = self.function.options.timeout else {
+            return body.await;
+        };
         let clock = &self.worker.clock;
         tokio::select! {
             biased;
@@ -168,7 +214,10 @@ impl<'a> Drive<'a> {
         }
         for _ in 0..TURNS {
             if waker.take_woken() {
-                if let Poll::Ready(outcome) = function.as_mut().poll(&mut Context::from_waker(function_waker)) {
+                if let Poll::Ready(outcome) = function
+                    .as_mut()
+                    .poll(&mut Context::from_waker(function_waker))
+                {
                     return Poll::Ready(Event::Returned(outcome));
                 }
             }
@@ -185,7 +234,9 @@ impl<'a> Drive<'a> {
     }
 
     /// Whether the run stops here although it could go on: after the step that was asked for, or between deliveries.
-    fn after_steps(&self, outbox: &Outbox) -> Option<Transition> {
+    ///
+    /// `settled` says that no other step is under way; only the step that was asked for stops the run regardless.
+    fn after_steps(&self, outbox: &Outbox, settled: bool) -> Option<Transition> {
         let mut recorded = outbox
             .entries
             .iter()
@@ -195,11 +246,18 @@ impl<'a> Drive<'a> {
         if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
             return Some(Transition::Stop);
         }
-        let hand_on = self.function.options.continuation == Continuation::PerStep || self.worker.is_draining();
-        hand_on.then(|| Transition::Suspend { due_at: self.worker.clock.now() })
+        let hand_on = self.function.options.continuation == Continuation::PerStep
+            || self.worker.is_draining();
+        (hand_on && settled).then(|| Transition::Suspend {
+            due_at: self.worker.clock.now(),
+        })
     }
 
-    async fn returned(&self, outcome: Result<Arc<[u8]>>, write: Option<(Write, Outbox, Option<Transition>)>) -> Ended {
+    async fn returned(
+        &self,
+        outcome: Result<Arc<[u8]>>,
+        write: Option<(Write, Outbox, Option<Transition>)>,
+    ) -> Ended {
         // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
         if let Some((write, ..)) = write {
             if !self.applied(write.await) {
@@ -210,7 +268,13 @@ impl<'a> Drive<'a> {
         let (now, random) = (self.worker.clock.now(), self.worker.random());
         let failed_attempts = self.claimed.failed_attempts;
         let transition = match &outcome {
-            Ok(output) => after_function(Ok(Arc::clone(output)), self.policy, failed_attempts, now, random),
+            Ok(output) => after_function(
+                Ok(Arc::clone(output)),
+                self.policy,
+                failed_attempts,
+                now,
+                random,
+            ),
             Err(error) => after_function(Err(error), self.policy, failed_attempts, now, random),
         };
         if let Err(error) = &outcome {
@@ -223,7 +287,11 @@ impl<'a> Drive<'a> {
         ended
     }
 
-    async fn violated(&self, error: Error, write: Option<(Write, Outbox, Option<Transition>)>) -> Ended {
+    async fn violated(
+        &self,
+        error: Error,
+        write: Option<(Write, Outbox, Option<Transition>)>,
+    ) -> Ended {
         if let Some((write, ..)) = write {
             if !self.applied(write.await) {
                 return Ended::Abandoned;
@@ -241,7 +309,8 @@ impl<'a> Drive<'a> {
         self.log(error, &transition);
         let ended = self.end(self.run.take_outbox(), transition).await;
         if matches!(ended, Ended::Failed) {
-            self.worker.report_failure(self.run, Failure::of(error).into_error());
+            self.worker
+                .report_failure(self.run, Failure::of(error).into_error());
         }
         ended
     }
@@ -270,7 +339,11 @@ impl<'a> Drive<'a> {
     }
 
     fn write(&self, entries: Vec<crate::store::Entry>, transition: Option<Transition>) -> Write {
-        let commits = vec![Commit { lease: self.lease, entries, transition }];
+        let commits = vec![Commit {
+            lease: self.lease,
+            entries,
+            transition,
+        }];
         let (store, now) = (Arc::clone(&self.worker.store), self.worker.clock.now());
         Box::pin(async move { store.commit(CommitBatch { commits, now }).await })
     }
@@ -303,7 +376,9 @@ impl<'a> Drive<'a> {
             Transition::Retry { due_at, .. } => tracing::warn!(
                 %function, %run, attempt, retry_at = %due_at, error = %error.report(), "run failed and will be retried"
             ),
-            _ => tracing::error!(%function, %run, attempt, error = %error.report(), "run failed for good"),
+            _ => {
+                tracing::error!(%function, %run, attempt, error = %error.report(), "run failed for good")
+            }
         }
     }
 }
@@ -325,7 +400,10 @@ struct FunctionWaker {
 
 impl FunctionWaker {
     fn new() -> Self {
-        Self { woken: AtomicBool::new(true), driver: Mutex::new(None) }
+        Self {
+            woken: AtomicBool::new(true),
+            driver: Mutex::new(None),
+        }
     }
 
     fn is_woken(&self) -> bool {
@@ -351,7 +429,12 @@ impl Wake for FunctionWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.woken.store(true, Ordering::Release);
-        if let Some(driver) = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(driver) = self
+            .driver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        {
             driver.wake();
         }
     }

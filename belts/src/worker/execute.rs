@@ -61,7 +61,11 @@ impl Executed {
     /// # Errors
     /// The function has no run here, its run failed, or its output is not a `T`.
     pub fn output<T: DeserializeOwned>(mut self, function_id: &str) -> Result<T> {
-        let Some(index) = self.runs.iter().position(|run| run.function_id == function_id) else {
+        let Some(index) = self
+            .runs
+            .iter()
+            .position(|run| run.function_id == function_id)
+        else {
             return Err(Error::new(
                 ErrorKind::UnknownFunction,
                 format!("the event started no run of the function `{function_id}`"),
@@ -79,15 +83,25 @@ impl FinishedRun {
     pub fn output<T: DeserializeOwned>(self) -> Result<T> {
         serde_json::from_str(self.result?.get()).map_err(|error| {
             let wanted = std::any::type_name::<T>();
-            Error::new(ErrorKind::Codec, format!("the output of `{}` is no `{wanted}`", self.function_id))
-                .with_source(error)
+            Error::new(
+                ErrorKind::Codec,
+                format!("the output of `{}` is no `{wanted}`", self.function_id),
+            )
+            .with_source(error)
         })
     }
 }
 
 impl Execute {
     pub(crate) fn new(worker: Worker, event: Result<EncodedEvent>) -> Self {
-        Self { worker, event, event_id: None, function: None, run_id: None, until: None }
+        Self {
+            worker,
+            event,
+            event_id: None,
+            function: None,
+            run_id: None,
+            until: None,
+        }
     }
 
     /// Only this function, whether it subscribes to the event or not.
@@ -119,7 +133,11 @@ impl Execute {
         let shared = Arc::clone(self.worker.shared());
         let event = self.event?;
         let target = target(&shared, &event.event_type, self.function, self.run_id)?;
-        if let Target::Function { run_id: Some(run_id), function_id } = &target {
+        if let Target::Function {
+            run_id: Some(run_id),
+            function_id,
+        } = &target
+        {
             if let Some(record) = shared.store.run(run_id).await? {
                 return resume(shared, record, function_id, self.until).await;
             }
@@ -129,18 +147,33 @@ impl Execute {
         }
         let target = match (target, &self.until) {
             // The target must be known before the run starts, and so must its id.
-            (Target::Function { function_id, run_id: None }, Some(step)) => {
+            (
+                Target::Function {
+                    function_id,
+                    run_id: None,
+                },
+                Some(step),
+            ) => {
                 let run_id: Arc<str> = Uuid::now_v7().simple().to_string().into();
                 shared.set_target(&run_id, step.as_str().into());
-                Target::Function { function_id, run_id: Some(run_id) }
+                Target::Function {
+                    function_id,
+                    run_id: Some(run_id),
+                }
             }
             (Target::Subscribers { .. }, Some(_)) => {
-                return Err(Error::new(ErrorKind::Config, "`until` needs a function: name one with `.function(\"…\")`"));
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "`until` needs a function: name one with `.function(\"…\")`",
+                ));
             }
             (target, _) => target,
         };
         let new = NewEvent {
-            id: self.event_id.unwrap_or_else(|| Uuid::now_v7().simple().to_string()).into(),
+            id: self
+                .event_id
+                .unwrap_or_else(|| Uuid::now_v7().simple().to_string())
+                .into(),
             event_type: event.event_type,
             payload: event.payload,
             correlation_key: event.correlation_key,
@@ -149,8 +182,17 @@ impl Execute {
             target,
         };
         let published = shared.publish(new, true).await?;
-        let runs = published.runs.into_iter().map(|run| (run.run_id, run.function_id)).collect();
-        Ok(Started { shared, event_id: published.event_id, duplicate: published.duplicate, runs })
+        let runs = published
+            .runs
+            .into_iter()
+            .map(|run| (run.run_id, run.function_id))
+            .collect();
+        Ok(Started {
+            shared,
+            event_id: published.event_id,
+            duplicate: published.duplicate,
+            runs,
+        })
     }
 }
 
@@ -162,10 +204,18 @@ fn target(
 ) -> Result<Target> {
     let function = match function {
         Some(id) if shared.registry.get(&id).is_none() => {
-            let known: Vec<_> = shared.registry.functions().iter().map(|function| &*function.id).collect();
+            let known: Vec<_> = shared
+                .registry
+                .functions()
+                .iter()
+                .map(|function| &*function.id)
+                .collect();
             return Err(Error::new(
                 ErrorKind::UnknownFunction,
-                format!("no function has the id `{id}`; this program has: {}", known.join(", ")),
+                format!(
+                    "no function has the id `{id}`; this program has: {}",
+                    known.join(", ")
+                ),
             ));
         }
         Some(id) => Some(Arc::from(id)),
@@ -176,7 +226,9 @@ fn target(
                 _ => {
                     return Err(Error::new(
                         ErrorKind::Config,
-                        format!("a run id needs a function, as `{event_type}` does not have exactly one here"),
+                        format!(
+                            "a run id needs a function, as `{event_type}` does not have exactly one here"
+                        ),
                     ));
                 }
             }
@@ -184,7 +236,10 @@ fn target(
         None => None,
     };
     Ok(match function {
-        Some(function_id) => Target::Function { function_id, run_id: run_id.map(Into::into) },
+        Some(function_id) => Target::Function {
+            function_id,
+            run_id: run_id.map(Into::into),
+        },
         None => Target::Subscribers { except: Vec::new() },
     })
 }
@@ -198,7 +253,10 @@ async fn resume(
     if record.function_id != *function_id {
         return Err(Error::new(
             ErrorKind::UnknownRun,
-            format!("the run `{}` belongs to the function `{}`, not `{function_id}`", record.run_id, record.function_id),
+            format!(
+                "the run `{}` belongs to the function `{}`, not `{function_id}`",
+                record.run_id, record.function_id
+            ),
         ));
     }
     match until {
@@ -211,7 +269,12 @@ async fn resume(
         }
     }
     let runs = vec![(record.run_id, record.function_id)];
-    Ok(Started { shared, event_id: record.event_id, duplicate: true, runs })
+    Ok(Started {
+        shared,
+        event_id: record.event_id,
+        duplicate: true,
+        runs,
+    })
 }
 
 impl IntoFuture for Execute {
@@ -228,7 +291,10 @@ impl IntoFuture for Execute {
 pub(crate) struct Started {
     shared: Arc<Shared>,
     pub(crate) event_id: Arc<str>,
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only HTTP answers tell"))]
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only HTTP answers tell")
+    )]
     pub(crate) duplicate: bool,
     /// Run ids with their functions' ids.
     pub(crate) runs: Vec<(Arc<str>, Arc<str>)>,
@@ -243,23 +309,37 @@ impl Started {
             self.shared.clear_target(run_id);
             runs.extend(finished);
         }
-        Ok(Executed { event_id: self.event_id.to_string(), runs })
+        Ok(Executed {
+            event_id: self.event_id.to_string(),
+            runs,
+        })
     }
 }
 
 impl Shared {
     /// Waits for the end of a run, and drives it here where no loop does; `None` if a filter removed it.
-    async fn finish(self: &Arc<Self>, run_id: &Arc<str>, function_id: &Arc<str>) -> Result<Option<FinishedRun>> {
+    async fn finish(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &Arc<str>,
+    ) -> Result<Option<FinishedRun>> {
         let mut pause = Duration::from_millis(20);
         loop {
             let ended = self.listen(run_id);
-            let Some(record) = self.store.run(run_id).await? else { return Ok(None) };
+            let Some(record) = self.store.run(run_id).await? else {
+                return Ok(None);
+            };
             if record.status.is_finished() || record.status == RunStatus::Stopped {
                 return finished(record).map(Some);
             }
             let now = self.clock.now();
-            let due = record.due_at.filter(|_| record.status != RunStatus::Running);
-            let here = self.registry.index(function_id).filter(|_| !self.is_running());
+            let due = record
+                .due_at
+                .filter(|_| record.status != RunStatus::Running);
+            let here = self
+                .registry
+                .index(function_id)
+                .filter(|_| !self.is_running());
             if let (Some(due), Some(index)) = (due, here) {
                 self.clock.sleep_until(due).await;
                 self.claim_run(run_id, index).await?;
@@ -284,7 +364,11 @@ fn finished(record: RunRecord) -> Result<FinishedRun> {
             Outcome::Err(failure) => Err(failure.into_error()),
         },
     };
-    let result = result.map_err(|error| error.with_run(&record.run_id).with_function(&record.function_id));
+    let result = result.map_err(|error| {
+        error
+            .with_run(&record.run_id)
+            .with_function(&record.function_id)
+    });
     Ok(FinishedRun {
         run_id: record.run_id.to_string(),
         function_id: record.function_id.to_string(),

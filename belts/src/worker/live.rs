@@ -89,7 +89,10 @@ impl LiveRun {
             started_at: claimed.started_at,
             attempt: claimed.failed_attempts + 1,
             worker,
-            state: Mutex::new(State { journal: Journal::new(std::mem::take(&mut claimed.journal)), ..State::default() }),
+            state: Mutex::new(State {
+                journal: Journal::new(std::mem::take(&mut claimed.journal)),
+                ..State::default()
+            }),
         }
     }
 
@@ -108,6 +111,11 @@ impl LiveRun {
                 None
             }
         }
+    }
+
+    /// Whether the step of this path has a recorded outcome.
+    pub(crate) fn has_recorded(&self, path: &str) -> bool {
+        self.state().journal.has_recorded(path)
     }
 
     /// Marks a scope's path as reached; whether that was right.
@@ -174,7 +182,10 @@ impl LiveRun {
             return Found::Nothing;
         }
         let settled = state.active <= state.outbox.awaited;
-        Found::Flush { outbox: std::mem::take(&mut state.outbox), settled }
+        Found::Flush {
+            outbox: std::mem::take(&mut state.outbox),
+            settled,
+        }
     }
 
     /// Has the driver woken by what step futures on other tasks leave behind; false if something is there already.

@@ -141,7 +141,11 @@ impl Worker {
 
     /// The ids of the functions, sorted.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
-        self.shared.registry.functions().iter().map(|function| &*function.id)
+        self.shared
+            .registry
+            .functions()
+            .iter()
+            .map(|function| &*function.id)
     }
 
     /// A copy of the settings in force.
@@ -160,7 +164,11 @@ impl Worker {
     /// # Ok(()) }
     /// ```
     pub fn configure(&self, change: impl FnOnce(&mut WorkerOptions)) {
-        let mut options = self.shared.options.write().unwrap_or_else(PoisonError::into_inner);
+        let mut options = self
+            .shared
+            .options
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         change(&mut options);
         self.shared.slots.set_limit(options.concurrency.max(1));
         drop(options);
@@ -205,7 +213,10 @@ impl fmt::Debug for Worker {
 
 impl Shared {
     pub(crate) fn options(&self) -> WorkerOptions {
-        self.options.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.options
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// A number in 0..1 for the jitter of retries.
@@ -229,28 +240,42 @@ impl Shared {
         }
         Err(Error::new(
             ErrorKind::TooLarge,
-            format!("the {what} has {size} bytes, over the limit of {limit}; raise `max_value_bytes` or return less"),
+            format!(
+                "the {what} has {size} bytes, over the limit of {limit}; raise `max_value_bytes` or return less"
+            ),
         ))
     }
 
     /// Has the loop look at the store when a run is due that this worker put to sleep.
     pub(crate) fn expect_due(&self, due_at: Timestamp) {
-        let earlier = self.next_due.fetch_min(due_at.as_millis(), Ordering::AcqRel);
+        let earlier = self
+            .next_due
+            .fetch_min(due_at.as_millis(), Ordering::AcqRel);
         if due_at.as_millis() < earlier {
             self.due.notify_one();
         }
     }
 
     pub(crate) fn set_target(&self, run_id: &Arc<str>, step: Arc<str>) {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(run_id), step);
+        self.targets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(Arc::clone(run_id), step);
     }
 
     pub(crate) fn clear_target(&self, run_id: &str) {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).remove(run_id);
+        self.targets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(run_id);
     }
 
     pub(crate) fn target_of(&self, run_id: &str) -> Option<Arc<str>> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).get(run_id).cloned()
+        self.targets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(run_id)
+            .cloned()
     }
 
     /// Tells the error hook, on a task of its own.

@@ -29,7 +29,12 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(name: Option<Arc<str>>, lease: Duration) -> Self {
-        Self { name, lease, current: OnceCell::new(), until: AtomicI64::new(i64::MIN) }
+        Self {
+            name,
+            lease,
+            current: OnceCell::new(),
+            until: AtomicI64::new(i64::MIN),
+        }
     }
 }
 
@@ -41,18 +46,30 @@ impl Shared {
             .current
             .get_or_try_init(|| async {
                 let id = self.register().await?;
-                tokio::spawn(keep_alive(Arc::downgrade(self), Arc::clone(&self.clock), self.session.lease / 3));
+                tokio::spawn(keep_alive(
+                    Arc::downgrade(self),
+                    Arc::clone(&self.clock),
+                    self.session.lease / 3,
+                ));
                 Ok::<_, crate::Error>(AtomicI64::new(id.0))
             })
             .await?;
         let worker = WorkerId(cell.load(Ordering::Acquire));
-        let left = Timestamp::from_millis(self.session.until.load(Ordering::Acquire)).since(self.clock.now());
-        if left * 2 > self.session.lease { Ok(worker) } else { self.renew(worker).await }
+        let left = Timestamp::from_millis(self.session.until.load(Ordering::Acquire))
+            .since(self.clock.now());
+        if left * 2 > self.session.lease {
+            Ok(worker)
+        } else {
+            self.renew(worker).await
+        }
     }
 
     /// The session, if there is one.
     pub(crate) fn present_session(&self) -> Option<WorkerId> {
-        self.session.current.get().map(|id| WorkerId(id.load(Ordering::Acquire)))
+        self.session
+            .current
+            .get()
+            .map(|id| WorkerId(id.load(Ordering::Acquire)))
     }
 
     /// Renews the session, or begins a new one where the store has forgotten it; a failure shows at the next call.
@@ -73,7 +90,9 @@ impl Shared {
             lease: self.session.lease,
         };
         let worker = self.store.register(request).await?;
-        self.session.until.store(now.after(self.session.lease).as_millis(), Ordering::Release);
+        self.session
+            .until
+            .store(now.after(self.session.lease).as_millis(), Ordering::Release);
         Ok(worker)
     }
 
@@ -82,7 +101,9 @@ impl Shared {
         let now = self.clock.now();
         match self.store.renew(worker, now, self.session.lease).await {
             Ok(()) => {
-                self.session.until.store(now.after(self.session.lease).as_millis(), Ordering::Release);
+                self.session
+                    .until
+                    .store(now.after(self.session.lease).as_millis(), Ordering::Release);
                 Ok(worker)
             }
             Err(error) if error.kind() == ErrorKind::Busy => {
@@ -102,11 +123,15 @@ impl Shared {
 async fn keep_alive(worker: Weak<Shared>, clock: Arc<dyn crate::Clock>, every: Duration) {
     loop {
         clock.expire_at(clock.now().after(every)).await;
-        let Some(shared) = worker.upgrade() else { return };
+        let Some(shared) = worker.upgrade() else {
+            return;
+        };
         if shared.shutdown.is_over() {
             return;
         }
-        let Some(session) = shared.present_session() else { return };
+        let Some(session) = shared.present_session() else {
+            return;
+        };
         if let Err(error) = shared.renew(session).await {
             tracing::error!(error = %error.report(), "cannot renew the lease; runs may move to another worker");
         }

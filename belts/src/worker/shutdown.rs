@@ -27,7 +27,11 @@ pub(crate) struct Shutdown {
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self { begun: watch::Sender::new(false), over: AtomicBool::new(false), tasks: Mutex::new(JoinSet::new()) }
+        Self {
+            begun: watch::Sender::new(false),
+            over: AtomicBool::new(false),
+            tasks: Mutex::new(JoinSet::new()),
+        }
     }
 }
 
@@ -72,7 +76,13 @@ impl Shared {
         if running > 0 {
             tracing::info!(running, grace = ?self.options().grace, "shutting down; running steps may finish");
         }
-        let mut tasks = std::mem::take(&mut *self.shutdown.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut tasks = std::mem::take(
+            &mut *self
+                .shutdown
+                .tasks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         tokio::select! {
             () = async { while tasks.join_next().await.is_some() {} } => {}
             () = self.clock.expire_at(self.clock.now().after(self.options().grace)) => {
@@ -80,7 +90,6 @@ impl Shared {
             }
         }
         tasks.shutdown().await;
-        self.running.store(false, Ordering::Release);
         if let Some(session) = self.present_session() {
             if let Err(error) = self.store.deregister(session, self.clock.now()).await {
                 tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
@@ -113,7 +122,9 @@ pub(crate) async fn on_signal(worker: Weak<Shared>) {
 /// Removes runs that finished longer ago than the retention time, a batch at a time.
 pub(crate) async fn purge_forever(worker: Weak<Shared>) {
     loop {
-        let Some(shared) = worker.upgrade() else { return };
+        let Some(shared) = worker.upgrade() else {
+            return;
+        };
         let before = shared.clock.now().before(shared.options().retention);
         match shared.store.purge(before, PURGE_BATCH).await {
             Ok(removed) if removed >= PURGE_BATCH => {
@@ -122,7 +133,9 @@ pub(crate) async fn purge_forever(worker: Weak<Shared>) {
                 continue;
             }
             Ok(_) => {}
-            Err(error) => tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later"),
+            Err(error) => {
+                tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later")
+            }
         }
         let clock = Arc::clone(&shared.clock);
         drop(shared);

@@ -58,7 +58,14 @@ impl Slots {
                 limit: function.options.concurrency.unwrap_or(usize::MAX).max(1),
             })
             .collect();
-        Self { state: Mutex::new(State { used: 0, limit, functions }), freed: Notify::new() }
+        Self {
+            state: Mutex::new(State {
+                used: 0,
+                limit,
+                functions,
+            }),
+            freed: Notify::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -75,12 +82,6 @@ impl Slots {
         self.state().used
     }
 
-    /// Whether no place is free.
-    pub(crate) fn is_full(&self) -> bool {
-        let state = self.state();
-        state.used >= state.limit
-    }
-
     /// Returns when a place has become free since the last call.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
@@ -90,15 +91,29 @@ impl Slots {
     pub(crate) fn reserve_all(self: &Arc<Self>) -> Reservation {
         let mut state = self.state();
         let total = state.limit.saturating_sub(state.used);
-        let functions = state.functions.iter().map(|function| total.min(function.limit.saturating_sub(function.used)));
-        let functions = functions.enumerate().filter(|(_, places)| *places > 0).collect();
+        let functions = state
+            .functions
+            .iter()
+            .map(|function| total.min(function.limit.saturating_sub(function.used)));
+        let functions = functions
+            .enumerate()
+            .filter(|(_, places)| *places > 0)
+            .collect();
         self.hold(&mut state, total, functions)
     }
 
     /// Holds one place for each of these functions, as far as places are free; `force` goes over the limits.
-    pub(crate) fn reserve(self: &Arc<Self>, wanted: impl Iterator<Item = usize>, force: bool) -> Reservation {
+    pub(crate) fn reserve(
+        self: &Arc<Self>,
+        wanted: impl Iterator<Item = usize>,
+        force: bool,
+    ) -> Reservation {
         let mut state = self.state();
-        let free = if force { usize::MAX } else { state.limit.saturating_sub(state.used) };
+        let free = if force {
+            usize::MAX
+        } else {
+            state.limit.saturating_sub(state.used)
+        };
         let functions: Vec<_> = wanted
             .filter(|&index| force || state.functions[index].used < state.functions[index].limit)
             .take(free)
@@ -108,19 +123,33 @@ impl Slots {
         self.hold(&mut state, total, functions)
     }
 
-    fn hold(self: &Arc<Self>, state: &mut State, total: usize, functions: Vec<(usize, usize)>) -> Reservation {
+    fn hold(
+        self: &Arc<Self>,
+        state: &mut State,
+        total: usize,
+        functions: Vec<(usize, usize)>,
+    ) -> Reservation {
         let total = if functions.is_empty() { 0 } else { total };
         state.used += total;
         for (index, places) in &functions {
             state.functions[*index].used += places;
         }
-        Reservation { slots: Arc::clone(self), total, functions }
+        Reservation {
+            slots: Arc::clone(self),
+            total,
+            functions,
+        }
     }
 }
 
 impl Reservation {
     pub(crate) fn is_empty(&self) -> bool {
         self.total == 0
+    }
+
+    /// Whether a function has no place here.
+    pub(crate) fn leaves_out(&self, registry: &Registry) -> bool {
+        self.functions.len() < registry.functions().len()
     }
 
     /// What to ask the store for.
@@ -134,12 +163,20 @@ impl Reservation {
                 limit: *limit,
             })
             .collect();
-        Capacity { worker, limit: self.total, functions }
+        Capacity {
+            worker,
+            limit: self.total,
+            functions,
+        }
     }
 
     /// The place for a run that the claim brought.
     pub(crate) fn take(&mut self, function: usize) -> Slot {
-        match self.functions.iter_mut().find(|(index, _)| *index == function) {
+        match self
+            .functions
+            .iter_mut()
+            .find(|(index, _)| *index == function)
+        {
             Some((_, places)) if *places > 0 && self.total > 0 => {
                 *places -= 1;
                 self.total -= 1;
@@ -151,7 +188,10 @@ impl Reservation {
                 state.functions[function].used += 1;
             }
         }
-        Slot { slots: Arc::clone(&self.slots), function }
+        Slot {
+            slots: Arc::clone(&self.slots),
+            function,
+        }
     }
 }
 

@@ -12,7 +12,11 @@ use crate::{
     store::{Memory, RunStatus},
 };
 
-static AT: Location = Location { file: "here.rs", line: 1, column: 1 };
+static AT: Location = Location {
+    file: "here.rs",
+    line: 1,
+    column: 1,
+};
 static EFFECTS: AtomicU32 = AtomicU32::new(0);
 
 macro_rules! by_hand {
@@ -32,7 +36,8 @@ macro_rules! by_hand {
 
 async fn body(scope: &crate::private::Scope) -> Result<u32> {
     let one = by_hand!(scope, "one", EFFECTS.fetch_add(1, Ordering::SeqCst)).await?;
-    let (two, three) = tokio::try_join!(by_hand!(scope, "two", 2), by_hand!(scope, "three", one + 3))?;
+    let (two, three) =
+        tokio::try_join!(by_hand!(scope, "two", 2), by_hand!(scope, "three", one + 3))?;
     Ok(two + three)
 }
 
@@ -55,9 +60,20 @@ static DEF: FunctionDef = FunctionDef {
 async fn a_run_goes_through_its_steps_and_ends() {
     let store = Memory::new();
     let function = crate::Function::<(), u32>::from_def(&DEF);
-    let worker = Worker::builder().store(store.clone()).function(function).build().await.expect("a worker");
-    let event = crate::EncodedEvent { event_type: "ping".into(), payload: Arc::from(*b"{}"), correlation_key: None };
-    let executed = Execute::new(worker.clone(), Ok(event)).await.expect("executed");
+    let worker = Worker::builder()
+        .store(store.clone())
+        .function(function)
+        .build()
+        .await
+        .expect("a worker");
+    let event = crate::EncodedEvent {
+        event_type: "ping".into(),
+        payload: Arc::from(*b"{}"),
+        correlation_key: None,
+    };
+    let executed = Execute::new(worker.clone(), Ok(event))
+        .await
+        .expect("executed");
     assert_eq!(executed.runs[0].status, RunStatus::Completed);
     assert_eq!(executed.output::<u32>("by-hand").expect("an output"), 5);
 }

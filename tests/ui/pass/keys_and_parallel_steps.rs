@@ -30,7 +30,7 @@ async fn parallel(ordered: Ordered) -> belts::Result<String> {
         sum += step!("again-{n:03}", ship(item), timeout = "30s", backoff = "1s..60s").await?;
         sleep!("wait-{n}", WAIT).await?;
     }
-    let list = vec![step!("v", ship("v")), step!("w", ship("w"))].len();
+    let list = vec![step!("v", ship("v")).await?, step!("w", ship("w")).await?].len();
     let list = list + [::belts::step!("x", ship("x")).await?].len();
     sleep!("pause", "1h30m").await?;
     sleep_until!("opening", SystemTime::UNIX_EPOCH + WAIT).await?;

@@ -17,8 +17,16 @@ impl Tables {
             Some(run_id) => self.choose_named(run_id, request).into_iter().collect(),
             None => self.choose_due(request),
         };
-        let runs = numbers.into_iter().filter_map(|number| self.claim_one(number, capacity.worker, now)).collect();
-        let named = |id: &Arc<str>| capacity.functions.iter().any(|function| function.function_id == *id);
+        let runs = numbers
+            .into_iter()
+            .filter_map(|number| self.claim_one(number, capacity.worker, now))
+            .collect();
+        let named = |id: &Arc<str>| {
+            capacity
+                .functions
+                .iter()
+                .any(|function| function.function_id == *id)
+        };
         let next_due = capacity
             .functions
             .iter()
@@ -29,17 +37,27 @@ impl Tables {
         let unknown_functions = self
             .functions
             .iter()
-            .filter(|function| function.due.first().is_some_and(|(due_at, _)| *due_at <= now) && !named(&function.id))
+            .filter(|function| {
+                function
+                    .due
+                    .first()
+                    .is_some_and(|(due_at, _)| *due_at <= now)
+                    && !named(&function.id)
+            })
             .map(|function| Arc::clone(&function.id))
             .take(MAX_UNKNOWN_FUNCTIONS)
             .collect();
-        Ok(Claimed { runs, next_due, unknown_functions })
+        Ok(Claimed {
+            runs,
+            next_due,
+            unknown_functions,
+        })
     }
 
     fn choose_named(&self, run_id: &Arc<str>, request: &Claim) -> Option<i64> {
         let number = *self.run_ids.get(run_id)?;
         let run = self.runs.get(&number)?;
-        let driven = run.worker.is_some_and(|worker| worker != request.capacity.worker);
+        let driven = run.worker.is_some();
         let free = Budget::new(&request.capacity).take(&self.functions[run.function].id);
         (free && !driven && !run.status.is_finished()).then_some(number)
     }
@@ -49,7 +67,10 @@ impl Tables {
         let mut due: Vec<(Timestamp, i64)> = Vec::new();
         for function in capacity.functions.iter() {
             if let Some(number) = self.function_ids.get(&function.function_id) {
-                let ready = self.functions[*number].due.iter().take_while(|(due_at, _)| *due_at <= request.now);
+                let ready = self.functions[*number]
+                    .due
+                    .iter()
+                    .take_while(|(due_at, _)| *due_at <= request.now);
                 due.extend(ready.take(function.limit.min(capacity.limit)));
             }
         }

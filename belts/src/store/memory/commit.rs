@@ -13,11 +13,14 @@ impl Tables {
             .into_iter()
             .map(|commit| {
                 let due_at = match &commit.transition {
-                    Some(Transition::Suspend { due_at } | Transition::Retry { due_at, .. }) => Some(*due_at),
+                    Some(Transition::Suspend { due_at } | Transition::Retry { due_at, .. }) => {
+                        Some(*due_at)
+                    }
                     _ => None,
                 };
                 let outcome = self.commit_one(commit, now);
-                left |= outcome == CommitOutcome::Applied && due_at.is_some_and(|due_at| due_at <= now);
+                left |=
+                    outcome == CommitOutcome::Applied && due_at.is_some_and(|due_at| due_at <= now);
                 outcome
             })
             .collect();
@@ -29,7 +32,9 @@ impl Tables {
         if !self.is_alive(lease.worker, now) {
             return CommitOutcome::LeaseLost;
         }
-        let Some(run) = self.runs.get_mut(&lease.run) else { return CommitOutcome::LeaseLost };
+        let Some(run) = self.runs.get_mut(&lease.run) else {
+            return CommitOutcome::LeaseLost;
+        };
         if run.worker != Some(lease.worker) || run.token != lease.token {
             return CommitOutcome::LeaseLost;
         }
@@ -43,10 +48,16 @@ impl Tables {
     }
 
     fn change(&mut self, number: i64, transition: Transition, now: Timestamp) {
-        let Some(run) = self.runs.get_mut(&number) else { return };
+        let Some(run) = self.runs.get_mut(&number) else {
+            return;
+        };
         match transition {
             Transition::Suspend { due_at } => self.enqueue(number, RunStatus::Suspended, due_at),
-            Transition::Retry { due_at, failed_attempts, error } => {
+            Transition::Retry {
+                due_at,
+                failed_attempts,
+                error,
+            } => {
                 run.failed_attempts = failed_attempts;
                 run.result = Some(error);
                 self.enqueue(number, RunStatus::Suspended, due_at);
@@ -55,7 +66,10 @@ impl Tables {
                 run.result = Some(output);
                 self.finish(number, RunStatus::Completed, now);
             }
-            Transition::Fail { failed_attempts, error } => {
+            Transition::Fail {
+                failed_attempts,
+                error,
+            } => {
                 run.failed_attempts = failed_attempts;
                 run.result = Some(error);
                 self.finish(number, RunStatus::Failed, now);
@@ -77,7 +91,10 @@ impl Run {
             self.journal.push(entry);
             return;
         }
-        match self.journal.binary_search_by_key(&entry.seq, |known| known.seq) {
+        match self
+            .journal
+            .binary_search_by_key(&entry.seq, |known| known.seq)
+        {
             Ok(place) => self.journal[place] = entry,
             Err(place) => self.journal.insert(place, entry),
         }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::tables::{Run, Tables};
 use crate::{
     error::Result,
-    store::{Entry, RunFilter, RunPage, RunRecord, RunStatus, StepState, Timestamp, page_limit, page_mark},
+    store::{
+        Entry, RunFilter, RunPage, RunRecord, RunStatus, StepState, Timestamp, page_limit,
+        page_mark,
+    },
 };
 
 impl Tables {
@@ -15,7 +18,10 @@ impl Tables {
     }
 
     pub(super) fn journal(&self, run_id: &str) -> Vec<Entry> {
-        let run = self.run_ids.get(run_id).and_then(|number| self.runs.get(number));
+        let run = self
+            .run_ids
+            .get(run_id)
+            .and_then(|number| self.runs.get(number));
         run.map(|run| run.journal.clone()).unwrap_or_default()
     }
 
@@ -23,11 +29,21 @@ impl Tables {
         let limit = page_limit(filter);
         let below = page_mark(filter)?.unwrap_or(i64::MAX);
         let passes = |run: &Run| {
-            filter.function_id.as_ref().is_none_or(|id| *id == self.functions[run.function].id)
-                && filter.event_id.as_ref().is_none_or(|id| *id == run.event.id)
+            filter
+                .function_id
+                .as_ref()
+                .is_none_or(|id| *id == self.functions[run.function].id)
+                && filter
+                    .event_id
+                    .as_ref()
+                    .is_none_or(|id| *id == run.event.id)
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };
-        let mut found = self.runs.range(..below).rev().filter(|(_, run)| passes(run));
+        let mut found = self
+            .runs
+            .range(..below)
+            .rev()
+            .filter(|(_, run)| passes(run));
         let mut page = RunPage::default();
         let mut last = None;
         for (number, run) in found.by_ref().take(limit) {
@@ -41,7 +57,9 @@ impl Tables {
     }
 
     pub(super) fn cancel(&mut self, run_id: &str, now: Timestamp) -> bool {
-        let Some(number) = self.run_ids.get(run_id).copied() else { return false };
+        let Some(number) = self.run_ids.get(run_id).copied() else {
+            return false;
+        };
         if self.runs[&number].status.is_finished() {
             return false;
         }
@@ -50,15 +68,23 @@ impl Tables {
     }
 
     pub(super) fn rerun(&mut self, run_id: &str, now: Timestamp) -> bool {
-        let Some(number) = self.run_ids.get(run_id).copied() else { return false };
-        let Some(run) = self.runs.get_mut(&number) else { return false };
+        let Some(number) = self.run_ids.get(run_id).copied() else {
+            return false;
+        };
+        let Some(run) = self.runs.get_mut(&number) else {
+            return false;
+        };
         if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
             return false;
         }
         run.journal.retain(|entry| entry.state != StepState::Failed);
         run.failed_attempts = 0;
         run.result = None;
-        let status = if run.started_at.is_some() { RunStatus::Suspended } else { RunStatus::Pending };
+        let status = if run.started_at.is_some() {
+            RunStatus::Suspended
+        } else {
+            RunStatus::Pending
+        };
         self.enqueue(number, status, now);
         true
     }
@@ -73,19 +99,34 @@ impl Tables {
             .collect();
         for (number, event_id) in &old {
             self.remove(*number);
-            if self.events.get(event_id).is_some_and(|event| event.runs.is_empty()) {
+            if self
+                .events
+                .get(event_id)
+                .is_some_and(|event| event.runs.is_empty())
+            {
                 self.events.remove(event_id);
             }
         }
         // Events that started nothing are kept as long, so that their ids stay known.
-        self.events.retain(|_, event| !event.runs.is_empty() || event.data.published_at >= before);
+        self.events
+            .retain(|_, event| !event.runs.is_empty() || event.data.published_at >= before);
         old.len()
     }
 
     fn record_of(&self, run: &Run) -> RunRecord {
-        let event = (Arc::clone(&run.event.id), Arc::clone(&run.event.event_type), Arc::clone(&run.event.payload));
+        let event = (
+            Arc::clone(&run.event.id),
+            Arc::clone(&run.event.event_type),
+            Arc::clone(&run.event.payload),
+        );
         let function_id = Arc::clone(&self.functions[run.function].id);
-        let mut record = RunRecord::new(Arc::clone(&run.id), function_id, event, run.status, run.event.published_at);
+        let mut record = RunRecord::new(
+            Arc::clone(&run.id),
+            function_id,
+            event,
+            run.status,
+            run.event.published_at,
+        );
         record.failed_attempts = run.failed_attempts;
         record.result.clone_from(&run.result);
         record.started_at = run.started_at;

@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent, Register, RunFilter,
-    RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, wake::Wake,
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
+    Register, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, wake::Wake,
 };
 use crate::error::Result;
 
@@ -51,7 +51,10 @@ impl Memory {
 
     // A panic in here would be a bug of ours; the tables are still the best truth there is.
     fn tables(&self) -> MutexGuard<'_, Tables> {
-        self.shared.tables.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .tables
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does a write that says whether it made a run due that others may want.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::tables::{Event, EventData, Run, Tables};
 use crate::store::{
-    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId, new_id,
+    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
+    WorkerId, new_id,
 };
 
 impl Tables {
@@ -34,9 +35,13 @@ impl Tables {
 
     fn duplicate(&self, event: &NewEvent) -> Option<PublishedEvent> {
         let by_run = || match &event.target {
-            Target::Function { run_id: Some(run_id), .. } => {
-                self.run_ids.get(run_id).map(|number| (Arc::clone(&self.runs[number].event.id), vec![*number]))
-            }
+            Target::Function {
+                run_id: Some(run_id),
+                ..
+            } => self
+                .run_ids
+                .get(run_id)
+                .map(|number| (Arc::clone(&self.runs[number].event.id), vec![*number])),
             _ => None,
         };
         let (event_id, numbers) = match self.events.get(&event.id) {
@@ -51,7 +56,11 @@ impl Tables {
             })
             .collect();
         runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
-        Some(PublishedEvent { event_id, duplicate: true, runs })
+        Some(PublishedEvent {
+            event_id,
+            duplicate: true,
+            runs,
+        })
     }
 
     fn publish_one(
@@ -73,7 +82,9 @@ impl Tables {
             let number = self.insert_run(function, &data, run_id.clone(), event.retries);
             numbers.push(number);
             let takes = event.due_at <= now
-                && claim.as_mut().is_some_and(|(_, budget)| budget.take(&self.functions[function].id));
+                && claim
+                    .as_mut()
+                    .is_some_and(|(_, budget)| budget.take(&self.functions[function].id));
             let lease = match &claim {
                 Some((worker, _)) if takes => self.lease(number, *worker, now),
                 _ => {
@@ -84,16 +95,40 @@ impl Tables {
             runs.push(self.published_run(&self.runs[&number], lease));
         }
         let event_id = Arc::clone(&data.id);
-        self.events.insert(Arc::clone(&data.id), Event { data, runs: numbers });
-        PublishedEvent { event_id, duplicate: false, runs }
+        self.events.insert(
+            Arc::clone(&data.id),
+            Event {
+                data,
+                runs: numbers,
+            },
+        );
+        PublishedEvent {
+            event_id,
+            duplicate: false,
+            runs,
+        }
     }
 
-    fn targets(&mut self, event_type: &Arc<str>, target: &Target) -> (Vec<usize>, Option<Arc<str>>) {
+    fn targets(
+        &mut self,
+        event_type: &Arc<str>,
+        target: &Target,
+    ) -> (Vec<usize>, Option<Arc<str>>) {
         match target {
-            Target::Function { function_id, run_id } => (vec![self.function(function_id)], run_id.clone()),
+            Target::Function {
+                function_id,
+                run_id,
+            } => (vec![self.function(function_id)], run_id.clone()),
             Target::Subscribers { except } => {
-                let all = self.subscribers.get(event_type).cloned().unwrap_or_default();
-                let kept = all.iter().copied().filter(|function| !except.contains(&self.functions[*function].id));
+                let all = self
+                    .subscribers
+                    .get(event_type)
+                    .cloned()
+                    .unwrap_or_default();
+                let kept = all
+                    .iter()
+                    .copied()
+                    .filter(|function| !except.contains(&self.functions[*function].id));
                 (kept.collect(), None)
             }
         }
@@ -129,6 +164,10 @@ impl Tables {
     }
 
     fn published_run(&self, run: &Run, lease: Option<Lease>) -> PublishedRun {
-        PublishedRun { run_id: Arc::clone(&run.id), function_id: Arc::clone(&self.functions[run.function].id), lease }
+        PublishedRun {
+            run_id: Arc::clone(&run.id),
+            function_id: Arc::clone(&self.functions[run.function].id),
+            lease,
+        }
     }
 }

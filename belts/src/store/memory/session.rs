@@ -24,7 +24,8 @@ impl Tables {
         }
         for subscription in &request.subscriptions {
             let function = self.function(&subscription.function_id);
-            self.functions[function].event_types = subscription.event_types.iter().cloned().collect();
+            self.functions[function].event_types =
+                subscription.event_types.iter().cloned().collect();
         }
         self.index_subscribers();
         self.last_session += 1;
@@ -46,7 +47,12 @@ impl Tables {
         made_due
     }
 
-    pub(super) fn renew(&mut self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
+    pub(super) fn renew(
+        &mut self,
+        worker: WorkerId,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<()> {
         self.revive(worker, now)?;
         if let Some(session) = self.sessions.get_mut(&worker) {
             session.lease = lease;
@@ -57,7 +63,10 @@ impl Tables {
 
     /// Makes sure that a session lives. One whose time had ended begins anew, without the runs that it had.
     pub(super) fn revive(&mut self, worker: WorkerId, now: Timestamp) -> Result<(), Error> {
-        let session = self.sessions.get(&worker).ok_or_else(|| unknown_session(worker))?;
+        let session = self
+            .sessions
+            .get(&worker)
+            .ok_or_else(|| unknown_session(worker))?;
         if session.lease_until <= now {
             let lease_until = now.after(session.lease);
             self.release_runs(worker, session.lease_until);
@@ -96,11 +105,17 @@ impl Tables {
     }
 
     pub(super) fn is_alive(&self, worker: WorkerId, now: Timestamp) -> bool {
-        self.sessions.get(&worker).is_some_and(|session| now < session.lease_until)
+        self.sessions
+            .get(&worker)
+            .is_some_and(|session| now < session.lease_until)
     }
 
     fn release_runs(&mut self, worker: WorkerId, due_at: Timestamp) -> bool {
-        let runs = self.sessions.get_mut(&worker).map(|session| std::mem::take(&mut session.runs)).unwrap_or_default();
+        let runs = self
+            .sessions
+            .get_mut(&worker)
+            .map(|session| std::mem::take(&mut session.runs))
+            .unwrap_or_default();
         for run in &runs {
             self.enqueue(*run, RunStatus::Suspended, due_at);
         }
@@ -110,12 +125,19 @@ impl Tables {
     fn index_subscribers(&mut self) {
         let mut functions: Vec<usize> = (0..self.functions.len()).collect();
         functions.sort_by(|a, b| self.functions[*a].id.cmp(&self.functions[*b].id));
-        let mut subscribers: std::collections::HashMap<Arc<str>, Vec<usize>> = std::collections::HashMap::new();
+        let mut subscribers: std::collections::HashMap<Arc<str>, Vec<usize>> =
+            std::collections::HashMap::new();
         for function in functions {
             for event_type in &self.functions[function].event_types {
-                subscribers.entry(Arc::clone(event_type)).or_default().push(function);
+                subscribers
+                    .entry(Arc::clone(event_type))
+                    .or_default()
+                    .push(function);
             }
         }
-        self.subscribers = subscribers.into_iter().map(|(event_type, list)| (event_type, list.into())).collect();
+        self.subscribers = subscribers
+            .into_iter()
+            .map(|(event_type, list)| (event_type, list.into()))
+            .collect();
     }
 }

@@ -74,7 +74,11 @@ impl Tables {
             return *known;
         }
         let number = self.functions.len();
-        self.functions.push(Function { id: Arc::clone(id), event_types: BTreeSet::new(), due: BTreeSet::new() });
+        self.functions.push(Function {
+            id: Arc::clone(id),
+            event_types: BTreeSet::new(),
+            due: BTreeSet::new(),
+        });
         self.function_ids.insert(Arc::clone(id), number);
         number
     }
@@ -85,7 +89,11 @@ impl Tables {
         if let Some(due_at) = run.due_at.take() {
             self.functions[run.function].due.remove(&(due_at, number));
         }
-        if let Some(session) = run.worker.take().and_then(|worker| self.sessions.get_mut(&worker)) {
+        if let Some(session) = run
+            .worker
+            .take()
+            .and_then(|worker| self.sessions.get_mut(&worker))
+        {
             session.runs.remove(&number);
         }
         if let Some(finished_at) = run.finished_at.take() {
@@ -120,7 +128,11 @@ impl Tables {
         run.worker = Some(worker);
         run.token += 1;
         run.started_at.get_or_insert(now);
-        let lease = Lease { run: number, worker, token: run.token };
+        let lease = Lease {
+            run: number,
+            worker,
+            token: run.token,
+        };
         self.sessions.get_mut(&worker)?.runs.insert(number);
         Some(lease)
     }
@@ -128,7 +140,9 @@ impl Tables {
     /// Forgets a run.
     pub(super) fn remove(&mut self, number: i64) {
         self.detach(number);
-        let Some(run) = self.runs.remove(&number) else { return };
+        let Some(run) = self.runs.remove(&number) else {
+            return;
+        };
         self.run_ids.remove(&run.id);
         if let Some(event) = self.events.get_mut(&run.event.id) {
             event.runs.retain(|other| *other != number);

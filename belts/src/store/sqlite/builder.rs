@@ -36,7 +36,10 @@ pub struct SqliteBuilder {
 
 impl SqliteBuilder {
     pub(super) fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), synchronous: Synchronous::default() }
+        Self {
+            path: path.to_owned(),
+            synchronous: Synchronous::default(),
+        }
     }
 
     /// How sure a commit is before a step returns; [`Synchronous::Full`] where not said.
@@ -57,11 +60,14 @@ impl SqliteBuilder {
 
     fn open_blocking(&self) -> Result<Sqlite> {
         check_path(&self.path)?;
-        let path = std::path::absolute(&self.path).map_err(|error| super::error::file("find", &self.path, error))?;
+        let path = std::path::absolute(&self.path)
+            .map_err(|error| super::error::file("find", &self.path, error))?;
         let writer = connect(&path, self.synchronous)?;
         schema::migrate(&writer, &path)?;
         // Opening waits for others in SQLite's own way; the writer has its own.
-        writer.busy_timeout(Duration::ZERO).map_err(|error| Fault::from(error).into_error(&path))?;
+        writer
+            .busy_timeout(Duration::ZERO)
+            .map_err(|error| Fault::from(error).into_error(&path))?;
         Sqlite::start(path, writer)
     }
 }
@@ -69,10 +75,14 @@ impl SqliteBuilder {
 fn check_path(path: &Path) -> Result<()> {
     let shown = path.display();
     if path.as_os_str().is_empty() || path == Path::new(":memory:") {
-        return Err(config("SQLite needs the path of a file; for a store in memory use `Memory`".into()));
+        return Err(config(
+            "SQLite needs the path of a file; for a store in memory use `Memory`".into(),
+        ));
     }
     if path.is_dir() {
-        return Err(config(format!("{shown} is a directory, and SQLite needs the path of a file")));
+        return Err(config(format!(
+            "{shown} is a directory, and SQLite needs the path of a file"
+        )));
     }
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => Err(config(format!(
@@ -85,8 +95,11 @@ fn check_path(path: &Path) -> Result<()> {
 
 /// Opens the writing connection.
 fn connect(path: &Path, synchronous: Synchronous) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| cannot_open(error, path))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| cannot_open(error, path))?;
     let synchronous = match synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
@@ -108,7 +121,8 @@ pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
 
 fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+    connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "memory")?;

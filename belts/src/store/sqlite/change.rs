@@ -22,11 +22,18 @@ impl Tx<'_> {
         let number: Option<i64> = self
             .connection
             .prepare_cached("SELECT number FROM runs WHERE id = ?1 AND status IN (?2, ?3)")?
-            .query_row(params![run_id, status_number(RunStatus::Failed), status_number(RunStatus::Cancelled)], |row| {
-                row.get(0)
-            })
+            .query_row(
+                params![
+                    run_id,
+                    status_number(RunStatus::Failed),
+                    status_number(RunStatus::Cancelled)
+                ],
+                |row| row.get(0),
+            )
             .optional()?;
-        let Some(number) = number else { return Ok(false) };
+        let Some(number) = number else {
+            return Ok(false);
+        };
         self.execute(
             "UPDATE runs SET status = iif(started_at IS NULL, ?3, ?4), due_at = ?2, failed_attempts = 0, result = NULL,
                  finished_at = NULL

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{Budget, Claim, Claimed, ClaimedRun, Entry, Lease, MAX_UNKNOWN_FUNCTIONS, RunStatus, Timestamp, WorkerId},
+    store::{
+        Budget, Claim, Claimed, ClaimedRun, Entry, Lease, MAX_UNKNOWN_FUNCTIONS, RunStatus,
+        Timestamp, WorkerId,
+    },
 };
 
 /// The first waiting run of a function.
@@ -22,7 +25,11 @@ struct Head {
 
 impl Tx<'_> {
     /// Claims runs; `dead` are sessions whose processes are known to have ended.
-    pub(super) fn claim(&mut self, request: &Claim, dead: &[WorkerId]) -> Result<Result<Claimed, Error>, Fault> {
+    pub(super) fn claim(
+        &mut self,
+        request: &Claim,
+        dead: &[WorkerId],
+    ) -> Result<Result<Claimed, Error>, Fault> {
         let (worker, now) = (request.capacity.worker, request.now);
         if let Err(unknown) = self.revive(worker, now)? {
             return Ok(Err(unknown));
@@ -55,7 +62,11 @@ impl Tx<'_> {
                 unknown_functions.push(self.names.name(head.function)?);
             }
         }
-        Ok(Ok(Claimed { runs, next_due, unknown_functions }))
+        Ok(Ok(Claimed {
+            runs,
+            next_due,
+            unknown_functions,
+        }))
     }
 
     /// The first waiting run of every function: one step in the index for each function that has any.
@@ -68,7 +79,10 @@ impl Tx<'_> {
         let mut function = i64::MIN;
         while let Some(head) = statement
             .query_row(params![function], |row| {
-                Ok(Head { function: row.get(0)?, due_at: Timestamp::from_millis(row.get(1)?) })
+                Ok(Head {
+                    function: row.get(0)?,
+                    due_at: Timestamp::from_millis(row.get(1)?),
+                })
             })
             .optional()?
         {
@@ -80,7 +94,11 @@ impl Tx<'_> {
 
     fn is_named(&mut self, head: &Head, request: &Claim) -> Result<bool, Fault> {
         let name = self.names.name(head.function)?;
-        Ok(request.capacity.functions.iter().any(|function| function.function_id == name))
+        Ok(request
+            .capacity
+            .functions
+            .iter()
+            .any(|function| function.function_id == name))
     }
 
     /// The runs that have been due longest, within the limits; `next_due` becomes that of the first one left.
@@ -94,7 +112,11 @@ impl Tx<'_> {
         let mut chosen: Vec<(i64, i64)> = Vec::new();
         for head in heads {
             let name = self.names.name(head.function)?;
-            let Some(function) = capacity.functions.iter().find(|function| function.function_id == name) else {
+            let Some(function) = capacity
+                .functions
+                .iter()
+                .find(|function| function.function_id == name)
+            else {
                 continue;
             };
             let most = function.limit.min(capacity.limit);
@@ -107,8 +129,10 @@ impl Tx<'_> {
                 "SELECT due_at, number FROM runs WHERE function = ?1 AND due_at IS NOT NULL
                  ORDER BY due_at, number LIMIT ?2",
             )?;
-            let mut found =
-                statement.query(params![head.function, i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)])?;
+            let mut found = statement.query(params![
+                head.function,
+                i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)
+            ])?;
             let mut taken = 0;
             while let Some(row) = found.next()? {
                 let due_at: i64 = row.get(0)?;
@@ -132,41 +156,63 @@ impl Tx<'_> {
         let found: Option<(i64, i64)> = self
             .connection
             .prepare_cached(
-                "SELECT number, function FROM runs
-                 WHERE id = ?1 AND status < ?2 AND (worker IS NULL OR worker = ?3)",
+                "SELECT number, function FROM runs WHERE id = ?1 AND status < ?2 AND worker IS NULL",
             )?
-            .query_row(params![&**run_id, FIRST_FINISHED, request.capacity.worker.0], |row| {
+            .query_row(params![&**run_id, FIRST_FINISHED], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?;
-        let Some((number, function)) = found else { return Ok(None) };
+        let Some((number, function)) = found else {
+            return Ok(None);
+        };
         let function = self.names.name(function)?;
-        Ok(Budget::new(&request.capacity).take(&function).then_some(number))
+        Ok(Budget::new(&request.capacity)
+            .take(&function)
+            .then_some(number))
     }
 
-    fn claim_one(&mut self, number: i64, worker: WorkerId, now: Timestamp) -> Result<Option<ClaimedRun>, Fault> {
+    fn claim_one(
+        &mut self,
+        number: i64,
+        worker: WorkerId,
+        now: Timestamp,
+    ) -> Result<Option<ClaimedRun>, Fault> {
         self.execute(
             "UPDATE runs SET status = ?2, due_at = NULL, worker = ?3, token = token + 1,
                  started_at = coalesce(started_at, ?4)
              WHERE number = ?1",
-            params![number, rows::status_number(RunStatus::Running), worker.0, now.as_millis()],
+            params![
+                number,
+                rows::status_number(RunStatus::Running),
+                worker.0,
+                now.as_millis()
+            ],
         )?;
         let mut statement = self.connection.prepare_cached(
             "SELECT token, runs.id, function, events.id, event_type, payload, failed_attempts, retries, started_at
              FROM runs JOIN events ON events.number = runs.event WHERE runs.number = ?1",
         )?;
         let mut found = statement.query(params![number])?;
-        let Some(row) = found.next()? else { return Ok(None) };
+        let Some(row) = found.next()? else {
+            return Ok(None);
+        };
         let retries: Option<i64> = row.get(7)?;
         Ok(Some(ClaimedRun {
-            lease: Lease { run: number, worker, token: row.get(0)? },
+            lease: Lease {
+                run: number,
+                worker,
+                token: row.get(0)?,
+            },
             run_id: text(row, 1)?,
             function_id: self.names.name(row.get(2)?)?,
             event_id: text(row, 3)?,
             event_type: self.names.name(row.get(4)?)?,
             payload: bytes(row, 5)?,
             failed_attempts: small(row, 6)?,
-            retries: retries.map(u32::try_from).transpose().map_err(|_| Fault::Row("number of retries"))?,
+            retries: retries
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|_| Fault::Row("number of retries"))?,
             started_at: Timestamp::from_millis(row.get(8)?),
             journal: self.journal(number)?,
         }))

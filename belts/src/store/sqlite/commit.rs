@@ -7,7 +7,9 @@ use super::{
     rows::{kind_number, state_number, status_number},
     tx::Tx,
 };
-use crate::store::{Commit, CommitBatch, CommitOutcome, Entry, Lease, RunStatus, Timestamp, Transition};
+use crate::store::{
+    Commit, CommitBatch, CommitOutcome, Entry, Lease, RunStatus, Timestamp, Transition,
+};
 
 /// The new state of a run that gives its lease back.
 struct Change<'a> {
@@ -19,23 +21,43 @@ struct Change<'a> {
 
 impl<'a> Change<'a> {
     fn to(status: RunStatus) -> Self {
-        Self { status, due_at: None, failed_attempts: None, result: None }
+        Self {
+            status,
+            due_at: None,
+            failed_attempts: None,
+            result: None,
+        }
     }
 
     /// `None` for a transition that removes the run.
     fn of(transition: &'a Transition) -> Option<Self> {
         Some(match transition {
-            Transition::Suspend { due_at } => Self { due_at: Some(*due_at), ..Self::to(RunStatus::Suspended) },
-            Transition::Retry { due_at, failed_attempts, error } => Self {
+            Transition::Suspend { due_at } => Self {
+                due_at: Some(*due_at),
+                ..Self::to(RunStatus::Suspended)
+            },
+            Transition::Retry {
+                due_at,
+                failed_attempts,
+                error,
+            } => Self {
                 due_at: Some(*due_at),
                 failed_attempts: Some(*failed_attempts),
                 result: Some(error),
                 ..Self::to(RunStatus::Suspended)
             },
-            Transition::Complete { output } => Self { result: Some(output), ..Self::to(RunStatus::Completed) },
-            Transition::Fail { failed_attempts, error } => {
-                Self { failed_attempts: Some(*failed_attempts), result: Some(error), ..Self::to(RunStatus::Failed) }
-            }
+            Transition::Complete { output } => Self {
+                result: Some(output),
+                ..Self::to(RunStatus::Completed)
+            },
+            Transition::Fail {
+                failed_attempts,
+                error,
+            } => Self {
+                failed_attempts: Some(*failed_attempts),
+                result: Some(error),
+                ..Self::to(RunStatus::Failed)
+            },
             Transition::Stop => Self::to(RunStatus::Stopped),
             Transition::Skip => return None,
         })
@@ -44,7 +66,11 @@ impl<'a> Change<'a> {
 
 impl Tx<'_> {
     pub(super) fn commit(&mut self, request: &CommitBatch) -> Result<Vec<CommitOutcome>, Fault> {
-        request.commits.iter().map(|commit| self.commit_one(commit, request.now)).collect()
+        request
+            .commits
+            .iter()
+            .map(|commit| self.commit_one(commit, request.now))
+            .collect()
     }
 
     fn commit_one(&mut self, commit: &Commit, now: Timestamp) -> Result<CommitOutcome, Fault> {
@@ -77,7 +103,12 @@ impl Tx<'_> {
         Ok(held.is_some())
     }
 
-    fn change(&mut self, lease: &Lease, change: &Change<'_>, now: Timestamp) -> Result<bool, Fault> {
+    fn change(
+        &mut self,
+        lease: &Lease,
+        change: &Change<'_>,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
         let changed = self.execute(
             "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
                  result = coalesce(?7, result), finished_at = ?8
@@ -100,8 +131,12 @@ impl Tx<'_> {
     fn skip(&mut self, lease: &Lease) -> Result<bool, Fault> {
         let event: Option<i64> = self
             .connection
-            .prepare_cached("SELECT event FROM runs WHERE number = ?1 AND worker = ?2 AND token = ?3")?
-            .query_row(params![lease.run, lease.worker.0, lease.token], |row| row.get(0))
+            .prepare_cached(
+                "SELECT event FROM runs WHERE number = ?1 AND worker = ?2 AND token = ?3",
+            )?
+            .query_row(params![lease.run, lease.worker.0, lease.token], |row| {
+                row.get(0)
+            })
             .optional()?;
         let Some(event) = event else { return Ok(false) };
         self.remove_run(lease.run)?;

@@ -26,7 +26,10 @@ impl Fault {
 
     /// Another process holds the lock of the database.
     pub(super) fn is_busy(&self) -> bool {
-        matches!(self.code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+        matches!(
+            self.code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
     }
 
     /// The database cannot be written now, whatever the write; else it may be the fault of one write among several.
@@ -58,7 +61,9 @@ impl Fault {
             }
             Some(ErrorCode::DiskFull) => format!("no space is left for the database {path}"),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                format!("the database {path} cannot be written; check the permissions of the file and its directory")
+                format!(
+                    "the database {path} cannot be written; check the permissions of the file and its directory"
+                )
             }
             Some(ErrorCode::NotADatabase) => format!("the file {path} is not a SQLite database"),
             Some(ErrorCode::DatabaseCorrupt) => format!("the database {path} is damaged"),

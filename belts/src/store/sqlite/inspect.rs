@@ -9,7 +9,11 @@ use super::{
 };
 use crate::store::{Entry, RunFilter, RunPage, RunRecord};
 
-pub(super) fn run(connection: &Connection, names: &SharedNames, run_id: &str) -> Result<Option<RunRecord>, Fault> {
+pub(super) fn run(
+    connection: &Connection,
+    names: &SharedNames,
+    run_id: &str,
+) -> Result<Option<RunRecord>, Fault> {
     let mut dictionary = Dictionary::new(connection, names);
     let mut statement = connection.prepare_cached(concat!(
         "SELECT ",
@@ -17,11 +21,18 @@ pub(super) fn run(connection: &Connection, names: &SharedNames, run_id: &str) ->
         " FROM runs JOIN events ON events.number = runs.event WHERE runs.id = ?1"
     ))?;
     let mut found = statement.query(params![run_id])?;
-    let record = found.next()?.map(|row| rows::record(row, &mut dictionary)).transpose()?;
+    let record = found
+        .next()?
+        .map(|row| rows::record(row, &mut dictionary))
+        .transpose()?;
     Ok(record)
 }
 
-pub(super) fn journal(connection: &Connection, names: &SharedNames, run_id: &str) -> Result<Vec<Entry>, Fault> {
+pub(super) fn journal(
+    connection: &Connection,
+    names: &SharedNames,
+    run_id: &str,
+) -> Result<Vec<Entry>, Fault> {
     let mut dictionary = Dictionary::new(connection, names);
     let mut statement = connection.prepare_cached(
         "SELECT seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value
@@ -52,15 +63,28 @@ pub(super) fn list(
             found => found,
         },
     };
-    let statuses = filter.statuses.iter().fold(0_i64, |set, status| set | 1 << status_number(*status));
-    let statuses = if filter.statuses.is_empty() { -1 } else { statuses };
+    let statuses = filter
+        .statuses
+        .iter()
+        .fold(0_i64, |set, status| set | 1 << status_number(*status));
+    let statuses = if filter.statuses.is_empty() {
+        -1
+    } else {
+        statuses
+    };
     let sql = match &filter.event_id {
         None => LIST,
         Some(_) => LIST_OF_EVENT,
     };
     let mut statement = connection.prepare_cached(sql)?;
     let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut found = statement.query(params![below, function, statuses, most, filter.event_id.as_deref()])?;
+    let mut found = statement.query(params![
+        below,
+        function,
+        statuses,
+        most,
+        filter.event_id.as_deref()
+    ])?;
     let mut last: i64 = 0;
     while let Some(row) = found.next()? {
         if page.runs.len() == limit {

@@ -40,7 +40,10 @@ impl Liveness {
     pub(super) fn new(database: &Path) -> Self {
         let mut directory = OsString::from(database);
         directory.push("-workers");
-        Self { directory: directory.into(), state: Mutex::default() }
+        Self {
+            directory: directory.into(),
+            state: Mutex::default(),
+        }
     }
 
     /// Takes the lock of a session of ours.
@@ -69,18 +72,25 @@ impl Liveness {
     /// The sessions of others whose processes have ended; looks at most once a second.
     pub(super) fn dead(&self) -> Dead {
         let mut state = self.state();
-        if state.last_look.is_some_and(|last| last.elapsed() < INTERVAL) {
+        if state
+            .last_look
+            .is_some_and(|last| last.elapsed() < INTERVAL)
+        {
             return Dead::default();
         }
         state.last_look = Some(instant());
-        let Ok(files) = fs::read_dir(&self.directory) else { return Dead::default() };
+        let Ok(files) = fs::read_dir(&self.directory) else {
+            return Dead::default();
+        };
         let dead = files.flatten().filter_map(|file| {
             let path = file.path();
             let worker = session_of(&path).filter(|worker| !state.held.contains_key(worker))?;
             let file = lock_of_dead(&path)?;
             Some((worker, path, file))
         });
-        Dead { files: dead.collect() }
+        Dead {
+            files: dead.collect(),
+        }
     }
 
     fn lock_new(&self, worker: WorkerId) -> std::io::Result<File> {
@@ -130,7 +140,10 @@ fn lock_of_dead(path: &Path) -> Option<File> {
     Some(file)
 }
 
-#[expect(clippy::disallowed_methods, reason = "how often files are looked at is no matter of the worker's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how often files are looked at is no matter of the worker's clock"
+)]
 fn instant() -> Instant {
     Instant::now()
 }

@@ -15,8 +15,9 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent, Register, RunFilter,
-    RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, page_limit, page_mark,
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
+    Register, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, page_limit,
+    page_mark,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -110,14 +111,31 @@ impl Sqlite {
         let thread = std::thread::Builder::new()
             .name("belts-sqlite".into())
             .spawn(move || served.serve())
-            .map_err(|error| Error::store("cannot start the thread that writes to SQLite", error))?;
-        let inner = Inner { writer, readers, liveness, watch: OnceLock::new(), thread: Some(thread) };
-        Ok(Self { inner: Arc::new(inner) })
+            .map_err(|error| {
+                Error::store("cannot start the thread that writes to SQLite", error)
+            })?;
+        let inner = Inner {
+            writer,
+            readers,
+            liveness,
+            watch: OnceLock::new(),
+            thread: Some(thread),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
-    fn read<T>(&self, read: impl FnOnce(&Connection, &SharedNames) -> Result<T, Fault>) -> Result<T> {
-        let Inner { writer, readers, .. } = &*self.inner;
-        readers.read(|connection| read(connection, &writer.names)).map_err(|fault| fault.into_error(writer.path()))
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection, &SharedNames) -> Result<T, Fault>,
+    ) -> Result<T> {
+        let Inner {
+            writer, readers, ..
+        } = &*self.inner;
+        readers
+            .read(|connection| read(connection, &writer.names))
+            .map_err(|fault| fault.into_error(writer.path()))
     }
 
     /// For reads that may be long.
@@ -132,7 +150,9 @@ impl Sqlite {
 
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sqlite").field("path", &self.inner.writer.path()).finish_non_exhaustive()
+        f.debug_struct("Sqlite")
+            .field("path", &self.inner.writer.path())
+            .finish_non_exhaustive()
     }
 }
 
@@ -149,13 +169,17 @@ impl Drop for Inner {
 }
 
 /// Runs `work` where it may block: beside the async threads if there are any.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     if tokio::runtime::Handle::try_current().is_err() {
         return work();
     }
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(Error::new(ErrorKind::Shutdown, "the runtime is shutting down").with_source(error)),
+        Err(error) => {
+            Err(Error::new(ErrorKind::Shutdown, "the runtime is shutting down").with_source(error))
+        }
     }
 }
 
@@ -166,7 +190,11 @@ impl Store for Sqlite {
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
-        let (worker, ended) = self.inner.writer.submit(move |tx| tx.register(&request)).await?;
+        let (worker, ended) = self
+            .inner
+            .writer
+            .submit(move |tx| tx.register(&request))
+            .await?;
         self.inner.liveness.hold(worker);
         for ended in ended {
             self.inner.liveness.release(ended);
@@ -175,29 +203,45 @@ impl Store for Sqlite {
     }
 
     async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
-        self.inner.writer.submit(move |tx| tx.end_session(worker, now)).await?;
+        self.inner
+            .writer
+            .submit(move |tx| tx.end_session(worker, now))
+            .await?;
         self.inner.liveness.release(worker);
         Ok(())
     }
 
     async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
-        self.inner.writer.submit(move |tx| tx.publish(&request)).await
+        self.inner
+            .writer
+            .submit(move |tx| tx.publish(&request))
+            .await
     }
 
     async fn claim(&self, request: Claim) -> Result<Claimed> {
         let dead = self.inner.liveness.dead();
         let workers = dead.workers();
-        let claimed = self.inner.writer.submit(move |tx| tx.claim(&request, &workers)).await??;
+        let claimed = self
+            .inner
+            .writer
+            .submit(move |tx| tx.claim(&request, &workers))
+            .await??;
         dead.bury();
         Ok(claimed)
     }
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
-        self.inner.writer.submit(move |tx| tx.commit(&request)).await
+        self.inner
+            .writer
+            .submit(move |tx| tx.commit(&request))
+            .await
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
-        self.inner.writer.submit(move |tx| tx.renew(worker, now, lease)).await?
+        self.inner
+            .writer
+            .submit(move |tx| tx.renew(worker, now, lease))
+            .await?
     }
 
     async fn woken(&self) {
@@ -216,26 +260,39 @@ impl Store for Sqlite {
 
     async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
         let run = run.to_owned();
-        self.read_aside(move |connection, names| inspect::journal(connection, names, &run)).await
+        self.read_aside(move |connection, names| inspect::journal(connection, names, &run))
+            .await
     }
 
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
         let limit = page_limit(&filter);
         let below = page_mark(&filter)?.unwrap_or(i64::MAX);
-        self.read_aside(move |connection, names| inspect::list(connection, names, &filter, limit, below)).await
+        self.read_aside(move |connection, names| {
+            inspect::list(connection, names, &filter, limit, below)
+        })
+        .await
     }
 
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         let run = run.to_owned();
-        self.inner.writer.submit(move |tx| tx.cancel(&run, now)).await
+        self.inner
+            .writer
+            .submit(move |tx| tx.cancel(&run, now))
+            .await
     }
 
     async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
         let run = run.to_owned();
-        self.inner.writer.submit(move |tx| tx.rerun(&run, now)).await
+        self.inner
+            .writer
+            .submit(move |tx| tx.rerun(&run, now))
+            .await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
-        self.inner.writer.submit(move |tx| tx.purge(before, limit)).await
+        self.inner
+            .writer
+            .submit(move |tx| tx.purge(before, limit))
+            .await
     }
 }

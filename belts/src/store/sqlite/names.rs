@@ -37,7 +37,12 @@ pub(super) struct Dictionary<'a> {
 
 impl<'a> Dictionary<'a> {
     pub(super) fn new(connection: &'a Connection, shared: &'a SharedNames) -> Self {
-        Self { connection, shared, added: Names::default(), last: None }
+        Self {
+            connection,
+            shared,
+            added: Names::default(),
+            last: None,
+        }
     }
 
     /// The number of a word, if it has one.
@@ -47,7 +52,13 @@ impl<'a> Dictionary<'a> {
         {
             return Ok(Some(*id));
         }
-        let known = self.shared.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).copied();
+        let known = self
+            .shared
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_name
+            .get(name)
+            .copied();
         if let Some(id) = known.or_else(|| self.added.by_name.get(name).copied()) {
             return Ok(Some(id));
         }
@@ -67,7 +78,9 @@ impl<'a> Dictionary<'a> {
         let id = if let Some(id) = self.find(name)? {
             id
         } else {
-            self.connection.prepare_cached("INSERT INTO names (name) VALUES (?1)")?.execute(params![&**name])?;
+            self.connection
+                .prepare_cached("INSERT INTO names (name) VALUES (?1)")?
+                .execute(params![&**name])?;
             let id = self.connection.last_insert_rowid();
             self.added.learn(id, Arc::clone(name));
             id
@@ -85,7 +98,13 @@ impl<'a> Dictionary<'a> {
         {
             return Ok(Arc::clone(name));
         }
-        let known = self.shared.read().unwrap_or_else(PoisonError::into_inner).by_id.get(&id).cloned();
+        let known = self
+            .shared
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .by_id
+            .get(&id)
+            .cloned();
         let name = if let Some(name) = known.or_else(|| self.added.by_id.get(&id).cloned()) {
             name
         } else {

@@ -10,7 +10,8 @@ use super::{
     tx::Tx,
 };
 use crate::store::{
-    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId, new_id,
+    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
+    WorkerId, new_id,
 };
 
 impl Tx<'_> {
@@ -65,13 +66,22 @@ impl Tx<'_> {
         for function in functions {
             let function_id = self.names.name(function)?;
             let worker = claim.as_deref_mut().filter(|_| event.due_at <= now);
-            let worker = worker.and_then(|(worker, budget)| budget.take(&function_id).then_some(*worker));
+            let worker =
+                worker.and_then(|(worker, budget)| budget.take(&function_id).then_some(*worker));
             let run_id = run_id.map_or_else(new_id, Arc::clone);
             let lease = self.insert_run(&run_id, function, number, event, worker, now)?;
-            runs.push(PublishedRun { run_id, function_id, lease });
+            runs.push(PublishedRun {
+                run_id,
+                function_id,
+                lease,
+            });
         }
         runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
-        Ok(PublishedEvent { event_id: Arc::clone(&event.id), duplicate: false, runs })
+        Ok(PublishedEvent {
+            event_id: Arc::clone(&event.id),
+            duplicate: false,
+            runs,
+        })
     }
 
     fn insert_run(
@@ -85,7 +95,11 @@ impl Tx<'_> {
     ) -> Result<Option<Lease>, Fault> {
         // The number of a removed run may be used again. A token from anywhere keeps its late writes out.
         let token = fastrand::i64(0..1 << 31);
-        let status = if worker.is_some() { RunStatus::Running } else { RunStatus::Pending };
+        let status = if worker.is_some() {
+            RunStatus::Running
+        } else {
+            RunStatus::Pending
+        };
         self.execute(
             "INSERT INTO runs (id, function, event, status, due_at, worker, token, failed_attempts, retries, started_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
@@ -101,7 +115,11 @@ impl Tx<'_> {
                 worker.map(|_| now.as_millis()),
             ],
         )?;
-        Ok(worker.map(|worker| Lease { run: self.connection.last_insert_rowid(), worker, token }))
+        Ok(worker.map(|worker| Lease {
+            run: self.connection.last_insert_rowid(),
+            worker,
+            token,
+        }))
     }
 
     fn targets(&mut self, event_type: i64, target: &Target) -> Result<Vec<i64>, Fault> {
@@ -122,7 +140,13 @@ impl Tx<'_> {
 
     /// The answer for an event that targets a run which another event has started.
     fn run_is_there(&mut self, event: &NewEvent) -> Result<Option<PublishedEvent>, Fault> {
-        let Target::Function { run_id: Some(run_id), .. } = &event.target else { return Ok(None) };
+        let Target::Function {
+            run_id: Some(run_id),
+            ..
+        } = &event.target
+        else {
+            return Ok(None);
+        };
         let found: Option<(i64, Arc<str>)> = self
             .connection
             .prepare_cached(
@@ -131,10 +155,20 @@ impl Tx<'_> {
             )?
             .query_row(params![&**run_id, &*event.id], |row| Ok((row.get(0)?, row.get_ref(1)?.as_str()?.into())))
             .optional()?;
-        let Some((function, event_id)) = found else { return Ok(None) };
+        let Some((function, event_id)) = found else {
+            return Ok(None);
+        };
         let function_id = self.names.name(function)?;
-        let run = PublishedRun { run_id: Arc::clone(run_id), function_id, lease: None };
-        Ok(Some(PublishedEvent { event_id, duplicate: true, runs: vec![run] }))
+        let run = PublishedRun {
+            run_id: Arc::clone(run_id),
+            function_id,
+            lease: None,
+        };
+        Ok(Some(PublishedEvent {
+            event_id,
+            duplicate: true,
+            runs: vec![run],
+        }))
     }
 
     fn duplicate(&mut self, event_id: &Arc<str>) -> Result<PublishedEvent, Fault> {
@@ -145,9 +179,17 @@ impl Tx<'_> {
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {
             let function_id = self.names.name(row.get(1)?)?;
-            runs.push(PublishedRun { run_id: text(row, 0)?, function_id, lease: None });
+            runs.push(PublishedRun {
+                run_id: text(row, 0)?,
+                function_id,
+                lease: None,
+            });
         }
         runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
-        Ok(PublishedEvent { event_id: Arc::clone(event_id), duplicate: true, runs })
+        Ok(PublishedEvent {
+            event_id: Arc::clone(event_id),
+            duplicate: true,
+            runs,
+        })
     }
 }

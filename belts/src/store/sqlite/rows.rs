@@ -23,7 +23,10 @@ pub(super) const fn status_number(status: RunStatus) -> i64 {
 pub(super) const FIRST_FINISHED: i64 = 4;
 
 fn status(number: i64) -> Result<RunStatus, Fault> {
-    RunStatus::ALL.into_iter().find(|status| status_number(*status) == number).ok_or(Fault::Row("status of a run"))
+    RunStatus::ALL
+        .into_iter()
+        .find(|status| status_number(*status) == number)
+        .ok_or(Fault::Row("status of a run"))
 }
 
 pub(super) const fn kind_number(kind: StepKind) -> i64 {
@@ -91,7 +94,13 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
     let function_id = names.name(row.get(2)?)?;
     let event = (text(row, 3)?, names.name(row.get(4)?)?, bytes(row, 5)?);
     let created_at = Timestamp::from_millis(row.get(9)?);
-    let mut record = RunRecord::new(text(row, 1)?, function_id, event, status(row.get(6)?)?, created_at);
+    let mut record = RunRecord::new(
+        text(row, 1)?,
+        function_id,
+        event,
+        status(row.get(6)?)?,
+        created_at,
+    );
     record.failed_attempts = small(row, 7)?;
     record.result = match row.get_ref(8)? {
         ValueRef::Null => None,
@@ -105,7 +114,9 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
 
 pub(super) fn text(row: &Row<'_>, column: usize) -> Result<Arc<str>, Fault> {
     match row.get_ref(column)? {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes).map(Arc::from).map_err(|_| Fault::Row("text")),
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
+            .map(Arc::from)
+            .map_err(|_| Fault::Row("text")),
         _ => Err(Fault::Row("text")),
     }
 }

@@ -41,8 +41,12 @@ fn check_and_migrate(connection: &Connection, path: &Path) -> Result<(), Error> 
     for script in &MIGRATIONS[version..] {
         connection.execute_batch(script).map_err(fault)?;
     }
-    connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(fault)?;
-    connection.pragma_update(None, "user_version", known_version()).map_err(fault)
+    connection
+        .pragma_update(None, "application_id", APPLICATION_ID)
+        .map_err(fault)?;
+    connection
+        .pragma_update(None, "user_version", known_version())
+        .map_err(fault)
 }
 
 /// Whether the tables are of the present version; an error if they are not ours or of a newer one.

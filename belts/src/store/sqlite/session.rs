@@ -20,7 +20,10 @@ const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Tx<'_> {
     /// Begins a session; answers with the sessions of the same name that it ended.
-    pub(super) fn register(&mut self, request: &Register) -> Result<(WorkerId, Vec<WorkerId>), Fault> {
+    pub(super) fn register(
+        &mut self,
+        request: &Register,
+    ) -> Result<(WorkerId, Vec<WorkerId>), Fault> {
         self.forget();
         let mut ended = Vec::new();
         if let Some(name) = &request.name {
@@ -30,7 +33,10 @@ impl Tx<'_> {
             }
         }
         let forgotten = request.now.before(FORGET_AFTER).as_millis();
-        for worker in self.sessions("SELECT id FROM workers WHERE lease_until < ?1", params![forgotten])? {
+        for worker in self.sessions(
+            "SELECT id FROM workers WHERE lease_until < ?1",
+            params![forgotten],
+        )? {
             self.end_session(worker, request.now)?;
         }
         for subscription in &request.subscriptions {
@@ -38,7 +44,11 @@ impl Tx<'_> {
         }
         self.execute(
             "INSERT INTO workers (name, lease_until, lease) VALUES (?1, ?2, ?3)",
-            params![request.name.as_deref(), request.now.after(request.lease).as_millis(), millis(request.lease)],
+            params![
+                request.name.as_deref(),
+                request.now.after(request.lease).as_millis(),
+                millis(request.lease)
+            ],
         )?;
         Ok((WorkerId(self.connection.last_insert_rowid()), ended))
     }
@@ -69,8 +79,14 @@ impl Tx<'_> {
     }
 
     /// Makes sure that a session lives. One whose time had ended begins anew, without the runs that it had.
-    pub(super) fn revive(&mut self, worker: WorkerId, now: Timestamp) -> Result<Result<(), Error>, Fault> {
-        let Some(until) = self.lease_until(worker)? else { return Ok(Err(unknown_session(worker))) };
+    pub(super) fn revive(
+        &mut self,
+        worker: WorkerId,
+        now: Timestamp,
+    ) -> Result<Result<(), Error>, Fault> {
+        let Some(until) = self.lease_until(worker)? else {
+            return Ok(Err(unknown_session(worker)));
+        };
         if until <= now {
             self.release_runs(worker, until)?;
             self.forget_lease();
@@ -102,7 +118,11 @@ impl Tx<'_> {
     fn release_runs(&mut self, worker: WorkerId, due_at: Timestamp) -> Result<(), Fault> {
         let released = self.execute(
             "UPDATE runs SET worker = NULL, due_at = ?2, status = ?3 WHERE worker = ?1",
-            params![worker.0, due_at.as_millis(), status_number(RunStatus::Suspended)],
+            params![
+                worker.0,
+                due_at.as_millis(),
+                status_number(RunStatus::Suspended)
+            ],
         )?;
         self.wakes |= released > 0;
         Ok(())
@@ -110,7 +130,10 @@ impl Tx<'_> {
 
     fn subscribe(&mut self, subscription: &Subscription) -> Result<(), Fault> {
         let function = self.names.number(&subscription.function_id)?;
-        self.execute("DELETE FROM subscriptions WHERE function = ?1", params![function])?;
+        self.execute(
+            "DELETE FROM subscriptions WHERE function = ?1",
+            params![function],
+        )?;
         for event_type in &subscription.event_types {
             let event_type = self.names.number(event_type)?;
             self.execute(
@@ -132,9 +155,13 @@ impl Tx<'_> {
 }
 
 /// Every function that subscribes to something, sorted by id.
-pub(super) fn subscriptions(connection: &Connection, names: &SharedNames) -> Result<Vec<Subscription>, Fault> {
+pub(super) fn subscriptions(
+    connection: &Connection,
+    names: &SharedNames,
+) -> Result<Vec<Subscription>, Fault> {
     let mut dictionary = Dictionary::new(connection, names);
-    let mut statement = connection.prepare_cached("SELECT function, event_type FROM subscriptions")?;
+    let mut statement =
+        connection.prepare_cached("SELECT function, event_type FROM subscriptions")?;
     let mut rows = statement.query([])?;
     let mut pairs: Vec<(Arc<str>, Arc<str>)> = Vec::new();
     while let Some(row) = rows.next()? {
@@ -145,7 +172,10 @@ pub(super) fn subscriptions(connection: &Connection, names: &SharedNames) -> Res
     for (function_id, event_type) in pairs {
         match all.last_mut() {
             Some(last) if last.function_id == function_id => last.event_types.push(event_type),
-            _ => all.push(Subscription { function_id, event_types: vec![event_type] }),
+            _ => all.push(Subscription {
+                function_id,
+                event_types: vec![event_type],
+            }),
         }
     }
     Ok(all)

@@ -22,8 +22,13 @@ pub(super) struct Recall {
 impl Recall {
     /// Looks whether another process has committed since the last look, and if so forgets.
     pub(super) fn look(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
-        let now: i64 = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        let changed = self.data_version.replace(now).is_some_and(|before| before != now);
+        let now: i64 = connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        let changed = self
+            .data_version
+            .replace(now)
+            .is_some_and(|before| before != now);
         if changed {
             self.forget();
         }
@@ -48,9 +53,20 @@ pub(super) struct Tx<'a> {
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(connection: &'a Connection, names: &'a SharedNames, recall: &'a mut Recall) -> Self {
+    pub(super) fn new(
+        connection: &'a Connection,
+        names: &'a SharedNames,
+        recall: &'a mut Recall,
+    ) -> Self {
         let names = Dictionary::new(connection, names);
-        Self { connection, names, wakes: false, recall, looked: false, lease_until: None }
+        Self {
+            connection,
+            names,
+            wakes: false,
+            recall,
+            looked: false,
+            lease_until: None,
+        }
     }
 
     /// Runs a statement of this crate; answers how many rows it changed.
@@ -81,7 +97,9 @@ impl<'a> Tx<'a> {
             )?
             .query_map(params![event_type], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        self.recall.subscribers.insert(event_type, Arc::clone(&functions));
+        self.recall
+            .subscribers
+            .insert(event_type, Arc::clone(&functions));
         Ok(functions)
     }
 

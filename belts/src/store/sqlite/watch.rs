@@ -35,7 +35,9 @@ fn watch(writer: &Writer, (stopped, bell): &(Mutex<bool>, Condvar)) {
     let mut stop = stopped.lock().unwrap_or_else(PoisonError::into_inner);
     while !*stop {
         writer.look();
-        (stop, _) = bell.wait_timeout(stop, INTERVAL).unwrap_or_else(PoisonError::into_inner);
+        (stop, _) = bell
+            .wait_timeout(stop, INTERVAL)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 }
 

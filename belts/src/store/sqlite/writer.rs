@@ -93,7 +93,10 @@ impl Writer {
             path,
             queue: Mutex::default(),
             handed: Condvar::new(),
-            desk: Mutex::new(Desk { connection, recall: Recall::default() }),
+            desk: Mutex::new(Desk {
+                connection,
+                recall: Recall::default(),
+            }),
             names: SharedNames::default(),
             wake: Wake::default(),
         }
@@ -116,7 +119,14 @@ impl Writer {
                 // Another process writes. Waiting for it is the thread's business, not that of an async caller.
                 Err(fault) if fault.is_busy() => {
                     let (caller, answer) = oneshot::channel();
-                    self.queue().waiting.insert(0, Box::new(Write { work, done: None, caller }));
+                    self.queue().waiting.insert(
+                        0,
+                        Box::new(Write {
+                            work,
+                            done: None,
+                            caller,
+                        }),
+                    );
                     self.give_up();
                     return self.received(answer.await);
                 }
@@ -128,11 +138,18 @@ impl Writer {
         } else {
             oneshot::channel()
         };
-        self.enqueue(Box::new(Write { work, done: None, caller }));
+        self.enqueue(Box::new(Write {
+            work,
+            done: None,
+            caller,
+        }));
         self.received(answer.await)
     }
 
-    fn received<T>(&self, answer: Result<Result<T, Error>, oneshot::error::RecvError>) -> Result<T, Error> {
+    fn received<T>(
+        &self,
+        answer: Result<Result<T, Error>, oneshot::error::RecvError>,
+    ) -> Result<T, Error> {
         answer.unwrap_or_else(|_| Err(Fault::Panicked.into_error(&self.path)))
     }
 
@@ -160,7 +177,10 @@ impl Writer {
                 if queue.closed {
                     return;
                 }
-                queue = self.handed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                queue = self
+                    .handed
+                    .wait(queue)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
             while !queue.waiting.is_empty() {
                 let size = queue.waiting.len().min(MAX_BATCH);
@@ -233,7 +253,11 @@ impl Writer {
     }
 
     /// Does `body` in one transaction on this thread. Only for the owner.
-    fn transact<T>(&self, patience: Patience, body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn transact<T>(
+        &self,
+        patience: Patience,
+        body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let desk = &mut *self.desk();
         let connection = &desk.connection;
         let mut tx = Tx::new(connection, &self.names, &mut desk.recall);
@@ -286,7 +310,9 @@ fn begin(tx: &Tx<'_>, patience: Patience) -> Result<(), Fault> {
             _ => Duration::from_millis(5),
         };
         match tx.execute("BEGIN IMMEDIATE", []) {
-            Err(fault) if fault.is_busy() && patience == Patience::Wait && times < 1_000 => std::thread::sleep(pause),
+            Err(fault) if fault.is_busy() && patience == Patience::Wait && times < 1_000 => {
+                std::thread::sleep(pause)
+            }
             result => return result.map(drop),
         }
     }

@@ -1,0 +1,170 @@
+//! The conformance suite for stores: one case for each rule of the [`Store`](crate::store::Store) contract.
+//!
+//! Implement [`Storage`] for something that opens clients of one storage, give a maker of fresh ones to
+//! [`store_conformance!`](crate::store_conformance), and each case becomes a test of its own:
+//!
+//! ```
+//! use belts::{conformance::store::Storage, store::{Memory, SharedStore}};
+//! use std::sync::Arc;
+//!
+//! struct InMemory(Memory);
+//!
+//! #[async_trait::async_trait]
+//! impl Storage for InMemory {
+//!     async fn open(&self) -> belts::Result<SharedStore> {
+//!         Ok(Arc::new(self.0.clone()))
+//!     }
+//! }
+//!
+//! mod memory {
+//!     belts::store_conformance!(super::InMemory(belts::store::Memory::new()));
+//! }
+//! # fn main() {}
+//! ```
+
+use std::{future::Future, pin::Pin};
+
+use async_trait::async_trait;
+
+use crate::{error::Result, store::SharedStore};
+
+mod bench;
+mod claims;
+mod durability;
+mod inspection;
+mod journals;
+mod leases;
+mod publishing;
+mod sessions;
+mod transitions;
+mod waking;
+
+use bench::Bench;
+
+/// One storage, empty at first, that lives as long as this value.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// A client of this storage, independent of the other ones: where stores can be shared between processes, as if in
+    /// another process.
+    ///
+    /// # Errors
+    /// The storage cannot be opened; the case then fails.
+    async fn open(&self) -> Result<SharedStore>;
+}
+
+type Running = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// One rule, and how it is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// The rule's name, as it stands in the contract.
+    pub name: &'static str,
+    run: fn(Bench) -> Running,
+}
+
+impl Case {
+    /// Tries the rule on an empty storage.
+    ///
+    /// # Errors
+    /// The store failed.
+    ///
+    /// # Panics
+    /// The store broke the rule.
+    pub async fn run(&self, storage: impl Storage) -> Result<()> {
+        (self.run)(Bench::new(Box::new(storage)).await?).await
+    }
+}
+
+/// Tries every rule, each on a storage of its own.
+///
+/// # Panics
+/// The store broke a rule or failed; the text names every such rule.
+pub async fn run_all<S: Storage>(mut storage: impl FnMut() -> S) {
+    let mut broken = Vec::new();
+    for case in CASES {
+        let storage = storage();
+        match tokio::spawn(async move { case.run(storage).await }).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => broken.push(format!("{}: {}", case.name, error.report())),
+            Err(panic) => broken.push(format!("{}: {panic}", case.name)),
+        }
+    }
+    assert!(broken.is_empty(), "the store breaks {} rules:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// Tries the rule of that name; for [`store_conformance!`](crate::store_conformance).
+///
+/// # Panics
+/// The store broke the rule or failed, or there is no such rule.
+pub async fn run(name: &str, storage: impl Storage) {
+    let case = CASES.iter().find(|case| case.name == name);
+    let case = case.unwrap_or_else(|| panic!("there is no rule `{name}`"));
+    if let Err(error) = case.run(storage).await {
+        panic!("the store failed in `{name}`: {}", error.report());
+    }
+}
+
+/// The one list of the cases: it makes [`CASES`] and the macro of tests.
+macro_rules! cases {
+    ($dollar:tt $($module:ident { $($name:ident)* })*) => {
+        /// Every rule.
+        pub const CASES: &[Case] = &[$($(
+            Case { name: stringify!($name), run: |bench| Box::pin($module::$name(bench)) },
+        )*)*];
+
+        /// Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh
+        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test.
+        #[macro_export]
+        macro_rules! store_conformance {
+            ($dollar storage:expr) => {
+                $($(
+                    #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                    async fn $name() {
+                        $crate::conformance::store::run(stringify!($name), $dollar storage).await;
+                    }
+                )*)*
+            };
+        }
+    };
+}
+
+cases! { $
+    durability {
+        reopened_store_has_everything batch_is_atomic batch_refuses_one_by_one
+    }
+    publishing {
+        publish_twice_is_one_event publish_twice_at_once_is_one_event publish_starts_one_run_per_function
+        publish_claims_within_capacity publish_claims_only_what_is_due targeted_run_is_there_once
+        targeted_event_needs_no_subscription excepted_functions_are_left_out event_without_functions_is_known
+        delayed_event_waits
+    }
+    sessions {
+        subscriptions_of_others_stay new_subscription_counts_at_once_everywhere same_name_takes_over
+        deregistered_worker_leaves_its_runs unknown_session_is_busy ended_session_begins_without_its_runs
+        unknown_session_publishes_without_claiming
+    }
+    leases {
+        claim_is_exclusive late_commit_is_refused late_commit_without_successor_is_refused
+        dead_worker_runs_are_claimed renewed_lease_holds clocks_may_differ removed_run_cannot_be_written
+    }
+    claims {
+        claim_brings_the_journal claim_brings_the_run claim_respects_limits claim_tells_when_the_next_is_due
+        claim_names_unknown_functions claim_by_name claim_by_name_respects_the_living
+    }
+    journals {
+        entry_is_replaced_by_seq values_come_back_as_written odd_names_come_back_as_written
+        long_journal_comes_back_in_order big_values_come_back journals_do_not_mix
+    }
+    transitions {
+        suspended_run_is_due_at_its_time released_run_is_due_at_once retried_run_counts_its_failures
+        completed_run_keeps_its_output failed_run_keeps_its_failure stopped_run_waits_to_be_named skipped_run_is_gone
+    }
+    inspection {
+        run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
+        rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded list_filters_and_pages
+        wrong_page_mark_is_an_error unknown_run_is_nothing
+    }
+    waking {
+        publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait
+    }
+}

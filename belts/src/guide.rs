@@ -1,0 +1,8 @@
+//! The long pages, from `belts/docs/`.
+
+#[doc = include_str!("../docs/architecture.md")]
+pub mod architecture {}
+
+#[doc = include_str!("../docs/guarantees.md")]
+pub mod guarantees {}
+

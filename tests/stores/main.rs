@@ -1,0 +1,4 @@
+//! Every store passes the conformance suite; and what only SQLite can do.
+
+mod conformance;
+mod sqlite;

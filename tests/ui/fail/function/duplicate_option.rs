@@ -1,0 +1,15 @@
+// An option is given once.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered, retries = 3, retries = 4)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    step!("length", order.id.len()).await
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+// A function needs an id.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    step!("length", order.id.len()).await
+}
+
+fn main() {}

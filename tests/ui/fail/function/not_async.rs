@@ -1,0 +1,15 @@
+// A function is async.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+fn process(order: Ordered) -> belts::Result<usize> {
+    step!("length", order.id.len()).await
+}
+
+fn main() {}

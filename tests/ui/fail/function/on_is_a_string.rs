@@ -1,0 +1,15 @@
+// `on` takes a type.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = "ordered")]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    step!("length", order.id.len()).await
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+// An option has a value.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered, retries, timeout =)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    step!("length", order.id.len()).await
+}
+
+fn main() {}

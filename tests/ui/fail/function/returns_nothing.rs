@@ -1,0 +1,15 @@
+// A function returns a `Result`.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) {
+    let _ = step!("length", order.id.len()).await;
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+// A key is a literal.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    let key = order.id.clone();
+    step!(key, order.id.len()).await
+}
+
+fn main() {}
