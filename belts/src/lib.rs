@@ -29,12 +29,17 @@ mod function;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "http")]
-mod http;
+pub mod http;
 mod publish;
 mod registry;
 mod run;
+#[cfg(feature = "http")]
+mod serve;
+#[cfg(feature = "http")]
+mod startup;
 mod step;
 pub mod store;
+mod store_url;
 mod terminal;
 mod worker;
 
@@ -48,6 +53,8 @@ pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Continuation, Function, FunctionOptions};
 pub use publish::{Publish, Published};
 pub use run::{Backoff, Location};
+#[cfg(feature = "http")]
+pub use serve::serve;
 pub use terminal::{Terminal, retry_after, terminal};
 pub use worker::{
     Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions,

@@ -1,5 +1,43 @@
-//! The router.
+//! The router: deliveries by HTTP, a description for those who may ask, and health.
+//!
+//! # The wire
+//! `POST /` takes `{"event": {"type": "order-created", …}, "context": {…}}` as `application/json`. `context` and its
+//! fields are optional:
+//!
+//! | field | meaning |
+//! |---|---|
+//! | `functionId` | only this function starts |
+//! | `executionId` | this run is resumed, or begun under this id |
+//! | `executionTarget` | the run goes on until the step of this path is recorded, then stops |
+//! | `timestamp` | the event is due then: RFC 3339, or milliseconds since the Unix epoch |
+//!
+//! A header `webhook-id` names the message: delivered again, it finds the runs that it started, and the answer says
+//! `"duplicate": true`. The answer depends on the [`HttpMode`]; the query `?mode=accept`, `sync` or `stream` picks another
+//! one. Every error is `{"error": true, "message": "…", "code": "…"}`.
+//!
+//! `GET /` describes functions and events, `GET /health` says whether the worker takes deliveries.
+//!
+//! # Signatures
+//! With [signing keys](crate::WorkerBuilder::signing_keys) set, every delivery must carry a signature by the
+//! [Standard Webhooks](https://www.standardwebhooks.com) scheme; [`SigningKey`] makes one. Without, whoever reaches the
+//! router may deliver.
 
-/// What the router does.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct HttpOptions {}
+mod access;
+mod body;
+mod deliver;
+mod describe;
+mod modes;
+mod options;
+mod refusal;
+mod router;
+mod signature;
+mod wire;
+
+pub use modes::HttpMode;
+pub(crate) use options::HttpOptions;
+pub use signature::SigningKey;
+
+/// The answer to a path that nothing is at.
+pub(crate) fn not_found() -> axum::response::Response {
+    axum::response::IntoResponse::into_response(refusal::Refusal::not_found())
+}

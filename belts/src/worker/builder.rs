@@ -173,9 +173,20 @@ impl WorkerBuilder {
     /// No store was given or it cannot be opened, two functions have one id, or a setting is out of range.
     pub async fn build(self) -> Result<Worker> {
         self.check()?;
+        #[cfg(feature = "http")]
+        let mut http = self.http.checked()?;
+        #[cfg(feature = "http")]
+        {
+            http.picked = self.functions.is_some();
+            http.store = match &self.store {
+                Some(StoreSource::Given(store)) => format!("{store:?}"),
+                Some(StoreSource::Url(url)) => crate::store_url::shown(url),
+                None => String::new(),
+            };
+        }
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
-            Some(StoreSource::Url(url)) => crate::config::open_store(&url).await?,
+            Some(StoreSource::Url(url)) => crate::store_url::open(&url).await?,
             None => {
                 return Err(config(
                     "a worker needs a store: add `.store(belts::store::Sqlite::open(\"belts.db\").await?)`",
@@ -201,11 +212,12 @@ impl WorkerBuilder {
             running: AtomicBool::new(false),
             shutdown: Shutdown::default(),
             waiting: Mutex::new(HashMap::new()),
+            driven: super::driven::Driven::default(),
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
             warned: Mutex::new(HashSet::new()),
             #[cfg(feature = "http")]
-            http: self.http,
+            http,
         });
         // From here on every publisher on the store knows what this program listens for.
         shared.session().await?;

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::{
     Shared, Worker,
     drive::{Ended, drive},
+    driven::Driving,
     slots::{Reservation, Slot},
 };
 use crate::{
@@ -108,6 +109,7 @@ impl Shared {
     pub(crate) fn start(self: &Arc<Self>, claimed: ClaimedRun, index: usize, slot: Slot) {
         let worker = Arc::clone(self);
         let run_id = Arc::clone(&claimed.run_id);
+        let driving = Driving::new(self, &run_id);
         self.shutdown.spawn(async move {
             let lease = claimed.lease;
             let driven = async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
@@ -117,7 +119,7 @@ impl Shared {
                 Ended::Abandoned
             });
             // The place is free before anybody hears of the end, who may want it.
-            drop(slot);
+            drop((slot, driving));
             worker.tell(&run_id, ended);
         });
     }

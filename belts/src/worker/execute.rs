@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{Ended, Shared, Worker};
 use crate::{
+    clock::Timestamp,
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
@@ -26,9 +27,15 @@ pub struct Execute {
     worker: Worker,
     event: Result<EncodedEvent>,
     pub(crate) event_id: Option<String>,
-    function: Option<String>,
-    run_id: Option<String>,
-    until: Option<String>,
+    pub(crate) function: Option<String>,
+    pub(crate) run_id: Option<String>,
+    pub(crate) until: Option<String>,
+    /// When the runs become due, if not now.
+    pub(crate) due_at: Option<Timestamp>,
+    /// Leaves the runs to the loop, within its limits.
+    pub(crate) in_background: bool,
+    /// Makes it an error of kind `Busy` that another worker drives a run which was there before.
+    pub(crate) exclusive: bool,
 }
 
 /// What an event's functions came to.
@@ -37,6 +44,8 @@ pub struct Execute {
 pub struct Executed {
     /// The event's id.
     pub event_id: String,
+    /// Whether the event, or the run that was named, was there before.
+    pub duplicate: bool,
     /// Its runs, sorted by function id.
     pub runs: Vec<FinishedRun>,
 }
@@ -101,6 +110,9 @@ impl Execute {
             function: None,
             run_id: None,
             until: None,
+            due_at: None,
+            in_background: false,
+            exclusive: false,
         }
     }
 
@@ -129,64 +141,64 @@ impl Execute {
     }
 
     /// Makes the event durable, resumes or begins its runs here, and says which they are.
-    pub(crate) async fn start(self) -> Result<Started> {
+    pub(crate) async fn start(mut self) -> Result<Started> {
         let shared = Arc::clone(self.worker.shared());
-        let event = self.event?;
-        let target = target(&shared, &event.event_type, self.function, self.run_id)?;
-        if let Target::Function {
-            run_id: Some(run_id),
-            function_id,
-        } = &target
-        {
+        if let Some(run_id) = &self.run_id {
             if let Some(record) = shared.store.run(run_id).await? {
-                return resume(shared, record, function_id, self.until).await;
-            }
-            if let Some(step) = &self.until {
-                shared.set_target(run_id, step.as_str().into());
+                return self.resume(shared, record).await;
             }
         }
-        let target = match (target, &self.until) {
-            // The target must be known before the run starts, and so must its id.
-            (
-                Target::Function {
-                    function_id,
-                    run_id: None,
-                },
-                Some(step),
-            ) => {
-                let run_id: Arc<str> = Uuid::now_v7().simple().to_string().into();
-                shared.set_target(&run_id, step.as_str().into());
-                Target::Function {
-                    function_id,
-                    run_id: Some(run_id),
-                }
-            }
-            (Target::Subscribers { .. }, Some(_)) => {
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    "`until` needs a function: name one with `.function(\"…\")`",
-                ));
-            }
-            (target, _) => target,
-        };
+        let event = std::mem::replace(
+            &mut self.event,
+            Err(Error::new(ErrorKind::Config, "the event was delivered")),
+        )?;
+        let target = self.target(&shared, &event.event_type).await?;
+        let now = shared.clock.now();
         let new = NewEvent {
-            id: self
-                .event_id
-                .unwrap_or_else(|| Uuid::now_v7().simple().to_string())
-                .into(),
+            id: self.event_id.take().unwrap_or_else(new_id).into(),
             event_type: event.event_type,
             payload: event.payload,
             correlation_key: event.correlation_key,
-            due_at: shared.clock.now(),
+            due_at: self.due_at.map_or(now, |due_at| due_at.max(now)),
             retries: None,
-            target,
+            target: target.clone(),
         };
-        let published = shared.publish(new, true).await?;
-        let runs = published
+        // The target must be known before the run starts.
+        let aimed = match (&target, &self.until) {
+            (
+                Target::Function {
+                    run_id: Some(run_id),
+                    ..
+                },
+                Some(step),
+            ) => {
+                shared.set_target(run_id, step.as_str().into());
+                Some(run_id)
+            }
+            _ => None,
+        };
+        let published = shared
+            .publish(new, aimed.is_some() || !self.in_background)
+            .await;
+        if let (Some(run_id), false) = (
+            aimed,
+            published
+                .as_ref()
+                .is_ok_and(|published| !published.duplicate),
+        ) {
+            shared.clear_target(run_id);
+        }
+        let published = published?;
+        let runs: Vec<_> = published
             .runs
             .into_iter()
             .map(|run| (run.run_id, run.function_id))
             .collect();
+        if published.duplicate && self.exclusive {
+            for (run_id, function_id) in &runs {
+                shared.take_over(run_id, function_id).await?;
+            }
+        }
         Ok(Started {
             shared,
             event_id: published.event_id,
@@ -194,87 +206,116 @@ impl Execute {
             runs,
         })
     }
-}
 
-fn target(
-    shared: &Shared,
-    event_type: &str,
-    function: Option<String>,
-    run_id: Option<String>,
-) -> Result<Target> {
-    let function = match function {
-        Some(id) if shared.registry.get(&id).is_none() => {
-            let known: Vec<_> = shared
-                .registry
-                .functions()
-                .iter()
-                .map(|function| &*function.id)
-                .collect();
+    /// Which functions the event starts, under which id.
+    async fn target(&mut self, shared: &Shared, event_type: &str) -> Result<Target> {
+        let function_id = match self.function.take() {
+            Some(id) => known_function(shared, id).await?,
+            None if self.run_id.is_none() && self.until.is_none() => {
+                return Ok(Target::Subscribers { except: Vec::new() });
+            }
+            None => only_listener(shared, event_type)?,
+        };
+        // A run that is to stop at a step needs its id before it starts.
+        let run_id = self
+            .run_id
+            .take()
+            .or_else(|| self.until.is_some().then(new_id));
+        Ok(Target::Function {
+            function_id,
+            run_id: run_id.map(Into::into),
+        })
+    }
+
+    /// Goes on with the run that was named.
+    async fn resume(self, shared: Arc<Shared>, record: RunRecord) -> Result<Started> {
+        let (run_id, function_id) = (record.run_id, record.function_id);
+        if let Some(wanted) = self.function.filter(|wanted| **wanted != *function_id) {
             return Err(Error::new(
-                ErrorKind::UnknownFunction,
+                ErrorKind::UnknownRun,
                 format!(
-                    "no function has the id `{id}`; this program has: {}",
-                    known.join(", ")
+                    "the run `{run_id}` belongs to the function `{function_id}`, not `{wanted}`"
                 ),
             ));
         }
-        Some(id) => Some(Arc::from(id)),
-        None if run_id.is_some() => {
-            let mut listeners = shared.registry.listeners(event_type);
-            match (listeners.next(), listeners.next()) {
-                (Some(only), None) => Some(Arc::clone(&shared.registry.functions()[only].id)),
-                _ => {
-                    return Err(Error::new(
-                        ErrorKind::Config,
-                        format!(
-                            "a run id needs a function, as `{event_type}` does not have exactly one here"
-                        ),
-                    ));
-                }
+        if !record.status.is_finished() {
+            let stopped = record.status == RunStatus::Stopped;
+            if stopped && shared.registry.get(&function_id).is_none() {
+                return Err(Error::new(
+                    ErrorKind::UnknownFunction,
+                    format!(
+                        "the run `{run_id}` belongs to the function `{function_id}`, which this program does not have"
+                    ),
+                ));
+            }
+            match self.until {
+                // A drive reads its target at its start.
+                Some(_) if self.exclusive && shared.drives(&run_id) => return Err(busy(&run_id)),
+                Some(step) => shared.set_target(&run_id, step.into()),
+                None => shared.clear_target(&run_id),
+            }
+            let taken = shared.claim_unless_driven(&run_id, &function_id).await?;
+            if self.exclusive && !taken && shared.is_elsewhere(&run_id).await? {
+                shared.clear_target(&run_id);
+                return Err(busy(&run_id));
             }
         }
-        None => None,
-    };
-    Ok(match function {
-        Some(function_id) => Target::Function {
-            function_id,
-            run_id: run_id.map(Into::into),
-        },
-        None => Target::Subscribers { except: Vec::new() },
-    })
+        Ok(Started {
+            shared,
+            event_id: record.event_id,
+            duplicate: true,
+            runs: vec![(run_id, function_id)],
+        })
+    }
 }
 
-async fn resume(
-    shared: Arc<Shared>,
-    record: RunRecord,
-    function_id: &Arc<str>,
-    until: Option<String>,
-) -> Result<Started> {
-    if record.function_id != *function_id {
-        return Err(Error::new(
-            ErrorKind::UnknownRun,
+fn new_id() -> String {
+    Uuid::now_v7().simple().to_string()
+}
+
+/// The id of a function that some worker has, this one above all.
+async fn known_function(shared: &Shared, id: String) -> Result<Arc<str>> {
+    if let Some(function) = shared.registry.get(&id) {
+        return Ok(Arc::clone(&function.id));
+    }
+    let subscriptions = shared.store.subscriptions().await?;
+    if let Some(function) = subscriptions
+        .iter()
+        .find(|function| *function.function_id == *id)
+    {
+        return Ok(Arc::clone(&function.function_id));
+    }
+    let known: Vec<_> = subscriptions
+        .iter()
+        .map(|function| &*function.function_id)
+        .collect();
+    Err(Error::new(
+        ErrorKind::UnknownFunction,
+        format!(
+            "no function has the id `{id}`; there are: {}",
+            known.join(", ")
+        ),
+    ))
+}
+
+fn only_listener(shared: &Shared, event_type: &str) -> Result<Arc<str>> {
+    let mut listeners = shared.registry.listeners(event_type);
+    match (listeners.next(), listeners.next()) {
+        (Some(only), None) => Ok(Arc::clone(&shared.registry.functions()[only].id)),
+        _ => Err(Error::new(
+            ErrorKind::Config,
             format!(
-                "the run `{}` belongs to the function `{}`, not `{function_id}`",
-                record.run_id, record.function_id
+                "a run id or a step to stop at needs a function, as `{event_type}` does not have exactly one here"
             ),
-        ));
+        )),
     }
-    match until {
-        Some(step) => shared.set_target(&record.run_id, step.into()),
-        None => shared.clear_target(&record.run_id),
-    }
-    if !record.status.is_finished() {
-        if let Some(index) = shared.registry.index(&record.function_id) {
-            shared.claim_run(&record.run_id, index).await?;
-        }
-    }
-    let runs = vec![(record.run_id, record.function_id)];
-    Ok(Started {
-        shared,
-        event_id: record.event_id,
-        duplicate: true,
-        runs,
-    })
+}
+
+fn busy(run_id: &str) -> Error {
+    Error::new(
+        ErrorKind::Busy,
+        format!("the run `{run_id}` is being driven already; try again later"),
+    )
 }
 
 impl IntoFuture for Execute {
@@ -291,10 +332,6 @@ impl IntoFuture for Execute {
 pub(crate) struct Started {
     shared: Arc<Shared>,
     pub(crate) event_id: Arc<str>,
-    #[cfg_attr(
-        not(feature = "http"),
-        expect(dead_code, reason = "only HTTP answers tell")
-    )]
     pub(crate) duplicate: bool,
     /// Run ids with their functions' ids.
     pub(crate) runs: Vec<(Arc<str>, Arc<str>)>,
@@ -311,12 +348,65 @@ impl Started {
         }
         Ok(Executed {
             event_id: self.event_id.to_string(),
+            duplicate: self.duplicate,
             runs,
         })
     }
 }
 
+#[cfg(feature = "http")]
+impl Started {
+    /// Forgets the step at which a run was to stop once it has, without making the caller wait.
+    pub(crate) fn watch_target(self) {
+        if self
+            .runs
+            .iter()
+            .any(|(run_id, _)| self.shared.target_of(run_id).is_some())
+        {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = self.wait() => {}
+                    () = shared.gone() => {}
+                }
+            });
+        }
+    }
+}
+
 impl Shared {
+    /// Claims a run by name, unless it is driven here already; whether it is now.
+    async fn claim_unless_driven(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &str,
+    ) -> Result<bool> {
+        match self.registry.index(function_id) {
+            _ if self.drives(run_id) => Ok(true),
+            Some(index) => self.claim_run(run_id, index).await,
+            None => Ok(false),
+        }
+    }
+
+    async fn is_elsewhere(&self, run_id: &str) -> Result<bool> {
+        let record = self.store.run(run_id).await?;
+        Ok(
+            record.is_some_and(|record| record.status == RunStatus::Running)
+                && !self.drives(run_id),
+        )
+    }
+
+    /// Takes a run over whose worker has died; an error of kind `Busy` if its worker lives elsewhere.
+    async fn take_over(self: &Arc<Self>, run_id: &Arc<str>, function_id: &str) -> Result<()> {
+        if self.is_elsewhere(run_id).await?
+            && !self.claim_unless_driven(run_id, function_id).await?
+            && self.is_elsewhere(run_id).await?
+        {
+            return Err(busy(run_id));
+        }
+        Ok(())
+    }
+
     /// Waits for the end of a run, and drives it here where no loop does; `None` if a filter removed it.
     async fn finish(
         self: &Arc<Self>,

@@ -5,6 +5,7 @@
 mod builder;
 mod claim;
 mod drive;
+mod driven;
 mod execute;
 pub(crate) mod live;
 mod options;
@@ -28,6 +29,8 @@ mod tests;
 
 pub use builder::WorkerBuilder;
 pub(crate) use drive::Ended;
+#[cfg(feature = "http")]
+pub(crate) use execute::Started;
 pub use execute::{Execute, Executed, FinishedRun};
 pub use options::WorkerOptions;
 use session::Session;
@@ -87,6 +90,7 @@ pub(crate) struct Shared {
     running: AtomicBool,
     shutdown: shutdown::Shutdown,
     waiting: Mutex<HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>>,
+    driven: driven::Driven,
     targets: Mutex<HashMap<Arc<str>, Arc<str>>>,
     on_error: Option<ErrorHook>,
     warned: Mutex<std::collections::HashSet<Arc<str>>>,
@@ -276,6 +280,18 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .get(run_id)
             .cloned()
+    }
+
+    /// Says that a loop is about to run, so that deliveries meanwhile need not wait for their runs.
+    #[cfg(feature = "http")]
+    pub(crate) fn expect_loop(&self) {
+        self.running.store(true, Ordering::Release);
+    }
+
+    /// Returns when the shutdown has begun.
+    #[cfg(feature = "http")]
+    pub(crate) async fn shutdown_begun(&self) {
+        self.shutdown.begun().await;
     }
 
     /// Tells the error hook, on a task of its own.

@@ -2,10 +2,7 @@
 
 use std::{
     future::Future,
-    sync::{
-        Arc, Mutex, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -21,7 +18,7 @@ const PURGE_BATCH: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     begun: watch::Sender<bool>,
-    over: AtomicBool,
+    over: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -29,7 +26,7 @@ impl Default for Shutdown {
     fn default() -> Self {
         Self {
             begun: watch::Sender::new(false),
-            over: AtomicBool::new(false),
+            over: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
         }
     }
@@ -41,7 +38,7 @@ impl Shutdown {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+        *self.over.borrow()
     }
 
     pub(crate) fn begin(&self) {
@@ -52,6 +49,13 @@ impl Shutdown {
     pub(crate) async fn begun(&self) {
         // The sender lives as long as this does, so the wait can only end well.
         let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// Returns when the worker has given back what it had.
+    #[cfg(feature = "http")]
+    async fn ended(&self) {
+        // As above.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
     }
 
     /// Spawns the drive of a run, and forgets those that have ended.
@@ -70,6 +74,17 @@ impl Worker {
 }
 
 impl Shared {
+    /// Returns when no run will end here any more: after the drain, or the grace period where no loop is there to drain.
+    #[cfg(feature = "http")]
+    pub(crate) async fn gone(&self) {
+        self.shutdown.begun().await;
+        let grace = self.options().grace;
+        tokio::select! {
+            () = self.shutdown.ended() => {}
+            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.running.load(Ordering::Acquire) => {}
+        }
+    }
+
     /// Waits for running steps, drops what takes longer than the grace period, and gives the runs back.
     pub(crate) async fn drain(self: &Arc<Self>) {
         let running = self.slots.used();
@@ -95,7 +110,7 @@ impl Shared {
                 tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
             }
         }
-        self.shutdown.over.store(true, Ordering::Release);
+        self.shutdown.over.send_replace(true);
     }
 }
 

@@ -1,0 +1,166 @@
+//! What the worker tells about itself: its functions and events, and whether it is well.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{access, refusal::Refusal, wire};
+use crate::{
+    function::{Continuation, FunctionOptions},
+    private::EventEntry,
+    registry::Registered,
+    run::RetryPolicy,
+    worker::Worker,
+};
+
+/// How long the store may take to show that it lives.
+const STORE_PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Description<'a> {
+    belts: bool,
+    version: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    functions: Vec<DescribedFunction<'a>>,
+    events: Vec<DescribedEvent<'a>>,
+}
+
+#[derive(Serialize)]
+struct DescribedFunction<'a> {
+    id: &'a str,
+    events: BTreeSet<&'a str>,
+    options: DescribedOptions,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedOptions {
+    retries: u32,
+    backoff: DescribedBackoff,
+    timeout_ms: Option<u64>,
+    concurrency: Option<usize>,
+    continuation: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedBackoff {
+    first_ms: u64,
+    max_ms: u64,
+}
+
+#[derive(Serialize)]
+struct DescribedEvent<'a> {
+    r#type: &'a str,
+    functions: Vec<&'a str>,
+}
+
+pub(super) async fn describe(State(worker): State<Worker>, request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let body = if access::may_read(&worker, &parts) {
+        wire::json(&Description::of(&worker))
+    } else {
+        br#"{"belts":true}"#.to_vec()
+    };
+    wire::response(StatusCode::OK, body)
+}
+
+pub(super) async fn health(State(worker): State<Worker>) -> Response {
+    if worker.shared().is_draining() {
+        return Refusal::shutdown().into_response();
+    }
+    let clock = &worker.shared().clock;
+    // No run has this id; the question is whether there is an answer.
+    let answer = tokio::select! {
+        answer = worker.store().run("-") => answer.map(drop).map_err(Refusal::from),
+        () = clock.expire_at(clock.now().after(STORE_PATIENCE)) => {
+            Err(crate::Error::store("the store does not answer", "no answer within a second").into())
+        }
+    };
+    match answer {
+        Ok(()) => wire::response(StatusCode::OK, &br#"{"ok":true}"#[..]),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+impl<'a> Description<'a> {
+    fn of(worker: &'a Worker) -> Self {
+        let shared = worker.shared();
+        let functions: Vec<_> = shared
+            .registry
+            .functions()
+            .iter()
+            .map(DescribedFunction::of)
+            .collect();
+        let mut events: BTreeMap<&str, Vec<&str>> = inventory::iter::<EventEntry>
+            .into_iter()
+            .flat_map(|entry| entry.types)
+            .map(|event_type| (*event_type, Vec::new()))
+            .collect();
+        for function in &functions {
+            for event_type in &function.events {
+                events.entry(event_type).or_default().push(function.id);
+            }
+        }
+        Self {
+            belts: true,
+            version: env!("CARGO_PKG_VERSION"),
+            url: shared.http.url.as_deref(),
+            functions,
+            events: events
+                .into_iter()
+                .map(|(r#type, functions)| DescribedEvent { r#type, functions })
+                .collect(),
+        }
+    }
+}
+
+impl<'a> DescribedFunction<'a> {
+    fn of(function: &'a Registered) -> Self {
+        Self {
+            id: &function.id,
+            events: function
+                .def
+                .events
+                .iter()
+                .copied()
+                .flatten()
+                .copied()
+                .collect(),
+            options: DescribedOptions::of(&function.options),
+        }
+    }
+}
+
+impl DescribedOptions {
+    fn of(options: &FunctionOptions) -> Self {
+        let policy = RetryPolicy::new(options.retries, options.backoff);
+        Self {
+            retries: policy.retries,
+            backoff: DescribedBackoff {
+                first_ms: millis(policy.backoff.first),
+                max_ms: millis(policy.backoff.max),
+            },
+            timeout_ms: options.timeout.map(millis),
+            concurrency: options.concurrency,
+            continuation: match options.continuation {
+                Continuation::Inline => "inline",
+                Continuation::PerStep => "per-step",
+            },
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,251 @@
+//! How a delivery is answered: at once, at the end, or bit by bit until the end.
+
+use std::{convert::Infallible, pin::Pin, str::FromStr, sync::Arc, time::Duration};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderValue, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::stream;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{refusal::Refusal, wire};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::RunStatus,
+    worker::{Executed, FinishedRun, Shared, Started},
+};
+
+/// How often a `stream` answer shows that it lives; half of what is promised, so that a busy worker keeps the promise.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// How the router answers a delivery.
+///
+/// A request picks one with `?mode=accept`, `?mode=sync` or `?mode=stream`. Where it does not, and
+/// [`http_mode`](crate::WorkerBuilder::http_mode) says nothing, it is `Accept` while the worker's loop runs, and `Sync`
+/// otherwise, as nothing would go on after the answer then.
+///
+/// ```
+/// use belts::http::HttpMode;
+/// assert_eq!("stream".parse::<HttpMode>()?, HttpMode::Stream);
+/// # Ok::<(), belts::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HttpMode {
+    /// 202 with the event's id and its runs, as soon as they are durable.
+    Accept,
+    /// 200 with the output of each run once all have ended, or 500 if one failed.
+    Sync,
+    /// 200 at once, then lines of JSON: heartbeats, and what `Sync` would have answered as the last line.
+    Stream,
+}
+
+impl FromStr for HttpMode {
+    type Err = Error;
+
+    fn from_str(mode: &str) -> Result<Self> {
+        match mode {
+            "accept" => Ok(Self::Accept),
+            "sync" => Ok(Self::Sync),
+            "stream" => Ok(Self::Stream),
+            _ => Err(Error::new(
+                ErrorKind::Config,
+                "the mode must be `accept`, `sync` or `stream`",
+            )),
+        }
+    }
+}
+
+impl HttpMode {
+    pub(super) fn of(uri: &Uri, shared: &Shared) -> Result<Self, Refusal> {
+        let pairs = uri.query().unwrap_or_default().split('&');
+        let asked = pairs
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(name, _)| *name == "mode");
+        match (asked, shared.http.mode) {
+            (Some((_, mode)), _) => Ok(mode.parse()?),
+            (None, Some(mode)) => Ok(mode),
+            (None, None) if shared.is_running() => Ok(Self::Accept),
+            (None, None) => Ok(Self::Sync),
+        }
+    }
+
+    pub(super) async fn answer(self, shared: Arc<Shared>, started: Started) -> Response {
+        match self {
+            Self::Accept => accepted(started),
+            Self::Sync => match outcome(&shared, started).await {
+                Ok(executed) => wire::response(status(&executed), Outcome::of(&executed).json()),
+                Err(error) => Refusal::from(error).into_response(),
+            },
+            Self::Stream => streamed(shared, started),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Accepted<'a> {
+    event_id: &'a str,
+    runs: Vec<AcceptedRun<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AcceptedRun<'a> {
+    id: &'a str,
+    function_id: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome<'a> {
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    failure: Option<Failure>,
+    event_id: &'a str,
+    runs: Vec<EndedRun<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    duplicate: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EndedRun<'a> {
+    id: &'a str,
+    function_id: &'a str,
+    status: RunStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<RunError>,
+}
+
+#[derive(Serialize)]
+struct Failure {
+    error: bool,
+    message: String,
+    code: &'static str,
+}
+
+#[derive(Serialize)]
+struct RunError {
+    message: String,
+    code: &'static str,
+}
+
+fn accepted(started: Started) -> Response {
+    let runs = started
+        .runs
+        .iter()
+        .map(|(id, function_id)| AcceptedRun { id, function_id })
+        .collect();
+    let body = wire::json(&Accepted {
+        event_id: &started.event_id,
+        runs,
+        duplicate: started.duplicate,
+    });
+    started.watch_target();
+    wire::response(StatusCode::ACCEPTED, body)
+}
+
+/// Waits for the runs, but not longer than this worker lives.
+async fn outcome(shared: &Shared, started: Started) -> Result<Executed> {
+    tokio::select! {
+        biased;
+        executed = started.wait() => executed,
+        () = shared.gone() => Err(Error::new(
+            ErrorKind::Shutdown,
+            "the worker shut down before the run ended; the run goes on with the next worker",
+        )),
+    }
+}
+
+fn status(executed: &Executed) -> StatusCode {
+    let failed = executed.runs.iter().any(|run| run.result.is_err());
+    if failed {
+        StatusCode::INTERNAL_SERVER_ERROR
+    } else {
+        StatusCode::OK
+    }
+}
+
+impl<'a> Outcome<'a> {
+    fn of(executed: &'a Executed) -> Self {
+        let failure = executed
+            .runs
+            .iter()
+            .find_map(|run| run.result.as_ref().err());
+        Self {
+            failure: failure.map(|error| Failure {
+                error: true,
+                message: error.report(),
+                code: error.kind().as_str(),
+            }),
+            event_id: &executed.event_id,
+            runs: executed.runs.iter().map(EndedRun::of).collect(),
+            duplicate: executed.duplicate,
+        }
+    }
+
+    fn json(&self) -> Vec<u8> {
+        wire::json(self)
+    }
+}
+
+impl<'a> EndedRun<'a> {
+    fn of(run: &'a FinishedRun) -> Self {
+        let error = run.result.as_ref().err();
+        Self {
+            id: &run.run_id,
+            function_id: &run.function_id,
+            status: run.status,
+            output: run.result.as_deref().ok(),
+            error: error.map(|error| RunError {
+                message: error.report(),
+                code: error.kind().as_str(),
+            }),
+        }
+    }
+}
+
+/// The last line of a stream, in the making; `None` once it is written.
+type LastLine = Option<Pin<Box<dyn Future<Output = Vec<u8>> + Send>>>;
+
+fn streamed(shared: Arc<Shared>, started: Started) -> Response {
+    let clock = Arc::clone(&shared.clock);
+    let last: LastLine = Some(Box::pin(async move {
+        match outcome(&shared, started).await {
+            Ok(executed) => Outcome::of(&executed).json(),
+            Err(error) => Refusal::from(error).json(),
+        }
+    }));
+    // The first line comes at once, so that a proxy in between sees the answer begin.
+    let lines = stream::unfold((last, Duration::ZERO), move |(mut last, pause)| {
+        let clock = Arc::clone(&clock);
+        async move {
+            let mut line = tokio::select! {
+                biased;
+                line = last.as_mut()?, if !pause.is_zero() => {
+                    last = None;
+                    line
+                }
+                () = clock.expire_at(clock.now().after(pause)) => br#"{"heartbeat":true}"#.to_vec(),
+            };
+            line.push(b'\n');
+            Some((Ok::<_, Infallible>(Bytes::from(line)), (last, HEARTBEAT)))
+        }
+    });
+    let mut response = wire::response(StatusCode::OK, Body::from_stream(lines));
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-ndjson"),
+    );
+    // nginx would hold the lines back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}

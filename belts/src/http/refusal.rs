@@ -1,0 +1,222 @@
+//! What the router answers instead of doing what was asked: a status, a code for programs, a message for people.
+
+use std::error::Error as _;
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::wire;
+use crate::error::{Error, ErrorKind};
+
+/// When to come back, in seconds.
+const RETRY_AFTER: &str = "5";
+
+/// An answer with an error status. It holds nothing of the payload.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: bool,
+    message: &'a str,
+    code: &'a str,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn bad_json(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-json", message)
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", message)
+    }
+
+    pub(super) fn signature(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            ErrorKind::Signature.as_str(),
+            message,
+        )
+    }
+
+    pub(super) fn unknown_event(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            ErrorKind::UnknownEvent.as_str(),
+            message,
+        )
+    }
+
+    pub(super) fn unknown_function(message: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            ErrorKind::UnknownFunction.as_str(),
+            message,
+        )
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "not-found",
+            "nothing is here; deliveries go to the router's root",
+        )
+    }
+
+    pub(super) fn method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "this path does not take the method",
+        )
+    }
+
+    pub(super) fn too_large(limit: usize) -> Self {
+        let message =
+            format!("the body has more than {limit} bytes; send less, or raise `max_body_bytes`");
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::TooLarge.as_str(),
+            message,
+        )
+    }
+
+    pub(super) fn not_json() -> Self {
+        let message = "the body must be JSON, with the header `content-type: application/json`";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", message)
+    }
+
+    pub(super) fn shutdown() -> Self {
+        let message = "the worker is shutting down; try again";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Shutdown.as_str(),
+            message,
+        )
+    }
+
+    /// The answer as JSON, for a place where the status is already gone.
+    pub(super) fn json(&self) -> Vec<u8> {
+        wire::json(&Body {
+            error: true,
+            message: &self.message,
+            code: self.code,
+        })
+    }
+}
+
+/// What an error of the worker means to the one who delivers.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let code = error.kind().as_str();
+        match error.kind() {
+            ErrorKind::InvalidEvent => Self::new(StatusCode::BAD_REQUEST, code, misfit(&error)),
+            ErrorKind::Config => Self::bad_request(error.to_string()),
+            ErrorKind::UnknownEvent | ErrorKind::UnknownFunction | ErrorKind::UnknownRun => {
+                Self::new(StatusCode::NOT_FOUND, code, error.to_string())
+            }
+            ErrorKind::Busy => Self::new(StatusCode::CONFLICT, code, error.to_string()),
+            ErrorKind::Store => {
+                tracing::error!(error = %error.report(), "the store failed during a delivery");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    code,
+                    "the store does not work at the moment; try again",
+                )
+            }
+            ErrorKind::Shutdown => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
+            }
+            _ => {
+                tracing::error!(error = %error.report(), "a delivery failed");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    code,
+                    "the delivery failed; the worker's log says why",
+                )
+            }
+        }
+    }
+}
+
+/// The message of an event that does not fit: the path, and what was expected there, but not what was.
+fn misfit(error: &Error) -> String {
+    let expected = error
+        .source()
+        .and_then(|source| expectation(&source.to_string()));
+    match expected {
+        Some(expected) => format!("{error}: {expected}"),
+        None => error.to_string(),
+    }
+}
+
+/// What serde says of the type, without what it quotes of the value.
+fn expectation(text: &str) -> Option<String> {
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    if text.starts_with("missing field ") || text.starts_with("duplicate field ") {
+        return Some(text.to_owned());
+    }
+    text.rsplit_once(", expected ")
+        .map(|(_, expected)| format!("expected {expected}"))
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = wire::response(self.status, self.json());
+        let headers = response.headers_mut();
+        if matches!(
+            self.status,
+            StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE
+        ) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        tracing::debug!(
+            status = self.status.as_u16(),
+            code = self.code,
+            "refused a request"
+        );
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expectation;
+
+    #[test]
+    fn what_a_type_expects_is_told_and_what_came_is_not() {
+        let cases = [
+            (
+                "invalid type: string \"4111, expected 1\", expected u64 at line 1 column 9",
+                Some("expected u64"),
+            ),
+            (
+                "missing field `cents` at line 1 column 2",
+                Some("missing field `cents`"),
+            ),
+            (
+                "unknown variant `secret`, expected one of `a`, `b`",
+                Some("expected one of `a`, `b`"),
+            ),
+            ("secret", None),
+        ];
+        for (text, told) in cases {
+            assert_eq!(expectation(text).as_deref(), told, "{text}");
+        }
+    }
+}

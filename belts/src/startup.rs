@@ -1,0 +1,141 @@
+//! What a worker says when it begins to serve.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use crate::{function::Continuation, registry::Registered, worker::Worker};
+
+/// Tells the log, or whoever watches the terminal where there is no log.
+pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
+    let summary = Summary { worker, address };
+    if !tracing::dispatcher::has_been_set() {
+        eprint!("{summary}");
+        return;
+    }
+    let shared = worker.shared();
+    let functions = shared.registry.functions();
+    tracing::info!(%address, store = %shared.http.store, functions = functions.len(), "belts listens");
+    for function in functions {
+        let (events, options) = (events(function), options(function));
+        tracing::info!(function = %function.id, %events, %options, "found a function");
+    }
+    for note in summary.notes() {
+        tracing::warn!("{note}");
+    }
+}
+
+/// The start, for a person to read.
+struct Summary<'a> {
+    worker: &'a Worker,
+    address: SocketAddr,
+}
+
+impl Summary<'_> {
+    /// What is missing, and what to do about it.
+    fn notes(&self) -> Vec<&'static str> {
+        let shared = self.worker.shared();
+        let http = &shared.http;
+        let local = self.address.ip().to_canonical().is_loopback();
+        let mut notes = Vec::new();
+        if !shared.store.capabilities().durable {
+            notes.push(
+                "the store keeps nothing beyond this process; BELTS_STORE=sqlite://belts.db does",
+            );
+        }
+        match (http.keys.is_empty(), local) {
+            (true, true) => notes.push("no signing key: whoever runs on this machine can start functions; BELTS_SIGNING_KEYS sets one"),
+            (true, false) => notes.push("no signing key: whoever reaches this address can start functions; BELTS_SIGNING_KEYS sets one"),
+            (false, _) => {}
+        }
+        if shared.registry.functions().is_empty() {
+            notes.push("no functions: this worker only takes events for others");
+        }
+        notes
+    }
+}
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shared = self.worker.shared();
+        let functions = shared.registry.functions();
+        writeln!(
+            f,
+            "belts {} listens on http://{}",
+            env!("CARGO_PKG_VERSION"),
+            self.address
+        )?;
+        if let Some(url) = &shared.http.url {
+            writeln!(f, "  url        {url}")?;
+        }
+        writeln!(f, "  store      {}", shared.http.store)?;
+        writeln!(f, "  functions  {}", functions.len())?;
+        let width = functions
+            .iter()
+            .map(|function| function.id.len())
+            .max()
+            .unwrap_or(0);
+        for function in functions {
+            let (id, events, options) = (&function.id, events(function), options(function));
+            writeln!(
+                f,
+                "    {id:width$}  on {events}  {options}",
+                options = options.trim_end()
+            )?;
+        }
+        for note in self.notes() {
+            writeln!(f, "  note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+fn events(function: &Registered) -> String {
+    function
+        .def
+        .events
+        .iter()
+        .copied()
+        .flatten()
+        .copied()
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The options that a function sets, as it would write them.
+fn options(function: &Registered) -> String {
+    let options = &function.options;
+    let mut parts = Vec::new();
+    parts.extend(
+        options
+            .retries
+            .map(|retries| format!("retries = {retries}")),
+    );
+    parts.extend(
+        options
+            .backoff
+            .map(|backoff| format!("backoff = {}..{}", short(backoff.first), short(backoff.max))),
+    );
+    parts.extend(
+        options
+            .timeout
+            .map(|timeout| format!("timeout = {}", short(timeout))),
+    );
+    parts.extend(
+        options
+            .concurrency
+            .map(|runs| format!("concurrency = {runs}")),
+    );
+    if options.continuation == Continuation::PerStep {
+        parts.push("continuation = per-step".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn short(duration: Duration) -> String {
+    let minutes = duration.as_secs() / 60;
+    let rest = duration.saturating_sub(Duration::from_secs(minutes * 60));
+    match (minutes, rest.is_zero()) {
+        (0, _) => format!("{duration:?}"),
+        (_, true) => format!("{minutes}m"),
+        (_, false) => format!("{minutes}m{rest:?}"),
+    }
+}
