@@ -56,6 +56,14 @@ static DEF: FunctionDef = FunctionDef {
     package: "belts",
 };
 
+fn ping() -> crate::EncodedEvent {
+    crate::EncodedEvent {
+        event_type: "ping".into(),
+        payload: Arc::from(*b"{}"),
+        correlation_key: None,
+    }
+}
+
 #[tokio::test]
 async fn a_run_goes_through_its_steps_and_ends() {
     let store = Memory::new();
@@ -66,14 +74,65 @@ async fn a_run_goes_through_its_steps_and_ends() {
         .build()
         .await
         .expect("a worker");
-    let event = crate::EncodedEvent {
-        event_type: "ping".into(),
-        payload: Arc::from(*b"{}"),
-        correlation_key: None,
-    };
-    let executed = Execute::new(worker.clone(), Ok(event))
+    let executed = Execute::new(worker.clone(), Ok(ping()))
         .await
         .expect("executed");
     assert_eq!(executed.runs[0].status, RunStatus::Completed);
     assert_eq!(executed.output::<u32>("by-hand").expect("an output"), 5);
+}
+
+/// A client hung up while a route published: the server dropped the route's future, which waited for SQLite's lock. The
+/// write went through all the same, with the run leased to this worker, and nobody drove it until the worker ended.
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_driven_although_its_publisher_went_away() {
+    let directory = std::env::temp_dir().join(format!("belts-gone-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let path = directory.join("belts.db");
+    let worker = Worker::builder()
+        .store(crate::store::Sqlite::open(&path).await.expect("a store"))
+        .function(crate::Function::<(), u32>::from_def(&DEF))
+        .build()
+        .await
+        .expect("a worker");
+    let (begun, looping) = (worker.clone(), worker.clone());
+    let running = tokio::spawn(async move { looping.run().await });
+    until(async || begun.shared.is_running()).await;
+
+    let other = rusqlite::Connection::open(&path).expect("another process");
+    other.execute_batch("BEGIN IMMEDIATE").expect("its lock");
+    let mut publish = Box::pin(crate::Publish::new(Ok(ping())).via(&worker).into_future());
+    tokio::select! {
+        biased;
+        published = &mut publish => panic!("it did not wait: {published:?}"),
+        () = std::future::ready(()) => drop(publish),
+    }
+    other.execute_batch("COMMIT").expect("the lock is free");
+
+    until(async || {
+        let page = worker
+            .store()
+            .list(crate::store::RunFilter::default())
+            .await;
+        let runs = page.expect("a list").runs;
+        runs.iter().any(|run| run.status == RunStatus::Completed)
+    })
+    .await;
+    worker.shutdown();
+    running.await.expect("no panic").expect("a good end");
+    drop(worker);
+    std::fs::remove_dir_all(&directory).expect("gone");
+}
+
+/// Returns when `condition` holds, which it must within some seconds.
+#[cfg(feature = "sqlite")]
+async fn until(condition: impl AsyncFn() -> bool) {
+    let clock = crate::SystemClock;
+    let deadline = clock.now().after(std::time::Duration::from_secs(10));
+    while !condition().await {
+        assert!(clock.now() < deadline, "waited in vain");
+        clock
+            .sleep_until(clock.now().after(std::time::Duration::from_millis(10)))
+            .await;
+    }
 }
