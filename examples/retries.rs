@@ -49,7 +49,7 @@ async fn pay(wanted: PaymentWanted) -> belts::Result<String> {
 }
 
 /// Says itself when it wants to be asked again.
-async fn ask_rate() -> belts::Result<f64> {
+fn ask_rate() -> belts::Result<f64> {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
     println!("  ask-rate, call {call}");
@@ -74,7 +74,7 @@ async fn greet() -> String {
     "thank you".to_owned()
 }
 
-async fn charge(what: &str, cents: u64) -> Result<String, std::io::Error> {
+fn charge(what: &str, cents: u64) -> Result<String, std::io::Error> {
     println!("  charge {what}");
     if what == "card" {
         Err(std::io::Error::other("card declined"))
