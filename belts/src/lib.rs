@@ -41,6 +41,8 @@ mod step;
 pub mod store;
 mod store_url;
 mod terminal;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 use __private as private;

@@ -182,7 +182,8 @@ impl Scope {
     async fn wait_parked(&self, until: Timestamp, active: Active) {
         let _parked = self.run.park(until);
         drop(active);
-        self.run.worker.clock.sleep_until(until).await;
+        // The run leaves memory if it can; a clock that skips sleeps is not to skip that.
+        self.run.worker.clock.expire_at(until).await;
     }
 }
 
@@ -318,7 +319,10 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             return;
         };
         let run = Arc::clone(&self.scope.run);
-        let outcome = evaluate(&run, &begun.path, self.options.timeout, expression).await;
+        let outcome = match preset(&run, begun) {
+            Some(preset) => preset,
+            None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
+        };
         let now = run.worker.clock.now();
         let checked = outcome.and_then(|value| checked(&value, &run));
         let (entry, over) = match checked {
@@ -462,6 +466,17 @@ impl Begun {
             finished_at: (state != StepState::Waiting).then_some(now),
         }
     }
+}
+
+/// What a test wants this attempt to come to.
+#[cfg(feature = "testing")]
+fn preset<T: DeserializeOwned>(run: &LiveRun, begun: &Begun) -> Option<Result<T>> {
+    run.worker.probe.as_ref()?.consult(&run.run_id, &begun.path, begun.failed_attempts)
+}
+
+#[cfg(not(feature = "testing"))]
+fn preset<T>(_: &LiveRun, _: &Begun) -> Option<Result<T>> {
+    None
 }
 
 /// Evaluates one attempt: a panic and a timeout are failures like any other.

@@ -125,7 +125,7 @@ impl Shared {
             let driven = async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
             let ended = catch_panic(driven).await.unwrap_or_else(|error| {
                 tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
-                worker.release_later(lease);
+                worker.release_later(&run_id, lease);
                 Ended::Abandoned
             });
             // The place is free before anybody hears of the end, who may want it.
@@ -180,13 +180,13 @@ impl Shared {
     }
 
     /// Gives a run back to the store after a failed write, as soon as the store works again.
-    pub(crate) fn release_later(self: &Arc<Self>, lease: Lease) {
-        let worker = Arc::clone(self);
+    pub(crate) fn release_later(self: &Arc<Self>, run_id: &Arc<str>, lease: Lease) {
+        let (worker, run_id) = (Arc::clone(self), Arc::clone(run_id));
         tokio::spawn(async move {
             for failed in 1.. {
                 worker
                     .clock
-                    .expire_at(worker.clock.now().after(STORE_BACKOFF.ceiling(failed)))
+                    .sleep_until(worker.clock.now().after(STORE_BACKOFF.ceiling(failed)))
                     .await;
                 let now = worker.clock.now();
                 let release = Commit {
@@ -205,6 +205,7 @@ impl Shared {
                     .is_ok()
                 {
                     worker.due.notify_one();
+                    worker.tell(&run_id, Ended::Suspended);
                     return;
                 }
                 if worker.shutdown.is_over() {

@@ -364,7 +364,7 @@ impl<'a> Drive<'a> {
                     function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
                     "the store failed; the attempt is abandoned and will be resumed"
                 );
-                self.worker.release_later(self.lease);
+                self.worker.release_later(&self.run.run_id, self.lease);
                 false
             }
         }
