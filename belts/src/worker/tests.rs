@@ -64,6 +64,78 @@ fn ping() -> crate::EncodedEvent {
     }
 }
 
+/// The second step of `freezing` ran so often.
+static SECOND: AtomicU32 = AtomicU32::new(0);
+static FROZEN: AtomicU32 = AtomicU32::new(0);
+
+async fn freezing_body(scope: &crate::private::Scope) -> Result<u32> {
+    by_hand!(scope, "one", 1).await?;
+    if FROZEN.fetch_add(1, Ordering::SeqCst) == 0 {
+        // Not a tokio sleep: the whole worker stands still, as under SIGSTOP, until another one is done.
+        for _ in 0..1_000 {
+            if SECOND.load(Ordering::SeqCst) > 0 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+    by_hand!(scope, "two", SECOND.fetch_add(1, Ordering::SeqCst)).await
+}
+
+fn start_freezing(run: Invocation) -> Driven {
+    Box::pin(async move { crate::private::finish(freezing_body(run.scope()).await) })
+}
+
+static FREEZING: FunctionDef = FunctionDef {
+    id: "freezing",
+    start: start_freezing,
+    ..DEF
+};
+
+/// A worker was stopped for longer than its lease, between two steps. When it was continued, it ran the next step,
+/// which the worker that had taken the run over had recorded long ago.
+#[tokio::test]
+async fn a_worker_that_stood_still_begins_no_step_of_a_run_that_it_lost() {
+    let store = Memory::new();
+    let build = |store: Memory| async {
+        let builder = Worker::builder()
+            .store(store)
+            .function(crate::Function::<(), u32>::from_def(&FREEZING))
+            .sweep(std::time::Duration::from_millis(20))
+            .lease(std::time::Duration::from_millis(200));
+        builder.build().await.expect("a worker")
+    };
+    // The other worker has a thread of its own, and takes the run over.
+    let shared = store.clone();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let other = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            // It comes when the run has begun, and not before.
+            until(async || FROZEN.load(Ordering::SeqCst) > 0).await;
+            let worker = build(shared).await;
+            let (ended, ending) = (worker.clone(), worker);
+            let running = tokio::spawn(async move { ended.run().await });
+            stopped.await.expect("the test tells");
+            ending.shutdown();
+            running.await.expect("no panic").expect("a good end");
+        });
+    });
+    let executed = Execute::new(build(store).await, Ok(ping()))
+        .function("freezing")
+        .await
+        .expect("executed");
+    assert_eq!(executed.runs[0].status, RunStatus::Completed);
+    stop.send(()).expect("the other worker waits");
+    tokio::task::spawn_blocking(move || other.join())
+        .await
+        .expect("joined")
+        .expect("no panic");
+    assert_eq!(SECOND.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test]
 async fn a_run_goes_through_its_steps_and_ends() {
     let store = Memory::new();
@@ -125,7 +197,6 @@ async fn a_run_is_driven_although_its_publisher_went_away() {
 }
 
 /// Returns when `condition` holds, which it must within some seconds.
-#[cfg(feature = "sqlite")]
 async fn until(condition: impl AsyncFn() -> bool) {
     let clock = crate::SystemClock;
     let deadline = clock.now().after(std::time::Duration::from_secs(10));
