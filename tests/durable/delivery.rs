@@ -100,7 +100,7 @@ async fn a_filter_keeps_events_from_starting_runs() {
     harness.publish(Amount { cents: 1 }).await.unwrap();
     harness.publish(Amount { cents: 500 }).await.unwrap();
     harness.settle().await.unwrap();
-    let runs = runs_of(&harness.store().shared(), "only-large").await;
+    let runs = runs_of(&*harness.store().shared(), "only-large").await;
     assert_eq!(runs.len(), 1);
     assert_eq!(harness.run(only_large, Amount { cents: 2 }).await.unwrap().status(), None);
 }

@@ -104,7 +104,7 @@ pub fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<()>> {
 }
 
 /// Every run of a function in a store.
-pub async fn runs_of(store: &impl Store, function: &str) -> Vec<RunRecord> {
+pub async fn runs_of(store: &dyn Store, function: &str) -> Vec<RunRecord> {
     let filter = RunFilter { function_id: Some(function.into()), ..RunFilter::default() };
     store.list(filter).await.unwrap().runs
 }
