@@ -70,7 +70,7 @@ pub(crate) struct Outbox {
 
 /// What the driver finds when the function waits.
 pub(crate) enum Found {
-    /// The code and the journal cannot both be right.
+    /// The code and the journal cannot both be right, or the store failed in a step.
     Violation(Error),
     /// Every step waits for a time far away: the run can leave memory until the first of them.
     Idle(Outbox, Timestamp),
@@ -128,6 +128,11 @@ impl LiveRun {
                 false
             }
         }
+    }
+
+    /// Ends the attempt without an outcome, since the store failed.
+    pub(crate) fn abandon(&self, error: Error) {
+        self.state().end(error);
     }
 
     pub(crate) fn violate(&self, violation: Violation) {
