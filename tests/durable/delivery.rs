@@ -1,6 +1,12 @@
 //! How events start runs: once each, now or later, whoever publishes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use belts::{
     ErrorKind, Event, Worker, step,
@@ -200,4 +206,22 @@ async fn a_failed_write_of_a_result_is_no_outcome_either() {
     let executed = within("the run", worker.execute(named("unwritten"))).await.unwrap();
     assert_eq!(executed.output::<u32>("gated").unwrap(), 7);
     assert_eq!((effects("unwritten"), effects("unwritten after")), (2, 1));
+}
+
+static WANTS_NOTHING: AtomicBool = AtomicBool::new(false);
+
+#[belts::function(id = "picky", on = Named, when = |_| !WANTS_NOTHING.load(Ordering::SeqCst))]
+async fn picky(event: Named) -> belts::Result<usize> {
+    let length = step!("length", event.name.len()).await?;
+    step!("after", length).await
+}
+
+#[tokio::test]
+async fn a_filter_that_changed_meanwhile_does_not_remove_a_run_under_way() {
+    // A run that slept over a deploy with another filter used to vanish with its journal.
+    let harness = Harness::builder().function(picky).build().await.unwrap();
+    harness.run(picky, named("picky")).run_id("r").until("length").await.unwrap();
+    WANTS_NOTHING.store(true, Ordering::SeqCst);
+    let run = within("the run", harness.run(picky, named("picky")).run_id("r")).await.unwrap();
+    run.assert_completed().assert_steps(&["length", "after"]);
 }

@@ -60,8 +60,9 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
 ) -> Ended {
+    let wanted = wanted(function, &claimed);
     let run = Arc::new(LiveRun::new(&mut claimed, Arc::clone(worker)));
-    match wanted(function, &claimed) {
+    match wanted {
         Ok(true) => {}
         Ok(false) => {
             return Drive::new(worker, &run, function, &claimed)
@@ -79,8 +80,8 @@ pub(crate) async fn drive(
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
     match function.def.accepts {
-        // A filter speaks about the event alone, so a run that has begun has passed it.
-        Some(accepts) if claimed.failed_attempts == 0 => {
+        // A filter speaks about the event alone, so a run that has begun has passed it, whatever it says by now.
+        Some(accepts) if claimed.failed_attempts == 0 && claimed.journal.is_empty() => {
             accepts(&claimed.event_type, &claimed.payload)
         }
         _ => Ok(true),
