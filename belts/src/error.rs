@@ -182,7 +182,10 @@ impl Error {
     pub(crate) fn is_of_the_store(&self) -> bool {
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = next {
-            if error.downcast_ref::<Self>().is_some_and(|error| error.0.kind == ErrorKind::Store) {
+            if error
+                .downcast_ref::<Self>()
+                .is_some_and(|error| error.0.kind == ErrorKind::Store)
+            {
                 return true;
             }
             next = error.source();

@@ -5,4 +5,3 @@ pub mod architecture {}
 
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}
-

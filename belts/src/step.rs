@@ -325,7 +325,14 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
         };
         if let Err(error) = &outcome {
             if error.is_of_the_store() {
-                run.abandon(Error::new(ErrorKind::Store, format!("the store failed in the step `{}`: {}", begun.path, error.report())));
+                run.abandon(Error::new(
+                    ErrorKind::Store,
+                    format!(
+                        "the store failed in the step `{}`: {}",
+                        begun.path,
+                        error.report()
+                    ),
+                ));
                 return pending().await;
             }
         }
@@ -477,7 +484,10 @@ impl Begun {
 /// What a test wants this attempt to come to.
 #[cfg(feature = "testing")]
 fn preset<T: DeserializeOwned>(run: &LiveRun, begun: &Begun) -> Option<Result<T>> {
-    run.worker.probe.as_ref()?.consult(&run.run_id, &begun.path, begun.failed_attempts)
+    run.worker
+        .probe
+        .as_ref()?
+        .consult(&run.run_id, &begun.path, begun.failed_attempts)
 }
 
 #[cfg(not(feature = "testing"))]

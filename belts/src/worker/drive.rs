@@ -320,7 +320,8 @@ impl<'a> Drive<'a> {
             "the store failed; the attempt is abandoned and will be resumed"
         );
         let due_at = self.worker.clock.now().after(STORE_PAUSE);
-        self.end(self.run.take_outbox(), Transition::Suspend { due_at }).await
+        self.end(self.run.take_outbox(), Transition::Suspend { due_at })
+            .await
     }
 
     /// Fails the run for good.
