@@ -323,18 +323,18 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             Some(preset) => preset,
             None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
         };
-        if let Err(error) = &outcome {
-            if error.is_of_the_store() {
-                run.abandon(Error::new(
-                    ErrorKind::Store,
-                    format!(
-                        "the store failed in the step `{}`: {}",
-                        begun.path,
-                        error.report()
-                    ),
-                ));
-                return pending().await;
-            }
+        if let Err(error) = &outcome
+            && error.is_of_the_store()
+        {
+            run.abandon(Error::new(
+                ErrorKind::Store,
+                format!(
+                    "the store failed in the step `{}`: {}",
+                    begun.path,
+                    error.report()
+                ),
+            ));
+            return pending().await;
         }
         let now = run.worker.clock.now();
         let checked = outcome.and_then(|value| checked(&value, &run));

@@ -43,10 +43,15 @@ impl Preset {
                     )
                     .with_source(error)
                 }),
-            Err(error) => Ok(Self::Fails {
-                failure: Failure::of(&error),
-                delay: error.retry_after(),
-            }),
+            Err(error) => Ok(Self::failing(&error)),
+        }
+    }
+
+    /// The preset of an error that comes back each time.
+    pub(crate) fn failing(error: &Error) -> Self {
+        Self::Fails {
+            failure: Failure::of(error),
+            delay: error.retry_after(),
         }
     }
 

@@ -269,10 +269,10 @@ impl<'a> Drive<'a> {
                 return Ended::Abandoned;
             }
         }
-        if let Err(error) = &outcome {
-            if error.is_of_the_store() {
-                return self.put_off(error).await;
-            }
+        if let Err(error) = &outcome
+            && error.is_of_the_store()
+        {
+            return self.put_off(error).await;
         }
         let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
         let (now, random) = (self.worker.clock.now(), self.worker.random());

@@ -141,6 +141,10 @@ impl Harness {
     }
 
     /// Runs a function for an event: await it, with or without options.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
     pub fn run<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
         Deliver::new(
             self.clone(),
@@ -163,6 +167,10 @@ impl Harness {
     }
 
     /// Publishes an event as `publish_*` does, with the same options. Nothing runs until [`settle`](Self::settle).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
     pub fn publish<E: EventSet>(&self, event: E) -> Publish {
         Publish::new(event.check().and_then(|()| event.encode())).via(&self.worker())
     }
@@ -240,9 +248,10 @@ impl Harness {
     /// Lets every attempt of a step fail from now on.
     pub fn preset_error(&self, path: impl Into<String>, message: impl Into<String>) {
         let error = Error::from_any(message.into());
-        let preset = Preset::of::<()>(Err(error))
-            .expect("an error holds no value that could not be written");
-        self.inner.setup.probe.set(path.into(), preset);
+        self.inner
+            .setup
+            .probe
+            .set(path.into(), Preset::failing(&error));
     }
 
     /// Lets a step be evaluated again.

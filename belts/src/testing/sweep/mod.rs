@@ -124,6 +124,10 @@ impl Sweep<(), ()> {
 
 impl<E, T> Sweep<E, T> {
     /// The event to run it for.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
     pub fn event(mut self, event: E) -> Self
     where
         E: EventSet,
