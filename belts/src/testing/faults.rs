@@ -43,7 +43,7 @@ impl fmt::Display for Crash {
 /// After a crash every call fails and nothing more is written, as if the process had died; what was written before
 /// can be read through the inner store.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, step, store::Memory, testing::{Crash, Faults}};
 /// use serde::{Deserialize, Serialize};
 /// use std::sync::Arc;

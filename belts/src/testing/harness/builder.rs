@@ -58,7 +58,7 @@ impl HarnessBuilder {
 
     /// Changes the worker, each time that one is built: at the start, and after each crash.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// # use belts::testing::Harness;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> belts::Result<()> {

@@ -71,7 +71,7 @@ impl<T> Deliver<T> {
 
     /// Lets the worker die at a write, counted from the delivery, and another one resume.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::{Crash, Harness}};
     /// use serde::{Deserialize, Serialize};
     ///

@@ -38,7 +38,7 @@ pub use test_run::TestRun;
 /// It runs functions to their end in no time: a run that sleeps moves the clock to the end of its sleep as soon as
 /// nothing else of it is under way. Clones are the same harness.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, sleep, step, testing::Harness};
 /// use serde::{Deserialize, Serialize};
 /// use std::time::Duration;

@@ -32,12 +32,13 @@ const TOO_MANY: u32 = 10_000;
 /// case every worker crashes, the first after its second write and each one a write later than the one before.
 ///
 /// In every case:
-/// - the run and those that it starts end as they do undisturbed, with the same outputs and the same recorded steps;
+/// - the run and those that it starts end as they do undisturbed, with the same outputs and the same recorded steps,
+///   whose own results may differ;
 /// - the same events are published, each once;
 /// - a recorded step is never evaluated again;
 /// - no step is evaluated more often than undisturbed, but for once for each crash that it was not recorded at.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, sleep, step, store::Memory, testing::sweep};
 /// use serde::{Deserialize, Serialize};
 ///
