@@ -327,6 +327,19 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             Some(preset) => preset,
             None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
         };
+        if let Err(error) = &outcome
+            && error.is_of_the_store()
+        {
+            run.abandon(Error::new(
+                ErrorKind::Store,
+                format!(
+                    "the store failed in the step `{}`: {}",
+                    begun.path,
+                    error.report()
+                ),
+            ));
+            return pending().await;
+        }
         let now = run.worker.clock.now();
         let checked = outcome.and_then(|value| checked(&value, &run));
         let (entry, over) = match checked {
@@ -475,7 +488,10 @@ impl Begun {
 /// What a test wants this attempt to come to.
 #[cfg(feature = "testing")]
 fn preset<T: DeserializeOwned>(run: &LiveRun, begun: &Begun) -> Option<Result<T>> {
-    run.worker.probe.as_ref()?.consult(&run.run_id, &begun.path, begun.failed_attempts)
+    run.worker
+        .probe
+        .as_ref()?
+        .consult(&run.run_id, &begun.path, begun.failed_attempts)
 }
 
 #[cfg(not(feature = "testing"))]

@@ -73,7 +73,7 @@ pub(crate) struct Outbox {
 
 /// What the driver finds when the function waits.
 pub(crate) enum Found {
-    /// The code and the journal cannot both be right.
+    /// The code and the journal cannot both be right, or the store failed in a step.
     Violation(Error),
     /// The lease has ended, so that nothing more could be recorded.
     LeaseLost,
@@ -145,6 +145,11 @@ impl LiveRun {
             state.wake_driver();
         }
         keeps
+    }
+
+    /// Ends the attempt without an outcome, since the store failed.
+    pub(crate) fn abandon(&self, error: Error) {
+        self.state().end(error);
     }
 
     pub(crate) fn violate(&self, violation: Violation) {
