@@ -52,7 +52,10 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// The most turns between function and store in one poll, so that a run of fast steps lets others have a turn.
 const TURNS: usize = 64;
 
-type Write = Pin<Box<dyn Future<Output = Result<Vec<CommitOutcome>>> + Send>>;
+type Write<'a> = Pin<Box<dyn Future<Output = Result<Vec<CommitOutcome>>> + Send + 'a>>;
+
+/// A write under way: how many records it makes durable, and what becomes of the run with it.
+type Underway<'a> = (Write<'a>, usize, Option<Transition>);
 
 /// Drives a claimed run until its lease ends.
 pub(crate) async fn drive(
@@ -144,7 +147,7 @@ impl<'a> Drive<'a> {
         let mut function = Box::pin(CURRENT_RUN.scope(Arc::clone(self.run), limited));
         let waker = Arc::new(FunctionWaker::new());
         let function_waker = Waker::from(Arc::clone(&waker));
-        let mut write: Option<(Write, Outbox, Option<Transition>)> = None;
+        let mut write: Option<Underway<'_>> = None;
         loop {
             let event = poll_fn(|cx| {
                 self.turn(
@@ -165,24 +168,24 @@ impl<'a> Drive<'a> {
                 Event::Found(Found::Idle(outbox, due_at)) => {
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
-                Event::Found(Found::Flush {
-                    mut outbox,
-                    settled,
-                }) => {
+                Event::Found(Found::Flush { outbox, settled }) => {
                     let transition = self.after_steps(&outbox, settled);
-                    let entries = std::mem::take(&mut outbox.entries);
-                    write = Some((self.write(entries, transition.clone()), outbox, transition));
+                    let count = outbox.entries.len();
+                    let written = self.write(outbox.entries, transition.clone());
+                    write = Some((written, count, transition));
                 }
                 Event::Found(Found::Nothing) => {}
                 Event::Written(result) => {
-                    let Some((_, outbox, transition)) = write.take() else {
+                    let Some((_, count, transition)) = write.take() else {
                         continue;
                     };
                     match (self.applied(result), transition) {
                         (false, _) => return Ended::Abandoned,
                         (true, Some(transition)) => return self.ended(transition),
-                        (true, None) => outbox.redeem(),
+                        (true, None) => self.run.redeem(count),
                     }
+                    // A store that is always done at once would otherwise never let others have a turn.
+                    tokio::task::coop::consume_budget().await;
                 }
             }
         }
@@ -210,7 +213,7 @@ impl<'a> Drive<'a> {
         mut function: Pin<&mut F>,
         waker: &FunctionWaker,
         function_waker: &Waker,
-        write: Option<&mut (Write, Outbox, Option<Transition>)>,
+        write: Option<&mut Underway<'_>>,
     ) -> Poll<Event> {
         let busy = write.is_some();
         if let Some((write, ..)) = write {
@@ -259,11 +262,7 @@ impl<'a> Drive<'a> {
         })
     }
 
-    async fn returned(
-        &self,
-        outcome: Result<Arc<[u8]>>,
-        write: Option<(Write, Outbox, Option<Transition>)>,
-    ) -> Ended {
+    async fn returned(&self, outcome: Result<Arc<[u8]>>, write: Option<Underway<'_>>) -> Ended {
         // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
         if let Some((write, ..)) = write {
             if !self.applied(write.await) {
@@ -309,11 +308,7 @@ impl<'a> Drive<'a> {
         Ended::Abandoned
     }
 
-    async fn violated(
-        &self,
-        error: Error,
-        write: Option<(Write, Outbox, Option<Transition>)>,
-    ) -> Ended {
+    async fn violated(&self, error: Error, write: Option<Underway<'_>>) -> Ended {
         if let Some((write, ..)) = write {
             if !self.applied(write.await) {
                 return Ended::Abandoned;
@@ -352,9 +347,9 @@ impl<'a> Drive<'a> {
     }
 
     /// Writes the last entries and the transition.
-    async fn end(&self, mut outbox: Outbox, transition: Transition) -> Ended {
-        let entries = std::mem::take(&mut outbox.entries);
-        if self.applied(self.write(entries, Some(transition.clone())).await) {
+    async fn end(&self, outbox: Outbox, transition: Transition) -> Ended {
+        let written = self.write(outbox.entries, Some(transition.clone()));
+        if self.applied(written.await) {
             self.ended(transition)
         } else {
             Ended::Abandoned
@@ -374,14 +369,18 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn write(&self, entries: Vec<crate::store::Entry>, transition: Option<Transition>) -> Write {
+    fn write(
+        &self,
+        entries: Vec<crate::store::Entry>,
+        transition: Option<Transition>,
+    ) -> Write<'a> {
         let commits = vec![Commit {
             lease: self.lease,
             entries,
             transition,
         }];
-        let (store, now) = (Arc::clone(&self.worker.store), self.worker.clock.now());
-        Box::pin(async move { store.commit(CommitBatch { commits, now }).await })
+        let now = self.worker.clock.now();
+        self.worker.store.commit(CommitBatch { commits, now })
     }
 
     /// Whether a write went through; if not, the run is given up and claimed anew with what the store really has.
@@ -415,15 +414,6 @@ impl<'a> Drive<'a> {
             _ => {
                 tracing::error!(%function, %run, attempt, error = %error.report(), "run failed for good")
             }
-        }
-    }
-}
-
-impl Outbox {
-    fn redeem(self) {
-        for ticket in self.tickets {
-            // A step future that was dropped meanwhile does not want to know.
-            let _ = ticket.send(());
         }
     }
 }

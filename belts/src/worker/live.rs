@@ -4,12 +4,13 @@
 //! the driver redeems once the write is durable.
 
 use std::{
+    collections::VecDeque,
     fmt,
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    task::{Context, Poll, Waker},
 };
-
-use tokio::sync::oneshot;
 
 use super::Shared;
 use crate::{
@@ -23,7 +24,7 @@ tokio::task_local! {
     /// The run whose function is being polled.
     pub(crate) static CURRENT_RUN: Arc<LiveRun>;
     /// The step whose expression is being polled.
-    pub(crate) static CURRENT_STEP: Arc<CurrentStep>;
+    pub(crate) static CURRENT_STEP: CurrentStep;
 }
 
 /// The step whose expression is being polled.
@@ -52,6 +53,10 @@ pub(crate) struct LiveRun {
 struct State {
     journal: Journal,
     outbox: Outbox,
+    /// How many records are durable. They become so in the order in which they were left.
+    durable: u64,
+    /// Who waits for each of the records that are not.
+    waiting: VecDeque<Option<Waker>>,
     /// Step futures that execute, wait in memory, or wait for their record.
     active: usize,
     /// Steps that wait for a time too far away to stay in memory.
@@ -66,7 +71,6 @@ struct State {
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) tickets: Vec<oneshot::Sender<()>>,
     /// How many step futures wait for these records.
     awaited: usize,
 }
@@ -158,14 +162,27 @@ impl LiveRun {
 
     /// Leaves an entry to be recorded. The ticket is redeemed when it is durable; `awaited` says that the caller,
     /// still counted as under way, waits for that.
-    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> oneshot::Receiver<()> {
-        let (sender, ticket) = oneshot::channel();
+    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> Ticket<'_> {
         let mut state = self.state();
         state.outbox.entries.push(entry);
-        state.outbox.tickets.push(sender);
         state.outbox.awaited += usize::from(awaited);
+        let number = state.durable + state.waiting.len() as u64;
+        state.waiting.push_back(None);
         state.wake_driver();
-        ticket
+        Ticket { run: self, number }
+    }
+
+    /// Says that the next `count` records are durable.
+    pub(crate) fn redeem(&self, count: usize) {
+        for _ in 0..count {
+            let mut state = self.state();
+            let waiting = state.waiting.pop_front().flatten();
+            state.durable += 1;
+            drop(state);
+            if let Some(waker) = waiting {
+                waker.wake();
+            }
+        }
     }
 
     /// Counts the caller as under way until the guard is dropped.
@@ -250,6 +267,34 @@ impl fmt::Debug for LiveRun {
             .field("run_id", &self.run_id)
             .field("function_id", &self.function_id)
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits until a record is durable; never returns if the run ends before that.
+#[derive(Debug)]
+#[must_use = "a ticket waits when it is awaited"]
+pub(crate) struct Ticket<'a> {
+    run: &'a LiveRun,
+    /// The place of the record among all of this drive, from 0.
+    number: u64,
+}
+
+impl Future for Ticket<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.run.state();
+        let Some(ahead) = self.number.checked_sub(state.durable) else {
+            return Poll::Ready(());
+        };
+        let place = usize::try_from(ahead)
+            .ok()
+            .and_then(|ahead| state.waiting.get_mut(ahead));
+        let former = place.and_then(|place| place.replace(cx.waker().clone()));
+        // Whatever hangs on a waker goes without the lock.
+        drop(state);
+        drop(former);
+        Poll::Pending
     }
 }
 
