@@ -286,6 +286,10 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             },
             Phase::Begun(..) => {
                 self.wait_for_retry().await;
+                // What runs now could not be recorded, and another worker may have recorded it already.
+                if !self.scope.run.keeps_lease() {
+                    return pending().await;
+                }
                 Next::Attempt
             }
             Phase::New => unreachable!("`begin` leaves `New`"),
@@ -317,6 +321,19 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             Some(preset) => preset,
             None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
         };
+        if let Err(error) = &outcome
+            && error.is_of_the_store()
+        {
+            run.abandon(Error::new(
+                ErrorKind::Store,
+                format!(
+                    "the store failed in the step `{}`: {}",
+                    begun.path,
+                    error.report()
+                ),
+            ));
+            return pending().await;
+        }
         let now = run.worker.clock.now();
         let checked = outcome.and_then(|value| checked(&value, &run));
         let (entry, over) = match checked {
@@ -479,7 +496,10 @@ fn type_name<T>() -> Arc<str> {
 /// What a test wants this attempt to come to.
 #[cfg(feature = "testing")]
 fn preset<T: DeserializeOwned>(run: &LiveRun, begun: &Begun) -> Option<Result<T>> {
-    run.worker.probe.as_ref()?.consult(&run.run_id, &begun.path, begun.failed_attempts)
+    run.worker
+        .probe
+        .as_ref()?
+        .consult(&run.run_id, &begun.path, begun.failed_attempts)
 }
 
 #[cfg(not(feature = "testing"))]

@@ -13,7 +13,10 @@ pub struct Order {
 }
 
 pub fn order() -> Order {
-    Order { id: "o-1".into(), parcels: vec![3, 1, 2] }
+    Order {
+        id: "o-1".into(),
+        parcels: vec![3, 1, 2],
+    }
 }
 
 /// What a union of events needs beside: something to publish.
@@ -41,7 +44,13 @@ pub async fn parallel(order: Order) -> belts::Result<u32> {
         }),
         step!("third", order.parcels[2]),
     )?;
-    let all = futures_join(order.parcels.iter().map(|n| step!("parcel-{n}", move async move { n * 2 }))).await?;
+    let all = futures_join(
+        order
+            .parcels
+            .iter()
+            .map(|n| step!("parcel-{n}", move async move { n * 2 })),
+    )
+    .await?;
     Ok(a + b + c + all.iter().sum::<u32>())
 }
 
@@ -56,15 +65,24 @@ async fn futures_join<T, F: Future<Output = belts::Result<T>>>(
             if output.is_none() {
                 match future.as_mut().poll(cx) {
                     std::task::Poll::Ready(Ok(value)) => *output = Some(value),
-                    std::task::Poll::Ready(Err(error)) => return std::task::Poll::Ready(Err(error)),
+                    std::task::Poll::Ready(Err(error)) => {
+                        return std::task::Poll::Ready(Err(error));
+                    }
                     std::task::Poll::Pending => waiting = true,
                 }
             }
         }
-        if waiting { std::task::Poll::Pending } else { std::task::Poll::Ready(Ok(())) }
+        if waiting {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(Ok(()))
+        }
     })
     .await?;
-    Ok(futures.into_iter().filter_map(|(_, output)| output).collect())
+    Ok(futures
+        .into_iter()
+        .filter_map(|(_, output)| output)
+        .collect())
 }
 
 #[belts::function(id = "looping", on = Order)]
@@ -85,8 +103,11 @@ pub async fn flaky(order: Order) -> belts::Result<String> {
 
 #[belts::function(id = "matched-failure", on = Order)]
 pub async fn matched_failure(order: Order) -> belts::Result<String> {
-    let refused: belts::Result<()> =
-        step!("charge", Err::<(), _>(belts::terminal(format!("no money for {}", order.id)))).await;
+    let refused: belts::Result<()> = step!(
+        "charge",
+        Err::<(), _>(belts::terminal(format!("no money for {}", order.id)))
+    )
+    .await;
     match refused {
         Ok(()) => Ok("charged".into()),
         Err(error) => step!("apologize", error.report()).await,
@@ -96,7 +117,12 @@ pub async fn matched_failure(order: Order) -> belts::Result<String> {
 #[belts::function(id = "fails-for-good", on = Order)]
 pub async fn fails_for_good(order: Order) -> belts::Result<()> {
     step!("prepare", order.id.len()).await?;
-    step!("impossible", Err::<(), _>(belts::Error::from_any("offline")), retries = 1).await?;
+    step!(
+        "impossible",
+        Err::<(), _>(belts::Error::from_any("offline")),
+        retries = 1
+    )
+    .await?;
     step!("never", ()).await
 }
 
@@ -113,15 +139,26 @@ pub async fn sleeping(order: Order) -> belts::Result<u32> {
 
 #[belts::function(id = "sleeping-beside-a-step", on = Order)]
 pub async fn sleeping_beside_a_step(order: Order) -> belts::Result<u32> {
-    let (step, ()) = try_join!(step!("work", async { order.parcels[0] }), sleep!("pause", "1h"))?;
+    let (step, ()) = try_join!(
+        step!("work", async { order.parcels[0] }),
+        sleep!("pause", "1h")
+    )?;
     step!("after", step + 1).await
 }
 
 #[belts::function(id = "publishing", on = Order)]
 pub async fn publishing(order: Order) -> belts::Result<String> {
     let parcels = step!("count", order.parcels.len()).await?;
-    let event = OrderShipped { id: order.id.clone(), parcels };
-    let published = step!("announce", async { publish_order_shipped(event.clone()).await.map(|p| p.event_id) }).await?;
+    let event = OrderShipped {
+        id: order.id.clone(),
+        parcels,
+    };
+    let published = step!("announce", async {
+        publish_order_shipped(event.clone())
+            .await
+            .map(|p| p.event_id)
+    })
+    .await?;
     step!("after", published.clone()).await
 }
 

@@ -11,7 +11,14 @@ static KEYS_ARE_FIXED: AtomicBool = AtomicBool::new(false);
 
 #[belts::function(id = "same-key", on = Named)]
 async fn same_key(event: Named) -> belts::Result<()> {
-    let (first, second) = ("twin", if KEYS_ARE_FIXED.load(Ordering::SeqCst) { "other" } else { "twin" });
+    let (first, second) = (
+        "twin",
+        if KEYS_ARE_FIXED.load(Ordering::SeqCst) {
+            "other"
+        } else {
+            "twin"
+        },
+    );
     step!("{first}", effect(format!("{} first", event.name))).await?;
     step!("{second}", effect(format!("{} second", event.name))).await
 }
@@ -19,15 +26,23 @@ async fn same_key(event: Named) -> belts::Result<()> {
 #[tokio::test]
 async fn a_key_reached_twice_fails_the_run_and_names_both_places() {
     let harness = Harness::builder().function(same_key).build().await.unwrap();
-    let run = within("the run", harness.run(same_key, named("twins")).run_id("r")).await.unwrap();
+    let run = within("the run", harness.run(same_key, named("twins")).run_id("r"))
+        .await
+        .unwrap();
     run.assert_failed();
     let error = run.error().unwrap();
     assert_eq!(error.kind(), ErrorKind::DuplicateKey);
-    assert_eq!(error.to_string().matches("journal.rs:").count(), 2, "{error}");
+    assert_eq!(
+        error.to_string().matches("journal.rs:").count(),
+        2,
+        "{error}"
+    );
     assert_eq!((effects("twins first"), effects("twins second")), (1, 0));
 
     KEYS_ARE_FIXED.store(true, Ordering::SeqCst);
-    let run = within("the rerun", harness.rerun(same_key, "r")).await.unwrap();
+    let run = within("the rerun", harness.rerun(same_key, "r"))
+        .await
+        .unwrap();
     run.assert_completed().assert_steps(&["twin", "other"]);
     assert_eq!((effects("twins first"), effects("twins second")), (1, 1));
 }
@@ -81,21 +96,40 @@ fn deploy(version: Version) {
 async fn a_changed_type_parks_the_run_and_a_fix_lets_it_go_on() {
     let harness = Harness::builder().function(evolving).build().await.unwrap();
     let start = async |run: &'static str| {
-        harness.run(evolving, named("evolving")).run_id(run).until("pay").await.unwrap();
+        harness
+            .run(evolving, named("evolving"))
+            .run_id(run)
+            .until("pay")
+            .await
+            .unwrap();
     };
     // A renamed type of the same shape is no change.
     start("renamed").await;
     deploy(Version::Renamed);
-    let run = within("the run", harness.run(evolving, named("evolving")).run_id("renamed")).await.unwrap();
+    let run = within(
+        "the run",
+        harness.run(evolving, named("evolving")).run_id("renamed"),
+    )
+    .await
+    .unwrap();
     assert_eq!(run.output().unwrap(), 5);
 
     deploy(Version::First);
     start("changed").await;
     let before = harness.store().journal("changed").await.unwrap();
     deploy(Version::Changed);
-    let run = within("the run", harness.run(evolving, named("evolving")).run_id("changed")).await.unwrap();
+    let run = within(
+        "the run",
+        harness.run(evolving, named("evolving")).run_id("changed"),
+    )
+    .await
+    .unwrap();
     run.assert_failed().assert_steps(&["pay"]);
-    assert_eq!(harness.store().journal("changed").await.unwrap(), before, "nothing was overwritten");
+    assert_eq!(
+        harness.store().journal("changed").await.unwrap(),
+        before,
+        "nothing was overwritten"
+    );
     let error = run.error().unwrap();
     assert_eq!(error.kind(), ErrorKind::Mismatch);
     for part in ["`pay`", "Payment", "Invoice"] {
@@ -103,7 +137,9 @@ async fn a_changed_type_parks_the_run_and_a_fix_lets_it_go_on() {
     }
 
     deploy(Version::Renamed);
-    let run = within("the rerun", harness.rerun(evolving, "changed")).await.unwrap();
+    let run = within("the rerun", harness.rerun(evolving, "changed"))
+        .await
+        .unwrap();
     assert_eq!(run.output().unwrap(), 5);
     assert_eq!(run.evaluations("pay"), 1);
 }
@@ -123,9 +159,23 @@ async fn other_kind(event: Named) -> belts::Result<()> {
 
 #[tokio::test]
 async fn a_key_of_another_kind_fails_the_run() {
-    let harness = Harness::builder().function(other_kind).build().await.unwrap();
-    harness.run(other_kind, named("kind")).run_id("r").until("rest").await.unwrap();
+    let harness = Harness::builder()
+        .function(other_kind)
+        .build()
+        .await
+        .unwrap();
+    harness
+        .run(other_kind, named("kind"))
+        .run_id("r")
+        .until("rest")
+        .await
+        .unwrap();
     IS_SLEEP.store(true, Ordering::SeqCst);
-    let run = within("the run", harness.run(other_kind, named("kind")).run_id("r")).await.unwrap();
+    let run = within(
+        "the run",
+        harness.run(other_kind, named("kind")).run_id("r"),
+    )
+    .await
+    .unwrap();
     assert_eq!(run.error().unwrap().kind(), ErrorKind::Mismatch);
 }

@@ -1,5 +1,7 @@
 //! What belts promises about runs, one rule a test; the rules are sections 4 and 5 of the guarantees.
 
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
+
 mod delivery;
 mod functions;
 mod journal;

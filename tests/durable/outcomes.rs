@@ -42,28 +42,52 @@ struct Odd {
 }
 
 fn outcome(row: Row) -> Result<Odd, anyhow::Error> {
-    let odd = Odd { text: String::new(), number: 0.0, map: BTreeMap::new() };
+    let odd = Odd {
+        text: String::new(),
+        number: 0.0,
+        map: BTreeMap::new(),
+    };
     match row {
         Row::Plain => Err(anyhow::anyhow!("offline")),
         Row::Panic => panic!("at the disco"),
         Row::Terminal => Err(belts::terminal("no card").into()),
         Row::TerminalResult => Err("x".parse::<u32>().terminal().unwrap_err().into()),
-        Row::ThroughAnyhow => Err(anyhow::Error::from(belts::terminal("no card")).context("while charging")),
+        Row::ThroughAnyhow => {
+            Err(anyhow::Error::from(belts::terminal("no card")).context("while charging"))
+        }
         Row::ThroughThiserror => Err(Shop::Closed(belts::terminal("for good")).into()),
         Row::Later => Err(belts::retry_after(Duration::from_secs(900), "busy").into()),
-        Row::LaterThroughAnyhow => {
-            Err(anyhow::Error::from(belts::retry_after(Duration::from_secs(900), "busy")).context("while charging"))
-        }
-        Row::Oversized => Ok(Odd { text: "x".repeat(3000), ..odd }),
-        Row::NumberThatIsNone => Ok(Odd { number: f64::NAN, ..odd }),
-        Row::KeysThatAreNoStrings => Ok(Odd { map: BTreeMap::from([((1, 2), 3)]), ..odd }),
+        Row::LaterThroughAnyhow => Err(anyhow::Error::from(belts::retry_after(
+            Duration::from_secs(900),
+            "busy",
+        ))
+        .context("while charging")),
+        Row::Oversized => Ok(Odd {
+            text: "x".repeat(3000),
+            ..odd
+        }),
+        Row::NumberThatIsNone => Ok(Odd {
+            number: f64::NAN,
+            ..odd
+        }),
+        Row::KeysThatAreNoStrings => Ok(Odd {
+            map: BTreeMap::from([((1, 2), 3)]),
+            ..odd
+        }),
     }
 }
 
 #[belts::function(id = "tried", on = Try)]
 async fn tried(event: Try) -> belts::Result<String> {
     let row = event.row;
-    match step!("try", async { outcome(row) }, retries = 2, backoff = "1s..1s").await {
+    match step!(
+        "try",
+        async { outcome(row) },
+        retries = 2,
+        backoff = "1s..1s"
+    )
+    .await
+    {
         Ok(odd) => step!("odd", odd.text.clone()).await,
         // What a failure says is the same when the run resumes after this step.
         Err(error) => step!("handle", format!("{:?}: {}", error.kind(), error.report())).await,
@@ -72,36 +96,68 @@ async fn tried(event: Try) -> belts::Result<String> {
 
 /// The text that the function handled, how often the step was evaluated, and how long that took.
 async fn handled(row: Row) -> (String, u32, Duration) {
-    let harness = Harness::builder().function(tried).worker(|worker| worker.max_value_bytes(2048)).build().await.unwrap();
+    let harness = Harness::builder()
+        .function(tried)
+        .worker(|worker| worker.max_value_bytes(2048))
+        .build()
+        .await
+        .unwrap();
     let start = harness.now();
-    let run = within("the run", harness.run(tried, Try { row }).run_id("r")).await.unwrap();
+    let run = within("the run", harness.run(tried, Try { row }).run_id("r"))
+        .await
+        .unwrap();
     let entry = &run.journal()[0];
     assert_eq!((&*entry.path, entry.state), ("try", StepState::Failed));
     assert_eq!(entry.attempts, run.evaluations("try"));
-    (run.output().unwrap(), run.evaluations("try"), harness.now().since(start))
+    (
+        run.output().unwrap(),
+        run.evaluations("try"),
+        harness.now().since(start),
+    )
 }
 
 #[tokio::test]
 async fn an_error_is_retried_and_then_recorded() {
     let (text, times, took) = handled(Row::Plain).await;
-    assert_eq!((text.as_str(), times), ("StepFailed: step `try` failed: offline", 3));
+    assert_eq!(
+        (text.as_str(), times),
+        ("StepFailed: step `try` failed: offline", 3)
+    );
     assert_eq!(took, Duration::from_secs(2));
 }
 
 #[tokio::test]
 async fn a_panic_is_a_failed_attempt() {
     let (text, times, _) = handled(Row::Panic).await;
-    assert_eq!((text.as_str(), times), ("StepFailed: step `try` failed: panicked: at the disco", 3));
+    assert_eq!(
+        (text.as_str(), times),
+        ("StepFailed: step `try` failed: panicked: at the disco", 3)
+    );
 }
 
 #[tokio::test]
 async fn a_terminal_error_is_not_retried() {
-    for row in [Row::Terminal, Row::TerminalResult, Row::ThroughAnyhow, Row::ThroughThiserror] {
+    for row in [
+        Row::Terminal,
+        Row::TerminalResult,
+        Row::ThroughAnyhow,
+        Row::ThroughThiserror,
+    ] {
         let (text, times, took) = handled(row).await;
         assert_eq!((times, took), (1, Duration::ZERO), "{row:?}: {text}");
     }
-    assert!(handled(Row::ThroughAnyhow).await.0.contains("while charging"));
-    assert!(handled(Row::ThroughThiserror).await.0.contains("the shop is closed"));
+    assert!(
+        handled(Row::ThroughAnyhow)
+            .await
+            .0
+            .contains("while charging")
+    );
+    assert!(
+        handled(Row::ThroughThiserror)
+            .await
+            .0
+            .contains("the shop is closed")
+    );
 }
 
 #[tokio::test]
@@ -137,13 +193,26 @@ async fn empty_values(event: Named) -> belts::Result<(Option<u8>, bool, u8, Stri
     step!("list", Vec::<u8>::new()).await?;
     let fails = effects(&format!("{} tried", event.name)) == 0;
     effect(format!("{} tried", event.name));
-    if fails { Err(belts::Error::from_any("once more")) } else { Ok((none, no, zero, empty)) }
+    if fails {
+        Err(belts::Error::from_any("once more"))
+    } else {
+        Ok((none, no, zero, empty))
+    }
 }
 
 #[tokio::test]
 async fn empty_values_are_recorded_like_any_other() {
-    let harness = Harness::builder().function(empty_values).build().await.unwrap();
-    let run = within("the run", harness.run(empty_values, named("empty")).run_id("r")).await.unwrap();
+    let harness = Harness::builder()
+        .function(empty_values)
+        .build()
+        .await
+        .unwrap();
+    let run = within(
+        "the run",
+        harness.run(empty_values, named("empty")).run_id("r"),
+    )
+    .await
+    .unwrap();
     assert_eq!(run.output().unwrap(), (None, false, 0, String::new()));
     for path in ["unit", "null", "false", "zero", "empty", "list"] {
         assert_eq!(run.evaluations(path), 1, "{path}");
@@ -151,18 +220,32 @@ async fn empty_values_are_recorded_like_any_other() {
     assert_eq!(effects("empty unit"), 1);
     let store = harness.store();
     store.step_result::<()>("r", "unit").await.unwrap();
-    assert_eq!(store.step_result::<Option<u8>>("r", "null").await.unwrap(), None);
+    assert_eq!(
+        store.step_result::<Option<u8>>("r", "null").await.unwrap(),
+        None
+    );
 }
 
 #[belts::function(id = "no-retries", on = Named)]
 async fn no_retries(event: Named) -> belts::Result<u32> {
-    step!("once", Err::<u32, _>(belts::Error::from_any(format!("{} fails", event.name))), retries = 0).await
+    step!(
+        "once",
+        Err::<u32, _>(belts::Error::from_any(format!("{} fails", event.name))),
+        retries = 0
+    )
+    .await
 }
 
 #[tokio::test]
 async fn zero_retries_means_one_attempt() {
-    let harness = Harness::builder().function(no_retries).build().await.unwrap();
-    let run = within("the run", harness.run(no_retries, named("it"))).await.unwrap();
+    let harness = Harness::builder()
+        .function(no_retries)
+        .build()
+        .await
+        .unwrap();
+    let run = within("the run", harness.run(no_retries, named("it")))
+        .await
+        .unwrap();
     run.assert_failed();
     assert_eq!(run.evaluations("once"), 1);
     let error = run.error().unwrap();
@@ -188,7 +271,11 @@ async fn limited_step(event: Named) -> belts::Result<String> {
 
 #[tokio::test]
 async fn a_step_that_takes_too_long_is_a_failed_attempt() {
-    let harness = Harness::builder().function(limited_step).build().await.unwrap();
+    let harness = Harness::builder()
+        .function(limited_step)
+        .build()
+        .await
+        .unwrap();
     let delivery = harness.run(limited_step, named("too slow"));
     let running = tokio::spawn(async move { delivery.await });
     for attempt in 1..=2 {
@@ -196,14 +283,27 @@ async fn a_step_that_takes_too_long_is_a_failed_attempt() {
         harness.advance(Duration::from_secs(30));
     }
     let run = within("the run", running).await.unwrap().unwrap();
-    assert_eq!(run.output().unwrap(), "step `slow` failed: timed out after 30s");
+    assert_eq!(
+        run.output().unwrap(),
+        "step `slow` failed: timed out after 30s"
+    );
 }
 
 #[tokio::test]
 async fn a_preset_timeout_is_a_failed_attempt_too() {
-    let harness = Harness::builder().function(limited_step).preset_timeout("slow").build().await.unwrap();
-    let run = within("the run", harness.run(limited_step, named("preset slow"))).await.unwrap();
-    assert_eq!(run.output().unwrap(), "step `slow` failed: timed out, as preset");
+    let harness = Harness::builder()
+        .function(limited_step)
+        .preset_timeout("slow")
+        .build()
+        .await
+        .unwrap();
+    let run = within("the run", harness.run(limited_step, named("preset slow")))
+        .await
+        .unwrap();
+    assert_eq!(
+        run.output().unwrap(),
+        "step `slow` failed: timed out, as preset"
+    );
     assert_eq!((run.evaluations("slow"), run.journal()[0].attempts), (0, 2));
 }
 
@@ -224,7 +324,9 @@ async fn racing(event: Named) -> belts::Result<u32> {
 #[tokio::test]
 async fn a_dropped_step_future_leaves_no_trace() {
     let harness = Harness::builder().function(racing).build().await.unwrap();
-    let run = within("the run", harness.run(racing, named("race"))).await.unwrap();
+    let run = within("the run", harness.run(racing, named("race")))
+        .await
+        .unwrap();
     assert_eq!(run.output().unwrap(), 2);
     run.assert_steps(&["quick", "after"]);
 }

@@ -51,7 +51,12 @@ pub async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
 static GATES: Mutex<BTreeMap<String, watch::Sender<bool>>> = Mutex::new(BTreeMap::new());
 
 fn gate_of(name: &str) -> watch::Sender<bool> {
-    GATES.lock().unwrap().entry(name.to_owned()).or_insert_with(|| watch::Sender::new(false)).clone()
+    GATES
+        .lock()
+        .unwrap()
+        .entry(name.to_owned())
+        .or_insert_with(|| watch::Sender::new(false))
+        .clone()
 }
 
 /// Waits until the gate is open.
@@ -72,7 +77,9 @@ pub struct Named {
 }
 
 pub fn named(name: &str) -> Named {
-    Named { name: name.to_owned() }
+    Named {
+        name: name.to_owned(),
+    }
 }
 
 /// Does its effect, then waits at its gate.
@@ -93,8 +100,18 @@ pub async fn gated(event: Named) -> belts::Result<u32> {
 }
 
 /// A worker with one function and a clock that only the test moves.
-pub async fn worker_of<E, T>(store: impl Store, function: belts::Function<E, T>, clock: &ManualClock) -> Worker {
-    Worker::builder().store(store).clock(clock.clone()).function(function).build().await.unwrap()
+pub async fn worker_of<E, T>(
+    store: impl Store,
+    function: belts::Function<E, T>,
+    clock: &ManualClock,
+) -> Worker {
+    Worker::builder()
+        .store(store)
+        .clock(clock.clone())
+        .function(function)
+        .build()
+        .await
+        .unwrap()
 }
 
 /// The loop of a worker on a task.
@@ -104,7 +121,10 @@ pub fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<()>> {
 }
 
 /// Every run of a function in a store.
-pub async fn runs_of(store: &impl Store, function: &str) -> Vec<RunRecord> {
-    let filter = RunFilter { function_id: Some(function.into()), ..RunFilter::default() };
+pub async fn runs_of(store: &dyn Store, function: &str) -> Vec<RunRecord> {
+    let filter = RunFilter {
+        function_id: Some(function.into()),
+        ..RunFilter::default()
+    };
     store.list(filter).await.unwrap().runs
 }

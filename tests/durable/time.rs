@@ -8,7 +8,9 @@ use belts::{
     testing::ManualClock,
 };
 
-use crate::support::{Named, effect, effects, eventually, looped, named, publish_named, runs_of, within, worker_of};
+use crate::support::{
+    Named, effect, effects, eventually, looped, named, publish_named, runs_of, within, worker_of,
+};
 
 /// Counts how many of it are in memory.
 struct InMemory(String);
@@ -49,7 +51,13 @@ async fn a_long_sleep_leaves_memory_and_comes_back() {
     publish_named(named("sleeper")).via(&worker).await.unwrap();
     eventually("the run sleeps", async || effects("sleeper leaves") == 1).await;
     let run = &runs_of(&store, "long-sleeper").await[0];
-    assert_eq!((run.status, run.due_at), (RunStatus::Suspended, Some(clock.now().after(Duration::from_secs(28800)))));
+    assert_eq!(
+        (run.status, run.due_at),
+        (
+            RunStatus::Suspended,
+            Some(clock.now().after(Duration::from_secs(28800)))
+        )
+    );
     clock.advance(Duration::from_secs(28799));
     tokio::task::yield_now().await;
     assert_eq!(effects("sleeper enters"), 1);
@@ -70,10 +78,15 @@ async fn a_short_sleep_stays_in_memory() {
         let runs = runs_of(&store, "short-sleeper").await;
         let view = belts::testing::TestStore::new(std::sync::Arc::new(store.clone()));
         let journal = view.journal(&runs[0].run_id).await.unwrap();
-        journal.first().is_some_and(|entry| entry.state == StepState::Waiting)
+        journal
+            .first()
+            .is_some_and(|entry| entry.state == StepState::Waiting)
     };
     eventually("the sleep is recorded", blinks).await;
-    assert_eq!(runs_of(&store, "short-sleeper").await[0].status, RunStatus::Running);
+    assert_eq!(
+        runs_of(&store, "short-sleeper").await[0].status,
+        RunStatus::Running
+    );
     clock.advance(Duration::from_secs(2));
     eventually("the run goes on", async || effects("blinker after") == 1).await;
     worker.shutdown();
@@ -93,7 +106,10 @@ async fn a_clock_that_jumps_back_only_makes_sleeps_longer() {
     publish_named(named("back two")).via(&worker).await.unwrap();
     eventually("another run", async || effects("back two leaves") == 1).await;
     clock.advance(Duration::from_secs(28800));
-    eventually("the other run goes on", async || effects("back two after") == 1).await;
+    eventually("the other run goes on", async || {
+        effects("back two after") == 1
+    })
+    .await;
     assert_eq!(effects("back after"), 0);
     clock.set(due);
     eventually("the run goes on", async || effects("back after") == 1).await;
@@ -115,7 +131,10 @@ async fn a_clock_that_jumps_far_ahead_loses_no_run() {
     // A write that fell into the jump is refused and made again after a while.
     eventually("the runs end", async || {
         clock.advance(Duration::from_millis(10));
-        runs_of(&store, "long-sleeper").await.iter().all(|run| run.status == RunStatus::Completed)
+        runs_of(&store, "long-sleeper")
+            .await
+            .iter()
+            .all(|run| run.status == RunStatus::Completed)
     })
     .await;
     worker.shutdown();

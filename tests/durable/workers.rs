@@ -9,7 +9,8 @@ use belts::{
 };
 
 use crate::support::{
-    Named, effect, effects, eventually, gate, gated, looped, named, open, publish_named, runs_of, within, worker_of,
+    Named, effect, effects, eventually, gate, gated, looped, named, open, publish_named, runs_of,
+    within, worker_of,
 };
 
 async fn settled() {
@@ -21,7 +22,11 @@ async fn settled() {
 #[tokio::test]
 async fn concurrency_can_be_changed_while_the_worker_runs() {
     let (clock, store) = (ManualClock::default(), Memory::new());
-    let worker = Worker::builder().store(store.clone()).clock(clock).function(gated).concurrency(1);
+    let worker = Worker::builder()
+        .store(store.clone())
+        .clock(clock)
+        .function(gated)
+        .concurrency(1);
     let worker = worker.build().await.unwrap();
     let running = looped(&worker);
     for _ in 0..4 {
@@ -81,11 +86,21 @@ async fn a_shutdown_lets_the_running_step_finish_and_gives_the_rest_back() {
     open("drained");
     within("the shutdown", running).await.unwrap().unwrap();
     let run = runs_of(&store, "gated").await.remove(0);
-    assert_eq!((run.status, effects("drained after")), (RunStatus::Suspended, 0));
+    assert_eq!(
+        (run.status, effects("drained after")),
+        (RunStatus::Suspended, 0)
+    );
 
     let next = worker_of(store.clone(), gated, &clock).await;
     let delivery = next.execute(named("drained")).run_id(&*run.run_id);
-    assert_eq!(within("the rest", delivery).await.unwrap().output::<u32>("gated").unwrap(), 7);
+    assert_eq!(
+        within("the rest", delivery)
+            .await
+            .unwrap()
+            .output::<u32>("gated")
+            .unwrap(),
+        7
+    );
     assert_eq!((effects("drained"), effects("drained after")), (1, 1));
 }
 

@@ -52,8 +52,13 @@ struct Shared {
 impl ManualClock {
     /// A clock that stands at `start`.
     pub fn new(start: impl Into<Timestamp>) -> Self {
-        let shared = Shared { now: watch::Sender::new(start.into()), skips: AtomicBool::new(false) };
-        Self { shared: Arc::new(shared) }
+        let shared = Shared {
+            now: watch::Sender::new(start.into()),
+            skips: AtomicBool::new(false),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
     }
 
     /// Lets sleeps move the clock to their end and return at once. Time limits still wait for
@@ -94,7 +99,12 @@ impl ManualClock {
 
     async fn reach(&self, deadline: Timestamp) {
         // The sender lives as long as this clock, so the wait can only end well.
-        let _ = self.shared.now.subscribe().wait_for(|now| *now >= deadline).await;
+        let _ = self
+            .shared
+            .now
+            .subscribe()
+            .wait_for(|now| *now >= deadline)
+            .await;
     }
 }
 

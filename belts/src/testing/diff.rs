@@ -30,7 +30,11 @@ pub(crate) fn diff(expected: &[&str], actual: &[&str]) -> String {
             writeln!(text, "  - {}   (expected, not recorded)", expected[row - 1])
         } else {
             column += 1;
-            writeln!(text, "  + {}   (recorded, not expected)", actual[column - 1])
+            writeln!(
+                text,
+                "  + {}   (recorded, not expected)",
+                actual[column - 1]
+            )
         };
     }
     text

@@ -13,8 +13,9 @@ use crate::{
     clock::{Clock, Timestamp},
     error::{Error, Result},
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, NewEvent, Publish, PublishedEvent, Register,
-        RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, NewEvent, Publish,
+        PublishedEvent, Register, RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription,
+        WorkerId,
     },
 };
 
@@ -42,7 +43,7 @@ impl fmt::Display for Crash {
 /// After a crash every call fails and nothing more is written, as if the process had died; what was written before
 /// can be read through the inner store.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, step, store::Memory, testing::{Crash, Faults}};
 /// use serde::{Deserialize, Serialize};
 /// use std::sync::Arc;
@@ -100,13 +101,22 @@ enum Fate {
 impl Faults {
     /// Wraps a store.
     pub fn new(inner: SharedStore) -> Self {
-        Self { inner, state: Arc::default() }
+        Self {
+            inner,
+            state: Arc::default(),
+        }
     }
 
     /// The store as the next process sees it: the same content and record of events, without faults or count.
     pub(crate) fn reopened(&self, inner: SharedStore) -> Self {
-        let state = State { events: Arc::clone(&self.state.events), ..State::default() };
-        Self { inner, state: Arc::new(state) }
+        let state = State {
+            events: Arc::clone(&self.state.events),
+            ..State::default()
+        };
+        Self {
+            inner,
+            state: Arc::new(state),
+        }
     }
 
     /// The store without faults.
@@ -158,16 +168,28 @@ impl Faults {
     /// Returns when it has crashed.
     pub async fn crashed(&self) {
         // The sender lives as long as this does, so the wait can only end well.
-        let _ = self.state.crashed.subscribe().wait_for(|crashed| *crashed).await;
+        let _ = self
+            .state
+            .crashed
+            .subscribe()
+            .wait_for(|crashed| *crashed)
+            .await;
     }
 
     /// The events that were written through this store, in order; duplicates are left out.
     pub(crate) fn events(&self) -> Vec<NewEvent> {
-        self.state.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state
+            .events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.state.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state
+            .plan
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a write and decides about it.
@@ -187,7 +209,10 @@ impl Faults {
                 Err(dead())
             }
             Some((at, true)) if at == write => Ok(Fate::WriteAndDie),
-            _ if plan.fails.contains(&write) => Err(Error::store("a fault: the write failed", "as the test asked")),
+            _ if plan.fails.contains(&write) => Err(Error::store(
+                "a fault: the write failed",
+                "as the test asked",
+            )),
             _ => Ok(Fate::Write),
         }
     }
@@ -210,7 +235,11 @@ impl Faults {
     }
 
     fn alive(&self) -> Result<()> {
-        if self.has_crashed() { Err(dead()) } else { Ok(()) }
+        if self.has_crashed() {
+            Err(dead())
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -246,8 +275,15 @@ impl Store for Faults {
         let events = request.events.clone();
         let recorded = async {
             let published = self.inner.publish(request).await?;
-            let new = events.into_iter().zip(&published).filter(|(_, answer)| !answer.duplicate);
-            let mut log = self.state.events.lock().unwrap_or_else(PoisonError::into_inner);
+            let new = events
+                .into_iter()
+                .zip(&published)
+                .filter(|(_, answer)| !answer.duplicate);
+            let mut log = self
+                .state
+                .events
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             log.extend(new.map(|(event, _)| event));
             Ok(published)
         };

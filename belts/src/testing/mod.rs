@@ -1,6 +1,6 @@
 //! Tests of functions: an in-memory worker with a clock in your hand, presets of steps, and crashes on demand.
 //!
-//! ```
+//! ```rust,standalone_crate
 //! use belts::{Event, sleep, step, testing::Harness};
 //! use serde::{Deserialize, Serialize};
 //!

@@ -20,7 +20,10 @@ pub(crate) enum Preset {
     /// Returns this JSON.
     Value(Vec<u8>),
     /// Fails each time like this.
-    Fails { failure: Failure, delay: Option<Duration> },
+    Fails {
+        failure: Failure,
+        delay: Option<Duration>,
+    },
     /// Fails the first so many attempts; then the expression is evaluated.
     FailsFirst(u32),
     /// Runs out of time each time.
@@ -31,10 +34,24 @@ impl Preset {
     /// The preset of a result.
     pub(crate) fn of<T: Serialize>(result: Result<T>) -> Result<Self> {
         match result {
-            Ok(value) => serde_json::to_vec(&value).map(Self::Value).map_err(|error| {
-                Error::new(ErrorKind::Codec, "the preset value cannot be written as JSON").with_source(error)
-            }),
-            Err(error) => Ok(Self::Fails { failure: Failure::of(&error), delay: error.retry_after() }),
+            Ok(value) => serde_json::to_vec(&value)
+                .map(Self::Value)
+                .map_err(|error| {
+                    Error::new(
+                        ErrorKind::Codec,
+                        "the preset value cannot be written as JSON",
+                    )
+                    .with_source(error)
+                }),
+            Err(error) => Ok(Self::failing(&error)),
+        }
+    }
+
+    /// The preset of an error that comes back each time.
+    pub(crate) fn failing(error: &Error) -> Self {
+        Self::Fails {
+            failure: Failure::of(error),
+            delay: error.retry_after(),
         }
     }
 
@@ -43,8 +60,11 @@ impl Preset {
         match self {
             Self::Value(json) => Some(serde_json::from_slice(json).map_err(|error| {
                 let wanted = std::any::type_name::<T>();
-                Error::new(ErrorKind::Codec, format!("the preset of the step `{path}` is no `{wanted}`"))
-                    .with_source(error)
+                Error::new(
+                    ErrorKind::Codec,
+                    format!("the preset of the step `{path}` is no `{wanted}`"),
+                )
+                .with_source(error)
             })),
             Self::Fails { failure, delay } => {
                 let kind = failure.kind.clone();
@@ -103,7 +123,10 @@ impl Probe {
         failed_attempts: u32,
     ) -> Option<Result<T>> {
         let mut state = self.state();
-        let preset = state.presets.get(path).and_then(|preset| preset.apply(path, failed_attempts));
+        let preset = state
+            .presets
+            .get(path)
+            .and_then(|preset| preset.apply(path, failed_attempts));
         let key = (run_id.to_owned(), path.to_owned());
         if state.recorded.contains(&key) {
             state.repeated.push(key.clone());
@@ -116,7 +139,9 @@ impl Probe {
 
     /// Says that a step of a run is recorded, so that it must not be evaluated again.
     pub(crate) fn recorded(&self, run_id: &str, path: &str) {
-        self.state().recorded.insert((run_id.to_owned(), path.to_owned()));
+        self.state()
+            .recorded
+            .insert((run_id.to_owned(), path.to_owned()));
     }
 
     /// Forgets what was recorded of a run, since a rerun drops failures.
@@ -132,7 +157,12 @@ impl Probe {
     /// How often the steps of a run were evaluated, by path.
     pub(crate) fn evaluations(&self, run_id: &str) -> BTreeMap<String, u32> {
         let state = self.state();
-        let of_run = state.evaluations.iter().filter(|((run, _), _)| run == run_id);
-        of_run.map(|((_, path), count)| (path.clone(), *count)).collect()
+        let of_run = state
+            .evaluations
+            .iter()
+            .filter(|((run, _), _)| run == run_id);
+        of_run
+            .map(|((_, path), count)| (path.clone(), *count))
+            .collect()
     }
 }

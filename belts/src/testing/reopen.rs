@@ -83,7 +83,9 @@ mod sqlite {
     impl SqliteFile {
         /// A new file in the system's directory for temporary files; it is created when first opened.
         pub fn temporary() -> Self {
-            Self { directory: env::temp_dir().join(format!("belts-test-{}", Uuid::now_v7().simple())) }
+            Self {
+                directory: env::temp_dir().join(format!("belts-test-{}", Uuid::now_v7().simple())),
+            }
         }
 
         /// Where the file is.
@@ -99,9 +101,13 @@ mod sqlite {
     #[async_trait]
     impl Reopen for SqliteFile {
         async fn open(&self) -> Result<SharedStore> {
-            fs::create_dir_all(self.directory())
-                .map_err(|error| Error::store("cannot create the directory of a test's store", error))?;
-            let store = Sqlite::builder(self.path()).synchronous(Synchronous::Normal).open().await?;
+            fs::create_dir_all(self.directory()).map_err(|error| {
+                Error::store("cannot create the directory of a test's store", error)
+            })?;
+            let store = Sqlite::builder(self.path())
+                .synchronous(Synchronous::Normal)
+                .open()
+                .await?;
             Ok(Arc::new(store))
         }
     }

@@ -67,20 +67,34 @@ impl TestStore {
     /// # Errors
     /// There is no such run, or the store cannot be reached.
     pub async fn run(&self, run_id: &str) -> Result<RunRecord> {
-        self.store
-            .run(run_id)
-            .await?
-            .ok_or_else(|| Error::new(ErrorKind::UnknownRun, format!("the store has no run `{run_id}`")))
+        self.store.run(run_id).await?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::UnknownRun,
+                format!("the store has no run `{run_id}`"),
+            )
+        })
     }
 
     async fn recorded(&self, run_id: &str, path: &str) -> Result<Entry> {
         let journal = self.store.journal(run_id).await?;
         let recorded = |entry: &&Entry| entry.state != StepState::Waiting;
-        if let Some(entry) = journal.iter().filter(recorded).find(|entry| &*entry.path == path) {
+        if let Some(entry) = journal
+            .iter()
+            .filter(recorded)
+            .find(|entry| &*entry.path == path)
+        {
             return Ok(entry.clone());
         }
-        let known: Vec<_> = journal.iter().filter(recorded).map(|entry| &*entry.path).collect();
-        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        let known: Vec<_> = journal
+            .iter()
+            .filter(recorded)
+            .map(|entry| &*entry.path)
+            .collect();
+        let known = if known.is_empty() {
+            "nothing".to_owned()
+        } else {
+            known.join(", ")
+        };
         Err(Error::new(
             ErrorKind::UnknownRun,
             format!("run `{run_id}` has not recorded the step `{path}`; it has recorded {known}"),

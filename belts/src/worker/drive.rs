@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 use super::{
@@ -45,6 +46,9 @@ pub(crate) enum Ended {
     Abandoned,
 }
 
+/// How long a run rests after the store failed while its own code used it.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
 /// The most turns between function and store in one poll, so that a run of fast steps lets others have a turn.
 const TURNS: usize = 64;
 
@@ -59,8 +63,9 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
 ) -> Ended {
+    let wanted = wanted(function, &claimed);
     let run = Arc::new(LiveRun::new(&mut claimed, Arc::clone(worker)));
-    match wanted(function, &claimed) {
+    match wanted {
         Ok(true) => {}
         Ok(false) => {
             return Drive::new(worker, &run, function, &claimed)
@@ -78,8 +83,8 @@ pub(crate) async fn drive(
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
     match function.def.accepts {
-        // A filter speaks about the event alone, so a run that has begun has passed it.
-        Some(accepts) if claimed.failed_attempts == 0 => {
+        // A filter speaks about the event alone, so a run that has begun has passed it, whatever it says by now.
+        Some(accepts) if claimed.failed_attempts == 0 && claimed.journal.is_empty() => {
             accepts(&claimed.event_type, &claimed.payload)
         }
         _ => Ok(true),
@@ -159,6 +164,7 @@ impl<'a> Drive<'a> {
                 Event::Found(Found::Violation(error)) => {
                     return self.violated(error, write.take()).await;
                 }
+                Event::Found(Found::LeaseLost) => return self.lease_lost(),
                 Event::Found(Found::Idle(outbox, due_at)) => {
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
@@ -263,6 +269,11 @@ impl<'a> Drive<'a> {
                 return Ended::Abandoned;
             }
         }
+        if let Err(error) = &outcome
+            && error.is_of_the_store()
+        {
+            return self.put_off(error).await;
+        }
         let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
         let (now, random) = (self.worker.clock.now(), self.worker.random());
         let failed_attempts = self.claimed.failed_attempts;
@@ -286,13 +297,38 @@ impl<'a> Drive<'a> {
         ended
     }
 
+    /// Ends the drive before a step begins whose result could not be recorded.
+    fn lease_lost(&self) -> Ended {
+        tracing::warn!(
+            function = %self.run.function_id, run = %self.run.run_id,
+            "this process stood still for longer than its lease; whoever has the run now goes on with it"
+        );
+        // Should the store have seen it otherwise, the run must not wait for us.
+        self.worker.release_later(&self.run.run_id, self.lease);
+        Ended::Abandoned
+    }
+
     async fn violated(&self, error: Error, write: Option<Underway<'_>>) -> Ended {
         if let Some((write, ..)) = write {
             if !self.applied(write.await) {
                 return Ended::Abandoned;
             }
         }
+        if error.is_of_the_store() {
+            return self.put_off(&error).await;
+        }
         self.fail(&error).await
+    }
+
+    /// Lets the run go on from its journal a little later: that the store failed is no outcome of the run.
+    async fn put_off(&self, error: &Error) -> Ended {
+        tracing::warn!(
+            function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
+            "the store failed; the attempt is abandoned and will be resumed"
+        );
+        let due_at = self.worker.clock.now().after(STORE_PAUSE);
+        self.end(self.run.take_outbox(), Transition::Suspend { due_at })
+            .await
     }
 
     /// Fails the run for good.

@@ -56,7 +56,10 @@ impl Shutdown {
     pub(crate) fn kill(&self) {
         self.over.send_replace(true);
         self.begin();
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
     }
 
     /// Returns when the worker has given back what it had.

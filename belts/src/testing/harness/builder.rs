@@ -58,14 +58,17 @@ impl HarnessBuilder {
 
     /// Changes the worker, each time that one is built: at the start, and after each crash.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// # use belts::testing::Harness;
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> belts::Result<()> {
     /// let harness = Harness::builder().worker(|worker| worker.max_value_bytes(2048)).build().await?;
     /// # Ok(()) }
     /// ```
-    pub fn worker(mut self, change: impl Fn(WorkerBuilder) -> WorkerBuilder + Send + Sync + 'static) -> Self {
+    pub fn worker(
+        mut self,
+        change: impl Fn(WorkerBuilder) -> WorkerBuilder + Send + Sync + 'static,
+    ) -> Self {
         let before = self.change;
         self.change = Arc::new(move |worker| change(before(worker)));
         self
@@ -106,8 +109,20 @@ impl HarnessBuilder {
         if let Some(error) = self.failure {
             return Err(error);
         }
-        let Self { place, clock, change, probe, .. } = self;
-        Harness::start(Setup { place, clock, change, probe: Arc::new(probe) }).await
+        let Self {
+            place,
+            clock,
+            change,
+            probe,
+            ..
+        } = self;
+        Harness::start(Setup {
+            place,
+            clock,
+            change,
+            probe: Arc::new(probe),
+        })
+        .await
     }
 }
 
@@ -117,7 +132,11 @@ impl Setup {
         // Time jumps here, and a lease that ended in such a jump would only be in the way. The name lets the next life
         // take over what this one leaves.
         const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-        let worker = WorkerBuilder::default().clock(self.clock.clone()).name("harness").lease(CENTURY).jitter(|| 1.0);
+        let worker = WorkerBuilder::default()
+            .clock(self.clock.clone())
+            .name("harness")
+            .lease(CENTURY)
+            .jitter(|| 1.0);
         let mut worker = (self.change)(worker);
         worker.probe = Some(Arc::clone(&self.probe));
         worker
@@ -126,7 +145,9 @@ impl Setup {
 
 impl fmt::Debug for HarnessBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HarnessBuilder").field("clock", &self.clock).field("probe", &self.probe).finish_non_exhaustive()
+        f.debug_struct("HarnessBuilder")
+            .field("clock", &self.clock)
+            .field("probe", &self.probe)
+            .finish_non_exhaustive()
     }
 }
-

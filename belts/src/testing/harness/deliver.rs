@@ -33,7 +33,11 @@ pub struct Deliver<T> {
 }
 
 impl<T> Deliver<T> {
-    pub(super) fn new(harness: Harness, function: &'static str, event: Result<EncodedEvent>) -> Self {
+    pub(super) fn new(
+        harness: Harness,
+        function: &'static str,
+        event: Result<EncodedEvent>,
+    ) -> Self {
         Self {
             harness,
             function,
@@ -67,7 +71,7 @@ impl<T> Deliver<T> {
 
     /// Lets the worker die at a write, counted from the delivery, and another one resume.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::{Crash, Harness}};
     /// use serde::{Deserialize, Serialize};
     ///
@@ -106,14 +110,24 @@ impl<T> Deliver<T> {
         let event_id = self.event_id.unwrap_or_else(new_id);
         let run_id = match self.run_id {
             Some(id) => id,
-            None => known_run(&harness, &event_id, self.function).await?.unwrap_or_else(new_id),
+            None => known_run(&harness, &event_id, self.function)
+                .await?
+                .unwrap_or_else(new_id),
         };
         if let Some(crash) = self.crash {
             harness.faults().crash(crash);
         }
-        let delivery = Delivery { function: self.function, event, event_id, run_id, until: self.until };
+        let delivery = Delivery {
+            function: self.function,
+            event,
+            event_id,
+            run_id,
+            until: self.until,
+        };
         let times = self.times;
-        let ((), crashes) = harness.surviving(|worker| Box::pin(deliver(worker, delivery.clone(), times))).await?;
+        let ((), crashes) = harness
+            .surviving(|worker| Box::pin(deliver(worker, delivery.clone(), times)))
+            .await?;
         if self.crash.is_some() {
             harness.faults().disarm();
         }

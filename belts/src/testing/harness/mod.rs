@@ -38,7 +38,7 @@ pub use test_run::TestRun;
 /// It runs functions to their end in no time: a run that sleeps moves the clock to the end of its sleep as soon as
 /// nothing else of it is under way. Clones are the same harness.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, sleep, step, testing::Harness};
 /// use serde::{Deserialize, Serialize};
 /// use std::time::Duration;
@@ -121,20 +121,43 @@ impl Harness {
     async fn start(setup: Setup) -> Result<Self> {
         let faults = Faults::new(setup.place.open().await?);
         let life = Life::begin(&setup, faults).await?;
-        let inner = Inner { setup, life: RwLock::new(life), again: Mutex::new(None), crashes: AtomicU32::new(0) };
-        Ok(Self { inner: Arc::new(inner) })
+        let inner = Inner {
+            setup,
+            life: RwLock::new(life),
+            again: Mutex::new(None),
+            crashes: AtomicU32::new(0),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     fn life(&self) -> Life {
-        self.inner.life.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inner
+            .life
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Runs a function for an event: await it, with or without options.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
     pub fn run<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
-        Deliver::new(self.clone(), function.id(), event.check().and_then(|()| event.encode()))
+        Deliver::new(
+            self.clone(),
+            function.id(),
+            event.check().and_then(|()| event.encode()),
+        )
     }
 
-    pub(crate) fn deliver_encoded<T>(&self, function: &'static str, event: EncodedEvent) -> Deliver<T> {
+    pub(crate) fn deliver_encoded<T>(
+        &self,
+        function: &'static str,
+        event: EncodedEvent,
+    ) -> Deliver<T> {
         Deliver::new(self.clone(), function, Ok(event))
     }
 
@@ -144,6 +167,10 @@ impl Harness {
     }
 
     /// Publishes an event as `publish_*` does, with the same options. Nothing runs until [`settle`](Self::settle).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
     pub fn publish<E: EventSet>(&self, event: E) -> Publish {
         Publish::new(event.check().and_then(|()| event.encode())).via(&self.worker())
     }
@@ -155,7 +182,9 @@ impl Harness {
     /// # Errors
     /// The store fails.
     pub async fn settle(&self) -> Result<()> {
-        self.surviving(|worker| Box::pin(settle(worker))).await.map(|_| ())
+        self.surviving(|worker| Box::pin(settle(worker)))
+            .await
+            .map(|_| ())
     }
 
     /// What runs have recorded.
@@ -219,8 +248,10 @@ impl Harness {
     /// Lets every attempt of a step fail from now on.
     pub fn preset_error(&self, path: impl Into<String>, message: impl Into<String>) {
         let error = Error::from_any(message.into());
-        let preset = Preset::of::<()>(Err(error)).expect("an error holds no value that could not be written");
-        self.inner.setup.probe.set(path.into(), preset);
+        self.inner
+            .setup
+            .probe
+            .set(path.into(), Preset::failing(&error));
     }
 
     /// Lets a step be evaluated again.
@@ -238,7 +269,11 @@ impl Harness {
         self.note_recorded().await?;
         let faults = old.faults.reopened(self.inner.setup.place.open().await?);
         let life = Life::begin(&self.inner.setup, faults).await?;
-        *self.inner.life.write().unwrap_or_else(PoisonError::into_inner) = life;
+        *self
+            .inner
+            .life
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = life;
         Ok(())
     }
 
@@ -250,7 +285,10 @@ impl Harness {
         let store = self.store();
         let record = store.run(run_id).await?;
         if !store.shared().rerun(run_id, self.now()).await? {
-            let text = format!("run `{run_id}` is {}; only a failed or cancelled run can be rerun", record.status);
+            let text = format!(
+                "run `{run_id}` is {}; only a failed or cancelled run can be rerun",
+                record.status
+            );
             return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
         }
         self.inner.setup.probe.forget(run_id);
@@ -261,7 +299,11 @@ impl Harness {
 
     /// Has every life after the present one crash as well, the next after this write.
     pub(crate) fn crash_each_life(&self, write: Option<u32>) {
-        *self.inner.again.lock().unwrap_or_else(PoisonError::into_inner) = write;
+        *self
+            .inner
+            .again
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = write;
     }
 
     /// How often the worker crashed so far.
@@ -275,7 +317,10 @@ impl Harness {
 
     /// Every run in the store.
     pub(crate) async fn runs(&self) -> Result<Vec<RunRecord>> {
-        let filter = RunFilter { limit: usize::from(u16::MAX), ..RunFilter::default() };
+        let filter = RunFilter {
+            limit: usize::from(u16::MAX),
+            ..RunFilter::default()
+        };
         Ok(self.store().shared().list(filter).await?.runs)
     }
 
@@ -283,7 +328,10 @@ impl Harness {
         let store = self.store();
         for run in self.runs().await? {
             let journal = store.journal(&run.run_id).await?;
-            for entry in journal.iter().filter(|entry| entry.state != StepState::Waiting) {
+            for entry in journal
+                .iter()
+                .filter(|entry| entry.state != StepState::Waiting)
+            {
                 self.probe().recorded(&run.run_id, &entry.path);
             }
         }
@@ -309,7 +357,13 @@ impl Harness {
             }
             self.inner.crashes.fetch_add(1, Ordering::Relaxed);
             self.restart().await?;
-            if let Some(write) = self.inner.again.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            if let Some(write) = self
+                .inner
+                .again
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_mut()
+            {
                 self.faults().crash(Crash::After(*write));
                 *write += 1;
             }
@@ -321,9 +375,13 @@ impl Harness {
 async fn settle(worker: Worker) -> Result<()> {
     let shared = worker.shared();
     while let Some(run) = next_due(&worker).await? {
-        let Some(index) = shared.registry.index(&run.function_id) else { continue };
+        let Some(index) = shared.registry.index(&run.function_id) else {
+            continue;
+        };
         let ended = shared.listen(&run.run_id);
-        let Some(run) = shared.store.run(&run.run_id).await? else { continue };
+        let Some(run) = shared.store.run(&run.run_id).await? else {
+            continue;
+        };
         match (run.status, run.due_at) {
             (RunStatus::Running, _) => {}
             (_, Some(due_at)) => {
@@ -343,14 +401,24 @@ async fn settle(worker: Worker) -> Result<()> {
 /// The run that is under way or due first.
 async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
     let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
-    let filter = RunFilter { statuses, limit: usize::from(u16::MAX), ..RunFilter::default() };
+    let filter = RunFilter {
+        statuses,
+        limit: usize::from(u16::MAX),
+        ..RunFilter::default()
+    };
     let page = worker.store().list(filter).await?;
-    let known = page.runs.into_iter().filter(|run| worker.shared().registry.index(&run.function_id).is_some());
+    let known = page
+        .runs
+        .into_iter()
+        .filter(|run| worker.shared().registry.index(&run.function_id).is_some());
     Ok(known.min_by_key(|run| (run.due_at, run.created_at)))
 }
 
 impl fmt::Debug for Harness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Harness").field("now", &self.now()).field("worker", &self.worker()).finish_non_exhaustive()
+        f.debug_struct("Harness")
+            .field("now", &self.now())
+            .field("worker", &self.worker())
+            .finish_non_exhaustive()
     }
 }

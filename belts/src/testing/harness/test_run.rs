@@ -25,7 +25,12 @@ pub struct TestRun<T> {
 }
 
 impl<T> TestRun<T> {
-    pub(in crate::testing) async fn read(harness: &Harness, function: &str, run_id: Arc<str>, crashes: u32) -> Result<Self> {
+    pub(in crate::testing) async fn read(
+        harness: &Harness,
+        function: &str,
+        run_id: Arc<str>,
+        crashes: u32,
+    ) -> Result<Self> {
         let store = harness.store().shared();
         Ok(Self {
             record: store.run(&run_id).await?,
@@ -68,24 +73,38 @@ impl<T> TestRun<T> {
             },
             Outcome::Err(failure) => Err(failure.into_error()),
         }
-        .map_err(|error| error.with_run(&self.run_id).with_function(&self.function_id))
+        .map_err(|error| {
+            error
+                .with_run(&self.run_id)
+                .with_function(&self.function_id)
+        })
     }
 
     /// The error that the run failed with; `None` if it did not fail.
     pub fn error(&self) -> Option<Error> {
         match self.outcome() {
-            Ok(Outcome::Err(failure)) => {
-                Some(failure.into_error().with_run(&self.run_id).with_function(&self.function_id))
-            }
+            Ok(Outcome::Err(failure)) => Some(
+                failure
+                    .into_error()
+                    .with_run(&self.run_id)
+                    .with_function(&self.function_id),
+            ),
             _ => None,
         }
     }
 
     /// The envelope of the output, or the failure.
     fn outcome(&self) -> Result<Outcome<&[u8]>> {
-        let ended = self.record.as_ref().filter(|record| record.status.is_finished());
+        let ended = self
+            .record
+            .as_ref()
+            .filter(|record| record.status.is_finished());
         let Some(envelope) = ended.and_then(|record| record.result.as_deref()) else {
-            let text = format!("run `{}` has no outcome: it is {}", self.run_id, self.state());
+            let text = format!(
+                "run `{}` has no outcome: it is {}",
+                self.run_id,
+                self.state()
+            );
             return Err(Error::new(ErrorKind::UnknownRun, text));
         };
         Ok(match codec::raw(envelope)? {
@@ -95,7 +114,8 @@ impl<T> TestRun<T> {
     }
 
     fn state(&self) -> &'static str {
-        self.status().map_or("skipped by the function's filter", RunStatus::as_str)
+        self.status()
+            .map_or("skipped by the function's filter", RunStatus::as_str)
     }
 
     /// The paths of its steps and sleeps, in the order in which they began.
@@ -169,7 +189,9 @@ impl<T> TestRun<T> {
     }
 
     fn reason(&self) -> String {
-        self.error().map(|error| format!(": {}", error.report())).unwrap_or_default()
+        self.error()
+            .map(|error| format!(": {}", error.report()))
+            .unwrap_or_default()
     }
 }
 

@@ -32,12 +32,13 @@ const TOO_MANY: u32 = 10_000;
 /// case every worker crashes, the first after its second write and each one a write later than the one before.
 ///
 /// In every case:
-/// - the run and those that it starts end as they do undisturbed, with the same outputs and the same recorded steps;
+/// - the run and those that it starts end as they do undisturbed, with the same outputs and the same recorded steps,
+///   whose own results may differ;
 /// - the same events are published, each once;
 /// - a recorded step is never evaluated again;
 /// - no step is evaluated more often than undisturbed, but for once for each crash that it was not recorded at.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, sleep, step, store::Memory, testing::sweep};
 /// use serde::{Deserialize, Serialize};
 ///
@@ -124,6 +125,10 @@ impl Sweep<(), ()> {
 
 impl<E, T> Sweep<E, T> {
     /// The event to run it for.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
     pub fn event(mut self, event: E) -> Self
     where
         E: EventSet,
@@ -133,7 +138,10 @@ impl<E, T> Sweep<E, T> {
     }
 
     /// Changes the harness of each case: presets, further functions, the worker.
-    pub fn harness(mut self, setup: impl Fn(HarnessBuilder) -> HarnessBuilder + Send + Sync + 'static) -> Self {
+    pub fn harness(
+        mut self,
+        setup: impl Fn(HarnessBuilder) -> HarnessBuilder + Send + Sync + 'static,
+    ) -> Self {
         self.setup = Arc::new(setup);
         self
     }
@@ -146,14 +154,20 @@ impl<E, T> Sweep<E, T> {
 
     async fn go(self) -> Result<SweepReport> {
         let (Some(function), Some(event)) = (&self.function, &self.event) else {
-            return Err(Error::new(ErrorKind::Config, "a sweep needs a `function` and an `event`"));
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a sweep needs a `function` and an `event`",
+            ));
         };
         let event = match event {
             Ok(event) => event.clone(),
             Err(error) => return Err(Error::new(error.kind(), error.report())),
         };
         let (expected, _) = self.case(function.id(), &event, None).await?;
-        let mut report = SweepReport { writes: 0, cases: 0 };
+        let mut report = SweepReport {
+            writes: 0,
+            cases: 0,
+        };
         for write in 1..=TOO_MANY {
             let mut reached = false;
             for crash in [Crash::Before(write), Crash::After(write)] {
@@ -174,10 +188,17 @@ impl<E, T> Sweep<E, T> {
     }
 
     async fn new_harness(&self) -> Result<Harness> {
-        (self.setup)(Harness::builder().store((self.place)())).build().await
+        (self.setup)(Harness::builder().store((self.place)()))
+            .build()
+            .await
     }
 
-    async fn case(&self, function: &'static str, event: &EncodedEvent, crash: Option<Crash>) -> Result<(Snapshot, u32)> {
+    async fn case(
+        &self,
+        function: &'static str,
+        event: &EncodedEvent,
+        crash: Option<Crash>,
+    ) -> Result<(Snapshot, u32)> {
         let harness = self.new_harness().await?;
         if let Some(crash) = crash {
             harness.faults().crash(crash);
@@ -201,14 +222,21 @@ impl<E, T> Sweep<E, T> {
         event: &EncodedEvent,
         crash: Option<Crash>,
     ) -> Result<(Snapshot, u32)> {
-        let deliver = harness.deliver_encoded::<T>(function, event.clone()).event_id("swept-event").run_id(RUN_ID);
+        let deliver = harness
+            .deliver_encoded::<T>(function, event.clone())
+            .event_id("swept-event")
+            .run_id(RUN_ID);
         let run = deliver.go().await?;
         harness.settle().await?;
         harness.crash_each_life(None);
         harness.faults().disarm();
         let run = TestRun::read(harness, function, run.run_id().into(), harness.crashes()).await?;
         let told = Told(crash);
-        (self.check)(&Case { crash, run: &run, harness });
+        (self.check)(&Case {
+            crash,
+            run: &run,
+            harness,
+        });
         drop(told);
         Ok((Snapshot::of(harness).await?, harness.crashes()))
     }
@@ -239,6 +267,8 @@ impl<E: Send + 'static, T: Send + 'static> IntoFuture for Sweep<E, T> {
 
 impl<E, T> fmt::Debug for Sweep<E, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sweep").field("function", &self.function).finish_non_exhaustive()
+        f.debug_struct("Sweep")
+            .field("function", &self.function)
+            .finish_non_exhaustive()
     }
 }
