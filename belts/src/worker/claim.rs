@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::oneshot, task::JoinSet};
 
 use super::{
     Shared, Worker,
@@ -28,6 +28,9 @@ use crate::{
 const STORE_BACKOFF: crate::Backoff =
     crate::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
+/// What is heard of the end of runs that have just been started here.
+pub(crate) type Endings = Vec<(Arc<str>, oneshot::Receiver<Ended>)>;
+
 impl Shared {
     /// Publishes, and starts at once what there is room for; `force` makes room.
     pub(crate) async fn publish(
@@ -35,28 +38,30 @@ impl Shared {
         event: NewEvent,
         force: bool,
     ) -> Result<PublishedEvent> {
-        self.publish_and_hear(event, force, |_| {}).await
+        let (published, _) = self.publish_and_listen(event, force, false).await?;
+        Ok(published)
     }
 
-    /// Publishes, and calls `hear` with the id of each run that is about to start here.
-    pub(crate) async fn publish_and_hear(
+    /// Publishes, and where `listens`, hears of the end of each run that starts here.
+    pub(crate) async fn publish_and_listen(
         self: &Arc<Self>,
         mut event: NewEvent,
         force: bool,
-        mut hear: impl FnMut(&Arc<str>) + Send,
-    ) -> Result<PublishedEvent> {
+        listens: bool,
+    ) -> Result<(PublishedEvent, Endings)> {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
         }
         let worker = Arc::clone(self);
-        to_the_end(async move { worker.publish_and_start(event, force).await }).await
+        to_the_end(async move { worker.publish_and_start(event, force, listens).await }).await
     }
 
     async fn publish_and_start(
         self: &Arc<Self>,
         event: NewEvent,
         force: bool,
-    ) -> Result<PublishedEvent> {
+        listens: bool,
+    ) -> Result<(PublishedEvent, Endings)> {
         let now = self.clock.now();
         let take = force || (self.is_running() && event.due_at <= now);
         let mut reservation = self
@@ -79,12 +84,15 @@ impl Shared {
             )
         })?;
         let mut left_behind = false;
+        let mut endings = Endings::new();
         for run in &published.runs {
             let index = self.registry.index(&run.function_id);
             match (run.lease, index) {
                 (Some(lease), Some(index)) => {
                     let slot = reservation.take(index);
-                    hear(&run.run_id);
+                    if listens {
+                        endings.push((Arc::clone(&run.run_id), self.listen(&run.run_id)));
+                    }
                     self.start(new_run(&event, lease, &published, run, now), index, slot);
                 }
                 _ => left_behind |= index.is_some() && !published.duplicate,
@@ -94,7 +102,7 @@ impl Shared {
             self.expect_due(event.due_at);
             self.due.notify_one();
         }
-        Ok(published)
+        Ok((published, endings))
     }
 
     /// Leaves out the local functions whose filter says no. Others decide for themselves when they claim the run.
@@ -323,8 +331,8 @@ impl Shared {
     }
 
     /// Hears of the next end of a drive of this run in this process.
-    pub(crate) fn listen(&self, run_id: &Arc<str>) -> tokio::sync::oneshot::Receiver<Ended> {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
+    pub(crate) fn listen(&self, run_id: &Arc<str>) -> oneshot::Receiver<Ended> {
+        let (sender, receiver) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let senders = waiting.entry(Arc::clone(run_id)).or_default();
         // Who has stopped waiting leaves a closed sender behind.

@@ -1,7 +1,6 @@
 //! Delivering an event in process and waiting for what its functions return.
 
 use std::{
-    collections::HashMap,
     future::{Future, IntoFuture},
     pin::Pin,
     sync::Arc,
@@ -13,7 +12,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Ended, Shared, Worker};
+use super::{Ended, Shared, Worker, claim::Endings};
 use crate::{
     clock::Timestamp,
     codec::{self, Outcome},
@@ -179,25 +178,19 @@ impl Execute {
             }
             _ => None,
         };
-        let mut endings = HashMap::new();
         let waits = !self.in_background;
-        let hear = |run_id: &Arc<str>| {
-            if waits {
-                endings.insert(Arc::clone(run_id), shared.listen(run_id));
-            }
-        };
         let published = shared
-            .publish_and_hear(new, aimed.is_some() || waits, hear)
+            .publish_and_listen(new, aimed.is_some() || waits, waits)
             .await;
         if let (Some(run_id), false) = (
             aimed,
             published
                 .as_ref()
-                .is_ok_and(|published| !published.duplicate),
+                .is_ok_and(|(published, _)| !published.duplicate),
         ) {
             shared.clear_target(run_id);
         }
-        let published = published?;
+        let (published, endings) = published?;
         let runs: Vec<_> = published
             .runs
             .into_iter()
@@ -275,7 +268,7 @@ impl Execute {
             event_id: record.event_id,
             duplicate: true,
             runs: vec![(run_id, function_id)],
-            endings: HashMap::new(),
+            endings: Endings::new(),
         })
     }
 }
@@ -347,7 +340,7 @@ pub(crate) struct Started {
     /// Run ids with their functions' ids.
     pub(crate) runs: Vec<(Arc<str>, Arc<str>)>,
     /// What is heard of the end of those runs that have just been started here.
-    endings: HashMap<Arc<str>, oneshot::Receiver<Ended>>,
+    endings: Endings,
 }
 
 impl Started {
@@ -355,7 +348,8 @@ impl Started {
     pub(crate) async fn wait(mut self) -> Result<Executed> {
         let mut runs = Vec::with_capacity(self.runs.len());
         for (run_id, function_id) in &self.runs {
-            let ending = self.endings.remove(run_id);
+            let ending = self.endings.iter().position(|(id, _)| id == run_id);
+            let ending = ending.map(|place| self.endings.swap_remove(place).1);
             let finished = self.shared.finish(run_id, function_id, ending).await?;
             self.shared.clear_target(run_id);
             runs.extend(finished);
@@ -431,15 +425,14 @@ impl Shared {
         let mut pause = Duration::from_millis(20);
         loop {
             // A run that has just been started here need not be looked for in the store.
-            let ended = match ending.take() {
-                Some(ended) => ended,
-                None => {
-                    let ended = self.listen(run_id);
-                    match self.look_for(run_id, function_id).await? {
-                        Look::Over(finished) => return Ok(finished),
-                        Look::Again => continue,
-                        Look::Later => ended,
-                    }
+            let ended = if let Some(ended) = ending.take() {
+                ended
+            } else {
+                let ended = self.listen(run_id);
+                match self.look_for(run_id, function_id).await? {
+                    Look::Over(finished) => return Ok(finished),
+                    Look::Again => continue,
+                    Look::Later => ended,
                 }
             };
             // A run that another worker drives tells nobody here, so the store is asked again.
