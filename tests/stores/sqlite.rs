@@ -1,20 +1,21 @@
 //! What SQLite can do, and how it fails.
 
-use std::{path::Path, sync::Arc, time::Duration};
+#[cfg(target_os = "linux")]
+use std::path::Path;
+use std::{sync::Arc, time::Duration};
 
 use belts::{
     ErrorKind, Timestamp,
     store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
-        Lease, NewEvent, Publish, Register, RunFilter, Sqlite, StepKind, StepState, Store,
-        Subscription, Synchronous, Target, WorkerId,
+        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity, Lease, NewEvent,
+        Publish, Register, RunFilter, Sqlite, StepKind, StepState, Store, Subscription, Synchronous, Target, WorkerId,
     },
 };
 use tempfile::TempDir;
 
 const LEASE: Duration = Duration::from_secs(30);
 
-fn directory() -> TempDir {
+pub(crate) fn directory() -> TempDir {
     tempfile::tempdir().expect("a temporary directory can be made")
 }
 
@@ -22,19 +23,9 @@ fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + millis)
 }
 
-async fn worker(store: &Sqlite) -> belts::Result<WorkerId> {
-    let subscriptions = vec![Subscription {
-        function_id: "f".into(),
-        event_types: vec!["t".into()],
-    }];
-    store
-        .register(Register {
-            name: None,
-            subscriptions,
-            now: at(0),
-            lease: LEASE,
-        })
-        .await
+pub(crate) async fn worker(store: &Sqlite) -> belts::Result<WorkerId> {
+    let subscriptions = vec![Subscription { function_id: "f".into(), event_types: vec!["t".into()] }];
+    store.register(Register { name: None, subscriptions, now: at(0), lease: LEASE }).await
 }
 
 fn event(id: &str, size: usize) -> NewEvent {
@@ -49,34 +40,14 @@ fn event(id: &str, size: usize) -> NewEvent {
     }
 }
 
-async fn publish(store: &Sqlite, id: &str) -> belts::Result<()> {
-    store
-        .publish(Publish {
-            events: vec![event(id, 10)],
-            claim: None,
-            now: at(0),
-        })
-        .await?;
+pub(crate) async fn publish(store: &Sqlite, id: &str) -> belts::Result<()> {
+    store.publish(Publish { events: vec![event(id, 10)], claim: None, now: at(0) }).await?;
     Ok(())
 }
 
 async fn claim(store: &Sqlite, worker: WorkerId, now: Timestamp) -> belts::Result<Claimed> {
-    let functions = [FunctionCapacity {
-        function_id: "f".into(),
-        limit: 100,
-    }]
-    .into();
-    store
-        .claim(Claim {
-            capacity: Capacity {
-                worker,
-                limit: 100,
-                functions,
-            },
-            only: None,
-            now,
-        })
-        .await
+    let functions = [FunctionCapacity { function_id: "f".into(), limit: 100 }].into();
+    store.claim(Claim { capacity: Capacity { worker, limit: 100, functions }, only: None, now }).await
 }
 
 async fn commit(store: &Sqlite, lease: Lease, seq: u32) -> belts::Result<CommitOutcome> {
@@ -92,156 +63,8 @@ async fn commit(store: &Sqlite, lease: Lease, seq: u32) -> belts::Result<CommitO
         started_at: at(1),
         finished_at: Some(at(1)),
     };
-    let commits = vec![Commit {
-        lease,
-        entries: vec![entry],
-        transition: None,
-    }];
-    Ok(store
-        .commit(CommitBatch {
-            commits,
-            now: at(1),
-        })
-        .await?[0])
-}
-
-async fn fails_to_open(path: &Path) -> belts::Error {
-    Sqlite::open(path)
-        .await
-        .map(drop)
-        .expect_err("the database cannot be opened")
-}
-
-#[tokio::test]
-async fn missing_directory_is_named() {
-    let directory = directory();
-    let error = fails_to_open(&directory.path().join("none/belts.db")).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("none does not exist"), "{error}");
-}
-
-#[tokio::test]
-async fn directory_is_no_database() {
-    let directory = directory();
-    let error = fails_to_open(directory.path()).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("is a directory"), "{error}");
-}
-
-#[tokio::test]
-async fn memory_is_another_store() {
-    let error = fails_to_open(Path::new(":memory:")).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("`Memory`"), "{error}");
-}
-
-/// Runs where permissions do not bind, such as for root, cannot be tried with a mode; a path below /proc can.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn unwritable_path_is_named() {
-    let error = fails_to_open(Path::new("/proc/belts.db")).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(
-        error
-            .to_string()
-            .contains("/proc/belts.db cannot be opened for writing"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn other_files_are_left_alone() {
-    let directory = directory();
-    let path = directory.path().join("notes.txt");
-    let text = "these are my notes, and no database. ".repeat(100);
-    std::fs::write(&path, &text).expect("the file can be written");
-    let error = fails_to_open(&path).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(
-        error
-            .to_string()
-            .contains("notes.txt is not a SQLite database"),
-        "{error}"
-    );
-    assert_eq!(
-        std::fs::read_to_string(&path).expect("the file is there"),
-        text
-    );
-}
-
-#[tokio::test]
-async fn databases_of_others_are_left_alone() {
-    let directory = directory();
-    let path = directory.path().join("other.db");
-    let other = rusqlite::Connection::open(&path).expect("a database can be made");
-    other
-        .execute_batch("CREATE TABLE users (name TEXT)")
-        .expect("a table can be made");
-    let error = fails_to_open(&path).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(
-        error.to_string().contains("belongs to another program"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
-    let directory = directory();
-    let path = directory.path().join("belts.db");
-    drop(Sqlite::open(&path).await?);
-    let raw = rusqlite::Connection::open(&path).expect("the database is there");
-    raw.pragma_update(None, "user_version", 9)
-        .expect("the version can be set");
-    let error = fails_to_open(&path).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(
-        error
-            .to_string()
-            .ends_with("has schema version 9, and this belts knows 1; upgrade belts"),
-        "{error}"
-    );
-    Ok(())
-}
-
-#[tokio::test]
-async fn damaged_database_is_an_error_that_names_it() -> belts::Result<()> {
-    let directory = directory();
-    let path = directory.path().join("belts.db");
-    let store = Sqlite::open(&path).await?;
-    worker(&store).await?;
-    for number in 0..200 {
-        publish(&store, &format!("e-{number}")).await?;
-    }
-    drop(store);
-    let mut bytes = std::fs::read(&path).expect("the database is there");
-    bytes[4096..].fill(0x5a);
-    std::fs::write(&path, bytes).expect("the database can be written");
-    let error = match Sqlite::open(&path).await {
-        Ok(store) => publish(&store, "one more")
-            .await
-            .expect_err("the pages are gone"),
-        Err(error) => error,
-    };
-    assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(error.to_string().contains("belts.db is damaged"), "{error}");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn new_database_may_be_opened_by_many_at_once() -> belts::Result<()> {
-    for _ in 0..5 {
-        let directory = directory();
-        let path = directory.path().join("belts.db");
-        let opening: Vec<_> = (0..8)
-            .map(|_| tokio::spawn(Sqlite::open(path.clone())))
-            .collect();
-        for store in opening {
-            let store = store.await.expect("opening does not panic")?;
-            worker(&store).await?;
-        }
-    }
-    Ok(())
+    let commits = vec![Commit { lease, entries: vec![entry], transition: None }];
+    Ok(store.commit(CommitBatch { commits, now: at(1) }).await?[0])
 }
 
 /// Writers of several stores on one file wait for each other, and lose nothing.
@@ -251,10 +74,7 @@ async fn many_stores_write_to_one_file() -> belts::Result<()> {
     let path = directory.path().join("belts.db");
     let mut writing = Vec::new();
     for name in 0..4 {
-        let store = Sqlite::builder(&path)
-            .synchronous(Synchronous::Normal)
-            .open()
-            .await?;
+        let store = Sqlite::builder(&path).synchronous(Synchronous::Normal).open().await?;
         writing.push(tokio::spawn(async move {
             worker(&store).await?;
             let each = (0..8).map(|part| {
@@ -276,12 +96,7 @@ async fn many_stores_write_to_one_file() -> belts::Result<()> {
         writer.await.expect("writing does not panic")?;
     }
     let store = Sqlite::open(&path).await?;
-    let page = store
-        .list(RunFilter {
-            limit: 10_000,
-            ..RunFilter::default()
-        })
-        .await?;
+    let page = store.list(RunFilter { limit: 10_000, ..RunFilter::default() }).await?;
     assert_eq!(page.runs.len(), 4 * 8 * 25);
     Ok(())
 }
@@ -293,9 +108,7 @@ async fn locked_database_is_waited_for() -> belts::Result<()> {
     let store = Sqlite::open(&path).await?;
     worker(&store).await?;
     let other = rusqlite::Connection::open(&path).expect("the database is there");
-    other
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("nobody else writes");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let publishing = {
         let store = store.clone();
         tokio::spawn(async move { publish(&store, "e").await })
@@ -318,24 +131,13 @@ async fn lock_that_stays_is_an_error_that_names_the_path() -> belts::Result<()> 
     let store = Sqlite::open(&path).await?;
     worker(&store).await?;
     let other = rusqlite::Connection::open(&path).expect("the database is there");
-    other
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("nobody else writes");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let error = publish(&store, "e").await.expect_err("the lock stays");
     assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(
-        error
-            .to_string()
-            .contains("belts.db is locked by another process"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("belts.db is locked by another process"), "{error}");
     other.execute_batch("COMMIT").expect("nothing was changed");
     publish(&store, "e").await?;
-    assert_eq!(
-        store.list(RunFilter::default()).await?.runs.len(),
-        1,
-        "the refused one was not written"
-    );
+    assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 1, "the refused one was not written");
     Ok(())
 }
 
@@ -347,9 +149,7 @@ async fn write_of_a_caller_that_went_away_is_done() -> belts::Result<()> {
     let store = Sqlite::open(&path).await?;
     worker(&store).await?;
     let other = rusqlite::Connection::open(&path).expect("the database is there");
-    other
-        .execute_batch("BEGIN IMMEDIATE")
-        .expect("nobody else writes");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let gone = tokio::time::timeout(Duration::from_millis(30), publish(&store, "gone")).await;
     assert!(gone.is_err(), "the write still waits");
     let waiting = {
@@ -376,18 +176,12 @@ async fn impossible_write_fails_alone() -> belts::Result<()> {
              BEGIN SELECT RAISE(ABORT, 'refused'); END; BEGIN IMMEDIATE",
         )
         .expect("nobody else writes");
-    // All of these wait for the lock and are then one transaction.
-    let mut writing = Vec::new();
-    for id in ["a", "bad", "b", "c"] {
-        let store = store.clone();
-        writing.push(tokio::spawn(async move { publish(&store, id).await }));
-    }
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    other.execute_batch("COMMIT").expect("the lock is ours");
-    let mut outcomes = Vec::new();
-    for write in writing {
-        outcomes.push(write.await.expect("publishing does not panic").is_ok());
-    }
+    // In this order all of these wait for the lock, which then is given back: they are one transaction.
+    let (a, bad, b, c, ()) =
+        tokio::join!(publish(&store, "a"), publish(&store, "bad"), publish(&store, "b"), publish(&store, "c"), async {
+            other.execute_batch("COMMIT").expect("the lock is ours");
+        },);
+    let outcomes = [a, bad, b, c].map(|outcome| outcome.is_ok());
     assert_eq!(outcomes, [true, false, true, true]);
     assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 3);
     Ok(())
@@ -402,39 +196,28 @@ async fn worker_whose_process_died_is_noticed_before_its_lease_ends() -> belts::
     publish(&dying, "e").await?;
     let held = claim(&dying, first, at(0)).await?.runs;
     assert_eq!(held.len(), 1);
-    let files = || {
-        std::fs::read_dir(directory.path().join("belts.db-workers"))
-            .map(Iterator::count)
-            .unwrap_or(0)
-    };
+    let files = || std::fs::read_dir(directory.path().join("belts.db-workers")).map_or(0, Iterator::count);
     assert_eq!(files(), 1);
     let second = worker(&living).await?;
-    assert!(
-        claim(&living, second, at(1)).await?.runs.is_empty(),
-        "the first lives"
-    );
+    assert!(claim(&living, second, at(1)).await?.runs.is_empty(), "the first lives");
     // The store ends without `deregister`, as with its process.
     drop(dying);
     // Files are looked at once a second of real time.
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    let taken = loop {
-        let runs = claim(&living, second, at(2)).await?.runs;
-        if !runs.is_empty() {
-            break runs;
+    let noticed = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            tick.tick().await;
+            let runs = claim(&living, second, at(2)).await?.runs;
+            if !runs.is_empty() {
+                return belts::Result::Ok(runs);
+            }
         }
-        assert!(std::time::Instant::now() < deadline, "the death is noticed");
-        tokio::time::sleep(Duration::from_millis(20)).await;
     };
+    let taken = tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("the death is noticed")?;
     assert_eq!(taken[0].run_id, held[0].run_id);
     assert_eq!(files(), 1, "the file of the dead one is gone");
-    assert_eq!(
-        commit(&living, held[0].lease, 0).await?,
-        CommitOutcome::LeaseLost
-    );
-    assert_eq!(
-        commit(&living, taken[0].lease, 0).await?,
-        CommitOutcome::Applied
-    );
+    assert_eq!(commit(&living, held[0].lease, 0).await?, CommitOutcome::LeaseLost);
+    assert_eq!(commit(&living, taken[0].lease, 0).await?, CommitOutcome::Applied);
     living.deregister(second, at(3)).await?;
     assert_eq!(files(), 0);
     Ok(())
@@ -449,17 +232,13 @@ async fn living_worker_without_its_file_is_left_alone() -> belts::Result<()> {
     let (first, second) = (worker(&store).await?, worker(&store).await?);
     publish(&store, "e").await?;
     let held = claim(&store, first, at(0)).await?.runs;
-    std::fs::remove_dir_all(directory.path().join("belts.db-workers"))
-        .expect("the files are there");
+    std::fs::remove_dir_all(directory.path().join("belts.db-workers")).expect("the files are there");
     let other = Sqlite::open(&path).await?;
     let third = worker(&other).await?;
     for (store, worker) in [(&store, second), (&other, third)] {
         assert!(claim(store, worker, at(1)).await?.runs.is_empty());
     }
-    assert_eq!(
-        commit(&store, held[0].lease, 0).await?,
-        CommitOutcome::Applied
-    );
+    assert_eq!(commit(&store, held[0].lease, 0).await?, CommitOutcome::Applied);
     Ok(())
 }
 
@@ -470,10 +249,7 @@ async fn living_worker_without_its_file_is_left_alone() -> belts::Result<()> {
 async fn full_disk_is_an_error_that_passes() -> belts::Result<()> {
     let directory = directory();
     let mount = |arguments: &[&str]| {
-        let status = std::process::Command::new(arguments[0])
-            .args(&arguments[1..])
-            .arg(directory.path())
-            .status();
+        let status = std::process::Command::new(arguments[0]).args(&arguments[1..]).arg(directory.path()).status();
         status.is_ok_and(|status| status.success())
     };
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "belts-test"]) {
@@ -493,49 +269,20 @@ async fn fill(directory: &Path) -> belts::Result<()> {
     worker(&store).await?;
     let mut written = 0;
     let error = loop {
-        let events = vec![
-            event(&format!("e-{written}"), 20_000),
-            event(&format!("f-{written}"), 20_000),
-        ];
-        match store
-            .publish(Publish {
-                events,
-                claim: None,
-                now: at(0),
-            })
-            .await
-        {
+        let events = vec![event(&format!("e-{written}"), 20_000), event(&format!("f-{written}"), 20_000)];
+        match store.publish(Publish { events, claim: None, now: at(0) }).await {
             Ok(_) => written += 1,
             Err(error) => break error,
         }
     };
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.is_retryable());
-    let count = async || {
-        belts::Result::Ok(
-            store
-                .list(RunFilter {
-                    limit: 1_000,
-                    ..RunFilter::default()
-                })
-                .await?
-                .runs
-                .len(),
-        )
-    };
+    let count =
+        async || belts::Result::Ok(store.list(RunFilter { limit: 1_000, ..RunFilter::default() }).await?.runs.len());
     assert_eq!(count().await?, 2 * written, "nothing is half written");
     std::fs::remove_file(&ballast).expect("the ballast is there");
     let events = vec![event("after", 20_000)];
-    assert!(
-        !store
-            .publish(Publish {
-                events,
-                claim: None,
-                now: at(0)
-            })
-            .await?[0]
-            .duplicate
-    );
+    assert!(!store.publish(Publish { events, claim: None, now: at(0) }).await?[0].duplicate);
     assert_eq!(count().await?, 2 * written + 1, "it works again");
     Ok(())
 }
@@ -547,19 +294,12 @@ async fn threads_and_files_end_with_the_last_clone() -> belts::Result<()> {
     let store = Sqlite::open(&path).await?;
     let clone = store.clone();
     // Starts the thread that watches.
-    assert!(
-        tokio::time::timeout(Duration::from_millis(30), clone.woken())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(30), clone.woken()).await.is_err());
     publish(&store, "e").await?;
     drop(store);
     publish(&clone, "f").await?;
     drop(clone);
-    assert!(
-        !path.with_extension("db-wal").exists(),
-        "the last connection put the log back into the database"
-    );
+    assert!(!path.with_extension("db-wal").exists(), "the last connection put the log back into the database");
     Ok(())
 }
 
