@@ -292,6 +292,10 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             },
             Phase::Begun(..) => {
                 self.wait_for_retry().await;
+                // What runs now could not be recorded, and another worker may have recorded it already.
+                if !self.scope.run.keeps_lease() {
+                    return pending().await;
+                }
                 Next::Attempt
             }
             Phase::New => unreachable!("`begin` leaves `New`"),

@@ -68,7 +68,7 @@ async fn picky(event: Lap, cx: Context) -> belts::Result<String> {
 
 /// Which events `picky` wants.
 pub(crate) fn wanted(key: &str) -> bool {
-    key.len() % 2 == 0
+    key.len().is_multiple_of(2)
 }
 
 /// A step panics, fails, and then succeeds.

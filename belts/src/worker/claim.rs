@@ -11,6 +11,7 @@ use super::{
     Shared, Worker,
     drive::{Ended, drive},
     driven::Driving,
+    finish::to_the_end,
     slots::{Reservation, Slot},
 };
 use crate::{
@@ -37,6 +38,15 @@ impl Shared {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
         }
+        let worker = Arc::clone(self);
+        to_the_end(async move { worker.publish_and_start(event, force).await }).await
+    }
+
+    async fn publish_and_start(
+        self: &Arc<Self>,
+        event: NewEvent,
+        force: bool,
+    ) -> Result<PublishedEvent> {
         let now = self.clock.now();
         let take = force || (self.is_running() && event.due_at <= now);
         let mut reservation = self
@@ -131,14 +141,17 @@ impl Shared {
         function: usize,
     ) -> Result<bool> {
         let mut reservation = self.slots.reserve(std::iter::once(function), true);
-        let capacity = reservation.capacity(self.session().await?);
         let claim = Claim {
-            capacity,
+            capacity: reservation.capacity(self.session().await?),
             only: Some(Arc::clone(run_id)),
             now: self.clock.now(),
         };
-        let claimed = self.store.claim(claim).await?;
-        Ok(self.take_on(claimed, &mut reservation) > 0)
+        let worker = Arc::clone(self);
+        to_the_end(async move {
+            let claimed = worker.store.claim(claim).await?;
+            Ok(worker.take_on(claimed, &mut reservation) > 0)
+        })
+        .await
     }
 
     fn take_on(self: &Arc<Self>, claimed: Claimed, reservation: &mut Reservation) -> usize {
@@ -242,13 +255,17 @@ impl Shared {
             only: None,
             now: self.clock.now(),
         };
-        let claimed = self.store.claim(claim).await?;
-        let next_due = claimed.next_due;
-        self.take_on(claimed, &mut reservation);
-        Ok(Wait::ForWork {
-            next_due,
-            some_left_out,
+        let worker = Arc::clone(self);
+        to_the_end(async move {
+            let claimed = worker.store.claim(claim).await?;
+            let next_due = claimed.next_due;
+            worker.take_on(claimed, &mut reservation);
+            Ok(Wait::ForWork {
+                next_due,
+                some_left_out,
+            })
         })
+        .await
     }
 
     /// Returns when there may be something to claim and room for it.

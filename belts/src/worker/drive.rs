@@ -161,6 +161,7 @@ impl<'a> Drive<'a> {
                 Event::Found(Found::Violation(error)) => {
                     return self.violated(error, write.take()).await;
                 }
+                Event::Found(Found::LeaseLost) => return self.lease_lost(),
                 Event::Found(Found::Idle(outbox, due_at)) => {
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
@@ -295,6 +296,17 @@ impl<'a> Drive<'a> {
             self.worker.report_failure(self.run, error);
         }
         ended
+    }
+
+    /// Ends the drive before a step begins whose result could not be recorded.
+    fn lease_lost(&self) -> Ended {
+        tracing::warn!(
+            function = %self.run.function_id, run = %self.run.run_id,
+            "this process stood still for longer than its lease; whoever has the run now goes on with it"
+        );
+        // Should the store have seen it otherwise, the run must not wait for us.
+        self.worker.release_later(&self.run.run_id, self.lease);
+        Ended::Abandoned
     }
 
     async fn violated(

@@ -43,6 +43,8 @@ pub(crate) struct LiveRun {
     /// 1 for the first attempt of the function.
     pub(crate) attempt: u32,
     pub(crate) worker: Arc<Shared>,
+    /// The life of the worker's session in which the run was claimed.
+    life: u64,
     state: Mutex<State>,
 }
 
@@ -56,6 +58,7 @@ struct State {
     parked: Vec<(u64, Timestamp)>,
     next_parked: u64,
     violation: Option<Error>,
+    lease_lost: bool,
     driver: Option<Waker>,
 }
 
@@ -72,6 +75,8 @@ pub(crate) struct Outbox {
 pub(crate) enum Found {
     /// The code and the journal cannot both be right, or the store failed in a step.
     Violation(Error),
+    /// The lease has ended, so that nothing more could be recorded.
+    LeaseLost,
     /// Every step waits for a time far away: the run can leave memory until the first of them.
     Idle(Outbox, Timestamp),
     /// Something is to be recorded; `settled` when nothing else is under way.
@@ -88,6 +93,7 @@ impl LiveRun {
             event_id: Arc::clone(&claimed.event_id),
             started_at: claimed.started_at,
             attempt: claimed.failed_attempts + 1,
+            life: worker.session_life(),
             worker,
             state: Mutex::new(State {
                 journal: Journal::new(std::mem::take(&mut claimed.journal)),
@@ -135,6 +141,17 @@ impl LiveRun {
         self.state().end(error);
     }
 
+    /// Whether the lease may still hold; if not, the drive ends, and the caller waits for that.
+    pub(crate) fn keeps_lease(&self) -> bool {
+        let keeps = self.worker.keeps_leases(self.life);
+        if !keeps {
+            let mut state = self.state();
+            state.lease_lost = true;
+            state.wake_driver();
+        }
+        keeps
+    }
+
     pub(crate) fn violate(&self, violation: Violation) {
         self.state().end(violation.into_error());
     }
@@ -175,6 +192,9 @@ impl LiveRun {
         if let Some(error) = state.violation.take() {
             return Found::Violation(error);
         }
+        if state.lease_lost {
+            return Found::LeaseLost;
+        }
         if busy {
             return Found::Nothing;
         }
@@ -196,7 +216,10 @@ impl LiveRun {
     /// Has the driver woken by what step futures on other tasks leave behind; false if something is there already.
     pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool) -> bool {
         let mut state = self.state();
-        if state.violation.is_some() || (!busy && !state.outbox.entries.is_empty()) {
+        if state.violation.is_some()
+            || state.lease_lost
+            || (!busy && !state.outbox.entries.is_empty())
+        {
             return false;
         }
         state.driver = Some(waker.clone());

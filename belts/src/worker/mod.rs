@@ -7,6 +7,7 @@ mod claim;
 mod drive;
 mod driven;
 mod execute;
+mod finish;
 pub(crate) mod live;
 mod options;
 mod session;
