@@ -34,11 +34,11 @@ impl<E, T> Function<E, T> {
     }
 
     /// The function's id.
-    pub const fn id(&self) -> &'static str {
+    pub const fn id(self) -> &'static str {
         self.def.id
     }
 
-    pub(crate) const fn def(&self) -> &'static FunctionDef {
+    pub(crate) const fn def(self) -> &'static FunctionDef {
         self.def
     }
 }

@@ -28,13 +28,16 @@ pub const fn function<E, T>(def: &'static FunctionDef) -> Function<E, T> {
     Function::from_def(def)
 }
 
+/// Asks of an event by its type and its JSON.
+pub type Ask<T> = fn(&str, &[u8]) -> Result<T>;
+
 /// A function as link-time registration knows it.
 pub struct FunctionDef {
     pub id: &'static str,
     pub events: &'static [&'static [&'static str]],
     pub options: fn() -> FunctionOptions,
-    pub accepts: Option<fn(&str, &[u8]) -> Result<bool>>,
-    pub check: fn(&str, &[u8]) -> Result<()>,
+    pub accepts: Option<Ask<bool>>,
+    pub check: Ask<()>,
     pub start: fn(Invocation) -> Driven,
     pub location: Location,
     pub package: &'static str,
