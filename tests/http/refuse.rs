@@ -14,6 +14,7 @@ async fn refused(body: &str) -> Answer {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn what_is_wrong_with_a_body_is_said() {
     let long = "x".repeat(201);
     let context = |context: &str| {

@@ -21,9 +21,9 @@ use tokio::sync::{Notify, watch};
 use tower::ServiceExt as _;
 
 #[derive(Debug, Serialize, Deserialize, Event)]
-pub struct OrderCreated {
-    pub order_id: String,
-    pub cents: u64,
+pub(crate) struct OrderCreated {
+    pub(crate) order_id: String,
+    pub(crate) cents: u64,
 }
 
 #[belts::function(id = "process-order", on = OrderCreated, timeout = "2m", retries = 1)]
@@ -34,8 +34,8 @@ async fn process_order(order: OrderCreated) -> belts::Result<u64> {
 
 #[derive(Debug, Serialize, Deserialize, Event)]
 #[event(validate = OrderCancelled::has_reason)]
-pub struct OrderCancelled {
-    pub reason: String,
+pub(crate) struct OrderCancelled {
+    pub(crate) reason: String,
 }
 
 impl OrderCancelled {
@@ -60,8 +60,8 @@ async fn refund_goods(_order: OrderCancelled) -> belts::Result<()> {
 
 /// Its run waits at the gate of this name.
 #[derive(Debug, Serialize, Deserialize, Event)]
-pub struct Waited {
-    pub gate: String,
+pub(crate) struct Waited {
+    pub(crate) gate: String,
 }
 
 #[belts::function(id = "wait", on = Waited)]
@@ -77,7 +77,7 @@ async fn pass(name: &str) {
 }
 
 #[derive(Debug, Serialize, Deserialize, Event)]
-pub struct Slept {}
+pub(crate) struct Slept {}
 
 #[belts::function(id = "sleep", on = Slept)]
 async fn long_sleep(_event: Slept) -> belts::Result<()> {
@@ -86,26 +86,26 @@ async fn long_sleep(_event: Slept) -> belts::Result<()> {
 
 /// Where a step tells that it was reached, and waits.
 #[derive(Default)]
-pub struct Gate {
-    pub reached: Notify,
-    pub opened: Notify,
+pub(crate) struct Gate {
+    pub(crate) reached: Notify,
+    pub(crate) opened: Notify,
 }
 
-pub fn gate(name: &str) -> Arc<Gate> {
+pub(crate) fn gate(name: &str) -> Arc<Gate> {
     static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex::default);
     Arc::clone(GATES.lock().unwrap().entry(name.to_owned()).or_default())
 }
 
 /// A clock that stands still until it is moved.
 #[derive(Debug, Clone)]
-pub struct ManualClock(Arc<watch::Sender<i64>>);
+pub(crate) struct ManualClock(Arc<watch::Sender<i64>>);
 
 impl ManualClock {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Arc::new(watch::Sender::new(1_800_000_000_000)))
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap();
         self.0.send_modify(|now| *now += millis);
     }
@@ -126,16 +126,16 @@ impl Clock for ManualClock {
     }
 }
 
-pub fn builder() -> WorkerBuilder {
+pub(crate) fn builder() -> WorkerBuilder {
     Worker::builder().store(Memory::new())
 }
 
-pub async fn worker() -> Worker {
+pub(crate) async fn worker() -> Worker {
     builder().build().await.unwrap()
 }
 
 /// A worker whose loop runs; it ends with the returned guard.
-pub async fn running(builder: WorkerBuilder) -> (Worker, Loop) {
+pub(crate) async fn running(builder: WorkerBuilder) -> (Worker, Loop) {
     let worker = builder.build().await.unwrap();
     let task = tokio::spawn({
         let worker = worker.clone();
@@ -150,7 +150,7 @@ pub async fn running(builder: WorkerBuilder) -> (Worker, Loop) {
     (worker, guard)
 }
 
-pub struct Loop(tokio::task::JoinHandle<belts::Result<()>>);
+pub(crate) struct Loop(tokio::task::JoinHandle<belts::Result<()>>);
 
 impl Drop for Loop {
     fn drop(&mut self) {
@@ -159,38 +159,38 @@ impl Drop for Loop {
 }
 
 /// A `POST /` with this body.
-pub fn post(body: impl Into<Body>) -> Request<Body> {
+pub(crate) fn post(body: impl Into<Body>) -> Request<Body> {
     json("/").body(body.into()).unwrap()
 }
 
-pub fn json(path: &str) -> request::Builder {
+pub(crate) fn json(path: &str) -> request::Builder {
     Request::post(path).header("content-type", "application/json")
 }
 
-pub fn get(path: &str) -> Request<Body> {
+pub(crate) fn get(path: &str) -> Request<Body> {
     Request::get(path).body(Body::empty()).unwrap()
 }
 
 /// The request as if it came from this address.
-pub fn from(peer: &str, mut request: Request<Body>) -> Request<Body> {
+pub(crate) fn from(peer: &str, mut request: Request<Body>) -> Request<Body> {
     request
         .extensions_mut()
         .insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
     request
 }
 
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    pub fn code(&self) -> (u16, String) {
+    pub(crate) fn code(&self) -> (u16, String) {
         let body = self.json();
         assert_eq!(body["error"], true, "{body}");
         assert!(!body["message"].as_str().unwrap().is_empty());
@@ -200,16 +200,16 @@ impl Answer {
         )
     }
 
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         self.json()["message"].as_str().unwrap().to_owned()
     }
 }
 
-pub async fn send(worker: &Worker, request: Request<Body>) -> Answer {
+pub(crate) async fn send(worker: &Worker, request: Request<Body>) -> Answer {
     ask(worker.router(), request).await
 }
 
-pub async fn ask(app: Router, request: Request<Body>) -> Answer {
+pub(crate) async fn ask(app: Router, request: Request<Body>) -> Answer {
     let (parts, body) = app.oneshot(request).await.unwrap().into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Answer {
