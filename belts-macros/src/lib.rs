@@ -13,42 +13,93 @@ use proc_macro::TokenStream;
 use crate::step::Macro;
 
 /// Makes a free `async fn(event)` or `async fn(event, cx: belts::Context)` a durable function.
+///
+/// It returns a `Result<T, E>` with `T: Serialize` and any error `E`. Its name stays as a
+/// `belts::Function`, a handle with the function's id.
+///
+/// ```ignore (needs belts)
+/// #[belts::function(id = "process-order", on = OrderCreated, retries = 5, timeout = "30s")]
+/// async fn process_order(order: OrderCreated) -> belts::Result<Receipt> {
+///     let stock = step!("check-inventory", check_inventory(&order.product_id)).await?;
+///     step!("charge-payment", charge(&order, stock)).await
+/// }
+/// ```
+///
+/// | option | what it says |
+/// |---|---|
+/// | `id = "…"` | required: 1 to 100 characters of `a-z 0-9 - _ . /`, unique in the program |
+/// | `on = Type`, `on = [A, B]` | required: the events that start it; the argument's type holds them all |
+/// | `when = \|event\| bool` | starts only for events that pass |
+/// | `retries = 3` | of the function as a whole |
+/// | `backoff = "1s..60s"` | the wait between them, or a `belts::Backoff` |
+/// | `timeout = "30s"` | the longest that one attempt may be driven without a pause, or a `Duration` |
+/// | `concurrency = 4` | the most runs at once in one process |
+/// | `continuation = "inline"`, `"per-step"` | whether the next step follows in place or in a delivery of its own |
+/// | `crate = path` | where belts is, if not at `::belts` |
 #[proc_macro_attribute]
 pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
-    function::function(args.into(), item.into()).into()
+    function::function(args.into(), &item.into()).into()
 }
 
-/// Makes an `async fn` a helper that may contain steps; call it with `scope!`.
+/// Makes an `async fn` or method a helper that may contain steps; call it with [`scope!`].
+///
+/// Helpers may be generic and return anything. The one option is `crate = path`.
 #[proc_macro_attribute]
 pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
-    function::steps::expand(args.into(), item.into()).into()
+    function::steps::expand(args.into(), &item.into()).into()
 }
 
-/// Runs an expression once in a run, and remembers its value.
+/// `step!("key", expr)`: runs an expression once in a run, and remembers its value.
+///
+/// A future of `belts::Result<T>` that does nothing until awaited. The expression is a future or a plain value, of
+/// `Result<T, E>` or of `T`, with `T: Serialize + DeserializeOwned` and any error `E`; it may borrow locals, and is
+/// evaluated anew for each retry. `move` before it takes what it names, as before a closure.
+///
+/// The key is a string literal that may capture variables, `"ship-{sku}"`, and is reached once in a run.
+/// After the expression come options: `retries = 5`, `backoff = "1s..60s"`, `timeout = "30s"` (of each attempt).
+///
+/// What the expression borrows from temporaries lives until its future is done, as in `f(&g()).await`.
 #[proc_macro]
 pub fn step(input: TokenStream) -> TokenStream {
     step::expand(Macro::Step, input.into()).into()
 }
 
-/// Waits, over crashes and restarts.
+/// `sleep!("key", "10m")`: waits for a time, over crashes and restarts.
+///
+/// A future of `belts::Result<()>`. The time is a string checked at compile time, or a `Duration`.
 #[proc_macro]
 pub fn sleep(input: TokenStream) -> TokenStream {
     step::expand(Macro::Sleep, input.into()).into()
 }
 
-/// Waits for a point in time, over crashes and restarts.
+/// `sleep_until!("key", time)`: waits for a point in time, over crashes and restarts.
+///
+/// A future of `belts::Result<()>`. The time is a `SystemTime` or whatever converts into one.
 #[proc_macro]
 pub fn sleep_until(input: TokenStream) -> TokenStream {
     step::expand(Macro::SleepUntil, input.into()).into()
 }
 
-/// Calls a helper marked `#[belts::steps]`; its keys live under this one.
+/// `scope!("key", helper(…))`: calls a helper marked [`macro@steps`]; the helper's keys live under this one.
+///
+/// A future of whatever the helper returns. `move` before the call takes what it names.
 #[proc_macro]
 pub fn scope(input: TokenStream) -> TokenStream {
     step::expand(Macro::Scope, input.into()).into()
 }
 
-/// Makes a struct an event, or an enum a union of events.
+/// Makes a struct with named fields an event, or an enum a union of events.
+///
+/// With the type come helpers of its visibility: `publish_order_created(event)` for a struct `OrderCreated`, and
+/// `publish_cancelled(fields…)` for a variant `Cancelled { … }`. A variant around one other event takes that event's
+/// type, and has no helper of its own. A struct needs serde's `Serialize` and `Deserialize`; an enum needs neither.
+///
+/// | `#[event(…)]` | where | what it says |
+/// |---|---|---|
+/// | `type = "…"` | struct, variant | the type on the wire; the name in kebab-case without it |
+/// | `key = field` | struct, variant | the field with the correlation key |
+/// | `validate = path` | struct, enum | a `fn(&Self) -> Result<(), impl Display>` that checks each event |
+/// | `crate = path` | struct, enum | where belts is, if not at `::belts` |
 #[proc_macro_derive(Event, attributes(event, serde))]
 pub fn derive_event(item: TokenStream) -> TokenStream {
     event::derive(item.into()).into()

@@ -73,7 +73,6 @@ runtime! {
     correlation_key: __private::correlation_key;
     decode_event: __private::decode_event;
     decode_own: __private::decode_own;
-    driven: __private::Driven;
     duration: __private::duration;
     encode_event: __private::encode_event;
     encode_own: __private::encode_own;

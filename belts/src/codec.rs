@@ -3,7 +3,7 @@
 //! A result is `{"v":1,"ok":<value>}`, a failure `{"v":1,"err":{…}}`. The envelope makes every value a result,
 //! `null`, `false`, `0`, `""` and `()` among them.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -13,6 +13,13 @@ pub use crate::failure::Failure;
 
 const VERSION: u32 = 1;
 const OK_PREFIX: &[u8] = b"{\"v\":1,\"ok\":";
+
+/// The largest buffer, in bytes, that a thread keeps.
+const MOST_KEPT: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// What an envelope holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +48,19 @@ struct Envelope<'a> {
 /// # Errors
 /// The value's `Serialize` failed, or its map keys are not strings.
 pub fn encode_ok<T: Serialize + ?Sized>(value: &T) -> Result<Arc<[u8]>> {
-    let mut bytes = Vec::with_capacity(OK_PREFIX.len() + 64);
+    // Each thread keeps the buffer of its last value; a value that writes another one in between has its own.
+    let mut bytes = BUFFER.take();
+    bytes.clear();
     bytes.extend_from_slice(OK_PREFIX);
     serde_json::to_writer(&mut bytes, value).map_err(|error| {
         Error::new(ErrorKind::Codec, "the value cannot be written as JSON").with_source(error)
     })?;
     bytes.push(b'}');
-    Ok(bytes.into())
+    let envelope = Arc::from(bytes.as_slice());
+    if bytes.capacity() <= MOST_KEPT {
+        BUFFER.set(bytes);
+    }
+    Ok(envelope)
 }
 
 /// Writes a failure.

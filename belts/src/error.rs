@@ -178,6 +178,21 @@ impl Error {
         )
     }
 
+    /// Whether a store failed, here or anywhere in the chain: that is never the outcome of a step or of a run.
+    pub(crate) fn is_of_the_store(&self) -> bool {
+        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
+        while let Some(error) = next {
+            if error
+                .downcast_ref::<Self>()
+                .is_some_and(|error| error.0.kind == ErrorKind::Store)
+            {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+
     /// The least wait before another try, where the error asked for one.
     pub fn retry_after(&self) -> Option<Duration> {
         match self.class() {

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec::{self, Outcome},
+    codec,
     error::{Error, ErrorKind},
 };
 
@@ -39,18 +39,6 @@ impl Failure {
             kind: error.kind().as_str().to_owned(),
             message,
             sources,
-        }
-    }
-
-    /// The failure that an envelope holds.
-    pub(crate) fn of_envelope(bytes: &[u8]) -> Self {
-        match codec::raw(bytes) {
-            Ok(Outcome::Err(failure)) => failure,
-            _ => Self {
-                kind: "failed".to_owned(),
-                message: "the failure cannot be read".to_owned(),
-                sources: vec![],
-            },
         }
     }
 

@@ -6,7 +6,7 @@
 //!   [`sleep_until!`], [`scope!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
-//! - `testing`: the testing kit.
+//! - `testing`: the testing kit, `belts::testing`.
 //! - `conformance`: the suite that a store of your own should pass.
 #![cfg_attr(
     not(all(feature = "macros", feature = "http")),
@@ -41,6 +41,8 @@ mod step;
 pub mod store;
 mod store_url;
 mod terminal;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 use __private as private;

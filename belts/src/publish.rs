@@ -7,7 +7,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -73,8 +73,8 @@ enum When {
     At(Timestamp),
 }
 
-/// What became of a published event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What became of a published event. A step that publishes records it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Published {
     /// The event's id.

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) fn expand(event: &Event) -> TokenStream {
     let Event {
         name,
-        event_type,
+        literal: event_type,
         krate,
         ..
     } = event;

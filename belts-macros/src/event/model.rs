@@ -23,7 +23,8 @@ pub(crate) enum Model {
 pub(crate) struct Event {
     pub(crate) name: Ident,
     pub(crate) vis: Visibility,
-    pub(crate) event_type: Literal,
+    /// The event type.
+    pub(crate) literal: Literal,
     pub(crate) key: Option<Ident>,
     pub(crate) validate: Option<Path>,
     pub(crate) krate: Krate,
@@ -88,7 +89,7 @@ impl Model {
                 Some(Self::Struct(Event {
                     name,
                     vis,
-                    event_type,
+                    literal: event_type,
                     key,
                     validate,
                     krate,

@@ -77,7 +77,7 @@ struct Repeat {
     variable: Option<String>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     fn within(&mut self, repeat: Repeat, visit: impl FnOnce(&mut Self)) {
         let outside = self.repeat.replace(repeat);
         visit(self);
@@ -164,7 +164,7 @@ impl<'a> Walk<'a> {
         let list = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone());
         match list {
             Ok(list) if delimiter != Delimiter::Brace => {
-                list.iter().for_each(|expr| self.visit_expr(expr))
+                list.iter().for_each(|expr| self.visit_expr(expr));
             }
             _ => match Block::parse_within.parse2(tokens.clone()) {
                 Ok(statements) => statements

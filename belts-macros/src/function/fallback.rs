@@ -44,8 +44,8 @@ pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> To
 }
 
 /// For an item that is no fn.
-pub(crate) fn not_a_fn(item: TokenStream, attribute: &str, error: syn::Error) -> TokenStream {
-    if super::parse::looks_like_fn(&item) {
+pub(crate) fn not_a_fn(item: &TokenStream, attribute: &str, error: &syn::Error) -> TokenStream {
+    if super::parse::looks_like_fn(item) {
         // rustc reads the same tokens next and says what is wrong.
         let error = error.to_compile_error();
         return quote!(#item #error);

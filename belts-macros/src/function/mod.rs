@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// Expands `#[belts::function(args)] item`.
-pub(crate) fn function(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn function(args: TokenStream, item: &TokenStream) -> TokenStream {
     let parsed: Item = match syn::parse2(item.clone()) {
         Ok(parsed) => parsed,
-        Err(error) => return fallback::not_a_fn(item, "function", error),
+        Err(error) => return fallback::not_a_fn(item, "function", &error),
     };
     let mut errors = Errors::default();
     let mut given = Given::parse(args, &FUNCTION, &mut errors);

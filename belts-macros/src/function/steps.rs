@@ -11,10 +11,10 @@ use crate::{
     option::{Given, STEPS},
 };
 
-pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     let parsed: Item = match syn::parse2(item.clone()) {
         Ok(parsed) => parsed,
-        Err(error) => return fallback::not_a_fn(item, "steps", error),
+        Err(error) => return fallback::not_a_fn(item, "steps", &error),
     };
     let mut errors = Errors::default();
     let mut given = Given::parse(args, &STEPS, &mut errors);
@@ -37,12 +37,11 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         .asyncness
         .or_else(|| Some(syn::token::Async(sig.fn_token.span)));
     let errors = errors.drain();
-    let body = match body {
-        Some(body) => {
-            let inside = mark(body.stream(), &krate);
-            quote!({ #inside })
-        }
-        None => quote!(;),
+    let body = if let Some(body) = body {
+        let inside = mark(body.stream(), &krate);
+        quote!({ #inside })
+    } else {
+        quote!(;)
     };
     quote! {
         #(#attrs)*

@@ -138,9 +138,10 @@ fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
 
 /// An option's value as an `Option`.
 pub(crate) fn optional(value: Option<TokenStream>) -> TokenStream {
-    match value {
-        Some(value) => quote!(::core::option::Option::Some(#value)),
-        None => quote!(::core::option::Option::None),
+    if let Some(value) = value {
+        quote!(::core::option::Option::Some(#value))
+    } else {
+        quote!(::core::option::Option::None)
     }
 }
 

@@ -59,7 +59,7 @@ fn read(text: &str) -> Result<Kind, String> {
     while let Some((at, letter)) = letters.next() {
         match letter {
             '{' | '}' if letters.next_if(|(_, next)| *next == letter).is_some() => {
-                plain.push(letter)
+                plain.push(letter);
             }
             '{' => {
                 let rest = &text[at + 1..];

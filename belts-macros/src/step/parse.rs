@@ -112,7 +112,7 @@ fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) 
             Macro::SleepUntil => Kind::SleepUntil { time: expr },
             Macro::Scope => Kind::Scope {
                 moves,
-                call: helper_call(expr, errors)?,
+                call: helper_call(&expr, errors)?,
             },
         };
         Some(Call { key, kind })
@@ -233,9 +233,9 @@ impl StepOptions {
 }
 
 /// A call that a hidden argument can be added to.
-fn helper_call(expr: Expr, errors: &mut Errors) -> Option<Expr> {
-    match ungrouped(&expr) {
-        Expr::Call(_) | Expr::MethodCall(_) => return Some(ungrouped(&expr).clone()),
+fn helper_call(expr: &Expr, errors: &mut Errors) -> Option<Expr> {
+    match ungrouped(expr) {
+        Expr::Call(_) | Expr::MethodCall(_) => return Some(ungrouped(expr).clone()),
         Expr::Await(awaited) => {
             let message =
                 "`scope!` awaits the helper itself; write `.await` behind the `scope!(…)`";

@@ -1,6 +1,9 @@
 //! The journal of one run in memory, and what it answers when the function reaches a step.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map},
+    sync::Arc,
+};
 
 use super::violation::{Location, Violation};
 use crate::{
@@ -38,54 +41,51 @@ pub(crate) enum Decision {
 /// Recorded steps by path, and which of them this attempt has reached.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
-    slots: Vec<Slot>,
-    by_path: HashMap<Arc<str>, usize>,
+    /// What the store has.
+    entries: Vec<Entry>,
+    by_path: HashMap<Arc<str>, Slot>,
     next_seq: u32,
 }
 
 #[derive(Debug)]
 struct Slot {
-    /// `None` until the step, begun in this attempt, is recorded.
-    entry: Option<Entry>,
+    /// The place of its entry; `None` where it was begun in this attempt.
+    entry: Option<usize>,
     reached: Option<&'static Location>,
 }
 
 impl Journal {
     /// The journal as the store has it.
     pub(crate) fn new(entries: Vec<Entry>) -> Self {
-        let mut journal = Self {
-            slots: Vec::with_capacity(entries.len()),
-            by_path: HashMap::with_capacity(entries.len()),
-            next_seq: 0,
-        };
-        for entry in entries {
+        let mut by_path = HashMap::with_capacity(entries.len());
+        let mut next_seq = 0;
+        for (place, entry) in entries.iter().enumerate() {
             // A gap is left where a step was begun and its process died, or where a rerun dropped a failure.
-            journal.next_seq = journal.next_seq.max(entry.seq + 1);
-            journal
-                .by_path
-                .insert(Arc::clone(&entry.path), journal.slots.len());
-            journal.slots.push(Slot {
-                entry: Some(entry),
+            next_seq = next_seq.max(entry.seq + 1);
+            let slot = Slot {
+                entry: Some(place),
                 reached: None,
-            });
+            };
+            by_path.insert(Arc::clone(&entry.path), slot);
         }
-        journal
+        Self {
+            entries,
+            by_path,
+            next_seq,
+        }
     }
 
     /// Answers a request, and remembers that the path was reached.
     pub(crate) fn decide(&mut self, request: Request<'_>) -> Result<Decision, Violation> {
-        let Some(&index) = self.by_path.get(&**request.path) else {
-            self.by_path
-                .insert(Arc::clone(request.path), self.slots.len());
-            self.slots.push(Slot {
-                entry: None,
-                reached: Some(request.at),
-            });
-            let seq = self.next_seq;
-            self.next_seq += 1;
-            return Ok(Decision::Begin { seq });
+        let slot = match self.by_path.entry(Arc::clone(request.path)) {
+            hash_map::Entry::Occupied(slot) => slot.into_mut(),
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Slot::begun(request.at));
+                let seq = self.next_seq;
+                self.next_seq += 1;
+                return Ok(Decision::Begin { seq });
+            }
         };
-        let slot = &mut self.slots[index];
         if let Some(first) = slot.reached {
             return Err(Violation::DuplicateKey {
                 path: Arc::clone(request.path),
@@ -94,10 +94,10 @@ impl Journal {
             });
         }
         slot.reached = Some(request.at);
-        let entry = slot
+        let place = slot
             .entry
-            .as_ref()
             .expect("a slot not yet reached comes from the store");
+        let entry = &self.entries[place];
         if entry.kind != request.kind {
             return Err(Violation::OtherKind {
                 path: Arc::clone(request.path),
@@ -122,10 +122,8 @@ impl Journal {
 
     /// Whether the step of this path has a recorded outcome.
     pub(crate) fn has_recorded(&self, path: &str) -> bool {
-        let entry = self
-            .by_path
-            .get(path)
-            .and_then(|index| self.slots[*index].entry.as_ref());
+        let place = self.by_path.get(path).and_then(|slot| slot.entry);
+        let entry = place.map(|place| &self.entries[place]);
         entry.is_some_and(|entry| entry.kind == StepKind::Step && entry.state != StepState::Waiting)
     }
 
@@ -135,19 +133,25 @@ impl Journal {
         path: &Arc<str>,
         at: &'static Location,
     ) -> Result<(), Violation> {
-        if let Some(&index) = self.by_path.get(path) {
-            let first = self.slots[index].reached.unwrap_or(at);
-            return Err(Violation::DuplicateKey {
+        match self.by_path.entry(Arc::clone(path)) {
+            hash_map::Entry::Occupied(slot) => Err(Violation::DuplicateKey {
                 path: Arc::clone(path),
-                first,
+                first: slot.get().reached.unwrap_or(at),
                 second: at,
-            });
+            }),
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Slot::begun(at));
+                Ok(())
+            }
         }
-        self.by_path.insert(Arc::clone(path), self.slots.len());
-        self.slots.push(Slot {
+    }
+}
+
+impl Slot {
+    fn begun(at: &'static Location) -> Self {
+        Self {
             entry: None,
             reached: Some(at),
-        });
-        Ok(())
+        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A store is a small database of runs. It decides nothing about functions: it keeps what the worker tells it to keep,
 //! hands due runs to one worker at a time, and refuses writes of a worker whose lease has ended.
+#![cfg_attr(feature = "sqlite", doc = "")]
+#![cfg_attr(feature = "sqlite", doc = include_str!("../../docs/stores.md"))]
 
 use std::{fmt, sync::Arc, time::Duration};
 

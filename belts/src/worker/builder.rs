@@ -34,6 +34,8 @@ pub struct WorkerBuilder {
     max_value_bytes: usize,
     random: Option<fn() -> f64>,
     on_error: Option<ErrorHook>,
+    #[cfg(feature = "testing")]
+    pub(crate) probe: Option<Arc<crate::testing::Probe>>,
     #[cfg(feature = "http")]
     pub(crate) http: crate::http::HttpOptions,
 }
@@ -55,6 +57,8 @@ impl Default for WorkerBuilder {
             max_value_bytes: 4 * 1024 * 1024,
             random: None,
             on_error: None,
+            #[cfg(feature = "testing")]
+            probe: None,
             #[cfg(feature = "http")]
             http: crate::http::HttpOptions::default(),
         }
@@ -216,6 +220,8 @@ impl WorkerBuilder {
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
             warned: Mutex::new(HashSet::new()),
+            #[cfg(feature = "testing")]
+            probe: self.probe,
             #[cfg(feature = "http")]
             http,
         });

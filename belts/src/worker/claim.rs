@@ -11,6 +11,7 @@ use super::{
     Shared, Worker,
     drive::{Ended, drive},
     driven::Driving,
+    finish::to_the_end,
     slots::{Reservation, Slot},
 };
 use crate::{
@@ -37,6 +38,15 @@ impl Shared {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
         }
+        let worker = Arc::clone(self);
+        to_the_end(async move { worker.publish_and_start(event, force).await }).await
+    }
+
+    async fn publish_and_start(
+        self: &Arc<Self>,
+        event: NewEvent,
+        force: bool,
+    ) -> Result<PublishedEvent> {
         let now = self.clock.now();
         let take = force || (self.is_running() && event.due_at <= now);
         let mut reservation = self
@@ -115,7 +125,7 @@ impl Shared {
             let driven = async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
             let ended = catch_panic(driven).await.unwrap_or_else(|error| {
                 tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
-                worker.release_later(lease);
+                worker.release_later(&run_id, lease);
                 Ended::Abandoned
             });
             // The place is free before anybody hears of the end, who may want it.
@@ -131,14 +141,17 @@ impl Shared {
         function: usize,
     ) -> Result<bool> {
         let mut reservation = self.slots.reserve(std::iter::once(function), true);
-        let capacity = reservation.capacity(self.session().await?);
         let claim = Claim {
-            capacity,
+            capacity: reservation.capacity(self.session().await?),
             only: Some(Arc::clone(run_id)),
             now: self.clock.now(),
         };
-        let claimed = self.store.claim(claim).await?;
-        Ok(self.take_on(claimed, &mut reservation) > 0)
+        let worker = Arc::clone(self);
+        to_the_end(async move {
+            let claimed = worker.store.claim(claim).await?;
+            Ok(worker.take_on(claimed, &mut reservation) > 0)
+        })
+        .await
     }
 
     fn take_on(self: &Arc<Self>, claimed: Claimed, reservation: &mut Reservation) -> usize {
@@ -167,13 +180,13 @@ impl Shared {
     }
 
     /// Gives a run back to the store after a failed write, as soon as the store works again.
-    pub(crate) fn release_later(self: &Arc<Self>, lease: Lease) {
-        let worker = Arc::clone(self);
+    pub(crate) fn release_later(self: &Arc<Self>, run_id: &Arc<str>, lease: Lease) {
+        let (worker, run_id) = (Arc::clone(self), Arc::clone(run_id));
         tokio::spawn(async move {
             for failed in 1.. {
                 worker
                     .clock
-                    .expire_at(worker.clock.now().after(STORE_BACKOFF.ceiling(failed)))
+                    .sleep_until(worker.clock.now().after(STORE_BACKOFF.ceiling(failed)))
                     .await;
                 let now = worker.clock.now();
                 let release = Commit {
@@ -192,6 +205,7 @@ impl Shared {
                     .is_ok()
                 {
                     worker.due.notify_one();
+                    worker.tell(&run_id, Ended::Suspended);
                     return;
                 }
                 if worker.shutdown.is_over() {
@@ -241,13 +255,17 @@ impl Shared {
             only: None,
             now: self.clock.now(),
         };
-        let claimed = self.store.claim(claim).await?;
-        let next_due = claimed.next_due;
-        self.take_on(claimed, &mut reservation);
-        Ok(Wait::ForWork {
-            next_due,
-            some_left_out,
+        let worker = Arc::clone(self);
+        to_the_end(async move {
+            let claimed = worker.store.claim(claim).await?;
+            let next_due = claimed.next_due;
+            worker.take_on(claimed, &mut reservation);
+            Ok(Wait::ForWork {
+                next_due,
+                some_left_out,
+            })
         })
+        .await
     }
 
     /// Returns when there may be something to claim and room for it.

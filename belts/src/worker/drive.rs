@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
+    time::Duration,
 };
 
 use super::{
@@ -45,10 +46,16 @@ pub(crate) enum Ended {
     Abandoned,
 }
 
+/// How long a run rests after the store failed while its own code used it.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
 /// The most turns between function and store in one poll, so that a run of fast steps lets others have a turn.
 const TURNS: usize = 64;
 
-type Write = Pin<Box<dyn Future<Output = Result<Vec<CommitOutcome>>> + Send>>;
+type Write<'a> = Pin<Box<dyn Future<Output = Result<Vec<CommitOutcome>>> + Send + 'a>>;
+
+/// A write under way: how many records it makes durable, and what becomes of the run with it.
+type Underway<'a> = (Write<'a>, usize, Option<Transition>);
 
 /// Drives a claimed run until its lease ends.
 pub(crate) async fn drive(
@@ -56,8 +63,9 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
 ) -> Ended {
+    let wanted = wanted(function, &claimed);
     let run = Arc::new(LiveRun::new(&mut claimed, Arc::clone(worker)));
-    match wanted(function, &claimed) {
+    match wanted {
         Ok(true) => {}
         Ok(false) => {
             return Drive::new(worker, &run, function, &claimed)
@@ -75,8 +83,8 @@ pub(crate) async fn drive(
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
     match function.def.accepts {
-        // A filter speaks about the event alone, so a run that has begun has passed it.
-        Some(accepts) if claimed.failed_attempts == 0 => {
+        // A filter speaks about the event alone, so a run that has begun has passed it, whatever it says by now.
+        Some(accepts) if claimed.failed_attempts == 0 && claimed.journal.is_empty() => {
             accepts(&claimed.event_type, &claimed.payload)
         }
         _ => Ok(true),
@@ -139,7 +147,7 @@ impl<'a> Drive<'a> {
         let mut function = Box::pin(CURRENT_RUN.scope(Arc::clone(self.run), limited));
         let waker = Arc::new(FunctionWaker::new());
         let function_waker = Waker::from(Arc::clone(&waker));
-        let mut write: Option<(Write, Outbox, Option<Transition>)> = None;
+        let mut write: Option<Underway<'_>> = None;
         loop {
             let event = poll_fn(|cx| {
                 self.turn(
@@ -156,27 +164,28 @@ impl<'a> Drive<'a> {
                 Event::Found(Found::Violation(error)) => {
                     return self.violated(error, write.take()).await;
                 }
+                Event::Found(Found::LeaseLost) => return self.lease_lost(),
                 Event::Found(Found::Idle(outbox, due_at)) => {
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
-                Event::Found(Found::Flush {
-                    mut outbox,
-                    settled,
-                }) => {
+                Event::Found(Found::Flush { outbox, settled }) => {
                     let transition = self.after_steps(&outbox, settled);
-                    let entries = std::mem::take(&mut outbox.entries);
-                    write = Some((self.write(entries, transition.clone()), outbox, transition));
+                    let count = outbox.entries.len();
+                    let written = self.write(outbox.entries, transition.clone());
+                    write = Some((written, count, transition));
                 }
                 Event::Found(Found::Nothing) => {}
                 Event::Written(result) => {
-                    let Some((_, outbox, transition)) = write.take() else {
+                    let Some((_, count, transition)) = write.take() else {
                         continue;
                     };
                     match (self.applied(result), transition) {
                         (false, _) => return Ended::Abandoned,
                         (true, Some(transition)) => return self.ended(transition),
-                        (true, None) => outbox.redeem(),
+                        (true, None) => self.run.redeem(count),
                     }
+                    // A store that is always done at once would otherwise never let others have a turn.
+                    tokio::task::coop::consume_budget().await;
                 }
             }
         }
@@ -204,7 +213,7 @@ impl<'a> Drive<'a> {
         mut function: Pin<&mut F>,
         waker: &FunctionWaker,
         function_waker: &Waker,
-        write: Option<&mut (Write, Outbox, Option<Transition>)>,
+        write: Option<&mut Underway<'_>>,
     ) -> Poll<Event> {
         let busy = write.is_some();
         if let Some((write, ..)) = write {
@@ -253,16 +262,17 @@ impl<'a> Drive<'a> {
         })
     }
 
-    async fn returned(
-        &self,
-        outcome: Result<Arc<[u8]>>,
-        write: Option<(Write, Outbox, Option<Transition>)>,
-    ) -> Ended {
+    async fn returned(&self, outcome: Result<Arc<[u8]>>, write: Option<Underway<'_>>) -> Ended {
         // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
         if let Some((write, ..)) = write {
             if !self.applied(write.await) {
                 return Ended::Abandoned;
             }
+        }
+        if let Err(error) = &outcome
+            && error.is_of_the_store()
+        {
+            return self.put_off(error).await;
         }
         let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
         let (now, random) = (self.worker.clock.now(), self.worker.random());
@@ -287,17 +297,38 @@ impl<'a> Drive<'a> {
         ended
     }
 
-    async fn violated(
-        &self,
-        error: Error,
-        write: Option<(Write, Outbox, Option<Transition>)>,
-    ) -> Ended {
+    /// Ends the drive before a step begins whose result could not be recorded.
+    fn lease_lost(&self) -> Ended {
+        tracing::warn!(
+            function = %self.run.function_id, run = %self.run.run_id,
+            "this process stood still for longer than its lease; whoever has the run now goes on with it"
+        );
+        // Should the store have seen it otherwise, the run must not wait for us.
+        self.worker.release_later(&self.run.run_id, self.lease);
+        Ended::Abandoned
+    }
+
+    async fn violated(&self, error: Error, write: Option<Underway<'_>>) -> Ended {
         if let Some((write, ..)) = write {
             if !self.applied(write.await) {
                 return Ended::Abandoned;
             }
         }
+        if error.is_of_the_store() {
+            return self.put_off(&error).await;
+        }
         self.fail(&error).await
+    }
+
+    /// Lets the run go on from its journal a little later: that the store failed is no outcome of the run.
+    async fn put_off(&self, error: &Error) -> Ended {
+        tracing::warn!(
+            function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
+            "the store failed; the attempt is abandoned and will be resumed"
+        );
+        let due_at = self.worker.clock.now().after(STORE_PAUSE);
+        self.end(self.run.take_outbox(), Transition::Suspend { due_at })
+            .await
     }
 
     /// Fails the run for good.
@@ -316,9 +347,9 @@ impl<'a> Drive<'a> {
     }
 
     /// Writes the last entries and the transition.
-    async fn end(&self, mut outbox: Outbox, transition: Transition) -> Ended {
-        let entries = std::mem::take(&mut outbox.entries);
-        if self.applied(self.write(entries, Some(transition.clone())).await) {
+    async fn end(&self, outbox: Outbox, transition: Transition) -> Ended {
+        let written = self.write(outbox.entries, Some(transition.clone()));
+        if self.applied(written.await) {
             self.ended(transition)
         } else {
             Ended::Abandoned
@@ -338,14 +369,18 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn write(&self, entries: Vec<crate::store::Entry>, transition: Option<Transition>) -> Write {
+    fn write(
+        &self,
+        entries: Vec<crate::store::Entry>,
+        transition: Option<Transition>,
+    ) -> Write<'a> {
         let commits = vec![Commit {
             lease: self.lease,
             entries,
             transition,
         }];
-        let (store, now) = (Arc::clone(&self.worker.store), self.worker.clock.now());
-        Box::pin(async move { store.commit(CommitBatch { commits, now }).await })
+        let now = self.worker.clock.now();
+        self.worker.store.commit(CommitBatch { commits, now })
     }
 
     /// Whether a write went through; if not, the run is given up and claimed anew with what the store really has.
@@ -364,7 +399,7 @@ impl<'a> Drive<'a> {
                     function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
                     "the store failed; the attempt is abandoned and will be resumed"
                 );
-                self.worker.release_later(self.lease);
+                self.worker.release_later(&self.run.run_id, self.lease);
                 false
             }
         }
@@ -379,15 +414,6 @@ impl<'a> Drive<'a> {
             _ => {
                 tracing::error!(%function, %run, attempt, error = %error.report(), "run failed for good")
             }
-        }
-    }
-}
-
-impl Outbox {
-    fn redeem(self) {
-        for ticket in self.tickets {
-            // A step future that was dropped meanwhile does not want to know.
-            let _ = ticket.send(());
         }
     }
 }

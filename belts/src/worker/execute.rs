@@ -438,7 +438,7 @@ impl Shared {
             // A run that another worker drives tells nobody here, so the store is asked again.
             pause = (pause * 2).min(self.options().sweep);
             tokio::select! {
-                ended = ended => if let Ok(Ended::Abandoned) = ended { self.clock.expire_at(now.after(pause)).await },
+                ended = ended => if let Ok(Ended::Abandoned) = ended { self.clock.sleep_until(now.after(pause)).await },
                 () = self.clock.expire_at(now.after(pause)) => {}
             }
         }

@@ -4,12 +4,13 @@
 //! the driver redeems once the write is durable.
 
 use std::{
+    collections::VecDeque,
     fmt,
+    future::Future,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    task::{Context, Poll, Waker},
 };
-
-use tokio::sync::oneshot;
 
 use super::Shared;
 use crate::{
@@ -23,7 +24,7 @@ tokio::task_local! {
     /// The run whose function is being polled.
     pub(crate) static CURRENT_RUN: Arc<LiveRun>;
     /// The step whose expression is being polled.
-    pub(crate) static CURRENT_STEP: Arc<CurrentStep>;
+    pub(crate) static CURRENT_STEP: CurrentStep;
 }
 
 /// The step whose expression is being polled.
@@ -43,6 +44,8 @@ pub(crate) struct LiveRun {
     /// 1 for the first attempt of the function.
     pub(crate) attempt: u32,
     pub(crate) worker: Arc<Shared>,
+    /// The life of the worker's session in which the run was claimed.
+    life: u64,
     state: Mutex<State>,
 }
 
@@ -50,12 +53,17 @@ pub(crate) struct LiveRun {
 struct State {
     journal: Journal,
     outbox: Outbox,
+    /// How many records are durable. They become so in the order in which they were left.
+    durable: u64,
+    /// Who waits for each of the records that are not.
+    waiting: VecDeque<Option<Waker>>,
     /// Step futures that execute, wait in memory, or wait for their record.
     active: usize,
     /// Steps that wait for a time too far away to stay in memory.
     parked: Vec<(u64, Timestamp)>,
     next_parked: u64,
     violation: Option<Error>,
+    lease_lost: bool,
     driver: Option<Waker>,
 }
 
@@ -63,15 +71,16 @@ struct State {
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) entries: Vec<Entry>,
-    pub(crate) tickets: Vec<oneshot::Sender<()>>,
     /// How many step futures wait for these records.
     awaited: usize,
 }
 
 /// What the driver finds when the function waits.
 pub(crate) enum Found {
-    /// The code and the journal cannot both be right.
+    /// The code and the journal cannot both be right, or the store failed in a step.
     Violation(Error),
+    /// The lease has ended, so that nothing more could be recorded.
+    LeaseLost,
     /// Every step waits for a time far away: the run can leave memory until the first of them.
     Idle(Outbox, Timestamp),
     /// Something is to be recorded; `settled` when nothing else is under way.
@@ -88,6 +97,7 @@ impl LiveRun {
             event_id: Arc::clone(&claimed.event_id),
             started_at: claimed.started_at,
             attempt: claimed.failed_attempts + 1,
+            life: worker.session_life(),
             worker,
             state: Mutex::new(State {
                 journal: Journal::new(std::mem::take(&mut claimed.journal)),
@@ -130,20 +140,49 @@ impl LiveRun {
         }
     }
 
+    /// Whether the lease may still hold; if not, the drive ends, and the caller waits for that.
+    pub(crate) fn keeps_lease(&self) -> bool {
+        let keeps = self.worker.keeps_leases(self.life);
+        if !keeps {
+            let mut state = self.state();
+            state.lease_lost = true;
+            state.wake_driver();
+        }
+        keeps
+    }
+
+    /// Ends the attempt without an outcome, since the store failed.
+    pub(crate) fn abandon(&self, error: Error) {
+        self.state().end(error);
+    }
+
     pub(crate) fn violate(&self, violation: Violation) {
         self.state().end(violation.into_error());
     }
 
     /// Leaves an entry to be recorded. The ticket is redeemed when it is durable; `awaited` says that the caller,
     /// still counted as under way, waits for that.
-    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> oneshot::Receiver<()> {
-        let (sender, ticket) = oneshot::channel();
+    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> Ticket<'_> {
         let mut state = self.state();
         state.outbox.entries.push(entry);
-        state.outbox.tickets.push(sender);
         state.outbox.awaited += usize::from(awaited);
+        let number = state.durable + state.waiting.len() as u64;
+        state.waiting.push_back(None);
         state.wake_driver();
-        ticket
+        Ticket { run: self, number }
+    }
+
+    /// Says that the next `count` records are durable.
+    pub(crate) fn redeem(&self, count: usize) {
+        for _ in 0..count {
+            let mut state = self.state();
+            let waiting = state.waiting.pop_front().flatten();
+            state.durable += 1;
+            drop(state);
+            if let Some(waker) = waiting {
+                waker.wake();
+            }
+        }
     }
 
     /// Counts the caller as under way until the guard is dropped.
@@ -170,6 +209,9 @@ impl LiveRun {
         if let Some(error) = state.violation.take() {
             return Found::Violation(error);
         }
+        if state.lease_lost {
+            return Found::LeaseLost;
+        }
         if busy {
             return Found::Nothing;
         }
@@ -191,7 +233,10 @@ impl LiveRun {
     /// Has the driver woken by what step futures on other tasks leave behind; false if something is there already.
     pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool) -> bool {
         let mut state = self.state();
-        if state.violation.is_some() || (!busy && !state.outbox.entries.is_empty()) {
+        if state.violation.is_some()
+            || state.lease_lost
+            || (!busy && !state.outbox.entries.is_empty())
+        {
             return false;
         }
         state.driver = Some(waker.clone());
@@ -222,6 +267,34 @@ impl fmt::Debug for LiveRun {
             .field("run_id", &self.run_id)
             .field("function_id", &self.function_id)
             .finish_non_exhaustive()
+    }
+}
+
+/// Waits until a record is durable; never returns if the run ends before that.
+#[derive(Debug)]
+#[must_use = "a ticket waits when it is awaited"]
+pub(crate) struct Ticket<'a> {
+    run: &'a LiveRun,
+    /// The place of the record among all of this drive, from 0.
+    number: u64,
+}
+
+impl Future for Ticket<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.run.state();
+        let Some(ahead) = self.number.checked_sub(state.durable) else {
+            return Poll::Ready(());
+        };
+        let place = usize::try_from(ahead)
+            .ok()
+            .and_then(|ahead| state.waiting.get_mut(ahead));
+        let former = place.and_then(|place| place.replace(cx.waker().clone()));
+        // Whatever hangs on a waker goes without the lock.
+        drop(state);
+        drop(former);
+        Poll::Pending
     }
 }
 

@@ -7,6 +7,7 @@ mod claim;
 mod drive;
 mod driven;
 mod execute;
+mod finish;
 pub(crate) mod live;
 mod options;
 mod session;
@@ -88,12 +89,15 @@ pub(crate) struct Shared {
     next_due: AtomicI64,
     /// Whether a loop runs, so that published runs may be claimed at once.
     running: AtomicBool,
-    shutdown: shutdown::Shutdown,
+    pub(crate) shutdown: shutdown::Shutdown,
     waiting: Mutex<HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>>,
     driven: driven::Driven,
     targets: Mutex<HashMap<Arc<str>, Arc<str>>>,
     on_error: Option<ErrorHook>,
     warned: Mutex<std::collections::HashSet<Arc<str>>>,
+    /// Asked before a step is evaluated, by tests.
+    #[cfg(feature = "testing")]
+    pub(crate) probe: Option<Arc<crate::testing::Probe>>,
     #[cfg(feature = "http")]
     pub(crate) http: crate::http::HttpOptions,
 }

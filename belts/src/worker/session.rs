@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,8 @@ pub(crate) struct Session {
     current: OnceCell<AtomicI64>,
     /// Until when the lease lasts, in milliseconds.
     until: AtomicI64,
+    /// How often a session began or began anew; what was claimed in an earlier life is lost.
+    life: AtomicU64,
 }
 
 impl Session {
@@ -34,6 +36,7 @@ impl Session {
             lease,
             current: OnceCell::new(),
             until: AtomicI64::new(i64::MIN),
+            life: AtomicU64::new(0),
         }
     }
 }
@@ -72,6 +75,29 @@ impl Shared {
             .map(|id| WorkerId(id.load(Ordering::Acquire)))
     }
 
+    /// What [`keeps_leases`](Self::keeps_leases) asks for, of runs that are claimed now.
+    pub(crate) fn session_life(&self) -> u64 {
+        self.session.life.load(Ordering::Acquire)
+    }
+
+    /// Whether leases of that life may still hold, as far as this worker can tell without asking the store. The answer
+    /// is no after the process, or the machine, stood still for longer than a lease.
+    pub(crate) fn keeps_leases(&self, life: u64) -> bool {
+        let until = Timestamp::from_millis(self.session.until.load(Ordering::Acquire));
+        self.clock.now() < until && self.session_life() == life
+    }
+
+    /// Notes that the store counts the lease from `now`; `anew` if runs that were claimed before are lost.
+    fn extend(&self, now: Timestamp, anew: bool) {
+        // Whoever sees the new end of the lease sees the new life as well.
+        if anew {
+            self.session.life.fetch_add(1, Ordering::AcqRel);
+        }
+        self.session
+            .until
+            .store(now.after(self.session.lease).as_millis(), Ordering::Release);
+    }
+
     /// Renews the session, or begins a new one where the store has forgotten it; a failure shows at the next call.
     pub(crate) async fn begin_again(&self) {
         if let Some(session) = self.present_session() {
@@ -90,20 +116,17 @@ impl Shared {
             lease: self.session.lease,
         };
         let worker = self.store.register(request).await?;
-        self.session
-            .until
-            .store(now.after(self.session.lease).as_millis(), Ordering::Release);
+        self.extend(now, true);
         Ok(worker)
     }
 
     /// Renews the lease, or begins a new session where the store has forgotten this one.
     async fn renew(&self, worker: WorkerId) -> Result<WorkerId> {
         let now = self.clock.now();
+        let ended = self.session.until.load(Ordering::Acquire) <= now.as_millis();
         match self.store.renew(worker, now, self.session.lease).await {
             Ok(()) => {
-                self.session
-                    .until
-                    .store(now.after(self.session.lease).as_millis(), Ordering::Release);
+                self.extend(now, ended);
                 Ok(worker)
             }
             Err(error) if error.kind() == ErrorKind::Busy => {

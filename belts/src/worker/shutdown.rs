@@ -51,6 +51,17 @@ impl Shutdown {
         let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
     }
 
+    /// Ends at once, as if the process had died.
+    #[cfg(feature = "testing")]
+    pub(crate) fn kill(&self) {
+        self.over.send_replace(true);
+        self.begin();
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .abort_all();
+    }
+
     /// Returns when the worker has given back what it had.
     #[cfg(feature = "http")]
     async fn ended(&self) {

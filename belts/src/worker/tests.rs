@@ -56,6 +56,86 @@ static DEF: FunctionDef = FunctionDef {
     package: "belts",
 };
 
+fn ping() -> crate::EncodedEvent {
+    crate::EncodedEvent {
+        event_type: "ping".into(),
+        payload: Arc::from(*b"{}"),
+        correlation_key: None,
+    }
+}
+
+/// The second step of `freezing` ran so often.
+static SECOND: AtomicU32 = AtomicU32::new(0);
+static FROZEN: AtomicU32 = AtomicU32::new(0);
+
+async fn freezing_body(scope: &crate::private::Scope) -> Result<u32> {
+    by_hand!(scope, "one", 1).await?;
+    if FROZEN.fetch_add(1, Ordering::SeqCst) == 0 {
+        // Not a tokio sleep: the whole worker stands still, as under SIGSTOP, until another one is done.
+        for _ in 0..1_000 {
+            if SECOND.load(Ordering::SeqCst) > 0 {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+    by_hand!(scope, "two", SECOND.fetch_add(1, Ordering::SeqCst)).await
+}
+
+fn start_freezing(run: Invocation) -> Driven {
+    Box::pin(async move { crate::private::finish(freezing_body(run.scope()).await) })
+}
+
+static FREEZING: FunctionDef = FunctionDef {
+    id: "freezing",
+    start: start_freezing,
+    ..DEF
+};
+
+/// A worker was stopped for longer than its lease, between two steps. When it was continued, it ran the next step,
+/// which the worker that had taken the run over had recorded long ago.
+#[tokio::test]
+async fn a_worker_that_stood_still_begins_no_step_of_a_run_that_it_lost() {
+    let store = Memory::new();
+    let build = |store: Memory| async {
+        let builder = Worker::builder()
+            .store(store)
+            .function(crate::Function::<(), u32>::from_def(&FREEZING))
+            .sweep(std::time::Duration::from_millis(20))
+            .lease(std::time::Duration::from_millis(200));
+        builder.build().await.expect("a worker")
+    };
+    // The other worker has a thread of its own, and takes the run over.
+    let shared = store.clone();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let other = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(async {
+            // It comes when the run has begun, and not before.
+            until(async || FROZEN.load(Ordering::SeqCst) > 0).await;
+            let worker = build(shared).await;
+            let (ended, ending) = (worker.clone(), worker);
+            let running = tokio::spawn(async move { ended.run().await });
+            stopped.await.expect("the test tells");
+            ending.shutdown();
+            running.await.expect("no panic").expect("a good end");
+        });
+    });
+    let executed = Execute::new(build(store).await, Ok(ping()))
+        .function("freezing")
+        .await
+        .expect("executed");
+    assert_eq!(executed.runs[0].status, RunStatus::Completed);
+    stop.send(()).expect("the other worker waits");
+    tokio::task::spawn_blocking(move || other.join())
+        .await
+        .expect("joined")
+        .expect("no panic");
+    assert_eq!(SECOND.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test]
 async fn a_run_goes_through_its_steps_and_ends() {
     let store = Memory::new();
@@ -66,14 +146,64 @@ async fn a_run_goes_through_its_steps_and_ends() {
         .build()
         .await
         .expect("a worker");
-    let event = crate::EncodedEvent {
-        event_type: "ping".into(),
-        payload: Arc::from(*b"{}"),
-        correlation_key: None,
-    };
-    let executed = Execute::new(worker.clone(), Ok(event))
+    let executed = Execute::new(worker.clone(), Ok(ping()))
         .await
         .expect("executed");
     assert_eq!(executed.runs[0].status, RunStatus::Completed);
     assert_eq!(executed.output::<u32>("by-hand").expect("an output"), 5);
+}
+
+/// A client hung up while a route published: the server dropped the route's future, which waited for SQLite's lock. The
+/// write went through all the same, with the run leased to this worker, and nobody drove it until the worker ended.
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_driven_although_its_publisher_went_away() {
+    let directory = std::env::temp_dir().join(format!("belts-gone-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("a directory");
+    let path = directory.join("belts.db");
+    let worker = Worker::builder()
+        .store(crate::store::Sqlite::open(&path).await.expect("a store"))
+        .function(crate::Function::<(), u32>::from_def(&DEF))
+        .build()
+        .await
+        .expect("a worker");
+    let (begun, looping) = (worker.clone(), worker.clone());
+    let running = tokio::spawn(async move { looping.run().await });
+    until(async || begun.shared.is_running()).await;
+
+    let other = rusqlite::Connection::open(&path).expect("another process");
+    other.execute_batch("BEGIN IMMEDIATE").expect("its lock");
+    let mut publish = Box::pin(crate::Publish::new(Ok(ping())).via(&worker).into_future());
+    tokio::select! {
+        biased;
+        published = &mut publish => panic!("it did not wait: {published:?}"),
+        () = std::future::ready(()) => drop(publish),
+    }
+    other.execute_batch("COMMIT").expect("the lock is free");
+
+    until(async || {
+        let page = worker
+            .store()
+            .list(crate::store::RunFilter::default())
+            .await;
+        let runs = page.expect("a list").runs;
+        runs.iter().any(|run| run.status == RunStatus::Completed)
+    })
+    .await;
+    worker.shutdown();
+    running.await.expect("no panic").expect("a good end");
+    drop(worker);
+    std::fs::remove_dir_all(&directory).expect("gone");
+}
+
+/// Returns when `condition` holds, which it must within some seconds.
+async fn until(condition: impl AsyncFn() -> bool) {
+    let clock = crate::SystemClock;
+    let deadline = clock.now().after(std::time::Duration::from_secs(10));
+    while !condition().await {
+        assert!(clock.now() < deadline, "waited in vain");
+        clock
+            .sleep_until(clock.now().after(std::time::Duration::from_millis(10)))
+            .await;
+    }
 }

@@ -107,6 +107,8 @@ impl Sqlite {
         let readers = Arc::new(Readers::new(path.clone()));
         let liveness = Liveness::new(&path);
         let writer = Arc::new(Writer::new(path, connection));
+        // From here on the commits of others are noticed, whenever somebody begins to wait for them.
+        writer.look();
         let served = Arc::clone(&writer);
         let thread = std::thread::Builder::new()
             .name("belts-sqlite".into())

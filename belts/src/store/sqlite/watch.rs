@@ -1,15 +1,24 @@
 //! Notices the commits of other processes: a small thread that looks at SQLite's counter of them.
+//!
+//! To look at the counter takes and gives back locks of the file, so it is done only when the log file has changed, and
+//! now and then in case that a change left no trace in the file's time and size.
 
 use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::writer::Writer;
 
-/// How often the counter is looked at; one look costs a few microseconds.
-const INTERVAL: Duration = Duration::from_millis(10);
+/// How often the log file is looked at.
+const INTERVAL: Duration = Duration::from_millis(15);
+
+/// After so many intervals the counter is looked at in any case.
+const AT_LEAST: u32 = 10;
 
 /// The thread; it ends when this is dropped.
 pub(super) struct Watch {
@@ -32,13 +41,27 @@ impl Watch {
 }
 
 fn watch(writer: &Writer, (stopped, bell): &(Mutex<bool>, Condvar)) {
+    let mut log = OsString::from(writer.path());
+    log.push("-wal");
+    let log = PathBuf::from(log);
+    let mut seen = None;
+    let mut quiet = 0;
     let mut stop = stopped.lock().unwrap_or_else(PoisonError::into_inner);
     while !*stop {
-        writer.look();
-        (stop, _) = bell
-            .wait_timeout(stop, INTERVAL)
-            .unwrap_or_else(PoisonError::into_inner);
+        // Taken before the look, so that what is committed after it is seen the next time.
+        let now = trace(&log);
+        quiet += 1;
+        if (now != seen || quiet >= AT_LEAST) && writer.look() {
+            seen = now;
+            quiet = 0;
+        }
+        (stop, _) = bell.wait_timeout(stop, INTERVAL).unwrap_or_else(PoisonError::into_inner);
     }
+}
+
+fn trace(log: &Path) -> Option<(u64, SystemTime)> {
+    let file = fs::metadata(log).ok()?;
+    Some((file.len(), file.modified().ok()?))
 }
 
 impl Drop for Watch {

@@ -153,10 +153,10 @@ impl Writer {
         answer.unwrap_or_else(|_| Err(Fault::Panicked.into_error(&self.path)))
     }
 
-    /// Looks whether another process has committed, unless the connection is in use.
-    pub(super) fn look(&self) {
+    /// Looks whether another process has committed, unless the connection is in use; answers whether it looked.
+    pub(super) fn look(&self) -> bool {
         if !self.own() {
-            return;
+            return false;
         }
         let changed = {
             let desk = &mut *self.desk();
@@ -167,6 +167,7 @@ impl Writer {
         if changed {
             self.wake.wake();
         }
+        true
     }
 
     /// The life of the writer thread.

@@ -1,0 +1,184 @@
+//! The functions that are measured: written as users write them.
+
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use belts::{Event, sleep, step};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+use crate::measure::{now, wall_micros};
+
+/// What starts every function here.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub(crate) struct Work {
+    /// How many steps, where the function asks.
+    pub(crate) steps: u32,
+    /// When it was published, in microseconds since the Unix epoch.
+    pub(crate) sent_at: u64,
+}
+
+impl Work {
+    pub(crate) fn of(steps: u32) -> Self {
+        Self {
+            steps,
+            sent_at: wall_micros(),
+        }
+    }
+}
+
+/// What every step returns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Receipt {
+    id: u32,
+    product: String,
+    cents: u64,
+}
+
+pub(crate) fn receipt(n: u32) -> Receipt {
+    Receipt {
+        id: n,
+        product: "a-product-of-ours".into(),
+        cents: 12_345,
+    }
+}
+
+/// What the functions leave for those who measure.
+pub(crate) struct Marks {
+    at: Mutex<Vec<Instant>>,
+    lags: Mutex<Vec<u64>>,
+    steps: AtomicUsize,
+    ends: AtomicUsize,
+    told: Notify,
+}
+
+pub(crate) static MARKS: Marks = Marks {
+    at: Mutex::new(Vec::new()),
+    lags: Mutex::new(Vec::new()),
+    steps: AtomicUsize::new(0),
+    ends: AtomicUsize::new(0),
+    told: Notify::const_new(),
+};
+
+impl Marks {
+    fn mark(&self) {
+        self.at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(now());
+    }
+
+    /// The moments marked since the last call.
+    pub(crate) fn take(&self) -> Vec<Instant> {
+        std::mem::take(&mut self.at.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How long events took to arrive, in microseconds.
+    pub(crate) fn lags(&self) -> Vec<u64> {
+        self.lags
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Returns when a function has said that it is there.
+    pub(crate) async fn told(&self) {
+        self.told.notified().await;
+    }
+
+    /// How many steps were evaluated.
+    pub(crate) fn steps(&self) -> usize {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// How many functions have come to their last line since `reset`.
+    pub(crate) fn ends(&self) -> usize {
+        self.ends.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reset(&self) {
+        self.ends.store(0, Ordering::Relaxed);
+        self.steps.store(0, Ordering::Relaxed);
+    }
+}
+
+/// So many steps, one after the other; returns how many nanoseconds they took.
+#[belts::function(id = "sequential", on = Work)]
+pub(crate) async fn sequential(work: Work) -> belts::Result<u64> {
+    let start = now();
+    for n in 0..work.steps {
+        step!("step-{n}", receipt(n)).await?;
+    }
+    Ok(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
+}
+
+/// Steps of this function are timed in blocks of so many.
+pub(crate) const BLOCK: u32 = 500;
+
+/// So many steps, then as many more as one asks for by name; marks the beginning, each block of the first part, and
+/// each evaluation after it.
+#[belts::function(id = "resumed", on = Work)]
+pub(crate) async fn resumed(work: Work) -> belts::Result<()> {
+    MARKS.mark();
+    for n in 1..=work.steps {
+        step!("step-{n}", receipt(n)).await?;
+        if n % BLOCK == 0 {
+            MARKS.mark();
+        }
+    }
+    for n in 0.. {
+        step!("more-{n}", MARKS.mark()).await?;
+    }
+    Ok(())
+}
+
+/// Three steps, as many functions have.
+#[belts::function(id = "three", on = Work)]
+pub(crate) async fn three(_work: Work) -> belts::Result<u32> {
+    let first = step!("first", receipt(1)).await?;
+    let second = step!("second", receipt(2)).await?;
+    let third = step!("third", receipt(3)).await?;
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    Ok(first.id + second.id + third.id)
+}
+
+/// Says that its first line was reached.
+#[belts::function(id = "arrived", on = Work)]
+pub(crate) async fn arrived(work: Work) -> belts::Result<()> {
+    MARKS.mark();
+    let lag = wall_micros().saturating_sub(work.sent_at);
+    MARKS
+        .lags
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(lag);
+    MARKS.told.notify_one();
+    Ok(())
+}
+
+/// So many steps, counted.
+#[belts::function(id = "counted", on = Work)]
+pub(crate) async fn counted(work: Work) -> belts::Result<()> {
+    for n in 0..work.steps {
+        step!("step-{n}", counted_receipt(n)).await?;
+    }
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+fn counted_receipt(n: u32) -> Receipt {
+    MARKS.steps.fetch_add(1, Ordering::Relaxed);
+    receipt(n)
+}
+
+/// Sleeps for a month.
+#[belts::function(id = "asleep", on = Work)]
+pub(crate) async fn asleep(_work: Work) -> belts::Result<()> {
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    sleep!("a-month", Duration::from_secs(30 * 24 * 3600)).await
+}

@@ -1,0 +1,137 @@
+//! Runs with many recorded steps: finding one, resuming, and whether a long journal makes steps slow.
+
+use std::sync::Arc;
+
+use belts::{
+    Worker,
+    store::{Memory, SharedStore, Sqlite, Synchronous},
+};
+
+use crate::{
+    Outcome,
+    functions::{BLOCK, MARKS, Work, resumed},
+    measure::{Directory, median, micros, now},
+    process::Running,
+    raw::{self, Raw},
+    report::{Row, Target},
+};
+
+const RECORDED: u32 = 10_000;
+
+/// Begins a run, or resumes it, and goes on until `step`.
+async fn until(worker: &Worker, run: &str, recorded: u32, step: String) -> Outcome {
+    worker
+        .execute(Work::of(recorded))
+        .run_id(run)
+        .until(step)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn hit() -> Outcome {
+    let store: SharedStore = Arc::new(Memory::new());
+    let worker = Running::start(store, |builder| builder.function(resumed)).await?;
+    until(&worker, "run", RECORDED, "more-0".into()).await?;
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    for round in 1..=15 {
+        MARKS.take();
+        until(&worker, "run", RECORDED, format!("more-{round}")).await?;
+        let marks = MARKS.take();
+        // The last mark is that of the step that is new.
+        let blocks = marks[..marks.len() - 1].windows(2);
+        ours.extend(blocks.map(|pair| micros(pair[1] - pair[0]) / f64::from(BLOCK)));
+        limits.extend(
+            raw::map_hits(RECORDED, BLOCK)?
+                .into_iter()
+                .map(|time| micros(time) / f64::from(BLOCK)),
+        );
+    }
+    worker.stop().await?;
+    let (value, limit) = (median(&mut ours), median(&mut limits));
+    Row {
+        name: "journal-hit",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target: Target::AtMost(1.0),
+    }
+    .print();
+    Ok(())
+}
+
+pub(crate) async fn resume() -> Outcome {
+    let directory = Directory::new()?;
+    let worker = normal(&directory).await?;
+    let mut raw = Raw::create(&directory.file("raw.db"), "NORMAL")?;
+    raw.batches(usize::try_from(RECORDED)?, 100)?;
+    until(&worker, "run", RECORDED, "more-0".into()).await?;
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    for round in 1..=15 {
+        limits.push(raw.read()?.as_secs_f64() * 1e3);
+        MARKS.take();
+        let start = now();
+        until(&worker, "run", RECORDED, format!("more-{round}")).await?;
+        let next = MARKS.take().pop().ok_or("the next step was reached")?;
+        ours.push((next - start).as_secs_f64() * 1e3);
+    }
+    worker.stop().await?;
+    let (value, limit) = (median(&mut ours), median(&mut limits));
+    let target = Target::TimesAtMost(4.0);
+    Row {
+        name: "resume-10k-sqlite",
+        value,
+        unit: "ms",
+        limit: Some(limit),
+        target,
+    }
+    .print();
+    Ok(())
+}
+
+/// Two runs in turn, one with 10,000 recorded steps and one with 10; without waits for the disk, so that what the
+/// length costs is not hidden behind them.
+pub(crate) async fn growth() -> Outcome {
+    let directory = Directory::new()?;
+    let worker = normal(&directory).await?;
+    until(&worker, "long", RECORDED, "more-0".into()).await?;
+    let (mut long, mut short) = (Vec::new(), Vec::new());
+    for round in 1..=15 {
+        long.push(each(&worker, "long", RECORDED, round * MORE).await?);
+        short.push(each(&worker, &format!("short-{round}"), 10, MORE).await?);
+    }
+    worker.stop().await?;
+    let (value, limit) = (median(&mut long), median(&mut short));
+    let target = Target::TimesAtMost(1.1);
+    Row {
+        name: "growth-sqlite",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
+    Ok(())
+}
+
+/// How many new steps there are in a round.
+const MORE: usize = 300;
+
+/// Microseconds of a step, the median of the steps that are new in this resumption.
+async fn each(worker: &Worker, run: &str, recorded: u32, last: usize) -> Outcome<f64> {
+    MARKS.take();
+    until(worker, run, recorded, format!("more-{last}")).await?;
+    let marks = MARKS.take();
+    let mut steps: Vec<f64> = marks[marks.len() - MORE..]
+        .windows(2)
+        .map(|pair| micros(pair[1] - pair[0]))
+        .collect();
+    Ok(median(&mut steps))
+}
+
+async fn normal(directory: &Directory) -> Outcome<Running> {
+    let store = Sqlite::builder(directory.file("belts.db"))
+        .synchronous(Synchronous::Normal)
+        .open()
+        .await?;
+    Running::start(Arc::new(store), |builder| builder.function(resumed)).await
+}

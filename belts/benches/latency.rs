@@ -1,0 +1,80 @@
+//! How long one waits: from a publish to the first line of the function, and to its result.
+
+use std::{sync::Arc, time::Duration};
+
+use belts::store::Sqlite;
+
+use crate::{
+    Outcome,
+    functions::{MARKS, Work, arrived, publish_work, three},
+    measure::{Directory, median, micros, now, pause},
+    process::Running,
+    raw::Raw,
+    report::{Row, Target},
+};
+
+/// Enough for what a run leaves to be done after its last line.
+pub(crate) const REST: Duration = Duration::from_millis(3);
+pub(crate) const SAMPLES: usize = 300;
+
+pub(crate) async fn first_line() -> Outcome {
+    let directory = Directory::new()?;
+    let store = Sqlite::open(directory.file("belts.db")).await?;
+    let worker = Running::start(Arc::new(store), |builder| builder.function(arrived)).await?;
+    let mut raw = Raw::create(&directory.file("raw.db"), "FULL")?;
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..SAMPLES {
+        pause(REST).await;
+        limits.push(micros(raw.commits(1)?));
+        pause(REST).await;
+        MARKS.take();
+        let work = Work::of(0);
+        let start = now();
+        publish_work(work).via(&worker).await?;
+        MARKS.told().await;
+        let first = MARKS.take().pop().ok_or("the function left a mark")?;
+        ours.push(micros(first - start));
+    }
+    worker.stop().await?;
+    let (value, limit) = (median(&mut ours), median(&mut limits));
+    let target = Target::AtMost(limit + 100.0);
+    Row {
+        name: "first-line-sqlite",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
+    Ok(())
+}
+
+pub(crate) async fn result() -> Outcome {
+    let directory = Directory::new()?;
+    let store = Sqlite::open(directory.file("belts.db")).await?;
+    let worker = Running::start(Arc::new(store), |builder| builder.function(three)).await?;
+    let mut raw = Raw::create(&directory.file("raw.db"), "FULL")?;
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..SAMPLES {
+        pause(REST).await;
+        limits.push(micros(raw.commits(5)?));
+        pause(REST).await;
+        let work = Work::of(3);
+        let start = now();
+        let executed = worker.execute(work).await?;
+        ours.push(micros(start.elapsed()));
+        assert_eq!(executed.output::<u32>("three")?, 6);
+    }
+    worker.stop().await?;
+    let (value, limit) = (median(&mut ours), median(&mut limits));
+    let target = Target::AtMost(limit + 300.0);
+    Row {
+        name: "result-3-sqlite",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! The numbers that belts must reach, each measured beside the raw limit of the same machine in the same minute.
+//!
+//! `cargo bench` prints every row; `cargo bench --bench rows -- step` those whose name begins so.
+//! `docs/benchmarks.md` says what the rows mean.
+
+mod functions;
+mod http;
+mod journal;
+mod latency;
+mod measure;
+mod parked;
+mod process;
+mod raw;
+mod recover;
+mod report;
+mod runs;
+mod step;
+mod wake;
+
+use std::{error::Error, process::ExitCode};
+
+/// What may go wrong while measuring; nothing is done about it.
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
+
+fn main() -> ExitCode {
+    let outcome = match process::role() {
+        Some(role) => runtime().and_then(|runtime| runtime.block_on(process::play(&role))),
+        // On a task, as the code of a server is, and not on the thread that waits for the runtime.
+        None => {
+            runtime().and_then(|runtime| runtime.block_on(async { tokio::spawn(rows()).await? }))
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the benchmark failed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What `#[tokio::main]` makes.
+fn runtime() -> Outcome<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+async fn rows() -> Outcome {
+    // Cargo adds `--bench`; whatever else begins with a dash is not a name either.
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let wants =
+        |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.starts_with(word.as_str()));
+    macro_rules! rows {
+        ($($name:literal => $measure:expr,)*) => {
+            $(if wants($name) { $measure.await?; })*
+        };
+    }
+    rows! {
+        "step-sqlite-full" => step::sqlite_full(),
+        "step-sqlite-normal" => step::sqlite_normal(),
+        "step-memory" => step::memory(),
+        "journal-hit" => journal::hit(),
+        "resume-10k-sqlite" => journal::resume(),
+        "growth-sqlite" => journal::growth(),
+        "first-line-sqlite" => latency::first_line(),
+        "result-3-sqlite" => latency::result(),
+        "http-publish" => http::publish(),
+        "wake-sqlite" => wake::wake(),
+        "runs-sqlite-full" => runs::runs(),
+        "submit-sqlite" => runs::submit(),
+        "recover-sqlite" => recover::recover(),
+        "parked-sqlite" => parked::parked(),
+    }
+    Ok(())
+}

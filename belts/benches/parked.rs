@@ -1,0 +1,132 @@
+//! 100,000 runs asleep: what each takes on disk, and what they cost a worker that waits for them.
+
+use std::{io::Read, path::Path, sync::Arc, time::Duration};
+
+use belts::store::Sqlite;
+
+use crate::{
+    Outcome,
+    functions::{MARKS, asleep},
+    measure::{Directory, float, pause},
+    process::{self, Running},
+    report::{Row, Target},
+    runs,
+};
+
+const RUNS: usize = 100_000;
+/// How long an idle worker is watched.
+const WATCH: Duration = Duration::from_secs(4);
+
+pub(crate) async fn parked() -> Outcome {
+    let directory = Directory::new()?;
+    let database = directory.file("belts.db");
+    let empty = directory.file("empty.db");
+    for (file, runs) in [(&empty, 0), (&database, RUNS)] {
+        let worker = Running::start(Arc::new(Sqlite::open(file).await?), |builder| {
+            builder.function(asleep)
+        })
+        .await?;
+        MARKS.reset();
+        runs::publish(&worker, runs, 0).await?;
+        while MARKS.ends() < runs {
+            pause(Duration::from_millis(10)).await;
+        }
+        worker.stop().await?;
+    }
+    let value = float(usize::try_from(size(&database)?)?) / float(RUNS);
+    Row {
+        name: "parked-sqlite",
+        value,
+        unit: "bytes/run",
+        limit: None,
+        target: Target::AtMost(600.0),
+    }
+    .print();
+    let (base, _) = watch(&empty)?;
+    let (resident, busy) = watch(&database)?;
+    let value = (resident - base) / float(RUNS);
+    // What the allocator and SQLite's own cache leave to chance is less than this.
+    let target = Target::AtMost(4.0);
+    Row {
+        name: "parked-sqlite-memory",
+        value,
+        unit: "bytes/run",
+        limit: None,
+        target,
+    }
+    .print();
+    let target = Target::AtMost(0.5);
+    Row {
+        name: "parked-sqlite-idle",
+        value: busy,
+        unit: "%",
+        limit: None,
+        target,
+    }
+    .print();
+    Ok(())
+}
+
+/// The bytes of the database, with all of its log in it.
+fn size(database: &Path) -> Outcome<u64> {
+    let connection = rusqlite::Connection::open(database)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    drop(connection);
+    Ok(std::fs::metadata(database)?.len())
+}
+
+/// The bytes of memory and the percents of a core of a worker that waits.
+fn watch(database: &Path) -> Outcome<(f64, f64)> {
+    let mut child = process::spawn("idle", database, 0)?;
+    let mut said = String::new();
+    child
+        .stdout
+        .take()
+        .ok_or("the output is piped")?
+        .read_to_string(&mut said)?;
+    child.wait()?;
+    let (resident, busy) = said
+        .trim()
+        .split_once(' ')
+        .ok_or("a worker that waits says two numbers")?;
+    Ok((resident.parse()?, busy.parse()?))
+}
+
+/// The worker that waits: says its bytes of memory and the percents of a core that it took.
+pub(crate) async fn idle(database: &Path, _count: usize) -> Outcome {
+    let worker = Running::start(Arc::new(Sqlite::open(database).await?), |builder| {
+        builder.function(asleep)
+    })
+    .await?;
+    pause(Duration::from_secs(1)).await;
+    let before = process_seconds()?;
+    pause(WATCH).await;
+    let busy = (process_seconds()? - before) / WATCH.as_secs_f64() * 100.0;
+    println!("{} {busy}", resident_bytes()?);
+    worker.stop().await
+}
+
+/// Linux tells in `/proc`; elsewhere these rows cannot be measured.
+fn resident_bytes() -> Outcome<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .ok_or("no VmRSS")?;
+    let kilobytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kilobytes * 1024.0)
+}
+
+/// Seconds that the threads of this process have been on a core.
+fn process_seconds() -> Outcome<f64> {
+    let mut nanos = 0.0;
+    for task in std::fs::read_dir("/proc/self/task")? {
+        let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+        nanos += schedstat
+            .split(' ')
+            .next()
+            .ok_or("schedstat begins with a number")?
+            .parse::<f64>()?;
+    }
+    Ok(nanos / 1e9)
+}

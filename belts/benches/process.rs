@@ -1,0 +1,78 @@
+//! Workers that run in the background, and this program started again as another process.
+
+use std::{
+    ops::Deref,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use belts::{Worker, WorkerBuilder, store::SharedStore};
+use tokio::task::JoinHandle;
+
+use crate::{Outcome, parked, recover, wake};
+
+/// A worker whose loop runs.
+pub(crate) struct Running {
+    worker: Worker,
+    run: JoinHandle<belts::Result<()>>,
+}
+
+impl Running {
+    pub(crate) async fn start(
+        store: SharedStore,
+        functions: impl FnOnce(WorkerBuilder) -> WorkerBuilder,
+    ) -> Outcome<Self> {
+        let worker = functions(Worker::builder().shared_store(store))
+            .build()
+            .await?;
+        let background = worker.clone();
+        let run = tokio::spawn(async move { background.run().await });
+        // The loop has looked at the store once when it waits for more.
+        crate::measure::pause(std::time::Duration::from_millis(20)).await;
+        Ok(Self { worker, run })
+    }
+
+    pub(crate) async fn stop(self) -> Outcome {
+        self.worker.shutdown();
+        Ok(self.run.await??)
+    }
+}
+
+impl Deref for Running {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        &self.worker
+    }
+}
+
+const ROLE: &str = "BELTS_BENCH_ROLE";
+
+/// What this process was started for, if it was by another.
+pub(crate) fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// Starts this program again with a role, a database and a number; its output can be read.
+pub(crate) fn spawn(role: &str, database: &Path, count: usize) -> Outcome<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg(database).arg(count.to_string()).env(ROLE, role);
+    Ok(command.stdout(Stdio::piped()).spawn()?)
+}
+
+/// The life of a process that was started with a role.
+pub(crate) async fn play(role: &str) -> Outcome {
+    let mut arguments = std::env::args_os().skip(1);
+    let database = arguments.next().ok_or("a role needs a database")?;
+    let count = arguments
+        .next()
+        .and_then(|count| count.to_str()?.parse().ok())
+        .ok_or("a role needs a number")?;
+    let database = Path::new(&database);
+    match role {
+        "publish" => wake::publish(database, count).await,
+        "work" => recover::work(database, count).await,
+        "idle" => parked::idle(database, count).await,
+        other => Err(format!("there is no role `{other}`").into()),
+    }
+}

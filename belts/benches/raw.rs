@@ -1,0 +1,114 @@
+//! The raw limits: what the same machine does with the same rows and nothing of belts.
+
+use std::{collections::HashMap, hint::black_box, path::Path, time::Duration};
+
+use rusqlite::{Connection, params};
+
+use crate::{
+    Outcome,
+    functions::{Receipt, receipt},
+    measure::now,
+};
+
+/// A SQLite file with the pragmas of the store and one plain table.
+pub(crate) struct Raw {
+    connection: Connection,
+    next: u32,
+}
+
+impl Raw {
+    /// A new file; `synchronous` is SQLite's word.
+    pub(crate) fn create(path: &Path, synchronous: &str) -> Outcome<Self> {
+        let connection = Connection::open(path)?;
+        connection
+            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.pragma_update(None, "cache_size", -16_000)?;
+        connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
+        connection
+            .pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
+        connection.execute_batch(
+            "CREATE TABLE rows (run INTEGER, seq INTEGER, path TEXT, value BLOB, PRIMARY KEY (run, seq)) WITHOUT ROWID",
+        )?;
+        Ok(Self {
+            connection,
+            next: 0,
+        })
+    }
+
+    fn insert(&mut self) -> Outcome {
+        let seq = self.next;
+        self.next += 1;
+        let value = serde_json::to_vec(&receipt(seq))?;
+        self.connection
+            .prepare_cached("INSERT INTO rows (run, seq, path, value) VALUES (1, ?1, ?2, ?3)")?
+            .execute(params![seq, format!("step-{seq}"), value])?;
+        Ok(())
+    }
+
+    /// How long it takes to write `rows` rows, each durable before the next.
+    pub(crate) fn commits(&mut self, rows: usize) -> Outcome<Duration> {
+        let start = now();
+        for _ in 0..rows {
+            self.insert()?;
+        }
+        Ok(start.elapsed())
+    }
+
+    /// How long it takes to write `rows` rows in transactions of `size`.
+    pub(crate) fn batches(&mut self, rows: usize, size: usize) -> Outcome<Duration> {
+        let start = now();
+        for _ in 0..rows / size {
+            self.connection.execute_batch("BEGIN IMMEDIATE")?;
+            for _ in 0..size {
+                self.insert()?;
+            }
+            self.connection.execute_batch("COMMIT")?;
+        }
+        Ok(start.elapsed())
+    }
+
+    /// How long it takes to read every row.
+    pub(crate) fn read(&self) -> Outcome<Duration> {
+        let start = now();
+        let rows: Vec<(u32, String, Vec<u8>)> = self
+            .connection
+            .prepare_cached("SELECT seq, path, value FROM rows WHERE run = 1 ORDER BY seq")?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        black_box(rows);
+        Ok(start.elapsed())
+    }
+}
+
+/// How long it takes to write the results of `steps` steps as JSON into a map by key, and to read them back from there,
+/// as what a step returns is what was recorded.
+pub(crate) fn map_inserts(steps: u32) -> Outcome<Duration> {
+    let start = now();
+    let mut map: HashMap<String, Vec<u8>> = HashMap::new();
+    for n in 0..steps {
+        let value = serde_json::to_vec(&receipt(n))?;
+        black_box(serde_json::from_slice::<Receipt>(&value)?);
+        map.insert(format!("step-{n}"), value);
+    }
+    black_box(map);
+    Ok(start.elapsed())
+}
+
+/// How long it takes to find each `block` of `steps` results by key in a map and to read their JSON.
+pub(crate) fn map_hits(steps: u32, block: u32) -> Outcome<Vec<Duration>> {
+    let mut map = HashMap::new();
+    for n in 0..steps {
+        map.insert(format!("step-{n}"), serde_json::to_vec(&receipt(n))?);
+    }
+    let mut times = Vec::new();
+    for first in (0..steps).step_by(usize::try_from(block)?) {
+        let start = now();
+        for n in first..first + block {
+            let value = map.get(&format!("step-{n}")).ok_or("the key is there")?;
+            black_box(serde_json::from_slice::<Receipt>(value)?);
+        }
+        times.push(start.elapsed());
+    }
+    Ok(times)
+}

@@ -1,0 +1,103 @@
+//! A process that is killed half-way, and one that takes its runs over.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::Child,
+    sync::Arc,
+    time::Duration,
+};
+
+use belts::store::{RunFilter, RunStatus, Sqlite, Store};
+
+use crate::{
+    Outcome,
+    functions::{MARKS, counted},
+    measure::{Directory, median, now, pause},
+    process::{self, Running},
+    report::{Row, Target},
+    runs,
+};
+
+const RUNS: usize = 1_000;
+const STEPS: u32 = 10;
+
+pub(crate) async fn recover() -> Outcome {
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let directory = Directory::new()?;
+        let mut undisturbed = process::spawn("work", &directory.file("undisturbed.db"), RUNS)?;
+        limits.push(last_word(&mut undisturbed)?.parse::<f64>()?);
+        undisturbed.wait()?;
+        let database = directory.file("killed.db");
+        let mut killed = process::spawn("work", &database, RUNS)?;
+        first_word(&mut killed)?;
+        killed.kill()?;
+        killed.wait()?;
+        let start = now();
+        let mut heir = process::spawn("work", &database, 0)?;
+        last_word(&mut heir)?;
+        ours.push(start.elapsed().as_secs_f64());
+        heir.wait()?;
+    }
+    let (value, limit) = (median(&mut ours), median(&mut limits));
+    let target = Target::AtMost(1.3 * limit + 0.5);
+    Row {
+        name: "recover-sqlite",
+        value,
+        unit: "s",
+        limit: Some(limit),
+        target,
+    }
+    .print();
+    Ok(())
+}
+
+fn first_word(child: &mut Child) -> Outcome<String> {
+    let output = child.stdout.take().ok_or("the output is piped")?;
+    let mut lines = BufReader::new(output).lines();
+    Ok(lines.next().ok_or("the process ended without a word")??)
+}
+
+fn last_word(child: &mut Child) -> Outcome<String> {
+    let output = child.stdout.take().ok_or("the output is piped")?;
+    let last = BufReader::new(output).lines().last();
+    Ok(last.ok_or("the process ended without a word")??)
+}
+
+/// The worker: publishes `runs` runs, says so when half of the steps are done, and at the end how many seconds it took.
+/// One that publishes nothing takes over what it finds.
+pub(crate) async fn work(database: &Path, runs: usize) -> Outcome {
+    let store = Sqlite::open(database).await?;
+    let worker =
+        Running::start(Arc::new(store.clone()), |builder| builder.function(counted)).await?;
+    let start = now();
+    let half = runs * usize::try_from(STEPS)? / 2;
+    let watch = tokio::spawn(async move {
+        while half > 0 && MARKS.steps() < half {
+            pause(Duration::from_millis(1)).await;
+        }
+        println!("half");
+    });
+    runs::publish(&worker, runs, STEPS).await?;
+    if runs > 0 {
+        runs::ended(&worker, runs).await?;
+    } else {
+        all_ended(&store).await?;
+    }
+    watch.await?;
+    println!("{}", start.elapsed().as_secs_f64());
+    worker.stop().await
+}
+
+async fn all_ended(store: &Sqlite) -> Outcome {
+    loop {
+        let mut filter = RunFilter::default();
+        filter.statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+        filter.limit = 1;
+        if store.list(filter).await?.runs.is_empty() {
+            return Ok(());
+        }
+        pause(Duration::from_millis(5)).await;
+    }
+}

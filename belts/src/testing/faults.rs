@@ -1,0 +1,340 @@
+//! A store that counts its writes, fails, crashes and delays on demand.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::{
+    clock::{Clock, Timestamp},
+    error::{Error, Result},
+    store::{
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, NewEvent, Publish,
+        PublishedEvent, Register, RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription,
+        WorkerId,
+    },
+};
+
+/// When a process dies, counted in writes from the moment at which this is armed; the first is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Crash {
+    /// The write is not made.
+    Before(u32),
+    /// The write is made, but its answer is lost.
+    After(u32),
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Before(write) => write!(f, "a crash before write {write}"),
+            Self::After(write) => write!(f, "a crash after write {write}"),
+        }
+    }
+}
+
+/// Wraps a store and makes it fail on demand; it is a store itself. Clones are the same one.
+///
+/// Every call that changes the store counts as a write: publish, claim, commit, renew, register and the rest.
+/// After a crash every call fails and nothing more is written, as if the process had died; what was written before
+/// can be read through the inner store.
+///
+/// ```rust,standalone_crate
+/// use belts::{Event, step, store::Memory, testing::{Crash, Faults}};
+/// use serde::{Deserialize, Serialize};
+/// use std::sync::Arc;
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct Ping { n: u32 }
+///
+/// #[belts::function(id = "double", on = Ping)]
+/// async fn double(ping: Ping) -> belts::Result<u32> { step!("double", ping.n * 2).await }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> belts::Result<()> {
+/// let faults = Faults::new(Arc::new(Memory::new()));
+/// let worker = belts::Worker::builder().store(faults.clone()).build().await?;
+/// let before = faults.writes();
+/// worker.execute(Ping { n: 1 }).await?;
+/// // The publish, which claims the run as well; the step; the end.
+/// assert_eq!(faults.writes() - before, 3);
+///
+/// faults.crash(Crash::Before(1));
+/// assert!(worker.execute(Ping { n: 1 }).await.is_err());
+/// assert!(faults.has_crashed());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Faults {
+    inner: SharedStore,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    plan: Mutex<Plan>,
+    crashed: watch::Sender<bool>,
+    events: Arc<Mutex<Vec<NewEvent>>>,
+}
+
+#[derive(Default)]
+struct Plan {
+    writes: u32,
+    /// The number of the write at which it crashes, and whether after it.
+    crash: Option<(u32, bool)>,
+    /// Writes that fail without being made.
+    fails: Vec<u32>,
+    delay: Option<(Arc<dyn Clock>, Duration)>,
+}
+
+/// What is to happen to one write.
+enum Fate {
+    Write,
+    /// It is made, and then the process dies.
+    WriteAndDie,
+}
+
+impl Faults {
+    /// Wraps a store.
+    pub fn new(inner: SharedStore) -> Self {
+        Self {
+            inner,
+            state: Arc::default(),
+        }
+    }
+
+    /// The store as the next process sees it: the same content and record of events, without faults or count.
+    pub(crate) fn reopened(&self, inner: SharedStore) -> Self {
+        let state = State {
+            events: Arc::clone(&self.state.events),
+            ..State::default()
+        };
+        Self {
+            inner,
+            state: Arc::new(state),
+        }
+    }
+
+    /// The store without faults.
+    pub fn inner(&self) -> SharedStore {
+        Arc::clone(&self.inner)
+    }
+
+    /// How many writes were begun.
+    pub fn writes(&self) -> u32 {
+        self.plan().writes
+    }
+
+    /// Crashes at a write, counted from now on.
+    pub fn crash(&self, crash: Crash) {
+        let mut plan = self.plan();
+        plan.crash = Some(match crash {
+            Crash::Before(write) => (plan.writes + write, false),
+            Crash::After(write) => (plan.writes + write, true),
+        });
+    }
+
+    /// Crashes now.
+    pub fn crash_now(&self) {
+        self.state.crashed.send_replace(true);
+    }
+
+    /// Takes back a crash that has not happened.
+    pub fn disarm(&self) {
+        self.plan().crash = None;
+    }
+
+    /// Lets one write fail without being made, counted from now on; the first is 1.
+    pub fn fail(&self, write: u32) {
+        let mut plan = self.plan();
+        let write = plan.writes + write;
+        plan.fails.push(write);
+    }
+
+    /// Makes each write wait on this clock before it is made.
+    pub fn delay(&self, clock: impl Clock, delay: Duration) {
+        self.plan().delay = Some((Arc::new(clock), delay));
+    }
+
+    /// Whether it has crashed.
+    pub fn has_crashed(&self) -> bool {
+        *self.state.crashed.borrow()
+    }
+
+    /// Returns when it has crashed.
+    pub async fn crashed(&self) {
+        // The sender lives as long as this does, so the wait can only end well.
+        let _ = self
+            .state
+            .crashed
+            .subscribe()
+            .wait_for(|crashed| *crashed)
+            .await;
+    }
+
+    /// The events that were written through this store, in order; duplicates are left out.
+    pub(crate) fn events(&self) -> Vec<NewEvent> {
+        self.state
+            .events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.state
+            .plan
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a write and decides about it.
+    async fn begin(&self) -> Result<Fate> {
+        let delay = self.plan().delay.clone();
+        if let Some((clock, delay)) = delay {
+            clock.expire_at(clock.now().after(delay)).await;
+        }
+        self.alive()?;
+        let mut plan = self.plan();
+        plan.writes += 1;
+        let write = plan.writes;
+        match plan.crash {
+            Some((at, false)) if at == write => {
+                drop(plan);
+                self.crash_now();
+                Err(dead())
+            }
+            Some((at, true)) if at == write => Ok(Fate::WriteAndDie),
+            _ if plan.fails.contains(&write) => Err(Error::store(
+                "a fault: the write failed",
+                "as the test asked",
+            )),
+            _ => Ok(Fate::Write),
+        }
+    }
+
+    /// Makes one write, or not, and crashes after it if it should.
+    async fn write<T>(&self, write: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let fate = self.begin().await?;
+        let answer = write.await;
+        match fate {
+            Fate::Write => {
+                // A write that was under way when the process died was made, but nobody heard of it.
+                self.alive()?;
+                answer
+            }
+            Fate::WriteAndDie => {
+                self.crash_now();
+                Err(dead())
+            }
+        }
+    }
+
+    fn alive(&self) -> Result<()> {
+        if self.has_crashed() {
+            Err(dead())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn dead() -> Error {
+    Error::store("a fault: the process has crashed", "as the test asked")
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Faults")
+            .field("inner", &self.inner)
+            .field("writes", &self.writes())
+            .field("crashed", &self.has_crashed())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for Faults {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    async fn register(&self, request: Register) -> Result<WorkerId> {
+        self.write(self.inner.register(request)).await
+    }
+
+    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
+        self.write(self.inner.deregister(worker, now)).await
+    }
+
+    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
+        let events = request.events.clone();
+        let recorded = async {
+            let published = self.inner.publish(request).await?;
+            let new = events
+                .into_iter()
+                .zip(&published)
+                .filter(|(_, answer)| !answer.duplicate);
+            let mut log = self
+                .state
+                .events
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            log.extend(new.map(|(event, _)| event));
+            Ok(published)
+        };
+        self.write(recorded).await
+    }
+
+    async fn claim(&self, request: Claim) -> Result<Claimed> {
+        self.write(self.inner.claim(request)).await
+    }
+
+    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
+        self.write(self.inner.commit(request)).await
+    }
+
+    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
+        self.write(self.inner.renew(worker, now, lease)).await
+    }
+
+    async fn woken(&self) {
+        self.inner.woken().await;
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
+        self.alive()?;
+        self.inner.subscriptions().await
+    }
+
+    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
+        self.alive()?;
+        self.inner.run(run).await
+    }
+
+    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
+        self.alive()?;
+        self.inner.journal(run).await
+    }
+
+    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
+        self.alive()?;
+        self.inner.list(filter).await
+    }
+
+    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.write(self.inner.cancel(run, now)).await
+    }
+
+    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.write(self.inner.rerun(run, now)).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.write(self.inner.purge(before, limit)).await
+    }
+}

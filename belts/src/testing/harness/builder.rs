@@ -1,0 +1,153 @@
+//! Building a harness.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Serialize;
+
+use super::{Harness, Setup};
+use crate::{
+    error::{Error, Result},
+    function::Function,
+    store::Memory,
+    testing::{ManualClock, Probe, Reopen, probe::Preset},
+    worker::WorkerBuilder,
+};
+
+/// Sets up a [`Harness`].
+#[must_use = "a harness is made by `build`"]
+pub struct HarnessBuilder {
+    place: Box<dyn Reopen>,
+    clock: ManualClock,
+    change: Change,
+    probe: Probe,
+    /// The first preset that could not be used.
+    failure: Option<Error>,
+}
+
+type Change = Arc<dyn Fn(WorkerBuilder) -> WorkerBuilder + Send + Sync>;
+
+impl Default for HarnessBuilder {
+    fn default() -> Self {
+        Self {
+            place: Box::new(Memory::new()),
+            clock: ManualClock::default().skip_sleeps(true),
+            change: Arc::new(|worker| worker),
+            probe: Probe::default(),
+            failure: None,
+        }
+    }
+}
+
+impl HarnessBuilder {
+    /// Keeps runs here instead of in a new [`Memory`].
+    pub fn store(mut self, place: impl Reopen) -> Self {
+        self.place = Box::new(place);
+        self
+    }
+
+    /// Takes the time from this clock. Unless it [skips sleeps](ManualClock::skip_sleeps), the test has to move it.
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Adds a function by hand. Once one was added, only those that were count, and not every one in the program.
+    pub fn function<E: 'static, T: 'static>(self, function: Function<E, T>) -> Self {
+        self.worker(move |worker| worker.function(function))
+    }
+
+    /// Changes the worker, each time that one is built: at the start, and after each crash.
+    ///
+    /// ```rust,standalone_crate
+    /// # use belts::testing::Harness;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder().worker(|worker| worker.max_value_bytes(2048)).build().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn worker(
+        mut self,
+        change: impl Fn(WorkerBuilder) -> WorkerBuilder + Send + Sync + 'static,
+    ) -> Self {
+        let before = self.change;
+        self.change = Arc::new(move |worker| change(before(worker)));
+        self
+    }
+
+    /// Gives a step its result; the expression is not evaluated. An `Err` goes through the step's retries as if the
+    /// expression had returned it.
+    pub fn preset<T: Serialize>(mut self, path: impl Into<String>, result: Result<T>) -> Self {
+        match Preset::of(result) {
+            Ok(preset) => self.probe.set(path.into(), preset),
+            Err(error) => self.failure = self.failure.or(Some(error)),
+        }
+        self
+    }
+
+    /// Lets every attempt of a step fail with this error.
+    pub fn preset_error(self, path: impl Into<String>, message: impl Into<String>) -> Self {
+        self.preset::<()>(path, Err(Error::from_any(message.into())))
+    }
+
+    /// Lets every attempt of a step run out of time.
+    pub fn preset_timeout(self, path: impl Into<String>) -> Self {
+        self.probe.set(path.into(), Preset::TimesOut);
+        self
+    }
+
+    /// Lets the first `times` attempts of a step fail, and the later ones be evaluated.
+    pub fn fail_times(self, path: impl Into<String>, times: u32) -> Self {
+        self.probe.set(path.into(), Preset::FailsFirst(times));
+        self
+    }
+
+    /// Opens the store and starts the worker.
+    ///
+    /// # Errors
+    /// A preset cannot be written as JSON, the store cannot be opened, or the worker cannot be built.
+    pub async fn build(self) -> Result<Harness> {
+        if let Some(error) = self.failure {
+            return Err(error);
+        }
+        let Self {
+            place,
+            clock,
+            change,
+            probe,
+            ..
+        } = self;
+        Harness::start(Setup {
+            place,
+            clock,
+            change,
+            probe: Arc::new(probe),
+        })
+        .await
+    }
+}
+
+impl Setup {
+    /// The worker's settings in every life.
+    pub(super) fn worker(&self) -> WorkerBuilder {
+        // Time jumps here, and a lease that ended in such a jump would only be in the way. The name lets the next life
+        // take over what this one leaves.
+        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        let worker = WorkerBuilder::default()
+            .clock(self.clock.clone())
+            .name("harness")
+            .lease(CENTURY)
+            .jitter(|| 1.0);
+        let mut worker = (self.change)(worker);
+        worker.probe = Some(Arc::clone(&self.probe));
+        worker
+    }
+}
+
+impl fmt::Debug for HarnessBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HarnessBuilder")
+            .field("clock", &self.clock)
+            .field("probe", &self.probe)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,189 @@
+//! Delivering an event to a function under test.
+
+use std::{
+    future::{Future, IntoFuture},
+    marker::PhantomData,
+    pin::Pin,
+};
+
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::{Harness, TestRun};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    event::EncodedEvent,
+    testing::Crash,
+    worker::{Execute, Worker},
+};
+
+/// A function about to be run for an event: await it, with or without options. See [`Harness::run`].
+#[must_use = "an event is delivered when this is awaited"]
+#[derive(Debug)]
+pub struct Deliver<T> {
+    harness: Harness,
+    function: &'static str,
+    event: Result<EncodedEvent>,
+    event_id: Option<String>,
+    run_id: Option<String>,
+    until: Option<String>,
+    crash: Option<Crash>,
+    times: u32,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> Deliver<T> {
+    pub(super) fn new(
+        harness: Harness,
+        function: &'static str,
+        event: Result<EncodedEvent>,
+    ) -> Self {
+        Self {
+            harness,
+            function,
+            event,
+            event_id: None,
+            run_id: None,
+            until: None,
+            crash: None,
+            times: 1,
+            output: PhantomData,
+        }
+    }
+
+    /// Gives the run this id, or resumes the one that has it.
+    pub fn run_id(mut self, id: impl Into<String>) -> Self {
+        self.run_id = Some(id.into());
+        self
+    }
+
+    /// Gives the event this id. An event whose id is known starts nothing new.
+    pub fn event_id(mut self, id: impl Into<String>) -> Self {
+        self.event_id = Some(id.into());
+        self
+    }
+
+    /// Goes on until the step of this path is recorded, then stops.
+    pub fn until(mut self, path: impl Into<String>) -> Self {
+        self.until = Some(path.into());
+        self
+    }
+
+    /// Lets the worker die at a write, counted from the delivery, and another one resume.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::{Crash, Harness}};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// #[belts::function(id = "book", on = Paid)]
+    /// async fn book(paid: Paid) -> belts::Result<u64> {
+    ///     let net = step!("net", paid.cents * 100 / 119).await?;
+    ///     step!("book", net).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::new().await?;
+    /// // Write 1 is the publish, write 2 the record of `net`, which is lost here.
+    /// let run = harness.run(book, Paid { cents: 119 }).crash(Crash::Before(2)).await?;
+    /// assert_eq!(run.output()?, 100);
+    /// assert_eq!((run.crashes(), run.evaluations("net"), run.evaluations("book")), (1, 2, 1));
+    /// # Ok(()) }
+    /// ```
+    pub fn crash(mut self, crash: Crash) -> Self {
+        self.crash = Some(crash);
+        self
+    }
+
+    /// Delivers the event so many times at once.
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = times.max(1);
+        self
+    }
+
+    pub(in crate::testing) async fn go(self) -> Result<TestRun<T>> {
+        let harness = self.harness;
+        let event = self.event?;
+        let event_id = self.event_id.unwrap_or_else(new_id);
+        let run_id = match self.run_id {
+            Some(id) => id,
+            None => known_run(&harness, &event_id, self.function)
+                .await?
+                .unwrap_or_else(new_id),
+        };
+        if let Some(crash) = self.crash {
+            harness.faults().crash(crash);
+        }
+        let delivery = Delivery {
+            function: self.function,
+            event,
+            event_id,
+            run_id,
+            until: self.until,
+        };
+        let times = self.times;
+        let ((), crashes) = harness
+            .surviving(|worker| Box::pin(deliver(worker, delivery.clone(), times)))
+            .await?;
+        if self.crash.is_some() {
+            harness.faults().disarm();
+        }
+        TestRun::read(&harness, self.function, delivery.run_id.into(), crashes).await
+    }
+}
+
+fn new_id() -> String {
+    Uuid::now_v7().simple().to_string()
+}
+
+/// The run that an event has started before.
+async fn known_run(harness: &Harness, event_id: &str, function: &str) -> Result<Option<String>> {
+    let filter = crate::store::RunFilter {
+        event_id: Some(event_id.into()),
+        function_id: Some(function.into()),
+        ..crate::store::RunFilter::default()
+    };
+    let page = harness.store().shared().list(filter).await?;
+    Ok(page.runs.first().map(|run| run.run_id.to_string()))
+}
+
+#[derive(Debug, Clone)]
+struct Delivery {
+    function: &'static str,
+    event: EncodedEvent,
+    event_id: String,
+    run_id: String,
+    until: Option<String>,
+}
+
+async fn deliver(worker: Worker, delivery: Delivery, times: u32) -> Result<()> {
+    let mut deliveries = JoinSet::new();
+    for _ in 0..times {
+        let delivery = delivery.clone();
+        let mut execute = Execute::new(worker.clone(), Ok(delivery.event));
+        execute.event_id = Some(delivery.event_id);
+        execute = execute.function(delivery.function).run_id(delivery.run_id);
+        if let Some(path) = delivery.until {
+            execute = execute.until(path);
+        }
+        deliveries.spawn(execute.into_future());
+    }
+    while let Some(executed) = deliveries.join_next().await {
+        executed.map_err(|error| {
+            Error::new(ErrorKind::Shutdown, "a delivery did not come to its end").with_source(error)
+        })??;
+    }
+    Ok(())
+}
+
+impl<T: Send + 'static> IntoFuture for Deliver<T> {
+    type Output = Result<TestRun<T>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.go())
+    }
+}

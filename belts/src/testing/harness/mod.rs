@@ -1,0 +1,424 @@
+//! A worker in memory whose time, steps and death are in the test's hands.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{Crash, Faults, ManualClock, Probe, Reopen, TestStore, probe::Preset};
+use crate::{
+    clock::Timestamp,
+    error::{Error, Result},
+    event::{EncodedEvent, Event, EventSet},
+    function::Function,
+    publish::Publish,
+    store::{RunFilter, RunRecord, RunStatus, StepState},
+    worker::{Worker, WorkerBuilder},
+};
+
+mod builder;
+mod deliver;
+mod test_run;
+
+pub use builder::HarnessBuilder;
+pub use deliver::Deliver;
+pub use test_run::TestRun;
+
+/// An in-memory worker with a clock that skips sleeps.
+///
+/// It runs functions to their end in no time: a run that sleeps moves the clock to the end of its sleep as soon as
+/// nothing else of it is under way. Clones are the same harness.
+///
+/// ```rust,standalone_crate
+/// use belts::{Event, sleep, step, testing::Harness};
+/// use serde::{Deserialize, Serialize};
+/// use std::time::Duration;
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct Signup { email: String }
+///
+/// #[belts::function(id = "welcome", on = Signup)]
+/// async fn welcome(signup: Signup) -> belts::Result<usize> {
+///     let length = step!("count", signup.email.len()).await?;
+///     sleep!("wait", "720h").await?;
+///     Ok(length)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> belts::Result<()> {
+/// let harness = Harness::new().await?;
+/// let start = harness.now();
+/// let run = harness.run(welcome, Signup { email: "ada@example.com".into() }).run_id("test-123").await?;
+/// assert_eq!(run.output()?, 15);
+/// run.assert_steps(&["count", "wait"]);
+/// assert_eq!(harness.now().since(start), Duration::from_secs(30 * 24 * 60 * 60));
+/// assert_eq!(harness.store().step_result::<usize>("test-123", "count").await?, 15);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Harness {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    setup: Setup,
+    life: RwLock<Life>,
+    /// After which write the next life crashes as well; one more for each life, so that there is an end to it.
+    again: Mutex<Option<u32>>,
+    crashes: AtomicU32,
+}
+
+/// What stays the same over crashes.
+struct Setup {
+    place: Box<dyn Reopen>,
+    clock: ManualClock,
+    change: Arc<dyn Fn(WorkerBuilder) -> WorkerBuilder + Send + Sync>,
+    probe: Arc<Probe>,
+}
+
+/// One process, from its start to its crash.
+#[derive(Clone)]
+struct Life {
+    worker: Worker,
+    faults: Faults,
+}
+
+impl Life {
+    async fn begin(setup: &Setup, faults: Faults) -> Result<Self> {
+        let worker = setup.worker().store(faults.clone()).build().await?;
+        Ok(Self { worker, faults })
+    }
+
+    fn end(&self) {
+        self.faults.crash_now();
+        self.worker.shared().shutdown.kill();
+    }
+}
+
+impl Harness {
+    /// A harness with every function in the program, a store in memory and nothing preset.
+    ///
+    /// # Errors
+    /// Two functions have one id.
+    pub async fn new() -> Result<Self> {
+        Self::builder().build().await
+    }
+
+    /// Begins to build a harness.
+    pub fn builder() -> HarnessBuilder {
+        HarnessBuilder::default()
+    }
+
+    async fn start(setup: Setup) -> Result<Self> {
+        let faults = Faults::new(setup.place.open().await?);
+        let life = Life::begin(&setup, faults).await?;
+        let inner = Inner {
+            setup,
+            life: RwLock::new(life),
+            again: Mutex::new(None),
+            crashes: AtomicU32::new(0),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    fn life(&self) -> Life {
+        self.inner
+            .life
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Runs a function for an event: await it, with or without options.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
+    pub fn run<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
+        Deliver::new(
+            self.clone(),
+            function.id(),
+            event.check().and_then(|()| event.encode()),
+        )
+    }
+
+    pub(crate) fn deliver_encoded<T>(
+        &self,
+        function: &'static str,
+        event: EncodedEvent,
+    ) -> Deliver<T> {
+        Deliver::new(self.clone(), function, Ok(event))
+    }
+
+    /// Delivers one event twice at once, and waits for both to be answered.
+    pub fn deliver_twice<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
+        self.run(function, event).times(2)
+    }
+
+    /// Publishes an event as `publish_*` does, with the same options. Nothing runs until [`settle`](Self::settle).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
+    pub fn publish<E: EventSet>(&self, event: E) -> Publish {
+        Publish::new(event.check().and_then(|()| event.encode())).via(&self.worker())
+    }
+
+    /// Drives every run in the store to its end, those that come due first, and moves the clock as they need.
+    ///
+    /// Runs of functions that this worker does not have, and runs that stopped at a step, stay as they are.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn settle(&self) -> Result<()> {
+        self.surviving(|worker| Box::pin(settle(worker)))
+            .await
+            .map(|_| ())
+    }
+
+    /// What runs have recorded.
+    pub fn store(&self) -> TestStore {
+        TestStore::new(self.life().faults.inner())
+    }
+
+    /// The faults of the store; they hold until the next [`restart`](Self::restart).
+    pub fn faults(&self) -> Faults {
+        self.life().faults
+    }
+
+    /// The worker as it is until the next [`restart`](Self::restart).
+    pub fn worker(&self) -> Worker {
+        self.life().worker
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> ManualClock {
+        self.inner.setup.clock.clone()
+    }
+
+    /// The time on the clock.
+    pub fn now(&self) -> Timestamp {
+        self.inner.setup.clock.now()
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.inner.setup.clock.advance(by);
+    }
+
+    /// The events of one type that were published so far, in order, by tests and by steps; those that
+    /// [`run`](Self::run) delivered are among them.
+    ///
+    /// # Errors
+    /// A published event of this type cannot be read as an `E`.
+    pub fn published<E: Event>(&self) -> Result<Vec<E>> {
+        let events = self.life().faults.events();
+        events
+            .iter()
+            .filter(|event| &*event.event_type == E::TYPE)
+            .map(|event| E::decode(&event.event_type, &event.payload))
+            .collect()
+    }
+
+    /// How often the expressions of a run's steps were evaluated, by path. Presets are no evaluations.
+    pub fn evaluations(&self, run_id: &str) -> BTreeMap<String, u32> {
+        self.inner.setup.probe.evaluations(run_id)
+    }
+
+    /// Gives a step its result from now on; see [`HarnessBuilder::preset`].
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
+    pub fn preset<S: Serialize>(&self, path: impl Into<String>, result: Result<S>) -> Result<()> {
+        self.inner.setup.probe.set(path.into(), Preset::of(result)?);
+        Ok(())
+    }
+
+    /// Lets every attempt of a step fail from now on.
+    pub fn preset_error(&self, path: impl Into<String>, message: impl Into<String>) {
+        let error = Error::from_any(message.into());
+        self.inner
+            .setup
+            .probe
+            .set(path.into(), Preset::failing(&error));
+    }
+
+    /// Lets a step be evaluated again.
+    pub fn clear_preset(&self, path: &str) {
+        self.inner.setup.probe.clear(path);
+    }
+
+    /// Ends the worker as if its process had died, and starts another one on what the store holds.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or the worker cannot be built.
+    pub async fn restart(&self) -> Result<()> {
+        let old = self.life();
+        old.end();
+        self.note_recorded().await?;
+        let faults = old.faults.reopened(self.inner.setup.place.open().await?);
+        let life = Life::begin(&self.inner.setup, faults).await?;
+        *self
+            .inner
+            .life
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = life;
+        Ok(())
+    }
+
+    /// Makes a failed run due again, keeping what succeeded, and drives it to its end.
+    ///
+    /// # Errors
+    /// There is no such run, it has not failed, or the store fails.
+    pub async fn rerun<E, T>(&self, function: Function<E, T>, run_id: &str) -> Result<TestRun<T>> {
+        let store = self.store();
+        let record = store.run(run_id).await?;
+        if !store.shared().rerun(run_id, self.now()).await? {
+            let text = format!(
+                "run `{run_id}` is {}; only a failed or cancelled run can be rerun",
+                record.status
+            );
+            return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
+        }
+        self.inner.setup.probe.forget(run_id);
+        self.settle().await?;
+        debug_assert_eq!(&*record.function_id, function.id());
+        TestRun::read(self, function.id(), record.run_id, 0).await
+    }
+
+    /// Has every life after the present one crash as well, the next after this write.
+    pub(crate) fn crash_each_life(&self, write: Option<u32>) {
+        *self
+            .inner
+            .again
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = write;
+    }
+
+    /// How often the worker crashed so far.
+    pub(crate) fn crashes(&self) -> u32 {
+        self.inner.crashes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn probe(&self) -> &Probe {
+        &self.inner.setup.probe
+    }
+
+    /// Every run in the store.
+    pub(crate) async fn runs(&self) -> Result<Vec<RunRecord>> {
+        let filter = RunFilter {
+            limit: usize::from(u16::MAX),
+            ..RunFilter::default()
+        };
+        Ok(self.store().shared().list(filter).await?.runs)
+    }
+
+    async fn note_recorded(&self) -> Result<()> {
+        let store = self.store();
+        for run in self.runs().await? {
+            let journal = store.journal(&run.run_id).await?;
+            for entry in journal
+                .iter()
+                .filter(|entry| entry.state != StepState::Waiting)
+            {
+                self.probe().recorded(&run.run_id, &entry.path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does some work and, each time that the worker crashes meanwhile, restarts it and does it again; how often
+    /// that happened.
+    async fn surviving<T>(
+        &self,
+        work: impl Fn(Worker) -> Pin<Box<dyn Future<Output = Result<T>> + Send>> + Send,
+    ) -> Result<(T, u32)> {
+        for crashes in 0.. {
+            let life = self.life();
+            tokio::select! {
+                biased;
+                () = life.faults.crashed() => {}
+                done = work(life.worker.clone()) => {
+                    if !life.faults.has_crashed() {
+                        return done.map(|done| (done, crashes));
+                    }
+                }
+            }
+            self.inner.crashes.fetch_add(1, Ordering::Relaxed);
+            self.restart().await?;
+            if let Some(write) = self
+                .inner
+                .again
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .as_mut()
+            {
+                self.faults().crash(Crash::After(*write));
+                *write += 1;
+            }
+        }
+        unreachable!("a harness does not crash as often as a number can count")
+    }
+}
+
+async fn settle(worker: Worker) -> Result<()> {
+    let shared = worker.shared();
+    while let Some(run) = next_due(&worker).await? {
+        let Some(index) = shared.registry.index(&run.function_id) else {
+            continue;
+        };
+        let ended = shared.listen(&run.run_id);
+        let Some(run) = shared.store.run(&run.run_id).await? else {
+            continue;
+        };
+        match (run.status, run.due_at) {
+            (RunStatus::Running, _) => {}
+            (_, Some(due_at)) => {
+                shared.clock.sleep_until(due_at).await;
+                if !shared.claim_run(&run.run_id, index).await? {
+                    continue;
+                }
+            }
+            _ => continue,
+        }
+        // The worker tells how each drive ends as long as it lives; if it dies, so does this.
+        let _ = ended.await;
+    }
+    Ok(())
+}
+
+/// The run that is under way or due first.
+async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
+    let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+    let filter = RunFilter {
+        statuses,
+        limit: usize::from(u16::MAX),
+        ..RunFilter::default()
+    };
+    let page = worker.store().list(filter).await?;
+    let known = page
+        .runs
+        .into_iter()
+        .filter(|run| worker.shared().registry.index(&run.function_id).is_some());
+    Ok(known.min_by_key(|run| (run.due_at, run.created_at)))
+}
+
+impl fmt::Debug for Harness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Harness")
+            .field("now", &self.now())
+            .field("worker", &self.worker())
+            .finish_non_exhaustive()
+    }
+}

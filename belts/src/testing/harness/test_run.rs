@@ -1,0 +1,208 @@
+//! What a run under test came to, and assertions about it.
+
+use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
+
+use serde::de::DeserializeOwned;
+
+use super::Harness;
+use crate::{
+    codec::{self, Outcome},
+    error::{Error, ErrorKind, Result},
+    store::{Entry, RunRecord, RunStatus},
+    testing::diff::diff,
+};
+
+/// Where a run under test stands: its output, its steps, and how often they were evaluated.
+pub struct TestRun<T> {
+    run_id: Arc<str>,
+    function_id: Arc<str>,
+    /// `None` if the function's filter did not want the event.
+    record: Option<RunRecord>,
+    journal: Vec<Entry>,
+    evaluations: BTreeMap<String, u32>,
+    crashes: u32,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> TestRun<T> {
+    pub(in crate::testing) async fn read(
+        harness: &Harness,
+        function: &str,
+        run_id: Arc<str>,
+        crashes: u32,
+    ) -> Result<Self> {
+        let store = harness.store().shared();
+        Ok(Self {
+            record: store.run(&run_id).await?,
+            journal: store.journal(&run_id).await?,
+            evaluations: harness.evaluations(&run_id),
+            function_id: function.into(),
+            run_id,
+            crashes,
+            output: PhantomData,
+        })
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// Where it stands; `None` if the function's `when` filter did not want the event, so that there is no run.
+    pub fn status(&self) -> Option<RunStatus> {
+        self.record.as_ref().map(|record| record.status)
+    }
+
+    /// What the store says of it; `None` if the function's `when` filter did not want the event.
+    pub fn record(&self) -> Option<&RunRecord> {
+        self.record.as_ref()
+    }
+
+    /// The function's output.
+    ///
+    /// # Errors
+    /// The error that the run failed with; or it has not ended, or its output is not a `T`.
+    pub fn output(&self) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        match self.outcome()? {
+            Outcome::Ok(envelope) => match codec::decode(envelope)? {
+                Outcome::Ok(value) => Ok(value),
+                Outcome::Err(failure) => Err(failure.into_error()),
+            },
+            Outcome::Err(failure) => Err(failure.into_error()),
+        }
+        .map_err(|error| {
+            error
+                .with_run(&self.run_id)
+                .with_function(&self.function_id)
+        })
+    }
+
+    /// The error that the run failed with; `None` if it did not fail.
+    pub fn error(&self) -> Option<Error> {
+        match self.outcome() {
+            Ok(Outcome::Err(failure)) => Some(
+                failure
+                    .into_error()
+                    .with_run(&self.run_id)
+                    .with_function(&self.function_id),
+            ),
+            _ => None,
+        }
+    }
+
+    /// The envelope of the output, or the failure.
+    fn outcome(&self) -> Result<Outcome<&[u8]>> {
+        let ended = self
+            .record
+            .as_ref()
+            .filter(|record| record.status.is_finished());
+        let Some(envelope) = ended.and_then(|record| record.result.as_deref()) else {
+            let text = format!(
+                "run `{}` has no outcome: it is {}",
+                self.run_id,
+                self.state()
+            );
+            return Err(Error::new(ErrorKind::UnknownRun, text));
+        };
+        Ok(match codec::raw(envelope)? {
+            Outcome::Ok(_) => Outcome::Ok(envelope),
+            Outcome::Err(failure) => Outcome::Err(failure),
+        })
+    }
+
+    fn state(&self) -> &'static str {
+        self.status()
+            .map_or("skipped by the function's filter", RunStatus::as_str)
+    }
+
+    /// The paths of its steps and sleeps, in the order in which they began.
+    pub fn steps(&self) -> Vec<&str> {
+        self.journal.iter().map(|entry| &*entry.path).collect()
+    }
+
+    /// What it has recorded, in the order in which its steps began.
+    pub fn journal(&self) -> &[Entry] {
+        &self.journal
+    }
+
+    /// How often a step's expression was evaluated. Presets are no evaluations.
+    pub fn evaluations(&self, path: &str) -> u32 {
+        self.evaluations.get(path).copied().unwrap_or(0)
+    }
+
+    /// How often the worker crashed on the way.
+    pub fn crashes(&self) -> u32 {
+        self.crashes
+    }
+
+    /// Asserts which steps and sleeps the run has, in the order in which they began.
+    ///
+    /// # Panics
+    /// It has others; the message shows the difference.
+    #[track_caller]
+    pub fn assert_steps(&self, expected: &[&str]) -> &Self {
+        let steps = self.steps();
+        assert!(
+            steps == expected,
+            "the steps of run `{}` of `{}` are not as expected:\n{}the run is {}{}",
+            self.run_id,
+            self.function_id,
+            diff(expected, &steps),
+            self.state(),
+            self.reason(),
+        );
+        self
+    }
+
+    /// Asserts that the function returned `Ok`.
+    ///
+    /// # Panics
+    /// It did not; the message tells the error.
+    #[track_caller]
+    pub fn assert_completed(&self) -> &Self {
+        self.assert_status(RunStatus::Completed)
+    }
+
+    /// Asserts that the run failed for good.
+    ///
+    /// # Panics
+    /// It did not.
+    #[track_caller]
+    pub fn assert_failed(&self) -> &Self {
+        self.assert_status(RunStatus::Failed)
+    }
+
+    #[track_caller]
+    fn assert_status(&self, expected: RunStatus) -> &Self {
+        assert!(
+            self.status() == Some(expected),
+            "run `{}` of `{}` should be {expected} and is {}{}",
+            self.run_id,
+            self.function_id,
+            self.state(),
+            self.reason(),
+        );
+        self
+    }
+
+    fn reason(&self) -> String {
+        self.error()
+            .map(|error| format!(": {}", error.report()))
+            .unwrap_or_default()
+    }
+}
+
+impl<T> fmt::Debug for TestRun<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestRun")
+            .field("run_id", &self.run_id)
+            .field("function_id", &self.function_id)
+            .field("status", &self.status())
+            .field("steps", &self.steps())
+            .field("error", &self.error())
+            .finish_non_exhaustive()
+    }
+}

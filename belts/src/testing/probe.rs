@@ -1,0 +1,168 @@
+//! What a worker under test asks before it evaluates a step: presets, and a count of evaluations.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    failure::Failure,
+    terminal::{retry_after, terminal},
+};
+
+/// What a step does in place of its expression.
+#[derive(Debug, Clone)]
+pub(crate) enum Preset {
+    /// Returns this JSON.
+    Value(Vec<u8>),
+    /// Fails each time like this.
+    Fails {
+        failure: Failure,
+        delay: Option<Duration>,
+    },
+    /// Fails the first so many attempts; then the expression is evaluated.
+    FailsFirst(u32),
+    /// Runs out of time each time.
+    TimesOut,
+}
+
+impl Preset {
+    /// The preset of a result.
+    pub(crate) fn of<T: Serialize>(result: Result<T>) -> Result<Self> {
+        match result {
+            Ok(value) => serde_json::to_vec(&value)
+                .map(Self::Value)
+                .map_err(|error| {
+                    Error::new(
+                        ErrorKind::Codec,
+                        "the preset value cannot be written as JSON",
+                    )
+                    .with_source(error)
+                }),
+            Err(error) => Ok(Self::failing(&error)),
+        }
+    }
+
+    /// The preset of an error that comes back each time.
+    pub(crate) fn failing(error: &Error) -> Self {
+        Self::Fails {
+            failure: Failure::of(error),
+            delay: error.retry_after(),
+        }
+    }
+
+    /// What the step's attempt comes to after so many failed ones; `None` to evaluate the expression.
+    fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Result<T>> {
+        match self {
+            Self::Value(json) => Some(serde_json::from_slice(json).map_err(|error| {
+                let wanted = std::any::type_name::<T>();
+                Error::new(
+                    ErrorKind::Codec,
+                    format!("the preset of the step `{path}` is no `{wanted}`"),
+                )
+                .with_source(error)
+            })),
+            Self::Fails { failure, delay } => {
+                let kind = failure.kind.clone();
+                let cause = failure.clone().into_source();
+                Some(Err(match delay {
+                    Some(delay) => retry_after(*delay, cause),
+                    None if kind == ErrorKind::Terminal.as_str() => terminal(cause),
+                    None => Error::from_any(cause),
+                }))
+            }
+            Self::FailsFirst(times) if failed_attempts < *times => {
+                let text = format!("preset failure {} of {times}", failed_attempts + 1);
+                Some(Err(Error::new(ErrorKind::Failed, text)))
+            }
+            Self::FailsFirst(_) => None,
+            Self::TimesOut => Some(Err(Error::new(ErrorKind::TimedOut, "timed out, as preset"))),
+        }
+    }
+}
+
+/// The presets of a harness, and how often each step was evaluated.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    presets: HashMap<String, Preset>,
+    /// By run and step.
+    evaluations: BTreeMap<(String, String), u32>,
+    /// Steps that were recorded when a worker died.
+    recorded: HashSet<(String, String)>,
+    /// Of these, the ones that were evaluated again.
+    repeated: Vec<(String, String)>,
+}
+
+impl Probe {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set(&self, path: String, preset: Preset) {
+        self.state().presets.insert(path, preset);
+    }
+
+    pub(crate) fn clear(&self, path: &str) {
+        self.state().presets.remove(path);
+    }
+
+    /// Asked by a step that is about to evaluate its expression; `None` to do so.
+    pub(crate) fn consult<T: DeserializeOwned>(
+        &self,
+        run_id: &str,
+        path: &str,
+        failed_attempts: u32,
+    ) -> Option<Result<T>> {
+        let mut state = self.state();
+        let preset = state
+            .presets
+            .get(path)
+            .and_then(|preset| preset.apply(path, failed_attempts));
+        let key = (run_id.to_owned(), path.to_owned());
+        if state.recorded.contains(&key) {
+            state.repeated.push(key.clone());
+        }
+        if preset.is_none() {
+            *state.evaluations.entry(key).or_default() += 1;
+        }
+        preset
+    }
+
+    /// Says that a step of a run is recorded, so that it must not be evaluated again.
+    pub(crate) fn recorded(&self, run_id: &str, path: &str) {
+        self.state()
+            .recorded
+            .insert((run_id.to_owned(), path.to_owned()));
+    }
+
+    /// Forgets what was recorded of a run, since a rerun drops failures.
+    pub(crate) fn forget(&self, run_id: &str) {
+        self.state().recorded.retain(|(run, _)| run != run_id);
+    }
+
+    /// The runs and steps that were evaluated although they were recorded.
+    pub(crate) fn repeated(&self) -> Vec<(String, String)> {
+        self.state().repeated.clone()
+    }
+
+    /// How often the steps of a run were evaluated, by path.
+    pub(crate) fn evaluations(&self, run_id: &str) -> BTreeMap<String, u32> {
+        let state = self.state();
+        let of_run = state
+            .evaluations
+            .iter()
+            .filter(|((run, _), _)| run == run_id);
+        of_run
+            .map(|((_, path), count)| (path.clone(), *count))
+            .collect()
+    }
+}

@@ -1,0 +1,34 @@
+//! Work that must come to its end once it has begun, even if whoever awaits it goes away.
+//!
+//! A store does a write that was queued, whether anybody waits for it or not. Where that write leases runs to this
+//! worker, somebody must take them on: to the store they are in good hands for as long as the worker lives.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+};
+
+use tokio::runtime::Handle;
+
+/// Polls `work` in place. If the future that this returns is dropped half-way, a task of its own finishes the work.
+pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let mut begun = Begun(Some(Box::pin(work)));
+    let done = poll_fn(|cx| {
+        let work = begun.0.as_mut().expect("work is polled until it is done");
+        work.as_mut().poll(cx)
+    })
+    .await;
+    begun.0 = None;
+    done
+}
+
+struct Begun<T: 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+
+impl<T> Drop for Begun<T> {
+    fn drop(&mut self) {
+        // Without a runtime the whole process is at its end, and so is the lease.
+        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(async move { drop(work.await) });
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! An axum application with routes of its own, with belts nested in it.
+//!
+//! Run it with `cargo run --example axum_app`, and then
+//! ```text
+//! curl -d '{"email": "ada@example.com"}' -H 'content-type: application/json' localhost:3000/signup
+//! curl localhost:3000/belts/health
+//! ```
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing};
+use belts::{Event, Worker, step, store::Sqlite};
+use serde::{Deserialize, Serialize};
+
+/// Somebody signed up.
+#[derive(Debug, Serialize, Deserialize, Event)]
+pub struct SignedUp {
+    email: String,
+}
+
+#[belts::function(id = "welcome", on = SignedUp)]
+async fn welcome(signup: SignedUp) -> belts::Result<()> {
+    let account = step!("create-account", format!("account of {}", signup.email)).await?;
+    step!(
+        "send-mail",
+        println!("mail to {} about the {account}", signup.email)
+    )
+    .await
+}
+
+/// A route of the application: it answers as soon as the event is durable.
+///
+/// An email that signs up twice is welcomed once.
+async fn sign_up(
+    State(worker): State<Worker>,
+    Json(signup): Json<SignedUp>,
+) -> Result<String, (StatusCode, String)> {
+    let email = signup.email.clone();
+    let published = publish_signed_up(signup)
+        .idempotency_key(email)
+        .via(&worker)
+        .await;
+    let published = published.map_err(|error| (StatusCode::SERVICE_UNAVAILABLE, error.report()))?;
+    Ok(format!(
+        "event {}, duplicate: {}\n",
+        published.event_id, published.duplicate
+    ))
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let worker = Worker::builder()
+        .store(Sqlite::open("belts.db").await?)
+        .build()
+        .await?;
+    let app = Router::new()
+        .route("/signup", routing::post(sign_up))
+        .with_state(worker.clone())
+        .nest("/belts", worker.router());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on {}", listener.local_addr()?);
+
+    // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.
+    let runs = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    axum::serve(listener, app)
+        .with_graceful_shutdown(async move {
+            if let Ok(Err(error)) = runs.await {
+                eprintln!("{}", error.report());
+            }
+        })
+        .await?;
+    Ok(())
+}

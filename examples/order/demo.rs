@@ -1,0 +1,210 @@
+//! The demonstration: a worker in a child process, a client that publishes over HTTP, a SIGKILL, a restart.
+
+use std::{
+    error::Error,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{effects, shop::OrderCreated, verdict::Verdict};
+
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+const STORE: &str = "BELTS_STORE";
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Where cargo keeps this package, so that the example works from any folder.
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/orders.jsonl");
+
+/// Kills and restarts a worker in the middle of 200 orders; whether everything went as promised.
+pub(crate) async fn run() -> Outcome<bool> {
+    let text =
+        std::fs::read_to_string(DATA).map_err(|error| format!("cannot read {DATA}: {error}"))?;
+    let bodies: Vec<&str> = text.lines().collect();
+    let orders = bodies
+        .iter()
+        .map(|body| serde_json::from_str(body))
+        .collect::<Result<Vec<OrderCreated>, _>>()?;
+    let place = Place::fresh()?;
+    let expected: usize = orders.iter().map(steps_of).sum();
+    println!("store          {}", place.store);
+    println!("effects log    {}", place.log.display());
+
+    let mut worker = Running::start(&place).await?;
+    println!("worker         pid {} at {}", worker.pid, worker.url);
+    let first_url = worker.url.clone();
+    let (address, publishing) = tokio::sync::watch::channel(first_url);
+    let client = tokio::spawn(publish_all(
+        bodies.iter().map(ToString::to_string).collect(),
+        publishing,
+    ));
+
+    wait_until("half of the steps", || returned(&place.log) >= expected / 2).await?;
+    worker.kill().await?;
+    println!(
+        "SIGKILL        after {} of {expected} steps",
+        returned(&place.log)
+    );
+
+    worker = Running::start(&place).await?;
+    println!("worker again   pid {} at {}", worker.pid, worker.url);
+    address.send_replace(worker.url.clone());
+    client.await??;
+    let verdict = || Verdict::of(&orders, &effects::read(&place.log), 1);
+    let finished = wait_until("the last order", || verdict().is_complete()).await;
+    worker.stop().await?;
+    let verdict = verdict();
+    verdict.print();
+    finished?;
+    Ok(verdict.is_good())
+}
+
+/// Keeps a worker running for a curl by hand.
+pub(crate) async fn serve() -> Outcome<()> {
+    println!(
+        "try it:  curl -d '{{\"event\":{}}}' -H 'content-type: application/json' 'http://127.0.0.1:8787/?mode=sync'",
+        EXAMPLE
+    );
+    Ok(belts::serve().await?)
+}
+
+const EXAMPLE: &str = r#"{"type":"order-created","order_id":"ord-1","customer":"Ada","currency":"EUR","items":[{"sku":"mug","name":"Mug","quantity":1,"unit_price":1290}],"parcels":1,"payment_token":"tok_visa","warehouse":"lyon"}"#;
+
+/// The child process: a worker on a free port, whose address is its first line.
+pub(crate) async fn work() -> Outcome<()> {
+    let store = std::env::var(STORE)?;
+    let worker = belts::Worker::builder()
+        .store_url(store)
+        .concurrency(24)
+        .build()
+        .await?;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("http://{}/", listener.local_addr()?);
+    Ok(worker.serve_on(listener).await?)
+}
+
+/// Where this demonstration keeps its files.
+struct Place {
+    store: String,
+    log: PathBuf,
+}
+
+impl Place {
+    fn fresh() -> Outcome<Self> {
+        let folder = std::env::temp_dir().join(format!("belts-order-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let store = match std::env::var(STORE) {
+            Ok(url) if url.starts_with("memory:") => {
+                return Err(format!(
+                    "{STORE}={url} does not survive the crash that this example is about"
+                )
+                .into());
+            }
+            Ok(url) => url,
+            Err(_) => format!("sqlite://{}", folder.join("orders.db").display()),
+        };
+        Ok(Self {
+            store,
+            log: folder.join("effects.log"),
+        })
+    }
+}
+
+struct Running {
+    child: Child,
+    pid: u32,
+    url: String,
+}
+
+impl Running {
+    async fn start(place: &Place) -> Outcome<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("--worker")
+            .env(STORE, &place.store)
+            .env(effects::ENV, &place.log)
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().ok_or("the worker ended at once")?;
+        let stdout = child.stdout.take().ok_or("the worker has no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let first = timeout(PATIENCE, lines.next_line()).await??;
+        let url = first.ok_or("the worker ended before it listened; its error is above")?;
+        Ok(Self { child, pid, url })
+    }
+
+    /// SIGKILL: the process gets no chance to say anything.
+    async fn kill(&mut self) -> Outcome<()> {
+        Ok(self.child.kill().await?)
+    }
+
+    async fn stop(&mut self) -> Outcome<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+/// Publishes as any client would: POST, and again with the same id until an answer says that it is durable.
+async fn publish_all(
+    bodies: Vec<String>,
+    mut address: tokio::sync::watch::Receiver<String>,
+) -> Outcome<()> {
+    let client = reqwest::Client::new();
+    for (number, body) in bodies.into_iter().enumerate() {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let url = address.borrow_and_update().clone();
+            let request = client
+                .post(url)
+                .header("content-type", "application/json")
+                .header("webhook-id", format!("order-{number}"))
+                .body(format!("{{\"event\":{body}}}"));
+            match request.send().await {
+                Ok(answer) if answer.status() == 202 => break,
+                Ok(answer) if answer.status().is_client_error() => {
+                    return Err(answer.text().await?.into());
+                }
+                Ok(_) | Err(_) if Instant::now() < deadline => {
+                    sleep(Duration::from_millis(50)).await
+                }
+                Ok(answer) => return Err(answer.text().await?.into()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many steps an order takes: `charge-payment` and `reserve-stock`, then `release-stock`, or the parcels' two each
+/// with `announce` and `credit-points`.
+fn steps_of(order: &OrderCreated) -> usize {
+    match order.payment_token.as_str() {
+        "tok_declined" | "tok_insufficient_funds" => 3,
+        _ => 4 + 2 * order.parcels as usize,
+    }
+}
+
+fn returned(log: &Path) -> usize {
+    let lines = effects::read(log);
+    let steps = lines
+        .iter()
+        .filter(|line| line.what == "returned")
+        .map(|line| (&line.order, &line.step));
+    steps.collect::<std::collections::HashSet<_>>().len()
+}
+
+async fn wait_until(what: &str, condition: impl Fn() -> bool) -> Outcome<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > deadline {
+            return Err(format!("waited {PATIENCE:?} for {what}").into());
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}

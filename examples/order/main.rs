@@ -1,0 +1,29 @@
+//! Processes 200 orders, kills the worker half-way with SIGKILL, starts it again, and shows that no recorded step ran twice.
+//!
+//! `cargo run --example order` does all of that; `cargo run --example order -- --serve` keeps a worker running for a
+//! curl by hand. `BELTS_STORE` chooses another store.
+
+mod demo;
+mod effects;
+mod shop;
+mod verdict;
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match std::env::args().nth(1).as_deref() {
+        None => demo::run().await,
+        Some("--serve") => demo::serve().await.map(|()| true),
+        Some("--worker") => demo::work().await.map(|()| true),
+        Some(other) => Err(format!("unknown argument `{other}`; there is only --serve").into()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

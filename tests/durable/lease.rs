@@ -1,0 +1,116 @@
+//! At most one worker advances a run, and a late one cannot write.
+
+use std::{sync::Arc, time::Duration};
+
+use belts::{
+    step,
+    store::Memory,
+    testing::{Faults, Harness, ManualClock},
+};
+
+use crate::support::{Named, effect, effects, eventually, gate, named, open, within, worker_of};
+
+/// Waits at its gate the first time only, and says which time it was.
+#[belts::function(id = "slow-once", on = Named)]
+async fn slow_once(event: Named) -> belts::Result<u32> {
+    step!("work", async {
+        effect(event.name.as_str());
+        let time = effects(&event.name);
+        if time == 1 {
+            gate(&event.name).await;
+        }
+        time
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_worker_whose_lease_ended_cannot_write() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let faults = Faults::new(Arc::new(store.clone()));
+    let late = worker_of(faults.clone(), slow_once, &clock).await;
+    let other = worker_of(store.clone(), slow_once, &clock).await;
+    let delivery = late.execute(named("late")).run_id("late");
+    let first = tokio::spawn(async move { delivery.await });
+    eventually("the step begins", async || effects("late") == 1).await;
+
+    // The late worker's renewal does not get through, and the other one takes over.
+    let writes = faults.writes();
+    faults.fail(1);
+    clock.advance(Duration::from_secs(31));
+    eventually("the renewal fails", async || faults.writes() > writes).await;
+    let taken = within(
+        "the other worker",
+        other.execute(named("late")).run_id("late"),
+    )
+    .await
+    .unwrap();
+    assert_eq!(taken.output::<u32>("slow-once").unwrap(), 2);
+
+    open("late");
+    eventually("the late worker asks again after a while", async || {
+        clock.advance(Duration::from_millis(100));
+        first.is_finished()
+    })
+    .await;
+    let first = first.await.unwrap().unwrap();
+    assert_eq!(
+        first.output::<u32>("slow-once").unwrap(),
+        2,
+        "the outcome is the other worker's"
+    );
+    let view = belts::testing::TestStore::new(Arc::new(store));
+    assert_eq!(view.step_result::<u32>("late", "work").await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_run_that_is_driven_elsewhere_is_not_taken() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let one = worker_of(store.clone(), slow_once, &clock).await;
+    let other = worker_of(store.clone(), slow_once, &clock).await;
+    let delivery = one.execute(named("driven")).run_id("driven");
+    let first = tokio::spawn(async move { delivery.await });
+    eventually("the step begins", async || effects("driven") == 1).await;
+    let delivery = other.execute(named("driven")).run_id("driven");
+    let second = tokio::spawn(async move { delivery.await });
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    open("driven");
+    within("the first", first).await.unwrap().unwrap();
+    // The second asks the store again after a while.
+    eventually("the second", async || {
+        clock.advance(Duration::from_millis(100));
+        second.is_finished()
+    })
+    .await;
+    assert_eq!(
+        second
+            .await
+            .unwrap()
+            .unwrap()
+            .output::<u32>("slow-once")
+            .unwrap(),
+        1
+    );
+    assert_eq!(effects("driven"), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_restarts_takes_its_runs_back_at_once() {
+    let harness = Harness::builder()
+        .function(slow_once)
+        .build()
+        .await
+        .unwrap();
+    let delivery = harness
+        .run(slow_once, named("restarted"))
+        .run_id("restarted");
+    let running = tokio::spawn(async move { delivery.await });
+    eventually("the step begins", async || effects("restarted") == 1).await;
+    let before = harness.now();
+    harness.faults().crash_now();
+    let run = within("the run", running).await.unwrap().unwrap();
+    assert_eq!(run.output().unwrap(), 2);
+    assert_eq!((harness.now(), run.crashes()), (before, 1));
+}

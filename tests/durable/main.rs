@@ -1,0 +1,14 @@
+//! What belts promises about runs, one rule a test; the rules are sections 4 and 5 of the guarantees.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
+
+mod delivery;
+mod functions;
+mod journal;
+mod lease;
+mod outcomes;
+mod runs;
+mod support;
+mod sweeps;
+mod time;
+mod workers;

@@ -1,0 +1,130 @@
+//! Shared by the durability tests.
+
+use std::{collections::BTreeMap, future::IntoFuture, sync::Mutex, time::Duration};
+
+use belts::{
+    Event, Worker, step,
+    store::{RunFilter, RunRecord, Store},
+    testing::ManualClock,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// What steps did outside of belts, counted by name. A test uses names that no other test has.
+static EFFECTS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
+
+/// Does something outside of belts.
+pub fn effect(name: impl Into<String>) {
+    *EFFECTS.lock().unwrap().entry(name.into()).or_default() += 1;
+}
+
+/// How often it was done.
+pub fn effects(name: &str) -> u32 {
+    EFFECTS.lock().unwrap().get(name).copied().unwrap_or(0)
+}
+
+/// Returns when the condition holds.
+///
+/// # Panics
+/// It does not hold within ten seconds.
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let waited = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(what, waited).await;
+}
+
+/// Waits, but not for ever.
+///
+/// # Panics
+/// It takes longer than ten seconds.
+pub async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(10), future.into_future()).await {
+        Ok(value) => value,
+        Err(_) => panic!("not within ten seconds: {what}"),
+    }
+}
+
+/// Doors at which steps wait until a test opens them, by name.
+static GATES: Mutex<BTreeMap<String, watch::Sender<bool>>> = Mutex::new(BTreeMap::new());
+
+fn gate_of(name: &str) -> watch::Sender<bool> {
+    GATES
+        .lock()
+        .unwrap()
+        .entry(name.to_owned())
+        .or_insert_with(|| watch::Sender::new(false))
+        .clone()
+}
+
+/// Waits until the gate is open.
+pub async fn gate(name: &str) {
+    let gate = gate_of(name);
+    let _ = gate.subscribe().wait_for(|open| *open).await;
+}
+
+/// Opens a gate for good.
+pub fn open(name: &str) {
+    gate_of(name).send_replace(true);
+}
+
+/// An event whose only content is a name, which tells tests apart.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub struct Named {
+    pub name: String,
+}
+
+pub fn named(name: &str) -> Named {
+    Named {
+        name: name.to_owned(),
+    }
+}
+
+/// Does its effect, then waits at its gate.
+#[belts::function(id = "gated", on = Named)]
+pub async fn gated(event: Named) -> belts::Result<u32> {
+    let name = &event.name;
+    let work = step!("work", async {
+        effect(name.as_str());
+        gate(name).await;
+        7
+    })
+    .await?;
+    step!("after", {
+        effect(format!("{name} after"));
+        work
+    })
+    .await
+}
+
+/// A worker with one function and a clock that only the test moves.
+pub async fn worker_of<E, T>(
+    store: impl Store,
+    function: belts::Function<E, T>,
+    clock: &ManualClock,
+) -> Worker {
+    Worker::builder()
+        .store(store)
+        .clock(clock.clone())
+        .function(function)
+        .build()
+        .await
+        .unwrap()
+}
+
+/// The loop of a worker on a task.
+pub fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<()>> {
+    let worker = worker.clone();
+    tokio::spawn(async move { worker.run().await })
+}
+
+/// Every run of a function in a store.
+pub async fn runs_of(store: &dyn Store, function: &str) -> Vec<RunRecord> {
+    let filter = RunFilter {
+        function_id: Some(function.into()),
+        ..RunFilter::default()
+    };
+    store.list(filter).await.unwrap().runs
+}

@@ -1,0 +1,108 @@
+//! Runs test cases and prints what libtest would, since this binary starts itself again and cannot have libtest's `main`.
+
+use std::process::ExitCode;
+
+use belts::{Clock as _, SystemClock};
+
+use crate::Failure;
+
+/// A case passes with a line of figures, which may be empty.
+type Case = (&'static str, fn() -> Result<String, Failure>);
+
+/// Flags of libtest that are followed by a value.
+const WITH_VALUE: [&str; 7] = [
+    "--test-threads",
+    "--skip",
+    "--format",
+    "--color",
+    "--logfile",
+    "--shuffle-seed",
+    "-Z",
+];
+
+#[derive(Default)]
+struct Args {
+    filters: Vec<String>,
+    skip: Vec<String>,
+    exact: bool,
+    list: bool,
+    only_ignored: bool,
+}
+
+impl Args {
+    fn parse(mut args: impl Iterator<Item = String>) -> Self {
+        let mut parsed = Self::default();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--exact" => parsed.exact = true,
+                "--list" => parsed.list = true,
+                "--ignored" => parsed.only_ignored = true,
+                "--skip" => parsed.skip.extend(args.next()),
+                flag if WITH_VALUE.contains(&flag) => drop(args.next()),
+                flag if flag.starts_with('-') => parsed
+                    .skip
+                    .extend(flag.strip_prefix("--skip=").map(str::to_owned)),
+                _ => parsed.filters.push(arg),
+            }
+        }
+        parsed
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        let fits = |filter: &String| {
+            if self.exact {
+                name == filter
+            } else {
+                name.contains(filter.as_str())
+            }
+        };
+        !self.only_ignored
+            && (self.filters.is_empty() || self.filters.iter().any(fits))
+            && !self.skip.iter().any(fits)
+    }
+}
+
+pub(crate) fn main(cases: &[Case]) -> ExitCode {
+    let args = Args::parse(std::env::args().skip(1));
+    let wanted: Vec<_> = cases.iter().filter(|(name, _)| args.wants(name)).collect();
+    if args.list {
+        for (name, _) in wanted {
+            println!("{name}: test");
+        }
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "\nrunning {} test{}",
+        wanted.len(),
+        if wanted.len() == 1 { "" } else { "s" }
+    );
+    let start = SystemClock.now();
+    let mut failures = Vec::new();
+    for (name, case) in &wanted {
+        match case() {
+            Ok(figures) if figures.is_empty() => println!("test {name} ... ok"),
+            Ok(figures) => println!("test {name} ... ok\n{figures}"),
+            Err(failure) => {
+                println!("test {name} ... FAILED");
+                failures.push((name, failure));
+            }
+        }
+    }
+    for (name, failure) in &failures {
+        println!("\n---- {name} ----\n{failure}");
+    }
+    println!(
+        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        if failures.is_empty() { "ok" } else { "FAILED" },
+        wanted.len() - failures.len(),
+        failures.len(),
+        cases.len() - wanted.len(),
+        SystemClock.now().since(start).as_secs_f64(),
+    );
+    // 101 is what libtest says.
+    if failures.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(101)
+    }
+}

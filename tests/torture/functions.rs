@@ -1,0 +1,212 @@
+//! The functions that are tortured: one for each way in which a run can go on, stop and fail.
+
+use belts::{Context, Event, scope, sleep, step};
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, trail::Trail};
+
+/// Events are all alike; the function that listens makes the difference.
+macro_rules! events {
+    ($($name:ident),*) => {$(
+        #[derive(Debug, Serialize, Deserialize, Event)]
+        pub(crate) struct $name {
+            pub(crate) key: String,
+        }
+    )*};
+}
+
+events!(
+    Sequence, Fan, Lap, Stumble, Doomed, Restless, Nap, Overlap, Announce, Reply, Parcels
+);
+
+/// One after another.
+#[belts::function(id = "sequence", on = Sequence)]
+async fn sequence(event: Sequence, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let reserve = trail.returned("reserve", step!("reserve", trail.act("reserve")).await?);
+    let charge = trail.returned("charge", step!("charge", trail.act("charge")).await?);
+    let pack = trail.returned("pack", step!("pack", trail.act("pack")).await?);
+    let ship = trail.returned("ship", step!("ship", trail.act("ship")).await?);
+    Ok(trail.end(&[reserve, charge, pack, ship]))
+}
+
+/// Side by side, each of two steps.
+#[belts::function(id = "fan", on = Fan)]
+async fn fan(event: Fan, cx: Context) -> belts::Result<String> {
+    let trail = &Trail::start(&cx, &event.key);
+    let parts = (0..4).map(|n| async move {
+        let (weigh, label) = (format!("weigh-{n}"), format!("label-{n}"));
+        let first = trail.returned(&weigh, step!("weigh-{n}", trail.act(&weigh)).await?);
+        let second = trail.returned(&label, step!("label-{n}", trail.act(&label)).await?);
+        belts::Result::Ok(first + "+" + &second)
+    });
+    let mut values = try_join_all(parts).await?;
+    values.push(trail.returned("close", step!("close", trail.act("close")).await?));
+    Ok(trail.end(&values))
+}
+
+/// Round and round.
+#[belts::function(id = "laps", on = Lap)]
+async fn laps(event: Lap, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let mut values = Vec::new();
+    for n in 0..6 {
+        let lap = format!("lap-{n}");
+        values.push(trail.returned(&lap, step!("lap-{n}", trail.act(&lap)).await?));
+    }
+    Ok(trail.end(&values))
+}
+
+/// Listens for the same event, and wants only some.
+#[belts::function(id = "picky", on = Lap, when = |lap| wanted(&lap.key))]
+async fn picky(event: Lap, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let look = trail.returned("look", step!("look", trail.act("look")).await?);
+    Ok(trail.end(&[look]))
+}
+
+/// Which events `picky` wants.
+pub(crate) fn wanted(key: &str) -> bool {
+    key.len().is_multiple_of(2)
+}
+
+/// A step panics, fails, and then succeeds.
+#[belts::function(id = "stumble", on = Stumble)]
+async fn stumble(event: Stumble, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let call = step!(
+        "call",
+        trail.stumble("call"),
+        retries = 5,
+        backoff = "10ms..100ms"
+    )
+    .await?;
+    let call = trail.returned("call", call);
+    let after = trail.returned("after", step!("after", trail.act("after")).await?);
+    Ok(trail.end(&[call, after]))
+}
+
+/// A step fails for good, and so does the run.
+#[belts::function(id = "doomed", on = Doomed)]
+async fn doomed(event: Doomed, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    match step!(
+        "call",
+        trail.fail("call"),
+        retries = 2,
+        backoff = "10ms..100ms"
+    )
+    .await
+    {
+        Ok(value) => drop(trail.returned("call", value)),
+        Err(error) => drop(trail.failed("call", &error)),
+    }
+    trail.returned("undo", step!("undo", trail.act("undo")).await?);
+    trail.end_failed();
+    Err(belts::terminal("doomed"))
+}
+
+/// The function itself fails twice.
+#[belts::function(id = "restless", on = Restless, retries = 3, backoff = "20ms..200ms")]
+async fn restless(event: Restless, cx: Context) -> Result<String, Failure> {
+    let trail = Trail::start(&cx, &event.key);
+    let one = trail.returned("one", step!("one", trail.act("one")).await?);
+    if cx.attempt() < 2 {
+        return Err("not yet".into());
+    }
+    let two = trail.returned("two", step!("two", trail.act("two")).await?);
+    if cx.attempt() < 3 {
+        return Err("nor now".into());
+    }
+    let three = trail.returned("three", step!("three", trail.act("three")).await?);
+    Ok(trail.end(&[one, two, three]))
+}
+
+/// Sleeps in memory, and then for so long that it leaves memory.
+#[belts::function(id = "nap", on = Nap)]
+async fn nap(event: Nap, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    sleep!("nap", "150ms").await?;
+    trail.slept("nap");
+    let before = trail.returned("before", step!("before", trail.act("before")).await?);
+    sleep!("night", "3500ms").await?;
+    trail.slept("night");
+    let after = trail.returned("after", step!("after", trail.act("after")).await?);
+    Ok(trail.end(&[before, after]))
+}
+
+/// A long sleep beside steps.
+#[belts::function(id = "overlap", on = Overlap)]
+async fn overlap(event: Overlap, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let steps = async {
+        let left = trail.returned("left", step!("left", trail.act("left")).await?);
+        Ok(left + "+" + &trail.returned("right", step!("right", trail.act("right")).await?))
+    };
+    let (steps, ()) = tokio::try_join!(steps, sleep!("night", "3300ms"))?;
+    trail.slept("night");
+    let after = trail.returned("after", step!("after", trail.act("after")).await?);
+    Ok(trail.end(&[steps, after]))
+}
+
+/// Publishes from a step, which fails after it published for the first time.
+#[belts::function(id = "announce", on = Announce)]
+async fn announce(event: Announce, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let prepare = trail.returned("prepare", step!("prepare", trail.act("prepare")).await?);
+    let sent = step!(
+        "announce",
+        publish_once(&trail, &event.key),
+        retries = 5,
+        backoff = "10ms..100ms"
+    )
+    .await?;
+    let sent = trail.returned("announce", sent);
+    Ok(trail.end(&[prepare, sent]))
+}
+
+async fn publish_once(trail: &Trail, key: &str) -> Result<String, Failure> {
+    let mark = trail.begin("announce").await;
+    publish_reply(Reply {
+        key: reply_key(key),
+    })
+    .await?;
+    if trail.first_time("announce") {
+        return Ok(trail.fail("announce").await?);
+    }
+    Ok(trail.done("announce", mark))
+}
+
+/// The key of the event that the run for `key` publishes.
+pub(crate) fn reply_key(key: &str) -> String {
+    format!("reply-to-{key}")
+}
+
+/// The second generation.
+#[belts::function(id = "reply", on = Reply)]
+async fn reply(event: Reply, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let read = trail.returned("read", step!("read", trail.act("read")).await?);
+    let answer = trail.returned("answer", step!("answer", trail.act("answer")).await?);
+    Ok(trail.end(&[read, answer]))
+}
+
+/// Helpers with steps, two of them side by side.
+#[belts::function(id = "parcels", on = Parcels)]
+async fn parcels(event: Parcels, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let first = scope!("parcel-0", parcel(&trail, 0)).await?;
+    let (second, third) = tokio::try_join!(
+        scope!("parcel-1", parcel(&trail, 1)),
+        scope!("parcel-2", parcel(&trail, 2))
+    )?;
+    Ok(trail.end(&[first, second, third]))
+}
+
+#[belts::steps]
+async fn parcel(trail: &Trail, n: u32) -> belts::Result<String> {
+    let (pack, post) = (format!("parcel-{n}/pack"), format!("parcel-{n}/post"));
+    let packed = trail.returned(&pack, step!("pack", trail.act(&pack)).await?);
+    Ok(packed + "+" + &trail.returned(&post, step!("post", trail.act(&post)).await?))
+}

@@ -1,0 +1,90 @@
+//! What is published, and what must come of it.
+
+use belts::{Published, Worker};
+
+use crate::functions::{
+    Announce, Doomed, Fan, Lap, Nap, Overlap, Parcels, Restless, Sequence, Stumble,
+    publish_announce, publish_doomed, publish_fan, publish_lap, publish_nap, publish_overlap,
+    publish_parcels, publish_restless, publish_sequence, publish_stumble, reply_key, wanted,
+};
+
+/// One event of the plan.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    key: String,
+    kind: usize,
+}
+
+/// A run that must be there, once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Expected {
+    pub(crate) function: &'static str,
+    pub(crate) key: String,
+    pub(crate) fails: bool,
+}
+
+/// The functions that start for events of the plan and of its runs.
+pub(crate) const FUNCTIONS: [&str; 12] = [
+    "announce", "doomed", "fan", "laps", "nap", "overlap", "parcels", "picky", "reply", "restless",
+    "sequence", "stumble",
+];
+
+/// How many kinds of events there are.
+const KINDS: usize = 10;
+
+/// So many events, of all kinds in turn.
+pub(crate) fn items(count: usize) -> Vec<Item> {
+    (0..count)
+        .map(|n| Item {
+            key: format!("e{n}"),
+            kind: n % KINDS,
+        })
+        .collect()
+}
+
+impl Item {
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Publishes under the item's key; safe to repeat.
+    pub(crate) async fn publish(&self, worker: &Worker) -> belts::Result<Published> {
+        let key = self.key.clone();
+        let publish = match self.kind {
+            0 => publish_sequence(Sequence { key }),
+            1 => publish_fan(Fan { key }),
+            2 => publish_lap(Lap { key }),
+            3 => publish_stumble(Stumble { key }),
+            4 => publish_doomed(Doomed { key }),
+            5 => publish_restless(Restless { key }),
+            6 => publish_nap(Nap { key }),
+            7 => publish_overlap(Overlap { key }),
+            8 => publish_announce(Announce { key }),
+            _ => publish_parcels(Parcels { key }),
+        };
+        publish.idempotency_key(&self.key).via(worker).await
+    }
+
+    /// The runs that it starts, those of the second generation included.
+    pub(crate) fn expected(&self) -> Vec<Expected> {
+        let run = |function, key: &str| Expected {
+            function,
+            key: key.to_owned(),
+            fails: function == "doomed",
+        };
+        let key = self.key.as_str();
+        match self.kind {
+            0 => vec![run("sequence", key)],
+            1 => vec![run("fan", key)],
+            2 if wanted(key) => vec![run("laps", key), run("picky", key)],
+            2 => vec![run("laps", key)],
+            3 => vec![run("stumble", key)],
+            4 => vec![run("doomed", key)],
+            5 => vec![run("restless", key)],
+            6 => vec![run("nap", key)],
+            7 => vec![run("overlap", key)],
+            8 => vec![run("announce", key), run("reply", &reply_key(key))],
+            _ => vec![run("parcels", key)],
+        }
+    }
+}

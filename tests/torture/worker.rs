@@ -1,0 +1,58 @@
+//! A worker process, as the test starts it again and again.
+
+use std::{path::Path, process::ExitCode, time::Duration};
+
+use belts::store::Sqlite;
+
+use crate::{
+    Failure,
+    trail::{self, Process},
+};
+
+/// Where the database and the log lie; that it is set makes a process a worker.
+pub(crate) const DIRECTORY: &str = "BELTS_TORTURE_DIRECTORY";
+/// The worker's name; without it, nobody can take its runs over by name.
+pub(crate) const NAME: &str = "BELTS_TORTURE_NAME";
+/// What the worker's random numbers follow from.
+pub(crate) const DICE: &str = "BELTS_TORTURE_DICE";
+
+pub(crate) const DATABASE: &str = "belts.db";
+/// Short, so that a stopped worker soon loses its runs.
+pub(crate) const LEASE: Duration = Duration::from_secs(1);
+
+pub(crate) fn main(directory: &Path) -> ExitCode {
+    end_with_parent();
+    match work(directory) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn work(directory: &Path) -> Result<(), Failure> {
+    let dice = std::env::var(DICE)?.parse()?;
+    Process::open(directory, dice)?;
+    let mut builder = belts::Worker::builder()
+        .store(Sqlite::open(directory.join(DATABASE)).await?)
+        .lease(LEASE)
+        .sweep(Duration::from_millis(250))
+        .concurrency(8)
+        .on_error(|failure| async move { trail::note_failure(&failure.run_id) });
+    if let Ok(name) = std::env::var(NAME) {
+        builder = builder.name(name);
+    }
+    builder.build().await?.run().await?;
+    Ok(())
+}
+
+/// Ends this process when the test's has ended, however that came about: it holds the other end of our input.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        let mut line = String::new();
+        while matches!(std::io::stdin().read_line(&mut line), Ok(1..)) {}
+        std::process::exit(2);
+    });
+}
