@@ -143,10 +143,10 @@ impl Execute {
     /// Makes the event durable, resumes or begins its runs here, and says which they are.
     pub(crate) async fn start(mut self) -> Result<Started> {
         let shared = Arc::clone(self.worker.shared());
-        if let Some(run_id) = &self.run_id {
-            if let Some(record) = shared.store.run(run_id).await? {
-                return self.resume(shared, record).await;
-            }
+        if let Some(run_id) = &self.run_id
+            && let Some(record) = shared.store.run(run_id).await?
+        {
+            return self.resume(shared, record).await;
         }
         let event = std::mem::replace(
             &mut self.event,
