@@ -32,8 +32,18 @@ impl Shared {
     /// Publishes, and starts at once what there is room for; `force` makes room.
     pub(crate) async fn publish(
         self: &Arc<Self>,
+        event: NewEvent,
+        force: bool,
+    ) -> Result<PublishedEvent> {
+        self.publish_and_hear(event, force, |_| {}).await
+    }
+
+    /// Publishes, and calls `hear` with the id of each run that is about to start here.
+    pub(crate) async fn publish_and_hear(
+        self: &Arc<Self>,
         mut event: NewEvent,
         force: bool,
+        mut hear: impl FnMut(&Arc<str>) + Send,
     ) -> Result<PublishedEvent> {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
@@ -74,6 +84,7 @@ impl Shared {
             match (run.lease, index) {
                 (Some(lease), Some(index)) => {
                     let slot = reservation.take(index);
+                    hear(&run.run_id);
                     self.start(new_run(&event, lease, &published, run, now), index, slot);
                 }
                 _ => left_behind |= index.is_some() && !published.duplicate,
@@ -130,7 +141,7 @@ impl Shared {
             });
             // The place is free before anybody hears of the end, who may want it.
             drop((slot, driving));
-            worker.tell(&run_id, ended);
+            worker.tell(&run_id, &ended);
         });
     }
 
@@ -205,7 +216,7 @@ impl Shared {
                     .is_ok()
                 {
                     worker.due.notify_one();
-                    worker.tell(&run_id, Ended::Suspended);
+                    worker.tell(&run_id, &Ended::Suspended);
                     return;
                 }
                 if worker.shutdown.is_over() {
@@ -300,14 +311,14 @@ impl Shared {
     }
 
     /// Tells those who wait for a run in this process.
-    fn tell(&self, run_id: &Arc<str>, ended: Ended) {
+    fn tell(&self, run_id: &Arc<str>, ended: &Ended) {
         let waiting = self
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(run_id);
         for sender in waiting.into_iter().flatten() {
-            let _ = sender.send(ended);
+            let _ = sender.send(ended.clone());
         }
     }
 
