@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Ended, Shared, Worker};
+use super::{Ended, Shared, Worker, claim::Endings};
 use crate::{
     clock::Timestamp,
     codec::{self, Outcome},
@@ -179,25 +179,19 @@ impl Execute {
             }
             _ => None,
         };
-        let mut endings = HashMap::new();
         let waits = !self.in_background;
-        let hear = |run_id: &Arc<str>| {
-            if waits {
-                endings.insert(Arc::clone(run_id), shared.listen(run_id));
-            }
-        };
         let published = shared
-            .publish_and_hear(new, aimed.is_some() || waits, hear)
+            .publish_and_hear(new, aimed.is_some() || waits, waits)
             .await;
         if let (Some(run_id), false) = (
             aimed,
             published
                 .as_ref()
-                .is_ok_and(|published| !published.duplicate),
+                .is_ok_and(|(published, _)| !published.duplicate),
         ) {
             shared.clear_target(run_id);
         }
-        let published = published?;
+        let (published, endings) = published?;
         let runs: Vec<_> = published
             .runs
             .into_iter()
@@ -347,7 +341,7 @@ pub(crate) struct Started {
     /// Run ids with their functions' ids.
     pub(crate) runs: Vec<(Arc<str>, Arc<str>)>,
     /// What is heard of the end of those runs that have just been started here.
-    endings: HashMap<Arc<str>, oneshot::Receiver<Ended>>,
+    endings: Endings,
 }
 
 impl Started {
