@@ -13,12 +13,12 @@ use crate::{private::FunctionDef, run::Backoff};
 /// #[derive(Serialize, Deserialize, Event)]
 /// struct Signup { email: String }
 ///
-/// #[belts::function(id = "welcome", on = Signup)]
+/// #[belts::function(id = "welcome-by-mail", on = Signup)]
 /// async fn welcome(signup: Signup) -> belts::Result<usize> {
 ///     step!("count", signup.email.len()).await
 /// }
 ///
-/// assert_eq!(welcome.id(), "welcome");
+/// assert_eq!(welcome.id(), "welcome-by-mail");
 /// ```
 pub struct Function<E, T> {
     def: &'static FunctionDef,
