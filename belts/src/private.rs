@@ -37,7 +37,7 @@ pub struct FunctionDef {
     pub events: &'static [&'static [&'static str]],
     pub options: fn() -> FunctionOptions,
     pub accepts: Option<Ask<bool>>,
-    pub check: Ask<()>,
+    pub check: Ask<Option<Arc<str>>>,
     pub start: fn(Invocation) -> Driven,
     pub location: Location,
     pub package: &'static str,
@@ -60,7 +60,7 @@ inventory::collect!(FunctionEntry);
 /// What `inventory` collects of events.
 pub struct EventEntry {
     pub types: &'static [&'static str],
-    pub check: fn(&str, &[u8]) -> Result<()>,
+    pub check: Ask<Option<Arc<str>>>,
     pub location: Location,
     pub package: &'static str,
 }
@@ -189,9 +189,11 @@ pub fn accepts<E: EventSet>(
     E::decode(event_type, payload).map(|event| filter(&event))
 }
 
-/// For `FunctionDef::check` and `EventEntry::check`: whether a received event fits and is valid.
-pub fn check<E: EventSet>(event_type: &str, payload: &[u8]) -> Result<()> {
-    E::decode(event_type, payload)?.check()
+/// For `FunctionDef::check` and `EventEntry::check`: the correlation key of a received event that fits and is valid.
+pub fn check<E: EventSet>(event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
+    let event = E::decode(event_type, payload)?;
+    event.check()?;
+    Ok(event.encode()?.correlation_key)
 }
 
 /// Whether every type of the lists in `wanted` is in `held`; for compile-time checks of `on`.

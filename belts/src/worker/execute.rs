@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
@@ -347,13 +348,15 @@ pub(crate) struct Started {
 impl Started {
     /// Waits until every run has ended or stopped.
     pub(crate) async fn wait(mut self) -> Result<Executed> {
-        let mut runs = Vec::with_capacity(self.runs.len());
-        for (run_id, function_id) in &self.runs {
-            let ending = self.endings.remove(run_id);
-            let finished = self.shared.finish(run_id, function_id, ending).await?;
-            self.shared.clear_target(run_id);
-            runs.extend(finished);
-        }
+        let waits = self.runs.into_iter().map(|(run_id, function_id)| {
+            let (shared, ending) = (&self.shared, self.endings.remove(&run_id));
+            async move {
+                let finished = shared.finish(&run_id, &function_id, ending).await;
+                shared.clear_target(&run_id);
+                finished
+            }
+        });
+        let runs = try_join_all(waits).await?.into_iter().flatten().collect();
         Ok(Executed {
             event_id: self.event_id.to_string(),
             duplicate: self.duplicate,
@@ -466,18 +469,21 @@ impl Shared {
         if record.status.is_finished() || record.status == RunStatus::Stopped {
             return finished(record).map(|run| Look::Over(Some(run)));
         }
-        let due = record
-            .due_at
-            .filter(|_| record.status != RunStatus::Running);
-        let here = self
+        let Some(index) = self
             .registry
             .index(function_id)
-            .filter(|_| !self.is_running());
-        let (Some(due), Some(index)) = (due, here) else {
+            .filter(|_| !self.is_running() && !self.drives(run_id))
+        else {
             return Ok(Look::Later);
         };
-        self.clock.sleep_until(due).await;
-        self.claim_run(run_id, index).await?;
+        if let Some(due) = record.due_at {
+            self.clock.sleep_until(due).await;
+        }
+        // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
+        let claimed = self.claim_run(run_id, index).await?;
+        if !claimed && record.status == RunStatus::Running {
+            return Ok(Look::Later);
+        }
         Ok(Look::Again)
     }
 }
