@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use belts::store::{SharedStore, Sqlite, Synchronous};
 
+use rusqlite::Connection;
+
 use crate::{
     Outcome,
     functions::{Warmth, warm_up},
@@ -21,20 +23,20 @@ pub(crate) struct Warm {
     pub(crate) store: SharedStore,
     pub(crate) raw: Raw,
     /// Who closes a file last removes its log, so this stays open.
-    pub(crate) _keeper: SharedStore,
+    pub(crate) _keeper: Connection,
 }
 
 impl Warm {
     pub(crate) async fn create(directory: &Directory, synchronous: Synchronous) -> Outcome<Self> {
         let file = directory.file("belts.db");
-        let keeper = Sqlite::builder(&file)
+        let first = Sqlite::builder(&file)
             .synchronous(Synchronous::Normal)
             .open()
             .await?;
-        let keeper: SharedStore = Arc::new(keeper);
-        let worker =
-            Running::start(Arc::clone(&keeper), |builder| builder.function(warm_up)).await?;
+        let worker = Running::start(Arc::new(first), |builder| builder.function(warm_up)).await?;
         worker.execute(Warmth { steps: COMMITS }).await?;
+        let keeper = Connection::open(&file)?;
+        keeper.query_row("SELECT count(*) FROM runs", [], |_| Ok(()))?;
         worker.stop().await?;
         let mut raw = Raw::create(&directory.file("raw.db"), "NORMAL")?;
         raw.commits(usize::try_from(COMMITS)?)?;

@@ -1,6 +1,7 @@
 //! Which runs this worker takes on: those it publishes, and those that are due in the store.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -28,8 +29,8 @@ use crate::{
 const STORE_BACKOFF: crate::Backoff =
     crate::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
-/// What is heard of the end of runs that have just been started here.
-pub(crate) type Endings = Vec<(Arc<str>, oneshot::Receiver<Ended>)>;
+/// What is heard of the end of runs that have just been started here, by run id.
+pub(crate) type Endings = HashMap<Arc<str>, oneshot::Receiver<Ended>>;
 
 impl Shared {
     /// Publishes, and starts at once what there is room for; `force` makes room.
@@ -38,29 +39,29 @@ impl Shared {
         event: NewEvent,
         force: bool,
     ) -> Result<PublishedEvent> {
-        let (published, _) = self.publish_and_listen(event, force, false).await?;
+        let (published, _) = self.publish_and_hear(event, force, false).await?;
         Ok(published)
     }
 
-    /// Publishes, and where `listens`, hears of the end of each run that starts here.
-    pub(crate) async fn publish_and_listen(
+    /// Publishes, and listens for the end of each run that starts here if it is told to.
+    pub(crate) async fn publish_and_hear(
         self: &Arc<Self>,
         mut event: NewEvent,
         force: bool,
-        listens: bool,
+        listen: bool,
     ) -> Result<(PublishedEvent, Endings)> {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
         }
         let worker = Arc::clone(self);
-        to_the_end(async move { worker.publish_and_start(event, force, listens).await }).await
+        to_the_end(async move { worker.publish_and_start(event, force, listen).await }).await
     }
 
     async fn publish_and_start(
         self: &Arc<Self>,
         event: NewEvent,
         force: bool,
-        listens: bool,
+        listen: bool,
     ) -> Result<(PublishedEvent, Endings)> {
         let now = self.clock.now();
         let take = force || (self.is_running() && event.due_at <= now);
@@ -83,15 +84,15 @@ impl Shared {
                 "the store answered nothing for a published event",
             )
         })?;
-        let mut left_behind = false;
         let mut endings = Endings::new();
+        let mut left_behind = false;
         for run in &published.runs {
             let index = self.registry.index(&run.function_id);
             match (run.lease, index) {
                 (Some(lease), Some(index)) => {
                     let slot = reservation.take(index);
-                    if listens {
-                        endings.push((Arc::clone(&run.run_id), self.listen(&run.run_id)));
+                    if listen {
+                        endings.insert(Arc::clone(&run.run_id), self.listen(&run.run_id));
                     }
                     self.start(new_run(&event, lease, &published, run, now), index, slot);
                 }

@@ -1,12 +1,14 @@
 //! Delivering an event in process and waiting for what its functions return.
 
 use std::{
+    collections::HashMap,
     future::{Future, IntoFuture},
     pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
@@ -144,10 +146,10 @@ impl Execute {
     /// Makes the event durable, resumes or begins its runs here, and says which they are.
     pub(crate) async fn start(mut self) -> Result<Started> {
         let shared = Arc::clone(self.worker.shared());
-        if let Some(run_id) = &self.run_id {
-            if let Some(record) = shared.store.run(run_id).await? {
-                return self.resume(shared, record).await;
-            }
+        if let Some(run_id) = &self.run_id
+            && let Some(record) = shared.store.run(run_id).await?
+        {
+            return self.resume(shared, record).await;
         }
         let event = std::mem::replace(
             &mut self.event,
@@ -180,7 +182,7 @@ impl Execute {
         };
         let waits = !self.in_background;
         let published = shared
-            .publish_and_listen(new, aimed.is_some() || waits, waits)
+            .publish_and_hear(new, aimed.is_some() || waits, waits)
             .await;
         if let (Some(run_id), false) = (
             aimed,
@@ -268,7 +270,7 @@ impl Execute {
             event_id: record.event_id,
             duplicate: true,
             runs: vec![(run_id, function_id)],
-            endings: Endings::new(),
+            endings: HashMap::new(),
         })
     }
 }
@@ -346,14 +348,15 @@ pub(crate) struct Started {
 impl Started {
     /// Waits until every run has ended or stopped.
     pub(crate) async fn wait(mut self) -> Result<Executed> {
-        let mut runs = Vec::with_capacity(self.runs.len());
-        for (run_id, function_id) in &self.runs {
-            let ending = self.endings.iter().position(|(id, _)| id == run_id);
-            let ending = ending.map(|place| self.endings.swap_remove(place).1);
-            let finished = self.shared.finish(run_id, function_id, ending).await?;
-            self.shared.clear_target(run_id);
-            runs.extend(finished);
-        }
+        let waits = self.runs.into_iter().map(|(run_id, function_id)| {
+            let (shared, ending) = (&self.shared, self.endings.remove(&run_id));
+            async move {
+                let finished = shared.finish(&run_id, &function_id, ending).await;
+                shared.clear_target(&run_id);
+                finished
+            }
+        });
+        let runs = try_join_all(waits).await?.into_iter().flatten().collect();
         Ok(Executed {
             event_id: self.event_id.to_string(),
             duplicate: self.duplicate,
@@ -425,14 +428,15 @@ impl Shared {
         let mut pause = Duration::from_millis(20);
         loop {
             // A run that has just been started here need not be looked for in the store.
-            let ended = if let Some(ended) = ending.take() {
-                ended
-            } else {
-                let ended = self.listen(run_id);
-                match self.look_for(run_id, function_id).await? {
-                    Look::Over(finished) => return Ok(finished),
-                    Look::Again => continue,
-                    Look::Later => ended,
+            let ended = match ending.take() {
+                Some(ended) => ended,
+                None => {
+                    let ended = self.listen(run_id);
+                    match self.look_for(run_id, function_id).await? {
+                        Look::Over(finished) => return Ok(finished),
+                        Look::Again => continue,
+                        Look::Later => ended,
+                    }
                 }
             };
             // A run that another worker drives tells nobody here, so the store is asked again.
@@ -465,18 +469,21 @@ impl Shared {
         if record.status.is_finished() || record.status == RunStatus::Stopped {
             return finished(record).map(|run| Look::Over(Some(run)));
         }
-        let due = record
-            .due_at
-            .filter(|_| record.status != RunStatus::Running);
-        let here = self
+        let Some(index) = self
             .registry
             .index(function_id)
-            .filter(|_| !self.is_running());
-        let (Some(due), Some(index)) = (due, here) else {
+            .filter(|_| !self.is_running() && !self.drives(run_id))
+        else {
             return Ok(Look::Later);
         };
-        self.clock.sleep_until(due).await;
-        self.claim_run(run_id, index).await?;
+        if let Some(due) = record.due_at {
+            self.clock.sleep_until(due).await;
+        }
+        // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
+        let claimed = self.claim_run(run_id, index).await?;
+        if !claimed && record.status == RunStatus::Running {
+            return Ok(Look::Later);
+        }
         Ok(Look::Again)
     }
 }
