@@ -137,6 +137,22 @@ pub(crate) async fn resumed(work: Work) -> belts::Result<()> {
     Ok(())
 }
 
+/// What starts the function that fills a log before the measuring begins.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub(crate) struct Warmth {
+    /// How many steps.
+    pub(crate) steps: u32,
+}
+
+/// So many steps.
+#[belts::function(id = "warm-up", on = Warmth)]
+pub(crate) async fn warm_up(warmth: Warmth) -> belts::Result<()> {
+    for n in 0..warmth.steps {
+        step!("step-{n}", receipt(n)).await?;
+    }
+    Ok(())
+}
+
 /// Three steps, as many functions have.
 #[belts::function(id = "three", on = Work)]
 pub(crate) async fn three(_work: Work) -> belts::Result<u32> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{Router, http::StatusCode, routing::post};
-use belts::store::Sqlite;
+use belts::store::Synchronous;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -15,16 +15,20 @@ use crate::{
     latency::{REST, SAMPLES},
     measure::{Directory, median, micros, now, pause},
     process::Running,
-    raw::Raw,
     report::{Row, Target},
+    warm::Warm,
 };
 
 pub(crate) async fn publish() -> Outcome {
     let directory = Directory::new()?;
-    let store = Sqlite::open(directory.file("belts.db")).await?;
-    let worker = Running::start(Arc::new(store), |builder| builder.function(arrived)).await?;
+    let Warm {
+        store,
+        raw,
+        _keeper,
+    } = Warm::create(&directory, Synchronous::Full).await?;
+    let worker = Running::start(store, |builder| builder.function(arrived)).await?;
     let mut belts = Client::of(worker.router()).await?;
-    let raw = Arc::new(Mutex::new(Raw::create(&directory.file("raw.db"), "FULL")?));
+    let raw = Arc::new(Mutex::new(raw));
     let commit = move || async move {
         match raw
             .lock()

@@ -10,7 +10,7 @@ use belts::{
 use crate::{
     Outcome,
     functions::{BLOCK, MARKS, Work, resumed},
-    measure::{Directory, median, micros, now},
+    measure::{Directory, median, micros, now, quartile},
     process::Running,
     raw::{self, Raw},
     report::{Row, Target},
@@ -47,7 +47,7 @@ pub(crate) async fn hit() -> Outcome {
         );
     }
     worker.stop().await?;
-    let (value, limit) = (median(&mut ours), median(&mut limits));
+    let (value, limit) = (quartile(&mut ours), quartile(&mut limits));
     Row {
         name: "journal-hit",
         value,

@@ -1,16 +1,16 @@
 //! How long one waits: from a publish to the first line of the function, and to its result.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use belts::store::Sqlite;
+use belts::store::Synchronous;
 
 use crate::{
     Outcome,
     functions::{MARKS, Work, arrived, publish_work, three},
     measure::{Directory, median, micros, now, pause},
     process::Running,
-    raw::Raw,
     report::{Row, Target},
+    warm::Warm,
 };
 
 /// Enough for what a run leaves to be done after its last line.
@@ -19,9 +19,12 @@ pub(crate) const SAMPLES: usize = 300;
 
 pub(crate) async fn first_line() -> Outcome {
     let directory = Directory::new()?;
-    let store = Sqlite::open(directory.file("belts.db")).await?;
-    let worker = Running::start(Arc::new(store), |builder| builder.function(arrived)).await?;
-    let mut raw = Raw::create(&directory.file("raw.db"), "FULL")?;
+    let Warm {
+        store,
+        mut raw,
+        _keeper,
+    } = Warm::create(&directory, Synchronous::Full).await?;
+    let worker = Running::start(store, |builder| builder.function(arrived)).await?;
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..SAMPLES {
         pause(REST).await;
@@ -51,9 +54,12 @@ pub(crate) async fn first_line() -> Outcome {
 
 pub(crate) async fn result() -> Outcome {
     let directory = Directory::new()?;
-    let store = Sqlite::open(directory.file("belts.db")).await?;
-    let worker = Running::start(Arc::new(store), |builder| builder.function(three)).await?;
-    let mut raw = Raw::create(&directory.file("raw.db"), "FULL")?;
+    let Warm {
+        store,
+        mut raw,
+        _keeper,
+    } = Warm::create(&directory, Synchronous::Full).await?;
+    let worker = Running::start(store, |builder| builder.function(three)).await?;
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..SAMPLES {
         pause(REST).await;

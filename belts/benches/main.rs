@@ -16,6 +16,7 @@ mod report;
 mod runs;
 mod step;
 mod wake;
+mod warm;
 
 use std::{error::Error, process::ExitCode};
 
@@ -72,7 +73,7 @@ async fn rows() -> Outcome {
         "wake-sqlite" => wake::wake(),
         "runs-sqlite-full" => runs::runs(),
         "submit-sqlite" => runs::submit(),
-        "recover-sqlite" => recover::recover(),
+        "recover-sqlite" => async { recover::recover() },
         "parked-sqlite" => parked::parked(),
     }
     Ok(())

@@ -39,6 +39,12 @@ pub(crate) fn median(samples: &mut [f64]) -> f64 {
     samples.get(samples.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// What a quarter of the samples stay below, for what takes the processor only: whatever is longer was interrupted.
+pub(crate) fn quartile(samples: &mut [f64]) -> f64 {
+    samples.sort_unstable_by(f64::total_cmp);
+    samples.get(samples.len() / 4).copied().unwrap_or(f64::NAN)
+}
+
 /// A number as what it is divided by or multiplied with.
 pub(crate) fn float(number: usize) -> f64 {
     f64::from(u32::try_from(number).expect("no benchmark counts beyond four billion"))

@@ -36,6 +36,11 @@ impl Raw {
         })
     }
 
+    /// Changes how sure a commit is.
+    pub(crate) fn synchronous(&self, word: &str) -> Outcome {
+        Ok(self.connection.pragma_update(None, "synchronous", word)?)
+    }
+
     fn insert(&mut self) -> Outcome {
         let seq = self.next;
         self.next += 1;

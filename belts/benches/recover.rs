@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use belts::store::{RunFilter, RunStatus, Sqlite, Store};
+use belts::store::Sqlite;
 
 use crate::{
     Outcome,
@@ -22,7 +22,7 @@ use crate::{
 const RUNS: usize = 1_000;
 const STEPS: u32 = 10;
 
-pub(crate) async fn recover() -> Outcome {
+pub(crate) fn recover() -> Outcome {
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let directory = Directory::new()?;
@@ -69,8 +69,7 @@ fn last_word(child: &mut Child) -> Outcome<String> {
 /// One that publishes nothing takes over what it finds.
 pub(crate) async fn work(database: &Path, runs: usize) -> Outcome {
     let store = Sqlite::open(database).await?;
-    let worker =
-        Running::start(Arc::new(store.clone()), |builder| builder.function(counted)).await?;
+    let worker = Running::start(Arc::new(store), |builder| builder.function(counted)).await?;
     let start = now();
     let half = runs * usize::try_from(STEPS)? / 2;
     let watch = tokio::spawn(async move {
@@ -80,24 +79,8 @@ pub(crate) async fn work(database: &Path, runs: usize) -> Outcome {
         println!("half");
     });
     runs::publish(&worker, runs, STEPS).await?;
-    if runs > 0 {
-        runs::ended(&worker, runs).await?;
-    } else {
-        all_ended(&store).await?;
-    }
+    runs::ended(&worker, runs).await?;
     watch.await?;
     println!("{}", start.elapsed().as_secs_f64());
     worker.stop().await
-}
-
-async fn all_ended(store: &Sqlite) -> Outcome {
-    loop {
-        let mut filter = RunFilter::default();
-        filter.statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
-        filter.limit = 1;
-        if store.list(filter).await?.runs.is_empty() {
-            return Ok(());
-        }
-        pause(Duration::from_millis(5)).await;
-    }
 }

@@ -108,9 +108,12 @@ pub(crate) async fn ended(worker: &Worker, runs: usize) -> Outcome {
         pause(Duration::from_millis(1)).await;
     }
     loop {
-        let mut filter = RunFilter::default();
-        filter.statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
-        filter.limit = 1;
+        let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+        let filter = RunFilter {
+            statuses,
+            limit: 1,
+            ..RunFilter::default()
+        };
         if worker.store().list(filter).await?.runs.is_empty() {
             return Ok(());
         }

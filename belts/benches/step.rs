@@ -2,24 +2,25 @@
 
 use belts::{
     Worker,
-    store::{Memory, SharedStore, Sqlite, Synchronous},
+    store::{Memory, SharedStore, Synchronous},
 };
 use std::sync::Arc;
 
 use crate::{
     Outcome,
     functions::{Work, sequential},
-    measure::{Directory, float, median, micros},
+    measure::{Directory, float, median, micros, quartile},
     process::Running,
-    raw::{self, Raw},
+    raw,
     report::{Row, Target},
+    warm::Warm,
 };
 
 /// Rounds are short and many, so that most of them are not cut by what else the machine does.
 const ROUNDS: usize = 80;
 
 pub(crate) async fn sqlite_full() -> Outcome {
-    let (value, limit) = sqlite(Synchronous::Full, "FULL", 40).await?;
+    let (value, limit) = sqlite(Synchronous::Full, 40).await?;
     let target = Target::TimesAtMost(1.3);
     Row {
         name: "step-sqlite-full",
@@ -33,7 +34,7 @@ pub(crate) async fn sqlite_full() -> Outcome {
 }
 
 pub(crate) async fn sqlite_normal() -> Outcome {
-    let (value, limit) = sqlite(Synchronous::Normal, "NORMAL", 100).await?;
+    let (value, limit) = sqlite(Synchronous::Normal, 100).await?;
     let target = Target::AtMost(limit + 35.0);
     Row {
         name: "step-sqlite-normal",
@@ -47,14 +48,14 @@ pub(crate) async fn sqlite_normal() -> Outcome {
 }
 
 /// Microseconds of a step and of a raw commit.
-async fn sqlite(synchronous: Synchronous, word: &str, steps: u32) -> Outcome<(f64, f64)> {
+async fn sqlite(synchronous: Synchronous, steps: u32) -> Outcome<(f64, f64)> {
     let directory = Directory::new()?;
-    let store = Sqlite::builder(directory.file("belts.db"))
-        .synchronous(synchronous)
-        .open()
-        .await?;
-    let worker = Running::start(Arc::new(store), |builder| builder.function(sequential)).await?;
-    let mut raw = Raw::create(&directory.file("raw.db"), word)?;
+    let Warm {
+        store,
+        mut raw,
+        _keeper,
+    } = Warm::create(&directory, synchronous).await?;
+    let worker = Running::start(store, |builder| builder.function(sequential)).await?;
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         limits.push(micros(raw.commits(usize::try_from(steps)?)?) / f64::from(steps));
@@ -74,7 +75,7 @@ pub(crate) async fn memory() -> Outcome {
         ours.push(run(&worker, STEPS).await?);
     }
     worker.stop().await?;
-    let (value, limit) = (median(&mut ours), median(&mut limits));
+    let (value, limit) = (quartile(&mut ours), quartile(&mut limits));
     Row {
         name: "step-memory",
         value,
