@@ -12,17 +12,9 @@ pub struct SignedUp {
 
 #[belts::function(id = "welcome", on = SignedUp)]
 async fn welcome(signup: SignedUp) -> belts::Result<String> {
-    let account = step!("create-account", create_account(&signup.email)).await?;
-    step!(
-        "send-mail",
-        println!("mail to {} about {account}", signup.email)
-    )
-    .await?;
+    let account = step!("create-account", format!("account of {}", signup.email)).await?;
+    step!("send-mail", println!("mail about the {account}")).await?;
     Ok(account)
-}
-
-async fn create_account(email: &str) -> Result<String, std::io::Error> {
-    Ok(format!("account of {email}"))
 }
 
 #[tokio::main]

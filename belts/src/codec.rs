@@ -70,12 +70,12 @@ pub fn encode_err(failure: &Failure) -> Arc<[u8]> {
         v: u32,
         err: &'a Failure,
     }
-    serde_json::to_vec(&Out {
+    let out = Out {
         v: VERSION,
         err: failure,
-    })
-    .expect("a failure is strings only")
-    .into()
+    };
+    // A failure is strings only, which always can be written.
+    serde_json::to_vec(&out).unwrap_or_default().into()
 }
 
 /// Reads an envelope whose result is of type `T`.
@@ -122,7 +122,48 @@ pub fn raw(bytes: &[u8]) -> Result<Outcome<&RawValue>> {
 }
 
 fn value_of<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
-    serde_json::from_slice(json).map_err(|error| {
-        Error::new(ErrorKind::Codec, "the recorded value does not fit the type").with_source(error)
-    })
+    serde_json::from_slice(json).map_err(|error| Error::new(ErrorKind::Codec, misfit(&error)))
+}
+
+/// What serde says of the type that JSON does not fit, without what it quotes of the value: that may be a secret.
+pub(crate) fn misfit(error: &serde_json::Error) -> String {
+    expectation(&error.to_string()).unwrap_or_else(|| "it does not fit".to_owned())
+}
+
+fn expectation(text: &str) -> Option<String> {
+    let text = text
+        .rsplit_once(" at line ")
+        .map_or(text, |(text, _)| text);
+    if text.starts_with("missing field ") || text.starts_with("duplicate field ") {
+        return Some(text.to_owned());
+    }
+    text.rsplit_once(", expected ")
+        .map(|(_, expected)| format!("expected {expected}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expectation;
+
+    #[test]
+    fn what_a_type_expects_is_told_and_what_came_is_not() {
+        let cases = [
+            (
+                "invalid type: string \"4111, expected 1\", expected u64 at line 1 column 9",
+                Some("expected u64"),
+            ),
+            (
+                "missing field `cents` at line 1 column 2",
+                Some("missing field `cents`"),
+            ),
+            (
+                "unknown variant `secret`, expected one of `a`, `b`",
+                Some("expected one of `a`, `b`"),
+            ),
+            ("secret", None),
+        ];
+        for (text, told) in cases {
+            assert_eq!(expectation(text).as_deref(), told, "{text}");
+        }
+    }
 }

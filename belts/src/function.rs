@@ -13,12 +13,12 @@ use crate::{private::FunctionDef, run::Backoff};
 /// #[derive(Serialize, Deserialize, Event)]
 /// struct Signup { email: String }
 ///
-/// #[belts::function(id = "welcome", on = Signup)]
+/// #[belts::function(id = "welcome-by-mail", on = Signup)]
 /// async fn welcome(signup: Signup) -> belts::Result<usize> {
 ///     step!("count", signup.email.len()).await
 /// }
 ///
-/// assert_eq!(welcome.id(), "welcome");
+/// assert_eq!(welcome.id(), "welcome-by-mail");
 /// ```
 pub struct Function<E, T> {
     def: &'static FunctionDef,
@@ -34,11 +34,11 @@ impl<E, T> Function<E, T> {
     }
 
     /// The function's id.
-    pub const fn id(&self) -> &'static str {
+    pub const fn id(self) -> &'static str {
         self.def.id
     }
 
-    pub(crate) const fn def(&self) -> &'static FunctionDef {
+    pub(crate) const fn def(self) -> &'static FunctionDef {
         self.def
     }
 }

@@ -28,13 +28,16 @@ pub const fn function<E, T>(def: &'static FunctionDef) -> Function<E, T> {
     Function::from_def(def)
 }
 
+/// Asks of an event by its type and its JSON.
+pub type Ask<T> = fn(&str, &[u8]) -> Result<T>;
+
 /// A function as link-time registration knows it.
 pub struct FunctionDef {
     pub id: &'static str,
     pub events: &'static [&'static [&'static str]],
     pub options: fn() -> FunctionOptions,
-    pub accepts: Option<fn(&str, &[u8]) -> Result<bool>>,
-    pub check: fn(&str, &[u8]) -> Result<()>,
+    pub accepts: Option<Ask<bool>>,
+    pub check: Ask<Option<Arc<str>>>,
     pub start: fn(Invocation) -> Driven,
     pub location: Location,
     pub package: &'static str,
@@ -57,7 +60,7 @@ inventory::collect!(FunctionEntry);
 /// What `inventory` collects of events.
 pub struct EventEntry {
     pub types: &'static [&'static str],
-    pub check: fn(&str, &[u8]) -> Result<()>,
+    pub check: Ask<Option<Arc<str>>>,
     pub location: Location,
     pub package: &'static str,
 }
@@ -145,11 +148,7 @@ pub fn encode_own<E: Event>(event: &E, correlation_key: Option<String>) -> Resul
 
 /// `EventSet::decode` of one event.
 pub fn decode_own<E: Event>(event_type: &str, payload: &[u8]) -> Result<E> {
-    if event_type == E::TYPE {
-        decode_event(payload)
-    } else {
-        Err(unknown_type(event_type, &[E::TYPE]))
-    }
+    if event_type == E::TYPE { decode_event(payload) } else { Err(unknown_type(event_type, &[E::TYPE])) }
 }
 
 /// The error for a type that an enum of events does not hold.
@@ -190,9 +189,11 @@ pub fn accepts<E: EventSet>(
     E::decode(event_type, payload).map(|event| filter(&event))
 }
 
-/// For `FunctionDef::check` and `EventEntry::check`: whether a received event fits and is valid.
-pub fn check<E: EventSet>(event_type: &str, payload: &[u8]) -> Result<()> {
-    E::decode(event_type, payload)?.check()
+/// For `FunctionDef::check` and `EventEntry::check`: the correlation key of a received event that fits and is valid.
+pub fn check<E: EventSet>(event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
+    let event = E::decode(event_type, payload)?;
+    event.check()?;
+    Ok(event.encode()?.correlation_key)
 }
 
 /// Whether every type of the lists in `wanted` is in `held`; for compile-time checks of `on`.

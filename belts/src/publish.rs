@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
+    codec,
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     store::{NewEvent, Target},
@@ -246,18 +247,14 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
     serde_json::from_slice(payload).map_err(|error| {
         let mut reader = serde_json::Deserializer::from_slice(payload);
-        match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-            Err(error) => {
-                let path = error.path().to_string();
-                Error::new(
-                    ErrorKind::InvalidEvent,
-                    format!("the event does not fit at `{path}`"),
-                )
-                .with_source(error.into_inner())
-            }
-            Ok(_) => {
-                Error::new(ErrorKind::InvalidEvent, "the event does not fit").with_source(error)
-            }
-        }
+        let path = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) => format!(" at `{}`", error.path()),
+            Ok(_) => String::new(),
+        };
+        let misfit = codec::misfit(&error);
+        Error::new(
+            ErrorKind::InvalidEvent,
+            format!("the event does not fit{path}: {misfit}"),
+        )
     })
 }

@@ -119,8 +119,8 @@ impl Registry {
             .collect()
     }
 
-    /// Whether a received event fits what this program knows of its type; an unknown type fits.
-    pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<()> {
+    /// The correlation key of a received event, if it fits what this program knows of its type; an unknown type fits.
+    pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
         if let Some(index) = self.listeners(event_type).next() {
             return (self.functions[index].def.check)(event_type, payload);
         }
@@ -129,7 +129,7 @@ impl Registry {
             .find(|entry| entry.types.contains(&event_type))
         {
             Some(entry) => (entry.check)(event_type, payload),
-            None => Ok(()),
+            None => Ok(None),
         }
     }
 }

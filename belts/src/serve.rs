@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt as _};
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::{
@@ -30,8 +30,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// #[derive(Serialize, Deserialize, Event)]
 /// struct Signup { email: String }
 ///
-/// #[belts::function(id = "welcome", on = Signup)]
-/// async fn welcome(signup: Signup) -> belts::Result<usize> {
+/// #[belts::function(id = "greet", on = Signup)]
+/// async fn greet(signup: Signup) -> belts::Result<usize> {
 ///     step!("count", signup.email.len()).await
 /// }
 ///
@@ -115,6 +115,8 @@ impl Worker {
         shared.expect_loop();
         let app = root(self).into_make_service_with_connect_info::<SocketAddr>();
         let draining = std::sync::Arc::clone(shared);
+        // An answer is sent when it is written, and not when there is more of it.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
         let server = axum::serve(listener, app)
             .with_graceful_shutdown(async move { draining.shutdown_begun().await });
         let mut server = tokio::spawn(async move { server.await });

@@ -74,12 +74,13 @@ impl fmt::Display for Summary<'_> {
             .max()
             .unwrap_or(0);
         for function in functions {
-            let (id, events, options) = (&function.id, events(function), options(function));
-            writeln!(
-                f,
-                "    {id:width$}  on {events}  {options}",
-                options = options.trim_end()
-            )?;
+            let line = format!(
+                "    {:width$}  on {}  {}",
+                function.id,
+                events(function),
+                options(function)
+            );
+            writeln!(f, "{}", line.trim_end())?;
         }
         for note in self.notes() {
             writeln!(f, "  note: {note}")?;

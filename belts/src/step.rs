@@ -441,8 +441,7 @@ fn replay<T: DeserializeOwned>(
         Ok(Outcome::Err(failure)) => Some(Err(recorded(run, &path, failure))),
         Err(error) => {
             let expected = std::any::type_name::<T>();
-            let reason = std::error::Error::source(&error)
-                .map_or_else(|| error.to_string(), ToString::to_string);
+            let reason = error.to_string();
             run.violate(Violation::OtherType {
                 path,
                 stored,
@@ -571,14 +570,10 @@ fn checked<T: Serialize + DeserializeOwned>(value: &T, run: &LiveRun) -> Result<
         Ok(Outcome::Ok(value)) => Ok((bytes, value)),
         Ok(Outcome::Err(_)) => unreachable!("an envelope written by `encode_ok` holds a value"),
         Err(error) => {
-            let reason =
-                std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
+            let wanted = std::any::type_name::<T>();
             Err(Error::new(
                 ErrorKind::Codec,
-                format!(
-                    "the result cannot be read back as `{}`: {reason}",
-                    std::any::type_name::<T>()
-                ),
+                format!("the result cannot be read back as `{wanted}`: {error}"),
             ))
         }
     }

@@ -1,5 +1,10 @@
 //! The demonstration: a worker in a child process, a client that publishes over HTTP, a SIGKILL, a restart.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a client outside of belts waits by the system's clock"
+)]
+
 use std::{
     error::Error,
     path::{Path, PathBuf},

@@ -1,5 +1,10 @@
 //! The shop: its events, and the two functions that listen for them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the pauses stand for the work of real services"
+)]
+
 use std::time::Duration;
 
 use belts::{Context, Event, scope, sleep, step};

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use tokio::try_join;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-pub struct Order {
+pub(crate) struct Order {
     pub id: String,
     pub parcels: Vec<u32>,
 }
 
-pub fn order() -> Order {
+pub(crate) fn order() -> Order {
     Order {
         id: "o-1".into(),
         parcels: vec![3, 1, 2],
@@ -21,13 +21,13 @@ pub fn order() -> Order {
 
 /// What a union of events needs beside: something to publish.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
-pub struct OrderShipped {
+pub(crate) struct OrderShipped {
     pub id: String,
     pub parcels: usize,
 }
 
 #[belts::function(id = "sequential", on = Order)]
-pub async fn sequential(order: Order) -> belts::Result<String> {
+pub(crate) async fn sequential(order: Order) -> belts::Result<String> {
     let checked = step!("check", async { format!("{} checked", order.id) }).await?;
     let charged = step!("charge", format!("{checked}, charged")).await?;
     let shipped = step!("ship", Ok::<_, belts::Error>(format!("{charged}, shipped"))).await?;
@@ -35,7 +35,7 @@ pub async fn sequential(order: Order) -> belts::Result<String> {
 }
 
 #[belts::function(id = "parallel", on = Order)]
-pub async fn parallel(order: Order) -> belts::Result<u32> {
+pub(crate) async fn parallel(order: Order) -> belts::Result<u32> {
     let (a, b, c) = try_join!(
         step!("first", async { order.parcels[0] }),
         step!("second", async {
@@ -86,7 +86,7 @@ async fn futures_join<T, F: Future<Output = belts::Result<T>>>(
 }
 
 #[belts::function(id = "looping", on = Order)]
-pub async fn looping(order: Order) -> belts::Result<Vec<u32>> {
+pub(crate) async fn looping(order: Order) -> belts::Result<Vec<u32>> {
     let mut done = Vec::new();
     for parcel in &order.parcels {
         done.push(step!("ship-{parcel}", async { parcel + 10 }).await?);
@@ -95,14 +95,14 @@ pub async fn looping(order: Order) -> belts::Result<Vec<u32>> {
 }
 
 #[belts::function(id = "flaky", on = Order)]
-pub async fn flaky(order: Order) -> belts::Result<String> {
+pub(crate) async fn flaky(order: Order) -> belts::Result<String> {
     step!("before", ()).await?;
     // The sweep has this one fail twice.
     step!("flaky", order.id.clone(), retries = 3, backoff = "1s..10m").await
 }
 
 #[belts::function(id = "matched-failure", on = Order)]
-pub async fn matched_failure(order: Order) -> belts::Result<String> {
+pub(crate) async fn matched_failure(order: Order) -> belts::Result<String> {
     let refused: belts::Result<()> = step!(
         "charge",
         Err::<(), _>(belts::terminal(format!("no money for {}", order.id)))
@@ -115,7 +115,7 @@ pub async fn matched_failure(order: Order) -> belts::Result<String> {
 }
 
 #[belts::function(id = "fails-for-good", on = Order)]
-pub async fn fails_for_good(order: Order) -> belts::Result<()> {
+pub(crate) async fn fails_for_good(order: Order) -> belts::Result<()> {
     step!("prepare", order.id.len()).await?;
     step!(
         "impossible",
@@ -127,7 +127,7 @@ pub async fn fails_for_good(order: Order) -> belts::Result<()> {
 }
 
 #[belts::function(id = "sleeping", on = Order)]
-pub async fn sleeping(order: Order) -> belts::Result<u32> {
+pub(crate) async fn sleeping(order: Order) -> belts::Result<u32> {
     let before = step!("before", order.parcels[0]).await?;
     sleep!("short", "2s").await?;
     let between = step!("between", before + 1).await?;
@@ -138,7 +138,7 @@ pub async fn sleeping(order: Order) -> belts::Result<u32> {
 }
 
 #[belts::function(id = "sleeping-beside-a-step", on = Order)]
-pub async fn sleeping_beside_a_step(order: Order) -> belts::Result<u32> {
+pub(crate) async fn sleeping_beside_a_step(order: Order) -> belts::Result<u32> {
     let (step, ()) = try_join!(
         step!("work", async { order.parcels[0] }),
         sleep!("pause", "1h")
@@ -147,7 +147,7 @@ pub async fn sleeping_beside_a_step(order: Order) -> belts::Result<u32> {
 }
 
 #[belts::function(id = "publishing", on = Order)]
-pub async fn publishing(order: Order) -> belts::Result<String> {
+pub(crate) async fn publishing(order: Order) -> belts::Result<String> {
     let parcels = step!("count", order.parcels.len()).await?;
     let event = OrderShipped {
         id: order.id.clone(),
@@ -163,7 +163,7 @@ pub async fn publishing(order: Order) -> belts::Result<String> {
 }
 
 #[belts::function(id = "after-shipping", on = OrderShipped)]
-pub async fn after_shipping(shipped: OrderShipped) -> belts::Result<usize> {
+pub(crate) async fn after_shipping(shipped: OrderShipped) -> belts::Result<usize> {
     sleep!("wait-for-the-post", "24h").await?;
     step!("ask-for-stars", shipped.parcels).await
 }
@@ -175,7 +175,7 @@ async fn pack(order: &Order, parcel: u32) -> belts::Result<String> {
 }
 
 #[belts::function(id = "scoped", on = Order)]
-pub async fn scoped(order: Order) -> belts::Result<Vec<String>> {
+pub(crate) async fn scoped(order: Order) -> belts::Result<Vec<String>> {
     let mut packed = Vec::new();
     for parcel in order.parcels.clone() {
         packed.push(scope!("parcel-{parcel}", pack(&order, parcel)).await?);
@@ -184,7 +184,7 @@ pub async fn scoped(order: Order) -> belts::Result<Vec<String>> {
 }
 
 #[belts::function(id = "per-step", on = Order, continuation = "per-step")]
-pub async fn per_step(order: Order) -> belts::Result<usize> {
+pub(crate) async fn per_step(order: Order) -> belts::Result<usize> {
     let one = step!("one", order.parcels.len()).await?;
     let (two, three) = try_join!(step!("two", one + 1), step!("three", one + 2))?;
     sleep!("pause", Duration::from_secs(3600)).await?;
@@ -192,7 +192,7 @@ pub async fn per_step(order: Order) -> belts::Result<usize> {
 }
 
 #[belts::function(id = "retried-whole", on = Order, retries = 2, backoff = "1s..1m")]
-pub async fn retried_whole(order: Order, cx: belts::Context) -> belts::Result<u32> {
+pub(crate) async fn retried_whole(order: Order, cx: belts::Context) -> belts::Result<u32> {
     let one = step!("one", order.parcels[0]).await?;
     if cx.attempt() < 3 {
         return Err(belts::Error::from_any("not yet"));

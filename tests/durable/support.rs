@@ -14,12 +14,12 @@ use tokio::sync::watch;
 static EFFECTS: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
 /// Does something outside of belts.
-pub fn effect(name: impl Into<String>) {
+pub(crate) fn effect(name: impl Into<String>) {
     *EFFECTS.lock().unwrap().entry(name.into()).or_default() += 1;
 }
 
 /// How often it was done.
-pub fn effects(name: &str) -> u32 {
+pub(crate) fn effects(name: &str) -> u32 {
     EFFECTS.lock().unwrap().get(name).copied().unwrap_or(0)
 }
 
@@ -27,7 +27,7 @@ pub fn effects(name: &str) -> u32 {
 ///
 /// # Panics
 /// It does not hold within ten seconds.
-pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waited = async {
         while !holds().await {
             tokio::task::yield_now().await;
@@ -40,10 +40,10 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 ///
 /// # Panics
 /// It takes longer than ten seconds.
-pub async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
+pub(crate) async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(10), future.into_future()).await {
         Ok(value) => value,
-        Err(_) => panic!("not within ten seconds: {what}"),
+        Err(elapsed) => panic!("{what}: {elapsed} after ten seconds"),
     }
 }
 
@@ -60,23 +60,23 @@ fn gate_of(name: &str) -> watch::Sender<bool> {
 }
 
 /// Waits until the gate is open.
-pub async fn gate(name: &str) {
+pub(crate) async fn gate(name: &str) {
     let gate = gate_of(name);
     let _ = gate.subscribe().wait_for(|open| *open).await;
 }
 
 /// Opens a gate for good.
-pub fn open(name: &str) {
+pub(crate) fn open(name: &str) {
     gate_of(name).send_replace(true);
 }
 
 /// An event whose only content is a name, which tells tests apart.
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
-pub struct Named {
+pub(crate) struct Named {
     pub name: String,
 }
 
-pub fn named(name: &str) -> Named {
+pub(crate) fn named(name: &str) -> Named {
     Named {
         name: name.to_owned(),
     }
@@ -84,7 +84,7 @@ pub fn named(name: &str) -> Named {
 
 /// Does its effect, then waits at its gate.
 #[belts::function(id = "gated", on = Named)]
-pub async fn gated(event: Named) -> belts::Result<u32> {
+pub(crate) async fn gated(event: Named) -> belts::Result<u32> {
     let name = &event.name;
     let work = step!("work", async {
         effect(name.as_str());
@@ -100,7 +100,7 @@ pub async fn gated(event: Named) -> belts::Result<u32> {
 }
 
 /// A worker with one function and a clock that only the test moves.
-pub async fn worker_of<E, T>(
+pub(crate) async fn worker_of<E, T>(
     store: impl Store,
     function: belts::Function<E, T>,
     clock: &ManualClock,
@@ -115,13 +115,13 @@ pub async fn worker_of<E, T>(
 }
 
 /// The loop of a worker on a task.
-pub fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<()>> {
+pub(crate) fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<()>> {
     let worker = worker.clone();
     tokio::spawn(async move { worker.run().await })
 }
 
 /// Every run of a function in a store.
-pub async fn runs_of(store: &dyn Store, function: &str) -> Vec<RunRecord> {
+pub(crate) async fn runs_of(store: &dyn Store, function: &str) -> Vec<RunRecord> {
     let filter = RunFilter {
         function_id: Some(function.into()),
         ..RunFilter::default()

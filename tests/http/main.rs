@@ -1,1 +1,14 @@
+//! The router, signatures and `serve`, seen from outside.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; the setting for tests does not see helpers"
+)]
+
+mod deliver;
+mod describe;
+mod modes;
+mod refuse;
+mod serve;
+mod sign;
+mod support;

@@ -1,5 +1,7 @@
 //! A delivery: checked from the outside in, made durable, and answered.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     http::HeaderMap,
@@ -10,7 +12,7 @@ use super::{
     HttpMode, body,
     refusal::Refusal,
     signature,
-    wire::{self, Delivery},
+    wire::{self, Context, Delivery},
 };
 use crate::{
     event::EncodedEvent,
@@ -39,8 +41,15 @@ async fn receive(worker: &Worker, request: Request) -> Result<Response, Refusal>
     if shared.is_draining() {
         return Err(Refusal::shutdown());
     }
-    check(shared, &delivery).await?;
-    let started = execute(worker, delivery, event_id, mode).start().await?;
+    let correlation_key = check(shared, &delivery).await?;
+    let event = EncodedEvent {
+        event_type: delivery.event_type,
+        payload: delivery.payload,
+        correlation_key,
+    };
+    let started = execute(worker, event, delivery.context, event_id, mode)
+        .start()
+        .await?;
     tracing::debug!(
         event = %started.event_id, runs = started.runs.len(), duplicate = started.duplicate, ?mode,
         "received a delivery"
@@ -64,8 +73,8 @@ fn event_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     ])))
 }
 
-/// Whether somebody takes the event, and whether it fits.
-async fn check(shared: &Shared, delivery: &Delivery) -> Result<(), Refusal> {
+/// The event's correlation key, if somebody takes the event and it fits.
+async fn check(shared: &Shared, delivery: &Delivery) -> Result<Option<Arc<str>>, Refusal> {
     let event_type = &*delivery.event_type;
     let local = delivery
         .context
@@ -153,16 +162,11 @@ fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
 
 fn execute(
     worker: &Worker,
-    delivery: Delivery,
+    event: EncodedEvent,
+    context: Context,
     event_id: Option<String>,
     mode: HttpMode,
 ) -> Execute {
-    let event = EncodedEvent {
-        event_type: delivery.event_type,
-        payload: delivery.payload,
-        correlation_key: None,
-    };
-    let context = delivery.context;
     let named = context.execution_id.is_some();
     let mut execute = Execute::new(worker.clone(), Ok(event));
     execute.event_id = event_id;

@@ -59,7 +59,12 @@ impl WorkerBuilder {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> belts::Result<()> {
     /// use belts::http::HttpMode;
-    /// let worker = belts::Worker::builder().store_url("memory:").http_mode(HttpMode::Sync).build().await?;
+    /// let worker = belts::Worker::builder()
+    ///     .store_url("memory:")
+    ///     .publish_only()
+    ///     .http_mode(HttpMode::Sync)
+    ///     .build()
+    ///     .await?;
     /// let app: axum::Router = axum::Router::new().nest("/belts", worker.router());
     /// # drop(app);
     /// # Ok(()) }

@@ -1,11 +1,12 @@
 //! Which runs this worker takes on: those it publishes, and those that are due in the store.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{sync::oneshot, task::JoinSet};
 
 use super::{
     Shared, Worker,
@@ -28,25 +29,40 @@ use crate::{
 const STORE_BACKOFF: crate::Backoff =
     crate::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
+/// What is heard of the end of runs that have just been started here, by run id.
+pub(crate) type Endings = HashMap<Arc<str>, oneshot::Receiver<Ended>>;
+
 impl Shared {
     /// Publishes, and starts at once what there is room for; `force` makes room.
     pub(crate) async fn publish(
         self: &Arc<Self>,
-        mut event: NewEvent,
+        event: NewEvent,
         force: bool,
     ) -> Result<PublishedEvent> {
+        let (published, _) = self.publish_and_hear(event, force, false).await?;
+        Ok(published)
+    }
+
+    /// Publishes, and listens for the end of each run that starts here if it is told to.
+    pub(crate) async fn publish_and_hear(
+        self: &Arc<Self>,
+        mut event: NewEvent,
+        force: bool,
+        listen: bool,
+    ) -> Result<(PublishedEvent, Endings)> {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
         }
         let worker = Arc::clone(self);
-        to_the_end(async move { worker.publish_and_start(event, force).await }).await
+        to_the_end(async move { worker.publish_and_start(event, force, listen).await }).await
     }
 
     async fn publish_and_start(
         self: &Arc<Self>,
         event: NewEvent,
         force: bool,
-    ) -> Result<PublishedEvent> {
+        listen: bool,
+    ) -> Result<(PublishedEvent, Endings)> {
         let now = self.clock.now();
         let take = force || (self.is_running() && event.due_at <= now);
         let mut reservation = self
@@ -68,12 +84,16 @@ impl Shared {
                 "the store answered nothing for a published event",
             )
         })?;
+        let mut endings = Endings::new();
         let mut left_behind = false;
         for run in &published.runs {
             let index = self.registry.index(&run.function_id);
             match (run.lease, index) {
                 (Some(lease), Some(index)) => {
                     let slot = reservation.take(index);
+                    if listen {
+                        endings.insert(Arc::clone(&run.run_id), self.listen(&run.run_id));
+                    }
                     self.start(new_run(&event, lease, &published, run, now), index, slot);
                 }
                 _ => left_behind |= index.is_some() && !published.duplicate,
@@ -83,7 +103,7 @@ impl Shared {
             self.expect_due(event.due_at);
             self.due.notify_one();
         }
-        Ok(published)
+        Ok((published, endings))
     }
 
     /// Leaves out the local functions whose filter says no. Others decide for themselves when they claim the run.
@@ -130,7 +150,7 @@ impl Shared {
             });
             // The place is free before anybody hears of the end, who may want it.
             drop((slot, driving));
-            worker.tell(&run_id, ended);
+            worker.tell(&run_id, &ended);
         });
     }
 
@@ -205,7 +225,7 @@ impl Shared {
                     .is_ok()
                 {
                     worker.due.notify_one();
-                    worker.tell(&run_id, Ended::Suspended);
+                    worker.tell(&run_id, &Ended::Suspended);
                     return;
                 }
                 if worker.shutdown.is_over() {
@@ -300,20 +320,20 @@ impl Shared {
     }
 
     /// Tells those who wait for a run in this process.
-    fn tell(&self, run_id: &Arc<str>, ended: Ended) {
+    fn tell(&self, run_id: &Arc<str>, ended: &Ended) {
         let waiting = self
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(run_id);
         for sender in waiting.into_iter().flatten() {
-            let _ = sender.send(ended);
+            let _ = sender.send(ended.clone());
         }
     }
 
     /// Hears of the next end of a drive of this run in this process.
-    pub(crate) fn listen(&self, run_id: &Arc<str>) -> tokio::sync::oneshot::Receiver<Ended> {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
+    pub(crate) fn listen(&self, run_id: &Arc<str>) -> oneshot::Receiver<Ended> {
+        let (sender, receiver) = oneshot::channel();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let senders = waiting.entry(Arc::clone(run_id)).or_default();
         // Who has stopped waiting leaves a closed sender behind.

@@ -30,10 +30,10 @@ use crate::{
 };
 
 /// How the drive of a run ended, as far as this worker is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// It returned `Ok`.
-    Completed,
+    /// It returned `Ok`; with the output as an envelope.
+    Completed(Arc<[u8]>),
     /// It failed for good.
     Failed,
     /// It goes on later.
@@ -358,7 +358,7 @@ impl<'a> Drive<'a> {
 
     fn ended(&self, transition: Transition) -> Ended {
         match transition {
-            Transition::Complete { .. } => Ended::Completed,
+            Transition::Complete { output } => Ended::Completed(output),
             Transition::Fail { .. } => Ended::Failed,
             Transition::Stop => Ended::Stopped,
             Transition::Skip => Ended::Skipped,

@@ -1,17 +1,20 @@
 //! Delivering an event in process and waiting for what its functions return.
 
 use std::{
+    collections::HashMap,
     future::{Future, IntoFuture},
     pin::Pin,
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::future::try_join_all;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Ended, Shared, Worker};
+use super::{Ended, Shared, Worker, claim::Endings};
 use crate::{
     clock::Timestamp,
     codec::{self, Outcome},
@@ -143,10 +146,10 @@ impl Execute {
     /// Makes the event durable, resumes or begins its runs here, and says which they are.
     pub(crate) async fn start(mut self) -> Result<Started> {
         let shared = Arc::clone(self.worker.shared());
-        if let Some(run_id) = &self.run_id {
-            if let Some(record) = shared.store.run(run_id).await? {
-                return self.resume(shared, record).await;
-            }
+        if let Some(run_id) = &self.run_id
+            && let Some(record) = shared.store.run(run_id).await?
+        {
+            return self.resume(shared, record).await;
         }
         let event = std::mem::replace(
             &mut self.event,
@@ -177,18 +180,19 @@ impl Execute {
             }
             _ => None,
         };
+        let waits = !self.in_background;
         let published = shared
-            .publish(new, aimed.is_some() || !self.in_background)
+            .publish_and_hear(new, aimed.is_some() || waits, waits)
             .await;
         if let (Some(run_id), false) = (
             aimed,
             published
                 .as_ref()
-                .is_ok_and(|published| !published.duplicate),
+                .is_ok_and(|(published, _)| !published.duplicate),
         ) {
             shared.clear_target(run_id);
         }
-        let published = published?;
+        let (published, endings) = published?;
         let runs: Vec<_> = published
             .runs
             .into_iter()
@@ -204,6 +208,7 @@ impl Execute {
             event_id: published.event_id,
             duplicate: published.duplicate,
             runs,
+            endings,
         })
     }
 
@@ -265,6 +270,7 @@ impl Execute {
             event_id: record.event_id,
             duplicate: true,
             runs: vec![(run_id, function_id)],
+            endings: HashMap::new(),
         })
     }
 }
@@ -335,17 +341,22 @@ pub(crate) struct Started {
     pub(crate) duplicate: bool,
     /// Run ids with their functions' ids.
     pub(crate) runs: Vec<(Arc<str>, Arc<str>)>,
+    /// What is heard of the end of those runs that have just been started here.
+    endings: Endings,
 }
 
 impl Started {
     /// Waits until every run has ended or stopped.
-    pub(crate) async fn wait(self) -> Result<Executed> {
-        let mut runs = Vec::with_capacity(self.runs.len());
-        for (run_id, function_id) in &self.runs {
-            let finished = self.shared.finish(run_id, function_id).await?;
-            self.shared.clear_target(run_id);
-            runs.extend(finished);
-        }
+    pub(crate) async fn wait(mut self) -> Result<Executed> {
+        let waits = self.runs.into_iter().map(|(run_id, function_id)| {
+            let (shared, ending) = (&self.shared, self.endings.remove(&run_id));
+            async move {
+                let finished = shared.finish(&run_id, &function_id, ending).await;
+                shared.clear_target(&run_id);
+                finished
+            }
+        });
+        let runs = try_join_all(waits).await?.into_iter().flatten().collect();
         Ok(Executed {
             event_id: self.event_id.to_string(),
             duplicate: self.duplicate,
@@ -412,36 +423,82 @@ impl Shared {
         self: &Arc<Self>,
         run_id: &Arc<str>,
         function_id: &Arc<str>,
+        mut ending: Option<oneshot::Receiver<Ended>>,
     ) -> Result<Option<FinishedRun>> {
         let mut pause = Duration::from_millis(20);
         loop {
-            let ended = self.listen(run_id);
-            let Some(record) = self.store.run(run_id).await? else {
-                return Ok(None);
+            // A run that has just been started here need not be looked for in the store.
+            let ended = match ending.take() {
+                Some(ended) => ended,
+                None => {
+                    let ended = self.listen(run_id);
+                    match self.look_for(run_id, function_id).await? {
+                        Look::Over(finished) => return Ok(finished),
+                        Look::Again => continue,
+                        Look::Later => ended,
+                    }
+                }
             };
-            if record.status.is_finished() || record.status == RunStatus::Stopped {
-                return finished(record).map(Some);
-            }
-            let now = self.clock.now();
-            let due = record
-                .due_at
-                .filter(|_| record.status != RunStatus::Running);
-            let here = self
-                .registry
-                .index(function_id)
-                .filter(|_| !self.is_running());
-            if let (Some(due), Some(index)) = (due, here) {
-                self.clock.sleep_until(due).await;
-                self.claim_run(run_id, index).await?;
-                continue;
-            }
             // A run that another worker drives tells nobody here, so the store is asked again.
             pause = (pause * 2).min(self.options().sweep);
+            let later = self.clock.now().after(pause);
             tokio::select! {
-                ended = ended => if let Ok(Ended::Abandoned) = ended { self.clock.sleep_until(now.after(pause)).await },
-                () = self.clock.expire_at(now.after(pause)) => {}
+                ended = ended => match ended {
+                    Ok(Ended::Completed(output)) => {
+                        let (run_id, function_id) = (run_id.to_string(), function_id.to_string());
+                        let result = output_of(&output);
+                        return Ok(Some(FinishedRun { run_id, function_id, status: RunStatus::Completed, result }));
+                    }
+                    Ok(Ended::Abandoned) => self.clock.sleep_until(later).await,
+                    _ => {}
+                },
+                () = self.clock.expire_at(later) => {}
             }
         }
+    }
+
+    /// How a run stands in the store; drives it here where it is due and no loop does.
+    async fn look_for(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &Arc<str>,
+    ) -> Result<Look> {
+        let Some(record) = self.store.run(run_id).await? else {
+            return Ok(Look::Over(None));
+        };
+        if record.status.is_finished() || record.status == RunStatus::Stopped {
+            return finished(record).map(|run| Look::Over(Some(run)));
+        }
+        let Some(index) = self
+            .registry
+            .index(function_id)
+            .filter(|_| !self.is_running() && !self.drives(run_id))
+        else {
+            return Ok(Look::Later);
+        };
+        if let Some(due) = record.due_at {
+            self.clock.sleep_until(due).await;
+        }
+        // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
+        let claimed = self.claim_run(run_id, index).await?;
+        if !claimed && record.status == RunStatus::Running {
+            return Ok(Look::Later);
+        }
+        Ok(Look::Again)
+    }
+}
+
+/// What a look at the store says about a run that one waits for.
+enum Look {
+    Over(Option<FinishedRun>),
+    Again,
+    Later,
+}
+
+fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {
+    match codec::raw(envelope)? {
+        Outcome::Ok(value) => Ok(value.to_owned()),
+        Outcome::Err(failure) => Err(failure.into_error()),
     }
 }
 
@@ -449,10 +506,7 @@ fn finished(record: RunRecord) -> Result<FinishedRun> {
     let result = match (record.status, &record.result) {
         (RunStatus::Cancelled, _) => Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
         (RunStatus::Stopped, _) | (_, None) => Ok(RawValue::NULL.to_owned()),
-        (_, Some(envelope)) => match codec::raw(envelope)? {
-            Outcome::Ok(value) => Ok(value.to_owned()),
-            Outcome::Err(failure) => Err(failure.into_error()),
-        },
+        (_, Some(envelope)) => output_of(envelope),
     };
     let result = result.map_err(|error| {
         error

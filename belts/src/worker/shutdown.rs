@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -92,7 +92,7 @@ impl Shared {
         let grace = self.options().grace;
         tokio::select! {
             () = self.shutdown.ended() => {}
-            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.running.load(Ordering::Acquire) => {}
+            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.running.load(std::sync::atomic::Ordering::Acquire) => {}
         }
     }
 

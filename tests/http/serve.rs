@@ -1,0 +1,177 @@
+//! Serving on a real socket, and as a process of its own.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    process::{Command, Stdio},
+};
+
+use belts::{ErrorKind, Worker};
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::support::*;
+
+const ORDER: &str = r#"{"event":{"type":"order-created","order_id":"o-1","cents":41}}"#;
+
+/// A worker that serves on a free port.
+async fn served(worker: &Worker) -> (SocketAddr, tokio::task::JoinHandle<belts::Result<()>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let worker = worker.clone();
+    (
+        address,
+        tokio::spawn(async move { worker.serve_on(listener).await }),
+    )
+}
+
+async fn deliver(url: String, body: impl Into<reqwest::Body>) -> reqwest::Response {
+    let request = reqwest::Client::new()
+        .post(url)
+        .header("content-type", "application/json")
+        .body(body);
+    request.send().await.unwrap()
+}
+
+async fn json_of(response: reqwest::Response) -> Value {
+    serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn serve_accepts_drives_and_ends() {
+    let worker = worker().await;
+    let (address, serving) = served(&worker).await;
+    let accepted = deliver(format!("http://{address}/"), ORDER).await;
+    assert_eq!(accepted.status(), 202);
+    let ended = deliver(format!("http://{address}?mode=sync"), ORDER).await;
+    assert_eq!(json_of(ended).await["runs"][0]["output"], 42);
+    let described = reqwest::get(format!("http://{address}/")).await.unwrap();
+    assert_eq!(
+        json_of(described).await["functions"][0]["id"],
+        "process-order"
+    );
+    let nothing = reqwest::get(format!("http://{address}/nothing"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            nothing.status().as_u16(),
+            json_of(nothing).await["code"].clone()
+        ),
+        (404, "not-found".into())
+    );
+    worker.shutdown();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_sender_of_ten_mebibytes_sees_why_it_was_refused() {
+    let worker = worker().await;
+    let (address, _serving) = served(&worker).await;
+    let answer = deliver(format!("http://{address}/"), vec![b' '; 10 * 1024 * 1024]).await;
+    assert_eq!(answer.status(), 413);
+    assert_eq!(json_of(answer).await["code"], "too-large");
+}
+
+#[tokio::test]
+async fn a_request_that_waits_has_its_answer_when_the_worker_drains() {
+    let worker = worker().await;
+    let (address, serving) = served(&worker).await;
+    let body = r#"{"event":{"type":"waited","gate":"drain"}}"#;
+    let waiting = tokio::spawn(deliver(format!("http://{address}/?mode=sync"), body));
+    gate("drain").reached.notified().await;
+    worker.shutdown();
+    gate("drain").opened.notify_one();
+    serving.await.unwrap().unwrap();
+    let answer = waiting.await.unwrap();
+    // The step under way was recorded; the rest of the run is for the next worker.
+    assert_eq!(answer.status(), 503);
+    assert_eq!(json_of(answer).await["code"], "shutdown");
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named_with_the_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap();
+    let error = worker().await.serve(address).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+    assert!(error.to_string().contains("BELTS_ADDR"), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_named() {
+    let error = worker().await.serve("localhost").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("`localhost`"), "{error}");
+}
+
+#[tokio::test]
+async fn strangers_are_kept_out_unless_there_is_a_key_or_somebody_means_it() {
+    let error = worker().await.serve("0.0.0.0:0").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(
+        error.to_string().contains("BELTS_SIGNING_KEYS")
+            && error.to_string().contains("BELTS_INSECURE=1"),
+        "{error}"
+    );
+    let keyed = builder().signing_keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]);
+    for builder in [keyed, builder().insecure(true)] {
+        let worker = builder.build().await.unwrap();
+        worker.shutdown();
+        worker.serve("0.0.0.0:0").await.unwrap();
+    }
+}
+
+/// Not a test of its own: the process that the next test starts.
+#[tokio::test]
+async fn child() -> belts::Result<()> {
+    if std::env::var_os("BELTS_TEST_CHILD").is_some() {
+        belts::serve().await
+    } else {
+        Ok(())
+    }
+}
+
+fn child_with(variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "serve::child", "--nocapture"])
+        .env("BELTS_TEST_CHILD", "1")
+        .env("BELTS_STORE", "memory:");
+    command
+        .envs(variables.iter().copied())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_serves_by_its_environment_until_it_is_asked_to_end() {
+    let mut child = child_with(&[("BELTS_ADDR", "127.0.0.1:0"), ("BELTS_CONCURRENCY", "3")])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let first = lines.find(|line| line.contains("listens on")).unwrap();
+    let url = first.split_whitespace().last().unwrap().to_owned();
+    assert!(lines.any(|line| line.contains("process-order") && line.contains("on order-created")));
+    let answer = deliver(format!("{url}/?mode=sync"), ORDER).await;
+    assert_eq!(json_of(answer).await["runs"][0]["output"], 42);
+    let asked = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(asked.success());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_wrong_variable_ends_the_process_with_its_name() {
+    let output = child_with(&[("BELTS_ADDR", "nowhere")]).output().unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("BELTS_ADDR is `nowhere`"), "{text}");
+}
