@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let app = Router::new()
         .route("/signup", routing::post(sign_up))
         .with_state(worker.clone())
-        .nest("/belts", worker.router());
+        .nest_service("/belts", worker.router());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
     println!("listening on {}", listener.local_addr()?);
 

@@ -137,6 +137,7 @@ impl Scope {
     }
 
     /// A scope of its own for a helper's steps.
+    #[expect(clippy::needless_pass_by_value, reason = "generated code makes the key for this call")]
     pub fn enter(&self, key: Key, at: &'static Location) -> Entered {
         let path = join(self.prefix.as_deref(), key.as_str());
         Entered {
@@ -213,11 +214,9 @@ pub struct Entered {
 impl Entered {
     /// Marks the scope's key as used; never returns if it was used before.
     pub async fn begin(&self) {
-        let path = self
-            .scope
-            .prefix
-            .as_ref()
-            .expect("an entered scope has a path");
+        let Some(path) = &self.scope.prefix else {
+            return;
+        };
         if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
             self.scope.run.violate(Violation::Nested {
                 path: Arc::clone(path),
@@ -227,7 +226,7 @@ impl Entered {
         } else if self.scope.run.reach(path, self.at) {
             return;
         }
-        pending().await
+        pending::<()>().await;
     }
 
     /// Where the helper's steps are looked up.

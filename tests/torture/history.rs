@@ -204,6 +204,8 @@ impl<'a> History<'a> {
                 }
             }
         }
+        objections.sort();
+        objections.dedup();
         objections
     }
 

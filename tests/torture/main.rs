@@ -10,6 +10,8 @@
 //! ```
 
 #[cfg(unix)]
+mod agrees;
+#[cfg(unix)]
 mod cases;
 #[cfg(unix)]
 mod forged;
@@ -21,6 +23,8 @@ mod history;
 mod judge;
 #[cfg(unix)]
 mod log;
+#[cfg(unix)]
+mod patience;
 #[cfg(unix)]
 mod plan;
 #[cfg(unix)]

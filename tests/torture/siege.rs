@@ -1,22 +1,19 @@
 //! The siege: two workers on one store, of which one is always being killed or stopped, until every run has ended.
 
 use std::{
-    collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use belts::{
-    Clock as _, SystemClock, Timestamp, Worker,
-    store::{RunFilter, RunStatus, Sqlite},
-};
+use belts::{Clock as _, SystemClock, Worker, store::Sqlite};
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
     Failure,
+    agrees::agrees,
     judge::{Verdict, judge},
     log::{Log, What},
+    patience::{deadline, pause, persist, rest},
     plan::{Expected, FUNCTIONS, Item, items},
     random::Random,
     trail::{LOG, Process},
@@ -28,8 +25,6 @@ use crate::{
 const EVENTS_A_KILL: usize = 4;
 /// Tasks that publish at once.
 const LANES: usize = 4;
-/// From the last kill to the last end: a lease, a sweep, the longest sleep, and a backlog on a slow machine.
-const CALM: Duration = Duration::from_secs(60);
 
 pub(crate) fn sqlite_two_processes() -> Result<String, Failure> {
     let kills: usize =
@@ -129,7 +124,7 @@ impl<'a> Siege<'a> {
 
     /// Nobody is subscribed before the first worker was there once.
     async fn wait_for_functions(&self, worker: &Worker) -> Result<(), Failure> {
-        let deadline = SystemClock.now().after(CALM);
+        let deadline = deadline();
         while worker.store().subscriptions().await?.len() < FUNCTIONS.len() {
             pause(deadline, "the workers to subscribe their functions").await?;
         }
@@ -201,7 +196,7 @@ impl<'a> Siege<'a> {
 
     /// Returns when the log has an end for every run, or with the objections of the judge if there never is.
     async fn wait_for_ends(&self, expected: &[Expected]) -> Result<(), Failure> {
-        let deadline = SystemClock.now().after(CALM);
+        let deadline = deadline();
         loop {
             let log = Log::parse(&self.text()?)?;
             let ended = |places: &Vec<usize>| {
@@ -224,7 +219,7 @@ impl<'a> Siege<'a> {
         for victim in &self.victims {
             victim.ask_to_end()?;
         }
-        let deadline = SystemClock.now().after(CALM);
+        let deadline = deadline();
         for victim in &mut self.victims {
             let status = loop {
                 match victim.ended()? {
@@ -261,84 +256,4 @@ impl<'a> Siege<'a> {
         )
         .into())
     }
-}
-
-/// Beside the proof from the log: the store has the same runs, each with the output that the log has.
-async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<(), Failure> {
-    let mut seen = HashSet::new();
-    let mut filter = RunFilter {
-        limit: 500,
-        ..RunFilter::default()
-    };
-    loop {
-        let page = worker.store().list(filter.clone()).await?;
-        for run in page.runs {
-            let places = log
-                .runs
-                .get(&*run.run_id)
-                .ok_or_else(|| format!("no function knows of {run:?}"))?;
-            let end = places
-                .iter()
-                .find_map(|place| match &log.lines[*place].what {
-                    What::End(output) => Some(output.as_str()),
-                    _ => None,
-                });
-            let result = run
-                .result
-                .as_deref()
-                .map(String::from_utf8_lossy)
-                .unwrap_or_default();
-            let agrees = match end {
-                Some("failed") => run.status == RunStatus::Failed,
-                Some(output) => {
-                    run.status == RunStatus::Completed && result.contains(&format!("\"{output}\""))
-                }
-                None => false,
-            };
-            if !agrees {
-                return Err(format!(
-                    "the log has {end:?}, and the store has {run:?} with {result}"
-                )
-                .into());
-            }
-            seen.insert(run.run_id);
-        }
-        match page.next {
-            Some(next) => filter.after = Some(next),
-            None => break,
-        }
-    }
-    if seen.len() == runs {
-        Ok(())
-    } else {
-        Err(format!("the store has {} runs instead of {runs}", seen.len()).into())
-    }
-}
-
-/// Publishes until it goes through: a worker that was stopped in the middle of a write keeps SQLite's lock for a while.
-async fn persist<T, F: Future<Output = belts::Result<T>>>(
-    publish: impl Fn() -> F,
-) -> Result<T, Failure> {
-    let deadline = SystemClock.now().after(CALM);
-    loop {
-        match publish().await {
-            Err(error) if error.is_retryable() => pause(deadline, &error.report()).await?,
-            result => return Ok(result?),
-        }
-    }
-}
-
-/// Waits a little before something is looked at again, until the deadline.
-async fn pause(deadline: Timestamp, what: &str) -> Result<(), Failure> {
-    if SystemClock.now() > deadline {
-        return Err(format!("waited in vain for {what}").into());
-    }
-    rest(Duration::from_millis(100)).await;
-    Ok(())
-}
-
-async fn rest(duration: Duration) {
-    SystemClock
-        .sleep_until(SystemClock.now().after(duration))
-        .await;
 }

@@ -110,6 +110,8 @@ fn spawn(directory: &Path, name: Option<&str>, dice: u64) -> Result<Child, Failu
     command
         .env(worker::DIRECTORY, directory)
         .env(worker::DICE, dice.to_string());
+    // Steps panic on purpose.
+    command.env("RUST_BACKTRACE", "0");
     if let Some(name) = name {
         command.env(worker::NAME, name);
     }

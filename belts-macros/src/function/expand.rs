@@ -158,13 +158,11 @@ fn definition(function: &Function) -> TokenStream {
     }
 }
 
-/// Whether a received event fits and is valid.
+/// Whether a received event fits and is valid, and its correlation key.
 fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
     let at = event.span();
-    let event_set = krate.at(at).event_set;
-    quote_spanned! {at_site(at)=>
-        |event_type, payload| <#event as #event_set>::check(&<#event as #event_set>::decode(event_type, payload)?)
-    }
+    let check = krate.at(at).check;
+    quote_spanned!(at_site(at)=> #check::<#event>)
 }
 
 fn accepts(filter: &Expr, function: &Function) -> TokenStream {

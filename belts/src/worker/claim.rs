@@ -110,11 +110,10 @@ impl Shared {
     fn filter(&self, event_type: &str, payload: &[u8], except: &mut Vec<Arc<str>>) -> Result<()> {
         for index in self.registry.listeners(event_type) {
             let function = &self.registry.functions()[index];
-            if let Some(accepts) = function.def.accepts {
-                if !accepts(event_type, payload)? {
+            if let Some(accepts) = function.def.accepts
+                && !accepts(event_type, payload)? {
                     except.push(Arc::clone(&function.id));
                 }
-            }
         }
         Ok(())
     }

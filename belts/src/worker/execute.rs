@@ -441,15 +441,14 @@ impl Shared {
         let mut pause = Duration::from_millis(20);
         loop {
             // A run that has just been started here need not be looked for in the store.
-            let ended = match ending.take() {
-                Some(ended) => ended,
-                None => {
-                    let ended = self.listen(run_id);
-                    match self.look_for(run_id, function_id).await? {
-                        Look::Over(finished) => return Ok(finished),
-                        Look::Again => continue,
-                        Look::Later => ended,
-                    }
+            let ended = if let Some(ended) = ending.take() {
+                ended
+            } else {
+                let ended = self.listen(run_id);
+                match self.look_for(run_id, function_id).await? {
+                    Look::Over(finished) => return Ok(finished),
+                    Look::Again => continue,
+                    Look::Later => ended,
                 }
             };
             // A run that another worker drives tells nobody here, so the store is asked again.
@@ -480,7 +479,7 @@ impl Shared {
             return Ok(Look::Over(None));
         };
         if record.status.is_finished() || record.status == RunStatus::Stopped {
-            return finished(record).map(|run| Look::Over(Some(run)));
+            return Ok(Look::Over(Some(finished(&record))));
         }
         let Some(index) = self
             .registry
@@ -515,7 +514,7 @@ fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {
     }
 }
 
-fn finished(record: RunRecord) -> Result<FinishedRun> {
+fn finished(record: &RunRecord) -> FinishedRun {
     let result = match (record.status, &record.result) {
         (RunStatus::Cancelled, _) => Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
         (RunStatus::Stopped, _) | (_, None) => Ok(RawValue::NULL.to_owned()),
@@ -526,10 +525,10 @@ fn finished(record: RunRecord) -> Result<FinishedRun> {
             .with_run(&record.run_id)
             .with_function(&record.function_id)
     });
-    Ok(FinishedRun {
+    FinishedRun {
         run_id: record.run_id.to_string(),
         function_id: record.function_id.to_string(),
         status: record.status,
         result,
-    })
+    }
 }

@@ -200,6 +200,10 @@ impl Worker {
     /// assert_eq!(executed.output::<u32>("double")?, 8);
     /// # Ok(()) }
     /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is given away, as by the `publish_*` helpers"
+    )]
     pub fn execute<E: EventSet>(&self, event: E) -> Execute {
         Execute::new(self.clone(), event.check().and_then(|()| event.encode()))
     }

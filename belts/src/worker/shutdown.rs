@@ -116,11 +116,10 @@ impl Shared {
             }
         }
         tasks.shutdown().await;
-        if let Some(session) = self.present_session() {
-            if let Err(error) = self.store.deregister(session, self.clock.now()).await {
+        if let Some(session) = self.present_session()
+            && let Err(error) = self.store.deregister(session, self.clock.now()).await {
                 tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
             }
-        }
         self.shutdown.over.send_replace(true);
     }
 }
@@ -160,7 +159,7 @@ pub(crate) async fn purge_forever(worker: Weak<Shared>) {
             }
             Ok(_) => {}
             Err(error) => {
-                tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later")
+                tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later");
             }
         }
         let clock = Arc::clone(&shared.clock);

@@ -50,7 +50,7 @@ static DEF: FunctionDef = FunctionDef {
     events: &[&["ping"]],
     options: crate::FunctionOptions::default,
     accepts: None,
-    check: |_, _| Ok(()),
+    check: |_, _| Ok(None),
     start,
     location: AT,
     package: "belts",

@@ -312,7 +312,7 @@ fn begin(tx: &Tx<'_>, patience: Patience) -> Result<(), Fault> {
         };
         match tx.execute("BEGIN IMMEDIATE", []) {
             Err(fault) if fault.is_busy() && patience == Patience::Wait && times < 1_000 => {
-                std::thread::sleep(pause)
+                std::thread::sleep(pause);
             }
             result => return result.map(drop),
         }

@@ -1,0 +1,65 @@
+//! What the store says in the end, beside the proof from the log.
+
+use std::collections::HashSet;
+
+use belts::{
+    Worker,
+    store::{RunFilter, RunStatus},
+};
+
+use crate::{
+    Failure,
+    log::{Log, What},
+};
+
+/// The store has the same runs, each with the output that the log has.
+pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<(), Failure> {
+    let mut seen = HashSet::new();
+    let mut filter = RunFilter {
+        limit: 500,
+        ..RunFilter::default()
+    };
+    loop {
+        let page = worker.store().list(filter.clone()).await?;
+        for run in page.runs {
+            let places = log
+                .runs
+                .get(&*run.run_id)
+                .ok_or_else(|| format!("no function knows of {run:?}"))?;
+            let end = places
+                .iter()
+                .find_map(|place| match &log.lines[*place].what {
+                    What::End(output) => Some(output.as_str()),
+                    _ => None,
+                });
+            let result = run
+                .result
+                .as_deref()
+                .map(String::from_utf8_lossy)
+                .unwrap_or_default();
+            let agrees = match end {
+                Some("failed") => run.status == RunStatus::Failed,
+                Some(output) => {
+                    run.status == RunStatus::Completed && result.contains(&format!("\"{output}\""))
+                }
+                None => false,
+            };
+            if !agrees {
+                return Err(format!(
+                    "the log has {end:?}, and the store has {run:?} with {result}"
+                )
+                .into());
+            }
+            seen.insert(run.run_id);
+        }
+        match page.next {
+            Some(next) => filter.after = Some(next),
+            None => break,
+        }
+    }
+    if seen.len() == runs {
+        Ok(())
+    } else {
+        Err(format!("the store has {} runs instead of {runs}", seen.len()).into())
+    }
+}
