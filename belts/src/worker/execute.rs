@@ -394,8 +394,11 @@ impl Shared {
     async fn leave(&self, run_id: &Arc<str>) {
         let ended = self.listen(run_id);
         if self.drives(run_id) {
-            // A drive that breaks off tells nobody, and has left all the same.
-            drop(ended.await);
+            tokio::select! {
+                _ = ended => {}
+                // A drive that the end of the worker cuts off tells nobody.
+                () = self.shutdown.begun() => {}
+            }
         }
     }
 
