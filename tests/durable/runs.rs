@@ -1,6 +1,7 @@
 //! Runs as a whole: their attempts, their end, and what stays the same over both.
 
 use std::{
+    future::IntoFuture,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
@@ -177,4 +178,38 @@ async fn a_wrong_expectation_shows_the_difference() {
     open("expected");
     let run = harness.run(gated, named("expected")).await.unwrap();
     run.assert_steps(&["work", "refund"]);
+}
+
+#[belts::function(id = "step-by-step", on = Named)]
+async fn step_by_step(_event: Named) -> belts::Result<u32> {
+    for n in 0..200 {
+        step!("step-{n}", n).await?;
+    }
+    Ok(200)
+}
+
+// A benchmark that resumed a stopped run again and again found that now and then nothing happened: the drive before had
+// written its end and not yet left, and was taken for one that goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_stopped_run_goes_on_each_time_it_is_asked() {
+    let store = belts::store::Memory::new();
+    let worker = belts::Worker::builder()
+        .store(store.clone())
+        .function(step_by_step)
+        .build()
+        .await
+        .unwrap();
+    for n in 0..200 {
+        let execute = worker
+            .execute(named("step-by-step"))
+            .run_id("step-by-step")
+            .until(format!("step-{n}"));
+        within("the next step", execute.into_future())
+            .await
+            .unwrap();
+        let journal = belts::store::Store::journal(&store, "step-by-step")
+            .await
+            .unwrap();
+        assert_eq!(journal.len(), n + 1);
+    }
 }

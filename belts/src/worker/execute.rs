@@ -253,6 +253,9 @@ impl Execute {
                     ),
                 ));
             }
+            if stopped {
+                shared.leave(&run_id).await;
+            }
             match self.until {
                 // A drive reads its target at its start.
                 Some(_) if self.exclusive && shared.drives(&run_id) => return Err(busy(&run_id)),
@@ -386,6 +389,16 @@ impl Started {
 }
 
 impl Shared {
+    /// Waits for a drive that has stopped its run in the store and is about to end: it goes no further, and counts as
+    /// one that drives the run until it has left.
+    async fn leave(&self, run_id: &Arc<str>) {
+        let ended = self.listen(run_id);
+        if self.drives(run_id) {
+            // A drive that breaks off tells nobody, and has left all the same.
+            drop(ended.await);
+        }
+    }
+
     /// Claims a run by name, unless it is driven here already; whether it is now.
     async fn claim_unless_driven(
         self: &Arc<Self>,
