@@ -131,9 +131,7 @@ pub(crate) fn misfit(error: &serde_json::Error) -> String {
 }
 
 fn expectation(text: &str) -> Option<String> {
-    let text = text
-        .rsplit_once(" at line ")
-        .map_or(text, |(text, _)| text);
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
     if text.starts_with("missing field ") || text.starts_with("duplicate field ") {
         return Some(text.to_owned());
     }

@@ -148,7 +148,11 @@ pub fn encode_own<E: Event>(event: &E, correlation_key: Option<String>) -> Resul
 
 /// `EventSet::decode` of one event.
 pub fn decode_own<E: Event>(event_type: &str, payload: &[u8]) -> Result<E> {
-    if event_type == E::TYPE { decode_event(payload) } else { Err(unknown_type(event_type, &[E::TYPE])) }
+    if event_type == E::TYPE {
+        decode_event(payload)
+    } else {
+        Err(unknown_type(event_type, &[E::TYPE]))
+    }
 }
 
 /// The error for a type that an enum of events does not hold.

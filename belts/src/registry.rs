@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    private::{EventEntry, FunctionDef, FunctionEntry},
+    private::{FunctionDef, FunctionEntry},
     store::Subscription,
 };
 
@@ -120,11 +120,12 @@ impl Registry {
     }
 
     /// The correlation key of a received event, if it fits what this program knows of its type; an unknown type fits.
+    #[cfg(feature = "http")]
     pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
         if let Some(index) = self.listeners(event_type).next() {
             return (self.functions[index].def.check)(event_type, payload);
         }
-        match inventory::iter::<EventEntry>
+        match inventory::iter::<crate::private::EventEntry>
             .into_iter()
             .find(|entry| entry.types.contains(&event_type))
         {

@@ -137,7 +137,10 @@ impl Scope {
     }
 
     /// A scope of its own for a helper's steps.
-    #[expect(clippy::needless_pass_by_value, reason = "generated code makes the key for this call")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "generated code makes the key for this call"
+    )]
     pub fn enter(&self, key: Key, at: &'static Location) -> Entered {
         let path = join(self.prefix.as_deref(), key.as_str());
         Entered {

@@ -26,7 +26,10 @@ struct InFile {
 
 impl InFile {
     fn new(synchronous: Synchronous) -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory can be made"), synchronous }
+        Self {
+            directory: tempfile::tempdir().expect("a temporary directory can be made"),
+            synchronous,
+        }
     }
 }
 
@@ -34,7 +37,12 @@ impl InFile {
 impl Storage for InFile {
     async fn open(&self) -> belts::Result<SharedStore> {
         let path = self.directory.path().join("belts.db");
-        Ok(Arc::new(Sqlite::builder(path).synchronous(self.synchronous).open().await?))
+        Ok(Arc::new(
+            Sqlite::builder(path)
+                .synchronous(self.synchronous)
+                .open()
+                .await?,
+        ))
     }
 }
 

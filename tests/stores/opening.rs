@@ -7,7 +7,10 @@ use belts::{ErrorKind, store::Sqlite};
 use crate::sqlite::{directory, publish, worker};
 
 async fn fails_to_open(path: &Path) -> belts::Error {
-    Sqlite::open(path).await.map(drop).expect_err("the database cannot be opened")
+    Sqlite::open(path)
+        .await
+        .map(drop)
+        .expect_err("the database cannot be opened")
 }
 
 #[tokio::test]
@@ -39,7 +42,12 @@ async fn memory_is_another_store() {
 async fn unwritable_path_is_named() {
     let error = fails_to_open(Path::new("/proc/belts.db")).await;
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("/proc/belts.db cannot be opened for writing"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("/proc/belts.db cannot be opened for writing"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -50,8 +58,16 @@ async fn other_files_are_left_alone() {
     std::fs::write(&path, &text).expect("the file can be written");
     let error = fails_to_open(&path).await;
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("notes.txt is not a SQLite database"), "{error}");
-    assert_eq!(std::fs::read_to_string(&path).expect("the file is there"), text);
+    assert!(
+        error
+            .to_string()
+            .contains("notes.txt is not a SQLite database"),
+        "{error}"
+    );
+    assert_eq!(
+        std::fs::read_to_string(&path).expect("the file is there"),
+        text
+    );
 }
 
 #[tokio::test]
@@ -59,10 +75,15 @@ async fn databases_of_others_are_left_alone() {
     let directory = directory();
     let path = directory.path().join("other.db");
     let other = rusqlite::Connection::open(&path).expect("a database can be made");
-    other.execute_batch("CREATE TABLE users (name TEXT)").expect("a table can be made");
+    other
+        .execute_batch("CREATE TABLE users (name TEXT)")
+        .expect("a table can be made");
     let error = fails_to_open(&path).await;
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("belongs to another program"), "{error}");
+    assert!(
+        error.to_string().contains("belongs to another program"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -71,10 +92,16 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let path = directory.path().join("belts.db");
     drop(Sqlite::open(&path).await?);
     let raw = rusqlite::Connection::open(&path).expect("the database is there");
-    raw.pragma_update(None, "user_version", 9).expect("the version can be set");
+    raw.pragma_update(None, "user_version", 9)
+        .expect("the version can be set");
     let error = fails_to_open(&path).await;
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().ends_with("has schema version 9, and this belts knows 1; upgrade belts"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("has schema version 9, and this belts knows 1; upgrade belts"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -92,7 +119,9 @@ async fn damaged_database_is_an_error_that_names_it() -> belts::Result<()> {
     bytes[4096..].fill(0x5a);
     std::fs::write(&path, bytes).expect("the database can be written");
     let error = match Sqlite::open(&path).await {
-        Ok(store) => publish(&store, "one more").await.expect_err("the pages are gone"),
+        Ok(store) => publish(&store, "one more")
+            .await
+            .expect_err("the pages are gone"),
         Err(error) => error,
     };
     assert_eq!(error.kind(), ErrorKind::Store);
@@ -105,7 +134,9 @@ async fn new_database_may_be_opened_by_many_at_once() -> belts::Result<()> {
     for _ in 0..5 {
         let directory = directory();
         let path = directory.path().join("belts.db");
-        let opening: Vec<_> = (0..8).map(|_| tokio::spawn(Sqlite::open(path.clone()))).collect();
+        let opening: Vec<_> = (0..8)
+            .map(|_| tokio::spawn(Sqlite::open(path.clone())))
+            .collect();
         for store in opening {
             let store = store.await.expect("opening does not panic")?;
             worker(&store).await?;

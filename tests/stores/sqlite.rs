@@ -7,8 +7,9 @@ use std::{sync::Arc, time::Duration};
 use belts::{
     ErrorKind, Timestamp,
     store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity, Lease, NewEvent,
-        Publish, Register, RunFilter, Sqlite, StepKind, StepState, Store, Subscription, Synchronous, Target, WorkerId,
+        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
+        Lease, NewEvent, Publish, Register, RunFilter, Sqlite, StepKind, StepState, Store,
+        Subscription, Synchronous, Target, WorkerId,
     },
 };
 use tempfile::TempDir;
@@ -24,8 +25,18 @@ fn at(millis: i64) -> Timestamp {
 }
 
 pub(crate) async fn worker(store: &Sqlite) -> belts::Result<WorkerId> {
-    let subscriptions = vec![Subscription { function_id: "f".into(), event_types: vec!["t".into()] }];
-    store.register(Register { name: None, subscriptions, now: at(0), lease: LEASE }).await
+    let subscriptions = vec![Subscription {
+        function_id: "f".into(),
+        event_types: vec!["t".into()],
+    }];
+    store
+        .register(Register {
+            name: None,
+            subscriptions,
+            now: at(0),
+            lease: LEASE,
+        })
+        .await
 }
 
 fn event(id: &str, size: usize) -> NewEvent {
@@ -41,13 +52,33 @@ fn event(id: &str, size: usize) -> NewEvent {
 }
 
 pub(crate) async fn publish(store: &Sqlite, id: &str) -> belts::Result<()> {
-    store.publish(Publish { events: vec![event(id, 10)], claim: None, now: at(0) }).await?;
+    store
+        .publish(Publish {
+            events: vec![event(id, 10)],
+            claim: None,
+            now: at(0),
+        })
+        .await?;
     Ok(())
 }
 
 async fn claim(store: &Sqlite, worker: WorkerId, now: Timestamp) -> belts::Result<Claimed> {
-    let functions = [FunctionCapacity { function_id: "f".into(), limit: 100 }].into();
-    store.claim(Claim { capacity: Capacity { worker, limit: 100, functions }, only: None, now }).await
+    let functions = [FunctionCapacity {
+        function_id: "f".into(),
+        limit: 100,
+    }]
+    .into();
+    store
+        .claim(Claim {
+            capacity: Capacity {
+                worker,
+                limit: 100,
+                functions,
+            },
+            only: None,
+            now,
+        })
+        .await
 }
 
 async fn commit(store: &Sqlite, lease: Lease, seq: u32) -> belts::Result<CommitOutcome> {
@@ -63,8 +94,17 @@ async fn commit(store: &Sqlite, lease: Lease, seq: u32) -> belts::Result<CommitO
         started_at: at(1),
         finished_at: Some(at(1)),
     };
-    let commits = vec![Commit { lease, entries: vec![entry], transition: None }];
-    Ok(store.commit(CommitBatch { commits, now: at(1) }).await?[0])
+    let commits = vec![Commit {
+        lease,
+        entries: vec![entry],
+        transition: None,
+    }];
+    Ok(store
+        .commit(CommitBatch {
+            commits,
+            now: at(1),
+        })
+        .await?[0])
 }
 
 /// Writers of several stores on one file wait for each other, and lose nothing.
@@ -74,7 +114,10 @@ async fn many_stores_write_to_one_file() -> belts::Result<()> {
     let path = directory.path().join("belts.db");
     let mut writing = Vec::new();
     for name in 0..4 {
-        let store = Sqlite::builder(&path).synchronous(Synchronous::Normal).open().await?;
+        let store = Sqlite::builder(&path)
+            .synchronous(Synchronous::Normal)
+            .open()
+            .await?;
         writing.push(tokio::spawn(async move {
             worker(&store).await?;
             let each = (0..8).map(|part| {
@@ -96,7 +139,12 @@ async fn many_stores_write_to_one_file() -> belts::Result<()> {
         writer.await.expect("writing does not panic")?;
     }
     let store = Sqlite::open(&path).await?;
-    let page = store.list(RunFilter { limit: 10_000, ..RunFilter::default() }).await?;
+    let page = store
+        .list(RunFilter {
+            limit: 10_000,
+            ..RunFilter::default()
+        })
+        .await?;
     assert_eq!(page.runs.len(), 4 * 8 * 25);
     Ok(())
 }
@@ -108,7 +156,9 @@ async fn locked_database_is_waited_for() -> belts::Result<()> {
     let store = Sqlite::open(&path).await?;
     worker(&store).await?;
     let other = rusqlite::Connection::open(&path).expect("the database is there");
-    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    other
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("nobody else writes");
     let publishing = {
         let store = store.clone();
         tokio::spawn(async move { publish(&store, "e").await })
@@ -131,13 +181,24 @@ async fn lock_that_stays_is_an_error_that_names_the_path() -> belts::Result<()> 
     let store = Sqlite::open(&path).await?;
     worker(&store).await?;
     let other = rusqlite::Connection::open(&path).expect("the database is there");
-    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    other
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("nobody else writes");
     let error = publish(&store, "e").await.expect_err("the lock stays");
     assert_eq!(error.kind(), ErrorKind::Store);
-    assert!(error.to_string().contains("belts.db is locked by another process"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("belts.db is locked by another process"),
+        "{error}"
+    );
     other.execute_batch("COMMIT").expect("nothing was changed");
     publish(&store, "e").await?;
-    assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 1, "the refused one was not written");
+    assert_eq!(
+        store.list(RunFilter::default()).await?.runs.len(),
+        1,
+        "the refused one was not written"
+    );
     Ok(())
 }
 
@@ -149,7 +210,9 @@ async fn write_of_a_caller_that_went_away_is_done() -> belts::Result<()> {
     let store = Sqlite::open(&path).await?;
     worker(&store).await?;
     let other = rusqlite::Connection::open(&path).expect("the database is there");
-    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    other
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("nobody else writes");
     let gone = tokio::time::timeout(Duration::from_millis(30), publish(&store, "gone")).await;
     assert!(gone.is_err(), "the write still waits");
     let waiting = {
@@ -177,10 +240,15 @@ async fn impossible_write_fails_alone() -> belts::Result<()> {
         )
         .expect("nobody else writes");
     // In this order all of these wait for the lock, which then is given back: they are one transaction.
-    let (a, bad, b, c, ()) =
-        tokio::join!(publish(&store, "a"), publish(&store, "bad"), publish(&store, "b"), publish(&store, "c"), async {
+    let (a, bad, b, c, ()) = tokio::join!(
+        publish(&store, "a"),
+        publish(&store, "bad"),
+        publish(&store, "b"),
+        publish(&store, "c"),
+        async {
             other.execute_batch("COMMIT").expect("the lock is ours");
-        },);
+        },
+    );
     let outcomes = [a, bad, b, c].map(|outcome| outcome.is_ok());
     assert_eq!(outcomes, [true, false, true, true]);
     assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 3);
@@ -196,10 +264,14 @@ async fn worker_whose_process_died_is_noticed_before_its_lease_ends() -> belts::
     publish(&dying, "e").await?;
     let held = claim(&dying, first, at(0)).await?.runs;
     assert_eq!(held.len(), 1);
-    let files = || std::fs::read_dir(directory.path().join("belts.db-workers")).map_or(0, Iterator::count);
+    let files =
+        || std::fs::read_dir(directory.path().join("belts.db-workers")).map_or(0, Iterator::count);
     assert_eq!(files(), 1);
     let second = worker(&living).await?;
-    assert!(claim(&living, second, at(1)).await?.runs.is_empty(), "the first lives");
+    assert!(
+        claim(&living, second, at(1)).await?.runs.is_empty(),
+        "the first lives"
+    );
     // The store ends without `deregister`, as with its process.
     drop(dying);
     // Files are looked at once a second of real time.
@@ -213,11 +285,19 @@ async fn worker_whose_process_died_is_noticed_before_its_lease_ends() -> belts::
             }
         }
     };
-    let taken = tokio::time::timeout(Duration::from_secs(20), noticed).await.expect("the death is noticed")?;
+    let taken = tokio::time::timeout(Duration::from_secs(20), noticed)
+        .await
+        .expect("the death is noticed")?;
     assert_eq!(taken[0].run_id, held[0].run_id);
     assert_eq!(files(), 1, "the file of the dead one is gone");
-    assert_eq!(commit(&living, held[0].lease, 0).await?, CommitOutcome::LeaseLost);
-    assert_eq!(commit(&living, taken[0].lease, 0).await?, CommitOutcome::Applied);
+    assert_eq!(
+        commit(&living, held[0].lease, 0).await?,
+        CommitOutcome::LeaseLost
+    );
+    assert_eq!(
+        commit(&living, taken[0].lease, 0).await?,
+        CommitOutcome::Applied
+    );
     living.deregister(second, at(3)).await?;
     assert_eq!(files(), 0);
     Ok(())
@@ -232,13 +312,17 @@ async fn living_worker_without_its_file_is_left_alone() -> belts::Result<()> {
     let (first, second) = (worker(&store).await?, worker(&store).await?);
     publish(&store, "e").await?;
     let held = claim(&store, first, at(0)).await?.runs;
-    std::fs::remove_dir_all(directory.path().join("belts.db-workers")).expect("the files are there");
+    std::fs::remove_dir_all(directory.path().join("belts.db-workers"))
+        .expect("the files are there");
     let other = Sqlite::open(&path).await?;
     let third = worker(&other).await?;
     for (store, worker) in [(&store, second), (&other, third)] {
         assert!(claim(store, worker, at(1)).await?.runs.is_empty());
     }
-    assert_eq!(commit(&store, held[0].lease, 0).await?, CommitOutcome::Applied);
+    assert_eq!(
+        commit(&store, held[0].lease, 0).await?,
+        CommitOutcome::Applied
+    );
     Ok(())
 }
 
@@ -249,7 +333,10 @@ async fn living_worker_without_its_file_is_left_alone() -> belts::Result<()> {
 async fn full_disk_is_an_error_that_passes() -> belts::Result<()> {
     let directory = directory();
     let mount = |arguments: &[&str]| {
-        let status = std::process::Command::new(arguments[0]).args(&arguments[1..]).arg(directory.path()).status();
+        let status = std::process::Command::new(arguments[0])
+            .args(&arguments[1..])
+            .arg(directory.path())
+            .status();
         status.is_ok_and(|status| status.success())
     };
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "belts-test"]) {
@@ -269,20 +356,49 @@ async fn fill(directory: &Path) -> belts::Result<()> {
     worker(&store).await?;
     let mut written = 0;
     let error = loop {
-        let events = vec![event(&format!("e-{written}"), 20_000), event(&format!("f-{written}"), 20_000)];
-        match store.publish(Publish { events, claim: None, now: at(0) }).await {
+        let events = vec![
+            event(&format!("e-{written}"), 20_000),
+            event(&format!("f-{written}"), 20_000),
+        ];
+        match store
+            .publish(Publish {
+                events,
+                claim: None,
+                now: at(0),
+            })
+            .await
+        {
             Ok(_) => written += 1,
             Err(error) => break error,
         }
     };
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.is_retryable());
-    let count =
-        async || belts::Result::Ok(store.list(RunFilter { limit: 1_000, ..RunFilter::default() }).await?.runs.len());
+    let count = async || {
+        belts::Result::Ok(
+            store
+                .list(RunFilter {
+                    limit: 1_000,
+                    ..RunFilter::default()
+                })
+                .await?
+                .runs
+                .len(),
+        )
+    };
     assert_eq!(count().await?, 2 * written, "nothing is half written");
     std::fs::remove_file(&ballast).expect("the ballast is there");
     let events = vec![event("after", 20_000)];
-    assert!(!store.publish(Publish { events, claim: None, now: at(0) }).await?[0].duplicate);
+    assert!(
+        !store
+            .publish(Publish {
+                events,
+                claim: None,
+                now: at(0)
+            })
+            .await?[0]
+            .duplicate
+    );
     assert_eq!(count().await?, 2 * written + 1, "it works again");
     Ok(())
 }
@@ -294,12 +410,19 @@ async fn threads_and_files_end_with_the_last_clone() -> belts::Result<()> {
     let store = Sqlite::open(&path).await?;
     let clone = store.clone();
     // Starts the thread that watches.
-    assert!(tokio::time::timeout(Duration::from_millis(30), clone.woken()).await.is_err());
+    assert!(
+        tokio::time::timeout(Duration::from_millis(30), clone.woken())
+            .await
+            .is_err()
+    );
     publish(&store, "e").await?;
     drop(store);
     publish(&clone, "f").await?;
     drop(clone);
-    assert!(!path.with_extension("db-wal").exists(), "the last connection put the log back into the database");
+    assert!(
+        !path.with_extension("db-wal").exists(),
+        "the last connection put the log back into the database"
+    );
     Ok(())
 }
 

@@ -32,41 +32,41 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///
 /// Durability:
 /// - When a method has returned `Ok`, what it wrote survives the end of the process, if
-///   [`Capabilities::durable`] says so. [`reopened_store_has_everything`]
-/// - A batch is written whole or not at all, apart from commits that are refused one by one. [`batch_is_atomic`]
+///   [`Capabilities::durable`] says so. (`reopened_store_has_everything`)
+/// - A batch is written whole or not at all, apart from commits that are refused one by one. (`batch_is_atomic`)
 ///
 /// Publishing:
-/// - An event whose id is already there writes nothing and answers `duplicate` with the runs that it has. [`publish_twice_is_one_event`]
+/// - An event whose id is already there writes nothing and answers `duplicate` with the runs that it has. (`publish_twice_is_one_event`)
 /// - So does an event that targets a run id which is already there; the answer names the event and function of that run.
-///   [`targeted_run_is_there_once`]
+///   (`targeted_run_is_there_once`)
 /// - An event starts one run for each function that subscribes to its type at that moment, in the same write.
-///   [`publish_starts_one_run_per_function`]
+///   (`publish_starts_one_run_per_function`)
 /// - A run that is due now, of a function with free capacity in [`Publish::claim`], is leased to that worker in the same write,
-///   if its session lives. [`publish_claims_within_capacity`]
+///   if its session lives. (`publish_claims_within_capacity`)
 ///
 /// Leases:
-/// - At most one worker holds the lease of a run; each claim of a run has a greater token than all before. [`claim_is_exclusive`]
-/// - A claim returns the whole journal of each run, in the order of `seq`. [`claim_brings_the_journal`]
-/// - A claim takes runs that are due, the longest due first, only of the functions named, within their limits. [`claim_respects_limits`]
+/// - At most one worker holds the lease of a run; each claim of a run has a greater token than all before. (`claim_is_exclusive`)
+/// - A claim returns the whole journal of each run, in the order of `seq`. (`claim_brings_the_journal`)
+/// - A claim takes runs that are due, the longest due first, only of the functions named, within their limits. (`claim_respects_limits`)
 /// - A commit whose lease is not the run's present one, or whose worker's lease time has ended, writes nothing and answers
-///   [`CommitOutcome::LeaseLost`]. [`late_commit_is_refused`]
-/// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. [`dead_worker_runs_are_claimed`]
-/// - `renew` moves the end of the worker's lease for all its runs. [`renewed_lease_holds`]
+///   [`CommitOutcome::LeaseLost`]. (`late_commit_is_refused`)
+/// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. (`dead_worker_runs_are_claimed`)
+/// - `renew` moves the end of the worker's lease for all its runs. (`renewed_lease_holds`)
 /// - A session whose lease time has ended begins anew with its next `renew` or `claim`, without the runs that it had: they are
-///   due, to it as to others. [`ended_session_begins_without_its_runs`]
+///   due, to it as to others. (`ended_session_begins_without_its_runs`)
 /// - `renew` and `claim` of a session that was deregistered or taken over are an error of kind
-///   [`Busy`](crate::ErrorKind::Busy); the worker must register again. [`unknown_session_is_busy`]
-/// - A worker registered under the name of an earlier one takes that one's runs over at once. [`same_name_takes_over`]
+///   [`Busy`](crate::ErrorKind::Busy); the worker must register again. (`unknown_session_is_busy`)
+/// - A worker registered under the name of an earlier one takes that one's runs over at once. (`same_name_takes_over`)
 ///
 /// Journals:
-/// - A commit writes each entry under its `seq`, replacing the one that is there; there may be gaps. [`entry_is_replaced_by_seq`]
-/// - Paths, type names and values come back byte for byte. [`values_come_back_as_written`]
+/// - A commit writes each entry under its `seq`, replacing the one that is there; there may be gaps. (`entry_is_replaced_by_seq`)
+/// - Paths, type names and values come back byte for byte. (`values_come_back_as_written`)
 ///
 /// Inspection:
-/// - `cancel` ends a run that has not finished, and its lease with it. [`cancel_ends_the_lease`]
-/// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. [`rerun_keeps_recorded_steps`]
+/// - `cancel` ends a run that has not finished, and its lease with it. (`cancel_ends_the_lease`)
+/// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. (`rerun_keeps_recorded_steps`)
 ///   The journal then has gaps in `seq`; failed attempts count from 0 again, and `started_at` stays.
-/// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs. [`purge_spares_the_living`]
+/// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs. (`purge_spares_the_living`)
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What this store can promise.

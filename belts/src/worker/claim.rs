@@ -111,9 +111,10 @@ impl Shared {
         for index in self.registry.listeners(event_type) {
             let function = &self.registry.functions()[index];
             if let Some(accepts) = function.def.accepts
-                && !accepts(event_type, payload)? {
-                    except.push(Arc::clone(&function.id));
-                }
+                && !accepts(event_type, payload)?
+            {
+                except.push(Arc::clone(&function.id));
+            }
         }
         Ok(())
     }

@@ -207,7 +207,10 @@ impl<'a> Drive<'a> {
     }
 
     /// One turn: the write under way, then the function if something woke it, then what it left behind.
-    #[expect(clippy::needless_pass_by_value, reason = "an exclusive borrow cannot be copied")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an exclusive borrow cannot be copied"
+    )]
     fn turn<F: Future<Output = Result<Arc<[u8]>>>>(
         &self,
         cx: &mut Context<'_>,
@@ -218,17 +221,18 @@ impl<'a> Drive<'a> {
     ) -> Poll<Event> {
         let busy = write.is_some();
         if let Some((write, ..)) = write
-            && let Poll::Ready(result) = write.as_mut().poll(cx) {
-                return Poll::Ready(Event::Written(result));
-            }
+            && let Poll::Ready(result) = write.as_mut().poll(cx)
+        {
+            return Poll::Ready(Event::Written(result));
+        }
         for _ in 0..TURNS {
             if waker.take_woken()
                 && let Poll::Ready(outcome) = function
                     .as_mut()
                     .poll(&mut Context::from_waker(function_waker))
-                {
-                    return Poll::Ready(Event::Returned(outcome));
-                }
+            {
+                return Poll::Ready(Event::Returned(outcome));
+            }
             match self.run.look(busy, waker.is_woken()) {
                 Found::Nothing => {}
                 found => return Poll::Ready(Event::Found(found)),
@@ -264,9 +268,10 @@ impl<'a> Drive<'a> {
     async fn returned(&self, outcome: Result<Arc<[u8]>>, write: Option<Underway<'_>>) -> Ended {
         // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
         if let Some((write, ..)) = write
-            && !self.applied(write.await) {
-                return Ended::Abandoned;
-            }
+            && !self.applied(write.await)
+        {
+            return Ended::Abandoned;
+        }
         if let Err(error) = &outcome
             && error.is_of_the_store()
         {
@@ -308,9 +313,10 @@ impl<'a> Drive<'a> {
 
     async fn violated(&self, error: Error, write: Option<Underway<'_>>) -> Ended {
         if let Some((write, ..)) = write
-            && !self.applied(write.await) {
-                return Ended::Abandoned;
-            }
+            && !self.applied(write.await)
+        {
+            return Ended::Abandoned;
+        }
         if error.is_of_the_store() {
             return self.put_off(&error).await;
         }

@@ -473,11 +473,7 @@ impl Shared {
     }
 
     /// How a run stands in the store; drives it here where it is due and no loop does.
-    async fn look_for(
-        self: &Arc<Self>,
-        run_id: &Arc<str>,
-        function_id: &Arc<str>,
-    ) -> Result<Look> {
+    async fn look_for(self: &Arc<Self>, run_id: &Arc<str>, function_id: &Arc<str>) -> Result<Look> {
         let Some(record) = self.store.run(run_id).await? else {
             return Ok(Look::Over(None));
         };

@@ -215,10 +215,12 @@ impl LiveRun {
         if busy {
             return Found::Nothing;
         }
-        if state.active == 0 && !woken
-            && let Some(until) = state.parked.iter().map(|(_, until)| *until).min() {
-                return Found::Idle(std::mem::take(&mut state.outbox), until);
-            }
+        if state.active == 0
+            && !woken
+            && let Some(until) = state.parked.iter().map(|(_, until)| *until).min()
+        {
+            return Found::Idle(std::mem::take(&mut state.outbox), until);
+        }
         if state.outbox.entries.is_empty() {
             return Found::Nothing;
         }

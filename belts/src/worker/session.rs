@@ -101,9 +101,10 @@ impl Shared {
     /// Renews the session, or begins a new one where the store has forgotten it; a failure shows at the next call.
     pub(crate) async fn begin_again(&self) {
         if let Some(session) = self.present_session()
-            && let Err(error) = self.renew(session).await {
-                tracing::warn!(error = %error.report(), "cannot begin a new session");
-            }
+            && let Err(error) = self.renew(session).await
+        {
+            tracing::warn!(error = %error.report(), "cannot begin a new session");
+        }
     }
 
     async fn register(&self) -> Result<WorkerId> {

@@ -117,9 +117,10 @@ impl Shared {
         }
         tasks.shutdown().await;
         if let Some(session) = self.present_session()
-            && let Err(error) = self.store.deregister(session, self.clock.now()).await {
-                tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
-            }
+            && let Err(error) = self.store.deregister(session, self.clock.now()).await
+        {
+            tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
+        }
         self.shutdown.over.send_replace(true);
     }
 }

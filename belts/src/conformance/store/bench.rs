@@ -6,9 +6,9 @@ use super::Storage;
 use crate::{
     error::Result,
     store::{
-        Capacity, Claim, Claimed, ClaimedRun, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity, Lease,
-        NewEvent, Publish, PublishedEvent, Register, SharedStore, StepKind, StepState, Store, Subscription, Target,
-        Timestamp, Transition, WorkerId,
+        Capacity, Claim, Claimed, ClaimedRun, Commit, CommitBatch, CommitOutcome, Entry,
+        FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register, SharedStore,
+        StepKind, StepState, Store, Subscription, Target, Timestamp, Transition, WorkerId,
     },
 };
 
@@ -44,7 +44,10 @@ impl std::fmt::Debug for Boxed {
 impl Bench {
     pub(super) async fn new(storage: Box<dyn Storage>) -> Result<Self> {
         let store = Client(storage.open().await?);
-        Ok(Self { storage: Boxed(storage), store })
+        Ok(Self {
+            storage: Boxed(storage),
+            store,
+        })
     }
 
     /// Another client of the storage.
@@ -74,21 +77,51 @@ impl std::ops::Deref for Client {
 impl Client {
     /// Registers a nameless worker at the beginning, for functions that each listen to the event type of their name.
     pub(super) async fn worker(&self, functions: &[&str]) -> Result<WorkerId> {
-        let subscriptions = functions.iter().map(|function| subscription(function, &[function])).collect();
-        self.register(Register { name: None, subscriptions, now: at(0), lease: LEASE }).await
+        let subscriptions = functions
+            .iter()
+            .map(|function| subscription(function, &[function]))
+            .collect();
+        self.register(Register {
+            name: None,
+            subscriptions,
+            now: at(0),
+            lease: LEASE,
+        })
+        .await
     }
 
     pub(super) async fn named_worker(&self, name: &str, now: Timestamp) -> Result<WorkerId> {
-        self.register(Register { name: Some(name.into()), subscriptions: Vec::new(), now, lease: LEASE }).await
+        self.register(Register {
+            name: Some(name.into()),
+            subscriptions: Vec::new(),
+            now,
+            lease: LEASE,
+        })
+        .await
     }
 
     pub(super) async fn subscribe(&self, subscriptions: Vec<Subscription>) -> Result<WorkerId> {
-        self.register(Register { name: None, subscriptions, now: at(0), lease: LEASE }).await
+        self.register(Register {
+            name: None,
+            subscriptions,
+            now: at(0),
+            lease: LEASE,
+        })
+        .await
     }
 
     /// Publishes events without claiming.
-    pub(super) async fn publish_all(&self, events: Vec<NewEvent>, now: Timestamp) -> Result<Vec<PublishedEvent>> {
-        self.publish(Publish { events, claim: None, now }).await
+    pub(super) async fn publish_all(
+        &self,
+        events: Vec<NewEvent>,
+        now: Timestamp,
+    ) -> Result<Vec<PublishedEvent>> {
+        self.publish(Publish {
+            events,
+            claim: None,
+            now,
+        })
+        .await
     }
 
     /// Publishes one event at the beginning; answers the id of its first run.
@@ -98,12 +131,27 @@ impl Client {
     }
 
     /// Claims up to 100 runs.
-    pub(super) async fn take(&self, worker: WorkerId, functions: &[&str], now: Timestamp) -> Result<Claimed> {
-        self.claim(Claim { capacity: capacity(worker, 100, functions), only: None, now }).await
+    pub(super) async fn take(
+        &self,
+        worker: WorkerId,
+        functions: &[&str],
+        now: Timestamp,
+    ) -> Result<Claimed> {
+        self.claim(Claim {
+            capacity: capacity(worker, 100, functions),
+            only: None,
+            now,
+        })
+        .await
     }
 
     /// Claims the one run that must be due.
-    pub(super) async fn take_one(&self, worker: WorkerId, functions: &[&str], now: Timestamp) -> Result<ClaimedRun> {
+    pub(super) async fn take_one(
+        &self,
+        worker: WorkerId,
+        functions: &[&str],
+        now: Timestamp,
+    ) -> Result<ClaimedRun> {
         let mut claimed = self.take(worker, functions, now).await?;
         assert_eq!(claimed.runs.len(), 1, "one run must be due");
         Ok(claimed.runs.remove(0))
@@ -117,8 +165,17 @@ impl Client {
         now: Timestamp,
     ) -> Result<Option<ClaimedRun>> {
         let only = Some(Arc::clone(run));
-        let claimed = self.claim(Claim { capacity: capacity(worker, 100, functions), only, now }).await?;
-        assert!(claimed.runs.len() <= 1, "a claim by name brings one run at most");
+        let claimed = self
+            .claim(Claim {
+                capacity: capacity(worker, 100, functions),
+                only,
+                now,
+            })
+            .await?;
+        assert!(
+            claimed.runs.len() <= 1,
+            "a claim by name brings one run at most"
+        );
         Ok(claimed.runs.into_iter().next())
     }
 
@@ -129,7 +186,11 @@ impl Client {
         transition: Option<Transition>,
         now: Timestamp,
     ) -> Result<CommitOutcome> {
-        let commits = vec![Commit { lease, entries, transition }];
+        let commits = vec![Commit {
+            lease,
+            entries,
+            transition,
+        }];
         let outcomes = self.commit(CommitBatch { commits, now }).await?;
         assert_eq!(outcomes.len(), 1, "one commit has one outcome");
         Ok(outcomes[0])
@@ -150,18 +211,34 @@ impl Client {
 
     /// A run that must be there.
     pub(super) async fn record(&self, run: &str) -> Result<crate::store::RunRecord> {
-        Ok(self.run(run).await?.unwrap_or_else(|| panic!("the run {run} must be there")))
+        Ok(self
+            .run(run)
+            .await?
+            .unwrap_or_else(|| panic!("the run {run} must be there")))
     }
 }
 
 pub(super) fn subscription(function: &str, event_types: &[&str]) -> Subscription {
-    let event_types = event_types.iter().map(|event_type| Arc::from(*event_type)).collect();
-    Subscription { function_id: function.into(), event_types }
+    let event_types = event_types
+        .iter()
+        .map(|event_type| Arc::from(*event_type))
+        .collect();
+    Subscription {
+        function_id: function.into(),
+        event_types,
+    }
 }
 
 pub(super) fn capacity(worker: WorkerId, limit: usize, functions: &[&str]) -> Capacity {
-    let each = functions.iter().map(|function| FunctionCapacity { function_id: Arc::from(*function), limit: 100 });
-    Capacity { worker, limit, functions: each.collect() }
+    let each = functions.iter().map(|function| FunctionCapacity {
+        function_id: Arc::from(*function),
+        limit: 100,
+    });
+    Capacity {
+        worker,
+        limit,
+        functions: each.collect(),
+    }
 }
 
 pub(super) fn event(id: &str, event_type: &str) -> NewEvent {
@@ -177,8 +254,14 @@ pub(super) fn event(id: &str, event_type: &str) -> NewEvent {
 }
 
 pub(super) fn targeted(id: &str, function: &str, run: Option<&str>) -> NewEvent {
-    let target = Target::Function { function_id: function.into(), run_id: run.map(Arc::from) };
-    NewEvent { target, ..event(id, "targeted") }
+    let target = Target::Function {
+        function_id: function.into(),
+        run_id: run.map(Arc::from),
+    };
+    NewEvent {
+        target,
+        ..event(id, "targeted")
+    }
 }
 
 /// A completed step.

@@ -13,11 +13,23 @@ pub(super) async fn claim_brings_the_journal(bench: Bench) -> Result<()> {
     let worker = store.worker(&["f"]).await?;
     store.start("e", "f").await?;
     let lease = store.take_one(worker, &["f"], at(0)).await?.lease;
-    store.must_write(lease, vec![entry(2, "c", "3"), entry(0, "a", "1")], None, at(1)).await?;
+    store
+        .must_write(
+            lease,
+            vec![entry(2, "c", "3"), entry(0, "a", "1")],
+            None,
+            at(1),
+        )
+        .await?;
     let release = Some(Transition::Suspend { due_at: at(2) });
-    store.must_write(lease, vec![entry(1, "b", "2")], release, at(2)).await?;
+    store
+        .must_write(lease, vec![entry(1, "b", "2")], release, at(2))
+        .await?;
     let again = store.take_one(worker, &["f"], at(2)).await?;
-    assert_eq!(again.journal, [entry(0, "a", "1"), entry(1, "b", "2"), entry(2, "c", "3")]);
+    assert_eq!(
+        again.journal,
+        [entry(0, "a", "1"), entry(1, "b", "2"), entry(2, "c", "3")]
+    );
     assert_eq!(again.journal, store.journal(&again.run_id).await?);
     Ok(())
 }
@@ -28,27 +40,56 @@ pub(super) async fn claim_brings_the_run(bench: Bench) -> Result<()> {
     let mut with_retries = event("e-1", "f");
     with_retries.retries = Some(0);
     with_retries.payload = Arc::from("{\"ü\":\"\\u0000\"}".as_bytes());
-    let published = store.publish_all(vec![with_retries, event("e-2", "g")], at(3)).await?;
+    let published = store
+        .publish_all(vec![with_retries, event("e-2", "g")], at(3))
+        .await?;
     let runs = store.take(worker, &["f", "g"], at(5)).await?.runs;
-    let run = runs.iter().find(|run| &*run.function_id == "f").expect("the run of f is due");
+    let run = runs
+        .iter()
+        .find(|run| &*run.function_id == "f")
+        .expect("the run of f is due");
     assert_eq!(run.run_id, published[0].runs[0].run_id);
     assert_eq!((&*run.event_id, &*run.event_type), ("e-1", "f"));
     assert_eq!(&*run.payload, "{\"ü\":\"\\u0000\"}".as_bytes());
-    assert_eq!((run.failed_attempts, run.retries, run.started_at), (0, Some(0), at(5)));
+    assert_eq!(
+        (run.failed_attempts, run.retries, run.started_at),
+        (0, Some(0), at(5))
+    );
     assert!(run.journal.is_empty());
-    let other = runs.iter().find(|run| &*run.function_id == "g").expect("the run of g is due");
+    let other = runs
+        .iter()
+        .find(|run| &*run.function_id == "g")
+        .expect("the run of g is due");
     assert_eq!(other.retries, None, "no retries were said");
-    let retry = Transition::Retry { due_at: at(9), failed_attempts: 2, error: ok("null") };
-    store.must_write(run.lease, Vec::new(), Some(retry), at(6)).await?;
+    let retry = Transition::Retry {
+        due_at: at(9),
+        failed_attempts: 2,
+        error: ok("null"),
+    };
+    store
+        .must_write(run.lease, Vec::new(), Some(retry), at(6))
+        .await?;
     let again = store.take_one(worker, &["f"], at(9)).await?;
-    assert_eq!((again.failed_attempts, again.retries, again.started_at), (2, Some(0), at(5)));
+    assert_eq!(
+        (again.failed_attempts, again.retries, again.started_at),
+        (2, Some(0), at(5))
+    );
     Ok(())
 }
 
 pub(super) async fn claim_respects_limits(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["a", "b", "c"]).await?;
-    let due = [("a", 40), ("b", 10), ("a", 20), ("b", 30), ("c", 1), ("a", 60), ("b", 50), ("a", 90)];
+    let due = [
+        ("a", 40),
+        ("b", 10),
+        ("a", 20),
+        ("b", 30),
+        ("c", 1),
+        ("a", 60),
+        ("b", 50),
+        ("a", 90),
+    ];
     let events = due.iter().map(|(function, due_at)| {
         let mut event = event(&due_at.to_string(), function);
         event.due_at = at(*due_at);
@@ -56,23 +97,50 @@ pub(super) async fn claim_respects_limits(bench: Bench) -> Result<()> {
     });
     store.publish_all(events.collect(), at(0)).await?;
     let claim = |limit, a, b, now| {
-        let function = |id: &str, limit| FunctionCapacity { function_id: id.into(), limit };
+        let function = |id: &str, limit| FunctionCapacity {
+            function_id: id.into(),
+            limit,
+        };
         let functions = [function("b", b), function("a", a), function("unknown", 5)].into();
-        Claim { capacity: Capacity { worker, limit, functions }, only: None, now: at(now) }
+        Claim {
+            capacity: Capacity {
+                worker,
+                limit,
+                functions,
+            },
+            only: None,
+            now: at(now),
+        }
     };
     let events_of = |claimed: &crate::store::Claimed| -> Vec<i64> {
-        claimed.runs.iter().map(|run| run.event_id.parse().expect("the ids are numbers")).collect()
+        claimed
+            .runs
+            .iter()
+            .map(|run| run.event_id.parse().expect("the ids are numbers"))
+            .collect()
     };
     let first = store.claim(claim(2, 5, 5, 70)).await?;
-    assert_eq!(events_of(&first), [10, 20], "the longest due first, over all functions");
+    assert_eq!(
+        events_of(&first),
+        [10, 20],
+        "the longest due first, over all functions"
+    );
     assert_eq!(first.next_due, Some(at(30)));
     let none = store.claim(claim(0, 5, 5, 70)).await?;
     assert!(none.runs.is_empty());
     let second = store.claim(claim(9, 1, 0, 70)).await?;
     assert_eq!(events_of(&second), [40], "one of a, none of b");
-    assert_eq!(second.next_due, Some(at(30)), "b has one due that was not claimed");
+    assert_eq!(
+        second.next_due,
+        Some(at(30)),
+        "b has one due that was not claimed"
+    );
     let third = store.claim(claim(9, 9, 9, 70)).await?;
-    assert_eq!(events_of(&third), [30, 50, 60], "nothing that is not due, nothing of c");
+    assert_eq!(
+        events_of(&third),
+        [30, 50, 60],
+        "nothing that is not due, nothing of c"
+    );
     assert_eq!(third.next_due, Some(at(90)));
     Ok(())
 }
@@ -86,16 +154,48 @@ pub(super) async fn claim_tells_when_the_next_is_due(bench: Bench) -> Result<()>
         event.due_at = at(due_at);
         event
     };
-    store.publish_all(vec![later("1", "f", 500), later("2", "f", 300), later("3", "g", 100)], at(0)).await?;
-    assert_eq!(store.take(worker, &["f"], at(0)).await?.next_due, Some(at(300)));
-    assert_eq!(store.take(worker, &["f", "g"], at(0)).await?.next_due, Some(at(100)));
+    store
+        .publish_all(
+            vec![
+                later("1", "f", 500),
+                later("2", "f", 300),
+                later("3", "g", 100),
+            ],
+            at(0),
+        )
+        .await?;
+    assert_eq!(
+        store.take(worker, &["f"], at(0)).await?.next_due,
+        Some(at(300))
+    );
+    assert_eq!(
+        store.take(worker, &["f", "g"], at(0)).await?.next_due,
+        Some(at(100))
+    );
     let claimed = store.take(worker, &["f"], at(300)).await?;
     assert_eq!((claimed.runs.len(), claimed.next_due), (1, Some(at(500))));
     let run = Arc::clone(&claimed.runs[0].run_id);
-    store.must_write(claimed.runs[0].lease, vec![], Some(Transition::Suspend { due_at: at(900) }), at(301)).await?;
+    store
+        .must_write(
+            claimed.runs[0].lease,
+            vec![],
+            Some(Transition::Suspend { due_at: at(900) }),
+            at(301),
+        )
+        .await?;
     let capacity = super::bench::capacity(worker, 100, &["f"]);
-    let named = store.claim(Claim { capacity, only: Some(run), now: at(302) }).await?;
-    assert_eq!((named.runs.len(), named.next_due), (1, Some(at(500))), "by name, and the next of the others");
+    let named = store
+        .claim(Claim {
+            capacity,
+            only: Some(run),
+            now: at(302),
+        })
+        .await?;
+    assert_eq!(
+        (named.runs.len(), named.next_due),
+        (1, Some(at(500))),
+        "by name, and the next of the others"
+    );
     Ok(())
 }
 
@@ -104,7 +204,12 @@ pub(super) async fn claim_names_unknown_functions(bench: Bench) -> Result<()> {
     let worker = store.worker(&["f", "g", "later"]).await?;
     let mut later = event("e-3", "later");
     later.due_at = at(100);
-    let events = vec![event("e-1", "f"), event("e-2", "g"), later, targeted("e-4", "h", None)];
+    let events = vec![
+        event("e-1", "f"),
+        event("e-2", "g"),
+        later,
+        targeted("e-4", "h", None),
+    ];
     store.publish_all(events, at(0)).await?;
     let claimed = store.take(worker, &["f"], at(0)).await?;
     assert_eq!(claimed.runs.len(), 1);
@@ -126,16 +231,38 @@ pub(super) async fn claim_by_name(bench: Bench) -> Result<()> {
     sleeping.due_at = at(1_000_000);
     let published = store.publish_all(vec![sleeping], at(0)).await?;
     let run = &published[0].runs[0].run_id;
-    let nothing = store.take_named(worker, &["f"], &"no such run".into(), at(0)).await?;
+    let nothing = store
+        .take_named(worker, &["f"], &"no such run".into(), at(0))
+        .await?;
     assert!(nothing.is_none());
-    assert!(store.take_named(worker, &["g"], run, at(0)).await?.is_none(), "the function must be named");
-    let first = store.take_named(worker, &["f"], run, at(0)).await?.expect("due or not");
+    assert!(
+        store
+            .take_named(worker, &["g"], run, at(0))
+            .await?
+            .is_none(),
+        "the function must be named"
+    );
+    let first = store
+        .take_named(worker, &["f"], run, at(0))
+        .await?
+        .expect("due or not");
     assert_eq!(first.run_id, *run);
     let again = store.take_named(worker, &["f"], run, at(1)).await?;
-    assert!(again.is_none(), "a session does not take a run from itself while it drives it");
+    assert!(
+        again.is_none(),
+        "a session does not take a run from itself while it drives it"
+    );
     let output = Transition::Complete { output: ok("1") };
-    store.must_write(first.lease, Vec::new(), Some(output), at(2)).await?;
-    assert!(store.take_named(worker, &["f"], run, at(3)).await?.is_none(), "it has finished");
+    store
+        .must_write(first.lease, Vec::new(), Some(output), at(2))
+        .await?;
+    assert!(
+        store
+            .take_named(worker, &["f"], run, at(3))
+            .await?
+            .is_none(),
+        "it has finished"
+    );
     assert_eq!(store.record(run).await?.status, RunStatus::Completed);
     Ok(())
 }
@@ -145,9 +272,21 @@ pub(super) async fn claim_by_name_respects_the_living(bench: Bench) -> Result<()
     let (first, second) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
     let run = store.start("e", "f").await?;
     let held = store.take_one(first, &["f"], at(0)).await?.lease;
-    assert!(other.take_named(second, &["f"], &run, at(1)).await?.is_none(), "another drives it");
+    assert!(
+        other
+            .take_named(second, &["f"], &run, at(1))
+            .await?
+            .is_none(),
+        "another drives it"
+    );
     store.must_write(held, Vec::new(), None, at(2)).await?;
     other.renew(second, at(29_000), super::bench::LEASE).await?;
-    assert!(other.take_named(second, &["f"], &run, at(30_000)).await?.is_some(), "the other's time has ended");
+    assert!(
+        other
+            .take_named(second, &["f"], &run, at(30_000))
+            .await?
+            .is_some(),
+        "the other's time has ended"
+    );
     Ok(())
 }

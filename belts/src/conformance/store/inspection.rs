@@ -13,7 +13,10 @@ fn complete() -> Transition {
 }
 
 fn fail() -> Transition {
-    Transition::Fail { failed_attempts: 4, error: ok("\"why\"") }
+    Transition::Fail {
+        failed_attempts: 4,
+        error: ok("\"why\""),
+    }
 }
 
 pub(super) async fn run_record_follows_the_run(bench: Bench) -> Result<()> {
@@ -23,16 +26,33 @@ pub(super) async fn run_record_follows_the_run(bench: Bench) -> Result<()> {
     delayed.due_at = at(100);
     let run = Arc::clone(&store.publish_all(vec![delayed], at(1)).await?[0].runs[0].run_id);
     let pending = store.record(&run).await?;
-    assert_eq!((pending.status, pending.due_at), (RunStatus::Pending, Some(at(100))));
-    assert_eq!((pending.created_at, pending.started_at, pending.finished_at), (at(1), None, None));
+    assert_eq!(
+        (pending.status, pending.due_at),
+        (RunStatus::Pending, Some(at(100)))
+    );
+    assert_eq!(
+        (pending.created_at, pending.started_at, pending.finished_at),
+        (at(1), None, None)
+    );
     assert_eq!((pending.failed_attempts, pending.result), (0, None));
     let lease = store.take_one(worker, &["f"], at(101)).await?.lease;
     let running = store.record(&run).await?;
-    assert_eq!((running.status, running.due_at, running.started_at), (RunStatus::Running, None, Some(at(101))));
-    store.must_write(lease, Vec::new(), Some(complete()), at(102)).await?;
+    assert_eq!(
+        (running.status, running.due_at, running.started_at),
+        (RunStatus::Running, None, Some(at(101)))
+    );
+    store
+        .must_write(lease, Vec::new(), Some(complete()), at(102))
+        .await?;
     let completed = store.record(&run).await?;
-    assert_eq!((completed.status, completed.due_at), (RunStatus::Completed, None));
-    assert_eq!((completed.started_at, completed.finished_at), (Some(at(101)), Some(at(102))));
+    assert_eq!(
+        (completed.status, completed.due_at),
+        (RunStatus::Completed, None)
+    );
+    assert_eq!(
+        (completed.started_at, completed.finished_at),
+        (Some(at(101)), Some(at(102)))
+    );
     Ok(())
 }
 
@@ -42,11 +62,22 @@ pub(super) async fn cancel_ends_the_lease(bench: Bench) -> Result<()> {
     let run = store.start("e", "f").await?;
     let lease = store.take_one(worker, &["f"], at(0)).await?.lease;
     assert!(other.cancel(&run, at(5)).await?);
-    let late = store.write(lease, vec![entry(0, "late", "1")], Some(complete()), at(6)).await?;
+    let late = store
+        .write(lease, vec![entry(0, "late", "1")], Some(complete()), at(6))
+        .await?;
     assert_eq!(late, CommitOutcome::LeaseLost);
     let record = store.record(&run).await?;
-    assert_eq!((record.status, record.finished_at), (RunStatus::Cancelled, Some(at(5))));
-    assert!(store.take(worker, &["f"], at(29_999)).await?.runs.is_empty());
+    assert_eq!(
+        (record.status, record.finished_at),
+        (RunStatus::Cancelled, Some(at(5)))
+    );
+    assert!(
+        store
+            .take(worker, &["f"], at(29_999))
+            .await?
+            .runs
+            .is_empty()
+    );
     // Nor does the end of the worker bring it back.
     store.deregister(worker, at(7)).await?;
     assert_eq!(store.record(&run).await?.status, RunStatus::Cancelled);
@@ -59,13 +90,18 @@ pub(super) async fn cancel_only_the_living(bench: Bench) -> Result<()> {
     let mut sleeping = event("e-1", "f");
     sleeping.due_at = at(1_000);
     let sleeping = Arc::clone(&store.publish_all(vec![sleeping], at(0)).await?[0].runs[0].run_id);
-    assert!(store.cancel(&sleeping, at(1)).await?, "a waiting run is cancelled");
+    assert!(
+        store.cancel(&sleeping, at(1)).await?,
+        "a waiting run is cancelled"
+    );
     assert!(!store.cancel(&sleeping, at(2)).await?, "once");
     assert!(store.take(worker, &["f"], at(2_000)).await?.runs.is_empty());
     assert_eq!(store.record(&sleeping).await?.finished_at, Some(at(1)));
     let done = store.start("e-2", "f").await?;
     let lease = store.take_one(worker, &["f"], at(2_000)).await?.lease;
-    store.must_write(lease, Vec::new(), Some(complete()), at(2_001)).await?;
+    store
+        .must_write(lease, Vec::new(), Some(complete()), at(2_001))
+        .await?;
     assert!(!store.cancel(&done, at(2_002)).await?);
     assert_eq!(store.record(&done).await?.status, RunStatus::Completed);
     Ok(())
@@ -76,19 +112,37 @@ pub(super) async fn rerun_keeps_recorded_steps(bench: Bench) -> Result<()> {
     let worker = store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
     let first = store.take_one(worker, &["f"], at(3)).await?.lease;
-    let failed = Entry { state: StepState::Failed, ..entry(1, "bad", "0") };
-    let waiting = Entry { state: StepState::Waiting, due_at: Some(at(50)), ..entry(2, "waits", "0") };
+    let failed = Entry {
+        state: StepState::Failed,
+        ..entry(1, "bad", "0")
+    };
+    let waiting = Entry {
+        state: StepState::Waiting,
+        due_at: Some(at(50)),
+        ..entry(2, "waits", "0")
+    };
     let entries = vec![entry(0, "good", "1"), failed, waiting.clone()];
-    store.must_write(first, entries, Some(fail()), at(4)).await?;
+    store
+        .must_write(first, entries, Some(fail()), at(4))
+        .await?;
     assert!(store.rerun(&run, at(10)).await?);
     let record = store.record(&run).await?;
     assert!(!record.status.is_finished());
-    assert_eq!((record.due_at, record.finished_at, record.result), (Some(at(10)), None, None));
+    assert_eq!(
+        (record.due_at, record.finished_at, record.result),
+        (Some(at(10)), None, None)
+    );
     let again = store.take_one(worker, &["f"], at(10)).await?;
-    assert_eq!(again.journal, [entry(0, "good", "1"), waiting], "the failed entry is dropped, the others stay");
+    assert_eq!(
+        again.journal,
+        [entry(0, "good", "1"), waiting],
+        "the failed entry is dropped, the others stay"
+    );
     assert_eq!((again.failed_attempts, again.started_at), (0, at(3)));
     assert!(again.lease.token > first.token);
-    store.must_write(again.lease, Vec::new(), Some(complete()), at(11)).await?;
+    store
+        .must_write(again.lease, Vec::new(), Some(complete()), at(11))
+        .await?;
     assert_eq!(store.record(&run).await?.status, RunStatus::Completed);
     Ok(())
 }
@@ -104,25 +158,40 @@ pub(super) async fn rerun_only_failed_or_cancelled(bench: Bench) -> Result<()> {
     assert!(store.cancel(&run, at(3)).await?);
     assert!(store.rerun(&run, at(4)).await?, "it was cancelled");
     let lease = store.take_one(worker, &["f"], at(4)).await?.lease;
-    store.must_write(lease, Vec::new(), Some(complete()), at(5)).await?;
+    store
+        .must_write(lease, Vec::new(), Some(complete()), at(5))
+        .await?;
     assert!(!store.rerun(&run, at(6)).await?, "it is completed");
     Ok(())
 }
 
 pub(super) async fn purge_spares_the_living(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    let worker = store.subscribe(vec![subscription("f", &["t"]), subscription("g", &["t"])]).await?;
-    store.publish_all(vec![event("both", "t"), event("one", "t")], at(0)).await?;
+    let worker = store
+        .subscribe(vec![subscription("f", &["t"]), subscription("g", &["t"])])
+        .await?;
+    store
+        .publish_all(vec![event("both", "t"), event("one", "t")], at(0))
+        .await?;
     let runs = store.take(worker, &["f", "g"], at(0)).await?.runs;
     assert_eq!(runs.len(), 4);
     let of = |event: &str, function: &str| {
-        let found = runs.iter().find(|run| &*run.event_id == event && &*run.function_id == function);
+        let found = runs
+            .iter()
+            .find(|run| &*run.event_id == event && &*run.function_id == function);
         found.expect("each event started each function")
     };
     let ends = [("both", "f", 10), ("both", "g", 20), ("one", "f", 10)];
     for (event, function, end) in ends {
         let transition = if function == "f" { complete() } else { fail() };
-        store.must_write(of(event, function).lease, vec![entry(0, "a", "1")], Some(transition), at(end)).await?;
+        store
+            .must_write(
+                of(event, function).lease,
+                vec![entry(0, "a", "1")],
+                Some(transition),
+                at(end),
+            )
+            .await?;
     }
     // Before 20: the two that finished at 10. One event still has a run that finished later, the other one that runs.
     assert_eq!(store.purge(at(20), 100).await?, 2);
@@ -130,14 +199,22 @@ pub(super) async fn purge_spares_the_living(bench: Bench) -> Result<()> {
     assert!(store.journal(&of("both", "f").run_id).await?.is_empty());
     assert!(store.run(&of("both", "g").run_id).await?.is_some());
     let running = of("one", "g");
-    store.must_write(running.lease, vec![entry(0, "a", "1")], None, at(21)).await?;
+    store
+        .must_write(running.lease, vec![entry(0, "a", "1")], None, at(21))
+        .await?;
     for event_id in ["both", "one"] {
-        let again = store.publish_all(vec![event(event_id, "t")], at(22)).await?;
+        let again = store
+            .publish_all(vec![event(event_id, "t")], at(22))
+            .await?;
         assert!(again[0].duplicate, "the event is needed");
         assert_eq!(again[0].runs.len(), 1);
     }
     assert_eq!(store.purge(at(1_000), 100).await?, 1);
-    assert_eq!(store.record(&running.run_id).await?.status, RunStatus::Running, "what runs is never purged");
+    assert_eq!(
+        store.record(&running.run_id).await?.status,
+        RunStatus::Running,
+        "what runs is never purged"
+    );
     assert!(
         !store.publish_all(vec![event("both", "t")], at(23)).await?[0].duplicate,
         "the event is gone with its runs"
@@ -152,13 +229,19 @@ pub(super) async fn purge_is_bounded(bench: Bench) -> Result<()> {
         let run = store.start(&format!("e-{number}"), "f").await?;
         let lease = store.take_one(worker, &["f"], at(0)).await?.lease;
         assert!(lease.token >= 0, "{run}");
-        store.must_write(lease, Vec::new(), Some(complete()), at(10 - number)).await?;
+        store
+            .must_write(lease, Vec::new(), Some(complete()), at(10 - number))
+            .await?;
     }
     assert_eq!(store.purge(at(6), 100).await?, 0);
     assert_eq!(store.purge(at(100), 2).await?, 2);
     let left = store.list(RunFilter::default()).await?.runs;
     let ends: Vec<_> = left.iter().filter_map(|run| run.finished_at).collect();
-    assert_eq!(ends, [at(8), at(9), at(10)], "the longest finished went first");
+    assert_eq!(
+        ends,
+        [at(8), at(9), at(10)],
+        "the longest finished went first"
+    );
     assert_eq!(store.purge(at(100), 2).await?, 2);
     assert_eq!(store.purge(at(100), 2).await?, 1);
     assert_eq!(store.purge(at(100), 2).await?, 0);
@@ -167,56 +250,127 @@ pub(super) async fn purge_is_bounded(bench: Bench) -> Result<()> {
 
 pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    let worker = store.subscribe(vec![subscription("f", &["x", "y"]), subscription("g", &["x"])]).await?;
+    let worker = store
+        .subscribe(vec![
+            subscription("f", &["x", "y"]),
+            subscription("g", &["x"]),
+        ])
+        .await?;
     let mut newest_first = Vec::new();
     for number in 0..5 {
         let id = format!("e-{number}");
-        let published = store.publish_all(vec![event(&id, if number == 0 { "y" } else { "x" })], at(number)).await?;
+        let published = store
+            .publish_all(
+                vec![event(&id, if number == 0 { "y" } else { "x" })],
+                at(number),
+            )
+            .await?;
         newest_first.extend(published[0].runs.iter().map(|run| Arc::clone(&run.run_id)));
     }
     newest_first.reverse();
     let mut seen = Vec::new();
-    let mut filter = RunFilter { limit: 4, ..RunFilter::default() };
+    let mut filter = RunFilter {
+        limit: 4,
+        ..RunFilter::default()
+    };
     loop {
         let page = store.list(filter.clone()).await?;
         assert!(page.runs.len() <= 4);
         seen.extend(page.runs.iter().map(|run| Arc::clone(&run.run_id)));
         // What is published meanwhile is newer and belongs to no later page.
-        store.publish_all(vec![event(&format!("meanwhile-{}", seen.len()), "y")], at(9)).await?;
+        store
+            .publish_all(
+                vec![event(&format!("meanwhile-{}", seen.len()), "y")],
+                at(9),
+            )
+            .await?;
         filter.after = page.next;
         if filter.after.is_none() {
             break;
         }
     }
     assert_eq!(seen.len(), 9);
-    let order =
-        |runs: &[Arc<str>]| runs.iter().map(|run| newest_first.iter().position(|id| id == run)).collect::<Vec<_>>();
+    let order = |runs: &[Arc<str>]| {
+        runs.iter()
+            .map(|run| newest_first.iter().position(|id| id == run))
+            .collect::<Vec<_>>()
+    };
     // The two runs of one event have no order between them.
-    let events: Vec<usize> = order(&seen).into_iter().map(|place| place.expect("a run of the suite") / 2).collect();
+    let events: Vec<usize> = order(&seen)
+        .into_iter()
+        .map(|place| place.expect("a run of the suite") / 2)
+        .collect();
     assert!(events.is_sorted(), "newest first: {events:?}");
 
     let count = async |filter: RunFilter| Result::Ok(store.list(filter).await?.runs.len());
     let all = RunFilter::default;
-    assert_eq!(count(RunFilter { function_id: Some("g".into()), ..all() }).await?, 4);
-    assert_eq!(count(RunFilter { function_id: Some("nobody".into()), ..all() }).await?, 0);
-    assert_eq!(count(RunFilter { event_id: Some("e-1".into()), ..all() }).await?, 2);
-    assert_eq!(count(RunFilter { event_id: Some("e-9".into()), ..all() }).await?, 0);
-    let of_g = RunFilter { event_id: Some("e-1".into()), function_id: Some("g".into()), ..all() };
+    assert_eq!(
+        count(RunFilter {
+            function_id: Some("g".into()),
+            ..all()
+        })
+        .await?,
+        4
+    );
+    assert_eq!(
+        count(RunFilter {
+            function_id: Some("nobody".into()),
+            ..all()
+        })
+        .await?,
+        0
+    );
+    assert_eq!(
+        count(RunFilter {
+            event_id: Some("e-1".into()),
+            ..all()
+        })
+        .await?,
+        2
+    );
+    assert_eq!(
+        count(RunFilter {
+            event_id: Some("e-9".into()),
+            ..all()
+        })
+        .await?,
+        0
+    );
+    let of_g = RunFilter {
+        event_id: Some("e-1".into()),
+        function_id: Some("g".into()),
+        ..all()
+    };
     assert_eq!(count(of_g).await?, 1);
     for run in store.take(worker, &["g"], at(9)).await?.runs.iter().skip(1) {
-        store.must_write(run.lease, Vec::new(), Some(complete()), at(9)).await?;
+        store
+            .must_write(run.lease, Vec::new(), Some(complete()), at(9))
+            .await?;
     }
-    let statuses = |statuses: &[RunStatus]| RunFilter { statuses: statuses.to_vec(), ..RunFilter::default() };
+    let statuses = |statuses: &[RunStatus]| RunFilter {
+        statuses: statuses.to_vec(),
+        ..RunFilter::default()
+    };
     assert_eq!(count(statuses(&[RunStatus::Completed])).await?, 3);
-    assert_eq!(count(statuses(&[RunStatus::Running, RunStatus::Completed])).await?, 4);
+    assert_eq!(
+        count(statuses(&[RunStatus::Running, RunStatus::Completed])).await?,
+        4
+    );
     assert_eq!(count(statuses(&[RunStatus::Failed])).await?, 0);
     assert_eq!(count(statuses(&RunStatus::ALL)).await?, count(all()).await?);
     Ok(())
 }
 
 pub(super) async fn wrong_page_mark_is_an_error(bench: Bench) -> Result<()> {
-    let filter = RunFilter { after: Some("no mark of a page".into()), ..RunFilter::default() };
-    let error = bench.store.list(filter).await.expect_err("no page gave that mark");
+    let filter = RunFilter {
+        after: Some("no mark of a page".into()),
+        ..RunFilter::default()
+    };
+    let error = bench
+        .store
+        .list(filter)
+        .await
+        .expect_err("no page gave that mark");
     assert_eq!(error.kind(), ErrorKind::Config);
     Ok(())
 }

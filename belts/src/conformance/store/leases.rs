@@ -12,7 +12,14 @@ pub(super) async fn claim_is_exclusive(bench: Bench) -> Result<()> {
     const RUNS: usize = 120;
     let store = &bench.store;
     store.worker(&["f"]).await?;
-    store.publish_all((0..RUNS).map(|number| event(&format!("e-{number}"), "f")).collect(), at(0)).await?;
+    store
+        .publish_all(
+            (0..RUNS)
+                .map(|number| event(&format!("e-{number}"), "f"))
+                .collect(),
+            at(0),
+        )
+        .await?;
     let mut claiming = Vec::new();
     for _ in 0..4 {
         let client = bench.another().await?;
@@ -21,7 +28,13 @@ pub(super) async fn claim_is_exclusive(bench: Bench) -> Result<()> {
             let mut leases = Vec::new();
             loop {
                 let capacity = capacity(worker, 7, &["f"]);
-                let claimed = client.claim(Claim { capacity, only: None, now: at(0) }).await?;
+                let claimed = client
+                    .claim(Claim {
+                        capacity,
+                        only: None,
+                        now: at(0),
+                    })
+                    .await?;
                 if claimed.runs.is_empty() {
                     // The client comes along: to end it would make its runs due.
                     return Result::Ok((client, leases));
@@ -53,22 +66,44 @@ pub(super) async fn late_commit_is_refused(bench: Bench) -> Result<()> {
     assert!(held.token > lost.token);
     // By its own clock the first is still in time.
     let complete = Some(Transition::Complete { output: ok("1") });
-    let late = store.write(lost, vec![entry(0, "late", "1")], complete.clone(), at(29_999)).await?;
+    let late = store
+        .write(
+            lost,
+            vec![entry(0, "late", "1")],
+            complete.clone(),
+            at(29_999),
+        )
+        .await?;
     assert_eq!(late, CommitOutcome::LeaseLost);
     // Neither part of a lease can be guessed.
     for forged in [
-        crate::store::Lease { worker: first, ..held },
-        crate::store::Lease { token: held.token + 1, ..held },
-        crate::store::Lease { run: held.run + 1, ..held },
+        crate::store::Lease {
+            worker: first,
+            ..held
+        },
+        crate::store::Lease {
+            token: held.token + 1,
+            ..held
+        },
+        crate::store::Lease {
+            run: held.run + 1,
+            ..held
+        },
     ] {
-        let outcome = store.write(forged, vec![entry(0, "forged", "1")], None, at(30_001)).await?;
+        let outcome = store
+            .write(forged, vec![entry(0, "forged", "1")], None, at(30_001))
+            .await?;
         assert_eq!(outcome, CommitOutcome::LeaseLost);
     }
     assert!(store.journal(&run).await?.is_empty(), "nothing was written");
     assert_eq!(store.record(&run).await?.status, RunStatus::Running);
     // A commit after the transition is late as well.
-    store.must_write(held, vec![entry(0, "step", "1")], complete, at(30_002)).await?;
-    let after = store.write(held, vec![entry(1, "after", "1")], None, at(30_003)).await?;
+    store
+        .must_write(held, vec![entry(0, "step", "1")], complete, at(30_002))
+        .await?;
+    let after = store
+        .write(held, vec![entry(1, "after", "1")], None, at(30_003))
+        .await?;
     assert_eq!(after, CommitOutcome::LeaseLost);
     assert_eq!(store.journal(&run).await?.len(), 1);
     Ok(())
@@ -79,10 +114,22 @@ pub(super) async fn late_commit_without_successor_is_refused(bench: Bench) -> Re
     let worker = store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
     let lease = store.take_one(worker, &["f"], at(0)).await?.lease;
-    store.must_write(lease, vec![entry(0, "in time", "1")], None, at(29_999)).await?;
-    for transition in [None, Some(Transition::Suspend { due_at: at(0) }), Some(Transition::Skip)] {
-        let late = store.write(lease, vec![entry(1, "late", "1")], transition, at(30_000)).await?;
-        assert_eq!(late, CommitOutcome::LeaseLost, "the worker's time has ended");
+    store
+        .must_write(lease, vec![entry(0, "in time", "1")], None, at(29_999))
+        .await?;
+    for transition in [
+        None,
+        Some(Transition::Suspend { due_at: at(0) }),
+        Some(Transition::Skip),
+    ] {
+        let late = store
+            .write(lease, vec![entry(1, "late", "1")], transition, at(30_000))
+            .await?;
+        assert_eq!(
+            late,
+            CommitOutcome::LeaseLost,
+            "the worker's time has ended"
+        );
     }
     assert_eq!(store.journal(&run).await?, [entry(0, "in time", "1")]);
     Ok(())
@@ -96,12 +143,24 @@ pub(super) async fn dead_worker_runs_are_claimed(bench: Bench) -> Result<()> {
     }
     let held = store.take(first, &["f"], at(0)).await?.runs;
     assert_eq!(held.len(), 2);
-    store.must_write(held[0].lease, vec![entry(0, "one", "1")], None, at(1)).await?;
+    store
+        .must_write(held[0].lease, vec![entry(0, "one", "1")], None, at(1))
+        .await?;
     other.renew(second, at(20_000), LEASE).await?;
-    assert!(other.take(second, &["f"], at(29_999)).await?.runs.is_empty(), "the first still lives");
+    assert!(
+        other
+            .take(second, &["f"], at(29_999))
+            .await?
+            .runs
+            .is_empty(),
+        "the first still lives"
+    );
     let taken = other.take(second, &["f"], at(30_000)).await?.runs;
     assert_eq!(taken.len(), 2, "its time has ended");
-    let same = taken.iter().find(|run| run.run_id == held[0].run_id).expect("both runs are taken over");
+    let same = taken
+        .iter()
+        .find(|run| run.run_id == held[0].run_id)
+        .expect("both runs are taken over");
     assert_eq!(same.journal, [entry(0, "one", "1")]);
     Ok(())
 }
@@ -115,8 +174,16 @@ pub(super) async fn renewed_lease_holds(bench: Bench) -> Result<()> {
         store.renew(first, at(now), LEASE).await?;
         other.renew(second, at(now), LEASE).await?;
     }
-    assert!(other.take(second, &["f"], at(89_999)).await?.runs.is_empty());
-    store.must_write(lease, Vec::new(), None, at(89_999)).await?;
+    assert!(
+        other
+            .take(second, &["f"], at(89_999))
+            .await?
+            .runs
+            .is_empty()
+    );
+    store
+        .must_write(lease, Vec::new(), None, at(89_999))
+        .await?;
     other.renew(second, at(89_999), LEASE).await?;
     other.take_one(second, &["f"], at(90_000)).await?;
     Ok(())
@@ -130,15 +197,28 @@ pub(super) async fn clocks_may_differ(bench: Bench) -> Result<()> {
     let published = store.publish_all(vec![event("e", "f")], at(10_000)).await?;
     let lease = store.take_one(ahead, &["f"], at(10_000)).await?.lease;
     assert!(other.take(behind, &["f"], at(5_000)).await?.runs.is_empty());
-    store.must_write(lease, vec![entry(0, "one", "1")], None, at(12_000)).await?;
+    store
+        .must_write(lease, vec![entry(0, "one", "1")], None, at(12_000))
+        .await?;
     // Now `ahead` takes a run that `behind` still believes to have: the token decides, not the clocks.
-    store.must_write(lease, Vec::new(), Some(Transition::Suspend { due_at: at(0) }), at(12_000)).await?;
+    store
+        .must_write(
+            lease,
+            Vec::new(),
+            Some(Transition::Suspend { due_at: at(0) }),
+            at(12_000),
+        )
+        .await?;
     let old = other.take_one(behind, &["f"], at(6_000)).await?.lease;
     let new = store.take_one(ahead, &["f"], at(39_000)).await?;
     assert_eq!(new.run_id, published[0].runs[0].run_id);
-    let late = other.write(old, vec![entry(1, "late", "1")], None, at(29_000)).await?;
+    let late = other
+        .write(old, vec![entry(1, "late", "1")], None, at(29_000))
+        .await?;
     assert_eq!(late, CommitOutcome::LeaseLost);
-    store.must_write(new.lease, vec![entry(1, "two", "2")], None, at(39_001)).await
+    store
+        .must_write(new.lease, vec![entry(1, "two", "2")], None, at(39_001))
+        .await
 }
 
 pub(super) async fn removed_run_cannot_be_written(bench: Bench) -> Result<()> {
@@ -146,11 +226,15 @@ pub(super) async fn removed_run_cannot_be_written(bench: Bench) -> Result<()> {
     let worker = store.worker(&["f"]).await?;
     store.start("e-1", "f").await?;
     let removed = store.take_one(worker, &["f"], at(0)).await?.lease;
-    store.must_write(removed, Vec::new(), Some(Transition::Skip), at(1)).await?;
+    store
+        .must_write(removed, Vec::new(), Some(Transition::Skip), at(1))
+        .await?;
     // The next run may get the number of the removed one, but not its lease.
     let run = store.start("e-2", "f").await?;
     store.take_one(worker, &["f"], at(1)).await?;
-    let late = store.write(removed, vec![entry(0, "late", "1")], None, at(2)).await?;
+    let late = store
+        .write(removed, vec![entry(0, "late", "1")], None, at(2))
+        .await?;
     assert_eq!(late, CommitOutcome::LeaseLost);
     assert!(store.journal(&run).await?.is_empty());
     Ok(())

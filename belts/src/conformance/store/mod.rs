@@ -89,7 +89,12 @@ pub async fn run_all<S: Storage>(mut storage: impl FnMut() -> S) {
             Err(panic) => broken.push(format!("{}: {panic}", case.name)),
         }
     }
-    assert!(broken.is_empty(), "the store breaks {} rules:\n{}", broken.len(), broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "the store breaks {} rules:\n{}",
+        broken.len(),
+        broken.join("\n")
+    );
 }
 
 /// Tries the rule of that name; for [`store_conformance!`](crate::store_conformance).

@@ -14,13 +14,36 @@ fn functions(published: &PublishedEvent) -> Vec<&str> {
 
 pub(super) async fn publish_twice_is_one_event(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    store.subscribe(vec![subscription("b", &["t"]), subscription("a", &["t"])]).await?;
-    let first = store.publish_all(vec![event("e", "t"), event("e", "t"), event("e-2", "t")], at(0)).await?;
-    assert_eq!(first.iter().map(|event| event.duplicate).collect::<Vec<_>>(), [false, true, false]);
+    store
+        .subscribe(vec![subscription("b", &["t"]), subscription("a", &["t"])])
+        .await?;
+    let first = store
+        .publish_all(
+            vec![event("e", "t"), event("e", "t"), event("e-2", "t")],
+            at(0),
+        )
+        .await?;
+    assert_eq!(
+        first
+            .iter()
+            .map(|event| event.duplicate)
+            .collect::<Vec<_>>(),
+        [false, true, false]
+    );
     let again = store.publish_all(vec![event("e", "t")], at(1)).await?;
     assert!(again[0].duplicate);
-    let ids = |event: &PublishedEvent| event.runs.iter().map(|run| Arc::clone(&run.run_id)).collect::<Vec<_>>();
-    assert_eq!(ids(&again[0]), ids(&first[0]), "a duplicate answers with the runs that are there");
+    let ids = |event: &PublishedEvent| {
+        event
+            .runs
+            .iter()
+            .map(|run| Arc::clone(&run.run_id))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        ids(&again[0]),
+        ids(&first[0]),
+        "a duplicate answers with the runs that are there"
+    );
     assert_eq!(ids(&first[1]), ids(&first[0]));
     assert_eq!(functions(&again[0]), ["a", "b"]);
     assert!(again[0].runs.iter().all(|run| run.lease.is_none()));
@@ -37,7 +60,9 @@ pub(super) async fn publish_twice_at_once_is_one_event(bench: Bench) -> Result<(
         publishing.push(tokio::spawn(async move {
             let mut begun = Vec::new();
             for number in 0..EVENTS {
-                let published = client.publish_all(vec![event(&format!("e-{number}"), "f")], at(0)).await?;
+                let published = client
+                    .publish_all(vec![event(&format!("e-{number}"), "f")], at(0))
+                    .await?;
                 assert_eq!(published[0].runs.len(), 1);
                 if !published[0].duplicate {
                     begun.push(Arc::clone(&published[0].runs[0].run_id));
@@ -53,22 +78,54 @@ pub(super) async fn publish_twice_at_once_is_one_event(bench: Bench) -> Result<(
         }
     }
     assert_eq!(begun.len(), EVENTS);
-    assert_eq!(bench.store.list(RunFilter { limit: 1_000, ..RunFilter::default() }).await?.runs.len(), EVENTS);
+    assert_eq!(
+        bench
+            .store
+            .list(RunFilter {
+                limit: 1_000,
+                ..RunFilter::default()
+            })
+            .await?
+            .runs
+            .len(),
+        EVENTS
+    );
     Ok(())
 }
 
 pub(super) async fn publish_starts_one_run_per_function(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    let subscriptions = vec![subscription("c", &["x", "y"]), subscription("a", &["x", "x"]), subscription("b", &["y"])];
+    let subscriptions = vec![
+        subscription("c", &["x", "y"]),
+        subscription("a", &["x", "x"]),
+        subscription("b", &["y"]),
+    ];
     store.subscribe(subscriptions).await?;
-    let published = store.publish_all(vec![event("1", "x"), event("2", "y"), event("3", "z")], at(7)).await?;
-    assert_eq!(published.iter().map(|event| &*event.event_id).collect::<Vec<_>>(), ["1", "2", "3"]);
+    let published = store
+        .publish_all(
+            vec![event("1", "x"), event("2", "y"), event("3", "z")],
+            at(7),
+        )
+        .await?;
+    assert_eq!(
+        published
+            .iter()
+            .map(|event| &*event.event_id)
+            .collect::<Vec<_>>(),
+        ["1", "2", "3"]
+    );
     assert_eq!(functions(&published[0]), ["a", "c"]);
     assert_eq!(functions(&published[1]), ["b", "c"]);
     assert!(published[2].runs.is_empty());
     let record = store.record(&published[0].runs[0].run_id).await?;
-    assert_eq!((&*record.event_id, &*record.event_type, &*record.function_id), ("1", "x", "a"));
-    assert_eq!((record.status, record.created_at), (RunStatus::Pending, at(7)));
+    assert_eq!(
+        (&*record.event_id, &*record.event_type, &*record.function_id),
+        ("1", "x", "a")
+    );
+    assert_eq!(
+        (record.status, record.created_at),
+        (RunStatus::Pending, at(7))
+    );
     assert_eq!(&*record.payload, b"{\"a\":1}");
     Ok(())
 }
@@ -76,17 +133,45 @@ pub(super) async fn publish_starts_one_run_per_function(bench: Bench) -> Result<
 pub(super) async fn publish_claims_within_capacity(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["a", "b", "c"]).await?;
-    let limit = |function: &str, limit| FunctionCapacity { function_id: function.into(), limit };
-    let claim = Capacity { worker, limit: 4, functions: [limit("a", 2), limit("b", 9)].into() };
+    let limit = |function: &str, limit| FunctionCapacity {
+        function_id: function.into(),
+        limit,
+    };
+    let claim = Capacity {
+        worker,
+        limit: 4,
+        functions: [limit("a", 2), limit("b", 9)].into(),
+    };
     let events = ["a", "a", "a", "c", "b", "b", "b"];
-    let events = events.iter().enumerate().map(|(number, kind)| event(&number.to_string(), kind)).collect();
-    let published = store.publish(Publish { events, claim: Some(claim), now: at(0) }).await?;
-    let leased: Vec<bool> = published.iter().map(|event| event.runs[0].lease.is_some()).collect();
-    assert_eq!(leased, [true, true, false, false, true, true, false], "2 of a, none of c, 4 in all");
+    let events = events
+        .iter()
+        .enumerate()
+        .map(|(number, kind)| event(&number.to_string(), kind))
+        .collect();
+    let published = store
+        .publish(Publish {
+            events,
+            claim: Some(claim),
+            now: at(0),
+        })
+        .await?;
+    let leased: Vec<bool> = published
+        .iter()
+        .map(|event| event.runs[0].lease.is_some())
+        .collect();
+    assert_eq!(
+        leased,
+        [true, true, false, false, true, true, false],
+        "2 of a, none of c, 4 in all"
+    );
     for event in &published {
         let run = &event.runs[0];
         let record = store.record(&run.run_id).await?;
-        let expected = if run.lease.is_some() { RunStatus::Running } else { RunStatus::Pending };
+        let expected = if run.lease.is_some() {
+            RunStatus::Running
+        } else {
+            RunStatus::Pending
+        };
         assert_eq!(record.status, expected);
         if let Some(lease) = run.lease {
             assert_eq!(lease.worker, worker);
@@ -94,7 +179,14 @@ pub(super) async fn publish_claims_within_capacity(bench: Bench) -> Result<()> {
             store.must_write(lease, Vec::new(), None, at(1)).await?;
         }
     }
-    assert_eq!(store.take(worker, &["a", "b", "c"], at(1)).await?.runs.len(), 3);
+    assert_eq!(
+        store
+            .take(worker, &["a", "b", "c"], at(1))
+            .await?
+            .runs
+            .len(),
+        3
+    );
     Ok(())
 }
 
@@ -104,27 +196,46 @@ pub(super) async fn publish_claims_only_what_is_due(bench: Bench) -> Result<()> 
     let mut delayed = event("later", "f");
     delayed.due_at = at(100);
     let claim = Some(capacity(worker, 10, &["f"]));
-    let publish = |claim, now| Publish { events: vec![delayed.clone()], claim, now };
+    let publish = |claim, now| Publish {
+        events: vec![delayed.clone()],
+        claim,
+        now,
+    };
     let published = store.publish(publish(claim.clone(), at(99))).await?;
-    assert!(published[0].runs[0].lease.is_none(), "a delayed run is not claimed");
+    assert!(
+        published[0].runs[0].lease.is_none(),
+        "a delayed run is not claimed"
+    );
     // Nor does the session claim whose time has ended, although the publish holds.
     delayed.id = "late".into();
-    let publish = |claim, now| Publish { events: vec![delayed.clone()], claim, now };
+    let publish = |claim, now| Publish {
+        events: vec![delayed.clone()],
+        claim,
+        now,
+    };
     let published = store.publish(publish(claim, at(30_000))).await?;
     assert!(!published[0].duplicate);
-    assert!(published[0].runs[0].lease.is_none(), "an ended session claims nothing");
+    assert!(
+        published[0].runs[0].lease.is_none(),
+        "an ended session claims nothing"
+    );
     Ok(())
 }
 
 pub(super) async fn targeted_run_is_there_once(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    let first = store.publish_all(vec![targeted("e-1", "f", Some("my run"))], at(0)).await?;
+    let first = store
+        .publish_all(vec![targeted("e-1", "f", Some("my run"))], at(0))
+        .await?;
     assert_eq!(&*first[0].runs[0].run_id, "my run");
     let other = targeted("e-2", "g", Some("my run"));
     let second = store.publish_all(vec![other.clone(), other], at(1)).await?;
     for answer in second {
         assert!(answer.duplicate);
-        assert_eq!(&*answer.event_id, "e-1", "the answer names the event of the run");
+        assert_eq!(
+            &*answer.event_id, "e-1",
+            "the answer names the event of the run"
+        );
         assert_eq!(functions(&answer), ["f"]);
     }
     assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 1);
@@ -133,10 +244,17 @@ pub(super) async fn targeted_run_is_there_once(bench: Bench) -> Result<()> {
 
 pub(super) async fn targeted_event_needs_no_subscription(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    store.subscribe(vec![subscription("listener", &["targeted"])]).await?;
-    let published = store.publish_all(vec![targeted("e-1", "f", None)], at(0)).await?;
+    store
+        .subscribe(vec![subscription("listener", &["targeted"])])
+        .await?;
+    let published = store
+        .publish_all(vec![targeted("e-1", "f", None)], at(0))
+        .await?;
     assert_eq!(functions(&published[0]), ["f"], "only the target runs");
-    assert_eq!(store.subscriptions().await?, [subscription("listener", &["targeted"])]);
+    assert_eq!(
+        store.subscriptions().await?,
+        [subscription("listener", &["targeted"])]
+    );
     let worker = store.worker(&[]).await?;
     let run = store.take_one(worker, &["f"], at(0)).await?;
     assert_eq!(run.run_id, published[0].runs[0].run_id);
@@ -145,10 +263,15 @@ pub(super) async fn targeted_event_needs_no_subscription(bench: Bench) -> Result
 
 pub(super) async fn excepted_functions_are_left_out(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    let subscriptions = ["a", "b", "c"].iter().map(|function| subscription(function, &["t"])).collect();
+    let subscriptions = ["a", "b", "c"]
+        .iter()
+        .map(|function| subscription(function, &["t"]))
+        .collect();
     store.subscribe(subscriptions).await?;
     let mut event = event("e", "t");
-    event.target = Target::Subscribers { except: vec!["b".into(), "nobody".into()] };
+    event.target = Target::Subscribers {
+        except: vec!["b".into(), "nobody".into()],
+    };
     let published = store.publish_all(vec![event], at(0)).await?;
     assert_eq!(functions(&published[0]), ["a", "c"]);
     Ok(())
@@ -160,7 +283,10 @@ pub(super) async fn event_without_functions_is_known(bench: Bench) -> Result<()>
     assert!(!first[0].duplicate && first[0].runs.is_empty());
     store.subscribe(vec![subscription("f", &["t"])]).await?;
     let second = store.publish_all(vec![event("e", "t")], at(0)).await?;
-    assert!(second[0].duplicate && second[0].runs.is_empty(), "who subscribes later does not get it");
+    assert!(
+        second[0].duplicate && second[0].runs.is_empty(),
+        "who subscribes later does not get it"
+    );
     Ok(())
 }
 

@@ -14,8 +14,15 @@ async fn give_back(bench: &Bench, transition: Transition) -> Result<(WorkerId, A
     let worker = store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
     let lease: Lease = store.take_one(worker, &["f"], at(10)).await?.lease;
-    store.must_write(lease, vec![entry(0, "one", "1")], Some(transition), at(20)).await?;
-    assert_eq!(store.write(lease, vec![entry(1, "late", "1")], None, at(20)).await?, CommitOutcome::LeaseLost);
+    store
+        .must_write(lease, vec![entry(0, "one", "1")], Some(transition), at(20))
+        .await?;
+    assert_eq!(
+        store
+            .write(lease, vec![entry(1, "late", "1")], None, at(20))
+            .await?,
+        CommitOutcome::LeaseLost
+    );
     Ok((worker, run))
 }
 
@@ -25,21 +32,38 @@ async fn says(bench: &Bench, run: &str, status: RunStatus) -> Result<RunRecord> 
     assert_eq!(record.status, status);
     assert_eq!(record.started_at, Some(at(10)));
     assert_eq!(record.finished_at, status.is_finished().then_some(at(20)));
-    assert_eq!(bench.store.journal(run).await?, [entry(0, "one", "1")], "the entry is in the same write");
+    assert_eq!(
+        bench.store.journal(run).await?,
+        [entry(0, "one", "1")],
+        "the entry is in the same write"
+    );
     let other = bench.another().await?.record(run).await?;
-    assert_eq!((other.status, &other.result, other.due_at), (record.status, &record.result, record.due_at));
+    assert_eq!(
+        (other.status, &other.result, other.due_at),
+        (record.status, &record.result, record.due_at)
+    );
     Ok(record)
 }
 
 pub(super) async fn suspended_run_is_due_at_its_time(bench: Bench) -> Result<()> {
     let (worker, run) = give_back(&bench, Transition::Suspend { due_at: at(500) }).await?;
-    assert_eq!(says(&bench, &run, RunStatus::Suspended).await?.due_at, Some(at(500)));
+    assert_eq!(
+        says(&bench, &run, RunStatus::Suspended).await?.due_at,
+        Some(at(500))
+    );
     let early = bench.store.take(worker, &["f"], at(499)).await?;
     assert!(early.runs.is_empty());
     assert_eq!(early.next_due, Some(at(500)));
     let claimed = bench.store.take_one(worker, &["f"], at(500)).await?;
-    assert_eq!((claimed.run_id, claimed.started_at, claimed.failed_attempts), (Arc::clone(&run), at(10), 0));
-    assert_eq!(bench.store.record(&run).await?.due_at, None, "it waits no more");
+    assert_eq!(
+        (claimed.run_id, claimed.started_at, claimed.failed_attempts),
+        (Arc::clone(&run), at(10), 0)
+    );
+    assert_eq!(
+        bench.store.record(&run).await?.due_at,
+        None,
+        "it waits no more"
+    );
     Ok(())
 }
 
@@ -52,17 +76,31 @@ pub(super) async fn released_run_is_due_at_once(bench: Bench) -> Result<()> {
 }
 
 pub(super) async fn retried_run_counts_its_failures(bench: Bench) -> Result<()> {
-    let retry = Transition::Retry { due_at: at(900), failed_attempts: 3, error: ok("\"why\"") };
+    let retry = Transition::Retry {
+        due_at: at(900),
+        failed_attempts: 3,
+        error: ok("\"why\""),
+    };
     let (worker, run) = give_back(&bench, retry).await?;
     let record = says(&bench, &run, RunStatus::Suspended).await?;
-    assert_eq!((record.failed_attempts, record.result), (3, Some(ok("\"why\""))));
+    assert_eq!(
+        (record.failed_attempts, record.result),
+        (3, Some(ok("\"why\"")))
+    );
     assert_eq!(record.due_at, Some(at(900)));
     let claimed = bench.store.take_one(worker, &["f"], at(900)).await?;
     assert_eq!(claimed.failed_attempts, 3);
     let complete = Some(Transition::Complete { output: ok("7") });
-    bench.store.must_write(claimed.lease, Vec::new(), complete, at(901)).await?;
+    bench
+        .store
+        .must_write(claimed.lease, Vec::new(), complete, at(901))
+        .await?;
     let record = bench.store.record(&run).await?;
-    assert_eq!((record.failed_attempts, record.result), (3, Some(ok("7"))), "the output replaces the failure");
+    assert_eq!(
+        (record.failed_attempts, record.result),
+        (3, Some(ok("7"))),
+        "the output replaces the failure"
+    );
     Ok(())
 }
 
@@ -77,11 +115,24 @@ pub(super) async fn completed_run_keeps_its_output(bench: Bench) -> Result<()> {
 }
 
 pub(super) async fn failed_run_keeps_its_failure(bench: Bench) -> Result<()> {
-    let fail = Transition::Fail { failed_attempts: 4, error: ok("\"why\"") };
+    let fail = Transition::Fail {
+        failed_attempts: 4,
+        error: ok("\"why\""),
+    };
     let (worker, run) = give_back(&bench, fail).await?;
     let record = says(&bench, &run, RunStatus::Failed).await?;
-    assert_eq!((record.failed_attempts, record.result), (4, Some(ok("\"why\""))));
-    assert!(bench.store.take(worker, &["f"], at(29_999)).await?.runs.is_empty());
+    assert_eq!(
+        (record.failed_attempts, record.result),
+        (4, Some(ok("\"why\"")))
+    );
+    assert!(
+        bench
+            .store
+            .take(worker, &["f"], at(29_999))
+            .await?
+            .runs
+            .is_empty()
+    );
     Ok(())
 }
 
@@ -90,11 +141,22 @@ pub(super) async fn stopped_run_waits_to_be_named(bench: Bench) -> Result<()> {
     assert_eq!(says(&bench, &run, RunStatus::Stopped).await?.due_at, None);
     let claimed = bench.store.take(worker, &["f"], at(29_999)).await?;
     assert!(claimed.runs.is_empty() && claimed.next_due.is_none());
-    assert_eq!(bench.store.purge(at(1_000_000), 10).await?, 0, "it has not finished");
-    let claimed = bench.store.take_named(worker, &["f"], &run, at(29_999)).await?.expect("it is asked for by name");
+    assert_eq!(
+        bench.store.purge(at(1_000_000), 10).await?,
+        0,
+        "it has not finished"
+    );
+    let claimed = bench
+        .store
+        .take_named(worker, &["f"], &run, at(29_999))
+        .await?
+        .expect("it is asked for by name");
     assert_eq!(claimed.journal, [entry(0, "one", "1")]);
     let complete = Some(Transition::Complete { output: ok("1") });
-    bench.store.must_write(claimed.lease, Vec::new(), complete, at(29_999)).await
+    bench
+        .store
+        .must_write(claimed.lease, Vec::new(), complete, at(29_999))
+        .await
 }
 
 pub(super) async fn skipped_run_is_gone(bench: Bench) -> Result<()> {
@@ -107,6 +169,9 @@ pub(super) async fn skipped_run_is_gone(bench: Bench) -> Result<()> {
     assert!(again[0].runs.is_empty(), "without the run that was removed");
     store.purge(at(1), 10).await?;
     let again = store.publish_all(vec![event("e", "f")], at(40)).await?;
-    assert!(!again[0].duplicate, "no run needed the event, so it was purged");
+    assert!(
+        !again[0].duplicate,
+        "no run needed the event, so it was purged"
+    );
     Ok(())
 }

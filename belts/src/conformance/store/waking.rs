@@ -22,7 +22,10 @@ pub(super) async fn publish_wakes_another_client(bench: Bench) -> Result<()> {
             while !waiting.is_finished() {
                 attempt += 1;
                 let id = format!("e-{number}-{attempt}");
-                bench.store.publish_all(vec![event(&id, "f")], at(0)).await?;
+                bench
+                    .store
+                    .publish_all(vec![event(&id, "f")], at(0))
+                    .await?;
                 tokio::task::yield_now().await;
             }
             Result::Ok(())
@@ -45,7 +48,9 @@ pub(super) async fn release_wakes_another_client(bench: Bench) -> Result<()> {
         while !waiting.is_finished() {
             for run in store.take(worker, &["f"], at(0)).await?.runs {
                 let release = Some(Transition::Suspend { due_at: at(0) });
-                store.must_write(run.lease, Vec::new(), release, at(0)).await?;
+                store
+                    .must_write(run.lease, Vec::new(), release, at(0))
+                    .await?;
             }
             tokio::task::yield_now().await;
         }
@@ -58,6 +63,8 @@ pub(super) async fn release_wakes_another_client(bench: Bench) -> Result<()> {
 pub(super) async fn wake_up_is_kept_for_the_next_wait(bench: Bench) -> Result<()> {
     bench.store.worker(&["f"]).await?;
     bench.store.start("e", "f").await?;
-    tokio::time::timeout(SOON, bench.store.woken()).await.expect("the publish came before the wait");
+    tokio::time::timeout(SOON, bench.store.woken())
+        .await
+        .expect("the publish came before the wait");
     Ok(())
 }

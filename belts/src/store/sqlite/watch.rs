@@ -55,7 +55,9 @@ fn watch(writer: &Writer, (stopped, bell): &(Mutex<bool>, Condvar)) {
             seen = now;
             quiet = 0;
         }
-        (stop, _) = bell.wait_timeout(stop, INTERVAL).unwrap_or_else(PoisonError::into_inner);
+        (stop, _) = bell
+            .wait_timeout(stop, INTERVAL)
+            .unwrap_or_else(PoisonError::into_inner);
     }
 }
 
