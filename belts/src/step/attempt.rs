@@ -1,0 +1,304 @@
+//! A step from its key to its record: replayed, or attempted until it succeeds or gives up.
+
+use std::{
+    future::{Future, pending},
+    sync::Arc,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    Key, STAYS_IN_MEMORY, Scope, StepOptions,
+    evaluate::{checked, evaluate, type_name},
+};
+use crate::{
+    clock::Timestamp,
+    codec::{self, Failure, Outcome},
+    error::{Error, ErrorKind, Result},
+    run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
+    store::{Entry, StepKind, StepState},
+    terminal::{Class, Classified},
+    worker::live::{Active, LiveRun},
+};
+
+/// A step: a loop over [`next`](Step::next) and [`attempt`](Step::attempt), which generated code writes in place
+/// because a closure's bounds would get in the way of borrowing.
+#[derive(Debug)]
+pub struct Step<T> {
+    scope: Scope,
+    key: Key,
+    at: &'static Location,
+    options: StepOptions,
+    phase: Phase<T>,
+}
+
+/// What to do next about a step.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// It is over.
+    Return(Result<T>),
+    /// Evaluate the expression and pass it to [`Step::attempt`].
+    Attempt,
+}
+
+#[derive(Debug)]
+enum Phase<T> {
+    New,
+    /// Under way, with what the next record of it says.
+    Begun(Begun, Active),
+    Over(Option<Result<T>>),
+}
+
+#[derive(Debug)]
+struct Begun {
+    path: Arc<str>,
+    seq: u32,
+    failed_attempts: u32,
+    started_at: Timestamp,
+    due_at: Option<Timestamp>,
+}
+
+impl<T> Step<T> {
+    pub(super) fn new(scope: Scope, key: Key, at: &'static Location, options: StepOptions) -> Self {
+        Self {
+            scope,
+            key,
+            at,
+            options,
+            phase: Phase::New,
+        }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Step<T> {
+    /// Whether to evaluate the expression, or what to return.
+    pub async fn next(&mut self) -> Next<T> {
+        if matches!(self.phase, Phase::New) {
+            self.phase = begin(&self.scope, &self.key, self.at).await;
+        }
+        match &mut self.phase {
+            Phase::Over(result) => match result.take() {
+                Some(result) => Next::Return(result),
+                None => pending().await,
+            },
+            Phase::Begun(..) => {
+                self.wait_for_retry().await;
+                // What runs now could not be recorded, and another worker may have recorded it already.
+                if !self.scope.run.keeps_lease() {
+                    return pending().await;
+                }
+                Next::Attempt
+            }
+            Phase::New => unreachable!("`begin` leaves `New`"),
+        }
+    }
+
+    async fn wait_for_retry(&mut self) {
+        let Phase::Begun(begun, _) = &mut self.phase else {
+            return;
+        };
+        let Some(due_at) = begun.due_at.take() else {
+            return;
+        };
+        // While it waits the guard changes hands: a long wait does not count as under way.
+        let active = std::mem::replace(&mut self.phase, Phase::Over(None));
+        if let Phase::Begun(begun, active) = active {
+            self.scope.wait(due_at, active).await;
+            self.phase = Phase::Begun(begun, self.scope.run.activate());
+        }
+    }
+
+    /// Polls the expression to its end and records what came of it.
+    pub async fn attempt<F: Future<Output = Result<T>>>(&mut self, expression: F) {
+        let Phase::Begun(begun, _) = &mut self.phase else {
+            return;
+        };
+        let run = Arc::clone(&self.scope.run);
+        let outcome = match preset(&run, begun) {
+            Some(preset) => preset,
+            None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
+        };
+        if let Err(error) = &outcome
+            && error.is_of_the_store()
+        {
+            run.abandon(store_failed(&begun.path, error));
+            return pending().await;
+        }
+        let now = run.worker.clock.now();
+        let (entry, over) = match outcome.and_then(|value| checked(&value, &run)) {
+            Ok((bytes, value)) => (
+                begun.entry::<T>(StepState::Completed, bytes, None, now),
+                Some(Ok(value)),
+            ),
+            Err(error) => {
+                let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
+                let (entry, over) = begun.failed::<T>(&run, &error, policy, now);
+                (entry, over.map(Err))
+            }
+        };
+        // The record of a failed attempt whose retry is far away travels with the write that suspends the run.
+        let awaited = begun
+            .due_at
+            .is_none_or(|due_at| due_at.since(now) <= STAYS_IN_MEMORY);
+        let ticket = run.record(entry, awaited);
+        if awaited {
+            ticket.await;
+        }
+        if let Some(result) = over {
+            self.phase = Phase::Over(Some(result));
+        }
+    }
+}
+
+/// The store's failure with its place; it is no outcome of the step.
+fn store_failed(path: &str, error: &Error) -> Error {
+    let report = error.report();
+    Error::new(
+        ErrorKind::Store,
+        format!("the store failed in the step `{path}`: {report}"),
+    )
+}
+
+async fn begin<T: DeserializeOwned>(scope: &Scope, key: &Key, at: &'static Location) -> Phase<T> {
+    let path = join(scope.prefix.as_deref(), key.as_str());
+    let begun = match scope.decide(&path, StepKind::Step, at).await {
+        Decision::Replay { value, type_name } => {
+            return match replay(&scope.run, path, &value, type_name, at) {
+                Some(result) => Phase::Over(Some(result)),
+                None => pending().await,
+            };
+        }
+        Decision::Begin { seq } => {
+            let started_at = scope.run.worker.clock.now();
+            Begun {
+                path,
+                seq,
+                failed_attempts: 0,
+                started_at,
+                due_at: None,
+            }
+        }
+        Decision::Resume {
+            seq,
+            due_at,
+            failed_attempts,
+            started_at,
+        } => Begun {
+            path,
+            seq,
+            failed_attempts,
+            started_at,
+            due_at: Some(due_at),
+        },
+    };
+    Phase::Begun(begun, scope.run.activate())
+}
+
+/// A recorded outcome; `None` where it does not fit the type, which ends the run.
+fn replay<T: DeserializeOwned>(
+    run: &LiveRun,
+    path: Arc<str>,
+    value: &[u8],
+    stored: Arc<str>,
+    at: &'static Location,
+) -> Option<Result<T>> {
+    match codec::decode::<T>(value) {
+        Ok(Outcome::Ok(value)) => Some(Ok(value)),
+        Ok(Outcome::Err(failure)) => Some(Err(recorded(run, &path, failure))),
+        Err(error) => {
+            let expected = std::any::type_name::<T>();
+            let reason = error.to_string();
+            run.violate(Violation::OtherType {
+                path,
+                stored,
+                expected,
+                reason,
+                at,
+            });
+            None
+        }
+    }
+}
+
+impl Begun {
+    /// What a failed attempt comes to: the entry for it, and the error to return if it was the last.
+    fn failed<T>(
+        &mut self,
+        run: &LiveRun,
+        error: &Error,
+        policy: RetryPolicy,
+        now: Timestamp,
+    ) -> (Entry, Option<Error>) {
+        self.failed_attempts += 1;
+        let attempt = self.failed_attempts;
+        let failure = Failure::of(error);
+        let bytes = codec::encode_err(&failure);
+        let (function, step, report) = (&run.function_id, &self.path, error.report());
+        match after_step_failure(error, policy, attempt, now, run.worker.random()) {
+            StepVerdict::RetryAt(due_at) => {
+                tracing::warn!(
+                    %function, run = %run.run_id, %step, attempt, retry_at = %due_at, error = %report,
+                    "step failed and will be retried"
+                );
+                self.due_at = Some(due_at);
+                let entry = self.entry::<T>(StepState::Waiting, bytes, Some(due_at), now);
+                (entry, None)
+            }
+            StepVerdict::GiveUp => {
+                tracing::warn!(
+                    %function, run = %run.run_id, %step, attempt, error = %report, "step failed for good"
+                );
+                let entry = self.entry::<T>(StepState::Failed, bytes, None, now);
+                (entry, Some(recorded(run, &self.path, failure)))
+            }
+        }
+    }
+
+    fn entry<T>(
+        &self,
+        state: StepState,
+        value: Arc<[u8]>,
+        due_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Entry {
+        let succeeded = u32::from(state == StepState::Completed);
+        Entry {
+            seq: self.seq,
+            path: Arc::clone(&self.path),
+            kind: StepKind::Step,
+            state,
+            type_name: type_name::<T>(),
+            value,
+            attempts: self.failed_attempts + succeeded,
+            due_at,
+            started_at: self.started_at,
+            finished_at: (state != StepState::Waiting).then_some(now),
+        }
+    }
+}
+
+/// What a test wants this attempt to come to.
+#[cfg(feature = "testing")]
+fn preset<T: DeserializeOwned>(run: &LiveRun, begun: &Begun) -> Option<Result<T>> {
+    run.worker
+        .probe
+        .as_ref()?
+        .consult(&run.run_id, &begun.path, begun.failed_attempts)
+}
+
+#[cfg(not(feature = "testing"))]
+fn preset<T>(_: &LiveRun, _: &Begun) -> Option<Result<T>> {
+    None
+}
+
+/// A recorded failure as the error that every attempt returns.
+fn recorded(run: &LiveRun, path: &Arc<str>, failure: Failure) -> Error {
+    Error::new(ErrorKind::StepFailed, format!("step `{path}` failed"))
+        .with_source(Classified {
+            class: Class::Recorded,
+            inner: Box::new(failure.into_source()),
+        })
+        .with_step(path)
+        .with_run(&run.run_id)
+        .with_function(&run.function_id)
+}

@@ -1,0 +1,109 @@
+//! One attempt of a step: its expression polled to the end, and its value as it will be recorded.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::pin,
+    sync::{Arc, atomic::AtomicU32},
+    task::Poll,
+    time::Duration,
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    codec::{self, Outcome},
+    error::{Error, ErrorKind, Result},
+    worker::live::{CURRENT_STEP, CurrentStep, LiveRun},
+};
+
+/// The name of a type. Each thread keeps the last one, since the steps of a loop have one type.
+pub(super) fn type_name<T>() -> Arc<str> {
+    thread_local! {
+        static LAST: RefCell<Arc<str>> = RefCell::default();
+    }
+    let name = std::any::type_name::<T>();
+    LAST.with_borrow_mut(|last| {
+        if **last != *name {
+            *last = Arc::from(name);
+        }
+        Arc::clone(last)
+    })
+}
+
+/// Evaluates one attempt: a panic and a timeout are failures like any other.
+pub(super) async fn evaluate<T, F: Future<Output = Result<T>>>(
+    run: &Arc<LiveRun>,
+    path: &Arc<str>,
+    timeout: Option<Duration>,
+    expression: F,
+) -> Result<T> {
+    let step = CurrentStep {
+        path: Arc::clone(path),
+        published: AtomicU32::new(0),
+    };
+    let expression = CURRENT_STEP.scope(step, catch_panic(expression));
+    let Some(timeout) = timeout else {
+        return expression.await;
+    };
+    let clock = &run.worker.clock;
+    let expired = clock.expire_at(clock.now().after(timeout));
+    tokio::select! {
+        biased;
+        outcome = expression => outcome,
+        () = expired => Err(Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}"))),
+    }
+}
+
+/// Turns a panic of the future into an error.
+pub(crate) async fn catch_panic<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| {
+        // After a panic the future is not polled again, so nobody sees what it left half done.
+        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(poll) => poll,
+            Err(payload) => Poll::Ready(Err(panicked(payload.as_ref()))),
+        }
+    })
+    .await
+}
+
+fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "with a value that is not text".to_owned());
+    Error::new(ErrorKind::Panicked, format!("panicked: {text}"))
+}
+
+/// The value as it is recorded, and as it is read back: what this attempt returns is what every later one will.
+pub(super) fn checked<T: Serialize + DeserializeOwned>(
+    value: &T,
+    run: &LiveRun,
+) -> Result<(Arc<[u8]>, T)> {
+    let bytes = codec::encode_ok(value)?;
+    let limit = run.worker.max_value_bytes;
+    if bytes.len() > limit {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "the result has {} bytes, over the limit of {limit}: keep it elsewhere and record where, \
+                 or raise `max_value_bytes`",
+                bytes.len()
+            ),
+        ));
+    }
+    match codec::decode::<T>(&bytes) {
+        Ok(Outcome::Ok(value)) => Ok((bytes, value)),
+        Ok(Outcome::Err(_)) => unreachable!("an envelope written by `encode_ok` holds a value"),
+        Err(error) => {
+            let wanted = std::any::type_name::<T>();
+            Err(Error::new(
+                ErrorKind::Codec,
+                format!("the result cannot be read back as `{wanted}`: {error}"),
+            ))
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Steps, sleeps and scopes as generated code drives them: `step!` and its like expand to calls of this module.
+
+mod attempt;
+mod evaluate;
+
+use std::{
+    future::{Future, pending},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+pub use attempt::{Next, Step};
+pub(crate) use evaluate::catch_panic;
+
+use crate::{
+    clock::Timestamp,
+    context::Context,
+    error::Result,
+    run::{Backoff, Decision, Location, Request, Violation, join},
+    store::{Entry, StepKind, StepState},
+    worker::live::{Active, CURRENT_STEP, LiveRun},
+};
+
+/// Waits up to this long stay in memory; longer ones leave it.
+const STAYS_IN_MEMORY: Duration = Duration::from_secs(3);
+
+/// A run and the place in it where steps are looked up.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    run: Arc<LiveRun>,
+    prefix: Option<Arc<str>>,
+}
+
+/// A step's key as the macro has it.
+#[derive(Debug, Clone)]
+pub enum Key {
+    /// A literal without captures.
+    Literal(&'static str),
+    /// A literal with its captures filled in.
+    Formatted(String),
+}
+
+impl Key {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Literal(key) => key,
+            Self::Formatted(key) => key,
+        }
+    }
+}
+
+/// What stands behind the expression of a `step!`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StepOptions {
+    /// Retries after the first attempt.
+    pub retries: Option<u32>,
+    /// The wait between attempts.
+    pub backoff: Option<Backoff>,
+    /// The longest that one attempt may take.
+    pub timeout: Option<Duration>,
+}
+
+impl Scope {
+    pub(crate) fn root(run: Arc<LiveRun>) -> Self {
+        Self { run, prefix: None }
+    }
+
+    /// What user code may ask about the run.
+    pub fn context(&self) -> Context {
+        Context::new(Arc::clone(&self.run))
+    }
+
+    /// A step, not begun.
+    pub fn step<T>(&self, key: Key, at: &'static Location, options: StepOptions) -> Step<T> {
+        Step::new(self.clone(), key, at, options)
+    }
+
+    /// A sleep of `duration` from when it is first reached.
+    pub fn sleep(
+        &self,
+        key: Key,
+        at: &'static Location,
+        duration: Duration,
+    ) -> impl Future<Output = Result<()>> + Send + use<> {
+        self.clone().rest(key, at, move |now| now.after(duration))
+    }
+
+    /// A sleep until `time`, fixed when it is first reached.
+    pub fn sleep_until<S: Into<SystemTime>>(
+        &self,
+        key: Key,
+        at: &'static Location,
+        time: S,
+    ) -> impl Future<Output = Result<()>> + Send + use<S> {
+        let until = Timestamp::from(time.into());
+        self.clone().rest(key, at, move |_| until)
+    }
+
+    async fn rest(
+        self,
+        key: Key,
+        at: &'static Location,
+        until: impl FnOnce(Timestamp) -> Timestamp + Send,
+    ) -> Result<()> {
+        let path = join(self.prefix.as_deref(), key.as_str());
+        let clock = Arc::clone(&self.run.worker.clock);
+        match self.decide(&path, StepKind::Sleep, at).await {
+            Decision::Begin { seq } => {
+                let now = clock.now();
+                let due_at = until(now);
+                let active = self.run.activate();
+                let short = due_at.since(now) <= STAYS_IN_MEMORY;
+                let ticket = self.run.record(sleep_entry(seq, path, now, due_at), short);
+                // A long sleep is recorded in the same write that suspends the run; a short one on its own.
+                if short {
+                    ticket.await;
+                    clock.sleep_until(due_at).await;
+                } else {
+                    self.wait_parked(due_at, active).await;
+                }
+            }
+            Decision::Resume { due_at, .. } => self.wait(due_at, self.run.activate()).await,
+            Decision::Replay { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A scope of its own for a helper's steps.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "generated code makes the key for this call"
+    )]
+    pub fn enter(&self, key: Key, at: &'static Location) -> Entered {
+        let path = join(self.prefix.as_deref(), key.as_str());
+        Entered {
+            at,
+            scope: Self {
+                run: Arc::clone(&self.run),
+                prefix: Some(path),
+            },
+        }
+    }
+
+    /// What the journal says; never returns where that ends the run.
+    async fn decide(&self, path: &Arc<str>, kind: StepKind, at: &'static Location) -> Decision {
+        if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
+            self.run.violate(Violation::Nested {
+                path: Arc::clone(path),
+                outer,
+                at,
+            });
+            return pending().await;
+        }
+        match self.run.decide(Request { path, kind, at }) {
+            Some(decision) => decision,
+            None => pending().await,
+        }
+    }
+
+    /// Returns at `until`, or never: a run that waits for long leaves memory.
+    async fn wait(&self, until: Timestamp, active: Active) {
+        let clock = &self.run.worker.clock;
+        let now = clock.now();
+        if until <= now {
+            return;
+        }
+        if until.since(now) <= STAYS_IN_MEMORY {
+            clock.sleep_until(until).await;
+            drop(active);
+        } else {
+            self.wait_parked(until, active).await;
+        }
+    }
+
+    /// Waits without being under way. The run may leave memory at any moment; if others keep it there, this returns.
+    async fn wait_parked(&self, until: Timestamp, active: Active) {
+        let _parked = self.run.park(until);
+        drop(active);
+        // The run leaves memory if it can; a clock that skips sleeps is not to skip that.
+        self.run.worker.clock.expire_at(until).await;
+    }
+}
+
+fn sleep_entry(seq: u32, path: Arc<str>, now: Timestamp, due_at: Timestamp) -> Entry {
+    Entry {
+        seq,
+        path,
+        kind: StepKind::Sleep,
+        state: StepState::Waiting,
+        type_name: Arc::from(""),
+        value: Arc::from([]),
+        attempts: 0,
+        due_at: Some(due_at),
+        started_at: now,
+        finished_at: None,
+    }
+}
+
+/// A scope that `scope!` made.
+#[derive(Debug)]
+pub struct Entered {
+    scope: Scope,
+    at: &'static Location,
+}
+
+impl Entered {
+    /// Marks the scope's key as used; never returns if it was used before.
+    pub async fn begin(&self) {
+        let Some(path) = &self.scope.prefix else {
+            return;
+        };
+        if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
+            self.scope.run.violate(Violation::Nested {
+                path: Arc::clone(path),
+                outer,
+                at: self.at,
+            });
+        } else if self.scope.run.reach(path, self.at) {
+            return;
+        }
+        pending::<()>().await;
+    }
+
+    /// Where the helper's steps are looked up.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+}
