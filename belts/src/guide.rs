@@ -9,3 +9,6 @@ pub mod guarantees {}
 #[cfg(feature = "testing")]
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("../docs/benchmarks.md")]
+pub mod benchmarks {}

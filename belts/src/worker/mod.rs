@@ -13,6 +13,7 @@ mod options;
 mod session;
 mod shutdown;
 mod slots;
+mod wait;
 
 use std::{
     collections::HashMap,
@@ -30,13 +31,13 @@ mod tests;
 
 pub use builder::WorkerBuilder;
 pub(crate) use drive::Ended;
-#[cfg(feature = "http")]
-pub(crate) use execute::Started;
 pub use execute::{Execute, Executed, FinishedRun};
 pub use options::WorkerOptions;
 use session::Session;
 use slots::Slots;
 use tokio::sync::{Notify, oneshot};
+#[cfg(feature = "http")]
+pub(crate) use wait::Started;
 
 use crate::{
     clock::{Clock, Timestamp},

@@ -1,0 +1,165 @@
+//! Waiting for runs that were started or resumed here, and driving them where no loop does.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::try_join_all;
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+
+use super::{Ended, Executed, FinishedRun, Shared, claim::Endings};
+use crate::{
+    codec::{self, Outcome},
+    error::{Error, ErrorKind, Result},
+    store::{RunRecord, RunStatus},
+};
+
+/// A delivered event whose runs are under way.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(super) shared: Arc<Shared>,
+    pub(crate) event_id: Arc<str>,
+    pub(crate) duplicate: bool,
+    /// Run ids with their functions' ids.
+    pub(crate) runs: Vec<(Arc<str>, Arc<str>)>,
+    /// What is heard of the end of those runs that have just been started here.
+    pub(super) endings: Endings,
+}
+
+impl Started {
+    /// Waits until every run has ended or stopped.
+    pub(crate) async fn wait(mut self) -> Result<Executed> {
+        let waits = self.runs.into_iter().map(|(run_id, function_id)| {
+            let (shared, ending) = (&self.shared, self.endings.remove(&run_id));
+            async move {
+                let finished = shared.finish(&run_id, &function_id, ending).await;
+                shared.clear_target(&run_id);
+                finished
+            }
+        });
+        let runs = try_join_all(waits).await?.into_iter().flatten().collect();
+        Ok(Executed {
+            event_id: self.event_id.to_string(),
+            duplicate: self.duplicate,
+            runs,
+        })
+    }
+}
+
+#[cfg(feature = "http")]
+impl Started {
+    /// Forgets the step at which a run was to stop once it has, without making the caller wait.
+    pub(crate) fn watch_target(self) {
+        if self
+            .runs
+            .iter()
+            .any(|(run_id, _)| self.shared.target_of(run_id).is_some())
+        {
+            let shared = Arc::clone(&self.shared);
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = self.wait() => {}
+                    () = shared.gone() => {}
+                }
+            });
+        }
+    }
+}
+
+impl Shared {
+    /// Waits for the end of a run, and drives it here where no loop does; `None` if a filter removed it.
+    async fn finish(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &Arc<str>,
+        mut ending: Option<oneshot::Receiver<Ended>>,
+    ) -> Result<Option<FinishedRun>> {
+        let mut pause = Duration::from_millis(20);
+        loop {
+            // A run that has just been started here need not be looked for in the store.
+            let ended = if let Some(ended) = ending.take() {
+                ended
+            } else {
+                let ended = self.listen(run_id);
+                match self.look_for(run_id, function_id).await? {
+                    Look::Over(finished) => return Ok(finished),
+                    Look::Again => continue,
+                    Look::Later => ended,
+                }
+            };
+            // A run that another worker drives tells nobody here, so the store is asked again.
+            pause = (pause * 2).min(self.options().sweep);
+            let later = self.clock.now().after(pause);
+            tokio::select! {
+                ended = ended => match ended {
+                    Ok(Ended::Completed(output)) => {
+                        let (run_id, function_id) = (run_id.to_string(), function_id.to_string());
+                        let result = output_of(&output);
+                        return Ok(Some(FinishedRun { run_id, function_id, status: RunStatus::Completed, result }));
+                    }
+                    Ok(Ended::Abandoned) => self.clock.sleep_until(later).await,
+                    _ => {}
+                },
+                () = self.clock.expire_at(later) => {}
+            }
+        }
+    }
+
+    /// How a run stands in the store; drives it here where it is due and no loop does.
+    async fn look_for(self: &Arc<Self>, run_id: &Arc<str>, function_id: &Arc<str>) -> Result<Look> {
+        let Some(record) = self.store.run(run_id).await? else {
+            return Ok(Look::Over(None));
+        };
+        if record.status.is_finished() || record.status == RunStatus::Stopped {
+            return Ok(Look::Over(Some(finished(&record))));
+        }
+        let Some(index) = self
+            .registry
+            .index(function_id)
+            .filter(|_| !self.is_running() && !self.drives(run_id))
+        else {
+            return Ok(Look::Later);
+        };
+        if let Some(due) = record.due_at {
+            self.clock.sleep_until(due).await;
+        }
+        // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
+        let claimed = self.claim_run(run_id, index).await?;
+        if !claimed && record.status == RunStatus::Running {
+            return Ok(Look::Later);
+        }
+        Ok(Look::Again)
+    }
+}
+
+/// What a look at the store says about a run that one waits for.
+enum Look {
+    Over(Option<FinishedRun>),
+    Again,
+    Later,
+}
+
+fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {
+    match codec::raw(envelope)? {
+        Outcome::Ok(value) => Ok(value.to_owned()),
+        Outcome::Err(failure) => Err(failure.into_error()),
+    }
+}
+
+fn finished(record: &RunRecord) -> FinishedRun {
+    let result = match (record.status, &record.result) {
+        (RunStatus::Cancelled, _) => Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
+        (RunStatus::Stopped, _) | (_, None) => Ok(RawValue::NULL.to_owned()),
+        (_, Some(envelope)) => output_of(envelope),
+    };
+    let result = result.map_err(|error| {
+        error
+            .with_run(&record.run_id)
+            .with_function(&record.function_id)
+    });
+    FinishedRun {
+        run_id: record.run_id.to_string(),
+        function_id: record.function_id.to_string(),
+        status: record.status,
+        result,
+    }
+}
