@@ -116,7 +116,7 @@ pub(crate) async fn growth() -> Outcome {
 /// How many new steps there are in a round.
 const MORE: usize = 300;
 
-/// Microseconds of a step, the median of the steps that are new in this resumption.
+/// Microseconds of a step, the lower quartile of the steps that are new in this resumption.
 async fn each(worker: &Worker, run: &str, recorded: u32, last: usize) -> Outcome<f64> {
     MARKS.take();
     until(worker, run, recorded, format!("more-{last}")).await?;
@@ -125,7 +125,7 @@ async fn each(worker: &Worker, run: &str, recorded: u32, last: usize) -> Outcome
         .windows(2)
         .map(|pair| micros(pair[1] - pair[0]))
         .collect();
-    Ok(median(&mut steps))
+    Ok(quartile(&mut steps))
 }
 
 async fn normal(directory: &Directory) -> Outcome<Running> {

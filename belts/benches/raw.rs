@@ -10,7 +10,18 @@ use crate::{
     measure::now,
 };
 
-/// A SQLite file with the pragmas of the store and one plain table.
+/// The columns that the journal has.
+const TABLE: &str = "CREATE TABLE rows (
+    run INTEGER NOT NULL, seq INTEGER NOT NULL, path TEXT NOT NULL, kind INTEGER NOT NULL, state INTEGER NOT NULL,
+    type_name INTEGER NOT NULL, attempts INTEGER NOT NULL, due_at INTEGER, started_at INTEGER NOT NULL,
+    finished_at INTEGER, value BLOB NOT NULL, PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID";
+const INSERT: &str = "INSERT INTO rows VALUES (1, ?1, ?2, 0, 0, 1, 1, NULL, ?3, ?3, ?4)";
+const SELECT: &str =
+    "SELECT seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value
+    FROM rows WHERE run = 1 ORDER BY seq";
+
+/// A SQLite file with the pragmas of the store and one table like the journal.
 pub(crate) struct Raw {
     connection: Connection,
     next: u32,
@@ -27,9 +38,7 @@ impl Raw {
         connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
         connection
             .pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
-        connection.execute_batch(
-            "CREATE TABLE rows (run INTEGER, seq INTEGER, path TEXT, value BLOB, PRIMARY KEY (run, seq)) WITHOUT ROWID",
-        )?;
+        connection.execute_batch(TABLE)?;
         Ok(Self {
             connection,
             next: 0,
@@ -45,9 +54,12 @@ impl Raw {
         let seq = self.next;
         self.next += 1;
         let value = serde_json::to_vec(&receipt(seq))?;
-        self.connection
-            .prepare_cached("INSERT INTO rows (run, seq, path, value) VALUES (1, ?1, ?2, ?3)")?
-            .execute(params![seq, format!("step-{seq}"), value])?;
+        self.connection.prepare_cached(INSERT)?.execute(params![
+            seq,
+            format!("step-{seq}"),
+            1_700_000_000_000_i64,
+            value
+        ])?;
         Ok(())
     }
 
@@ -76,11 +88,24 @@ impl Raw {
     /// How long it takes to read every row.
     pub(crate) fn read(&self) -> Outcome<Duration> {
         let start = now();
-        let rows: Vec<(u32, String, Vec<u8>)> = self
-            .connection
-            .prepare_cached("SELECT seq, path, value FROM rows WHERE run = 1 ORDER BY seq")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
-            .collect::<rusqlite::Result<_>>()?;
+        let mut statement = self.connection.prepare_cached(SELECT)?;
+        let rows = statement.query_map([], |row| {
+            let numbers: [i64; 5] = [
+                row.get(0)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+                row.get(5)?,
+            ];
+            let times: [Option<i64>; 3] = [row.get(6)?, row.get(7)?, row.get(8)?];
+            Ok((
+                numbers,
+                times,
+                row.get::<_, String>(1)?,
+                row.get::<_, Vec<u8>>(9)?,
+            ))
+        })?;
+        let rows: Vec<_> = rows.collect::<rusqlite::Result<_>>()?;
         black_box(rows);
         Ok(start.elapsed())
     }
