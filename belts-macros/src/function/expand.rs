@@ -161,8 +161,15 @@ fn definition(function: &Function) -> TokenStream {
 /// Whether a received event fits and is valid, and its correlation key.
 fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
     let at = event.span();
-    let check = krate.at(at).check;
-    quote_spanned!(at_site(at)=> #check::<#event>)
+    let event_set = krate.at(at).event_set;
+    // Not by a generic function: rustc would say of a type that is no event once more that it is none.
+    quote_spanned! {at_site(at)=>
+        |event_type, payload| {
+            let event = <#event as #event_set>::decode(event_type, payload)?;
+            <#event as #event_set>::check(&event)?;
+            ::core::result::Result::Ok(<#event as #event_set>::encode(&event)?.correlation_key)
+        }
+    }
 }
 
 fn accepts(filter: &Expr, function: &Function) -> TokenStream {
