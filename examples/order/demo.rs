@@ -39,7 +39,6 @@ pub(crate) async fn run() -> Outcome<bool> {
     let place = Place::fresh()?;
     let expected: usize = orders.iter().map(steps_of).sum();
     println!("store          {}", place.store);
-    println!("effects log    {}", place.log.display());
 
     let mut worker = Running::start(&place).await?;
     println!("worker         pid {} at {}", worker.pid, worker.url);
@@ -66,6 +65,11 @@ pub(crate) async fn run() -> Outcome<bool> {
     worker.stop().await?;
     let verdict = verdict();
     verdict.print();
+    if finished.is_ok() && verdict.is_good() {
+        std::fs::remove_dir_all(&place.folder)?;
+    } else {
+        println!("the effects log is {}", place.log.display());
+    }
     finished?;
     Ok(verdict.is_good())
 }
@@ -73,8 +77,7 @@ pub(crate) async fn run() -> Outcome<bool> {
 /// Keeps a worker running for a curl by hand.
 pub(crate) async fn serve() -> Outcome<()> {
     println!(
-        "try it:  curl -d '{{\"event\":{}}}' -H 'content-type: application/json' 'http://127.0.0.1:8787/?mode=sync'",
-        EXAMPLE
+        "try it:  curl -d '{{\"event\":{EXAMPLE}}}' -H 'content-type: application/json' 'http://127.0.0.1:8787/?mode=sync'"
     );
     Ok(belts::serve().await?)
 }
@@ -96,6 +99,7 @@ pub(crate) async fn work() -> Outcome<()> {
 
 /// Where this demonstration keeps its files.
 struct Place {
+    folder: PathBuf,
     store: String,
     log: PathBuf,
 }
@@ -117,6 +121,7 @@ impl Place {
         Ok(Self {
             store,
             log: folder.join("effects.log"),
+            folder,
         })
     }
 }
@@ -175,7 +180,7 @@ async fn publish_all(
                     return Err(answer.text().await?.into());
                 }
                 Ok(_) | Err(_) if Instant::now() < deadline => {
-                    sleep(Duration::from_millis(50)).await
+                    sleep(Duration::from_millis(50)).await;
                 }
                 Ok(answer) => return Err(answer.text().await?.into()),
                 Err(error) => return Err(error.into()),
