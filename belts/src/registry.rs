@@ -138,3 +138,50 @@ impl Registry {
 fn place(def: &FunctionDef) -> String {
     format!("{}:{}", def.location.file, def.location.line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ErrorKind, FunctionOptions, Location};
+
+    const fn def(id: &'static str, line: u32) -> FunctionDef {
+        FunctionDef {
+            id,
+            events: &[&["ping", "pong"], &["ping"]],
+            options: FunctionOptions::default,
+            accepts: None,
+            check: |_, _| Ok(None),
+            start: |_| Box::pin(std::future::pending()),
+            location: Location {
+                file: "shop.rs",
+                line,
+                column: 1,
+            },
+            package: "shop",
+        }
+    }
+
+    static FIRST: FunctionDef = def("charge", 10);
+    static SECOND: FunctionDef = def("charge", 20);
+    static OTHER: FunctionDef = def("ship", 30);
+
+    #[test]
+    fn two_functions_with_one_id_are_an_error_that_names_both_places() {
+        let error = Registry::of([&FIRST, &OTHER, &SECOND]).expect_err("one id, two functions");
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let text = error.to_string();
+        assert!(
+            text.contains("shop.rs:10") && text.contains("shop.rs:20"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_function_listens_once_for_each_of_its_types() {
+        let registry = Registry::of([&OTHER, &FIRST, &FIRST]).expect("two functions");
+        assert_eq!(registry.listeners("ping").collect::<Vec<_>>(), [0, 1]);
+        let subscriptions = registry.subscriptions();
+        assert_eq!(&*subscriptions[0].function_id, "charge");
+        assert_eq!(subscriptions[0].event_types, ["ping".into(), "pong".into()]);
+    }
+}

@@ -15,7 +15,7 @@ use std::{
 use super::writer::Writer;
 
 /// How often the log file is looked at.
-const INTERVAL: Duration = Duration::from_millis(15);
+const INTERVAL: Duration = Duration::from_millis(20);
 
 /// After so many intervals the counter is looked at in any case.
 const AT_LEAST: u32 = 10;
