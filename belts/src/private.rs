@@ -111,10 +111,27 @@ pub trait Returned {
     fn into_result(self) -> Result<Self::Output>;
 }
 
-impl<T, E: Into<BoxError>> Returned for std::result::Result<T, E> {
+impl<T, E: AnyError> Returned for std::result::Result<T, E> {
     type Output = T;
     fn into_result(self) -> Result<T> {
-        self.map_err(Error::from_any)
+        self.map_err(E::into_error)
+    }
+}
+
+/// What may stand in the `Err` of a step or function.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an error that a step or function can return",
+    label = "fails with `{Self}`",
+    note = "implement `std::error::Error` for `{Self}`, or map it to a `String`, an `anyhow::Error` or a `belts::Error`"
+)]
+pub trait AnyError {
+    fn into_error(self) -> Error;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<BoxError>> AnyError for E {
+    fn into_error(self) -> Error {
+        Error::from_any(self)
     }
 }
 
@@ -259,7 +276,8 @@ pub mod dispatch {
         task::{Context, Poll},
     };
 
-    use crate::error::{BoxError, Error, Result};
+    use super::AnyError;
+    use crate::error::Result;
 
     #[derive(Debug)]
     pub struct Awaitable<'a, T>(pub &'a T);
@@ -340,8 +358,8 @@ pub mod dispatch {
     impl<T> ViaPlain for &Fallible<'_, T> {}
 
     impl ResultTag {
-        pub fn finish<T, E: Into<BoxError>>(self, value: std::result::Result<T, E>) -> Result<T> {
-            value.map_err(Error::from_any)
+        pub fn finish<T, E: AnyError>(self, value: std::result::Result<T, E>) -> Result<T> {
+            value.map_err(E::into_error)
         }
     }
     impl PlainTag {
