@@ -15,8 +15,8 @@ use belts::{
     sleep, step,
     store::{
         Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Memory, Publish,
-        PublishedEvent, Register, RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription,
-        Transition, WorkerId,
+        PublishedEvent, Register, Release, RunFilter, RunPage, RunRecord, SharedStore, Store,
+        Subscription, Transition, WorkerId,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -108,6 +108,10 @@ impl<S: Store> Store for Audited<S> {
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.inner.renew(worker, now, lease).await
+    }
+
+    async fn release(&self, request: Release) -> Result<usize> {
+        self.inner.release(request).await
     }
 
     async fn woken(&self) {

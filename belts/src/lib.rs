@@ -25,6 +25,7 @@ mod context;
 mod error;
 mod event;
 mod failure;
+mod finish;
 mod function;
 #[cfg(any(doc, doctest))]
 pub mod guide;

@@ -11,8 +11,8 @@ use belts::{
     http::SigningKey,
     store::{
         Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Memory, Publish,
-        PublishedEvent, Register, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp,
-        WorkerId,
+        PublishedEvent, Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription,
+        Timestamp, WorkerId,
     },
 };
 use serde_json::json;
@@ -204,6 +204,9 @@ impl Store for Flaky {
     }
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.ask().await?.renew(worker, now, lease).await
+    }
+    async fn release(&self, request: Release) -> Result<usize> {
+        self.ask().await?.release(request).await
     }
     async fn woken(&self) {
         self.inner.woken().await;

@@ -57,6 +57,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - `renew` and `claim` of a session that was deregistered or taken over are an error of kind
 ///   [`Busy`](crate::ErrorKind::Busy); the worker must register again. (`unknown_session_is_busy`)
 /// - A worker registered under the name of an earlier one takes that one's runs over at once. (`same_name_takes_over`)
+/// - `release` makes the runs of a session due at once, but for the leases that it keeps. (`release_spares_what_is_kept`)
 ///
 /// Journals:
 /// - A commit writes each entry under its `seq`, replacing the one that is there; there may be gaps. (`entry_is_replaced_by_seq`)
@@ -91,14 +92,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The answers stand in the order of the events.
     ///
     /// # Errors
-    /// Nothing was written, or the store cannot tell; publishing the same event ids again is safe.
+    /// Nothing was written, or the store cannot tell; publishing the same event ids again is safe. Runs that may have been
+    /// leased all the same come back by [`release`](Self::release).
     async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>>;
 
     /// Leases due runs to a worker and returns them with their whole journals.
     ///
     /// # Errors
-    /// The store cannot be reached or written; no lease was given, or it ends by itself.
-    /// The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
+    /// The store cannot be reached or written. Leases that may have been given all the same come back by
+    /// [`release`](Self::release). The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
     async fn claim(&self, request: Claim) -> Result<Claimed>;
 
     /// Writes journal entries and transitions, each commit only if its lease still holds.
@@ -115,6 +117,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached or written; the lease ends when it would have.
     /// The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()>;
+
+    /// Gives back every run that a session holds, but for the leases that it keeps; how many.
+    ///
+    /// A worker asks for this when a `publish` or a `claim` failed: the store may have leased runs of which it never heard.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn release(&self, request: Release) -> Result<usize>;
 
     /// Returns when another process or worker may have made a run due; it may return without cause.
     ///

@@ -227,6 +227,17 @@ pub struct Lease {
     pub token: i64,
 }
 
+/// Gives runs back; see [`Store::release`](super::Store::release).
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// The session.
+    pub worker: WorkerId,
+    /// The leases that it keeps.
+    pub keep: Vec<Lease>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
 /// Commits of several runs in one write.
 #[derive(Debug, Clone)]
 pub struct CommitBatch {

@@ -14,8 +14,8 @@ use crate::{
     error::{Error, Result},
     store::{
         Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, NewEvent, Publish,
-        PublishedEvent, Register, RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription,
-        WorkerId,
+        PublishedEvent, Register, Release, RunFilter, RunPage, RunRecord, SharedStore, Store,
+        Subscription, WorkerId,
     },
 };
 
@@ -300,6 +300,10 @@ impl Store for Faults {
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.write(self.inner.renew(worker, now, lease)).await
+    }
+
+    async fn release(&self, request: Release) -> Result<usize> {
+        self.write(self.inner.release(request)).await
     }
 
     async fn woken(&self) {

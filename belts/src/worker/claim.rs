@@ -12,12 +12,12 @@ use super::{
     Shared, Worker,
     drive::{Ended, drive},
     driven::Driving,
-    finish::to_the_end,
     slots::{Reservation, Slot},
 };
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
+    finish::to_the_end,
     step::catch_panic,
     store::{
         Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent,

@@ -7,7 +7,6 @@ mod claim;
 mod drive;
 mod driven;
 mod execute;
-mod finish;
 pub(crate) mod live;
 mod options;
 mod session;

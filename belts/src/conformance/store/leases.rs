@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::bench::{Bench, LEASE, at, capacity, entry, event, ok};
 use crate::{
     error::Result,
-    store::{Claim, CommitOutcome, RunStatus, Transition},
+    store::{Claim, CommitOutcome, Release, RunStatus, Transition},
 };
 
 pub(super) async fn claim_is_exclusive(bench: Bench) -> Result<()> {
@@ -106,6 +106,54 @@ pub(super) async fn late_commit_is_refused(bench: Bench) -> Result<()> {
         .await?;
     assert_eq!(after, CommitOutcome::LeaseLost);
     assert_eq!(store.journal(&run).await?.len(), 1);
+    Ok(())
+}
+
+pub(super) async fn release_spares_what_is_kept(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let (worker, bystander) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
+    store.start("others", "f").await?;
+    let others = other.take_one(bystander, &["f"], at(0)).await?.lease;
+    for id in ["kept", "stale", "unheard"] {
+        store.start(id, "f").await?;
+    }
+    let held = store.take(worker, &["f"], at(0)).await?.runs;
+    let lease_of = |event: &str| {
+        let run = held.iter().find(|run| &*run.event_id == event);
+        run.expect("the run was claimed").lease
+    };
+    let (kept, stale) = (lease_of("kept"), lease_of("stale"));
+    // A lease of an earlier claim does not keep the present one.
+    let old = crate::store::Lease {
+        token: stale.token - 1,
+        ..stale
+    };
+    let release = Release {
+        worker,
+        keep: vec![kept, old, others],
+        now: at(5),
+    };
+    assert_eq!(store.release(release.clone()).await?, 2);
+    assert_eq!(
+        store.release(release).await?,
+        0,
+        "there is nothing left to give back"
+    );
+    for (lease, outcome) in [
+        (kept, CommitOutcome::Applied),
+        (others, CommitOutcome::Applied),
+        (stale, CommitOutcome::LeaseLost),
+        (lease_of("unheard"), CommitOutcome::LeaseLost),
+    ] {
+        let written = store
+            .write(lease, vec![entry(0, "step", "1")], None, at(6))
+            .await?;
+        assert_eq!(written, outcome);
+    }
+    let again = other.take(bystander, &["f"], at(6)).await?.runs;
+    let mut events: Vec<_> = again.iter().map(|run| &*run.event_id).collect();
+    events.sort_unstable();
+    assert_eq!(events, ["stale", "unheard"]);
     Ok(())
 }
 

@@ -150,7 +150,7 @@ cases! { $
     }
     leases {
         claim_is_exclusive late_commit_is_refused late_commit_without_successor_is_refused
-        dead_worker_runs_are_claimed renewed_lease_holds clocks_may_differ removed_run_cannot_be_written
+        dead_worker_runs_are_claimed renewed_lease_holds clocks_may_differ release_spares_what_is_kept removed_run_cannot_be_written
     }
     claims {
         claim_brings_the_journal claim_brings_the_run claim_respects_limits claim_tells_when_the_next_is_due

@@ -10,7 +10,8 @@ use async_trait::async_trait;
 
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
-    Register, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, wake::Wake,
+    Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
+    wake::Wake,
 };
 use crate::error::Result;
 
@@ -102,6 +103,13 @@ impl Store for Memory {
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.tables().renew(worker, now, lease)
+    }
+
+    async fn release(&self, request: Release) -> Result<usize> {
+        Ok(self.write(|tables| {
+            let released = tables.release(&request);
+            (released, released > 0)
+        }))
     }
 
     async fn woken(&self) {

@@ -1,11 +1,15 @@
 //! Workers' sessions in memory: who is there, until when, and what they subscribe to.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::tables::{Session, Tables};
 use crate::{
     error::{Error, Result},
-    store::{Register, RunStatus, Subscription, Timestamp, WorkerId, unknown_session},
+    store::{Register, Release, RunStatus, Subscription, Timestamp, WorkerId, unknown_session},
 };
 
 impl Tables {
@@ -75,6 +79,28 @@ impl Tables {
             }
         }
         Ok(())
+    }
+
+    /// Makes the runs of a session due, but for those that it keeps.
+    pub(super) fn release(&mut self, request: &Release) -> usize {
+        let Some(session) = self.sessions.get(&request.worker) else {
+            return 0;
+        };
+        let kept: HashSet<(i64, i64)> = request
+            .keep
+            .iter()
+            .map(|lease| (lease.run, lease.token))
+            .collect();
+        let given_back: Vec<i64> = session
+            .runs
+            .iter()
+            .copied()
+            .filter(|run| !kept.contains(&(*run, self.runs[run].token)))
+            .collect();
+        for run in &given_back {
+            self.enqueue(*run, RunStatus::Suspended, request.now);
+        }
+        given_back.len()
     }
 
     /// Makes the runs of all sessions due whose time has ended.

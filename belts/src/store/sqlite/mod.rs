@@ -16,8 +16,8 @@ use rusqlite::Connection;
 
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
-    Register, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, page_limit,
-    page_mark,
+    Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
+    page_limit, page_mark,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -244,6 +244,13 @@ impl Store for Sqlite {
             .writer
             .submit(move |tx| tx.renew(worker, now, lease))
             .await?
+    }
+
+    async fn release(&self, request: Release) -> Result<usize> {
+        self.inner
+            .writer
+            .submit(move |tx| tx.release(&request))
+            .await
     }
 
     async fn woken(&self) {

@@ -1,6 +1,6 @@
 //! Workers' sessions in SQLite: who is there, until when, and what they subscribe to.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use rusqlite::{Connection, params};
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{Register, RunStatus, Subscription, Timestamp, WorkerId, unknown_session},
+    store::{Register, Release, RunStatus, Subscription, Timestamp, WorkerId, unknown_session},
 };
 
 /// Sessions are forgotten this long after their lease time has ended.
@@ -96,6 +96,36 @@ impl Tx<'_> {
             )?;
         }
         Ok(Ok(()))
+    }
+
+    /// Makes the runs of a session due, but for those that it keeps.
+    pub(super) fn release(&mut self, request: &Release) -> Result<usize, Fault> {
+        let kept: HashSet<(i64, i64)> = request
+            .keep
+            .iter()
+            .map(|lease| (lease.run, lease.token))
+            .collect();
+        let held: Vec<(i64, i64)> = self
+            .connection
+            .prepare_cached("SELECT number, token FROM runs WHERE worker = ?1")?
+            .query_map(params![request.worker.0], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let given_back = held.iter().filter(|run| !kept.contains(run));
+        let mut count = 0;
+        for (number, _) in given_back {
+            count += self.execute(
+                "UPDATE runs SET worker = NULL, due_at = ?2, status = ?3 WHERE number = ?1",
+                params![
+                    number,
+                    request.now.as_millis(),
+                    status_number(RunStatus::Suspended)
+                ],
+            )?;
+        }
+        self.wakes |= count > 0;
+        Ok(count)
     }
 
     /// Makes the runs of all sessions due whose time has ended.

@@ -11,7 +11,7 @@ use std::{
 use tokio::runtime::Handle;
 
 /// Polls `work` in place. If the future that this returns is dropped half-way, a task of its own finishes the work.
-pub(super) async fn to_the_end<T: 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) async fn to_the_end<T: 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     let mut begun = Begun(Some(Box::pin(work)));
     let done = poll_fn(|cx| {
         let work = begun.0.as_mut().expect("work is polled until it is done");
