@@ -24,10 +24,13 @@ mod keeper;
 mod postgres;
 mod process;
 mod redis;
+mod schema;
+mod user;
 
-pub use postgres::{Postgres, PostgresOptions, Schema};
+pub use postgres::{Postgres, PostgresOptions};
 pub use process::free_port;
 pub use redis::{Prefix, Redis, RedisOptions};
+pub use schema::Schema;
 
 #[cfg(test)]
 mod tests;

@@ -4,19 +4,15 @@ use std::{
     env,
     io::{self, Read as _, Write as _},
     net::TcpStream,
-    os::unix::fs::chown,
-    path::Path,
-    process::Command,
     sync::OnceLock,
-    thread,
     time::Duration,
 };
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
-
 use super::{
     installed,
-    process::{Server, directory, random},
+    process::{Server, directory},
+    schema::{Schema, sql},
+    user::{User, run},
 };
 
 /// A server of our own, or the one that the environment names.
@@ -180,58 +176,12 @@ impl Postgres {
 
     /// A name for a schema that nobody else uses.
     pub fn schema(&self) -> Schema {
-        Schema {
-            url: self.url.clone(),
-            name: format!("test_{:016x}", random()),
-        }
+        Schema::new(&self.url)
     }
 
     fn own(&self) -> io::Result<&Server> {
         let foreign = || io::Error::other("this server was not started by the tests");
         self.server.as_ref().ok_or_else(foreign)
-    }
-}
-
-async fn sql(url: &str, statements: &str) -> sqlx::Result<()> {
-    let mut connection = PgConnection::connect(url).await?;
-    sqlx::raw_sql(AssertSqlSafe(statements))
-        .execute(&mut connection)
-        .await?;
-    connection.close().await
-}
-
-/// A schema of its own on a server, dropped with this value.
-#[derive(Debug)]
-pub struct Schema {
-    url: String,
-    name: String,
-}
-
-impl Schema {
-    /// Where clients find the server.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// The schema.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl Drop for Schema {
-    fn drop(&mut self) {
-        let (url, name) = (self.url.clone(), self.name.clone());
-        // A thread of its own, since this one may belong to a runtime. Who failed to drop it has told of a worse failure.
-        let dropped = thread::spawn(move || {
-            let statement =
-                format!("SET lock_timeout = '5s'; DROP SCHEMA IF EXISTS \"{name}\" CASCADE");
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            runtime.is_ok_and(|runtime| runtime.block_on(sql(&url, &statement)).is_ok())
-        });
-        drop(dropped.join());
     }
 }
 
@@ -253,65 +203,4 @@ fn answers(port: u16) -> bool {
     };
     // The answer is an authentication request (R) or an error (E).
     ask().is_ok_and(|first| first == b'R')
-}
-
-/// Whom the server runs as: PostgreSQL refuses to run as root.
-#[derive(Debug)]
-enum User {
-    Ourselves,
-    Other { user: u32, group: u32 },
-}
-
-impl User {
-    /// Ourselves, unless that is root.
-    fn find() -> io::Result<Self> {
-        if id("-u", None) != Some(0) {
-            return Ok(Self::Ourselves);
-        }
-        let find = |name| Some((id("-u", Some(name))?, id("-g", Some(name))?));
-        let (user, group) = ["postgres", "nobody"]
-            .into_iter()
-            .find_map(find)
-            .ok_or_else(|| io::Error::other("PostgreSQL refuses to run as root, and there is no user `postgres` or `nobody`"))?;
-        Ok(Self::Other { user, group })
-    }
-
-    fn give(&self, directory: &Path) -> io::Result<()> {
-        match self {
-            Self::Ourselves => Ok(()),
-            Self::Other { user, group } => chown(directory, Some(*user), Some(*group)),
-        }
-    }
-
-    fn command(&self, program: &Path) -> Command {
-        let Self::Other { user, group } = self else {
-            return Command::new(program);
-        };
-        let mut command = Command::new("setpriv");
-        command
-            .arg(format!("--reuid={user}"))
-            .arg(format!("--regid={group}"));
-        command.args(["--clear-groups", "--"]).arg(program);
-        command
-    }
-}
-
-/// The number of a user or group; the standard library does not tell.
-fn id(of: &str, name: Option<&str>) -> Option<u32> {
-    let output = Command::new("id").arg(of).args(name).output().ok()?;
-    String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-}
-
-/// Runs a command to its end; what it said is in the error.
-fn run(command: &mut Command) -> io::Result<()> {
-    let output = command.output()?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(io::Error::other(format!(
-        "{} ended with {}:\n{said}",
-        command.get_program().display(),
-        output.status
-    )))
 }
