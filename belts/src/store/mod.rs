@@ -14,6 +14,8 @@ use crate::error::Result;
 
 mod memory;
 mod records;
+#[cfg(feature = "redis")]
+mod redis;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -21,6 +23,8 @@ mod wake;
 
 pub use memory::Memory;
 pub use records::*;
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisBuilder};
 use shared::{Budget, MAX_UNKNOWN_FUNCTIONS, new_id, page_limit, page_mark, unknown_session};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
