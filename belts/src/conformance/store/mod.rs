@@ -35,6 +35,7 @@ mod inspection;
 mod journals;
 mod leases;
 mod publishing;
+mod races;
 mod sessions;
 mod transitions;
 mod waking;
@@ -163,6 +164,9 @@ cases! { $
     transitions {
         suspended_run_is_due_at_its_time released_run_is_due_at_once retried_run_counts_its_failures
         completed_run_keeps_its_output failed_run_keeps_its_failure stopped_run_waits_to_be_named skipped_run_is_gone
+    }
+    races {
+        clients_at_once_share_the_work commit_and_takeover_agree purge_beside_work_loses_nothing
     }
     inspection {
         run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
