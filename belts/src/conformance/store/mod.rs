@@ -119,11 +119,13 @@ macro_rules! cases {
         )*)*];
 
         /// Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh
-        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test.
+        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. Attributes before it are put on
+        /// every test, such as `#[ignore = "no server found"]`.
         #[macro_export]
         macro_rules! store_conformance {
-            ($dollar storage:expr) => {
+            ($dollar(#[$dollar attribute:meta])* $dollar storage:expr) => {
                 $($(
+                    $dollar(#[$dollar attribute])*
                     #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
                     async fn $name() {
                         $crate::conformance::store::run(stringify!($name), $dollar storage).await;
