@@ -1,0 +1,71 @@
+//! Where the programs of the servers are installed. The build script asks this too, so it needs the standard library alone.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// Names the server that tests use instead of a private one.
+pub(crate) const POSTGRES_URL: &str = "BELTS_TEST_POSTGRES_URL";
+/// Names the server that tests use instead of a private one.
+pub(crate) const REDIS_URL: &str = "BELTS_TEST_REDIS_URL";
+/// Names the directory that has `initdb` and `postgres`.
+pub(crate) const POSTGRES_BIN: &str = "BELTS_TEST_POSTGRES_BIN";
+
+/// Where packages put PostgreSQL outside of the `PATH`: a directory, how the entry of each version begins, and where its
+/// programs are.
+const POSTGRES_PLACES: [(&str, &str, &str); 4] = [
+    ("/usr/lib/postgresql", "", "bin"),
+    ("/usr", "pgsql-", "bin"),
+    ("/opt/homebrew/opt", "postgresql@", "bin"),
+    ("/usr/local/opt", "postgresql@", "bin"),
+];
+
+/// The directory that has `initdb` and `postgres`.
+pub(crate) fn postgres() -> Option<PathBuf> {
+    let complete = |directory: &PathBuf| {
+        ["initdb", "postgres"]
+            .iter()
+            .all(|it| directory.join(it).is_file())
+    };
+    if let Some(directory) = env::var_os(POSTGRES_BIN) {
+        return Some(PathBuf::from(directory)).filter(complete);
+    }
+    path().chain(versions()).find(complete)
+}
+
+/// The program `redis-server`.
+pub(crate) fn redis() -> Option<PathBuf> {
+    path()
+        .map(|directory| directory.join("redis-server"))
+        .find(|program| program.is_file())
+}
+
+/// The directories of programs.
+pub(crate) fn path() -> impl Iterator<Item = PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let directories: Vec<_> = env::split_paths(&path)
+        .filter(|it| it.is_absolute())
+        .collect();
+    directories.into_iter()
+}
+
+/// The directories of installed versions of PostgreSQL, the newest first.
+fn versions() -> impl Iterator<Item = PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = POSTGRES_PLACES
+        .iter()
+        .flat_map(|(place, prefix, programs)| {
+            let entries = fs::read_dir(Path::new(place))
+                .into_iter()
+                .flatten()
+                .flatten();
+            entries.filter_map(move |entry| {
+                let name = entry.file_name();
+                let version = name.to_str()?.strip_prefix(prefix)?.parse().ok()?;
+                Some((version, entry.path().join(programs)))
+            })
+        })
+        .collect();
+    versions.sort();
+    versions.into_iter().rev().map(|(_, directory)| directory)
+}
