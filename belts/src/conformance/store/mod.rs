@@ -119,18 +119,25 @@ macro_rules! cases {
         )*)*];
 
         /// Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh
-        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. Attributes before it are put on
+        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. An attribute before it is put on
         /// every test, such as `#[ignore = "no server found"]`.
         #[macro_export]
         macro_rules! store_conformance {
-            ($dollar(#[$dollar attribute:meta])* $dollar storage:expr) => {
+            // An attribute could begin an expression too, so it has an arm of its own.
+            (@tests ($dollar($dollar attribute:meta)?) $dollar storage:expr) => {
                 $($(
-                    $dollar(#[$dollar attribute])*
+                    $dollar(#[$dollar attribute])?
                     #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
                     async fn $name() {
                         $crate::conformance::store::run(stringify!($name), $dollar storage).await;
                     }
                 )*)*
+            };
+            (#[$dollar attribute:meta] $dollar storage:expr) => {
+                $crate::store_conformance!(@tests ($dollar attribute) $dollar storage);
+            };
+            ($dollar storage:expr) => {
+                $crate::store_conformance!(@tests () $dollar storage);
             };
         }
     };

@@ -1,6 +1,10 @@
 //! Opening a store: its settings, and what may be wrong with them.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, io::tcp::TcpSettings,
@@ -70,6 +74,7 @@ impl RedisBuilder {
             keys,
             ttl,
             sender,
+            round: AtomicU64::new(0),
             wake,
             watch,
         };

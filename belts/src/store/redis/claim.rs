@@ -23,10 +23,13 @@ impl Redis {
                 list @ redis::Value::Array(_) => return self.read(claimed(list, worker)),
                 word => self.read(reply::raw(word))?,
             };
-            if answer == b"unknown" {
-                return Err(unknown_session(worker));
+            match &*answer {
+                b"unknown" => return Err(unknown_session(worker)),
+                // The session of another had so many runs that their release takes several calls.
+                b"again" => {}
+                // Another client of the same session has begun a round of which this one had not heard.
+                round => self.join_round(self.read(reply::number(round))?),
             }
-            // The session of another had so many runs that their release takes several calls.
         }
     }
 
@@ -36,6 +39,7 @@ impl Redis {
         call.arg(request.now.as_millis())
             .arg(&self.inner.sender)
             .arg(capacity.worker.0)
+            .arg(self.round())
             .arg(most(capacity.limit))
             .optional(request.only.as_deref())
             .arg(capacity.functions.len());

@@ -3,7 +3,11 @@
 //! Every write is one Lua script (`lua/`), which Redis runs whole and alone, so that it looks at the lease and writes
 //! in one go. `docs/stores.md` says which keys there are.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 
@@ -61,6 +65,8 @@ struct Inner {
     ttl: String,
     /// Tells our own wake-ups from those of others.
     sender: String,
+    /// Grows when a session gives back leases of which it never heard: what was sent before brings no more of them.
+    round: AtomicU64,
     wake: Arc<Wake>,
     watch: Watch,
 }

@@ -58,11 +58,11 @@ impl Redis {
         call.arg(request.now.as_millis()).arg(&self.inner.sender);
         match &request.claim {
             Some(capacity) => {
-                call.arg(capacity.worker.0);
+                call.arg(capacity.worker.0).arg(self.round());
                 add_capacity(&mut call, capacity);
             }
             None => {
-                call.arg("").arg(0).arg(0);
+                call.arg("").arg(0).arg(0).arg(0);
             }
         }
         call.arg(request.events.len());

@@ -73,9 +73,9 @@ scripts! {
     REGISTER: "wait" "release" "register";
     DEREGISTER: "wait" "release" "deregister";
     RENEW: "wait" "release" "renew";
-    GIVE_BACK: "wait" "give_back";
-    PUBLISH: "wait" "event" "publish";
-    CLAIM: "wait" "release" "claim";
+    GIVE_BACK: "wait" "round" "give_back";
+    PUBLISH: "wait" "event" "round" "publish";
+    CLAIM: "wait" "release" "round" "claim";
     COMMIT: "wait" "event" "forget" "finish" "commit";
     CANCEL: "event" "finish" "cancel";
     RERUN: "wait" "rerun";

@@ -1,6 +1,6 @@
 //! Workers' sessions in Redis: who is there, until when, and what they subscribe to.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Redis,
@@ -80,6 +80,7 @@ impl Redis {
             call.arg(request.now.as_millis())
                 .arg(&self.inner.sender)
                 .arg(request.worker.0)
+                .arg(self.round())
                 .arg(request.keep.len());
             for lease in &request.keep {
                 // Leases of other sessions keep nothing of this one.
@@ -87,11 +88,21 @@ impl Redis {
             }
             call
         });
-        let given_back = self.read(reply::count(&answer.await?))?;
+        let (given_back, round) = self.read(given_back(answer.await?))?;
+        self.join_round(round);
         if given_back > 0 {
             self.wake();
         }
         Ok(given_back)
+    }
+
+    /// The round in which claims are sent.
+    pub(super) fn round(&self) -> u64 {
+        self.inner.round.load(Ordering::Acquire)
+    }
+
+    pub(super) fn join_round(&self, round: u64) {
+        self.inner.round.fetch_max(round, Ordering::AcqRel);
     }
 
     pub(super) async fn read_subscriptions(&self) -> Result<Vec<Subscription>> {
@@ -118,6 +129,12 @@ fn add_lease(call: &mut Call, now: Timestamp, lease: Duration) {
     call.arg(now.after(lease).as_millis())
         .arg(millis(lease))
         .arg(millis(lease + FORGET_AFTER));
+}
+
+/// How many runs were given back, and the round that began with it.
+fn given_back(answer: redis::Value) -> Result<(usize, u64), super::Fault> {
+    let mut row = Row::of(answer)?;
+    Ok((reply::count(&row.value())?, row.number()?))
 }
 
 fn subscriptions(answer: redis::Value) -> Result<Vec<Subscription>, super::Fault> {

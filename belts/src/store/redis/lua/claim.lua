@@ -1,12 +1,14 @@
--- Leases due runs. Answers "unknown" for a session that is not known, "again" where it must be called again first; or
--- the runs with their journals, when the next is due, and functions with due runs that were not named.
--- ARGV: now, sender, worker, most runs in all, whether one run is asked for, its id, count of functions with the most
--- runs of each.
-local now, sender, worker, room = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local clock, session = tonumber(now), P .. 'worker:' .. worker
+-- Leases due runs. Answers "unknown" for a session that is not known, "again" where it must be called again first, the
+-- session's round where the call is of an earlier one; or the runs with their journals, when the next is due, and
+-- functions with due runs that were not named.
+-- ARGV: now, sender, worker, round, most runs in all, whether one run is asked for, its id, count of functions with the
+-- most runs of each.
+local now, sender, worker, room = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local clock = tonumber(now)
 
-local lease = call('HGET', session, 'lease')
-if not lease then return 'unknown' end
+local session = call('HMGET', P .. 'worker:' .. worker, 'lease', 'round')
+if not session[1] then return 'unknown' end
+if is_late(session[2], ARGV[4]) then return session[2] end
 
 local ended = call('ZRANGEBYSCORE', P .. 'workers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)
 for place = 1, #ended, 2 do
@@ -16,13 +18,13 @@ end
 if #ended == 200 then return 'again' end
 if released > 0 then wake(sender) end
 if not call('ZSCORE', P .. 'workers', worker) then
-  call('ZADD', P .. 'workers', text(clock + tonumber(lease)), worker)
+  call('ZADD', P .. 'workers', text(clock + tonumber(session[1])), worker)
 end
 
 local limits, names, chosen, next_due = {}, {}, {}, false
-for place = 1, tonumber(ARGV[7]) do
-  names[place] = ARGV[6 + 2 * place]
-  limits[names[place]] = tonumber(ARGV[7 + 2 * place])
+for place = 1, tonumber(ARGV[8]) do
+  names[place] = ARGV[7 + 2 * place]
+  limits[names[place]] = tonumber(ARGV[8 + 2 * place])
 end
 
 local function later(due)
@@ -72,8 +74,8 @@ local function take(number, fn)
   return { number, token, run[1], fn, run[2], event, run[4], run[5], started, journal }
 end
 
-if ARGV[5] ~= '' then
-  choose_named(ARGV[6])
+if ARGV[6] ~= '' then
+  choose_named(ARGV[7])
 else
   for _, fn in ipairs(names) do choose_due(fn) end
   table.sort(chosen, longest_due_first)
@@ -83,7 +85,7 @@ local runs = {}
 for place = 1, math.min(#chosen, room) do
   runs[#runs + 1] = take(chosen[place].number, chosen[place].fn)
 end
-if ARGV[5] ~= '' then
+if ARGV[6] ~= '' then
   for _, fn in ipairs(names) do later(at_rank(fn, 0)) end
 end
 

@@ -1,17 +1,18 @@
 -- Makes events durable and starts their runs. Answers for each event: whether it was there, its id, and of each run
 -- its id, function, number, and the token where it is leased to the worker that asks.
--- ARGV: now, sender, worker or nothing, most runs in all, count of functions with the most runs of each; count of events,
--- each with id, due, retries, ticket, first part of the ids of its runs, what only clients read, and its target:
+-- ARGV: now, sender, worker or nothing, round, most runs in all, count of functions with the most runs of each; count of
+-- events, each with id, due, retries, ticket, first part of the ids of its runs, what only clients read, and its target:
 -- "function", id, whether a run id is given, the run id; or "type", the type, and the functions left out, counted.
-local now, sender, worker, room = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local clock, limits, at, wakes = tonumber(now), {}, 6, false
-for _ = 1, tonumber(ARGV[5]) do
+local now, sender, worker, room = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local clock, limits, at, wakes = tonumber(now), {}, 7, false
+for _ = 1, tonumber(ARGV[6]) do
   limits[ARGV[at]] = tonumber(ARGV[at + 1])
   at = at + 2
 end
 if worker ~= '' then
   local ends = call('ZSCORE', P .. 'workers', worker)
-  if not ends or tonumber(ends) <= clock then room = 0 end
+  local is_alive = ends and clock < tonumber(ends)
+  if not is_alive or is_late(call('HGET', P .. 'worker:' .. worker, 'round'), ARGV[4]) then room = 0 end
 end
 
 -- Takes the worker's place for one run of a function, if there is one.
