@@ -1,12 +1,13 @@
 //! An event by HTTP: from the POST to the 202, over one connection that stays open.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::{Router, http::StatusCode, routing::post};
 use belts::store::Synchronous;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Mutex,
 };
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
     latency::{REST, SAMPLES},
     measure::{Directory, median, micros, now, pause},
     process::Running,
+    raw::Raw,
     report::{Row, Target},
     warm::Warm,
 };
@@ -30,11 +32,7 @@ pub(crate) async fn publish() -> Outcome {
     let mut belts = Client::of(worker.router()).await?;
     let raw = Arc::new(Mutex::new(raw));
     let commit = move || async move {
-        match raw
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .commits(1)
-        {
+        match raw.lock().await.commits(1).await {
             Ok(_) => StatusCode::ACCEPTED,
             Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

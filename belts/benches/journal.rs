@@ -11,8 +11,9 @@ use crate::{
     Outcome,
     functions::{BLOCK, MARKS, Work, resumed},
     measure::{Directory, median, micros, now, quartile},
+    place::Place,
     process::Running,
-    raw::{self, Raw},
+    raw::{self, Raw, Read},
     report::{Row, Target},
 };
 
@@ -62,12 +63,25 @@ pub(crate) async fn hit() -> Outcome {
 pub(crate) async fn resume() -> Outcome {
     let directory = Directory::new()?;
     let worker = normal(&directory).await?;
-    let mut raw = Raw::create(&directory.file("raw.db"), "NORMAL")?;
-    raw.batches(usize::try_from(RECORDED)?, 100)?;
+    let mut raw = raw::Sqlite::create(&directory.file("raw.db"), "NORMAL")?;
+    raw.batches(usize::try_from(RECORDED)?, 100).await?;
+    resumption("resume-10k-sqlite", worker, &mut raw).await
+}
+
+pub(crate) async fn resume_postgres() -> Outcome {
+    let place = Place::postgres()?;
+    let worker = Running::at(place.url(), |builder| builder.function(resumed)).await?;
+    let mut raw = raw::Postgres::create(&place).await?;
+    raw.batches(usize::try_from(RECORDED)?, 100).await?;
+    resumption("resume-10k-postgres", worker, &mut raw).await
+}
+
+/// From the call to the next step, beside the time to read the same rows.
+async fn resumption(name: &'static str, worker: Running, raw: &mut impl Read) -> Outcome {
     until(&worker, "run", RECORDED, "more-0".into()).await?;
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for round in 1..=15 {
-        limits.push(raw.read()?.as_secs_f64() * 1e3);
+        limits.push(raw.read().await?.as_secs_f64() * 1e3);
         MARKS.take();
         let start = now();
         until(&worker, "run", RECORDED, format!("more-{round}")).await?;
@@ -78,7 +92,7 @@ pub(crate) async fn resume() -> Outcome {
     let (value, limit) = (median(&mut ours), median(&mut limits));
     let target = Target::TimesAtMost(4.0);
     Row {
-        name: "resume-10k-sqlite",
+        name,
         value,
         unit: "ms",
         limit: Some(limit),

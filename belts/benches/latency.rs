@@ -8,7 +8,9 @@ use crate::{
     Outcome,
     functions::{MARKS, Work, arrived, publish_work, three},
     measure::{Directory, median, micros, now, pause},
+    place::Place,
     process::Running,
+    raw::{self, Raw},
     report::{Row, Target},
     warm::Warm,
 };
@@ -25,10 +27,22 @@ pub(crate) async fn first_line() -> Outcome {
         _keeper,
     } = Warm::create(&directory, Synchronous::Full).await?;
     let worker = Running::start(store, |builder| builder.function(arrived)).await?;
+    first_lines("first-line-sqlite", worker, &mut raw).await
+}
+
+pub(crate) async fn first_line_postgres() -> Outcome {
+    let place = Place::postgres()?;
+    let mut raw = raw::Postgres::create(&place).await?;
+    let worker = Running::at(place.url(), |builder| builder.function(arrived)).await?;
+    first_lines("first-line-postgres", worker, &mut raw).await
+}
+
+/// From the publish to the function's first line, beside one commit.
+async fn first_lines(name: &'static str, worker: Running, raw: &mut impl Raw) -> Outcome {
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..SAMPLES {
         pause(REST).await;
-        limits.push(micros(raw.commits(1)?));
+        limits.push(micros(raw.commits(1).await?));
         pause(REST).await;
         MARKS.take();
         let work = Work::of(0);
@@ -42,7 +56,7 @@ pub(crate) async fn first_line() -> Outcome {
     let (value, limit) = (median(&mut ours), median(&mut limits));
     let target = Target::AtMost(limit + 100.0);
     Row {
-        name: "first-line-sqlite",
+        name,
         value,
         unit: "us",
         limit: Some(limit),
@@ -63,7 +77,7 @@ pub(crate) async fn result() -> Outcome {
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..SAMPLES {
         pause(REST).await;
-        limits.push(micros(raw.commits(5)?));
+        limits.push(micros(raw.commits(5).await?));
         pause(REST).await;
         let work = Work::of(3);
         let start = now();

@@ -9,6 +9,7 @@ mod journal;
 mod latency;
 mod measure;
 mod parked;
+mod place;
 mod process;
 mod raw;
 mod recover;
@@ -19,6 +20,8 @@ mod wake;
 mod warm;
 
 use std::{error::Error, process::ExitCode};
+
+use place::Place;
 
 /// What may go wrong while measuring; nothing is done about it.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
@@ -63,17 +66,26 @@ async fn rows() -> Outcome {
     rows! {
         "step-sqlite-full" => step::sqlite_full(),
         "step-sqlite-normal" => step::sqlite_normal(),
+        "step-postgres" => step::postgres(),
+        "step-redis" => step::redis(),
         "step-memory" => step::memory(),
         "journal-hit" => journal::hit(),
         "resume-10k-sqlite" => journal::resume(),
+        "resume-10k-postgres" => journal::resume_postgres(),
         "growth-sqlite" => journal::growth(),
         "first-line-sqlite" => latency::first_line(),
+        "first-line-postgres" => latency::first_line_postgres(),
         "result-3-sqlite" => latency::result(),
         "http-publish" => http::publish(),
-        "wake-sqlite" => wake::wake(),
-        "runs-sqlite-full" => runs::runs(),
+        "wake-sqlite" => wake::wake("wake-sqlite", Place::sqlite()),
+        "wake-postgres" => wake::wake("wake-postgres", Place::postgres()),
+        "wake-redis" => wake::wake("wake-redis", Place::redis()),
+        "runs-sqlite-full" => runs::sqlite(),
+        "runs-postgres" => runs::postgres(),
+        "runs-redis" => runs::redis(),
         "submit-sqlite" => runs::submit(),
-        "recover-sqlite" => async { recover::recover() },
+        "recover-sqlite" => async { recover::recover("recover-sqlite", Place::sqlite) },
+        "recover-postgres" => async { recover::recover("recover-postgres", Place::postgres) },
         "parked-sqlite" => parked::parked(),
     }
     Ok(())

@@ -77,7 +77,7 @@ fn size(database: &Path) -> Outcome<u64> {
 
 /// The bytes of memory and the percents of a core of a worker that waits.
 fn watch(database: &Path) -> Outcome<(f64, f64)> {
-    let mut child = process::spawn("idle", database, 0)?;
+    let mut child = process::spawn("idle", &format!("sqlite://{}", database.display()), 0)?;
     let mut said = String::new();
     child
         .stdout
@@ -93,11 +93,8 @@ fn watch(database: &Path) -> Outcome<(f64, f64)> {
 }
 
 /// The worker that waits: says its bytes of memory and the percents of a core that it took.
-pub(crate) async fn idle(database: &Path, _count: usize) -> Outcome {
-    let worker = Running::start(Arc::new(Sqlite::open(database).await?), |builder| {
-        builder.function(asleep)
-    })
-    .await?;
+pub(crate) async fn idle(url: &str) -> Outcome {
+    let worker = Running::at(url, |builder| builder.function(asleep)).await?;
     pause(Duration::from_secs(1)).await;
     let before = process_seconds()?;
     pause(WATCH).await;

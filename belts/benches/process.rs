@@ -2,7 +2,6 @@
 
 use std::{
     ops::Deref,
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -18,13 +17,23 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// A worker on a place.
+    pub(crate) async fn at(
+        url: &str,
+        functions: impl FnOnce(WorkerBuilder) -> WorkerBuilder,
+    ) -> Outcome<Self> {
+        Self::begin(functions(Worker::builder().store_url(url))).await
+    }
+
     pub(crate) async fn start(
         store: SharedStore,
         functions: impl FnOnce(WorkerBuilder) -> WorkerBuilder,
     ) -> Outcome<Self> {
-        let worker = functions(Worker::builder().shared_store(store))
-            .build()
-            .await?;
+        Self::begin(functions(Worker::builder().shared_store(store))).await
+    }
+
+    async fn begin(builder: WorkerBuilder) -> Outcome<Self> {
+        let worker = builder.build().await?;
         let background = worker.clone();
         let run = tokio::spawn(async move { background.run().await });
         // The loop has looked at the store once when it waits for more.
@@ -53,26 +62,25 @@ pub(crate) fn role() -> Option<String> {
     std::env::var(ROLE).ok()
 }
 
-/// Starts this program again with a role, a database and a number; its output can be read.
-pub(crate) fn spawn(role: &str, database: &Path, count: usize) -> Outcome<Child> {
+/// Starts this program again with a role, a store's URL and a number; its output can be read.
+pub(crate) fn spawn(role: &str, url: &str, count: usize) -> Outcome<Child> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg(database).arg(count.to_string()).env(ROLE, role);
+    command.arg(url).arg(count.to_string()).env(ROLE, role);
     Ok(command.stdout(Stdio::piped()).spawn()?)
 }
 
 /// The life of a process that was started with a role.
 pub(crate) async fn play(role: &str) -> Outcome {
-    let mut arguments = std::env::args_os().skip(1);
-    let database = arguments.next().ok_or("a role needs a database")?;
+    let mut arguments = std::env::args().skip(1);
+    let url = arguments.next().ok_or("a role needs a store's URL")?;
     let count = arguments
         .next()
-        .and_then(|count| count.to_str()?.parse().ok())
+        .and_then(|count| count.parse().ok())
         .ok_or("a role needs a number")?;
-    let database = Path::new(&database);
     match role {
-        "publish" => wake::publish(database, count).await,
-        "work" => recover::work(database, count).await,
-        "idle" => parked::idle(database, count).await,
+        "publish" => wake::publish(&url, count).await,
+        "work" => recover::work(&url, count).await,
+        "idle" => parked::idle(&url).await,
         other => Err(format!("there is no role `{other}`").into()),
     }
 }

@@ -2,18 +2,15 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
     process::Child,
-    sync::Arc,
     time::Duration,
 };
-
-use belts::store::Sqlite;
 
 use crate::{
     Outcome,
     functions::{MARKS, counted},
-    measure::{Directory, median, now, pause},
+    measure::{median, now, pause},
+    place::Place,
     process::{self, Running},
     report::{Row, Target},
     runs,
@@ -22,20 +19,21 @@ use crate::{
 const RUNS: usize = 1_000;
 const STEPS: u32 = 10;
 
-pub(crate) fn recover() -> Outcome {
+/// Measures on new places; the row has the given name.
+pub(crate) fn recover(name: &'static str, place: fn() -> Outcome<Place>) -> Outcome {
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        let directory = Directory::new()?;
-        let mut undisturbed = process::spawn("work", &directory.file("undisturbed.db"), RUNS)?;
+        let calm = place()?;
+        let mut undisturbed = process::spawn("work", calm.url(), RUNS)?;
         limits.push(last_word(&mut undisturbed)?.parse::<f64>()?);
         undisturbed.wait()?;
-        let database = directory.file("killed.db");
-        let mut killed = process::spawn("work", &database, RUNS)?;
+        let place = place()?;
+        let mut killed = process::spawn("work", place.url(), RUNS)?;
         first_word(&mut killed)?;
         killed.kill()?;
         killed.wait()?;
         let start = now();
-        let mut heir = process::spawn("work", &database, 0)?;
+        let mut heir = process::spawn("work", place.url(), 0)?;
         last_word(&mut heir)?;
         ours.push(start.elapsed().as_secs_f64());
         heir.wait()?;
@@ -43,7 +41,7 @@ pub(crate) fn recover() -> Outcome {
     let (value, limit) = (median(&mut ours), median(&mut limits));
     let target = Target::AtMost(1.3 * limit + 0.5);
     Row {
-        name: "recover-sqlite",
+        name,
         value,
         unit: "s",
         limit: Some(limit),
@@ -67,9 +65,8 @@ fn last_word(child: &mut Child) -> Outcome<String> {
 
 /// The worker: publishes `runs` runs, says so when half of the steps are done, and at the end how many seconds it took.
 /// One that publishes nothing takes over what it finds.
-pub(crate) async fn work(database: &Path, runs: usize) -> Outcome {
-    let store = Sqlite::open(database).await?;
-    let worker = Running::start(Arc::new(store), |builder| builder.function(counted)).await?;
+pub(crate) async fn work(url: &str, runs: usize) -> Outcome {
+    let worker = Running::at(url, |builder| builder.function(counted)).await?;
     let start = now();
     let half = runs * usize::try_from(STEPS)? / 2;
     let watch = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! One more sequential step: SQLite with each synchronous mode, and memory.
+//! One more sequential step: on each store.
 
 use belts::{
     Worker,
@@ -10,8 +10,9 @@ use crate::{
     Outcome,
     functions::{Work, sequential},
     measure::{Directory, float, median, micros, quartile},
+    place::Place,
     process::Running,
-    raw,
+    raw::{self, Raw},
     report::{Row, Target},
     warm::Warm,
 };
@@ -56,9 +57,48 @@ async fn sqlite(synchronous: Synchronous, steps: u32) -> Outcome<(f64, f64)> {
         _keeper,
     } = Warm::create(&directory, synchronous).await?;
     let worker = Running::start(store, |builder| builder.function(sequential)).await?;
+    alternate(worker, steps, &mut raw).await
+}
+
+pub(crate) async fn postgres() -> Outcome {
+    let place = Place::postgres()?;
+    let mut raw = raw::Postgres::create(&place).await?;
+    let worker = Running::at(place.url(), |builder| builder.function(sequential)).await?;
+    let (value, limit) = alternate(worker, 40, &mut raw).await?;
+    let target = Target::TimesAtMost(1.3);
+    Row {
+        name: "step-postgres",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
+    Ok(())
+}
+
+pub(crate) async fn redis() -> Outcome {
+    let place = Place::redis()?;
+    let mut raw = raw::Redis::create(&place).await?;
+    let worker = Running::at(place.url(), |builder| builder.function(sequential)).await?;
+    let (value, limit) = alternate(worker, 100, &mut raw).await?;
+    let target = Target::TimesAtMost(1.5);
+    Row {
+        name: "step-redis",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target,
+    }
+    .print();
+    Ok(())
+}
+
+/// Microseconds of a step and of a raw commit, in turn.
+async fn alternate(worker: Running, steps: u32, raw: &mut impl Raw) -> Outcome<(f64, f64)> {
     let (mut ours, mut limits) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        limits.push(micros(raw.commits(usize::try_from(steps)?)?) / f64::from(steps));
+        limits.push(micros(raw.commits(usize::try_from(steps)?).await?) / f64::from(steps));
         ours.push(run(&worker, steps).await?);
     }
     worker.stop().await?;

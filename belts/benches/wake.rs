@@ -1,28 +1,26 @@
 //! An event that another process publishes: how long until the function's first line.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::time::Duration;
 
-use belts::{Worker, store::Sqlite};
+use belts::Worker;
 
 use crate::{
     Outcome,
     functions::{MARKS, Work, arrived, publish_work},
-    measure::{Directory, float, median, pause},
+    measure::{float, median, pause},
+    place::Place,
     process::{self, Running},
     report::{Row, Target},
 };
 
 const EVENTS: usize = 80;
 
-pub(crate) async fn wake() -> Outcome {
-    let directory = Directory::new()?;
-    let database = directory.file("belts.db");
-    let worker = Running::start(Arc::new(Sqlite::open(&database).await?), |builder| {
-        builder.function(arrived)
-    })
-    .await?;
+/// Measures on a place; the row has the given name.
+pub(crate) async fn wake(name: &'static str, place: Outcome<Place>) -> Outcome {
+    let place = place?;
+    let worker = Running::at(place.url(), |builder| builder.function(arrived)).await?;
     let before = MARKS.lags().len();
-    let mut publisher = process::spawn("publish", &database, EVENTS)?;
+    let mut publisher = process::spawn("publish", place.url(), EVENTS)?;
     while MARKS.lags().len() < before + EVENTS {
         pause(Duration::from_millis(20)).await;
         if publisher
@@ -40,7 +38,7 @@ pub(crate) async fn wake() -> Outcome {
     }
     let value = median(&mut lags);
     Row {
-        name: "wake-sqlite",
+        name,
         value,
         unit: "ms",
         limit: None,
@@ -51,9 +49,9 @@ pub(crate) async fn wake() -> Outcome {
 }
 
 /// The other process: publishes now and then, at no beat that the worker's looks could fall in with.
-pub(crate) async fn publish(database: &Path, events: usize) -> Outcome {
+pub(crate) async fn publish(url: &str, events: usize) -> Outcome {
     let worker = Worker::builder()
-        .store(Sqlite::open(database).await?)
+        .store_url(url)
         .publish_only()
         .build()
         .await?;

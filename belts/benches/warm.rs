@@ -12,7 +12,7 @@ use crate::{
     functions::{Warmth, warm_up},
     measure::Directory,
     process::Running,
-    raw::Raw,
+    raw::{self, Raw},
 };
 
 /// More commits than pages of a log.
@@ -21,7 +21,7 @@ const COMMITS: u32 = 2_100;
 /// A store and a raw file side by side, with the same settings.
 pub(crate) struct Warm {
     pub(crate) store: SharedStore,
-    pub(crate) raw: Raw,
+    pub(crate) raw: raw::Sqlite,
     /// Who closes a file last removes its log, so this stays open.
     pub(crate) _keeper: Connection,
 }
@@ -38,8 +38,8 @@ impl Warm {
         let keeper = Connection::open(&file)?;
         keeper.query_row("SELECT count(*) FROM runs", [], |_| Ok(()))?;
         worker.stop().await?;
-        let mut raw = Raw::create(&directory.file("raw.db"), "NORMAL")?;
-        raw.commits(usize::try_from(COMMITS)?)?;
+        let mut raw = raw::Sqlite::create(&directory.file("raw.db"), "NORMAL")?;
+        raw.commits(usize::try_from(COMMITS)?).await?;
         raw.synchronous(if synchronous == Synchronous::Full {
             "FULL"
         } else {

@@ -182,6 +182,11 @@ mod tests {
         assert_eq!(registry.listeners("ping").collect::<Vec<_>>(), [0, 1]);
         let subscriptions = registry.subscriptions();
         assert_eq!(&*subscriptions[0].function_id, "charge");
-        assert_eq!(subscriptions[0].event_types, ["ping".into(), "pong".into()]);
+        let types: Vec<&str> = subscriptions[0]
+            .event_types
+            .iter()
+            .map(|name| &**name)
+            .collect();
+        assert_eq!(types, ["ping", "pong"]);
     }
 }

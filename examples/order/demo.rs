@@ -38,7 +38,7 @@ pub(crate) async fn run() -> Outcome<bool> {
         .collect::<Result<Vec<OrderCreated>, _>>()?;
     let place = Place::fresh()?;
     let expected: usize = orders.iter().map(steps_of).sum();
-    println!("store          {}", place.store);
+    println!("store          {}", without_password(&place.store));
 
     let mut worker = Running::start(&place).await?;
     println!("worker         pid {} at {}", worker.pid, worker.url);
@@ -89,6 +89,8 @@ pub(crate) async fn work() -> Outcome<()> {
     let store = std::env::var(STORE)?;
     let worker = belts::Worker::builder()
         .store_url(store)
+        // Started again under its name it takes its runs back at once, on every store.
+        .name("order-example")
         .concurrency(24)
         .build()
         .await?;
@@ -165,6 +167,8 @@ async fn publish_all(
     mut address: tokio::sync::watch::Receiver<String>,
 ) -> Outcome<()> {
     let client = reqwest::Client::new();
+    // A store that outlives this program knows the ids of its last time.
+    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     for (number, body) in bodies.into_iter().enumerate() {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -172,7 +176,7 @@ async fn publish_all(
             let request = client
                 .post(url)
                 .header("content-type", "application/json")
-                .header("webhook-id", format!("order-{number}"))
+                .header("webhook-id", format!("order-{}-{number}", time.as_millis()))
                 .body(format!("{{\"event\":{body}}}"));
             match request.send().await {
                 Ok(answer) if answer.status() == 202 => break,
@@ -196,6 +200,14 @@ fn steps_of(order: &OrderCreated) -> usize {
     match order.payment_token.as_str() {
         "tok_declined" | "tok_insufficient_funds" => 3,
         _ => 4 + 2 * order.parcels as usize,
+    }
+}
+
+/// The URL of a server has a password in it, which is nothing for a screen.
+fn without_password(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),
+        _ => url.to_owned(),
     }
 }
 

@@ -4,11 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use belts::{
     step,
-    store::Memory,
+    store::{Memory, RunStatus},
     testing::{Faults, Harness, ManualClock},
 };
 
-use crate::support::{Named, effect, effects, eventually, gate, named, open, within, worker_of};
+use crate::support::{
+    Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of, within,
+    worker_of,
+};
 
 /// Waits at its gate the first time only, and says which time it was.
 #[belts::function(id = "slow-once", on = Named)]
@@ -113,4 +116,85 @@ async fn a_worker_that_restarts_takes_its_runs_back_at_once() {
     let run = within("the run", running).await.unwrap().unwrap();
     assert_eq!(run.output().unwrap(), 2);
     assert_eq!((harness.now(), run.crashes()), (before, 1));
+}
+
+/// The store wrote the claim, the connection broke before the answer came, and the worker kept renewing the lease of a
+/// run that nobody drove.
+#[tokio::test]
+async fn a_run_whose_claim_was_never_heard_of_is_driven_all_the_same() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let faults = Faults::new(Arc::new(store.clone()));
+    let worker = worker_of(faults.clone(), slow_once, &clock).await;
+    let elsewhere = worker_of(store.clone(), slow_once, &clock).await;
+    open("unheard claim");
+    let running = looped(&worker);
+    eventually("the first claim", async || faults.writes() >= 2).await;
+    faults.lose(1);
+    let published = publish_named(named("unheard claim")).via(&elsewhere);
+    published.await.unwrap();
+    eventually("the run", async || {
+        clock.advance(Duration::from_millis(100));
+        effects("unheard claim") == 1
+    })
+    .await;
+    assert!(
+        clock.now().since(ManualClock::default().now()) < Duration::from_secs(20),
+        "it did not wait for the end of a lease"
+    );
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_run_whose_publish_was_never_heard_of_is_driven_all_the_same() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let faults = Faults::new(Arc::new(store.clone()));
+    let worker = worker_of(faults.clone(), slow_once, &clock).await;
+    open("unheard publish");
+    let running = looped(&worker);
+    eventually("the first claim", async || faults.writes() >= 2).await;
+    let publish = || {
+        publish_named(named("unheard publish"))
+            .idempotency_key("unheard")
+            .via(&worker)
+    };
+    faults.lose(1);
+    assert!(publish().await.is_err());
+    assert!(publish().await.unwrap().duplicate);
+    eventually("the run", async || {
+        clock.advance(Duration::from_millis(100));
+        effects("unheard publish") == 1
+    })
+    .await;
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+    assert_eq!(effects("unheard publish"), 1);
+}
+
+/// Only what nobody drives is given back: a step that is under way keeps its run.
+#[tokio::test]
+async fn a_lost_answer_takes_no_run_from_its_drive() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let faults = Faults::new(Arc::new(store.clone()));
+    let worker = worker_of(faults.clone(), slow_once, &clock).await;
+    let running = looped(&worker);
+    eventually("the first claim", async || faults.writes() >= 2).await;
+    publish_named(named("kept")).via(&worker).await.unwrap();
+    eventually("the step begins", async || effects("kept") == 1).await;
+    let writes = faults.writes();
+    faults.lose(1);
+    eventually("a claim, and what follows it", async || {
+        clock.advance(Duration::from_millis(100));
+        faults.writes() > writes + 3
+    })
+    .await;
+    open("kept");
+    eventually("the end", async || {
+        let runs = runs_of(&store, "slow-once").await;
+        runs.iter().any(|run| run.status == RunStatus::Completed)
+    })
+    .await;
+    assert_eq!(effects("kept"), 1);
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
 }

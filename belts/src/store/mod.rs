@@ -14,6 +14,8 @@ use crate::error::Result;
 
 mod memory;
 mod records;
+#[cfg(feature = "redis")]
+mod redis;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -21,6 +23,8 @@ mod wake;
 
 pub use memory::Memory;
 pub use records::*;
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisBuilder};
 use shared::{Budget, MAX_UNKNOWN_FUNCTIONS, new_id, page_limit, page_mark, unknown_session};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
@@ -34,6 +38,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - When a method has returned `Ok`, what it wrote survives the end of the process, if
 ///   [`Capabilities::durable`] says so. (`reopened_store_has_everything`)
 /// - A batch is written whole or not at all, apart from commits that are refused one by one. (`batch_is_atomic`)
+/// - Clients that work at the same moment lose nothing to each other. (`clients_at_once_share_the_work`)
 ///
 /// Publishing:
 /// - An event whose id is already there writes nothing and answers `duplicate` with the runs that it has. (`publish_twice_is_one_event`)
@@ -51,6 +56,8 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A commit whose lease is not the run's present one, or whose worker's lease time has ended, writes nothing and answers
 ///   [`CommitOutcome::LeaseLost`]. (`late_commit_is_refused`)
 /// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. (`dead_worker_runs_are_claimed`)
+/// - A commit and a claim that meet come one after the other: the claim brings what the commit wrote, or the commit is
+///   refused. (`commit_and_takeover_agree`)
 /// - `renew` moves the end of the worker's lease for all its runs. (`renewed_lease_holds`)
 /// - A session whose lease time has ended begins anew with its next `renew` or `claim`, without the runs that it had: they are
 ///   due, to it as to others. (`ended_session_begins_without_its_runs`)
@@ -67,7 +74,8 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - `cancel` ends a run that has not finished, and its lease with it. (`cancel_ends_the_lease`)
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. (`rerun_keeps_recorded_steps`)
 ///   The journal then has gaps in `seq`; failed attempts count from 0 again, and `started_at` stays.
-/// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs. (`purge_spares_the_living`)
+/// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs, whatever
+///   is written meanwhile. (`purge_spares_the_living`, `purge_beside_work_loses_nothing`)
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What this store can promise.

@@ -88,6 +88,8 @@ struct Plan {
     crash: Option<(u32, bool)>,
     /// Writes that fail without being made.
     fails: Vec<u32>,
+    /// Writes that are made and fail all the same.
+    loses: Vec<u32>,
     delay: Option<(Arc<dyn Clock>, Duration)>,
 }
 
@@ -96,6 +98,8 @@ enum Fate {
     Write,
     /// It is made, and then the process dies.
     WriteAndDie,
+    /// It is made, and nobody hears of it.
+    WriteAndFail,
 }
 
 impl Faults {
@@ -153,6 +157,13 @@ impl Faults {
         let mut plan = self.plan();
         let write = plan.writes + write;
         plan.fails.push(write);
+    }
+
+    /// Lets one write be made and its answer be lost, as when a connection breaks; counted as in [`fail`](Self::fail).
+    pub fn lose(&self, write: u32) {
+        let mut plan = self.plan();
+        let write = plan.writes + write;
+        plan.loses.push(write);
     }
 
     /// Makes each write wait on this clock before it is made.
@@ -213,6 +224,7 @@ impl Faults {
                 "a fault: the write failed",
                 "as the test asked",
             )),
+            _ if plan.loses.contains(&write) => Ok(Fate::WriteAndFail),
             _ => Ok(Fate::Write),
         }
     }
@@ -231,6 +243,10 @@ impl Faults {
                 self.crash_now();
                 Err(dead())
             }
+            Fate::WriteAndFail => Err(Error::store(
+                "a fault: the answer was lost",
+                "as the test asked",
+            )),
         }
     }
 

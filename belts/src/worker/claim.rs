@@ -73,12 +73,22 @@ impl Shared {
         } else {
             Some(reservation.capacity(self.session().await?))
         };
+        let leases = claim.is_some();
+        let _asking = if leases {
+            Some(self.driven.asking().await)
+        } else {
+            None
+        };
         let request = Publish {
             events: vec![event.clone()],
             claim,
             now,
         };
-        let published = self.store.publish(request).await?.pop().ok_or_else(|| {
+        let published = self.store.publish(request).await;
+        if let (true, Err(error)) = (leases, &published) {
+            self.driven.failed(error);
+        }
+        let published = published?.pop().ok_or_else(|| {
             Error::new(
                 ErrorKind::Store,
                 "the store answered nothing for a published event",
@@ -139,7 +149,7 @@ impl Shared {
     pub(crate) fn start(self: &Arc<Self>, claimed: ClaimedRun, index: usize, slot: Slot) {
         let worker = Arc::clone(self);
         let run_id = Arc::clone(&claimed.run_id);
-        let driving = Driving::new(self, &run_id);
+        let driving = Driving::new(self, &run_id, claimed.lease);
         self.shutdown.spawn(async move {
             let lease = claimed.lease;
             let driven = async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
@@ -167,11 +177,21 @@ impl Shared {
             now: self.clock.now(),
         };
         let worker = Arc::clone(self);
-        to_the_end(async move {
-            let claimed = worker.store.claim(claim).await?;
-            Ok(worker.take_on(claimed, &mut reservation) > 0)
-        })
-        .await
+        to_the_end(async move { Ok(worker.claim(claim, &mut reservation).await?.runs > 0) }).await
+    }
+
+    /// Claims, and drives what it got.
+    async fn claim(
+        self: &Arc<Self>,
+        claim: Claim,
+        reservation: &mut Reservation,
+    ) -> Result<TakenOn> {
+        let _asking = self.driven.asking().await;
+        let claimed = self.store.claim(claim).await;
+        let claimed = claimed.inspect_err(|error| self.driven.failed(error))?;
+        let next_due = claimed.next_due;
+        let runs = self.take_on(claimed, reservation);
+        Ok(TakenOn { runs, next_due })
     }
 
     fn take_on(self: &Arc<Self>, claimed: Claimed, reservation: &mut Reservation) -> usize {
@@ -264,6 +284,7 @@ impl Shared {
 
     /// Claims as much as there is room for; what to wait for then.
     async fn claim_due(self: &Arc<Self>) -> Result<Wait> {
+        self.give_back_unheard().await?;
         let mut reservation = self.slots.reserve_all();
         if reservation.is_empty() && !self.registry.functions().is_empty() {
             return Ok(Wait::ForRoom);
@@ -277,9 +298,7 @@ impl Shared {
         };
         let worker = Arc::clone(self);
         to_the_end(async move {
-            let claimed = worker.store.claim(claim).await?;
-            let next_due = claimed.next_due;
-            worker.take_on(claimed, &mut reservation);
+            let TakenOn { next_due, .. } = worker.claim(claim, &mut reservation).await?;
             Ok(Wait::ForWork {
                 next_due,
                 some_left_out,
@@ -341,6 +360,12 @@ impl Shared {
         senders.push(sender);
         receiver
     }
+}
+
+/// What a claim brought: how many runs are now driven, and when the next is due.
+struct TakenOn {
+    runs: usize,
+    next_due: Option<Timestamp>,
 }
 
 /// What the claiming loop waits for.

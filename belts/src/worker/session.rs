@@ -155,7 +155,11 @@ async fn keep_alive(worker: Weak<Shared>, clock: Arc<dyn crate::Clock>, every: D
         let Some(session) = shared.present_session() else {
             return;
         };
-        if let Err(error) = shared.renew(session).await {
+        let renewed = async {
+            shared.renew(session).await?;
+            shared.give_back_unheard().await
+        };
+        if let Err(error) = renewed.await {
             tracing::error!(error = %error.report(), "cannot renew the lease; runs may move to another worker");
         }
     }

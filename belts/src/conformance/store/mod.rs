@@ -35,6 +35,7 @@ mod inspection;
 mod journals;
 mod leases;
 mod publishing;
+mod races;
 mod sessions;
 mod transitions;
 mod waking;
@@ -118,18 +119,25 @@ macro_rules! cases {
         )*)*];
 
         /// Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh
-        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. Attributes before it are put on
+        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. An attribute before it is put on
         /// every test, such as `#[ignore = "no server found"]`.
         #[macro_export]
         macro_rules! store_conformance {
-            ($dollar(#[$dollar attribute:meta])* $dollar storage:expr) => {
+            // An attribute could begin an expression too, so it has an arm of its own.
+            (@tests ($dollar($dollar attribute:meta)?) $dollar storage:expr) => {
                 $($(
-                    $dollar(#[$dollar attribute])*
+                    $dollar(#[$dollar attribute])?
                     #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
                     async fn $name() {
                         $crate::conformance::store::run(stringify!($name), $dollar storage).await;
                     }
                 )*)*
+            };
+            (#[$dollar attribute:meta] $dollar storage:expr) => {
+                $crate::store_conformance!(@tests ($dollar attribute) $dollar storage);
+            };
+            ($dollar storage:expr) => {
+                $crate::store_conformance!(@tests () $dollar storage);
             };
         }
     };
@@ -165,6 +173,9 @@ cases! { $
     transitions {
         suspended_run_is_due_at_its_time released_run_is_due_at_once retried_run_counts_its_failures
         completed_run_keeps_its_output failed_run_keeps_its_failure stopped_run_waits_to_be_named skipped_run_is_gone
+    }
+    races {
+        clients_at_once_share_the_work commit_and_takeover_agree purge_beside_work_loses_nothing
     }
     inspection {
         run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps

@@ -1,13 +1,14 @@
-//! The raw limits: what the same machine does with the same rows and nothing of belts.
+//! Rows in a SQLite file, and nothing of belts.
 
-use std::{collections::HashMap, hint::black_box, path::Path, time::Duration};
+use std::{hint::black_box, path::Path, time::Duration};
 
 use rusqlite::{Connection, params};
 
 use crate::{
     Outcome,
-    functions::{Receipt, receipt},
+    functions::receipt,
     measure::now,
+    raw::{Raw, Read},
 };
 
 /// The columns that the journal has.
@@ -22,12 +23,12 @@ const SELECT: &str =
     FROM rows WHERE run = 1 ORDER BY seq";
 
 /// A SQLite file with the pragmas of the store and one table like the journal.
-pub(crate) struct Raw {
+pub(crate) struct Sqlite {
     connection: Connection,
     next: u32,
 }
 
-impl Raw {
+impl Sqlite {
     /// A new file; `synchronous` is SQLite's word.
     pub(crate) fn create(path: &Path, synchronous: &str) -> Outcome<Self> {
         let connection = Connection::open(path)?;
@@ -62,9 +63,10 @@ impl Raw {
         ])?;
         Ok(())
     }
+}
 
-    /// How long it takes to write `rows` rows, each durable before the next.
-    pub(crate) fn commits(&mut self, rows: usize) -> Outcome<Duration> {
+impl Raw for Sqlite {
+    async fn commits(&mut self, rows: usize) -> Outcome<Duration> {
         let start = now();
         for _ in 0..rows {
             self.insert()?;
@@ -72,8 +74,7 @@ impl Raw {
         Ok(start.elapsed())
     }
 
-    /// How long it takes to write `rows` rows in transactions of `size`.
-    pub(crate) fn batches(&mut self, rows: usize, size: usize) -> Outcome<Duration> {
+    async fn batches(&mut self, rows: usize, size: usize) -> Outcome<Duration> {
         let start = now();
         for _ in 0..rows / size {
             self.connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -84,9 +85,10 @@ impl Raw {
         }
         Ok(start.elapsed())
     }
+}
 
-    /// How long it takes to read every row.
-    pub(crate) fn read(&self) -> Outcome<Duration> {
+impl Read for Sqlite {
+    async fn read(&mut self) -> Outcome<Duration> {
         let start = now();
         let mut statement = self.connection.prepare_cached(SELECT)?;
         let rows = statement.query_map([], |row| {
@@ -109,36 +111,4 @@ impl Raw {
         black_box(rows);
         Ok(start.elapsed())
     }
-}
-
-/// How long it takes to write the results of `steps` steps as JSON into a map by key, and to read them back from there,
-/// as what a step returns is what was recorded.
-pub(crate) fn map_inserts(steps: u32) -> Outcome<Duration> {
-    let start = now();
-    let mut map: HashMap<String, Vec<u8>> = HashMap::new();
-    for n in 0..steps {
-        let value = serde_json::to_vec(&receipt(n))?;
-        black_box(serde_json::from_slice::<Receipt>(&value)?);
-        map.insert(format!("step-{n}"), value);
-    }
-    black_box(map);
-    Ok(start.elapsed())
-}
-
-/// How long it takes to find each `block` of `steps` results by key in a map and to read their JSON.
-pub(crate) fn map_hits(steps: u32, block: u32) -> Outcome<Vec<Duration>> {
-    let mut map = HashMap::new();
-    for n in 0..steps {
-        map.insert(format!("step-{n}"), serde_json::to_vec(&receipt(n))?);
-    }
-    let mut times = Vec::new();
-    for first in (0..steps).step_by(usize::try_from(block)?) {
-        let start = now();
-        for n in first..first + block {
-            let value = map.get(&format!("step-{n}")).ok_or("the key is there")?;
-            black_box(serde_json::from_slice::<Receipt>(value)?);
-        }
-        times.push(start.elapsed());
-    }
-    Ok(times)
 }

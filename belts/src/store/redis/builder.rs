@@ -1,0 +1,151 @@
+//! Opening a store: its settings, and what may be wrong with them.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, io::tcp::TcpSettings,
+};
+
+use super::{Inner, Redis, link::Link, server, watch::Watch};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::wake::Wake,
+};
+
+/// The longest prefix of keys, in bytes: it is a part of every key.
+const LONGEST_PREFIX: usize = 64;
+
+/// Settings of a [`Redis`] store; see [`Redis::builder`].
+#[derive(Clone)]
+#[must_use = "nothing is opened until `open` is awaited"]
+pub struct RedisBuilder {
+    url: String,
+    key_prefix: String,
+    ttl: Option<Duration>,
+}
+
+impl RedisBuilder {
+    pub(super) fn new(url: String) -> Self {
+        Self {
+            url,
+            key_prefix: "belts".to_owned(),
+            ttl: None,
+        }
+    }
+
+    /// What the keys of this store begin with; `belts` where not said. Stores with different prefixes share nothing.
+    pub fn key_prefix(mut self, name: impl Into<String>) -> Self {
+        self.key_prefix = name.into();
+        self
+    }
+
+    /// How long Redis keeps a run after it has finished, with its journal and event; where not said, until it is
+    /// purged. An event whose id comes again after that time is a new event.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Connects, and makes sure that the server can keep runs.
+    ///
+    /// # Errors
+    /// Of kind [`Config`](crate::ErrorKind::Config): the URL cannot be read, the server refuses the password, the
+    /// database or the user's rights, it is older than 6.2, a read-only replica, would evict runs when its memory is
+    /// full, or holds data of a later version of belts. Of kind [`Store`](crate::ErrorKind::Store): anything that may
+    /// pass, such as a server that cannot be reached.
+    pub async fn open(self) -> Result<Redis> {
+        let keys = format!("{{{}}}:", checked_prefix(&self.key_prefix)?);
+        let ttl = match self.ttl {
+            Some(ttl) => millis(ttl)?.to_string(),
+            None => String::new(),
+        };
+        let client = client(&self.url)?;
+        let link = Link::new(client.clone());
+        server::check(&link, &keys).await?;
+        let wake = Arc::new(Wake::default());
+        let sender = format!("{:016x}", fastrand::u64(..));
+        let watch = Watch::new(client, &keys, &sender, &wake);
+        let inner = Inner {
+            link,
+            keys,
+            ttl,
+            sender,
+            round: AtomicU64::new(0),
+            wake,
+            watch,
+        };
+        Ok(Redis {
+            inner: Arc::new(inner),
+        })
+    }
+}
+
+impl fmt::Debug for RedisBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL may hold a password.
+        f.debug_struct("RedisBuilder")
+            .field("key_prefix", &self.key_prefix)
+            .field("ttl", &self.ttl)
+            .finish_non_exhaustive()
+    }
+}
+
+fn checked_prefix(prefix: &str) -> Result<&str> {
+    let wrong = if prefix.is_empty() {
+        "is empty"
+    } else if prefix.len() > LONGEST_PREFIX {
+        "is longer than 64 bytes"
+    } else if prefix.contains(['{', '}']) {
+        "has a brace, and belts puts braces around it itself"
+    } else if prefix.contains(char::is_control) {
+        "has a control character"
+    } else {
+        return Ok(prefix);
+    };
+    Err(config(format!("the key prefix of the Redis store {wrong}")))
+}
+
+fn millis(ttl: Duration) -> Result<u64> {
+    // Redis counts no keys down from much further away.
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    match u64::try_from(ttl.min(LONGEST).as_millis()) {
+        Ok(millis) if millis > 0 => Ok(millis),
+        _ => Err(config(
+            "the `ttl` of the Redis store must be at least a millisecond".to_owned(),
+        )),
+    }
+}
+
+fn client(url: &str) -> Result<Client> {
+    let unreadable = |error: redis::RedisError| {
+        let message = "the URL of the Redis store cannot be read; write `redis://[user][:password@]host[:port][/database]`";
+        config(message.to_owned()).with_source(error.category().to_owned())
+    };
+    let info = url.into_connection_info().map_err(unreadable)?;
+    if let ConnectionAddr::TcpTls { .. } = info.addr() {
+        install_cryptography();
+    }
+    Client::open(without_delay(info)).map_err(unreadable)
+}
+
+/// Small writes that follow each other must not wait for the answer to the first.
+fn without_delay(info: ConnectionInfo) -> ConnectionInfo {
+    let settings = TcpSettings::default().set_nodelay(true);
+    info.set_tcp_settings(settings)
+}
+
+/// Chooses the cryptography of TLS, where the program has not chosen its own.
+fn install_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may have been faster, and that is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+}
+
+fn config(message: String) -> Error {
+    Error::new(ErrorKind::Config, message)
+}

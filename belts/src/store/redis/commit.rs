@@ -1,0 +1,108 @@
+//! Fenced writes of workers: journal entries, and what becomes of the run.
+
+use super::{
+    Fault, Redis, reply,
+    rows::{encode_entry, status_digit},
+    script::{self, Call},
+};
+use crate::{
+    error::Result,
+    store::{Commit, CommitBatch, CommitOutcome, RunStatus, Timestamp, Transition},
+};
+
+impl Redis {
+    pub(super) async fn write_commits(&self, request: &CommitBatch) -> Result<Vec<CommitOutcome>> {
+        let answer = self.run(|resent| self.commit_call(request, resent)).await?;
+        let outcomes = self.read(outcomes(answer, request.commits.len()))?;
+        if leaves_due_runs(request, &outcomes) {
+            self.wake();
+        }
+        Ok(outcomes)
+    }
+
+    fn commit_call(&self, request: &CommitBatch, resent: bool) -> Call {
+        let mut call = self.call(&script::COMMIT);
+        call.arg(request.now.as_millis())
+            .flag(resent)
+            .arg(&self.inner.ttl)
+            .arg(&self.inner.sender)
+            .arg(request.commits.len());
+        for commit in &request.commits {
+            add_commit(&mut call, commit);
+        }
+        call
+    }
+}
+
+fn add_commit(call: &mut Call, commit: &Commit) {
+    let lease = &commit.lease;
+    call.arg(lease.run).arg(lease.worker.0).arg(lease.token);
+    match &commit.transition {
+        Some(transition) => add_change(call, transition),
+        None => {
+            call.arg("");
+        }
+    }
+    call.arg(commit.entries.len());
+    for entry in &commit.entries {
+        call.arg(entry.seq).arg(encode_entry(entry));
+    }
+}
+
+/// The new status, when the run is due, its failed attempts, and its result; empty where there is none.
+fn add_change(call: &mut Call, transition: &Transition) {
+    use RunStatus::{Completed, Failed, Stopped, Suspended};
+    match transition {
+        Transition::Suspend { due_at } => {
+            let due = due_at.as_millis();
+            call.arg(status_digit(Suspended)).arg(due).arg("").arg("")
+        }
+        Transition::Retry {
+            due_at,
+            failed_attempts,
+            error,
+        } => call
+            .arg(status_digit(Suspended))
+            .arg(due_at.as_millis())
+            .arg(*failed_attempts)
+            .arg(&**error),
+        Transition::Complete { output } => call
+            .arg(status_digit(Completed))
+            .arg("")
+            .arg("")
+            .arg(&**output),
+        Transition::Fail {
+            failed_attempts,
+            error,
+        } => call
+            .arg(status_digit(Failed))
+            .arg("")
+            .arg(*failed_attempts)
+            .arg(&**error),
+        Transition::Stop => call.arg(status_digit(Stopped)).arg("").arg("").arg(""),
+        Transition::Skip => call.arg("x").arg("").arg("").arg(""),
+    };
+}
+
+fn outcomes(answer: redis::Value, expected: usize) -> Result<Vec<CommitOutcome>, Fault> {
+    let digits = reply::raw(answer)?;
+    if digits.len() != expected {
+        return Err(Fault::Reply("outcome of each commit"));
+    }
+    let outcome = |digit: &u8| match digit {
+        b'1' => CommitOutcome::Applied,
+        _ => CommitOutcome::LeaseLost,
+    };
+    Ok(digits.iter().map(outcome).collect())
+}
+
+fn leaves_due_runs(request: &CommitBatch, outcomes: &[CommitOutcome]) -> bool {
+    let is_left = |transition: &Option<Transition>, now: Timestamp| match transition {
+        Some(Transition::Suspend { due_at } | Transition::Retry { due_at, .. }) => *due_at <= now,
+        _ => false,
+    };
+    let mut commits = request.commits.iter().zip(outcomes);
+    commits.any(|(commit, outcome)| {
+        *outcome == CommitOutcome::Applied && is_left(&commit.transition, request.now)
+    })
+}

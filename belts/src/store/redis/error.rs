@@ -1,0 +1,152 @@
+//! What can go wrong with Redis, and which error the caller sees.
+
+use std::fmt;
+
+use redis::{RedisError, ServerErrorKind};
+
+use crate::error::{Error, ErrorKind};
+
+/// A failure of the server or of what it answers.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Redis(RedisError),
+    /// An answer that no script of ours gives.
+    Reply(&'static str),
+}
+
+/// Errors that Redis tells by a word. Before version 7 the errors of a script come wrapped in others, so the word is
+/// looked for in the text as well.
+const WORDS: [&str; 14] = [
+    "LOADING",
+    "READONLY",
+    "MASTERDOWN",
+    "TRYAGAIN",
+    "CLUSTERDOWN",
+    "BUSY",
+    "OOM",
+    "NOPERM",
+    "NOAUTH",
+    "WRONGPASS",
+    "MISCONF",
+    "NOREPLICAS",
+    "MOVED",
+    "WRONGTYPE",
+];
+
+/// The word of an error, or an empty text.
+pub(super) fn word(error: &RedisError) -> &'static str {
+    let (code, detail) = (
+        error.code().unwrap_or_default(),
+        error.detail().unwrap_or_default(),
+    );
+    let is_meant = |word: &&&str| code == **word || detail.contains(&format!("-{word} "));
+    WORDS.iter().find(is_meant).copied().unwrap_or_default()
+}
+
+/// Whether the connection is of no more use: it is lost, or its server has been demoted and an other one leads.
+pub(super) fn breaks_connection(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.kind() == redis::ErrorKind::Parse
+        || matches!(word(error), "READONLY" | "MASTERDOWN" | "CLUSTERDOWN")
+}
+
+pub(super) fn is_unknown_script(error: &RedisError) -> bool {
+    error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript)
+}
+
+impl Fault {
+    /// Whether the same call may do better in a moment: the connection was lost, or the server is not ready.
+    pub(super) fn may_pass(&self) -> bool {
+        let Self::Redis(error) = self else {
+            return false;
+        };
+        error.is_io_error()
+            || matches!(
+                word(error),
+                "LOADING" | "READONLY" | "MASTERDOWN" | "TRYAGAIN" | "CLUSTERDOWN" | "BUSY"
+            )
+    }
+
+    /// The error that the caller sees.
+    pub(super) fn into_error(self, address: &str) -> Error {
+        Error::store(format!("Redis at {address} {}", self.what()), self)
+    }
+
+    /// The error of a store that cannot be opened: what is the setting's, says what to set.
+    pub(super) fn into_opening_error(self, address: &str) -> Error {
+        let Self::Redis(error) = &self else {
+            return self.into_error(address);
+        };
+        let Some(advice) = advice(error) else {
+            return self.into_error(address);
+        };
+        Error::new(ErrorKind::Config, format!("Redis at {address} {advice}")).with_source(self)
+    }
+
+    fn what(&self) -> &'static str {
+        let Self::Redis(error) = self else {
+            return "gave an answer that is not understood";
+        };
+        match word(error) {
+            "OOM" => {
+                "is out of memory: raise `maxmemory`, or keep finished runs for a shorter time"
+            }
+            "LOADING" => "is still loading its data",
+            "READONLY" => "is a read-only replica",
+            "BUSY" => "is busy with a long script",
+            "NOPERM" => "does not let this user run a command that belts needs",
+            "NOAUTH" | "WRONGPASS" => "refuses the user or password of the URL",
+            "MISCONF" => "cannot write its data to disk, and takes no writes",
+            "NOREPLICAS" => "has too few replicas, and takes no writes",
+            "MOVED" => "is a node of a cluster, and another node has the keys of this store",
+            _ if error.is_timeout() => "does not answer",
+            _ if error.is_io_error() => "cannot be reached",
+            _ => "failed",
+        }
+    }
+}
+
+/// What to do about an error that will come again until a setting is changed.
+fn advice(error: &RedisError) -> Option<&'static str> {
+    use redis::ErrorKind::{AuthenticationFailed, InvalidClientConfig};
+    let detail = error.detail().unwrap_or_default();
+    Some(match word(error) {
+        "NOAUTH" => ASKS_FOR_PASSWORD,
+        _ if detail.contains("Authentication required") => ASKS_FOR_PASSWORD,
+        "WRONGPASS" => REFUSES_PASSWORD,
+        "MOVED" => {
+            "is a node of a cluster, and another node has the keys of this store: use the URL of that node, or another key prefix"
+        }
+        "WRONGTYPE" => {
+            "has keys of another program under the prefix of this store: set another key prefix"
+        }
+        _ => match error.kind() {
+            AuthenticationFailed => REFUSES_PASSWORD,
+            InvalidClientConfig => "cannot be connected to as the URL says",
+            _ if error.to_string().contains("refused to switch database") => {
+                "does not have the database that the URL names: the number after the host must be one of its `databases`, mostly 0 to 15"
+            }
+            _ => return None,
+        },
+    })
+}
+
+const ASKS_FOR_PASSWORD: &str = "asks for a password: put it into the URL, `redis://:password@host` or `redis://user:password@host`";
+const REFUSES_PASSWORD: &str = "refuses the user or password of the URL";
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redis(error) => error.fmt(f),
+            Self::Reply(what) => write!(f, "it has no {what} where one is expected"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl From<RedisError> for Fault {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}

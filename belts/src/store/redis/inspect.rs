@@ -1,0 +1,109 @@
+//! Looking at runs: one, its journal, or a page of them.
+
+use redis::Value;
+
+use super::{
+    Fault, Redis,
+    publish::most,
+    reply::Row,
+    rows,
+    script::{self, Call},
+};
+use crate::{
+    error::Result,
+    store::{Entry, RunFilter, RunPage, RunRecord, page_limit, page_mark},
+};
+
+/// The most runs that one call looks at, of which few may pass the filter: others wait meanwhile.
+const LOOKS: usize = 2_000;
+
+impl Redis {
+    pub(super) async fn read_run(&self, run: &str) -> Result<Option<RunRecord>> {
+        let answer = self.run(|_| {
+            let mut call = self.call(&script::RUN);
+            call.arg(run);
+            call
+        });
+        match answer.await? {
+            Value::Nil => Ok(None),
+            list => {
+                let (record, _) = self.read(Row::of(list).and_then(record))?;
+                Ok(Some(record))
+            }
+        }
+    }
+
+    pub(super) async fn read_journal(&self, run: &str) -> Result<Vec<Entry>> {
+        let answer = self.run(|_| {
+            let mut call = self.call(&script::JOURNAL);
+            call.arg(run);
+            call
+        });
+        let answer = answer.await?;
+        self.read(Row::of(answer).and_then(rows::decode_journal))
+    }
+
+    pub(super) async fn list_runs(&self, filter: &RunFilter) -> Result<RunPage> {
+        let limit = page_limit(filter);
+        let mut below = page_mark(filter)?.unwrap_or(i64::MAX);
+        let mut found = Vec::new();
+        // One more than the page has, to know whether there is another.
+        while found.len() <= limit {
+            let wanted = most(limit - found.len()) + 1;
+            let answer = self.run(|_| self.list_call(filter, below, wanted)).await?;
+            match self.read(listed(answer, &mut found))? {
+                Some(next) => below = next,
+                None => break,
+            }
+        }
+        let goes_on = found.len() > limit;
+        found.truncate(limit);
+        let last = found.last().map(|(_, number)| number.to_string());
+        Ok(RunPage {
+            runs: found.into_iter().map(|(record, _)| record).collect(),
+            next: last.filter(|_| goes_on),
+        })
+    }
+
+    fn list_call(&self, filter: &RunFilter, below: i64, wanted: usize) -> Call {
+        let statuses = filter
+            .statuses
+            .iter()
+            .map(|status| rows::status_digit(*status));
+        let mut call = self.call(&script::LIST);
+        call.arg(below)
+            .arg(wanted)
+            .arg(LOOKS)
+            .arg(statuses.collect::<String>())
+            .optional(filter.function_id.as_deref())
+            .optional(filter.event_id.as_deref());
+        call
+    }
+}
+
+/// Adds what a call has found; the number below which to go on.
+fn listed(answer: Value, found: &mut Vec<(RunRecord, i64)>) -> Result<Option<i64>, Fault> {
+    let mut row = Row::of(answer)?;
+    let next = row.optional_number()?;
+    let mut runs = row.row()?;
+    while !runs.is_empty() {
+        found.push(record(runs.row()?)?);
+    }
+    Ok(next)
+}
+
+/// A run and its number.
+fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
+    let (run_id, function_id, event_id) = (row.text()?, row.text()?, row.text()?);
+    let status = rows::status_of(&row.raw()?)?;
+    let failed_attempts = row.optional_number()?.unwrap_or(0);
+    let times = (row.time()?, row.time()?, row.time()?);
+    let result = row.optional_raw()?;
+    let event = rows::decode_event(&row.raw()?)?;
+    let about = (event_id, event.event_type, event.payload);
+    let mut record = RunRecord::new(run_id, function_id, about, status, event.published_at);
+    record.failed_attempts = failed_attempts;
+    (record.started_at, record.finished_at, record.due_at) = times;
+    record.result = result.map(Into::into);
+    Ok((record, row.number()?))
+}

@@ -1,0 +1,162 @@
+//! The connection that all calls share: made anew when it breaks, with what was under way sent again.
+
+use std::{
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value, aio::MultiplexedConnection,
+};
+use tokio::{sync::Mutex, time::Instant};
+
+use super::{error::Fault, script::Call};
+
+/// How long to wait for a connection.
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
+/// How long to wait for an answer: a busy server, or its disk, may take a while.
+const ANSWER: Duration = Duration::from_secs(15);
+/// For how long something is sent again.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Waits between attempts.
+pub(super) const BACKOFF: crate::Backoff =
+    crate::Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+
+/// The connection, which carries the calls of many tasks at once.
+///
+/// The `ConnectionManager` of the redis crate would keep a connection whose answers time out, and would never again
+/// connect once a server has refused it for a reason that passes.
+pub(super) struct Link {
+    client: Client,
+    address: String,
+    current: RwLock<Current>,
+    /// One task connects at a time; the others share its failure, which is here.
+    connecting: Mutex<Option<RedisError>>,
+    /// How often somebody has tried to connect, and is done.
+    attempts: AtomicU64,
+}
+
+#[derive(Default)]
+struct Current {
+    connection: Option<MultiplexedConnection>,
+    /// Counts connections, so that only the present one is given up.
+    number: u64,
+}
+
+impl Link {
+    pub(super) fn new(client: Client) -> Self {
+        let address = client.get_connection_info().addr().to_string();
+        Self {
+            client,
+            address,
+            current: RwLock::default(),
+            connecting: Mutex::default(),
+            attempts: AtomicU64::new(0),
+        }
+    }
+
+    /// The host and port, for messages.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Sends a command once.
+    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+        let (mut connection, number) = self.connection().await?;
+        let answer = command.query_async(&mut connection).await;
+        if let Err(error) = &answer
+            && super::error::breaks_connection(error)
+        {
+            self.give_up(number);
+        }
+        answer
+    }
+
+    /// Runs a script once; makes it known first where it is not.
+    pub(super) async fn run_once(&self, call: &Call) -> Result<Value, Fault> {
+        match self.send(&call.command).await {
+            Err(error) if super::error::is_unknown_script(&error) => {
+                self.send(&call.script.load()).await?;
+                Ok(self.send(&call.command).await?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Runs a script; while its outcome is unknown or the server is not ready, again. `build` hears whether it is again.
+    pub(super) async fn run(&self, build: impl Fn(bool) -> Call) -> Result<Value, Fault> {
+        let mut fault = match self.run_once(&build(false)).await {
+            Err(fault) if fault.may_pass() => fault,
+            answer => return answer,
+        };
+        let deadline = Instant::now() + PATIENCE;
+        for failed in 1.. {
+            if Instant::now() >= deadline {
+                break;
+            }
+            pause(BACKOFF.ceiling(failed)).await;
+            fault = match self.run_once(&build(true)).await {
+                Err(fault) if fault.may_pass() => fault,
+                answer => return answer,
+            };
+        }
+        Err(fault)
+    }
+
+    async fn connection(&self) -> RedisResult<(MultiplexedConnection, u64)> {
+        if let Some(present) = self.present() {
+            return Ok(present);
+        }
+        let before = self.attempts.load(Ordering::Acquire);
+        let mut failure = self.connecting.lock().await;
+        if let Some(present) = self.present() {
+            return Ok(present);
+        }
+        if let Some(error) = &*failure
+            && self.attempts.load(Ordering::Acquire) > before
+        {
+            return Err(error.clone());
+        }
+        let connected = self.connect().await;
+        *failure = connected.as_ref().err().cloned();
+        self.attempts.fetch_add(1, Ordering::Release);
+        connected
+    }
+
+    async fn connect(&self) -> RedisResult<(MultiplexedConnection, u64)> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(ANSWER));
+        let connecting = self
+            .client
+            .get_multiplexed_async_connection_with_config(&config);
+        let connection = connecting.await?;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.number += 1;
+        current.connection = Some(connection.clone());
+        Ok((connection, current.number))
+    }
+
+    fn present(&self) -> Option<(MultiplexedConnection, u64)> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Some((current.connection.clone()?, current.number))
+    }
+
+    fn give_up(&self, number: u64) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        if current.number == number {
+            current.connection = None;
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how soon a server is tried again is no matter of the worker's clock"
+)]
+pub(super) async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

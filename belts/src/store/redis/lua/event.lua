@@ -1,0 +1,12 @@
+-- An event is one string: "<ticket> <published at> ,<run>,<run>,", a line end, and what only clients read.
+local function read_event(id)
+  local value = call('GET', P .. 'event:' .. id)
+  if not value then return nil end
+  local ticket, at, runs, rest = string.match(value, '^(%d+) (%-?%d+) ([%d,]*)(.*)$')
+  return { ticket = ticket, at = at, runs = runs, rest = rest }
+end
+
+local function write_event(id, event)
+  local value = event.ticket .. ' ' .. event.at .. ' ' .. event.runs .. event.rest
+  call('SET', P .. 'event:' .. id, value, 'KEEPTTL')
+end

@@ -1,0 +1,3 @@
+-- The journal of a run. ARGV: run id.
+local number = call('GET', P .. 'id:' .. ARGV[1])
+return number and call('HGETALL', P .. 'steps:' .. number) or {}

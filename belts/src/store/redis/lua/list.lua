@@ -1,0 +1,36 @@
+-- Runs that pass a filter, newest first. Answers where to go on, or nothing at the end; and the runs.
+-- ARGV: the number below which to look, the most runs, the most runs to look at, the statuses or nothing, whether there
+-- is a function, the function, whether there is an event, the event.
+local below, most, looks, statuses = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+
+local function of_event(id)
+  local event, numbers = read_event(id), {}
+  for number in string.gmatch(event and event.runs or '', '%d+') do
+    if tonumber(number) < tonumber(below) then table.insert(numbers, 1, number) end
+  end
+  return numbers
+end
+
+local function passes(number)
+  local run = call('HMGET', P .. 'run:' .. number, 'status', 'function')
+  return run[1]
+    and (statuses == '' or string.find(statuses, run[1], 1, true))
+    and (ARGV[5] == '' or run[2] == ARGV[6])
+end
+
+local numbers, goes_on
+if ARGV[7] ~= '' then
+  numbers = of_event(ARGV[8])
+else
+  numbers = call('ZREVRANGEBYSCORE', P .. 'runs', '(' .. below, '-inf', 'LIMIT', 0, looks)
+  goes_on = #numbers == looks and numbers[#numbers]
+end
+local found = {}
+for place, number in ipairs(numbers) do
+  found[#found + 1] = passes(number) and record(number) or nil
+  if #found == most then
+    goes_on = numbers[place + 1] and number or goes_on
+    break
+  end
+end
+return { goes_on or false, found }

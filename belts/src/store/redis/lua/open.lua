@@ -1,0 +1,19 @@
+-- Looks whether every command of the scripts may be used, on a key of its own, and notes the format of the data.
+-- Answers the format; or the command that failed, and why.
+local key = P .. 'probe'
+local tries = {
+  { 'DEL', key }, { 'SET', key, '1', 'KEEPTTL' }, { 'GET', key }, { 'EXISTS', key }, { 'PEXPIRE', key, '60000' },
+  { 'PERSIST', key }, { 'UNLINK', key },
+  { 'HSET', key, 'field', '1' }, { 'HSETNX', key, 'field', '1' }, { 'HINCRBY', key, 'field', '1' },
+  { 'HGET', key, 'field' }, { 'HMGET', key, 'field' }, { 'HGETALL', key }, { 'HDEL', key, 'field' },
+  { 'SADD', key, '1' }, { 'SMEMBERS', key }, { 'SREM', key, '1' }, { 'SPOP', key, '1' },
+  { 'ZADD', key, '1', '1' }, { 'ZSCORE', key, '1' }, { 'ZRANGE', key, '0', '0' },
+  { 'ZRANGEBYSCORE', key, '0', '0' }, { 'ZREVRANGEBYSCORE', key, '0', '0' }, { 'ZREM', key, '1' },
+  { 'PUBLISH', P .. 'wake', '' },
+}
+for _, try in ipairs(tries) do
+  local answer = redis.pcall(unpack(try))
+  if type(answer) == 'table' and answer.err then return { try[1], answer.err } end
+end
+call('HSETNX', P .. 'meta', 'format', FORMAT)
+return call('HGET', P .. 'meta', 'format')

@@ -1,0 +1,22 @@
+-- Makes a failed or cancelled run due again; answers 1 if it was one. ARGV: now, sender, ticket, run id.
+local now, ticket = ARGV[1], ARGV[3]
+local number = call('GET', P .. 'id:' .. ARGV[4])
+if not number then return 0 end
+local key, steps = P .. 'run:' .. number, P .. 'steps:' .. number
+local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket')
+-- The ticket tells whether this very request, sent again, has done it.
+if run[5] == ticket then return 1 end
+if run[1] ~= '5' and run[1] ~= '6' then return 0 end
+call('HSET', key, 'ticket', ticket)
+wait(number, run[2], run[3] and '2' or '0', now)
+call('HDEL', key, 'ended', 'failed')
+call('HDEL', steps, 'result')
+-- An entry begins with its state; 2 is failed.
+local journal = call('HGETALL', steps)
+for place = 1, #journal, 2 do
+  if string.sub(journal[place + 1], 1, 1) == '2' then call('HDEL', steps, journal[place]) end
+end
+call('ZREM', P .. 'finished', number)
+for _, kept in ipairs({ key, steps, P .. 'id:' .. ARGV[4], P .. 'event:' .. run[4] }) do call('PERSIST', kept) end
+wake(ARGV[2])
+return 1

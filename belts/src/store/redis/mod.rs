@@ -1,0 +1,203 @@
+//! The store in Redis: several processes on one server, one script for each write, and no round trip beside it.
+//!
+//! Every write is one Lua script (`lua/`), which Redis runs whole and alone, so that it looks at the lease and writes
+//! in one go. `docs/stores.md` says which keys there are.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::{
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
+    Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
+    wake::Wake,
+};
+use crate::error::Result;
+
+mod builder;
+mod change;
+mod claim;
+mod commit;
+mod error;
+mod inspect;
+mod link;
+mod publish;
+mod reply;
+mod rows;
+mod script;
+mod server;
+mod session;
+mod watch;
+
+pub use builder::RedisBuilder;
+use error::Fault;
+use link::Link;
+use script::{Call, Script};
+use watch::Watch;
+
+/// A store in Redis, version 6.2 or later, or in a server that speaks like it. Clones are the same store.
+///
+/// Any number of processes may work on one server. What was written is as durable as the server's own settings make it:
+/// with `appendonly yes` a crash of the server loses at most its last second.
+///
+/// ```no_run
+/// # async fn open() -> belts::Result<()> {
+/// use belts::store::{Redis, Store};
+/// let store = Redis::open("redis://127.0.0.1:6379").await?;
+/// assert!(store.capabilities().shared);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Redis {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    link: Link,
+    /// What every key begins with: the prefix in braces, and a colon.
+    keys: String,
+    /// Milliseconds that the keys of a finished run live; empty for ever.
+    ttl: String,
+    /// Tells our own wake-ups from those of others.
+    sender: String,
+    /// Grows when a session gives back leases of which it never heard: what was sent before brings no more of them.
+    round: AtomicU64,
+    wake: Arc<Wake>,
+    watch: Watch,
+}
+
+impl Redis {
+    /// Opens the store at `redis://[user][:password@]host[:port][/database]`; `rediss://` is the same with TLS.
+    ///
+    /// # Errors
+    /// As [`RedisBuilder::open`].
+    pub async fn open(url: impl Into<String>) -> Result<Self> {
+        Self::builder(url).open().await
+    }
+
+    /// Opens a store with other settings than the usual ones.
+    ///
+    /// ```no_run
+    /// # async fn open() -> belts::Result<()> {
+    /// use belts::store::Redis;
+    /// use std::time::Duration;
+    /// let store = Redis::builder("redis://127.0.0.1:6379")
+    ///     .key_prefix("shop")
+    ///     .ttl(Duration::from_secs(7 * 24 * 60 * 60))
+    ///     .open()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: impl Into<String>) -> RedisBuilder {
+        RedisBuilder::new(url.into())
+    }
+
+    /// A call of a script with the keys of this store.
+    fn call(&self, script: &'static Script) -> Call {
+        Call::new(script, &self.inner.keys)
+    }
+
+    /// Runs a script; where its outcome is unknown, again, with a call that may say so.
+    async fn run(&self, build: impl Fn(bool) -> Call + Send + Sync) -> Result<redis::Value> {
+        let link = &self.inner.link;
+        link.run(build).await.map_err(|fault| self.error(fault))
+    }
+
+    fn error(&self, fault: Fault) -> crate::Error {
+        fault.into_error(self.inner.link.address())
+    }
+
+    /// Reads an answer.
+    fn read<T>(&self, answer: Result<T, Fault>) -> Result<T> {
+        answer.map_err(|fault| self.error(fault))
+    }
+
+    /// Wakes the workers of this process; others hear of it from the script.
+    fn wake(&self) {
+        self.inner.wake.wake();
+    }
+}
+
+impl fmt::Debug for Redis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redis")
+            .field("address", &self.inner.link.address())
+            .field("keys", &self.inner.keys)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for Redis {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE.durable().shared()
+    }
+
+    async fn register(&self, request: Register) -> Result<WorkerId> {
+        self.begin_session(&request).await
+    }
+
+    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
+        self.end_session(worker, now).await
+    }
+
+    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
+        self.publish_events(&request).await
+    }
+
+    async fn claim(&self, request: Claim) -> Result<Claimed> {
+        self.claim_runs(&request).await
+    }
+
+    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
+        self.write_commits(&request).await
+    }
+
+    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
+        self.renew_lease(worker, now, lease).await
+    }
+
+    async fn release(&self, request: Release) -> Result<usize> {
+        self.give_back(&request).await
+    }
+
+    async fn woken(&self) {
+        let Inner { watch, wake, .. } = &*self.inner;
+        watch.begin();
+        wake.wait().await;
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
+        self.read_subscriptions().await
+    }
+
+    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
+        self.read_run(run).await
+    }
+
+    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
+        self.read_journal(run).await
+    }
+
+    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
+        self.list_runs(&filter).await
+    }
+
+    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.cancel_run(run, now).await
+    }
+
+    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.rerun_run(run, now).await
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.purge_runs(before, limit).await
+    }
+}

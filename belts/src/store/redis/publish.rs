@@ -1,0 +1,147 @@
+//! Publishing: the event and the runs that it starts.
+
+use std::sync::Arc;
+
+use super::{
+    Fault, Redis,
+    reply::Row,
+    rows,
+    script::{self, Call},
+};
+use crate::{
+    error::Result,
+    store::{
+        Capacity, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target, WorkerId, new_id,
+    },
+};
+
+/// What is made up for an event before it is sent, so that it is the same when it is sent again.
+struct Draft {
+    /// Known to nobody else: an event that is there with this ticket was written by an earlier attempt. It is the first
+    /// token of the event's runs too, since numbers come again after the loss of all data, and tokens must not.
+    ticket: u64,
+    /// The beginning of the ids of its runs.
+    id: Arc<str>,
+}
+
+impl Draft {
+    fn new() -> Self {
+        Self {
+            ticket: fastrand::u64(0..1 << 48),
+            id: new_id(),
+        }
+    }
+
+    /// A script puts the place of the function behind it, in four digits.
+    fn id_base(&self) -> &str {
+        &self.id[..self.id.len() - 4]
+    }
+}
+
+impl Redis {
+    pub(super) async fn publish_events(&self, request: &Publish) -> Result<Vec<PublishedEvent>> {
+        let drafts: Vec<Draft> = request.events.iter().map(|_| Draft::new()).collect();
+        let answer = self.run(|_| self.publish_call(request, &drafts));
+        let worker = request.claim.as_ref().map(|capacity| capacity.worker);
+        let published = self.read(published(answer.await?, worker))?;
+        if published
+            .iter()
+            .any(|event| !event.duplicate && event.runs.iter().any(|run| run.lease.is_none()))
+        {
+            self.wake();
+        }
+        Ok(published)
+    }
+
+    fn publish_call(&self, request: &Publish, drafts: &[Draft]) -> Call {
+        let mut call = self.call(&script::PUBLISH);
+        call.arg(request.now.as_millis()).arg(&self.inner.sender);
+        match &request.claim {
+            Some(capacity) => {
+                call.arg(capacity.worker.0).arg(self.round());
+                add_capacity(&mut call, capacity);
+            }
+            None => {
+                call.arg("").arg(0).arg(0).arg(0);
+            }
+        }
+        call.arg(request.events.len());
+        for (event, draft) in request.events.iter().zip(drafts) {
+            add_event(&mut call, event, draft);
+        }
+        call
+    }
+}
+
+/// The most runs in all, and the functions with the most runs of each.
+fn add_capacity(call: &mut Call, capacity: &Capacity) {
+    call.arg(most(capacity.limit)).arg(capacity.functions.len());
+    for function in capacity.functions.iter() {
+        call.arg(&*function.function_id).arg(most(function.limit));
+    }
+}
+
+/// A limit that Lua can count with.
+pub(super) fn most(limit: usize) -> usize {
+    limit.min(1 << 30)
+}
+
+fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft) {
+    call.arg(&*event.id).arg(event.due_at.as_millis());
+    match event.retries {
+        Some(retries) => call.arg(retries),
+        None => call.arg(""),
+    };
+    call.arg(draft.ticket)
+        .arg(draft.id_base())
+        .arg(rows::encode_event(event));
+    match &event.target {
+        Target::Subscribers { except } => {
+            call.arg("type").arg(&*event.event_type).arg(except.len());
+            for function in except {
+                call.arg(&**function);
+            }
+        }
+        Target::Function {
+            function_id,
+            run_id,
+        } => {
+            call.arg("function").arg(&**function_id);
+            call.optional(run_id.as_deref());
+        }
+    }
+}
+
+fn published(answer: redis::Value, worker: Option<WorkerId>) -> Result<Vec<PublishedEvent>, Fault> {
+    let mut answers = Row::of(answer)?;
+    let mut published = Vec::new();
+    while !answers.is_empty() {
+        published.push(published_event(answers.row()?, worker)?);
+    }
+    Ok(published)
+}
+
+fn published_event(mut row: Row, worker: Option<WorkerId>) -> Result<PublishedEvent, Fault> {
+    let duplicate = row.raw()? == b"1";
+    let event_id = row.text()?;
+    let mut runs = Vec::new();
+    while !row.is_empty() {
+        let (run_id, function_id) = (row.text()?, row.text()?);
+        let run = row.number()?;
+        let token = row.optional_number()?;
+        let lease = worker
+            .zip(token)
+            .map(|(worker, token)| Lease { run, worker, token });
+        runs.push(PublishedRun {
+            run_id,
+            function_id,
+            lease,
+        });
+    }
+    runs.sort_unstable_by(|a, b| a.function_id.cmp(&b.function_id));
+    Ok(PublishedEvent {
+        event_id,
+        duplicate,
+        runs,
+    })
+}

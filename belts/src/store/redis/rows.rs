@@ -1,0 +1,238 @@
+//! How entries, events and states are written: a small JSON header, a line end, and the bytes as they came.
+
+use std::{borrow::Cow, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::Fault,
+    reply::{self, Row},
+};
+use crate::store::{Entry, NewEvent, RunStatus, StepKind, StepState, Timestamp};
+
+/// The header of an entry. What is as usual is left out.
+#[derive(Serialize, Deserialize)]
+struct EntryHeader<'a> {
+    #[serde(rename = "p", borrow)]
+    path: Cow<'a, str>,
+    #[serde(rename = "t", borrow)]
+    type_name: Cow<'a, str>,
+    #[serde(rename = "k", default = "step", skip_serializing_if = "is_step")]
+    kind: StepKind,
+    #[serde(rename = "a", default = "one", skip_serializing_if = "is_one")]
+    attempts: u32,
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<i64>,
+    #[serde(rename = "b")]
+    began_at: i64,
+    /// Milliseconds from the beginning.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    finished_after: Option<i64>,
+}
+
+const fn step() -> StepKind {
+    StepKind::Step
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_step(kind: &StepKind) -> bool {
+    *kind == StepKind::Step
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_one(attempts: &u32) -> bool {
+    *attempts == 1
+}
+
+/// An entry begins with its state, so that scripts can tell the failed ones.
+pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
+    let began_at = entry.started_at.as_millis();
+    let header = EntryHeader {
+        path: Cow::Borrowed(&entry.path),
+        type_name: Cow::Borrowed(&entry.type_name),
+        kind: entry.kind,
+        attempts: entry.attempts,
+        due_at: entry.due_at.map(Timestamp::as_millis),
+        began_at,
+        finished_after: entry
+            .finished_at
+            .map(|end| end.as_millis().wrapping_sub(began_at)),
+    };
+    let mut bytes = Vec::with_capacity(96 + entry.path.len() + entry.value.len());
+    bytes.push(state_digit(entry.state));
+    with_header(bytes, &header, &entry.value)
+}
+
+pub(super) fn decode_entry(seq: u32, bytes: &[u8]) -> Result<Entry, Fault> {
+    let (state, rest) = bytes.split_first().ok_or(Fault::Reply("entry"))?;
+    let (header, value) = split_line(rest)?;
+    let header: EntryHeader<'_> =
+        serde_json::from_slice(header).map_err(|_| Fault::Reply("header of an entry"))?;
+    Ok(Entry {
+        seq,
+        path: Arc::from(&*header.path),
+        kind: header.kind,
+        state: state_of(*state)?,
+        type_name: Arc::from(&*header.type_name),
+        value: Arc::from(value),
+        attempts: header.attempts,
+        due_at: header.due_at.map(Timestamp::from_millis),
+        started_at: Timestamp::from_millis(header.began_at),
+        finished_at: header
+            .finished_after
+            .map(|after| Timestamp::from_millis(header.began_at.wrapping_add(after))),
+    })
+}
+
+/// The entries of a journal as its hash holds them, in the order of `seq`.
+pub(super) fn decode_journal(mut fields: Row) -> Result<Vec<Entry>, Fault> {
+    let mut journal = Vec::new();
+    while !fields.is_empty() {
+        let (field, bytes) = (fields.raw()?, fields.raw()?);
+        // The output or last failure of the run lies beside its entries.
+        if field != b"result" {
+            journal.push(decode_entry(reply::number(&field)?, &bytes)?);
+        }
+    }
+    journal.sort_unstable_by_key(|entry| entry.seq);
+    Ok(journal)
+}
+
+/// What clients read of an event; scripts put a line before it.
+#[derive(Serialize, Deserialize)]
+struct EventHeader<'a> {
+    #[serde(rename = "t", borrow)]
+    event_type: Cow<'a, str>,
+    #[serde(rename = "c", borrow, default, skip_serializing_if = "Option::is_none")]
+    correlation_key: Option<Cow<'a, str>>,
+}
+
+pub(super) fn encode_event(event: &NewEvent) -> Vec<u8> {
+    let header = EventHeader {
+        event_type: Cow::Borrowed(&event.event_type),
+        correlation_key: event.correlation_key.as_deref().map(Cow::Borrowed),
+    };
+    with_header(
+        Vec::with_capacity(64 + event.payload.len()),
+        &header,
+        &event.payload,
+    )
+}
+
+/// A stored event.
+pub(super) struct Stored {
+    pub(super) published_at: Timestamp,
+    pub(super) event_type: Arc<str>,
+    pub(super) payload: Arc<[u8]>,
+}
+
+pub(super) fn decode_event(bytes: &[u8]) -> Result<Stored, Fault> {
+    let (line, rest) = split_line(bytes)?;
+    let (header, payload) = split_line(rest)?;
+    let published_at = line.split(|byte| *byte == b' ').nth(1);
+    let header: EventHeader<'_> =
+        serde_json::from_slice(header).map_err(|_| Fault::Reply("header of an event"))?;
+    Ok(Stored {
+        published_at: reply::time(published_at.unwrap_or_default())?,
+        event_type: Arc::from(&*header.event_type),
+        payload: Arc::from(payload),
+    })
+}
+
+fn with_header(mut bytes: Vec<u8>, header: &impl Serialize, rest: &[u8]) -> Vec<u8> {
+    serde_json::to_writer(&mut bytes, header).expect("texts and numbers can be written as JSON");
+    bytes.push(b'\n');
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+/// JSON without spaces holds no line end, so the first one ends the header.
+fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
+    let end = bytes.iter().position(|byte| *byte == b'\n');
+    let end = end.ok_or(Fault::Reply("line end"))?;
+    Ok((&bytes[..end], &bytes[end + 1..]))
+}
+
+const fn state_digit(state: StepState) -> u8 {
+    match state {
+        StepState::Completed => b'0',
+        StepState::Waiting => b'1',
+        StepState::Failed => b'2',
+    }
+}
+
+fn state_of(digit: u8) -> Result<StepState, Fault> {
+    [StepState::Completed, StepState::Waiting, StepState::Failed]
+        .into_iter()
+        .find(|state| state_digit(*state) == digit)
+        .ok_or(Fault::Reply("state of an entry"))
+}
+
+/// The digit of a status; scripts know that those from 4 on are of runs that are over.
+pub(super) const fn status_digit(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "0",
+        RunStatus::Running => "1",
+        RunStatus::Suspended => "2",
+        RunStatus::Stopped => "3",
+        RunStatus::Completed => "4",
+        RunStatus::Failed => "5",
+        RunStatus::Cancelled => "6",
+    }
+}
+
+pub(super) fn status_of(digit: &[u8]) -> Result<RunStatus, Fault> {
+    RunStatus::ALL
+        .into_iter()
+        .find(|status| status_digit(*status).as_bytes() == digit)
+        .ok_or(Fault::Reply("status of a run"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_small_entry_stays_small() {
+        let entry = Entry {
+            seq: 0,
+            path: "a".into(),
+            kind: StepKind::Step,
+            state: StepState::Completed,
+            type_name: "i32".into(),
+            value: Arc::from(*b"{\"v\":1,\"ok\":1}"),
+            attempts: 1,
+            due_at: None,
+            started_at: Timestamp::from_millis(1_700_000_000_000),
+            finished_at: Some(Timestamp::from_millis(1_700_000_000_001)),
+        };
+        let bytes = encode_entry(&entry);
+        // Redis keeps a hash of values up to this size without a pointer for each.
+        assert!(bytes.len() <= 64, "{}", String::from_utf8_lossy(&bytes));
+        assert_eq!(decode_entry(0, &bytes).expect("it was written so"), entry);
+    }
+
+    #[test]
+    fn the_ends_of_time_come_back() {
+        for (began, finished) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (0, -1)] {
+            let entry = Entry {
+                seq: 7,
+                path: "\n".into(),
+                kind: StepKind::Sleep,
+                state: StepState::Waiting,
+                type_name: "\u{0}".into(),
+                value: Arc::default(),
+                attempts: 0,
+                due_at: Some(Timestamp::from_millis(i64::MAX)),
+                started_at: Timestamp::from_millis(began),
+                finished_at: Some(Timestamp::from_millis(finished)),
+            };
+            let bytes = encode_entry(&entry);
+            assert_eq!(decode_entry(7, &bytes).expect("it was written so"), entry);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Workers' sessions in Redis: who is there, until when, and what they subscribe to.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use super::{
+    Redis,
+    reply::{self, Row},
+    script::{self, Call},
+};
+use crate::{
+    error::Result,
+    store::{Register, Release, Subscription, Timestamp, WorkerId, unknown_session},
+};
+
+/// Sessions are forgotten this long after their lease time has ended.
+const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest lease that is kept as it was said; Redis counts no keys down from further away.
+const LONGEST_LEASE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+impl Redis {
+    pub(super) async fn begin_session(&self, request: &Register) -> Result<WorkerId> {
+        let first_id = fastrand::u64(1 << 32..1 << 40);
+        let answer = self.run_to_end(|_| {
+            let mut call = self.call(&script::REGISTER);
+            call.arg(request.now.as_millis()).arg(&self.inner.sender);
+            add_lease(&mut call, request.now, request.lease);
+            // After the loss of all data, ids that workers still hold must not come again.
+            call.arg(first_id).optional(request.name.as_deref());
+            call.arg(request.subscriptions.len());
+            for subscription in &request.subscriptions {
+                call.arg(&*subscription.function_id)
+                    .arg(subscription.event_types.len());
+                for event_type in &subscription.event_types {
+                    call.arg(&**event_type);
+                }
+            }
+            call
+        });
+        let id = reply::number(&answer.await?);
+        self.wake();
+        Ok(WorkerId(self.read(id)?))
+    }
+
+    pub(super) async fn end_session(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
+        self.run_to_end(|_| {
+            let mut call = self.call(&script::DEREGISTER);
+            call.arg(now.as_millis())
+                .arg(&self.inner.sender)
+                .arg(worker.0);
+            call
+        })
+        .await?;
+        self.wake();
+        Ok(())
+    }
+
+    pub(super) async fn renew_lease(
+        &self,
+        worker: WorkerId,
+        now: Timestamp,
+        lease: Duration,
+    ) -> Result<()> {
+        let answer = self.run_to_end(|_| {
+            let mut call = self.call(&script::RENEW);
+            call.arg(now.as_millis())
+                .arg(&self.inner.sender)
+                .arg(worker.0);
+            add_lease(&mut call, now, lease);
+            call
+        });
+        match &*answer.await? {
+            b"unknown" => Err(unknown_session(worker)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn give_back(&self, request: &Release) -> Result<usize> {
+        let answer = self.run(|_| {
+            let mut call = self.call(&script::GIVE_BACK);
+            call.arg(request.now.as_millis())
+                .arg(&self.inner.sender)
+                .arg(request.worker.0)
+                .arg(self.round())
+                .arg(request.keep.len());
+            for lease in &request.keep {
+                // Leases of other sessions keep nothing of this one.
+                call.arg(lease.run).arg(lease.token);
+            }
+            call
+        });
+        let (given_back, round) = self.read(given_back(answer.await?))?;
+        self.join_round(round);
+        if given_back > 0 {
+            self.wake();
+        }
+        Ok(given_back)
+    }
+
+    /// The round in which claims are sent.
+    pub(super) fn round(&self) -> u64 {
+        self.inner.round.load(Ordering::Acquire)
+    }
+
+    pub(super) fn join_round(&self, round: u64) {
+        self.inner.round.fetch_max(round, Ordering::AcqRel);
+    }
+
+    pub(super) async fn read_subscriptions(&self) -> Result<Vec<Subscription>> {
+        let answer = self.run(|_| self.call(&script::SUBSCRIPTIONS)).await?;
+        self.read(subscriptions(answer))
+    }
+
+    /// Runs a script that may release many runs, a part of them at each call.
+    async fn run_to_end(&self, build: impl Fn(bool) -> Call + Send + Sync) -> Result<Vec<u8>> {
+        loop {
+            let answer = reply::raw(self.run(&build).await?);
+            let word = self.read(answer)?;
+            if word != b"again" {
+                return Ok(word);
+            }
+        }
+    }
+}
+
+/// The end of a lease, its length, and how long the session is remembered, in milliseconds.
+fn add_lease(call: &mut Call, now: Timestamp, lease: Duration) {
+    let millis = |duration| Timestamp::from_millis(0).after(duration).as_millis();
+    let lease = lease.min(LONGEST_LEASE);
+    call.arg(now.after(lease).as_millis())
+        .arg(millis(lease))
+        .arg(millis(lease + FORGET_AFTER));
+}
+
+/// How many runs were given back, and the round that began with it.
+fn given_back(answer: redis::Value) -> Result<(usize, u64), super::Fault> {
+    let mut row = Row::of(answer)?;
+    Ok((reply::count(&row.value())?, row.number()?))
+}
+
+fn subscriptions(answer: redis::Value) -> Result<Vec<Subscription>, super::Fault> {
+    let mut row = Row::of(answer)?;
+    let mut all = Vec::new();
+    while !row.is_empty() {
+        let function_id = row.text()?;
+        let mut types = row.row()?;
+        let mut event_types = Vec::new();
+        while !types.is_empty() {
+            event_types.push(types.text()?);
+        }
+        event_types.sort_unstable();
+        all.push(Subscription {
+            function_id,
+            event_types,
+        });
+    }
+    all.sort_unstable_by(|a, b| a.function_id.cmp(&b.function_id));
+    Ok(all)
+}
