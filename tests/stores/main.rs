@@ -2,4 +2,5 @@
 
 mod conformance;
 mod opening;
+mod postgres;
 mod sqlite;

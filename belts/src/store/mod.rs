@@ -13,6 +13,8 @@ pub use crate::clock::Timestamp;
 use crate::error::Result;
 
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod records;
 mod shared;
 #[cfg(feature = "sqlite")]
@@ -20,6 +22,8 @@ mod sqlite;
 mod wake;
 
 pub use memory::Memory;
+#[cfg(feature = "postgres")]
+pub use postgres::{Postgres, PostgresBuilder};
 pub use records::*;
 use shared::{Budget, MAX_UNKNOWN_FUNCTIONS, new_id, page_limit, page_mark, unknown_session};
 #[cfg(feature = "sqlite")]
