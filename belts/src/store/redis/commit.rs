@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Commit, CommitBatch, CommitOutcome, RunStatus, Timestamp, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Lease, RunStatus, Timestamp, Transition},
 };
 
 impl Redis {
@@ -21,6 +21,11 @@ impl Redis {
     }
 
     fn commit_call(&self, request: &CommitBatch, resent: bool) -> Call {
+        if let [commit] = &*request.commits
+            && commit.transition.is_none()
+        {
+            return self.step_call(commit, request.now);
+        }
         let mut call = self.call(&script::COMMIT);
         call.arg(request.now.as_millis())
             .flag(resent)
@@ -32,11 +37,34 @@ impl Redis {
         }
         call
     }
+
+    /// The usual commit: one run that goes on.
+    fn step_call(&self, commit: &Commit, now: Timestamp) -> Call {
+        let (keys, lease) = (&self.inner.keys, &commit.lease);
+        let (run, steps) = (
+            format!("{keys}run:{}", lease.run),
+            format!("{keys}steps:{}", lease.run),
+        );
+        let session = format!("{keys}worker:{}", lease.worker.0);
+        let mut call = Call::with_keys(&script::STEP, &[&run, &steps, &session]);
+        call.arg(now.as_millis()).arg(lease_text(lease));
+        for entry in &commit.entries {
+            call.arg(entry.seq).arg(encode_entry(entry));
+        }
+        call
+    }
+}
+
+/// A lease as its run has it.
+pub(super) fn lease_text(lease: &Lease) -> String {
+    format!("{} {}", lease.worker.0, lease.token)
 }
 
 fn add_commit(call: &mut Call, commit: &Commit) {
     let lease = &commit.lease;
-    call.arg(lease.run).arg(lease.worker.0).arg(lease.token);
+    call.arg(lease.run)
+        .arg(lease.worker.0)
+        .arg(lease_text(lease));
     match &commit.transition {
         Some(transition) => add_change(call, transition),
         None => {
