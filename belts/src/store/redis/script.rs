@@ -89,7 +89,7 @@ macro_rules! parts {
     };
 }
 
-parts! { "common" "event" "expire" "forget" "record" "release" "session" "wait" }
+parts! { "common" "event" "expire" "find" "forget" "record" "release" "session" "wait" }
 
 macro_rules! scripts {
     ($($name:ident: $file:literal;)*) => {
@@ -114,6 +114,7 @@ scripts! {
     PUBLISH: "publish";
     CLAIM: "claim";
     STEP: "step";
+    FINISH: "finish";
     COMMIT: "commit";
     CANCEL: "cancel";
     RERUN: "rerun";

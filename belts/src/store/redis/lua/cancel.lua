@@ -1,7 +1,8 @@
 -- Cancels a run; answers 1 if it had not finished. ARGV: now, ticket, time to live of finished runs, run id.
 include common
+include find
 local now, ticket = ARGV[1], ARGV[2]
-local number = call('GET', P .. 'id:' .. ARGV[4])
+local number = find(ARGV[4])
 local key = P .. 'run:' .. (number or '')
 local run = number and call('HMGET', key, 'status', 'lease', 'function', 'ticket')
 if not run or not run[1] then return 0 end

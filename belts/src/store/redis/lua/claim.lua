@@ -50,7 +50,8 @@ local function look(fn, place)
 end
 
 if is_by_name then
-  local number = call('GET', P .. 'id:' .. ARGV[7])
+  include find
+  local number = find(ARGV[7])
   local run = number and call('HMGET', P .. 'run:' .. number, 'function', 'status', 'lease')
   if run and run[1] and room > 0 and (limits[run[1]] or 0) > 0 and tonumber(run[2]) < 4 and run[3] == '' then
     chosen[1] = { number = number, fn = run[1] }
@@ -78,19 +79,32 @@ else
   if left and (not next_due or tonumber(left.due) < tonumber(next_due)) then next_due = left.due end
 end
 
-local runs = {}
+local runs, numbers, taken = {}, {}, {}
 for place = 1, math.min(#chosen, room) do
   local number, fn = chosen[place].number, chosen[place].fn
   local key = P .. 'run:' .. number
   local run = call('HMGET', key, 'id', 'event', 'token', 'failed', 'retries', 'started')
-  if run[1] then
-    local token, started = string.format('%.0f', run[3] + 1), run[6] or now
-    call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '', 'started', started)
-    call('SADD', P .. 'held:' .. worker, number)
-    local event, journal = call('GET', P .. 'event:' .. run[2]), call('HGETALL', P .. 'steps:' .. number)
-    runs[#runs + 1] = { number, token, run[1], fn, run[2], event, run[4], run[5], started, journal }
+  local token, started, journal = string.format('%.0f', run[3] + 1), run[6], {}
+  if started then
+    call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '')
+    journal = call('HGETALL', P .. 'steps:' .. number)
+  else
+    started = now
+    call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '', 'started', now)
   end
-  call('ZREM', P .. 'due:' .. fn, number)
+  runs[place] = { number, token, run[1], fn, run[2], call('GET', P .. 'event:' .. run[2]), run[4], run[5], started, journal }
+  numbers[place] = number
+  taken[fn] = taken[fn] or {}
+  table.insert(taken[fn], number)
+end
+-- Lua hands over only so many arguments at once.
+for first = 1, #numbers, 1000 do
+  call('SADD', P .. 'held:' .. worker, unpack(numbers, first, math.min(first + 999, #numbers)))
+end
+for fn, list in pairs(taken) do
+  for first = 1, #list, 1000 do
+    call('ZREM', P .. 'due:' .. fn, unpack(list, first, math.min(first + 999, #list)))
+  end
 end
 if is_by_name then
   for _, fn in ipairs(queues) do look(fn, 0) end
@@ -101,9 +115,7 @@ local unknown = {}
 for _, fn in ipairs(call('SMEMBERS', P .. 'functions')) do
   if not limits[fn] then
     local due = look(fn, 0)
-    if not due then
-      call('SREM', P .. 'functions', fn)
-    elseif tonumber(due) <= clock and #unknown < 8 then
+    if due and tonumber(due) <= clock and #unknown < 8 then
       unknown[#unknown + 1] = fn
     end
   end

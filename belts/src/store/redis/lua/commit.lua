@@ -35,7 +35,6 @@ for _ = 1, tonumber(ARGV[5]) do
       local fn = call('HGET', run, 'function')
       call('HSET', run, 'status', change, 'lease', '', 'due', due)
       call('ZADD', P .. 'due:' .. fn, due, number)
-      call('SADD', P .. 'functions', fn)
       left_due = left_due or tonumber(due) <= tonumber(now)
     elseif change == '3' then
       call('HSET', run, 'status', change, 'lease', '')

@@ -49,14 +49,20 @@ for place = 1, count do
     end
   elseif run_id then
     -- Another event may have started the run that this one targets.
-    local number = call('GET', P .. 'id:' .. run_id)
+    include find
+    local number = find(run_id)
     local run = number and call('HMGET', P .. 'run:' .. number, 'event', 'function')
     if run and run[1] then answer = { '1', run[1], run_id, run[2], number, '' } end
   end
 
   if not answer then
-    local functions = { target }
-    if by_type then functions = call('ZRANGE', P .. 'type:' .. target, 0, -1) end
+    local functions
+    if by_type then
+      functions = call('ZRANGE', P .. 'type:' .. target, 0, -1)
+    else
+      functions = { target }
+      call('SADD', P .. 'functions', target)
+    end
     if first <= last then
       local without, kept = {}, {}
       for other = first, last do without[ARGV[other]] = true end
@@ -71,8 +77,7 @@ for place = 1, count do
     for order, fn in ipairs(functions) do
       -- Redis itself would write a big number as "1e+15".
       local number = string.format('%.0f', before + order)
-      local run, name = P .. 'run:' .. number, run_id or string.format('%s%04x', base, order)
-      local token = ''
+      local run, name, token = P .. 'run:' .. number, run_id or base .. number, ''
       if room > 0 and (limits[fn] or 0) > 0 and tonumber(due) <= clock then
         room, limits[fn], token = room - 1, limits[fn] - 1, ticket
         call('HSET', run, 'id', name, 'function', fn, 'event', id, 'token', ticket,
@@ -82,11 +87,10 @@ for place = 1, count do
         call('HSET', run, 'id', name, 'function', fn, 'event', id, 'token', ticket,
           'status', '0', 'lease', '', 'due', due)
         call('ZADD', P .. 'due:' .. fn, due, number)
-        call('SADD', P .. 'functions', fn)
         wakes = true
       end
       if retries ~= '' then call('HSET', run, 'retries', retries) end
-      call('SET', P .. 'id:' .. name, number)
+      if run_id then call('SET', P .. 'id:' .. name, number) end
       call('ZADD', P .. 'runs', number, number)
       numbers = numbers .. number .. ','
       local size = #answer

@@ -30,6 +30,7 @@ for _ = 1, tonumber(ARGV[9]) do
   for _, old in ipairs(call('SMEMBERS', types)) do call('ZREM', P .. 'type:' .. old, fn) end
   call('DEL', types)
   call('SREM', P .. 'subscribed', fn)
+  call('SADD', P .. 'functions', fn)
   for place = at + 2, last do
     call('SADD', types, ARGV[place])
     call('ZADD', P .. 'type:' .. ARGV[place], 0, fn)

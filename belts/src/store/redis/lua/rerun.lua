@@ -1,8 +1,9 @@
 -- Makes a failed or cancelled run due again; answers 1 if it was one. ARGV: now, sender, ticket, run id.
 include common
+include find
 include wait
 local now, ticket = ARGV[1], ARGV[3]
-local number = call('GET', P .. 'id:' .. ARGV[4])
+local number = find(ARGV[4])
 if not number then return 0 end
 local key, steps = P .. 'run:' .. number, P .. 'steps:' .. number
 local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket')

@@ -1,5 +1,6 @@
 -- One run, or nothing. ARGV: run id.
 include common
+include find
 include record
-local number = call('GET', P .. 'id:' .. ARGV[1])
+local number = find(ARGV[1])
 return number and record(number)

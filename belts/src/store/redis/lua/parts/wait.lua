@@ -2,5 +2,4 @@
 local function wait(number, fn, status, due)
   call('HSET', P .. 'run:' .. number, 'status', status, 'lease', '', 'due', due)
   call('ZADD', P .. 'due:' .. fn, due, number)
-  call('SADD', P .. 'functions', fn)
 end
