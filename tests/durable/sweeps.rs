@@ -1,13 +1,17 @@
-//! Every function of `functions` crashed at each of its writes, on memory and on SQLite.
+//! Every function of `functions` crashed at each of its writes, on every store.
 
 use belts::{
     store::Memory,
     testing::{Reopen, SqliteFile, sweep},
 };
 
-use crate::{functions::*, support::within};
+use crate::{
+    functions::*,
+    places::{InSchema, UnderPrefix},
+    support::within,
+};
 
-/// Sweeps on both stores.
+/// Sweeps on every store.
 macro_rules! swept {
     ($($function:ident $(=> $change:expr)?;)*) => {$(
         mod $function {
@@ -28,6 +32,24 @@ macro_rules! swept {
             #[tokio::test]
             async fn survives_every_crash_on_sqlite() {
                 survives_every_crash(SqliteFile::temporary).await;
+            }
+
+            #[cfg_attr(
+                not(has_postgres),
+                ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+            )]
+            #[tokio::test]
+            async fn survives_every_crash_on_postgres() {
+                survives_every_crash(InSchema::new).await;
+            }
+
+            #[cfg_attr(
+                not(has_redis),
+                ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+            )]
+            #[tokio::test]
+            async fn survives_every_crash_on_redis() {
+                survives_every_crash(UnderPrefix::new).await;
             }
         }
     )*};
