@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use belts::{
-    store::{Redis, SharedStore},
+    store::{Postgres, Redis, SharedStore},
     testing::Reopen,
 };
 use belts_suite::servers::{self, Prefix, Schema};
@@ -21,7 +21,8 @@ impl InSchema {
 #[async_trait]
 impl Reopen for InSchema {
     async fn open(&self) -> belts::Result<SharedStore> {
-        todo!()
+        let builder = Postgres::builder(self.0.url()).schema(self.0.name());
+        Ok(Arc::new(builder.open().await?))
     }
 }
 

@@ -1,6 +1,7 @@
-//! Every store passes the conformance suite; and what only SQLite can do.
+//! Every store passes the conformance suite; and what each can do alone.
 
 mod conformance;
 mod opening;
+mod postgres;
 mod redis;
 mod sqlite;

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use belts::store::{Redis, SharedStore, Sqlite};
+use belts::store::{Postgres, Redis, SharedStore, Sqlite};
 use belts_suite::servers;
 
 use crate::{Failure, server::Server, trail::Process};
@@ -62,7 +62,7 @@ impl Kind {
 pub(crate) async fn open(url: &str) -> belts::Result<SharedStore> {
     match url.split_once("://") {
         Some(("sqlite", path)) => Ok(Arc::new(Sqlite::open(path).await?)),
-        Some(("postgres", _)) => Ok(todo!()),
+        Some(("postgres", _)) => Ok(Arc::new(Postgres::open(url).await?)),
         _ => Ok(Arc::new(Redis::open(url).await?)),
     }
 }

@@ -13,6 +13,8 @@ pub use crate::clock::Timestamp;
 use crate::error::Result;
 
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod records;
 #[cfg(feature = "redis")]
 mod redis;
@@ -22,6 +24,8 @@ mod sqlite;
 mod wake;
 
 pub use memory::Memory;
+#[cfg(feature = "postgres")]
+pub use postgres::{Postgres, PostgresBuilder};
 pub use records::*;
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};

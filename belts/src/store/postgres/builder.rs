@@ -1,0 +1,149 @@
+//! Opening a database: its settings, its connections, and what may be wrong with the URL.
+
+use std::time::Duration;
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{
+    Postgres,
+    connections::{Connections, in_time},
+    error::{Fault, Server, cannot_open, config},
+    schema::{Schema, migrate},
+};
+use crate::error::Result;
+
+/// How long a connection may take, from our own pool.
+const ACQUIRE: Duration = Duration::from_secs(5);
+
+/// Settings of a [`Postgres`] store; see [`Postgres::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing is opened until `open` is awaited"]
+pub struct PostgresBuilder {
+    source: Source,
+    schema: String,
+    max_connections: u32,
+}
+
+#[derive(Clone)]
+enum Source {
+    Url(String),
+    Pool(PgPool),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Both hold a password.
+        f.write_str(match self {
+            Self::Url(_) => "Url",
+            Self::Pool(_) => "Pool",
+        })
+    }
+}
+
+impl PostgresBuilder {
+    pub(super) fn with_url(url: &str) -> Self {
+        Self::new(Source::Url(url.to_owned()))
+    }
+
+    pub(super) fn with_pool(pool: PgPool) -> Self {
+        Self::new(Source::Pool(pool))
+    }
+
+    fn new(source: Source) -> Self {
+        Self {
+            source,
+            schema: "belts".to_owned(),
+            max_connections: 8,
+        }
+    }
+
+    /// The schema that holds the tables; `belts` where not said. It is created if it is not there.
+    ///
+    /// Several stores may live in one database, each in a schema of its own.
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schema = name.into();
+        self
+    }
+
+    /// The most connections that the store opens, beside one for listening; 8 where not said.
+    ///
+    /// A store on a [pool of yours](Postgres::with_pool) takes at most half of the pool's connections, and no more than this.
+    pub fn max_connections(mut self, number: u32) -> Self {
+        self.max_connections = number;
+        self
+    }
+
+    /// Connects, and creates or migrates the tables where needed.
+    ///
+    /// # Errors
+    /// Of kind [`Config`](crate::ErrorKind::Config): the URL, the user or the database is wrong, rights are missing, or the
+    /// server or its tables are of a version that this belts does not know. Of kind [`Store`](crate::ErrorKind::Store):
+    /// anything that may pass, such as a server that is not there.
+    pub async fn open(self) -> Result<Postgres> {
+        let schema = Schema::new(&self.schema)?;
+        if self.max_connections == 0 {
+            return Err(config(
+                "`max_connections` of the Postgres store must be at least 1".to_owned(),
+            ));
+        }
+        let (pool, most) = match &self.source {
+            Source::Url(url) => (self.own_pool(url, &schema).await?, self.max_connections),
+            Source::Pool(pool) => {
+                let half = pool.options().get_max_connections() / 2;
+                (pool.clone(), self.max_connections.min(half).max(1))
+            }
+        };
+        let server = Server::of(&pool.connect_options());
+        if let Source::Pool(_) = self.source {
+            let mut connection = in_time(pool.acquire())
+                .await
+                .map_err(|fault| cannot_open(fault, &server, schema.name()))?;
+            connection.close_on_drop();
+            migrate(&mut connection, &schema, &server).await?;
+        }
+        Ok(Postgres::new(Connections::new(pool, most), schema, server))
+    }
+
+    /// Connects once by hand, since a pool would wait for a server that is not there.
+    async fn own_pool(&self, url: &str, schema: &Schema) -> Result<PgPool> {
+        let options: PgConnectOptions = url
+            .parse()
+            .map_err(|error: sqlx::Error| unreadable(&error))?;
+        let options = options.disable_statement_logging();
+        let options = match options.get_application_name() {
+            None => options.application_name("belts"),
+            Some(_) => options,
+        };
+        let server = Server::of(&options);
+        let fault = |fault: Fault| cannot_open(fault, &server, schema.name());
+        let mut connection = in_time(PgConnection::connect_with(&options))
+            .await
+            .map_err(fault)?;
+        migrate(&mut connection, schema, &server).await?;
+        // The tables are there; a server that goes now is noticed by the first who needs it.
+        drop(connection.close().await);
+        Ok(PgPoolOptions::new()
+            .max_connections(self.max_connections)
+            .acquire_timeout(ACQUIRE)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options))
+    }
+}
+
+/// The parser's own words may repeat parts of the URL, so only what it was about is said.
+fn unreadable(error: &sqlx::Error) -> crate::Error {
+    tracing::debug!("the Postgres URL was refused by its parser");
+    let what = match error {
+        sqlx::Error::Configuration(_) => "cannot be read",
+        _ => "is not complete",
+    };
+    config(format!(
+        "the Postgres URL {what}; write `postgres://user:password@host/database`, with special characters such as `/` and `@` \
+         in the password as `%2F` and `%40`"
+    ))
+}

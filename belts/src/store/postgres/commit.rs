@@ -1,0 +1,158 @@
+//! Fenced writes of workers: which commits go to the server together, and which must not.
+
+use std::{
+    collections::{HashMap, hash_map},
+    sync::Arc,
+};
+
+use super::{
+    arrays::{self, Placed},
+    connections::Loan,
+    database::Database,
+    error::Fault,
+    queue::Batch,
+    sql::Parameters,
+};
+use crate::store::{Commit, CommitBatch, CommitOutcome, Lease};
+
+/// Writes commits for the queue.
+pub(super) struct Commits(pub(super) Arc<Database>);
+
+/// The leases under which a batch writes, and whether it ends them.
+#[derive(Debug, Default)]
+pub(super) struct Leases(HashMap<i64, (Lease, bool)>);
+
+impl Leases {
+    /// Adds a commit, unless one before it ends the run's lease or has another.
+    fn add(&mut self, commit: &Commit) -> bool {
+        let state = (commit.lease, commit.transition.is_some());
+        match self.0.entry(commit.lease.run) {
+            hash_map::Entry::Vacant(new) => {
+                new.insert(state);
+                true
+            }
+            hash_map::Entry::Occupied(mut known) => {
+                let follows = *known.get() == (commit.lease, false);
+                if follows {
+                    known.insert(state);
+                }
+                follows
+            }
+        }
+    }
+}
+
+impl Batch for Commits {
+    type Write = CommitBatch;
+    type Answer = Vec<CommitOutcome>;
+    type Touched = Leases;
+
+    fn joins(write: &CommitBatch, touched: &mut Leases) -> bool {
+        if let [commit] = &*write.commits {
+            return touched.add(commit);
+        }
+        // It may be at odds with itself, so nothing is joined half-way.
+        let joins = touched.0.is_empty();
+        if joins {
+            for commit in &write.commits {
+                touched.add(commit);
+            }
+        }
+        joins
+    }
+
+    fn size(write: &CommitBatch) -> usize {
+        write.commits.iter().map(arrays::size).sum()
+    }
+
+    async fn write(&self, writes: &[CommitBatch]) -> Result<Vec<Vec<CommitOutcome>>, Fault> {
+        let commits = writes
+            .iter()
+            .flat_map(|batch| batch.commits.iter().map(|commit| (commit, batch.now)));
+        let placed: Vec<Placed<'_>> = commits
+            .enumerate()
+            .map(|(index, (commit, now))| Placed { index, commit, now })
+            .collect();
+        let lost = self
+            .0
+            .insist(|resent| self.0.commit(&placed, resent))
+            .await?;
+        let mut outcomes = vec![CommitOutcome::Applied; placed.len()];
+        for index in lost {
+            outcomes[index] = CommitOutcome::LeaseLost;
+        }
+        self.0.wake_if(
+            placed
+                .iter()
+                .zip(&outcomes)
+                .any(|(placed, outcome)| *outcome == CommitOutcome::Applied && placed.leaves_due()),
+        );
+        let mut outcomes = outcomes.into_iter();
+        Ok(writes
+            .iter()
+            .map(|batch| outcomes.by_ref().take(batch.commits.len()).collect())
+            .collect())
+    }
+}
+
+impl Database {
+    /// Writes commits in one transaction; answers with the indices of those whose lease was lost.
+    async fn commit(&self, commits: &[Placed<'_>], resent: bool) -> Result<Vec<usize>, Fault> {
+        if commits.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rounds = rounds(commits);
+        let mut loan = self.lend().await?;
+        if let [round] = &*rounds {
+            let lost = self.commit_round(&mut loan, round, resent).await;
+            return loan.keep(lost);
+        }
+        // What fails in here takes the connection with it, and so the transaction.
+        loan.run("BEGIN").await?;
+        let mut lost = Vec::new();
+        for round in &rounds {
+            lost.extend(self.commit_round(&mut loan, round, resent).await?);
+        }
+        loan.run("COMMIT").await?;
+        loan.keep(Ok(lost))
+    }
+
+    async fn commit_round(
+        &self,
+        loan: &mut Loan<'_>,
+        round: &[Placed<'_>],
+        resent: bool,
+    ) -> Result<Vec<usize>, Fault> {
+        let parameters = Parameters::default().bind(&self.store).bind(resent);
+        let parameters = arrays::bind(parameters, round);
+        let (lost,): (Option<Vec<i32>>,) = loan.row(&self.sql.commit, parameters).await?;
+        let places = lost.unwrap_or_default().into_iter();
+        let indices = places.map(|place| {
+            let placed = usize::try_from(place - 1).ok().and_then(|at| round.get(at));
+            placed
+                .map(|placed| placed.index)
+                .ok_or(Fault::Row("place of a commit"))
+        });
+        indices.collect()
+    }
+}
+
+/// Cuts the commits where one must see what an earlier one has changed.
+fn rounds<'a, 'c>(commits: &'a [Placed<'c>]) -> Vec<&'a [Placed<'c>]> {
+    if commits.len() == 1 {
+        return vec![commits];
+    }
+    let mut rounds = Vec::new();
+    let mut rest = commits;
+    while !rest.is_empty() {
+        let mut leases = Leases::default();
+        let together = rest
+            .iter()
+            .take_while(|placed| leases.add(placed.commit))
+            .count();
+        let (round, later) = rest.split_at(together);
+        rounds.push(round);
+        rest = later;
+    }
+    rounds
+}

@@ -1,0 +1,160 @@
+//! The connections of a store: taken from the pool once and kept, since a pool asks the server at each loan.
+//!
+//! A few settings of the session make every plan the same, whatever the server believes about the size of our tables, so
+//! a connection that was ours is never given back to the pool, but closed.
+
+use std::{
+    future::Future,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{
+    error::Fault,
+    sql::{Parameters, Statement},
+};
+
+/// A server that does not answer for so long is given up, and the connection with it.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Tables that were empty a minute ago make the planner read them whole. Generic plans are made once for each connection.
+const SETTINGS: &str = "
+    SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
+    SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '60s'";
+
+#[derive(Debug)]
+pub(super) struct Connections {
+    pool: PgPool,
+    permits: Semaphore,
+    idle: Mutex<Vec<Held>>,
+}
+
+/// A connection that is ours.
+#[derive(Debug)]
+struct Held(Option<PoolConnection<Postgres>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The pool would ask the server on a task of its own, and there may be no runtime for that any more.
+        drop(self.0.take().map(PoolConnection::detach));
+    }
+}
+
+/// A connection for one write or read. Unless it is kept at the end, it is closed: nobody knows what it is busy with.
+#[derive(Debug)]
+pub(super) struct Loan<'a> {
+    connections: &'a Connections,
+    held: Held,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Connections {
+    pub(super) fn new(pool: PgPool, most: u32) -> Self {
+        Self {
+            pool,
+            permits: Semaphore::new(most as usize),
+            idle: Mutex::default(),
+        }
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(super) async fn lend(&self) -> Result<Loan<'_>, Fault> {
+        let permit = self.permits.acquire().await.map_err(|_| Fault::Ended)?;
+        let idle = self.idle().pop();
+        let held = match idle {
+            Some(held) => held,
+            None => self.take().await?,
+        };
+        Ok(Loan {
+            connections: self,
+            held,
+            _permit: permit,
+        })
+    }
+
+    async fn take(&self) -> Result<Held, Fault> {
+        in_time(async {
+            let mut held = Held(Some(self.pool.acquire().await?));
+            if let Some(connection) = &mut held.0 {
+                sqlx::raw_sql(SETTINGS).execute(&mut **connection).await?;
+            }
+            Ok(held)
+        })
+        .await
+    }
+
+    /// Closes the connections that nobody uses: after one has failed, the others have mostly failed as well.
+    fn forget(&self) {
+        self.idle().clear();
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Held>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loan<'_> {
+    fn connection(&mut self) -> &mut PgConnection {
+        self.held
+            .0
+            .as_mut()
+            .expect("a loan has its connection until it is dropped")
+    }
+
+    /// The one row that a statement answers with.
+    pub(super) async fn row<O>(
+        &mut self,
+        statement: &Statement,
+        parameters: Parameters,
+    ) -> Result<O, Fault>
+    where
+        O: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let query = sqlx::query_as_with(statement.sql(), parameters.arguments()?);
+        in_time(query.fetch_one(self.connection())).await
+    }
+
+    pub(super) async fn rows(
+        &mut self,
+        statement: &Statement,
+        parameters: Parameters,
+    ) -> Result<Vec<PgRow>, Fault> {
+        let query = sqlx::query_with(statement.sql(), parameters.arguments()?);
+        in_time(query.fetch_all(self.connection())).await
+    }
+
+    pub(super) async fn run(&mut self, script: &'static str) -> Result<(), Fault> {
+        in_time(sqlx::raw_sql(script).execute(self.connection()))
+            .await
+            .map(drop)
+    }
+
+    /// Keeps the connection for others, unless `result` tells that it is of no use.
+    pub(super) fn keep<T>(mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+        match &result {
+            Err(fault) if fault.is_of_the_connection() => self.connections.forget(),
+            _ => {
+                let held = Held(self.held.0.take());
+                self.connections.idle().push(held);
+            }
+        }
+        result
+    }
+}
+
+/// Waits for an answer, but not for ever: the other end of a connection may be gone without a word.
+pub(super) async fn in_time<T>(
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(result) => result.map_err(Fault::from),
+        Err(_) => Err(Fault::Silent),
+    }
+}

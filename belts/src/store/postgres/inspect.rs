@@ -1,0 +1,86 @@
+//! Looking at runs: one, its journal, or a page of them.
+
+use super::{
+    claim::number,
+    database::Database,
+    error::Fault,
+    rows::{Columns, Entries, EntryPlaces, record},
+    sql::Parameters,
+    text::to_column,
+};
+use crate::store::{Entry, RunFilter, RunPage, RunRecord};
+
+/// Where the columns of a journal stand.
+const STEP: EntryPlaces = EntryPlaces {
+    seq: 0,
+    attempts: 1,
+    due_at: 2,
+    started_at: 3,
+    finished_at: 4,
+    path: 5,
+    kind: 6,
+    state: 7,
+    type_name: 8,
+    value: 9,
+};
+
+impl Database {
+    pub(super) async fn run(&self, run: &str) -> Result<Option<RunRecord>, Fault> {
+        let parameters = Parameters::default().bind(to_column(run));
+        let rows = self.rows(&self.sql.run, parameters).await?;
+        rows.first().map(record).transpose()
+    }
+
+    pub(super) async fn journal(&self, run: &str) -> Result<Vec<Entry>, Fault> {
+        let parameters = Parameters::default().bind(to_column(run));
+        let rows = self.rows(&self.sql.journal, parameters).await?;
+        let mut entries = Entries::default();
+        rows.iter()
+            .map(|row| entries.read(Columns(row), &STEP))
+            .collect()
+    }
+
+    /// A page of runs whose number is below `below`; the filter's own mark was read already.
+    pub(super) async fn list(
+        &self,
+        filter: &RunFilter,
+        limit: usize,
+        below: i64,
+    ) -> Result<RunPage, Fault> {
+        let statuses: Vec<&str> = filter
+            .statuses
+            .iter()
+            .map(|status| status.as_str())
+            .collect();
+        let parameters = Parameters::default()
+            .bind(below)
+            .bind(filter.function_id.as_deref().map(to_column))
+            .bind(statuses)
+            .bind(number(limit).saturating_add(1));
+        let rows = match &filter.event_id {
+            None => self.rows(&self.sql.list, parameters).await?,
+            Some(event_id) => {
+                self.rows(
+                    &self.sql.list_of_event,
+                    parameters.bind(to_column(event_id)),
+                )
+                .await?
+            }
+        };
+        let runs = rows
+            .iter()
+            .take(limit)
+            .map(record)
+            .collect::<Result<_, _>>()?;
+        // One more than the page was asked for, to know whether there is a next one.
+        let last = limit
+            .checked_sub(1)
+            .and_then(|last| rows.get(last))
+            .filter(|_| rows.len() > limit);
+        let next = last.map(|last| Columns(last).get::<i64>(0)).transpose()?;
+        Ok(RunPage {
+            runs,
+            next: next.map(|number| number.to_string()),
+        })
+    }
+}

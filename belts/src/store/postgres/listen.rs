@@ -1,0 +1,184 @@
+//! The connection that listens: it hears of runs that others made due, and its locks show that this process lives.
+//!
+//! Both end with the connection. A new one takes the locks again, and wakes once, since something may have been missed.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
+use tokio::{sync::Notify, task::JoinHandle};
+
+use super::{connections::in_time, database::Database, error::Fault};
+use crate::store::WorkerId;
+
+/// How often a quiet connection is tried, and a lock asked for that an earlier connection of ours still has.
+const TRY_EVERY: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The sessions of this store and the task that holds their locks.
+#[derive(Default)]
+pub(super) struct Listener {
+    sessions: Arc<Sessions>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The sessions whose locks are to be held.
+#[derive(Default)]
+struct Sessions {
+    wanted: Mutex<HashSet<WorkerId>>,
+    changed: Notify,
+}
+
+impl Listener {
+    /// Begins to listen, if that has not begun, or has ended with its runtime.
+    pub(super) fn start(&self, database: &Arc<Database>) {
+        let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (database, sessions) = (Arc::clone(database), Arc::clone(&self.sessions));
+            *task = Some(tokio::spawn(listen(database, sessions)));
+        }
+    }
+
+    pub(super) fn hold(&self, database: &Arc<Database>, worker: WorkerId) {
+        self.sessions.wanted().insert(worker);
+        self.sessions.changed.notify_one();
+        self.start(database);
+    }
+
+    pub(super) fn release(&self, worker: WorkerId) {
+        self.sessions.wanted().remove(&worker);
+        self.sessions.changed.notify_one();
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
+impl Sessions {
+    fn wanted(&self) -> std::sync::MutexGuard<'_, HashSet<WorkerId>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The life of the task.
+async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
+    let mut pause = Duration::ZERO;
+    loop {
+        match Ear::open(&database).await {
+            Ok(mut ear) => {
+                pause = Duration::ZERO;
+                database.wake.wake();
+                let fault = ear.attend(&database, &sessions).await;
+                tracing::warn!(%fault, "the connection that listens to Postgres failed; another one is opened");
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "no connection to listen to Postgres; runs of others are found by looking for them");
+            }
+        }
+        wait(pause).await;
+        pause = (pause * 2).clamp(Duration::from_millis(50), LONGEST_PAUSE);
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how soon a server is asked again is no matter of the worker's clock"
+)]
+async fn wait(pause: Duration) {
+    tokio::time::sleep(pause).await;
+}
+
+/// One connection that listens.
+struct Ear {
+    listener: PgListener,
+    /// The sessions whose locks it has.
+    held: HashSet<WorkerId>,
+    pool: PgPool,
+}
+
+impl Ear {
+    async fn open(database: &Database) -> Result<Self, Fault> {
+        // Of its own, with what the store's pool connects with by now.
+        let options = database.connections().pool().connect_options();
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with((*options).clone());
+        let mut listener = in_time(PgListener::connect_with(&pool)).await?;
+        listener.eager_reconnect(false);
+        in_time(listener.listen(database.schema.name())).await?;
+        Ok(Self {
+            listener,
+            held: HashSet::new(),
+            pool,
+        })
+    }
+
+    /// Listens and holds locks until the connection fails.
+    async fn attend(&mut self, database: &Database, sessions: &Sessions) -> Fault {
+        loop {
+            if let Err(fault) = self.hold_locks(database, sessions).await {
+                return fault;
+            }
+            tokio::select! {
+                heard = self.listener.try_recv() => match heard {
+                    Ok(Some(notification)) if notification.payload() == database.store => {}
+                    Ok(Some(_)) => database.wake.wake(),
+                    Ok(None) => return Fault::Silent,
+                    Err(error) => return error.into(),
+                },
+                () = sessions.changed.notified() => {}
+                () = wait(TRY_EVERY) => {
+                    let alive = sqlx::raw_sql("SELECT 1").execute(&mut self.listener);
+                    if let Err(fault) = in_time(alive).await {
+                        return fault;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the locks of new sessions, and gives back those of ended ones.
+    async fn hold_locks(&mut self, database: &Database, sessions: &Sessions) -> Result<(), Fault> {
+        let wanted = sessions.wanted().clone();
+        for worker in wanted.difference(&self.held).copied().collect::<Vec<_>>() {
+            let watch = sqlx::query(database.sql.watch.sql())
+                .bind(worker.0)
+                .persistent(false);
+            if in_time(watch.execute(&mut self.listener))
+                .await?
+                .rows_affected()
+                > 0
+            {
+                self.held.insert(worker);
+            }
+        }
+        for worker in self.held.difference(&wanted).copied().collect::<Vec<_>>() {
+            let unwatch = sqlx::query(database.sql.unwatch.sql())
+                .bind(worker.0)
+                .persistent(false);
+            in_time(unwatch.execute(&mut self.listener)).await?;
+            self.held.remove(&worker);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        // Its connection is closed as soon as it comes back.
+        drop(self.pool.close());
+    }
+}

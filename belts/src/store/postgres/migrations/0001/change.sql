@@ -1,0 +1,23 @@
+-- What people do to runs.
+
+-- Removes runs that finished before a time, the longest finished first; how many.
+CREATE FUNCTION {schema}.purge(in_before bigint, in_limit bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    old bigint[];
+    their_events bigint[];
+BEGIN
+    SELECT array_agg(number), array_agg(DISTINCT event) INTO old, their_events FROM (
+        SELECT number, event FROM {schema}.runs WHERE finished_at IS NOT NULL AND finished_at < in_before
+        ORDER BY finished_at, number LIMIT in_limit FOR UPDATE SKIP LOCKED) AS longest;
+    DELETE FROM {schema}.steps WHERE run = ANY (old);
+    DELETE FROM {schema}.runs WHERE number = ANY (old);
+    -- The lock makes the last of an event's runs see that it is that.
+    PERFORM FROM {schema}.events WHERE number = ANY (their_events) ORDER BY number FOR UPDATE;
+    DELETE FROM {schema}.events
+        WHERE number = ANY (their_events) AND NOT EXISTS (SELECT FROM {schema}.runs WHERE event = events.number);
+    -- Events that started nothing are kept as long, so that their ids stay known.
+    DELETE FROM {schema}.events WHERE number IN (
+        SELECT number FROM {schema}.events WHERE idle AND published_at < in_before
+        ORDER BY number LIMIT in_limit FOR UPDATE SKIP LOCKED);
+    RETURN coalesce(cardinality(old), 0);
+END $$;

@@ -1,0 +1,119 @@
+-- Which runs a worker gets, with their journals, in one answer.
+
+-- Rows are tagged: 0 is the one with `given_back` in `number` and the next due time in `due_at`; 1 is a function with due
+-- runs that were not asked for; 2 is a run; 3 is a step of a run. The session is not known where no row has the tag 0.
+CREATE FUNCTION {schema}.claim(
+    in_store text, in_call bigint, in_worker bigint, in_now bigint,
+    in_limit bigint, in_functions text[], in_limits bigint[], in_only text,
+    in_look boolean, in_grace bigint
+) RETURNS TABLE (
+    tag integer, number bigint, token bigint, due_at bigint, started_at bigint, finished_at bigint,
+    count_a integer, count_b integer, text_a text, text_b text, text_c text, text_d text, content bytea
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    given_back bigint := {schema}.revive(in_store, in_worker, in_now);
+    head_functions text[];
+    head_dues bigint[];
+    quota_functions text[];
+    quotas bigint[];
+    chosen bigint[];
+BEGIN
+    -- Locked, so that whoever ends the session sees its new runs.
+    PERFORM FROM {schema}.workers WHERE id = in_worker
+        AND (barred_store IS DISTINCT FROM in_store OR barred_call < in_call) FOR SHARE;
+    IF given_back IS NULL OR NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF in_look THEN
+        given_back := given_back + {schema}.bury(in_store, in_now, in_grace);
+    END IF;
+    given_back := given_back + {schema}.give_back_ended(in_store, in_now);
+
+    IF in_only IS NOT NULL THEN
+        chosen := ARRAY(SELECT number FROM {schema}.runs
+            WHERE id = in_only AND worker IS NULL AND status IN ('pending', 'suspended', 'stopped') AND in_limit > 0
+                AND function_id IN (SELECT f FROM unnest(in_functions, in_limits) AS asked (f, l) WHERE l > 0)
+            FOR UPDATE);
+    ELSE
+        SELECT * INTO head_functions, head_dues FROM {schema}.heads();
+        SELECT array_agg(f), array_agg(least(l, in_limit)) INTO quota_functions, quotas
+            FROM unnest(in_functions, in_limits) AS asked (f, l)
+            JOIN unnest(head_functions, head_dues) AS head (h, due) ON f = h AND due <= in_now
+            WHERE least(l, in_limit) > 0;
+        IF cardinality(quotas) > 1 THEN
+            -- How many of each function are among those that have been due longest.
+            SELECT array_agg(f), array_agg(n) INTO quota_functions, quotas FROM (
+                SELECT f, count(*) AS n FROM (
+                    SELECT f FROM unnest(quota_functions, quotas) AS quota (f, l), LATERAL (
+                        SELECT number, due_at FROM {schema}.runs
+                        WHERE function_id = f AND due_at IS NOT NULL AND due_at <= in_now
+                        ORDER BY due_at, number LIMIT l) AS run
+                    ORDER BY run.due_at, run.number LIMIT in_limit) AS longest
+                GROUP BY f) AS counted;
+        END IF;
+        -- Those that another worker is about to get are passed over.
+        SELECT array_agg(run.number ORDER BY run.due_at, run.number) INTO chosen
+            FROM unnest(quota_functions, quotas) AS quota (f, l), LATERAL (
+                SELECT number, due_at FROM {schema}.runs
+                WHERE function_id = f AND due_at IS NOT NULL AND due_at <= in_now
+                ORDER BY due_at, number LIMIT l FOR UPDATE SKIP LOCKED) AS run;
+    END IF;
+
+    IF cardinality(chosen) > 0 THEN
+        UPDATE {schema}.runs SET status = 'running', due_at = NULL, worker = in_worker, token = token + 1,
+            started_at = coalesce(started_at, in_now) WHERE number = ANY (chosen);
+        RETURN QUERY SELECT 2, runs.number, runs.token, NULL::bigint, runs.started_at, NULL::bigint,
+            runs.failed_attempts, runs.retries, runs.id, runs.function_id, events.id, events.event_type, events.payload
+            FROM unnest(chosen) WITH ORDINALITY AS choice (run, place)
+            JOIN {schema}.runs ON runs.number = choice.run JOIN {schema}.events ON events.number = runs.event
+            ORDER BY place;
+        RETURN QUERY SELECT 3, steps.run, NULL::bigint, steps.due_at, steps.started_at, steps.finished_at,
+            steps.seq, steps.attempts, steps.path, steps.kind, steps.state, steps.type_name, steps.value
+            FROM unnest(chosen) AS choice (run) JOIN {schema}.steps ON steps.run = choice.run;
+    END IF;
+    IF in_only IS NOT NULL OR cardinality(chosen) > 0 THEN
+        SELECT * INTO head_functions, head_dues FROM {schema}.heads();
+    END IF;
+    RETURN QUERY SELECT 0, given_back, NULL::bigint,
+        (SELECT min(due) FROM unnest(head_functions, head_dues) AS head (h, due) WHERE h = ANY (in_functions)),
+        NULL::bigint, NULL::bigint, NULL::integer, NULL::integer, NULL, NULL, NULL, NULL, NULL::bytea;
+    RETURN QUERY SELECT 1, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
+        NULL::integer, NULL::integer, h, NULL, NULL, NULL, NULL::bytea
+        FROM unnest(head_functions, head_dues) AS head (h, due)
+        WHERE due <= in_now AND h <> ALL (in_functions) LIMIT {unknown};
+END $$;
+
+-- The first waiting run of every function: one step in the index for each function that has any.
+CREATE FUNCTION {schema}.heads(OUT functions text[], OUT dues bigint[]) LANGUAGE plpgsql AS $$
+BEGIN
+    WITH RECURSIVE head (function_id, due_at) AS (
+        (SELECT function_id, due_at FROM {schema}.runs WHERE due_at IS NOT NULL ORDER BY function_id, due_at LIMIT 1)
+        UNION ALL
+        SELECT next.* FROM head, LATERAL (
+            SELECT runs.function_id, runs.due_at FROM {schema}.runs
+            WHERE runs.due_at IS NOT NULL AND runs.function_id > head.function_id
+            ORDER BY runs.function_id, runs.due_at LIMIT 1) AS next
+    ) SELECT array_agg(function_id), array_agg(due_at) INTO functions, dues FROM head;
+END $$;
+
+-- Makes the runs of all sessions due whose time has ended. A run that is being written now is left for the next claim.
+CREATE FUNCTION {schema}.give_back_ended(in_store text, in_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    given_back bigint := 0;
+BEGIN
+    IF EXISTS (SELECT FROM {schema}.workers
+               WHERE lease_until <= in_now AND EXISTS (SELECT FROM {schema}.runs WHERE worker = workers.id)) THEN
+        WITH held AS (
+            SELECT runs.number, lease_until FROM {schema}.workers JOIN {schema}.runs ON runs.worker = workers.id
+            WHERE lease_until <= in_now ORDER BY runs.number FOR UPDATE OF runs SKIP LOCKED
+        ), changed AS (
+            UPDATE {schema}.runs SET worker = NULL, due_at = lease_until, status = 'suspended'
+            FROM held WHERE runs.number = held.number RETURNING 1
+        ) SELECT count(*) INTO given_back FROM changed;
+        IF given_back > 0 THEN
+            PERFORM pg_notify('{channel}', in_store);
+        END IF;
+    END IF;
+    RETURN given_back;
+END $$;

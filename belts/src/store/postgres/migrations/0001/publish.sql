@@ -1,0 +1,89 @@
+-- Events and the runs that they start.
+
+-- Writes events and their runs. The store has worked out the runs from the subscriptions of version `in_version`.
+CREATE FUNCTION {schema}.publish(
+    in_store text, in_call bigint, in_version bigint,
+    -- Sorted by id, each id once.
+    in_ids text[], in_types text[], in_keys text[], in_payloads bytea[], in_tickets bigint[], in_nows bigint[], in_idle boolean[],
+    -- Sorted by id. The first is the place of the event; a worker stands where there is room for the run.
+    run_places integer[], run_ids text[], run_functions text[], run_dues bigint[], run_retries integer[], run_workers bigint[],
+    -- Each worker once, with the latest time that it says.
+    in_workers bigint[], in_worker_nows bigint[],
+    -- The subscriptions have changed: nothing was written.
+    OUT stale boolean,
+    -- The workers that got their leases.
+    OUT living bigint[],
+    -- The numbers of the events and of the runs, or NULL where they were not written: they are there already.
+    OUT event_numbers bigint[],
+    OUT run_numbers bigint[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    written bigint;
+BEGIN
+    living := '{}';
+    stale := in_version <> (SELECT version FROM {schema}.subscriptions_version);
+    IF stale THEN
+        RETURN;
+    END IF;
+    IF cardinality(in_workers) > 0 THEN
+        -- Locked, so that whoever ends the session sees its new runs.
+        PERFORM FROM {schema}.workers WHERE id = ANY (in_workers) ORDER BY id FOR SHARE;
+        living := ARRAY(
+            SELECT id FROM unnest(in_workers, in_worker_nows) AS asked (worker, now)
+            JOIN {schema}.workers ON id = worker AND lease_until > now
+            WHERE barred_store IS DISTINCT FROM in_store OR barred_call < in_call);
+    END IF;
+    event_numbers := ARRAY(SELECT nextval('{schema}.events_number_seq') FROM generate_series(1, cardinality(in_ids)));
+    -- What another publisher is writing is waited for, in the order of the ids.
+    INSERT INTO {schema}.events (number, published_at, ticket, idle, id, event_type, correlation_key, payload)
+        SELECT * FROM unnest(event_numbers, in_nows, in_tickets, in_idle, in_ids, in_types, in_keys, in_payloads)
+        ON CONFLICT (id) DO NOTHING;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written < cardinality(in_ids) THEN
+        event_numbers := ARRAY(
+            SELECT events.number FROM unnest(event_numbers) WITH ORDINALITY AS asked (number, place)
+            LEFT JOIN {schema}.events ON events.number = asked.number ORDER BY place);
+    END IF;
+    IF cardinality(run_ids) = 0 THEN
+        RETURN;
+    END IF;
+    run_numbers := ARRAY(SELECT nextval('{schema}.runs_number_seq') FROM generate_series(1, cardinality(run_ids)));
+    INSERT INTO {schema}.runs (number, event, token, due_at, worker, started_at, retries, id, function_id, status)
+        SELECT number, event_numbers[place], in_tickets[place],
+            CASE WHEN leased THEN NULL ELSE due_at END, CASE WHEN leased THEN worker END,
+            CASE WHEN leased THEN in_nows[place] END, retries, id, function_id,
+            CASE WHEN leased THEN 'running' ELSE 'pending' END
+        FROM (
+            SELECT *, coalesce(worker = ANY (living), false) AS leased
+            FROM unnest(run_numbers, run_places, run_dues, run_workers, run_retries, run_ids, run_functions)
+                AS run (number, place, due_at, worker, retries, id, function_id)
+        ) AS run
+        WHERE event_numbers[place] IS NOT NULL
+        ON CONFLICT (id) DO NOTHING;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written < cardinality(run_ids) THEN
+        SELECT * INTO event_numbers, run_numbers FROM {schema}.without_needless(event_numbers, run_numbers, run_places);
+    END IF;
+    IF EXISTS (SELECT FROM unnest(run_numbers, run_workers) AS run (number, worker)
+               WHERE number IS NOT NULL AND (worker IS NULL OR worker <> ALL (living))) THEN
+        PERFORM pg_notify('{channel}', in_store);
+    END IF;
+END $$;
+
+-- Drops the numbers of runs that were there already. An event that targets such a run goes again.
+CREATE FUNCTION {schema}.without_needless(
+    INOUT event_numbers bigint[], INOUT run_numbers bigint[], run_places integer[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    needless bigint[];
+BEGIN
+    run_numbers := ARRAY(
+        SELECT runs.number FROM unnest(run_numbers) WITH ORDINALITY AS asked (number, place)
+        LEFT JOIN {schema}.runs ON runs.number = asked.number ORDER BY place);
+    needless := ARRAY(SELECT event_numbers[place] FROM unnest(run_places, run_numbers) AS asked (place, number)
+                      WHERE number IS NULL AND event_numbers[place] IS NOT NULL);
+    DELETE FROM {schema}.events WHERE number = ANY (needless);
+    event_numbers := ARRAY(
+        SELECT CASE WHEN number <> ALL (needless) THEN number END
+        FROM unnest(event_numbers) WITH ORDINALITY AS event (number, place) ORDER BY place);
+END $$;

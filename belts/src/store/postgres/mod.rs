@@ -1,0 +1,228 @@
+//! The store in PostgreSQL: shared by processes on many machines, and each commit durable.
+//!
+//! The tables and the functions that work on them are in `migrations/`; a hot call is one function and so one round trip.
+//! Commits go through one group-commit queue and publishes through another (`queue`), each on a connection that the store
+//! keeps (`connections`). A step is one statement, and so are an event with its runs and a claim with its journals: a run of
+//! three steps takes five statements, shared with whatever else waits at the time. A write whose answer was lost is sent again
+//! (`database`).
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sqlx::PgPool;
+
+use super::{
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
+    Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
+    page_limit, page_mark, unknown_session,
+};
+use crate::error::Result;
+
+mod arrays;
+mod builder;
+mod change;
+mod claim;
+mod commit;
+mod connections;
+mod database;
+mod duplicates;
+mod error;
+mod inspect;
+mod listen;
+mod plan;
+mod publish;
+mod queue;
+mod rows;
+mod schema;
+mod session;
+mod sql;
+mod subscribers;
+mod text;
+
+pub use builder::PostgresBuilder;
+use commit::Commits;
+use connections::Connections;
+use database::Database;
+use error::Server;
+use listen::Listener;
+use publish::{Publishes, Ticketed};
+use queue::Queue;
+use schema::Schema;
+
+/// A store in a PostgreSQL database, version 14 or later. Clones are the same store.
+///
+/// Everything lies in a schema of its own, `belts` where not said otherwise. The store keeps a few connections, and one more
+/// that listens for the work of other processes and shows them that this one lives. Poolers that give each transaction another
+/// connection break both; connect to the server itself.
+///
+/// ```no_run
+/// # async fn open() -> belts::Result<()> {
+/// use belts::store::{Postgres, Store};
+/// let store = Postgres::open("postgres://app:secret@localhost/app").await?;
+/// assert!(store.capabilities().shared);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Postgres {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    database: Arc<Database>,
+    commits: Arc<Queue<Commits>>,
+    publishes: Arc<Queue<Publishes>>,
+    listener: Listener,
+}
+
+impl Postgres {
+    /// Connects to a database, and creates the tables where there are none.
+    ///
+    /// # Errors
+    /// As [`PostgresBuilder::open`].
+    pub async fn open(url: &str) -> Result<Self> {
+        Self::builder(url).open().await
+    }
+
+    /// Connects to a database with other settings than the usual ones.
+    ///
+    /// ```no_run
+    /// # async fn open() -> belts::Result<()> {
+    /// use belts::store::Postgres;
+    /// let store = Postgres::builder("postgres://localhost/app").schema("billing_runs").max_connections(4).open().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: &str) -> PostgresBuilder {
+        PostgresBuilder::with_url(url)
+    }
+
+    /// Uses a pool that is there already. The store takes connections of it and keeps them.
+    ///
+    /// ```no_run
+    /// # async fn open(pool: sqlx::PgPool) -> belts::Result<()> {
+    /// use belts::store::Postgres;
+    /// let store = Postgres::with_pool(pool).open().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_pool(pool: PgPool) -> PostgresBuilder {
+        PostgresBuilder::with_pool(pool)
+    }
+
+    fn new(connections: Connections, schema: Schema, server: Server) -> Self {
+        let database = Arc::new(Database::new(connections, schema, server));
+        let inner = Inner {
+            commits: Arc::new(Queue::new(Commits(Arc::clone(&database)))),
+            publishes: Arc::new(Queue::new(Publishes::new(Arc::clone(&database)))),
+            listener: Listener::default(),
+            database,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The answer as the caller sees it.
+    fn answer<T>(&self, result: Result<T, error::Fault>) -> Result<T> {
+        result.map_err(|fault| self.inner.database.error(fault))
+    }
+}
+
+impl fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Database { server, schema, .. } = &*self.inner.database;
+        f.debug_struct("Postgres")
+            .field("server", &server.place)
+            .field("database", &server.database)
+            .field("schema", &schema.name())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE.durable().shared().notices_dead_workers()
+    }
+
+    async fn register(&self, request: Register) -> Result<WorkerId> {
+        let Inner {
+            database, listener, ..
+        } = &*self.inner;
+        let worker = self.answer(database.register(&request).await)?;
+        listener.hold(database, worker);
+        Ok(worker)
+    }
+
+    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
+        self.answer(self.inner.database.deregister(worker, now).await)?;
+        self.inner.listener.release(worker);
+        Ok(())
+    }
+
+    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
+        self.answer(self.inner.publishes.submit(Ticketed::new(request)).await)
+    }
+
+    async fn claim(&self, request: Claim) -> Result<Claimed> {
+        let worker = request.capacity.worker;
+        let claimed = self.answer(self.inner.database.claim(&request).await)?;
+        claimed.ok_or_else(|| unknown_session(worker))
+    }
+
+    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
+        self.answer(self.inner.commits.submit(request).await)
+    }
+
+    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
+        let known = self.answer(self.inner.database.renew(worker, now, lease).await)?;
+        if known {
+            Ok(())
+        } else {
+            Err(unknown_session(worker))
+        }
+    }
+
+    async fn release(&self, request: Release) -> Result<usize> {
+        self.answer(self.inner.database.release(&request).await)
+    }
+
+    async fn woken(&self) {
+        let Inner {
+            database, listener, ..
+        } = &*self.inner;
+        listener.start(database);
+        database.wake.wait().await;
+    }
+
+    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
+        self.answer(self.inner.database.subscriptions().await)
+    }
+
+    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
+        self.answer(self.inner.database.run(run).await)
+    }
+
+    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
+        self.answer(self.inner.database.journal(run).await)
+    }
+
+    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
+        let limit = page_limit(&filter);
+        let below = page_mark(&filter)?.unwrap_or(i64::MAX);
+        self.answer(self.inner.database.list(&filter, limit, below).await)
+    }
+
+    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.answer(self.inner.database.cancel(run, now).await)
+    }
+
+    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.answer(self.inner.database.rerun(run, now).await)
+    }
+
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+        self.answer(self.inner.database.purge(before, limit).await)
+    }
+}

@@ -1,0 +1,141 @@
+//! The runs that a batch of events starts, and which of them a worker has room for.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{publish::Placed, subscribers::Subscribers};
+use crate::store::{Budget, Capacity, Target, Timestamp, WorkerId, new_id};
+
+/// What is to be written for a batch of events.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The version of the subscriptions that this rests on.
+    pub(super) version: i64,
+    /// The runs, in the order of their events.
+    runs: Vec<PlannedRun>,
+    /// Where the runs of each event begin, and where those of the last one end.
+    starts: Vec<usize>,
+    /// The indices of the events, sorted by id. An id that comes twice has to see what became of it the first time, so its
+    /// events are in different rounds.
+    pub(super) rounds: Vec<Vec<usize>>,
+    /// The workers that have room, each with the latest time that it says.
+    pub(super) workers: Vec<(WorkerId, Timestamp)>,
+}
+
+#[derive(Debug)]
+pub(super) struct PlannedRun {
+    pub(super) event: usize,
+    pub(super) id: Arc<str>,
+    pub(super) function_id: Arc<str>,
+    /// Who drives it, if that session lives.
+    pub(super) worker: Option<WorkerId>,
+}
+
+impl Plan {
+    pub(super) fn new(
+        events: &[Placed<'_>],
+        capacities: &[Option<&Capacity>],
+        subscribers: &Subscribers,
+    ) -> Self {
+        let mut plan = Self {
+            version: subscribers.version,
+            runs: Vec::with_capacity(events.len()),
+            starts: Vec::with_capacity(events.len() + 1),
+            rounds: rounds(events),
+            workers: Vec::new(),
+        };
+        let mut claims: Vec<_> = capacities
+            .iter()
+            .map(|capacity| capacity.map(|capacity| (capacity.worker, Budget::new(capacity))))
+            .collect();
+        for (index, placed) in events.iter().enumerate() {
+            plan.starts.push(plan.runs.len());
+            let claim = claims[placed.request]
+                .as_mut()
+                .filter(|_| placed.event.due_at <= placed.now);
+            plan.add(index, placed, claim, subscribers);
+        }
+        plan.starts.push(plan.runs.len());
+        plan
+    }
+
+    fn add(
+        &mut self,
+        index: usize,
+        placed: &Placed<'_>,
+        mut claim: Option<&mut (WorkerId, Budget)>,
+        subscribers: &Subscribers,
+    ) {
+        let mut start = |function_id: &Arc<str>, run_id: Option<&Arc<str>>| {
+            let claim = claim.as_deref_mut();
+            let worker =
+                claim.and_then(|(worker, budget)| budget.take(function_id).then_some(*worker));
+            if let Some(worker) = worker {
+                add_worker(&mut self.workers, worker, placed.now);
+            }
+            self.runs.push(PlannedRun {
+                event: index,
+                id: run_id.map_or_else(new_id, Arc::clone),
+                function_id: Arc::clone(function_id),
+                worker,
+            });
+        };
+        match &placed.event.target {
+            Target::Function {
+                function_id,
+                run_id,
+            } => start(function_id, run_id.as_ref()),
+            Target::Subscribers { except } => {
+                let functions = subscribers.of(&placed.event.event_type).iter();
+                for function_id in functions.filter(|function_id| !except.contains(function_id)) {
+                    start(function_id, None);
+                }
+            }
+        }
+    }
+
+    pub(super) fn has_runs(&self, event: usize) -> bool {
+        self.starts[event] < self.starts[event + 1]
+    }
+
+    /// The runs of a round, sorted by id, with the places of their events in it, counted from 1.
+    pub(super) fn runs_of(&self, round: &[usize]) -> Vec<(i32, &PlannedRun)> {
+        let mut runs: Vec<_> = (1..)
+            .zip(round)
+            .flat_map(|(place, event)| {
+                let runs = &self.runs[self.starts[*event]..self.starts[*event + 1]];
+                runs.iter().map(move |run| (place, run))
+            })
+            .collect();
+        // Of two that ask for one id, the first in the batch gets it.
+        runs.sort_by(|(_, a), (_, b)| (&a.id, a.event).cmp(&(&b.id, b.event)));
+        runs
+    }
+}
+
+fn add_worker(workers: &mut Vec<(WorkerId, Timestamp)>, worker: WorkerId, now: Timestamp) {
+    match workers.iter_mut().find(|(known, _)| *known == worker) {
+        Some((_, latest)) => *latest = now.max(*latest),
+        None => workers.push((worker, now)),
+    }
+}
+
+/// Sorts the events by id, so that of two publishers with the same ids one waits for the other and not both.
+fn rounds(events: &[Placed<'_>]) -> Vec<Vec<usize>> {
+    if events.len() == 1 {
+        return vec![vec![0]];
+    }
+    let mut rounds: Vec<Vec<usize>> = Vec::new();
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(events.len());
+    for (index, placed) in events.iter().enumerate() {
+        let times = seen.entry(&placed.event.id).or_default();
+        if rounds.len() == *times {
+            rounds.push(Vec::with_capacity(events.len()));
+        }
+        rounds[*times].push(index);
+        *times += 1;
+    }
+    for round in &mut rounds {
+        round.sort_unstable_by(|a, b| events[*a].event.id.cmp(&events[*b].event.id));
+    }
+    rounds
+}

@@ -1,0 +1,285 @@
+//! Publishing: the events and the runs that they start.
+//!
+//! The runs are worked out here, from what is remembered of the subscriptions; the server refuses them if that is old.
+
+use std::{collections::HashSet, sync::Arc};
+
+use sqlx::postgres::PgBindIterExt as _;
+
+use super::{
+    connections::Loan,
+    database::Database,
+    error::Fault,
+    plan::{Plan, PlannedRun},
+    queue::Batch,
+    sql::Parameters,
+    subscribers,
+    text::to_column,
+};
+use crate::store::{Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target, Timestamp};
+
+/// Writes events for the queue.
+pub(super) struct Publishes {
+    pub(super) database: Arc<Database>,
+    subscribers: subscribers::Memory,
+}
+
+/// A publish, with a number drawn for each event by which we know it again: should the answer be lost, and the event be there
+/// when it is sent again, then it is our own. The tokens of its runs begin with the number.
+pub(super) struct Ticketed {
+    request: Publish,
+    tickets: Vec<i64>,
+}
+
+impl Ticketed {
+    pub(super) fn new(request: Publish) -> Self {
+        let tickets = request
+            .events
+            .iter()
+            .map(|_| fastrand::i64(0..1 << 62))
+            .collect();
+        Self { request, tickets }
+    }
+}
+
+/// An event of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed<'a> {
+    pub(super) event: &'a NewEvent,
+    pub(super) ticket: i64,
+    pub(super) now: Timestamp,
+    /// Which of the requests it belongs to.
+    pub(super) request: usize,
+}
+
+/// What the server says of a round.
+struct Written {
+    stale: bool,
+    living: Vec<i64>,
+    event_numbers: Option<Vec<Option<i64>>>,
+    run_numbers: Option<Vec<Option<i64>>>,
+}
+
+impl Publishes {
+    pub(super) fn new(database: Arc<Database>) -> Self {
+        Self {
+            database,
+            subscribers: subscribers::Memory::default(),
+        }
+    }
+}
+
+impl Batch for Publishes {
+    type Write = Ticketed;
+    type Answer = Vec<PublishedEvent>;
+    type Touched = HashSet<Arc<str>>;
+
+    fn joins(write: &Ticketed, touched: &mut HashSet<Arc<str>>) -> bool {
+        let events = &write.request.events;
+        if let [event] = &**events {
+            return touched.insert(Arc::clone(&event.id));
+        }
+        // It may name an id twice, so nothing is joined half-way.
+        let joins = touched.is_empty();
+        if joins {
+            touched.extend(events.iter().map(|event| Arc::clone(&event.id)));
+        }
+        joins
+    }
+
+    fn size(write: &Ticketed) -> usize {
+        write
+            .request
+            .events
+            .iter()
+            .map(|event| 200 + event.payload.len())
+            .sum()
+    }
+
+    async fn write(&self, writes: &[Ticketed]) -> Result<Vec<Vec<PublishedEvent>>, Fault> {
+        let mut placed = Vec::with_capacity(writes.len());
+        for (request, write) in writes.iter().enumerate() {
+            let now = write.request.now;
+            let events = write.request.events.iter().zip(&write.tickets);
+            placed.extend(events.map(|(event, &ticket)| Placed {
+                event,
+                ticket,
+                now,
+                request,
+            }));
+        }
+        let capacities: Vec<_> = writes
+            .iter()
+            .map(|write| write.request.claim.as_ref())
+            .collect();
+        let published = self
+            .database
+            .insist(|_| self.publish(&placed, &capacities))
+            .await?;
+        self.database.wake_if(
+            published
+                .iter()
+                .any(|event| !event.duplicate && event.runs.iter().any(|run| run.lease.is_none())),
+        );
+        let mut published = published.into_iter();
+        Ok(writes
+            .iter()
+            .map(|write| published.by_ref().take(write.tickets.len()).collect())
+            .collect())
+    }
+}
+
+impl Publishes {
+    /// Publishes events in one transaction; the answers stand in the order of the events.
+    async fn publish(
+        &self,
+        events: &[Placed<'_>],
+        capacities: &[Option<&crate::store::Capacity>],
+    ) -> Result<Vec<PublishedEvent>, Fault> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        // What fails on the way takes the connection with it, and so the transaction.
+        let mut loan = self.database.lend().await?;
+        let subscribers = self.subscribers.get(&self.database, &mut loan).await?;
+        let plan = Plan::new(events, capacities, &subscribers);
+        let mut answers = vec![None; events.len()];
+        if let [round] = &*plan.rounds {
+            let done = self
+                .publish_round(&mut loan, events, &plan, round, &mut answers)
+                .await;
+            loan.keep(done)?;
+        } else {
+            loan.run("BEGIN").await?;
+            for round in &plan.rounds {
+                self.publish_round(&mut loan, events, &plan, round, &mut answers)
+                    .await?;
+            }
+            loan.run("COMMIT").await?;
+            loan.keep(Ok(()))?;
+        }
+        answers
+            .into_iter()
+            .map(|answer| answer.ok_or(Fault::Vanished))
+            .collect()
+    }
+
+    /// Publishes events that have different ids. `round` holds their indices, sorted by id.
+    async fn publish_round(
+        &self,
+        loan: &mut Loan<'_>,
+        events: &[Placed<'_>],
+        plan: &Plan,
+        round: &[usize],
+        answers: &mut [Option<PublishedEvent>],
+    ) -> Result<(), Fault> {
+        let runs = plan.runs_of(round);
+        let written = self.send(loan, events, plan, round, &runs).await?;
+        if written.stale {
+            self.subscribers.forget();
+            return Err(Fault::Stale);
+        }
+        let event_numbers = written.event_numbers.unwrap_or_default();
+        for (index, number) in round.iter().zip(&event_numbers) {
+            answers[*index] = number.map(|_| PublishedEvent {
+                event_id: Arc::clone(&events[*index].event.id),
+                duplicate: false,
+                runs: Vec::new(),
+            });
+        }
+        for ((_, run), number) in runs.iter().zip(written.run_numbers.unwrap_or_default()) {
+            if let (Some(answer), Some(number)) = (&mut answers[run.event], number) {
+                let worker = run
+                    .worker
+                    .filter(|worker| written.living.contains(&worker.0));
+                let token = events[run.event].ticket;
+                answer.runs.push(PublishedRun {
+                    run_id: Arc::clone(&run.id),
+                    function_id: Arc::clone(&run.function_id),
+                    lease: worker.map(|worker| Lease {
+                        run: number,
+                        worker,
+                        token,
+                    }),
+                });
+            }
+        }
+        for index in round {
+            if let Some(answer) = &mut answers[*index] {
+                answer
+                    .runs
+                    .sort_unstable_by(|a, b| a.function_id.cmp(&b.function_id));
+            }
+        }
+        self.find_duplicates(loan, events, round, answers).await
+    }
+
+    async fn send(
+        &self,
+        loan: &mut Loan<'_>,
+        events: &[Placed<'_>],
+        plan: &Plan,
+        round: &[usize],
+        runs: &[(i32, &PlannedRun)],
+    ) -> Result<Written, Fault> {
+        let placed = || round.iter().map(|index| &events[*index]);
+        let each = || placed().map(|placed| placed.event);
+        let run = || runs.iter().map(|(_, run)| *run);
+        let parameters = Parameters::default()
+            .bind(&self.database.store)
+            .bind(self.database.next_call())
+            .bind(plan.version)
+            .bind(each().map(|event| to_column(&event.id)).bind_iter())
+            .bind(each().map(|event| to_column(&event.event_type)).bind_iter())
+            .bind(
+                each()
+                    .map(|event| event.correlation_key.as_deref().map(to_column))
+                    .bind_iter(),
+            )
+            .bind(each().map(|event| &*event.payload).bind_iter())
+            .bind(placed().map(|placed| placed.ticket).bind_iter())
+            .bind(placed().map(|placed| placed.now.as_millis()).bind_iter())
+            .bind(round.iter().map(|index| !plan.has_runs(*index)).bind_iter())
+            .bind(runs.iter().map(|(place, _)| *place).bind_iter())
+            .bind(run().map(|run| to_column(&run.id)).bind_iter())
+            .bind(run().map(|run| to_column(&run.function_id)).bind_iter())
+            .bind(
+                run()
+                    .map(|run| events[run.event].event.due_at.as_millis())
+                    .bind_iter(),
+            )
+            .bind(
+                run()
+                    .map(|run| events[run.event].event.retries.map(u32::cast_signed))
+                    .bind_iter(),
+            )
+            .bind(
+                run()
+                    .map(|run| run.worker.map(|worker| worker.0))
+                    .bind_iter(),
+            )
+            .bind(plan.workers.iter().map(|(worker, _)| worker.0).bind_iter())
+            .bind(
+                plan.workers
+                    .iter()
+                    .map(|(_, now)| now.as_millis())
+                    .bind_iter(),
+            );
+        let (stale, living, event_numbers, run_numbers) =
+            loan.row(&self.database.sql.publish, parameters).await?;
+        Ok(Written {
+            stale,
+            living,
+            event_numbers,
+            run_numbers,
+        })
+    }
+}
+
+/// The run id that an event asks for.
+pub(super) fn targeted_run(event: &NewEvent) -> Option<&Arc<str>> {
+    match &event.target {
+        Target::Function { run_id, .. } => run_id.as_ref(),
+        Target::Subscribers { .. } => None,
+    }
+}

@@ -1,0 +1,154 @@
+//! How records are written in rows: words for states, and JSON bytes as they came.
+
+use std::sync::Arc;
+
+use sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow};
+
+use super::{error::Fault, text::from_column};
+use crate::store::{Entry, RunRecord, RunStatus, StepKind, StepState, Timestamp};
+
+pub(super) const fn kind_word(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Step => "step",
+        StepKind::Sleep => "sleep",
+    }
+}
+
+fn kind(word: &str) -> Result<StepKind, Fault> {
+    match word {
+        "step" => Ok(StepKind::Step),
+        "sleep" => Ok(StepKind::Sleep),
+        _ => Err(Fault::Row("kind of a step")),
+    }
+}
+
+pub(super) const fn state_word(state: StepState) -> &'static str {
+    match state {
+        StepState::Waiting => "waiting",
+        StepState::Completed => "completed",
+        StepState::Failed => "failed",
+    }
+}
+
+fn state(word: &str) -> Result<StepState, Fault> {
+    match word {
+        "waiting" => Ok(StepState::Waiting),
+        "completed" => Ok(StepState::Completed),
+        "failed" => Ok(StepState::Failed),
+        _ => Err(Fault::Row("state of a step")),
+    }
+}
+
+fn status(word: &str) -> Result<RunStatus, Fault> {
+    RunStatus::ALL
+        .into_iter()
+        .find(|status| status.as_str() == word)
+        .ok_or(Fault::Row("status of a run"))
+}
+
+/// A row whose columns are read by their places.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<'a>(pub(super) &'a PgRow);
+
+impl<'a> Columns<'a> {
+    pub(super) fn get<T>(self, place: usize) -> Result<T, Fault>
+    where
+        T: Decode<'a, Postgres> + Type<Postgres>,
+    {
+        self.0.try_get(place).map_err(Fault::from)
+    }
+
+    pub(super) fn text(self, place: usize) -> Result<Arc<str>, Fault> {
+        self.get(place).map(from_column)
+    }
+
+    pub(super) fn bytes(self, place: usize) -> Result<Arc<[u8]>, Fault> {
+        let bytes: &[u8] = self.get(place)?;
+        Ok(Arc::from(bytes))
+    }
+
+    pub(super) fn time(self, place: usize) -> Result<Timestamp, Fault> {
+        self.get(place).map(Timestamp::from_millis)
+    }
+
+    pub(super) fn maybe_time(self, place: usize) -> Result<Option<Timestamp>, Fault> {
+        let millis: Option<i64> = self.get(place)?;
+        Ok(millis.map(Timestamp::from_millis))
+    }
+
+    /// A count: `integer` columns hold all 32 bits of it.
+    pub(super) fn count(self, place: usize) -> Result<u32, Fault> {
+        self.get(place).map(i32::cast_unsigned)
+    }
+}
+
+/// Reads entries, of which many have a type in common.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    last_type: Arc<str>,
+}
+
+impl Entries {
+    /// Reads the columns of an entry: `seq` at the first place, then `attempts`, the times, and the words.
+    pub(super) fn read(
+        &mut self,
+        columns: Columns<'_>,
+        places: &EntryPlaces,
+    ) -> Result<Entry, Fault> {
+        let type_name: &str = columns.get(places.type_name)?;
+        if *self.last_type != *type_name || type_name.contains('\u{1}') {
+            self.last_type = from_column(type_name);
+        }
+        Ok(Entry {
+            seq: columns.count(places.seq)?,
+            path: columns.text(places.path)?,
+            kind: kind(columns.get(places.kind)?)?,
+            state: state(columns.get(places.state)?)?,
+            type_name: Arc::clone(&self.last_type),
+            attempts: columns.count(places.attempts)?,
+            due_at: columns.maybe_time(places.due_at)?,
+            started_at: columns.time(places.started_at)?,
+            finished_at: columns.maybe_time(places.finished_at)?,
+            value: columns.bytes(places.value)?,
+        })
+    }
+}
+
+/// Where the columns of an entry stand.
+#[derive(Debug)]
+pub(super) struct EntryPlaces {
+    pub(super) seq: usize,
+    pub(super) attempts: usize,
+    pub(super) due_at: usize,
+    pub(super) started_at: usize,
+    pub(super) finished_at: usize,
+    pub(super) path: usize,
+    pub(super) kind: usize,
+    pub(super) state: usize,
+    pub(super) type_name: usize,
+    pub(super) value: usize,
+}
+
+/// The columns that [`record`] reads, from the tables `runs` and `events`.
+pub(super) const RECORD: &str =
+    "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, status,
+    failed_attempts, result, published_at, started_at, finished_at, due_at";
+
+pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
+    let columns = Columns(row);
+    let event = (columns.text(3)?, columns.text(4)?, columns.bytes(5)?);
+    let mut record = RunRecord::new(
+        columns.text(1)?,
+        columns.text(2)?,
+        event,
+        status(columns.get(6)?)?,
+        columns.time(9)?,
+    );
+    record.failed_attempts = columns.count(7)?;
+    let result: Option<&[u8]> = columns.get(8)?;
+    record.result = result.map(Arc::from);
+    record.started_at = columns.maybe_time(10)?;
+    record.finished_at = columns.maybe_time(11)?;
+    record.due_at = columns.maybe_time(12)?;
+    Ok(record)
+}

@@ -1,0 +1,276 @@
+//! The version of the tables: how a new schema gets them, and an older one the newer.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+use super::{
+    connections::in_time,
+    error::{Fault, Server, cannot_open, config},
+};
+use crate::{error::Result, store::MAX_UNKNOWN_FUNCTIONS};
+
+/// Each list of scripts takes the schema from the version of its place to the next.
+const MIGRATIONS: [&[&str]; 1] = [&[
+    include_str!("migrations/0001/tables.sql"),
+    include_str!("migrations/0001/commit.sql"),
+    include_str!("migrations/0001/publish.sql"),
+    include_str!("migrations/0001/sessions.sql"),
+    include_str!("migrations/0001/claim.sql"),
+    include_str!("migrations/0001/change.sql"),
+]];
+
+/// The oldest server that has all we use.
+const OLDEST_SERVER: i32 = 14;
+
+/// The name of our schema, which is put into SQL as it is, since names cannot be parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Schema(String);
+
+impl Schema {
+    /// Takes a name that needs no quotes, so that it can do no harm in SQL.
+    pub(super) fn new(name: &str) -> Result<Self> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let begins = name
+            .bytes()
+            .next()
+            .is_some_and(|byte| plain(byte) && !byte.is_ascii_digit());
+        if !begins || !name.bytes().all(plain) || name.len() > 63 || name.starts_with("pg_") {
+            return Err(config(format!(
+                "the schema name `{}` must be made of lower-case letters, digits and `_`, begin with a letter but not with \
+                 `pg_`, and have at most 63 characters",
+                name.escape_debug()
+            )));
+        }
+        Ok(Self(name.to_owned()))
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// SQL of ours with the name in its place.
+    pub(super) fn fill(&self, sql: &str) -> String {
+        sql.replace("{schema}", &format!("\"{}\"", self.0))
+            .replace("{channel}", &self.0)
+            .replace("{lock}", &self.lock().to_string())
+            .replace("{unknown}", &MAX_UNKNOWN_FUNCTIONS.to_string())
+    }
+
+    /// The key of the lock under which the schema is changed: FNV-1a of the name, the same in every process.
+    fn lock(&self) -> i64 {
+        let hash = self
+            .0
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+        hash.cast_signed()
+    }
+}
+
+/// What the server says about itself and our schema.
+struct Found {
+    server: i32,
+    encoding: String,
+    fsync: String,
+    full_page_writes: String,
+    synchronous_commit: String,
+    has_schema: bool,
+    has_tables: bool,
+}
+
+const FIND: &str = "SELECT current_setting('server_version_num')::int / 10000 AS server,
+    current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync,
+    current_setting('full_page_writes') AS full_page_writes,
+    current_setting('synchronous_commit') AS synchronous_commit,
+    to_regnamespace('{schema}') IS NOT NULL AS has_schema,
+    to_regclass('{schema}.schema_version') IS NOT NULL AS has_tables";
+
+/// Brings the tables to the present version, or says what is in the way.
+///
+/// Where they are up to date nothing is written, so that a role with no more than the rights to use them can do it.
+pub(super) async fn migrate(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    server: &Server,
+) -> Result<()> {
+    let fault = |fault| cannot_open(fault, server, schema.name());
+    let found = find(connection, schema).await.map_err(fault)?;
+    found.check(server)?;
+    found.warn(server);
+    if found.has_tables && is_present(connection, schema, server).await? {
+        return Ok(());
+    }
+    let done = change(connection, schema, server).await;
+    if done.is_err() {
+        // The connection is closed afterwards; this only spares the server some work.
+        drop(sqlx::raw_sql("ROLLBACK").execute(connection).await);
+    }
+    done
+}
+
+async fn find(connection: &mut PgConnection, schema: &Schema) -> Result<Found, Fault> {
+    let query = sqlx::query_as(AssertSqlSafe(schema.fill(FIND))).persistent(false);
+    let (server, encoding, fsync, full_page_writes, synchronous_commit, has_schema, has_tables) =
+        in_time(query.fetch_one(connection)).await?;
+    Ok(Found {
+        server,
+        encoding,
+        fsync,
+        full_page_writes,
+        synchronous_commit,
+        has_schema,
+        has_tables,
+    })
+}
+
+/// Of two processes that open a new schema at once, one waits for the lock and then finds it done.
+async fn change(connection: &mut PgConnection, schema: &Schema, server: &Server) -> Result<()> {
+    let fault = |fault| cannot_open(fault, server, schema.name());
+    run(
+        connection,
+        schema,
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({lock})",
+    )
+    .await
+    .map_err(fault)?;
+    let found = find(connection, schema).await.map_err(fault)?;
+    if !found.has_schema {
+        run(connection, schema, "CREATE SCHEMA {schema}")
+            .await
+            .map_err(fault)?;
+    }
+    let version = if found.has_tables {
+        version(connection, schema, server).await?
+    } else {
+        0
+    };
+    check_version(version, schema, server)?;
+    for script in scripts_from(version) {
+        run(connection, schema, script).await.map_err(fault)?;
+    }
+    let done = format!(
+        "DELETE FROM {{schema}}.schema_version; INSERT INTO {{schema}}.schema_version VALUES ({}); COMMIT",
+        MIGRATIONS.len()
+    );
+    run(connection, schema, &done).await.map_err(fault)
+}
+
+fn scripts_from(version: usize) -> Vec<&'static str> {
+    MIGRATIONS.get(version..).unwrap_or_default().concat()
+}
+
+async fn run(connection: &mut PgConnection, schema: &Schema, script: &str) -> Result<(), Fault> {
+    let script = AssertSqlSafe(schema.fill(script));
+    in_time(sqlx::raw_sql(script).execute(connection))
+        .await
+        .map(drop)
+}
+
+async fn is_present(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    server: &Server,
+) -> Result<bool> {
+    let version = version(connection, schema, server).await?;
+    check_version(version, schema, server)?;
+    Ok(version == MIGRATIONS.len())
+}
+
+async fn version(connection: &mut PgConnection, schema: &Schema, server: &Server) -> Result<usize> {
+    let sql = AssertSqlSafe(schema.fill("SELECT version FROM {schema}.schema_version"));
+    let version: i32 = in_time(
+        sqlx::query_scalar(sql)
+            .persistent(false)
+            .fetch_one(connection),
+    )
+    .await
+    .map_err(|fault| cannot_open(fault, server, schema.name()))?;
+    Ok(usize::try_from(version).unwrap_or(0))
+}
+
+fn check_version(version: usize, schema: &Schema, server: &Server) -> Result<()> {
+    let known = MIGRATIONS.len();
+    if version > known {
+        return Err(config(format!(
+            "the schema `{}` of {server} has version {version}, and this belts knows {known}; upgrade belts",
+            schema.name()
+        )));
+    }
+    Ok(())
+}
+
+impl Found {
+    fn check(&self, server: &Server) -> Result<()> {
+        if self.server < OLDEST_SERVER {
+            return Err(config(format!(
+                "Postgres at {} is version {}, and belts needs {OLDEST_SERVER} or later",
+                server.place, self.server
+            )));
+        }
+        if self.encoding != "UTF8" {
+            return Err(config(format!(
+                "{server} has the encoding {}, and belts needs UTF8; create one with `CREATE DATABASE … ENCODING 'UTF8' \
+                 TEMPLATE template0`",
+                self.encoding
+            )));
+        }
+        Ok(())
+    }
+
+    /// Says what the server does not keep.
+    fn warn(&self, server: &Server) {
+        if self.fsync == "off" || self.full_page_writes == "off" {
+            tracing::warn!(
+                "{server} runs with fsync = {} and full_page_writes = {}: when its machine crashes, the whole database may be \
+                 damaged",
+                self.fsync,
+                self.full_page_writes
+            );
+        }
+        if self.synchronous_commit == "off" {
+            tracing::warn!(
+                "{server} runs with synchronous_commit = off: when it crashes, what was recorded last may be lost, and those \
+                 steps run again"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schema_names_need_no_quotes() {
+        for name in ["belts", "_b", "a1_b2", &"x".repeat(63)] {
+            assert_eq!(Schema::new(name).unwrap().name(), name);
+        }
+        for name in [
+            "",
+            "1a",
+            "Belts",
+            "a-b",
+            "a b",
+            "a\"; DROP",
+            "pg_belts",
+            "bélts",
+            "a\0",
+            &"x".repeat(64),
+        ] {
+            let error = Schema::new(name).expect_err(name);
+            assert_eq!(error.kind(), crate::ErrorKind::Config);
+        }
+    }
+
+    #[test]
+    fn scripts_are_filled_in() {
+        let schema = Schema::new("mine").unwrap();
+        for script in scripts_from(0) {
+            let sql = schema.fill(script);
+            assert!(
+                !sql.contains("{schema}") && !sql.contains("belts."),
+                "{sql}"
+            );
+        }
+    }
+}

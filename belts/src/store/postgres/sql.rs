@@ -1,0 +1,108 @@
+//! The statements that a store sends, with the name of its schema in them. The functions that they call are in `migrations/`.
+
+use std::sync::Arc;
+
+use sqlx::{Arguments as _, AssertSqlSafe, Encode, Postgres, Type, postgres::PgArguments};
+
+use super::{error::Fault, rows::RECORD, schema::Schema};
+
+/// What a statement is given. All is sent in Postgres's binary form, so nothing is ever part of a text of SQL.
+#[derive(Debug)]
+pub(super) struct Parameters(Result<PgArguments, sqlx::Error>);
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self(Ok(PgArguments::default()))
+    }
+}
+
+impl Parameters {
+    pub(super) fn bind<'t, T>(mut self, value: T) -> Self
+    where
+        T: Encode<'t, Postgres> + Type<Postgres>,
+    {
+        if let Ok(arguments) = &mut self.0
+            && let Err(error) = arguments.add(value)
+        {
+            self.0 = Err(sqlx::Error::Encode(error));
+        }
+        self
+    }
+
+    pub(super) fn arguments(self) -> Result<PgArguments, Fault> {
+        self.0.map_err(Fault::from)
+    }
+}
+
+/// One statement. The text is the key under which a connection finds it prepared.
+#[derive(Debug, Clone)]
+pub(super) struct Statement(Arc<str>);
+
+impl Statement {
+    pub(super) fn sql(&self) -> AssertSqlSafe<Arc<str>> {
+        AssertSqlSafe(Arc::clone(&self.0))
+    }
+}
+
+macro_rules! statements {
+    ($($name:ident: $sql:expr;)*) => {
+        /// Every statement but those of opening.
+        #[derive(Debug)]
+        pub(super) struct Statements {
+            $(pub(super) $name: Statement,)*
+        }
+
+        impl Statements {
+            pub(super) fn new(schema: &Schema) -> Self {
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD)).into());
+                Self { $($name: fill($sql),)* }
+            }
+        }
+    };
+}
+
+statements! {
+    commit: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+        $20, $21, $22)";
+    publish: "SELECT stale, living, event_numbers, run_numbers
+        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
+        FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place)
+        JOIN {schema}.events ON events.id = asked.id LEFT JOIN {schema}.runs ON runs.event = events.number
+        UNION ALL
+        SELECT -asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
+        FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place)
+        JOIN {schema}.runs ON runs.id = asked.id JOIN {schema}.events ON events.number = runs.event";
+    subscriptions: "SELECT version, function_id, event_type
+        FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
+    claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content
+        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8)";
+    deregister: "SELECT {schema}.deregister($1, $2, $3)";
+    renew: "SELECT {schema}.renew($1, $2, $3, $4)";
+    release: "SELECT {schema}.release($1, $2, $3, $4, $5, $6)";
+    watch: "UPDATE {schema}.workers SET watched = true, missing_since = NULL
+        WHERE id = $1 AND pg_try_advisory_lock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
+    unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
+    cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
+        WHERE id = $1 AND finished_at IS NULL RETURNING 1";
+    rerun: "WITH again AS (
+            UPDATE {schema}.runs SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'suspended' END, due_at = $2,
+                failed_attempts = 0, result = NULL, finished_at = NULL
+            WHERE id = $1 AND status IN ('failed', 'cancelled') RETURNING number
+        ), dropped AS (
+            DELETE FROM {schema}.steps USING again WHERE steps.run = again.number AND state = 'failed'
+        ) SELECT pg_notify('{channel}', $3)::text FROM again";
+    purge: "SELECT {schema}.purge($1, $2)";
+    run: "SELECT {record} FROM {schema}.runs JOIN {schema}.events ON events.number = runs.event WHERE runs.id = $1";
+    journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value
+        FROM {schema}.steps WHERE run = (SELECT number FROM {schema}.runs WHERE id = $1) ORDER BY seq";
+    list: "SELECT {record} FROM {schema}.runs JOIN {schema}.events ON events.number = runs.event
+        WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+        ORDER BY runs.number DESC LIMIT $4";
+    // With a sum to sort by, so that the event's few runs are looked up and not all runs looked through.
+    list_of_event: "SELECT {record} FROM {schema}.runs JOIN {schema}.events ON events.number = runs.event
+        WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            AND runs.event = (SELECT number FROM {schema}.events WHERE id = $5)
+        ORDER BY runs.number + 0 DESC LIMIT $4";
+}
