@@ -1,5 +1,7 @@
 //! Every function of `functions` crashed at each of its writes, on every store.
 
+use std::time::Duration;
+
 use belts::{
     store::Memory,
     testing::{Reopen, SqliteFile, sweep},
@@ -8,8 +10,11 @@ use belts::{
 use crate::{
     functions::*,
     places::{InSchema, UnderPrefix},
-    support::within,
+    support::within_time,
 };
+
+/// A sweep opens a store some forty times, which takes a server a while.
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// Sweeps on every store.
 macro_rules! swept {
@@ -20,7 +25,7 @@ macro_rules! swept {
             async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
                 let swept = sweep(place).function($function).event(order());
                 $(let swept = swept.harness($change);)?
-                let report = within("a sweep", swept).await.unwrap();
+                let report = within_time(LIMIT, "a sweep", swept).await.unwrap();
                 assert!(report.writes > 1, "{report:?}");
             }
 
