@@ -7,6 +7,7 @@ mod functions;
 mod journal;
 mod lease;
 mod outcomes;
+mod places;
 mod runs;
 mod support;
 mod sweeps;

@@ -41,9 +41,21 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
 /// # Panics
 /// It takes longer than ten seconds.
 pub(crate) async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(10), future.into_future()).await {
+    within_time(Duration::from_secs(10), what, future).await
+}
+
+/// Waits, but not for longer than this.
+///
+/// # Panics
+/// It takes longer.
+pub(crate) async fn within_time<T>(
+    time: Duration,
+    what: &str,
+    future: impl IntoFuture<Output = T>,
+) -> T {
+    match tokio::time::timeout(time, future.into_future()).await {
         Ok(value) => value,
-        Err(elapsed) => panic!("{what}: {elapsed} after ten seconds"),
+        Err(elapsed) => panic!("{what}: {elapsed} after {time:?}"),
     }
 }
 

@@ -1,13 +1,22 @@
-//! Every function of `functions` crashed at each of its writes, on memory and on SQLite.
+//! Every function of `functions` crashed at each of its writes, on every store.
+
+use std::time::Duration;
 
 use belts::{
     store::Memory,
     testing::{Reopen, SqliteFile, sweep},
 };
 
-use crate::{functions::*, support::within};
+use crate::{
+    functions::*,
+    places::{InSchema, UnderPrefix},
+    support::within_time,
+};
 
-/// Sweeps on both stores.
+/// A sweep opens a store some forty times, which takes a server a while.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// Sweeps on every store.
 macro_rules! swept {
     ($($function:ident $(=> $change:expr)?;)*) => {$(
         mod $function {
@@ -16,7 +25,7 @@ macro_rules! swept {
             async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
                 let swept = sweep(place).function($function).event(order());
                 $(let swept = swept.harness($change);)?
-                let report = within("a sweep", swept).await.unwrap();
+                let report = within_time(LIMIT, "a sweep", swept).await.unwrap();
                 assert!(report.writes > 1, "{report:?}");
             }
 
@@ -28,6 +37,24 @@ macro_rules! swept {
             #[tokio::test]
             async fn survives_every_crash_on_sqlite() {
                 survives_every_crash(SqliteFile::temporary).await;
+            }
+
+            #[cfg_attr(
+                not(has_postgres),
+                ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+            )]
+            #[tokio::test]
+            async fn survives_every_crash_on_postgres() {
+                survives_every_crash(InSchema::new).await;
+            }
+
+            #[cfg_attr(
+                not(has_redis),
+                ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+            )]
+            #[tokio::test]
+            async fn survives_every_crash_on_redis() {
+                survives_every_crash(UnderPrefix::new).await;
             }
         }
     )*};

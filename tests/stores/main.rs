@@ -1,4 +1,4 @@
-//! Every store passes the conformance suite; and what only one of them can do.
+//! Every store passes the conformance suite; and what each can do alone.
 
 mod conformance;
 mod opening;

@@ -10,6 +10,7 @@ use belts::{
 use crate::{
     Failure,
     log::{Log, What},
+    patience::persist,
 };
 
 /// The store has the same runs, each with the output that the log has.
@@ -20,7 +21,7 @@ pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<()
         ..RunFilter::default()
     };
     loop {
-        let page = worker.store().list(filter.clone()).await?;
+        let page = persist(|| worker.store().list(filter.clone()), |_| {}).await?;
         for run in page.runs {
             let places = log
                 .runs

@@ -6,8 +6,14 @@ use belts::{Clock as _, SystemClock};
 
 use crate::Failure;
 
-/// A case passes with a line of figures, which may be empty.
-type Case = (&'static str, fn() -> Result<String, Failure>);
+/// A test case.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    /// Why it cannot run here.
+    pub(crate) ignored: Option<&'static str>,
+    /// Passes with a line of figures, which may be empty.
+    pub(crate) run: fn() -> Result<String, Failure>,
+}
 
 /// Flags of libtest that are followed by a value.
 const WITH_VALUE: [&str; 7] = [
@@ -27,6 +33,7 @@ struct Args {
     exact: bool,
     list: bool,
     only_ignored: bool,
+    ignored_too: bool,
 }
 
 impl Args {
@@ -37,6 +44,7 @@ impl Args {
                 "--exact" => parsed.exact = true,
                 "--list" => parsed.list = true,
                 "--ignored" => parsed.only_ignored = true,
+                "--include-ignored" => parsed.ignored_too = true,
                 "--skip" => parsed.skip.extend(args.next()),
                 flag if WITH_VALUE.contains(&flag) => drop(args.next()),
                 flag if flag.starts_with('-') => parsed
@@ -48,26 +56,31 @@ impl Args {
         parsed
     }
 
-    fn wants(&self, name: &str) -> bool {
+    fn wants(&self, case: &Case) -> bool {
         let fits = |filter: &String| {
             if self.exact {
-                name == filter
+                case.name == filter
             } else {
-                name.contains(filter.as_str())
+                case.name.contains(filter.as_str())
             }
         };
-        !self.only_ignored
+        (!self.only_ignored || case.ignored.is_some())
             && (self.filters.is_empty() || self.filters.iter().any(fits))
             && !self.skip.iter().any(fits)
+    }
+
+    fn ignores(&self, case: &Case) -> Option<&'static str> {
+        case.ignored
+            .filter(|_| !self.only_ignored && !self.ignored_too)
     }
 }
 
 pub(crate) fn main(cases: &[Case]) -> ExitCode {
     let args = Args::parse(std::env::args().skip(1));
-    let wanted: Vec<_> = cases.iter().filter(|(name, _)| args.wants(name)).collect();
+    let wanted: Vec<_> = cases.iter().filter(|case| args.wants(case)).collect();
     if args.list {
-        for (name, _) in wanted {
-            println!("{name}: test");
+        for case in wanted {
+            println!("{}: test", case.name);
         }
         return ExitCode::SUCCESS;
     }
@@ -77,9 +90,15 @@ pub(crate) fn main(cases: &[Case]) -> ExitCode {
         if wanted.len() == 1 { "" } else { "s" }
     );
     let start = SystemClock.now();
-    let mut failures = Vec::new();
-    for (name, case) in &wanted {
-        match case() {
+    let (mut failures, mut ignored) = (Vec::new(), 0);
+    for case in &wanted {
+        let name = case.name;
+        if let Some(reason) = args.ignores(case) {
+            println!("test {name} ... ignored, {reason}");
+            ignored += 1;
+            continue;
+        }
+        match (case.run)() {
             Ok(figures) if figures.is_empty() => println!("test {name} ... ok"),
             Ok(figures) => println!("test {name} ... ok\n{figures}"),
             Err(failure) => {
@@ -92,9 +111,9 @@ pub(crate) fn main(cases: &[Case]) -> ExitCode {
         println!("\n---- {name} ----\n{failure}");
     }
     println!(
-        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
+        "\ntest result: {}. {} passed; {} failed; {ignored} ignored; 0 measured; {} filtered out; finished in {:.2}s\n",
         if failures.is_empty() { "ok" } else { "FAILED" },
-        wanted.len() - failures.len(),
+        wanted.len() - failures.len() - ignored,
         failures.len(),
         cases.len() - wanted.len(),
         SystemClock.now().since(start).as_secs_f64(),

@@ -28,6 +28,20 @@ pub(crate) fn judge_objects_to_forged_logs() -> Result<String, Failure> {
             ),
         ),
         (
+            "a publish whose answer was lost",
+            format!("0 test unanswered e0\n1 test published e0 duplicate\n{a}"),
+        ),
+        (
+            "a publish that failed before another was the first",
+            format!("0 test unanswered e0\n1 test published e0 new\n{a}"),
+        ),
+        (
+            "a server that was restarted",
+            format!(
+                "{a}4 test restart kill\n4 test cut 7\n5 1.2 start r laps e0\n6 1.2 returned r a m0\n"
+            ),
+        ),
+        (
             "a worker that was stopped between its claim and its first line",
             format!("{a}4 test stop 3\n5 test cont 3\n5 3.1 start r laps e0\n6 3.1 begin r a m2\n"),
         ),
@@ -73,6 +87,18 @@ pub(crate) fn judge_objects_to_forged_logs() -> Result<String, Failure> {
         (
             "two firsts",
             format!("{a}1 test published e0 new\n1 test published e0 new\n"),
+        ),
+        (
+            "two firsts, one of which failed before",
+            format!("{a}0 test unanswered e0\n1 test published e0 new\n1 test published e0 new\n"),
+        ),
+        (
+            "a publish that was the first for nobody",
+            format!("{a}1 test published e0 duplicate\n1 test published e0 duplicate\n"),
+        ),
+        (
+            "a recorded step runs again after the server was restarted",
+            format!("{a}4 test restart kill\n5 1.2 start r laps e0\n6 1.2 begin r a m1\n"),
         ),
         (
             "a short sleep",

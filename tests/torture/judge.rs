@@ -28,8 +28,11 @@ pub(crate) struct Objection {
 pub(crate) struct Figures {
     pub(crate) published: usize,
     pub(crate) duplicates: usize,
+    pub(crate) unanswered: usize,
     pub(crate) kills: usize,
     pub(crate) stops: usize,
+    pub(crate) restarts: usize,
+    pub(crate) cuts: usize,
     pub(crate) runs: usize,
     pub(crate) drives: usize,
     pub(crate) leases_lost: usize,
@@ -63,8 +66,7 @@ pub(crate) fn judge(log: &Log, expected: &[Expected]) -> Verdict {
         verdict.figures.count(history);
     }
     for line in &log.lines {
-        verdict.figures.kills += usize::from(matches!(line.what, What::Kill(_)));
-        verdict.figures.stops += usize::from(matches!(line.what, What::Stop(_)));
+        verdict.figures.note(&line.what);
     }
     verdict
 }
@@ -77,18 +79,25 @@ impl Verdict {
         });
     }
 
-    /// Of several publishes with one key, one began something and the others were duplicates.
+    /// Of several publishes with one key, one began something and the others were duplicates; that one may be a publish
+    /// whose answer was lost.
     fn each_key_is_published_once(&mut self, log: &Log) {
         let mut originals: HashMap<&str, usize> = HashMap::new();
+        let mut unanswered: HashSet<&str> = HashSet::new();
         for line in &log.lines {
-            if let What::Published { key, duplicate } = &line.what {
-                *originals.entry(key).or_default() += usize::from(!duplicate);
-                self.figures.published += 1;
-                self.figures.duplicates += usize::from(*duplicate);
+            match &line.what {
+                What::Published { key, duplicate } => {
+                    *originals.entry(key).or_default() += usize::from(!duplicate);
+                    self.figures.published += 1;
+                    self.figures.duplicates += usize::from(*duplicate);
+                }
+                What::Unanswered(key) => drop(unanswered.insert(key)),
+                _ => {}
             }
         }
         for (key, times) in originals {
-            if times != 1 {
+            let lost = times == 0 && unanswered.contains(key);
+            if times != 1 && !lost {
                 self.object(
                     None,
                     format!("{times} publishes of {key} say that they were the first"),
@@ -142,6 +151,17 @@ impl Verdict {
 }
 
 impl Figures {
+    fn note(&mut self, what: &What) {
+        match what {
+            What::Kill(_) => self.kills += 1,
+            What::Stop(_) => self.stops += 1,
+            What::Restart => self.restarts += 1,
+            What::Cut => self.cuts += 1,
+            What::Unanswered(_) => self.unanswered += 1,
+            _ => {}
+        }
+    }
+
     fn count(&mut self, history: &History<'_>) {
         self.runs += 1;
         self.drives += history.drives();
@@ -158,13 +178,16 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} kills, {} stops; {} publishes ({} duplicates), {} runs in {} drives, {} leases lost by stopped workers; \
+            "{} kills, {} stops, {} server restarts, {} connections cut; {} publishes ({} duplicates; {} more failed), {} runs in {} drives, {} leases lost by stopped workers; \
              {} steps, {} executions, {} run again because they were never recorded, {} begun by a worker without \
              lease, {} recorded steps run again",
             self.kills,
             self.stops,
+            self.restarts,
+            self.cuts,
             self.published,
             self.duplicates,
+            self.unanswered,
             self.runs,
             self.drives,
             self.leases_lost,

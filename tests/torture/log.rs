@@ -22,13 +22,25 @@ pub(crate) enum What {
     Done(String, String),
     Fail(String, String),
     Returned(String, String),
-    Start { function: String, key: String },
+    Start {
+        function: String,
+        key: String,
+    },
     End(String),
     Hook,
-    Published { key: String, duplicate: bool },
+    Published {
+        key: String,
+        duplicate: bool,
+    },
+    /// A publish of this key failed, and may have been done all the same.
+    Unanswered(String),
     Kill(u32),
     Stop(u32),
     Cont(u32),
+    /// The server was ended, and started again.
+    Restart,
+    /// A connection with the server was cut.
+    Cut,
     Other,
 }
 
@@ -76,8 +88,12 @@ impl Log {
         let places: Vec<usize> = match run.and_then(|run| self.runs.get(run)) {
             Some(places) => {
                 let (first, last) = (places[0], places[places.len() - 1]);
-                let acts =
-                    |what: &What| matches!(what, What::Kill(_) | What::Stop(_) | What::Cont(_));
+                let acts = |what: &What| {
+                    matches!(
+                        what,
+                        What::Kill(_) | What::Stop(_) | What::Cont(_) | What::Restart
+                    )
+                };
                 (first..=last)
                     .filter(|place| places.contains(place) || acts(&self.lines[*place].what))
                     .collect()
@@ -129,6 +145,9 @@ fn parse(text: &str) -> Option<(Line, Option<String>)> {
             },
             false,
         ),
+        "unanswered" => (What::Unanswered(subject.clone()), false),
+        "restart" => (What::Restart, false),
+        "cut" => (What::Cut, false),
         "kill" => (What::Kill(subject.parse().ok()?), false),
         "stop" => (What::Stop(subject.parse().ok()?), false),
         "cont" => (What::Cont(subject.parse().ok()?), false),

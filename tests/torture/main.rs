@@ -1,16 +1,20 @@
-//! The torture test: worker processes are killed and stopped at random while they drive runs on one store.
+//! The torture test: worker processes are killed and stopped at random while they drive runs on one store; where that
+//! is a server, it is killed and restarted too, and the connections with it are cut, delayed and refused.
 //!
 //! What the functions do goes into one log (`trail`), and from that log alone it is proved afterwards (`judge`) that no
 //! publish was lost, no recorded step ran again and no two workers advanced one run at a time.
 //!
 //! ```text
-//! cargo test --test torture                             # at least 50 kills
+//! cargo test --test torture                             # at least 50 kills on SQLite, 15 on each server
 //! BELTS_TORTURE_KILLS=500 cargo test --test torture     # longer
 //! BELTS_TORTURE_SEED=17 cargo test --test torture       # the same kills as a run that printed this seed
+//! cargo test --test torture -- postgres                 # one store alone
 //! ```
 
 #[cfg(unix)]
 mod agrees;
+#[cfg(unix)]
+mod campaign;
 #[cfg(unix)]
 mod cases;
 #[cfg(unix)]
@@ -26,9 +30,15 @@ mod log;
 #[cfg(unix)]
 mod patience;
 #[cfg(unix)]
+mod place;
+#[cfg(unix)]
 mod plan;
 #[cfg(unix)]
+mod proxy;
+#[cfg(unix)]
 mod random;
+#[cfg(unix)]
+mod server;
 #[cfg(unix)]
 mod siege;
 #[cfg(unix)]
@@ -47,12 +57,28 @@ fn main() -> std::process::ExitCode {
     if let Some(directory) = std::env::var_os(worker::DIRECTORY) {
         return worker::main(directory.as_ref());
     }
+    let missing = |is_there: bool, reason| (!is_there).then_some(reason);
     cases::main(&[
-        (
-            "judge_objects_to_forged_logs",
-            forged::judge_objects_to_forged_logs,
-        ),
-        ("sqlite_two_processes", siege::sqlite_two_processes),
+        cases::Case {
+            name: "judge_objects_to_forged_logs",
+            ignored: None,
+            run: forged::judge_objects_to_forged_logs,
+        },
+        cases::Case {
+            name: "sqlite_two_processes",
+            ignored: None,
+            run: campaign::sqlite_two_processes,
+        },
+        cases::Case {
+            name: "postgres_four_processes",
+            ignored: missing(cfg!(own_postgres), "no PostgreSQL server is installed"),
+            run: campaign::postgres_four_processes,
+        },
+        cases::Case {
+            name: "redis_four_processes",
+            ignored: missing(cfg!(own_redis), "no Redis server is installed"),
+            run: campaign::redis_four_processes,
+        },
     ])
 }
 

@@ -14,14 +14,20 @@ pub(crate) fn deadline() -> Timestamp {
     SystemClock.now().after(CALM)
 }
 
-/// Publishes until it goes through: a worker that was stopped in the middle of a write keeps SQLite's lock for a while.
+/// Tries until it goes through: servers go down, and a worker that was stopped in the middle of a write keeps SQLite's
+/// lock for a while. Each failure is noted.
 pub(crate) async fn persist<T, F: Future<Output = belts::Result<T>>>(
-    publish: impl Fn() -> F,
+    attempt: impl Fn() -> F,
+    note: impl Fn(&belts::Error),
 ) -> Result<T, Failure> {
     let deadline = deadline();
     loop {
-        match publish().await {
-            Err(error) if error.is_retryable() => pause(deadline, &error.report()).await?,
+        let attempt = tokio::time::timeout(CALM, attempt()).await;
+        match attempt.map_err(|_| "a call of the store does not return")? {
+            Err(error) if error.is_retryable() => {
+                note(&error);
+                pause(deadline, &error.report()).await?;
+            }
             result => return Ok(result?),
         }
     }

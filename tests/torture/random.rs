@@ -21,9 +21,9 @@ impl Random {
         self.next().is_multiple_of(times)
     }
 
-    /// One of the two.
-    pub(crate) fn side(&mut self) -> usize {
-        usize::from(self.one_in(2))
+    /// One of the numbers from 0 on.
+    pub(crate) fn below(&mut self, count: usize) -> usize {
+        usize::try_from(self.next() % count as u64).unwrap_or(0)
     }
 
     /// A duration in whole milliseconds.

@@ -1,11 +1,9 @@
-//! The siege: two workers on one store, of which one is always being killed or stopped, until every run has ended.
+//! The siege: several workers on one store, of which one is always being killed or stopped, until every run has ended.
+//! Where the store is on a server, that is killed and its connections are cut as well.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, ops::RangeFrom, path::Path};
 
-use belts::{Clock as _, SystemClock, Worker, store::Sqlite};
+use belts::Worker;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
@@ -14,103 +12,62 @@ use crate::{
     judge::{Verdict, judge},
     log::{Log, What},
     patience::{deadline, pause, persist, rest},
+    place::{Place, open},
     plan::{Expected, FUNCTIONS, Item, items},
     random::Random,
     trail::{LOG, Process},
     victim::Victim,
-    worker::{DATABASE, LEASE},
+    worker::LEASE,
 };
 
 /// Events for each kill: while workers die, work comes in.
-const EVENTS_A_KILL: usize = 4;
+const EVENTS_A_KILL: usize = 8;
+/// Kills of workers for each of the server, which is killed twice at least.
+const KILLS_A_RESTART: usize = 10;
 /// Tasks that publish at once.
 const LANES: usize = 4;
 
-pub(crate) fn sqlite_two_processes() -> Result<String, Failure> {
-    let kills: usize =
-        std::env::var("BELTS_TORTURE_KILLS").map_or(Ok(50), |kills| kills.parse())?;
-    let now = u64::try_from(SystemClock.now().as_millis())? % 1_000_000;
-    let seed: u64 = std::env::var("BELTS_TORTURE_SEED").map_or(Ok(now), |seed| seed.parse())?;
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("torture-{seed}-{}", std::process::id()));
-    fs::create_dir_all(&directory)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()?;
-    let start = SystemClock.now();
-    let outcome = runtime.block_on(Siege::lay(&directory, kills, seed));
-    let told = outcome.map_err(|error| explain(&directory, &error));
-    let seconds = SystemClock.now().since(start).as_secs_f64();
-    match told {
-        Ok(verdict) => {
-            fs::remove_dir_all(&directory)?;
-            Ok(format!(
-                "torture: seed {seed}, {}; {seconds:.1} s",
-                verdict.figures
-            ))
-        }
-        Err(text) => Err(format!(
-            "seed {seed}, after {seconds:.1} s, log in {}: {text}",
-            directory.display()
-        )
-        .into()),
-    }
-}
-
-/// What went wrong outside the rules, with the end of the log and of what the workers said.
-fn explain(directory: &Path, error: &Failure) -> String {
-    let said = fs::read_to_string(directory.join("worker.err")).unwrap_or_default();
-    let said: Vec<_> = said
-        .lines()
-        .filter(|line| !line.contains("on purpose"))
-        .collect();
-    format!(
-        "{error}\n-- the workers said at last:\n{}",
-        said[said.len().saturating_sub(10)..].join("\n")
-    )
+/// How a siege is laid.
+#[derive(Debug)]
+pub(crate) struct Orders<'a> {
+    /// Where the log is, and what the workers say.
+    pub(crate) directory: &'a Path,
+    pub(crate) place: &'a Place,
+    /// A worker for each.
+    pub(crate) names: &'a [Option<&'static str>],
+    pub(crate) kills: usize,
+    pub(crate) seed: u64,
+    pub(crate) log: &'static Process,
 }
 
 struct Siege<'a> {
-    directory: &'a Path,
-    log: &'static Process,
+    orders: &'a Orders<'a>,
     random: Random,
-    victims: [Victim; 2],
+    victims: Vec<Victim>,
+    /// What the random numbers of the next worker follow from.
+    dice: RangeFrom<u64>,
     /// How many events may be published by now.
     released: watch::Sender<usize>,
 }
 
-impl<'a> Siege<'a> {
-    async fn lay(directory: &'a Path, kills: usize, seed: u64) -> Result<Verdict, Failure> {
-        let log = Process::open(directory, seed)?;
-        let items = items((kills * EVENTS_A_KILL).max(200));
+impl Orders<'_> {
+    /// Lays the siege, and judges.
+    pub(crate) async fn lay(&self) -> Result<Verdict, Failure> {
+        let items = items((self.kills * EVENTS_A_KILL).max(200));
         let expected: Vec<_> = items.iter().flat_map(Item::expected).collect();
-        let store = Sqlite::open(directory.join(DATABASE)).await?;
         let worker = Worker::builder()
-            .store(store)
+            .shared_store(open(&self.place.url).await?)
             .publish_only()
             .build()
             .await?;
-        // One has a name, and takes its own runs back when it restarts; the other has none.
-        let victims = [
-            Victim::start(directory, Some("named"), seed, log)?,
-            Victim::start(directory, None, seed + 1, log)?,
-        ];
-        let (released, _) = watch::channel(0);
-        let mut siege = Self {
-            directory,
-            log,
-            random: Random::new(seed),
-            victims,
-            released,
-        };
+        let mut siege = Siege::begin(self)?;
         siege.wait_for_functions(&worker).await?;
         let mut publishers = siege.publish(&items, &worker);
-        for kill in 0..kills {
-            siege
-                .released
-                .send_replace((kill + 1) * items.len() / kills);
-            siege.strike(u64::try_from(kill)? + 2).await?;
+        for kill in 0..self.kills {
+            let released = (kill + 1) * items.len() / self.kills;
+            siege.released.send_replace(released);
+            siege.harass(self.restarts_before(kill)).await?;
+            siege.strike().await?;
         }
         while let Some(published) = publishers.join_next().await {
             published??;
@@ -120,6 +77,35 @@ impl<'a> Siege<'a> {
         let verdict = siege.verdict(&expected)?;
         agrees(&worker, expected.len(), &Log::parse(&siege.text()?)?).await?;
         Ok(verdict)
+    }
+
+    /// Whether the server is restarted in the round of this kill; these are spread evenly.
+    fn restarts_before(&self, kill: usize) -> bool {
+        let restarts = (self.kills / KILLS_A_RESTART).max(2);
+        (kill + 1) * restarts / self.kills > kill * restarts / self.kills
+    }
+}
+
+impl<'a> Siege<'a> {
+    /// Starts the workers.
+    fn begin(orders: &'a Orders<'a>) -> Result<Self, Failure> {
+        let mut dice = orders.seed..;
+        let start = |(name, dice): (&Option<_>, _)| {
+            Victim::start(orders.directory, &orders.place.url, *name, dice, orders.log)
+        };
+        let victims = orders
+            .names
+            .iter()
+            .zip(&mut dice)
+            .map(start)
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            orders,
+            random: Random::new(orders.seed),
+            victims,
+            dice,
+            released: watch::channel(0).0,
+        })
     }
 
     /// Nobody is subscribed before the first worker was there once.
@@ -144,11 +130,13 @@ impl<'a> Siege<'a> {
                 .enumerate()
                 .filter(|(n, _)| mine(*n))
                 .collect();
-            let (mut released, worker, log) = (self.released.subscribe(), worker.clone(), self.log);
+            let (mut released, worker, log) =
+                (self.released.subscribe(), worker.clone(), self.orders.log);
             publishers.spawn(async move {
                 for (n, item) in items {
                     released.wait_for(|released| n < *released).await?;
-                    let published = persist(|| item.publish(&worker)).await?;
+                    let failed = |_: &_| log.write("test", &format!("unanswered {}", item.key()));
+                    let published = persist(|| item.publish(&worker), failed).await?;
                     let how = if published.duplicate {
                         "duplicate"
                     } else {
@@ -162,20 +150,37 @@ impl<'a> Siege<'a> {
         publishers
     }
 
+    /// Half of the time, and when the server is to be restarted, something happens to it; nothing where there is none.
+    async fn harass(&mut self, restart: bool) -> Result<(), Failure> {
+        let Some(server) = &self.orders.place.server else {
+            return Ok(());
+        };
+        if restart {
+            server.restart(&mut self.random).await
+        } else {
+            if self.random.one_in(2) {
+                server.harass(&mut self.random).await;
+            }
+            Ok(())
+        }
+    }
+
     /// One round: one of the workers is killed at some moment, mostly at once, and sometimes after it was stopped for
     /// longer than its lease lasts, or stopped and continued before it is killed.
     ///
     /// The pauses are random moments and no waiting for something: that is the point of this test.
-    async fn strike(&mut self, dice: u64) -> Result<(), Failure> {
-        let side = self.random.side();
+    async fn strike(&mut self) -> Result<(), Failure> {
+        let count = self.victims.len();
+        let side = self.random.below(count);
         rest(self.random.millis(5..500)).await;
-        if self.random.one_in(4) {
+        if self.random.one_in(3) {
             self.victims[side].stop()?;
             if self.random.one_in(4) {
-                // The other one goes down meanwhile.
+                // Another one goes down meanwhile.
                 rest(self.random.millis(5..500)).await;
-                self.victims[1 - side].kill()?;
-                self.victims[1 - side].restart(dice + 10_000)?;
+                let other = (side + 1 + self.random.below(count - 1)) % count;
+                self.victims[other].kill()?;
+                self.restart(other)?;
             }
             rest(LEASE + self.random.millis(200..1_200)).await;
             if !self.random.one_in(4) {
@@ -187,11 +192,16 @@ impl<'a> Siege<'a> {
         if self.random.one_in(2) {
             rest(self.random.millis(5..150)).await;
         }
+        self.restart(side)
+    }
+
+    fn restart(&mut self, side: usize) -> Result<(), Failure> {
+        let dice = self.dice.next().unwrap_or_default();
         self.victims[side].restart(dice)
     }
 
     fn text(&self) -> Result<String, Failure> {
-        Ok(fs::read_to_string(self.directory.join(LOG))?)
+        Ok(fs::read_to_string(self.orders.directory.join(LOG))?)
     }
 
     /// Returns when the log has an end for every run, or with the objections of the judge if there never is.

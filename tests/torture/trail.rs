@@ -31,7 +31,8 @@ pub(crate) struct Process {
     marks: AtomicU32,
 }
 
-static PROCESS: OnceLock<Process> = OnceLock::new();
+/// Of this process, where it is a worker.
+static PROCESS: OnceLock<&Process> = OnceLock::new();
 
 impl Process {
     /// Opens the log in `directory`.
@@ -40,14 +41,19 @@ impl Process {
             .append(true)
             .create(true)
             .open(directory.join(LOG))?;
-        let opened = Self {
+        // It is needed until the process ends, which opens one or a few.
+        Ok(Box::leak(Box::new(Self {
             directory: directory.to_owned(),
             log,
             dice: Mutex::new(Random::new(seed)),
             drives: AtomicU32::new(0),
             marks: AtomicU32::new(0),
-        };
-        Ok(PROCESS.get_or_init(|| opened))
+        })))
+    }
+
+    /// Makes this the log of the functions that this process drives.
+    pub(crate) fn install(&'static self) {
+        PROCESS.get_or_init(|| self);
     }
 
     fn this() -> &'static Self {

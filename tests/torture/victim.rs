@@ -11,6 +11,7 @@ use crate::{Failure, trail::Process, worker};
 #[derive(Debug)]
 pub(crate) struct Victim {
     directory: PathBuf,
+    store: String,
     /// Restarts under the same name, where it has one.
     name: Option<&'static str>,
     log: &'static Process,
@@ -20,14 +21,16 @@ pub(crate) struct Victim {
 impl Victim {
     pub(crate) fn start(
         directory: &Path,
+        store: &str,
         name: Option<&'static str>,
         dice: u64,
         log: &'static Process,
     ) -> Result<Self, Failure> {
-        let child = spawn(directory, name, dice)?;
+        let child = spawn(directory, store, name, dice)?;
         log.write("test", &format!("spawn {}", child.id()));
         Ok(Self {
             directory: directory.to_owned(),
+            store: store.to_owned(),
             name,
             log,
             child,
@@ -35,7 +38,7 @@ impl Victim {
     }
 
     pub(crate) fn restart(&mut self, dice: u64) -> Result<(), Failure> {
-        *self = Self::start(&self.directory, self.name, dice, self.log)?;
+        *self = Self::start(&self.directory, &self.store, self.name, dice, self.log)?;
         Ok(())
     }
 
@@ -101,7 +104,7 @@ impl Drop for Victim {
     }
 }
 
-fn spawn(directory: &Path, name: Option<&str>, dice: u64) -> Result<Child, Failure> {
+fn spawn(directory: &Path, store: &str, name: Option<&str>, dice: u64) -> Result<Child, Failure> {
     let errors = OpenOptions::new()
         .append(true)
         .create(true)
@@ -109,6 +112,7 @@ fn spawn(directory: &Path, name: Option<&str>, dice: u64) -> Result<Child, Failu
     let mut command = Command::new(std::env::current_exe()?);
     command
         .env(worker::DIRECTORY, directory)
+        .env(worker::STORE, store)
         .env(worker::DICE, dice.to_string());
     // Steps panic on purpose.
     command.env("RUST_BACKTRACE", "0");

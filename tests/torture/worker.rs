@@ -2,21 +2,24 @@
 
 use std::{path::Path, process::ExitCode, time::Duration};
 
-use belts::store::Sqlite;
+use belts::Worker;
 
 use crate::{
     Failure,
+    patience::persist,
+    place::open,
     trail::{self, Process},
 };
 
-/// Where the database and the log lie; that it is set makes a process a worker.
+/// Where the log lies; that it is set makes a process a worker.
 pub(crate) const DIRECTORY: &str = "BELTS_TORTURE_DIRECTORY";
+/// Where the runs are.
+pub(crate) const STORE: &str = "BELTS_TORTURE_STORE";
 /// The worker's name; without it, nobody can take its runs over by name.
 pub(crate) const NAME: &str = "BELTS_TORTURE_NAME";
 /// What the worker's random numbers follow from.
 pub(crate) const DICE: &str = "BELTS_TORTURE_DICE";
 
-pub(crate) const DATABASE: &str = "belts.db";
 /// Short, so that a stopped worker soon loses its runs.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
 
@@ -34,9 +37,17 @@ pub(crate) fn main(directory: &Path) -> ExitCode {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn work(directory: &Path) -> Result<(), Failure> {
     let dice = std::env::var(DICE)?.parse()?;
-    Process::open(directory, dice)?;
-    let mut builder = belts::Worker::builder()
-        .store(Sqlite::open(directory.join(DATABASE)).await?)
+    Process::open(directory, dice)?.install();
+    let url = std::env::var(STORE)?;
+    // A server may be down while this starts.
+    let worker = persist(|| build(&url), |_| {}).await?;
+    worker.run().await?;
+    Ok(())
+}
+
+async fn build(url: &str) -> belts::Result<Worker> {
+    let mut builder = Worker::builder()
+        .shared_store(open(url).await?)
         .lease(LEASE)
         .sweep(Duration::from_millis(250))
         .concurrency(8)
@@ -44,8 +55,7 @@ async fn work(directory: &Path) -> Result<(), Failure> {
     if let Ok(name) = std::env::var(NAME) {
         builder = builder.name(name);
     }
-    builder.build().await?.run().await?;
-    Ok(())
+    builder.build().await
 }
 
 /// Ends this process when the test's has ended, however that came about: it holds the other end of our input.

@@ -18,11 +18,13 @@ family() {
     echo "$server"
 }
 
-# Ends the server by a signal, and waits for it. KILL takes the whole family, as a power cut would.
+# Ends the server by a signal, and waits for it. KILL takes the whole family, as a power cut would; nobody joins that while
+# the server is stopped. Who was left of it could wait for ever for a lock of one that was killed.
 end() {
     [ -n "$server" ] || return
     if [ "$1" = KILL ]; then
-        kill -KILL $server $(family)
+        kill -STOP $server
+        kill -KILL $(family)
     else
         kill "-$1" $server
     fi

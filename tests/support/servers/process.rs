@@ -85,31 +85,37 @@ impl Server {
         }
     }
 
+    /// What the server said so far.
+    pub(super) fn said(&self) -> String {
+        let said = fs::read(self.directory.join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
     fn try_start(&self) -> io::Result<()> {
         let mut keeper = self.keeper();
-        fs::write(self.directory.join("log"), "")?;
+        let before = self.said().len();
         keeper.start(self.port)?;
         let deadline = SystemClock.now().after(READY);
         loop {
             // In this order: who answers may be another server that has the port.
             let ready = (self.ready)(self.port);
             if !keeper.alive()? {
-                return Err(self.failure("ended as soon as it was started"));
+                return Err(self.failure("ended as soon as it was started", before));
             }
             if ready {
                 return Ok(());
             }
             if SystemClock.now() > deadline {
-                return Err(self.failure("does not answer"));
+                return Err(self.failure("does not answer", before));
             }
             pause();
         }
     }
 
-    /// What went wrong, with the end of what the server said.
-    fn failure(&self, what: &str) -> io::Error {
-        let said = fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-        let said: Vec<_> = said.lines().collect();
+    /// What went wrong, with the end of what the server said since a place in its log.
+    fn failure(&self, what: &str, since: usize) -> io::Error {
+        let said = self.said();
+        let said: Vec<_> = said.get(since..).unwrap_or(&said).lines().collect();
         let end = said[said.len().saturating_sub(20)..].join("\n");
         io::Error::other(format!("the server {what}; it said at last:\n{end}"))
     }

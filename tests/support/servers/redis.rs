@@ -167,6 +167,11 @@ impl Redis {
         }
     }
 
+    /// What the server said so far; nothing if it is not ours.
+    pub fn said(&self) -> String {
+        self.server.as_ref().map(Server::said).unwrap_or_default()
+    }
+
     fn own(&self) -> io::Result<&Server> {
         let foreign = || io::Error::other("this server was not started by the tests");
         self.server.as_ref().ok_or_else(foreign)
