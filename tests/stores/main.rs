@@ -5,3 +5,4 @@ mod opening;
 mod postgres;
 mod redis;
 mod sqlite;
+mod workers;

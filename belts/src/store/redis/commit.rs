@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Commit, CommitBatch, CommitOutcome, RunStatus, Timestamp, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Lease, RunStatus, Timestamp, Transition},
 };
 
 impl Redis {
@@ -21,6 +21,16 @@ impl Redis {
     }
 
     fn commit_call(&self, request: &CommitBatch, resent: bool) -> Call {
+        // A script of its own for each of the two usual commits, and one for all others.
+        if let [commit] = &*request.commits {
+            match &commit.transition {
+                None => return self.step_call(commit, request.now),
+                Some(Transition::Complete { output }) if self.is_plain_end(commit, resent) => {
+                    return self.finish_call(commit, output, request.now);
+                }
+                Some(_) => {}
+            }
+        }
         let mut call = self.call(&script::COMMIT);
         call.arg(request.now.as_millis())
             .flag(resent)
@@ -32,11 +42,64 @@ impl Redis {
         }
         call
     }
+
+    /// One run that goes on.
+    fn step_call(&self, commit: &Commit, now: Timestamp) -> Call {
+        let [run, steps, session] = self.keys_of(&commit.lease);
+        let mut call = Call::with_keys(&script::STEP, &[&run, &steps, &session]);
+        call.arg(now.as_millis()).arg(lease_text(&commit.lease));
+        add_entries(&mut call, commit);
+        call
+    }
+
+    fn is_plain_end(&self, commit: &Commit, resent: bool) -> bool {
+        // Lua hands over only so many arguments at once.
+        !resent && self.inner.ttl.is_empty() && commit.entries.len() <= 100
+    }
+
+    /// One run that has completed.
+    fn finish_call(&self, commit: &Commit, output: &[u8], now: Timestamp) -> Call {
+        let (keys, lease) = (&self.inner.keys, &commit.lease);
+        let [run, steps, session] = self.keys_of(lease);
+        let held = format!("{keys}held:{}", lease.worker.0);
+        let finished = format!("{keys}finished");
+        let keys = [&*run, &*steps, &*session, &*held, &*finished];
+        let mut call = Call::with_keys(&script::FINISH, &keys);
+        call.arg(now.as_millis())
+            .arg(lease_text(lease))
+            .arg(lease.run)
+            .arg(output);
+        add_entries(&mut call, commit);
+        call
+    }
+
+    /// The keys of a run, its journal, and its worker's session.
+    fn keys_of(&self, lease: &Lease) -> [String; 3] {
+        let keys = &self.inner.keys;
+        [
+            format!("{keys}run:{}", lease.run),
+            format!("{keys}steps:{}", lease.run),
+            format!("{keys}worker:{}", lease.worker.0),
+        ]
+    }
+}
+
+fn add_entries(call: &mut Call, commit: &Commit) {
+    for entry in &commit.entries {
+        call.arg(entry.seq).arg(encode_entry(entry));
+    }
+}
+
+/// A lease as its run has it.
+pub(super) fn lease_text(lease: &Lease) -> String {
+    format!("{} {}", lease.worker.0, lease.token)
 }
 
 fn add_commit(call: &mut Call, commit: &Commit) {
     let lease = &commit.lease;
-    call.arg(lease.run).arg(lease.worker.0).arg(lease.token);
+    call.arg(lease.run)
+        .arg(lease.worker.0)
+        .arg(lease_text(lease));
     match &commit.transition {
         Some(transition) => add_change(call, transition),
         None => {
@@ -44,9 +107,7 @@ fn add_commit(call: &mut Call, commit: &Commit) {
         }
     }
     call.arg(commit.entries.len());
-    for entry in &commit.entries {
-        call.arg(entry.seq).arg(encode_entry(entry));
-    }
+    add_entries(call, commit);
 }
 
 /// The new status, when the run is due, its failed attempts, and its result; empty where there is none.

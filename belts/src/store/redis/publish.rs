@@ -1,7 +1,5 @@
 //! Publishing: the event and the runs that it starts.
 
-use std::sync::Arc;
-
 use super::{
     Fault, Redis,
     reply::Row,
@@ -20,21 +18,16 @@ struct Draft {
     /// Known to nobody else: an event that is there with this ticket was written by an earlier attempt. It is the first
     /// token of the event's runs too, since numbers come again after the loss of all data, and tokens must not.
     ticket: u64,
-    /// The beginning of the ids of its runs.
-    id: Arc<str>,
+    /// The beginning of the ids of its runs; each ends with the run's number.
+    id: String,
 }
 
 impl Draft {
     fn new() -> Self {
         Self {
             ticket: fastrand::u64(0..1 << 48),
-            id: new_id(),
+            id: format!("{}-", &new_id()[..28]),
         }
-    }
-
-    /// A script puts the place of the function behind it, in four digits.
-    fn id_base(&self) -> &str {
-        &self.id[..self.id.len() - 4]
     }
 }
 
@@ -93,7 +86,7 @@ fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft) {
         None => call.arg(""),
     };
     call.arg(draft.ticket)
-        .arg(draft.id_base())
+        .arg(&draft.id)
         .arg(rows::encode_event(event));
     match &event.target {
         Target::Subscribers { except } => {

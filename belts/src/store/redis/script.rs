@@ -11,9 +11,8 @@ pub(super) struct Script {
 }
 
 impl Script {
-    /// Puts a script together from the parts that it needs.
-    fn of(parts: &[&str]) -> Self {
-        let code = parts.concat();
+    fn new(code: &str) -> Self {
+        let code = with_parts(code);
         let hash = redis::Script::new(&code).get_hash().to_owned();
         Self { code, hash }
     }
@@ -33,10 +32,18 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// A call of a script that makes its keys up from what they begin with.
     pub(super) fn new(script: &'static Script, keys: &str) -> Self {
+        Self::with_keys(script, &[keys])
+    }
+
+    pub(super) fn with_keys(script: &'static Script, keys: &[&str]) -> Self {
         // Room for a commit of one entry.
         let mut command = Cmd::with_capacity(16, 512);
-        command.arg("EVALSHA").arg(&script.hash).arg("1").arg(keys);
+        command.arg("EVALSHA").arg(&script.hash).arg(keys.len());
+        for key in keys {
+            command.arg(*key);
+        }
         Self { script, command }
     }
 
@@ -55,11 +62,41 @@ impl Call {
     }
 }
 
+/// Puts the parts into a script that it asks for in lines `include <part>`. They stand where they are needed, since a
+/// function costs time whenever a script comes by it.
+fn with_parts(code: &str) -> String {
+    let mut whole = String::with_capacity(2 * code.len());
+    for line in code.lines() {
+        match line.trim_start().strip_prefix("include ") {
+            Some(name) => whole.push_str(&with_parts(part(name))),
+            None => {
+                whole.push_str(line);
+                whole.push('\n');
+            }
+        }
+    }
+    whole
+}
+
+macro_rules! parts {
+    ($($part:literal)*) => {
+        fn part(name: &str) -> &'static str {
+            match name {
+                $($part => include_str!(concat!("lua/parts/", $part, ".lua")),)*
+                _ => unreachable!("the scripts ask for parts that there are"),
+            }
+        }
+    };
+}
+
+parts! { "common" "event" "expire" "find" "forget" "record" "release" "session" "wait" }
+
 macro_rules! scripts {
-    ($($name:ident: $($part:literal)*;)*) => {$(
-        pub(super) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::of(&[include_str!("lua/common.lua"), $(include_str!(concat!("lua/", $part, ".lua"))),*]));
-    )*
+    ($($name:ident: $file:literal;)*) => {
+        $(
+            pub(super) static $name: LazyLock<Script> =
+                LazyLock::new(|| Script::new(include_str!(concat!("lua/", $file, ".lua"))));
+        )*
 
         /// Every script.
         pub(super) fn all() -> impl Iterator<Item = &'static Script> {
@@ -70,18 +107,32 @@ macro_rules! scripts {
 
 scripts! {
     OPEN: "open";
-    REGISTER: "wait" "release" "register";
-    DEREGISTER: "wait" "release" "deregister";
-    RENEW: "wait" "release" "renew";
-    GIVE_BACK: "wait" "round" "give_back";
-    PUBLISH: "wait" "event" "round" "publish";
-    CLAIM: "wait" "release" "round" "claim";
-    COMMIT: "wait" "event" "forget" "finish" "commit";
-    CANCEL: "event" "finish" "cancel";
-    RERUN: "wait" "rerun";
-    PURGE: "event" "forget" "purge";
-    RUN: "record" "run";
+    REGISTER: "register";
+    DEREGISTER: "deregister";
+    RENEW: "renew";
+    GIVE_BACK: "give_back";
+    PUBLISH: "publish";
+    CLAIM: "claim";
+    STEP: "step";
+    FINISH: "finish";
+    COMMIT: "commit";
+    CANCEL: "cancel";
+    RERUN: "rerun";
+    PURGE: "purge";
+    RUN: "run";
     JOURNAL: "journal";
-    LIST: "event" "record" "list";
+    LIST: "list";
     SUBSCRIPTIONS: "subscriptions";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::all;
+
+    #[test]
+    fn every_script_has_the_parts_that_it_asks_for() {
+        for script in all() {
+            assert!(!script.code.contains("include "), "{}", script.code);
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Redis,
+    commit::lease_text,
     reply::{self, Row},
     script::{self, Call},
 };
@@ -83,8 +84,7 @@ impl Redis {
                 .arg(self.round())
                 .arg(request.keep.len());
             for lease in &request.keep {
-                // Leases of other sessions keep nothing of this one.
-                call.arg(lease.run).arg(lease.token);
+                call.arg(lease.run).arg(lease_text(lease));
             }
             call
         });

@@ -1,4 +1,6 @@
 -- Ends a session. Answers "again" where it must be called again. ARGV: now, sender, worker.
+include common
+include session
 local is_done = end_session(ARGV[3], ARGV[1])
-if released > 0 then wake(ARGV[2]) end
+tell(ARGV[2])
 return is_done and 'done' or 'again'

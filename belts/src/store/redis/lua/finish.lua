@@ -1,22 +1,11 @@
--- Whether no run of an event is alive; those that are gone had finished.
-local function is_over(event)
-  for number in string.gmatch(event.runs, '%d+') do
-    local status = call('HGET', P .. 'run:' .. number, 'status')
-    if status and tonumber(status) < 4 then return false end
-  end
-  return true
-end
-
--- Puts a run among the finished, once its hash says so. With a time to live its keys go by themselves, and its event
--- with the last of its runs; what names them in indexes is left to the purge.
-local function finish(number, now, ttl)
-  call('ZADD', P .. 'finished', now, number)
-  if ttl == '' then return end
-  local run = P .. 'run:' .. number
-  local found = call('HMGET', run, 'id', 'event')
-  local event = read_event(found[2])
-  call('PEXPIRE', run, ttl)
-  call('PEXPIRE', P .. 'steps:' .. number, ttl)
-  call('PEXPIRE', P .. 'id:' .. found[1], ttl)
-  if event and is_over(event) then call('PEXPIRE', P .. 'event:' .. found[2], ttl) end
-end
+-- Completes a run: the other usual commit. KEYS: the run, its journal, the worker's session, the runs that it holds, the
+-- finished. ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease has ended.
+local call = redis.call
+if call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return '0' end
+local ends = call('HGET', KEYS[3], 'ends')
+if not ends or tonumber(ends) <= tonumber(ARGV[1]) then return '0' end
+call('HSET', KEYS[2], 'result', unpack(ARGV, 4))
+call('HSET', KEYS[1], 'status', '4', 'lease', '', 'ended', ARGV[1])
+call('ZADD', KEYS[5], ARGV[1], ARGV[3])
+call('SREM', KEYS[4], ARGV[3])
+return '1'

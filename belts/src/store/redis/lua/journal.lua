@@ -1,3 +1,5 @@
 -- The journal of a run. ARGV: run id.
-local number = call('GET', P .. 'id:' .. ARGV[1])
+include common
+include find
+local number = find(ARGV[1])
 return number and call('HGETALL', P .. 'steps:' .. number) or {}

@@ -1,6 +1,9 @@
 -- Runs that pass a filter, newest first. Answers where to go on, or nothing at the end; and the runs.
 -- ARGV: the number below which to look, the most runs, the most runs to look at, the statuses or nothing, whether there
 -- is a function, the function, whether there is an event, the event.
+include common
+include event
+include record
 local below, most, looks, statuses = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
 local function of_event(id)

@@ -1,5 +1,6 @@
 -- Looks whether every command of the scripts may be used, on a key of its own, and notes the format of the data.
 -- Answers the format; or the command that failed, and why.
+include common
 local key = P .. 'probe'
 local tries = {
   { 'DEL', key }, { 'SET', key, '1', 'KEEPTTL' }, { 'GET', key }, { 'EXISTS', key }, { 'PEXPIRE', key, '60000' },
@@ -15,5 +16,5 @@ for _, try in ipairs(tries) do
   local answer = redis.pcall(unpack(try))
   if type(answer) == 'table' and answer.err then return { try[1], answer.err } end
 end
-call('HSETNX', P .. 'meta', 'format', FORMAT)
+call('HSETNX', P .. 'meta', 'format', '1')
 return call('HGET', P .. 'meta', 'format')

@@ -1,5 +1,7 @@
 -- Removes finished runs, the longest finished first, and what has expired of them; answers how many.
 -- ARGV: the time before which they finished, the most runs.
+include common
+include forget
 local before, most, count = ARGV[1], tonumber(ARGV[2]), 0
 
 local function remove(number)

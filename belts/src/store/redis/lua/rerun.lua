@@ -1,6 +1,9 @@
 -- Makes a failed or cancelled run due again; answers 1 if it was one. ARGV: now, sender, ticket, run id.
+include common
+include find
+include wait
 local now, ticket = ARGV[1], ARGV[3]
-local number = call('GET', P .. 'id:' .. ARGV[4])
+local number = find(ARGV[4])
 if not number then return 0 end
 local key, steps = P .. 'run:' .. number, P .. 'steps:' .. number
 local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket')
@@ -18,5 +21,5 @@ for place = 1, #journal, 2 do
 end
 call('ZREM', P .. 'finished', number)
 for _, kept in ipairs({ key, steps, P .. 'id:' .. ARGV[4], P .. 'event:' .. run[4] }) do call('PERSIST', kept) end
-wake(ARGV[2])
+redis.pcall('PUBLISH', P .. 'wake', ARGV[2])
 return 1

@@ -1,3 +1,6 @@
 -- One run, or nothing. ARGV: run id.
-local number = call('GET', P .. 'id:' .. ARGV[1])
+include common
+include find
+include record
+local number = find(ARGV[1])
 return number and record(number)

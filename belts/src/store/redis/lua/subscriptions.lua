@@ -1,4 +1,5 @@
 -- Every function that subscribes to something, each followed by its event types.
+include common
 local all = {}
 for _, fn in ipairs(call('SMEMBERS', P .. 'subscribed')) do
   all[#all + 1] = fn

@@ -1,3 +1,4 @@
+include wait
 -- The most runs that one call of a script releases: others wait meanwhile.
 local MOST = 1000
 local released = 0
@@ -13,13 +14,7 @@ local function release_runs(worker, due)
   return released < MOST
 end
 
--- Ends a session and frees its name; false as above.
-local function end_session(worker, now)
-  if not release_runs(worker, now) then return false end
-  local key = P .. 'worker:' .. worker
-  local name = call('HGET', key, 'name')
-  if name and call('GET', P .. 'name:' .. name) == worker then call('DEL', P .. 'name:' .. name) end
-  call('DEL', key)
-  call('ZREM', P .. 'workers', worker)
-  return true
+-- Tells other processes that runs were released. It is a hint: without the right to publish, their sweep finds them.
+local function tell(sender)
+  if released > 0 then redis.pcall('PUBLISH', P .. 'wake', sender) end
 end

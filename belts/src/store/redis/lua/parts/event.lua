@@ -5,8 +5,3 @@ local function read_event(id)
   local ticket, at, runs, rest = string.match(value, '^(%d+) (%-?%d+) ([%d,]*)(.*)$')
   return { ticket = ticket, at = at, runs = runs, rest = rest }
 end
-
-local function write_event(id, event)
-  local value = event.ticket .. ' ' .. event.at .. ' ' .. event.runs .. event.rest
-  call('SET', P .. 'event:' .. id, value, 'KEEPTTL')
-end
