@@ -8,9 +8,12 @@ use belts::{
     testing::{Faults, Harness, ManualClock},
 };
 
-use crate::support::{
-    Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of, within,
-    worker_of,
+use crate::{
+    late::LateRenewals,
+    support::{
+        Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of,
+        within, worker_of,
+    },
 };
 
 /// Waits at its gate the first time only, and says which time it was.
@@ -195,6 +198,35 @@ async fn a_lost_answer_takes_no_run_from_its_drive() {
     })
     .await;
     assert_eq!(effects("kept"), 1);
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
+
+/// The store had refused a write because the lease had ended, and then a renewal arrived that had been sent before: the
+/// session lived on, and with it the lease of a run that its worker had given up.
+#[tokio::test]
+async fn a_run_that_was_given_up_is_driven_although_a_late_renewal_kept_its_lease() {
+    let clock = ManualClock::default();
+    let late = LateRenewals::new(Memory::new());
+    let worker = worker_of(late.clone(), slow_once, &clock).await;
+    let running = looped(&worker);
+    publish_named(named("given up")).via(&worker).await.unwrap();
+    eventually("the step begins", async || effects("given up") == 1).await;
+
+    // A renewal is under way until the lease has ended and the worker has tried to write.
+    late.hold();
+    clock.advance(Duration::from_secs(20));
+    eventually("a renewal is sent", async || late.held() > 0).await;
+    clock.advance(Duration::from_secs(15));
+    let commits = late.commits();
+    open("given up");
+    eventually("the write is refused", async || late.commits() > commits).await;
+    late.let_go();
+    eventually("the run", async || {
+        clock.advance(Duration::from_millis(100));
+        effects("given up") == 2
+    })
+    .await;
     worker.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();
 }

@@ -5,6 +5,7 @@
 mod delivery;
 mod functions;
 mod journal;
+mod late;
 mod lease;
 mod outcomes;
 mod places;

@@ -1,10 +1,10 @@
 //! What the store says in the end, beside the proof from the log.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use belts::{
     Worker,
-    store::{RunFilter, RunStatus},
+    store::{Entry, RunFilter, RunStatus, StepState},
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     patience::persist,
 };
 
-/// The store has the same runs, each with the output that the log has.
+/// The store has the same runs, each with the output and the steps that the log has.
 pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<(), Failure> {
     let mut seen = HashSet::new();
     let mut filter = RunFilter {
@@ -51,6 +51,12 @@ pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<()
                 )
                 .into());
             }
+            let journal = persist(|| worker.store().journal(&run.run_id), |_| {}).await?;
+            if let Some(step) = forgotten(log, places, &journal) {
+                return Err(
+                    format!("{step} returned, and {run:?} has the journal {journal:?}").into(),
+                );
+            }
             seen.insert(run.run_id);
         }
         match page.next {
@@ -63,4 +69,28 @@ pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<()
     } else {
         Err(format!("the store has {} runs instead of {runs}", seen.len()).into())
     }
+}
+
+/// A step that returned, and whose result is not what the journal has.
+fn forgotten<'a>(log: &'a Log, places: &[usize], journal: &[Entry]) -> Option<&'a str> {
+    let recorded: BTreeMap<&str, String> = journal
+        .iter()
+        .filter(|entry| entry.state != StepState::Waiting)
+        .map(|entry| {
+            (
+                &*entry.path,
+                String::from_utf8_lossy(&entry.value).into_owned(),
+            )
+        })
+        .collect();
+    places
+        .iter()
+        .find_map(|place| match &log.lines[*place].what {
+            What::Returned(step, mark) if mark != "slept" => {
+                let recorded = recorded.get(step.as_str());
+                let kept = recorded.is_some_and(|value| value.contains(&format!("{mark}\"")));
+                (!kept).then_some(step.as_str())
+            }
+            _ => None,
+        })
 }

@@ -160,6 +160,12 @@ impl Shared {
             });
             // The place is free before anybody hears of the end, who may want it.
             drop((slot, driving));
+            if ended == Ended::Abandoned {
+                // A lease that had ended when a write was refused may live again: a renewal that was sent earlier can
+                // reach the store later.
+                worker.driven.doubt();
+                worker.due.notify_one();
+            }
             worker.tell(&run_id, &ended);
         });
     }

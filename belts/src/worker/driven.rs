@@ -24,7 +24,8 @@ pub(crate) struct Driven {
     leases: Mutex<HashMap<Arc<str>, Vec<Lease>>>,
     /// Held while a request is under way whose answer may bring leases.
     asking: RwLock<()>,
-    /// Whether such a request failed, although the store may have done what it was asked.
+    /// Whether such a request failed, although the store may have done what it was asked; or a run was given up, although
+    /// its lease may still hold.
     unheard: AtomicBool,
 }
 
@@ -77,8 +78,13 @@ impl Driven {
     pub(crate) fn failed(&self, error: &Error) {
         // A session that the store does not know gets no leases.
         if error.kind() != ErrorKind::Busy {
-            self.unheard.store(true, Ordering::Release);
+            self.doubt();
         }
+    }
+
+    /// Notes that the store may lease a run to this worker that is not driven here.
+    pub(crate) fn doubt(&self) {
+        self.unheard.store(true, Ordering::Release);
     }
 }
 
@@ -109,7 +115,7 @@ impl Shared {
         if released > 0 {
             tracing::warn!(
                 runs = released,
-                "the store had leased runs to this worker in a call that failed; they are due again"
+                "the store had leased runs to this worker that it did not drive; they are due again"
             );
             self.due.notify_one();
         }
