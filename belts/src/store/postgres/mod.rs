@@ -35,6 +35,7 @@ mod queue;
 mod rows;
 mod schema;
 mod session;
+mod sessions;
 mod sql;
 mod subscribers;
 mod text;
