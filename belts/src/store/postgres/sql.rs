@@ -91,8 +91,12 @@ statements! {
     deregister: "SELECT {schema}.deregister($1, $2, $3)";
     renew: "SELECT {schema}.renew($1, $2, $3, $4)";
     release: "SELECT {schema}.release($1, $2, $3, $4, $5, $6)";
-    watch: "UPDATE {schema}.workers SET watched = true, missing_since = NULL
-        WHERE id = $1 AND pg_try_advisory_lock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
+    // Whether there is such a session, and whether this connection has its lock now.
+    watch: "WITH taken AS (
+            UPDATE {schema}.workers SET watched = true, missing_since = NULL
+            WHERE id = $1 AND pg_try_advisory_lock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))
+            RETURNING 1
+        ) SELECT EXISTS (SELECT FROM {schema}.workers WHERE id = $1), EXISTS (SELECT FROM taken)";
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING 1";
