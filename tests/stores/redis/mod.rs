@@ -1,3 +1,151 @@
-//! The store in Redis: the conformance suite, what its servers may be, and what breaks.
+//! The store in Redis: the conformance suite, servers that cannot be used, and connections that break.
 
+use std::{sync::Arc, time::Duration};
+
+use belts::{
+    Timestamp,
+    store::{
+        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
+        Lease, NewEvent, Publish, PublishedEvent, Redis, Register, StepKind, StepState, Store,
+        Subscription, Target, Transition, WorkerId,
+    },
+};
+
+mod broken;
 mod conformance;
+mod limits;
+mod lost;
+mod opening;
+mod proxy;
+mod retention;
+
+const LEASE: Duration = Duration::from_secs(30);
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + millis)
+}
+
+/// A worker for `f` and `g`, which both listen to `t`.
+async fn worker(store: &Redis) -> belts::Result<WorkerId> {
+    let subscriptions = ["f", "g"].map(|function| Subscription {
+        function_id: function.into(),
+        event_types: vec!["t".into()],
+    });
+    store
+        .register(Register {
+            name: None,
+            subscriptions: subscriptions.into(),
+            now: at(0),
+            lease: LEASE,
+        })
+        .await
+}
+
+/// An event for `f` alone.
+fn event(id: &str) -> NewEvent {
+    NewEvent {
+        id: id.into(),
+        event_type: "t".into(),
+        payload: Arc::from(*b"{}"),
+        correlation_key: None,
+        due_at: at(0),
+        retries: None,
+        target: Target::Subscribers {
+            except: vec!["g".into()],
+        },
+    }
+}
+
+async fn publish(store: &Redis, event: NewEvent) -> belts::Result<PublishedEvent> {
+    publish_to(store, event, None).await
+}
+
+/// Publishes, and leases the runs to a worker.
+async fn publish_to(
+    store: &Redis,
+    event: NewEvent,
+    worker: Option<WorkerId>,
+) -> belts::Result<PublishedEvent> {
+    let request = Publish {
+        events: vec![event],
+        claim: worker.map(capacity),
+        now: at(0),
+    };
+    Ok(store.publish(request).await?.remove(0))
+}
+
+fn capacity(worker: WorkerId) -> Capacity {
+    let functions = ["f", "g"].map(|function| FunctionCapacity {
+        function_id: function.into(),
+        limit: 10_000,
+    });
+    Capacity {
+        worker,
+        limit: 10_000,
+        functions: functions.into(),
+    }
+}
+
+async fn claim(store: &Redis, worker: WorkerId, now: Timestamp) -> belts::Result<Claimed> {
+    store
+        .claim(Claim {
+            capacity: capacity(worker),
+            only: None,
+            now,
+        })
+        .await
+}
+
+fn entry(seq: u32) -> Entry {
+    Entry {
+        seq,
+        path: format!("step-{seq}").into(),
+        kind: StepKind::Step,
+        state: StepState::Completed,
+        type_name: "()".into(),
+        value: Arc::from(*b"{\"v\":1,\"ok\":null}"),
+        attempts: 1,
+        due_at: None,
+        started_at: at(1),
+        finished_at: Some(at(1)),
+    }
+}
+
+async fn commit(
+    store: &Redis,
+    lease: Lease,
+    entries: Vec<Entry>,
+    transition: Option<Transition>,
+) -> belts::Result<CommitOutcome> {
+    let commits = vec![Commit {
+        lease,
+        entries,
+        transition,
+    }];
+    let batch = CommitBatch {
+        commits,
+        now: at(1),
+    };
+    Ok(store.commit(batch).await?[0])
+}
+
+fn complete() -> Transition {
+    Transition::Complete {
+        output: Arc::from(*b"{\"v\":1,\"ok\":1}"),
+    }
+}
+
+fn fail() -> Transition {
+    Transition::Fail {
+        failed_attempts: 4,
+        error: Arc::from(*b"{\"v\":1,\"err\":1}"),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the time of a server cannot be moved by hand"
+)]
+async fn pause(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}

@@ -21,6 +21,8 @@ pub(super) const CONNECT: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(15);
 /// For how long something is sent again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often a script is loaded for one call.
+const LOADS: u32 = 5;
 /// Waits between attempts.
 pub(super) const BACKOFF: crate::Backoff =
     crate::Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
@@ -77,13 +79,16 @@ impl Link {
 
     /// Runs a script once; makes it known first where it is not.
     pub(super) async fn run_once(&self, call: &Call) -> Result<Value, Fault> {
-        match self.send(&call.command).await {
-            Err(error) if super::error::is_unknown_script(&error) => {
-                self.send(&call.script.load()).await?;
-                Ok(self.send(&call.command).await?)
+        // Somebody may make the server forget its scripts again and again.
+        for _ in 0..LOADS {
+            match self.send(&call.command).await {
+                Err(error) if super::error::is_unknown_script(&error) => {
+                    self.send(&call.script.load()).await?;
+                }
+                answer => return Ok(answer?),
             }
-            answer => Ok(answer?),
         }
+        Ok(self.send(&call.command).await?)
     }
 
     /// Runs a script; while its outcome is unknown or the server is not ready, again. `build` hears whether it is again.

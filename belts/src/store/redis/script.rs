@@ -67,12 +67,11 @@ impl Call {
 fn with_parts(code: &str) -> String {
     let mut whole = String::with_capacity(2 * code.len());
     for line in code.lines() {
-        match line.trim_start().strip_prefix("include ") {
-            Some(name) => whole.push_str(&with_parts(part(name))),
-            None => {
-                whole.push_str(line);
-                whole.push('\n');
-            }
+        if let Some(name) = line.trim_start().strip_prefix("include ") {
+            whole.push_str(&with_parts(part(name)));
+        } else {
+            whole.push_str(line);
+            whole.push('\n');
         }
     }
     whole

@@ -135,7 +135,11 @@ fn check_format(answer: Value, link: &Link) -> Result<()> {
 
 /// The error of a command that failed in a script.
 fn forbidden(address: &str, command: &str, why: &str) -> Error {
-    if why.contains("permission") || why.contains("can't run") || why.contains("can't access") {
+    // As Redis 6.2 and 7 say it, and as later ones do.
+    if ["user executing the script", "ACL failure", "NOPERM"]
+        .iter()
+        .any(|words| why.contains(words))
+    {
         let message = match command {
             "PUBLISH" => "does not let this user publish on the channel of this store".to_owned(),
             _ => format!("does not let this user run {command} on the keys of this store"),

@@ -1,0 +1,247 @@
+//! Writes whose answer is lost: the store finds out what became of them.
+
+use belts::{
+    ErrorKind,
+    store::{CommitOutcome, Redis, Release, RunFilter, RunStatus, Store, Transition},
+};
+use belts_suite::servers::{self, Prefix};
+
+use super::{
+    at, claim, commit, complete, entry, event, fail, proxy::Proxy, publish, publish_to, worker,
+};
+
+/// A store behind a proxy, and one without.
+struct Lossy {
+    proxy: Proxy,
+    store: Redis,
+    direct: Redis,
+    _server: servers::Redis,
+    _prefix: Prefix,
+}
+
+async fn lossy() -> belts::Result<Lossy> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let prefix = server.prefix();
+    let port = server.port().expect("it is ours");
+    let proxy = Proxy::start(port).await.expect("there is a free port");
+    let open = |url: String| Redis::builder(url).key_prefix(prefix.name()).open();
+    Ok(Lossy {
+        store: open(proxy.url()).await?,
+        direct: open(server.url().to_owned()).await?,
+        proxy,
+        _server: server,
+        _prefix: prefix,
+    })
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn lost_answer_of_a_commit_counts_as_written() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy {
+        proxy,
+        store,
+        direct,
+        ..
+    } = &lossy;
+    let worker = worker(store).await?;
+    let retry = Transition::Retry {
+        due_at: at(50),
+        failed_attempts: 2,
+        error: (*b"why").into(),
+    };
+    let transitions = [
+        (None, RunStatus::Running),
+        (Some(complete()), RunStatus::Completed),
+        (Some(fail()), RunStatus::Failed),
+        (Some(retry), RunStatus::Suspended),
+        (
+            Some(Transition::Suspend { due_at: at(0) }),
+            RunStatus::Suspended,
+        ),
+        (Some(Transition::Stop), RunStatus::Stopped),
+    ];
+    for (transition, status) in transitions {
+        let published = publish_to(store, event(&format!("{transition:?}")), Some(worker)).await?;
+        let run = &published.runs[0];
+        let lease = run.lease.expect("the worker has room");
+        proxy.lose_next_answer();
+        let entries = vec![entry(0), entry(1)];
+        let outcome = commit(store, lease, entries.clone(), transition.clone()).await?;
+        assert!(proxy.has_lost());
+        assert_eq!(outcome, CommitOutcome::Applied, "{transition:?}");
+        let record = direct.run(&run.run_id).await?.expect("the run is there");
+        assert_eq!(record.status, status);
+        assert_eq!(direct.journal(&run.run_id).await?, entries);
+    }
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn lost_answer_of_a_skip_counts_as_written() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy { proxy, store, .. } = &lossy;
+    let worker = worker(store).await?;
+    let published = publish_to(store, event("e"), Some(worker)).await?;
+    let lease = published.runs[0].lease.expect("the worker has room");
+    proxy.lose_next_answer();
+    let outcome = commit(store, lease, vec![], Some(Transition::Skip)).await?;
+    assert_eq!(outcome, CommitOutcome::Applied);
+    assert!(store.run(&published.runs[0].run_id).await?.is_none());
+    Ok(())
+}
+
+/// A commit that was not written must not count because the run looks as it would leave it: here the session's time
+/// ended at the very moment for which the run was to be suspended.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn run_that_only_looks_so_was_not_written() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy {
+        proxy,
+        store,
+        direct,
+        ..
+    } = &lossy;
+    let (first, second) = (worker(store).await?, worker(direct).await?);
+    let published = publish_to(store, event("e"), Some(first)).await?;
+    let lease = published.runs[0].lease.expect("the worker has room");
+    proxy.hold();
+    let suspend = Some(Transition::Suspend { due_at: at(30_000) });
+    let late = {
+        let store = store.clone();
+        tokio::spawn(async move { commit(&store, lease, vec![entry(0)], suspend).await })
+    };
+    // By a clock at which the other session's time is over, and nothing of `g` or `f` is taken.
+    let mut none = super::capacity(second);
+    none.limit = 0;
+    direct
+        .claim(belts::store::Claim {
+            capacity: none,
+            only: None,
+            now: at(30_000),
+        })
+        .await?;
+    proxy.lose_next_answer();
+    proxy.let_through();
+    let outcome = late.await.expect("a commit does not panic")?;
+    assert!(proxy.has_lost());
+    assert_eq!(outcome, CommitOutcome::LeaseLost);
+    assert!(direct.journal(&published.runs[0].run_id).await?.is_empty());
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn lost_answer_of_a_publish_is_told_as_new_with_its_leases() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy { proxy, store, .. } = &lossy;
+    let worker = worker(store).await?;
+    proxy.lose_next_answer();
+    let published = publish_to(store, event("e"), Some(worker)).await?;
+    assert!(proxy.has_lost());
+    assert!(!published.duplicate);
+    let lease = published.runs[0].lease.expect("the lease is told again");
+    assert_eq!(
+        commit(store, lease, vec![entry(0)], None).await?,
+        CommitOutcome::Applied
+    );
+    assert!(publish(store, event("e")).await?.duplicate, "of another");
+    assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 1);
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn lost_answer_of_a_claim_is_an_error_and_its_leases_are_given_back() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy { proxy, store, .. } = &lossy;
+    let worker = worker(store).await?;
+    publish(store, event("e")).await?;
+    proxy.lose_next_answer();
+    let error = claim(store, worker, at(1))
+        .await
+        .expect_err("nobody knows what it brought");
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(claim(store, worker, at(1)).await?.runs.is_empty());
+    let release = Release {
+        worker,
+        keep: Vec::new(),
+        now: at(2),
+    };
+    assert_eq!(store.release(release).await?, 1);
+    assert_eq!(claim(store, worker, at(2)).await?.runs.len(), 1);
+    Ok(())
+}
+
+/// A claim that the connection held back must not lease runs after the session gave back what it had not heard of.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn claim_that_arrives_after_the_release_leases_nothing() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy {
+        proxy,
+        store,
+        direct,
+        ..
+    } = &lossy;
+    let worker = worker(store).await?;
+    publish(store, event("e")).await?;
+    proxy.hold();
+    let gone = std::time::Duration::from_millis(50);
+    let late = tokio::time::timeout(gone, claim(store, worker, at(1))).await;
+    let publishing = publish_to(store, event("late"), Some(worker));
+    let publish_late = tokio::time::timeout(gone, publishing).await;
+    assert!(late.is_err() && publish_late.is_err(), "both are held back");
+    let release = Release {
+        worker,
+        keep: Vec::new(),
+        now: at(2),
+    };
+    assert_eq!(direct.release(release).await?, 0);
+    proxy.let_through();
+    // Goes the same way, and so arrives after them.
+    assert!(publish(store, event("late")).await?.duplicate);
+    // This one joins the new round.
+    assert_eq!(claim(store, worker, at(3)).await?.runs.len(), 2);
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn lost_answers_of_what_people_do() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy {
+        proxy,
+        store,
+        direct,
+        ..
+    } = &lossy;
+    proxy.lose_next_answer();
+    let worker = worker(store).await?;
+    let run = publish(store, event("e")).await?.runs.remove(0).run_id;
+    proxy.lose_next_answer();
+    assert!(store.cancel(&run, at(1)).await?, "this call cancelled it");
+    assert!(proxy.has_lost());
+    assert!(!store.cancel(&run, at(1)).await?, "another one finds it so");
+    proxy.lose_next_answer();
+    assert!(store.rerun(&run, at(2)).await?);
+    assert!(proxy.has_lost());
+    assert!(!store.rerun(&run, at(2)).await?);
+    proxy.lose_next_answer();
+    store.renew(worker, at(2), super::LEASE).await?;
+    proxy.lose_next_answer();
+    assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 1);
+    proxy.lose_next_answer();
+    store.deregister(worker, at(3)).await?;
+    assert!(proxy.has_lost());
+    assert!(direct.cancel(&run, at(4)).await?);
+    proxy.lose_next_answer();
+    store.purge(at(5), 10).await?;
+    assert!(proxy.has_lost());
+    assert!(direct.run(&run).await?.is_none());
+    Ok(())
+}

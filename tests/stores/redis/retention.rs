@@ -1,0 +1,117 @@
+//! How long Redis keeps what is over.
+
+use std::time::Duration;
+
+use belts::store::{NewEvent, Redis, RunFilter, RunStatus, Store, Target};
+use belts_suite::servers;
+use redis::cmd;
+
+use super::{at, claim, commit, complete, entry, event, fail, pause, publish, worker};
+
+const TTL: Duration = Duration::from_millis(200);
+
+async fn with_ttl(server: &servers::Redis) -> belts::Result<Redis> {
+    Redis::builder(server.url()).ttl(TTL).open().await
+}
+
+async fn is_gone(store: &Redis, run: &str) {
+    let gone = async {
+        while store.run(run).await.expect("the server runs").is_some() {
+            pause(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone)
+        .await
+        .expect("the run goes by itself");
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn finished_run_goes_with_all_that_belongs_to_it() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = with_ttl(&server).await?;
+    let worker = worker(&store).await?;
+    let named = NewEvent {
+        target: Target::Function {
+            function_id: "f".into(),
+            run_id: Some("my run".into()),
+        },
+        ..event("e")
+    };
+    publish(&store, named.clone()).await?;
+    let lease = claim(&store, worker, at(0)).await?.runs[0].lease;
+    commit(&store, lease, vec![entry(0)], None).await?;
+    pause(2 * TTL).await;
+    let record = store.run("my run").await?.expect("what lives is kept");
+    assert_eq!(record.status, RunStatus::Running);
+    commit(&store, lease, vec![entry(1)], Some(complete())).await?;
+    assert_eq!(store.journal("my run").await?.len(), 2);
+    is_gone(&store, "my run").await;
+    assert!(store.journal("my run").await?.is_empty());
+    assert!(store.list(RunFilter::default()).await?.runs.is_empty());
+    assert!(!publish(&store, named).await?.duplicate, "its event is new");
+    assert!(store.cancel("my run", at(2)).await?);
+    is_gone(&store, "my run").await;
+    // Two runs went, and the purge clears the indexes of them, whatever its time.
+    let sizes = || {
+        ["runs", "finished"].map(|index| {
+            let size = cmd("ZCARD").arg(format!("{{belts}}:{index}")).to_owned();
+            server.command::<usize>(&size).expect("the server runs")
+        })
+    };
+    assert_eq!(sizes(), [2, 2]);
+    assert_eq!(store.purge(at(-1_000), 10).await?, 2);
+    assert_eq!(sizes(), [0, 0]);
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn event_stays_for_the_last_of_its_runs() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = with_ttl(&server).await?;
+    let worker = worker(&store).await?;
+    let both = NewEvent {
+        target: Target::Subscribers { except: Vec::new() },
+        ..event("e")
+    };
+    let published = publish(&store, both.clone()).await?;
+    let runs = claim(&store, worker, at(0)).await?.runs;
+    let lease_of = |function: &str| {
+        let run = runs.iter().find(|run| &*run.function_id == function);
+        run.expect("both functions run").lease
+    };
+    commit(&store, lease_of("f"), vec![], Some(complete())).await?;
+    is_gone(&store, &published.runs[0].run_id).await;
+    let again = publish(&store, both.clone()).await?;
+    assert!(again.duplicate, "the other run needs it");
+    assert_eq!(again.runs.len(), 1);
+    commit(&store, lease_of("g"), vec![], Some(complete())).await?;
+    is_gone(&store, &published.runs[1].run_id).await;
+    assert!(!publish(&store, both).await?.duplicate);
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn rerun_stays() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = with_ttl(&server).await?;
+    let worker = worker(&store).await?;
+    let run = publish(&store, event("e")).await?.runs.remove(0).run_id;
+    let lease = claim(&store, worker, at(0)).await?.runs[0].lease;
+    commit(&store, lease, vec![entry(0)], Some(fail())).await?;
+    assert!(store.rerun(&run, at(2)).await?);
+    pause(2 * TTL).await;
+    let claimed = claim(&store, worker, at(2)).await?;
+    assert_eq!(claimed.runs[0].run_id, run);
+    assert_eq!(claimed.runs[0].journal, [entry(0)]);
+    assert!(publish(&store, event("e")).await?.duplicate);
+    Ok(())
+}
