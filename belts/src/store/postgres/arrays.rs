@@ -4,10 +4,11 @@ use sqlx::postgres::PgBindIterExt as _;
 
 use super::{
     rows::{kind_word, state_word},
+    sessions::Sessions,
     sql::Parameters,
     text::to_column,
 };
-use crate::store::{Commit, Entry, RunStatus, Timestamp, Transition};
+use crate::store::{Commit, Entry, Lease, RunStatus, Timestamp, Transition};
 
 /// The word by which the server knows that a run is to be removed.
 const SKIPPED: &str = "skipped";
@@ -94,43 +95,72 @@ pub(super) fn size(commit: &Commit) -> usize {
     result.map_or(0, <[u8]>::len) + entries.sum::<usize>()
 }
 
+/// Binds one entry to the parameters of the statement `step`.
+pub(super) fn bind_step(lease: Lease, now: Timestamp, entry: &Entry) -> Parameters {
+    Parameters::default()
+        .bind(lease.run)
+        .bind(lease.worker.0)
+        .bind(lease.token)
+        .bind(now.as_millis())
+        .bind(entry.started_at.as_millis())
+        .bind(entry.due_at.map(Timestamp::as_millis))
+        .bind(entry.finished_at.map(Timestamp::as_millis))
+        .bind(entry.seq.cast_signed())
+        .bind(entry.attempts.cast_signed())
+        .bind(kind_word(entry.kind))
+        .bind(state_word(entry.state))
+        .bind(to_column(&entry.path))
+        .bind(to_column(&entry.type_name))
+        .bind(&*entry.value)
+}
+
 /// Binds commits to the parameters of the function `commit`, from its third on.
 pub(super) fn bind(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
     let leases = || commits.iter().map(|placed| placed.commit.lease);
+    let mut sessions = Sessions::default();
+    for placed in commits {
+        sessions.add(placed.commit.lease.worker, placed.now);
+    }
     let parameters = parameters
         .bind(leases().map(|lease| lease.run).bind_iter())
         .bind(leases().map(|lease| lease.worker.0).bind_iter())
-        .bind(leases().map(|lease| lease.token).bind_iter())
-        .bind(
-            commits
-                .iter()
-                .map(|placed| placed.now.as_millis())
-                .bind_iter(),
-        );
+        .bind(leases().map(|lease| lease.token).bind_iter());
+    let parameters = sessions.bind(parameters);
     bind_entries(bind_endings(parameters, commits), &entries(commits))
 }
 
 fn bind_endings(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
-    let endings: Vec<(i32, Ending<'_>)> = (1..)
+    let endings: Vec<(i32, Timestamp, Ending<'_>)> = (1..)
         .zip(commits)
-        .filter_map(|(place, placed)| Some((place, Ending::of(placed.commit.transition.as_ref()?))))
+        .filter_map(|(place, placed)| {
+            Some((
+                place,
+                placed.now,
+                Ending::of(placed.commit.transition.as_ref()?),
+            ))
+        })
         .collect();
+    let each = || endings.iter().map(|(_, _, ending)| ending);
     parameters
-        .bind(endings.iter().map(|(place, _)| *place).bind_iter())
-        .bind(endings.iter().map(|(_, ending)| ending.status).bind_iter())
+        .bind(endings.iter().map(|(place, ..)| *place).bind_iter())
         .bind(
             endings
                 .iter()
-                .map(|(_, ending)| ending.due_at.map(Timestamp::as_millis))
+                .map(|(_, now, _)| now.as_millis())
+                .bind_iter(),
+        )
+        .bind(each().map(|ending| ending.status).bind_iter())
+        .bind(
+            each()
+                .map(|ending| ending.due_at.map(Timestamp::as_millis))
                 .bind_iter(),
         )
         .bind(
-            endings
-                .iter()
-                .map(|(_, ending)| ending.failures.map(u32::cast_signed))
+            each()
+                .map(|ending| ending.failures.map(u32::cast_signed))
                 .bind_iter(),
         )
-        .bind(endings.iter().map(|(_, ending)| ending.result).bind_iter())
+        .bind(each().map(|ending| ending.result).bind_iter())
 }
 
 /// The entries with the places of their commits, sorted as the table is. Of two in one place the later stays.

@@ -91,10 +91,7 @@ impl PostgresBuilder {
         }
         let (pool, most) = match &self.source {
             Source::Url(url) => (self.own_pool(url, &schema).await?, self.max_connections),
-            Source::Pool(pool) => {
-                let half = pool.options().get_max_connections() / 2;
-                (pool.clone(), self.max_connections.min(half).max(1))
-            }
+            Source::Pool(pool) => (pool.clone(), share_of(pool)?.min(self.max_connections)),
         };
         let server = Server::of(&pool.connect_options());
         if let Source::Pool(_) = self.source {
@@ -132,6 +129,16 @@ impl PostgresBuilder {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options))
+    }
+}
+
+/// How many connections of a user's pool we may keep.
+fn share_of(pool: &PgPool) -> Result<u32> {
+    match pool.options().get_max_connections() / 2 {
+        0 => Err(config(
+            "the pool of a Postgres store needs at least 2 connections, since the store keeps some of them".to_owned(),
+        )),
+        half => Ok(half),
     }
 }
 

@@ -103,6 +103,12 @@ impl Database {
         }
         let rounds = rounds(commits);
         let mut loan = self.lend().await?;
+        if let [step] = commits
+            && !resent
+            && self.commit_step(&mut loan, step).await?
+        {
+            return loan.keep(Ok(Vec::new()));
+        }
         if let [round] = &*rounds {
             let lost = self.commit_round(&mut loan, round, resent).await;
             return loan.keep(lost);
@@ -117,6 +123,25 @@ impl Database {
         loan.keep(Ok(lost))
     }
 
+    /// Writes what is no more than a new step; whether it was that.
+    async fn commit_step(&self, loan: &mut Loan<'_>, placed: &Placed<'_>) -> Result<bool, Fault> {
+        let Commit {
+            lease,
+            entries,
+            transition: None,
+        } = placed.commit
+        else {
+            return Ok(false);
+        };
+        let [entry] = &**entries else {
+            return Ok(false);
+        };
+        let written = loan
+            .rows(&self.sql.step, arrays::bind_step(*lease, placed.now, entry))
+            .await?;
+        Ok(!written.is_empty())
+    }
+
     async fn commit_round(
         &self,
         loan: &mut Loan<'_>,
@@ -126,11 +151,11 @@ impl Database {
         let parameters = Parameters::default().bind(&self.store).bind(resent);
         let parameters = arrays::bind(parameters, round);
         let (lost,): (Option<Vec<i32>>,) = loan.row(&self.sql.commit, parameters).await?;
-        let places = lost.unwrap_or_default().into_iter();
-        let indices = places.map(|place| {
-            let placed = usize::try_from(place - 1).ok().and_then(|at| round.get(at));
-            placed
-                .map(|placed| placed.index)
+        let indices = lost.unwrap_or_default().into_iter().map(|place| {
+            // Postgres counts from 1.
+            let index = usize::try_from(place - 1).ok().and_then(|at| round.get(at));
+            index
+                .map(|lost| lost.index)
                 .ok_or(Fault::Row("place of a commit"))
         });
         indices.collect()

@@ -17,8 +17,10 @@ use tokio::{sync::Notify, task::JoinHandle};
 use super::{connections::in_time, database::Database, error::Fault};
 use crate::store::WorkerId;
 
-/// How often a quiet connection is tried, and a lock asked for that an earlier connection of ours still has.
-const TRY_EVERY: Duration = Duration::from_secs(5);
+/// How often the connection is tried, and a lock asked for that an earlier connection of ours still has.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Waits between attempts to connect.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The sessions of this store and the task that holds their locks.
@@ -132,19 +134,27 @@ impl Ear {
             if let Err(fault) = self.hold_locks(database, sessions).await {
                 return fault;
             }
+            if let Err(fault) = self.hear(database, sessions).await {
+                return fault;
+            }
+        }
+    }
+
+    /// Listens until it is time to look at the locks again, which also tries the connection.
+    async fn hear(&mut self, database: &Database, sessions: &Sessions) -> Result<(), Fault> {
+        let tick = wait(LOOK_EVERY);
+        tokio::pin!(tick);
+        loop {
             tokio::select! {
-                heard = self.listener.try_recv() => match heard {
-                    Ok(Some(notification)) if notification.payload() == database.store => {}
-                    Ok(Some(_)) => database.wake.wake(),
-                    Ok(None) => return Fault::Silent,
-                    Err(error) => return error.into(),
+                heard = self.listener.try_recv() => match heard? {
+                    Some(notification) if notification.payload() == database.store => {}
+                    Some(_) => database.wake.wake(),
+                    None => return Err(Fault::Silent),
                 },
-                () = sessions.changed.notified() => {}
-                () = wait(TRY_EVERY) => {
+                () = sessions.changed.notified() => return Ok(()),
+                () = &mut tick => {
                     let alive = sqlx::raw_sql("SELECT 1").execute(&mut self.listener);
-                    if let Err(fault) = in_time(alive).await {
-                        return fault;
-                    }
+                    return in_time(alive).await.map(drop);
                 }
             }
         }
@@ -154,21 +164,17 @@ impl Ear {
     async fn hold_locks(&mut self, database: &Database, sessions: &Sessions) -> Result<(), Fault> {
         let wanted = sessions.wanted().clone();
         for worker in wanted.difference(&self.held).copied().collect::<Vec<_>>() {
-            let watch = sqlx::query(database.sql.watch.sql())
-                .bind(worker.0)
-                .persistent(false);
-            if in_time(watch.execute(&mut self.listener))
-                .await?
-                .rows_affected()
-                > 0
-            {
+            let watch = sqlx::query_as(database.sql.watch.sql()).bind(worker.0);
+            let (known, taken): (bool, bool) = in_time(watch.fetch_one(&mut self.listener)).await?;
+            if taken {
                 self.held.insert(worker);
+            } else if !known {
+                // Somebody else has ended the session.
+                sessions.wanted().remove(&worker);
             }
         }
         for worker in self.held.difference(&wanted).copied().collect::<Vec<_>>() {
-            let unwatch = sqlx::query(database.sql.unwatch.sql())
-                .bind(worker.0)
-                .persistent(false);
+            let unwatch = sqlx::query(database.sql.unwatch.sql()).bind(worker.0);
             in_time(unwatch.execute(&mut self.listener)).await?;
             self.held.remove(&worker);
         }

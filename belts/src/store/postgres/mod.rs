@@ -35,6 +35,7 @@ mod queue;
 mod rows;
 mod schema;
 mod session;
+mod sessions;
 mod sql;
 mod subscribers;
 mod text;
@@ -123,6 +124,15 @@ impl Postgres {
         }
     }
 
+    /// Reads, again if need be.
+    async fn read<'a, T, R>(&'a self, read: impl Fn(&'a Database) -> R) -> Result<T>
+    where
+        R: Future<Output = Result<T, error::Fault>>,
+    {
+        let database = &*self.inner.database;
+        self.answer(database.insist(|_| read(database)).await)
+    }
+
     /// The answer as the caller sees it.
     fn answer<T>(&self, result: Result<T, error::Fault>) -> Result<T> {
         result.map_err(|fault| self.inner.database.error(fault))
@@ -197,21 +207,22 @@ impl Store for Postgres {
     }
 
     async fn subscriptions(&self) -> Result<Vec<Subscription>> {
-        self.answer(self.inner.database.subscriptions().await)
+        self.read(Database::subscriptions).await
     }
 
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
-        self.answer(self.inner.database.run(run).await)
+        self.read(|database| database.run(run)).await
     }
 
     async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
-        self.answer(self.inner.database.journal(run).await)
+        self.read(|database| database.journal(run)).await
     }
 
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
         let limit = page_limit(&filter);
         let below = page_mark(&filter)?.unwrap_or(i64::MAX);
-        self.answer(self.inner.database.list(&filter, limit, below).await)
+        self.read(|database| database.list(&filter, limit, below))
+            .await
     }
 
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{publish::Placed, subscribers::Subscribers};
-use crate::store::{Budget, Capacity, Target, Timestamp, WorkerId, new_id};
+use super::{publish::Placed, sessions::Sessions, subscribers::Subscribers};
+use crate::store::{Budget, Capacity, Target, WorkerId, new_id};
 
 /// What is to be written for a batch of events.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(super) struct Plan {
     /// The indices of the events, sorted by id. An id that comes twice has to see what became of it the first time, so its
     /// events are in different rounds.
     pub(super) rounds: Vec<Vec<usize>>,
-    /// The workers that have room, each with the latest time that it says.
-    pub(super) workers: Vec<(WorkerId, Timestamp)>,
+    /// The workers that have room.
+    pub(super) sessions: Sessions,
 }
 
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl Plan {
             runs: Vec::with_capacity(events.len()),
             starts: Vec::with_capacity(events.len() + 1),
             rounds: rounds(events),
-            workers: Vec::new(),
+            sessions: Sessions::default(),
         };
         let mut claims: Vec<_> = capacities
             .iter()
@@ -70,7 +70,7 @@ impl Plan {
             let worker =
                 claim.and_then(|(worker, budget)| budget.take(function_id).then_some(*worker));
             if let Some(worker) = worker {
-                add_worker(&mut self.workers, worker, placed.now);
+                self.sessions.add(worker, placed.now);
             }
             self.runs.push(PlannedRun {
                 event: index,
@@ -109,13 +109,6 @@ impl Plan {
         // Of two that ask for one id, the first in the batch gets it.
         runs.sort_by(|(_, a), (_, b)| (&a.id, a.event).cmp(&(&b.id, b.event)));
         runs
-    }
-}
-
-fn add_worker(workers: &mut Vec<(WorkerId, Timestamp)>, worker: WorkerId, now: Timestamp) {
-    match workers.iter_mut().find(|(known, _)| *known == worker) {
-        Some((_, latest)) => *latest = now.max(*latest),
-        None => workers.push((worker, now)),
     }
 }
 

@@ -257,14 +257,8 @@ impl Publishes {
                 run()
                     .map(|run| run.worker.map(|worker| worker.0))
                     .bind_iter(),
-            )
-            .bind(plan.workers.iter().map(|(worker, _)| worker.0).bind_iter())
-            .bind(
-                plan.workers
-                    .iter()
-                    .map(|(_, now)| now.as_millis())
-                    .bind_iter(),
             );
+        let parameters = plan.sessions.bind(parameters);
         let (stale, living, event_numbers, run_numbers) =
             loan.row(&self.database.sql.publish, parameters).await?;
         Ok(Written {

@@ -52,6 +52,7 @@ struct State<B: Batch> {
 }
 
 type Answered<B> = Result<<B as Batch>::Answer, Fault>;
+type Next<B> = (Vec<<B as Batch>::Write>, Vec<Caller<B>>);
 type Caller<B> = oneshot::Sender<Answered<B>>;
 
 struct Waiting<B: Batch> {
@@ -97,7 +98,7 @@ impl<B: Batch> Queue<B> {
     }
 
     /// What is written next; if it is nothing, no batch is under way any more.
-    fn next(&self) -> Option<(Vec<B::Write>, Vec<Caller<B>>)> {
+    fn next(&self) -> Option<Next<B>> {
         let mut state = self.state();
         if state.waiting.is_empty() {
             state.under_way = false;

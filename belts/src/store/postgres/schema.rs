@@ -78,12 +78,14 @@ struct Found {
     has_tables: bool,
 }
 
+// The catalog's tables are asked and not `to_regclass`, whose memory may be older than the lock under which it is asked.
 const FIND: &str = "SELECT current_setting('server_version_num')::int / 10000 AS server,
     current_setting('server_encoding') AS encoding, current_setting('fsync') AS fsync,
     current_setting('full_page_writes') AS full_page_writes,
     current_setting('synchronous_commit') AS synchronous_commit,
-    to_regnamespace('{schema}') IS NOT NULL AS has_schema,
-    to_regclass('{schema}.schema_version') IS NOT NULL AS has_tables";
+    EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = '{channel}') AS has_schema,
+    EXISTS (SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+        WHERE nspname = '{channel}' AND relname = 'schema_version') AS has_tables";
 
 /// Brings the tables to the present version, or says what is in the way.
 ///

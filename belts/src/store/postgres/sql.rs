@@ -63,7 +63,17 @@ macro_rules! statements {
 
 statements! {
     commit: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-        $20, $21, $22)";
+        $20, $21, $22, $23, $24)";
+    // One more step of one run, which is what most commits are. Answers nothing if there is more to it: the lease is lost, or
+    // the entry is there.
+    step: "INSERT INTO {schema}.steps
+            (run, started_at, due_at, finished_at, seq, attempts, kind, state, path, type_name, value)
+        SELECT number, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM (
+            SELECT number FROM {schema}.runs WHERE number = $1 AND worker = $2 AND token = $3
+                AND EXISTS (SELECT FROM {schema}.workers WHERE id = $2 AND lease_until > $4)
+                AND NOT EXISTS (SELECT FROM {schema}.steps WHERE run = $1 AND seq = $8)
+            FOR UPDATE) AS held
+        RETURNING 1";
     publish: "SELECT stale, living, event_numbers, run_numbers
         FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
@@ -81,8 +91,12 @@ statements! {
     deregister: "SELECT {schema}.deregister($1, $2, $3)";
     renew: "SELECT {schema}.renew($1, $2, $3, $4)";
     release: "SELECT {schema}.release($1, $2, $3, $4, $5, $6)";
-    watch: "UPDATE {schema}.workers SET watched = true, missing_since = NULL
-        WHERE id = $1 AND pg_try_advisory_lock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
+    // Whether there is such a session, and whether this connection has its lock now.
+    watch: "WITH taken AS (
+            UPDATE {schema}.workers SET watched = true, missing_since = NULL
+            WHERE id = $1 AND pg_try_advisory_lock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))
+            RETURNING 1
+        ) SELECT EXISTS (SELECT FROM {schema}.workers WHERE id = $1), EXISTS (SELECT FROM taken)";
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING 1";

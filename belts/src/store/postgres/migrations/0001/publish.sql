@@ -36,7 +36,8 @@ BEGIN
     event_numbers := ARRAY(SELECT nextval('{schema}.events_number_seq') FROM generate_series(1, cardinality(in_ids)));
     -- What another publisher is writing is waited for, in the order of the ids.
     INSERT INTO {schema}.events (number, published_at, ticket, idle, id, event_type, correlation_key, payload)
-        SELECT * FROM unnest(event_numbers, in_nows, in_tickets, in_idle, in_ids, in_types, in_keys, in_payloads)
+        SELECT event_numbers[i], in_nows[i], in_tickets[i], in_idle[i], in_ids[i], in_types[i], in_keys[i], in_payloads[i]
+        FROM generate_series(1, cardinality(in_ids)) AS i
         ON CONFLICT (id) DO NOTHING;
     GET DIAGNOSTICS written = ROW_COUNT;
     IF written < cardinality(in_ids) THEN
@@ -49,14 +50,13 @@ BEGIN
     END IF;
     run_numbers := ARRAY(SELECT nextval('{schema}.runs_number_seq') FROM generate_series(1, cardinality(run_ids)));
     INSERT INTO {schema}.runs (number, event, token, due_at, worker, started_at, retries, id, function_id, status)
-        SELECT number, event_numbers[place], in_tickets[place],
-            CASE WHEN leased THEN NULL ELSE due_at END, CASE WHEN leased THEN worker END,
-            CASE WHEN leased THEN in_nows[place] END, retries, id, function_id,
+        SELECT run_numbers[i], event_numbers[place], in_tickets[place],
+            CASE WHEN leased THEN NULL ELSE run_dues[i] END, CASE WHEN leased THEN run_workers[i] END,
+            CASE WHEN leased THEN in_nows[place] END, run_retries[i], run_ids[i], run_functions[i],
             CASE WHEN leased THEN 'running' ELSE 'pending' END
         FROM (
-            SELECT *, coalesce(worker = ANY (living), false) AS leased
-            FROM unnest(run_numbers, run_places, run_dues, run_workers, run_retries, run_ids, run_functions)
-                AS run (number, place, due_at, worker, retries, id, function_id)
+            SELECT i, run_places[i] AS place, coalesce(run_workers[i] = ANY (living), false) AS leased
+            FROM generate_series(1, cardinality(run_ids)) AS i
         ) AS run
         WHERE event_numbers[place] IS NOT NULL
         ON CONFLICT (id) DO NOTHING;

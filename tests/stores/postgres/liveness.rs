@@ -1,0 +1,108 @@
+//! Who is there: dead processes are noticed, and the living are told of work.
+
+use std::time::Duration;
+
+use belts::store::{CommitOutcome, Store};
+use tokio::time::Instant;
+
+use super::{InSchema, ask, at, begin, blocking, claim, commit, publish, run, worker};
+
+/// More than the grace for a new connection, and much less than a lease.
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn dead_process_is_noticed_before_its_lease_ends() {
+    let schema = InSchema::new();
+    // The end of its runtime takes the connections with it, as the end of a process does.
+    blocking(async {
+        let store = schema.builder().open().await?;
+        let worker = worker(&store).await?;
+        begin(&store, "e", worker).await?;
+        let watched = "SELECT count(*) FROM {schema}.workers WHERE watched";
+        while ask::<i64>(schema.sql(watched)).await == 0 {}
+        std::mem::forget(store);
+        belts::Result::<()>::Ok(())
+    })
+    .expect("the first process works");
+    blocking(async {
+        let store = schema.builder().open().await?;
+        let worker = worker(&store).await?;
+        let start = Instant::now();
+        while claim(&store, worker, at(1)).await?.runs.is_empty() {
+            assert!(start.elapsed() < SOON, "the dead process is noticed");
+            tokio::task::yield_now().await;
+        }
+        assert!(
+            start.elapsed() > Duration::from_secs(4),
+            "it has time to come back"
+        );
+        belts::Result::<()>::Ok(())
+    })
+    .expect("the second process works");
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn process_that_connects_again_keeps_its_runs() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (store, other) = (
+        schema.builder().open().await?,
+        schema.builder().open().await?,
+    );
+    let (ours, theirs) = (worker(&store).await?, worker(&other).await?);
+    let (_, lease) = begin(&store, "e", ours).await?;
+    let locked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = '{schema}'::regnamespace::oid";
+    while ask::<i64>(schema.sql(locked)).await < 2 {}
+    let end = "DO $$ BEGIN PERFORM pg_terminate_backend(pid) FROM pg_locks \
+         WHERE locktype = 'advisory' AND classid = '{schema}'::regnamespace::oid; END $$";
+    run(schema.sql(end)).await;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(8) {
+        assert!(claim(&other, theirs, at(1)).await?.runs.is_empty());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ask::<i64>(schema.sql(locked)).await, 2);
+    assert_eq!(
+        commit(&store, lease, 0, None).await?,
+        CommitOutcome::Applied
+    );
+    Ok(())
+}
+
+/// The time between a publish in one process and the wake-up in another is that of a message.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_one_who_listens_is_woken_and_not_by_itself() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (store, other) = (
+        schema.builder().open().await?,
+        schema.builder().open().await?,
+    );
+    worker(&store).await?;
+    // The first wake-up is that of the connection.
+    tokio::time::timeout(SOON, other.woken())
+        .await
+        .expect("it wakes once it listens");
+    let waiting = {
+        let other = other.clone();
+        tokio::spawn(async move { other.woken().await })
+    };
+    publish(&store, "e", None).await?;
+    tokio::time::timeout(SOON, waiting)
+        .await
+        .expect("it is woken")
+        .expect("it does not panic");
+    assert!(
+        tokio::time::timeout(Duration::from_millis(200), other.woken())
+            .await
+            .is_err(),
+        "once"
+    );
+    Ok(())
+}

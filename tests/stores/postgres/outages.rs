@@ -1,0 +1,272 @@
+//! Connections that break while a write is under way: each is written once, and the caller hears what became of it.
+
+use belts::{
+    ErrorKind,
+    store::{CommitOutcome, Lease, Postgres, Release, RunStatus, Store, Transition, WorkerId},
+};
+
+use super::{InSchema, ask, at, begin, claim, commit, proxy::Proxy, publish, run, worker};
+
+/// A store whose answers can be lost, with a worker.
+async fn open(schema: &InSchema) -> belts::Result<(Proxy, Postgres, WorkerId)> {
+    let proxy = Proxy::start().await;
+    let store = Postgres::with_pool(proxy.pool())
+        .schema(&schema.0)
+        .open()
+        .await?;
+    let worker = worker(&store).await?;
+    // The statements are prepared from here on, so that the first answer is that of the write.
+    let (_, lease) = begin(&store, "warm", worker).await?;
+    commit(&store, lease, 0, None).await?;
+    commit(&store, lease, 1, Some(Transition::Stop)).await?;
+    claim(&store, worker, at(0)).await?;
+    store.run("nobody").await?;
+    store.cancel("nobody", at(0)).await?;
+    store.rerun("nobody", at(0)).await?;
+    // And the one that listens is connected.
+    while ask::<i64>(schema.sql("SELECT count(*) FROM {schema}.workers WHERE watched")).await == 0 {
+    }
+    Ok((proxy, store, worker))
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn step_whose_answer_was_lost_is_written_once() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, worker) = open(&schema).await?;
+    let (run_id, lease) = begin(&store, "e", worker).await?;
+    proxy.lose_an_answer();
+    assert_eq!(
+        commit(&store, lease, 0, None).await?,
+        CommitOutcome::Applied
+    );
+    assert!(proxy.has_lost());
+    assert_eq!(store.journal(&run_id).await?.len(), 1);
+    assert_eq!(
+        commit(&store, lease, 1, None).await?,
+        CommitOutcome::Applied
+    );
+    Ok(())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn end_whose_answer_was_lost_is_applied_once() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, worker) = open(&schema).await?;
+    let bytes = || "{}".as_bytes().into();
+    let ends = [
+        Transition::Suspend { due_at: at(9) },
+        Transition::Retry {
+            due_at: at(9),
+            failed_attempts: 2,
+            error: bytes(),
+        },
+        Transition::Complete { output: bytes() },
+        Transition::Fail {
+            failed_attempts: 4,
+            error: bytes(),
+        },
+        Transition::Stop,
+        Transition::Skip,
+    ];
+    for (number, end) in ends.into_iter().enumerate() {
+        let (_, lease) = begin(&store, &number.to_string(), worker).await?;
+        proxy.lose_an_answer();
+        let outcome = commit(&store, lease, 0, Some(end.clone())).await?;
+        assert!(proxy.has_lost());
+        assert_eq!(outcome, CommitOutcome::Applied, "{end:?}");
+        let late = commit(
+            &store,
+            lease,
+            1,
+            Some(Transition::Suspend { due_at: at(8) }),
+        )
+        .await?;
+        assert_eq!(late, CommitOutcome::LeaseLost, "{end:?}");
+    }
+    Ok(())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_lease_stays_lost_when_the_answer_is_lost() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, worker) = open(&schema).await?;
+    let (run_id, lease) = begin(&store, "e", worker).await?;
+    store.cancel(&run_id, at(1)).await?;
+    proxy.lose_an_answer();
+    let end = Transition::Complete {
+        output: "{}".as_bytes().into(),
+    };
+    assert_eq!(
+        commit(&store, lease, 0, Some(end)).await?,
+        CommitOutcome::LeaseLost
+    );
+    assert!(proxy.has_lost());
+    assert!(store.journal(&run_id).await?.is_empty());
+    Ok(())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn publish_whose_answer_was_lost_is_new_and_keeps_its_lease() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, worker) = open(&schema).await?;
+    proxy.lose_an_answer();
+    let published = publish(&store, "e", Some(worker)).await?;
+    assert!(proxy.has_lost());
+    assert!(!published.duplicate, "it is our own write");
+    let lease: Lease = published.runs[0]
+        .lease
+        .expect("it was given in the lost answer");
+    assert_eq!(
+        commit(&store, lease, 0, None).await?,
+        CommitOutcome::Applied
+    );
+    assert!(
+        publish(&store, "e", Some(worker)).await?.duplicate,
+        "this one is another's"
+    );
+    Ok(())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claim_whose_answer_was_lost_fails_and_its_leases_come_back() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, worker) = open(&schema).await?;
+    publish(&store, "e", None).await?;
+    proxy.lose_an_answer();
+    let error = claim(&store, worker, at(0))
+        .await
+        .expect_err("nobody knows what was leased");
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(proxy.has_lost());
+    assert!(
+        claim(&store, worker, at(0)).await?.runs.is_empty(),
+        "they are leased to nobody who knows"
+    );
+    let release = Release {
+        worker,
+        keep: Vec::new(),
+        now: at(1),
+    };
+    assert_eq!(store.release(release).await?, 1);
+    assert_eq!(claim(&store, worker, at(1)).await?.runs.len(), 1);
+    Ok(())
+}
+
+/// A store gave up on a claim that was still on its way to the server. It arrived after the leases had been given back, and
+/// nobody ever drove the run that it leased.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claim_that_comes_after_the_release_leases_nothing() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = worker(&store).await?;
+    publish(&store, "e", None).await?;
+    let release = Release {
+        worker,
+        keep: Vec::new(),
+        now: at(1),
+    };
+    store.release(release).await?;
+    let barred = "SELECT count(*) FROM {schema}.workers AS w, {schema}.claim(w.barred_store, w.barred_call - 1, w.id, \
+         1700000000001, 9, '{f}', '{9}', NULL, false, 0)";
+    assert_eq!(ask::<i64>(schema.sql(barred)).await, 0);
+    assert_eq!(claim(&store, worker, at(1)).await?.runs.len(), 1);
+    Ok(())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_do_to_runs_is_done_once() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, worker) = open(&schema).await?;
+    let (run_id, _) = begin(&store, "e", worker).await?;
+    proxy.lose_an_answer();
+    assert!(
+        store.cancel(&run_id, at(5)).await?,
+        "it was cancelled, whatever was lost"
+    );
+    assert!(proxy.has_lost());
+    assert!(!store.cancel(&run_id, at(6)).await?);
+    proxy.lose_an_answer();
+    assert!(store.rerun(&run_id, at(7)).await?);
+    assert!(proxy.has_lost());
+    let record = store.run(&run_id).await?.expect("the run is there");
+    assert_eq!(
+        (record.status, record.due_at),
+        (RunStatus::Suspended, Some(at(7)))
+    );
+    Ok(())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_the_server_ends_are_replaced() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let url = format!("{}?application_name={}", super::url(), schema.0);
+    let store = Postgres::builder(&url).schema(&schema.0).open().await?;
+    let worker = worker(&store).await?;
+    let writing: Vec<_> = (0..8)
+        .map(|part| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for number in 0..20 {
+                    let (run_id, lease) =
+                        begin(&store, &format!("{part}-{number}"), worker).await?;
+                    for seq in 0..3 {
+                        assert_eq!(
+                            commit(&store, lease, seq, None).await?,
+                            CommitOutcome::Applied
+                        );
+                    }
+                    let end = Transition::Complete {
+                        output: "{}".as_bytes().into(),
+                    };
+                    assert_eq!(
+                        commit(&store, lease, 3, Some(end)).await?,
+                        CommitOutcome::Applied
+                    );
+                    assert_eq!(store.journal(&run_id).await?.len(), 4);
+                }
+                belts::Result::Ok(())
+            })
+        })
+        .collect();
+    while !writing.iter().all(tokio::task::JoinHandle::is_finished) {
+        let end = "DO $$ BEGIN PERFORM pg_sleep(0.05), pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE application_name = '{schema}'; END $$";
+        run(schema.sql(end)).await;
+    }
+    for part in writing {
+        part.await.expect("writing does not panic")?;
+    }
+    Ok(())
+}
