@@ -23,7 +23,7 @@ impl Database {
                 .bind(to_column(run))
                 .bind(now.as_millis())
                 .bind(&self.store);
-            let made_due = !self.rows(&self.sql.rerun, parameters).await?.is_empty();
+            let (made_due,): (bool,) = self.row(&self.sql.rerun, parameters).await?;
             let is_ours = |run: &RunRecord| run.due_at == Some(now);
             Ok(made_due || resent && self.run(run).await?.as_ref().is_some_and(is_ours))
         };

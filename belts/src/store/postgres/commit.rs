@@ -69,10 +69,12 @@ impl Batch for Commits {
         let commits = writes
             .iter()
             .flat_map(|batch| batch.commits.iter().map(|commit| (commit, batch.now)));
-        let placed: Vec<Placed<'_>> = commits
+        let mut placed: Vec<Placed<'_>> = commits
             .enumerate()
             .map(|(index, (commit, now))| Placed { index, commit, now })
             .collect();
+        // Everybody locks runs in this order, so that nobody waits in a circle.
+        placed.sort_by_key(|placed| placed.commit.lease.run);
         let lost = self
             .0
             .insist(|resent| self.0.commit(&placed, resent))
@@ -81,12 +83,11 @@ impl Batch for Commits {
         for index in lost {
             outcomes[index] = CommitOutcome::LeaseLost;
         }
-        self.0.wake_if(
-            placed
-                .iter()
-                .zip(&outcomes)
-                .any(|(placed, outcome)| *outcome == CommitOutcome::Applied && placed.leaves_due()),
-        );
+        let applied = |placed: &Placed<'_>| outcomes[placed.index] == CommitOutcome::Applied;
+        let left_due = placed
+            .iter()
+            .any(|placed| applied(placed) && placed.leaves_due());
+        self.0.wake_if(left_due);
         let mut outcomes = outcomes.into_iter();
         Ok(writes
             .iter()

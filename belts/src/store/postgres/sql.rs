@@ -34,6 +34,10 @@ impl Parameters {
     }
 }
 
+/// The event of a run, as a part of `FROM`.
+const EVENT: &str =
+    "LATERAL (SELECT * FROM {schema}.events WHERE events.number = runs.event OFFSET 0) AS events";
+
 /// One statement. The text is the key under which a connection finds it prepared.
 #[derive(Debug, Clone)]
 pub(super) struct Statement(Arc<str>);
@@ -54,7 +58,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD)).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{event}", EVENT)).into());
                 Self { $($name: fill($sql),)* }
             }
         }
@@ -77,12 +81,14 @@ statements! {
     publish: "SELECT stale, living, event_numbers, run_numbers
         FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
-        FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place)
-        JOIN {schema}.events ON events.id = asked.id LEFT JOIN {schema}.runs ON runs.event = events.number
+        FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place),
+            LATERAL (SELECT * FROM {schema}.events WHERE id = asked.id OFFSET 0) AS events
+            LEFT JOIN LATERAL (SELECT * FROM {schema}.runs WHERE event = events.number OFFSET 0) AS runs ON true
         UNION ALL
         SELECT -asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
-        FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place)
-        JOIN {schema}.runs ON runs.id = asked.id JOIN {schema}.events ON events.number = runs.event";
+        FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place),
+            LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs,
+            LATERAL (SELECT * FROM {schema}.events WHERE number = runs.event OFFSET 0) AS events";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content
@@ -100,23 +106,18 @@ statements! {
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING 1";
-    rerun: "WITH again AS (
-            UPDATE {schema}.runs SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'suspended' END, due_at = $2,
-                failed_attempts = 0, result = NULL, finished_at = NULL
-            WHERE id = $1 AND status IN ('failed', 'cancelled') RETURNING number
-        ), dropped AS (
-            DELETE FROM {schema}.steps USING again WHERE steps.run = again.number AND state = 'failed'
-        ) SELECT pg_notify('{channel}', $3)::text FROM again";
+    rerun: "SELECT {schema}.rerun($3, $1, $2)";
     purge: "SELECT {schema}.purge($1, $2)";
-    run: "SELECT {record} FROM {schema}.runs JOIN {schema}.events ON events.number = runs.event WHERE runs.id = $1";
+    run: "SELECT {record} FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS runs, {event}";
     journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value
         FROM {schema}.steps WHERE run = (SELECT number FROM {schema}.runs WHERE id = $1) ORDER BY seq";
-    list: "SELECT {record} FROM {schema}.runs JOIN {schema}.events ON events.number = runs.event
-        WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
-        ORDER BY runs.number DESC LIMIT $4";
+    list: "SELECT {record} FROM (
+            SELECT * FROM {schema}.runs
+            WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            ORDER BY number DESC LIMIT $4) AS runs, {event}";
     // With a sum to sort by, so that the event's few runs are looked up and not all runs looked through.
-    list_of_event: "SELECT {record} FROM {schema}.runs JOIN {schema}.events ON events.number = runs.event
-        WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
-            AND runs.event = (SELECT number FROM {schema}.events WHERE id = $5)
-        ORDER BY runs.number + 0 DESC LIMIT $4";
+    list_of_event: "SELECT {record} FROM (
+            SELECT * FROM {schema}.runs WHERE event = (SELECT number FROM {schema}.events WHERE id = $5)
+                AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            ORDER BY number + 0 DESC LIMIT $4) AS runs, {event}";
 }

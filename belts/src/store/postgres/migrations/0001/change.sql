@@ -14,10 +14,26 @@ BEGIN
     -- The lock makes the last of an event's runs see that it is that.
     PERFORM FROM {schema}.events WHERE number = ANY (their_events) ORDER BY number FOR UPDATE;
     DELETE FROM {schema}.events
-        WHERE number = ANY (their_events) AND NOT EXISTS (SELECT FROM {schema}.runs WHERE event = events.number);
+        WHERE number = ANY (their_events) AND (SELECT true FROM {schema}.runs WHERE event = events.number LIMIT 1) IS NULL;
     -- Events that started nothing are kept as long, so that their ids stay known.
-    DELETE FROM {schema}.events WHERE number IN (
+    DELETE FROM {schema}.events WHERE number = ANY (ARRAY(
         SELECT number FROM {schema}.events WHERE idle AND published_at < in_before
-        ORDER BY number LIMIT in_limit FOR UPDATE SKIP LOCKED);
+        ORDER BY published_at LIMIT in_limit FOR UPDATE SKIP LOCKED));
     RETURN coalesce(cardinality(old), 0);
+END $$;
+
+-- Makes a failed or cancelled run due again, without its failed entries; whether there was one.
+CREATE FUNCTION {schema}.rerun(in_store text, in_id text, in_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    again bigint;
+BEGIN
+    UPDATE {schema}.runs SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'suspended' END, due_at = in_now,
+        failed_attempts = 0, result = NULL, finished_at = NULL
+        WHERE id = in_id AND status IN ('failed', 'cancelled') RETURNING number INTO again;
+    IF again IS NULL THEN
+        RETURN false;
+    END IF;
+    DELETE FROM {schema}.steps WHERE run = again AND state = 'failed';
+    PERFORM pg_notify('{channel}', in_store);
+    RETURN true;
 END $$;

@@ -65,12 +65,13 @@ BEGIN
             started_at = coalesce(started_at, in_now) WHERE number = ANY (chosen);
         RETURN QUERY SELECT 2, runs.number, runs.token, NULL::bigint, runs.started_at, NULL::bigint,
             runs.failed_attempts, runs.retries, runs.id, runs.function_id, events.id, events.event_type, events.payload
-            FROM unnest(chosen) WITH ORDINALITY AS choice (run, place)
-            JOIN {schema}.runs ON runs.number = choice.run JOIN {schema}.events ON events.number = runs.event
-            ORDER BY place;
+            FROM unnest(chosen) AS choice (run),
+                LATERAL (SELECT * FROM {schema}.runs WHERE runs.number = choice.run OFFSET 0) AS runs,
+                LATERAL (SELECT * FROM {schema}.events WHERE events.number = runs.event OFFSET 0) AS events;
         RETURN QUERY SELECT 3, steps.run, NULL::bigint, steps.due_at, steps.started_at, steps.finished_at,
             steps.seq, steps.attempts, steps.path, steps.kind, steps.state, steps.type_name, steps.value
-            FROM unnest(chosen) AS choice (run) JOIN {schema}.steps ON steps.run = choice.run;
+            FROM unnest(chosen) AS choice (run),
+                LATERAL (SELECT * FROM {schema}.steps WHERE steps.run = choice.run ORDER BY seq OFFSET 0) AS steps;
     END IF;
     IF in_only IS NOT NULL OR cardinality(chosen) > 0 THEN
         SELECT * INTO head_functions, head_dues FROM {schema}.heads();
@@ -100,20 +101,19 @@ END $$;
 -- Makes the runs of all sessions due whose time has ended. A run that is being written now is left for the next claim.
 CREATE FUNCTION {schema}.give_back_ended(in_store text, in_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
+    ended record;
+    held bigint[];
     given_back bigint := 0;
 BEGIN
-    IF EXISTS (SELECT FROM {schema}.workers
-               WHERE lease_until <= in_now AND EXISTS (SELECT FROM {schema}.runs WHERE worker = workers.id)) THEN
-        WITH held AS (
-            SELECT runs.number, lease_until FROM {schema}.workers JOIN {schema}.runs ON runs.worker = workers.id
-            WHERE lease_until <= in_now ORDER BY runs.number FOR UPDATE OF runs SKIP LOCKED
-        ), changed AS (
-            UPDATE {schema}.runs SET worker = NULL, due_at = lease_until, status = 'suspended'
-            FROM held WHERE runs.number = held.number RETURNING 1
-        ) SELECT count(*) INTO given_back FROM changed;
-        IF given_back > 0 THEN
-            PERFORM pg_notify('{channel}', in_store);
-        END IF;
+    FOR ended IN SELECT id, lease_until FROM {schema}.workers WHERE lease_until <= in_now ORDER BY id LOOP
+        held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = ended.id ORDER BY number FOR UPDATE SKIP LOCKED);
+        CONTINUE WHEN cardinality(held) = 0;
+        UPDATE {schema}.runs SET worker = NULL, due_at = ended.lease_until, status = 'suspended'
+            WHERE number = ANY (held);
+        given_back := given_back + cardinality(held);
+    END LOOP;
+    IF given_back > 0 THEN
+        PERFORM pg_notify('{channel}', in_store);
     END IF;
     RETURN given_back;
 END $$;

@@ -1,4 +1,8 @@
 -- Fenced writes of workers. Each statement of a volatile function sees what was committed before it began.
+--
+-- A plan is made once for each connection, perhaps when a table was empty or its statistics were wrong. So no statement of
+-- ours leaves the planner a choice that matters: a table is asked for one key, in a subquery of its own that cannot be
+-- joined in another way, or in a loop.
 
 -- Writes a batch of commits; answers with the places of those whose lease was lost, or NULL if none was.
 -- Within a batch nothing may follow the commit that ends a run's lease, and no entry may come twice.
@@ -20,56 +24,59 @@ DECLARE
     held integer[];
     lost integer[];
     fresh integer[];
+    skipped bigint[];
+    left_due boolean := false;
 BEGIN
     living := ARRAY(SELECT id FROM unnest(in_sessions, in_session_nows) AS session (worker, now)
                     JOIN {schema}.workers ON id = worker AND lease_until > now);
-    -- The one lock that decides: whoever claims or gives back a run changes its row.
-    SELECT array_agg(place) INTO held FROM (
-        SELECT place FROM generate_series(1, cardinality(in_runs)) AS place
-        JOIN {schema}.runs ON number = in_runs[place] AND worker = in_workers[place] AND token = in_tokens[place]
-        WHERE in_workers[place] = ANY (living)
-        ORDER BY number FOR UPDATE OF runs
-    ) AS locked;
-    IF held IS NULL OR cardinality(held) < cardinality(in_runs) THEN
-        lost := ARRAY(SELECT place FROM generate_series(1, cardinality(in_runs)) AS place
-                      WHERE held IS NULL OR place <> ALL (held));
+    -- The one lock that decides: whoever claims or gives back a run changes its row. The runs come sorted.
+    held := ARRAY(
+        SELECT place FROM generate_series(1, cardinality(in_runs)) AS place, LATERAL (
+            SELECT FROM {schema}.runs
+            WHERE number = in_runs[place] AND worker = in_workers[place] AND token = in_tokens[place]
+                AND worker = ANY (living)
+            FOR UPDATE) AS locked);
+    IF cardinality(held) < cardinality(in_runs) THEN
+        lost := ARRAY(SELECT place FROM generate_series(1, cardinality(in_runs)) AS place WHERE place <> ALL (held));
     END IF;
     IF cardinality(e_places) > 0 THEN
         fresh := ARRAY(
             SELECT i FROM generate_series(1, cardinality(e_places)) AS i
             WHERE (lost IS NULL OR e_places[i] <> ALL (lost))
-                AND NOT EXISTS (SELECT FROM {schema}.steps WHERE run = in_runs[e_places[i]] AND seq = e_seqs[i]));
+                AND (SELECT true FROM {schema}.steps WHERE run = in_runs[e_places[i]] AND seq = e_seqs[i]) IS NULL);
         INSERT INTO {schema}.steps
             (run, started_at, due_at, finished_at, seq, attempts, kind, state, path, type_name, value)
         SELECT in_runs[e_places[i]], e_starts[i], e_dues[i], e_ends[i], e_seqs[i], e_attempts[i],
             e_kinds[i], e_states[i], e_paths[i], e_types[i], e_values[i]
         FROM unnest(fresh) AS i;
         IF cardinality(fresh) < cardinality(e_places) THEN
-            UPDATE {schema}.steps SET
-                started_at = e_starts[i], due_at = e_dues[i], finished_at = e_ends[i], attempts = e_attempts[i],
-                kind = e_kinds[i], state = e_states[i], path = e_paths[i], type_name = e_types[i], value = e_values[i]
-            FROM generate_series(1, cardinality(e_places)) AS i
-            WHERE run = in_runs[e_places[i]] AND seq = e_seqs[i]
-                AND i <> ALL (fresh) AND (lost IS NULL OR e_places[i] <> ALL (lost));
+            FOR i IN 1..cardinality(e_places) LOOP
+                CONTINUE WHEN i = ANY (fresh) OR e_places[i] = ANY (lost);
+                UPDATE {schema}.steps SET
+                    started_at = e_starts[i], due_at = e_dues[i], finished_at = e_ends[i], attempts = e_attempts[i],
+                    kind = e_kinds[i], state = e_states[i], path = e_paths[i], type_name = e_types[i], value = e_values[i]
+                WHERE run = in_runs[e_places[i]] AND seq = e_seqs[i];
+            END LOOP;
         END IF;
     END IF;
-    IF cardinality(end_places) > 0 THEN
-        UPDATE {schema}.runs SET
-            status = end_statuses[i], due_at = end_dues[i], worker = NULL,
-            failed_attempts = coalesce(end_failures[i], failed_attempts), result = coalesce(end_results[i], result),
-            finished_at = CASE WHEN end_statuses[i] IN ('completed', 'failed') THEN end_nows[i] END
-        FROM generate_series(1, cardinality(end_places)) AS i
-        WHERE number = in_runs[end_places[i]] AND end_statuses[i] <> 'skipped'
-            AND (lost IS NULL OR end_places[i] <> ALL (lost));
-        IF 'skipped' = ANY (end_statuses) THEN
-            PERFORM {schema}.skip(ARRAY(
-                SELECT in_runs[place] FROM unnest(end_places, end_statuses) AS ending (place, status)
-                WHERE status = 'skipped' AND (lost IS NULL OR place <> ALL (lost))));
+    FOR i IN 1..cardinality(end_places) LOOP
+        CONTINUE WHEN end_places[i] = ANY (lost);
+        IF end_statuses[i] = 'skipped' THEN
+            skipped := skipped || in_runs[end_places[i]];
+        ELSE
+            UPDATE {schema}.runs SET
+                status = end_statuses[i], due_at = end_dues[i], worker = NULL,
+                failed_attempts = coalesce(end_failures[i], failed_attempts), result = coalesce(end_results[i], result),
+                finished_at = CASE WHEN end_statuses[i] IN ('completed', 'failed') THEN end_nows[i] END
+            WHERE number = in_runs[end_places[i]];
+            left_due := left_due OR coalesce(end_dues[i] <= end_nows[i], false);
         END IF;
-        IF EXISTS (SELECT FROM unnest(end_places, end_dues, end_nows) AS ending (place, due_at, now)
-                   WHERE due_at <= now AND (lost IS NULL OR place <> ALL (lost))) THEN
-            PERFORM pg_notify('{channel}', in_store);
-        END IF;
+    END LOOP;
+    IF skipped IS NOT NULL THEN
+        PERFORM {schema}.skip(skipped);
+    END IF;
+    IF left_due THEN
+        PERFORM pg_notify('{channel}', in_store);
     END IF;
     IF in_resent AND lost IS NOT NULL THEN
         lost := {schema}.not_ended(lost, in_runs, in_tokens, end_places, end_statuses, end_dues, end_failures, end_results);
@@ -89,7 +96,7 @@ BEGIN
     ended := ARRAY(
         SELECT ending.place FROM unnest(end_places, end_statuses, end_dues, end_failures, end_results)
             AS ending (place, status, due_at, failures, result)
-        LEFT JOIN {schema}.runs ON runs.number = in_runs[ending.place]
+        LEFT JOIN LATERAL (SELECT * FROM {schema}.runs WHERE number = in_runs[ending.place] OFFSET 0) AS runs ON true
         WHERE CASE WHEN ending.status = 'skipped' THEN runs.number IS NULL ELSE
             runs.token = in_tokens[ending.place] AND runs.worker IS NULL AND runs.status = ending.status
             AND runs.due_at IS NOT DISTINCT FROM ending.due_at
@@ -110,5 +117,5 @@ BEGIN
         SELECT array_agg(DISTINCT event) INTO left_alone FROM gone;
     PERFORM FROM {schema}.events WHERE number = ANY (left_alone) ORDER BY number FOR UPDATE;
     UPDATE {schema}.events SET idle = true
-        WHERE number = ANY (left_alone) AND NOT EXISTS (SELECT FROM {schema}.runs WHERE event = events.number);
+        WHERE number = ANY (left_alone) AND (SELECT true FROM {schema}.runs WHERE event = events.number LIMIT 1) IS NULL;
 END $$;

@@ -42,8 +42,8 @@ BEGIN
     GET DIAGNOSTICS written = ROW_COUNT;
     IF written < cardinality(in_ids) THEN
         event_numbers := ARRAY(
-            SELECT events.number FROM unnest(event_numbers) WITH ORDINALITY AS asked (number, place)
-            LEFT JOIN {schema}.events ON events.number = asked.number ORDER BY place);
+            SELECT (SELECT number FROM {schema}.events WHERE number = event_numbers[i])
+            FROM generate_series(1, cardinality(in_ids)) AS i);
     END IF;
     IF cardinality(run_ids) = 0 THEN
         RETURN;
@@ -78,12 +78,12 @@ DECLARE
     needless bigint[];
 BEGIN
     run_numbers := ARRAY(
-        SELECT runs.number FROM unnest(run_numbers) WITH ORDINALITY AS asked (number, place)
-        LEFT JOIN {schema}.runs ON runs.number = asked.number ORDER BY place);
+        SELECT (SELECT number FROM {schema}.runs WHERE number = run_numbers[i])
+        FROM generate_series(1, cardinality(run_places)) AS i);
     needless := ARRAY(SELECT event_numbers[place] FROM unnest(run_places, run_numbers) AS asked (place, number)
                       WHERE number IS NULL AND event_numbers[place] IS NOT NULL);
     DELETE FROM {schema}.events WHERE number = ANY (needless);
     event_numbers := ARRAY(
         SELECT CASE WHEN number <> ALL (needless) THEN number END
-        FROM unnest(event_numbers) WITH ORDINALITY AS event (number, place) ORDER BY place);
+        FROM unnest(event_numbers) AS number);
 END $$;

@@ -5,22 +5,19 @@ CREATE FUNCTION {schema}.give_back(
     in_store text, in_worker bigint, in_due_at bigint, keep_runs bigint[], keep_tokens bigint[]
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    given_back bigint;
+    held bigint[];
 BEGIN
-    WITH held AS (
+    held := ARRAY(
         SELECT number FROM {schema}.runs
         WHERE worker = in_worker AND NOT EXISTS (
             SELECT FROM unnest(keep_runs, keep_tokens) AS kept (run, token)
             WHERE kept.run = runs.number AND kept.token = runs.token)
-        ORDER BY number FOR UPDATE
-    ), changed AS (
-        UPDATE {schema}.runs SET worker = NULL, due_at = in_due_at, status = 'suspended'
-        FROM held WHERE runs.number = held.number RETURNING 1
-    ) SELECT count(*) INTO given_back FROM changed;
-    IF given_back > 0 THEN
+        ORDER BY number FOR UPDATE);
+    UPDATE {schema}.runs SET worker = NULL, due_at = in_due_at, status = 'suspended' WHERE number = ANY (held);
+    IF cardinality(held) > 0 THEN
         PERFORM pg_notify('{channel}', in_store);
     END IF;
-    RETURN given_back;
+    RETURN cardinality(held);
 END $$;
 
 -- Gives runs back after calls whose answers never came. Those that have yet to arrive will give no leases.
@@ -122,7 +119,7 @@ BEGIN
         SELECT (SELECT min(runs.worker) FROM {schema}.runs WHERE runs.worker > holder.worker)
         FROM holder WHERE holder.worker IS NOT NULL
     ) SELECT dead || ARRAY(SELECT worker FROM holder WHERE worker IS NOT NULL
-            AND NOT EXISTS (SELECT FROM {schema}.workers WHERE id = worker)) INTO dead;
+            AND (SELECT id FROM {schema}.workers WHERE id = worker) IS NULL) INTO dead;
     IF cardinality(dead) > 0 THEN
         SELECT sum({schema}.deregister(in_store, worker, in_now))::bigint INTO given_back FROM unnest(dead) AS worker;
     END IF;
