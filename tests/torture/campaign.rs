@@ -23,11 +23,11 @@ pub(crate) fn sqlite_two_processes() -> Result<String, Failure> {
 }
 
 pub(crate) fn postgres_four_processes() -> Result<String, Failure> {
-    besiege(Kind::Postgres, &FOUR, 15)
+    besiege(Kind::Postgres, &FOUR, 20)
 }
 
 pub(crate) fn redis_four_processes() -> Result<String, Failure> {
-    besiege(Kind::Redis, &FOUR, 15)
+    besiege(Kind::Redis, &FOUR, 20)
 }
 
 /// Lays a siege with workers of these names, and so many kills unless the environment wants more.

@@ -32,8 +32,16 @@ struct Args {
     skip: Vec<String>,
     exact: bool,
     list: bool,
-    only_ignored: bool,
-    ignored_too: bool,
+    ignored: Ignored,
+}
+
+/// What becomes of cases that cannot run here.
+#[derive(Default, PartialEq, Eq)]
+enum Ignored {
+    #[default]
+    AreTold,
+    RunAlone,
+    RunToo,
 }
 
 impl Args {
@@ -43,8 +51,8 @@ impl Args {
             match arg.as_str() {
                 "--exact" => parsed.exact = true,
                 "--list" => parsed.list = true,
-                "--ignored" => parsed.only_ignored = true,
-                "--include-ignored" => parsed.ignored_too = true,
+                "--ignored" => parsed.ignored = Ignored::RunAlone,
+                "--include-ignored" => parsed.ignored = Ignored::RunToo,
                 "--skip" => parsed.skip.extend(args.next()),
                 flag if WITH_VALUE.contains(&flag) => drop(args.next()),
                 flag if flag.starts_with('-') => parsed
@@ -64,14 +72,13 @@ impl Args {
                 case.name.contains(filter.as_str())
             }
         };
-        (!self.only_ignored || case.ignored.is_some())
+        (self.ignored != Ignored::RunAlone || case.ignored.is_some())
             && (self.filters.is_empty() || self.filters.iter().any(fits))
             && !self.skip.iter().any(fits)
     }
 
     fn ignores(&self, case: &Case) -> Option<&'static str> {
-        case.ignored
-            .filter(|_| !self.only_ignored && !self.ignored_too)
+        case.ignored.filter(|_| self.ignored == Ignored::AreTold)
     }
 }
 

@@ -6,24 +6,67 @@ use crate::{Failure, judge::judge, log::Log, plan::Expected};
 const START: &str = "0 1.1 start r laps e0\n";
 const END: &str = "9 1.1 end r m0\n";
 
+/// The middle of a log, with its story.
+type Forged = (&'static str, String);
+
 pub(crate) fn judge_objects_to_forged_logs() -> Result<String, Failure> {
-    let step = |by: &str, step: &str, mark: &str| {
-        format!(
-            "1 {by} begin r {step} {mark}\n2 {by} done r {step} {mark}\n3 {by} returned r {step} {mark}\n"
-        )
-    };
-    let (a, b) = (step("1.1", "a", "m0"), step("1.1", "b", "m1"));
-    let taken_over = "4 2.1 start r laps e0\n5 2.1 returned r a m0\n";
-    let right = [
+    let expected = [Expected {
+        function: "laps",
+        key: "e0".into(),
+        fails: false,
+    }];
+    let objections = |text: &str| Ok::<_, Failure>(judge(&Log::parse(text)?, &expected).objections);
+    for (name, middle) in right() {
+        let objections = objections(&format!("{START}{middle}{END}"))?;
+        if !objections.is_empty() {
+            return Err(format!("{name}: the judge objects without cause: {objections:?}").into());
+        }
+    }
+    for (name, middle) in wrong() {
+        if objections(&format!("{START}{middle}{END}"))?.is_empty() {
+            return Err(format!("{name}: the judge does not object").into());
+        }
+    }
+    let ends = [
+        ("no end", START.to_owned()),
+        ("no run", String::new()),
+        ("a failure", format!("{START}9 1.1 end r failed\n")),
+    ];
+    for (name, text) in &ends {
+        if objections(text)?.is_empty() {
+            return Err(format!("{name}: the judge does not object").into());
+        }
+    }
+    Ok(String::new())
+}
+
+/// A step that runs, is recorded and returns.
+fn step(by: &str, step: &str, mark: &str) -> String {
+    format!(
+        "1 {by} begin r {step} {mark}\n2 {by} done r {step} {mark}\n3 {by} returned r {step} {mark}\n"
+    )
+}
+
+/// Two steps of the first drive.
+fn steps() -> (String, String) {
+    (step("1.1", "a", "m0"), step("1.1", "b", "m1"))
+}
+
+const TAKEN_OVER: &str = "4 2.1 start r laps e0\n5 2.1 returned r a m0\n";
+
+/// Logs that break no rule.
+fn right() -> Vec<Forged> {
+    let (a, b) = steps();
+    vec![
         ("a run that went well", format!("{a}{b}")),
         (
             "a run that was taken over",
-            format!("{a}{taken_over}{}", step("2.1", "b", "m1")),
+            format!("{a}{TAKEN_OVER}{}", step("2.1", "b", "m1")),
         ),
         (
             "a stopped worker that goes on with a step in vain",
             format!(
-                "{a}{taken_over}{}6 1.1 begin r b m2\n6 1.1 done r b m2\n",
+                "{a}{TAKEN_OVER}{}6 1.1 begin r b m2\n6 1.1 done r b m2\n",
                 step("2.1", "b", "m1")
             ),
         ),
@@ -45,8 +88,13 @@ pub(crate) fn judge_objects_to_forged_logs() -> Result<String, Failure> {
             "a worker that was stopped between its claim and its first line",
             format!("{a}4 test stop 3\n5 test cont 3\n5 3.1 start r laps e0\n6 3.1 begin r a m2\n"),
         ),
-    ];
-    let wrong = [
+    ]
+}
+
+/// Logs of which each breaks one.
+fn wrong() -> Vec<Forged> {
+    let (a, b) = steps();
+    vec![
         (
             "a recorded step runs again",
             format!("{a}4 2.1 start r laps e0\n5 2.1 begin r a m1\n"),
@@ -61,7 +109,7 @@ pub(crate) fn judge_objects_to_forged_logs() -> Result<String, Failure> {
         ),
         (
             "a result of a worker whose run was taken over",
-            format!("{a}{taken_over}{b}"),
+            format!("{a}{TAKEN_OVER}{b}"),
         ),
         (
             "two workers in turn",
@@ -104,33 +152,5 @@ pub(crate) fn judge_objects_to_forged_logs() -> Result<String, Failure> {
             "a short sleep",
             "1 1.1 returned r before m0\n3000 1.1 returned r night slept\n".to_owned(),
         ),
-    ];
-    let expected = [Expected {
-        function: "laps",
-        key: "e0".into(),
-        fails: false,
-    }];
-    let objections = |text: &str| Ok::<_, Failure>(judge(&Log::parse(text)?, &expected).objections);
-    for (name, middle) in &right {
-        let objections = objections(&format!("{START}{middle}{END}"))?;
-        if !objections.is_empty() {
-            return Err(format!("{name}: the judge objects without cause: {objections:?}").into());
-        }
-    }
-    for (name, middle) in &wrong {
-        if objections(&format!("{START}{middle}{END}"))?.is_empty() {
-            return Err(format!("{name}: the judge does not object").into());
-        }
-    }
-    let ends = [
-        ("no end", START.to_owned()),
-        ("no run", String::new()),
-        ("a failure", format!("{START}9 1.1 end r failed\n")),
-    ];
-    for (name, text) in &ends {
-        if objections(text)?.is_empty() {
-            return Err(format!("{name}: the judge does not object").into());
-        }
-    }
-    Ok(String::new())
+    ]
 }

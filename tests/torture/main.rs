@@ -5,7 +5,7 @@
 //! publish was lost, no recorded step ran again and no two workers advanced one run at a time.
 //!
 //! ```text
-//! cargo test --test torture                             # at least 50 kills on SQLite, 15 on each server
+//! cargo test --test torture                             # at least 50 kills on SQLite, 20 on each server
 //! BELTS_TORTURE_KILLS=500 cargo test --test torture     # longer
 //! BELTS_TORTURE_SEED=17 cargo test --test torture       # the same kills as a run that printed this seed
 //! cargo test --test torture -- postgres                 # one store alone

@@ -53,7 +53,7 @@ struct Siege<'a> {
 impl Orders<'_> {
     /// Lays the siege, and judges.
     pub(crate) async fn lay(&self) -> Result<Verdict, Failure> {
-        let items = items((self.kills * EVENTS_A_KILL).max(200));
+        let items = items((self.kills * EVENTS_A_KILL).max(300));
         let expected: Vec<_> = items.iter().flat_map(Item::expected).collect();
         let worker = Worker::builder()
             .shared_store(open(&self.place.url).await?)
