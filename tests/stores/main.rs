@@ -3,6 +3,8 @@
 mod conformance;
 mod opening;
 mod postgres;
+mod proxy;
 mod redis;
+mod requests;
 mod sqlite;
 mod workers;

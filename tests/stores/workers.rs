@@ -1,4 +1,5 @@
 //! Several workers on one store, each with functions of its own.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 use belts::store::{CommitOutcome, Store};
 use tokio::time::Instant;
 
-use super::{InSchema, ask, at, begin, blocking, claim, commit, publish, run, worker};
+use super::{InSchema, ask, blocking, run};
+use crate::requests::{at, begin, claim, commit, entry, event, publish, worker};
 
 /// More than the grace for a new connection, and much less than a lease.
 const SOON: Duration = Duration::from_secs(20);
@@ -66,7 +67,7 @@ async fn process_that_connects_again_keeps_its_runs() -> belts::Result<()> {
     }
     assert_eq!(ask::<i64>(schema.sql(locked)).await, 2);
     assert_eq!(
-        commit(&store, lease, 0, None).await?,
+        commit(&store, lease, vec![entry(0)], None).await?,
         CommitOutcome::Applied
     );
     Ok(())
@@ -93,7 +94,7 @@ async fn the_one_who_listens_is_woken_and_not_by_itself() -> belts::Result<()> {
         let other = other.clone();
         tokio::spawn(async move { other.woken().await })
     };
-    publish(&store, "e", None).await?;
+    publish(&store, event("e")).await?;
     tokio::time::timeout(SOON, waiting)
         .await
         .expect("it is woken")

@@ -1,30 +1,26 @@
 //! The store in Postgres: the conformance suite, what its servers may be, and what breaks.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use async_trait::async_trait;
 use belts::{
-    Timestamp,
     conformance::store::Storage,
-    store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
-        Lease, NewEvent, Postgres, PostgresBuilder, Publish, PublishedEvent, Register, SharedStore,
-        StepKind, StepState, Store, Subscription, Target, Transition, WorkerId,
-    },
+    store::{Postgres, PostgresBuilder, SharedStore},
 };
 use belts_suite::servers::Postgres as Server;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::proxy::Proxy;
 
 mod liveness;
 mod opening;
 mod outages;
-mod proxy;
 
 mod conformance {
     use super::InSchema;
@@ -36,8 +32,6 @@ mod conformance {
         InSchema::new()
     );
 }
-
-const LEASE: Duration = Duration::from_secs(30);
 
 /// The server that the tests share; we are a superuser of it.
 fn url() -> String {
@@ -108,104 +102,18 @@ where
     answer.expect("the server has an answer")
 }
 
-fn at(millis: i64) -> Timestamp {
-    Timestamp::from_millis(1_700_000_000_000 + millis)
+/// A pool whose connections go through a proxy.
+fn pool(proxy: &Proxy) -> PgPool {
+    let options: PgConnectOptions = url().parse().expect("the URL is one of Postgres");
+    let address = proxy.address();
+    PgPoolOptions::new()
+        .max_connections(8)
+        .connect_lazy_with(options.host(&address.ip().to_string()).port(address.port()))
 }
 
-async fn worker(store: &Postgres) -> belts::Result<WorkerId> {
-    let subscriptions = vec![Subscription {
-        function_id: "f".into(),
-        event_types: vec!["t".into()],
-    }];
-    store
-        .register(Register {
-            name: None,
-            subscriptions,
-            now: at(0),
-            lease: LEASE,
-        })
-        .await
-}
-
-fn event(id: &str) -> NewEvent {
-    NewEvent {
-        id: id.into(),
-        event_type: "t".into(),
-        payload: Arc::from(*b"{}"),
-        correlation_key: None,
-        due_at: at(0),
-        retries: None,
-        target: Target::Subscribers { except: Vec::new() },
-    }
-}
-
-fn capacity(worker: WorkerId) -> Capacity {
-    let functions = [FunctionCapacity {
-        function_id: "f".into(),
-        limit: 100,
-    }];
-    Capacity {
-        worker,
-        limit: 100,
-        functions: functions.into(),
-    }
-}
-
-/// Publishes one event, and leases its run to the worker if one is given.
-async fn publish(
-    store: &Postgres,
-    id: &str,
-    worker: Option<WorkerId>,
-) -> belts::Result<PublishedEvent> {
-    let request = Publish {
-        events: vec![event(id)],
-        claim: worker.map(capacity),
-        now: at(0),
-    };
-    Ok(store.publish(request).await?.remove(0))
-}
-
-/// Publishes one event and drives its run.
-async fn begin(store: &Postgres, id: &str, worker: WorkerId) -> belts::Result<(Arc<str>, Lease)> {
-    let run = publish(store, id, Some(worker)).await?.runs.remove(0);
-    Ok((run.run_id, run.lease.expect("there is room for the run")))
-}
-
-async fn claim(store: &Postgres, worker: WorkerId, now: Timestamp) -> belts::Result<Claimed> {
-    let request = Claim {
-        capacity: capacity(worker),
-        only: None,
-        now,
-    };
-    store.claim(request).await
-}
-
-async fn commit(
-    store: &Postgres,
-    lease: Lease,
-    seq: u32,
-    transition: Option<Transition>,
-) -> belts::Result<CommitOutcome> {
-    let entry = Entry {
-        seq,
-        path: format!("step-{seq}").into(),
-        kind: StepKind::Step,
-        state: StepState::Completed,
-        type_name: "()".into(),
-        value: Arc::from(*b"{}"),
-        attempts: 1,
-        due_at: None,
-        started_at: at(1),
-        finished_at: Some(at(1)),
-    };
-    let commits = vec![Commit {
-        lease,
-        entries: vec![entry],
-        transition,
-    }];
-    let batch = CommitBatch {
-        commits,
-        now: at(1),
-    };
-    Ok(store.commit(batch).await?[0])
+/// A proxy before the server.
+async fn proxy() -> Proxy {
+    let options: PgConnectOptions = url().parse().expect("the URL is one of Postgres");
+    let proxy = Proxy::start(options.get_host(), options.get_port()).await;
+    proxy.expect("a port is free")
 }

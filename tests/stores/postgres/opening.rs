@@ -6,7 +6,8 @@ use belts::{
 };
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::{InSchema, ask, begin, publish, run, url, worker};
+use super::{InSchema, ask, run, url};
+use crate::requests::{begin, event, publish_to, worker};
 
 async fn fails_to_open(builder: PostgresBuilder) -> Error {
     let error = builder.open().await.map(drop);
@@ -251,7 +252,9 @@ async fn pool_of_the_user_is_left_as_it_was() -> belts::Result<()> {
     let publishing: Vec<_> = (0..16)
         .map(|number| {
             let store = store.clone();
-            tokio::spawn(async move { publish(&store, &number.to_string(), Some(worker)).await })
+            tokio::spawn(async move {
+                publish_to(&store, event(&number.to_string()), Some(worker)).await
+            })
         })
         .collect();
     for publishing in publishing {

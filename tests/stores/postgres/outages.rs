@@ -5,20 +5,24 @@ use belts::{
     store::{CommitOutcome, Lease, Postgres, Release, RunStatus, Store, Transition, WorkerId},
 };
 
-use super::{InSchema, ask, at, begin, claim, commit, proxy::Proxy, publish, run, worker};
+use super::{InSchema, ask, pool, run};
+use crate::{
+    proxy::Proxy,
+    requests::{at, begin, claim, commit, entry, event, publish, publish_to, worker},
+};
 
 /// A store whose answers can be lost, with a worker.
 async fn open(schema: &InSchema) -> belts::Result<(Proxy, Postgres, WorkerId)> {
-    let proxy = Proxy::start().await;
-    let store = Postgres::with_pool(proxy.pool())
+    let proxy = super::proxy().await;
+    let store = Postgres::with_pool(pool(&proxy))
         .schema(&schema.0)
         .open()
         .await?;
     let worker = worker(&store).await?;
     // The statements are prepared from here on, so that the first answer is that of the write.
     let (_, lease) = begin(&store, "warm", worker).await?;
-    commit(&store, lease, 0, None).await?;
-    commit(&store, lease, 1, Some(Transition::Stop)).await?;
+    commit(&store, lease, vec![entry(0)], None).await?;
+    commit(&store, lease, vec![entry(1)], Some(Transition::Stop)).await?;
     claim(&store, worker, at(0)).await?;
     store.run("nobody").await?;
     store.cancel("nobody", at(0)).await?;
@@ -38,15 +42,15 @@ async fn step_whose_answer_was_lost_is_written_once() -> belts::Result<()> {
     let schema = InSchema::new();
     let (proxy, store, worker) = open(&schema).await?;
     let (run_id, lease) = begin(&store, "e", worker).await?;
-    proxy.lose_an_answer();
+    proxy.lose_next_answer();
     assert_eq!(
-        commit(&store, lease, 0, None).await?,
+        commit(&store, lease, vec![entry(0)], None).await?,
         CommitOutcome::Applied
     );
     assert!(proxy.has_lost());
     assert_eq!(store.journal(&run_id).await?.len(), 1);
     assert_eq!(
-        commit(&store, lease, 1, None).await?,
+        commit(&store, lease, vec![entry(1)], None).await?,
         CommitOutcome::Applied
     );
     Ok(())
@@ -78,14 +82,14 @@ async fn end_whose_answer_was_lost_is_applied_once() -> belts::Result<()> {
     ];
     for (number, end) in ends.into_iter().enumerate() {
         let (_, lease) = begin(&store, &number.to_string(), worker).await?;
-        proxy.lose_an_answer();
-        let outcome = commit(&store, lease, 0, Some(end.clone())).await?;
+        proxy.lose_next_answer();
+        let outcome = commit(&store, lease, vec![entry(0)], Some(end.clone())).await?;
         assert!(proxy.has_lost());
         assert_eq!(outcome, CommitOutcome::Applied, "{end:?}");
         let late = commit(
             &store,
             lease,
-            1,
+            vec![entry(1)],
             Some(Transition::Suspend { due_at: at(8) }),
         )
         .await?;
@@ -104,12 +108,12 @@ async fn lost_lease_stays_lost_when_the_answer_is_lost() -> belts::Result<()> {
     let (proxy, store, worker) = open(&schema).await?;
     let (run_id, lease) = begin(&store, "e", worker).await?;
     store.cancel(&run_id, at(1)).await?;
-    proxy.lose_an_answer();
+    proxy.lose_next_answer();
     let end = Transition::Complete {
         output: "{}".as_bytes().into(),
     };
     assert_eq!(
-        commit(&store, lease, 0, Some(end)).await?,
+        commit(&store, lease, vec![entry(0)], Some(end)).await?,
         CommitOutcome::LeaseLost
     );
     assert!(proxy.has_lost());
@@ -125,19 +129,21 @@ async fn lost_lease_stays_lost_when_the_answer_is_lost() -> belts::Result<()> {
 async fn publish_whose_answer_was_lost_is_new_and_keeps_its_lease() -> belts::Result<()> {
     let schema = InSchema::new();
     let (proxy, store, worker) = open(&schema).await?;
-    proxy.lose_an_answer();
-    let published = publish(&store, "e", Some(worker)).await?;
+    proxy.lose_next_answer();
+    let published = publish_to(&store, event("e"), Some(worker)).await?;
     assert!(proxy.has_lost());
     assert!(!published.duplicate, "it is our own write");
     let lease: Lease = published.runs[0]
         .lease
         .expect("it was given in the lost answer");
     assert_eq!(
-        commit(&store, lease, 0, None).await?,
+        commit(&store, lease, vec![entry(0)], None).await?,
         CommitOutcome::Applied
     );
     assert!(
-        publish(&store, "e", Some(worker)).await?.duplicate,
+        publish_to(&store, event("e"), Some(worker))
+            .await?
+            .duplicate,
         "this one is another's"
     );
     Ok(())
@@ -151,8 +157,8 @@ async fn publish_whose_answer_was_lost_is_new_and_keeps_its_lease() -> belts::Re
 async fn claim_whose_answer_was_lost_fails_and_its_leases_come_back() -> belts::Result<()> {
     let schema = InSchema::new();
     let (proxy, store, worker) = open(&schema).await?;
-    publish(&store, "e", None).await?;
-    proxy.lose_an_answer();
+    publish(&store, event("e")).await?;
+    proxy.lose_next_answer();
     let error = claim(&store, worker, at(0))
         .await
         .expect_err("nobody knows what was leased");
@@ -183,7 +189,7 @@ async fn claim_that_comes_after_the_release_leases_nothing() -> belts::Result<()
     let schema = InSchema::new();
     let store = schema.builder().open().await?;
     let worker = worker(&store).await?;
-    publish(&store, "e", None).await?;
+    publish(&store, event("e")).await?;
     let release = Release {
         worker,
         keep: Vec::new(),
@@ -206,14 +212,14 @@ async fn what_people_do_to_runs_is_done_once() -> belts::Result<()> {
     let schema = InSchema::new();
     let (proxy, store, worker) = open(&schema).await?;
     let (run_id, _) = begin(&store, "e", worker).await?;
-    proxy.lose_an_answer();
+    proxy.lose_next_answer();
     assert!(
         store.cancel(&run_id, at(5)).await?,
         "it was cancelled, whatever was lost"
     );
     assert!(proxy.has_lost());
     assert!(!store.cancel(&run_id, at(6)).await?);
-    proxy.lose_an_answer();
+    proxy.lose_next_answer();
     assert!(store.rerun(&run_id, at(7)).await?);
     assert!(proxy.has_lost());
     let record = store.run(&run_id).await?.expect("the run is there");
@@ -243,7 +249,7 @@ async fn connections_that_the_server_ends_are_replaced() -> belts::Result<()> {
                         begin(&store, &format!("{part}-{number}"), worker).await?;
                     for seq in 0..3 {
                         assert_eq!(
-                            commit(&store, lease, seq, None).await?,
+                            commit(&store, lease, vec![entry(seq)], None).await?,
                             CommitOutcome::Applied
                         );
                     }
@@ -251,7 +257,7 @@ async fn connections_that_the_server_ends_are_replaced() -> belts::Result<()> {
                         output: "{}".as_bytes().into(),
                     };
                     assert_eq!(
-                        commit(&store, lease, 3, Some(end)).await?,
+                        commit(&store, lease, vec![entry(3)], Some(end)).await?,
                         CommitOutcome::Applied
                     );
                     assert_eq!(store.journal(&run_id).await?.len(), 4);

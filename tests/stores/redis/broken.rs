@@ -9,7 +9,8 @@ use belts::{
 use belts_suite::servers;
 use redis::cmd;
 
-use super::{at, claim, commit, complete, entry, event, pause, publish, publish_to, worker};
+use super::pause;
+use crate::requests::{at, claim, commit, complete, entry, event, publish, publish_to, worker};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -155,7 +156,7 @@ async fn lease_from_before_the_loss_of_all_data_writes_nothing() -> belts::Resul
         commit(&store, old, vec![entry(0)], None).await?,
         CommitOutcome::LeaseLost
     );
-    let gone = store.renew(before, at(1), super::LEASE).await;
+    let gone = store.renew(before, at(1), crate::requests::LEASE).await;
     assert_eq!(gone.expect_err("it is not known").kind(), ErrorKind::Busy);
     let after = worker(&store).await?;
     assert_ne!(before, after);
@@ -298,12 +299,16 @@ async fn session_with_very_many_runs_is_released_whole() -> belts::Result<()> {
         match now {
             0 => {
                 holder = worker(&store).await?;
-                store.renew(holder, at(29_000), super::LEASE).await?;
+                store
+                    .renew(holder, at(29_000), crate::requests::LEASE)
+                    .await?;
             }
             30_000 => {
                 store.deregister(holder, at(30_001)).await?;
                 holder = worker(&store).await?;
-                store.renew(holder, at(30_001), super::LEASE).await?;
+                store
+                    .renew(holder, at(30_001), crate::requests::LEASE)
+                    .await?;
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use belts::{
 use belts_suite::servers;
 use redis::cmd;
 
-use super::{at, claim, event, publish, worker};
+use crate::requests::{at, claim, event, publish, worker};
 
 fn big(id: &str) -> NewEvent {
     NewEvent {

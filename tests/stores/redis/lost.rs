@@ -6,8 +6,9 @@ use belts::{
 };
 use belts_suite::servers::{self, Prefix};
 
-use super::{
-    at, claim, commit, complete, entry, event, fail, proxy::Proxy, publish, publish_to, worker,
+use crate::{
+    proxy::Proxy,
+    requests::{at, claim, commit, complete, entry, event, fail, publish, publish_to, worker},
 };
 
 /// A store behind a proxy, and one without.
@@ -25,10 +26,12 @@ async fn lossy() -> belts::Result<Lossy> {
         .expect("the server starts");
     let prefix = server.prefix();
     let port = server.port().expect("it is ours");
-    let proxy = Proxy::start(port).await.expect("there is a free port");
+    let proxy = Proxy::start("127.0.0.1", port)
+        .await
+        .expect("there is a free port");
     let open = |url: String| Redis::builder(url).key_prefix(prefix.name()).open();
     Ok(Lossy {
-        store: open(proxy.url()).await?,
+        store: open(format!("redis://{}", proxy.address())).await?,
         direct: open(server.url().to_owned()).await?,
         proxy,
         _server: server,
@@ -116,7 +119,7 @@ async fn run_that_only_looks_so_was_not_written() -> belts::Result<()> {
         tokio::spawn(async move { commit(&store, lease, vec![entry(0)], suspend).await })
     };
     // By a clock at which the other session's time is over, and nothing of `g` or `f` is taken.
-    let mut none = super::capacity(second);
+    let mut none = crate::requests::capacity(second);
     none.limit = 0;
     direct
         .claim(belts::store::Claim {
@@ -232,7 +235,7 @@ async fn lost_answers_of_what_people_do() -> belts::Result<()> {
     assert!(proxy.has_lost());
     assert!(!store.rerun(&run, at(2)).await?);
     proxy.lose_next_answer();
-    store.renew(worker, at(2), super::LEASE).await?;
+    store.renew(worker, at(2), crate::requests::LEASE).await?;
     proxy.lose_next_answer();
     assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 1);
     proxy.lose_next_answer();

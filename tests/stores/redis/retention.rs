@@ -6,7 +6,8 @@ use belts::store::{NewEvent, Redis, RunFilter, RunStatus, Store, Target};
 use belts_suite::servers;
 use redis::cmd;
 
-use super::{at, claim, commit, complete, entry, event, fail, pause, publish, worker};
+use super::pause;
+use crate::requests::{at, claim, commit, complete, entry, event, fail, publish, worker};
 
 const TTL: Duration = Duration::from_millis(200);
 

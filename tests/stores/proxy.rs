@@ -20,7 +20,7 @@ use tokio::{
 };
 
 /// Forwards connections to a server on this machine.
-pub(super) struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     faults: Arc<Faults>,
     task: JoinHandle<()>,
@@ -35,11 +35,15 @@ struct Faults {
 }
 
 impl Proxy {
-    pub(super) async fn start(port: u16) -> io::Result<Self> {
+    pub(crate) async fn start(host: &str, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         let faults = Arc::<Faults>::default();
-        let task = tokio::spawn(accept(listener, port, Arc::clone(&faults)));
+        let task = tokio::spawn(accept(
+            listener,
+            (host.to_owned(), port),
+            Arc::clone(&faults),
+        ));
         Ok(Self {
             address,
             faults,
@@ -47,26 +51,27 @@ impl Proxy {
         })
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("redis://{}", self.address)
+    /// Where clients find it.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Lets the next request be done and its answer be lost.
-    pub(super) fn lose_next_answer(&self) {
+    pub(crate) fn lose_next_answer(&self) {
         self.faults.loses.store(true, Ordering::SeqCst);
     }
 
     /// Whether that has happened.
-    pub(super) fn has_lost(&self) -> bool {
+    pub(crate) fn has_lost(&self) -> bool {
         !self.faults.loses.load(Ordering::SeqCst)
     }
 
-    pub(super) fn hold(&self) {
+    pub(crate) fn hold(&self) {
         self.faults.holds.store(true, Ordering::SeqCst);
     }
 
     /// Lets through what was held.
-    pub(super) fn let_through(&self) {
+    pub(crate) fn let_through(&self) {
         self.faults.holds.store(false, Ordering::SeqCst);
     }
 }
@@ -77,22 +82,41 @@ impl Drop for Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, port: u16, faults: Arc<Faults>) {
+async fn accept(listener: TcpListener, server: (String, u16), faults: Arc<Faults>) {
     while let Ok((client, _)) = listener.accept().await {
-        let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else {
+        let Ok(server) = TcpStream::connect(&server).await else {
             continue;
         };
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        let requests = Arc::clone(&faults);
-        tokio::spawn(forward_requests(from_client, to_server, requests));
-        tokio::spawn(forward_answers(from_server, to_client, Arc::clone(&faults)));
+        let listens = Arc::<AtomicBool>::default();
+        tokio::spawn(forward_requests(
+            from_client,
+            to_server,
+            Arc::clone(&faults),
+            Arc::clone(&listens),
+        ));
+        tokio::spawn(forward_answers(
+            from_server,
+            to_client,
+            Arc::clone(&faults),
+            listens,
+        ));
     }
 }
 
-async fn forward_requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, faults: Arc<Faults>) {
+async fn forward_requests(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    faults: Arc<Faults>,
+    listens: Arc<AtomicBool>,
+) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        // What comes to a connection that waits for messages is no answer.
+        if bytes[..count].windows(7).any(|word| word == b"LISTEN ") {
+            listens.store(true, Ordering::SeqCst);
+        }
         let mut tick = tokio::time::interval(Duration::from_millis(1));
         while faults.holds.load(Ordering::SeqCst) {
             tick.tick().await;
@@ -103,13 +127,17 @@ async fn forward_requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, fault
     }
 }
 
-async fn forward_answers(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, faults: Arc<Faults>) {
+async fn forward_answers(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    faults: Arc<Faults>,
+    listens: Arc<AtomicBool>,
+) {
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut bytes).await {
         // Dropping both halves of the client's side ends its connection.
-        if faults.loses.swap(false, Ordering::SeqCst)
-            || to.write_all(&bytes[..count]).await.is_err()
-        {
+        let lost = !listens.load(Ordering::SeqCst) && faults.loses.swap(false, Ordering::SeqCst);
+        if lost || to.write_all(&bytes[..count]).await.is_err() {
             return;
         }
     }
