@@ -190,7 +190,8 @@ impl WorkerBuilder {
         }
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
-            Some(StoreSource::Url(url)) => crate::store_url::open(&url).await?,
+            // Apart, since the clients of servers make it a large future.
+            Some(StoreSource::Url(url)) => Box::pin(crate::store_url::open(&url)).await?,
             None => {
                 return Err(config(
                     "a worker needs a store: add `.store(belts::store::Sqlite::open(\"belts.db\").await?)`",
