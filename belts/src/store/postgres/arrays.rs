@@ -25,7 +25,7 @@ impl Placed<'_> {
     /// Whether the run is due right after.
     pub(super) fn leaves_due(&self) -> bool {
         let ending = self.commit.transition.as_ref().map(Ending::of);
-        ending.is_some_and(|ending| ending.due_at.is_some_and(|due_at| due_at <= self.now))
+        ending.is_some_and(|ending| ending.leaves_due(self.now))
     }
 }
 
@@ -33,26 +33,32 @@ impl Placed<'_> {
 #[derive(Clone, Copy)]
 struct Ending<'a> {
     status: &'static str,
+    finishes: bool,
     due_at: Option<Timestamp>,
     failures: Option<u32>,
     result: Option<&'a [u8]>,
 }
 
 impl<'a> Ending<'a> {
-    fn to(status: &'static str) -> Self {
+    fn to(status: RunStatus) -> Self {
         Self {
-            status,
+            status: status.as_str(),
+            finishes: status.is_finished(),
             due_at: None,
             failures: None,
             result: None,
         }
     }
 
+    fn leaves_due(&self, now: Timestamp) -> bool {
+        self.due_at.is_some_and(|due_at| due_at <= now)
+    }
+
     fn of(transition: &'a Transition) -> Self {
         match transition {
             Transition::Suspend { due_at } => Self {
                 due_at: Some(*due_at),
-                ..Self::to(RunStatus::Suspended.as_str())
+                ..Self::to(RunStatus::Suspended)
             },
             Transition::Retry {
                 due_at,
@@ -62,11 +68,11 @@ impl<'a> Ending<'a> {
                 due_at: Some(*due_at),
                 failures: Some(*failed_attempts),
                 result: Some(error),
-                ..Self::to(RunStatus::Suspended.as_str())
+                ..Self::to(RunStatus::Suspended)
             },
             Transition::Complete { output } => Self {
                 result: Some(output),
-                ..Self::to(RunStatus::Completed.as_str())
+                ..Self::to(RunStatus::Completed)
             },
             Transition::Fail {
                 failed_attempts,
@@ -74,10 +80,13 @@ impl<'a> Ending<'a> {
             } => Self {
                 failures: Some(*failed_attempts),
                 result: Some(error),
-                ..Self::to(RunStatus::Failed.as_str())
+                ..Self::to(RunStatus::Failed)
             },
-            Transition::Stop => Self::to(RunStatus::Stopped.as_str()),
-            Transition::Skip => Self::to(SKIPPED),
+            Transition::Stop => Self::to(RunStatus::Stopped),
+            Transition::Skip => Self {
+                status: SKIPPED,
+                ..Self::to(RunStatus::Cancelled)
+            },
         }
     }
 }
@@ -141,14 +150,9 @@ fn bind_endings(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
         })
         .collect();
     let each = || endings.iter().map(|(_, _, ending)| ending);
+    let dated = || endings.iter().map(|(_, now, ending)| (*now, ending));
     parameters
         .bind(endings.iter().map(|(place, ..)| *place).bind_iter())
-        .bind(
-            endings
-                .iter()
-                .map(|(_, now, _)| now.as_millis())
-                .bind_iter(),
-        )
         .bind(each().map(|ending| ending.status).bind_iter())
         .bind(
             each()
@@ -161,6 +165,16 @@ fn bind_endings(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
                 .bind_iter(),
         )
         .bind(each().map(|ending| ending.result).bind_iter())
+        .bind(
+            dated()
+                .map(|(now, ending)| ending.finishes.then_some(now.as_millis()))
+                .bind_iter(),
+        )
+        .bind(
+            dated()
+                .map(|(now, ending)| ending.leaves_due(now))
+                .bind_iter(),
+        )
 }
 
 /// The entries with the places of their commits, sorted as the table is. Of two in one place the later stays.

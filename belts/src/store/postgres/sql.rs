@@ -67,7 +67,7 @@ macro_rules! statements {
 
 statements! {
     commit: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-        $20, $21, $22, $23, $24)";
+        $20, $21, $22, $23, $24, $25)";
     // One more step of one run, which is what most commits are. Answers nothing if there is more to it: the lease is lost, or
     // the entry is there.
     step: "INSERT INTO {schema}.steps

@@ -61,13 +61,14 @@ BEGIN
     END IF;
 
     IF cardinality(chosen) > 0 THEN
-        UPDATE {schema}.runs SET status = 'running', due_at = NULL, worker = in_worker, token = token + 1,
-            started_at = coalesce(started_at, in_now) WHERE number = ANY (chosen);
-        RETURN QUERY SELECT 2, runs.number, runs.token, NULL::bigint, runs.started_at, NULL::bigint,
-            runs.failed_attempts, runs.retries, runs.id, runs.function_id, events.id, events.event_type, events.payload
-            FROM unnest(chosen) AS choice (run),
-                LATERAL (SELECT * FROM {schema}.runs WHERE runs.number = choice.run OFFSET 0) AS runs,
-                LATERAL (SELECT * FROM {schema}.events WHERE events.number = runs.event OFFSET 0) AS events;
+        RETURN QUERY WITH taken AS (
+            UPDATE {schema}.runs SET status = 'running', due_at = NULL, worker = in_worker, token = token + 1,
+                started_at = coalesce(started_at, in_now) WHERE number = ANY (chosen) RETURNING *
+        ) SELECT 2, taken.number, taken.token, NULL::bigint, taken.started_at, NULL::bigint,
+            taken.failed_attempts, taken.retries, taken.id, taken.function_id, events.id, events.event_type, events.payload
+            FROM taken, LATERAL (SELECT * FROM {schema}.events WHERE events.number = taken.event OFFSET 0) AS events
+            ORDER BY array_position(chosen, taken.number);
+        -- The runs are locked by now, and a new statement sees all that was written to them before.
         RETURN QUERY SELECT 3, steps.run, NULL::bigint, steps.due_at, steps.started_at, steps.finished_at,
             steps.seq, steps.attempts, steps.path, steps.kind, steps.state, steps.type_name, steps.value
             FROM unnest(chosen) AS choice (run),

@@ -13,8 +13,8 @@ CREATE FUNCTION {schema}.commit(
     -- Each worker once, with the latest time that it says.
     in_sessions bigint[], in_session_nows bigint[],
     -- What becomes of runs. The first is the place of the commit; the status `skipped` removes the run.
-    end_places integer[], end_nows bigint[], end_statuses text[], end_dues bigint[], end_failures integer[],
-    end_results bytea[],
+    end_places integer[], end_statuses text[], end_dues bigint[], end_failures integer[], end_results bytea[],
+    end_finishes bigint[], end_leave_due boolean[],
     -- Journal entries.
     e_places integer[], e_seqs integer[], e_attempts integer[], e_dues bigint[], e_starts bigint[], e_ends bigint[],
     e_kinds text[], e_states text[], e_paths text[], e_types text[], e_values bytea[]
@@ -24,8 +24,7 @@ DECLARE
     held integer[];
     lost integer[];
     fresh integer[];
-    skipped bigint[];
-    left_due boolean := false;
+    ending bigint[];
 BEGIN
     living := ARRAY(SELECT id FROM unnest(in_sessions, in_session_nows) AS session (worker, now)
                     JOIN {schema}.workers ON id = worker AND lease_until > now);
@@ -59,24 +58,24 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
-    FOR i IN 1..cardinality(end_places) LOOP
-        CONTINUE WHEN end_places[i] = ANY (lost);
-        IF end_statuses[i] = 'skipped' THEN
-            skipped := skipped || in_runs[end_places[i]];
-        ELSE
-            UPDATE {schema}.runs SET
-                status = end_statuses[i], due_at = end_dues[i], worker = NULL,
-                failed_attempts = coalesce(end_failures[i], failed_attempts), result = coalesce(end_results[i], result),
-                finished_at = CASE WHEN end_statuses[i] IN ('completed', 'failed') THEN end_nows[i] END
-            WHERE number = in_runs[end_places[i]];
-            left_due := left_due OR coalesce(end_dues[i] <= end_nows[i], false);
+    IF cardinality(end_places) > 0 THEN
+        -- In place of the lost ones stands a run that is none.
+        ending := ARRAY(SELECT CASE WHEN place = ANY (lost) THEN 0 ELSE in_runs[place] END FROM unnest(end_places) AS place);
+        UPDATE {schema}.runs SET
+            status = end_statuses[array_position(ending, number)],
+            due_at = end_dues[array_position(ending, number)],
+            worker = NULL,
+            failed_attempts = coalesce(end_failures[array_position(ending, number)], failed_attempts),
+            result = coalesce(end_results[array_position(ending, number)], result),
+            finished_at = end_finishes[array_position(ending, number)]
+        WHERE number = ANY (ending) AND end_statuses[array_position(ending, number)] <> 'skipped';
+        IF 'skipped' = ANY (end_statuses) THEN
+            PERFORM {schema}.skip(ARRAY(SELECT run FROM unnest(ending, end_statuses) AS skipped (run, status)
+                                        WHERE status = 'skipped'));
         END IF;
-    END LOOP;
-    IF skipped IS NOT NULL THEN
-        PERFORM {schema}.skip(skipped);
-    END IF;
-    IF left_due THEN
-        PERFORM pg_notify('{channel}', in_store);
+        IF EXISTS (SELECT FROM unnest(ending, end_leave_due) AS left_due (run, is_due) WHERE is_due AND run > 0) THEN
+            PERFORM pg_notify('{channel}', in_store);
+        END IF;
     END IF;
     IF in_resent AND lost IS NOT NULL THEN
         lost := {schema}.not_ended(lost, in_runs, in_tokens, end_places, end_statuses, end_dues, end_failures, end_results);
