@@ -24,6 +24,8 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct PlannedRun {
     pub(super) event: usize,
+    /// Its place among the runs of its event, counted from 1.
+    pub(super) rank: i32,
     pub(super) id: Arc<str>,
     pub(super) function_id: Arc<str>,
     /// Who drives it, if that session lives.
@@ -65,6 +67,7 @@ impl Plan {
         mut claim: Option<&mut (WorkerId, Budget)>,
         subscribers: &Subscribers,
     ) {
+        let mut ranks = 1..;
         let mut start = |function_id: &Arc<str>, run_id: Option<&Arc<str>>| {
             let claim = claim.as_deref_mut();
             let worker =
@@ -74,6 +77,7 @@ impl Plan {
             }
             self.runs.push(PlannedRun {
                 event: index,
+                rank: ranks.next().unwrap_or_default(),
                 id: run_id.map_or_else(new_id, Arc::clone),
                 function_id: Arc::clone(function_id),
                 worker,
@@ -93,8 +97,8 @@ impl Plan {
         }
     }
 
-    pub(super) fn has_runs(&self, event: usize) -> bool {
-        self.starts[event] < self.starts[event + 1]
+    pub(super) fn runs_of_event(&self, event: usize) -> &[PlannedRun] {
+        &self.runs[self.starts[event]..self.starts[event + 1]]
     }
 
     /// The runs of a round, sorted by id, with the places of their events in it, counted from 1.
@@ -102,13 +106,21 @@ impl Plan {
         let mut runs: Vec<_> = (1..)
             .zip(round)
             .flat_map(|(place, event)| {
-                let runs = &self.runs[self.starts[*event]..self.starts[*event + 1]];
-                runs.iter().map(move |run| (place, run))
+                self.runs_of_event(*event)
+                    .iter()
+                    .map(move |run| (place, run))
             })
             .collect();
         // Of two that ask for one id, the first in the batch gets it.
         runs.sort_by(|(_, a), (_, b)| (&a.id, a.event).cmp(&(&b.id, b.event)));
         runs
+    }
+}
+
+impl PlannedRun {
+    /// The number that the run has if the event has that one.
+    pub(super) fn number(&self, event: i64) -> i64 {
+        event << 16 | i64::from(self.rank)
     }
 }
 

@@ -57,7 +57,6 @@ struct Written {
     stale: bool,
     living: Vec<i64>,
     event_numbers: Option<Vec<Option<i64>>>,
-    run_numbers: Option<Vec<Option<i64>>>,
 }
 
 impl Publishes {
@@ -179,37 +178,19 @@ impl Publishes {
             self.subscribers.forget();
             return Err(Fault::Stale);
         }
-        let event_numbers = written.event_numbers.unwrap_or_default();
-        for (index, number) in round.iter().zip(&event_numbers) {
-            answers[*index] = number.map(|_| PublishedEvent {
-                event_id: Arc::clone(&events[*index].event.id),
+        let numbers = written.event_numbers.unwrap_or_default();
+        for (index, number) in round.iter().zip(numbers) {
+            let event = &events[*index];
+            answers[*index] = number.map(|number| PublishedEvent {
+                event_id: Arc::clone(&event.event.id),
                 duplicate: false,
-                runs: Vec::new(),
+                runs: begun(
+                    plan.runs_of_event(*index),
+                    number,
+                    event.ticket,
+                    &written.living,
+                ),
             });
-        }
-        for ((_, run), number) in runs.iter().zip(written.run_numbers.unwrap_or_default()) {
-            if let (Some(answer), Some(number)) = (&mut answers[run.event], number) {
-                let worker = run
-                    .worker
-                    .filter(|worker| written.living.contains(&worker.0));
-                let token = events[run.event].ticket;
-                answer.runs.push(PublishedRun {
-                    run_id: Arc::clone(&run.id),
-                    function_id: Arc::clone(&run.function_id),
-                    lease: worker.map(|worker| Lease {
-                        run: number,
-                        worker,
-                        token,
-                    }),
-                });
-            }
-        }
-        for index in round {
-            if let Some(answer) = &mut answers[*index] {
-                answer
-                    .runs
-                    .sort_unstable_by(|a, b| a.function_id.cmp(&b.function_id));
-            }
         }
         self.find_duplicates(loan, events, round, answers).await
     }
@@ -239,8 +220,14 @@ impl Publishes {
             .bind(each().map(|event| &*event.payload).bind_iter())
             .bind(placed().map(|placed| placed.ticket).bind_iter())
             .bind(placed().map(|placed| placed.now.as_millis()).bind_iter())
-            .bind(round.iter().map(|index| !plan.has_runs(*index)).bind_iter())
+            .bind(
+                round
+                    .iter()
+                    .map(|index| plan.runs_of_event(*index).is_empty())
+                    .bind_iter(),
+            )
             .bind(runs.iter().map(|(place, _)| *place).bind_iter())
+            .bind(run().map(|run| run.rank).bind_iter())
             .bind(run().map(|run| to_column(&run.id)).bind_iter())
             .bind(run().map(|run| to_column(&run.function_id)).bind_iter())
             .bind(
@@ -259,15 +246,31 @@ impl Publishes {
                     .bind_iter(),
             );
         let parameters = plan.sessions.bind(parameters);
-        let (stale, living, event_numbers, run_numbers) =
+        let (stale, living, event_numbers) =
             loan.row(&self.database.sql.publish, parameters).await?;
         Ok(Written {
             stale,
             living,
             event_numbers,
-            run_numbers,
         })
     }
+}
+
+/// The runs that were begun with an event, sorted by function id as they were planned.
+fn begun(runs: &[PlannedRun], event: i64, token: i64, living: &[i64]) -> Vec<PublishedRun> {
+    let begun = runs.iter().map(|run| PublishedRun {
+        run_id: Arc::clone(&run.id),
+        function_id: Arc::clone(&run.function_id),
+        lease: run
+            .worker
+            .filter(|worker| living.contains(&worker.0))
+            .map(|worker| Lease {
+                run: run.number(event),
+                worker,
+                token,
+            }),
+    });
+    begun.collect()
 }
 
 /// The run id that an event asks for.

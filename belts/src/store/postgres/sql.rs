@@ -35,8 +35,7 @@ impl Parameters {
 }
 
 /// The event of a run, as a part of `FROM`.
-const EVENT: &str =
-    "LATERAL (SELECT * FROM {schema}.events WHERE events.number = runs.event OFFSET 0) AS events";
+const EVENT: &str = "LATERAL (SELECT * FROM {schema}.events WHERE events.number = runs.number >> 16 OFFSET 0) AS events";
 
 /// One statement. The text is the key under which a connection finds it prepared.
 #[derive(Debug, Clone)]
@@ -78,17 +77,17 @@ statements! {
                 AND NOT EXISTS (SELECT FROM {schema}.steps WHERE run = $1 AND seq = $8)
             FOR UPDATE) AS held
         RETURNING 1";
-    publish: "SELECT stale, living, event_numbers, run_numbers
-        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    publish: "SELECT stale, living, event_numbers
+        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place),
             LATERAL (SELECT * FROM {schema}.events WHERE id = asked.id OFFSET 0) AS events
-            LEFT JOIN LATERAL (SELECT * FROM {schema}.runs WHERE event = events.number OFFSET 0) AS runs ON true
+            LEFT JOIN LATERAL (SELECT * FROM {schema}.runs WHERE number BETWEEN events.number << 16
+                AND events.number << 16 | 65535 OFFSET 0) AS runs ON true
         UNION ALL
         SELECT -asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
         FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place),
-            LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs,
-            LATERAL (SELECT * FROM {schema}.events WHERE number = runs.event OFFSET 0) AS events";
+            LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content
@@ -115,9 +114,9 @@ statements! {
             SELECT * FROM {schema}.runs
             WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
-    // With a sum to sort by, so that the event's few runs are looked up and not all runs looked through.
     list_of_event: "SELECT {record} FROM (
-            SELECT * FROM {schema}.runs WHERE event = (SELECT number FROM {schema}.events WHERE id = $5)
-                AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
-            ORDER BY number + 0 DESC LIMIT $4) AS runs, {event}";
+            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $5 OFFSET 0) AS of
+            WHERE runs.number BETWEEN of.number << 16 AND of.number << 16 | 65535
+                AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
 }

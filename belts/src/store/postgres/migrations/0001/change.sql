@@ -6,15 +6,16 @@ DECLARE
     old bigint[];
     their_events bigint[];
 BEGIN
-    SELECT array_agg(number), array_agg(DISTINCT event) INTO old, their_events FROM (
-        SELECT number, event FROM {schema}.runs WHERE finished_at IS NOT NULL AND finished_at < in_before
+    SELECT array_agg(number), array_agg(DISTINCT number >> 16) INTO old, their_events FROM (
+        SELECT number FROM {schema}.runs WHERE finished_at IS NOT NULL AND finished_at < in_before
         ORDER BY finished_at, number LIMIT in_limit FOR UPDATE SKIP LOCKED) AS longest;
     DELETE FROM {schema}.steps WHERE run = ANY (old);
     DELETE FROM {schema}.runs WHERE number = ANY (old);
     -- The lock makes the last of an event's runs see that it is that.
     PERFORM FROM {schema}.events WHERE number = ANY (their_events) ORDER BY number FOR UPDATE;
     DELETE FROM {schema}.events
-        WHERE number = ANY (their_events) AND (SELECT true FROM {schema}.runs WHERE event = events.number LIMIT 1) IS NULL;
+        WHERE number = ANY (their_events) AND (SELECT true FROM {schema}.runs
+            WHERE runs.number BETWEEN events.number << 16 AND events.number << 16 | 65535 LIMIT 1) IS NULL;
     -- Events that started nothing are kept as long, so that their ids stay known.
     DELETE FROM {schema}.events WHERE number = ANY (ARRAY(
         SELECT number FROM {schema}.events WHERE idle AND published_at < in_before

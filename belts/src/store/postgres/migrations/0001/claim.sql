@@ -66,7 +66,7 @@ BEGIN
                 started_at = coalesce(started_at, in_now) WHERE number = ANY (chosen) RETURNING *
         ) SELECT 2, taken.number, taken.token, NULL::bigint, taken.started_at, NULL::bigint,
             taken.failed_attempts, taken.retries, taken.id, taken.function_id, events.id, events.event_type, events.payload
-            FROM taken, LATERAL (SELECT * FROM {schema}.events WHERE events.number = taken.event OFFSET 0) AS events
+            FROM taken, LATERAL (SELECT * FROM {schema}.events WHERE events.number = taken.number >> 16 OFFSET 0) AS events
             ORDER BY array_position(chosen, taken.number);
         -- The runs are locked by now, and a new statement sees all that was written to them before.
         RETURN QUERY SELECT 3, steps.run, NULL::bigint, steps.due_at, steps.started_at, steps.finished_at,
@@ -74,8 +74,15 @@ BEGIN
             FROM unnest(chosen) AS choice (run),
                 LATERAL (SELECT * FROM {schema}.steps WHERE steps.run = choice.run ORDER BY seq OFFSET 0) AS steps;
     END IF;
-    IF in_only IS NOT NULL OR cardinality(chosen) > 0 THEN
+    IF in_only IS NOT NULL THEN
         SELECT * INTO head_functions, head_dues FROM {schema}.heads();
+    ELSIF cardinality(chosen) > 0 THEN
+        -- Only where runs were taken there is another first one now.
+        SELECT array_agg(h), array_agg(next_due) INTO head_functions, head_dues FROM (
+            SELECT h, CASE WHEN h = ANY (quota_functions) THEN (
+                SELECT due_at FROM {schema}.runs WHERE function_id = h AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+            ) ELSE due END AS next_due
+            FROM unnest(head_functions, head_dues) AS head (h, due)) AS head;
     END IF;
     RETURN QUERY SELECT 0, given_back, NULL::bigint,
         (SELECT min(due) FROM unnest(head_functions, head_dues) AS head (h, due) WHERE h = ANY (in_functions)),
@@ -86,17 +93,19 @@ BEGIN
         WHERE due <= in_now AND h <> ALL (in_functions) LIMIT {unknown};
 END $$;
 
--- The first waiting run of every function: one step in the index for each function that has any.
+-- The first waiting run of every function: one look into the index for each function that has any.
 CREATE FUNCTION {schema}.heads(OUT functions text[], OUT dues bigint[]) LANGUAGE plpgsql AS $$
+DECLARE
+    head record;
 BEGIN
-    WITH RECURSIVE head (function_id, due_at) AS (
-        (SELECT function_id, due_at FROM {schema}.runs WHERE due_at IS NOT NULL ORDER BY function_id, due_at LIMIT 1)
-        UNION ALL
-        SELECT next.* FROM head, LATERAL (
-            SELECT runs.function_id, runs.due_at FROM {schema}.runs
-            WHERE runs.due_at IS NOT NULL AND runs.function_id > head.function_id
-            ORDER BY runs.function_id, runs.due_at LIMIT 1) AS next
-    ) SELECT array_agg(function_id), array_agg(due_at) INTO functions, dues FROM head;
+    SELECT function_id, due_at INTO head FROM {schema}.runs WHERE due_at IS NOT NULL
+        ORDER BY function_id, due_at LIMIT 1;
+    WHILE FOUND LOOP
+        functions := functions || head.function_id;
+        dues := dues || head.due_at;
+        SELECT function_id, due_at INTO head FROM {schema}.runs WHERE due_at IS NOT NULL AND function_id > head.function_id
+            ORDER BY function_id, due_at LIMIT 1;
+    END LOOP;
 END $$;
 
 -- Makes the runs of all sessions due whose time has ended. A run that is being written now is left for the next claim.

@@ -112,9 +112,10 @@ DECLARE
     left_alone bigint[];
 BEGIN
     DELETE FROM {schema}.steps WHERE run = ANY (in_runs);
-    WITH gone AS (DELETE FROM {schema}.runs WHERE number = ANY (in_runs) RETURNING event)
-        SELECT array_agg(DISTINCT event) INTO left_alone FROM gone;
+    DELETE FROM {schema}.runs WHERE number = ANY (in_runs);
+    left_alone := ARRAY(SELECT DISTINCT run >> 16 FROM unnest(in_runs) AS run);
     PERFORM FROM {schema}.events WHERE number = ANY (left_alone) ORDER BY number FOR UPDATE;
     UPDATE {schema}.events SET idle = true
-        WHERE number = ANY (left_alone) AND (SELECT true FROM {schema}.runs WHERE event = events.number LIMIT 1) IS NULL;
+        WHERE number = ANY (left_alone) AND (SELECT true FROM {schema}.runs
+            WHERE runs.number BETWEEN events.number << 16 AND events.number << 16 | 65535 LIMIT 1) IS NULL;
 END $$;

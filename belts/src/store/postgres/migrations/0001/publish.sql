@@ -5,17 +5,18 @@ CREATE FUNCTION {schema}.publish(
     in_store text, in_call bigint, in_version bigint,
     -- Sorted by id, each id once.
     in_ids text[], in_types text[], in_keys text[], in_payloads bytea[], in_tickets bigint[], in_nows bigint[], in_idle boolean[],
-    -- Sorted by id. The first is the place of the event; a worker stands where there is room for the run.
-    run_places integer[], run_ids text[], run_functions text[], run_dues bigint[], run_retries integer[], run_workers bigint[],
+    -- Sorted by id. The first is the place of the event, then that among the runs of the event, both counted from 1;
+    -- a worker stands where there is room for the run.
+    run_places integer[], run_ranks integer[], run_ids text[], run_functions text[], run_dues bigint[], run_retries integer[],
+    run_workers bigint[],
     -- Each worker once, with the latest time that it says.
     in_workers bigint[], in_worker_nows bigint[],
     -- The subscriptions have changed: nothing was written.
     OUT stale boolean,
     -- The workers that got their leases.
     OUT living bigint[],
-    -- The numbers of the events and of the runs, or NULL where they were not written: they are there already.
-    OUT event_numbers bigint[],
-    OUT run_numbers bigint[]
+    -- The numbers of the events, or NULL where they or their runs are there already, and nothing was written.
+    OUT event_numbers bigint[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     written bigint;
@@ -48,9 +49,8 @@ BEGIN
     IF cardinality(run_ids) = 0 THEN
         RETURN;
     END IF;
-    run_numbers := ARRAY(SELECT nextval('{schema}.runs_number_seq') FROM generate_series(1, cardinality(run_ids)));
-    INSERT INTO {schema}.runs (number, event, token, due_at, worker, started_at, retries, id, function_id, status)
-        SELECT run_numbers[i], event_numbers[place], in_tickets[place],
+    INSERT INTO {schema}.runs (number, token, due_at, worker, started_at, retries, id, function_id, status)
+        SELECT event_numbers[place] << 16 | run_ranks[i], in_tickets[place],
             CASE WHEN leased THEN NULL ELSE run_dues[i] END, CASE WHEN leased THEN run_workers[i] END,
             CASE WHEN leased THEN in_nows[place] END, run_retries[i], run_ids[i], run_functions[i],
             CASE WHEN leased THEN 'running' ELSE 'pending' END
@@ -62,28 +62,26 @@ BEGIN
         ON CONFLICT (id) DO NOTHING;
     GET DIAGNOSTICS written = ROW_COUNT;
     IF written < cardinality(run_ids) THEN
-        SELECT * INTO event_numbers, run_numbers FROM {schema}.without_needless(event_numbers, run_numbers, run_places);
+        event_numbers := {schema}.without_needless(event_numbers, run_places, run_ranks);
     END IF;
-    IF EXISTS (SELECT FROM unnest(run_numbers, run_workers) AS run (number, worker)
-               WHERE number IS NOT NULL AND (worker IS NULL OR worker <> ALL (living))) THEN
+    IF EXISTS (SELECT FROM unnest(run_places, run_workers) AS run (place, worker)
+               WHERE event_numbers[place] IS NOT NULL AND (worker IS NULL OR worker <> ALL (living))) THEN
         PERFORM pg_notify('{channel}', in_store);
     END IF;
 END $$;
 
--- Drops the numbers of runs that were there already. An event that targets such a run goes again.
+-- Takes back events that target a run which was there already, and drops their numbers.
 CREATE FUNCTION {schema}.without_needless(
-    INOUT event_numbers bigint[], INOUT run_numbers bigint[], run_places integer[]
+    INOUT event_numbers bigint[], run_places integer[], run_ranks integer[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
     needless bigint[];
 BEGIN
-    run_numbers := ARRAY(
-        SELECT (SELECT number FROM {schema}.runs WHERE number = run_numbers[i])
-        FROM generate_series(1, cardinality(run_places)) AS i);
-    needless := ARRAY(SELECT event_numbers[place] FROM unnest(run_places, run_numbers) AS asked (place, number)
-                      WHERE number IS NULL AND event_numbers[place] IS NOT NULL);
+    needless := ARRAY(
+        SELECT event_numbers[place] FROM unnest(run_places, run_ranks) AS run (place, rank)
+        WHERE event_numbers[place] IS NOT NULL
+            AND (SELECT true FROM {schema}.runs WHERE number = event_numbers[place] << 16 | rank) IS NULL);
     DELETE FROM {schema}.events WHERE number = ANY (needless);
     event_numbers := ARRAY(
-        SELECT CASE WHEN number <> ALL (needless) THEN number END
-        FROM unnest(event_numbers) AS number);
+        SELECT CASE WHEN number <> ALL (needless) THEN number END FROM unnest(event_numbers) AS number);
 END $$;
