@@ -40,22 +40,29 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
 ///
 /// # Panics
 /// It takes longer than ten seconds.
-pub(crate) async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
-    within_time(Duration::from_secs(10), what, future).await
+pub(crate) fn within<T>(
+    what: &str,
+    future: impl IntoFuture<Output = T>,
+) -> impl Future<Output = T> {
+    within_time(Duration::from_secs(10), what, future)
 }
 
 /// Waits, but not for longer than this.
 ///
 /// # Panics
 /// It takes longer.
-pub(crate) async fn within_time<T>(
+pub(crate) fn within_time<T>(
     time: Duration,
     what: &str,
     future: impl IntoFuture<Output = T>,
-) -> T {
-    match tokio::time::timeout(time, future.into_future()).await {
-        Ok(value) => value,
-        Err(elapsed) => panic!("{what}: {elapsed} after {time:?}"),
+) -> impl Future<Output = T> {
+    // Boxed, since a whole harness may be in it.
+    let waited = Box::pin(tokio::time::timeout(time, future.into_future()));
+    async move {
+        match waited.await {
+            Ok(value) => value,
+            Err(elapsed) => panic!("{what}: {elapsed} after {time:?}"),
+        }
     }
 }
 
