@@ -72,6 +72,8 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///
 /// Journals:
 /// - A commit writes each entry under its `seq`, replacing the one that is there; there may be gaps. (`entry_is_replaced_by_seq`)
+/// - But no entry is replaced by one that is behind it: a finished one by one that waits, or one by another of fewer attempts.
+///   So a write that was sent twice and comes late undoes nothing. (`entry_never_goes_back`)
 /// - Paths, type names and values come back byte for byte. (`values_come_back_as_written`)
 ///
 /// Inspection:

@@ -79,6 +79,46 @@ pub(super) async fn entry_is_replaced_by_seq(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn entry_never_goes_back(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let (_, run, lease) = begin(&bench).await?;
+    let waiting = |attempts| Entry {
+        state: StepState::Waiting,
+        attempts,
+        due_at: Some(at(70)),
+        finished_at: None,
+        ..entry(0, "a", "null")
+    };
+    let completed = Entry {
+        attempts: 3,
+        ..entry(0, "a", "1")
+    };
+    let failed = Entry {
+        state: StepState::Failed,
+        attempts: 2,
+        ..entry(1, "b", "null")
+    };
+    let late = Entry {
+        seq: 1,
+        ..waiting(2)
+    };
+    // Each as a connection may bring it that was given up: after what was sent later.
+    for (written, late, kept) in [
+        (waiting(2), waiting(1), waiting(2)),
+        (completed.clone(), waiting(3), completed.clone()),
+        (completed.clone(), waiting(4), completed.clone()),
+        (failed.clone(), late, failed),
+    ] {
+        let seq = written.seq;
+        store.must_write(lease, vec![written], None, at(1)).await?;
+        store.must_write(lease, vec![late], None, at(2)).await?;
+        let journal = store.journal(&run).await?;
+        let found = journal.iter().find(|entry| entry.seq == seq);
+        assert_eq!(found, Some(&kept));
+    }
+    Ok(())
+}
+
 pub(super) async fn values_come_back_as_written(bench: Bench) -> Result<()> {
     let values = [
         "null",

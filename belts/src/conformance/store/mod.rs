@@ -167,7 +167,7 @@ cases! { $
         claim_names_unknown_functions claim_by_name claim_by_name_respects_the_living
     }
     journals {
-        entry_is_replaced_by_seq values_come_back_as_written odd_names_come_back_as_written
+        entry_is_replaced_by_seq entry_never_goes_back values_come_back_as_written odd_names_come_back_as_written
         long_journal_comes_back_in_order big_values_come_back journals_do_not_mix
     }
     transitions {

@@ -1,7 +1,9 @@
 //! Fenced writes of workers into memory.
 
 use super::tables::{Run, Tables};
-use crate::store::{Commit, CommitBatch, CommitOutcome, Entry, RunStatus, Timestamp, Transition};
+use crate::store::{
+    Commit, CommitBatch, CommitOutcome, Entry, RunStatus, StepState, Timestamp, Transition,
+};
 
 impl Tables {
     /// Commits; whether a run was left for others to claim.
@@ -95,8 +97,15 @@ impl Run {
             .journal
             .binary_search_by_key(&entry.seq, |known| known.seq)
         {
+            Ok(place) if is_behind(&entry, &self.journal[place]) => {}
             Ok(place) => self.journal[place] = entry,
             Err(place) => self.journal.insert(place, entry),
         }
     }
+}
+
+/// Whether an entry was sent before the one that is there.
+fn is_behind(entry: &Entry, present: &Entry) -> bool {
+    let waits = |entry: &Entry| entry.state == StepState::Waiting;
+    waits(entry) && !waits(present) || entry.attempts < present.attempts
 }

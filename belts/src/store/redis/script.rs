@@ -88,7 +88,7 @@ macro_rules! parts {
     };
 }
 
-parts! { "common" "event" "expire" "find" "forget" "record" "release" "session" "wait" }
+parts! { "common" "event" "expire" "find" "forget" "record" "release" "session" "wait" "write" }
 
 macro_rules! scripts {
     ($($name:ident: $file:literal;)*) => {

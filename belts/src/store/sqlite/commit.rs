@@ -157,9 +157,14 @@ impl Tx<'_> {
     fn write(&mut self, run: i64, entry: &Entry) -> Result<(), Fault> {
         let type_name = self.names.number(&entry.type_name)?;
         self.execute(
-            "INSERT OR REPLACE INTO steps
-                 (run, seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            // 1 is the state of an entry that waits.
+            "INSERT INTO steps (run, seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             ON CONFLICT (run, seq) DO UPDATE SET
+                 path = excluded.path, kind = excluded.kind, state = excluded.state, type_name = excluded.type_name,
+                 attempts = excluded.attempts, due_at = excluded.due_at, started_at = excluded.started_at,
+                 finished_at = excluded.finished_at, value = excluded.value
+             WHERE (state = 1 OR excluded.state <> 1) AND attempts <= excluded.attempts",
             params![
                 run,
                 entry.seq,

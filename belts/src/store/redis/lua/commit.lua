@@ -28,7 +28,8 @@ for _ = 1, tonumber(ARGV[5]) do
     if event_id then call('ZADD', P .. 'idle', published_at, event_id) end
     call('SREM', P .. 'held:' .. worker, number)
   elseif outcome == '1' then
-    for place = first, last, 2 do call('HSET', steps, ARGV[place], ARGV[place + 1]) end
+    include write
+    for place = first, last, 2 do write(steps, ARGV[place], ARGV[place + 1]) end
     if result ~= '' then call('HSET', steps, 'result', result) end
     if failed ~= '' then call('HSET', run, 'failed', failed) end
     if change == '2' then

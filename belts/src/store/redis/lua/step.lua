@@ -6,6 +6,9 @@ if call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return '0' end
 local ends = call('HGET', KEYS[3], 'ends')
 if not ends or tonumber(ends) <= tonumber(ARGV[1]) then return '0' end
 for place = 3, #ARGV, 2 do
-  call('HSET', KEYS[2], ARGV[place], ARGV[place + 1])
+  if call('HSETNX', KEYS[2], ARGV[place], ARGV[place + 1]) == 0 then
+    include write
+    write(KEYS[2], ARGV[place], ARGV[place + 1])
+  end
 end
 return '1'

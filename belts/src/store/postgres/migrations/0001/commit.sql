@@ -54,7 +54,9 @@ BEGIN
                 UPDATE {schema}.steps SET
                     started_at = e_starts[i], due_at = e_dues[i], finished_at = e_ends[i], attempts = e_attempts[i],
                     kind = e_kinds[i], state = e_states[i], path = e_paths[i], type_name = e_types[i], value = e_values[i]
-                WHERE run = in_runs[e_places[i]] AND seq = e_seqs[i];
+                -- A copy that comes late, since it was sent again meanwhile, must not undo what came after it.
+                WHERE run = in_runs[e_places[i]] AND seq = e_seqs[i]
+                    AND (state = 'waiting' OR e_states[i] <> 'waiting') AND attempts <= e_attempts[i];
             END LOOP;
         END IF;
     END IF;
