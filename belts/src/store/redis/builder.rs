@@ -10,7 +10,7 @@ use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, io::tcp::TcpSettings,
 };
 
-use super::{Inner, Redis, link::Link, server, watch::Watch};
+use super::{Inner, Redis, link::Link, server, tell::Teller, watch::Watch};
 use crate::{
     error::{Error, ErrorKind, Result},
     store::wake::Wake,
@@ -76,6 +76,7 @@ impl RedisBuilder {
             sender,
             round: AtomicU64::new(0),
             wake,
+            teller: Teller::new(),
             watch,
         };
         Ok(Redis {

@@ -12,15 +12,16 @@ use crate::{
 
 impl Redis {
     pub(super) async fn write_commits(&self, request: &CommitBatch) -> Result<Vec<CommitOutcome>> {
-        let answer = self.run(|resent| self.commit_call(request, resent)).await?;
-        let outcomes = self.read(outcomes(answer, request.commits.len()))?;
+        let quiet = self.inner.teller.quiet();
+        let answer = self.run(|resent| self.commit_call(request, resent, quiet.is_none()));
+        let outcomes = self.read(outcomes(answer.await?, request.commits.len()))?;
         if leaves_due_runs(request, &outcomes) {
-            self.wake();
+            self.inner.left_runs(quiet);
         }
         Ok(outcomes)
     }
 
-    fn commit_call(&self, request: &CommitBatch, resent: bool) -> Call {
+    fn commit_call(&self, request: &CommitBatch, resent: bool, tells: bool) -> Call {
         // A script of its own for each of the two usual commits, and one for all others.
         if let [commit] = &*request.commits {
             match &commit.transition {
@@ -35,7 +36,7 @@ impl Redis {
         call.arg(request.now.as_millis())
             .flag(resent)
             .arg(&self.inner.ttl)
-            .arg(&self.inner.sender)
+            .arg(self.sender_if(tells))
             .arg(request.commits.len());
         for commit in &request.commits {
             add_commit(&mut call, commit);

@@ -31,12 +31,14 @@ mod rows;
 mod script;
 mod server;
 mod session;
+mod tell;
 mod watch;
 
 pub use builder::RedisBuilder;
 use error::Fault;
 use link::Link;
 use script::{Call, Script};
+use tell::Teller;
 use watch::Watch;
 
 /// A store in Redis, version 6.2 or later, or in a server that speaks like it. Clones are the same store.
@@ -68,6 +70,7 @@ struct Inner {
     /// Grows when a session gives back leases of which it never heard: what was sent before brings no more of them.
     round: AtomicU64,
     wake: Arc<Wake>,
+    teller: Teller,
     watch: Watch,
 }
 
@@ -116,6 +119,11 @@ impl Redis {
     /// Reads an answer.
     fn read<T>(&self, answer: Result<T, Fault>) -> Result<T> {
         answer.map_err(|fault| self.error(fault))
+    }
+
+    /// What a script is given that tells other processes of the runs that it leaves; nothing where it must not.
+    fn sender_if(&self, tells: bool) -> &str {
+        if tells { &self.inner.sender } else { "" }
     }
 
     /// Wakes the workers of this process; others hear of it from the script.

@@ -34,21 +34,22 @@ impl Draft {
 impl Redis {
     pub(super) async fn publish_events(&self, request: &Publish) -> Result<Vec<PublishedEvent>> {
         let drafts: Vec<Draft> = request.events.iter().map(|_| Draft::new()).collect();
-        let answer = self.run(|_| self.publish_call(request, &drafts));
+        let quiet = self.inner.teller.quiet();
+        let answer = self.run(|_| self.publish_call(request, &drafts, quiet.is_none()));
         let worker = request.claim.as_ref().map(|capacity| capacity.worker);
         let published = self.read(published(answer.await?, worker))?;
         if published
             .iter()
             .any(|event| !event.duplicate && event.runs.iter().any(|run| run.lease.is_none()))
         {
-            self.wake();
+            self.inner.left_runs(quiet);
         }
         Ok(published)
     }
 
-    fn publish_call(&self, request: &Publish, drafts: &[Draft]) -> Call {
+    fn publish_call(&self, request: &Publish, drafts: &[Draft], tells: bool) -> Call {
         let mut call = self.call(&script::PUBLISH);
-        call.arg(request.now.as_millis()).arg(&self.inner.sender);
+        call.arg(request.now.as_millis()).arg(self.sender_if(tells));
         match &request.claim {
             Some(capacity) => {
                 call.arg(capacity.worker.0).arg(self.round());

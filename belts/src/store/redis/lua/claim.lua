@@ -3,7 +3,7 @@
 -- functions with due runs that were not named.
 -- ARGV: now, sender, worker, round, most runs in all, whether one run is asked for, its id, count of functions with the
 -- most runs of each.
--- Functions cost, so what is rarely needed is made only then.
+-- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, worker, room, is_by_name = ARGV[1], ARGV[3], tonumber(ARGV[5]), ARGV[6] ~= ''
 local clock = tonumber(now)
@@ -13,7 +13,7 @@ if not session[1] then return 'unknown' end
 -- A call of an earlier round was held back by a connection that broke: nobody would hear of its leases.
 if session[2] and tonumber(ARGV[4]) < tonumber(session[2]) then return session[2] end
 
-local ended = call('ZRANGEBYSCORE', P .. 'workers', '-inf', now, 'WITHSCORES', 'LIMIT', 0, 100)
+local ended = call('ZRANGEBYSCORE', P .. 'workers', '-inf', now, 'WITHSCORES', 'LIMIT', '0', '100')
 if #ended > 0 then
   include release
   for place = 1, #ended, 2 do
@@ -31,7 +31,7 @@ if #ended > 0 then
 end
 if not session[3] then
   -- A session whose time had ended begins anew.
-  local ends = string.format('%.0f', clock + tonumber(session[1]))
+  local ends = string.format('%d', clock + tonumber(session[1]))
   call('HSET', P .. 'worker:' .. worker, 'ends', ends)
   call('ZADD', P .. 'workers', ends, worker)
 end
@@ -61,7 +61,7 @@ else
     local most = math.min(limits[fn], room)
     local due = {}
     if most > 0 then
-      due = call('ZRANGEBYSCORE', P .. 'due:' .. fn, '-inf', now, 'WITHSCORES', 'LIMIT', 0, most)
+      due = call('ZRANGEBYSCORE', P .. 'due:' .. fn, '-inf', now, 'WITHSCORES', 'LIMIT', '0', most)
     end
     for place = 1, #due, 2 do
       chosen[#chosen + 1] = { number = due[place], fn = fn, due = due[place + 1] }
@@ -84,7 +84,7 @@ for place = 1, math.min(#chosen, room) do
   local number, fn = chosen[place].number, chosen[place].fn
   local key = P .. 'run:' .. number
   local run = call('HMGET', key, 'id', 'event', 'token', 'failed', 'retries', 'started')
-  local token, started, journal = string.format('%.0f', run[3] + 1), run[6], {}
+  local token, started, journal = string.format('%d', run[3] + 1), run[6], {}
   if started then
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '')
     journal = call('HGETALL', P .. 'steps:' .. number)

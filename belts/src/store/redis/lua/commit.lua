@@ -1,8 +1,8 @@
 -- Fenced writes of workers. Answers a digit for each commit: 1 where it was written, 0 where the lease had ended.
--- ARGV: now, whether this is sent again, time to live of finished runs, sender, count of commits; for each commit its
--- run, worker, lease and change; where there is a change, its due, failed and result; count of entries, seq and entry
--- of each. A change is the new status, or "x" to remove the run.
--- Functions cost, so what is rarely needed is made only then.
+-- ARGV: now, whether this is sent again, time to live of finished runs, sender or nothing, count of commits; for each
+-- commit its run, worker, lease and change; where there is a change, its due, failed and result; count of entries, seq and
+-- entry of each. A change is the new status, or "x" to remove the run.
+-- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, outcomes, left_due, at = ARGV[1], ARGV[3], '', false, 6
 for _ = 1, tonumber(ARGV[5]) do
@@ -61,5 +61,5 @@ for _ = 1, tonumber(ARGV[5]) do
   end
   outcomes = outcomes .. outcome
 end
-if left_due then redis.pcall('PUBLISH', P .. 'wake', ARGV[4]) end
+if left_due and ARGV[4] ~= '' then redis.pcall('PUBLISH', P .. 'wake', ARGV[4]) end
 return outcomes

@@ -6,7 +6,7 @@ local now, worker, round, kept, count = ARGV[1], ARGV[3], tonumber(ARGV[4]), {},
 local session = P .. 'worker:' .. worker
 local known = call('HMGET', session, 'lease', 'round')
 if not known[1] then return { 0, ARGV[4] } end
-round = string.format('%.0f', math.max(round, tonumber(known[2] or '0')) + 1)
+round = string.format('%d', math.max(round, tonumber(known[2] or '0')) + 1)
 for place = 1, tonumber(ARGV[5]) do kept[ARGV[4 + 2 * place]] = ARGV[5 + 2 * place] end
 for _, number in ipairs(call('SMEMBERS', P .. 'held:' .. worker)) do
   local run = call('HMGET', P .. 'run:' .. number, 'function', 'lease')

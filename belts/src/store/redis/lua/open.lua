@@ -3,7 +3,7 @@
 include common
 local key = P .. 'probe'
 local tries = {
-  { 'DEL', key }, { 'SET', key, '1', 'KEEPTTL' }, { 'GET', key }, { 'EXISTS', key }, { 'PEXPIRE', key, '60000' },
+  { 'DEL', key }, { 'SETNX', key, '1' }, { 'SET', key, '1', 'KEEPTTL' }, { 'GET', key }, { 'EXISTS', key }, { 'PEXPIRE', key, '60000' },
   { 'PERSIST', key }, { 'UNLINK', key },
   { 'HSET', key, 'field', '1' }, { 'HSETNX', key, 'field', '1' }, { 'HINCRBY', key, 'field', '1' },
   { 'HGET', key, 'field' }, { 'HMGET', key, 'field' }, { 'HGETALL', key }, { 'HDEL', key, 'field' },

@@ -13,7 +13,7 @@ if not is_done then return 'again' end
 
 call('HSETNX', P .. 'meta', 'format', '1')
 call('HSETNX', P .. 'meta', 'worker', ARGV[6])
-local worker = string.format('%.0f', call('HINCRBY', P .. 'meta', 'worker', 1))
+local worker = string.format('%d', call('HINCRBY', P .. 'meta', 'worker', 1))
 local session = P .. 'worker:' .. worker
 call('HSET', session, 'lease', ARGV[4], 'ends', ends)
 if name then
