@@ -220,6 +220,9 @@ impl<'a> Drive<'a> {
         write: Option<&mut Underway<'_>>,
     ) -> Poll<Event> {
         let busy = write.is_some();
+        // To wake a driver that is awake would have it polled once more, and another thread of the runtime woken for it.
+        waker.forget_driver();
+        self.run.forget_driver();
         if let Some((write, ..)) = write
             && let Poll::Ready(result) = write.as_mut().poll(cx)
         {
@@ -439,8 +442,11 @@ impl FunctionWaker {
         self.woken.load(Ordering::Acquire)
     }
 
-    fn take_woken(&self) -> bool {
+    fn forget_driver(&self) {
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn take_woken(&self) -> bool {
         self.woken.swap(false, Ordering::AcqRel)
     }
 

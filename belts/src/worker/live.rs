@@ -244,6 +244,11 @@ impl LiveRun {
         true
     }
 
+    /// Notes that the driver is awake.
+    pub(crate) fn forget_driver(&self) {
+        self.state().driver = None;
+    }
+
     pub(crate) fn take_outbox(&self) -> Outbox {
         std::mem::take(&mut self.state().outbox)
     }
