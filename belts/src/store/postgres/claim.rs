@@ -24,6 +24,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A process whose lock is missing for so long is dead; one that lives takes it again on a new connection.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// A claim that meets another in the wrong order is rolled back by the server, and tried again so many times.
+const MAX_TIMES: u32 = 5;
+
 /// When the processes of others were last looked for.
 #[derive(Debug, Default)]
 pub(super) struct LastLook(Mutex<Option<Instant>>);
@@ -44,9 +47,12 @@ impl Database {
     /// Claims runs; `None` where the session is not known. This is never sent twice: what the first one leased comes back by
     /// `release`.
     pub(super) async fn claim(&self, request: &Claim) -> Result<Option<Claimed>, Fault> {
+        let mut times = 0;
         loop {
+            times += 1;
             match self.claim_once(request).await {
-                Err(fault) if fault.is_of_the_moment() => {}
+                // It was rolled back: nothing was leased.
+                Err(fault) if fault.is_of_the_moment() && times < MAX_TIMES => {}
                 result => return result,
             }
         }

@@ -10,7 +10,10 @@ use std::{
 };
 
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use super::{
     error::Fault,
@@ -19,6 +22,9 @@ use super::{
 
 /// A server that does not answer for so long is given up, and the connection with it.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A connection that nobody has used for so long is closed: something on the way may have forgotten it.
+const KEEP: Duration = Duration::from_secs(60);
 
 /// Tables that were empty a minute ago make the planner read them whole. Generic plans are made once for each connection.
 const SETTINGS: &str = "
@@ -30,12 +36,20 @@ const SETTINGS: &str = "
 pub(super) struct Connections {
     pool: PgPool,
     permits: Semaphore,
-    idle: Mutex<Vec<Held>>,
+    /// The last one used is the first one lent, so that the others grow old.
+    idle: Mutex<Vec<Idle>>,
 }
 
 /// A connection that is ours.
 #[derive(Debug)]
 struct Held(Option<PoolConnection<Postgres>>);
+
+/// A connection that nobody uses.
+#[derive(Debug)]
+struct Idle {
+    held: Held,
+    since: Instant,
+}
 
 impl Drop for Held {
     fn drop(&mut self) {
@@ -50,6 +64,12 @@ pub(super) struct Loan<'a> {
     connections: &'a Connections,
     held: Held,
     _permit: SemaphorePermit<'a>,
+}
+
+impl Idle {
+    fn is_fresh(&self) -> bool {
+        self.since.elapsed() < KEEP
+    }
 }
 
 impl Connections {
@@ -67,9 +87,9 @@ impl Connections {
 
     pub(super) async fn lend(&self) -> Result<Loan<'_>, Fault> {
         let permit = self.permits.acquire().await.map_err(|_| Fault::Ended)?;
-        let idle = self.idle().pop();
+        let idle = self.idle().pop().filter(Idle::is_fresh);
         let held = match idle {
-            Some(held) => held,
+            Some(idle) => idle.held,
             None => self.take().await?,
         };
         Ok(Loan {
@@ -95,7 +115,20 @@ impl Connections {
         self.idle().clear();
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Held>> {
+    /// Keeps a connection, and closes the one that nobody has needed for longest.
+    fn put(&self, held: Held) {
+        let mut idle = self.idle();
+        let stale = idle.first().is_some_and(|first| !first.is_fresh());
+        let stale = stale.then(|| idle.remove(0));
+        idle.push(Idle {
+            held,
+            since: Instant::now(),
+        });
+        drop(idle);
+        drop(stale);
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -142,7 +175,7 @@ impl Loan<'_> {
             Err(fault) if fault.is_of_the_connection() => self.connections.forget(),
             _ => {
                 let held = Held(self.held.0.take());
-                self.connections.idle().push(held);
+                self.connections.put(held);
             }
         }
         result
@@ -156,5 +189,17 @@ pub(super) async fn in_time<T>(
     match tokio::time::timeout(PATIENCE, answer).await {
         Ok(result) => result.map_err(Fault::from),
         Err(_) => Err(Fault::Silent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_server_is_given_up() {
+        let fault = in_time(std::future::pending::<Result<(), _>>()).await;
+        let fault = fault.expect_err("no answer comes");
+        assert!(fault.is_of_the_connection(), "{fault}");
     }
 }

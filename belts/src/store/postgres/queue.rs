@@ -206,3 +206,6 @@ impl<B: Batch> Drop for Rest<B> {
 fn only<T>(mut answers: Vec<T>) -> T {
     answers.pop().expect("each write has its answer")
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,6 +265,37 @@ mod tests {
     }
 
     #[test]
+    fn old_servers_are_refused() {
+        let server = Server {
+            place: "db:5432".into(),
+            database: "app".into(),
+            user: "ada".into(),
+        };
+        let found = |server, encoding: &str| Found {
+            server,
+            encoding: encoding.into(),
+            fsync: "on".into(),
+            full_page_writes: "on".into(),
+            synchronous_commit: "on".into(),
+            has_schema: false,
+            has_tables: false,
+        };
+        assert!(found(14, "UTF8").check(&server).is_ok());
+        let error = found(13, "UTF8").check(&server).expect_err("it is too old");
+        assert_eq!(
+            error.to_string(),
+            "Postgres at db:5432 is version 13, and belts needs 14 or later"
+        );
+        let error = found(17, "SQL_ASCII")
+            .check(&server)
+            .expect_err("it has no encoding");
+        assert!(
+            error.to_string().contains("has the encoding SQL_ASCII"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn scripts_are_filled_in() {
         let schema = Schema::new("mine").unwrap();
         for script in scripts_from(0) {

@@ -17,6 +17,7 @@ DECLARE
     head_dues bigint[];
     quota_functions text[];
     quotas bigint[];
+    quota_dues bigint[];
     chosen bigint[];
 BEGIN
     -- Locked, so that whoever ends the session sees its new runs.
@@ -37,26 +38,27 @@ BEGIN
             FOR UPDATE);
     ELSE
         SELECT * INTO head_functions, head_dues FROM {schema}.heads();
-        SELECT array_agg(f), array_agg(least(l, in_limit)) INTO quota_functions, quotas
+        SELECT array_agg(f), array_agg(least(l, in_limit)), array_agg(due) INTO quota_functions, quotas, quota_dues
             FROM unnest(in_functions, in_limits) AS asked (f, l)
             JOIN unnest(head_functions, head_dues) AS head (h, due) ON f = h AND due <= in_now
             WHERE least(l, in_limit) > 0;
+        -- From here on nobody looks before the first waiting run: what was claimed lately lies there, dead, in the index.
         IF cardinality(quotas) > 1 THEN
             -- How many of each function are among those that have been due longest.
-            SELECT array_agg(f), array_agg(n) INTO quota_functions, quotas FROM (
-                SELECT f, count(*) AS n FROM (
-                    SELECT f FROM unnest(quota_functions, quotas) AS quota (f, l), LATERAL (
+            SELECT array_agg(f), array_agg(n), array_agg(first) INTO quota_functions, quotas, quota_dues FROM (
+                SELECT f, first, count(*) AS n FROM (
+                    SELECT f, first FROM unnest(quota_functions, quotas, quota_dues) AS quota (f, l, first), LATERAL (
                         SELECT number, due_at FROM {schema}.runs
-                        WHERE function_id = f AND due_at IS NOT NULL AND due_at <= in_now
+                        WHERE function_id = f AND due_at IS NOT NULL AND due_at >= first AND due_at <= in_now
                         ORDER BY due_at, number LIMIT l) AS run
                     ORDER BY run.due_at, run.number LIMIT in_limit) AS longest
-                GROUP BY f) AS counted;
+                GROUP BY f, first) AS counted;
         END IF;
         -- Those that another worker is about to get are passed over.
         SELECT array_agg(run.number ORDER BY run.due_at, run.number) INTO chosen
-            FROM unnest(quota_functions, quotas) AS quota (f, l), LATERAL (
+            FROM unnest(quota_functions, quotas, quota_dues) AS quota (f, l, first), LATERAL (
                 SELECT number, due_at FROM {schema}.runs
-                WHERE function_id = f AND due_at IS NOT NULL AND due_at <= in_now
+                WHERE function_id = f AND due_at IS NOT NULL AND due_at >= first AND due_at <= in_now
                 ORDER BY due_at, number LIMIT l FOR UPDATE SKIP LOCKED) AS run;
     END IF;
 
@@ -80,7 +82,8 @@ BEGIN
         -- Only where runs were taken there is another first one now.
         SELECT array_agg(h), array_agg(next_due) INTO head_functions, head_dues FROM (
             SELECT h, CASE WHEN h = ANY (quota_functions) THEN (
-                SELECT due_at FROM {schema}.runs WHERE function_id = h AND due_at IS NOT NULL ORDER BY due_at LIMIT 1
+                SELECT due_at FROM {schema}.runs WHERE function_id = h AND due_at IS NOT NULL AND due_at >= due
+                ORDER BY due_at LIMIT 1
             ) ELSE due END AS next_due
             FROM unnest(head_functions, head_dues) AS head (h, due)) AS head;
     END IF;
