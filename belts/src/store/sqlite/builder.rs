@@ -120,9 +120,8 @@ pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
+    switch_to_log(connection)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection
-        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0))?;
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "memory")?;
@@ -131,6 +130,30 @@ fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()>
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
     connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Makes a new database write to a log. Of several that do so at once, SQLite refuses all but one without any wait, so
+/// the waiting is ours: about 5 s.
+fn switch_to_log(connection: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    connection.busy_timeout(Duration::ZERO)?;
+    for times in 0.. {
+        let switched = connection
+            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
+        match switched {
+            Err(error)
+                if times < 1_000
+                    && matches!(
+                        error.sqlite_error_code(),
+                        Some(DatabaseBusy | DatabaseLocked)
+                    ) =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.map(drop),
+        }
+    }
     Ok(())
 }
 

@@ -30,10 +30,14 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), Error>
 
 fn check_and_migrate(connection: &Connection, path: &Path) -> Result<(), Error> {
     let fault = |error: rusqlite::Error| Fault::from(error).into_error(path);
+    // One look, so that another process cannot make the tables between two questions.
+    connection.execute_batch("BEGIN").map_err(fault)?;
     if up_to_date(connection, path)? {
         return Ok(());
     }
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(fault)?;
+    connection
+        .execute_batch("COMMIT; BEGIN IMMEDIATE")
+        .map_err(fault)?;
     if up_to_date(connection, path)? {
         return Ok(());
     }
