@@ -144,7 +144,6 @@ fn share_of(pool: &PgPool) -> Result<u32> {
 
 /// The parser's own words may repeat parts of the URL, so only what it was about is said.
 fn unreadable(error: &sqlx::Error) -> crate::Error {
-    tracing::debug!("the Postgres URL was refused by its parser");
     let what = match error {
         sqlx::Error::Configuration(_) => "cannot be read",
         _ => "is not complete",

@@ -72,7 +72,7 @@ statements! {
     step: "INSERT INTO {schema}.steps
             (run, started_at, due_at, finished_at, seq, attempts, kind, state, path, type_name, value)
         SELECT number, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM (
-            SELECT number FROM {schema}.runs WHERE number = $1 AND worker = $2 AND token = $3
+            SELECT number FROM {schema}.runs WHERE number = $1 AND worker + 0 = $2 AND token = $3
                 AND EXISTS (SELECT FROM {schema}.workers WHERE id = $2 AND lease_until > $4)
                 AND NOT EXISTS (SELECT FROM {schema}.steps WHERE run = $1 AND seq = $8)
             FOR UPDATE) AS held

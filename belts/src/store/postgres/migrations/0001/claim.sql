@@ -119,7 +119,7 @@ DECLARE
     given_back bigint := 0;
 BEGIN
     FOR ended IN SELECT id, lease_until FROM {schema}.workers WHERE lease_until <= in_now ORDER BY id LOOP
-        held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = ended.id ORDER BY number FOR UPDATE SKIP LOCKED);
+        held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = ended.id ORDER BY number + 0 FOR UPDATE SKIP LOCKED);
         CONTINUE WHEN cardinality(held) = 0;
         UPDATE {schema}.runs SET worker = NULL, due_at = ended.lease_until, status = 'suspended'
             WHERE number = ANY (held);

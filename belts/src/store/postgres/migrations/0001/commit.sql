@@ -2,7 +2,7 @@
 --
 -- A plan is made once for each connection, perhaps when a table was empty or its statistics were wrong. So no statement of
 -- ours leaves the planner a choice that matters: a table is asked for one key, in a subquery of its own that cannot be
--- joined in another way, or in a loop.
+-- joined in another way, or in a loop; and `+ 0` hides a column from an index that would be the wrong one.
 
 -- Writes a batch of commits; answers with the places of those whose lease was lost, or NULL if none was.
 -- Within a batch nothing may follow the commit that ends a run's lease, and no entry may come twice.
@@ -32,8 +32,8 @@ BEGIN
     held := ARRAY(
         SELECT place FROM generate_series(1, cardinality(in_runs)) AS place, LATERAL (
             SELECT FROM {schema}.runs
-            WHERE number = in_runs[place] AND worker = in_workers[place] AND token = in_tokens[place]
-                AND worker = ANY (living)
+            WHERE number = in_runs[place] AND worker + 0 = in_workers[place] AND token = in_tokens[place]
+                AND worker + 0 = ANY (living)
             FOR UPDATE) AS locked);
     IF cardinality(held) < cardinality(in_runs) THEN
         lost := ARRAY(SELECT place FROM generate_series(1, cardinality(in_runs)) AS place WHERE place <> ALL (held));

@@ -12,7 +12,7 @@ BEGIN
         WHERE worker = in_worker AND NOT EXISTS (
             SELECT FROM unnest(keep_runs, keep_tokens) AS kept (run, token)
             WHERE kept.run = runs.number AND kept.token = runs.token)
-        ORDER BY number FOR UPDATE);
+        ORDER BY number + 0 FOR UPDATE);
     UPDATE {schema}.runs SET worker = NULL, due_at = in_due_at, status = 'suspended' WHERE number = ANY (held);
     IF cardinality(held) > 0 THEN
         PERFORM pg_notify('{channel}', in_store);

@@ -66,8 +66,7 @@ CREATE TABLE {schema}.runs (
     fillfactor = 80,
     -- A busy queue leaves dead entries at the head of `runs_due`; they must go before a claim has to wade through them.
     autovacuum_vacuum_scale_factor = 0.02,
-    autovacuum_vacuum_threshold = 5000,
-    autovacuum_vacuum_cost_delay = 0
+    autovacuum_vacuum_threshold = 5000
 );
 CREATE INDEX runs_due ON {schema}.runs (function_id, due_at, number) WHERE due_at IS NOT NULL;
 CREATE INDEX runs_worker ON {schema}.runs (worker) WHERE worker IS NOT NULL;
