@@ -31,7 +31,7 @@ impl Worker {
     ///
     /// | variable | default | |
     /// |---|---|---|
-    /// | `BELTS_STORE` | `sqlite://belts.db` | where runs are kept; `sqlite:///abs/path.db?synchronous=normal`, `memory:` |
+    /// | `BELTS_STORE` | `sqlite://belts.db` | where runs are kept: `sqlite:///abs/path.db?synchronous=normal`, `postgres://user:password@host/database?schema=belts` (feature `postgres`), `redis://:password@host:6379?key_prefix=belts&ttl=7d` (feature `redis`), `memory:` |
     /// | `BELTS_DISPATCHER` | `store` | how events reach a worker; there is no other yet |
     /// | `BELTS_CONCURRENCY` | `64` | the most runs at once |
     /// | `BELTS_ADDR` | `127.0.0.1:8787` | where [`serve`](crate::serve()) listens |
@@ -263,8 +263,8 @@ mod tests {
         let wrong = [
             (
                 "BELTS_STORE",
-                "postgres://ada:hunter2@host/db",
-                "`sqlite://belts.db`",
+                "oracle://ada:hunter2@host/db",
+                "`postgres://user:password@host/database`",
             ),
             (
                 "BELTS_STORE",
