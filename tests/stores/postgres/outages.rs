@@ -276,3 +276,44 @@ async fn connections_that_the_server_ends_are_replaced() -> belts::Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn id_that_no_index_takes_spoils_no_other() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    worker(&store).await?;
+    // Too long even when it is compressed.
+    let mut seed = 1_u64;
+    let long: String = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        char::from(b'!' + seed.to_be_bytes()[0] % 90)
+    })
+    .take(20_000)
+    .collect();
+    let publishing: Vec<_> = (0..20)
+        .map(|number| {
+            let (store, long) = (store.clone(), long.clone());
+            tokio::spawn(async move {
+                let id = if number == 10 {
+                    long
+                } else {
+                    number.to_string()
+                };
+                publish(&store, &id, None).await
+            })
+        })
+        .collect();
+    for (number, published) in publishing.into_iter().enumerate() {
+        match published.await.expect("publishing does not panic") {
+            Ok(published) => assert!(number != 10 && !published.duplicate),
+            Err(error) => {
+                assert_eq!(number, 10, "{error:?}");
+                assert!(
+                    error.to_string().starts_with("an id is too long"),
+                    "{error}"
+                );
+            }
+        }
+    }
+    Ok(())
+}

@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::{FutureExt as _, future::join_all};
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
 use tokio::{
+    runtime::Handle,
     sync::{Semaphore, SemaphorePermit},
     time::Instant,
 };
@@ -55,6 +57,19 @@ impl Drop for Held {
     fn drop(&mut self) {
         // The pool would ask the server on a task of its own, and there may be no runtime for that any more.
         drop(self.0.take().map(PoolConnection::detach));
+    }
+}
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut *self.idle());
+        // Says goodbye where there is time for it, so that the server has nothing to complain of in its log.
+        if let Ok(runtime) = Handle::try_current() {
+            let goodbyes = idle.into_iter().filter_map(|mut idle| idle.held.0.take());
+            runtime.spawn(in_time(
+                join_all(goodbyes.map(PoolConnection::close)).map(Ok),
+            ));
+        }
     }
 }
 
