@@ -299,7 +299,7 @@ async fn id_that_no_index_takes_spoils_no_other() -> belts::Result<()> {
                 } else {
                     number.to_string()
                 };
-                publish(&store, &id, None).await
+                publish(&store, event(&id)).await
             })
         })
         .collect();
