@@ -1,1 +1,3 @@
 //! Shared by the tests and examples of belts.
+
+pub mod qstash;

@@ -1,0 +1,11 @@
+//! The mock of QStash does what the protocol says, as its own requests, the vendor's SDKs and their receivers see it.
+
+mod callbacks;
+mod dead_letters;
+mod deduplicate;
+mod deliver;
+mod faults;
+mod lanes;
+mod publish;
+mod sign;
+mod support;
