@@ -37,6 +37,7 @@ mod lane;
 mod message;
 mod mock;
 mod options;
+pub mod peers;
 mod redact;
 mod retry;
 mod settings;
