@@ -6,9 +6,8 @@ use serde_json::json;
 use super::{judge, sign::BODY, support::*};
 
 async fn peer(mock: &Mock) -> Peer {
-    Peer::node(mock, packages())
-        .await
-        .expect("npm installs the SDK")
+    let peer = Peer::node(mock, packages()).await;
+    peer.unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[tokio::test]

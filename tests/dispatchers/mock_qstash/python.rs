@@ -6,9 +6,8 @@ use serde_json::json;
 use super::{judge, sign::BODY, support::*};
 
 async fn peer(mock: &Mock) -> Peer {
-    Peer::python(mock, packages())
-        .await
-        .expect("pip installs the SDK")
+    let peer = Peer::python(mock, packages()).await;
+    peer.unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[tokio::test]

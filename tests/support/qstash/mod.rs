@@ -19,7 +19,9 @@
 //! What only the live service can tell is decided here as follows. A duplicate is answered 202 (a setting). A URL group is
 //! answered with a bare array, the only form that the Python SDK reads. A 489 without its header is a failure like others, and
 //! so is the header with another status. Each attempt has a `jti` of its own. A destination's query loses the keys that begin
-//! with `upstash-`, and `qstash_token`. `sub` is the destination as it was published, not a normal form of it.
+//! with `upstash-`, and `qstash_token`. `sub` is the destination as it was published, not a normal form of it. A header that
+//! asks for a pause wins over the message's own. A dead letter that is retried loses its delay and what kept duplicates out.
+//! A callback that fails for good is a dead letter too. The log says `CANCELED`, as both SDKs read it.
 //!
 //! Left out: schedules, and everything that is Upstash Workflow's alone.
 

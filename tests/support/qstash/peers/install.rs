@@ -1,6 +1,7 @@
 //! Installs the SDKs into a directory, once for all tests and runs.
 
 use std::{
+    collections::BTreeMap,
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io,
@@ -14,8 +15,9 @@ use tokio::{process::Command, sync::Mutex, time::timeout};
 /// Downloads take so long at most.
 const DEADLINE: Duration = Duration::from_secs(180);
 
-/// Tests of one program install one after another, so that the second finds what the first installed.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+/// What could not be installed, and why. Tests of one program install one after another, so that the second finds what the
+/// first installed, or does not try again what failed.
+static FAILED: Mutex<BTreeMap<&str, String>> = Mutex::const_new(BTreeMap::new());
 
 /// The path of the program for npm's SDK.
 pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
@@ -23,7 +25,7 @@ pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
         ("package.json", include_str!("package.json")),
         ("peer.mjs", include_str!("peer.mjs")),
     ];
-    let install = [
+    let npm = [
         "npm",
         "install",
         "--no-audit",
@@ -31,6 +33,12 @@ pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
         "--no-package-lock",
         "--loglevel=error",
     ];
+    let patience = [
+        "--fetch-retries=3",
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=5000",
+    ];
+    let install = [&npm[..], &patience].concat();
     installed(directory, "qstash-npm", &files, &install).await
 }
 
@@ -56,14 +64,14 @@ pub(super) async fn python(directory: &Path) -> io::Result<PathBuf> {
     installed(directory, "qstash-pypi", &files, &install).await
 }
 
-/// The last of the files, in a directory named for what they say. It gets its name once it is complete.
+/// The last of the files, in a directory named for what they say.
 async fn installed(
     parent: &Path,
-    name: &str,
+    name: &'static str,
     files: &[(&str, &str)],
     install: &[&str],
 ) -> io::Result<PathBuf> {
-    let _guard = ONE_AT_A_TIME.lock().await;
+    let mut failed = FAILED.lock().await;
     let mut hash = DefaultHasher::new();
     files.hash(&mut hash);
     let complete = parent.join(format!("{name}-{:016x}", hash.finish()));
@@ -71,20 +79,28 @@ async fn installed(
     if complete.is_dir() {
         return Ok(program);
     }
+    if let Some(why) = failed.get(name) {
+        return Err(io::Error::other(why.clone()));
+    }
     let fresh = parent.join(format!("{name}-{}", std::process::id()));
-    fs::create_dir_all(&fresh)?;
+    let result = fill(&fresh, files, install)
+        .await
+        .and_then(|()| fs::rename(&fresh, &complete));
+    if let Err(error) = &result {
+        failed.insert(name, error.to_string());
+        // What is left of it is in nobody's way.
+        let _ = fs::remove_dir_all(&fresh);
+    }
+    result.map(|()| program)
+}
+
+/// Makes the directory. It gets its name only once it is complete.
+async fn fill(fresh: &Path, files: &[(&str, &str)], install: &[&str]) -> io::Result<()> {
+    fs::create_dir_all(fresh)?;
     for (name, text) in files {
         fs::write(fresh.join(name), text)?;
     }
-    run(install, &fresh).await?;
-    fs::rename(&fresh, &complete).or_else(|error| {
-        if complete.is_dir() {
-            Ok(())
-        } else {
-            Err(error)
-        }
-    })?;
-    Ok(program)
+    run(install, fresh).await
 }
 
 async fn run(command: &[&str], directory: &Path) -> io::Result<()> {
