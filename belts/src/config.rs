@@ -3,6 +3,7 @@
 use std::env::VarError;
 
 use crate::{
+    dispatch_url,
     error::{Error, ErrorKind, Result},
     store_url,
     worker::{Worker, WorkerBuilder},
@@ -15,6 +16,7 @@ type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 #[derive(Debug)]
 pub(crate) struct Config {
     store: String,
+    dispatcher: Option<String>,
     concurrency: Option<usize>,
     #[cfg(feature = "http")]
     pub(crate) addr: String,
@@ -65,12 +67,15 @@ impl Config {
         let store =
             variable(lookup, "BELTS_STORE")?.unwrap_or_else(|| "sqlite://belts.db".to_owned());
         store_url::check(&store).map_err(|wrong| config(format!("BELTS_STORE {wrong}")))?;
-        if let Some(dispatcher) = variable(lookup, "BELTS_DISPATCHER")? {
-            check_dispatcher(&dispatcher)?;
+        let dispatcher = variable(lookup, "BELTS_DISPATCHER")?;
+        if let Some(dispatcher) = &dispatcher {
+            dispatch_url::check(dispatcher)
+                .map_err(|wrong| config(format!("BELTS_DISPATCHER {wrong}")))?;
         }
         let concurrency = variable(lookup, "BELTS_CONCURRENCY")?;
         Ok(Self {
             store,
+            dispatcher,
             concurrency: concurrency.as_deref().map(read_concurrency).transpose()?,
             #[cfg(feature = "http")]
             addr: read_addr(lookup)?,
@@ -85,6 +90,9 @@ impl Config {
 
     pub(crate) fn builder(&self) -> WorkerBuilder {
         let mut builder = Worker::builder().store_url(&self.store);
+        if let Some(dispatcher) = &self.dispatcher {
+            builder = builder.dispatcher_url(dispatcher);
+        }
         if let Some(concurrency) = self.concurrency {
             builder = builder.concurrency(concurrency);
         }
@@ -103,21 +111,6 @@ fn variable(lookup: Lookup<'_>, name: &str) -> Result<Option<String>> {
         Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(config(format!("{name} is not valid UTF-8"))),
-    }
-}
-
-fn check_dispatcher(dispatcher: &str) -> Result<()> {
-    let name = dispatcher.split(':').next().unwrap_or_default();
-    match name {
-        "store" if dispatcher == "store" => Ok(()),
-        "http" | "redis" | "rediss" | "sqs" | "qstash" => Err(config(format!(
-            "BELTS_DISPATCHER asks for `{name}`, and this version of belts has no such dispatcher yet; \
-             leave it out, or use `store`"
-        ))),
-        // It may hold a password.
-        _ => Err(config(
-            "BELTS_DISPATCHER names no dispatcher that belts knows; use `store`".to_owned(),
-        )),
     }
 }
 
@@ -273,8 +266,8 @@ mod tests {
             ),
             (
                 "BELTS_DISPATCHER",
-                "redis://ada:hunter2@host",
-                "no such dispatcher yet",
+                "kafka://ada:hunter2@host",
+                "use `store`, `http`",
             ),
             ("BELTS_DISPATCHER", "carrier-pigeon", "use `store`"),
             (

@@ -74,6 +74,8 @@ pub enum ErrorKind {
     Busy,
     /// The store failed; nothing was recorded.
     Store,
+    /// The dispatcher failed; whether the message arrives is not known.
+    Dispatcher,
     /// A setting is wrong.
     Config,
     /// A signature is missing or wrong.
@@ -103,6 +105,18 @@ impl Error {
     /// ```
     pub fn store(message: impl Into<String>, source: impl Into<BoxError>) -> Self {
         Self::new(ErrorKind::Store, message).with_source(source)
+    }
+
+    /// A failure of a dispatcher, for implementors of [`Dispatcher`](crate::dispatch::Dispatcher): it is retried and never
+    /// recorded.
+    ///
+    /// ```
+    /// let error = belts::Error::dispatcher("cannot reach the queue", std::io::Error::other("timed out"));
+    /// assert_eq!(error.kind(), belts::ErrorKind::Dispatcher);
+    /// assert!(error.is_retryable());
+    /// ```
+    pub fn dispatcher(message: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        Self::new(ErrorKind::Dispatcher, message).with_source(source)
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
@@ -178,14 +192,13 @@ impl Error {
         )
     }
 
-    /// Whether a store failed, here or anywhere in the chain: that is never the outcome of a step or of a run.
-    pub(crate) fn is_of_the_store(&self) -> bool {
+    /// Whether a store or a dispatcher failed, here or anywhere in the chain: that is never the outcome of a step or of a run.
+    pub(crate) fn is_no_outcome(&self) -> bool {
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = next {
-            if error
-                .downcast_ref::<Self>()
-                .is_some_and(|error| error.0.kind == ErrorKind::Store)
-            {
+            if error.downcast_ref::<Self>().is_some_and(|error| {
+                matches!(error.0.kind, ErrorKind::Store | ErrorKind::Dispatcher)
+            }) {
                 return true;
             }
             next = error.source();

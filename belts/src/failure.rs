@@ -93,7 +93,7 @@ impl StdError for Replayed {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
@@ -113,6 +113,7 @@ impl ErrorKind {
         Self::Cancelled,
         Self::Busy,
         Self::Store,
+        Self::Dispatcher,
         Self::Config,
         Self::Signature,
         Self::Shutdown,
@@ -140,6 +141,7 @@ impl ErrorKind {
             Self::Cancelled => "cancelled",
             Self::Busy => "busy",
             Self::Store => "store",
+            Self::Dispatcher => "dispatcher",
             Self::Config => "config",
             Self::Signature => "signature",
             Self::Shutdown => "shutdown",

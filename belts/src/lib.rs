@@ -22,6 +22,8 @@ mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod context;
+pub mod dispatch;
+mod dispatch_url;
 mod error;
 mod event;
 mod failure;
@@ -44,6 +46,7 @@ mod store_url;
 mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod wire;
 mod worker;
 
 use __private as private;

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     clock::Timestamp,
     codec,
+    dispatch::{MessageOption, MessageOptions},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     store::{NewEvent, Target},
@@ -38,7 +39,8 @@ fn installed() -> Option<Worker> {
 
 /// An event about to be published: await it, with or without options.
 ///
-/// It returns when the event and the runs it starts are durable. Inside a step's expression its idempotency key follows
+/// It returns when the event and the runs it starts are durable, or with a [dispatcher](crate::dispatch) when that has taken
+/// the event and will deliver it. Inside a step's expression its idempotency key follows
 /// from the run and the step, so that a retried step publishes once.
 ///
 /// ```no_run
@@ -64,6 +66,7 @@ pub struct Publish {
     when: When,
     idempotency_key: Option<String>,
     retries: Option<u32>,
+    options: MessageOptions,
     worker: Option<Worker>,
 }
 
@@ -80,7 +83,8 @@ enum When {
 pub struct Published {
     /// The event's id.
     pub event_id: String,
-    /// Whether an event of this type with this idempotency key was there before; nothing was published then.
+    /// Whether an event of this type with this idempotency key was there before; nothing was published then. A dispatcher
+    /// may not know: then it is `false`, and whoever receives the event finds that it was there.
     pub duplicate: bool,
 }
 
@@ -91,6 +95,7 @@ impl Publish {
             when: When::Now,
             idempotency_key: None,
             retries: None,
+            options: MessageOptions::default(),
             worker: None,
         }
     }
@@ -116,6 +121,12 @@ impl Publish {
     /// Retries of the runs that it starts, in place of what the functions say; 0 means none.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = Some(retries);
+        self
+    }
+
+    /// Asks something of one kind of dispatcher, such as a label of the message; another kind leaves it alone.
+    pub fn option(mut self, option: impl MessageOption) -> Self {
+        self.options.insert(option);
         self
     }
 
@@ -166,11 +177,7 @@ impl Publish {
             retries: self.retries,
             target: Target::Subscribers { except: Vec::new() },
         };
-        let published = worker.publish(new).await?;
-        Ok(Published {
-            event_id: published.event_id.to_string(),
-            duplicate: published.duplicate,
-        })
+        worker.shared().send(new, self.options).await
     }
 }
 

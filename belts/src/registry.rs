@@ -120,7 +120,6 @@ impl Registry {
     }
 
     /// The correlation key of a received event, if it fits what this program knows of its type; an unknown type fits.
-    #[cfg(feature = "http")]
     pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
         if let Some(index) = self.listeners(event_type).next() {
             return (self.functions[index].def.check)(event_type, payload);

@@ -14,6 +14,9 @@ pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
     let shared = worker.shared();
     let functions = shared.registry.functions();
     tracing::info!(%address, store = %shared.http.store, functions = functions.len(), "belts listens");
+    if let Some(dispatcher) = &shared.dispatcher {
+        tracing::info!(?dispatcher, "events go by a dispatcher");
+    }
     for function in functions {
         let (events, options) = (events(function), options(function));
         tracing::info!(function = %function.id, %events, %options, "found a function");
@@ -41,7 +44,7 @@ impl Summary<'_> {
                 "the store keeps nothing beyond this process; BELTS_STORE=sqlite://belts.db does",
             );
         }
-        match (http.keys.is_empty(), local) {
+        match (http.keys.is_empty() && !shared.dispatcher_signs(), local) {
             (true, true) => notes.push("no signing key: whoever runs on this machine can start functions; BELTS_SIGNING_KEYS sets one"),
             (true, false) => notes.push("no signing key: whoever reaches this address can start functions; BELTS_SIGNING_KEYS sets one"),
             (false, _) => {}
@@ -67,6 +70,9 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "  url        {url}")?;
         }
         writeln!(f, "  store      {}", shared.http.store)?;
+        if let Some(dispatcher) = &shared.dispatcher {
+            writeln!(f, "  dispatcher {dispatcher:?}")?;
+        }
         writeln!(f, "  functions  {}", functions.len())?;
         let width = functions
             .iter()

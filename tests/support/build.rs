@@ -1,7 +1,8 @@
 //! Tells the tests which servers there are, since a test can be ignored only when it is compiled.
 //!
 //! `has_postgres` and `has_redis`: a server that a test may use. `own_postgres` and `own_redis`: one that it may start and
-//! stop as well. With `BELTS_TEST_ALL` all of them are set, so that a server that is missing fails the tests.
+//! stop as well. `has_node` and `has_python`: a runtime with its installer of packages, for clients that are not ours.
+//! With `BELTS_TEST_ALL` all of them are set, so that what is missing fails the tests.
 
 use std::{env, path::PathBuf};
 
@@ -16,6 +17,16 @@ fn main() {
     let postgres = installed::postgres().map(|directory| directory.join("postgres"));
     tell("postgres", installed::POSTGRES_URL, postgres);
     tell("redis", installed::REDIS_URL, installed::redis());
+    tell_runtime("node", installed::node());
+    tell_runtime("python", installed::python());
+}
+
+fn tell_runtime(runtime: &str, program: Option<PathBuf>) {
+    println!("cargo::rustc-check-cfg=cfg(has_{runtime})");
+    if env::var_os("BELTS_TEST_ALL").is_some() || program.is_some() {
+        println!("cargo::rustc-cfg=has_{runtime}");
+    }
+    watch(program);
 }
 
 fn tell(server: &str, url: &str, program: Option<PathBuf>) {
@@ -28,6 +39,10 @@ fn tell(server: &str, url: &str, program: Option<PathBuf>) {
     if all || program.is_some() || env::var_os(url).is_some() {
         println!("cargo::rustc-cfg=has_{server}");
     }
+    watch(program);
+}
+
+fn watch(program: Option<PathBuf>) {
     match program {
         Some(program) => println!("cargo::rerun-if-changed={}", program.display()),
         None => watch_for_installation(),

@@ -4,61 +4,129 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::HeaderMap,
+    http::{HeaderMap, request::Parts},
     response::{IntoResponse, Response},
 };
 
-use super::{
-    HttpMode, body,
-    refusal::Refusal,
-    signature,
-    wire::{self, Context, Delivery},
-};
+use super::{HttpMode, body, modes, refusal::Refusal, signature};
 use crate::{
-    event::EncodedEvent,
-    store::Subscription,
-    worker::{Execute, Shared, Worker},
+    dispatch::{Pushed, Recognized},
+    error::{Error, ErrorKind},
+    publish,
+    wire::{self, Body},
+    worker::{Asked, Execute, Shared, Worker},
 };
 
 pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> Response {
-    receive(&worker, request)
-        .await
-        .unwrap_or_else(Refusal::into_response)
-}
-
-async fn receive(worker: &Worker, request: Request) -> Result<Response, Refusal> {
     let (parts, body) = request.into_parts();
     let shared = worker.shared();
-    body::require_json(&parts.headers)?;
-    let body = body::read(body, shared.http.max_body_bytes).await?;
-    if !shared.http.keys.is_empty() {
-        signature::verify(&shared.http.keys, &parts.headers, &body, worker.now())
-            .inspect_err(|_| tracing::warn!("refused a delivery without a right signature"))?;
+    let body = match body::read(body, shared.http.max_body_bytes).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response(),
+    };
+    match verify(shared, &parts.headers, &body) {
+        Ok(sender) => receive(&worker, &parts, &body, sender.as_ref())
+            .await
+            .unwrap_or_else(|refusal| refusal.answer(sender.as_ref())),
+        Err(refusal) => {
+            tracing::warn!("refused a delivery without a right signature");
+            refusal.into_response()
+        }
     }
+}
+
+/// Who sent this: the dispatcher, or somebody with a signing key, or anybody where no key is set.
+fn verify(
+    shared: &Shared,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<Recognized>, Refusal> {
+    let now = shared.clock.now();
+    if let Some(dispatcher) = &shared.dispatcher {
+        let pushed = Pushed::new(headers, body, now).with_url(shared.http.url.as_deref());
+        if let Some(recognized) = dispatcher.recognize(&pushed) {
+            return Ok(Some(recognized?));
+        }
+    }
+    if !shared.http.keys.is_empty() {
+        signature::verify(&shared.http.keys, headers, body, now)?;
+    } else if shared.dispatcher_signs() {
+        return Err(Refusal::signature(
+            "the request carries no signature of the dispatcher, and this worker takes no others",
+        ));
+    }
+    Ok(None)
+}
+
+async fn receive(
+    worker: &Worker,
+    parts: &Parts,
+    body: &[u8],
+    sender: Option<&Recognized>,
+) -> Result<Response, Refusal> {
+    let shared = worker.shared();
+    body::require_json(&parts.headers)?;
+    // `None` where the run is driven within the request and handed on.
     let mode = HttpMode::of(&parts.uri, shared)?;
-    let event_id = event_id(&parts.headers)?;
-    let delivery = Delivery::read(&body)?;
+    let foreign = foreign_id(&parts.headers, sender)?;
+    let Body { event, context } = Body::read(body)?;
     if shared.is_draining() {
         return Err(Refusal::shutdown());
     }
-    let correlation_key = check(shared, &delivery).await?;
-    let event = EncodedEvent {
-        event_type: delivery.event_type,
-        payload: delivery.payload,
-        correlation_key,
+    let named = context.execution_id.is_some();
+    let asked = match (&event, context.timestamp) {
+        (None, Some(due_at)) => Asked::WakeUp {
+            due_at,
+            hop: context.hop,
+        },
+        (_, None) if named => Asked::GoOn,
+        _ => Asked::Begin,
     };
-    let started = execute(worker, event, delivery.context, event_id, mode)
-        .start()
-        .await?;
+    let mut execute = match event {
+        Some(event) => worker.receive(event, context, foreign).await?,
+        None => wake(worker, context),
+    };
+    execute.in_background = mode == Some(HttpMode::Accept);
+    execute.exclusive = match mode {
+        Some(HttpMode::Accept) => named && !matches!(asked, Asked::WakeUp { .. }),
+        Some(_) => true,
+        None => false,
+    };
+    execute.hands_on = mode.is_none();
+    let mut started = execute.start().await?;
     tracing::debug!(
         event = %started.event_id, runs = started.runs.len(), duplicate = started.duplicate, ?mode,
         "received a delivery"
     );
-    Ok(mode.answer(shared.clone(), started).await)
+    let Some(mode) = mode else {
+        started
+            .hand_on(asked)
+            .await
+            .map_err(|error| unfinished(shared, error))?;
+        return Ok(modes::handed_on(&started));
+    };
+    Ok(mode.answer(Arc::clone(shared), started).await)
 }
 
-/// The event's id, where the sender named the message: another road to an id never has three parts that begin like this.
-fn event_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+/// A wake-up of a run that must be there.
+fn wake(worker: &Worker, context: wire::Context) -> Execute {
+    let run_id = context.execution_id.unwrap_or_default();
+    let unknown = Error::new(
+        ErrorKind::UnknownRun,
+        format!("there is no run `{run_id}`, and no event to begin it with"),
+    );
+    let mut execute = Execute::new(worker.clone(), Err(unknown));
+    execute.function = context.function_id;
+    execute.run_id = Some(run_id);
+    execute.until = context.execution_target;
+    execute
+}
+
+/// The event's id, where the sender named the message: another road to an id never has parts that begin like these.
+fn foreign_id(headers: &HeaderMap, sender: Option<&Recognized>) -> Result<Option<String>, Refusal> {
+    if let Some(message) = sender.and_then(|sender| sender.message_id.as_deref()) {
+        return Ok(Some(publish::stable_id(&["message", message])));
+    }
     let Some(message) = headers.get(wire::WEBHOOK_ID) else {
         return Ok(None);
     };
@@ -66,115 +134,20 @@ fn event_id(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
         .to_str()
         .map_err(|_| Refusal::bad_request("the header `webhook-id` is not text"))?;
     let message = wire::id(message.to_owned(), "the header `webhook-id`")?;
-    Ok(Some(crate::publish::stable_id(&[
+    Ok(Some(publish::stable_id(&[
         "http",
         wire::WEBHOOK_ID,
         &message,
     ])))
 }
 
-/// The event's correlation key, if somebody takes the event and it fits.
-async fn check(shared: &Shared, delivery: &Delivery) -> Result<Option<Arc<str>>, Refusal> {
-    let event_type = &*delivery.event_type;
-    let local = delivery
-        .context
-        .function_id
-        .as_deref()
-        .map(|id| shared.registry.get(id));
-    match (local, &delivery.context.function_id) {
-        (Some(Some(function)), Some(id)) => {
-            let types: Vec<_> = function
-                .def
-                .events
-                .iter()
-                .copied()
-                .flatten()
-                .copied()
-                .collect();
-            takes(id, &types, event_type)?;
-            return Ok((function.def.check)(event_type, &delivery.payload)?);
-        }
-        (_, Some(id)) => {
-            let subscriptions = shared.store.subscriptions().await?;
-            let Some(function) = subscriptions
-                .iter()
-                .find(|function| *function.function_id == **id)
-            else {
-                let known = list(subscriptions.iter().map(|function| &*function.function_id));
-                return Err(Refusal::unknown_function(format!(
-                    "no function has the id `{id}`; there are: {known}"
-                )));
-            };
-            takes(
-                id,
-                &function
-                    .event_types
-                    .iter()
-                    .map(|known| &**known)
-                    .collect::<Vec<_>>(),
-                event_type,
-            )?;
-        }
-        (_, None) if shared.registry.listeners(event_type).next().is_none() => {
-            known(event_type, &shared.store.subscriptions().await?)?;
-        }
-        (_, None) => {}
+/// Why a delivery is not done with: it has to come again, once the run can be had.
+fn unfinished(shared: &Shared, error: Error) -> Refusal {
+    let busy = error.kind() == ErrorKind::Busy;
+    let refusal = Refusal::from(error);
+    if busy {
+        refusal.retry_after(shared.lease())
+    } else {
+        refusal.without_retry_after()
     }
-    Ok(shared.registry.check(event_type, &delivery.payload)?)
-}
-
-fn takes(function: &str, types: &[&str], event_type: &str) -> Result<(), Refusal> {
-    if types.contains(&event_type) {
-        return Ok(());
-    }
-    let known = list(types.iter().copied());
-    Err(Refusal::bad_request(format!(
-        "the function `{function}` does not take `{event_type}`; it takes: {known}"
-    )))
-}
-
-fn known(event_type: &str, subscriptions: &[Subscription]) -> Result<(), Refusal> {
-    let types = || {
-        subscriptions
-            .iter()
-            .flat_map(|function| &function.event_types)
-            .map(|known| &**known)
-    };
-    if types().any(|known| known == event_type) {
-        return Ok(());
-    }
-    let known = list(types());
-    Err(Refusal::unknown_event(format!(
-        "no function takes the event type `{event_type}`; known types: {known}"
-    )))
-}
-
-/// The words in order, each once, and not too many.
-fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    const MOST: usize = 50;
-    let words: std::collections::BTreeSet<_> = words.collect();
-    if words.is_empty() {
-        return "none".to_owned();
-    }
-    let more = if words.len() > MOST { ", …" } else { "" };
-    words.into_iter().take(MOST).collect::<Vec<_>>().join(", ") + more
-}
-
-fn execute(
-    worker: &Worker,
-    event: EncodedEvent,
-    context: Context,
-    event_id: Option<String>,
-    mode: HttpMode,
-) -> Execute {
-    let named = context.execution_id.is_some();
-    let mut execute = Execute::new(worker.clone(), Ok(event));
-    execute.event_id = event_id;
-    execute.due_at = context.timestamp;
-    execute.function = context.function_id;
-    execute.run_id = context.execution_id;
-    execute.until = context.execution_target;
-    execute.in_background = mode == HttpMode::Accept;
-    execute.exclusive = named || mode != HttpMode::Accept;
-    execute
 }

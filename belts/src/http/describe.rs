@@ -12,12 +12,13 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{access, refusal::Refusal, wire};
+use super::{access, answer, refusal::Refusal};
 use crate::{
     function::{Continuation, FunctionOptions},
     private::EventEntry,
     registry::Registered,
     run::RetryPolicy,
+    wire,
     worker::Worker,
 };
 
@@ -72,7 +73,7 @@ pub(super) async fn describe(State(worker): State<Worker>, request: Request) -> 
     } else {
         br#"{"belts":true}"#.to_vec()
     };
-    wire::response(StatusCode::OK, body)
+    answer::json(StatusCode::OK, body)
 }
 
 pub(super) async fn health(State(worker): State<Worker>) -> Response {
@@ -88,7 +89,7 @@ pub(super) async fn health(State(worker): State<Worker>) -> Response {
         }
     };
     match answer {
-        Ok(()) => wire::response(StatusCode::OK, &br#"{"ok":true}"#[..]),
+        Ok(()) => answer::json(StatusCode::OK, &br#"{"ok":true}"#[..]),
         Err(refusal) => refusal.into_response(),
     }
 }

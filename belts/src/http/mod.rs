@@ -10,6 +10,10 @@
 //! | `executionId` | this run is resumed, or begun under this id |
 //! | `executionTarget` | the run goes on until the step of this path is recorded, then stops |
 //! | `timestamp` | the event is due then: RFC 3339, or milliseconds since the Unix epoch |
+//! | `eventId` | the event's id, as its publisher has it: delivered again, it starts nothing |
+//! | `retries` | retries of the runs, in place of what the functions say |
+//!
+//! With `executionId` the event may be left out: the run goes on then.
 //!
 //! A header `webhook-id` names the message: delivered again, it finds the runs that it started, and the answer says
 //! `"duplicate": true`. The answer depends on the [`HttpMode`]; the query `?mode=accept`, `sync` or `stream` picks another
@@ -23,6 +27,7 @@
 //! router may deliver.
 
 mod access;
+mod answer;
 mod body;
 mod deliver;
 mod describe;
@@ -31,7 +36,6 @@ mod options;
 mod refusal;
 mod router;
 mod signature;
-mod wire;
 
 pub use modes::HttpMode;
 pub(crate) use options::HttpOptions;

@@ -11,10 +11,11 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{refusal::Refusal, wire};
+use super::{answer, refusal::Refusal};
 use crate::{
     error::{Error, ErrorKind, Result},
     store::RunStatus,
+    wire,
     worker::{Executed, FinishedRun, Shared, Started},
 };
 
@@ -25,7 +26,9 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 ///
 /// A request picks one with `?mode=accept`, `?mode=sync` or `?mode=stream`. Where it does not, and
 /// [`http_mode`](crate::WorkerBuilder::http_mode) says nothing, it is `Accept` while the worker's loop runs, and `Sync`
-/// otherwise, as nothing would go on after the answer then.
+/// otherwise, as nothing would go on after the answer then. A worker without a loop whose [dispatcher](crate::dispatch) can
+/// hold messages back answers in none of these ways: it drives the runs within the request, hands on what is left of them,
+/// and then says 200.
 ///
 /// ```
 /// use belts::http::HttpMode;
@@ -60,16 +63,18 @@ impl FromStr for HttpMode {
 }
 
 impl HttpMode {
-    pub(super) fn of(uri: &Uri, shared: &Shared) -> Result<Self, Refusal> {
+    /// The mode of a request; `None` where its runs are driven within it and what is left of them is handed on.
+    pub(super) fn of(uri: &Uri, shared: &Shared) -> Result<Option<Self>, Refusal> {
         let pairs = uri.query().unwrap_or_default().split('&');
         let asked = pairs
             .filter_map(|pair| pair.split_once('='))
             .find(|(name, _)| *name == "mode");
         match (asked, shared.http.mode) {
-            (Some((_, mode)), _) => Ok(mode.parse()?),
-            (None, Some(mode)) => Ok(mode),
-            (None, None) if shared.is_running() => Ok(Self::Accept),
-            (None, None) => Ok(Self::Sync),
+            (Some((_, mode)), _) => Ok(Some(mode.parse()?)),
+            (None, Some(mode)) => Ok(Some(mode)),
+            (None, None) if shared.is_running() => Ok(Some(Self::Accept)),
+            (None, None) if shared.hands_on() => Ok(None),
+            (None, None) => Ok(Some(Self::Sync)),
         }
     }
 
@@ -77,7 +82,7 @@ impl HttpMode {
         match self {
             Self::Accept => accepted(started),
             Self::Sync => match outcome(&shared, started).await {
-                Ok(executed) => wire::response(status(&executed), Outcome::of(&executed).json()),
+                Ok(executed) => answer::json(status(&executed), Outcome::of(&executed).json()),
                 Err(error) => Refusal::from(error).into_response(),
             },
             Self::Stream => streamed(shared, started),
@@ -138,18 +143,27 @@ struct RunError {
 }
 
 fn accepted(started: Started) -> Response {
-    let runs = started
-        .runs
-        .iter()
-        .map(|(id, function_id)| AcceptedRun { id, function_id })
-        .collect();
-    let body = wire::json(&Accepted {
-        event_id: &started.event_id,
-        runs,
-        duplicate: started.duplicate,
-    });
+    let body = wire::json(&Accepted::of(&started));
     started.watch_target();
-    wire::response(StatusCode::ACCEPTED, body)
+    answer::json(StatusCode::ACCEPTED, body)
+}
+
+/// The answer once every run has ended or was handed on.
+pub(super) fn handed_on(started: &Started) -> Response {
+    answer::json(StatusCode::OK, wire::json(&Accepted::of(started)))
+}
+
+impl<'a> Accepted<'a> {
+    fn of(started: &'a Started) -> Self {
+        let runs = started.runs.iter();
+        Self {
+            event_id: &started.event_id,
+            runs: runs
+                .map(|(id, function_id)| AcceptedRun { id, function_id })
+                .collect(),
+            duplicate: started.duplicate,
+        }
+    }
 }
 
 /// Waits for the runs, but not longer than this worker lives.
@@ -239,7 +253,7 @@ fn streamed(shared: Arc<Shared>, started: Started) -> Response {
             Some((Ok::<_, Infallible>(Bytes::from(line)), (last, HEARTBEAT)))
         }
     });
-    let mut response = wire::response(StatusCode::OK, Body::from_stream(lines));
+    let mut response = answer::json(StatusCode::OK, Body::from_stream(lines));
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,

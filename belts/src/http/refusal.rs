@@ -1,16 +1,22 @@
 //! What the router answers instead of doing what was asked: a status, a code for programs, a message for people.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 
-use super::wire;
-use crate::error::{Error, ErrorKind};
+use super::answer;
+use crate::{
+    dispatch::Recognized,
+    error::{Error, ErrorKind},
+    wire::{self, Misread},
+};
 
-/// When to come back, in seconds.
-const RETRY_AFTER: &str = "5";
+/// When to come back where nothing says it better.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// An answer with an error status. It holds nothing of the payload.
 #[derive(Debug)]
@@ -18,6 +24,8 @@ pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// When to come back, where that makes sense.
+    retry_after: Option<Duration>,
 }
 
 #[derive(Serialize)]
@@ -29,10 +37,15 @@ struct Body<'a> {
 
 impl Refusal {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let later = matches!(
+            status,
+            StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE
+        );
         Self {
             status,
             code,
             message: message.into(),
+            retry_after: later.then_some(RETRY_AFTER),
         }
     }
 
@@ -48,22 +61,6 @@ impl Refusal {
         Self::new(
             StatusCode::UNAUTHORIZED,
             ErrorKind::Signature.as_str(),
-            message,
-        )
-    }
-
-    pub(super) fn unknown_event(message: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            ErrorKind::UnknownEvent.as_str(),
-            message,
-        )
-    }
-
-    pub(super) fn unknown_function(message: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            ErrorKind::UnknownFunction.as_str(),
             message,
         )
     }
@@ -108,6 +105,42 @@ impl Refusal {
         )
     }
 
+    /// Says when to come back.
+    pub(super) fn retry_after(mut self, pause: Duration) -> Self {
+        self.retry_after = Some(pause);
+        self
+    }
+
+    /// Leaves it to the sender when to come back.
+    pub(super) fn without_retry_after(mut self) -> Self {
+        self.retry_after = None;
+        self
+    }
+
+    /// The answer to this sender, who may have a way of its own to hear that no retry can help.
+    pub(super) fn answer(mut self, sender: Option<&Recognized>) -> Response {
+        let hopeless = matches!(
+            self.status,
+            StatusCode::BAD_REQUEST
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+        );
+        let finality = sender.and_then(|sender| sender.finality.as_ref());
+        let Some(finality) = finality.filter(|_| hopeless) else {
+            return self.into_response();
+        };
+        tracing::error!(
+            code = self.code,
+            reason = self.message,
+            "a message cannot be received, and will not come again"
+        );
+        self.status = finality.status;
+        let mut response = self.into_response();
+        let (name, value) = finality.header.clone();
+        response.headers_mut().insert(name, value);
+        response
+    }
+
     /// The answer as JSON, for a place where the status is already gone.
     pub(super) fn json(&self) -> Vec<u8> {
         wire::json(&Body {
@@ -115,6 +148,16 @@ impl Refusal {
             message: &self.message,
             code: self.code,
         })
+    }
+}
+
+impl From<Misread> for Refusal {
+    fn from(misread: Misread) -> Self {
+        if misread.syntax {
+            Self::bad_json(misread.message)
+        } else {
+            Self::bad_request(misread.message)
+        }
     }
 }
 
@@ -137,6 +180,15 @@ impl From<Error> for Refusal {
                     "the store does not work at the moment; try again",
                 )
             }
+            ErrorKind::Dispatcher => {
+                tracing::error!(error = %error.report(), "the dispatcher failed during a delivery");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    code,
+                    "the dispatcher does not work at the moment; try again",
+                )
+            }
+            ErrorKind::Signature => Self::signature(error.to_string()),
             ErrorKind::Shutdown => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, code, error.to_string())
             }
@@ -154,13 +206,12 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = wire::response(self.status, self.json());
-        let headers = response.headers_mut();
-        if matches!(
-            self.status,
-            StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE
-        ) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        let mut response = answer::json(self.status, self.json());
+        if let Some(pause) = self.retry_after {
+            let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         tracing::debug!(
             status = self.status.as_u16(),

@@ -7,10 +7,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _, digest::CtOutput};
 use sha2::Sha256;
 
-use super::{refusal::Refusal, wire};
+use super::refusal::Refusal;
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
+    wire,
 };
 
 /// How far a signature's time may lie from the worker's, either way.

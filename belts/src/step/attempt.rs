@@ -119,9 +119,9 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
         };
         if let Err(error) = &outcome
-            && error.is_of_the_store()
+            && error.is_no_outcome()
         {
-            run.abandon(store_failed(&begun.path, error));
+            run.abandon(cut_off(&begun.path, error));
             return pending().await;
         }
         let now = run.worker.clock.now();
@@ -150,12 +150,16 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
     }
 }
 
-/// The store's failure with its place; it is no outcome of the step.
-fn store_failed(path: &str, error: &Error) -> Error {
+/// The failure of the store or the dispatcher with its place; it is no outcome of the step.
+fn cut_off(path: &str, error: &Error) -> Error {
+    let (what, kind) = match error.kind() {
+        ErrorKind::Dispatcher => ("dispatcher", ErrorKind::Dispatcher),
+        _ => ("store", ErrorKind::Store),
+    };
     let report = error.report();
     Error::new(
-        ErrorKind::Store,
-        format!("the store failed in the step `{path}`: {report}"),
+        kind,
+        format!("the {what} failed in the step `{path}`: {report}"),
     )
 }
 

@@ -15,17 +15,21 @@ use super::{
 };
 use crate::{
     clock::{Clock, SystemClock},
+    dispatch::{Dispatcher, SharedDispatcher},
+    dispatch_url,
     error::{Error, ErrorKind, Result},
     function::Function,
     private::FunctionDef,
     registry::Registry,
-    store::{SharedStore, Store},
+    store::{Memory, SharedStore, Store},
 };
 
 /// Sets up a [`Worker`]. Only the store is required.
 #[must_use = "a worker is made by `build`"]
 pub struct WorkerBuilder {
     store: Option<StoreSource>,
+    dispatcher: Option<DispatcherSource>,
+    budget: Option<Duration>,
     clock: Arc<dyn Clock>,
     functions: Option<Vec<&'static FunctionDef>>,
     name: Option<Arc<str>>,
@@ -45,10 +49,26 @@ enum StoreSource {
     Url(String),
 }
 
+enum DispatcherSource {
+    Given(SharedDispatcher),
+    Url(String),
+}
+
+impl DispatcherSource {
+    async fn open(self, around: dispatch_url::Surroundings) -> Result<Option<SharedDispatcher>> {
+        match self {
+            Self::Given(dispatcher) => Ok(Some(dispatcher)),
+            Self::Url(url) => Box::pin(dispatch_url::open(&url, around)).await,
+        }
+    }
+}
+
 impl Default for WorkerBuilder {
     fn default() -> Self {
         Self {
             store: None,
+            dispatcher: None,
+            budget: None,
             clock: Arc::new(SystemClock),
             functions: None,
             name: None,
@@ -81,6 +101,35 @@ impl WorkerBuilder {
     /// Keeps runs in the store that the URL names: `sqlite://belts.db`, `memory:`.
     pub fn store_url(mut self, url: impl Into<String>) -> Self {
         self.store = Some(StoreSource::Url(url.into()));
+        self
+    }
+
+    /// Sends published events by this dispatcher, and receives what it brings; without one they go straight to the store.
+    ///
+    /// A worker that [publishes only](Self::publish_only) needs no store then.
+    pub fn dispatcher(mut self, dispatcher: impl Dispatcher) -> Self {
+        self.dispatcher = Some(DispatcherSource::Given(Arc::new(dispatcher)));
+        self
+    }
+
+    /// Sends published events by this dispatcher, which others share.
+    pub fn shared_dispatcher(mut self, dispatcher: SharedDispatcher) -> Self {
+        self.dispatcher = Some(DispatcherSource::Given(dispatcher));
+        self
+    }
+
+    /// Sends published events by the dispatcher that this names, as `BELTS_DISPATCHER` does: `store`, `http`,
+    /// `redis://host:6379`, `sqs://…`, `qstash`. What else it needs is taken from [`url`](Self::url), from
+    /// [`signing_keys`](Self::signing_keys) and from its own variables.
+    pub fn dispatcher_url(mut self, url: impl Into<String>) -> Self {
+        self.dispatcher = Some(DispatcherSource::Url(url.into()));
+        self
+    }
+
+    /// The longest that a run is driven within one delivery, where no loop runs: after the step that is under way then, what
+    /// is left is handed on as a message of its own. Leave the longest step and a second below the limit of the host.
+    pub fn budget(mut self, budget: Duration) -> Self {
+        self.budget = Some(budget);
         self
     }
 
@@ -185,13 +234,29 @@ impl WorkerBuilder {
             http.store = match &self.store {
                 Some(StoreSource::Given(store)) => format!("{store:?}"),
                 Some(StoreSource::Url(url)) => crate::store_url::shown(url),
-                None => String::new(),
+                None => "none, as this worker only publishes".to_owned(),
             };
         }
+        let around = dispatch_url::Surroundings {
+            #[cfg(feature = "http")]
+            url: http.url.clone(),
+            #[cfg(feature = "http")]
+            keys: http.keys.clone(),
+            #[cfg(not(feature = "http"))]
+            url: None,
+        };
+        let dispatcher = match self.dispatcher {
+            Some(dispatcher) => dispatcher.open(around).await?,
+            None => None,
+        };
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
             // Apart, since the clients of servers make it a large future.
             Some(StoreSource::Url(url)) => Box::pin(crate::store_url::open(&url)).await?,
+            // What such a worker publishes never touches its store.
+            None if dispatcher.is_some() && self.functions.as_ref().is_some_and(Vec::is_empty) => {
+                Arc::new(Memory::new())
+            }
             None => {
                 return Err(config(
                     "a worker needs a store: add `.store(belts::store::Sqlite::open(\"belts.db\").await?)`",
@@ -205,6 +270,8 @@ impl WorkerBuilder {
         let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
         let shared = Arc::new(Shared {
             store,
+            dispatcher,
+            budget: self.budget,
             clock: self.clock,
             registry,
             max_value_bytes: self.max_value_bytes,

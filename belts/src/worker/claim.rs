@@ -251,7 +251,7 @@ impl Shared {
                     .is_ok()
                 {
                     worker.due.notify_one();
-                    worker.tell(&run_id, &Ended::Suspended);
+                    worker.tell(&run_id, &Ended::Suspended(now));
                     return;
                 }
                 if worker.shutdown.is_over() {
@@ -408,7 +408,7 @@ fn new_run(
 }
 
 impl Worker {
-    /// Claims and drives runs until [`shutdown`](Worker::shutdown) is called or the process is asked to end
+    /// Receives messages where the [dispatcher](crate::dispatch) has to be asked for them, claims and drives runs, until [`shutdown`](Worker::shutdown) is called or the process is asked to end
     /// (SIGTERM, SIGINT); then lets running steps finish for the grace period and gives the rest back.
     ///
     /// # Errors
@@ -420,7 +420,7 @@ impl Worker {
         aside.spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
         aside.spawn(super::shutdown::purge_forever(Arc::downgrade(shared)));
         let running = Running::begin(shared);
-        shared.claim_forever().await;
+        tokio::join!(shared.claim_forever(), shared.receive_forever());
         drop(running);
         shared.drain().await;
         Ok(())

@@ -17,6 +17,7 @@ use super::{
     live::{CURRENT_RUN, Found, LiveRun, Outbox},
 };
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind, Result},
     failure::{self, Failure},
     function::Continuation,
@@ -36,8 +37,8 @@ pub(crate) enum Ended {
     Completed(Arc<[u8]>),
     /// It failed for good.
     Failed,
-    /// It goes on later.
-    Suspended,
+    /// It goes on at this time.
+    Suspended(Timestamp),
     /// It reached the step at which it was asked to stop.
     Stopped,
     /// The function's filter did not want the event.
@@ -100,6 +101,8 @@ struct Drive<'a> {
     claimed: &'a ClaimedRun,
     /// The step at which the run was asked to stop.
     target: Option<Arc<str>>,
+    /// When this drive has to hand the run on, where it is driven within a delivery.
+    deadline: Option<Timestamp>,
 }
 
 /// What made the driver stop polling.
@@ -124,6 +127,7 @@ impl<'a> Drive<'a> {
             lease: claimed.lease,
             policy: RetryPolicy::new(claimed.retries.or(options.retries), options.backoff),
             target: worker.target_of(&claimed.run_id),
+            deadline: worker.hand_on_at(),
             claimed,
         }
     }
@@ -261,10 +265,12 @@ impl<'a> Drive<'a> {
         if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
             return Some(Transition::Stop);
         }
+        let now = self.worker.clock.now();
         let hand_on = self.function.options.continuation == Continuation::PerStep
+            || self.deadline.is_some_and(|deadline| now >= deadline)
             || self.worker.is_draining();
         (hand_on && settled).then(|| Transition::Suspend {
-            due_at: self.worker.clock.now(),
+            due_at: self.worker.time_to_go_on(now),
         })
     }
 
@@ -276,14 +282,14 @@ impl<'a> Drive<'a> {
             return Ended::Abandoned;
         }
         if let Err(error) = &outcome
-            && error.is_of_the_store()
+            && error.is_no_outcome()
         {
             return self.put_off(error).await;
         }
         let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
         let (now, random) = (self.worker.clock.now(), self.worker.random());
         let failed_attempts = self.claimed.failed_attempts;
-        let transition = match &outcome {
+        let mut transition = match &outcome {
             Ok(output) => after_function(
                 Ok(Arc::clone(output)),
                 self.policy,
@@ -293,6 +299,9 @@ impl<'a> Drive<'a> {
             ),
             Err(error) => after_function(Err(error), self.policy, failed_attempts, now, random),
         };
+        if let Transition::Retry { due_at, .. } = &mut transition {
+            *due_at = self.worker.time_to_go_on(*due_at);
+        }
         if let Err(error) = &outcome {
             self.log(error, &transition);
         }
@@ -320,17 +329,17 @@ impl<'a> Drive<'a> {
         {
             return Ended::Abandoned;
         }
-        if error.is_of_the_store() {
+        if error.is_no_outcome() {
             return self.put_off(&error).await;
         }
         self.fail(&error).await
     }
 
-    /// Lets the run go on from its journal a little later: that the store failed is no outcome of the run.
+    /// Lets the run go on from its journal a little later: that the store or the dispatcher failed is no outcome of the run.
     async fn put_off(&self, error: &Error) -> Ended {
         tracing::warn!(
             function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
-            "the store failed; the attempt is abandoned and will be resumed"
+            "the attempt is abandoned and will be resumed"
         );
         let due_at = self.worker.clock.now().after(STORE_PAUSE);
         self.end(self.run.take_outbox(), Transition::Suspend { due_at })
@@ -370,7 +379,7 @@ impl<'a> Drive<'a> {
             Transition::Skip => Ended::Skipped,
             Transition::Suspend { due_at } | Transition::Retry { due_at, .. } => {
                 self.worker.expect_due(due_at);
-                Ended::Suspended
+                Ended::Suspended(due_at)
             }
         }
     }

@@ -30,10 +30,14 @@ pub struct Execute {
     pub(crate) until: Option<String>,
     /// When the runs become due, if not now.
     pub(crate) due_at: Option<Timestamp>,
+    /// Retries of the runs, in place of what the functions say.
+    pub(crate) retries: Option<u32>,
     /// Leaves the runs to the loop, within its limits.
     pub(crate) in_background: bool,
     /// Makes it an error of kind `Busy` that another worker drives a run which was there before.
     pub(crate) exclusive: bool,
+    /// Leaves a run that is there already to the one who hands it on.
+    pub(crate) hands_on: bool,
 }
 
 /// What an event's functions came to.
@@ -109,8 +113,10 @@ impl Execute {
             run_id: None,
             until: None,
             due_at: None,
+            retries: None,
             in_background: false,
             exclusive: false,
+            hands_on: false,
         }
     }
 
@@ -158,7 +164,7 @@ impl Execute {
             payload: event.payload,
             correlation_key: event.correlation_key,
             due_at: self.due_at.map_or(now, |due_at| due_at.max(now)),
-            retries: None,
+            retries: self.retries,
             target: target.clone(),
         };
         // The target must be known before the run starts.
@@ -257,7 +263,7 @@ impl Execute {
                 Some(step) => shared.set_target(&run_id, step.into()),
                 None => shared.clear_target(&run_id),
             }
-            let taken = shared.claim_unless_driven(&run_id, &function_id).await?;
+            let taken = self.hands_on || shared.claim_unless_driven(&run_id, &function_id).await?;
             if self.exclusive && !taken && shared.is_elsewhere(&run_id).await? {
                 shared.clear_target(&run_id);
                 return Err(busy(&run_id));
@@ -315,7 +321,7 @@ fn only_listener(shared: &Shared, event_type: &str) -> Result<Arc<str>> {
     }
 }
 
-fn busy(run_id: &str) -> Error {
+pub(super) fn busy(run_id: &str) -> Error {
     Error::new(
         ErrorKind::Busy,
         format!("the run `{run_id}` is being driven already; try again later"),

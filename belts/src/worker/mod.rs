@@ -1,6 +1,6 @@
 //! The worker: claims due runs, drives each as a task of its own, and publishes.
 //!
-//! This is the only place that joins [`run`](crate::run), the store and the clock.
+//! This is the only place that joins [`run`](crate::run), the store, the dispatcher and the clock.
 
 mod builder;
 mod claim;
@@ -9,6 +9,10 @@ mod driven;
 mod execute;
 pub(crate) mod live;
 mod options;
+#[cfg(feature = "http")]
+mod push;
+mod receive;
+mod send;
 mod session;
 mod shutdown;
 mod slots;
@@ -23,6 +27,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 #[cfg(test)]
@@ -32,6 +37,8 @@ pub use builder::WorkerBuilder;
 pub(crate) use drive::Ended;
 pub use execute::{Execute, Executed, FinishedRun};
 pub use options::WorkerOptions;
+#[cfg(feature = "http")]
+pub(crate) use push::Asked;
 use session::Session;
 use slots::Slots;
 use tokio::sync::{Notify, oneshot};
@@ -40,11 +47,12 @@ pub(crate) use wait::Started;
 
 use crate::{
     clock::{Clock, Timestamp},
+    dispatch::SharedDispatcher,
     error::{Error, ErrorKind, Result},
     event::EventSet,
     publish,
     registry::Registry,
-    store::{NewEvent, PublishedEvent, SharedStore},
+    store::SharedStore,
 };
 
 /// Drives runs, publishes events and answers HTTP. Cheap to clone; every clone is the same worker.
@@ -76,6 +84,10 @@ pub struct Worker {
 /// What the clones of a worker, its tasks and its runs share.
 pub(crate) struct Shared {
     pub(crate) store: SharedStore,
+    /// Where published events go; straight to the store where `None`.
+    pub(crate) dispatcher: Option<SharedDispatcher>,
+    /// How long a run is driven within one delivery.
+    budget: Option<Duration>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
     pub(crate) max_value_bytes: usize,
@@ -147,6 +159,11 @@ impl Worker {
         &self.shared.store
     }
 
+    /// The dispatcher, if published events do not go straight to the store.
+    pub fn dispatcher(&self) -> Option<&SharedDispatcher> {
+        self.shared.dispatcher.as_ref()
+    }
+
     /// The ids of the functions, sorted.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.shared
@@ -206,11 +223,6 @@ impl Worker {
     )]
     pub fn execute<E: EventSet>(&self, event: E) -> Execute {
         Execute::new(self.clone(), event.check().and_then(|()| event.encode()))
-    }
-
-    /// Makes an event durable and starts the runs of every function that subscribes to it.
-    pub(crate) async fn publish(&self, event: NewEvent) -> Result<PublishedEvent> {
-        self.shared.publish(event, false).await
     }
 }
 

@@ -42,6 +42,12 @@ impl Session {
 }
 
 impl Shared {
+    /// How long a dead worker's runs may have to wait.
+    #[cfg(feature = "http")]
+    pub(crate) fn lease(&self) -> Duration {
+        self.session.lease
+    }
+
     /// The session, registered at the first call and alive for a good part of a lease.
     pub(crate) async fn session(self: &Arc<Self>) -> Result<WorkerId> {
         let cell = self

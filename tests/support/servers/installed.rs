@@ -36,8 +36,29 @@ pub(crate) fn postgres() -> Option<PathBuf> {
 
 /// The program `redis-server`.
 pub(crate) fn redis() -> Option<PathBuf> {
+    program("redis-server")
+}
+
+/// The program `node`, where `npm` is beside it or elsewhere on the `PATH`.
+#[allow(dead_code, reason = "only the build script asks")]
+pub(crate) fn node() -> Option<PathBuf> {
+    program("npm").and(program("node"))
+}
+
+/// The program `python3`, where it has `pip`.
+#[allow(dead_code, reason = "only the build script asks")]
+pub(crate) fn python() -> Option<PathBuf> {
+    let python = program("python3")?;
+    let pip = std::process::Command::new(&python)
+        .args(["-m", "pip", "--version"])
+        .output();
+    pip.is_ok_and(|output| output.status.success())
+        .then_some(python)
+}
+
+fn program(name: &str) -> Option<PathBuf> {
     path()
-        .map(|directory| directory.join("redis-server"))
+        .map(|directory| directory.join(name))
         .find(|program| program.is_file())
 }
 

@@ -1,0 +1,124 @@
+//! Push mode: without a loop, runs are driven within the delivery that asks for them, and what is left of each is handed on
+//! as a delayed message before the delivery is answered.
+//!
+//! A wake-up goes by its run and its time. One that comes for another time than the run waits for is late or a duplicate:
+//! it drives nothing, and hands on what is there, for the case that whoever should have did not come to it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::sync::oneshot;
+
+use super::{Ended, Shared, execute::busy, wait::Started};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+    store::RunStatus,
+};
+
+/// The longest wait for a run's time within a delivery.
+const STAYS: Duration = Duration::from_secs(3);
+
+/// What a delivery asks of a run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asked {
+    /// To begin: it is one that the delivered event starts.
+    Begin,
+    /// To go on: whatever the run waits for is over.
+    GoOn,
+    /// To go on at this time, handed on so often without having reached it.
+    WakeUp { due_at: Timestamp, hop: u32 },
+}
+
+impl Started {
+    /// Drives every run as far as it goes within this delivery, and hands on what is left.
+    ///
+    /// # Errors
+    /// Of kind `Busy`: another worker drives one of the runs. And the store or the dispatcher failed. The delivery has to come
+    /// again.
+    pub(crate) async fn hand_on(&mut self, asked: Asked) -> Result<()> {
+        let drives = self.runs.iter().map(|(run_id, function_id)| {
+            let (shared, ending) = (&self.shared, self.endings.remove(run_id));
+            async move { shared.advance(run_id, function_id, asked, ending).await }
+        });
+        // One that fails keeps no other from being handed on.
+        join_all(drives).await.into_iter().collect()
+    }
+}
+
+impl Shared {
+    async fn advance(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &Arc<str>,
+        asked: Asked,
+        mut ending: Option<oneshot::Receiver<Ended>>,
+    ) -> Result<()> {
+        loop {
+            if let Some(ending) = ending.take() {
+                // A drive that was cut off tells nobody.
+                match ending.await.unwrap_or(Ended::Abandoned) {
+                    Ended::Suspended(due_at) => return self.hand_on(run_id, due_at, 0).await,
+                    Ended::Abandoned => return Err(abandoned(run_id)),
+                    Ended::Completed(_) | Ended::Failed | Ended::Stopped | Ended::Skipped => {
+                        return Ok(());
+                    }
+                }
+            }
+            let listening = self.listen(run_id);
+            let Some(record) = self.store.run(run_id).await? else {
+                return Ok(());
+            };
+            let stopped = record.status == RunStatus::Stopped && !matches!(asked, Asked::GoOn);
+            if record.status.is_finished() || stopped {
+                return Ok(());
+            }
+            if self.drives(run_id) {
+                // Only once the run is handed on may this delivery say that all is well.
+                ending = Some(listening);
+                continue;
+            }
+            let due_at = record.due_at.unwrap_or_else(|| self.clock.now());
+            let (due_at, hop) = match asked {
+                Asked::WakeUp { due_at: at, hop } if at == due_at => (due_at, hop + 1),
+                Asked::WakeUp { .. } if record.status == RunStatus::Suspended => {
+                    return self.hand_on(run_id, due_at, 0).await;
+                }
+                Asked::Begin if record.status == RunStatus::Suspended => {
+                    return self.hand_on(run_id, due_at, 0).await;
+                }
+                _ => (due_at, 0),
+            };
+            if due_at.since(self.clock.now()) > STAYS {
+                return self.hand_on(run_id, due_at, hop).await;
+            }
+            self.clock.sleep_until(due_at).await;
+            let Some(index) = self.registry.index(function_id) else {
+                return Err(Error::new(
+                    ErrorKind::UnknownFunction,
+                    format!(
+                        "the run `{run_id}` belongs to the function `{function_id}`, which this program does not have"
+                    ),
+                ));
+            };
+            let claimed = self.claim_run(run_id, index).await?;
+            if claimed {
+                ending = Some(listening);
+            } else if self
+                .store
+                .run(run_id)
+                .await?
+                .is_some_and(|run| run.status == RunStatus::Running)
+            {
+                return Err(busy(run_id));
+            }
+        }
+    }
+}
+
+fn abandoned(run_id: &str) -> Error {
+    Error::new(
+        ErrorKind::Busy,
+        format!("the run `{run_id}` was given up here and goes on later"),
+    )
+}

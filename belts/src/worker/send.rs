@@ -1,0 +1,127 @@
+//! How a published event leaves this worker: to the store, or to a dispatcher that carries it to some worker.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Shared;
+use crate::{
+    clock::Timestamp,
+    dispatch::{Message, MessageOptions, Sent, SharedDispatcher},
+    error::{Error, ErrorKind, Result},
+    publish::Published,
+    store::NewEvent,
+    wire,
+};
+
+impl Shared {
+    /// Makes an event durable, or hands it to the dispatcher.
+    pub(crate) async fn send(
+        self: &Arc<Self>,
+        event: NewEvent,
+        options: MessageOptions,
+    ) -> Result<Published> {
+        let Some(dispatcher) = &self.dispatcher else {
+            let published = self.publish(event, false).await?;
+            return Ok(Published {
+                event_id: published.event_id.to_string(),
+                duplicate: published.duplicate,
+            });
+        };
+        let now = self.clock.now();
+        let delay = event.due_at.since(now);
+        let mut message = Message::new(Arc::clone(&event.id), wire::event(&event, now))
+            .with_event_type(Arc::clone(&event.event_type))
+            .with_options(options);
+        // What is due later than the transport can hold is sent at once; its time is in the body, and the store holds it.
+        if delay <= dispatcher.capabilities().max_delay {
+            message = message.with_delay(delay);
+        }
+        message.group = event.correlation_key;
+        let sent = hand_over(dispatcher, message).await?;
+        Ok(Published {
+            event_id: event.id.to_string(),
+            duplicate: sent.duplicate,
+        })
+    }
+
+    /// Hands a run on to a later delivery, at its time or as late as the transport can.
+    ///
+    /// The message's id follows from the run and the time, so that a transport that knows duplicates carries it once.
+    #[cfg(feature = "http")]
+    pub(crate) async fn hand_on(
+        &self,
+        run_id: &Arc<str>,
+        due_at: Timestamp,
+        hop: u32,
+    ) -> Result<()> {
+        let Some(dispatcher) = &self.dispatcher else {
+            return Ok(());
+        };
+        let id = crate::publish::stable_id(&[
+            "wake-up",
+            run_id,
+            &due_at.as_millis().to_string(),
+            &hop.to_string(),
+        ]);
+        let delay = due_at.since(self.clock.now());
+        let message = Message::new(id, wire::wake_up(run_id, due_at, hop))
+            .with_delay(delay.min(dispatcher.capabilities().max_delay))
+            .with_group(Arc::clone(run_id));
+        hand_over(dispatcher, message).await?;
+        tracing::debug!(run = %run_id, due = %due_at, "handed the run on");
+        Ok(())
+    }
+
+    /// Whether runs are driven within deliveries and what is left of them is handed on: there is no loop, and the dispatcher
+    /// can hold a message until its time.
+    pub(crate) fn hands_on(&self) -> bool {
+        self.dispatcher.as_ref().is_some_and(|dispatcher| {
+            let can = dispatcher.capabilities();
+            !can.pulls && !can.max_delay.is_zero()
+        }) && !self.is_running()
+    }
+
+    /// Whether the dispatcher signs what it pushes, so that nothing else is to be taken.
+    #[cfg(feature = "http")]
+    pub(crate) fn dispatcher_signs(&self) -> bool {
+        self.dispatcher
+            .as_ref()
+            .is_some_and(|dispatcher| dispatcher.capabilities().signs)
+    }
+
+    /// When a drive that begins now has to hand its run on.
+    pub(crate) fn hand_on_at(&self) -> Option<Timestamp> {
+        let budget = self.budget.filter(|_| self.hands_on())?;
+        Some(self.clock.now().after(budget))
+    }
+
+    /// When a run goes on that stops now although it could go on. What is handed on goes by this time, so it is another one
+    /// than that of the delivery that drives it.
+    pub(crate) fn time_to_go_on(&self, due_at: Timestamp) -> Timestamp {
+        if self.hands_on() {
+            due_at.max(self.clock.now().after(Duration::from_millis(1)))
+        } else {
+            due_at
+        }
+    }
+}
+
+async fn hand_over(dispatcher: &SharedDispatcher, message: Message) -> Result<Sent> {
+    let (size, id) = (message.body.len(), Arc::clone(&message.id));
+    if let Some(limit) = dispatcher.capabilities().max_bytes
+        && size > limit
+    {
+        return Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "the event has {size} bytes as a message, over the {limit} that the dispatcher carries; put the big part elsewhere and publish where it is"
+            ),
+        ));
+    }
+    let answer = dispatcher.send(vec![message]).await?.pop();
+    answer.unwrap_or_else(|| {
+        Err(Error::dispatcher(
+            format!("the dispatcher did not say what became of the message `{id}`"),
+            "no answer",
+        ))
+    })
+}

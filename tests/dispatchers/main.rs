@@ -1,0 +1,8 @@
+//! Dispatchers, and the mocks of the services that they speak to.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; the setting for tests does not see helpers"
+)]
+
+mod mock_qstash;

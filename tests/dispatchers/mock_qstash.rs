@@ -1,0 +1,14 @@
+//! The mock of QStash does what the protocol says, as its own requests, the vendor's SDKs and their receivers see it.
+
+mod callbacks;
+mod dead_letters;
+mod deduplicate;
+mod deliver;
+mod faults;
+mod judge;
+mod lanes;
+mod node;
+mod publish;
+mod python;
+mod sign;
+mod support;
