@@ -23,16 +23,32 @@ pub(crate) struct Surroundings {
     reason = "used by dispatchers whose features are off"
 )]
 pub(crate) async fn open(url: &str, around: Surroundings) -> Result<Option<SharedDispatcher>> {
-    check(url).map_err(|wrong| Error::new(ErrorKind::Config, format!("the dispatcher {wrong}")))?;
-    let _ = around;
-    Ok(None)
+    check(url).map_err(|wrong| config(format!("the dispatcher {wrong}")))?;
+    match scheme(url) {
+        #[cfg(feature = "http-dispatch")]
+        "http" => {
+            let to = around.url.ok_or_else(|| missing_url("http"))?;
+            let http = crate::dispatch::Http::builder(to).read_keys(around.keys);
+            Ok(Some(std::sync::Arc::new(http.build()?)))
+        }
+        _ => {
+            drop(around);
+            Ok(None)
+        }
+    }
 }
 
 /// Says what is wrong with a URL, without opening anything.
 pub(crate) fn check(url: &str) -> Result<(), String> {
-    let scheme = url.split(':').next().unwrap_or_default();
-    match scheme {
+    match scheme(url) {
         "store" if url == "store" => Ok(()),
+        #[cfg(feature = "http-dispatch")]
+        "http" if url == "http" => Ok(()),
+        #[cfg(feature = "http-dispatch")]
+        "http" | "https" => Err(
+            "must be just `http`: where events are posted to is `BELTS_URL`, or `.url(…)` in code"
+                .to_owned(),
+        ),
         // URLs of servers hold passwords, so they are not repeated.
         name => Err(match left_out(name) {
             Some((dispatcher, feature)) => format!(
@@ -47,10 +63,27 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
     }
 }
 
+fn scheme(url: &str) -> &str {
+    url.split(':').next().unwrap_or_default()
+}
+
+fn config(message: String) -> Error {
+    Error::new(ErrorKind::Config, message)
+}
+
+#[cfg(feature = "http")]
+#[allow(dead_code, reason = "used by dispatchers whose features are off")]
+fn missing_url(dispatcher: &str) -> Error {
+    config(format!(
+        "the dispatcher `{dispatcher}` needs to know where the worker is reached: set BELTS_URL, such as \
+         `https://app.example/belts`, or `.url(…)` in code"
+    ))
+}
+
 /// The feature of a dispatcher that this program was built without.
 fn left_out(scheme: &str) -> Option<(&'static str, &'static str)> {
     match scheme {
-        "http" => Some(("HTTP", "http-dispatch")),
+        "http" | "https" => Some(("HTTP", "http-dispatch")),
         "redis" | "rediss" => Some(("Redis", "redis")),
         "sqs" => Some(("SQS", "sqs")),
         "qstash" => Some(("QStash", "qstash")),

@@ -6,8 +6,9 @@
 //!   [`sleep_until!`], [`scope!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
+//! - `http-dispatch`: [`dispatch::Http`](dispatch), which posts events to a worker elsewhere.
 //! - `testing`: the testing kit, `belts::testing`.
-//! - `conformance`: the suite that a store of your own should pass.
+//! - `conformance`: the suites that a store or a dispatcher of your own should pass.
 #![cfg_attr(
     not(all(feature = "macros", feature = "http")),
     allow(rustdoc::broken_intra_doc_links)
@@ -46,6 +47,8 @@ mod store_url;
 mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(feature = "redis", feature = "http-dispatch"))]
+mod tls;
 mod wire;
 mod worker;
 

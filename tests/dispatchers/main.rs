@@ -5,4 +5,5 @@
     reason = "a test that cannot go on has failed; the setting for tests does not see helpers"
 )]
 
+mod conformance;
 mod mock_qstash;

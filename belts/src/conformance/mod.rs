@@ -1,3 +1,7 @@
 //! The conformance suites: what every backend must pass. Feature `conformance`.
 
+#[macro_use]
+mod cases;
+#[cfg(feature = "http")]
+pub mod dispatch;
 pub mod store;

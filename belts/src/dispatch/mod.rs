@@ -11,10 +11,16 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
+mod channel;
+#[cfg(feature = "http-dispatch")]
+mod http;
 mod message;
 #[cfg(feature = "http")]
 mod pushed;
 
+pub use channel::Channel;
+#[cfg(feature = "http-dispatch")]
+pub use http::{Http, HttpBuilder};
 pub use message::*;
 #[cfg(feature = "http")]
 pub use pushed::{Finality, Pushed, Recognized};
@@ -51,6 +57,7 @@ pub use pushed::{Finality, Pushed, Recognized};
 ///   function once. (`second_delivery_starts_nothing`, `two_deliveries_at_once_start_one_run`, `lost_acknowledgement_starts_nothing`)
 /// - The order in which messages come does not matter. (`reordered_messages_all_count`)
 /// - A message that is none of ours keeps no other from being received. (`poison_spares_the_others`)
+/// - What is published for later runs then, and not before. (`delayed_event_runs_at_its_time`)
 /// - A worker that shuts down while it receives loses nothing. (`shutdown_in_mid_delivery_loses_nothing`)
 #[async_trait]
 pub trait Dispatcher: fmt::Debug + Send + Sync + 'static {

@@ -53,97 +53,8 @@ pub trait Storage: Send + Sync + 'static {
     async fn open(&self) -> Result<SharedStore>;
 }
 
-type Running = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
-
-/// One rule, and how it is tried.
-#[derive(Debug, Clone, Copy)]
-pub struct Case {
-    /// The rule's name, as it stands in the contract.
-    pub name: &'static str,
-    run: fn(Bench) -> Running,
-}
-
-impl Case {
-    /// Tries the rule on an empty storage.
-    ///
-    /// # Errors
-    /// The store failed.
-    ///
-    /// # Panics
-    /// The store broke the rule.
-    pub async fn run(&self, storage: impl Storage) -> Result<()> {
-        (self.run)(Bench::new(Box::new(storage)).await?).await
-    }
-}
-
-/// Tries every rule, each on a storage of its own.
-///
-/// # Panics
-/// The store broke a rule or failed; the text names every such rule.
-pub async fn run_all<S: Storage>(mut storage: impl FnMut() -> S) {
-    let mut broken = Vec::new();
-    for case in CASES {
-        let storage = storage();
-        match tokio::spawn(async move { case.run(storage).await }).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => broken.push(format!("{}: {}", case.name, error.report())),
-            Err(panic) => broken.push(format!("{}: {panic}", case.name)),
-        }
-    }
-    assert!(
-        broken.is_empty(),
-        "the store breaks {} rules:\n{}",
-        broken.len(),
-        broken.join("\n")
-    );
-}
-
-/// Tries the rule of that name; for [`store_conformance!`](crate::store_conformance).
-///
-/// # Panics
-/// The store broke the rule or failed, or there is no such rule.
-pub async fn run(name: &str, storage: impl Storage) {
-    let case = CASES.iter().find(|case| case.name == name);
-    let case = case.unwrap_or_else(|| panic!("there is no rule `{name}`"));
-    if let Err(error) = case.run(storage).await {
-        panic!("the store failed in `{name}`: {}", error.report());
-    }
-}
-
-/// The one list of the cases: it makes [`CASES`] and the macro of tests.
-macro_rules! cases {
-    ($dollar:tt $($module:ident { $($name:ident)* })*) => {
-        /// Every rule.
-        pub const CASES: &[Case] = &[$($(
-            Case { name: stringify!($name), run: |bench| Box::pin($module::$name(bench)) },
-        )*)*];
-
-        /// Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh
-        /// [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. An attribute before it is put on
-        /// every test, such as `#[ignore = "no server found"]`.
-        #[macro_export]
-        macro_rules! store_conformance {
-            // An attribute could begin an expression too, so it has an arm of its own.
-            (@tests ($dollar($dollar attribute:meta)?) $dollar storage:expr) => {
-                $($(
-                    $dollar(#[$dollar attribute])?
-                    #[::tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    async fn $name() {
-                        $crate::conformance::store::run(stringify!($name), $dollar storage).await;
-                    }
-                )*)*
-            };
-            (#[$dollar attribute:meta] $dollar storage:expr) => {
-                $crate::store_conformance!(@tests ($dollar attribute) $dollar storage);
-            };
-            ($dollar storage:expr) => {
-                $crate::store_conformance!(@tests () $dollar storage);
-            };
-        }
-    };
-}
-
-cases! { $
+suite! { $ store, "store", Storage, store_conformance,
+"Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. An attribute before it is put on every test, such as `#[ignore = \"no server found\"]`." {
     durability {
         reopened_store_has_everything batch_is_atomic batch_refuses_one_by_one
     }
@@ -185,4 +96,4 @@ cases! { $
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait
     }
-}
+}}

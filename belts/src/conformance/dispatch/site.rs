@@ -1,0 +1,206 @@
+//! A worker that receives, and a publisher that reaches it by the transport alone.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+
+use super::{
+    Transport,
+    bench::{PATIENCE, pause},
+    front::{Fault, Front},
+    meddler::Meddler,
+};
+use crate::{
+    Location,
+    clock::{Clock as _, SystemClock, Timestamp},
+    dispatch::MessageOptions,
+    error::Result,
+    private::{self, FunctionDef},
+    publish::Published,
+    store::{Memory, NewEvent, RunFilter, RunRecord, RunStatus, Store as _, Target},
+    worker::Worker,
+};
+
+const EVENT: &str = "conformance-sent";
+
+static FUNCTION: FunctionDef = FunctionDef {
+    id: "conformance/receive",
+    events: &[&[EVENT]],
+    options: crate::FunctionOptions::default,
+    accepts: None,
+    check: |_, payload| match serde_json::from_slice::<serde_json::Value>(payload) {
+        Ok(value) if value["number"].is_u64() => Ok(None),
+        _ => Err(private::invalid(EVENT, "has no number")),
+    },
+    start: |_| Box::pin(async { private::finish(Ok::<(), crate::Error>(())) }),
+    location: Location {
+        file: file!(),
+        line: line!(),
+        column: 1,
+    },
+    package: "belts",
+};
+
+/// Both ends of a transport.
+pub(super) struct Site {
+    transport: Box<dyn Transport>,
+    fault: Fault,
+    front: Front,
+    store: Memory,
+    pub(super) publisher: Publisher,
+    worker: Option<(Worker, JoinHandle<Result<()>>)>,
+}
+
+impl Site {
+    pub(super) async fn open(transport: Box<dyn Transport>, fault: Fault) -> Result<Self> {
+        let front = Front::open(fault).await?;
+        let dispatcher = transport.connect(&front.url).await?;
+        let publisher = Worker::builder()
+            .publish_only()
+            .shared_dispatcher(dispatcher)
+            .build()
+            .await?;
+        let mut site = Self {
+            transport,
+            fault,
+            front,
+            store: Memory::new(),
+            publisher: Publisher(publisher),
+            worker: None,
+        };
+        site.start().await?;
+        Ok(site)
+    }
+
+    /// Starts a worker on the same store, in place of the one before.
+    pub(super) async fn start(&mut self) -> Result<()> {
+        let dispatcher = self.transport.connect(&self.front.url).await?;
+        let pulls = dispatcher.capabilities().pulls;
+        let builder = Worker::builder()
+            .store(self.store.clone())
+            .function(private::function::<(), ()>(&FUNCTION))
+            .url(&self.front.url);
+        let builder = if pulls {
+            builder.dispatcher(Meddler::new(dispatcher, self.fault))
+        } else {
+            builder.shared_dispatcher(dispatcher)
+        };
+        let worker = self.transport.receiver(builder).build().await?;
+        worker.shared().expect_loop();
+        let running = worker.clone();
+        let running = tokio::spawn(async move { running.run().await });
+        self.front.lead_to(Some(worker.router()));
+        self.worker = Some((worker, running));
+        Ok(())
+    }
+
+    /// Lets the worker finish what it has begun.
+    pub(super) async fn shut_down(&mut self) -> Result<()> {
+        let Some((worker, running)) = self.worker.take() else {
+            return Ok(());
+        };
+        worker.shutdown();
+        running.await.expect("the worker's loop does not panic")
+    }
+
+    /// Sends something that is none of ours; the transport may refuse it.
+    pub(super) async fn send_poison(&self, number: usize, body: &str) -> Result<()> {
+        let message = crate::dispatch::Message::new(format!("poison-{number}"), body.as_bytes());
+        let dispatcher = self.publisher.0.dispatcher().expect("it was given one");
+        drop(dispatcher.send(vec![message]).await?);
+        Ok(())
+    }
+
+    async fn runs(&self) -> Result<Vec<RunRecord>> {
+        let filter = RunFilter {
+            limit: 1000,
+            ..RunFilter::default()
+        };
+        Ok(self.store.list(filter).await?.runs)
+    }
+
+    /// Waits until so many events have a completed run, and goes on for a while, in which nothing may be added.
+    pub(super) async fn exactly(&self, events: usize, quiet: Duration) -> Result<Vec<RunRecord>> {
+        let deadline = SystemClock.now().after(PATIENCE);
+        loop {
+            let runs = self.runs().await?;
+            let ended = runs.iter().filter(|run| run.status == RunStatus::Completed);
+            if ended.count() >= events {
+                break;
+            }
+            assert!(
+                SystemClock.now() < deadline,
+                "{events} events were published, and these runs are there: {:?}",
+                runs.iter()
+                    .map(|run| (&run.event_id, run.status))
+                    .collect::<Vec<_>>()
+            );
+            pause(Duration::from_millis(10)).await;
+        }
+        pause(quiet).await;
+        let runs = self.runs().await?;
+        let mut ids: Vec<_> = runs.iter().map(|run| Arc::clone(&run.event_id)).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(
+            (ids.len(), runs.len()),
+            (events, events),
+            "one run for each event"
+        );
+        Ok(runs)
+    }
+
+    /// Longer than an unacknowledged message takes to come again.
+    pub(super) fn quiet(&self) -> Duration {
+        let dispatcher = self.publisher.0.dispatcher().expect("it was given one");
+        let visibility = dispatcher.capabilities().visibility;
+        visibility.unwrap_or(Duration::from_secs(1)) + Duration::from_millis(500)
+    }
+}
+
+/// Publishes by the transport alone.
+#[derive(Debug, Clone)]
+pub(super) struct Publisher(Worker);
+
+impl Publisher {
+    /// Publishes event number so and so.
+    pub(super) async fn publish(&self, number: usize, due_at: Timestamp) -> Result<Published> {
+        let event = NewEvent {
+            id: format!("event-{number}").into(),
+            event_type: EVENT.into(),
+            payload: format!("{{\"number\":{number}}}").into_bytes().into(),
+            correlation_key: None,
+            due_at,
+            retries: None,
+            target: Target::Subscribers { except: Vec::new() },
+        };
+        self.0.shared().send(event, MessageOptions::default()).await
+    }
+
+    pub(super) async fn publish_now(&self, number: usize) -> Result<()> {
+        self.publish(number, SystemClock.now()).await.map(drop)
+    }
+
+    pub(super) async fn publish_many(&self, count: usize) -> Result<()> {
+        let publishing = (0..count).map(|number| self.publish_now(number));
+        let published = futures_util::future::join_all(publishing).await;
+        published.into_iter().collect()
+    }
+}
+
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site")
+            .field("fault", &self.fault)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if let Some((worker, running)) = self.worker.take() {
+            worker.shutdown();
+            running.abort();
+        }
+    }
+}

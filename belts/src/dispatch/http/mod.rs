@@ -1,0 +1,129 @@
+//! The HTTP dispatcher: signed requests to a worker's URL.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
+
+use super::{Capabilities, Dispatcher, Message, Sent};
+use crate::{
+    Backoff,
+    clock::{Clock as _, SystemClock},
+    error::Result,
+    http::SigningKey,
+};
+
+mod answer;
+mod builder;
+
+use answer::Answer;
+pub use builder::HttpBuilder;
+
+/// How many messages of a batch are under way at once.
+const AT_ONCE: usize = 16;
+
+/// Posts each message to a worker's [router](crate::Worker::router), signed by the
+/// [Standard Webhooks](https://www.standardwebhooks.com) scheme.
+///
+/// A publish returns once the worker has said that the event is durable in its store. Delays are held there too. The worker
+/// at the URL runs a loop: [`serve`](crate::Worker::serve) does.
+///
+/// A request that fails, or is answered with 408, 425, 429 or 5xx, is made again with backoff, or when `Retry-After` says. The
+/// worker knows a message that comes twice, so nothing starts twice.
+///
+/// ```no_run
+/// # async fn example() -> belts::Result<()> {
+/// use belts::{Worker, dispatch::Http};
+///
+/// let http = Http::builder("https://app.example/belts")
+///     .signing_keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+///     .build()?;
+/// Worker::builder().publish_only().dispatcher(http).build().await?.install();
+/// # Ok(()) }
+/// ```
+pub struct Http {
+    url: String,
+    client: reqwest::Client,
+    /// The first of those that were given; the receiver knows all of them.
+    key: Option<SigningKey>,
+    retries: u32,
+    backoff: Backoff,
+    patience: Duration,
+}
+
+impl Http {
+    /// Begins to set up a dispatcher that posts to this URL.
+    pub fn builder(url: impl Into<String>) -> HttpBuilder {
+        HttpBuilder::new(url.into())
+    }
+
+    /// Sends one message until an answer settles it.
+    async fn deliver(&self, message: Message) -> Result<Sent> {
+        let mut failed = 0;
+        loop {
+            let (error, pause) = match self.post(&message).await {
+                Answer::Taken { duplicate } => {
+                    return Ok(Sent::new(message.id).duplicate(duplicate));
+                }
+                Answer::Refused(error) => return Err(error),
+                Answer::Later { error, pause } => (error, pause),
+            };
+            failed += 1;
+            let pause = pause.unwrap_or_else(|| {
+                self.backoff
+                    .ceiling(failed)
+                    .mul_f64(0.5 + fastrand::f64() / 2.0)
+            });
+            if failed > self.retries || pause > self.patience {
+                return Err(error);
+            }
+            tracing::warn!(
+                message = %message.id, error = %error.report(), ?pause, "cannot deliver a message; trying again"
+            );
+            rest(pause).await;
+        }
+    }
+
+    async fn post(&self, message: &Message) -> Answer {
+        let mut request = self
+            .client
+            .post(&self.url)
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .body(message.body.to_vec());
+        if let Some(key) = &self.key {
+            for (name, value) in key.sign(&message.id, SystemClock.now(), &message.body) {
+                request = request.header(name, value);
+            }
+        }
+        match request.send().await {
+            Ok(response) => Answer::read(response).await,
+            Err(error) => Answer::unreachable(error),
+        }
+    }
+}
+
+#[async_trait]
+impl Dispatcher for Http {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::NONE.durable()
+    }
+
+    async fn send(&self, batch: Vec<Message>) -> Result<Vec<Result<Sent>>> {
+        let sending = batch.into_iter().map(|message| self.deliver(message));
+        Ok(stream::iter(sending).buffered(AT_ONCE).collect().await)
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HTTP to {}", self.url)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the pause is a matter of the network, and not of the worker's clock"
+)]
+async fn rest(pause: Duration) {
+    tokio::time::sleep(pause).await;
+}
