@@ -18,12 +18,19 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::{effects, shop::OrderCreated, verdict::Verdict};
+use crate::{
+    effects,
+    publish::{self, Road},
+    shop::OrderCreated,
+    verdict::Verdict,
+};
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const STORE: &str = "BELTS_STORE";
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// Where the worker listens; a free port where it is not set.
+pub(crate) const ADDRESS: &str = "BELTS_ADDR";
 /// Where cargo keeps this package, so that the example works from any folder.
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/orders.jsonl");
 
@@ -36,18 +43,17 @@ pub(crate) async fn run() -> Outcome<bool> {
         .iter()
         .map(|body| serde_json::from_str(body))
         .collect::<Result<Vec<OrderCreated>, _>>()?;
-    let place = Place::fresh()?;
+    let road = Road::from_env().await?;
+    let place = Place::fresh(&road)?;
     let expected: usize = orders.iter().map(steps_of).sum();
     println!("store          {}", without_password(&place.store));
+    println!("dispatcher     {}", without_password(road.name()));
 
     let mut worker = Running::start(&place).await?;
     println!("worker         pid {} at {}", worker.pid, worker.url);
     let first_url = worker.url.clone();
     let (address, publishing) = tokio::sync::watch::channel(first_url);
-    let client = tokio::spawn(publish_all(
-        bodies.iter().map(ToString::to_string).collect(),
-        publishing,
-    ));
+    let client = tokio::spawn(road.publish_all(orders.clone(), publishing));
 
     wait_until("half of the steps", || returned(&place.log) >= expected / 2).await?;
     worker.kill().await?;
@@ -87,14 +93,16 @@ const EXAMPLE: &str = r#"{"type":"order-created","order_id":"ord-1","customer":"
 /// The child process: a worker on a free port, whose address is its first line.
 pub(crate) async fn work() -> Outcome<()> {
     let store = std::env::var(STORE)?;
-    let worker = belts::Worker::builder()
+    let builder = publish::by_env(belts::Worker::builder());
+    let worker = builder
         .store_url(store)
         // Started again under its name it takes its runs back at once, on every store.
         .name("order-example")
         .concurrency(24)
         .build()
         .await?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let address = std::env::var(ADDRESS).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
     println!("http://{}/", listener.local_addr()?);
     Ok(worker.serve_on(listener).await?)
 }
@@ -104,10 +112,12 @@ struct Place {
     folder: PathBuf,
     store: String,
     log: PathBuf,
+    /// What the worker is told of the way that events take.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Place {
-    fn fresh() -> Outcome<Self> {
+    fn fresh(road: &Road) -> Outcome<Self> {
         let folder = std::env::temp_dir().join(format!("belts-order-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let store = match std::env::var(STORE) {
@@ -124,6 +134,7 @@ impl Place {
             store,
             log: folder.join("effects.log"),
             folder,
+            variables: road.variables(),
         })
     }
 }
@@ -140,6 +151,7 @@ impl Running {
             .arg("--worker")
             .env(STORE, &place.store)
             .env(effects::ENV, &place.log)
+            .envs(place.variables.iter().cloned())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
@@ -159,39 +171,6 @@ impl Running {
     async fn stop(&mut self) -> Outcome<()> {
         Ok(self.child.kill().await?)
     }
-}
-
-/// Publishes as any client would: POST, and again with the same id until an answer says that it is durable.
-async fn publish_all(
-    bodies: Vec<String>,
-    mut address: tokio::sync::watch::Receiver<String>,
-) -> Outcome<()> {
-    let client = reqwest::Client::new();
-    // A store that outlives this program knows the ids of its last time.
-    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-    for (number, body) in bodies.into_iter().enumerate() {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let url = address.borrow_and_update().clone();
-            let request = client
-                .post(url)
-                .header("content-type", "application/json")
-                .header("webhook-id", format!("order-{}-{number}", time.as_millis()))
-                .body(format!("{{\"event\":{body}}}"));
-            match request.send().await {
-                Ok(answer) if answer.status() == 202 => break,
-                Ok(answer) if answer.status().is_client_error() => {
-                    return Err(answer.text().await?.into());
-                }
-                Ok(_) | Err(_) if Instant::now() < deadline => {
-                    sleep(Duration::from_millis(50)).await;
-                }
-                Ok(answer) => return Err(answer.text().await?.into()),
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    Ok(())
 }
 
 /// How many steps an order takes: `charge-payment` and `reserve-stock`, then `release-stock`, or the parcels' two each

@@ -1,10 +1,12 @@
 //! Processes 200 orders, kills the worker half-way with SIGKILL, starts it again, and shows that no recorded step ran twice.
 //!
 //! `cargo run --example order` does all of that; `cargo run --example order -- --serve` keeps a worker running for a
-//! curl by hand. `BELTS_STORE` chooses another store.
+//! curl by hand. `BELTS_STORE` chooses another store, and `BELTS_DISPATCHER` the way that the orders take to the worker:
+//! `http`, `redis://…`, `sqs://…`, or `qstash`, which is a mock of the service within this program unless `QSTASH_URL` is set.
 
 mod demo;
 mod effects;
+mod publish;
 mod shop;
 mod verdict;
 

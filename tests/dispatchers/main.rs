@@ -6,4 +6,5 @@
 )]
 
 mod conformance;
+mod http;
 mod mock_qstash;
