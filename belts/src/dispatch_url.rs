@@ -24,8 +24,34 @@ pub(crate) struct Surroundings {
 )]
 pub(crate) async fn open(url: &str, around: Surroundings) -> Result<Option<SharedDispatcher>> {
     check(url).map_err(|wrong| Error::new(ErrorKind::Config, format!("the dispatcher {wrong}")))?;
+    #[cfg(feature = "qstash")]
+    if url == "qstash" {
+        return qstash(around).map(Some);
+    }
     let _ = around;
     Ok(None)
+}
+
+/// QStash by its own variables. A worker that could not verify what it is sent would refuse all of it.
+#[cfg(feature = "qstash")]
+fn qstash(around: Surroundings) -> Result<SharedDispatcher> {
+    use crate::dispatch::{Dispatcher as _, Qstash};
+    let needs = |what| {
+        Error::new(
+            ErrorKind::Config,
+            format!("the dispatcher `qstash` needs {what}"),
+        )
+    };
+    let destination = around.url.ok_or_else(|| {
+        needs("the variable BELTS_URL, or `url`: where QStash reaches this worker's router, such as `https://app.example/belts`")
+    })?;
+    let qstash = Qstash::from_env(destination)?;
+    if !qstash.capabilities().signs {
+        return Err(needs(
+            "the variables QSTASH_CURRENT_SIGNING_KEY and QSTASH_NEXT_SIGNING_KEY: the console of QStash shows them",
+        ));
+    }
+    Ok(std::sync::Arc::new(qstash))
 }
 
 /// Says what is wrong with a URL, without opening anything.
@@ -33,6 +59,13 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
         "store" if url == "store" => Ok(()),
+        #[cfg(feature = "qstash")]
+        "qstash" if url == "qstash" => Ok(()),
+        #[cfg(feature = "qstash")]
+        "qstash" => Err(
+            "must be just `qstash`: the rest is in its own variables, such as QSTASH_TOKEN"
+                .to_owned(),
+        ),
         // URLs of servers hold passwords, so they are not repeated.
         name => Err(match left_out(name) {
             Some((dispatcher, feature)) => format!(
@@ -53,6 +86,7 @@ fn left_out(scheme: &str) -> Option<(&'static str, &'static str)> {
         "http" => Some(("HTTP", "http-dispatch")),
         "redis" | "rediss" => Some(("Redis", "redis")),
         "sqs" => Some(("SQS", "sqs")),
+        #[cfg(not(feature = "qstash"))]
         "qstash" => Some(("QStash", "qstash")),
         _ => None,
     }

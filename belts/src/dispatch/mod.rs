@@ -14,10 +14,14 @@ use crate::error::Result;
 mod message;
 #[cfg(feature = "http")]
 mod pushed;
+#[cfg(feature = "qstash")]
+mod qstash;
 
 pub use message::*;
 #[cfg(feature = "http")]
 pub use pushed::{Finality, Pushed, Recognized};
+#[cfg(feature = "qstash")]
+pub use qstash::{Qstash, QstashBuilder, QstashFlowControl, QstashOptions};
 
 /// Carries messages from publishers to workers.
 ///
