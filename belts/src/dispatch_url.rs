@@ -31,11 +31,29 @@ pub(crate) async fn open(url: &str, around: Surroundings) -> Result<Option<Share
             let http = crate::dispatch::Http::builder(to).read_keys(around.keys);
             Ok(Some(std::sync::Arc::new(http.build()?)))
         }
+        #[cfg(feature = "qstash")]
+        "qstash" => qstash(around).map(Some),
         _ => {
             drop(around);
             Ok(None)
         }
     }
+}
+
+/// QStash by its own variables. A worker that could not verify what it is sent would refuse all of it.
+#[cfg(feature = "qstash")]
+fn qstash(around: Surroundings) -> Result<SharedDispatcher> {
+    use crate::dispatch::{Dispatcher as _, Qstash};
+    let destination = around.url.ok_or_else(|| missing_url("qstash"))?;
+    let qstash = Qstash::from_env(destination)?;
+    if !qstash.capabilities().signs {
+        return Err(config(
+            "the dispatcher `qstash` needs the variables QSTASH_CURRENT_SIGNING_KEY and QSTASH_NEXT_SIGNING_KEY: the \
+             console of QStash shows them"
+                .to_owned(),
+        ));
+    }
+    Ok(std::sync::Arc::new(qstash))
 }
 
 /// Says what is wrong with a URL, without opening anything.
@@ -47,6 +65,13 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
         #[cfg(feature = "http-dispatch")]
         "http" | "https" => Err(
             "must be just `http`: where events are posted to is `BELTS_URL`, or `.url(…)` in code"
+                .to_owned(),
+        ),
+        #[cfg(feature = "qstash")]
+        "qstash" if url == "qstash" => Ok(()),
+        #[cfg(feature = "qstash")]
+        "qstash" => Err(
+            "must be just `qstash`: the rest is in its own variables, such as QSTASH_TOKEN"
                 .to_owned(),
         ),
         // URLs of servers hold passwords, so they are not repeated.
@@ -86,6 +111,7 @@ fn left_out(scheme: &str) -> Option<(&'static str, &'static str)> {
         "http" | "https" => Some(("HTTP", "http-dispatch")),
         "redis" | "rediss" => Some(("Redis", "redis")),
         "sqs" => Some(("SQS", "sqs")),
+        #[cfg(not(feature = "qstash"))]
         "qstash" => Some(("QStash", "qstash")),
         _ => None,
     }

@@ -7,6 +7,7 @@
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
 //! - `http-dispatch`: [`dispatch::Http`](dispatch), which posts events to a worker elsewhere.
+//! - `qstash`: [`dispatch::Qstash`](dispatch).
 //! - `testing`: the testing kit, `belts::testing`.
 //! - `conformance`: the suites that a store or a dispatcher of your own should pass.
 #![cfg_attr(
@@ -47,7 +48,7 @@ mod store_url;
 mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(any(feature = "redis", feature = "http-dispatch"))]
+#[cfg(any(feature = "redis", feature = "http-dispatch", feature = "qstash"))]
 mod tls;
 mod wire;
 mod worker;

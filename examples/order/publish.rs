@@ -5,9 +5,12 @@
     reason = "a client outside of belts waits by the system's clock"
 )]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use belts::{Worker, WorkerBuilder};
+use belts::{Event as _, Worker, WorkerBuilder, dispatch::Qstash};
 use belts_suite::qstash::Mock;
 use tokio::{
     sync::watch,
@@ -21,6 +24,7 @@ use crate::{
 
 const DISPATCHER: &str = "BELTS_DISPATCHER";
 const URL: &str = "BELTS_URL";
+const KEYS: &str = "BELTS_SIGNING_KEYS";
 
 /// The way of the orders.
 pub(crate) enum Road {
@@ -46,11 +50,9 @@ impl Road {
         let free = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = free.local_addr()?.to_string();
         let mocked = name == "qstash" && std::env::var_os("QSTASH_URL").is_none();
-        let mock = if mocked {
-            Some(Mock::start().await)
-        } else {
-            None
-        };
+        // It tries again soon: the worker is away for a moment only.
+        let mock = Mock::settings().backoff(Duration::from_millis(500));
+        let mock = mocked.then(|| mock.start()).transpose()?;
         Ok(Self::Dispatched {
             name,
             address,
@@ -81,7 +83,11 @@ impl Road {
             variables.push((URL, format!("http://{address}/")));
         }
         if let Some(mock) = mock {
-            variables.extend(mock.variables());
+            let keys = mock.keys();
+            variables.push(("QSTASH_URL", mock.url().to_owned()));
+            variables.push(("QSTASH_TOKEN", mock.token().to_owned()));
+            variables.push(("QSTASH_CURRENT_SIGNING_KEY", keys.current));
+            variables.push(("QSTASH_NEXT_SIGNING_KEY", keys.next));
         }
         variables
     }
@@ -96,9 +102,111 @@ impl Road {
         let time = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
         let ids = (0..).map(|number| format!("order-{time}-{number}"));
         let orders = ids.zip(orders);
-        match &self {
-            Self::Posted => post_all(orders, worker).await,
-            Self::Dispatched { .. } => self.dispatch_all(orders).await,
+        if matches!(self, Self::Posted) {
+            return post_all(orders, worker).await;
         }
+        let publisher = self.publisher().await?;
+        for (id, order) in orders {
+            until_taken(|| async {
+                let published = publish_order_created(order.clone()).idempotency_key(&id);
+                match published.via(&publisher).await {
+                    Ok(_) => Ok(true),
+                    Err(error) if error.is_retryable() => Ok(false),
+                    Err(error) => Err(error.report().into()),
+                }
+            })
+            .await?;
+        }
+        drop(self);
+        Ok(())
     }
+
+    /// A program that publishes, and has neither functions nor a store.
+    async fn publisher(&self) -> Outcome<Worker> {
+        let variables: HashMap<_, _> = self.variables().into_iter().collect();
+        let builder = Worker::builder().publish_only();
+        let builder = match self {
+            Self::Dispatched {
+                mock: Some(mock), ..
+            } => {
+                let qstash = Qstash::builder(mock.token(), &variables[URL]).url(mock.url());
+                builder.dispatcher(qstash.build()?)
+            }
+            _ => by_variables(builder, |name| {
+                variables.get(name).cloned().or_else(|| variable(name))
+            }),
+        };
+        Ok(builder.build().await?)
+    }
+}
+
+/// Sets a worker up as the environment says.
+pub(crate) fn by_env(builder: WorkerBuilder) -> WorkerBuilder {
+    by_variables(builder, variable)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn by_variables(
+    mut builder: WorkerBuilder,
+    variable: impl Fn(&str) -> Option<String>,
+) -> WorkerBuilder {
+    if let Some(dispatcher) = variable(DISPATCHER) {
+        builder = builder.dispatcher_url(dispatcher);
+    }
+    if let Some(url) = variable(URL) {
+        builder = builder.url(url);
+    }
+    if let Some(keys) = variable(KEYS) {
+        builder = builder.signing_keys(keys.split(','));
+    }
+    builder
+}
+
+/// Publishes as any client would: POST, and again with the same id until an answer says that it is durable.
+async fn post_all(
+    orders: impl Iterator<Item = (String, OrderCreated)>,
+    mut worker: watch::Receiver<String>,
+) -> Outcome<()> {
+    let client = reqwest::Client::new();
+    for (id, order) in orders {
+        let mut body = serde_json::to_value(&order)?;
+        body["type"] = OrderCreated::TYPE.into();
+        let body = serde_json::json!({ "event": body }).to_string();
+        until_taken(|| {
+            let url = worker.borrow_and_update().clone();
+            let request = client
+                .post(url)
+                .header("content-type", "application/json")
+                .header("webhook-id", &id)
+                .body(body.clone());
+            async {
+                match request.send().await {
+                    Ok(answer) if answer.status() == 202 => Ok(true),
+                    Ok(answer) if answer.status().is_client_error() => {
+                        Err(answer.text().await?.into())
+                    }
+                    Ok(_) | Err(_) => Ok(false),
+                }
+            }
+        })
+        .await?;
+    }
+    Ok(())
+}
+
+async fn until_taken<F>(mut publish: impl FnMut() -> F) -> Outcome<()>
+where
+    F: Future<Output = Outcome<bool>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    while !publish().await? {
+        if Instant::now() > deadline {
+            return Err(format!("an order was not taken within {PATIENCE:?}").into());
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }

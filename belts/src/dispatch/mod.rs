@@ -17,6 +17,8 @@ mod http;
 mod message;
 #[cfg(feature = "http")]
 mod pushed;
+#[cfg(feature = "qstash")]
+mod qstash;
 
 pub use channel::Channel;
 #[cfg(feature = "http-dispatch")]
@@ -24,6 +26,8 @@ pub use http::{Http, HttpBuilder};
 pub use message::*;
 #[cfg(feature = "http")]
 pub use pushed::{Finality, Pushed, Recognized};
+#[cfg(feature = "qstash")]
+pub use qstash::{Qstash, QstashBuilder, QstashFlowControl, QstashOptions};
 
 /// Carries messages from publishers to workers.
 ///

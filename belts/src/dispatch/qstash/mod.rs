@@ -1,0 +1,137 @@
+//! The QStash dispatcher: the service keeps each message and posts it to a worker's router until it is taken.
+//!
+//! A message goes to the service by `publish.rs`, and comes back as a request that `receiver.rs` verifies. Everything that the
+//! service calls by a name is in `headers.rs`, `publish.rs` and `receiver.rs`.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{Capabilities, Dispatcher, Message, Pushed, Recognized, Sent};
+use crate::error::Result;
+
+mod builder;
+mod client;
+mod env;
+mod error;
+mod headers;
+mod options;
+mod publish;
+mod receiver;
+mod urls;
+mod verify;
+
+pub use builder::QstashBuilder;
+use client::Client;
+pub use options::{QstashFlowControl, QstashOptions};
+use receiver::Receiver;
+
+/// Sends messages by [QStash](https://upstash.com/docs/qstash), which posts them to a worker's
+/// [router](crate::Worker::router). Clones are the same dispatcher.
+///
+/// It holds a message back for as long as its plan allows, so a worker without a loop, of which only the router is served,
+/// hands on what is left of a run: nothing has to run between deliveries. What one message is to have of its own, a publisher
+/// says with [`QstashOptions`].
+///
+/// The worker believes a delivery if one of the two signing keys fits, it is for this worker's URL, for this body, and not
+/// older than five minutes. Behind a proxy that URL is the public one, which is why it has to be said. The service tries
+/// again what is answered with no success, and puts a message that no retry can help into its dead letter queue at once.
+///
+/// ```
+/// use belts::{Worker, dispatch::Qstash, store::Memory};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> belts::Result<()> {
+/// # let (token, current, next) = ("token", "sig_1", "sig_2");
+/// let qstash = Qstash::builder(token, "https://app.example/belts")
+///     .url("https://qstash-us-east-1.upstash.io")
+///     .signing_keys(current, next)
+///     .retries(5)
+///     .build()?;
+/// assert_eq!(format!("{qstash:?}"), "QStash at qstash-us-east-1.upstash.io, to https://app.example/belts");
+/// let worker = Worker::builder().store(Memory::new()).dispatcher(qstash).build().await?;
+/// let app: axum::Router = axum::Router::new().nest("/belts", worker.router());
+/// # drop(app);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Qstash(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    receiver: Receiver,
+    destination: String,
+    defaults: QstashOptions,
+    deduplicate: bool,
+    delay: Duration,
+    max_delay: Duration,
+    max_bytes: usize,
+}
+
+impl Qstash {
+    /// Settings of a dispatcher with this token, whose messages go to the worker's router at `destination`, as the service
+    /// reaches it.
+    ///
+    /// ```
+    /// use belts::dispatch::{Dispatcher, Qstash};
+    /// let qstash = Qstash::builder("token", "https://app.example/belts").build()?;
+    /// assert!(!qstash.capabilities().signs, "without signing keys it publishes only");
+    /// # Ok::<(), belts::Error>(())
+    /// ```
+    pub fn builder(token: impl Into<String>, destination: impl Into<String>) -> QstashBuilder {
+        QstashBuilder::new(token.into(), destination.into())
+    }
+
+    /// A dispatcher set up by the variables that the service's console shows: `QSTASH_TOKEN`, and `QSTASH_URL`,
+    /// `QSTASH_CURRENT_SIGNING_KEY` and `QSTASH_NEXT_SIGNING_KEY` if they are set.
+    ///
+    /// With `QSTASH_REGION=US_EAST_1` or `EU_CENTRAL_1` the token is `US_EAST_1_QSTASH_TOKEN`, and the URL
+    /// `US_EAST_1_QSTASH_URL`. Deliveries of a region are verified with its own keys, such as
+    /// `US_EAST_1_QSTASH_CURRENT_SIGNING_KEY`, where they are set.
+    ///
+    /// ```no_run
+    /// # fn example() -> belts::Result<()> {
+    /// let qstash = belts::dispatch::Qstash::from_env("https://app.example/belts")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of kind [`Config`](crate::ErrorKind::Config): a variable is missing or wrong; the error names it. And as
+    /// [`QstashBuilder::build`].
+    pub fn from_env(destination: impl Into<String>) -> Result<Self> {
+        env::read(destination.into(), &|name| std::env::var(name))?.build()
+    }
+}
+
+#[async_trait]
+impl Dispatcher for Qstash {
+    fn capabilities(&self) -> Capabilities {
+        let can = Capabilities::NONE
+            .durable()
+            .max_delay(self.0.max_delay)
+            .max_bytes(self.0.max_bytes);
+        if self.0.receiver.verifies() {
+            can.signs()
+        } else {
+            can
+        }
+    }
+
+    async fn send(&self, batch: Vec<Message>) -> Result<Vec<Result<Sent>>> {
+        self.0.send(batch).await
+    }
+
+    fn recognize(&self, request: &Pushed<'_>) -> Option<Result<Recognized>> {
+        self.0.receiver.recognize(request, &self.0.destination)
+    }
+}
+
+impl fmt::Debug for Qstash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, destination) = (
+            &self.0.client.place().host,
+            urls::without_query(&self.0.destination),
+        );
+        write!(f, "QStash at {host}, to {destination}")
+    }
+}

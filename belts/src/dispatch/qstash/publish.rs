@@ -1,0 +1,202 @@
+//! Sending: one message as a request of its own, several in one batch.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+use super::{Inner, error, headers, headers::Headers, options::QstashOptions, urls};
+use crate::{
+    dispatch::{Message, Sent},
+    error::{Error, ErrorKind, Result},
+    publish::stable_id,
+};
+
+/// The most messages, and about the most bytes, of one batch. The service names no limit of the first, and a far higher one
+/// of the second.
+const MOST: usize = 100;
+const MOST_BYTES: usize = 16 * 1024 * 1024;
+const JSON: &str = "application/json";
+
+/// One message of a batch.
+#[derive(Serialize)]
+struct Item<'a> {
+    destination: &'a str,
+    headers: BTreeMap<&'a str, &'a str>,
+    body: &'a str,
+}
+
+/// What the service says of one message.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Said {
+    message_id: Option<String>,
+    #[serde(default)]
+    deduplicated: bool,
+    error: Option<String>,
+}
+
+/// A message that can be sent, and its place among the answers.
+struct Ready {
+    place: usize,
+    headers: Headers,
+    body: Arc<[u8]>,
+}
+
+impl Inner {
+    pub(super) async fn send(&self, messages: Vec<Message>) -> Result<Vec<Result<Sent>>> {
+        let mut answers: Vec<Option<Result<Sent>>> = messages.iter().map(|_| None).collect();
+        let mut ready = Vec::new();
+        for (place, message) in messages.iter().enumerate() {
+            match self.headers(message) {
+                Ok(headers) => ready.push(Ready {
+                    place,
+                    headers,
+                    body: Arc::clone(&message.body),
+                }),
+                Err(error) => answers[place] = Some(Err(error)),
+            }
+        }
+        // A batch holds texts only.
+        let (texts, others): (Vec<_>, Vec<_>) = ready
+            .into_iter()
+            .partition(|one| std::str::from_utf8(&one.body).is_ok());
+        let batches = batches(texts).into_iter();
+        for batch in batches.chain(others.into_iter().map(|one| vec![one])) {
+            let said = match batch.as_slice() {
+                [one] => vec![self.publish(one).await],
+                batch => self.publish_all(batch).await?,
+            };
+            for (one, said) in batch.iter().zip(said) {
+                answers[one.place] = Some(said);
+            }
+        }
+        let unanswered = || Err(self.client.place().misread());
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(unanswered))
+            .collect())
+    }
+
+    /// The headers of a message, or why it cannot be sent.
+    fn headers(&self, message: &Message) -> Result<Headers> {
+        let size = message.body.len();
+        if size > self.max_bytes {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "the message has {size} bytes, over the {} that QStash is set to carry; put the big part elsewhere, or raise `max_bytes` as far as the plan allows",
+                    self.max_bytes
+                ),
+            ));
+        }
+        let mut options = match message.options.get::<QstashOptions>() {
+            Some(own) => own.over(&self.defaults),
+            None => self.defaults.clone(),
+        };
+        if self.deduplicate && options.deduplication_id.is_none() {
+            options.deduplication_id = Some(deduplication_id(&message.id));
+        }
+        let mut headers = headers::of(&options)
+            .map_err(|wrong| error::config(format!("cannot send a message: {wrong}")))?;
+        headers.push(("content-type".to_owned(), JSON.to_owned()));
+        headers.push(("upstash-method".to_owned(), "POST".to_owned()));
+        let delay = self.delay_of(message);
+        if !delay.is_zero() {
+            headers.push(("upstash-delay".to_owned(), headers::seconds(delay)));
+        }
+        Ok(headers)
+    }
+
+    /// A wake-up has its time, and an event that was published with a delay too.
+    fn delay_of(&self, message: &Message) -> Duration {
+        if message.delay.is_zero() && message.event_type.is_some() {
+            self.delay
+        } else {
+            message.delay
+        }
+    }
+
+    async fn publish(&self, one: &Ready) -> Result<Sent> {
+        let url = urls::publish_url(self.client.base(), &self.destination);
+        let answer = self
+            .client
+            .post(&url, map(&one.headers)?, one.body.to_vec())
+            .await?;
+        let said: Said =
+            serde_json::from_slice(&answer.body).map_err(|_| self.client.place().misread())?;
+        self.sent(said)
+    }
+
+    async fn publish_all(&self, batch: &[Ready]) -> Result<Vec<Result<Sent>>> {
+        let items: Vec<_> = batch.iter().map(|one| self.item(one)).collect();
+        let headers = map(&[("content-type".to_owned(), JSON.to_owned())])?;
+        let url = format!("{}/v2/batch", self.client.base());
+        let answer = self
+            .client
+            .post(&url, headers, crate::wire::json(&items))
+            .await?;
+        let said: Vec<Said> =
+            serde_json::from_slice(&answer.body).map_err(|_| self.client.place().misread())?;
+        Ok(said.into_iter().map(|said| self.sent(said)).collect())
+    }
+
+    fn item<'a>(&'a self, one: &'a Ready) -> Item<'a> {
+        let headers = one
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        Item {
+            destination: &self.destination,
+            headers: headers.collect(),
+            body: std::str::from_utf8(&one.body).unwrap_or_default(),
+        }
+    }
+
+    fn sent(&self, said: Said) -> Result<Sent> {
+        match (said.message_id, said.error) {
+            (Some(id), _) => Ok(Sent::new(id).duplicate(said.deduplicated)),
+            (None, Some(error)) => Err(self.client.place().refused_one(&error)),
+            (None, None) => Err(self.client.place().misread()),
+        }
+    }
+}
+
+/// The messages in their order, not too many together.
+fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
+    let mut batches: Vec<Vec<Ready>> = Vec::new();
+    let mut bytes = 0;
+    for one in ready {
+        bytes += one.body.len();
+        match batches.last_mut() {
+            Some(batch) if batch.len() < MOST && bytes <= MOST_BYTES => batch.push(one),
+            _ => {
+                bytes = one.body.len();
+                batches.push(vec![one]);
+            }
+        }
+    }
+    batches
+}
+
+/// The message's id, or where no header can carry it, what follows from it.
+fn deduplication_id(id: &str) -> String {
+    if headers::is_value(id) {
+        id.to_owned()
+    } else {
+        stable_id(&["qstash", id])
+    }
+}
+
+fn map(headers: &[(String, String)]) -> Result<HeaderMap> {
+    let mut map = HeaderMap::with_capacity(headers.len() + 1);
+    for (name, value) in headers {
+        let wrong = || error::config(format!("cannot send the header `{name}`"));
+        let value = HeaderValue::from_str(value).map_err(|_| wrong())?;
+        map.insert(
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?,
+            value,
+        );
+    }
+    Ok(map)
+}

@@ -1,0 +1,102 @@
+//! Which requests are deliveries of the service, and with which keys each is verified.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::verify::{Delivered, KeyPair};
+use crate::{
+    dispatch::{Finality, Pushed, Recognized},
+    error::{Error, ErrorKind, Result},
+};
+
+const SIGNATURE: &str = "upstash-signature";
+const MESSAGE_ID: &str = "upstash-message-id";
+const REGION: &str = "upstash-region";
+const NON_RETRYABLE: HeaderName = HeaderName::from_static("upstash-nonretryable-error");
+/// The status that, with the header above, keeps the service from trying again.
+const FINAL_STATUS: u16 = 489;
+
+/// Verifies deliveries.
+#[derive(Debug)]
+pub(super) struct Receiver {
+    /// Those of any region that has none of its own.
+    pub(super) keys: Option<KeyPair>,
+    pub(super) regions: Vec<(String, KeyPair)>,
+    pub(super) tolerance: Duration,
+}
+
+impl Receiver {
+    /// Whether it can verify anything.
+    pub(super) fn verifies(&self) -> bool {
+        self.keys.is_some() || !self.regions.is_empty()
+    }
+
+    /// Verifies a request that carries a signature of the service.
+    pub(super) fn recognize(
+        &self,
+        request: &Pushed<'_>,
+        destination: &str,
+    ) -> Option<Result<Recognized>> {
+        if !request.headers.contains_key(SIGNATURE) {
+            return None;
+        }
+        let verified = self.verify(request, destination);
+        Some(verified.map_err(|wrong| {
+            Error::new(
+                ErrorKind::Signature,
+                format!("the QStash signature is refused: {wrong}"),
+            )
+        }))
+    }
+
+    fn verify(&self, request: &Pushed<'_>, destination: &str) -> Result<Recognized, String> {
+        let keys = self.keys_of(request.headers)?;
+        let urls: Vec<_> = std::iter::once(destination).chain(request.url).collect();
+        keys.verify(Delivered {
+            token: only(request.headers, SIGNATURE)?,
+            body: request.body,
+            now: request.now,
+            tolerance: self.tolerance,
+            urls: &urls,
+        })?;
+        // The id is not signed, but it is only ever compared with itself.
+        let message_id = only(request.headers, MESSAGE_ID)?;
+        Ok(Recognized::new(Some(format!("qstash:{message_id}"))).with_finality(finality()))
+    }
+
+    /// The keys of the region that delivers.
+    fn keys_of(&self, headers: &HeaderMap) -> Result<&KeyPair, String> {
+        let from = headers
+            .get(REGION)
+            .and_then(|from| from.to_str().ok())
+            .map(region);
+        let own = self
+            .regions
+            .iter()
+            .find(|(region, _)| Some(region) == from.as_ref());
+        own.map(|(_, keys)| keys).or(self.keys.as_ref()).ok_or_else(|| {
+            "this program has no signing keys: set QSTASH_CURRENT_SIGNING_KEY and QSTASH_NEXT_SIGNING_KEY, or `signing_keys`".to_owned()
+        })
+    }
+}
+
+/// A region's name as variables have it: the service says `US-EAST-1` in a header, and `US_EAST_1` in a variable.
+pub(super) fn region(name: &str) -> String {
+    name.replace('-', "_").to_ascii_uppercase()
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next().map(|value| value.to_str()), values.next()) {
+        (Some(Ok(value)), None) if !value.is_empty() => Ok(value),
+        _ => Err(format!("the header `{name}` is missing, or not one text")),
+    }
+}
+
+fn finality() -> Finality {
+    Finality {
+        status: StatusCode::from_u16(FINAL_STATUS).expect("489 is a status"),
+        header: (NON_RETRYABLE, HeaderValue::from_static("true")),
+    }
+}

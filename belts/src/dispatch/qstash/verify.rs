@@ -1,0 +1,170 @@
+//! Whether a delivery is the service's: its token, its time, its destination and its body.
+
+use std::{fmt, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use super::urls;
+use crate::clock::Timestamp;
+
+/// What a signing key begins with; the key is the whole text, this too.
+const PREFIX: &str = "sig_";
+
+/// The key that signs now, and the one that will after a rotation.
+#[derive(Clone)]
+pub(super) struct KeyPair {
+    current: Hmac<Sha256>,
+    next: Hmac<Sha256>,
+}
+
+/// A delivery, as far as its token speaks of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delivered<'a> {
+    pub(super) token: &'a str,
+    pub(super) body: &'a [u8],
+    pub(super) now: Timestamp,
+    pub(super) tolerance: Duration,
+    /// The URLs of this worker.
+    pub(super) urls: &'a [&'a str],
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    /// Times may have fractions, by the standard of such tokens.
+    exp: f64,
+    nbf: f64,
+    iat: Option<f64>,
+    body: String,
+}
+
+impl KeyPair {
+    /// Reads both keys; what is wrong names which, and not the key.
+    pub(super) fn read(current: &str, next: &str) -> Result<Self, String> {
+        Ok(Self {
+            current: read_key(current).map_err(|wrong| format!("current signing key {wrong}"))?,
+            next: read_key(next).map_err(|wrong| format!("next signing key {wrong}"))?,
+        })
+    }
+
+    /// Whether one of the keys signed this delivery, for this worker and this time.
+    pub(super) fn verify(&self, delivered: Delivered<'_>) -> Result<(), String> {
+        let (signed, signature) = split(delivered.token)?;
+        let signed_with = self.which(signed, &signature).ok_or(
+            "it is signed with neither the current nor the next signing key: if the keys were rotated, give this program the new ones",
+        )?;
+        // From here on the token is the service's.
+        let claims: Claims = part(signed, 1).ok_or("its claims are not complete")?;
+        claims.check(&delivered).map_err(|wrong| {
+            format!("it is signed with the {signed_with} signing key, but {wrong}")
+        })
+    }
+
+    /// Both keys are always tried, in constant time.
+    fn which(&self, signed: &str, signature: &[u8]) -> Option<&'static str> {
+        let fits = |key: &Hmac<Sha256>| {
+            let mut mac = key.clone();
+            mac.update(signed.as_bytes());
+            mac.verify_slice(signature).is_ok()
+        };
+        match (fits(&self.current), fits(&self.next)) {
+            (true, _) => Some("current"),
+            (false, true) => Some("next"),
+            (false, false) => None,
+        }
+    }
+}
+
+fn read_key(key: &str) -> Result<Hmac<Sha256>, String> {
+    if !key.starts_with(PREFIX)
+        || key.len() == PREFIX.len()
+        || !key.bytes().all(|b| b.is_ascii_graphic())
+    {
+        return Err(format!(
+            "must begin with `{PREFIX}`, as the console shows it"
+        ));
+    }
+    Hmac::new_from_slice(key.as_bytes())
+        .map_err(|_| "has a length that HMAC cannot take".to_owned())
+}
+
+/// The part that is signed, and its signature, of a token that has the right form.
+fn split(token: &str) -> Result<(&str, Vec<u8>), &'static str> {
+    const NO_TOKEN: &str = "it is not a token of three parts";
+    let (signed, signature) = token.rsplit_once('.').ok_or(NO_TOKEN)?;
+    if signed.matches('.').count() != 1 {
+        return Err(NO_TOKEN);
+    }
+    let header: Header = part(signed, 0).ok_or(NO_TOKEN)?;
+    // The receiver chooses the algorithm, never the token.
+    if header.alg != "HS256" {
+        return Err("it is not signed by HS256");
+    }
+    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| NO_TOKEN)?;
+    Ok((signed, signature))
+}
+
+fn part<T: for<'de> Deserialize<'de>>(signed: &str, index: usize) -> Option<T> {
+    let bytes = URL_SAFE_NO_PAD.decode(signed.split('.').nth(index)?).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+impl Claims {
+    fn check(&self, delivered: &Delivered<'_>) -> Result<(), String> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "seconds since 1970 are far below 2^52"
+        )]
+        let now = delivered.now.as_millis() as f64 / 1000.0;
+        let tolerance = delivered.tolerance.as_secs_f64();
+        let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(delivered.body));
+        let set_clock = "set the clock of this machine";
+        if self.iss != "Upstash" {
+            return Err("its issuer is not `Upstash`".to_owned());
+        }
+        if now >= self.exp + tolerance {
+            return Err(format!(
+                "it expired {:.0} s ago: if all of them are, {set_clock}",
+                now - self.exp
+            ));
+        }
+        if self.nbf.max(self.iat.unwrap_or(0.0)) > now + tolerance {
+            return Err(format!("its time has not come: {set_clock}"));
+        }
+        if !delivered
+            .urls
+            .iter()
+            .any(|url| urls::is_same(&self.sub, url))
+        {
+            return Err(format!(
+                "it is for `{}`, and this worker is `{}`: publish to the URL by which this worker knows itself",
+                urls::without_query(&self.sub),
+                delivered
+                    .urls
+                    .iter()
+                    .map(|url| urls::without_query(url))
+                    .collect::<Vec<_>>()
+                    .join("` or `")
+            ));
+        }
+        if self.body.trim_end_matches('=') != hash {
+            return Err("it is for another body: something between the service and this worker changes bodies".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyPair(..)")
+    }
+}
