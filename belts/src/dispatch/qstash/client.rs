@@ -1,11 +1,19 @@
 //! Requests to the service: authorized, tried again where that can help, and never for ever.
 
-use std::{fmt, time::Duration};
+use std::{error::Error as StdError, fmt, time::Duration};
 
-use reqwest::{
-    StatusCode, Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue},
-    redirect::Policy,
+use axum::{
+    body::Bytes,
+    http::{
+        HeaderMap, HeaderValue, Method, Request, StatusCode, Uri,
+        header::{AUTHORIZATION, USER_AGENT},
+    },
+};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
 };
 
 use super::error::{self, Place};
@@ -19,10 +27,12 @@ const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// A client of one region's service.
 pub(super) struct Client {
-    http: reqwest::Client,
+    http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
     place: Place,
     authorization: HeaderValue,
+    /// How long a request may take with its answer.
+    timeout: Duration,
 }
 
 /// How long things may take.
@@ -37,28 +47,32 @@ pub(super) struct Timeouts {
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Connecting(Source),
+    TooSlow(Source),
+    Broken(Source),
+}
+
+type Source = Box<dyn StdError + Send + Sync>;
 
 impl Client {
     pub(super) fn new(base: String, place: Place, token: &str, timeouts: Timeouts) -> Result<Self> {
-        install_cryptography();
-        let http = reqwest::Client::builder()
-            .connect_timeout(timeouts.connect)
-            .timeout(timeouts.request)
-            // The token goes nowhere else.
-            .redirect(Policy::none())
-            .user_agent(concat!("belts/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error::config("cannot have a client").with_source(error))?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| error::config("has a token that no header can carry"))?;
         authorization.set_sensitive(true);
         Ok(Self {
-            http,
+            http: legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .build(connector(timeouts.connect)?),
             base,
             place,
             authorization,
+            timeout: timeouts.request,
         })
     }
 
@@ -75,11 +89,15 @@ impl Client {
         &self,
         url: &str,
         mut headers: HeaderMap,
-        body: Vec<u8>,
+        body: impl Into<Bytes>,
     ) -> Result<Answer> {
-        let url = Url::parse(url)
-            .map_err(|error| error::config("has no right URL").with_source(error))?;
+        let url: Uri = url
+            .parse()
+            .map_err(|error| error::config("cannot use its URL").with_source(error))?;
         headers.insert(AUTHORIZATION, self.authorization.clone());
+        let agent = concat!("belts/", env!("CARGO_PKG_VERSION"));
+        headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+        let body = body.into();
         let mut tries = 0;
         loop {
             tries += 1;
@@ -87,8 +105,8 @@ impl Client {
                 Ok(answer) if answer.status.is_success() => return Ok(answer),
                 Ok(answer) if answer.may_pass() && tries < TRIES => {}
                 Ok(answer) => return Err(self.place.refused(&answer)),
-                Err(error) if may_pass(&error) && tries < TRIES => {}
-                Err(error) => return Err(self.place.unreachable(error)),
+                Err(failed) if failed.may_pass() && tries < TRIES => {}
+                Err(failed) => return Err(self.place.unanswered(failed)),
             }
             tracing::debug!(tries, "cannot publish to QStash; trying again");
             pause(tries).await;
@@ -97,25 +115,47 @@ impl Client {
 
     async fn post_once(
         &self,
-        url: &Url,
+        url: &Uri,
         headers: &HeaderMap,
-        body: &[u8],
-    ) -> reqwest::Result<Answer> {
-        let request = self.http.post(url.clone()).headers(headers.clone());
-        let mut response = request.body(body.to_vec()).send().await?;
-        let mut answer = Answer {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: Vec::new(),
-        };
-        while let Some(chunk) = response.chunk().await? {
-            if answer.body.len() + chunk.len() > LONGEST_ANSWER {
-                break;
-            }
-            answer.body.extend_from_slice(&chunk);
-        }
-        Ok(answer)
+        body: &Bytes,
+    ) -> Result<Answer, Failed> {
+        let mut request = Request::new(Full::new(body.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.clone();
+        *request.headers_mut() = headers.clone();
+        let answered = tokio::time::timeout(self.timeout, self.exchange(request));
+        answered
+            .await
+            .unwrap_or_else(|elapsed| Err(Failed::TooSlow(elapsed.into())))
     }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failed> {
+        let response = self.http.request(request).await.map_err(Failed::of)?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, LONGEST_ANSWER).collect();
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.await.map_err(Failed::Broken)?.to_bytes(),
+        })
+    }
+}
+
+/// Connects with TLS or without, with the system's roots, and the same cryptography as sqlx and redis have here.
+fn connector(timeout: Duration) -> Result<HttpsConnector<HttpConnector>> {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(timeout));
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|error| {
+            error::config(
+                "finds no certificates that this system trusts: install its `ca-certificates`",
+            )
+            .with_source(error)
+        })?;
+    Ok(https.https_or_http().enable_http1().wrap_connector(http))
 }
 
 impl Answer {
@@ -125,9 +165,24 @@ impl Answer {
     }
 }
 
-/// Whether the service was not heard, and not because it took its time.
-fn may_pass(error: &reqwest::Error) -> bool {
-    !error.is_builder() && (error.is_connect() || !error.is_timeout())
+impl Failed {
+    fn of(error: legacy::Error) -> Self {
+        if error.is_connect() {
+            Self::Connecting(error.into())
+        } else {
+            Self::Broken(error.into())
+        }
+    }
+
+    /// Whether the service was not heard; one that took its time is not asked again.
+    fn may_pass(&self) -> bool {
+        !matches!(self, Self::TooSlow(_))
+    }
+
+    pub(super) fn into_source(self) -> Source {
+        let (Self::Connecting(source) | Self::TooSlow(source) | Self::Broken(source)) = self;
+        source
+    }
 }
 
 #[expect(
@@ -135,15 +190,9 @@ fn may_pass(error: &reqwest::Error) -> bool {
     reason = "the network is waited for in real time, whatever clock the worker has"
 )]
 async fn pause(tries: u32) {
-    tokio::time::sleep(PAUSE.ceiling(tries).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-}
-
-/// Chooses the cryptography of TLS, where the program has not chosen its own.
-fn install_cryptography() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Another thread may have been faster, and that is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-    }
+    // Half of it is chance, so that many publishers do not come back together.
+    let share = 0.5 + fastrand::f64() / 2.0;
+    tokio::time::sleep(PAUSE.ceiling(tries).mul_f64(share)).await;
 }
 
 impl fmt::Debug for Client {
