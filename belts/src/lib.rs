@@ -35,6 +35,8 @@ mod function;
 pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(any(feature = "http-dispatch", feature = "qstash"))]
+mod post;
 mod publish;
 mod registry;
 mod run;
@@ -48,8 +50,6 @@ mod store_url;
 mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(any(feature = "redis", feature = "http-dispatch", feature = "qstash"))]
-mod tls;
 mod wire;
 mod worker;
 

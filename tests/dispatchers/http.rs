@@ -125,7 +125,14 @@ async fn wrong_key_is_told_to_the_publisher_at_once() {
         assert_eq!(error.kind(), ErrorKind::Signature, "{error:?}");
         assert!(error.to_string().contains("401"), "{error}");
     }
-    assert!(store.list(RunFilter::default()).await.unwrap().runs.is_empty());
+    assert!(
+        store
+            .list(RunFilter::default())
+            .await
+            .unwrap()
+            .runs
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -141,7 +148,10 @@ async fn second_publish_under_one_key_is_known_as_a_duplicate() {
             .unwrap();
         assert_eq!(published.duplicate, duplicate);
     }
-    assert_eq!(store.list(RunFilter::default()).await.unwrap().runs.len(), 1);
+    assert_eq!(
+        store.list(RunFilter::default()).await.unwrap().runs.len(),
+        1
+    );
 }
 
 #[tokio::test]
@@ -172,7 +182,8 @@ async fn failed_requests_are_made_again_under_the_same_id() {
 #[tokio::test]
 async fn retries_end_and_the_last_answer_is_the_error() {
     let (url, requests) = answering(|_, _| {
-        let body = r#"{"error":true,"message":"the store does not work at the moment","code":"store"}"#;
+        let body =
+            r#"{"error":true,"message":"the store does not work at the moment","code":"store"}"#;
         (axum::http::StatusCode::SERVICE_UNAVAILABLE, body)
     })
     .await;
@@ -192,7 +203,10 @@ async fn retries_end_and_the_last_answer_is_the_error() {
 async fn retry_after_is_honoured() {
     let begun = Instant::now();
     let (url, _) = answering(|number, _| match number {
-        0 => (axum::http::StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "1")]),
+        0 => (
+            axum::http::StatusCode::SERVICE_UNAVAILABLE,
+            [("retry-after", "1")],
+        ),
         _ => (axum::http::StatusCode::ACCEPTED, [("x", "y")]),
     })
     .await;
@@ -268,8 +282,14 @@ async fn failed_run_of_a_worker_that_waits_is_no_failed_delivery() {
 fn wrong_settings_are_named() {
     let wrong = [
         (Http::builder("app.example"), "`https://app.example/belts`"),
-        (Http::builder("https://app.example").signing_keys(["short"]), "signing key 1 has 5 bytes"),
-        (Http::builder("https://app.example").timeout(Duration::ZERO), "`timeout`"),
+        (
+            Http::builder("https://app.example").signing_keys(["short"]),
+            "signing key 1 has 5 bytes",
+        ),
+        (
+            Http::builder("https://app.example").timeout(Duration::ZERO),
+            "`timeout`",
+        ),
     ];
     for (builder, part) in wrong {
         let error = builder.build().expect_err(part);

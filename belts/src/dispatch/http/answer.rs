@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
+use axum::http::{HeaderMap, StatusCode, header};
 use jiff::fmt::rfc2822;
-use reqwest::{Response, StatusCode, header};
 use serde::Deserialize;
 
 use crate::{
     clock::{Clock as _, SystemClock},
     error::{Error, ErrorKind},
+    post::{self, Failed},
 };
-
-/// How much of an answer is read.
-const MOST: usize = 64 * 1024;
 
 /// What became of one request.
 #[derive(Debug)]
@@ -39,27 +37,21 @@ struct Body {
 }
 
 impl Answer {
-    pub(super) fn unreachable(error: reqwest::Error) -> Self {
-        let what = if error.is_timeout() {
-            "the worker did not answer in time"
-        } else {
-            "cannot reach the worker"
+    pub(super) fn none(failed: Failed) -> Self {
+        let what = match failed {
+            Failed::TooSlow(_) => "the worker did not answer in time",
+            Failed::Connecting(_) | Failed::Broken(_) => "cannot reach the worker",
         };
         Self::Later {
-            error: Error::dispatcher(what, error.without_url()),
+            error: Error::dispatcher(what, failed.into_source()),
             pause: None,
         }
     }
 
-    pub(super) async fn read(response: Response) -> Self {
-        let status = response.status();
-        let pause = retry_after(&response);
-        let body: Body = match bytes(response).await {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
-            // A body that breaks off takes nothing back.
-            Err(_) if status.is_success() => Body::default(),
-            Err(error) => return Self::unreachable(error),
-        };
+    pub(super) fn read(answer: &post::Answer) -> Self {
+        let status = answer.status;
+        let pause = retry_after(&answer.headers);
+        let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
         // A worker that waits for its runs answers 500 for one that failed: the event was durable all the same.
         if status.is_success() || body.event_id.is_some() {
             return Self::Taken {
@@ -81,17 +73,6 @@ impl Answer {
             Self::Refused(error)
         }
     }
-}
-
-async fn bytes(mut response: Response) -> reqwest::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > MOST {
-            break;
-        }
-    }
-    Ok(bytes)
 }
 
 /// The answer as an error: what the worker said, or what to look at where it is no worker that answers.
@@ -122,8 +103,8 @@ fn refusal(status: StatusCode, body: &Body) -> Error {
 }
 
 /// Seconds or a date, by RFC 9110 section 10.2.3.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = value.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }

@@ -2,12 +2,14 @@
 
 use std::{fmt, time::Duration};
 
+use axum::http::{Uri, uri::Scheme};
+
 use super::Http;
 use crate::{
     Backoff,
     error::{Error, ErrorKind, Result},
     http::SigningKey,
-    tls,
+    post::{Poster, Timeouts},
 };
 
 /// Sets up an [`Http`] dispatcher.
@@ -80,15 +82,17 @@ impl HttpBuilder {
         if self.timeout.is_zero() {
             return Err(config("`timeout` must be longer than zero"));
         }
-        tls::ready();
-        let client = reqwest::Client::builder()
-            .timeout(self.timeout)
-            // An answer from elsewhere is no worker's, and the signature is for this URL's.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| config("the HTTP client cannot be set up").with_source(error))?;
+        let url: Uri = self
+            .url
+            .parse()
+            .map_err(|error| config("`url` cannot be read").with_source(error))?;
+        let timeouts = Timeouts {
+            connect: self.timeout,
+            request: self.timeout,
+        };
+        let client = Poster::new(timeouts, url.scheme() == Some(&Scheme::HTTPS))?;
         Ok(Http {
-            url: self.url,
+            url,
             client,
             key: self.keys?.into_iter().next(),
             retries: self.retries,

@@ -1,16 +1,21 @@
 //! The HTTP dispatcher: signed requests to a worker's URL.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue, Uri, header},
+};
 use futures_util::{StreamExt as _, stream};
 
 use super::{Capabilities, Dispatcher, Message, Sent};
 use crate::{
     Backoff,
     clock::{Clock as _, SystemClock},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     http::SigningKey,
+    post::Poster,
 };
 
 mod answer;
@@ -42,8 +47,8 @@ const AT_ONCE: usize = 16;
 /// # Ok(()) }
 /// ```
 pub struct Http {
-    url: String,
-    client: reqwest::Client,
+    url: Uri,
+    client: Poster,
     /// The first of those that were given; the receiver knows all of them.
     key: Option<SigningKey>,
     retries: u32,
@@ -85,21 +90,35 @@ impl Http {
     }
 
     async fn post(&self, message: &Message) -> Answer {
-        let mut request = self
-            .client
-            .post(&self.url)
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .body(message.body.to_vec());
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
         if let Some(key) = &self.key {
             for (name, value) in key.sign(&message.id, SystemClock.now(), &message.body) {
-                request = request.header(name, value);
+                match HeaderValue::from_str(&value) {
+                    Ok(value) => headers.insert(name, value),
+                    Err(_) => return Answer::Refused(unsendable(message)),
+                };
             }
         }
-        match request.send().await {
-            Ok(response) => Answer::read(response).await,
-            Err(error) => Answer::unreachable(error),
+        let body = Bytes::from_owner(Arc::clone(&message.body));
+        match self.client.post(&self.url, &headers, &body).await {
+            Ok(answer) => Answer::read(&answer),
+            Err(failed) => Answer::none(failed),
         }
     }
+}
+
+fn unsendable(message: &Message) -> Error {
+    Error::new(
+        ErrorKind::InvalidEvent,
+        format!(
+            "the message's id `{}` has characters that no header can carry",
+            message.id.escape_default()
+        ),
+    )
 }
 
 #[async_trait]

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Inner, Qstash,
-    client::{Client, Timeouts},
+    client::Client,
     error::{self, Place, Secret},
     headers,
     options::{QstashFlowControl, QstashOptions},
@@ -12,7 +12,7 @@ use super::{
     urls,
     verify::KeyPair,
 };
-use crate::error::Result;
+use crate::{error::Result, post::Timeouts};
 
 /// What the free plan allows; the others allow more.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -2,60 +2,37 @@
 
 use std::{fmt, time::Duration};
 
-use reqwest::{
-    StatusCode, Url,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue},
-    redirect::Policy,
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue, Uri, header::AUTHORIZATION},
 };
 
 use super::error::{self, Place};
-use crate::{Backoff, error::Result};
+use crate::{
+    Backoff,
+    error::Result,
+    post::{Answer, Failed, Poster, Timeouts},
+};
 
 /// How often a request is made before it has failed.
 const TRIES: u32 = 4;
 const PAUSE: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-/// The most bytes of an answer that are read.
-const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// A client of one region's service.
 pub(super) struct Client {
-    http: reqwest::Client,
+    http: Poster,
     base: String,
     place: Place,
     authorization: HeaderValue,
 }
 
-/// How long things may take.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Timeouts {
-    pub(super) connect: Duration,
-    pub(super) request: Duration,
-}
-
-/// An answer of the service.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-}
-
 impl Client {
     pub(super) fn new(base: String, place: Place, token: &str, timeouts: Timeouts) -> Result<Self> {
-        crate::tls::ready();
-        let http = reqwest::Client::builder()
-            .connect_timeout(timeouts.connect)
-            .timeout(timeouts.request)
-            // The token goes nowhere else.
-            .redirect(Policy::none())
-            .user_agent(concat!("belts/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error::config("cannot have a client").with_source(error))?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| error::config("has a token that no header can carry"))?;
         authorization.set_sensitive(true);
         Ok(Self {
-            http,
+            http: Poster::new(timeouts, base.starts_with("https:"))?,
             base,
             place,
             authorization,
@@ -75,59 +52,37 @@ impl Client {
         &self,
         url: &str,
         mut headers: HeaderMap,
-        body: Vec<u8>,
+        body: impl Into<Bytes>,
     ) -> Result<Answer> {
-        let url = Url::parse(url)
-            .map_err(|error| error::config("has no right URL").with_source(error))?;
+        let url: Uri = url
+            .parse()
+            .map_err(|error| error::config("cannot use its URL").with_source(error))?;
         headers.insert(AUTHORIZATION, self.authorization.clone());
+        let body = body.into();
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.post_once(&url, &headers, &body).await {
+            match self.http.post(&url, &headers, &body).await {
                 Ok(answer) if answer.status.is_success() => return Ok(answer),
-                Ok(answer) if answer.may_pass() && tries < TRIES => {}
+                Ok(answer) if passes(&answer) && tries < TRIES => {}
                 Ok(answer) => return Err(self.place.refused(&answer)),
-                Err(error) if may_pass(&error) && tries < TRIES => {}
-                Err(error) => return Err(self.place.unreachable(error)),
+                Err(failed) if may_pass(&failed) && tries < TRIES => {}
+                Err(failed) => return Err(self.place.unanswered(failed)),
             }
             tracing::debug!(tries, "cannot publish to QStash; trying again");
             pause(tries).await;
         }
     }
-
-    async fn post_once(
-        &self,
-        url: &Url,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> reqwest::Result<Answer> {
-        let request = self.http.post(url.clone()).headers(headers.clone());
-        let mut response = request.body(body.to_vec()).send().await?;
-        let mut answer = Answer {
-            status: response.status(),
-            headers: std::mem::take(response.headers_mut()),
-            body: Vec::new(),
-        };
-        while let Some(chunk) = response.chunk().await? {
-            if answer.body.len() + chunk.len() > LONGEST_ANSWER {
-                break;
-            }
-            answer.body.extend_from_slice(&chunk);
-        }
-        Ok(answer)
-    }
 }
 
-impl Answer {
-    /// Whether the same request may do better in a moment. One that was too many, or wrong, does not.
-    fn may_pass(&self) -> bool {
-        matches!(self.status.as_u16(), 500 | 502 | 503 | 504)
-    }
+/// Whether the same request may do better in a moment. One that was too many, or wrong, does not.
+fn passes(answer: &Answer) -> bool {
+    matches!(answer.status.as_u16(), 500 | 502 | 503 | 504)
 }
 
-/// Whether the service was not heard, and not because it took its time.
-fn may_pass(error: &reqwest::Error) -> bool {
-    !error.is_builder() && (error.is_connect() || !error.is_timeout())
+/// Whether the service was not heard; one that took its time is not asked again.
+fn may_pass(failed: &Failed) -> bool {
+    !matches!(failed, Failed::TooSlow(_))
 }
 
 #[expect(
@@ -135,7 +90,9 @@ fn may_pass(error: &reqwest::Error) -> bool {
     reason = "the network is waited for in real time, whatever clock the worker has"
 )]
 async fn pause(tries: u32) {
-    tokio::time::sleep(PAUSE.ceiling(tries).mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+    // Half of it is chance, so that many publishers do not come back together.
+    let share = 0.5 + fastrand::f64() / 2.0;
+    tokio::time::sleep(PAUSE.ceiling(tries).mul_f64(share)).await;
 }
 
 impl fmt::Debug for Client {

@@ -1,10 +1,12 @@
 //! What can go wrong with the service, and which error the caller sees.
 
-use reqwest::header::HeaderMap;
+use axum::http::HeaderMap;
 use serde::Deserialize;
 
-use super::client::Answer;
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    post::{Answer, Failed},
+};
 
 /// The most characters of the service's own words in an error.
 const LONGEST_WORDS: usize = 300;
@@ -37,18 +39,17 @@ pub(super) fn config(wrong: impl std::fmt::Display) -> Error {
 
 impl Place {
     /// The error of a request that got no answer.
-    pub(super) fn unreachable(&self, error: reqwest::Error) -> Error {
-        let what = if error.is_connect() {
-            "cannot be reached"
-        } else if error.is_timeout() {
-            "does not answer in time; whether the message was taken is not known"
-        } else {
-            "broke the connection; whether the message was taken is not known"
+    pub(super) fn unanswered(&self, failed: Failed) -> Error {
+        let what = match &failed {
+            Failed::Connecting(_) => "cannot be reached",
+            Failed::TooSlow(_) => {
+                "does not answer in time; whether it took the message is not known"
+            }
+            Failed::Broken(_) => "broke the connection; whether it took the message is not known",
         };
-        // The URL has the destination in it, with its query.
         Error::dispatcher(
             format!("QStash at {} {what}", self.host),
-            error.without_url(),
+            failed.into_source(),
         )
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue};
 
 use super::{
     options::{QstashFlowControl, QstashOptions},

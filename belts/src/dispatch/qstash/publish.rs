@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
 use super::{Inner, error, headers, headers::Headers, options::QstashOptions, urls};
@@ -121,7 +121,11 @@ impl Inner {
         let url = urls::publish_url(self.client.base(), &self.destination);
         let answer = self
             .client
-            .post(&url, map(&one.headers)?, one.body.to_vec())
+            .post(
+                &url,
+                map(&one.headers)?,
+                axum::body::Bytes::from_owner(Arc::clone(&one.body)),
+            )
             .await?;
         let said: Said =
             serde_json::from_slice(&answer.body).map_err(|_| self.client.place().misread())?;

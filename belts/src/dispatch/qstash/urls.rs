@@ -1,6 +1,6 @@
 //! Which URLs there may be: the service's own, the destination of the messages, and those that are called back.
 
-use reqwest::Url;
+use url::Url;
 
 /// The service, where no region is said: the same as `https://qstash-eu-central-1.upstash.io`.
 pub(super) const DEFAULT_BASE: &str = "https://qstash.upstash.io";

@@ -128,7 +128,7 @@ fn client(url: &str) -> Result<Client> {
     };
     let info = url.into_connection_info().map_err(unreadable)?;
     if let ConnectionAddr::TcpTls { .. } = info.addr() {
-        crate::tls::ready();
+        install_cryptography();
     }
     Client::open(without_delay(info)).map_err(unreadable)
 }
@@ -137,6 +137,14 @@ fn client(url: &str) -> Result<Client> {
 fn without_delay(info: ConnectionInfo) -> ConnectionInfo {
     let settings = TcpSettings::default().set_nodelay(true);
     info.set_tcp_settings(settings)
+}
+
+/// Chooses the cryptography of TLS, where the program has not chosen its own.
+fn install_cryptography() {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Another thread may have been faster, and that is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
 }
 
 fn config(message: String) -> Error {
