@@ -9,6 +9,7 @@ use std::{
     error::Error,
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
     time::Duration,
 };
 
@@ -43,7 +44,8 @@ pub(crate) async fn run() -> Outcome<bool> {
         .iter()
         .map(|body| serde_json::from_str(body))
         .collect::<Result<Vec<OrderCreated>, _>>()?;
-    let road = Road::from_env().await?;
+    // The worker publishes on this road too, so it stays until the end.
+    let road = Arc::new(Road::from_env()?);
     let place = Place::fresh(&road)?;
     let expected: usize = orders.iter().map(steps_of).sum();
     println!("store          {}", without_password(&place.store));
@@ -53,7 +55,7 @@ pub(crate) async fn run() -> Outcome<bool> {
     println!("worker         pid {} at {}", worker.pid, worker.url);
     let first_url = worker.url.clone();
     let (address, publishing) = tokio::sync::watch::channel(first_url);
-    let client = tokio::spawn(road.publish_all(orders.clone(), publishing));
+    let client = tokio::spawn(Arc::clone(&road).publish_all(orders.clone(), publishing));
 
     wait_until("half of the steps", || returned(&place.log) >= expected / 2).await?;
     worker.kill().await?;

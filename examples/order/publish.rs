@@ -7,6 +7,7 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -41,7 +42,7 @@ pub(crate) enum Road {
 }
 
 impl Road {
-    pub(crate) async fn from_env() -> Outcome<Self> {
+    pub(crate) fn from_env() -> Outcome<Self> {
         let name = match std::env::var(DISPATCHER) {
             Ok(name) if name != "store" && !name.is_empty() => name,
             _ => return Ok(Self::Posted),
@@ -50,8 +51,8 @@ impl Road {
         let free = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = free.local_addr()?.to_string();
         let mocked = name == "qstash" && std::env::var_os("QSTASH_URL").is_none();
-        // It tries again soon: the worker is away for a moment only.
-        let mock = Mock::settings().backoff(Duration::from_millis(500));
+        // It tries again sooner than the service: the worker is away for a moment only.
+        let mock = Mock::settings().backoff(Duration::from_secs(3));
         let mock = mocked.then(|| mock.start()).transpose()?;
         Ok(Self::Dispatched {
             name,
@@ -94,7 +95,7 @@ impl Road {
 
     /// Publishes every order until it is durable somewhere; the address of the worker may change meanwhile.
     pub(crate) async fn publish_all(
-        self,
+        self: Arc<Self>,
         orders: Vec<OrderCreated>,
         worker: watch::Receiver<String>,
     ) -> Outcome<()> {
@@ -102,7 +103,7 @@ impl Road {
         let time = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
         let ids = (0..).map(|number| format!("order-{time}-{number}"));
         let orders = ids.zip(orders);
-        if matches!(self, Self::Posted) {
+        if matches!(*self, Self::Posted) {
             return post_all(orders, worker).await;
         }
         let publisher = self.publisher().await?;
@@ -117,7 +118,6 @@ impl Road {
             })
             .await?;
         }
-        drop(self);
         Ok(())
     }
 

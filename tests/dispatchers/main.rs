@@ -8,3 +8,4 @@
 mod conformance;
 mod http;
 mod mock_qstash;
+mod order;
