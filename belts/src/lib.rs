@@ -34,6 +34,8 @@ pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 mod publish;
+#[cfg(feature = "redis")]
+mod redis;
 mod registry;
 mod run;
 #[cfg(feature = "http")]
