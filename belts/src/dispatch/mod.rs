@@ -14,10 +14,14 @@ use crate::error::Result;
 mod message;
 #[cfg(feature = "http")]
 mod pushed;
+#[cfg(feature = "redis")]
+mod redis;
 
 pub use message::*;
 #[cfg(feature = "http")]
 pub use pushed::{Finality, Pushed, Recognized};
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisBuilder};
 
 /// Carries messages from publishers to workers.
 ///

@@ -17,7 +17,7 @@ pub(crate) fn checked_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
     } else if name.len() > LONGEST_NAME {
         "is longer than 64 bytes"
     } else if name.contains(['{', '}']) {
-        "has a brace, and belts puts braces around it itself"
+        "has a brace, and braces tell a cluster which node has a key"
     } else if name.contains(char::is_control) {
         "has a control character"
     } else {

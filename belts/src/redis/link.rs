@@ -22,7 +22,7 @@ use crate::error::Error;
 /// How long to wait for a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long to wait for an answer: a busy server, or its disk, may take a while.
-const ANSWER: Duration = Duration::from_secs(15);
+pub(crate) const ANSWER: Duration = Duration::from_secs(15);
 /// For how long something is sent again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a script is loaded for one call.
