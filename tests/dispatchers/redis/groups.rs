@@ -94,7 +94,9 @@ async fn consumers_that_are_gone_are_forgotten_once_their_messages_are_taken() -
     let stream = Stream::new();
     let open = || stream.builder().visibility(VISIBILITY / 4).open();
     let (idle, dead) = (open().await?, open().await?);
-    nothing_comes(&idle, Duration::from_millis(100)).await?;
+    send(&idle, "acknowledged").await?;
+    let acknowledged = receive_one(&idle).await?;
+    idle.ack(vec![acknowledged.receipt]).await?;
     send(&dead, "one").await?;
     let _never_acknowledged = receive_one(&dead).await?;
     drop((idle, dead));
