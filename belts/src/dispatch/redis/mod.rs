@@ -46,7 +46,10 @@ const MOST_BYTES: usize = 512 * 1024 * 1024;
 ///
 /// What was sent is as durable as the server's settings make it: with `appendonly yes` a crash of the server loses at most
 /// its last second, with `appendfsync always` nothing; without an append-only file, of which
-/// [`open`](RedisBuilder::open) warns, everything since the last snapshot.
+/// [`open`](RedisBuilder::open) warns, everything since the last snapshot. [The store's table](crate::store#persistence) says
+/// more.
+///
+/// A message that is sent twice is carried twice, and starts each function once: the worker knows the event by its id.
 ///
 /// Other programs may send too: `XADD {belts}:stream:messages * body '{"event":{"type":"order-created"}}'`.
 ///

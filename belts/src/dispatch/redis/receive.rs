@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     Delivery, Receipt, Redis, script,
+    send::millis,
     taken::{Taken, first_read, taken},
 };
 use crate::{
@@ -103,7 +104,7 @@ impl Redis {
             call.arg(&self.inner.group)
                 .arg(&self.inner.consumer)
                 .arg(most)
-                .arg(u64::try_from(self.inner.visibility.as_millis()).unwrap_or(u64::MAX))
+                .arg(millis(self.inner.visibility).to_string())
                 .flag(looks);
             call
         };
@@ -130,8 +131,8 @@ impl Redis {
         }
     }
 
-    /// Waits for messages on a connection of its own. A call that is dropped drops the connection too, and with it the
-    /// server gives nothing more to nobody.
+    /// Waits for messages on a connection of its own. A call that is dropped drops the connection too, so that the
+    /// server gives nothing to a receiver that no longer waits.
     async fn wait(&self, most: usize, due_in: Option<u64>) -> Result<Vec<Taken>, Fault> {
         let mut connection = self.waiting_connection().await?;
         let read = self.blocking_read(most, due_in);
@@ -151,7 +152,7 @@ impl Redis {
         read.arg("COUNT")
             .arg(most)
             .arg("BLOCK")
-            .arg(wait.as_millis().max(1) as u64);
+            .arg(millis(wait).max(1).to_string());
         read.arg("STREAMS").arg(&self.inner.keys.stream).arg(">");
         read
     }
@@ -198,7 +199,7 @@ impl Redis {
         let build = || {
             let mut call = self.call(&script::TIDY);
             call.arg(&self.inner.group)
-                .arg(u64::try_from(gone.as_millis()).unwrap_or(u64::MAX))
+                .arg(millis(gone).to_string())
                 .arg(&self.inner.consumer);
             call
         };

@@ -22,9 +22,12 @@ impl Redis {
             ids.extend(self.add(some).await?);
         }
         let mut ids = ids.into_iter();
-        let answer = |message: &Message| match small(&message) {
-            true => Ok(ids.next().map(Sent::new).unwrap_or_default()),
-            false => Err(too_large(message)),
+        let answer = |message: &Message| {
+            if small(&message) {
+                Ok(ids.next().map(Sent::new).unwrap_or_default())
+            } else {
+                Err(too_large(message))
+            }
         };
         Ok(batch.iter().map(answer).collect())
     }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use redis::Value;
 
-use crate::redis::{error::Fault, reply::Row};
+use crate::redis::{
+    error::Fault,
+    reply::{self, Row},
+};
 
 /// A message that was given to us.
 pub(super) struct Taken {
@@ -23,7 +26,7 @@ pub(super) struct Taken {
 
 impl Taken {
     /// Reads an entry. A foreign one may lack our fields: one without a body is delivered with an empty one.
-    fn read(entry: &mut Row, times: Option<u32>) -> Result<Self, Fault> {
+    fn read(entry: &mut Row) -> Result<Self, Fault> {
         let mut taken = Self {
             id: entry.text()?,
             body: Vec::new(),
@@ -37,10 +40,6 @@ impl Taken {
             let (name, value) = (fields.raw()?, fields.raw()?);
             taken.set(&name, value);
         }
-        taken.times = match times {
-            Some(times) => times,
-            None => number(entry.value()),
-        };
         Ok(taken)
     }
 
@@ -84,7 +83,10 @@ pub(super) fn taken(answer: Value) -> Result<(Vec<Taken>, Option<u64>), Fault> {
     let mut entries = row.row()?;
     let mut taken = Vec::new();
     while !entries.is_empty() {
-        taken.push(Taken::read(&mut entries.row()?, None)?);
+        let mut entry = entries.row()?;
+        let mut one = Taken::read(&mut entry)?;
+        one.times = u32::try_from(reply::count(&entry.value())?).unwrap_or(u32::MAX);
+        taken.push(one);
     }
     Ok((taken, row.optional_number()?))
 }
@@ -103,15 +105,7 @@ pub(super) fn first_read(answer: Value) -> Result<Vec<Taken>, Fault> {
     let mut entries = Row::of(entries.ok_or(Fault::Reply("stream"))?)?;
     let mut taken = Vec::new();
     while !entries.is_empty() {
-        taken.push(Taken::read(&mut entries.row()?, Some(1))?);
+        taken.push(Taken::read(&mut entries.row()?)?);
     }
     Ok(taken)
-}
-
-/// A count that the script gives.
-fn number(value: Value) -> u32 {
-    match value {
-        Value::Int(number) => u32::try_from(number).unwrap_or(u32::MAX),
-        _ => 1,
-    }
 }
