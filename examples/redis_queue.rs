@@ -49,9 +49,10 @@ async fn main() -> belts::Result<()> {
 
     // What it receives is in its store before it is acknowledged.
     let store = Sqlite::open(std::env::temp_dir().join("belts-redis-queue.db")).await?;
+    let dispatcher = orders(&url).await?;
+    println!("receiving from: {dispatcher:?}");
     let warehouse = Worker::builder().store(store);
-    let warehouse = warehouse.dispatcher(orders(&url).await?).build().await?;
-    println!("receiving from: {:?}", warehouse.dispatcher());
+    let warehouse = warehouse.dispatcher(dispatcher).build().await?;
     let running = tokio::spawn({
         let warehouse = warehouse.clone();
         async move { warehouse.run().await }
