@@ -33,6 +33,12 @@ pub(crate) async fn open(url: &str, around: Surroundings) -> Result<Option<Share
         }
         #[cfg(feature = "qstash")]
         "qstash" => qstash(around).map(Some),
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" => {
+            let wrong = |wrong| config(format!("the dispatcher {wrong}"));
+            let dispatcher = redis(url).map_err(wrong)?.open().await?;
+            Ok(Some(std::sync::Arc::new(dispatcher)))
+        }
         _ => {
             drop(around);
             Ok(None)
@@ -74,6 +80,8 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
             "must be just `qstash`: the rest is in its own variables, such as QSTASH_TOKEN"
                 .to_owned(),
         ),
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" => redis(url).map(drop),
         // URLs of servers hold passwords, so they are not repeated.
         name => Err(match left_out(name) {
             Some((dispatcher, feature)) => format!(
@@ -105,6 +113,61 @@ fn missing_url(dispatcher: &str) -> Error {
     ))
 }
 
+/// Reads `redis://host:6379?stream=orders&group=billing&visibility=30s`.
+#[cfg(feature = "redis")]
+fn redis(url: &str) -> Result<crate::dispatch::RedisBuilder, String> {
+    use crate::store_url::{read_duration, take_options, with_host};
+    const OPTIONS: [&str; 5] = [
+        "stream",
+        "group",
+        "visibility",
+        "dead_letters",
+        "key_prefix",
+    ];
+    with_host(url, "redis://:password@host:6379/0")?;
+    let (url, [stream, group, visibility, dead_letters, key_prefix]) = take_options(url, OPTIONS)?;
+    only_the_clients(&url, &OPTIONS)?;
+    let mut builder = crate::dispatch::Redis::builder(url);
+    if let Some(stream) = stream {
+        builder = builder.stream(stream);
+    }
+    if let Some(group) = group {
+        builder = builder.group(group);
+    }
+    if let Some(text) = visibility {
+        builder = builder.visibility(read_duration("visibility", &text)?);
+    }
+    if let Some(text) = dead_letters {
+        let most = text.parse();
+        builder = builder.dead_letters(most.map_err(|_| {
+            format!("has `dead_letters={text}`, and must have a number such as `10000`")
+        })?);
+    }
+    if let Some(key_prefix) = key_prefix {
+        builder = builder.key_prefix(key_prefix);
+    }
+    Ok(builder)
+}
+
+/// Says which options there are, where one is left that the client does not know: it would ignore it.
+#[cfg(feature = "redis")]
+fn only_the_clients(url: &str, ours: &[&str]) -> Result<(), String> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split('#').next().unwrap_or_default();
+    let mut names = query
+        .split('&')
+        .map(|option| option.split('=').next().unwrap_or_default());
+    match names.find(|name| !matches!(*name, "" | "protocol")) {
+        Some(name) => {
+            let known = ours.join("`, `");
+            Err(format!(
+                "has the option `{name}`; there are `{known}` and `protocol`"
+            ))
+        }
+        None => Ok(()),
+    }
+}
+
 /// The feature of a dispatcher that this program was built without.
 fn left_out(scheme: &str) -> Option<(&'static str, &'static str)> {
     match scheme {
@@ -114,5 +177,59 @@ fn left_out(scheme: &str) -> Option<(&'static str, &'static str)> {
         #[cfg(not(feature = "qstash"))]
         "qstash" => Some(("QStash", "qstash")),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn a_wrong_url_says_what_is_right_and_keeps_secrets() {
+        let wrong = [
+            ("kafka://ada:hunter2@host", "names no dispatcher"),
+            ("stores", "names no dispatcher"),
+            #[cfg(feature = "redis")]
+            ("redis:", "names no host"),
+            #[cfg(feature = "redis")]
+            (
+                "redis://:hunter2@host?visibility=soon",
+                "such as `7d`, `12h` or `30s`",
+            ),
+            #[cfg(feature = "redis")]
+            ("redis://:hunter2@host?dead_letters=all", "such as `10000`"),
+            #[cfg(feature = "redis")]
+            ("redis://:hunter2@host?group=", "`group` without a value"),
+            #[cfg(feature = "redis")]
+            (
+                "redis://:hunter2@host?stream=a&maxlen=1",
+                "has the option `maxlen`; there are `stream`, `group`, `visibility`",
+            ),
+            #[cfg(not(feature = "redis"))]
+            ("rediss://:hunter2@host", "feature `redis`"),
+        ];
+        for (url, part) in wrong {
+            let message = check(url).expect_err(url);
+            assert!(message.contains(part), "{url}: {message}");
+            assert!(!message.contains("hunter2"), "{url}: {message}");
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_redis_url_has_the_settings_of_the_builder() {
+        let url = "rediss://:hunter2@host:6380/2?stream=orders&group=billing&visibility=45s&dead_letters=5&key_prefix=shop&protocol=resp3";
+        let shown = format!("{:?}", super::redis(url).expect("it is right"));
+        for part in [
+            "\"orders\"",
+            "\"billing\"",
+            "45s",
+            "dead_letters: 5",
+            "\"shop\"",
+        ] {
+            assert!(shown.contains(part), "{shown}");
+        }
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(check("store"), Ok(()));
     }
 }

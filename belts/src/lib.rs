@@ -38,6 +38,8 @@ pub mod http;
 #[cfg(any(feature = "http-dispatch", feature = "qstash"))]
 mod post;
 mod publish;
+#[cfg(feature = "redis")]
+mod redis;
 mod registry;
 mod run;
 #[cfg(feature = "http")]

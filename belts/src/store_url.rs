@@ -176,7 +176,10 @@ fn read_postgres(url: &str) -> Result<StoreUrl, String> {
 fn read_redis(url: &str) -> Result<StoreUrl, String> {
     with_host(url, "redis://:password@host:6379/0")?;
     let (url, [key_prefix, ttl]) = take_options(url, ["key_prefix", "ttl"])?;
-    let ttl = ttl.as_deref().map(read_duration).transpose()?;
+    let ttl = ttl
+        .as_deref()
+        .map(|text| read_duration("ttl", text))
+        .transpose()?;
     Ok(StoreUrl::Redis {
         url,
         key_prefix,
@@ -185,7 +188,7 @@ fn read_redis(url: &str) -> Result<StoreUrl, String> {
 }
 
 #[cfg(any(feature = "postgres", feature = "redis"))]
-fn with_host(url: &str, example: &str) -> Result<(), String> {
+pub(crate) fn with_host(url: &str, example: &str) -> Result<(), String> {
     let scheme = scheme(url);
     match url[scheme.len()..].strip_prefix("://") {
         Some(rest) if !rest.is_empty() => Ok(()),
@@ -197,7 +200,7 @@ fn with_host(url: &str, example: &str) -> Result<(), String> {
 
 /// Takes our own options out of the query; the client gets the others.
 #[cfg(any(feature = "postgres", feature = "redis"))]
-fn take_options<const N: usize>(
+pub(crate) fn take_options<const N: usize>(
     url: &str,
     names: [&str; N],
 ) -> Result<(String, [Option<String>; N]), String> {
@@ -223,13 +226,15 @@ fn take_options<const N: usize>(
 }
 
 #[cfg(feature = "redis")]
-fn read_duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn read_duration(name: &str, text: &str) -> Result<std::time::Duration, String> {
     text.parse::<jiff::Span>()
         .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()))
         .ok()
         .and_then(|duration| std::time::Duration::try_from(duration).ok())
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| format!("has `ttl={text}`, and must have a time such as `7d` or `12h`"))
+        .ok_or_else(|| {
+            format!("has `{name}={text}`, and must have a time such as `7d`, `12h` or `30s`")
+        })
 }
 
 #[cfg(test)]

@@ -9,3 +9,4 @@ mod conformance;
 mod http;
 mod mock_qstash;
 mod order;
+mod redis;

@@ -19,6 +19,8 @@ mod message;
 mod pushed;
 #[cfg(feature = "qstash")]
 mod qstash;
+#[cfg(feature = "redis")]
+mod redis;
 
 pub use channel::Channel;
 #[cfg(feature = "http-dispatch")]
@@ -28,6 +30,8 @@ pub use message::*;
 pub use pushed::{Finality, Pushed, Recognized};
 #[cfg(feature = "qstash")]
 pub use qstash::{Qstash, QstashBuilder, QstashFlowControl, QstashOptions};
+#[cfg(feature = "redis")]
+pub use redis::{Redis, RedisBuilder};
 
 /// Carries messages from publishers to workers.
 ///

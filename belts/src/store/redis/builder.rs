@@ -6,18 +6,12 @@ use std::{
     time::Duration,
 };
 
-use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, io::tcp::TcpSettings,
-};
-
-use super::{Inner, Redis, link::Link, server, tell::Teller, watch::Watch};
+use super::{Inner, Redis, error::Part, link::Link, server, tell::Teller, watch::Watch};
 use crate::{
     error::{Error, ErrorKind, Result},
+    redis::client::{checked_name, client},
     store::wake::Wake,
 };
-
-/// The longest prefix of keys, in bytes: it is a part of every key.
-const LONGEST_PREFIX: usize = 64;
 
 /// Settings of a [`Redis`] store; see [`Redis::builder`].
 #[derive(Clone)]
@@ -58,13 +52,14 @@ impl RedisBuilder {
     /// full, or holds data of a later version of belts. Of kind [`Store`](crate::ErrorKind::Store): anything that may
     /// pass, such as a server that cannot be reached.
     pub async fn open(self) -> Result<Redis> {
-        let keys = format!("{{{}}}:", checked_prefix(&self.key_prefix)?);
+        let prefix = checked_name("the key prefix of the Redis store", &self.key_prefix)?;
+        let keys = format!("{{{prefix}}}:");
         let ttl = match self.ttl {
             Some(ttl) => millis(ttl)?.to_string(),
             None => String::new(),
         };
-        let client = client(&self.url)?;
-        let link = Link::new(client.clone());
+        let client = client(&self.url, Part::Store)?;
+        let link = Link::new(client.clone(), Part::Store);
         server::check(&link, &keys).await?;
         let wake = Arc::new(Wake::default());
         let sender = format!("{:016x}", fastrand::u64(..));
@@ -95,21 +90,6 @@ impl fmt::Debug for RedisBuilder {
     }
 }
 
-fn checked_prefix(prefix: &str) -> Result<&str> {
-    let wrong = if prefix.is_empty() {
-        "is empty"
-    } else if prefix.len() > LONGEST_PREFIX {
-        "is longer than 64 bytes"
-    } else if prefix.contains(['{', '}']) {
-        "has a brace, and belts puts braces around it itself"
-    } else if prefix.contains(char::is_control) {
-        "has a control character"
-    } else {
-        return Ok(prefix);
-    };
-    Err(config(format!("the key prefix of the Redis store {wrong}")))
-}
-
 fn millis(ttl: Duration) -> Result<u64> {
     // Redis counts no keys down from much further away.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
@@ -118,32 +98,6 @@ fn millis(ttl: Duration) -> Result<u64> {
         _ => Err(config(
             "the `ttl` of the Redis store must be at least a millisecond".to_owned(),
         )),
-    }
-}
-
-fn client(url: &str) -> Result<Client> {
-    let unreadable = |error: redis::RedisError| {
-        let message = "the URL of the Redis store cannot be read; write `redis://[user][:password@]host[:port][/database]`";
-        config(message.to_owned()).with_source(error.category().to_owned())
-    };
-    let info = url.into_connection_info().map_err(unreadable)?;
-    if let ConnectionAddr::TcpTls { .. } = info.addr() {
-        install_cryptography();
-    }
-    Client::open(without_delay(info)).map_err(unreadable)
-}
-
-/// Small writes that follow each other must not wait for the answer to the first.
-fn without_delay(info: ConnectionInfo) -> ConnectionInfo {
-    let settings = TcpSettings::default().set_nodelay(true);
-    info.set_tcp_settings(settings)
-}
-
-/// Chooses the cryptography of TLS, where the program has not chosen its own.
-fn install_cryptography() {
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Another thread may have been faster, and that is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
     }
 }
 

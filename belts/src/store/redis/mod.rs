@@ -16,17 +16,17 @@ use super::{
     Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
     wake::Wake,
 };
-use crate::error::Result;
+use crate::{
+    error::Result,
+    redis::{error, link, reply},
+};
 
 mod builder;
 mod change;
 mod claim;
 mod commit;
-mod error;
 mod inspect;
-mod link;
 mod publish;
-mod reply;
 mod rows;
 mod script;
 mod server;
@@ -113,7 +113,7 @@ impl Redis {
     }
 
     fn error(&self, fault: Fault) -> crate::Error {
-        fault.into_error(self.inner.link.address())
+        self.inner.link.error(fault)
     }
 
     /// Reads an answer.

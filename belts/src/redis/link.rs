@@ -13,26 +13,31 @@ use redis::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use super::{error::Fault, script::Call};
+use super::{
+    error::{Fault, Part},
+    script::Call,
+};
+use crate::error::Error;
 
 /// How long to wait for a connection.
-pub(super) const CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long to wait for an answer: a busy server, or its disk, may take a while.
-const ANSWER: Duration = Duration::from_secs(15);
+pub(crate) const ANSWER: Duration = Duration::from_secs(15);
 /// For how long something is sent again.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a script is loaded for one call.
 const LOADS: u32 = 5;
 /// Waits between attempts.
-pub(super) const BACKOFF: crate::Backoff =
+pub(crate) const BACKOFF: crate::Backoff =
     crate::Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 
 /// The connection, which carries the calls of many tasks at once.
 ///
 /// The `ConnectionManager` of the redis crate would keep a connection whose answers time out, and would never again
 /// connect once a server has refused it for a reason that passes.
-pub(super) struct Link {
+pub(crate) struct Link {
     client: Client,
+    part: Part,
     address: String,
     current: RwLock<Current>,
     /// One task connects at a time; the others share its failure, which is here.
@@ -49,10 +54,11 @@ struct Current {
 }
 
 impl Link {
-    pub(super) fn new(client: Client) -> Self {
+    pub(crate) fn new(client: Client, part: Part) -> Self {
         let address = client.get_connection_info().addr().to_string();
         Self {
             client,
+            part,
             address,
             current: RwLock::default(),
             connecting: Mutex::default(),
@@ -61,12 +67,27 @@ impl Link {
     }
 
     /// The host and port, for messages.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
+    /// The error that the caller sees.
+    pub(crate) fn error(&self, fault: Fault) -> Error {
+        fault.into_error(self.part, &self.address)
+    }
+
+    /// The error of what cannot be opened.
+    pub(crate) fn opening_error(&self, fault: Fault) -> Error {
+        fault.into_opening_error(self.part, &self.address)
+    }
+
+    /// What of belts uses it.
+    pub(crate) fn part(&self) -> Part {
+        self.part
+    }
+
     /// Sends a command once.
-    pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
+    pub(crate) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         let (mut connection, number) = self.connection().await?;
         let answer = command.query_async(&mut connection).await;
         if let Err(error) = &answer
@@ -78,7 +99,7 @@ impl Link {
     }
 
     /// Runs a script once; makes it known first where it is not.
-    pub(super) async fn run_once(&self, call: &Call) -> Result<Value, Fault> {
+    pub(crate) async fn run_once(&self, call: &Call) -> Result<Value, Fault> {
         // Somebody may make the server forget its scripts again and again.
         for _ in 0..LOADS {
             match self.send(&call.command).await {
@@ -92,7 +113,7 @@ impl Link {
     }
 
     /// Runs a script; while its outcome is unknown or the server is not ready, again. `build` hears whether it is again.
-    pub(super) async fn run(&self, build: impl Fn(bool) -> Call) -> Result<Value, Fault> {
+    pub(crate) async fn run(&self, build: impl Fn(bool) -> Call) -> Result<Value, Fault> {
         let mut fault = match self.run_once(&build(false)).await {
             Err(fault) if fault.may_pass() => fault,
             answer => return answer,
@@ -162,6 +183,6 @@ impl Link {
     clippy::disallowed_methods,
     reason = "how soon a server is tried again is no matter of the worker's clock"
 )]
-pub(super) async fn pause(duration: Duration) {
+pub(crate) async fn pause(duration: Duration) {
     tokio::time::sleep(duration).await;
 }

@@ -1,0 +1,219 @@
+//! Receiving: what is there or was left behind, and if there is nothing, a wait for what comes.
+
+use std::{
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use redis::{AsyncConnectionConfig, Cmd, RedisResult, Value, aio::MultiplexedConnection};
+use tokio::time::Instant;
+
+use super::{
+    Delivery, Receipt, Redis, script,
+    send::millis,
+    taken::{Taken, first_read, taken},
+};
+use crate::{
+    error::Result,
+    redis::{
+        error::{Fault, word},
+        link::{ANSWER, BACKOFF, CONNECT, pause},
+    },
+};
+
+/// The most messages that one call takes: others wait meanwhile.
+const MOST: usize = 1_000;
+/// The longest wait, so that delayed and abandoned messages are looked at too.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// After how many visibilities a consumer is forgotten that is gone.
+const FORGOTTEN_AFTER: u32 = 10;
+
+/// When it is time again for what need not be done at each call.
+pub(super) struct Rounds {
+    /// The time between two looks for what others have left.
+    pause: Duration,
+    look_at: Option<Instant>,
+    /// The time between two looks for consumers that are gone.
+    tidy_pause: Duration,
+    tidy_at: Option<Instant>,
+}
+
+impl Rounds {
+    pub(super) fn new(visibility: Duration) -> Self {
+        Self {
+            pause: visibility.div_f64(4.0).min(LONGEST_WAIT),
+            look_at: None,
+            tidy_pause: visibility,
+            tidy_at: None,
+        }
+    }
+
+    fn looks(&mut self) -> bool {
+        is_time(&mut self.look_at, self.pause)
+    }
+
+    fn tidies(&mut self) -> bool {
+        is_time(&mut self.tidy_at, self.tidy_pause)
+    }
+}
+
+/// Whether it is time, and if it is, when it is time again.
+fn is_time(at: &mut Option<Instant>, pause: Duration) -> bool {
+    let now = Instant::now();
+    let is_time = at.is_none_or(|at| now >= at);
+    if is_time {
+        // One that is too far away never comes.
+        *at = Some(now.checked_add(pause).unwrap_or(now + LONGEST_WAIT));
+    }
+    is_time
+}
+
+impl Redis {
+    pub(super) async fn receive_messages(&self, most: usize) -> Result<Vec<Delivery>> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        let most = most.min(MOST);
+        let mut failed = 0;
+        loop {
+            self.tidy().await;
+            let (mut taken, due_in) = self.take(most).await?;
+            if taken.is_empty() {
+                match self.wait(most, due_in).await {
+                    Ok(first) => taken = first,
+                    // If it stays so, the next look at the stream says why.
+                    Err(fault) => {
+                        failed += 1;
+                        tracing::debug!(error = %fault, "cannot wait for messages; looking again");
+                        pause(BACKOFF.ceiling(failed)).await;
+                    }
+                }
+            }
+            let deliveries = self.ours(taken).await;
+            if !deliveries.is_empty() {
+                return Ok(deliveries);
+            }
+        }
+    }
+
+    /// Takes what is there, and makes the group first where it is missing.
+    async fn take(&self, most: usize) -> Result<(Vec<Taken>, Option<u64>)> {
+        let looks = self.rounds().looks();
+        let build = || {
+            let mut call = self.call(&script::TAKE);
+            call.arg(&self.inner.group)
+                .arg(&self.inner.consumer)
+                .arg(most)
+                .arg(millis(self.inner.visibility).to_string())
+                .flag(looks);
+            call
+        };
+        let mut answer = self.run(build).await;
+        if let Err(Fault::Redis(error)) = &answer
+            && word(error) == "NOGROUP"
+        {
+            self.make_group().await?;
+            answer = self.run(build).await;
+        }
+        answer.and_then(taken).map_err(|fault| self.error(fault))
+    }
+
+    /// Makes the group, and the stream where that is missing too: it gets all that the stream holds.
+    async fn make_group(&self) -> Result<()> {
+        let mut create = redis::cmd("XGROUP");
+        create.arg("CREATE").arg(&self.inner.keys.stream);
+        create.arg(&self.inner.group).arg(0).arg("MKSTREAM");
+        match self.inner.link.send(&create).await {
+            // Another receiver was faster.
+            Err(error) if error.code() == Some("BUSYGROUP") => Ok(()),
+            Err(error) => Err(self.error(error.into())),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Waits for messages on a connection of its own. A call that is dropped drops the connection too, so that the
+    /// server gives nothing to a receiver that no longer waits.
+    async fn wait(&self, most: usize, due_in: Option<u64>) -> Result<Vec<Taken>, Fault> {
+        let mut connection = self.waiting_connection().await?;
+        let read = self.blocking_read(most, due_in);
+        let answer: Value = read.query_async(&mut connection).await?;
+        self.idle().push(connection);
+        first_read(answer)
+    }
+
+    fn blocking_read(&self, most: usize, due_in: Option<u64>) -> Cmd {
+        let longest = self.rounds().pause;
+        let wait = due_in.map_or(longest, |millis| longest.min(Duration::from_millis(millis)));
+        let mut read = redis::cmd("XREADGROUP");
+        read.arg("GROUP")
+            .arg(&self.inner.group)
+            .arg(&self.inner.consumer);
+        // Zero would be for ever.
+        read.arg("COUNT")
+            .arg(most)
+            .arg("BLOCK")
+            .arg(millis(wait).max(1).to_string());
+        read.arg("STREAMS").arg(&self.inner.keys.stream).arg(">");
+        read
+    }
+
+    async fn waiting_connection(&self) -> RedisResult<MultiplexedConnection> {
+        let idle = self.idle().pop();
+        if let Some(connection) = idle {
+            return Ok(connection);
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(LONGEST_WAIT + ANSWER));
+        let client = &self.inner.client;
+        client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+    }
+
+    /// Leaves out what is for another group.
+    async fn ours(&self, taken: Vec<Taken>) -> Vec<Delivery> {
+        let (ours, others): (Vec<_>, Vec<_>) = taken
+            .into_iter()
+            .partition(|taken| taken.is_for(&self.inner.group));
+        if !others.is_empty() {
+            let ids = others.iter().map(|taken| &*taken.id);
+            // If it fails, they come again.
+            drop(self.acknowledge_ids(&ids.collect::<Vec<_>>()).await);
+        }
+        ours.into_iter().map(|taken| self.delivery(taken)).collect()
+    }
+
+    fn delivery(&self, taken: Taken) -> Delivery {
+        let receipt = format!("{} {} {}", taken.id, taken.times, self.inner.consumer);
+        let (id, arrivals) = (self.message_id(taken.origin()), taken.arrivals());
+        Delivery::new(Receipt::new(receipt), id, taken.body).with_arrivals(arrivals)
+    }
+
+    /// Forgets consumers that are gone, now and then.
+    async fn tidy(&self) {
+        if !self.rounds().tidies() {
+            return;
+        }
+        let gone = self.inner.visibility.saturating_mul(FORGOTTEN_AFTER);
+        let build = || {
+            let mut call = self.call(&script::TIDY);
+            call.arg(&self.inner.group)
+                .arg(millis(gone).to_string())
+                .arg(&self.inner.consumer);
+            call
+        };
+        // There may be no group yet, and whatever else is wrong is noticed while receiving.
+        drop(self.inner.link.run_once(&build()).await);
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, Rounds> {
+        let rounds = &self.inner.rounds;
+        rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<MultiplexedConnection>> {
+        let waiting = &self.inner.waiting;
+        waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,81 @@
+//! Messages on their way to the stream, or to where they are held back.
+
+use std::time::Duration;
+
+use super::{MOST_BYTES, Message, Redis, Sent, script};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    redis::{error::Fault, reply::Row},
+};
+
+/// The most messages of one script: others wait meanwhile.
+const BATCH: usize = 100;
+/// Nothing is held back for longer: a hundred years.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+impl Redis {
+    pub(super) async fn send_messages(&self, batch: &[Message]) -> Result<Vec<Result<Sent>>> {
+        let small = |message: &&Message| message.body.len() <= MOST_BYTES;
+        let taken: Vec<&Message> = batch.iter().filter(small).collect();
+        let mut ids = Vec::with_capacity(taken.len());
+        for some in taken.chunks(BATCH) {
+            ids.extend(self.add(some).await?);
+        }
+        let mut ids = ids.into_iter();
+        let answer = |message: &Message| {
+            if small(&message) {
+                Ok(ids.next().map(Sent::new).unwrap_or_default())
+            } else {
+                Err(too_large(message))
+            }
+        };
+        Ok(batch.iter().map(answer).collect())
+    }
+
+    /// Adds some messages, and returns their ids.
+    async fn add(&self, messages: &[&Message]) -> Result<Vec<String>> {
+        // A call that is made again has the same ids, so that what is held back is not held back twice.
+        let held: Vec<String> = messages.iter().map(|_| new_id()).collect();
+        let build = || {
+            let mut call = self.call(&script::SEND);
+            for (message, id) in messages.iter().zip(&held) {
+                let delay = match message.delay {
+                    Duration::ZERO => String::new(),
+                    delay => millis(delay).to_string(),
+                };
+                call.arg(delay).arg(id).arg(&*message.body);
+            }
+            call
+        };
+        let read = |answer| {
+            let mut row = Row::of(answer)?;
+            let ids = messages.iter().map(|_| Ok(self.message_id(&row.text()?)));
+            ids.collect::<Result<Vec<_>, Fault>>()
+        };
+        let answer = self.run(build).await.and_then(read);
+        answer.map_err(|fault| self.error(fault))
+    }
+
+    /// The id of a message beyond this stream.
+    pub(super) fn message_id(&self, id: &str) -> String {
+        format!("{}/{id}", self.inner.keys.stream)
+    }
+}
+
+/// Milliseconds, rather more than less.
+pub(super) fn millis(delay: Duration) -> u128 {
+    delay.min(LONGEST).as_nanos().div_ceil(1_000_000)
+}
+
+/// An id that no entry of a stream has.
+fn new_id() -> String {
+    format!("delayed-{:032x}", fastrand::u128(..))
+}
+
+fn too_large(message: &Message) -> Error {
+    let (id, size) = (&message.id, message.body.len());
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("the message `{id}` has {size} bytes, over the {MOST_BYTES} that Redis carries"),
+    )
+}
