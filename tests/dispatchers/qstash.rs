@@ -1,0 +1,9 @@
+//! The QStash dispatcher between a publisher, the mock of the service, and a real worker.
+
+mod answers;
+mod deliver;
+mod options;
+mod push;
+mod refused;
+mod support;
+mod verify;

@@ -1,0 +1,1 @@
+//! Workers without a loop: runs are driven within deliveries.
