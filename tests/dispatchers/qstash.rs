@@ -1,6 +1,7 @@
 //! The QStash dispatcher between a publisher, the mock of the service, and a real worker.
 
 mod answers;
+mod clock;
 mod deliver;
 mod options;
 mod push;

@@ -164,10 +164,8 @@ async fn a_message_does_not_come_before_its_delay_is_over() {
     let url = destination(|_| with_headers(200, [])).await;
     let qstash = to(&mock, &url).build().unwrap();
     let message = Message::new("later", *b"{}").with_delay(Duration::from_millis(300));
-    let before = mock.requests().len();
     qstash.send(vec![message]).await.unwrap().remove(0).unwrap();
     mock.idle(SOON).await.unwrap();
-    assert_eq!((before, mock.deliveries().len()), (0, 1));
     assert!(mock.deliveries()[0].sent_at >= Duration::from_secs(1));
 }
 

