@@ -101,6 +101,8 @@ impl Shared {
             let claimed = self.claim_run(run_id, index).await?;
             if claimed {
                 ending = Some(listening);
+            } else if self.drives(run_id) {
+                // Another delivery to this worker was faster; the next turn waits for it.
             } else if self
                 .store
                 .run(run_id)
