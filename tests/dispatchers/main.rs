@@ -9,4 +9,5 @@ mod conformance;
 mod http;
 mod mock_qstash;
 mod order;
+mod qstash;
 mod redis;

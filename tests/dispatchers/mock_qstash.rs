@@ -11,4 +11,4 @@ mod node;
 mod publish;
 mod python;
 mod sign;
-mod support;
+pub(crate) mod support;

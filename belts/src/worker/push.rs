@@ -81,10 +81,7 @@ impl Shared {
             let due_at = record.due_at.unwrap_or_else(|| self.clock.now());
             let (due_at, hop) = match asked {
                 Asked::WakeUp { due_at: at, hop } if at == due_at => (due_at, hop + 1),
-                Asked::WakeUp { .. } if record.status == RunStatus::Suspended => {
-                    return self.hand_on(run_id, due_at, 0).await;
-                }
-                Asked::Begin if record.status == RunStatus::Suspended => {
+                Asked::WakeUp { .. } | Asked::Begin if record.status == RunStatus::Suspended => {
                     return self.hand_on(run_id, due_at, 0).await;
                 }
                 _ => (due_at, 0),
@@ -104,6 +101,8 @@ impl Shared {
             let claimed = self.claim_run(run_id, index).await?;
             if claimed {
                 ending = Some(listening);
+            } else if self.drives(run_id) {
+                // Another delivery to this worker was faster; the next turn waits for it.
             } else if self
                 .store
                 .run(run_id)

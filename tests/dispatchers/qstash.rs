@@ -1,0 +1,10 @@
+//! The QStash dispatcher between a publisher, the mock of the service, and a real worker.
+
+mod answers;
+mod clock;
+mod deliver;
+mod options;
+mod push;
+mod refused;
+mod support;
+mod verify;

@@ -1,0 +1,257 @@
+//! Workers without a loop: runs are driven within deliveries, and what is left of them is handed on by the service.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use belts::{
+    Event, Publish, Worker, scope, sleep, step,
+    store::{Memory, RunRecord, RunStatus, SharedStore, Sqlite, StepKind, StepState},
+};
+use belts_suite::qstash::{Delivery, Faults, Mock, When};
+use serde::{Deserialize, Serialize};
+
+use super::{clock::FastClock, support::*};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub(crate) struct InOneGo {
+    name: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub(crate) struct StepByStep {
+    name: String,
+}
+
+#[belts::function(id = "in-one-go", on = InOneGo)]
+async fn in_one_go(event: InOneGo) -> belts::Result<u32> {
+    scope!("all", five_steps(&event.name)).await
+}
+
+#[belts::function(id = "step-by-step", on = StepByStep, continuation = "per-step")]
+async fn step_by_step(event: StepByStep) -> belts::Result<u32> {
+    scope!("all", five_steps(&event.name)).await
+}
+
+/// What five steps, a sleep and two failures come to.
+const OUTPUT: u32 = 1 + 1 + 3 + 1 + 1;
+
+#[belts::steps]
+async fn five_steps(name: &str) -> belts::Result<u32> {
+    let mut sum = step!("one", effect(&format!("{name} one"))).await?;
+    sum += step!("two", effect(&format!("{name} two"))).await?;
+    sleep!("night", "60s").await?;
+    sum += step!("three", flaky(name), backoff = "20s..40s").await?;
+    sum += step!("four", effect(&format!("{name} four"))).await?;
+    sum += step!("five", effect(&format!("{name} five"))).await?;
+    Ok(sum)
+}
+
+/// Fails two times.
+async fn flaky(name: &str) -> Result<u32, &'static str> {
+    match effect(&format!("{name} three")) {
+        count @ ..3 => Err(if count == 1 { "once" } else { "twice" }),
+        count => Ok(count),
+    }
+}
+
+/// A worker of which only the router is served.
+async fn pushed(mock: &Mock, clock: FastClock, store: SharedStore) -> Worker {
+    let place = Place::new().await;
+    let qstash = to(mock, &place.url).retries(100).retry_delay("1000");
+    let worker = Worker::builder()
+        .shared_store(store)
+        .clock(clock)
+        .jitter(|| 0.99)
+        .function(in_one_go)
+        .function(step_by_step)
+        .dispatcher(qstash.build().unwrap())
+        .build()
+        .await
+        .unwrap();
+    place.serve_only(worker.router());
+    worker
+}
+
+async fn sqlite(directory: &tempfile::TempDir) -> SharedStore {
+    let path = directory.path().join("belts.db");
+    Arc::new(Sqlite::open(path.to_str().unwrap()).await.unwrap())
+}
+
+fn one_go(name: &str) -> Publish {
+    publish_in_one_go(InOneGo {
+        name: name.to_owned(),
+    })
+}
+
+fn by_step(name: &str) -> Publish {
+    publish_step_by_step(StepByStep {
+        name: name.to_owned(),
+    })
+}
+
+/// Each step is recorded once with its result, and ran as often as it had to.
+async fn as_if_nothing_had_happened(worker: &Worker, name: &str) -> RunRecord {
+    let run = ended(worker, 1, RunStatus::Completed).await.remove(0);
+    let result: serde_json::Value = serde_json::from_slice(run.result.as_ref().unwrap()).unwrap();
+    assert_eq!(result["ok"], OUTPUT, "{result}");
+    let journal = worker.store().journal(&run.run_id).await.unwrap();
+    let paths: BTreeSet<_> = journal.iter().map(|entry| &*entry.path).collect();
+    assert_eq!(
+        paths,
+        BTreeSet::from([
+            "all/five",
+            "all/four",
+            "all/night",
+            "all/one",
+            "all/three",
+            "all/two"
+        ])
+    );
+    assert_eq!(journal.len(), 6);
+    // A sleep is written once, with its end.
+    let mut steps = journal.iter().filter(|entry| entry.kind == StepKind::Step);
+    assert!(steps.all(|entry| entry.state == StepState::Completed));
+    for step in ["one", "two", "four", "five"] {
+        assert_eq!(effects(&format!("{name} {step}")), 1, "{step}");
+    }
+    assert_eq!(effects(&format!("{name} three")), 3);
+    run
+}
+
+/// The number of messages, after telling it.
+fn counted(mock: &Mock, name: &str) -> usize {
+    let counts = mock.counts();
+    let statuses = |wanted: u16| {
+        mock.deliveries()
+            .iter()
+            .filter(|delivery| delivery.status() == wanted)
+            .count()
+    };
+    println!(
+        "{name}: {} messages, {} deliveries ({} busy), {} publishes left out as duplicates",
+        counts.messages,
+        counts.deliveries,
+        statuses(409),
+        counts.duplicates
+    );
+    assert_eq!(counts.failed, 0, "{:?}", mock.dead_letters());
+    counts.messages
+}
+
+/// The first delivery goes up to the sleep; its end, two retries.
+const MESSAGES_IN_ONE_GO: usize = 4;
+/// The event, after each of four steps one more, the end of the sleep, two retries. The function ends with its fifth step.
+const MESSAGES_BY_STEP: usize = 9;
+
+async fn store_of(kind: &str, directory: &tempfile::TempDir) -> SharedStore {
+    match kind {
+        "memory" => Arc::new(Memory::new()),
+        _ => sqlite(directory).await,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_goes_on_from_delivery_to_delivery() {
+    for kind in ["memory", "sqlite"] {
+        for (how, messages) in [("go", MESSAGES_IN_ONE_GO), ("step", MESSAGES_BY_STEP)] {
+            let name = format!("calm {kind} {how}");
+            let directory = tempfile::tempdir().unwrap();
+            let clock = FastClock::new();
+            let mock = clock.service().start().unwrap();
+            let worker = pushed(&mock, clock, store_of(kind, &directory).await).await;
+            let publish = if how == "go" {
+                one_go(&name)
+            } else {
+                by_step(&name)
+            };
+            publish.via(&worker).await.unwrap();
+            mock.idle(SOON * 2).await.unwrap();
+            as_if_nothing_had_happened(&worker, &name).await;
+            assert_eq!(counted(&mock, &name), messages);
+            assert_eq!(
+                mock.counts().deliveries,
+                messages,
+                "each was delivered once"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_made_twice_and_answers_that_are_lost_change_nothing() {
+    for kind in ["memory", "sqlite"] {
+        for (how, messages) in [("go", MESSAGES_IN_ONE_GO), ("step", MESSAGES_BY_STEP)] {
+            let name = format!("twice {kind} {how}");
+            let directory = tempfile::tempdir().unwrap();
+            let clock = FastClock::new();
+            let mock = clock.service().start().unwrap();
+            mock.set_faults(Faults {
+                deliver_twice: When::Always,
+                lose_answer: When::Share(0.5),
+                ..Faults::default()
+            });
+            let worker = pushed(&mock, clock, store_of(kind, &directory).await).await;
+            let publish = if how == "go" {
+                one_go(&name)
+            } else {
+                by_step(&name)
+            };
+            publish.via(&worker).await.unwrap();
+            mock.idle(SOON * 2).await.unwrap();
+            as_if_nothing_had_happened(&worker, &name).await;
+            // However often a message comes, it hands on the same one.
+            assert_eq!(counted(&mock, &name), messages);
+            // The service delivers each message twice, and again only if the answer was lost: it was never told to.
+            let refused: Vec<_> = mock
+                .deliveries()
+                .iter()
+                .map(Delivery::status)
+                .filter(|status| *status != 200)
+                .collect();
+            assert!(refused.is_empty(), "{refused:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_deliveries_at_the_same_moment_drive_one_run() {
+    for (how, messages) in [("go", MESSAGES_IN_ONE_GO), ("step", MESSAGES_BY_STEP)] {
+        let name = format!("at once {how}");
+        let directory = tempfile::tempdir().unwrap();
+        let clock = FastClock::new();
+        let mock = clock.service().start().unwrap();
+        mock.set_faults(Faults {
+            deliver_at_once: When::Always,
+            lose_answer: When::Share(0.5),
+            ..Faults::default()
+        });
+        let worker = pushed(&mock, clock, sqlite(&directory).await).await;
+        let publish = if how == "go" {
+            one_go(&name)
+        } else {
+            by_step(&name)
+        };
+        publish.via(&worker).await.unwrap();
+        mock.idle(SOON * 2).await.unwrap();
+        as_if_nothing_had_happened(&worker, &name).await;
+        assert_eq!(counted(&mock, &name), messages);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hand_on_that_the_service_refuses_is_made_by_the_next_delivery() {
+    let clock = FastClock::new();
+    let mock = clock.service().start().unwrap();
+    let worker = pushed(&mock, clock, Arc::new(Memory::new())).await;
+    mock.stop_delivering();
+    let name = "refused hand-on";
+    by_step(name).via(&worker).await.unwrap();
+    // Of all that the worker publishes, a third is refused until it gives up, and a third is taken without an answer.
+    mock.set_faults(Faults {
+        refuse: Some(belts_suite::qstash::Refusal::new(When::Share(0.7), 503)),
+        ..Faults::default()
+    });
+    mock.continue_delivering();
+    mock.idle(SOON * 2).await.unwrap();
+    as_if_nothing_had_happened(&worker, name).await;
+    assert_eq!(counted(&mock, name), MESSAGES_BY_STEP);
+}
