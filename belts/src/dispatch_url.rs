@@ -25,6 +25,11 @@ pub(crate) struct Surroundings {
 pub(crate) async fn open(url: &str, around: Surroundings) -> Result<Option<SharedDispatcher>> {
     check(url).map_err(|wrong| Error::new(ErrorKind::Config, format!("the dispatcher {wrong}")))?;
     let _ = around;
+    #[cfg(feature = "sqs")]
+    if url.starts_with("sqs:") {
+        let sqs = Box::pin(crate::dispatch::open_sqs(url)).await?;
+        return Ok(Some(std::sync::Arc::new(sqs)));
+    }
     Ok(None)
 }
 
@@ -33,6 +38,8 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
     let scheme = url.split(':').next().unwrap_or_default();
     match scheme {
         "store" if url == "store" => Ok(()),
+        #[cfg(feature = "sqs")]
+        "sqs" => crate::dispatch::check_sqs(url),
         // URLs of servers hold passwords, so they are not repeated.
         name => Err(match left_out(name) {
             Some((dispatcher, feature)) => format!(
@@ -40,7 +47,7 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
             ),
             None => {
                 "names no dispatcher that belts knows; use `store`, `http`, `redis://host:6379`, \
-                     `sqs://…` or `qstash`"
+                     `sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE` or `qstash`"
                     .to_owned()
             }
         }),

@@ -14,10 +14,16 @@ use crate::error::Result;
 mod message;
 #[cfg(feature = "http")]
 mod pushed;
+#[cfg(feature = "sqs")]
+mod sqs;
 
 pub use message::*;
 #[cfg(feature = "http")]
 pub use pushed::{Finality, Pushed, Recognized};
+#[cfg(feature = "sqs")]
+pub use sqs::{Sqs, SqsBuilder, SqsOptions};
+#[cfg(feature = "sqs")]
+pub(crate) use sqs::{check as check_sqs, open as open_sqs};
 
 /// Carries messages from publishers to workers.
 ///
