@@ -6,3 +6,4 @@
 )]
 
 mod mock_qstash;
+mod sqs;

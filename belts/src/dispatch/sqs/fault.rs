@@ -48,8 +48,11 @@ impl Fault {
             let source = Source::Sdk(Arc::new(error));
             return Self { cause, source };
         };
-        let code = service.code().unwrap_or("unknown error").to_owned();
-        Self::answered(&code, service.message().unwrap_or_default(), false)
+        let code = service.code().unwrap_or("unknown error");
+        let status = error.raw_response().map(|answer| answer.status().as_u16());
+        // A code that is not known is told by its status.
+        let sender = status.is_some_and(|status| status == 400);
+        Self::answered(code, service.message().unwrap_or_default(), sender)
     }
 
     /// One entry of a batch that was refused.
@@ -140,6 +143,8 @@ fn cause(code: &str, message: &str, sender: bool) -> Cause {
         | "KmsThrottled" => Cause::Throttled,
         "BatchRequestTooLong" => Cause::TooLarge,
         "ReceiptHandleIsInvalid" | "MessageNotInflight" => Cause::Late,
+        // The same of an older receipt, where only the text tells.
+        "InvalidParameterValue" if message.contains("ReceiptHandle") => Cause::Late,
         "InvalidMessageContents"
         | "InvalidAttributeName"
         | "InvalidAttributeValue"

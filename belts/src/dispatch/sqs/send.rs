@@ -36,13 +36,15 @@ impl Sqs {
         let mut answers: HashMap<usize, Result<Sent>> = HashMap::new();
         let mut ready = Vec::new();
         for (place, message) in batch.iter().enumerate() {
-            match prepare(queue, place, message) {
-                Ok(message) => ready.push(message),
-                Err(Unfit::Size(bytes)) => {
-                    drop(answers.insert(place, Err(too_large(queue, bytes))))
+            let unfit = match prepare(queue, place, message) {
+                Ok(message) => {
+                    ready.push(message);
+                    continue;
                 }
-                Err(Unfit::Fault(fault)) => drop(answers.insert(place, Err(self.error(&fault)))),
-            }
+                Err(Unfit::Size(bytes)) => too_large(queue, bytes),
+                Err(Unfit::Fault(fault)) => self.error(&fault),
+            };
+            answers.insert(place, Err(unfit));
         }
         let mut taken = answers.len();
         let mut failed: Option<Fault> = None;
