@@ -118,6 +118,27 @@ async fn partial_failures_are_answered_in_the_order_of_the_messages() {
     );
 }
 
+/// SQS refuses a call whole for some faults of one of its messages.
+#[tokio::test]
+async fn message_that_spoils_its_call_spoils_no_other_message() {
+    let (script, url) = service().await;
+    let sqs = open(&url).await.unwrap();
+    script.answer("SendMessageBatch", 400, error("InvalidParameterValue"));
+    script.answer(
+        "SendMessageBatch",
+        200,
+        json!({ "Successful": taken(&["0"]) }),
+    );
+    script.answer("SendMessageBatch", 400, error("InvalidParameterValue"));
+    script.answer(
+        "SendMessageBatch",
+        200,
+        json!({ "Successful": taken(&["2"]) }),
+    );
+    let answers = sqs.send(messages(3)).await.unwrap();
+    assert_eq!(kinds(&answers), [None, Some(ErrorKind::Config), None]);
+}
+
 #[tokio::test]
 async fn what_follows_a_failed_call_is_not_sent_out_of_order() {
     let (script, url) = service().await;

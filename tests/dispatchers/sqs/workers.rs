@@ -48,7 +48,10 @@ impl Running {
     }
 
     async fn publish(&self, id: u32) {
-        SqsOrder { id }.publish().via(&self.worker).await.unwrap();
+        publish_sqs_order(SqsOrder { id })
+            .via(&self.worker)
+            .await
+            .unwrap();
     }
 
     async fn completed(&self) -> usize {
@@ -172,8 +175,8 @@ async fn worker_goes_on_when_the_service_comes_back() {
     running.publish(1).await;
     running.complete(1).await;
     moto.kill().unwrap();
-    let event = SqsOrder { id: 2 };
-    let error = event.publish().via(&running.worker).await.unwrap_err();
+    let event = publish_sqs_order(SqsOrder { id: 2 });
+    let error = event.via(&running.worker).await.unwrap_err();
     assert_eq!(
         error.kind(),
         belts::ErrorKind::Dispatcher,

@@ -45,8 +45,8 @@ const MAX_DELAY: Duration = Duration::from_secs(900);
 /// FIFO queue holds nothing back. It keeps the order of each group, which is that of [`SqsOptions::group`], or else the
 /// event's correlation key, or else the event's type; belts starts runs in this order, and they go on side by side.
 ///
-/// A message that no worker can read goes to the queue's dead-letter queue. See the guide of SQS for what becomes of it where
-/// there is none.
+/// A message that no worker can read goes to the queue's dead-letter queue. [The guide](crate::guide::sqs) says what becomes of
+/// it where there is none, and which rights belts needs.
 ///
 /// ```no_run
 /// # async fn open() -> belts::Result<()> {
