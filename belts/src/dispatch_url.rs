@@ -39,6 +39,11 @@ pub(crate) async fn open(url: &str, around: Surroundings) -> Result<Option<Share
             let dispatcher = redis(url).map_err(wrong)?.open().await?;
             Ok(Some(std::sync::Arc::new(dispatcher)))
         }
+        #[cfg(feature = "sqs")]
+        "sqs" => {
+            let sqs = Box::pin(crate::dispatch::open_sqs(url)).await?;
+            Ok(Some(std::sync::Arc::new(sqs)))
+        }
         _ => {
             drop(around);
             Ok(None)
@@ -82,6 +87,8 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
         ),
         #[cfg(feature = "redis")]
         "redis" | "rediss" => redis(url).map(drop),
+        #[cfg(feature = "sqs")]
+        "sqs" => crate::dispatch::check_sqs(url),
         // URLs of servers hold passwords, so they are not repeated.
         name => Err(match left_out(name) {
             Some((dispatcher, feature)) => format!(
@@ -89,7 +96,7 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
             ),
             None => {
                 "names no dispatcher that belts knows; use `store`, `http`, `redis://host:6379`, \
-                     `sqs://…` or `qstash`"
+                     `sqs://sqs.REGION.amazonaws.com/ACCOUNT/QUEUE` or `qstash`"
                     .to_owned()
             }
         }),

@@ -12,3 +12,7 @@ pub mod testing {}
 
 #[doc = include_str!("../docs/benchmarks.md")]
 pub mod benchmarks {}
+
+#[cfg(feature = "sqs")]
+#[doc = include_str!("../docs/sqs.md")]
+pub mod sqs {}

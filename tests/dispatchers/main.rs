@@ -11,3 +11,4 @@ mod mock_qstash;
 mod order;
 mod qstash;
 mod redis;
+mod sqs;

@@ -21,6 +21,8 @@ mod pushed;
 mod qstash;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqs")]
+mod sqs;
 
 pub use channel::Channel;
 #[cfg(feature = "http-dispatch")]
@@ -32,6 +34,10 @@ pub use pushed::{Finality, Pushed, Recognized};
 pub use qstash::{Qstash, QstashBuilder, QstashFlowControl, QstashOptions};
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};
+#[cfg(feature = "sqs")]
+pub use sqs::{Sqs, SqsBuilder, SqsOptions};
+#[cfg(feature = "sqs")]
+pub(crate) use sqs::{check as check_sqs, open as open_sqs};
 
 /// Carries messages from publishers to workers.
 ///

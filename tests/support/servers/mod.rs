@@ -21,12 +21,14 @@
 
 mod installed;
 mod keeper;
+mod moto;
 mod postgres;
 mod process;
 mod redis;
 mod schema;
 mod user;
 
+pub use moto::{Moto, Queue, sqs_client};
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::free_port;
 pub use redis::{Prefix, Redis, RedisOptions};

@@ -1,23 +1,11 @@
 //! Installs the SDKs into a directory, once for all tests and runs.
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
     io,
     path::{Path, PathBuf},
-    process::Stdio,
-    time::Duration,
 };
 
-use tokio::{process::Command, sync::Mutex, time::timeout};
-
-/// Downloads take so long at most.
-const DEADLINE: Duration = Duration::from_secs(180);
-
-/// What could not be installed, and why. Tests of one program install one after another, so that the second finds what the
-/// first installed, or does not try again what failed.
-static FAILED: Mutex<BTreeMap<&str, String>> = Mutex::const_new(BTreeMap::new());
+use crate::install::{installed, pip};
 
 /// The path of the program for npm's SDK.
 pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
@@ -39,7 +27,8 @@ pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
         "--fetch-retry-maxtimeout=5000",
     ];
     let install = [&npm[..], &patience].concat();
-    installed(directory, "qstash-npm", &files, &install).await
+    let installed = installed(directory, "qstash-npm", &files, &install).await?;
+    Ok(installed.join("peer.mjs"))
 }
 
 /// The path of the program for `PyPI`'s SDK; its packages lie beside it.
@@ -48,75 +37,5 @@ pub(super) async fn python(directory: &Path) -> io::Result<PathBuf> {
         ("requirements.txt", include_str!("requirements.txt")),
         ("peer.py", include_str!("peer.py")),
     ];
-    let pip = [
-        "python3",
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ];
-    let install = [
-        &pip[..],
-        &["--target=packages", "--requirement=requirements.txt"],
-    ]
-    .concat();
-    installed(directory, "qstash-pypi", &files, &install).await
-}
-
-/// The last of the files, in a directory named for what they say.
-async fn installed(
-    parent: &Path,
-    name: &'static str,
-    files: &[(&str, &str)],
-    install: &[&str],
-) -> io::Result<PathBuf> {
-    let mut failed = FAILED.lock().await;
-    let mut hash = DefaultHasher::new();
-    files.hash(&mut hash);
-    let complete = parent.join(format!("{name}-{:016x}", hash.finish()));
-    let program = complete.join(files.last().map_or("", |(name, _)| name));
-    if complete.is_dir() {
-        return Ok(program);
-    }
-    if let Some(why) = failed.get(name) {
-        return Err(io::Error::other(why.clone()));
-    }
-    let fresh = parent.join(format!("{name}-{}", std::process::id()));
-    let result = fill(&fresh, files, install)
-        .await
-        .and_then(|()| fs::rename(&fresh, &complete));
-    if let Err(error) = &result {
-        failed.insert(name, error.to_string());
-        // What is left of it is in nobody's way.
-        let _ = fs::remove_dir_all(&fresh);
-    }
-    result.map(|()| program)
-}
-
-/// Makes the directory. It gets its name only once it is complete.
-async fn fill(fresh: &Path, files: &[(&str, &str)], install: &[&str]) -> io::Result<()> {
-    fs::create_dir_all(fresh)?;
-    for (name, text) in files {
-        fs::write(fresh.join(name), text)?;
-    }
-    run(install, fresh).await
-}
-
-async fn run(command: &[&str], directory: &Path) -> io::Result<()> {
-    let mut install = Command::new(command[0]);
-    install
-        .args(&command[1..])
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
-    let output = timeout(DEADLINE, install.output()).await??;
-    if output.status.success() {
-        return Ok(());
-    }
-    let why = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!(
-        "`{}` failed: {why}",
-        command.join(" ")
-    )))
+    Ok(pip(directory, "qstash-pypi", &files).await?.join("peer.py"))
 }

@@ -1,0 +1,176 @@
+//! Opening a queue: its settings, and what may be wrong with them.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use aws_sdk_sqs::Client;
+
+use super::{
+    Inner, Sqs,
+    aside::Aside,
+    client::{self, Link},
+    flight::Flight,
+    queue::Queue,
+    receive::Lanes,
+    settle,
+    url::place,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest wait of a long poll.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+/// Settings of an [`Sqs`] dispatcher; see [`Sqs::builder`].
+#[derive(Clone)]
+#[must_use = "nothing is opened until `open` is awaited"]
+pub struct SqsBuilder {
+    queue_url: String,
+    endpoint: Option<String>,
+    region: Option<String>,
+    client: Option<Client>,
+    visibility: Option<Duration>,
+    wait: Duration,
+    timeout: Duration,
+}
+
+impl SqsBuilder {
+    pub(super) fn new(queue_url: String) -> Self {
+        Self {
+            queue_url,
+            endpoint: None,
+            region: None,
+            client: None,
+            visibility: None,
+            wait: LONGEST_WAIT,
+            timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Where the service is, if it is not at the host of the queue's URL.
+    pub fn endpoint(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = Some(url.into());
+        self
+    }
+
+    /// The region, if the host of the queue's URL does not say it; AWS's own settings, such as `AWS_REGION`, where neither does.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The client of your own program, with its credentials, region and endpoint. Its timeouts are replaced by
+    /// [`timeout`](Self::timeout).
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// How long a delivery belongs to the worker that received it, in whole seconds; what the queue says where not said. The
+    /// worker prolongs it while it needs to, so it is also how long a message waits after its worker died.
+    pub fn visibility(mut self, visibility: Duration) -> Self {
+        self.visibility = Some(visibility);
+        self
+    }
+
+    /// How long the queue waits for a message before it answers that there is none, in whole seconds; 20 where not said, the
+    /// most there is.
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.wait = wait;
+        self
+    }
+
+    /// How long the queue may take to answer a call, apart from the wait for messages; 10 seconds where not said. A call that
+    /// fails in passing is repeated within three times this time.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Asks the queue for its attributes, and so makes sure that it is there and may be used.
+    ///
+    /// # Errors
+    /// Of kind [`Config`](crate::ErrorKind::Config): the URL is not one of a queue, the queue does not exist, there are no
+    /// credentials or no region, or wrong ones, or rights are missing. Of kind [`Dispatcher`](crate::ErrorKind::Dispatcher):
+    /// anything that may pass, such as a service that cannot be reached or does not answer.
+    pub async fn open(self) -> Result<Sqs> {
+        self.check()?;
+        let client = match &self.client {
+            Some(client) => client.clone(),
+            None => self.find_client().await?,
+        };
+        let link = Link::new(self.queue_url, &client, self.timeout, self.wait);
+        let queue = Queue::ask(&link).await?;
+        let aside = Aside::choose(&link, &queue);
+        let visibility = self.visibility.unwrap_or(queue.visibility);
+        let inner = Inner {
+            // A queue that hides nothing would hand one message to every worker.
+            visibility: visibility.max(Duration::from_secs(1)),
+            wait: self.wait,
+            flight: Flight::default(),
+            lanes: Lanes::default(),
+            aside,
+            link,
+            queue,
+        };
+        Ok(Sqs {
+            inner: Arc::new(inner),
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        let whole = |time: Duration| time.subsec_nanos() == 0 && !time.is_zero();
+        if place(&self.queue_url).is_none() {
+            return Err(config(
+                "the URL of the SQS queue cannot be read; write `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, as the console shows it",
+            ));
+        }
+        if !whole(self.wait) || self.wait > LONGEST_WAIT {
+            return Err(config(
+                "the `wait` of the SQS dispatcher must be 1 to 20 whole seconds",
+            ));
+        }
+        if self
+            .visibility
+            .is_some_and(|it| !whole(it) || it > settle::LONGEST)
+        {
+            return Err(config(
+                "the `visibility` of the SQS dispatcher must be 1 second to 12 hours, in whole seconds",
+            ));
+        }
+        if self.timeout.is_zero() {
+            return Err(config(
+                "the `timeout` of the SQS dispatcher must not be zero",
+            ));
+        }
+        if self.client.is_some() && (self.endpoint.is_some() || self.region.is_some()) {
+            return Err(config(
+                "the SQS dispatcher is given a client, which has its own region and endpoint: set them there",
+            ));
+        }
+        Ok(())
+    }
+
+    async fn find_client(&self) -> Result<Client> {
+        let place = place(&self.queue_url).expect("it was checked");
+        // Where the host is Amazon's usual one the SDK finds it, or another one that the environment names.
+        let of_url = (!place.usual).then_some(place.origin);
+        let endpoint = self.endpoint.clone().or(of_url);
+        let region = self.region.clone().or(place.region);
+        client::find(region, endpoint, self.timeout).await
+    }
+}
+
+impl fmt::Debug for SqsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqsBuilder")
+            .field("queue_url", &self.queue_url)
+            .field("endpoint", &self.endpoint)
+            .field("region", &self.region)
+            .field("visibility", &self.visibility)
+            .field("wait", &self.wait)
+            .finish_non_exhaustive()
+    }
+}
+
+fn config(message: &str) -> Error {
+    Error::new(ErrorKind::Config, message)
+}
