@@ -1,12 +1,18 @@
-//! The conformance suite, tried with the dispatchers that need no server.
+//! The conformance suite, tried with every dispatcher.
 
 use std::{sync::Arc, time::Duration};
 
 use belts::{
     WorkerBuilder,
     conformance::dispatch::Transport,
-    dispatch::{Channel, Http, SharedDispatcher},
+    dispatch::{Channel, Http, Qstash, Redis, SharedDispatcher},
 };
+use belts_suite::{
+    qstash::Mock,
+    servers::{self, Prefix, Queue},
+};
+
+use crate::sqs;
 
 struct InMemory(Channel);
 
@@ -41,4 +47,83 @@ impl Transport for Signed {
 
 mod http {
     belts::dispatcher_conformance!(super::Signed);
+}
+
+/// A stream of its own on the server of all tests.
+struct Stream(Prefix);
+
+#[async_trait::async_trait]
+impl Transport for Stream {
+    async fn connect(&self, _url: &str) -> belts::Result<SharedDispatcher> {
+        let redis = Redis::builder(self.0.url())
+            .key_prefix(self.0.name())
+            .visibility(Duration::from_secs(1));
+        Ok(Arc::new(redis.open().await?))
+    }
+}
+
+mod redis {
+    belts::dispatcher_conformance!(
+        #[cfg_attr(
+            not(has_redis),
+            ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+        )]
+        super::Stream(super::servers::Redis::shared().prefix())
+    );
+}
+
+/// A queue, with another one for what is put aside.
+struct Queues {
+    queue: Queue,
+    _dead_letters: Queue,
+}
+
+impl Queues {
+    async fn new() -> Self {
+        let (queue, dead_letters) = sqs::aside::with_dead_letters(false, 100).await;
+        Self {
+            queue,
+            _dead_letters: dead_letters,
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for Queues {
+    async fn connect(&self, _url: &str) -> belts::Result<SharedDispatcher> {
+        Ok(Arc::new(sqs::support::open(&self.queue).await))
+    }
+}
+
+mod queue {
+    belts::dispatcher_conformance!(
+        #[cfg_attr(not(has_python), ignore = "no python3 with pip found: install them")]
+        super::Queues::new().await
+    );
+}
+
+/// The service that pushes, mocked.
+struct Pushing(Mock);
+
+impl Pushing {
+    fn new() -> Self {
+        // An hour of the service's patience is too much for a test.
+        let mock = Mock::settings().backoff(Duration::from_millis(200)).start();
+        Self(mock.unwrap())
+    }
+}
+
+#[async_trait::async_trait]
+impl Transport for Pushing {
+    async fn connect(&self, url: &str) -> belts::Result<SharedDispatcher> {
+        let keys = self.0.keys();
+        let qstash = Qstash::builder(self.0.token(), url)
+            .url(self.0.url())
+            .signing_keys(keys.current, keys.next);
+        Ok(Arc::new(qstash.build()?))
+    }
+}
+
+mod qstash {
+    belts::dispatcher_conformance!(super::Pushing::new());
 }

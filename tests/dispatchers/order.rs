@@ -2,6 +2,10 @@
 
 use std::process::Command;
 
+use belts_suite::servers;
+
+use crate::sqs;
+
 /// Runs the example as a person would, and returns what it printed.
 fn order(variables: &[(&str, &str)]) -> String {
     let output = Command::new(env!("CARGO"))
@@ -43,4 +47,30 @@ fn over_http() {
 #[test]
 fn over_qstash() {
     goes_through("qstash", &[]);
+}
+
+#[test]
+#[cfg_attr(
+    not(has_redis),
+    ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+)]
+fn over_redis() {
+    let prefix = servers::Redis::shared().prefix();
+    let join = if prefix.url().contains('?') { '&' } else { '?' };
+    let url = format!("{}{join}key_prefix={}", prefix.url(), prefix.name());
+    goes_through(&url, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(not(has_python), ignore = "no python3 with pip found: install them")]
+async fn over_sqs() {
+    let queue = sqs::support::queue().await;
+    let url = queue.url().replacen("http://", "sqs://", 1) + "?region=us-east-1&tls=off";
+    let credentials = [
+        ("AWS_ACCESS_KEY_ID", "any"),
+        ("AWS_SECRET_ACCESS_KEY", "any"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let going = tokio::task::spawn_blocking(move || goes_through(&url, &credentials));
+    going.await.unwrap();
 }

@@ -6,5 +6,5 @@ mod deliver;
 mod options;
 mod push;
 mod refused;
-mod support;
+pub(crate) mod support;
 mod verify;

@@ -1,9 +1,9 @@
 //! The SQS dispatcher does what it promises, on a queue of `moto` and with workers.
 
-mod aside;
+pub(crate) mod aside;
 mod contract;
 mod faults;
 mod fifo;
 mod opening;
-mod support;
+pub(crate) mod support;
 mod workers;

@@ -19,7 +19,7 @@ fn aside(receipt: Receipt) -> Vec<Nack> {
 }
 
 /// A queue and its dead-letter queue.
-async fn with_dead_letters(fifo: bool, most: u32) -> (Queue, Queue) {
+pub(crate) async fn with_dead_letters(fifo: bool, most: u32) -> (Queue, Queue) {
     let mut attributes = Vec::new();
     if fifo {
         attributes.push((QueueAttributeName::FifoQueue, "true"));
