@@ -11,7 +11,11 @@ mod contract;
 mod fence;
 mod foreign;
 mod groups;
+mod lost;
 mod opening;
+#[path = "../../stores/proxy.rs"]
+#[allow(dead_code, reason = "the stores need more of it")]
+mod proxy;
 mod survives;
 mod workers;
 

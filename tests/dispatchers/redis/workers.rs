@@ -241,3 +241,23 @@ async fn delayed_event_waits_on_the_server() -> belts::Result<()> {
     completed(&stream, &store, 1).await?;
     receiver.end().await
 }
+
+#[cfg_attr(
+    not(has_redis),
+    ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn store_and_dispatcher_share_a_server_and_a_prefix() -> belts::Result<()> {
+    let stream = Stream::new();
+    let (url, name) = (stream.prefix.url(), stream.prefix.name());
+    let store = belts::store::Redis::builder(url).key_prefix(name);
+    let store: SharedStore = Arc::new(store.open().await?);
+    let publisher = publisher(&stream).await?;
+    for number in 0..10 {
+        let arrived = publish_crate_arrived(CrateArrived { number });
+        arrived.via(&publisher).await?;
+    }
+    let receiver = Receiver::start(&stream, &store).await?;
+    completed(&stream, &store, 10).await?;
+    receiver.end().await
+}

@@ -80,7 +80,10 @@ impl Redis {
             let (mut taken, due_in) = self.take(most).await?;
             if taken.is_empty() {
                 match self.wait(most, due_in).await {
-                    Ok(first) => taken = first,
+                    Ok(first) => {
+                        failed = 0;
+                        taken = first;
+                    }
                     // If it stays so, the next look at the stream says why.
                     Err(fault) => {
                         failed += 1;
