@@ -94,6 +94,15 @@ impl Place {
         Served { worker, task }
     }
 
+    pub(crate) fn address(&self) -> String {
+        self.listener.local_addr().unwrap().to_string()
+    }
+
+    /// The listener, for another runtime.
+    pub(crate) fn into_std(self) -> std::net::TcpListener {
+        self.listener.into_std().unwrap()
+    }
+
     /// Only what an application serves; nothing runs between requests.
     pub(crate) fn serve_only(self, app: Router) -> JoinHandle<()> {
         tokio::spawn(async move { axum::serve(self.listener, app).await.unwrap() })
