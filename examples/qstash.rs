@@ -18,6 +18,7 @@
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use belts::{
     Event, Worker,
     dispatch::{Qstash, QstashOptions},
@@ -41,8 +42,8 @@ async fn remind(invoice: InvoiceDue) -> belts::Result<()> {
 }
 
 #[tokio::main]
-async fn main() -> belts::Result<()> {
-    let url = std::env::var("BELTS_URL").unwrap_or_default();
+async fn main() -> anyhow::Result<()> {
+    let url = std::env::var("BELTS_URL").context("set BELTS_URL")?;
     let worker = Worker::builder()
         .store(Sqlite::open(std::env::temp_dir().join("belts-qstash.db")).await?)
         // `BELTS_DISPATCHER=qstash` and `belts::serve()` do the same.
@@ -55,5 +56,6 @@ async fn main() -> belts::Result<()> {
         .via(&worker)
         .await?;
     println!("published {}; end this with Ctrl-C", published.event_id);
-    worker.serve("127.0.0.1:8787").await
+    worker.serve("127.0.0.1:8787").await?;
+    Ok(())
 }

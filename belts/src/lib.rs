@@ -6,10 +6,11 @@
 //!   [`sleep_until!`], [`scope!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
+//! - `qstash`: the dispatcher [`Qstash`](dispatch::Qstash), on the service of that name.
 //! - `testing`: the testing kit, `belts::testing`.
 //! - `conformance`: the suite that a store of your own should pass.
 #![cfg_attr(
-    not(all(feature = "macros", feature = "http")),
+    not(all(feature = "macros", feature = "http", feature = "qstash")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 

@@ -57,7 +57,7 @@ async fn five_steps(name: &str) -> belts::Result<u32> {
 }
 
 /// Fails two times.
-async fn flaky(name: &str) -> Result<u32, &'static str> {
+fn flaky(name: &str) -> Result<u32, &'static str> {
     match effect(&format!("{name} three")) {
         count @ ..3 => Err(if count == 1 { "once" } else { "twice" }),
         count => Ok(count),

@@ -145,9 +145,8 @@ pub(crate) async fn ended(worker: &Worker, count: usize, status: RunStatus) -> V
             tokio::task::yield_now().await;
         }
     };
-    let runs = match tokio::time::timeout(SOON, wait).await {
-        Ok(runs) => runs,
-        Err(_) => panic!("the runs have not ended: {:?}", runs(worker).await),
+    let Ok(runs) = tokio::time::timeout(SOON, wait).await else {
+        panic!("the runs have not ended: {:?}", runs(worker).await);
     };
     assert_eq!(runs.len(), count, "{runs:?}");
     runs
