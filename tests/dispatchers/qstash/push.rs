@@ -15,7 +15,7 @@ use belts::{
     Event, Publish, Worker, scope, sleep, step,
     store::{Memory, RunRecord, RunStatus, SharedStore, Sqlite, StepKind, StepState},
 };
-use belts_suite::qstash::{Delivery, Faults, Mock, When};
+use belts_suite::qstash::{Delivery, Faults, Mock, Refusal, When};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -260,13 +260,38 @@ async fn a_hand_on_that_the_service_refuses_is_made_by_the_next_delivery() {
     by_step(name).via(&worker).await.unwrap();
     // Of all that the worker publishes, a third is refused until it gives up, and a third is taken without an answer.
     mock.set_faults(Faults {
-        refuse: Some(belts_suite::qstash::Refusal::new(When::Share(0.7), 503)),
+        refuse: Some(Refusal::new(When::Share(0.7), 503)),
         ..Faults::default()
     });
     mock.continue_delivering();
     mock.idle(SOON * 2).await.unwrap();
     as_if_nothing_had_happened(&worker, name).await;
     assert_eq!(counted(&mock, name), MESSAGES_BY_STEP);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_is_wrong_for_a_while_loses_no_run() {
+    // The delivery whose hand-on was refused for the token used to be answered as one that no retry can help.
+    let clock = FastClock::new();
+    let mock = clock.service().start().unwrap();
+    let worker = pushed(&mock, clock, Arc::new(Memory::new())).await;
+    mock.stop_delivering();
+    let name = "wrong token";
+    one_go(name).via(&worker).await.unwrap();
+    mock.set_faults(Faults {
+        refuse: Some(Refusal::new(When::Next(2), 401)),
+        ..Faults::default()
+    });
+    mock.continue_delivering();
+    mock.idle(SOON * 2).await.unwrap();
+    as_if_nothing_had_happened(&worker, name).await;
+    assert_eq!(counted(&mock, name), MESSAGES_IN_ONE_GO);
+    let put_off = mock
+        .deliveries()
+        .iter()
+        .filter(|delivery| delivery.status() == 503)
+        .count();
+    assert_eq!(put_off, 2);
 }
 
 /// Holds the step of `held` until it is let go; a step that runs again is not held.
