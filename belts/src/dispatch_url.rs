@@ -189,7 +189,7 @@ fn left_out(scheme: &str) -> Option<(&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::*;
 
     #[test]
     fn a_wrong_url_says_what_is_right_and_keeps_secrets() {
@@ -238,5 +238,25 @@ mod tests {
         }
         assert!(!shown.contains("hunter2"), "{shown}");
         assert_eq!(check("store"), Ok(()));
+    }
+
+    #[cfg(not(feature = "qstash"))]
+    #[test]
+    fn a_dispatcher_that_is_left_out_names_its_feature() {
+        assert!(check("qstash").unwrap_err().contains("feature `qstash`"));
+    }
+
+    #[cfg(feature = "qstash")]
+    #[tokio::test]
+    async fn qstash_names_what_it_needs() {
+        assert_eq!(check("qstash"), Ok(()));
+        let wrong = check("qstash://:hunter2@host").unwrap_err();
+        assert!(
+            wrong.contains("just `qstash`") && !wrong.contains("hunter2"),
+            "{wrong}"
+        );
+        let error = open("qstash", Surroundings::default()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.report().contains("BELTS_URL"), "{}", error.report());
     }
 }

@@ -7,11 +7,11 @@
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
 //! - `http-dispatch`: [`dispatch::Http`](dispatch), which posts events to a worker elsewhere.
-//! - `qstash`: [`dispatch::Qstash`](dispatch).
+//! - `qstash`: the dispatcher [`Qstash`](dispatch::Qstash), on the service of that name.
 //! - `testing`: the testing kit, `belts::testing`.
 //! - `conformance`: the suites that a store or a dispatcher of your own should pass.
 #![cfg_attr(
-    not(all(feature = "macros", feature = "http")),
+    not(all(feature = "macros", feature = "http", feature = "qstash")),
     allow(rustdoc::broken_intra_doc_links)
 )]
 

@@ -141,13 +141,15 @@ fn foreign_id(headers: &HeaderMap, sender: Option<&Recognized>) -> Result<Option
     ])))
 }
 
-/// Why a delivery is not done with: it has to come again, once the run can be had.
+/// Why a delivery is not done with: it has to come again, once the run can be had and handed on. The message itself is right,
+/// so even a setting that is wrong, such as the dispatcher's token, is no reason to put it aside.
 fn unfinished(shared: &Shared, error: Error) -> Refusal {
-    let busy = error.kind() == ErrorKind::Busy;
-    let refusal = Refusal::from(error);
-    if busy {
-        refusal.retry_after(shared.lease())
-    } else {
-        refusal.without_retry_after()
+    match error.kind() {
+        ErrorKind::Busy => Refusal::from(error).retry_after(shared.lease()),
+        ErrorKind::Config | ErrorKind::TooLarge => {
+            Refusal::from(Error::dispatcher("a run cannot be handed on", error))
+                .without_retry_after()
+        }
+        _ => Refusal::from(error).without_retry_after(),
     }
 }

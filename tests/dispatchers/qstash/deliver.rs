@@ -9,7 +9,7 @@ use belts::{
     store::Sqlite,
 };
 use belts_suite::qstash::{Faults, Refusal, When};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::support::*;
 
@@ -156,6 +156,18 @@ async fn a_delay_is_rounded_up_and_what_is_too_long_is_left_to_the_store() {
     assert_eq!((effects("delay 0"), effects("delay 1")), (0, 0));
     let waiting = runs(&served.worker).await;
     assert_eq!(waiting.len(), 3);
+}
+
+#[tokio::test]
+async fn a_moment_is_waited_for_here_and_not_made_a_second() {
+    let mock = fast().start().unwrap();
+    let url = destination(|_| with_headers(200, [])).await;
+    let qstash = to(&mock, &url).build().unwrap();
+    let message = Message::new("soon", *b"{}").with_delay(Duration::from_millis(20));
+    let before = Instant::now();
+    qstash.send(vec![message]).await.unwrap().remove(0).unwrap();
+    assert!(before.elapsed() >= Duration::from_millis(20));
+    assert!(!mock.requests()[0].headers.contains_key("upstash-delay"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::HeaderName;
 use belts::{
     ErrorKind,
     dispatch::{Dispatcher, Message, MessageOptions, QstashFlowControl, QstashOptions, Sent},
@@ -77,7 +78,7 @@ async fn what_is_not_said_is_not_sent() {
     sent[0].as_ref().unwrap();
     let request = mock.requests().remove(0);
     assert_eq!(request.target, format!("/v2/publish/{url}"));
-    let mut names: Vec<_> = request.headers.keys().map(|name| name.as_str()).collect();
+    let mut names: Vec<_> = request.headers.keys().map(HeaderName::as_str).collect();
     names.retain(|name| name.starts_with("upstash-"));
     names.sort_unstable();
     assert_eq!(names, ["upstash-deduplication-id", "upstash-method"]);
@@ -101,13 +102,13 @@ async fn several_messages_are_one_batch_and_each_is_answered_by_itself() {
     let mock = fast().start().unwrap();
     let url = destination(|_| with_headers(200, [])).await;
     let qstash = to(&mock, &url).max_bytes(100).build().unwrap();
-    let wrong_here = with(QstashOptions::new().label("a,b"));
-    let wrong_there = with(QstashOptions::new().retry_delay("1 +"));
+    let unsendable = with(QstashOptions::new().label("a,b"));
+    let unreadable = with(QstashOptions::new().retry_delay("1 +"));
     let batch = vec![
         Message::new("m1", *br#"{"n":"\u00e9 1"}"#),
-        Message::new("m2", *b"{}").with_options(wrong_here),
-        Message::new("m3", "{\"n\":\"é 3\"}".as_bytes()).with_delay(Duration::from_millis(1)),
-        Message::new("m4", *b"{}").with_options(wrong_there),
+        Message::new("m2", *b"{}").with_options(unsendable),
+        Message::new("m3", "{\"n\":\"é 3\"}".as_bytes()).with_delay(Duration::from_millis(21)),
+        Message::new("m4", *b"{}").with_options(unreadable),
         Message::new("m5", [b' '; 101]),
         Message::new("m1", *b"{}"),
         Message::new("m 6 – é", *b"\xff\xfe is no text"),

@@ -94,6 +94,15 @@ impl Place {
         Served { worker, task }
     }
 
+    pub(crate) fn address(&self) -> String {
+        self.listener.local_addr().unwrap().to_string()
+    }
+
+    /// The listener, for another runtime.
+    pub(crate) fn into_std(self) -> std::net::TcpListener {
+        self.listener.into_std().unwrap()
+    }
+
     /// Only what an application serves; nothing runs between requests.
     pub(crate) fn serve_only(self, app: Router) -> JoinHandle<()> {
         tokio::spawn(async move { axum::serve(self.listener, app).await.unwrap() })
@@ -136,9 +145,8 @@ pub(crate) async fn ended(worker: &Worker, count: usize, status: RunStatus) -> V
             tokio::task::yield_now().await;
         }
     };
-    let runs = match tokio::time::timeout(SOON, wait).await {
-        Ok(runs) => runs,
-        Err(_) => panic!("the runs have not ended: {:?}", runs(worker).await),
+    let Ok(runs) = tokio::time::timeout(SOON, wait).await else {
+        panic!("the runs have not ended: {:?}", runs(worker).await);
     };
     assert_eq!(runs.len(), count, "{runs:?}");
     runs

@@ -8,7 +8,7 @@ use axum::{
     http::{Request, Response, StatusCode},
 };
 use belts::{Worker, dispatch::Qstash, store::Memory, testing::ManualClock};
-use belts_suite::qstash::{Claims, Faults, Forge, Forged, Keys, Verdict, When, sign};
+use belts_suite::qstash::{Claims, Delivery, Faults, Forge, Forged, Keys, Verdict, When, sign};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
@@ -215,11 +215,7 @@ async fn a_body_that_changes_on_its_way_is_refused_and_comes_again() {
     let order = publish_mail_ordered(mail_ordered("one bit"));
     order.via(&served.worker).await.unwrap();
     mock.idle(SOON).await.unwrap();
-    let statuses: Vec<_> = mock
-        .deliveries()
-        .iter()
-        .map(|delivery| delivery.status())
-        .collect();
+    let statuses: Vec<_> = mock.deliveries().iter().map(Delivery::status).collect();
     assert_eq!(statuses, [401, 401, 202]);
     completed(&served.worker, 1).await;
 }

@@ -70,7 +70,7 @@ impl Client {
                 Err(failed) => return Err(self.place.unanswered(failed)),
             }
             tracing::debug!(tries, "cannot publish to QStash; trying again");
-            pause(tries).await;
+            pause(rest(tries)).await;
         }
     }
 }
@@ -85,14 +85,17 @@ fn may_pass(failed: &Failed) -> bool {
     !matches!(failed, Failed::TooSlow(_))
 }
 
+/// How long to rest after so many tries. Half of it is chance, so that many publishers do not come back together.
+fn rest(tries: u32) -> Duration {
+    PAUSE.ceiling(tries).mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the network is waited for in real time, whatever clock the worker has"
 )]
-async fn pause(tries: u32) {
-    // Half of it is chance, so that many publishers do not come back together.
-    let share = 0.5 + fastrand::f64() / 2.0;
-    tokio::time::sleep(PAUSE.ceiling(tries).mul_f64(share)).await;
+pub(super) async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
 }
 
 impl fmt::Debug for Client {

@@ -37,6 +37,10 @@ use receiver::Receiver;
 /// older than five minutes. Behind a proxy that URL is the public one, which is why it has to be said. The service tries
 /// again what is answered with no success, and puts a message that no retry can help into its dead letter queue at once.
 ///
+/// Where nothing but deliveries wakes a run, one that has failed for good leaves the run waiting until it is retried from the
+/// dead letter queue. Give messages more [retries](QstashBuilder::retries) than the service's three there, with a
+/// [pause](QstashBuilder::retry_delay) that outlasts a deploy.
+///
 /// ```
 /// use belts::{Worker, dispatch::Qstash, store::Memory};
 ///

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use super::{Inner, error, headers, headers::Headers, options::QstashOptions, urls};
+use super::{Inner, client::pause, error, headers, headers::Headers, options::QstashOptions, urls};
 use crate::{
     dispatch::{Message, Sent},
     error::{Error, ErrorKind, Result},
@@ -17,6 +17,9 @@ use crate::{
 const MOST: usize = 100;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 const JSON: &str = "application/json";
+/// Up to here a delay is waited for before the message is sent: the service counts in seconds, and a run that is handed on
+/// after each step would lose one each time.
+const WAITED_HERE: Duration = Duration::from_millis(20);
 
 /// One message of a batch.
 #[derive(Serialize)]
@@ -47,6 +50,10 @@ impl Inner {
     pub(super) async fn send(&self, messages: Vec<Message>) -> Result<Vec<Result<Sent>>> {
         let mut answers: Vec<Option<Result<Sent>>> = messages.iter().map(|_| None).collect();
         let mut ready = Vec::new();
+        let short = messages.iter().map(|message| message.delay);
+        if let Some(short) = short.filter(|delay| is_waited_here(*delay)).max() {
+            pause(short).await;
+        }
         for (place, message) in messages.iter().enumerate() {
             match self.headers(message) {
                 Ok(headers) => ready.push(Ready {
@@ -102,7 +109,7 @@ impl Inner {
         headers.push(("content-type".to_owned(), JSON.to_owned()));
         headers.push(("upstash-method".to_owned(), "POST".to_owned()));
         let delay = self.delay_of(message);
-        if !delay.is_zero() {
+        if !delay.is_zero() && !is_waited_here(delay) {
             headers.push(("upstash-delay".to_owned(), headers::seconds(delay)));
         }
         Ok(headers)
@@ -164,6 +171,10 @@ impl Inner {
             (None, None) => Err(self.client.place().misread()),
         }
     }
+}
+
+fn is_waited_here(delay: Duration) -> bool {
+    !delay.is_zero() && delay <= WAITED_HERE
 }
 
 /// The messages in their order, not too many together.
