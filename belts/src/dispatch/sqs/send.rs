@@ -241,7 +241,7 @@ mod tests {
     fn ready(queue: &Queue, message: &Message) -> Entry {
         match prepare(queue, 0, message) {
             Ok(ready) => ready.entry,
-            Err(_) => panic!("it fits"),
+            Err(error) => panic!("{error:?}"),
         }
     }
 
