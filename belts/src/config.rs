@@ -34,10 +34,10 @@ impl Worker {
     /// | variable | default | |
     /// |---|---|---|
     /// | `BELTS_STORE` | `sqlite://belts.db` | where runs are kept: `sqlite:///abs/path.db?synchronous=normal`, `postgres://user:password@host/database?schema=belts` (feature `postgres`), `redis://:password@host:6379?key_prefix=belts&ttl=7d` (feature `redis`), `memory:` |
-    /// | `BELTS_DISPATCHER` | `store` | how events reach a worker: `store`, or `qstash` (feature `qstash`), which posts them to `BELTS_URL` and needs `QSTASH_TOKEN`, `QSTASH_CURRENT_SIGNING_KEY` and `QSTASH_NEXT_SIGNING_KEY` |
+    /// | `BELTS_DISPATCHER` | `store` | how events reach a worker: `http` (feature `http-dispatch`; posts to `BELTS_URL`), `redis://host:6379?stream=messages&group=belts&visibility=30s` (`redis`), `sqs://sqs.eu-west-1.amazonaws.com/123456789012/orders` (`sqs`), `qstash` (`qstash`; with `QSTASH_TOKEN`, `QSTASH_CURRENT_SIGNING_KEY`, `QSTASH_NEXT_SIGNING_KEY`) |
     /// | `BELTS_CONCURRENCY` | `64` | the most runs at once |
     /// | `BELTS_ADDR` | `127.0.0.1:8787` | where [`serve`](crate::serve()) listens |
-    /// | `BELTS_URL` | none | where the router is reached from outside |
+    /// | `BELTS_URL` | none | where the router is reached from outside, to which dispatchers post |
     /// | `BELTS_SIGNING_KEYS` | none | the keys of deliveries, separated by commas; the first signs |
     /// | `BELTS_INSECURE` | `0` | `1` lets `serve` listen beyond this machine without a signing key |
     ///

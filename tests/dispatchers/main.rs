@@ -6,6 +6,7 @@
 )]
 
 mod conformance;
+mod forged;
 mod http;
 mod mock_qstash;
 mod order;

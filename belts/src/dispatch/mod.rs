@@ -4,6 +4,26 @@
 //! dispatcher carries the event to a worker by another road: for publishers that cannot reach the store, for hosts that
 //! run only while a request is served, for queues that are there already. It decides nothing about events and never looks
 //! into a message; the worker that receives one makes it durable in its store before it is acknowledged.
+#![cfg_attr(
+    all(
+        feature = "http-dispatch",
+        feature = "redis",
+        feature = "sqs",
+        feature = "qstash",
+        feature = "conformance"
+    ),
+    doc = ""
+)]
+#![cfg_attr(
+    all(
+        feature = "http-dispatch",
+        feature = "redis",
+        feature = "sqs",
+        feature = "qstash",
+        feature = "conformance"
+    ),
+    doc = include_str!("../../docs/dispatchers.md")
+)]
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -29,7 +29,10 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
             .await
             .unwrap_or_else(|refusal| refusal.answer(sender.as_ref())),
         Err(refusal) => {
-            tracing::warn!("refused a delivery without a right signature");
+            tracing::warn!(
+                reason = refusal.reason(),
+                "refused a delivery without a right signature"
+            );
             refusal.into_response()
         }
     }

@@ -105,6 +105,11 @@ impl Refusal {
         )
     }
 
+    /// Why, for a person.
+    pub(super) fn reason(&self) -> &str {
+        &self.message
+    }
+
     /// Says when to come back.
     pub(super) fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);

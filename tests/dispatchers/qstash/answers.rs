@@ -17,10 +17,10 @@ async fn error_of(qstash: &Qstash) -> belts::Error {
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_a_setting_that_is_wrong() {
+async fn a_wrong_token_names_the_setting_and_can_be_put_right() {
     let mock = fast().start().unwrap();
     let error = error_of(&impatient(mock.url()).build().unwrap()).await;
-    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.kind(), ErrorKind::Dispatcher);
     let told = told(&error);
     assert!(
         told.contains("refuses the token: set the token, or QSTASH_TOKEN,"),
@@ -78,9 +78,9 @@ async fn too_many_messages_are_told_apart_by_their_limit() {
 #[tokio::test]
 async fn each_status_says_whether_another_try_can_help() {
     let cases = [
-        (302, ErrorKind::Config, "set QSTASH_URL"),
+        (302, ErrorKind::Dispatcher, "set QSTASH_URL"),
         (400, ErrorKind::Config, "refuses the message"),
-        (404, ErrorKind::Config, "set QSTASH_URL"),
+        (404, ErrorKind::Dispatcher, "set QSTASH_URL"),
         (412, ErrorKind::Dispatcher, "did not take the message"),
         (413, ErrorKind::TooLarge, "bigger than the plan allows"),
         (500, ErrorKind::Dispatcher, "did not take the message"),

@@ -1,6 +1,7 @@
 //! Workers without a loop: runs are driven within deliveries, and what is left of them is handed on by the service.
 
 use std::{
+    any::Any,
     collections::BTreeSet,
     sync::{
         Arc,
@@ -13,9 +14,14 @@ use axum::Router;
 
 use belts::{
     Event, Publish, Worker, scope, sleep, step,
-    store::{Memory, RunRecord, RunStatus, SharedStore, Sqlite, StepKind, StepState},
+    store::{
+        Memory, Postgres, Redis, RunRecord, RunStatus, SharedStore, Sqlite, StepKind, StepState,
+    },
 };
-use belts_suite::qstash::{Delivery, Faults, Mock, Refusal, When};
+use belts_suite::{
+    qstash::{Delivery, Faults, Mock, Refusal, When},
+    servers,
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -158,10 +164,25 @@ const MESSAGES_IN_ONE_GO: usize = 4;
 /// The event, one after each step, the end of the sleep, two retries.
 const MESSAGES_BY_STEP: usize = 9;
 
-async fn store_of(kind: &str, directory: &tempfile::TempDir) -> SharedStore {
+/// A store, and what it lives in.
+async fn store_of(kind: &str) -> (SharedStore, Box<dyn Any + Send>) {
     match kind {
-        "memory" => Arc::new(Memory::new()),
-        _ => sqlite(directory).await,
+        "memory" => (Arc::new(Memory::new()), Box::new(())),
+        "sqlite" => {
+            let directory = tempfile::tempdir().unwrap();
+            (sqlite(&directory).await, Box::new(directory))
+        }
+        "redis" => {
+            let prefix = servers::Redis::shared().prefix();
+            let store = Redis::builder(prefix.url()).key_prefix(prefix.name());
+            (Arc::new(store.open().await.unwrap()), Box::new(prefix))
+        }
+        "postgres" => {
+            let schema = servers::Postgres::shared().schema();
+            let store = Postgres::builder(schema.url()).schema(schema.name());
+            (Arc::new(store.open().await.unwrap()), Box::new(schema))
+        }
+        _ => panic!("there is no store `{kind}`"),
     }
 }
 
@@ -170,10 +191,10 @@ async fn a_run_goes_on_from_delivery_to_delivery() {
     for kind in ["memory", "sqlite"] {
         for (how, messages) in [("go", MESSAGES_IN_ONE_GO), ("step", MESSAGES_BY_STEP)] {
             let name = format!("calm {kind} {how}");
-            let directory = tempfile::tempdir().unwrap();
+            let (store, _kept) = store_of(kind).await;
             let clock = FastClock::new();
             let mock = clock.service().start().unwrap();
-            let worker = pushed(&mock, clock, store_of(kind, &directory).await).await;
+            let worker = pushed(&mock, clock, store).await;
             let publish = if how == "go" {
                 one_go(&name)
             } else {
@@ -194,10 +215,32 @@ async fn a_run_goes_on_from_delivery_to_delivery() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deliveries_made_twice_and_answers_that_are_lost_change_nothing() {
-    for kind in ["memory", "sqlite"] {
+    made_twice_and_lost(&["memory", "sqlite"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(has_redis),
+    ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+)]
+async fn nor_do_they_on_redis() {
+    made_twice_and_lost(&["redis"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+async fn nor_do_they_on_postgres() {
+    made_twice_and_lost(&["postgres"]).await;
+}
+
+async fn made_twice_and_lost(kinds: &[&str]) {
+    for kind in kinds {
         for (how, messages) in [("go", MESSAGES_IN_ONE_GO), ("step", MESSAGES_BY_STEP)] {
             let name = format!("twice {kind} {how}");
-            let directory = tempfile::tempdir().unwrap();
+            let (store, _kept) = store_of(kind).await;
             let clock = FastClock::new();
             let mock = clock.service().start().unwrap();
             mock.set_faults(Faults {
@@ -205,7 +248,7 @@ async fn deliveries_made_twice_and_answers_that_are_lost_change_nothing() {
                 lose_answer: When::Share(0.5),
                 ..Faults::default()
             });
-            let worker = pushed(&mock, clock, store_of(kind, &directory).await).await;
+            let worker = pushed(&mock, clock, store).await;
             let publish = if how == "go" {
                 one_go(&name)
             } else {

@@ -70,8 +70,9 @@ impl Inbox {
         if !self.client.capabilities().pulls {
             return Ok(self.front.next().await);
         }
-        while self.ready.is_empty() {
+        if self.ready.is_empty() {
             let deliveries = receive(&self.client, PATIENCE).await?;
+            assert!(!deliveries.is_empty(), "nothing arrives in {PATIENCE:?}");
             let at = SystemClock.now();
             let receipts = deliveries.iter().map(|delivery| delivery.receipt.clone());
             self.client.ack(receipts.collect()).await?;
@@ -81,7 +82,7 @@ impl Inbox {
                     at,
                 }));
         }
-        Ok(self.ready.pop_front().expect("the loop ends with one"))
+        Ok(self.ready.pop_front().expect("one has arrived"))
     }
 }
 

@@ -79,27 +79,38 @@ impl Answer {
 fn refusal(status: StatusCode, body: &Body) -> Error {
     let kind = match status {
         StatusCode::BAD_REQUEST => ErrorKind::InvalidEvent,
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorKind::Signature,
         StatusCode::NOT_FOUND if body.code == ErrorKind::UnknownEvent.as_str() => {
             ErrorKind::UnknownEvent
         }
         StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-        status if status.is_server_error() => ErrorKind::Dispatcher,
-        StatusCode::REQUEST_TIMEOUT
-        | StatusCode::CONFLICT
-        | StatusCode::TOO_EARLY
-        | StatusCode::TOO_MANY_REQUESTS => ErrorKind::Dispatcher,
-        _ => ErrorKind::Config,
+        // A setting that somebody will put right too: a step that publishes waits for that.
+        _ => ErrorKind::Dispatcher,
     };
-    let said = match (body.message.as_str(), kind) {
-        ("", ErrorKind::Config) => {
-            "; nothing there takes events: is the URL where the worker's router is mounted?"
-                .to_owned()
+    let said = match body.message.as_str() {
+        "" => String::new(),
+        message => format!(": {message}"),
+    };
+    let advice = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            "; give it the first of this side's signing keys, BELTS_SIGNING_KEYS or `.signing_keys(…)`"
         }
-        ("", _) => String::new(),
-        (message, _) => format!(": {message}"),
+        status
+            if kind == ErrorKind::Dispatcher && body.code.is_empty() && is_of_the_place(status) =>
+        {
+            "; nothing there takes events: is the URL where the worker's router is mounted?"
+        }
+        _ => "",
     };
-    Error::new(kind, format!("the worker answered {status}{said}"))
+    Error::new(kind, format!("the worker answered {status}{said}{advice}"))
+}
+
+/// Whether the answer is one of a place that is no worker's.
+fn is_of_the_place(status: StatusCode) -> bool {
+    status.is_redirection()
+        || matches!(
+            status,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE
+        )
 }
 
 /// Seconds or a date, by RFC 9110 section 10.2.3.

@@ -63,12 +63,15 @@ impl Place {
             Error::new(ErrorKind::Config, format!("QStash at {host} {what}"))
                 .with_source(said.clone())
         };
+        // A setting that somebody will put right: a step that publishes waits for that, in place of failing for good.
+        let wrong_setting =
+            |what: String| Error::dispatcher(format!("QStash at {host} {what}"), said.clone());
         match status {
-            401 | 403 => config(format!(
+            401 | 403 => wrong_setting(format!(
                 "refuses the token: set {} to the token of this region, as each region has its own",
                 self.token_name
             )),
-            300..=399 | 404 | 405 => config(
+            300..=399 | 404 | 405 => wrong_setting(
                 "is not where messages are published: set QSTASH_URL, or `url`, to the URL of the region".to_owned(),
             ),
             413 => Error::new(
