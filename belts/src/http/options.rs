@@ -74,7 +74,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// The most bytes that the body of a delivery may have; default 1 MiB.
+    /// The most bytes that the body of a delivery may have, or a message of a [dispatcher](crate::dispatch), sent or received;
+    /// default 1 MiB.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.http.max_body_bytes = bytes;
         self

@@ -145,6 +145,15 @@ impl Shared {
     }
 
     async fn make_durable(self: &Arc<Self>, delivery: &Delivery) -> Result<(), Refused> {
+        let (size, limit) = (delivery.body.len(), self.max_message_bytes());
+        if size > limit {
+            return Err(Refused::Failed(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "the message has {size} bytes, over the limit of {limit}; raise `max_body_bytes`"
+                ),
+            )));
+        }
         let body = wire::Body::read(&delivery.body)?;
         let Some(event) = body.event else {
             // The run is in the store, where the loop finds it.

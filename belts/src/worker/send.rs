@@ -36,7 +36,7 @@ impl Shared {
             message = message.with_delay(delay);
         }
         message.group = event.correlation_key;
-        let sent = hand_over(dispatcher, message).await?;
+        let sent = self.hand_over(dispatcher, message).await?;
         Ok(Published {
             event_id: event.id.to_string(),
             duplicate: sent.duplicate,
@@ -66,7 +66,7 @@ impl Shared {
         let message = Message::new(id, wire::wake_up(run_id, due_at, hop))
             .with_delay(delay.min(dispatcher.capabilities().max_delay))
             .with_group(Arc::clone(run_id));
-        hand_over(dispatcher, message).await?;
+        self.hand_over(dispatcher, message).await?;
         tracing::debug!(run = %run_id, due = %due_at, "handed the run on");
         Ok(())
     }
@@ -103,25 +103,37 @@ impl Shared {
             due_at
         }
     }
-}
 
-async fn hand_over(dispatcher: &SharedDispatcher, message: Message) -> Result<Sent> {
-    let (size, id) = (message.body.len(), Arc::clone(&message.id));
-    if let Some(limit) = dispatcher.capabilities().max_bytes
-        && size > limit
-    {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            format!(
-                "the event has {size} bytes as a message, over the {limit} that the dispatcher carries; put the big part elsewhere and publish where it is"
-            ),
-        ));
+    /// The most bytes of a message that this worker sends or takes.
+    pub(crate) fn max_message_bytes(&self) -> usize {
+        #[cfg(feature = "http")]
+        let most = self.http.max_body_bytes;
+        #[cfg(not(feature = "http"))]
+        let most = 1024 * 1024;
+        most
     }
-    let answer = dispatcher.send(vec![message]).await?.pop();
-    answer.unwrap_or_else(|| {
-        Err(Error::dispatcher(
-            format!("the dispatcher did not say what became of the message `{id}`"),
-            "no answer",
-        ))
-    })
+
+    async fn hand_over(&self, dispatcher: &SharedDispatcher, message: Message) -> Result<Sent> {
+        let (size, id) = (message.body.len(), Arc::clone(&message.id));
+        let carried = dispatcher.capabilities().max_bytes;
+        let limit = carried.map_or(self.max_message_bytes(), |most| {
+            most.min(self.max_message_bytes())
+        });
+        if size > limit {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!(
+                    "the event has {size} bytes as a message, over the limit of {limit}, which is the dispatcher's or \
+                     `max_body_bytes`; put the big part elsewhere and publish where it is"
+                ),
+            ));
+        }
+        let answer = dispatcher.send(vec![message]).await?.pop();
+        answer.unwrap_or_else(|| {
+            Err(Error::dispatcher(
+                format!("the dispatcher did not say what became of the message `{id}`"),
+                "no answer",
+            ))
+        })
+    }
 }

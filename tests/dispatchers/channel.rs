@@ -1,0 +1,91 @@
+//! Workers on the reference implementation: what cannot be received, and what is too big.
+
+use std::time::Duration;
+
+use belts::{
+    ErrorKind, Event, Worker,
+    dispatch::{Channel, Dispatcher as _, Message},
+    store::Memory,
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+struct Parcelled {
+    content: String,
+}
+
+#[belts::function(id = "unpack", on = Parcelled)]
+async fn unpack(event: Parcelled) -> belts::Result<usize> {
+    Ok(event.content.len())
+}
+
+async fn working(channel: &Channel) -> Worker {
+    let worker = Worker::builder()
+        .store(Memory::new())
+        .function(unpack)
+        .dispatcher(channel.clone())
+        .max_body_bytes(1000)
+        .build()
+        .await
+        .unwrap();
+    let running = worker.clone();
+    tokio::spawn(async move { running.run().await });
+    worker
+}
+
+/// The reason for which the next message is put aside.
+async fn put_aside(channel: &Channel) -> String {
+    let aside = async {
+        loop {
+            if let Some((_, reason)) = channel.put_aside().pop() {
+                return reason;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), aside)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn event_that_is_too_big_is_the_publishers_error() {
+    let channel = Channel::new(Duration::from_secs(30));
+    let worker = working(&channel).await;
+    let content = "x".repeat(1000);
+    let error = publish_parcelled(Parcelled { content }).via(&worker).await;
+    let error = error.expect_err("it is over the limit");
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+    assert!(
+        error.to_string().contains("over the limit of 1000"),
+        "{error}"
+    );
+    assert!(channel.is_empty());
+}
+
+#[tokio::test]
+async fn message_that_is_too_big_is_put_aside_with_the_reason() {
+    let channel = Channel::new(Duration::from_secs(30));
+    let _worker = working(&channel).await;
+    let body = format!(
+        r#"{{"event":{{"type":"parcelled","content":"{}"}}}}"#,
+        "x".repeat(1000)
+    );
+    let message = Message::new("big", body.into_bytes());
+    channel.send(vec![message]).await.unwrap();
+    let reason = put_aside(&channel).await;
+    assert!(reason.contains("raise `max_body_bytes`"), "{reason}");
+}
+
+#[tokio::test]
+async fn message_of_another_version_is_put_aside_with_the_reason() {
+    let channel = Channel::new(Duration::from_secs(30));
+    let _worker = working(&channel).await;
+    let message = Message::new(
+        "new",
+        *br#"{"v":2,"event":{"type":"parcelled","content":""}}"#,
+    );
+    channel.send(vec![message]).await.unwrap();
+    let reason = put_aside(&channel).await;
+    assert!(reason.contains("another version of belts"), "{reason}");
+}
