@@ -1,0 +1,1 @@
+//! The testing kit, used as people use it.
