@@ -123,5 +123,6 @@ async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
         .runs
         .into_iter()
         .filter(|run| worker.shared().registry.index(&run.function_id).is_some());
-    Ok(known.min_by_key(|run| (run.due_at, run.created_at)))
+    // Ids sort by time as well, for runs that came to be at one moment of a clock that stands still.
+    Ok(known.min_by_key(|run| (run.due_at, run.created_at, run.run_id.clone())))
 }
