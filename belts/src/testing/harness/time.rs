@@ -68,7 +68,8 @@ impl Harness {
     /// Lets time pass until then: what is due by then is driven, in the order in which it comes due, and the rest waits.
     ///
     /// The clock stands there at the end. Waits of up to three seconds happen in memory and are not cut short, so if one
-    /// is under way then, the clock ends with it.
+    /// is under way then, the clock ends with it. After a [crash](Harness::faults) the next worker's own pauses take time,
+    /// too.
     ///
     /// # Errors
     /// The store fails.
