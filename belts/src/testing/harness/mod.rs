@@ -165,6 +165,23 @@ impl Harness {
     }
 
     /// Delivers one event twice at once, and waits for both to be answered.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ping {}
+    ///
+    /// #[belts::function(id = "pong", on = Ping)]
+    /// async fn pong(_: Ping) -> belts::Result<()> { step!("pong", ()).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let run = Harness::new().await?.deliver_twice(pong, Ping {}).await?;
+    /// assert_eq!(run.evaluations("pong"), 1);
+    /// # Ok(()) }
+    /// ```
     pub fn deliver_twice<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
         self.run(function, event).times(2)
     }

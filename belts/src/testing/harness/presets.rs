@@ -19,11 +19,43 @@ impl HarnessBuilder {
 
     /// Gives a step its result; the expression is not evaluated. An `Err` goes through the step's retries as if the
     /// expression had returned it.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// async fn charge(_cents: u64) -> belts::Result<String> {
+    ///     unreachable!("the test presets it")
+    /// }
+    ///
+    /// #[belts::function(id = "pay", on = Paid)]
+    /// async fn pay(paid: Paid) -> belts::Result<String> {
+    ///     step!("charge", charge(paid.cents), retries = 2).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder().preset("charge", Ok("p-1")).build().await?;
+    /// let run = harness.run(pay, Paid { cents: 500 }).await?;
+    /// assert_eq!((run.output()?.as_str(), run.evaluations("charge")), ("p-1", 0));
+    ///
+    /// harness.preset_error("charge", "no connection");
+    /// let run = harness.run(pay, Paid { cents: 500 }).await?;
+    /// assert_eq!(run.assert_failed().attempts("charge"), 3);
+    ///
+    /// harness.preset::<()>("charge", Err(belts::terminal("card declined")))?;
+    /// let run = harness.run(pay, Paid { cents: 500 }).await?;
+    /// assert_eq!(run.assert_failed().attempts("charge"), 1);
+    /// # Ok(()) }
+    /// ```
     pub fn preset<T: Serialize>(self, path: impl Into<String>, result: Result<T>) -> Self {
         self.set(path, Preset::of(result))
     }
 
-    /// Lets every attempt of a step fail with this error.
+    /// Lets every attempt of a step fail with this text; see [`preset`](Self::preset).
     pub fn preset_error(self, path: impl Into<String>, message: impl Into<String>) -> Self {
         self.preset::<()>(path, Err(Error::from_any(message.into())))
     }
@@ -102,6 +134,28 @@ impl HarnessBuilder {
     }
 
     /// Lets the first `times` attempts of a step fail, and the later ones be evaluated.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ping {}
+    ///
+    /// #[belts::function(id = "pong", on = Ping)]
+    /// async fn pong(_: Ping) -> belts::Result<String> { step!("pong", "pong".to_owned(), retries = 2).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder().fail_times("pong", 2).build().await?;
+    /// let run = harness.run(pong, Ping {}).await?;
+    /// assert_eq!(run.output()?, "pong");
+    /// assert_eq!((run.attempts("pong"), run.evaluations("pong")), (3, 1));
+    ///
+    /// harness.fail_times("pong", 3);
+    /// harness.run(pong, Ping {}).await?.assert_failed();
+    /// # Ok(()) }
+    /// ```
     pub fn fail_times(self, path: impl Into<String>, times: u32) -> Self {
         self.set(path, Ok(Preset::FailsFirst(times)))
     }
