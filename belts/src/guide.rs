@@ -10,6 +10,10 @@ pub mod guarantees {}
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/compare.md")]
+pub mod compare {}
+
 #[doc = include_str!("../docs/benchmarks.md")]
 pub mod benchmarks {}
 

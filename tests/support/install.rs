@@ -19,6 +19,26 @@ const DEADLINE: Duration = Duration::from_secs(180);
 /// first installed, or does not try again what failed.
 static FAILED: Mutex<BTreeMap<&str, String>> = Mutex::const_new(BTreeMap::new());
 
+/// Packages of npm, as `package.json` among the files names them.
+pub(crate) async fn npm(
+    parent: &Path,
+    name: &'static str,
+    files: &[(&str, &str)],
+) -> io::Result<PathBuf> {
+    let npm = [
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--no-package-lock",
+        "--loglevel=error",
+        "--fetch-retries=3",
+        "--fetch-retry-mintimeout=1000",
+        "--fetch-retry-maxtimeout=5000",
+    ];
+    installed(parent, name, files, &npm).await
+}
+
 /// Packages of `PyPI`, as `requirements.txt` among the files names them; they lie in `packages` beside the files.
 pub(crate) async fn pip(
     parent: &Path,
@@ -39,7 +59,7 @@ pub(crate) async fn pip(
 }
 
 /// A directory with these files and what `install` adds to them, named for what they say.
-pub(crate) async fn installed(
+async fn installed(
     parent: &Path,
     name: &'static str,
     files: &[(&str, &str)],

@@ -1,5 +1,6 @@
 //! Shared by the tests and examples of belts.
 
+pub mod clients;
 mod install;
 pub mod qstash;
 pub mod servers;

@@ -3,6 +3,7 @@
 use std::{
     future::{Future, pending},
     sync::Arc,
+    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -114,7 +115,7 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             return;
         };
         let run = Arc::clone(&self.scope.run);
-        let outcome = match preset(&run, begun) {
+        let outcome = match preset(&run, begun, self.options.timeout).await {
             Some(preset) => preset,
             None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
         };
@@ -283,15 +284,32 @@ impl Begun {
 
 /// What a test wants this attempt to come to.
 #[cfg(feature = "testing")]
-fn preset<T: DeserializeOwned>(run: &LiveRun, begun: &Begun) -> Option<Result<T>> {
-    run.worker
-        .probe
-        .as_ref()?
-        .consult(&run.run_id, &begun.path, begun.failed_attempts)
+async fn preset<T: DeserializeOwned>(
+    run: &Arc<LiveRun>,
+    begun: &Begun,
+    timeout: Option<Duration>,
+) -> Option<Result<T>> {
+    use crate::testing::Instead;
+
+    let probe = run.worker.probe.as_ref()?;
+    match probe.consult(&run.run_id, &begun.path, begun.failed_attempts)? {
+        Instead::Return(result) => Some(result),
+        Instead::Hang => {
+            let hang = async {
+                // The sleep moves a clock that skips sleeps, and so the time limit runs out.
+                if let Some(timeout) = timeout {
+                    let clock = &run.worker.clock;
+                    clock.sleep_until(clock.now().after(timeout)).await;
+                }
+                pending().await
+            };
+            Some(Box::pin(evaluate(run, &begun.path, timeout, hang)).await)
+        }
+    }
 }
 
 #[cfg(not(feature = "testing"))]
-fn preset<T>(_: &LiveRun, _: &Begun) -> Option<Result<T>> {
+async fn preset<T>(_: &LiveRun, _: &Begun, _: Option<Duration>) -> Option<Result<T>> {
     None
 }
 

@@ -1,9 +1,9 @@
-//! A readable difference between the steps that a test expects and those that a run has.
+//! A readable difference between the sequence that a test expects and the one that it finds.
 
 use std::fmt::Write as _;
 
-/// The difference line by line: `-` is missing, `+` is too much.
-pub(crate) fn diff(expected: &[&str], actual: &[&str]) -> String {
+/// The difference line by line: `-` is missing, `+` is too much. `done` says what was done to those that are there.
+pub(crate) fn diff(done: &str, expected: &[&str], actual: &[&str]) -> String {
     // Lengths of the longest common subsequences of the ends of both lists.
     let mut common = vec![vec![0_usize; actual.len() + 1]; expected.len() + 1];
     for row in (0..expected.len()).rev() {
@@ -27,14 +27,10 @@ pub(crate) fn diff(expected: &[&str], actual: &[&str]) -> String {
             || (row < expected.len() && common[row + 1][column] >= common[row][column + 1])
         {
             row += 1;
-            writeln!(text, "  - {}   (expected, not recorded)", expected[row - 1])
+            writeln!(text, "  - {}   (expected, not {done})", expected[row - 1])
         } else {
             column += 1;
-            writeln!(
-                text,
-                "  + {}   (recorded, not expected)",
-                actual[column - 1]
-            )
+            writeln!(text, "  + {}   ({done}, not expected)", actual[column - 1])
         };
     }
     text
@@ -46,7 +42,11 @@ mod tests {
 
     #[test]
     fn a_changed_step_shows_both_sides_between_what_stays() {
-        let text = diff(&["check", "charge", "ship"], &["check", "refund", "ship"]);
+        let text = diff(
+            "recorded",
+            &["check", "charge", "ship"],
+            &["check", "refund", "ship"],
+        );
         assert_eq!(
             text,
             "    check\n  - charge   (expected, not recorded)\n  + refund   (recorded, not expected)\n    ship\n"
@@ -55,6 +55,9 @@ mod tests {
 
     #[test]
     fn nothing_recorded_is_all_missing() {
-        assert_eq!(diff(&["a"], &[]), "  - a   (expected, not recorded)\n");
+        assert_eq!(
+            diff("recorded", &["a"], &[]),
+            "  - a   (expected, not recorded)\n"
+        );
     }
 }

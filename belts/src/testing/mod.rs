@@ -42,8 +42,10 @@ mod view;
 
 pub use clock::ManualClock;
 pub use faults::{Crash, Faults};
+#[cfg(feature = "http")]
+pub use harness::{Answer, Post};
 pub use harness::{Deliver, Harness, HarnessBuilder, TestRun};
-pub(crate) use probe::Probe;
+pub(crate) use probe::{Instead, Probe};
 pub use reopen::Reopen;
 #[cfg(feature = "sqlite")]
 pub use reopen::SqliteFile;

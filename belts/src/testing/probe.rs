@@ -28,6 +28,17 @@ pub(crate) enum Preset {
     FailsFirst(u32),
     /// Runs out of time each time.
     TimesOut,
+    /// Never ends by itself.
+    Hangs,
+    /// One for each attempt; the last is for all that follow.
+    Attempts(Vec<Preset>),
+}
+
+/// What an attempt comes to without its expression.
+#[derive(Debug)]
+pub(crate) enum Instead<T> {
+    Return(Result<T>),
+    Hang,
 }
 
 impl Preset {
@@ -47,6 +58,20 @@ impl Preset {
         }
     }
 
+    /// The preset of each attempt.
+    pub(crate) fn attempts<T: Serialize>(
+        results: impl IntoIterator<Item = Result<T>>,
+    ) -> Result<Self> {
+        let presets: Vec<_> = results.into_iter().map(Self::of).collect::<Result<_>>()?;
+        if presets.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a preset of attempts needs at least one result",
+            ));
+        }
+        Ok(Self::Attempts(presets))
+    }
+
     /// The preset of an error that comes back each time.
     pub(crate) fn failing(error: &Error) -> Self {
         Self::Fails {
@@ -56,32 +81,43 @@ impl Preset {
     }
 
     /// What the step's attempt comes to after so many failed ones; `None` to evaluate the expression.
-    fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Result<T>> {
-        match self {
-            Self::Value(json) => Some(serde_json::from_slice(json).map_err(|error| {
-                let wanted = std::any::type_name::<T>();
-                Error::new(
-                    ErrorKind::Codec,
-                    format!("the preset of the step `{path}` is no `{wanted}`"),
-                )
-                .with_source(error)
-            })),
-            Self::Fails { failure, delay } => {
-                let kind = failure.kind.clone();
-                let cause = failure.clone().into_source();
-                Some(Err(match delay {
-                    Some(delay) => retry_after(*delay, cause),
-                    None if kind == ErrorKind::Terminal.as_str() => terminal(cause),
-                    None => Error::from_any(cause),
-                }))
-            }
+    fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Instead<T>> {
+        Some(Instead::Return(match self {
+            Self::Value(json) => read(json, path),
+            Self::Fails { failure, delay } => Err(failed(failure, *delay)),
             Self::FailsFirst(times) if failed_attempts < *times => {
                 let text = format!("preset failure {} of {times}", failed_attempts + 1);
-                Some(Err(Error::new(ErrorKind::Failed, text)))
+                Err(Error::new(ErrorKind::Failed, text))
             }
-            Self::FailsFirst(_) => None,
-            Self::TimesOut => Some(Err(Error::new(ErrorKind::TimedOut, "timed out, as preset"))),
-        }
+            Self::FailsFirst(_) => return None,
+            Self::TimesOut => Err(Error::new(ErrorKind::TimedOut, "timed out, as preset")),
+            Self::Hangs => return Some(Instead::Hang),
+            Self::Attempts(presets) => {
+                let index = usize::try_from(failed_attempts).unwrap_or(usize::MAX);
+                let preset = presets.get(index).or(presets.last());
+                return preset?.apply(path, failed_attempts);
+            }
+        }))
+    }
+}
+
+fn read<T: DeserializeOwned>(json: &[u8], path: &str) -> Result<T> {
+    serde_json::from_slice(json).map_err(|error| {
+        let wanted = std::any::type_name::<T>();
+        Error::new(
+            ErrorKind::Codec,
+            format!("the preset of the step `{path}` is no `{wanted}`"),
+        )
+        .with_source(error)
+    })
+}
+
+fn failed(failure: &Failure, delay: Option<Duration>) -> Error {
+    let cause = failure.clone().into_source();
+    match delay {
+        Some(delay) => retry_after(delay, cause),
+        None if failure.kind == ErrorKind::Terminal.as_str() => terminal(cause),
+        None => Error::from_any(cause),
     }
 }
 
@@ -121,7 +157,7 @@ impl Probe {
         run_id: &str,
         path: &str,
         failed_attempts: u32,
-    ) -> Option<Result<T>> {
+    ) -> Option<Instead<T>> {
         let mut state = self.state();
         let preset = state
             .presets

@@ -29,6 +29,28 @@ impl TestStore {
 
     /// The recorded result of a step. A scope's steps have paths such as `parcel-1/label`.
     ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ping { n: u32 }
+    ///
+    /// #[belts::function(id = "count", on = Ping)]
+    /// async fn count(ping: Ping) -> belts::Result<()> {
+    ///     step!("step-1", ping.n + 1).await?;
+    ///     step!("step-2", ()).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::new().await?;
+    /// harness.run(count, Ping { n: 1 }).run_id("test-123").until("step-1").await?;
+    /// assert_eq!(harness.store().step_result::<u32>("test-123", "step-1").await?, 2);
+    /// assert!(harness.store().step_result::<()>("test-123", "step-2").await.is_err());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// The step is not recorded (the error lists those that are), it failed, or its result is not a `T`.
     pub async fn step_result<T: DeserializeOwned>(&self, run_id: &str, path: &str) -> Result<T> {

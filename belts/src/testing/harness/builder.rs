@@ -2,14 +2,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::Serialize;
-
 use super::{Harness, Setup};
 use crate::{
     error::{Error, Result},
     function::Function,
     store::Memory,
-    testing::{ManualClock, Probe, Reopen, probe::Preset},
+    testing::{ManualClock, Probe, Reopen},
     worker::WorkerBuilder,
 };
 
@@ -19,9 +17,9 @@ pub struct HarnessBuilder {
     place: Box<dyn Reopen>,
     clock: ManualClock,
     change: Change,
-    probe: Probe,
+    pub(super) probe: Probe,
     /// The first preset that could not be used.
-    failure: Option<Error>,
+    pub(super) failure: Option<Error>,
 }
 
 type Change = Arc<dyn Fn(WorkerBuilder) -> WorkerBuilder + Send + Sync>;
@@ -71,33 +69,6 @@ impl HarnessBuilder {
     ) -> Self {
         let before = self.change;
         self.change = Arc::new(move |worker| change(before(worker)));
-        self
-    }
-
-    /// Gives a step its result; the expression is not evaluated. An `Err` goes through the step's retries as if the
-    /// expression had returned it.
-    pub fn preset<T: Serialize>(mut self, path: impl Into<String>, result: Result<T>) -> Self {
-        match Preset::of(result) {
-            Ok(preset) => self.probe.set(path.into(), preset),
-            Err(error) => self.failure = self.failure.or(Some(error)),
-        }
-        self
-    }
-
-    /// Lets every attempt of a step fail with this error.
-    pub fn preset_error(self, path: impl Into<String>, message: impl Into<String>) -> Self {
-        self.preset::<()>(path, Err(Error::from_any(message.into())))
-    }
-
-    /// Lets every attempt of a step run out of time.
-    pub fn preset_timeout(self, path: impl Into<String>) -> Self {
-        self.probe.set(path.into(), Preset::TimesOut);
-        self
-    }
-
-    /// Lets the first `times` attempts of a step fail, and the later ones be evaluated.
-    pub fn fail_times(self, path: impl Into<String>, times: u32) -> Self {
-        self.probe.set(path.into(), Preset::FailsFirst(times));
         self
     }
 

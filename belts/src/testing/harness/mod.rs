@@ -9,28 +9,31 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
 };
 
-use serde::Serialize;
-
-use super::{Crash, Faults, ManualClock, Probe, Reopen, TestStore, probe::Preset};
+use super::{Crash, Faults, ManualClock, Probe, Reopen, Sweep, TestStore, sweep};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
-    event::{EncodedEvent, Event, EventSet},
+    event::{EncodedEvent, EventSet},
     function::Function,
-    publish::Publish,
-    store::{RunFilter, RunRecord, RunStatus, StepState},
+    store::{Memory, RunFilter, RunRecord, StepState},
     worker::{Worker, WorkerBuilder},
 };
 
 mod builder;
 mod deliver;
+mod events;
+#[cfg(feature = "http")]
+mod http;
+mod presets;
 mod test_run;
+mod time;
 
 pub use builder::HarnessBuilder;
 pub use deliver::Deliver;
+#[cfg(feature = "http")]
+pub use http::{Answer, Post};
 pub use test_run::TestRun;
 
 /// An in-memory worker with a clock that skips sleeps.
@@ -162,29 +165,65 @@ impl Harness {
     }
 
     /// Delivers one event twice at once, and waits for both to be answered.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ping {}
+    ///
+    /// #[belts::function(id = "pong", on = Ping)]
+    /// async fn pong(_: Ping) -> belts::Result<()> { step!("pong", ()).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let run = Harness::new().await?.deliver_twice(pong, Ping {}).await?;
+    /// assert_eq!(run.evaluations("pong"), 1);
+    /// # Ok(()) }
+    /// ```
     pub fn deliver_twice<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
         self.run(function, event).times(2)
     }
 
-    /// Publishes an event as `publish_*` does, with the same options. Nothing runs until [`settle`](Self::settle).
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "an event is handed over, as to the `publish_*` helpers"
-    )]
-    pub fn publish<E: EventSet>(&self, event: E) -> Publish {
-        Publish::new(event.check().and_then(|()| event.encode())).via(&self.worker())
+    /// Crashes a function at every write of its run, in memory; [`sweep`] has more to choose from.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// #[belts::function(id = "book", on = Paid)]
+    /// async fn book(paid: Paid) -> belts::Result<u64> {
+    ///     let net = step!("net", paid.cents * 100 / 119).await?;
+    ///     step!("book", net).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// Harness::sweep(book, Paid { cents: 119 }).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn sweep<E: EventSet, T>(function: Function<E, T>, event: E) -> Sweep<E, T> {
+        sweep(Memory::new).function(function).event(event)
     }
 
-    /// Drives every run in the store to its end, those that come due first, and moves the clock as they need.
-    ///
-    /// Runs of functions that this worker does not have, and runs that stopped at a step, stay as they are.
+    /// Every run of a function, in the order in which they came to be.
     ///
     /// # Errors
-    /// The store fails.
-    pub async fn settle(&self) -> Result<()> {
-        self.surviving(|worker| Box::pin(settle(worker)))
-            .await
-            .map(|_| ())
+    /// The store cannot be read.
+    pub async fn runs_of<E, T>(&self, function: Function<E, T>) -> Result<Vec<TestRun<T>>> {
+        let mut records = self.runs().await?;
+        records.retain(|run| &*run.function_id == function.id());
+        // Ids sort by time as well, for runs that came to be at one moment of a clock that stands still.
+        records.sort_by(|a, b| (a.created_at, &a.run_id).cmp(&(b.created_at, &b.run_id)));
+        let mut runs = Vec::with_capacity(records.len());
+        for record in records {
+            runs.push(TestRun::read(self, function.id(), record.run_id, 0).await?);
+        }
+        Ok(runs)
     }
 
     /// What runs have recorded.
@@ -212,51 +251,9 @@ impl Harness {
         self.inner.setup.clock.now()
     }
 
-    /// Moves the clock forward.
-    pub fn advance(&self, by: Duration) {
-        self.inner.setup.clock.advance(by);
-    }
-
-    /// The events of one type that were published so far, in order, by tests and by steps; those that
-    /// [`run`](Self::run) delivered are among them.
-    ///
-    /// # Errors
-    /// A published event of this type cannot be read as an `E`.
-    pub fn published<E: Event>(&self) -> Result<Vec<E>> {
-        let events = self.life().faults.events();
-        events
-            .iter()
-            .filter(|event| &*event.event_type == E::TYPE)
-            .map(|event| E::decode(&event.event_type, &event.payload))
-            .collect()
-    }
-
     /// How often the expressions of a run's steps were evaluated, by path. Presets are no evaluations.
     pub fn evaluations(&self, run_id: &str) -> BTreeMap<String, u32> {
         self.inner.setup.probe.evaluations(run_id)
-    }
-
-    /// Gives a step its result from now on; see [`HarnessBuilder::preset`].
-    ///
-    /// # Errors
-    /// The value cannot be written as JSON.
-    pub fn preset<S: Serialize>(&self, path: impl Into<String>, result: Result<S>) -> Result<()> {
-        self.inner.setup.probe.set(path.into(), Preset::of(result)?);
-        Ok(())
-    }
-
-    /// Lets every attempt of a step fail from now on.
-    pub fn preset_error(&self, path: impl Into<String>, message: impl Into<String>) {
-        let error = Error::from_any(message.into());
-        self.inner
-            .setup
-            .probe
-            .set(path.into(), Preset::failing(&error));
-    }
-
-    /// Lets a step be evaluated again.
-    pub fn clear_preset(&self, path: &str) {
-        self.inner.setup.probe.clear(path);
     }
 
     /// Ends the worker as if its process had died, and starts another one on what the store holds.
@@ -370,48 +367,6 @@ impl Harness {
         }
         unreachable!("a harness does not crash as often as a number can count")
     }
-}
-
-async fn settle(worker: Worker) -> Result<()> {
-    let shared = worker.shared();
-    while let Some(run) = next_due(&worker).await? {
-        let Some(index) = shared.registry.index(&run.function_id) else {
-            continue;
-        };
-        let ended = shared.listen(&run.run_id);
-        let Some(run) = shared.store.run(&run.run_id).await? else {
-            continue;
-        };
-        match (run.status, run.due_at) {
-            (RunStatus::Running, _) => {}
-            (_, Some(due_at)) => {
-                shared.clock.sleep_until(due_at).await;
-                if !shared.claim_run(&run.run_id, index).await? {
-                    continue;
-                }
-            }
-            _ => continue,
-        }
-        // The worker tells how each drive ends as long as it lives; if it dies, so does this.
-        let _ = ended.await;
-    }
-    Ok(())
-}
-
-/// The run that is under way or due first.
-async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
-    let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
-    let filter = RunFilter {
-        statuses,
-        limit: usize::from(u16::MAX),
-        ..RunFilter::default()
-    };
-    let page = worker.store().list(filter).await?;
-    let known = page
-        .runs
-        .into_iter()
-        .filter(|run| worker.shared().registry.index(&run.function_id).is_some());
-    Ok(known.min_by_key(|run| (run.due_at, run.created_at)))
 }
 
 impl fmt::Debug for Harness {

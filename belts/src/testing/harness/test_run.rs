@@ -133,6 +133,12 @@ impl<T> TestRun<T> {
         self.evaluations.get(path).copied().unwrap_or(0)
     }
 
+    /// How many attempts of a step are recorded, presets among them; 0 if it has none.
+    pub fn attempts(&self, path: &str) -> u32 {
+        let entry = self.journal.iter().find(|entry| &*entry.path == path);
+        entry.map_or(0, |entry| entry.attempts)
+    }
+
     /// How often the worker crashed on the way.
     pub fn crashes(&self) -> u32 {
         self.crashes
@@ -150,7 +156,7 @@ impl<T> TestRun<T> {
             "the steps of run `{}` of `{}` are not as expected:\n{}the run is {}{}",
             self.run_id,
             self.function_id,
-            diff(expected, &steps),
+            diff("recorded", expected, &steps),
             self.state(),
             self.reason(),
         );

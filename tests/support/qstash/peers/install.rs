@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::install::{installed, pip};
+use crate::install::{npm, pip};
 
 /// The path of the program for npm's SDK.
 pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
@@ -13,21 +13,7 @@ pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
         ("package.json", include_str!("package.json")),
         ("peer.mjs", include_str!("peer.mjs")),
     ];
-    let npm = [
-        "npm",
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--no-package-lock",
-        "--loglevel=error",
-    ];
-    let patience = [
-        "--fetch-retries=3",
-        "--fetch-retry-mintimeout=1000",
-        "--fetch-retry-maxtimeout=5000",
-    ];
-    let install = [&npm[..], &patience].concat();
-    let installed = installed(directory, "qstash-npm", &files, &install).await?;
+    let installed = npm(directory, "qstash-npm", &files).await?;
     Ok(installed.join("peer.mjs"))
 }
 

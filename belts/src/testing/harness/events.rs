@@ -1,0 +1,75 @@
+//! Events that go into a harness, and those that come out of its functions.
+
+use super::Harness;
+use crate::{
+    error::Result,
+    event::{Event, EventSet},
+    publish::Publish,
+    testing::diff::diff,
+};
+
+impl Harness {
+    /// Publishes an event as `publish_*` does, with the same options. Nothing runs until [`settle`](Self::settle) or
+    /// [`travel`](Self::travel).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
+    pub fn publish<E: EventSet>(&self, event: E) -> Publish {
+        Publish::new(event.check().and_then(|()| event.encode())).via(&self.worker())
+    }
+
+    /// The events of one type that were published so far, in order, by tests and by steps; those that
+    /// [`run`](Self::run) delivered are among them.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// #[derive(Debug, PartialEq, Serialize, Deserialize, Event)]
+    /// struct Thanked { cents: u64 }
+    ///
+    /// #[belts::function(id = "thank", on = Paid)]
+    /// async fn thank(paid: Paid) -> belts::Result<()> {
+    ///     step!("thank", async { publish_thanked(Thanked { cents: paid.cents }).await.map(drop) }).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::new().await?;
+    /// harness.publish(Paid { cents: 500 }).await?;
+    /// harness.settle().await?;
+    /// assert_eq!(harness.published::<Thanked>()?, [Thanked { cents: 500 }]);
+    /// harness.assert_events(&["paid", "thanked"]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A published event of this type cannot be read as an `E`.
+    pub fn published<E: Event>(&self) -> Result<Vec<E>> {
+        let events = self.life().faults.events();
+        events
+            .iter()
+            .filter(|event| &*event.event_type == E::TYPE)
+            .map(|event| E::decode(&event.event_type, &event.payload))
+            .collect()
+    }
+
+    /// Asserts the types of all events that were published so far, in order; see [`published`](Self::published).
+    ///
+    /// # Panics
+    /// There are others; the message shows the difference.
+    #[track_caller]
+    pub fn assert_events(&self, expected: &[&str]) {
+        let events = self.life().faults.events();
+        let types: Vec<_> = events.iter().map(|event| &*event.event_type).collect();
+        assert!(
+            types == expected,
+            "the published events are not as expected:\n{}",
+            diff("published", expected, &types),
+        );
+    }
+}

@@ -1,0 +1,215 @@
+//! What steps do in place of their expressions, set before and after a harness is built.
+
+use serde::Serialize;
+
+use super::{Harness, HarnessBuilder};
+use crate::{
+    error::{Error, Result},
+    testing::probe::Preset,
+};
+
+impl HarnessBuilder {
+    fn set(mut self, path: impl Into<String>, preset: Result<Preset>) -> Self {
+        match preset {
+            Ok(preset) => self.probe.set(path.into(), preset),
+            Err(error) => self.failure = self.failure.or(Some(error)),
+        }
+        self
+    }
+
+    /// Gives a step its result; the expression is not evaluated. An `Err` goes through the step's retries as if the
+    /// expression had returned it.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// async fn charge(_cents: u64) -> belts::Result<String> {
+    ///     unreachable!("the test presets it")
+    /// }
+    ///
+    /// #[belts::function(id = "pay", on = Paid)]
+    /// async fn pay(paid: Paid) -> belts::Result<String> {
+    ///     step!("charge", charge(paid.cents), retries = 2).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder().preset("charge", Ok("p-1")).build().await?;
+    /// let run = harness.run(pay, Paid { cents: 500 }).await?;
+    /// assert_eq!((run.output()?.as_str(), run.evaluations("charge")), ("p-1", 0));
+    ///
+    /// harness.preset_error("charge", "no connection");
+    /// let run = harness.run(pay, Paid { cents: 500 }).await?;
+    /// assert_eq!(run.assert_failed().attempts("charge"), 3);
+    ///
+    /// harness.preset::<()>("charge", Err(belts::terminal("card declined")))?;
+    /// let run = harness.run(pay, Paid { cents: 500 }).await?;
+    /// assert_eq!(run.assert_failed().attempts("charge"), 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn preset<T: Serialize>(self, path: impl Into<String>, result: Result<T>) -> Self {
+        self.set(path, Preset::of(result))
+    }
+
+    /// Lets every attempt of a step fail with this text; see [`preset`](Self::preset).
+    pub fn preset_error(self, path: impl Into<String>, message: impl Into<String>) -> Self {
+        self.preset::<()>(path, Err(Error::from_any(message.into())))
+    }
+
+    /// Gives each attempt of a step its result, the first to the first; later ones get the last.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// async fn charge(_cents: u64) -> belts::Result<String> {
+    ///     unreachable!("the test presets it")
+    /// }
+    ///
+    /// #[belts::function(id = "pay", on = Paid)]
+    /// async fn pay(paid: Paid) -> belts::Result<String> {
+    ///     step!("charge", charge(paid.cents), retries = 2).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder()
+    ///     .preset_attempts("charge", [Err(belts::Error::from_any("no connection")), Ok("p-1")])
+    ///     .build()
+    ///     .await?;
+    /// let run = harness.run(pay, Paid { cents: 500 }).await?;
+    /// assert_eq!((run.output()?.as_str(), run.attempts("charge")), ("p-1", 2));
+    /// # Ok(()) }
+    /// ```
+    pub fn preset_attempts<T: Serialize>(
+        self,
+        path: impl Into<String>,
+        results: impl IntoIterator<Item = Result<T>>,
+    ) -> Self {
+        self.set(path, Preset::attempts(results))
+    }
+
+    /// Lets every attempt of a step run out of time at once, whether the step has a time limit or not.
+    pub fn preset_timeout(self, path: impl Into<String>) -> Self {
+        self.set(path, Ok(Preset::TimesOut))
+    }
+
+    /// Lets every attempt of a step hang until its own time limit ends it; the clock moves there at once. A step without
+    /// a limit hangs until the test [advances](Harness::advance) the clock past the function's.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    /// use std::time::Duration;
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ping {}
+    ///
+    /// #[belts::function(id = "call", on = Ping)]
+    /// async fn call(_: Ping) -> belts::Result<String> {
+    ///     match step!("call", async { "pong".to_owned() }, retries = 0, timeout = "30s").await {
+    ///         Ok(answer) => Ok(answer),
+    ///         Err(_) => step!("give-up", "nobody is there".to_owned()).await,
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder().preset_hang("call").build().await?;
+    /// let start = harness.now();
+    /// let run = harness.run(call, Ping {}).await?;
+    /// assert_eq!(run.output()?, "nobody is there");
+    /// assert_eq!(harness.now().since(start), Duration::from_secs(30));
+    /// # Ok(()) }
+    /// ```
+    pub fn preset_hang(self, path: impl Into<String>) -> Self {
+        self.set(path, Ok(Preset::Hangs))
+    }
+
+    /// Lets the first `times` attempts of a step fail, and the later ones be evaluated.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ping {}
+    ///
+    /// #[belts::function(id = "pong", on = Ping)]
+    /// async fn pong(_: Ping) -> belts::Result<String> { step!("pong", "pong".to_owned(), retries = 2).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder().fail_times("pong", 2).build().await?;
+    /// let run = harness.run(pong, Ping {}).await?;
+    /// assert_eq!(run.output()?, "pong");
+    /// assert_eq!((run.attempts("pong"), run.evaluations("pong")), (3, 1));
+    ///
+    /// harness.fail_times("pong", 3);
+    /// harness.run(pong, Ping {}).await?.assert_failed();
+    /// # Ok(()) }
+    /// ```
+    pub fn fail_times(self, path: impl Into<String>, times: u32) -> Self {
+        self.set(path, Ok(Preset::FailsFirst(times)))
+    }
+}
+
+impl Harness {
+    fn set(&self, path: impl Into<String>, preset: Preset) {
+        self.inner.setup.probe.set(path.into(), preset);
+    }
+
+    /// Gives a step its result from now on; see [`HarnessBuilder::preset`].
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
+    pub fn preset<S: Serialize>(&self, path: impl Into<String>, result: Result<S>) -> Result<()> {
+        self.set(path, Preset::of(result)?);
+        Ok(())
+    }
+
+    /// Gives each attempt of a step its result from now on; see [`HarnessBuilder::preset_attempts`].
+    ///
+    /// # Errors
+    /// A value cannot be written as JSON.
+    pub fn preset_attempts<S: Serialize>(
+        &self,
+        path: impl Into<String>,
+        results: impl IntoIterator<Item = Result<S>>,
+    ) -> Result<()> {
+        self.set(path, Preset::attempts(results)?);
+        Ok(())
+    }
+
+    /// Lets every attempt of a step fail from now on.
+    pub fn preset_error(&self, path: impl Into<String>, message: impl Into<String>) {
+        self.set(path, Preset::failing(&Error::from_any(message.into())));
+    }
+
+    /// Lets every attempt of a step run out of time from now on.
+    pub fn preset_timeout(&self, path: impl Into<String>) {
+        self.set(path, Preset::TimesOut);
+    }
+
+    /// Lets every attempt of a step hang from now on; see [`HarnessBuilder::preset_hang`].
+    pub fn preset_hang(&self, path: impl Into<String>) {
+        self.set(path, Preset::Hangs);
+    }
+
+    /// Lets the first `times` attempts of a step fail from now on, and the later ones be evaluated.
+    pub fn fail_times(&self, path: impl Into<String>, times: u32) {
+        self.set(path, Preset::FailsFirst(times));
+    }
+
+    /// Lets a step be evaluated again.
+    pub fn clear_preset(&self, path: &str) {
+        self.inner.setup.probe.clear(path);
+    }
+}

@@ -1,0 +1,129 @@
+//! Letting time pass for a harness, and driving what comes due.
+
+use std::time::Duration;
+
+use super::Harness;
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    store::{RunFilter, RunRecord, RunStatus},
+    worker::Worker,
+};
+
+impl Harness {
+    /// Moves the clock forward and drives nothing; time limits that end meanwhile run out.
+    pub fn advance(&self, by: Duration) {
+        self.inner.setup.clock.advance(by);
+    }
+
+    /// Drives every run in the store to its end, those that come due first, and moves the clock as they need.
+    ///
+    /// Runs of functions that this worker does not have, and runs that stopped at a step, stay as they are.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn settle(&self) -> Result<()> {
+        self.surviving(|worker| Box::pin(settle(worker, None)))
+            .await
+            .map(|_| ())
+    }
+
+    /// Lets so much time pass: see [`travel_to`](Self::travel_to).
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, sleep, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    /// use std::time::Duration;
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct TrialBegun { customer: String }
+    ///
+    /// #[belts::function(id = "trial", on = TrialBegun)]
+    /// async fn trial(begun: TrialBegun) -> belts::Result<()> {
+    ///     step!("welcome", ()).await?;
+    ///     sleep!("two-weeks", "336h").await?;
+    ///     step!("remind", ()).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    /// let harness = Harness::new().await?;
+    /// harness.publish(TrialBegun { customer: "Ada".into() }).await?;
+    ///
+    /// harness.travel(DAY * 13).await?;
+    /// harness.runs_of(trial).await?[0].assert_steps(&["welcome", "two-weeks"]);
+    ///
+    /// harness.travel(DAY).await?;
+    /// harness.runs_of(trial).await?[0].assert_completed().assert_steps(&["welcome", "two-weeks", "remind"]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn travel(&self, by: Duration) -> Result<()> {
+        self.travel_to(self.now().after(by)).await
+    }
+
+    /// Lets time pass until then: what is due by then is driven, in the order in which it comes due, and the rest waits.
+    ///
+    /// The clock stands there at the end. Waits of up to three seconds happen in memory and are not cut short, so if one
+    /// is under way then, the clock ends with it. After a [crash](Harness::faults) the next worker's own pauses take time,
+    /// too.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn travel_to(&self, time: impl Into<Timestamp>) -> Result<()> {
+        let time = time.into();
+        self.surviving(move |worker| Box::pin(settle(worker, Some(time))))
+            .await?;
+        self.advance(time.since(self.now()));
+        Ok(())
+    }
+}
+
+/// Drives what is due until then, or whatever there is.
+async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
+    let shared = worker.shared();
+    while let Some(run) = next_due(&worker).await? {
+        let Some(index) = shared.registry.index(&run.function_id) else {
+            continue;
+        };
+        let ended = shared.listen(&run.run_id);
+        let Some(run) = shared.store.run(&run.run_id).await? else {
+            continue;
+        };
+        match (run.status, run.due_at) {
+            (RunStatus::Running, _) => {}
+            // None of the others is due earlier.
+            (_, Some(due_at)) if until.is_some_and(|until| due_at > until) => break,
+            (_, Some(due_at)) => {
+                shared.clock.sleep_until(due_at).await;
+                if !shared.claim_run(&run.run_id, index).await? {
+                    continue;
+                }
+            }
+            _ => continue,
+        }
+        // The worker tells how each drive ends as long as it lives; if it dies, so does this.
+        let _ = ended.await;
+    }
+    Ok(())
+}
+
+/// The run that is under way or due first.
+async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
+    let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+    let filter = RunFilter {
+        statuses,
+        limit: usize::from(u16::MAX),
+        ..RunFilter::default()
+    };
+    let page = worker.store().list(filter).await?;
+    let known = page
+        .runs
+        .into_iter()
+        .filter(|run| worker.shared().registry.index(&run.function_id).is_some());
+    // Ids sort by time as well, for runs that came to be at one moment of a clock that stands still.
+    Ok(known.min_by_key(|run| (run.due_at, run.created_at, run.run_id.clone())))
+}

@@ -1,0 +1,101 @@
+//! An actix-web application that publishes from a route and forwards `/belts` to the worker's router.
+//!
+//! Run it with `cargo run --example actix_app`, and then
+//! ```text
+//! curl -d '{"email": "ada@example.com"}' -H 'content-type: application/json' localhost:3000/signup
+//! curl localhost:3000/belts/health
+//! ```
+
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    error::{ErrorBadRequest, ErrorServiceUnavailable},
+    http::StatusCode,
+    web,
+};
+use axum::{body::Body, extract::ConnectInfo, http};
+use belts::{Event, Worker, step, store::Sqlite};
+use serde::{Deserialize, Serialize};
+use tower::ServiceExt as _;
+
+/// Somebody signed up.
+#[derive(Debug, Serialize, Deserialize, Event)]
+pub struct SignedUp {
+    email: String,
+}
+
+#[belts::function(id = "welcome", on = SignedUp)]
+async fn welcome(signup: SignedUp) -> belts::Result<()> {
+    step!("send-mail", println!("mail to {}", signup.email)).await
+}
+
+/// A route of the application: it answers as soon as the event is durable.
+async fn sign_up(
+    worker: web::Data<Worker>,
+    signup: web::Json<SignedUp>,
+) -> actix_web::Result<String> {
+    let published = publish_signed_up(signup.into_inner()).via(&worker).await;
+    let published = published.map_err(|error| ErrorServiceUnavailable(error.report()))?;
+    Ok(format!("event {}\n", published.event_id))
+}
+
+/// Hands a request to the worker's router. actix has `http` types of its own, so what is in them is copied.
+async fn forward(
+    worker: web::Data<Worker>,
+    request: HttpRequest,
+    body: web::Bytes,
+) -> actix_web::Result<HttpResponse> {
+    let path = request.uri().to_string();
+    let path = path.trim_start_matches("/belts").trim_start_matches('/');
+    let mut forwarded = http::Request::builder()
+        .method(request.method().as_str())
+        .uri(format!("/{path}"));
+    // Who may see the functions depends on where the request comes from.
+    if let Some(peer) = request.peer_addr() {
+        forwarded = forwarded.extension(ConnectInfo(peer));
+    }
+    for (name, value) in request.headers() {
+        forwarded = forwarded.header(name.as_str(), value.as_bytes());
+    }
+    let forwarded = forwarded.body(Body::from(body)).map_err(ErrorBadRequest)?;
+
+    let Ok(answer) = worker.router().oneshot(forwarded).await;
+    let status = StatusCode::from_u16(answer.status().as_u16()).map_err(ErrorBadRequest)?;
+    let mut response = HttpResponse::build(status);
+    for (name, value) in answer.headers() {
+        response.append_header((name.as_str(), value.as_bytes()));
+    }
+    Ok(response.streaming(answer.into_body().into_data_stream()))
+}
+
+// tokio's own main: runs share its threads, and do not sit on one of actix's.
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let worker = Worker::builder()
+        .store(Sqlite::open("belts.db").await?)
+        .build()
+        .await?;
+    // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.
+    let runs = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    let worker = web::Data::new(worker);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(worker.clone())
+            // As much as the worker takes; actix alone would stop at a quarter of it.
+            .app_data(web::PayloadConfig::new(1024 * 1024))
+            .route("/signup", web::post().to(sign_up))
+            .service(web::scope("/belts").default_service(web::to(forward)))
+    });
+    server
+        .bind("127.0.0.1:3000")?
+        .shutdown_signal(async move {
+            if let Ok(Err(error)) = runs.await {
+                eprintln!("{}", error.report());
+            }
+        })
+        .run()
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! belts behind plain hyper: the router is a tower service, and needs no axum server.
+//!
+//! Run it with `cargo run --example hyper_app`, and then
+//! ```text
+//! curl -d '{"event": {"type": "signed-up", "email": "ada@example.com"}}' -H 'content-type: application/json' localhost:3000
+//! ```
+
+use belts::{Event, Worker, step, store::Sqlite};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+/// Somebody signed up.
+#[derive(Debug, Serialize, Deserialize, Event)]
+pub struct SignedUp {
+    email: String,
+}
+
+#[belts::function(id = "welcome", on = SignedUp)]
+async fn welcome(signup: SignedUp) -> belts::Result<()> {
+    step!("send-mail", println!("mail to {}", signup.email)).await
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let worker = Worker::builder()
+        .store(Sqlite::open("belts.db").await?)
+        .build()
+        .await?;
+    let service = TowerToHyperService::new(worker.router());
+    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    println!("listening on {}", listener.local_addr()?);
+
+    // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.
+    let mut runs = tokio::spawn(async move { worker.run().await });
+    let connections = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted?.0,
+            ended = &mut runs => {
+                ended??;
+                break;
+            }
+        };
+        let connection =
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                eprintln!("a connection broke: {error}");
+            }
+        });
+    }
+    connections.shutdown().await;
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The testing kit, used as people use it.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
+
+mod asserts;
+mod crashes;
+mod original;
+mod presets;
+mod router;
+mod time;

@@ -1,0 +1,140 @@
+//! What presets do to a step, before and after the harness is built.
+
+use std::time::Duration;
+
+use belts::{Error, Event, step, testing::Harness};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Serialize, Deserialize, Event)]
+struct Bought {}
+
+#[belts::function(id = "buy", on = Bought)]
+async fn buy(_: Bought) -> belts::Result<String> {
+    let paid = step!(
+        "charge",
+        "p-real".to_owned(),
+        retries = 3,
+        backoff = "1s..1s",
+        timeout = "30s"
+    )
+    .await;
+    match paid {
+        Ok(payment) => Ok(payment),
+        Err(error) => step!("refuse", format!("refused: {}", error.report())).await,
+    }
+}
+
+#[tokio::test]
+async fn a_preset_result_takes_the_place_of_the_expression() {
+    let harness = Harness::builder().preset("charge", Ok("p-1"));
+    let harness = harness.build().await.unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.output().unwrap(), "p-1");
+    assert_eq!((run.evaluations("charge"), run.attempts("charge")), (0, 1));
+}
+
+#[tokio::test]
+async fn a_preset_error_uses_up_the_retries_of_the_step() {
+    let harness = Harness::builder().preset_error("charge", "card declined");
+    let harness = harness.build().await.unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    let output = run.output().unwrap();
+    assert!(output.ends_with("card declined"), "{output}");
+    assert_eq!(run.attempts("charge"), 4);
+}
+
+#[tokio::test]
+async fn a_preset_terminal_error_is_not_retried() {
+    let harness = Harness::builder().preset::<()>("charge", Err(belts::terminal("no card")));
+    let harness = harness.build().await.unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.attempts("charge"), 1);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_twice_is_evaluated_the_third_time() {
+    let harness = Harness::builder().fail_times("charge", 2);
+    let harness = harness.build().await.unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.output().unwrap(), "p-real");
+    assert_eq!((run.evaluations("charge"), run.attempts("charge")), (1, 3));
+}
+
+#[tokio::test]
+async fn each_attempt_has_its_own_preset_and_the_last_one_stays() {
+    let harness = Harness::new().await.unwrap();
+    let results = [Err(Error::from_any("no connection")), Ok("p-2")];
+    harness.preset_attempts("charge", results).unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.output().unwrap(), "p-2");
+    assert_eq!(run.attempts("charge"), 2);
+
+    let results = [
+        Error::from_any("no connection"),
+        Error::from_any("no money"),
+    ];
+    let results = results.map(Err::<(), _>);
+    harness.preset_attempts("charge", results).unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.attempts("charge"), 4);
+    assert!(run.output().unwrap().ends_with("no money"));
+}
+
+#[tokio::test]
+async fn attempts_without_a_result_are_a_wrong_preset() {
+    let builder = Harness::builder().preset_attempts::<()>("charge", []);
+    assert_eq!(
+        builder.build().await.unwrap_err().to_string(),
+        "a preset of attempts needs at least one result"
+    );
+}
+
+#[tokio::test]
+async fn a_preset_timeout_takes_no_time_and_is_retried() {
+    let harness = Harness::builder().preset_timeout("charge");
+    let harness = harness.build().await.unwrap();
+    let start = harness.now();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert!(run.output().unwrap().contains("timed out"));
+    // Only the three pauses before the retries.
+    assert_eq!(harness.now().since(start), Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_hanging_step_runs_into_its_own_time_limit() {
+    let harness = Harness::builder().preset_hang("charge");
+    let harness = harness.build().await.unwrap();
+    let start = harness.now();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    let output = run.output().unwrap();
+    assert!(output.contains("timed out after 30s"), "{output}");
+    assert_eq!(run.attempts("charge"), 4);
+    assert_eq!(
+        harness.now().since(start),
+        Duration::from_secs(4 * 30 + 3),
+        "four limits and three pauses"
+    );
+}
+
+#[tokio::test]
+async fn a_cleared_preset_leaves_the_expression() {
+    let harness = Harness::new().await.unwrap();
+    harness.preset_timeout("charge");
+    harness.preset_hang("charge");
+    harness.fail_times("charge", 9);
+    harness.clear_preset("charge");
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.output().unwrap(), "p-real");
+}
+
+#[tokio::test]
+async fn a_preset_of_another_type_is_an_error_that_names_the_step() {
+    let harness = Harness::builder().preset("charge", Ok(7));
+    let harness = harness.build().await.unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    let output = run.output().unwrap();
+    assert!(
+        output.contains("the preset of the step `charge` is no"),
+        "{output}"
+    );
+}

@@ -1,0 +1,47 @@
+//! The HTTP clients among the examples, installed with the packages of their own ecosystems.
+
+use std::{io, path::Path};
+
+use tokio::process::Command;
+
+use crate::install::{npm, pip};
+
+/// `examples/clients/publish.mjs`, with the npm package that it imports; installed somewhere below `directory`.
+///
+/// # Errors
+///
+/// If node or npm is missing, or the package cannot be installed.
+pub async fn node(directory: &Path) -> io::Result<Command> {
+    let files = [
+        ("package.json", include_str!("clients/package.json")),
+        (
+            "publish.mjs",
+            include_str!("../../examples/clients/publish.mjs"),
+        ),
+    ];
+    let installed = npm(directory, "client-npm", &files).await?;
+    let mut command = Command::new("node");
+    command.arg(installed.join("publish.mjs"));
+    Ok(command)
+}
+
+/// `examples/clients/publish.py`, with the package of `PyPI` that it imports; installed somewhere below `directory`.
+///
+/// # Errors
+///
+/// If Python or pip is missing, or the package cannot be installed.
+pub async fn python(directory: &Path) -> io::Result<Command> {
+    let files = [
+        ("requirements.txt", include_str!("clients/requirements.txt")),
+        (
+            "publish.py",
+            include_str!("../../examples/clients/publish.py"),
+        ),
+    ];
+    let installed = pip(directory, "client-pypi", &files).await?;
+    let mut command = Command::new("python3");
+    command
+        .env("PYTHONPATH", installed.join("packages"))
+        .arg(installed.join("publish.py"));
+    Ok(command)
+}
