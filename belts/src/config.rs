@@ -25,6 +25,8 @@ pub(crate) struct Config {
     #[cfg(feature = "http")]
     keys: Vec<crate::http::SigningKey>,
     #[cfg(feature = "http")]
+    inspection_token: Option<crate::http::InspectionToken>,
+    #[cfg(feature = "http")]
     insecure: bool,
 }
 
@@ -39,6 +41,7 @@ impl Worker {
     /// | `BELTS_ADDR` | `127.0.0.1:8787` | where [`serve`](crate::serve()) listens |
     /// | `BELTS_URL` | none | where the router is reached from outside, to which dispatchers post |
     /// | `BELTS_SIGNING_KEYS` | none | the keys of deliveries, separated by commas; the first signs |
+    /// | `BELTS_INSPECTION_TOKEN` | none | the token of those who may [inspect runs](crate::guide::inspection) over HTTP; without it only this machine may |
     /// | `BELTS_INSECURE` | `0` | `1` lets `serve` listen beyond this machine without a signing key |
     ///
     /// A variable that is set to nothing counts as not set.
@@ -84,6 +87,8 @@ impl Config {
             #[cfg(feature = "http")]
             keys: read_keys(lookup)?,
             #[cfg(feature = "http")]
+            inspection_token: read_inspection_token(lookup)?,
+            #[cfg(feature = "http")]
             insecure: read_insecure(lookup)?,
         })
     }
@@ -100,6 +105,10 @@ impl Config {
         {
             builder.http.url.clone_from(&self.url);
             builder.http.keys.clone_from(&self.keys);
+            builder
+                .http
+                .inspection_token
+                .clone_from(&self.inspection_token);
             builder.http.insecure = self.insecure;
         }
         builder
@@ -173,6 +182,14 @@ fn read_keys(lookup: Lookup<'_>) -> Result<Vec<crate::http::SigningKey>> {
     let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
     crate::http::SigningKey::read_all(keys)
         .map_err(|wrong| config(format!("BELTS_SIGNING_KEYS: {wrong}")))
+}
+
+#[cfg(feature = "http")]
+fn read_inspection_token(lookup: Lookup<'_>) -> Result<Option<crate::http::InspectionToken>> {
+    variable(lookup, "BELTS_INSPECTION_TOKEN")?
+        .map(|token| crate::http::InspectionToken::new(&token))
+        .transpose()
+        .map_err(|wrong| config(format!("BELTS_INSPECTION_TOKEN {wrong}")))
 }
 
 #[cfg(feature = "http")]
@@ -282,6 +299,11 @@ mod tests {
                 "BELTS_SIGNING_KEYS",
                 "correct horse battery staple,hunter2",
                 "signing key 2 has",
+            ),
+            (
+                "BELTS_INSPECTION_TOKEN",
+                "hunter2",
+                "has 7 characters, and needs at least 16",
             ),
             ("BELTS_INSECURE", "maybe", "`1` or `0`"),
         ];

@@ -17,6 +17,9 @@ pub mod compare {}
 #[doc = include_str!("../docs/benchmarks.md")]
 pub mod benchmarks {}
 
+#[doc = include_str!("../docs/inspection.md")]
+pub mod inspection {}
+
 #[cfg(feature = "sqs")]
 #[doc = include_str!("../docs/sqs.md")]
 pub mod sqs {}

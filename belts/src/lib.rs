@@ -8,6 +8,7 @@
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
 //! - `http-dispatch`: [`dispatch::Http`](dispatch), which posts events to a worker elsewhere.
 //! - `qstash`: the dispatcher [`Qstash`](dispatch::Qstash), on the service of that name.
+//! - `cli`: the program `belts`, which shows runs and changes them, on any store or by HTTP.
 //! - `testing`: the testing kit, `belts::testing`.
 //! - `conformance`: the suites that a store or a dispatcher of your own should pass.
 #![cfg_attr(
@@ -18,6 +19,9 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod clock;
 pub mod codec;
 mod config;
@@ -35,6 +39,7 @@ mod function;
 pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
+mod inspect;
 #[cfg(any(feature = "http-dispatch", feature = "qstash"))]
 mod post;
 mod publish;
@@ -63,6 +68,7 @@ pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Continuation, Function, FunctionOptions};
+pub use inspect::{ListRuns, Runs};
 pub use publish::{Publish, Published};
 pub use run::{Backoff, Location};
 #[cfg(feature = "http")]

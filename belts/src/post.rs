@@ -18,7 +18,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The most bytes of an answer that are read.
+/// The most bytes of an answer that are read where nothing else is said.
 const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// A client, with its connections.
@@ -27,6 +27,8 @@ pub(crate) struct Poster {
     http: legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// How long a request may take with its answer.
     timeout: Duration,
+    /// The most bytes of an answer that are read.
+    longest: usize,
 }
 
 /// How long things may take.
@@ -65,7 +67,15 @@ impl Poster {
                 .pool_timer(TokioTimer::new())
                 .build(connector(timeouts.connect, tls)?),
             timeout: timeouts.request,
+            longest: LONGEST_ANSWER,
         })
+    }
+
+    /// Reads answers of so many bytes.
+    #[cfg(feature = "cli")]
+    pub(crate) fn longest(mut self, bytes: usize) -> Self {
+        self.longest = bytes;
+        self
     }
 
     /// Posts once, and reads the whole answer.
@@ -75,8 +85,19 @@ impl Poster {
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<Answer, Failed> {
+        self.send(Method::POST, url, headers, body).await
+    }
+
+    /// Asks once, and reads the whole answer.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        body: &Bytes,
+    ) -> Result<Answer, Failed> {
         let mut request = Request::new(Full::new(body.clone()));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method;
         *request.uri_mut() = url.clone();
         *request.headers_mut() = headers.clone();
         let agent = concat!("belts/", env!("CARGO_PKG_VERSION"));
@@ -91,7 +112,7 @@ impl Poster {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failed> {
         let response = self.http.request(request).await.map_err(Failed::of)?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, LONGEST_ANSWER).collect();
+        let body = Limited::new(body, self.longest).collect();
         Ok(Answer {
             status: parts.status,
             headers: parts.headers,

@@ -158,10 +158,7 @@ impl Publish {
                 "published outside a step: it will be published again whenever the run resumes; write step!(\"…\", publish_…(event))"
             );
         }
-        let id = match key {
-            Some(key) => stable_id(&[&event.event_type, &key]),
-            None => Uuid::now_v7().simple().to_string(),
-        };
+        let id = event_id(&event.event_type, key.as_deref());
         let now = worker.now();
         let due_at = match self.when {
             When::Now => now,
@@ -178,6 +175,14 @@ impl Publish {
             target: Target::Subscribers { except: Vec::new() },
         };
         worker.shared().send(new, self.options).await
+    }
+}
+
+/// The id of an event: one that follows from its type and its idempotency key, or a new one.
+pub(crate) fn event_id(event_type: &str, key: Option<&str>) -> String {
+    match key {
+        Some(key) => stable_id(&[event_type, key]),
+        None => Uuid::now_v7().simple().to_string(),
     }
 }
 

@@ -83,6 +83,15 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
     read(url).map(|_| ())
 }
 
+/// The file in which the store of a URL is, if it is in one.
+#[cfg(feature = "cli")]
+pub(crate) fn file(url: &str) -> Option<String> {
+    match read(url) {
+        Ok(StoreUrl::Sqlite { path, .. }) => Some(path),
+        _ => None,
+    }
+}
+
 /// A URL as logs may have it: without what may be secret.
 #[cfg(feature = "http")]
 pub(crate) fn shown(url: &str) -> String {

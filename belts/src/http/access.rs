@@ -1,4 +1,4 @@
-//! Who may read the description: whoever may deliver, and this machine.
+//! Who may read the description: whoever may deliver or inspect, and this machine. And who may inspect runs.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -16,7 +16,29 @@ const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"
 pub(super) fn may_read(worker: &Worker, parts: &Parts) -> bool {
     let keys = &worker.shared().http.keys;
     is_this_machine(parts)
+        || matches!(inspector(worker, parts), Inspector::Token)
         || (!keys.is_empty() && signature::verify(keys, &parts.headers, b"", worker.now()).is_ok())
+}
+
+/// Who asks for runs.
+pub(super) enum Inspector {
+    /// Somebody with the token.
+    Token,
+    /// This machine, and there is no token.
+    ThisMachine,
+    /// Somebody without the token that there is.
+    WithoutToken,
+    /// Somebody elsewhere, and there is no token.
+    Nobody,
+}
+
+pub(super) fn inspector(worker: &Worker, parts: &Parts) -> Inspector {
+    match &worker.shared().http.inspection_token {
+        Some(token) if token.is_in(&parts.headers) => Inspector::Token,
+        Some(_) => Inspector::WithoutToken,
+        None if is_this_machine(parts) => Inspector::ThisMachine,
+        None => Inspector::Nobody,
+    }
 }
 
 /// Whether the request comes from this machine and is meant for it. A name in `Host` that is not this machine's would be

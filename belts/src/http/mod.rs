@@ -21,6 +21,11 @@
 //!
 //! `GET /` describes functions and events, `GET /health` says whether the worker takes deliveries.
 //!
+//! # Inspection
+//! Runs are looked at and changed under `/runs`, apart from deliveries: [the guide](crate::guide::inspection) has the paths.
+//! Whoever has the [inspection token](crate::WorkerBuilder::inspection_token) may; where none is set, only this machine,
+//! and for everybody else nothing is there.
+//!
 //! # Signatures
 //! With [signing keys](crate::WorkerBuilder::signing_keys) set, every delivery must carry a signature by the
 //! [Standard Webhooks](https://www.standardwebhooks.com) scheme; [`SigningKey`] makes one. Without, whoever reaches the
@@ -31,15 +36,18 @@ mod answer;
 mod body;
 mod deliver;
 mod describe;
+mod inspect;
 mod modes;
 mod options;
 mod refusal;
 mod router;
 mod signature;
+mod token;
 
 pub use modes::HttpMode;
 pub(crate) use options::HttpOptions;
 pub use signature::SigningKey;
+pub(crate) use token::InspectionToken;
 
 /// The answer to a path that nothing is at.
 pub(crate) fn not_found() -> axum::response::Response {

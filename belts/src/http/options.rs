@@ -1,6 +1,6 @@
 //! What can be set about HTTP when a worker is built.
 
-use super::{HttpMode, SigningKey};
+use super::{HttpMode, InspectionToken, SigningKey};
 use crate::{
     error::{Error, ErrorKind, Result},
     worker::WorkerBuilder,
@@ -13,6 +13,7 @@ pub(crate) struct HttpOptions {
     pub(crate) max_body_bytes: usize,
     /// The first signs, all verify.
     pub(crate) keys: Vec<SigningKey>,
+    pub(crate) inspection_token: Option<InspectionToken>,
     pub(crate) url: Option<String>,
     pub(crate) insecure: bool,
     /// The store as a person wants to read it.
@@ -29,6 +30,7 @@ impl Default for HttpOptions {
             mode: None,
             max_body_bytes: 1024 * 1024,
             keys: Vec::new(),
+            inspection_token: None,
             url: None,
             insecure: false,
             store: String::new(),
@@ -98,6 +100,30 @@ impl WorkerBuilder {
         match SigningKey::read_all(keys) {
             Ok(keys) => self.http.keys = keys,
             Err(error) => self.http.wrong = Some(error),
+        }
+        self
+    }
+
+    /// The token of those who may look at runs and change them over HTTP, sent as `Authorization: Bearer …`; at least 16
+    /// characters. Where there is none, only this machine may. It gives no right to deliver.
+    ///
+    /// A token that is too short makes [`build`](Self::build) fail.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let builder = belts::Worker::builder().store_url("memory:");
+    /// let error = builder.inspection_token("hunter2").build().await.unwrap_err();
+    /// assert!(error.to_string().starts_with("the inspection token has 7 characters, and needs at least 16"));
+    /// # Ok(()) }
+    /// ```
+    pub fn inspection_token(mut self, token: impl AsRef<str>) -> Self {
+        match InspectionToken::new(token.as_ref()) {
+            Ok(token) => self.http.inspection_token = Some(token),
+            Err(wrong) => {
+                let text = format!("the inspection token {wrong}");
+                self.http.wrong = Some(Error::new(ErrorKind::Config, text));
+            }
         }
         self
     }

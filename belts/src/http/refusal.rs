@@ -65,6 +65,14 @@ impl Refusal {
         )
     }
 
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "inspection needs the header `authorization: Bearer …` with the inspection token of this worker",
+        )
+    }
+
     pub(super) fn not_found() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{deliver::deliver, describe, refusal::Refusal};
+use super::{deliver::deliver, describe, inspect, refusal::Refusal};
 use crate::worker::Worker;
 
 impl Worker {
@@ -41,11 +41,12 @@ impl Worker {
                 "/health",
                 get(describe::health).fallback(|| async { method_not_allowed("GET, HEAD") }),
             )
+            .merge(inspect::routes(self))
             .with_state(self.clone())
     }
 }
 
-fn method_not_allowed(allowed: &'static str) -> Response {
+pub(super) fn method_not_allowed(allowed: &'static str) -> Response {
     let mut response = Refusal::method().into_response();
     response
         .headers_mut()

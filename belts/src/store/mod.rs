@@ -80,6 +80,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - `cancel` ends a run that has not finished, and its lease with it. (`cancel_ends_the_lease`)
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. (`rerun_keeps_recorded_steps`)
 ///   The journal then has gaps in `seq`; failed attempts count from 0 again, and `started_at` stays.
+/// - `list` goes by the time at which a run ended, or its event was published if it goes on. (`list_goes_by_the_time`)
 /// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs, whatever
 ///   is written meanwhile. (`purge_spares_the_living`, `purge_beside_work_loses_nothing`)
 #[async_trait]

@@ -475,6 +475,10 @@ pub struct RunFilter {
     pub statuses: Vec<RunStatus>,
     /// Only runs of this event.
     pub event_id: Option<Arc<str>>,
+    /// Only runs that ended at this time or later; of one that goes on, the time of its event counts.
+    pub since: Option<Timestamp>,
+    /// Only runs that ended before this time; of one that goes on, the time of its event counts.
+    pub until: Option<Timestamp>,
     /// The most runs of a page; 100 where 0.
     pub limit: usize,
     /// Where the last page ended, from [`RunPage::next`].

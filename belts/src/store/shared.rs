@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{Capacity, RunFilter, WorkerId};
+use super::{Capacity, RunFilter, Timestamp, WorkerId};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most functions that a claim names as unknown.
@@ -55,6 +55,13 @@ pub(super) fn unknown_session(worker: WorkerId) -> Error {
 
 pub(super) fn page_limit(filter: &RunFilter) -> usize {
     if filter.limit == 0 { 100 } else { filter.limit }
+}
+
+impl RunFilter {
+    /// Whether it wants runs of this time.
+    pub(super) fn includes(&self, time: Timestamp) -> bool {
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
 }
 
 /// The number of the run at which the last page ended.

@@ -7,6 +7,7 @@ mod claim;
 mod drive;
 mod driven;
 mod execute;
+mod inspect;
 pub(crate) mod live;
 mod options;
 #[cfg(feature = "http")]

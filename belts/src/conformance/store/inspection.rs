@@ -365,6 +365,67 @@ pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn list_goes_by_the_time(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let mut runs = Vec::new();
+    for (number, (published, ended)) in [(10, Some(30)), (20, Some(25)), (30, None)]
+        .iter()
+        .enumerate()
+    {
+        let id = format!("e-{number}");
+        let told = store
+            .publish_all(vec![event(&id, "f")], at(*published))
+            .await?;
+        runs.push(Arc::clone(&told[0].runs[0].run_id));
+        let lease = store.take_one(worker, &["f"], at(*published)).await?.lease;
+        if let Some(ended) = ended {
+            store
+                .must_write(lease, Vec::new(), Some(fail()), at(*ended))
+                .await?;
+        }
+    }
+    let listed = async |since: Option<i64>, until: Option<i64>, event_id: Option<&str>| {
+        let filter = RunFilter {
+            since: since.map(at),
+            until: until.map(at),
+            event_id: event_id.map(Into::into),
+            ..RunFilter::default()
+        };
+        let found = store.list(filter).await?.runs;
+        let place = |id: &Arc<str>| runs.iter().position(|run| run == id);
+        Result::Ok(
+            found
+                .iter()
+                .filter_map(|run| place(&run.run_id))
+                .collect::<Vec<_>>(),
+        )
+    };
+    assert_eq!(listed(None, None, None).await?, [2, 1, 0]);
+    assert_eq!(
+        listed(Some(26), None, None).await?,
+        [2, 0],
+        "the end of a run counts, not its beginning"
+    );
+    assert_eq!(
+        listed(Some(30), None, None).await?,
+        [2, 0],
+        "from that very time on"
+    );
+    assert_eq!(listed(Some(31), None, None).await?, [0; 0]);
+    assert_eq!(
+        listed(None, Some(30), None).await?,
+        [1],
+        "up to that time and not at it"
+    );
+    assert_eq!(listed(None, Some(31), None).await?, [2, 1, 0]);
+    assert_eq!(listed(Some(25), Some(30), None).await?, [1]);
+    assert_eq!(listed(Some(26), None, Some("e-0")).await?, [0]);
+    assert_eq!(listed(Some(26), None, Some("e-1")).await?, [0; 0]);
+    assert_eq!(listed(None, Some(26), Some("e-1")).await?, [1]);
+    Ok(())
+}
+
 pub(super) async fn wrong_page_mark_is_an_error(bench: Bench) -> Result<()> {
     let filter = RunFilter {
         after: Some("no mark of a page".into()),

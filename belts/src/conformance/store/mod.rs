@@ -91,7 +91,7 @@ suite! { $ store, "store", Storage, store_conformance,
     inspection {
         run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
         rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded list_filters_and_pages
-        wrong_page_mark_is_an_error unknown_run_is_nothing
+        list_goes_by_the_time wrong_page_mark_is_an_error unknown_run_is_nothing
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

@@ -37,6 +37,7 @@ impl Tables {
                     .event_id
                     .as_ref()
                     .is_none_or(|id| *id == run.event.id)
+                && filter.includes(run.finished_at.unwrap_or(run.event.published_at))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };
         let mut found = self

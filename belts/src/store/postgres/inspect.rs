@@ -8,7 +8,7 @@ use super::{
     sql::Parameters,
     text::to_column,
 };
-use crate::store::{Entry, RunFilter, RunPage, RunRecord};
+use crate::store::{Entry, RunFilter, RunPage, RunRecord, Timestamp};
 
 /// Where the columns of a journal stand.
 const STEP: EntryPlaces = EntryPlaces {
@@ -56,7 +56,9 @@ impl Database {
             .bind(below)
             .bind(filter.function_id.as_deref().map(to_column))
             .bind(statuses)
-            .bind(number(limit).saturating_add(1));
+            .bind(number(limit).saturating_add(1))
+            .bind(filter.since.map(Timestamp::as_millis))
+            .bind(filter.until.map(Timestamp::as_millis));
         let rows = match &filter.event_id {
             None => self.rows(&self.sql.list, parameters).await?,
             Some(event_id) => {

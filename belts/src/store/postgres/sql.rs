@@ -37,6 +37,9 @@ impl Parameters {
 /// The event of a run, as a part of `FROM`.
 const EVENT: &str = "LATERAL (SELECT * FROM {schema}.events WHERE events.number = runs.number >> 16 OFFSET 0) AS events";
 
+/// When a run ended, or its event was published if it goes on.
+const TIME: &str = "coalesce(finished_at, (SELECT published_at FROM {schema}.events WHERE events.number = runs.number >> 16))";
+
 /// One statement. The text is the key under which a connection finds it prepared.
 #[derive(Debug, Clone)]
 pub(super) struct Statement(Arc<str>);
@@ -57,7 +60,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{event}", EVENT)).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{event}", EVENT).replace("{time}", TIME)).into());
                 Self { $($name: fill($sql),)* }
             }
         }
@@ -113,10 +116,12 @@ statements! {
     list: "SELECT {record} FROM (
             SELECT * FROM {schema}.runs
             WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_event: "SELECT {record} FROM (
-            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $5 OFFSET 0) AS of
+            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $7 OFFSET 0) AS of
             WHERE runs.number BETWEEN of.number << 16 AND of.number << 16 | 65535
                 AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Entry, RunFilter, RunPage, RunRecord, page_limit, page_mark},
+    store::{Entry, RunFilter, RunPage, RunRecord, Timestamp, page_limit, page_mark},
 };
 
 /// The most runs that one call looks at, of which few may pass the filter: others wait meanwhile.
@@ -76,9 +76,15 @@ impl Redis {
             .arg(LOOKS)
             .arg(statuses.collect::<String>())
             .optional(filter.function_id.as_deref())
-            .optional(filter.event_id.as_deref());
+            .optional(filter.event_id.as_deref())
+            .optional(millis(filter.since).as_deref())
+            .optional(millis(filter.until).as_deref());
         call
     }
+}
+
+fn millis(time: Option<Timestamp>) -> Option<String> {
+    time.map(|time| time.as_millis().to_string())
 }
 
 /// Adds what a call has found; the number below which to go on.

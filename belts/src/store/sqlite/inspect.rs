@@ -7,7 +7,7 @@ use super::{
     names::{Dictionary, SharedNames},
     rows::{self, record_columns, status_number},
 };
-use crate::store::{Entry, RunFilter, RunPage, RunRecord};
+use crate::store::{Entry, RunFilter, RunPage, RunRecord, Timestamp};
 
 pub(super) fn run(
     connection: &Connection,
@@ -83,7 +83,9 @@ pub(super) fn list(
         function,
         statuses,
         most,
-        filter.event_id.as_deref()
+        filter.event_id.as_deref(),
+        filter.since.map(Timestamp::as_millis),
+        filter.until.map(Timestamp::as_millis)
     ])?;
     let mut last: i64 = 0;
     while let Some(row) = found.next()? {
@@ -102,6 +104,8 @@ const LIST: &str = concat!(
     record_columns!(),
     " FROM runs JOIN events ON events.number = runs.event
      WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1 AND ?5 IS NULL
+         AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
+         AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
      ORDER BY runs.number DESC LIMIT ?4"
 );
 
@@ -110,6 +114,8 @@ const LIST_OF_EVENT: &str = concat!(
     record_columns!(),
     " FROM runs JOIN events ON events.number = runs.event
      WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1
+         AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
+         AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
          AND runs.event = (SELECT number FROM events WHERE id = ?5)
      ORDER BY runs.number DESC LIMIT ?4"
 );

@@ -1,6 +1,7 @@
 -- Runs that pass a filter, newest first. Answers where to go on, or nothing at the end; and the runs.
 -- ARGV: the number below which to look, the most runs, the most runs to look at, the statuses or nothing, whether there
--- is a function, the function, whether there is an event, the event.
+-- is a function, the function, whether there is an event, the event, whether there is a time from which on, that time, whether
+-- there is a time until which, that time.
 include common
 include event
 include record
@@ -14,11 +15,20 @@ local function of_event(id)
   return numbers
 end
 
+-- When a run ended, or its event was published if it goes on.
+local function in_time(run)
+  if ARGV[9] == '' and ARGV[11] == '' then return true end
+  local event = not run[3] and read_event(run[4])
+  local time = tonumber(run[3] or event and event.at)
+  return time and (ARGV[9] == '' or time >= tonumber(ARGV[10])) and (ARGV[11] == '' or time < tonumber(ARGV[12]))
+end
+
 local function passes(number)
-  local run = call('HMGET', P .. 'run:' .. number, 'status', 'function')
+  local run = call('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event')
   return run[1]
     and (statuses == '' or string.find(statuses, run[1], 1, true))
     and (ARGV[5] == '' or run[2] == ARGV[6])
+    and in_time(run)
 end
 
 local numbers, goes_on

@@ -1,0 +1,112 @@
+//! Runs in a store that this process opens. It registers no worker there, and claims nothing.
+
+use async_trait::async_trait;
+
+use super::place::{Asked, Place, Sent, ShownFunction};
+use crate::{
+    clock::{Clock as _, SystemClock, Timestamp},
+    error::Result,
+    inspect::{
+        Runs,
+        shape::{Changed, ShownPage, ShownRun},
+    },
+    store::{NewEvent, Publish, RunStatus, SharedStore},
+};
+
+pub(super) struct Direct {
+    store: SharedStore,
+    runs: Runs,
+}
+
+impl Direct {
+    pub(super) fn new(store: SharedStore) -> Self {
+        let runs = Runs::of(store.clone());
+        Self { store, runs }
+    }
+
+    async fn now_stands(&self, id: &str, changed: bool) -> Result<Changed> {
+        let status = self.runs.get(id).await?.status;
+        Ok(Changed {
+            run_id: id.to_owned(),
+            changed,
+            status,
+        })
+    }
+}
+
+#[async_trait]
+impl Place for Direct {
+    async fn list(&self, asked: Asked) -> Result<ShownPage> {
+        let mut list = self.runs.list().limit(asked.limit);
+        for status in RunStatus::ALL {
+            if asked.statuses.iter().any(|word| word == status.as_str()) {
+                list = list.status(status);
+            }
+        }
+        if let Some(id) = asked.function {
+            list = list.function(id);
+        }
+        if let Some(id) = asked.event {
+            list = list.event(id);
+        }
+        if let Some(time) = asked.since {
+            list = list.since(time);
+        }
+        if let Some(time) = asked.until {
+            list = list.until(time);
+        }
+        if let Some(mark) = asked.page {
+            list = list.after(mark);
+        }
+        Ok(ShownPage::of(&list.await?))
+    }
+
+    async fn run(&self, id: &str, values: bool) -> Result<ShownRun> {
+        let run = ShownRun::of(&self.runs.get(id).await?, values);
+        Ok(run.with_steps(&self.runs.journal(id).await?, values))
+    }
+
+    async fn cancel(&self, id: &str) -> Result<Changed> {
+        let changed = self.runs.cancel(id).await?;
+        self.now_stands(id, changed).await
+    }
+
+    async fn rerun(&self, id: &str) -> Result<Changed> {
+        let changed = self.runs.rerun(id).await?;
+        self.now_stands(id, changed).await
+    }
+
+    async fn purge(&self, before: Timestamp) -> Result<usize> {
+        self.runs.purge(before).await
+    }
+
+    async fn functions(&self) -> Result<Vec<ShownFunction>> {
+        let subscriptions = self.store.subscriptions().await?;
+        let shown = subscriptions.iter().map(|subscription| ShownFunction {
+            id: subscription.function_id.to_string(),
+            events: subscription
+                .event_types
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+        });
+        Ok(shown.collect())
+    }
+
+    async fn publish(&self, event: NewEvent) -> Result<Sent> {
+        let request = Publish {
+            events: vec![event],
+            claim: None,
+            now: SystemClock.now(),
+        };
+        let published = self.store.publish(request).await?;
+        let runs = published.iter().flat_map(|event| &event.runs);
+        Ok(Sent {
+            duplicate: published.iter().any(|event| event.duplicate),
+            runs: Some(
+                runs.map(|run| (run.run_id.to_string(), run.function_id.to_string()))
+                    .collect(),
+            ),
+        })
+    }
+}

@@ -1,0 +1,66 @@
+//! The program `belts`: what it is asked for, where the runs are, and what it prints.
+//!
+//! Each command is written once, on [`Place`](place::Place), behind which is a store or a worker.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+mod args;
+mod direct;
+mod functions;
+mod place;
+mod print;
+mod publish;
+mod remote;
+mod runs;
+mod table;
+mod wrong;
+
+use args::{Args, Command};
+use print::Out;
+use wrong::Wrong;
+
+/// Does what the arguments of this process ask for.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let done = match runtime {
+        Ok(runtime) => runtime.block_on(run(args)),
+        Err(error) => Err(Wrong::failed("cannot start", error)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(wrong) => wrong.tell(),
+    }
+}
+
+async fn run(args: Args) -> Result<(), Wrong> {
+    let out = Out::new(args.json);
+    if let Command::Completions { shell } = args.command {
+        return completions(shell);
+    }
+    if let Command::Rerun(asked) = &args.command {
+        asked.check()?;
+    }
+    let place = args.place.open().await?;
+    let place = &*place;
+    match args.command {
+        Command::Runs(asked) => runs::list(place, &asked, out).await,
+        Command::Run { id, values } => runs::show(place, &id, values, out).await,
+        Command::Cancel { ids } => runs::cancel(place, &ids, out).await,
+        Command::Rerun(asked) => runs::rerun(place, &asked, out).await,
+        Command::Purge { before } => runs::purge(place, before, out).await,
+        Command::Functions => functions::list(place, out).await,
+        Command::Publish(asked) => publish::publish(place, asked, out).await,
+        Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<(), Wrong> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "belts", &mut script);
+    print::write(&String::from_utf8_lossy(&script))
+}

@@ -1,0 +1,107 @@
+//! Where the runs are: in a store that this process opens, or behind a worker's router.
+
+use std::{env, path::Path};
+
+use async_trait::async_trait;
+
+use super::{args::PlaceArgs, direct::Direct, remote::Remote, wrong::Wrong};
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    inspect::shape::{Changed, ShownPage, ShownRun},
+    store::NewEvent,
+    store_url,
+};
+
+/// What every command is written on.
+#[async_trait]
+pub(super) trait Place: Send + Sync {
+    /// One page of runs, newest first.
+    async fn list(&self, asked: Asked) -> Result<ShownPage>;
+    /// A run with its steps.
+    async fn run(&self, id: &str, values: bool) -> Result<ShownRun>;
+    async fn cancel(&self, id: &str) -> Result<Changed>;
+    async fn rerun(&self, id: &str) -> Result<Changed>;
+    async fn purge(&self, before: Timestamp) -> Result<usize>;
+    async fn functions(&self) -> Result<Vec<ShownFunction>>;
+    /// Publishes; whether the event was there before, and its runs where that is known.
+    async fn publish(&self, event: NewEvent) -> Result<Sent>;
+}
+
+/// Which runs to list.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    pub(super) function: Option<String>,
+    pub(super) event: Option<String>,
+    /// Words of [`RunStatus`](crate::store::RunStatus), which were checked.
+    pub(super) statuses: Vec<String>,
+    pub(super) since: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
+    pub(super) limit: usize,
+    pub(super) page: Option<String>,
+}
+
+/// A function and the events that it listens for.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct ShownFunction {
+    pub(super) id: String,
+    pub(super) events: Vec<String>,
+}
+
+/// What became of an event.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) duplicate: bool,
+    /// Run ids with their functions' ids; a worker elsewhere does not tell.
+    pub(super) runs: Option<Vec<(String, String)>>,
+}
+
+impl PlaceArgs {
+    /// Opens what the arguments name, or else the environment.
+    pub(super) async fn open(self) -> Result<Box<dyn Place>, Wrong> {
+        let (store, worker) = match (self.store, self.worker) {
+            (None, None) => (variable("BELTS_STORE")?, variable("BELTS_WORKER")?),
+            given => given,
+        };
+        match (store, worker) {
+            (Some(_), Some(_)) => Err(Wrong::usage(
+                "BELTS_STORE and BELTS_WORKER are both set: say which is meant by `--store <URL>` or `--worker <URL>`",
+            )),
+            (None, None) => Err(Wrong::usage(
+                "where are the runs? Name their store by `--store <URL>` or BELTS_STORE, or a worker by `--worker <URL>` or \
+                 BELTS_WORKER",
+            )),
+            (Some(url), None) => Ok(Box::new(open_store(&url).await?)),
+            (None, Some(url)) => Ok(Box::new(Remote::new(&url)?)),
+        }
+    }
+}
+
+async fn open_store(url: &str) -> Result<Direct, Wrong> {
+    store_url::check(url).map_err(|wrong| Wrong::usage(format!("`--store`: the URL {wrong}")))?;
+    match store_url::file(url) {
+        _ if url.starts_with("memory:") => {
+            return Err(Wrong::usage(
+                "`--store`: a store in memory is seen by its own worker only; ask that by `--worker <URL>`",
+            ));
+        }
+        // Opening would make a new one.
+        Some(path) if !Path::new(&path).exists() => {
+            return Err(Wrong::Failed(format!(
+                "`--store`: there is no file `{path}`"
+            )));
+        }
+        _ => {}
+    }
+    Ok(Direct::new(Box::pin(store_url::open(url)).await?))
+}
+
+pub(super) fn variable(name: &str) -> Result<Option<String>, Wrong> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(env::VarError::NotUnicode(_)) => {
+            Err(Wrong::usage(format!("{name} is not valid UTF-8")))
+        }
+    }
+}

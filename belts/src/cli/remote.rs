@@ -1,0 +1,220 @@
+//! Runs behind a worker's router.
+
+use std::{fmt::Write as _, time::Duration};
+
+use async_trait::async_trait;
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    place::{Asked, Place, Sent, ShownFunction, variable},
+    wrong::Wrong,
+};
+use crate::{
+    clock::{Clock as _, SystemClock, Timestamp},
+    config::check_url,
+    dispatch::{Dispatcher as _, Http, Message},
+    error::{Error, ErrorKind, Result},
+    inspect::shape::{Changed, Purged, ShownPage, ShownRun},
+    post::{Answer, Poster, Timeouts},
+    store::NewEvent,
+    wire,
+};
+
+const TIMEOUTS: Timeouts = Timeouts {
+    connect: Duration::from_secs(10),
+    request: Duration::from_secs(60),
+};
+/// The most bytes of an answer: a run with all its values may be large.
+const LONGEST_ANSWER: usize = 256 * 1024 * 1024;
+
+pub(super) struct Remote {
+    /// Without a slash at its end.
+    url: String,
+    headers: HeaderMap,
+    client: Poster,
+    /// How events are published: as any other program does it.
+    events: Http,
+}
+
+/// What a router says when it does not do what was asked.
+#[derive(Deserialize)]
+struct Refused {
+    message: String,
+    code: String,
+}
+
+/// What a worker says of itself; without a right to know, only that it is one.
+#[derive(Deserialize)]
+struct Description {
+    functions: Option<Vec<ShownFunction>>,
+}
+
+impl Remote {
+    pub(super) fn new(url: &str) -> Result<Self, Wrong> {
+        check_url(url).map_err(|expected| Wrong::usage(format!("`--worker` {expected}")))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        if let Some(token) = variable("BELTS_INSPECTION_TOKEN")? {
+            let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+                Wrong::usage("BELTS_INSPECTION_TOKEN has characters that no header can carry")
+            })?;
+            value.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, value);
+        }
+        let keys = variable("BELTS_SIGNING_KEYS")?.unwrap_or_default();
+        let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Self {
+            client: Poster::new(TIMEOUTS, url.starts_with("https:"))?.longest(LONGEST_ANSWER),
+            events: Http::builder(&url).signing_keys(keys).retries(1).build()?,
+            headers,
+            url,
+        })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.ask(Method::GET, path).await
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        self.ask(Method::POST, path).await
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T> {
+        let url: Uri = format!("{}{path}", self.url).parse().map_err(|error| {
+            Error::new(ErrorKind::Config, "`--worker` cannot be read").with_source(error)
+        })?;
+        let answered = self
+            .client
+            .send(method, &url, &self.headers, &Bytes::new())
+            .await;
+        let answer = answered.map_err(|failed| {
+            let text = format!("there is no answer from the worker at {}", self.url);
+            Error::dispatcher(text, failed.into_source())
+        })?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refused(&answer));
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            let text = format!("what answers at {} is no worker of this version", self.url);
+            Error::new(ErrorKind::Config, text).with_source(error)
+        })
+    }
+
+    fn refused(&self, answer: &Answer) -> Error {
+        let (url, status) = (&self.url, answer.status.as_u16());
+        let Ok(refused) = serde_json::from_slice::<Refused>(&answer.body) else {
+            let text = format!(
+                "{url} answers with status {status}: `--worker` must be where a worker's router is mounted"
+            );
+            return Error::new(ErrorKind::Config, text);
+        };
+        match (status, &*refused.code) {
+            (404, "unknown-run") => Error::new(ErrorKind::UnknownRun, refused.message),
+            (404, _) => Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the worker at {url} shows no runs from here: give it an inspection token, and the same in \
+                     BELTS_INSPECTION_TOKEN here"
+                ),
+            ),
+            (401, _) => Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the worker at {url} asks for its inspection token: set BELTS_INSPECTION_TOKEN here to the same as there"
+                ),
+            ),
+            _ => Error::new(
+                ErrorKind::Failed,
+                format!("the worker at {url} answers: {}", refused.message),
+            ),
+        }
+    }
+}
+
+#[async_trait]
+impl Place for Remote {
+    async fn list(&self, asked: Asked) -> Result<ShownPage> {
+        let statuses = Some(asked.statuses.join(",")).filter(|words| !words.is_empty());
+        let parameters = [
+            ("limit", Some(asked.limit.to_string())),
+            ("function", asked.function),
+            ("event", asked.event),
+            ("status", statuses),
+            ("since", asked.since.map(|time| time.to_string())),
+            ("until", asked.until.map(|time| time.to_string())),
+            ("page", asked.page),
+        ];
+        let mut path = "/runs?".to_owned();
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                path += &format!("{name}={}&", encoded(&value));
+            }
+        }
+        self.get(path.trim_end_matches('&')).await
+    }
+
+    async fn run(&self, id: &str, values: bool) -> Result<ShownRun> {
+        self.get(&format!("/runs/{}?values={values}", encoded(id)))
+            .await
+    }
+
+    async fn cancel(&self, id: &str) -> Result<Changed> {
+        self.post(&format!("/runs/{}/cancel", encoded(id))).await
+    }
+
+    async fn rerun(&self, id: &str) -> Result<Changed> {
+        self.post(&format!("/runs/{}/rerun", encoded(id))).await
+    }
+
+    async fn purge(&self, before: Timestamp) -> Result<usize> {
+        let path = format!("/runs/purge?before={}", encoded(&before.to_string()));
+        self.post::<Purged>(&path).await.map(|done| done.purged)
+    }
+
+    async fn functions(&self) -> Result<Vec<ShownFunction>> {
+        let description: Description = self.get("").await?;
+        description.functions.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the worker at {} does not tell its functions: set BELTS_INSPECTION_TOKEN here to the same as there",
+                    self.url
+                ),
+            )
+        })
+    }
+
+    async fn publish(&self, event: NewEvent) -> Result<Sent> {
+        let body = wire::event(&event, SystemClock.now());
+        let mut sent = self.events.send(vec![Message::new(event.id, body)]).await?;
+        let sent = sent.pop().ok_or_else(|| {
+            Error::dispatcher("the event may not have been sent", "there is no answer")
+        })??;
+        Ok(Sent {
+            duplicate: sent.duplicate,
+            runs: None,
+        })
+    }
+}
+
+/// A text as a part of a path or of a query.
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a string does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}

@@ -1,0 +1,301 @@
+//! The commands about runs: `runs`, `run`, `cancel`, `rerun` and `purge`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use super::{
+    args::{ListArgs, RerunArgs, Which},
+    place::{Asked, Place},
+    print::{self, Out, plain, plural, time, took},
+    table::Table,
+    wrong::Wrong,
+};
+use crate::{
+    inspect::shape::{Changed, Purged, ShownRun, ShownStep},
+    store::{RunStatus, StepState, Timestamp},
+};
+
+/// The most runs that are asked for at once.
+const PAGE: usize = 500;
+
+pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Result<(), Wrong> {
+    let mut conditions = conditions(&asked.which);
+    conditions.event.clone_from(&asked.event);
+    conditions.page.clone_from(&asked.page);
+    let most = usize::try_from(asked.limit).unwrap_or(usize::MAX);
+    let (runs, next) = collect(place, conditions, most).await?;
+    if out.json {
+        runs.iter().try_for_each(print::object)?;
+    } else if runs.is_empty() {
+        eprintln!("there is no such run");
+    } else {
+        print::write(&table(&runs).text(out))?;
+    }
+    if let Some(next) = next {
+        eprintln!("there are more: add `--page {next}`, or raise `--limit`");
+    }
+    Ok(())
+}
+
+fn conditions(which: &Which) -> Asked {
+    Asked {
+        function: which.function.clone(),
+        statuses: which.status.clone(),
+        since: which.since,
+        until: which.until,
+        ..Asked::default()
+    }
+}
+
+/// Reads pages until there are so many runs; and where to go on.
+async fn collect(
+    place: &dyn Place,
+    mut asked: Asked,
+    most: usize,
+) -> Result<(Vec<ShownRun>, Option<String>), Wrong> {
+    let mut runs = Vec::new();
+    loop {
+        asked.limit = (most - runs.len()).min(PAGE);
+        let page = place.list(asked.clone()).await?;
+        runs.extend(page.runs);
+        if page.next.is_none() || runs.len() >= most {
+            return Ok((runs, page.next));
+        }
+        asked.page = page.next;
+    }
+}
+
+fn table(runs: &[ShownRun]) -> Table {
+    let mut table = Table::new(&["RUN", "STATUS", "FUNCTION", "SINCE", "ERROR"], 1);
+    for run in runs {
+        table.row(vec![
+            run.run_id.clone(),
+            run.status.to_string(),
+            run.function_id.clone(),
+            time(run.finished_at.or(run.started_at).unwrap_or(run.created_at)),
+            run.error
+                .as_ref()
+                .map(crate::codec::Failure::report)
+                .unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+pub(super) async fn show(place: &dyn Place, id: &str, values: bool, out: Out) -> Result<(), Wrong> {
+    let run = place.run(id, values).await?;
+    if out.json {
+        return print::object(&run);
+    }
+    print::write(&about(&run, out))?;
+    let steps = run.steps.as_deref().unwrap_or_default();
+    if steps.is_empty() {
+        return print::write("\nno step is recorded\n");
+    }
+    print::write(&format!("\n{}", journal(steps).text(out)))?;
+    steps.iter().filter(|_| values).try_for_each(output)
+}
+
+/// The run itself, a line for each thing to say of it.
+fn about(run: &ShownRun, out: Out) -> String {
+    let status = run.status.to_string();
+    let mut lines = vec![
+        ("run", plain(&run.run_id)),
+        ("status", out.painted(&status, &status)),
+        ("function", plain(&run.function_id)),
+        (
+            "event",
+            format!("{} {}", plain(&run.event_type), plain(&run.event_id)),
+        ),
+    ];
+    if run.failed_attempts > 0 {
+        lines.push(("failed attempts", run.failed_attempts.to_string()));
+    }
+    lines.push(("published", time(run.created_at)));
+    let times = [
+        ("started", run.started_at),
+        ("ended", run.finished_at),
+        ("goes on", run.due_at),
+    ];
+    for (name, moment) in times {
+        lines.extend(moment.map(|moment| (name, time(moment))));
+    }
+    if let (Some(start), Some(end)) = (run.started_at, run.finished_at) {
+        let millis = u64::try_from(end.0.since(start.0).as_millis()).unwrap_or(u64::MAX);
+        lines.push(("took", took(millis)));
+    }
+    lines.extend(
+        run.error
+            .as_ref()
+            .map(|error| ("error", plain(&error.report()))),
+    );
+    lines.extend(
+        run.payload
+            .as_ref()
+            .map(|json| ("payload", plain(json.get()))),
+    );
+    lines.extend(
+        run.output
+            .as_ref()
+            .map(|json| ("output", plain(json.get()))),
+    );
+    lines
+        .iter()
+        .map(|(name, value)| format!("{name:<16} {value}\n"))
+        .collect()
+}
+
+fn journal(steps: &[ShownStep]) -> Table {
+    let mut table = Table::new(
+        &["STEP", "STATE", "ATTEMPTS", "STARTED", "TOOK", "ERROR"],
+        1,
+    );
+    for step in steps {
+        let waits = step.due_at.filter(|_| step.state == StepState::Waiting);
+        table.row(vec![
+            step.path.clone(),
+            state(step.state).to_owned(),
+            step.attempts.to_string(),
+            time(step.started_at),
+            match (step.duration_ms, waits) {
+                (Some(millis), _) => took(millis),
+                (None, Some(due_at)) => format!("until {}", time(due_at)),
+                (None, None) => String::new(),
+            },
+            step.error
+                .as_ref()
+                .map(crate::codec::Failure::report)
+                .unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
+fn state(state: StepState) -> &'static str {
+    match state {
+        StepState::Waiting => "waiting",
+        StepState::Completed => "completed",
+        StepState::Failed => "failed",
+    }
+}
+
+fn output(step: &ShownStep) -> Result<(), Wrong> {
+    let Some(json) = &step.output else {
+        return Ok(());
+    };
+    print::write(&format!(
+        "\n{}\n  {}\n",
+        plain(&step.path),
+        plain(json.get())
+    ))
+}
+
+pub(super) async fn cancel(place: &dyn Place, ids: &[String], out: Out) -> Result<(), Wrong> {
+    let mut told = Ok(());
+    for id in ids {
+        match place.cancel(id).await {
+            Ok(changed) if changed.changed => say(&changed, "cancelled", out)?,
+            Ok(changed) => told = refused(&changed, "cancelled", out),
+            Err(error) => told = mishap(error.report()),
+        }
+    }
+    told
+}
+
+pub(super) async fn rerun(place: &dyn Place, asked: &RerunArgs, out: Out) -> Result<(), Wrong> {
+    let ids = if asked.ids.is_empty() {
+        chosen(place, asked).await?
+    } else {
+        asked.ids.clone()
+    };
+    let mut told = Ok(());
+    for id in &ids {
+        match place.rerun(id).await {
+            Ok(changed) if changed.changed => say(&changed, "goes on", out)?,
+            Ok(changed) => told = refused(&changed, "run again", out),
+            Err(error) => told = mishap(error.report()),
+        }
+    }
+    told
+}
+
+impl RerunArgs {
+    /// What clap cannot tell: whether runs are named or chosen, of those that can run again.
+    pub(super) fn check(&self) -> Result<(), Wrong> {
+        if self.ids.is_empty() && self.which.status.is_empty() {
+            return Err(Wrong::usage(
+                "which runs? Name them by their ids, or choose them by `--status failed`, with `--since` and `--function` if need be",
+            ));
+        }
+        let again = [RunStatus::Failed, RunStatus::Cancelled].map(RunStatus::as_str);
+        let other = self
+            .which
+            .status
+            .iter()
+            .find(|word| !again.contains(&&***word));
+        other.map_or(Ok(()), |other| {
+            Err(Wrong::usage(format!(
+                "`--status {other}`: only runs that are `failed` or `cancelled` can run again"
+            )))
+        })
+    }
+}
+
+/// The runs that fit the conditions, once somebody has agreed.
+async fn chosen(place: &dyn Place, asked: &RerunArgs) -> Result<Vec<String>, Wrong> {
+    let (runs, _) = collect(place, conditions(&asked.which), usize::MAX).await?;
+    if runs.is_empty() {
+        eprintln!("there is no such run");
+        return Ok(Vec::new());
+    }
+    if !asked.yes {
+        agree(&plural(runs.len(), "run"))?;
+    }
+    Ok(runs.into_iter().map(|run| run.run_id).collect())
+}
+
+fn agree(what: &str) -> Result<(), Wrong> {
+    if !io::stdin().is_terminal() {
+        return Err(Wrong::usage(format!("{what} would run again: add `--yes`")));
+    }
+    eprint!("{what} will run again; go on? [y/N] ");
+    // Without the question there is still the answer.
+    let _ = io::stderr().flush();
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|error| Wrong::failed("cannot read the answer", error))?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(Wrong::Failed("nothing was changed".to_owned())),
+    }
+}
+
+fn say(changed: &Changed, what: &str, out: Out) -> Result<(), Wrong> {
+    if out.json {
+        print::object(changed)
+    } else {
+        print::write(&format!("{} {what}\n", plain(&changed.run_id)))
+    }
+}
+
+fn refused(changed: &Changed, wanted: &str, out: Out) -> Result<(), Wrong> {
+    if out.json {
+        print::object(changed)?;
+    }
+    print::unchanged(&changed.run_id, changed.status, wanted);
+    Err(Wrong::Said)
+}
+
+/// Says why one of several did not work.
+fn mishap(report: String) -> Result<(), Wrong> {
+    Wrong::Failed(report).tell();
+    Err(Wrong::Said)
+}
+
+pub(super) async fn purge(place: &dyn Place, before: Timestamp, out: Out) -> Result<(), Wrong> {
+    let purged = place.purge(before).await?;
+    if out.json {
+        return print::object(&Purged { purged });
+    }
+    print::write(&format!("purged {}\n", plural(purged, "run")))
+}

@@ -1,0 +1,53 @@
+//! Why a command did not do what it was asked, and what the process says of it.
+
+use std::{error::Error as StdError, process::ExitCode};
+
+use crate::error::{Error, ErrorKind};
+
+/// Why there is no success.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// The arguments cannot be right.
+    Usage(String),
+    /// It did not work.
+    Failed(String),
+    /// It did not work for some of what was asked, and that was said.
+    Said,
+    /// Nobody reads what is printed any more.
+    Unread,
+}
+
+impl Wrong {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(message.into())
+    }
+
+    pub(super) fn failed(message: &str, error: impl StdError) -> Self {
+        Self::Failed(format!("{message}: {error}"))
+    }
+
+    /// Says it on standard error; 1 is for what failed, 2 for wrong arguments, as clap has it.
+    pub(super) fn tell(self) -> ExitCode {
+        match self {
+            Self::Usage(message) => {
+                eprintln!("error: {message}");
+                ExitCode::from(2)
+            }
+            Self::Failed(message) => {
+                eprintln!("error: {message}");
+                ExitCode::FAILURE
+            }
+            Self::Said => ExitCode::FAILURE,
+            Self::Unread => ExitCode::SUCCESS,
+        }
+    }
+}
+
+impl From<Error> for Wrong {
+    fn from(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Config => Self::Usage(error.report()),
+            _ => Self::Failed(error.report()),
+        }
+    }
+}

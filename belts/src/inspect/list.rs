@@ -1,0 +1,106 @@
+//! Listing runs: which ones, and how many at once.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    pin::Pin,
+    time::SystemTime,
+};
+
+use crate::{
+    error::Result,
+    store::{RunFilter, RunPage, RunStatus, SharedStore},
+};
+
+/// A list of runs about to be read: await it, with or without conditions. Each condition narrows it.
+///
+/// ```
+/// use belts::store::RunStatus;
+/// use std::time::{Duration, SystemTime};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> belts::Result<()> {
+/// # let worker = belts::Worker::builder().store_url("memory:").publish_only().build().await?;
+/// # let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let yesterday = now - Duration::from_secs(24 * 3600);
+/// let failed = worker.runs().list().function("process-order").status(RunStatus::Failed).since(yesterday);
+/// let mut page = failed.clone().await?;
+/// while let Some(mark) = page.next.take() {
+///     page = failed.clone().after(mark).await?;
+/// }
+/// # assert!(page.runs.is_empty());
+/// # Ok(()) }
+/// ```
+#[must_use = "runs are listed when this is awaited"]
+#[derive(Clone)]
+pub struct ListRuns {
+    store: SharedStore,
+    filter: RunFilter,
+}
+
+impl ListRuns {
+    pub(super) fn new(store: SharedStore) -> Self {
+        Self {
+            store,
+            filter: RunFilter::default(),
+        }
+    }
+
+    /// Only runs of this function.
+    pub fn function(mut self, id: impl AsRef<str>) -> Self {
+        self.filter.function_id = Some(id.as_ref().into());
+        self
+    }
+
+    /// Only runs that stand like this; called again, or like that.
+    pub fn status(mut self, status: RunStatus) -> Self {
+        self.filter.statuses.push(status);
+        self
+    }
+
+    /// Only runs of this event.
+    pub fn event(mut self, id: impl AsRef<str>) -> Self {
+        self.filter.event_id = Some(id.as_ref().into());
+        self
+    }
+
+    /// Only runs that ended at this time or later; of one that goes on, the time of its event counts.
+    pub fn since(mut self, time: impl Into<SystemTime>) -> Self {
+        self.filter.since = Some(time.into().into());
+        self
+    }
+
+    /// Only runs that ended before this time; of one that goes on, the time of its event counts.
+    pub fn until(mut self, time: impl Into<SystemTime>) -> Self {
+        self.filter.until = Some(time.into().into());
+        self
+    }
+
+    /// The most runs at once; default 100.
+    pub fn limit(mut self, runs: usize) -> Self {
+        self.filter.limit = runs;
+        self
+    }
+
+    /// Goes on after a page, from its [`next`](RunPage::next).
+    pub fn after(mut self, mark: impl Into<String>) -> Self {
+        self.filter.after = Some(mark.into());
+        self
+    }
+}
+
+impl IntoFuture for ListRuns {
+    type Output = Result<RunPage>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.store.list(self.filter).await })
+    }
+}
+
+impl fmt::Debug for ListRuns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ListRuns")
+            .field("filter", &self.filter)
+            .finish_non_exhaustive()
+    }
+}

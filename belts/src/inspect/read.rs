@@ -1,0 +1,76 @@
+//! What a run and its steps came to, read from their envelopes.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+
+use crate::{
+    codec::{self, Failure, Outcome},
+    store::{Entry, RunRecord},
+};
+
+impl RunRecord {
+    /// Why it failed, or why its last attempt did.
+    pub fn failure(&self) -> Option<Failure> {
+        failure(self.result.as_deref()?)
+    }
+
+    /// What the function returned, as JSON, if it completed.
+    pub fn output(&self) -> Option<&RawValue> {
+        output(self.result.as_deref()?)
+    }
+}
+
+impl Entry {
+    /// Why the step failed, or why its last attempt did.
+    pub fn failure(&self) -> Option<Failure> {
+        failure(&self.value)
+    }
+
+    /// The recorded result, as JSON.
+    pub fn output(&self) -> Option<&RawValue> {
+        output(&self.value)
+    }
+
+    /// From the beginning of the first attempt until the result was recorded, with the waits between attempts.
+    pub fn duration(&self) -> Option<Duration> {
+        Some(self.finished_at?.since(self.started_at))
+    }
+}
+
+impl Failure {
+    /// The error's text and its sources' texts in one line, as [`Error::report`](crate::Error::report) has it.
+    ///
+    /// ```
+    /// let failure = belts::codec::Failure {
+    ///     kind: "failed".into(),
+    ///     message: "cannot charge".into(),
+    ///     sources: vec!["card declined".into()],
+    /// };
+    /// assert_eq!(failure.report(), "cannot charge: card declined");
+    /// ```
+    pub fn report(&self) -> String {
+        let mut line = self.message.clone();
+        for source in &self.sources {
+            if !line.ends_with(source.as_str()) {
+                line.push_str(": ");
+                line.push_str(source);
+            }
+        }
+        line
+    }
+}
+
+fn failure(envelope: &[u8]) -> Option<Failure> {
+    match codec::raw(envelope).ok()? {
+        Outcome::Err(failure) => Some(failure),
+        Outcome::Ok(_) => None,
+    }
+}
+
+fn output(envelope: &[u8]) -> Option<&RawValue> {
+    match codec::raw(envelope).ok()? {
+        Outcome::Ok(value) => Some(value),
+        Outcome::Err(_) => None,
+    }
+}

@@ -1,0 +1,169 @@
+//! Runs and their steps as JSON, for the router and for the command line.
+//!
+//! Payloads and results are there only where they were asked for: they may be large, and not for everybody's eyes.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    clock::Timestamp,
+    codec::Failure,
+    store::{Entry, RunPage, RunRecord, RunStatus, StepKind, StepState},
+};
+
+/// One page of runs.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShownPage {
+    pub(crate) runs: Vec<ShownRun>,
+    /// What to ask for as `page` to go on.
+    pub(crate) next: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownRun {
+    pub(crate) run_id: String,
+    pub(crate) function_id: String,
+    pub(crate) status: RunStatus,
+    pub(crate) event_id: String,
+    pub(crate) event_type: String,
+    /// Failed attempts of the function as a whole.
+    pub(crate) failed_attempts: u32,
+    pub(crate) created_at: Time,
+    pub(crate) started_at: Option<Time>,
+    pub(crate) finished_at: Option<Time>,
+    pub(crate) due_at: Option<Time>,
+    pub(crate) error: Option<Failure>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub(crate) payload: Option<Box<RawValue>>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub(crate) output: Option<Box<RawValue>>,
+    /// Only of a run that was asked for by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) steps: Option<Vec<ShownStep>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownStep {
+    pub(crate) path: String,
+    pub(crate) kind: StepKind,
+    pub(crate) state: StepState,
+    pub(crate) attempts: u32,
+    pub(crate) started_at: Time,
+    pub(crate) finished_at: Option<Time>,
+    pub(crate) due_at: Option<Time>,
+    pub(crate) duration_ms: Option<u64>,
+    pub(crate) error: Option<Failure>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub(crate) output: Option<Box<RawValue>>,
+}
+
+/// What became of a run that was to be cancelled, or to go on.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Changed {
+    pub(crate) run_id: String,
+    /// Whether it was as asked for; the run is as it was otherwise.
+    pub(crate) changed: bool,
+    /// How it stands now.
+    pub(crate) status: RunStatus,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Purged {
+    pub(crate) purged: usize,
+}
+
+/// A moment, by RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Time(pub(crate) Timestamp);
+
+impl ShownPage {
+    pub(crate) fn of(page: &RunPage) -> Self {
+        Self {
+            runs: page
+                .runs
+                .iter()
+                .map(|run| ShownRun::of(run, false))
+                .collect(),
+            next: page.next.clone(),
+        }
+    }
+}
+
+impl ShownRun {
+    pub(crate) fn of(run: &RunRecord, values: bool) -> Self {
+        Self {
+            run_id: run.run_id.to_string(),
+            function_id: run.function_id.to_string(),
+            status: run.status,
+            event_id: run.event_id.to_string(),
+            event_type: run.event_type.to_string(),
+            failed_attempts: run.failed_attempts,
+            created_at: Time(run.created_at),
+            started_at: run.started_at.map(Time),
+            finished_at: run.finished_at.map(Time),
+            due_at: run.due_at.map(Time),
+            error: run.failure(),
+            payload: serde_json::from_slice(&run.payload).ok().filter(|_| values),
+            output: run.output().filter(|_| values).map(ToOwned::to_owned),
+            steps: None,
+        }
+    }
+
+    pub(crate) fn with_steps(mut self, journal: &[Entry], values: bool) -> Self {
+        let steps = journal.iter().map(|entry| ShownStep::of(entry, values));
+        self.steps = Some(steps.collect());
+        self
+    }
+}
+
+impl ShownStep {
+    fn of(entry: &Entry, values: bool) -> Self {
+        let duration = entry.duration();
+        Self {
+            path: entry.path.to_string(),
+            kind: entry.kind,
+            state: entry.state,
+            attempts: entry.attempts,
+            started_at: Time(entry.started_at),
+            finished_at: entry.finished_at.map(Time),
+            due_at: entry.due_at.map(Time),
+            duration_ms: duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
+            error: entry.failure(),
+            output: entry.output().filter(|_| values).map(ToOwned::to_owned),
+        }
+    }
+}
+
+/// A result may be `null`, which is not the same as none.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Serialize for Time {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(Self(Timestamp::from_millis(time.as_millisecond())))
+    }
+}

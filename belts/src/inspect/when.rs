@@ -1,0 +1,72 @@
+//! Times as people write them: `24h` for so long ago, or a date.
+
+use std::time::Duration;
+
+use jiff::{Span, SpanRelativeTo, civil::Date, tz::TimeZone};
+
+use crate::clock::Timestamp;
+
+/// A moment in the past, or what a text must be to name one.
+pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    if let Some(ago) = duration(text) {
+        return Ok(now.before(ago));
+    }
+    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let day: Date = text.parse().ok().filter(|_| text.len() == 10)?;
+        Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    });
+    time.map(|time| Timestamp::from_millis(time.as_millisecond()))
+        .ok_or_else(|| {
+            format!(
+                "`{}` is no time: write how long ago, such as `24h` or `30d`, or a date such as `2030-01-31` or \
+                 `2030-01-31T12:00:00Z`",
+                text.escape_debug()
+            )
+        })
+}
+
+/// A stretch of time such as `90s`, `24h` or `1h30m`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(duration).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_so_long_ago_or_a_date() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let day = 24 * 3600 * 1000;
+        let right = [
+            ("24h", 1_800_000_000_000 - day),
+            ("30d", 1_800_000_000_000 - 30 * day),
+            ("0s", 1_800_000_000_000),
+            ("1h30m", 1_800_000_000_000 - 90 * 60 * 1000),
+            ("1970-01-02", day),
+            ("1970-01-02T00:00:01Z", day + 1000),
+            ("1970-01-02T01:00:00+01:00", day),
+        ];
+        for (text, millis) in right {
+            assert_eq!(
+                moment(text, now),
+                Ok(Timestamp::from_millis(millis)),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "24",
+            "-1h",
+            "yesterday",
+            "2030-13-01",
+            "1mo\n",
+            "2030-01-31T12:00",
+        ] {
+            let wrong = moment(text, now).expect_err(text);
+            assert!(wrong.contains("such as `24h`"), "{wrong}");
+        }
+    }
+}

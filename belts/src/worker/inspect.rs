@@ -1,0 +1,20 @@
+//! The runs of a worker's store, to look at and to change.
+
+use super::Worker;
+use crate::inspect::Runs;
+
+impl Worker {
+    /// The runs in this worker's store, of whichever worker: to list, look at, cancel, run again and purge.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = belts::Worker::builder().store_url("memory:").publish_only().build().await?;
+    /// let error = worker.runs().rerun("r-17").await.unwrap_err();
+    /// assert_eq!(error.to_string(), "there is no run `r-17`");
+    /// # Ok(()) }
+    /// ```
+    pub fn runs(&self) -> Runs {
+        Runs::of_worker(self.shared())
+    }
+}

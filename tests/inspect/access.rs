@@ -1,0 +1,201 @@
+//! Who may inspect, and who is told that nothing is there.
+
+use axum::http::Request;
+use belts::Worker;
+
+use crate::support::*;
+
+const TOKEN: &str = "correct-horse-battery-staple";
+
+const PATHS: [(&str, &str); 6] = [
+    ("GET", "/runs"),
+    ("GET", "/runs/failed"),
+    ("GET", "/runs/purge"),
+    ("POST", "/runs/failed/cancel"),
+    ("POST", "/runs/failed/rerun"),
+    ("POST", "/runs/purge?before=30d"),
+];
+
+async fn open(shop: &str) -> Worker {
+    with_failed_run(builder(), shop).await
+}
+
+async fn closed(shop: &str) -> Worker {
+    with_failed_run(builder().inspection_token(TOKEN), shop).await
+}
+
+fn asked(method: &str, path: &str) -> axum::http::request::Builder {
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("content-type", "application/json")
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_there_for_others() {
+    let worker = open("others").await;
+    let others = [
+        ("10.0.0.7:5000", None),
+        ("127.0.0.1:5000", Some(("x-forwarded-for", "10.0.0.7"))),
+        ("127.0.0.1:5000", Some(("forwarded", "for=10.0.0.7"))),
+        ("127.0.0.1:5000", Some(("via", "1.1 proxy"))),
+        ("127.0.0.1:5000", Some(("x-real-ip", "10.0.0.7"))),
+        ("127.0.0.1:5000", Some(("host", "evil.example:8787"))),
+    ];
+    for (peer, header) in others {
+        for (method, path) in PATHS {
+            let mut request = asked(method, path);
+            if let Some((name, value)) = header {
+                request = request.header(name, value);
+            }
+            let (status, body) = send(&worker, request, peer).await;
+            assert_eq!(
+                (status, body["code"].as_str()),
+                (404, Some("not-found")),
+                "{peer} {header:?} {method} {path}"
+            );
+        }
+    }
+    assert_eq!(
+        locally(&worker, get("/runs/failed")).await.1["status"],
+        "failed"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_method_tells_strangers_nothing() {
+    let worker = open("methods").await;
+    for path in [
+        "/runs",
+        "/runs/failed",
+        "/runs/failed/cancel",
+        "/runs/purge",
+    ] {
+        let (status, _) = send(&worker, asked("DELETE", path), "10.0.0.7:5000").await;
+        assert_eq!(status, 404, "{path}");
+        let (status, body) = locally(&worker, asked("DELETE", path)).await;
+        assert_eq!(
+            (status, body["code"].as_str()),
+            (405, Some("method-not-allowed"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_caller_whose_address_is_not_known_is_a_stranger() {
+    use tower::ServiceExt as _;
+    let worker = open("unknown").await;
+    let request = get("/runs").body(axum::body::Body::empty()).unwrap();
+    let answer = worker.router().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), 404);
+}
+
+#[tokio::test]
+async fn a_form_on_this_machine_changes_nothing() {
+    let worker = open("form").await;
+    let types = [
+        None,
+        Some("application/x-www-form-urlencoded"),
+        Some("text/plain"),
+        Some("multipart/form-data"),
+    ];
+    for path in [
+        "/runs/failed/rerun",
+        "/runs/failed/cancel",
+        "/runs/purge?before=0s",
+    ] {
+        for media_type in types {
+            let mut request = Request::post(path);
+            if let Some(media_type) = media_type {
+                request = request.header("content-type", media_type);
+            }
+            let (status, body) = locally(&worker, request).await;
+            assert_eq!(
+                (status, body["code"].as_str()),
+                (415, Some("not-json")),
+                "{path}"
+            );
+        }
+    }
+    assert_eq!(
+        locally(&worker, get("/runs/failed")).await.1["status"],
+        "failed"
+    );
+}
+
+#[tokio::test]
+async fn with_a_token_everybody_needs_it() {
+    let worker = closed("token").await;
+    let wrong = [
+        None,
+        Some("Bearer wrong-horse-battery-staple".to_owned()),
+        Some(format!("Bearer {}", &TOKEN[..TOKEN.len() - 1])),
+        Some(format!("Bearer {TOKEN}x")),
+        Some("Bearer ".to_owned()),
+        Some("Bearer".to_owned()),
+        Some(TOKEN.to_owned()),
+        Some(format!("Basic {TOKEN}")),
+    ];
+    for given in wrong {
+        for (method, path) in PATHS {
+            let mut request = asked(method, path);
+            if let Some(given) = &given {
+                request = request.header("authorization", given);
+            }
+            // This machine too: a proxy that leaves no header behind would be it.
+            let (status, body) = locally(&worker, request).await;
+            assert_eq!(
+                (status, body["code"].as_str()),
+                (401, Some("unauthorized")),
+                "{given:?}"
+            );
+            assert!(!body.to_string().contains("horse"), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_token_opens_everything_from_anywhere() {
+    let worker = closed("bearer").await;
+    let bearer = format!("bearer {TOKEN}");
+    let with = |request: axum::http::request::Builder| request.header("authorization", &bearer);
+    let peer = "10.0.0.7:5000";
+    let (status, body) = send(&worker, with(get("/runs")), peer).await;
+    assert_eq!((status, body["runs"].as_array().unwrap().len()), (200, 1));
+    // No form can send the token, so the type says nothing more.
+    let (status, body) = send(&worker, with(Request::post("/runs/failed/rerun")), peer).await;
+    assert_eq!((status, &body["changed"]), (200, &true.into()), "{body}");
+    let (_, described) = send(&worker, with(get("/")), peer).await;
+    assert_eq!(described["functions"][0]["id"], "process-order");
+}
+
+#[tokio::test]
+async fn the_token_gives_no_right_to_deliver() {
+    let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let builder = builder().inspection_token(TOKEN).signing_keys([key]);
+    let worker = builder.build().await.unwrap();
+    let request = post("/").header("authorization", format!("Bearer {TOKEN}"));
+    let (status, body) = send(&worker, request, "127.0.0.1:5000").await;
+    assert_eq!((status, body["code"].as_str()), (401, Some("signature")));
+}
+
+#[tokio::test]
+async fn tokens_never_show() {
+    let builder = builder().inspection_token(TOKEN);
+    assert!(!format!("{builder:?}").contains("horse"));
+    let error = self::builder()
+        .inspection_token("hunter2")
+        .build()
+        .await
+        .unwrap_err();
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    let error = self::builder()
+        .inspection_token("correct horse battery")
+        .build()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the inspection token must be of visible ASCII characters, without spaces"
+    );
+}

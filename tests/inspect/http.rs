@@ -1,0 +1,214 @@
+//! What the router answers about runs.
+
+use belts::store::RunStatus;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_list_says_which_runs_failed_and_why() {
+    let worker = with_failed_run(builder(), "list").await;
+    shop("list-well")
+        .mended
+        .store(true, std::sync::atomic::Ordering::SeqCst);
+    worker.execute(order("list-well")).await.unwrap();
+    let (status, all) = locally(&worker, get("/runs")).await;
+    assert_eq!((status, all["runs"].as_array().unwrap().len()), (200, 2));
+    assert_eq!(all["next"], Value::Null);
+    let path = "/runs?function=process-order&status=failed,cancelled&since=24h";
+    let (_, failed) = locally(&worker, get(path)).await;
+    let runs = failed["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0]["runId"], "failed");
+    assert_eq!(
+        runs[0]["error"],
+        json!({
+            "kind": "step-failed",
+            "message": "step `charge-payment` failed",
+            "sources": ["card\ndeclined"],
+        })
+    );
+    assert!(runs[0].get("payload").is_none(), "{}", runs[0]);
+    for (path, count) in [
+        ("/runs?since=2999-01-01", 0),
+        ("/runs?until=24h", 0),
+        ("/runs?function=nobody", 0),
+        ("/runs?status=completed&status=failed", 2),
+    ] {
+        let (_, page) = locally(&worker, get(path)).await;
+        assert_eq!(page["runs"].as_array().unwrap().len(), count, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_follow_each_other() {
+    let worker = builder().build().await.unwrap();
+    for number in 0..5 {
+        let run_id = format!("r-{number}");
+        let execute = worker.execute(order("pages")).function("process-order");
+        execute.run_id(run_id).await.unwrap();
+    }
+    let mut path = "/runs?limit=2".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let (_, page) = locally(&worker, get(&path)).await;
+        let runs = page["runs"].as_array().unwrap();
+        seen.extend(
+            runs.iter()
+                .map(|run| run["runId"].as_str().unwrap().to_owned()),
+        );
+        let Some(mark) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("/runs?limit=2&page={mark}");
+    }
+    assert_eq!(seen, ["r-4", "r-3", "r-2", "r-1", "r-0"]);
+}
+
+#[tokio::test]
+async fn a_run_is_shown_with_its_steps_and_without_values() {
+    let worker = with_failed_run(builder(), "run").await;
+    let (status, run) = locally(&worker, get("/runs/failed")).await;
+    assert_eq!((status, run["status"].as_str()), (200, Some("failed")));
+    let steps = run["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2);
+    assert_eq!(
+        (&steps[0]["path"], &steps[0]["state"], &steps[0]["attempts"]),
+        (&json!("check-inventory"), &json!("completed"), &json!(1))
+    );
+    assert_eq!(
+        (
+            &steps[1]["path"],
+            &steps[1]["state"],
+            &steps[1]["error"]["message"]
+        ),
+        (
+            &json!("charge-payment"),
+            &json!("failed"),
+            &json!("card\ndeclined")
+        )
+    );
+    assert!(steps[0]["durationMs"].is_u64());
+    for time in [
+        &run["createdAt"],
+        &run["finishedAt"],
+        &steps[0]["startedAt"],
+    ] {
+        assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+    }
+    assert!(
+        run.get("payload").is_none() && steps[0].get("output").is_none(),
+        "{run}"
+    );
+    let (_, run) = locally(&worker, get("/runs/failed?values=true")).await;
+    assert_eq!(run["payload"], json!({"shop": "run", "cents": 20}));
+    assert_eq!(run["steps"][0]["output"], 20);
+}
+
+#[tokio::test]
+async fn a_run_is_cancelled_once() {
+    let worker = with_failed_run(builder(), "cancel").await;
+    worker.runs().rerun("failed").await.unwrap();
+    let (status, body) = locally(&worker, post("/runs/failed/cancel")).await;
+    assert_eq!(
+        (status, body),
+        (
+            200,
+            json!({"runId": "failed", "changed": true, "status": "cancelled"})
+        )
+    );
+    let (status, body) = locally(&worker, post("/runs/failed/cancel")).await;
+    assert_eq!((status, &body["changed"]), (200, &json!(false)));
+    assert_eq!(
+        worker.runs().get("failed").await.unwrap().status,
+        RunStatus::Cancelled
+    );
+}
+
+#[tokio::test]
+async fn a_run_goes_on_after_a_mend() {
+    let worker = with_failed_run(builder(), "rerun").await;
+    let (_url, _serving) = served(&worker).await;
+    shop("rerun")
+        .mended
+        .store(true, std::sync::atomic::Ordering::SeqCst);
+    let (status, body) = locally(&worker, post("/runs/failed/rerun")).await;
+    assert_eq!((status, &body["changed"]), (200, &json!(true)));
+    until(&worker, "failed", RunStatus::Completed).await;
+    let (_, run) = locally(&worker, get("/runs/failed?values=1")).await;
+    assert_eq!(run["output"], 41);
+}
+
+#[tokio::test]
+async fn ids_in_paths_are_decoded() {
+    let worker = builder().build().await.unwrap();
+    for id in ["purge", "a/b", "50% off?", "é", "cancel"] {
+        let execute = worker.execute(order("ids")).function("process-order");
+        execute.run_id(id).await.unwrap();
+    }
+    for (path, id) in [
+        ("/runs/purge", "purge"),
+        ("/runs/a%2Fb", "a/b"),
+        ("/runs/50%25%20off%3F", "50% off?"),
+        ("/runs/%C3%A9", "é"),
+        ("/runs/cancel", "cancel"),
+    ] {
+        let (status, run) = locally(&worker, get(path)).await;
+        assert_eq!((status, run["runId"].as_str()), (200, Some(id)), "{path}");
+    }
+    let (status, _) = locally(&worker, post("/runs/a%2Fb/rerun")).await;
+    assert_eq!(status, 200);
+    assert_eq!(locally(&worker, get("/runs/%FF")).await.0, 400);
+}
+
+#[tokio::test]
+async fn runs_are_purged_by_age() {
+    let worker = with_failed_run(builder(), "purge").await;
+    let (_, body) = locally(&worker, post("/runs/purge?before=1h")).await;
+    assert_eq!(body, json!({"purged": 0}));
+    let (_, body) = locally(&worker, post("/runs/purge?before=2999-01-01")).await;
+    assert_eq!(body, json!({"purged": 1}));
+    let (status, body) = locally(&worker, get("/runs/failed")).await;
+    assert_eq!((status, body["code"].as_str()), (404, Some("unknown-run")));
+}
+
+#[tokio::test]
+async fn a_wrong_question_is_told_what_is_right() {
+    let worker = builder().build().await.unwrap();
+    for (path, part) in [
+        (
+            "/runs?state=failed",
+            "there is `function`, `event`, `status`",
+        ),
+        ("/runs?status=broken", "`pending`, `running`"),
+        (
+            "/runs?since=yesterday",
+            "`since`: `yesterday` is no time: write how long ago, such as `24h`",
+        ),
+        ("/runs?limit=0", "from 1 to 1000"),
+        ("/runs?limit=1001", "from 1 to 1000"),
+        (
+            "/runs?page=first",
+            "is not a mark that an earlier page gave",
+        ),
+        ("/runs/r?value=true", "there is `values`"),
+        ("/runs/r?values=please", "`true` or `false`"),
+    ] {
+        let (status, body) = locally(&worker, get(path)).await;
+        assert_eq!(
+            (status, body["code"].as_str()),
+            (400, Some("bad-request")),
+            "{path}"
+        );
+        assert!(body["message"].as_str().unwrap().contains(part), "{body}");
+    }
+    for (path, part) in [
+        ("/runs/purge", "`before` is missing"),
+        ("/runs/purge?before=soon", "`before`: `soon` is no time"),
+        ("/runs/purge?older=30d", "there is `before`"),
+    ] {
+        let (status, body) = locally(&worker, post(path)).await;
+        assert_eq!(status, 400, "{path}");
+        assert!(body["message"].as_str().unwrap().contains(part), "{body}");
+    }
+}

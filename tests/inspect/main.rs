@@ -1,0 +1,13 @@
+//! Which runs failed, at which step and why; and what can be done about them.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; the setting for tests does not see helpers"
+)]
+
+mod access;
+mod command;
+
+mod http;
+mod support;
+mod worker;
