@@ -10,6 +10,9 @@ pub mod guarantees {}
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {}
 
+#[doc = include_str!("../docs/operations.md")]
+pub mod operations {}
+
 #[doc = include_str!("../docs/benchmarks.md")]
 pub mod benchmarks {}
 

@@ -35,6 +35,7 @@ mod function;
 pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod middleware;
 #[cfg(any(feature = "http-dispatch", feature = "qstash"))]
 mod post;
 mod publish;
@@ -49,6 +50,7 @@ mod startup;
 mod step;
 pub mod store;
 mod store_url;
+mod telemetry;
 mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
