@@ -40,6 +40,7 @@ pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 mod inspect;
+pub mod middleware;
 #[cfg(any(feature = "http-dispatch", feature = "qstash"))]
 mod post;
 mod publish;
@@ -54,6 +55,7 @@ mod startup;
 mod step;
 pub mod store;
 mod store_url;
+mod telemetry;
 mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     private::{FunctionDef, FunctionEntry},
     store::Subscription,
+    telemetry::FunctionMetrics,
 };
 
 /// The functions of a worker, by id, and what the program knows of events.
@@ -22,6 +23,7 @@ pub(crate) struct Registered {
     pub(crate) def: &'static FunctionDef,
     pub(crate) id: Arc<str>,
     pub(crate) options: crate::function::FunctionOptions,
+    pub(crate) metrics: Arc<FunctionMetrics>,
 }
 
 impl Registry {
@@ -74,6 +76,7 @@ impl Registry {
                 def,
                 id: Arc::from(def.id),
                 options: (def.options)(),
+                metrics: Arc::new(FunctionMetrics::new(def.id)),
             });
         }
         Ok(registry)

@@ -22,13 +22,20 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
     let shared = worker.shared();
     let body = match body::read(body, shared.http.max_body_bytes).await {
         Ok(body) => body,
-        Err(refusal) => return refusal.into_response(),
+        Err(refusal) => {
+            shared.metrics.http.refused();
+            return refusal.into_response();
+        }
     };
     match verify(shared, &parts.headers, &body) {
         Ok(sender) => receive(&worker, &parts, &body, sender.as_ref())
             .await
-            .unwrap_or_else(|refusal| refusal.answer(sender.as_ref())),
+            .unwrap_or_else(|refusal| {
+                shared.metrics.http.refused();
+                refusal.answer(sender.as_ref())
+            }),
         Err(refusal) => {
+            shared.metrics.http.refused();
             tracing::warn!(
                 reason = refusal.reason(),
                 "refused a delivery without a right signature"
@@ -85,6 +92,7 @@ async fn receive(
         (_, None) if named => Asked::GoOn,
         _ => Asked::Begin,
     };
+    let wakes = event.is_none();
     let mut execute = match event {
         Some(event) => worker.receive(event, context, foreign).await?,
         None => wake(worker, context),
@@ -106,8 +114,10 @@ async fn receive(
             .hand_on(asked)
             .await
             .map_err(|error| unfinished(shared, error))?;
+        shared.metrics.http.taken(started.duplicate && !wakes);
         return Ok(modes::handed_on(&started));
     };
+    shared.metrics.http.taken(started.duplicate && !wakes);
     Ok(mode.answer(Arc::clone(shared), started).await)
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use tracing::Instrument;
 
 use super::{
     Key, STAYS_IN_MEMORY, Scope, StepOptions,
@@ -16,8 +17,10 @@ use crate::{
     clock::Timestamp,
     codec::{self, Failure, Outcome},
     error::{Error, ErrorKind, Result},
+    middleware::{self, Around, StepInfo},
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
     store::{Entry, StepKind, StepState},
+    telemetry::{Stopwatch, span},
     terminal::{Class, Classified},
     worker::live::{Active, LiveRun},
 };
@@ -71,7 +74,7 @@ impl<T> Step<T> {
     }
 }
 
-impl<T: Serialize + DeserializeOwned> Step<T> {
+impl<T: Serialize + DeserializeOwned + Send> Step<T> {
     /// Whether to evaluate the expression, or what to return.
     pub async fn next(&mut self) -> Next<T> {
         if matches!(self.phase, Phase::New) {
@@ -110,15 +113,26 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
     }
 
     /// Polls the expression to its end and records what came of it.
-    pub async fn attempt<F: Future<Output = Result<T>>>(&mut self, expression: F) {
+    pub async fn attempt<F: Future<Output = Result<T>> + Send>(&mut self, expression: F) {
         let Phase::Begun(begun, _) = &mut self.phase else {
             return;
         };
         let run = Arc::clone(&self.scope.run);
-        let outcome = match preset(&run, begun, self.options.timeout).await {
-            Some(preset) => preset,
-            None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
+        let attempt = begun.failed_attempts + 1;
+        let span = span::step(&begun.path, attempt);
+        run.metrics.steps_executed.increment(1);
+        let watch = Stopwatch::start();
+        let body = async {
+            match preset(&run, begun, self.options.timeout).await {
+                Some(preset) => preset,
+                None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
+            }
         };
+        let outcome = inside_middleware(&run, &begun.path, attempt, body)
+            .instrument(span.clone())
+            .await;
+        run.metrics.step_duration.record(watch.seconds());
+        span::outcome(&span, &outcome);
         if let Err(error) = &outcome
             && error.is_no_outcome()
         {
@@ -133,7 +147,8 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             ),
             Err(error) => {
                 let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
-                let (entry, over) = begun.failed::<T>(&run, &error, policy, now);
+                let failed = || begun.failed::<T>(&run, &error, policy, now);
+                let (entry, over) = span.in_scope(failed);
                 (entry, over.map(Err))
             }
         };
@@ -149,6 +164,21 @@ impl<T: Serialize + DeserializeOwned> Step<T> {
             self.phase = Phase::Over(Some(result));
         }
     }
+}
+
+/// Evaluates an attempt within whatever the program has put around steps.
+async fn inside_middleware<T: Send>(
+    run: &Arc<LiveRun>,
+    path: &Arc<str>,
+    attempt: u32,
+    body: impl Future<Output = Result<T>> + Send,
+) -> Result<T> {
+    let layers = &run.worker.middleware;
+    if layers.is_empty() {
+        return body.await;
+    }
+    let info = StepInfo::new(run, path, attempt);
+    middleware::around(layers, Around::Step(&info), body).await
 }
 
 /// The failure of the store or the dispatcher with its place; it is no outcome of the step.
@@ -168,6 +198,7 @@ async fn begin<T: DeserializeOwned>(scope: &Scope, key: &Key, at: &'static Locat
     let path = join(scope.prefix.as_deref(), key.as_str());
     let begun = match scope.decide(&path, StepKind::Step, at).await {
         Decision::Replay { value, type_name } => {
+            span::replayed(&scope.run, &path);
             return match replay(&scope.run, path, &value, type_name, at) {
                 Some(result) => Phase::Over(Some(result)),
                 None => pending().await,
@@ -235,6 +266,7 @@ impl Begun {
         now: Timestamp,
     ) -> (Entry, Option<Error>) {
         self.failed_attempts += 1;
+        run.metrics.steps_failed.increment(1);
         let attempt = self.failed_attempts;
         let failure = Failure::of(error);
         let bytes = codec::encode_err(&failure);

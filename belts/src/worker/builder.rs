@@ -19,9 +19,11 @@ use crate::{
     dispatch_url,
     error::{Error, ErrorKind, Result},
     function::Function,
+    middleware::{Layers, Middleware},
     private::FunctionDef,
     registry::Registry,
     store::{Memory, SharedStore, Store},
+    telemetry::WorkerMetrics,
 };
 
 /// Sets up a [`Worker`]. Only the store is required.
@@ -38,6 +40,7 @@ pub struct WorkerBuilder {
     max_value_bytes: usize,
     random: Option<fn() -> f64>,
     on_error: Option<ErrorHook>,
+    middleware: Layers,
     #[cfg(feature = "testing")]
     pub(crate) probe: Option<Arc<crate::testing::Probe>>,
     #[cfg(feature = "http")]
@@ -77,6 +80,7 @@ impl Default for WorkerBuilder {
             max_value_bytes: 4 * 1024 * 1024,
             random: None,
             on_error: None,
+            middleware: Vec::new(),
             #[cfg(feature = "testing")]
             probe: None,
             #[cfg(feature = "http")]
@@ -200,6 +204,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// Puts this around every function and every step, inside what was put there before; see
+    /// [`belts::middleware`](crate::middleware).
+    pub fn middleware(mut self, middleware: impl Middleware) -> Self {
+        self.middleware.push(Arc::new(middleware));
+        self
+    }
+
     /// Is called once for each run that fails for good, after the failure is durable.
     ///
     /// ```no_run
@@ -281,12 +292,15 @@ impl WorkerBuilder {
             session: Session::new(self.name, self.lease),
             due: Notify::new(),
             next_due: AtomicI64::new(i64::MAX),
+            left_due: AtomicI64::new(i64::MAX),
             running: AtomicBool::new(false),
             shutdown: Shutdown::default(),
             waiting: Mutex::new(HashMap::new()),
             driven: super::driven::Driven::default(),
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
+            middleware: self.middleware,
+            metrics: WorkerMetrics::new(),
             warned: Mutex::new(HashSet::new()),
             #[cfg(feature = "testing")]
             probe: self.probe,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::{sync::oneshot, task::JoinSet};
+use tracing::{Instrument, Span};
 
 use super::{
     Shared, Worker,
@@ -23,6 +24,7 @@ use crate::{
         Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent,
         Target, Transition,
     },
+    telemetry::span,
 };
 
 /// Waits between attempts to reach a store that fails.
@@ -150,9 +152,11 @@ impl Shared {
         let worker = Arc::clone(self);
         let run_id = Arc::clone(&claimed.run_id);
         let driving = Driving::new(self, &run_id, claimed.lease);
-        self.shutdown.spawn(async move {
+        let span = span::run(&claimed, self.session.name.as_deref());
+        let driven = async move {
             let lease = claimed.lease;
-            let driven = async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
+            let driven =
+                async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
             let ended = catch_panic(driven).await.unwrap_or_else(|error| {
                 tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
                 worker.release_later(&run_id, lease);
@@ -166,8 +170,10 @@ impl Shared {
                 worker.driven.doubt();
                 worker.due.notify_one();
             }
+            Span::current().record("outcome", ended.as_str());
             worker.tell(&run_id, &ended);
-        });
+        };
+        self.shutdown.spawn(driven.instrument(span));
     }
 
     /// Claims one run by name; whether it is now driven here.
@@ -305,12 +311,25 @@ impl Shared {
         let worker = Arc::clone(self);
         to_the_end(async move {
             let TakenOn { next_due, .. } = worker.claim(claim, &mut reservation).await?;
+            worker.left_due.store(
+                next_due.map_or(i64::MAX, Timestamp::as_millis),
+                Ordering::Release,
+            );
+            worker.show_oldest_due();
             Ok(Wait::ForWork {
                 next_due,
                 some_left_out,
             })
         })
         .await
+    }
+
+    /// Shows for how long the oldest run is due that the last claim left, or that was published here without room for it.
+    fn show_oldest_due(&self) {
+        let left = self.left_due.load(Ordering::Acquire);
+        let oldest = left.min(self.next_due.load(Ordering::Acquire));
+        let age = self.clock.now().since(Timestamp::from_millis(oldest));
+        self.metrics.oldest_due.set(age.as_secs_f64());
     }
 
     /// Returns when there may be something to claim and room for it.
@@ -320,8 +339,12 @@ impl Shared {
             some_left_out,
         } = wait
         else {
+            self.show_oldest_due();
+            let sweep = self.clock.now().after(self.options().sweep);
             tokio::select! {
                 () = self.slots.freed() => {}
+                // Only to show again how old the oldest is.
+                () = self.clock.expire_at(sweep) => {}
                 () = self.shutdown.begun() => {}
             }
             return;

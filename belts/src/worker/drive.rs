@@ -12,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use metrics::Histogram;
+
 use super::{
     Shared,
     live::{CURRENT_RUN, Found, LiveRun, Outbox},
@@ -21,6 +23,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     failure::{self, Failure},
     function::Continuation,
+    middleware::{self, Around, RunInfo},
     private::Invocation,
     registry::Registered,
     run::{RetryPolicy, after_function},
@@ -28,6 +31,7 @@ use crate::{
     store::{
         ClaimedRun, Commit, CommitBatch, CommitOutcome, Lease, StepKind, StepState, Transition,
     },
+    telemetry::Stopwatch,
 };
 
 /// How the drive of a run ended, as far as this worker is concerned.
@@ -47,13 +51,44 @@ pub(crate) enum Ended {
     Abandoned,
 }
 
+impl Ended {
+    /// The word for it, in spans.
+    pub(crate) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Completed(_) => "completed",
+            Self::Failed => "failed",
+            Self::Suspended(_) => "suspended",
+            Self::Stopped => "stopped",
+            Self::Skipped => "skipped",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// How long a run rests after the store failed while its own code used it.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// The most turns between function and store in one poll, so that a run of fast steps lets others have a turn.
 const TURNS: usize = 64;
 
-type Write<'a> = Pin<Box<dyn Future<Output = Result<Vec<CommitOutcome>>> + Send + 'a>>;
+type Written = Result<Vec<CommitOutcome>>;
+
+/// A write to the store, measured.
+struct Write<'a> {
+    commit: Pin<Box<dyn Future<Output = Written> + Send + 'a>>,
+    begun: Stopwatch,
+    seconds: &'a Histogram,
+}
+
+impl Future for Write<'_> {
+    type Output = Written;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Written> {
+        let written = std::task::ready!(self.commit.as_mut().poll(cx));
+        self.seconds.record(self.begun.seconds());
+        Poll::Ready(written)
+    }
+}
 
 /// A write under way: how many records it makes durable, and what becomes of the run with it.
 type Underway<'a> = (Write<'a>, usize, Option<Transition>);
@@ -64,22 +99,31 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
 ) -> Ended {
-    let wanted = wanted(function, &claimed);
-    let run = Arc::new(LiveRun::new(&mut claimed, Arc::clone(worker)));
-    match wanted {
-        Ok(true) => {}
-        Ok(false) => {
-            return Drive::new(worker, &run, function, &claimed)
-                .end(Outbox::default(), Transition::Skip)
-                .await;
-        }
-        Err(error) => {
-            return Drive::new(worker, &run, function, &claimed)
-                .fail(&error)
-                .await;
-        }
+    let (wanted, metrics) = (wanted(function, &claimed), &function.metrics);
+    let run = Arc::new(LiveRun::new(&mut claimed, metrics, Arc::clone(worker)));
+    let drive = Drive::new(worker, &run, function, &claimed);
+    let wanted = match wanted {
+        Ok(true) => Ok(()),
+        Ok(false) => return drive.end(Outbox::default(), Transition::Skip).await,
+        Err(error) => Err(error),
+    };
+    let begun = if run.resumed {
+        &metrics.runs_resumed
+    } else {
+        &metrics.runs_started
+    };
+    begun.increment(1);
+    let _running = metrics.running();
+    let ended = match wanted {
+        Ok(()) => drive.go().await,
+        Err(error) => drive.fail(&error).await,
+    };
+    match ended {
+        Ended::Completed(_) => metrics.runs_completed.increment(1),
+        Ended::Failed => metrics.runs_failed.increment(1),
+        _ => {}
     }
-    Drive::new(worker, &run, function, &claimed).go().await
+    ended
 }
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
@@ -109,7 +153,7 @@ struct Drive<'a> {
 enum Event {
     Returned(Result<Arc<[u8]>>),
     Found(Found),
-    Written(Result<Vec<CommitOutcome>>),
+    Written(Written),
 }
 
 impl<'a> Drive<'a> {
@@ -143,11 +187,10 @@ impl<'a> Drive<'a> {
         let scope = Scope::root(Arc::clone(self.run));
         let invocation = Invocation {
             scope,
-            event_type: Arc::clone(&self.claimed.event_type),
-            payload: Arc::clone(&self.claimed.payload),
+            event_type: Arc::clone(&self.run.event_type),
+            payload: Arc::clone(&self.run.payload),
         };
-        let start = self.function.def.start;
-        let limited = self.limited(catch_panic(async move { start(invocation).await }));
+        let limited = self.limited(self.inside_middleware(invocation));
         let mut function = Box::pin(CURRENT_RUN.scope(Arc::clone(self.run), limited));
         let waker = Arc::new(FunctionWaker::new());
         let function_waker = Waker::from(Arc::clone(&waker));
@@ -195,6 +238,18 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// One drive of the function, with whatever the program has put around it.
+    async fn inside_middleware(&self, invocation: Invocation) -> Result<Arc<[u8]>> {
+        let start = self.function.def.start;
+        let body = catch_panic(async move { start(invocation).await });
+        let layers = &self.worker.middleware;
+        if layers.is_empty() {
+            return body.await;
+        }
+        let info = RunInfo::new(self.run);
+        middleware::around(layers, Around::Run(&info), body).await
+    }
+
     /// Puts the function's `timeout` around one drive of it.
     async fn limited(&self, body: impl Future<Output = Result<Arc<[u8]>>>) -> Result<Arc<[u8]>> {
         let Some(timeout) = self.function.options.timeout else {
@@ -228,7 +283,7 @@ impl<'a> Drive<'a> {
         waker.forget_driver();
         self.run.forget_driver();
         if let Some((write, ..)) = write
-            && let Poll::Ready(result) = write.as_mut().poll(cx)
+            && let Poll::Ready(result) = Pin::new(write).poll(cx)
         {
             return Poll::Ready(Event::Written(result));
         }
@@ -314,6 +369,7 @@ impl<'a> Drive<'a> {
 
     /// Ends the drive before a step begins whose result could not be recorded.
     fn lease_lost(&self) -> Ended {
+        self.worker.metrics.leases_lost.increment(1);
         tracing::warn!(
             function = %self.run.function_id, run = %self.run.run_id,
             "this process stood still for longer than its lease; whoever has the run now goes on with it"
@@ -389,20 +445,29 @@ impl<'a> Drive<'a> {
         entries: Vec<crate::store::Entry>,
         transition: Option<Transition>,
     ) -> Write<'a> {
+        let metrics = &self.worker.metrics;
+        let records = entries.len() + usize::from(transition.is_some());
+        metrics.commit_batch_size.record(count(records));
+        let begun = Stopwatch::start();
         let commits = vec![Commit {
             lease: self.lease,
             entries,
             transition,
         }];
         let now = self.worker.clock.now();
-        self.worker.store.commit(CommitBatch { commits, now })
+        Write {
+            commit: self.worker.store.commit(CommitBatch { commits, now }),
+            begun,
+            seconds: &metrics.commit_seconds,
+        }
     }
 
     /// Whether a write went through; if not, the run is given up and claimed anew with what the store really has.
-    fn applied(&self, result: Result<Vec<CommitOutcome>>) -> bool {
+    fn applied(&self, result: Written) -> bool {
         match result {
             Ok(outcomes) if outcomes.first() == Some(&CommitOutcome::Applied) => true,
             Ok(_) => {
+                self.worker.metrics.leases_lost.increment(1);
                 tracing::warn!(
                     function = %self.run.function_id, run = %self.run.run_id,
                     "the lease was lost; another worker goes on with the run"
@@ -431,6 +496,11 @@ impl<'a> Drive<'a> {
             }
         }
     }
+}
+
+/// A small number as metrics have it.
+fn count(records: usize) -> f64 {
+    f64::from(u32::try_from(records).unwrap_or(u32::MAX))
 }
 
 /// Wakes the driver when the function is woken, but only while the driver sleeps: what wakes during a turn is seen in it.

@@ -18,6 +18,7 @@ use crate::{
     error::Error,
     run::{Decision, Journal, Location, Request, Violation},
     store::{ClaimedRun, Entry},
+    telemetry::FunctionMetrics,
 };
 
 tokio::task_local! {
@@ -40,10 +41,15 @@ pub(crate) struct LiveRun {
     pub(crate) run_id: Arc<str>,
     pub(crate) function_id: Arc<str>,
     pub(crate) event_id: Arc<str>,
+    pub(crate) event_type: Arc<str>,
+    pub(crate) payload: Arc<[u8]>,
     pub(crate) started_at: Timestamp,
     /// 1 for the first attempt of the function.
     pub(crate) attempt: u32,
+    /// Whether something of it was recorded before.
+    pub(crate) resumed: bool,
     pub(crate) worker: Arc<Shared>,
+    pub(crate) metrics: Arc<FunctionMetrics>,
     /// The life of the worker's session in which the run was claimed.
     life: u64,
     state: Mutex<State>,
@@ -90,13 +96,21 @@ pub(crate) enum Found {
 }
 
 impl LiveRun {
-    pub(crate) fn new(claimed: &mut ClaimedRun, worker: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        claimed: &mut ClaimedRun,
+        metrics: &Arc<FunctionMetrics>,
+        worker: Arc<Shared>,
+    ) -> Self {
         Self {
             run_id: Arc::clone(&claimed.run_id),
             function_id: Arc::clone(&claimed.function_id),
             event_id: Arc::clone(&claimed.event_id),
+            event_type: Arc::clone(&claimed.event_type),
+            payload: Arc::clone(&claimed.payload),
             started_at: claimed.started_at,
             attempt: claimed.failed_attempts + 1,
+            resumed: claimed.failed_attempts > 0 || !claimed.journal.is_empty(),
+            metrics: Arc::clone(metrics),
             life: worker.session_life(),
             worker,
             state: Mutex::new(State {

@@ -51,9 +51,11 @@ use crate::{
     dispatch::SharedDispatcher,
     error::{Error, ErrorKind, Result},
     event::EventSet,
+    middleware::Layers,
     publish,
     registry::Registry,
     store::SharedStore,
+    telemetry::WorkerMetrics,
 };
 
 /// Drives runs, publishes events and answers HTTP. Cheap to clone; every clone is the same worker.
@@ -100,6 +102,8 @@ pub(crate) struct Shared {
     due: Notify,
     /// When the earliest run that this worker put to sleep is due, in milliseconds; `i64::MAX` for none.
     next_due: AtomicI64,
+    /// The same for what the last claim left behind, which may be due already.
+    left_due: AtomicI64,
     /// Whether a loop runs, so that published runs may be claimed at once.
     running: AtomicBool,
     pub(crate) shutdown: shutdown::Shutdown,
@@ -107,6 +111,8 @@ pub(crate) struct Shared {
     driven: driven::Driven,
     targets: Mutex<HashMap<Arc<str>, Arc<str>>>,
     on_error: Option<ErrorHook>,
+    pub(crate) middleware: Layers,
+    pub(crate) metrics: WorkerMetrics,
     warned: Mutex<std::collections::HashSet<Arc<str>>>,
     /// Asked before a step is evaluated, by tests.
     #[cfg(feature = "testing")]

@@ -117,6 +117,7 @@ impl Shared {
             Ok(()) => return Fate::Durable,
             Err(refused) => refused,
         };
+        self.metrics.messages.refused();
         let (verdict, reason) = match refused {
             Refused::Misread(misread) => (Verdict::PutAside, misread.message),
             Refused::Failed(error) => {
@@ -157,6 +158,7 @@ impl Shared {
         let body = wire::Body::read(&delivery.body)?;
         let Some(event) = body.event else {
             // The run is in the store, where the loop finds it.
+            self.metrics.messages.taken(false);
             self.due.notify_one();
             return Ok(());
         };
@@ -165,6 +167,7 @@ impl Shared {
         let mut execute = worker.receive(event, body.context, Some(foreign)).await?;
         execute.in_background = true;
         let started = execute.start().await?;
+        self.metrics.messages.taken(started.duplicate);
         tracing::debug!(
             event = %started.event_id, runs = started.runs.len(), duplicate = started.duplicate, "received a message"
         );

@@ -21,6 +21,7 @@ impl Shared {
     ) -> Result<Published> {
         let Some(dispatcher) = &self.dispatcher else {
             let published = self.publish(event, false).await?;
+            self.count_published(published.duplicate);
             return Ok(Published {
                 event_id: published.event_id.to_string(),
                 duplicate: published.duplicate,
@@ -37,10 +38,15 @@ impl Shared {
         }
         message.group = event.correlation_key;
         let sent = self.hand_over(dispatcher, message).await?;
+        self.count_published(sent.duplicate);
         Ok(Published {
             event_id: event.id.to_string(),
             duplicate: sent.duplicate,
         })
+    }
+
+    fn count_published(&self, duplicate: bool) {
+        self.metrics.published.increment(u64::from(!duplicate));
     }
 
     /// Hands a run on to a later delivery, at its time or as late as the transport can.

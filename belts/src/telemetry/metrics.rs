@@ -1,0 +1,117 @@
+//! The handles of the metrics, as a worker and its functions hold them.
+
+use metrics::{Counter, Gauge, Histogram};
+
+use super::table;
+
+/// The metrics of one function.
+#[derive(Debug)]
+pub(crate) struct FunctionMetrics {
+    pub(crate) runs_started: Counter,
+    pub(crate) runs_resumed: Counter,
+    pub(crate) runs_completed: Counter,
+    pub(crate) runs_failed: Counter,
+    runs_running: Gauge,
+    pub(crate) steps_executed: Counter,
+    pub(crate) steps_failed: Counter,
+    pub(crate) steps_replayed: Counter,
+    pub(crate) step_duration: Histogram,
+}
+
+impl FunctionMetrics {
+    pub(crate) fn new(function_id: &str) -> Self {
+        let function = &[function_id];
+        Self {
+            runs_started: table::RUNS_STARTED.counter(function),
+            runs_resumed: table::RUNS_RESUMED.counter(function),
+            runs_completed: table::RUNS_COMPLETED.counter(function),
+            runs_failed: table::RUNS_FAILED.counter(function),
+            runs_running: table::RUNS_RUNNING.gauge(function),
+            steps_executed: table::STEPS_EXECUTED.counter(function),
+            steps_failed: table::STEPS_FAILED.counter(function),
+            steps_replayed: table::STEPS_REPLAYED.counter(function),
+            step_duration: table::STEP_DURATION.histogram(function),
+        }
+    }
+
+    /// Counts a run as driven until the guard is dropped, which happens too when the drive is cut off.
+    pub(crate) fn running(&self) -> Running<'_> {
+        self.runs_running.increment(1.0);
+        Running(self)
+    }
+}
+
+/// A run that is being driven.
+#[derive(Debug)]
+pub(crate) struct Running<'a>(&'a FunctionMetrics);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.runs_running.decrement(1.0);
+    }
+}
+
+/// The metrics of a worker that belong to no function.
+#[derive(Debug)]
+pub(crate) struct WorkerMetrics {
+    pub(crate) published: Counter,
+    /// Deliveries that the router got.
+    #[cfg(feature = "http")]
+    pub(crate) http: Deliveries,
+    /// Messages that a dispatcher was asked for.
+    pub(crate) messages: Deliveries,
+    pub(crate) commit_batch_size: Histogram,
+    pub(crate) commit_seconds: Histogram,
+    pub(crate) leases_lost: Counter,
+    pub(crate) oldest_due: Gauge,
+}
+
+impl WorkerMetrics {
+    /// Takes the handles, and tells the recorder what all metrics mean.
+    pub(crate) fn new() -> Self {
+        table::describe();
+        Self {
+            published: table::PUBLISHED.counter(&[]),
+            #[cfg(feature = "http")]
+            http: Deliveries::new("http"),
+            messages: Deliveries::new("message"),
+            commit_batch_size: table::COMMIT_BATCH_SIZE.histogram(&[]),
+            commit_seconds: table::COMMIT_SECONDS.histogram(&[]),
+            leases_lost: table::LEASES_LOST.counter(&[]),
+            oldest_due: table::OLDEST_DUE.gauge(&[]),
+        }
+    }
+}
+
+/// What became of deliveries that came one way.
+#[derive(Debug)]
+pub(crate) struct Deliveries {
+    accepted: Counter,
+    duplicate: Counter,
+    refused: Counter,
+}
+
+impl Deliveries {
+    fn new(via: &str) -> Self {
+        let counter = |outcome| table::DELIVERIES.counter(&[via, outcome]);
+        Self {
+            accepted: counter("accepted"),
+            duplicate: counter("duplicate"),
+            refused: counter("refused"),
+        }
+    }
+
+    /// Counts a delivery that was taken; `duplicate` if it was there before.
+    pub(crate) fn taken(&self, duplicate: bool) {
+        let counter = if duplicate {
+            &self.duplicate
+        } else {
+            &self.accepted
+        };
+        counter.increment(1);
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.increment(1);
+    }
+}

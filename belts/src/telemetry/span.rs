@@ -1,0 +1,46 @@
+//! The spans: one around each drive of a run, one around each attempt of a step.
+//!
+//! Without a subscriber that wants them they are empty, and cost a comparison.
+
+use std::sync::Arc;
+
+use tracing::{Span, field::Empty};
+
+use crate::{error::Result, store::ClaimedRun, worker::live::LiveRun};
+
+/// A drive of a run. It begins a trace of its own; whatever span the run was started in comes before it.
+pub(crate) fn run(claimed: &ClaimedRun, worker: Option<&str>) -> Span {
+    let span = tracing::info_span!(
+        parent: None,
+        "run",
+        function = %claimed.function_id,
+        run = %claimed.run_id,
+        event = %claimed.event_id,
+        attempt = claimed.failed_attempts + 1,
+        worker,
+        outcome = Empty,
+    );
+    if !span.is_disabled() {
+        span.follows_from(Span::current());
+    }
+    span
+}
+
+/// An attempt of a step.
+pub(crate) fn step(path: &str, attempt: u32) -> Span {
+    tracing::info_span!("step", step = %path, attempt, replayed = false, outcome = Empty)
+}
+
+/// Notes what came of an attempt: `ok`, or the kind of its error.
+pub(crate) fn outcome<T>(span: &Span, outcome: &Result<T>) {
+    let word = outcome
+        .as_ref()
+        .map_or_else(|error| error.kind().as_str(), |_| "ok");
+    span.record("outcome", word);
+}
+
+/// A step that returns what was recorded: a span without length, for those who look closely.
+pub(crate) fn replayed(run: &LiveRun, path: &Arc<str>) {
+    run.metrics.steps_replayed.increment(1);
+    drop(tracing::debug_span!("step", step = %path, replayed = true));
+}
