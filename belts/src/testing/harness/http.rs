@@ -51,10 +51,6 @@ impl Harness {
     /// assert_eq!(answer.json::<serde_json::Value>()?["runs"][0]["output"], 1000);
     /// # Ok(()) }
     /// ```
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "what `json!` makes is handed over"
-    )]
     pub fn post(&self, body: impl Serialize) -> Post {
         Post {
             harness: self.clone(),
