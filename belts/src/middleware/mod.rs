@@ -52,8 +52,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub(crate) use chain::{Around, around};
 pub use chain::Next;
+pub(crate) use chain::{Around, around};
 pub use info::{RunInfo, StepInfo};
 
 use crate::error::Result;

@@ -33,7 +33,9 @@ pub(crate) fn step(path: &str, attempt: u32) -> Span {
 
 /// Notes what came of an attempt: `ok`, or the kind of its error.
 pub(crate) fn outcome<T>(span: &Span, outcome: &Result<T>) {
-    let word = outcome.as_ref().map_or_else(|error| error.kind().as_str(), |_| "ok");
+    let word = outcome
+        .as_ref()
+        .map_or_else(|error| error.kind().as_str(), |_| "ok");
     span.record("outcome", word);
 }
 

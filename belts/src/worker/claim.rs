@@ -155,7 +155,8 @@ impl Shared {
         let span = span::run(&claimed, self.session.name.as_deref());
         let driven = async move {
             let lease = claimed.lease;
-            let driven = async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
+            let driven =
+                async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
             let ended = catch_panic(driven).await.unwrap_or_else(|error| {
                 tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
                 worker.release_later(&run_id, lease);
