@@ -1,0 +1,170 @@
+//! Metrics, as Prometheus scrapes them.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use belts::{Worker, store::Memory, testing::ManualClock};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tower::ServiceExt as _;
+
+use crate::support::*;
+
+const PAGE: &str = include_str!("../../belts/docs/operations.md");
+
+fn recorder() -> (PrometheusRecorder, PrometheusHandle) {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    (recorder, handle)
+}
+
+async fn worker_of<E, T>(function: belts::Function<E, T>) -> Worker {
+    let builder = Worker::builder().store(Memory::new()).function(function);
+    builder.build().await.unwrap()
+}
+
+/// The value of one line of a scrape.
+fn value(scrape: &str, series: &str) -> Option<f64> {
+    let line = scrape.lines().find_map(|line| line.strip_prefix(series));
+    line.and_then(|value| value.trim().parse().ok())
+}
+
+fn assert_value(scrape: &str, series: &str, expected: f64) {
+    let found = value(scrape, series);
+    assert!(
+        found.is_some_and(|found| (found - expected).abs() < 0.01),
+        "{series} is {found:?}, not {expected}, in:\n{scrape}"
+    );
+}
+
+async fn deliver(worker: &Worker, body: &'static str) -> StatusCode {
+    let request = Request::post("/")
+        .header("content-type", "application/json")
+        .header("webhook-id", "the-same")
+        .body(Body::from(body))
+        .unwrap();
+    worker.router().oneshot(request).await.unwrap().status()
+}
+
+#[tokio::test]
+async fn each_metric_of_the_table_is_seen_by_a_scrape_with_its_description() {
+    let (recorder, handle) = recorder();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let worker = worker_of(measured).await;
+    worker.execute(Measured { end: End::Well }).await.unwrap();
+    let scrape = handle.render();
+    let names: Vec<&str> = PAGE
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `belts_")?.split('`').next())
+        .collect();
+    assert!(names.len() > 10, "the page lists {names:?}");
+    for name in names {
+        assert!(
+            scrape.contains(&format!("# HELP belts_{name} ")),
+            "no description of {name} in:\n{scrape}"
+        );
+        assert!(
+            scrape
+                .lines()
+                .any(|line| line.starts_with(&format!("belts_{name}"))),
+            "no value of {name} in:\n{scrape}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn runs_steps_and_writes_are_counted_by_what_came_of_them() {
+    let (recorder, handle) = recorder();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let worker = worker_of(measured).await;
+    for end in [End::Well, End::Badly, End::AtTheSecondTry] {
+        within("the runs end", worker.execute(Measured { end }))
+            .await
+            .unwrap();
+    }
+    let scrape = handle.render();
+    for (name, expected) in [
+        ("runs_started_total", 3.0),
+        ("runs_resumed_total", 1.0),
+        ("runs_completed_total", 2.0),
+        ("runs_failed_total", 1.0),
+        ("runs_running", 0.0),
+        ("steps_executed_total", 6.0),
+        ("steps_failed_total", 1.0),
+        ("steps_replayed_total", 1.0),
+        ("step_duration_seconds_count", 6.0),
+    ] {
+        let series = format!("belts_{name}{{function=\"measured\"}}");
+        assert_value(&scrape, &series, expected);
+    }
+    // Six steps, three ends and one retry.
+    assert_value(&scrape, "belts_commit_seconds_count", 10.0);
+    assert_value(&scrape, "belts_commit_batch_size_sum", 10.0);
+}
+
+#[tokio::test]
+async fn deliveries_are_counted_by_their_outcome_and_published_events_without_duplicates() {
+    let (recorder, handle) = recorder();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let worker = worker_of(measured).await;
+    let event = r#"{"event":{"type":"measured","end":"Well"}}"#;
+    assert_eq!(deliver(&worker, event).await, StatusCode::OK);
+    assert_eq!(deliver(&worker, event).await, StatusCode::OK);
+    assert_eq!(deliver(&worker, "{}").await, StatusCode::BAD_REQUEST);
+    assert_eq!(deliver(&worker, "{").await, StatusCode::BAD_REQUEST);
+    for _ in 0..2 {
+        let publish = publish_measured(Measured { end: End::Well }).idempotency_key("once");
+        publish.via(&worker).await.unwrap();
+    }
+    let scrape = handle.render();
+    for (outcome, expected) in [("accepted", 1.0), ("duplicate", 1.0), ("refused", 2.0)] {
+        let series = format!("belts_deliveries_total{{via=\"http\",outcome=\"{outcome}\"}}");
+        assert_value(&scrape, &series, expected);
+    }
+    assert_value(&scrape, "belts_published_total", 1.0);
+}
+
+#[tokio::test]
+async fn the_oldest_due_run_ages_while_there_is_no_room_for_it() {
+    let (recorder, handle) = recorder();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let clock = ManualClock::default();
+    let worker = Worker::builder()
+        .store(Memory::new())
+        .function(held)
+        .clock(clock.clone())
+        .lease(Duration::from_secs(3600))
+        .concurrency(1)
+        .build()
+        .await
+        .unwrap();
+    let looping = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    for _ in 0..2 {
+        let gate = "oldest-due".to_owned();
+        publish_held(Held { gate }).via(&worker).await.unwrap();
+    }
+    let running = "belts_runs_running{function=\"held\"}";
+    eventually("one run is driven", || {
+        value(&handle.render(), running) == Some(1.0)
+    })
+    .await;
+    clock.advance(Duration::from_secs(90));
+    let oldest = "belts_oldest_due_seconds";
+    eventually("the other ages", || {
+        value(&handle.render(), oldest).is_some_and(|age| age >= 90.0)
+    })
+    .await;
+    gate("oldest-due").send_replace(true);
+    eventually("nothing is left", || {
+        let scrape = handle.render();
+        value(&scrape, oldest) == Some(0.0) && value(&scrape, running) == Some(0.0)
+    })
+    .await;
+    worker.shutdown();
+    within("the worker ends", looping).await.unwrap().unwrap();
+}

@@ -1,0 +1,154 @@
+//! Spans and where the events of user code land in them.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
+
+use belts::{Worker, store::Memory};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{Layer, layer::Context, prelude::*, registry::LookupSpan};
+
+use crate::support::*;
+
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    name: &'static str,
+    parent: Option<u64>,
+    fields: BTreeMap<&'static str, String>,
+}
+
+impl Visit for Seen {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        let text = format!("{value:?}");
+        self.fields
+            .insert(field.name(), text.trim_matches('"').to_owned());
+    }
+}
+
+/// Keeps spans in order, and of each event the spans around it.
+#[derive(Clone, Default)]
+struct Collect {
+    spans: Arc<Mutex<Vec<(u64, Seen)>>>,
+    events: Arc<Mutex<Vec<(String, Vec<&'static str>)>>>,
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut seen = Seen {
+            name: attributes.metadata().name(),
+            parent: context
+                .span(id)
+                .unwrap()
+                .parent()
+                .map(|span| span.id().into_u64()),
+            ..Seen::default()
+        };
+        attributes.record(&mut seen);
+        self.spans.lock().unwrap().push((id.into_u64(), seen));
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        let mut spans = self.spans.lock().unwrap();
+        // Ids are used again; the last one of them is meant.
+        let span = spans
+            .iter_mut()
+            .rev()
+            .find(|(known, _)| *known == id.into_u64());
+        values.record(&mut span.unwrap().1);
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        let mut seen = Seen::default();
+        event.record(&mut seen);
+        let around = context.event_scope(event).into_iter().flatten();
+        let around = around.map(|span| span.name()).collect();
+        let message = seen.fields.remove("message").unwrap_or_default();
+        self.events.lock().unwrap().push((message, around));
+    }
+}
+
+impl Collect {
+    fn named(&self, name: &str) -> Vec<Seen> {
+        let spans = self.spans.lock().unwrap();
+        let named = spans.iter().filter(|(_, seen)| seen.name == name);
+        named.map(|(_, seen)| seen.clone()).collect()
+    }
+
+    fn around(&self, message: &str) -> Vec<Vec<&'static str>> {
+        let events = self.events.lock().unwrap();
+        let wanted = events.iter().filter(|(text, _)| text == message);
+        wanted.map(|(_, around)| around.clone()).collect()
+    }
+}
+
+async fn watched(end: End) -> Collect {
+    let collect = Collect::default();
+    let subscriber = tracing_subscriber::registry().with(collect.clone());
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+    let builder = Worker::builder()
+        .store(Memory::new())
+        .function(measured)
+        .name("watched");
+    let worker = builder.build().await.unwrap();
+    within("the run ends", worker.execute(Measured { end }))
+        .await
+        .unwrap();
+    collect
+}
+
+fn fields<'a>(seen: &'a [Seen], names: &[&str]) -> Vec<Vec<&'a str>> {
+    let field = |seen: &'a Seen, name| seen.fields.get(name).map_or("", String::as_str);
+    let one = |seen| names.iter().map(|name| field(seen, *name)).collect();
+    seen.iter().map(one).collect()
+}
+
+#[tokio::test]
+async fn the_spans_of_a_resumed_run_say_which_steps_were_replayed() {
+    let collect = watched(End::AtTheSecondTry).await;
+    let runs = collect.named("run");
+    assert_eq!(
+        fields(&runs, &["function", "attempt", "worker", "outcome"]),
+        [
+            ["measured", "1", "watched", "suspended"],
+            ["measured", "2", "watched", "completed"]
+        ]
+    );
+    assert_eq!(runs[0].fields["run"], runs[1].fields["run"]);
+    let steps = collect.named("step");
+    assert_eq!(
+        fields(&steps, &["step", "replayed", "attempt", "outcome"]),
+        [
+            ["one", "false", "1", "ok"],
+            ["one", "true", "", ""],
+            ["two", "false", "1", "ok"]
+        ]
+    );
+    assert!(steps.iter().all(|step| step.parent.is_some()));
+    assert!(runs.iter().all(|run| run.parent.is_none()));
+}
+
+#[tokio::test]
+async fn what_a_step_logs_lands_in_its_span_and_is_not_logged_again() {
+    let collect = watched(End::AtTheSecondTry).await;
+    assert_eq!(collect.around("in a step"), [["step", "run"]]);
+    assert_eq!(collect.around("run failed and will be retried"), [["run"]]);
+}
+
+#[tokio::test]
+async fn a_failure_is_the_outcome_of_its_spans_and_logged_within_them() {
+    let collect = watched(End::Badly).await;
+    let steps = collect.named("step");
+    assert_eq!(
+        fields(&steps[1..], &["step", "outcome"]),
+        [["two", "terminal"]]
+    );
+    assert_eq!(fields(&collect.named("run"), &["outcome"]), [["failed"]]);
+    assert_eq!(collect.around("step failed for good"), [["step", "run"]]);
+    assert_eq!(collect.around("run failed for good"), [["run"]]);
+}

@@ -1,0 +1,98 @@
+//! Functions to watch, and a wait that ends.
+
+use std::{
+    collections::BTreeMap,
+    future::IntoFuture,
+    sync::{LazyLock, Mutex},
+    time::Duration,
+};
+
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// How the function `measured` is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum End {
+    Well,
+    /// Its second step fails for good.
+    Badly,
+    /// Its first attempt fails between the steps.
+    AtTheSecondTry,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub(crate) struct Measured {
+    pub(crate) end: End,
+}
+
+#[belts::function(id = "measured", on = Measured, backoff = "1ms..1ms")]
+pub(crate) async fn measured(event: Measured, cx: belts::Context) -> belts::Result<u32> {
+    let one = step!("one", {
+        tracing::info!("in a step");
+        1
+    })
+    .await?;
+    if event.end == End::AtTheSecondTry && cx.attempt() == 1 {
+        return Err(belts::retry_after(Duration::ZERO, "not yet"));
+    }
+    step!("two", {
+        if event.end == End::Badly {
+            Err(belts::terminal("no"))
+        } else {
+            Ok(one + 1)
+        }
+    })
+    .await
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+pub(crate) struct Held {
+    pub(crate) gate: String,
+}
+
+/// Waits until its gate is open.
+#[belts::function(id = "held", on = Held)]
+pub(crate) async fn held(event: Held) -> belts::Result<()> {
+    step!("gate", async {
+        let _ = gate(&event.gate).subscribe().wait_for(|open| *open).await;
+    })
+    .await
+}
+
+static GATES: LazyLock<Mutex<BTreeMap<String, watch::Sender<bool>>>> =
+    LazyLock::new(Mutex::default);
+
+/// The gate of that name.
+pub(crate) fn gate(name: &str) -> watch::Sender<bool> {
+    GATES
+        .lock()
+        .unwrap()
+        .entry(name.to_owned())
+        .or_default()
+        .clone()
+}
+
+/// Waits, but not for ever.
+///
+/// # Panics
+/// It takes longer than ten seconds.
+pub(crate) async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(10), Box::pin(future.into_future())).await {
+        Ok(value) => value,
+        Err(elapsed) => panic!("{what}: {elapsed}"),
+    }
+}
+
+/// Returns when the condition holds.
+///
+/// # Panics
+/// It does not hold within ten seconds.
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let waited = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(what, waited).await;
+}
