@@ -142,6 +142,10 @@ impl<S: Store> Store for Audited<S> {
         self.inner.rerun(run, now).await
     }
 
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        self.inner.rerun_from(run, seq, now).await
+    }
+
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
         self.inner.purge(before, limit).await
     }

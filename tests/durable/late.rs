@@ -126,6 +126,10 @@ impl Store for LateRenewals {
         self.store.rerun(run, now).await
     }
 
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> belts::Result<bool> {
+        self.store.rerun_from(run, seq, now).await
+    }
+
     async fn purge(&self, before: Timestamp, limit: usize) -> belts::Result<usize> {
         self.store.purge(before, limit).await
     }

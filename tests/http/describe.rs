@@ -229,6 +229,9 @@ impl Store for Flaky {
     async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.ask().await?.rerun(run, now).await
     }
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        self.ask().await?.rerun_from(run, seq, now).await
+    }
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
         self.ask().await?.purge(before, limit).await
     }

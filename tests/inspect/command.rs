@@ -211,6 +211,22 @@ async fn failures_are_found_and_mended_in_postgres() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(has_redis),
+    ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+)]
+async fn failures_are_found_and_mended_in_redis() {
+    let server = servers::Redis::shared();
+    let prefix = server.prefix();
+    let store = format!("{}?key_prefix={}", server.url(), prefix.name());
+    let (worker, _url, serving) = story(Worker::builder().store_url(&store), "redis").await;
+    let at = At(&["--store", &store], &[]);
+    failures_are_found_and_mended(&worker, at, "redis").await;
+    worker.shutdown();
+    serving.ended().await;
+}
+
+#[tokio::test]
 async fn failures_are_found_and_mended_by_a_worker() {
     let (worker, url, _serving) = story(builder(), "remote").await;
     let at = At(&["--worker", &url], &[("BELTS_INSPECTION_TOKEN", TOKEN)]);
@@ -307,6 +323,43 @@ async fn an_event_comes_from_a_file_or_from_standard_input() {
     let unheard = at.belts(&["publish", "nobody-listens", "{}"]).await;
     assert_eq!(unheard.err, "no function listens for `nobody-listens`\n");
     assert!(unheard.good().ends_with("started 0 runs\n"));
+}
+
+#[tokio::test]
+async fn a_run_goes_on_from_the_step_that_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("sqlite://{}", directory.path().join("belts.db").display());
+    let worker = with_failed_run(
+        Worker::builder().store_url(&store).inspection_token(TOKEN),
+        "named",
+    )
+    .await;
+    let (url, _serving) = served(&worker).await;
+    let direct = At(&["--store", &store], &[]);
+    let said = direct
+        .belts(&["rerun", "failed", "--from", "check-inventory"])
+        .await;
+    assert_eq!(said.good(), "failed goes on\n");
+    let ran_again = async |times| {
+        let ran = async {
+            while shop("named").checks.load(Ordering::SeqCst) < times {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ran).await.unwrap();
+        until(&worker, "failed", RunStatus::Failed).await;
+    };
+    ran_again(2).await;
+    let remote = At(&["--worker", &url], &[("BELTS_INSPECTION_TOKEN", TOKEN)]);
+    remote
+        .belts(&["rerun", "failed", "--from", "check-inventory"])
+        .await
+        .good();
+    ran_again(3).await;
+    let all = direct
+        .belts(&["rerun", "--status", "failed", "--from", "ship"])
+        .await;
+    assert!(all.usage().contains("`--from` is a step of one function"));
 }
 
 #[tokio::test]

@@ -140,6 +140,18 @@ async fn a_run_goes_on_after_a_mend() {
 }
 
 #[tokio::test]
+async fn a_run_goes_on_from_a_step() {
+    let worker = with_failed_run(builder(), "from-http").await;
+    let (status, body) = locally(&worker, post("/runs/failed/rerun?from=nothing")).await;
+    assert_eq!((status, body["code"].as_str()), (404, Some("unknown-run")));
+    let (status, body) = locally(&worker, post("/runs/failed/rerun?to=ship")).await;
+    assert_eq!((status, body["code"].as_str()), (400, Some("bad-request")));
+    let (status, body) = locally(&worker, post("/runs/failed/rerun?from=check-inventory")).await;
+    assert_eq!((status, &body["changed"]), (200, &json!(true)));
+    assert!(worker.runs().journal("failed").await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn ids_in_paths_are_decoded() {
     let worker = builder().build().await.unwrap();
     for id in ["purge", "a/b", "50% off?", "é", "cancel"] {

@@ -64,6 +64,29 @@ async fn a_rerun_is_taken_up_at_once_and_keeps_what_is_recorded() {
 }
 
 #[tokio::test]
+async fn a_rerun_from_a_step_does_it_again() {
+    let worker = with_failed_run(builder(), "from").await;
+    let runs = worker.runs();
+    let error = runs.rerun_from("failed", "pack").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the run `failed` has not recorded the step `pack`"
+    );
+    let error = runs.rerun_from("nobody", "ship").await.unwrap_err();
+    assert_eq!(error.to_string(), "there is no run `nobody`");
+    let (_url, _serving) = served(&worker).await;
+    let shop = shop("from");
+    shop.mended.store(true, Ordering::SeqCst);
+    assert!(runs.rerun_from("failed", "check-inventory").await.unwrap());
+    until(&worker, "failed", RunStatus::Completed).await;
+    assert_eq!(shop.checks.load(Ordering::SeqCst), 2);
+    assert!(
+        !runs.rerun_from("failed", "ship").await.unwrap(),
+        "it has completed"
+    );
+}
+
+#[tokio::test]
 async fn a_cancelled_run_stops_at_its_next_write() {
     let worker = builder().build().await.unwrap();
     let (_url, serving) = served(&worker).await;

@@ -123,6 +123,10 @@ pub(super) struct RerunArgs {
     #[command(flatten)]
     pub(super) which: Which,
 
+    /// Drops what was recorded from this step on, so that it is done again
+    #[arg(long, value_name = "STEP")]
+    pub(super) from: Option<String>,
+
     /// Does not ask before it changes runs that were not named
     #[arg(long)]
     pub(super) yes: bool,

@@ -71,8 +71,11 @@ impl Place for Direct {
         self.now_stands(id, changed).await
     }
 
-    async fn rerun(&self, id: &str) -> Result<Changed> {
-        let changed = self.runs.rerun(id).await?;
+    async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed> {
+        let changed = match from {
+            Some(step) => self.runs.rerun_from(id, step).await?,
+            None => self.runs.rerun(id).await?,
+        };
         self.now_stands(id, changed).await
     }
 

@@ -21,7 +21,8 @@ pub(super) trait Place: Send + Sync {
     /// A run with its steps.
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun>;
     async fn cancel(&self, id: &str) -> Result<Changed>;
-    async fn rerun(&self, id: &str) -> Result<Changed>;
+    /// Has a run go on, if need be with nothing left of what was recorded from a step on.
+    async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed>;
     async fn purge(&self, before: Timestamp) -> Result<usize>;
     async fn functions(&self) -> Result<Vec<ShownFunction>>;
     /// Publishes; whether the event was there before, and its runs where that is known.
@@ -56,11 +57,34 @@ pub(super) struct Sent {
     pub(super) runs: Option<Vec<(String, String)>>,
 }
 
+/// A URL, and what it was given by.
+pub(super) struct Named {
+    pub(super) url: String,
+    pub(super) by: &'static str,
+}
+
+impl Named {
+    fn new(given: Option<String>, flag: &'static str) -> Option<Self> {
+        given.map(|url| Self { url, by: flag })
+    }
+
+    fn in_environment(name: &'static str) -> Result<Option<Self>, Wrong> {
+        Ok(Self::new(variable(name)?, name))
+    }
+}
+
 impl PlaceArgs {
     /// Opens what the arguments name, or else the environment.
     pub(super) async fn open(self) -> Result<Box<dyn Place>, Wrong> {
-        let (store, worker) = match (self.store, self.worker) {
-            (None, None) => (variable("BELTS_STORE")?, variable("BELTS_WORKER")?),
+        let named = (
+            Named::new(self.store, "`--store`"),
+            Named::new(self.worker, "`--worker`"),
+        );
+        let (store, worker) = match named {
+            (None, None) => (
+                Named::in_environment("BELTS_STORE")?,
+                Named::in_environment("BELTS_WORKER")?,
+            ),
             given => given,
         };
         match (store, worker) {
@@ -71,27 +95,23 @@ impl PlaceArgs {
                 "where are the runs? Name their store by `--store <URL>` or BELTS_STORE, or a worker by `--worker <URL>` or \
                  BELTS_WORKER",
             )),
-            (Some(url), None) => Ok(Box::new(open_store(&url).await?)),
-            (None, Some(url)) => Ok(Box::new(Remote::new(&url)?)),
+            (Some(store), None) => Ok(Box::new(open_store(&store).await?)),
+            (None, Some(worker)) => Ok(Box::new(Remote::new(&worker)?)),
         }
     }
 }
 
-async fn open_store(url: &str) -> Result<Direct, Wrong> {
-    store_url::check(url).map_err(|wrong| Wrong::usage(format!("`--store`: the URL {wrong}")))?;
-    match store_url::file(url) {
-        _ if url.starts_with("memory:") => {
-            return Err(Wrong::usage(
-                "`--store`: a store in memory is seen by its own worker only; ask that by `--worker <URL>`",
-            ));
-        }
-        // Opening would make a new one.
-        Some(path) if !Path::new(&path).exists() => {
-            return Err(Wrong::Failed(format!(
-                "`--store`: there is no file `{path}`"
-            )));
-        }
-        _ => {}
+async fn open_store(store: &Named) -> Result<Direct, Wrong> {
+    let Named { url, by } = store;
+    store_url::check(url).map_err(|wrong| Wrong::usage(format!("{by}: the URL {wrong}")))?;
+    if url.starts_with("memory:") {
+        return Err(Wrong::usage(format!(
+            "{by}: a store in memory is seen by its own worker only; ask that by `--worker <URL>`"
+        )));
+    }
+    // Opening would make a new one.
+    if let Some(path) = store_url::file(url).filter(|path| !Path::new(path).exists()) {
+        return Err(Wrong::Failed(format!("{by}: there is no file `{path}`")));
     }
     Ok(Direct::new(Box::pin(store_url::open(url)).await?))
 }

@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    place::{Asked, Place, Sent, ShownFunction, variable},
+    place::{Asked, Named, Place, Sent, ShownFunction, variable},
     wrong::Wrong,
 };
 use crate::{
@@ -54,8 +54,9 @@ struct Description {
 }
 
 impl Remote {
-    pub(super) fn new(url: &str) -> Result<Self, Wrong> {
-        check_url(url).map_err(|expected| Wrong::usage(format!("`--worker` {expected}")))?;
+    pub(super) fn new(worker: &Named) -> Result<Self, Wrong> {
+        let Named { url, by } = worker;
+        check_url(url).map_err(|expected| Wrong::usage(format!("{by} {expected}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(
             header::CONTENT_TYPE,
@@ -170,8 +171,10 @@ impl Place for Remote {
         self.post(&format!("/runs/{}/cancel", encoded(id))).await
     }
 
-    async fn rerun(&self, id: &str) -> Result<Changed> {
-        self.post(&format!("/runs/{}/rerun", encoded(id))).await
+    async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed> {
+        let query = from.map_or_else(String::new, |step| format!("?from={}", encoded(step)));
+        self.post(&format!("/runs/{}/rerun{query}", encoded(id)))
+            .await
     }
 
     async fn purge(&self, before: Timestamp) -> Result<usize> {

@@ -209,7 +209,7 @@ pub(super) async fn rerun(place: &dyn Place, asked: &RerunArgs, out: Out) -> Res
     };
     let mut told = Ok(());
     for id in &ids {
-        match place.rerun(id).await {
+        match place.rerun(id, asked.from.as_deref()).await {
             Ok(changed) if changed.changed => say(&changed, "goes on", out)?,
             Ok(changed) => told = refused(&changed, "run again", out),
             Err(error) => told = mishap(error.report()),
@@ -224,6 +224,11 @@ impl RerunArgs {
         if self.ids.is_empty() && self.which.status.is_empty() {
             return Err(Wrong::usage(
                 "which runs? Name them by their ids, or choose them by `--status failed`, with `--since` and `--function` if need be",
+            ));
+        }
+        if self.ids.is_empty() && self.from.is_some() {
+            return Err(Wrong::usage(
+                "`--from` is a step of one function: name its runs by their ids",
             ));
         }
         let again = [RunStatus::Failed, RunStatus::Cancelled].map(RunStatus::as_str);

@@ -129,9 +129,23 @@ async fn cancel(State(worker): State<Worker>, Path(id): Path<String>) -> Result<
     now_stands(&runs, id, changed).await
 }
 
-async fn rerun(State(worker): State<Worker>, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn rerun(
+    State(worker): State<Worker>,
+    Path(id): Path<String>,
+    uri: Uri,
+) -> Result<Response, Refusal> {
+    let mut from = None;
+    for (name, value) in query(&uri)? {
+        if name != "from" {
+            return Err(unknown(&name, "`from`"));
+        }
+        from = Some(value);
+    }
     let runs = worker.runs();
-    let changed = runs.rerun(&id).await?;
+    let changed = match from {
+        Some(step) => runs.rerun_from(&id, &step).await?,
+        None => runs.rerun(&id).await?,
+    };
     now_stands(&runs, id, changed).await
 }
 

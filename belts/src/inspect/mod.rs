@@ -125,6 +125,53 @@ impl Runs {
     /// again, but a worker without a loop could not hand it on; ask again.
     pub async fn rerun(&self, run_id: &str) -> Result<bool> {
         let rerun = self.store.rerun(run_id, self.clock.now()).await?;
+        self.tell(run_id).await?;
+        Ok(rerun)
+    }
+
+    /// As [`rerun`](Self::rerun), but from this step on nothing stays, although it was recorded: what the step and those that
+    /// began after it have done, they do again.
+    ///
+    /// The step is named by its path, as the journal has it.
+    ///
+    /// ```
+    /// # use belts::{Event, step, store::{Memory, RunStatus}};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Event)]
+    /// # struct Paid { cents: u64 }
+    /// # #[belts::function(id = "ship", on = Paid)]
+    /// # async fn ship(paid: Paid) -> belts::Result<()> {
+    /// #     step!("weigh", paid.cents).await?;
+    /// #     step!("pack", async { Err::<(), _>(belts::terminal("no box is left")) }).await
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = belts::Worker::builder().store(Memory::new()).build().await?;
+    /// # worker.execute(Paid { cents: 100 }).run_id("r-1").function("ship").await?;
+    /// assert!(worker.runs().rerun_from("r-1", "weigh").await?);
+    /// assert!(worker.runs().journal("r-1").await?.is_empty());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`rerun`](Self::rerun). Of kind [`UnknownRun`](ErrorKind::UnknownRun): the run has not recorded the step.
+    pub async fn rerun_from(&self, run_id: &str, step: &str) -> Result<bool> {
+        let journal = self.store.journal(run_id).await?;
+        let Some(entry) = journal.iter().find(|entry| &*entry.path == step) else {
+            self.get(run_id).await?;
+            return Err(Error::new(
+                ErrorKind::UnknownRun,
+                format!("the run `{run_id}` has not recorded the step `{step}`"),
+            ));
+        };
+        let now = self.clock.now();
+        let rerun = self.store.rerun_from(run_id, entry.seq, now).await?;
+        self.tell(run_id).await?;
+        Ok(rerun)
+    }
+
+    /// Has the worker hear of a run that may be due.
+    async fn tell(&self, run_id: &str) -> Result<()> {
         let run = self.get(run_id).await?;
         if let (Some(worker), Some(due_at)) = (&self.worker, run.due_at) {
             worker.expect_due(due_at);
@@ -133,7 +180,7 @@ impl Runs {
                 worker.hand_on(&run.run_id, due_at, 0).await?;
             }
         }
-        Ok(rerun)
+        Ok(())
     }
 
     /// Removes the runs that ended before a time, with their journals; how many.

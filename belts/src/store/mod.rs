@@ -80,6 +80,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - `cancel` ends a run that has not finished, and its lease with it. (`cancel_ends_the_lease`)
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. (`rerun_keeps_recorded_steps`)
 ///   The journal then has gaps in `seq`; failed attempts count from 0 again, and `started_at` stays.
+/// - `rerun_from` does the same, and drops the entries from a `seq` on, whatever they are. (`rerun_from_drops_what_came_after`)
 /// - `list` goes by the time at which a run ended, or its event was published if it goes on. (`list_goes_by_the_time`)
 /// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs, whatever
 ///   is written meanwhile. (`purge_spares_the_living`, `purge_beside_work_loses_nothing`)
@@ -182,6 +183,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store cannot be reached or written.
     async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool>;
+
+    /// As [`rerun`](Self::rerun), and with the entries dropped whose `seq` is this one or greater; whether there was such a run.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool>;
 
     /// Removes at most `limit` runs that finished before `before`; how many went.
     ///

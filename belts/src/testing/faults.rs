@@ -354,6 +354,10 @@ impl Store for Faults {
         self.write(self.inner.rerun(run, now)).await
     }
 
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        self.write(self.inner.rerun_from(run, seq, now)).await
+    }
+
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
         self.write(self.inner.purge(before, limit)).await
     }

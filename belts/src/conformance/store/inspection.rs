@@ -147,6 +147,64 @@ pub(super) async fn rerun_keeps_recorded_steps(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn rerun_from_drops_what_came_after(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let (run, other) = (
+        store.start("e", "f").await?,
+        store.start("other", "f").await?,
+    );
+    let entries = || {
+        let failed = Entry {
+            state: StepState::Failed,
+            ..entry(1, "bad", "0")
+        };
+        // There may be gaps.
+        let ends = [entry(4, "c", "4"), entry(5, "d", "5")];
+        [
+            vec![entry(0, "a", "1"), failed, entry(2, "b", "3")],
+            ends.into(),
+        ]
+        .concat()
+    };
+    for claimed in store.take(worker, &["f"], at(3)).await?.runs {
+        assert!(
+            !store.rerun_from(&claimed.run_id, 0, at(3)).await?,
+            "it is running"
+        );
+        store
+            .must_write(claimed.lease, entries(), Some(fail()), at(4))
+            .await?;
+    }
+    assert!(store.rerun_from(&run, 4, at(10)).await?);
+    assert!(
+        !store.rerun_from(&run, 0, at(11)).await?,
+        "it is due already"
+    );
+    let again = store.take_one(worker, &["f"], at(11)).await?;
+    assert_eq!((&again.run_id, again.failed_attempts), (&run, 0));
+    assert_eq!(
+        again.journal,
+        [entry(0, "a", "1"), entry(2, "b", "3")],
+        "what failed earlier is dropped too"
+    );
+    store
+        .must_write(
+            again.lease,
+            vec![entry(3, "c", "new")],
+            Some(fail()),
+            at(12),
+        )
+        .await?;
+    assert!(
+        store.rerun_from(&run, 0, at(13)).await?,
+        "everything may go"
+    );
+    assert!(store.journal(&run).await?.is_empty());
+    assert_eq!(store.journal(&other).await?, entries(), "of no other run");
+    Ok(())
+}
+
 pub(super) async fn rerun_only_failed_or_cancelled(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;

@@ -90,6 +90,7 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     inspection {
         run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
+        rerun_from_drops_what_came_after
         rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded list_filters_and_pages
         list_goes_by_the_time wrong_page_mark_is_an_error unknown_run_is_nothing
     }

@@ -68,7 +68,7 @@ impl Tables {
         true
     }
 
-    pub(super) fn rerun(&mut self, run_id: &str, now: Timestamp) -> bool {
+    pub(super) fn rerun(&mut self, run_id: &str, from: Option<u32>, now: Timestamp) -> bool {
         let Some(number) = self.run_ids.get(run_id).copied() else {
             return false;
         };
@@ -78,7 +78,9 @@ impl Tables {
         if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
             return false;
         }
-        run.journal.retain(|entry| entry.state != StepState::Failed);
+        run.journal.retain(|entry| {
+            entry.state != StepState::Failed && from.is_none_or(|from| entry.seq < from)
+        });
         run.failed_attempts = 0;
         run.result = None;
         let status = if run.started_at.is_some() {

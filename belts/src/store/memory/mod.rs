@@ -138,7 +138,14 @@ impl Store for Memory {
 
     async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
         Ok(self.write(|tables| {
-            let found = tables.rerun(run, now);
+            let found = tables.rerun(run, None, now);
+            (found, found)
+        }))
+    }
+
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        Ok(self.write(|tables| {
+            let found = tables.rerun(run, Some(seq), now);
             (found, found)
         }))
     }

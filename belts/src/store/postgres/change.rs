@@ -17,12 +17,18 @@ impl Database {
         self.insist(cancel).await
     }
 
-    pub(super) async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool, Fault> {
+    pub(super) async fn rerun(
+        &self,
+        run: &str,
+        from: Option<u32>,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
         let rerun = async |resent| {
             let parameters = Parameters::default()
                 .bind(to_column(run))
                 .bind(now.as_millis())
-                .bind(&self.store);
+                .bind(&self.store)
+                .bind(from.map(i64::from));
             let (made_due,): (bool,) = self.row(&self.sql.rerun, parameters).await?;
             let is_ours = |run: &RunRecord| run.due_at == Some(now);
             Ok(made_due || resent && self.run(run).await?.as_ref().is_some_and(is_ours))

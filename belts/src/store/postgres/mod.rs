@@ -230,7 +230,11 @@ impl Store for Postgres {
     }
 
     async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.answer(self.inner.database.rerun(run, now).await)
+        self.answer(self.inner.database.rerun(run, None, now).await)
+    }
+
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        self.answer(self.inner.database.rerun(run, Some(seq), now).await)
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {

@@ -108,7 +108,11 @@ statements! {
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING 1";
-    rerun: "SELECT {schema}.rerun($3, $1, $2)";
+    // The function drops the failed entries; one statement cannot drop a row twice.
+    rerun: "WITH rerun AS MATERIALIZED (SELECT {schema}.rerun($3, $1, $2) AS done), dropped AS (
+            DELETE FROM {schema}.steps WHERE (SELECT done FROM rerun) AND $4::bigint IS NOT NULL
+                AND run = (SELECT number FROM {schema}.runs WHERE id = $1) AND seq >= $4 AND state <> 'failed')
+        SELECT done FROM rerun";
     purge: "SELECT {schema}.purge($1, $2)";
     run: "SELECT {record} FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS runs, {event}";
     journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value

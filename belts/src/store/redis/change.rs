@@ -24,14 +24,20 @@ impl Redis {
         Ok(self.read(reply::count(&answer.await?))? > 0)
     }
 
-    pub(super) async fn rerun_run(&self, run: &str, now: Timestamp) -> Result<bool> {
+    pub(super) async fn rerun_run(
+        &self,
+        run: &str,
+        from: Option<u32>,
+        now: Timestamp,
+    ) -> Result<bool> {
         let ticket = new_id();
         let answer = self.run(|_| {
             let mut call = self.call(&script::RERUN);
             call.arg(now.as_millis())
                 .arg(&self.inner.sender)
                 .arg(&*ticket)
-                .arg(run);
+                .arg(run)
+                .optional(from.map(|seq| seq.to_string()).as_deref());
             call
         });
         let is_due = self.read(reply::count(&answer.await?))? > 0;

@@ -202,7 +202,11 @@ impl Store for Redis {
     }
 
     async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.rerun_run(run, now).await
+        self.rerun_run(run, None, now).await
+    }
+
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        self.rerun_run(run, Some(seq), now).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {

@@ -18,7 +18,12 @@ impl Tx<'_> {
         Ok(cancelled > 0)
     }
 
-    pub(super) fn rerun(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
+    pub(super) fn rerun(
+        &mut self,
+        run_id: &str,
+        from: Option<u32>,
+        now: Timestamp,
+    ) -> Result<bool, Fault> {
         let number: Option<i64> = self
             .connection
             .prepare_cached("SELECT number FROM runs WHERE id = ?1 AND status IN (?2, ?3)")?
@@ -41,8 +46,8 @@ impl Tx<'_> {
             params![number, now.as_millis(), status_number(RunStatus::Pending), status_number(RunStatus::Suspended)],
         )?;
         self.execute(
-            "DELETE FROM steps WHERE run = ?1 AND state = ?2",
-            params![number, state_number(StepState::Failed)],
+            "DELETE FROM steps WHERE run = ?1 AND (state = ?2 OR seq >= ?3)",
+            params![number, state_number(StepState::Failed), from],
         )?;
         self.wakes = true;
         Ok(true)

@@ -294,7 +294,15 @@ impl Store for Sqlite {
         let run = run.to_owned();
         self.inner
             .writer
-            .submit(move |tx| tx.rerun(&run, now))
+            .submit(move |tx| tx.rerun(&run, None, now))
+            .await
+    }
+
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        let run = run.to_owned();
+        self.inner
+            .writer
+            .submit(move |tx| tx.rerun(&run, Some(seq), now))
             .await
     }
 

@@ -1,4 +1,5 @@
--- Makes a failed or cancelled run due again; answers 1 if it was one. ARGV: now, sender, ticket, run id.
+-- Makes a failed or cancelled run due again; answers 1 if it was one. ARGV: now, sender, ticket, run id,
+-- whether entries are dropped from a number on, that number.
 include common
 include find
 include wait
@@ -17,7 +18,9 @@ call('HDEL', steps, 'result')
 -- An entry begins with its state; 2 is failed.
 local journal = call('HGETALL', steps)
 for place = 1, #journal, 2 do
-  if string.sub(journal[place + 1], 1, 1) == '2' then call('HDEL', steps, journal[place]) end
+  if string.sub(journal[place + 1], 1, 1) == '2' or ARGV[5] ~= '' and tonumber(journal[place]) >= tonumber(ARGV[6]) then
+    call('HDEL', steps, journal[place])
+  end
 end
 call('ZREM', P .. 'finished', number)
 for _, kept in ipairs({ key, steps, P .. 'id:' .. ARGV[4], P .. 'event:' .. run[4] }) do call('PERSIST', kept) end
