@@ -118,6 +118,7 @@ impl Sqs {
 }
 
 /// Why a message is not even sent.
+#[derive(Debug)]
 enum Unfit {
     Size(usize),
     Fault(Fault),
