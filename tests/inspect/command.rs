@@ -78,6 +78,9 @@ fn said(output: Output) -> Said {
     }
 }
 
+/// Arguments, variables, and a part of what is told of them.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 /// Where a program finds runs: arguments and variables.
 struct At<'a>(&'a [&'a str], &'a [(&'a str, &'a str)]);
 
@@ -445,7 +448,7 @@ async fn wrong_arguments_name_the_flag() {
         ("BELTS_STORE", "memory:"),
         ("BELTS_WORKER", "http://localhost"),
     ];
-    let cases: [(&[&str], &[(&str, &str)], &str); 13] = [
+    let cases: [Case<'_>; 13] = [
         (&["runs"], &[], "`--store <URL>` or BELTS_STORE"),
         (&["runs"], both, "BELTS_STORE and BELTS_WORKER are both set"),
         (&["runs", "--store", "memory:"], &[], "`--worker <URL>`"),

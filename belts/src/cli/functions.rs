@@ -18,7 +18,7 @@ pub(super) async fn list(place: &dyn Place, out: Out) -> Result<(), Wrong> {
     }
     let mut table = Table::new(&["FUNCTION", "EVENTS"], usize::MAX);
     for function in functions {
-        table.row(vec![function.id, function.events.join(", ")]);
+        table.row(&[function.id, function.events.join(", ")]);
     }
     print::write(&table.text(out))
 }

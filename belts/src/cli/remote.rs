@@ -153,13 +153,11 @@ impl Place for Remote {
             ("until", asked.until.map(|time| time.to_string())),
             ("page", asked.page),
         ];
-        let mut path = "/runs?".to_owned();
-        for (name, value) in parameters {
-            if let Some(value) = value {
-                path += &format!("{name}={}&", encoded(&value));
-            }
-        }
-        self.get(path.trim_end_matches('&')).await
+        let pairs: Vec<String> = parameters
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", encoded(&value?))))
+            .collect();
+        self.get(&format!("/runs?{}", pairs.join("&"))).await
     }
 
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun> {

@@ -67,7 +67,7 @@ async fn collect(
 fn table(runs: &[ShownRun]) -> Table {
     let mut table = Table::new(&["RUN", "STATUS", "FUNCTION", "SINCE", "ERROR"], 1);
     for run in runs {
-        table.row(vec![
+        table.row(&[
             run.run_id.clone(),
             run.status.to_string(),
             run.function_id.clone(),
@@ -138,10 +138,11 @@ fn about(run: &ShownRun, out: Out) -> String {
             .as_ref()
             .map(|json| ("output", plain(json.get()))),
     );
-    lines
+    let lines: Vec<String> = lines
         .iter()
-        .map(|(name, value)| format!("{name:<16} {value}\n"))
-        .collect()
+        .map(|(name, value)| format!("{name:<16} {value}"))
+        .collect();
+    lines.join("\n") + "\n"
 }
 
 fn journal(steps: &[ShownStep]) -> Table {
@@ -151,7 +152,7 @@ fn journal(steps: &[ShownStep]) -> Table {
     );
     for step in steps {
         let waits = step.due_at.filter(|_| step.state == StepState::Waiting);
-        table.row(vec![
+        table.row(&[
             step.path.clone(),
             state(step.state).to_owned(),
             step.attempts.to_string(),

@@ -22,7 +22,7 @@ impl Table {
         }
     }
 
-    pub(super) fn row(&mut self, cells: Vec<String>) {
+    pub(super) fn row(&mut self, cells: &[String]) {
         self.rows
             .push(cells.iter().map(|cell| plain(cell)).collect());
     }
@@ -83,12 +83,12 @@ mod tests {
     #[test]
     fn the_last_column_gives_way_to_the_terminal() {
         let mut table = Table::new(&["RUN", "STATUS", "ERROR"], 1);
-        table.row(vec![
+        table.row(&[
             "r-1".into(),
             "failed".into(),
             "card\x1b[2J declined by the bank".into(),
         ]);
-        table.row(vec!["r-20".into(), "completed".into(), String::new()]);
+        table.row(&["r-20".into(), "completed".into(), String::new()]);
         let mut out = Out::new(false);
         out.width = None;
         let wide = "RUN   STATUS     ERROR\nr-1   failed     card [2J declined by the bank\nr-20  completed\n";

@@ -51,14 +51,13 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
 async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match access::inspector(&worker, &parts) {
-        Inspector::Token => {}
         // A web page can have its reader's browser post a form to this machine, but not of this type.
         Inspector::ThisMachine if parts.method == Method::POST => {
             if let Err(refusal) = body::require_json(&parts.headers) {
                 return refusal.into_response();
             }
         }
-        Inspector::ThisMachine => {}
+        Inspector::Token | Inspector::ThisMachine => {}
         Inspector::WithoutToken => return unauthorized(),
         Inspector::Nobody => return Refusal::not_found().into_response(),
     }

@@ -23,7 +23,7 @@ const PURGE_BATCH: usize = 500;
 
 /// The runs of a store: [`Worker::runs`](crate::Worker::runs) gives those of a worker, [`Runs::of`] those of any store.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, step, store::{Memory, RunStatus}};
 /// use serde::{Deserialize, Serialize};
 ///
@@ -41,7 +41,7 @@ const PURGE_BATCH: usize = 500;
 /// worker.execute(Paid { cents: 100 }).run_id("r-1").function("ship").await?;
 /// let failed = worker.runs().list().status(RunStatus::Failed).await?.runs;
 /// let why = failed[0].failure().expect("it failed");
-/// assert_eq!(why.report(), "step `pack` failed: no box is left");
+/// assert_eq!(why.report(), "step `pack` failed: terminal error: no box is left");
 /// let journal = worker.runs().journal("r-1").await?;
 /// assert_eq!((&*journal[0].path, journal[0].attempts), ("pack", 1));
 /// # Ok(()) }
@@ -134,8 +134,8 @@ impl Runs {
     ///
     /// The step is named by its path, as the journal has it.
     ///
-    /// ```
-    /// # use belts::{Event, step, store::{Memory, RunStatus}};
+    /// ```rust,standalone_crate
+    /// # use belts::{Event, step, store::Memory};
     /// # use serde::{Deserialize, Serialize};
     /// # #[derive(Serialize, Deserialize, Event)]
     /// # struct Paid { cents: u64 }

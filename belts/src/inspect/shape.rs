@@ -73,6 +73,10 @@ pub(crate) struct ShownStep {
 
 /// What became of a run that was to be cancelled, or to go on.
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the names are those of the answer"
+)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Changed {
     pub(crate) run_id: String,
