@@ -75,10 +75,8 @@ async fn a_delayed_event_starts_nothing_before_its_time() {
     let harness = Harness::new().await.unwrap();
     let later = harness.publish(begun("Ada")).delay(DAY);
     later.await.unwrap();
-    harness
-        .travel(DAY - Duration::from_millis(1))
-        .await
-        .unwrap();
+    let just_before = harness.now().after(DAY).before(Duration::from_millis(1));
+    harness.travel_to(just_before).await.unwrap();
     assert!(harness.runs_of(trial).await.unwrap()[0].steps().is_empty());
     harness.travel(Duration::from_millis(1)).await.unwrap();
     let runs = harness.runs_of(trial).await.unwrap();
