@@ -1,12 +1,17 @@
 //! Metrics, as Prometheus scrapes them.
 
-use std::time::Duration;
+use std::{future::IntoFuture as _, sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use belts::{Worker, store::Memory, testing::ManualClock};
+use belts::{
+    Worker,
+    dispatch::{Channel, Dispatcher as _, Message},
+    store::Memory,
+    testing::{Faults, ManualClock},
+};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tower::ServiceExt as _;
 
@@ -167,4 +172,94 @@ async fn the_oldest_due_run_ages_while_there_is_no_room_for_it() {
     .await;
     worker.shutdown();
     within("the worker ends", looping).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn messages_of_a_dispatcher_are_deliveries_too() {
+    let (recorder, handle) = recorder();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let channel = Channel::new(Duration::from_secs(30));
+    let worker = Worker::builder()
+        .store(Memory::new())
+        .function(measured)
+        .dispatcher(channel.clone())
+        .build()
+        .await
+        .unwrap();
+    let unread = Message::new("unread", *b"{");
+    channel.send(vec![unread]).await.unwrap();
+    for _ in 0..2 {
+        let publish = publish_measured(Measured { end: End::Well });
+        publish.via(&worker).await.unwrap();
+    }
+    let looping = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    let series =
+        |outcome| format!("belts_deliveries_total{{via=\"message\",outcome=\"{outcome}\"}}");
+    eventually("all are taken or refused", || {
+        let scrape = handle.render();
+        value(&scrape, &series("accepted")) == Some(2.0)
+            && value(&scrape, &series("refused")) == Some(1.0)
+    })
+    .await;
+    assert_value(&handle.render(), "belts_published_total", 2.0);
+    worker.shutdown();
+    within("the worker ends", looping).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drive_that_is_given_up_for_another_worker_is_a_lost_lease() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let faults = Faults::new(Arc::new(store.clone()));
+    let (recorder, handle) = recorder();
+    let build = |faults: Faults| {
+        let builder = Worker::builder().store(faults).clock(clock.clone());
+        builder.function(held).build()
+    };
+    let late = {
+        let _recorder = metrics::set_default_local_recorder(&recorder);
+        build(faults.clone()).await.unwrap()
+    };
+    let other = build(Faults::new(Arc::new(store))).await.unwrap();
+    let event = Held {
+        gate: "lost-lease".to_owned(),
+    };
+    let first = tokio::spawn(late.execute(event.clone()).run_id("lost").into_future());
+    let running = "belts_runs_running{function=\"held\"}";
+    eventually("the run is driven", || {
+        value(&handle.render(), running) == Some(1.0)
+    })
+    .await;
+
+    // The renewal does not get through, and the other worker takes over.
+    let writes = faults.writes();
+    faults.fail(1);
+    clock.advance(Duration::from_secs(31));
+    eventually("the renewal fails", || faults.writes() > writes).await;
+    let second = tokio::spawn(other.execute(event).run_id("lost").into_future());
+    eventually("both wait at the gate", || {
+        gate("lost-lease").receiver_count() == 2
+    })
+    .await;
+    assert_value(&handle.render(), "belts_leases_lost_total", 0.0);
+    gate("lost-lease").send_replace(true);
+    within("the other worker ends it", second)
+        .await
+        .unwrap()
+        .unwrap();
+    eventually("the late one hears of it", || {
+        clock.advance(Duration::from_millis(100));
+        first.is_finished()
+    })
+    .await;
+    let scrape = handle.render();
+    assert_value(&scrape, "belts_leases_lost_total", 1.0);
+    assert_value(
+        &scrape,
+        "belts_runs_completed_total{function=\"held\"}",
+        0.0,
+    );
+    assert_value(&scrape, running, 0.0);
 }

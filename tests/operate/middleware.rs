@@ -14,6 +14,8 @@ use belts::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::support::*;
+
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct Wrapped {
     tenant: String,
@@ -163,6 +165,19 @@ impl Middleware for Only {
             return Err(belts::terminal("an event of another tenant"));
         }
         next.call().await
+    }
+}
+
+/// Gives steps up that take longer than this.
+struct Impatient(Duration);
+
+#[async_trait]
+impl Middleware for Impatient {
+    async fn step(&self, _: &StepInfo, next: Next<'_>) -> Outcome {
+        match tokio::time::timeout(self.0, next.call()).await {
+            Ok(outcome) => outcome,
+            Err(elapsed) => Err(belts::terminal(elapsed)),
+        }
     }
 }
 
@@ -322,4 +337,23 @@ async fn an_event_can_be_asked_for_a_field() {
     assert_eq!(ours.output().unwrap(), 1);
     let theirs = harness.run(wrapped, wrapped_event("theirs")).await.unwrap();
     assert_eq!(theirs.error().unwrap().kind(), ErrorKind::Terminal);
+}
+
+#[tokio::test]
+async fn what_is_inside_ends_when_its_future_is_dropped() {
+    let impatient =
+        |worker: belts::WorkerBuilder| worker.middleware(Impatient(Duration::from_millis(1)));
+    let (harness, log) = harness(impatient).await;
+    let gate = "never-opened".to_owned();
+    let run = harness.run(held, Held { gate }).await.unwrap();
+    assert!(run.error().unwrap().report().contains("elapsed"));
+    assert_eq!(gate_waiters(), 0);
+    assert_eq!(
+        lines(&log)[1..],
+        ["note before gate 1", "note after held 1 step-failed"]
+    );
+}
+
+fn gate_waiters() -> usize {
+    gate("never-opened").receiver_count()
 }

@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     fmt::Debug,
+    future::IntoFuture as _,
     sync::{Arc, Mutex},
 };
 
 use belts::{Worker, store::Memory};
 use tracing::{
-    Event, Subscriber,
+    Event, Instrument as _, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
@@ -36,6 +37,8 @@ impl Visit for Seen {
 struct Collect {
     spans: Arc<Mutex<Vec<(u64, Seen)>>>,
     events: Arc<Mutex<Vec<(String, Vec<&'static str>)>>>,
+    /// Which span came before which.
+    before: Arc<Mutex<Vec<[&'static str; 2]>>>,
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
@@ -61,6 +64,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
             .rev()
             .find(|(known, _)| *known == id.into_u64());
         values.record(&mut span.unwrap().1);
+    }
+
+    fn on_follows_from(&self, id: &Id, before: &Id, context: Context<'_, S>) {
+        let pair = [before, id].map(|id| context.span(id).unwrap().name());
+        self.before.lock().unwrap().push(pair);
     }
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
@@ -151,4 +159,20 @@ async fn a_failure_is_the_outcome_of_its_spans_and_logged_within_them() {
     assert_eq!(fields(&collect.named("run"), &["outcome"]), [["failed"]]);
     assert_eq!(collect.around("step failed for good"), [["step", "run"]]);
     assert_eq!(collect.around("run failed for good"), [["run"]]);
+}
+
+#[tokio::test]
+async fn a_run_comes_after_the_span_that_it_was_started_in() {
+    let collect = Collect::default();
+    let subscriber = tracing_subscriber::registry().with(collect.clone());
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+    let builder = Worker::builder().store(Memory::new()).function(measured);
+    let worker = builder.build().await.unwrap();
+    let execute = worker.execute(Measured { end: End::Well }).into_future();
+    let request = tracing::info_span!("request");
+    within("the run ends", execute.instrument(request))
+        .await
+        .unwrap();
+    assert_eq!(*collect.before.lock().unwrap(), [["request", "run"]]);
+    assert!(collect.named("run")[0].parent.is_none());
 }

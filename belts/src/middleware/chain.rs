@@ -53,7 +53,7 @@ impl fmt::Debug for Next<'_> {
 pub(crate) async fn around<T: Send>(
     layers: &[Arc<dyn Middleware>],
     around: Around<'_>,
-    body: impl Future<Output = Result<T>> + Send,
+    body: Pin<&mut (impl Future<Output = Result<T>> + Send)>,
 ) -> Result<T> {
     let mut value = None;
     let outcome = {

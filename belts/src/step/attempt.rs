@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, pending},
+    pin::{Pin, pin},
     sync::Arc,
     time::Duration,
 };
@@ -122,15 +123,18 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         let span = span::step(&begun.path, attempt);
         run.metrics.steps_executed.increment(1);
         let watch = Stopwatch::start();
-        let body = async {
-            match preset(&run, begun, self.options.timeout).await {
-                Some(preset) => preset,
-                None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
-            }
+        let outcome = {
+            // Pinned here, since each function that took it by value would make the step's future larger by its size.
+            let body = pin!(async {
+                match preset(&run, begun, self.options.timeout).await {
+                    Some(preset) => preset,
+                    None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
+                }
+            });
+            inside_middleware(&run, &begun.path, attempt, body)
+                .instrument(span.clone())
+                .await
         };
-        let outcome = inside_middleware(&run, &begun.path, attempt, body)
-            .instrument(span.clone())
-            .await;
         run.metrics.step_duration.record(watch.seconds());
         span::outcome(&span, &outcome);
         if let Err(error) = &outcome
@@ -171,7 +175,7 @@ async fn inside_middleware<T: Send>(
     run: &Arc<LiveRun>,
     path: &Arc<str>,
     attempt: u32,
-    body: impl Future<Output = Result<T>> + Send,
+    body: Pin<&mut (impl Future<Output = Result<T>> + Send)>,
 ) -> Result<T> {
     let layers = &run.worker.middleware;
     if layers.is_empty() {

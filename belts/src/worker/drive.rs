@@ -3,7 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -241,7 +241,7 @@ impl<'a> Drive<'a> {
     /// One drive of the function, with whatever the program has put around it.
     async fn inside_middleware(&self, invocation: Invocation) -> Result<Arc<[u8]>> {
         let start = self.function.def.start;
-        let body = catch_panic(async move { start(invocation).await });
+        let body = pin!(catch_panic(async move { start(invocation).await }));
         let layers = &self.worker.middleware;
         if layers.is_empty() {
             return body.await;
