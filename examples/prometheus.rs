@@ -6,6 +6,11 @@
 //! curl localhost:3000/metrics
 //! ```
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the pauses stand for the work of real services"
+)]
+
 use std::time::Duration;
 
 use axum::{Router, routing};

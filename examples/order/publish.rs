@@ -109,8 +109,8 @@ impl Road {
         let publisher = self.publisher().await?;
         for (id, order) in orders {
             until_taken(|| async {
-                let published = publish_order_created(order.clone()).idempotency_key(&id);
-                match published.via(&publisher).await {
+                let publish = publish_order_created(order.clone()).idempotency_key(&id);
+                match publish.via(&publisher).await {
                     Ok(_) => Ok(true),
                     Err(error) if error.is_retryable() => Ok(false),
                     Err(error) => Err(error.report().into()),

@@ -6,12 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use axum::{Router, http::HeaderMap, response::IntoResponse};
 use belts::{
-    Backoff, Error, ErrorKind, Event, Worker,
+    Backoff, Clock as _, Error, ErrorKind, Event, SystemClock, Worker,
     dispatch::{Dispatcher as _, Http, HttpBuilder, Message},
     store::{Memory, RunFilter, Store as _},
 };
@@ -102,9 +102,9 @@ async fn key_is_changed_without_a_gap() {
     ];
     for (receives, signs) in steps {
         let (worker, store, address) = worker(receives).await;
-        let publisher = publisher(address, signs).await;
+        let sender = publisher(address, signs).await;
         let published = publish_http_carried(HttpCarried { number: 1 })
-            .via(&publisher)
+            .via(&sender)
             .await
             .unwrap();
         let runs = store.list(RunFilter::default()).await.unwrap().runs;
@@ -117,9 +117,9 @@ async fn key_is_changed_without_a_gap() {
 async fn wrong_key_is_told_to_the_publisher_at_once() {
     let (_worker, store, address) = worker(&[NEW]).await;
     for keys in [&[OLD][..], &[]] {
-        let publisher = publisher(address, keys).await;
+        let sender = publisher(address, keys).await;
         let error = publish_http_carried(HttpCarried { number: 1 })
-            .via(&publisher)
+            .via(&sender)
             .await
             .expect_err("the worker refuses it");
         // It can be put right, so a step that publishes waits for that.
@@ -143,12 +143,12 @@ async fn wrong_key_is_told_to_the_publisher_at_once() {
 #[tokio::test]
 async fn second_publish_under_one_key_is_known_as_a_duplicate() {
     let (_worker, store, address) = worker(&[OLD]).await;
-    let publisher = publisher(address, &[OLD]).await;
+    let sender = publisher(address, &[OLD]).await;
     for duplicate in [false, true] {
         let published = publish_http_carried(HttpCarried { number: 1 })
             .idempotency_key("once")
             .retries(0)
-            .via(&publisher)
+            .via(&sender)
             .await
             .unwrap();
         assert_eq!(published.duplicate, duplicate);
@@ -165,8 +165,8 @@ async fn event_that_nobody_takes_is_an_error_that_says_so() {
     struct Unheard {}
 
     let (_worker, _store, address) = worker(&[OLD]).await;
-    let publisher = publisher(address, &[OLD]).await;
-    let error = publish_unheard(Unheard {}).via(&publisher).await;
+    let sender = publisher(address, &[OLD]).await;
+    let error = publish_unheard(Unheard {}).via(&sender).await;
     let error = error.expect_err("nobody takes it");
     assert_eq!(error.kind(), ErrorKind::UnknownEvent);
     assert!(error.to_string().contains("`unheard`"), "{error}");
@@ -206,7 +206,7 @@ async fn retries_end_and_the_last_answer_is_the_error() {
 
 #[tokio::test]
 async fn retry_after_is_honoured() {
-    let begun = Instant::now();
+    let begun = SystemClock.now();
     let (url, _) = answering(|number, _| match number {
         0 => (
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
@@ -216,7 +216,7 @@ async fn retry_after_is_honoured() {
     })
     .await;
     send(fast(url)).await.unwrap();
-    assert!(begun.elapsed() >= Duration::from_secs(1));
+    assert!(SystemClock.now().since(begun) >= Duration::from_secs(1));
 }
 
 #[tokio::test]

@@ -32,11 +32,14 @@ impl Visit for Seen {
     }
 }
 
+/// The words of an event, and the spans that it lies in.
+type Told = (String, Vec<&'static str>);
+
 /// Keeps spans in order, and of each event the spans around it.
 #[derive(Clone, Default)]
 struct Collect {
     spans: Arc<Mutex<Vec<(u64, Seen)>>>,
-    events: Arc<Mutex<Vec<(String, Vec<&'static str>)>>>,
+    events: Arc<Mutex<Vec<Told>>>,
     /// Which span came before which.
     before: Arc<Mutex<Vec<[&'static str; 2]>>>,
 }

@@ -20,7 +20,10 @@ use super::support::soon;
 
 /// What the next calls of an operation are answered; any other is answered by an empty object.
 #[derive(Clone, Default)]
-struct Script(Arc<Mutex<Vec<(&'static str, u16, Value)>>>);
+struct Script(Arc<Mutex<Vec<Scripted>>>);
+
+/// A call, and the status and body of its answer.
+type Scripted = (&'static str, u16, Value);
 
 impl Script {
     fn answer(&self, operation: &'static str, status: u16, body: Value) {

@@ -92,6 +92,11 @@ impl SqsBuilder {
     /// credentials or no region, or wrong ones, or rights are missing. Of kind [`Dispatcher`](crate::ErrorKind::Dispatcher):
     /// anything that may pass, such as a service that cannot be reached or does not answer.
     pub async fn open(self) -> Result<Sqs> {
+        // Apart, since the client of AWS makes it a large future.
+        Box::pin(self.ask_and_open()).await
+    }
+
+    async fn ask_and_open(self) -> Result<Sqs> {
         self.check()?;
         let client = match &self.client {
             Some(client) => client.clone(),
