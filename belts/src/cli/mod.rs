@@ -1,6 +1,6 @@
 //! The program `belts`: what it is asked for, where the runs are, and what it prints.
 //!
-//! Each command is written once, on [`Place`](place::Place), behind which is a store or a worker.
+//! Each command is written once, on `Place`, behind which is a store or a worker.
 
 use std::process::ExitCode;
 
