@@ -54,16 +54,15 @@ async fn many_messages_go_and_come_in_calls_of_ten() {
     let messages =
         (0..75).map(|number| Message::new(format!("m-{number}"), body(number).into_bytes()));
     send(&sqs, messages.collect()).await;
-    let came = receive(&sqs, 75).await;
-    let expected: BTreeSet<_> = (0..75).map(body).collect();
-    assert_eq!(
-        bodies(&came)
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<BTreeSet<_>>(),
-        expected
-    );
-    sqs.ack(receipts(&came)).await.unwrap();
+    let mut missing: BTreeSet<_> = (0..75).map(body).collect();
+    // A standard queue may bring a message a second time.
+    while !missing.is_empty() {
+        let came = soon("messages come", async { sqs.receive(20).await.unwrap() }).await;
+        for body in bodies(&came) {
+            missing.remove(body);
+        }
+        sqs.ack(receipts(&came)).await.unwrap();
+    }
     assert_eq!(queue.len().await.unwrap(), 0);
 }
 
