@@ -1,9 +1,8 @@
-//! What operators see and set: metrics, spans and middleware.
+//! What operators see and set: metrics and middleware. Spans are a binary of their own.
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
 
 mod dogstatsd;
 mod metrics;
 mod middleware;
-mod spans;
 mod support;

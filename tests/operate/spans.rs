@@ -1,4 +1,10 @@
 //! Spans and where the events of user code land in them.
+//!
+//! This is a binary of its own, in which every test has a subscriber: `tracing` remembers for each span whether anybody
+//! wants it, and while there is one subscriber it asks whichever thread comes to that span first. A test without one
+//! would then switch the span off for all.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +21,11 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, prelude::*, registry::LookupSpan};
 
-use crate::support::*;
+use support::*;
+
+// The binary `operate` uses the rest of it.
+#[allow(dead_code)]
+mod support;
 
 #[derive(Debug, Clone, Default)]
 struct Seen {
