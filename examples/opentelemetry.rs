@@ -1,14 +1,39 @@
-//! The spans of a run that is retried, as OpenTelemetry exports them: here to the terminal, elsewhere to a collector.
+//! One trace from the request that publishes an event to the steps of the run that it starts, in another worker, as
+//! OpenTelemetry exports it: here to the terminal, elsewhere to a collector.
 //!
-//! Run it with `cargo run --example opentelemetry`.
+//! Run it with `cargo run --example opentelemetry`; every span that it prints has one trace id.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use belts::{Context, Event, Worker, step, store::Memory};
-use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use belts::{
+    Context, Event, Propagator, Worker, step,
+    store::{Memory, RunFilter, Store as _},
+};
+use opentelemetry::{propagation::TextMapPropagator as _, trace::TracerProvider as _};
+use opentelemetry_sdk::{propagation::TraceContextPropagator, trace::SdkTracerProvider};
 use serde::{Deserialize, Serialize};
+use tracing::{Instrument as _, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::prelude::*;
+
+const TRACEPARENT: &str = "traceparent";
+
+/// What belts keeps with an event, in the words of OpenTelemetry.
+struct OpenTelemetry(TraceContextPropagator);
+
+impl Propagator for OpenTelemetry {
+    fn inject(&self, span: &Span) -> Option<String> {
+        let mut headers = HashMap::new();
+        self.0.inject_context(&span.context(), &mut headers);
+        headers.remove(TRACEPARENT)
+    }
+
+    fn extract(&self, traceparent: &str, span: &Span) {
+        let headers = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
+        // It fails where nothing is exported.
+        let _ = span.set_parent(self.0.extract(&headers));
+    }
+}
 
 /// Somebody signed up.
 #[derive(Debug, Serialize, Deserialize, Event)]
@@ -17,7 +42,7 @@ pub struct SignedUp {
 }
 
 /// Fails at first, after one step; the second attempt finds that step's result in the journal.
-#[belts::function(id = "welcome", on = SignedUp)]
+#[belts::function(id = "welcome", on = SignedUp, backoff = "1ms..1ms")]
 async fn welcome(signup: SignedUp, cx: Context) -> belts::Result<usize> {
     let length = step!("count", {
         // An event of the step's span.
@@ -40,14 +65,41 @@ async fn main() -> belts::Result<()> {
     // Without a filter there are spans of replayed steps as well, which are at the level DEBUG.
     tracing_subscriber::registry().with(spans).init();
 
-    let worker = Worker::builder().store(Memory::new()).build().await?;
+    // Two processes, say: a web server that publishes, and a worker.
+    let store = Memory::new();
+    let builder = || {
+        let propagator = OpenTelemetry(TraceContextPropagator::new());
+        Worker::builder()
+            .store(store.clone())
+            .propagator(propagator)
+    };
+    let worker = builder().build().await?;
+    let web = builder().publish_only().build().await?;
+
     let email = "ada@example.com".to_owned();
-    let executed = worker.execute(SignedUp { email }).await?;
-    assert_eq!(executed.output::<usize>("welcome")?, 15);
+    let publish = publish_signed_up(SignedUp { email }).via(&web);
+    let request = tracing::info_span!("POST /signup");
+    async { publish.await }.instrument(request).await?;
+
+    let driving = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    let mut look = tokio::time::interval(Duration::from_millis(10));
+    while !finished(&store).await? {
+        look.tick().await;
+    }
+    worker.shutdown();
+    driving.await.expect("the worker does not panic")?;
 
     // Whatever is still to be exported goes out now.
     if let Err(error) = provider.shutdown() {
         eprintln!("the spans were not all exported: {error}");
     }
     Ok(())
+}
+
+async fn finished(store: &Memory) -> belts::Result<bool> {
+    let runs = store.list(RunFilter::default()).await?.runs;
+    Ok(runs.iter().all(|run| run.status.is_finished()))
 }

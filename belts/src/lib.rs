@@ -75,6 +75,7 @@ pub use publish::{Publish, Published};
 pub use run::{Backoff, Location};
 #[cfg(feature = "http")]
 pub use serve::serve;
+pub use telemetry::Propagator;
 pub use terminal::{Terminal, retry_after, terminal};
 pub use worker::{
     Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions,

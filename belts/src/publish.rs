@@ -172,6 +172,7 @@ impl Publish {
             correlation_key: event.correlation_key,
             due_at,
             retries: self.retries,
+            traceparent: worker.shared().traceparent(),
             target: Target::Subscribers { except: Vec::new() },
         };
         worker.shared().send(new, self.options).await

@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use crate::{clock::Timestamp, store::NewEvent};
+use crate::{clock::Timestamp, store::NewEvent, telemetry::traceparent};
 
 #[cfg(feature = "http")]
 pub(crate) const WEBHOOK_ID: &str = "webhook-id";
@@ -19,6 +19,9 @@ pub(crate) const WEBHOOK_ID: &str = "webhook-id";
 pub(crate) const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
 #[cfg(feature = "http")]
 pub(crate) const WEBHOOK_SIGNATURE: &str = "webhook-signature";
+/// A header of W3C Trace Context, and the field of the same name in `context`.
+#[cfg(feature = "http")]
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// The most characters of an id, a type or a step's path.
 const MAX_ID_CHARS: usize = 200;
@@ -51,6 +54,8 @@ pub(crate) struct Context {
     pub(crate) execution_target: Option<String>,
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) retries: Option<u32>,
+    /// The publisher's span.
+    pub(crate) traceparent: Option<Arc<str>>,
     /// How often the wake-up was handed on without having reached its time.
     #[cfg(feature = "http")]
     pub(crate) hop: u32,
@@ -135,6 +140,11 @@ impl Context {
                 .map(timestamp)
                 .transpose()?,
             retries: fields.take_number("retries")?,
+            // What it says of the trace never stops a message.
+            traceparent: fields
+                .take("traceparent", "context.traceparent")?
+                .and_then(|value| serde_json::from_str::<Cow<'_, str>>(value.get()).ok())
+                .and_then(|text| traceparent(&text)),
             #[cfg(feature = "http")]
             hop: fields.take_number("hop")?.unwrap_or(0),
         })
@@ -156,6 +166,7 @@ pub(crate) fn event(event: &NewEvent, now: Timestamp) -> Vec<u8> {
         event_id: Some(&event.id),
         timestamp: (event.due_at > now).then(|| event.due_at.as_millis()),
         retries: event.retries,
+        traceparent: event.traceparent.as_deref(),
         ..WrittenContext::default()
     }));
     out.push(b'}');
@@ -188,6 +199,8 @@ struct WrittenContext<'a> {
     timestamp: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     retries: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hop: Option<u32>,
 }

@@ -13,7 +13,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use belts::{Worker, store::Memory};
+use axum::{body::Body, http::Request};
+use belts::{Propagator, Worker, WorkerBuilder, step, store::Memory};
+use tower::ServiceExt as _;
 use tracing::{
     Event, Instrument as _, Subscriber,
     field::{Field, Visit},
@@ -188,4 +190,144 @@ async fn a_run_comes_after_the_span_that_it_was_started_in() {
         .unwrap();
     assert_eq!(*collect.before.lock().unwrap(), [["request", "run"]]);
     assert!(collect.named("run")[0].parent.is_none());
+}
+
+/// The trace of everything here, and a parent id that is the number of a span.
+fn written(span: u64) -> String {
+    format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span:016x}-01")
+}
+
+/// Spans by their numbers, and what the drives of runs were told to come from.
+#[derive(Clone, Default)]
+struct Numbers(Arc<Mutex<Vec<String>>>);
+
+impl Propagator for Numbers {
+    fn inject(&self, span: &tracing::Span) -> Option<String> {
+        span.id().map(|id| written(id.into_u64()))
+    }
+
+    fn extract(&self, traceparent: &str, span: &tracing::Span) {
+        assert_eq!(span.metadata().unwrap().name(), "run");
+        self.0.lock().unwrap().push(traceparent.to_owned());
+    }
+}
+
+impl Numbers {
+    fn told(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn traced(numbers: &Numbers) -> WorkerBuilder {
+    let builder = Worker::builder().propagator(numbers.clone());
+    builder
+        .function(measured)
+        .function(publishes)
+        .concurrency(1)
+}
+
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize, belts::Event)]
+struct Parent {}
+
+#[belts::function(id = "publishes", on = Parent)]
+async fn publishes(_: Parent) -> belts::Result<()> {
+    step!("publish", publish_measured(Measured { end: End::Well })).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_drive_of_a_run_is_told_the_span_of_the_publish() {
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+    let numbers = Numbers::default();
+    let worker = traced(&numbers).store(Memory::new()).build().await.unwrap();
+    let request = tracing::info_span!("request");
+    let end = End::AtTheSecondTry;
+    let execute = worker.execute(Measured { end }).into_future();
+    within("the run ends", execute.instrument(request.clone()))
+        .await
+        .unwrap();
+    let expected = written(request.id().unwrap().into_u64());
+    assert_eq!(numbers.told(), [expected.clone(), expected]);
+}
+
+#[tokio::test]
+async fn another_worker_is_told_the_span_of_the_publish() {
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+    let (store, numbers) = (Memory::new(), Numbers::default());
+    let here = traced(&Numbers::default())
+        .store(store.clone())
+        .publish_only();
+    let here = here.build().await.unwrap();
+    let there = traced(&numbers).store(store).build().await.unwrap();
+    let request = tracing::info_span!("request");
+    let publish = publish_measured(Measured { end: End::Well }).via(&here);
+    publish
+        .into_future()
+        .instrument(request.clone())
+        .await
+        .unwrap();
+    let driving = tokio::spawn({
+        let there = there.clone();
+        async move { there.run().await }
+    });
+    eventually("the run is driven", || !numbers.told().is_empty()).await;
+    there.shutdown();
+    within("the worker ends", driving).await.unwrap().unwrap();
+    assert_eq!(numbers.told(), [written(request.id().unwrap().into_u64())]);
+}
+
+#[tokio::test]
+async fn what_a_step_publishes_comes_from_the_span_of_the_step() {
+    let collect = Collect::default();
+    let subscriber = tracing_subscriber::registry().with(collect.clone());
+    let _subscriber = tracing::subscriber::set_default(subscriber);
+    let numbers = Numbers::default();
+    let worker = traced(&numbers).store(Memory::new()).build().await.unwrap();
+    within("the run ends", worker.execute(Parent {}))
+        .await
+        .unwrap();
+    let driving = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    eventually("the other run is driven", || !numbers.told().is_empty()).await;
+    worker.shutdown();
+    within("the worker ends", driving).await.unwrap().unwrap();
+    let step = collect.spans.lock().unwrap();
+    let step = step.iter().find(|(_, seen)| seen.name == "step").unwrap().0;
+    assert_eq!(numbers.told(), [written(step)]);
+}
+
+async fn delivered(context: &str, header: Option<&str>) -> Vec<String> {
+    let numbers = Numbers::default();
+    let worker = traced(&numbers).store(Memory::new()).build().await.unwrap();
+    let mut request = Request::post("/?mode=sync").header("content-type", "application/json");
+    if let Some(header) = header {
+        request = request.header("traceparent", header);
+    }
+    let body = format!(r#"{{"event":{{"type":"measured","end":"Well"}},"context":{context}}}"#);
+    let request = request.body(Body::from(body)).unwrap();
+    let answer = within("the answer", worker.router().oneshot(request)).await;
+    assert_eq!(answer.unwrap().status(), 200);
+    numbers.told()
+}
+
+#[tokio::test]
+async fn a_delivery_names_its_span_in_the_context_or_by_the_header() {
+    let in_context = format!(r#"{{"traceparent":"{}"}}"#, written(1));
+    assert_eq!(delivered(&in_context, None).await, [written(1)]);
+    assert_eq!(delivered("{}", Some(&written(2))).await, [written(2)]);
+    let both = delivered(&in_context, Some(&written(2))).await;
+    assert_eq!(both, [written(1)], "a proxy may have changed the header");
+}
+
+#[tokio::test]
+async fn a_span_that_cannot_be_read_stops_no_delivery() {
+    for wrong in [r#"{"traceparent":"00-1-2-3"}"#, r#"{"traceparent":7}"#] {
+        assert!(
+            delivered(wrong, Some("nothing of the kind"))
+                .await
+                .is_empty()
+        );
+    }
 }

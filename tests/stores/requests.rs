@@ -42,6 +42,7 @@ pub(crate) fn event(id: &str) -> NewEvent {
         correlation_key: None,
         due_at: at(0),
         retries: None,
+        traceparent: None,
         target: Target::Subscribers {
             except: vec!["g".into()],
         },

@@ -47,6 +47,7 @@ fn event(id: &str, size: usize) -> NewEvent {
         correlation_key: None,
         due_at: at(0),
         retries: None,
+        traceparent: None,
         target: Target::Subscribers { except: Vec::new() },
     }
 }

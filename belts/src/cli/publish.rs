@@ -51,6 +51,7 @@ pub(super) async fn publish(place: &dyn Place, asked: PublishArgs, out: Out) -> 
         correlation_key: None,
         due_at: asked.delay.map_or(now, |delay| now.after(delay)),
         retries: None,
+        traceparent: None,
         target: Target::Subscribers { except: Vec::new() },
     };
     let sent = place.publish(event).await?;

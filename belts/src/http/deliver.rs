@@ -13,6 +13,7 @@ use crate::{
     dispatch::{Pushed, Recognized},
     error::{Error, ErrorKind},
     publish,
+    telemetry::traceparent,
     wire::{self, Body},
     worker::{Asked, Execute, Shared, Worker},
 };
@@ -79,7 +80,12 @@ async fn receive(
     // `None` where the run is driven within the request and handed on.
     let mode = HttpMode::of(&parts.uri, shared)?;
     let foreign = foreign_id(&parts.headers, sender)?;
-    let Body { event, context } = Body::read(body)?;
+    let Body { event, mut context } = Body::read(body)?;
+    // A publisher names its span in the body, which no proxy changes.
+    if context.traceparent.is_none() {
+        let header = parts.headers.get(wire::TRACEPARENT);
+        context.traceparent = header.and_then(|text| traceparent(text.to_str().ok()?));
+    }
     if shared.is_draining() {
         return Err(Refusal::shutdown());
     }

@@ -11,6 +11,7 @@
 //! | `executionTarget` | the run goes on until the step of this path is recorded, then stops |
 //! | `timestamp` | the event is due then: RFC 3339, or milliseconds since the Unix epoch |
 //! | `eventId` | the event's id, as its publisher has it: delivered again, it starts nothing |
+//! | `traceparent` | the span that it was published in, by W3C Trace Context; without it the header of that name counts |
 //! | `retries` | retries of the runs, in place of what the functions say |
 //!
 //! With `executionId` the event may be left out: the run goes on then.

@@ -106,6 +106,8 @@ pub struct NewEvent {
     pub due_at: Timestamp,
     /// Retries of its runs, in place of what the function says.
     pub retries: Option<u32>,
+    /// The span that it was published in, by W3C Trace Context. It is kept for the runs as it is.
+    pub traceparent: Option<Arc<str>>,
     /// Which functions it starts.
     pub target: Target,
 }
@@ -210,6 +212,8 @@ pub struct ClaimedRun {
     pub failed_attempts: u32,
     /// Retries that the publisher asked for.
     pub retries: Option<u32>,
+    /// The event's [`traceparent`](NewEvent::traceparent).
+    pub traceparent: Option<Arc<str>>,
     /// When the run first started; this claim's time if it is the first.
     pub started_at: Timestamp,
     /// The recorded steps, in the order of `seq`.

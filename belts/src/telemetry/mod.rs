@@ -1,13 +1,16 @@
-//! What operators see of a worker: metrics and spans.
+//! What operators see of a worker: metrics and spans, and how a trace goes on from one process to another.
 //!
 //! Metrics go to the recorder that the program has installed when the worker is built, and nowhere without one. Handles are
 //! taken then, once, so that a step looks no name up.
 
 mod metrics;
+mod propagate;
 pub(crate) mod span;
 mod table;
 
 pub(crate) use metrics::{FunctionMetrics, WorkerMetrics};
+pub use propagate::Propagator;
+pub(crate) use propagate::traceparent;
 
 use std::time::Instant;
 

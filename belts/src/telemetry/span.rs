@@ -6,10 +6,16 @@ use std::sync::Arc;
 
 use tracing::{Span, field::Empty};
 
+use super::Propagator;
 use crate::{error::Result, store::ClaimedRun, worker::live::LiveRun};
 
-/// A drive of a run. It begins a trace of its own; whatever span the run was started in comes before it.
-pub(crate) fn run(claimed: &ClaimedRun, worker: Option<&str>) -> Span {
+/// A drive of a run. It begins a trace of its own, or goes on with that of whoever published the event; whatever span the run
+/// was started in comes before it.
+pub(crate) fn run(
+    claimed: &ClaimedRun,
+    worker: Option<&str>,
+    propagator: Option<&dyn Propagator>,
+) -> Span {
     let span = tracing::info_span!(
         parent: None,
         "run",
@@ -21,6 +27,9 @@ pub(crate) fn run(claimed: &ClaimedRun, worker: Option<&str>) -> Span {
         outcome = Empty,
     );
     if !span.is_disabled() {
+        if let (Some(propagator), Some(traceparent)) = (propagator, &claimed.traceparent) {
+            propagator.extract(traceparent, &span);
+        }
         span.follows_from(Span::current());
     }
     span

@@ -23,7 +23,7 @@ use crate::{
     private::FunctionDef,
     registry::Registry,
     store::{Memory, SharedStore, Store},
-    telemetry::WorkerMetrics,
+    telemetry::{Propagator, WorkerMetrics},
 };
 
 /// Sets up a [`Worker`]. Only the store is required.
@@ -41,6 +41,7 @@ pub struct WorkerBuilder {
     random: Option<fn() -> f64>,
     on_error: Option<ErrorHook>,
     middleware: Layers,
+    propagator: Option<Arc<dyn Propagator>>,
     #[cfg(feature = "testing")]
     pub(crate) probe: Option<Arc<crate::testing::Probe>>,
     #[cfg(feature = "http")]
@@ -81,6 +82,7 @@ impl Default for WorkerBuilder {
             random: None,
             on_error: None,
             middleware: Vec::new(),
+            propagator: None,
             #[cfg(feature = "testing")]
             probe: None,
             #[cfg(feature = "http")]
@@ -211,6 +213,12 @@ impl WorkerBuilder {
         self
     }
 
+    /// Carries traces from where events are published into the runs that they start; see [`Propagator`].
+    pub fn propagator(mut self, propagator: impl Propagator) -> Self {
+        self.propagator = Some(Arc::new(propagator));
+        self
+    }
+
     /// Is called once for each run that fails for good, after the failure is durable.
     ///
     /// ```no_run
@@ -300,6 +308,7 @@ impl WorkerBuilder {
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
             middleware: self.middleware,
+            propagator: self.propagator,
             metrics: WorkerMetrics::new(),
             warned: Mutex::new(HashSet::new()),
             #[cfg(feature = "testing")]

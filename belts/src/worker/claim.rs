@@ -152,7 +152,11 @@ impl Shared {
         let worker = Arc::clone(self);
         let run_id = Arc::clone(&claimed.run_id);
         let driving = Driving::new(self, &run_id, claimed.lease);
-        let span = span::run(&claimed, self.session.name.as_deref());
+        let span = span::run(
+            &claimed,
+            self.session.name.as_deref(),
+            self.propagator.as_deref(),
+        );
         let driven = async move {
             let lease = claimed.lease;
             let driven =
@@ -425,6 +429,7 @@ fn new_run(
         payload: Arc::clone(&event.payload),
         failed_attempts: 0,
         retries: event.retries,
+        traceparent: event.traceparent.clone(),
         started_at: now,
         journal: Vec::new(),
     }

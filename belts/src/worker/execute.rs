@@ -32,6 +32,8 @@ pub struct Execute {
     pub(crate) due_at: Option<Timestamp>,
     /// Retries of the runs, in place of what the functions say.
     pub(crate) retries: Option<u32>,
+    /// Where its publisher's span is known.
+    pub(crate) traceparent: Option<Arc<str>>,
     /// Leaves the runs to the loop, within its limits.
     pub(crate) in_background: bool,
     /// Makes it an error of kind `Busy` that another worker drives a run which was there before.
@@ -114,6 +116,7 @@ impl Execute {
             until: None,
             due_at: None,
             retries: None,
+            traceparent: None,
             in_background: false,
             exclusive: false,
             hands_on: false,
@@ -165,6 +168,7 @@ impl Execute {
             correlation_key: event.correlation_key,
             due_at: self.due_at.map_or(now, |due_at| due_at.max(now)),
             retries: self.retries,
+            traceparent: self.traceparent.take().or_else(|| shared.traceparent()),
             target: target.clone(),
         };
         // The target must be known before the run starts.

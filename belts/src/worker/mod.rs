@@ -55,7 +55,7 @@ use crate::{
     publish,
     registry::Registry,
     store::SharedStore,
-    telemetry::WorkerMetrics,
+    telemetry::{Propagator, WorkerMetrics},
 };
 
 /// Drives runs, publishes events and answers HTTP. Cheap to clone; every clone is the same worker.
@@ -112,6 +112,7 @@ pub(crate) struct Shared {
     targets: Mutex<HashMap<Arc<str>, Arc<str>>>,
     on_error: Option<ErrorHook>,
     pub(crate) middleware: Layers,
+    propagator: Option<Arc<dyn Propagator>>,
     pub(crate) metrics: WorkerMetrics,
     warned: Mutex<std::collections::HashSet<Arc<str>>>,
     /// Asked before a step is evaluated, by tests.

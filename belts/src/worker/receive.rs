@@ -214,6 +214,7 @@ impl Worker {
         execute.event_id = context.event_id.or(foreign);
         execute.due_at = context.timestamp;
         execute.retries = context.retries;
+        execute.traceparent = context.traceparent;
         execute.function = context.function_id;
         execute.run_id = context.execution_id;
         execute.until = context.execution_target;

@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tracing::Span;
+
 use super::Shared;
 use crate::{
     clock::Timestamp,
@@ -9,10 +11,17 @@ use crate::{
     error::{Error, ErrorKind, Result},
     publish::Published,
     store::NewEvent,
+    telemetry::traceparent,
     wire,
 };
 
 impl Shared {
+    /// The span that this is called in, for those who follow a trace; `None` where nobody does.
+    pub(crate) fn traceparent(&self) -> Option<Arc<str>> {
+        let propagator = self.propagator.as_ref()?;
+        traceparent(&propagator.inject(&Span::current())?)
+    }
+
     /// Makes an event durable, or hands it to the dispatcher.
     pub(crate) async fn send(
         self: &Arc<Self>,

@@ -172,6 +172,7 @@ impl Publisher {
             correlation_key: None,
             due_at,
             retries: None,
+            traceparent: None,
             target: Target::Subscribers { except: Vec::new() },
         };
         self.0.shared().send(event, MessageOptions::default()).await

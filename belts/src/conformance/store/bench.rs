@@ -249,6 +249,7 @@ pub(super) fn event(id: &str, event_type: &str) -> NewEvent {
         correlation_key: None,
         due_at: at(0),
         retries: None,
+        traceparent: None,
         target: Target::Subscribers { except: Vec::new() },
     }
 }

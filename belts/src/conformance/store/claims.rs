@@ -34,11 +34,14 @@ pub(super) async fn claim_brings_the_journal(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+const TRACEPARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 pub(super) async fn claim_brings_the_run(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f", "g"]).await?;
     let mut with_retries = event("e-1", "f");
     with_retries.retries = Some(0);
+    with_retries.traceparent = Some(TRACEPARENT.into());
     with_retries.payload = Arc::from("{\"ü\":\"\\u0000\"}".as_bytes());
     let published = store
         .publish_all(vec![with_retries, event("e-2", "g")], at(3))
@@ -55,12 +58,14 @@ pub(super) async fn claim_brings_the_run(bench: Bench) -> Result<()> {
         (run.failed_attempts, run.retries, run.started_at),
         (0, Some(0), at(5))
     );
+    assert_eq!(run.traceparent.as_deref(), Some(TRACEPARENT));
     assert!(run.journal.is_empty());
     let other = runs
         .iter()
         .find(|run| &*run.function_id == "g")
         .expect("the run of g is due");
     assert_eq!(other.retries, None, "no retries were said");
+    assert_eq!(other.traceparent, None, "no span was named");
     let retry = Transition::Retry {
         due_at: at(9),
         failed_attempts: 2,

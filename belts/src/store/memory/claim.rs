@@ -91,6 +91,7 @@ impl Tables {
             payload: Arc::clone(&run.event.payload),
             failed_attempts: run.failed_attempts,
             retries: run.retries,
+            traceparent: run.event.traceparent.clone(),
             started_at: run.started_at.unwrap_or(now),
             journal: run.journal.clone(),
         })

@@ -74,6 +74,7 @@ impl Tables {
             id: event.id,
             event_type: event.event_type,
             payload: event.payload,
+            traceparent: event.traceparent,
             published_at: now,
         });
         let mut numbers = Vec::with_capacity(functions.len());

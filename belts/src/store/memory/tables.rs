@@ -46,6 +46,7 @@ pub(super) struct EventData {
     pub(super) id: Arc<str>,
     pub(super) event_type: Arc<str>,
     pub(super) payload: Arc<[u8]>,
+    pub(super) traceparent: Option<Arc<str>>,
     pub(super) published_at: Timestamp,
 }
 

@@ -161,6 +161,7 @@ fn run(columns: Columns<'_>, worker: WorkerId) -> Result<ClaimedRun, Fault> {
         payload: columns.bytes(12)?,
         failed_attempts: columns.count(6)?,
         retries: retries.map(i32::cast_unsigned),
+        traceparent: columns.maybe_text(13)?,
         started_at: columns.time(4)?,
         journal: Vec::new(),
     })

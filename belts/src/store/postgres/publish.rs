@@ -217,6 +217,11 @@ impl Publishes {
                     .map(|event| event.correlation_key.as_deref().map(to_column))
                     .bind_iter(),
             )
+            .bind(
+                each()
+                    .map(|event| event.traceparent.as_deref().map(to_column))
+                    .bind_iter(),
+            )
             .bind(each().map(|event| &*event.payload).bind_iter())
             .bind(placed().map(|placed| placed.ticket).bind_iter())
             .bind(placed().map(|placed| placed.now.as_millis()).bind_iter())

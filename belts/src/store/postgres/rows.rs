@@ -62,6 +62,11 @@ impl<'a> Columns<'a> {
         self.get(place).map(from_column)
     }
 
+    pub(super) fn maybe_text(self, place: usize) -> Result<Option<Arc<str>>, Fault> {
+        let text: Option<&str> = self.get(place)?;
+        Ok(text.map(from_column))
+    }
+
     pub(super) fn bytes(self, place: usize) -> Result<Arc<[u8]>, Fault> {
         let bytes: &[u8] = self.get(place)?;
         Ok(Arc::from(bytes))

@@ -9,14 +9,21 @@ use super::{
 use crate::{error::Result, store::MAX_UNKNOWN_FUNCTIONS};
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 1] = [&[
-    include_str!("migrations/0001/tables.sql"),
-    include_str!("migrations/0001/commit.sql"),
-    include_str!("migrations/0001/publish.sql"),
-    include_str!("migrations/0001/sessions.sql"),
-    include_str!("migrations/0001/claim.sql"),
-    include_str!("migrations/0001/change.sql"),
-]];
+const MIGRATIONS: [&[&str]; 2] = [
+    &[
+        include_str!("migrations/0001/tables.sql"),
+        include_str!("migrations/0001/commit.sql"),
+        include_str!("migrations/0001/publish.sql"),
+        include_str!("migrations/0001/sessions.sql"),
+        include_str!("migrations/0001/claim.sql"),
+        include_str!("migrations/0001/change.sql"),
+    ],
+    &[
+        include_str!("migrations/0002/tables.sql"),
+        include_str!("migrations/0002/publish.sql"),
+        include_str!("migrations/0002/claim.sql"),
+    ],
+];
 
 /// The oldest server that has all we use.
 const OLDEST_SERVER: i32 = 14;

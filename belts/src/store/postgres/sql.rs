@@ -81,7 +81,7 @@ statements! {
             FOR UPDATE) AS held
         RETURNING 1";
     publish: "SELECT stale, living, event_numbers
-        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place),
             LATERAL (SELECT * FROM {schema}.events WHERE id = asked.id OFFSET 0) AS events
@@ -93,7 +93,8 @@ statements! {
             LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
-    claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content
+    claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content,
+            text_e
         FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8)";
     deregister: "SELECT {schema}.deregister($1, $2, $3)";

@@ -82,6 +82,7 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<ClaimedRun, Fault> {
         payload: event.payload,
         failed_attempts: row.optional_number()?.unwrap_or(0),
         retries: row.optional_number()?,
+        traceparent: event.traceparent,
         started_at: row.time()?.ok_or(Fault::Reply("time"))?,
         journal: rows::decode_journal(row.row()?)?,
     })

@@ -109,12 +109,15 @@ struct EventHeader<'a> {
     event_type: Cow<'a, str>,
     #[serde(rename = "c", borrow, default, skip_serializing_if = "Option::is_none")]
     correlation_key: Option<Cow<'a, str>>,
+    #[serde(rename = "p", borrow, default, skip_serializing_if = "Option::is_none")]
+    traceparent: Option<Cow<'a, str>>,
 }
 
 pub(super) fn encode_event(event: &NewEvent) -> Vec<u8> {
     let header = EventHeader {
         event_type: Cow::Borrowed(&event.event_type),
         correlation_key: event.correlation_key.as_deref().map(Cow::Borrowed),
+        traceparent: event.traceparent.as_deref().map(Cow::Borrowed),
     };
     with_header(
         Vec::with_capacity(64 + event.payload.len()),
@@ -128,6 +131,7 @@ pub(super) struct Stored {
     pub(super) published_at: Timestamp,
     pub(super) event_type: Arc<str>,
     pub(super) payload: Arc<[u8]>,
+    pub(super) traceparent: Option<Arc<str>>,
 }
 
 pub(super) fn decode_event(bytes: &[u8]) -> Result<Stored, Fault> {
@@ -140,6 +144,7 @@ pub(super) fn decode_event(bytes: &[u8]) -> Result<Stored, Fault> {
         published_at: reply::time(published_at.unwrap_or_default())?,
         event_type: Arc::from(&*header.event_type),
         payload: Arc::from(payload),
+        traceparent: header.traceparent.as_deref().map(Arc::from),
     })
 }
 

@@ -189,7 +189,8 @@ impl Tx<'_> {
             ],
         )?;
         let mut statement = self.connection.prepare_cached(
-            "SELECT token, runs.id, function, events.id, event_type, payload, failed_attempts, retries, started_at
+            "SELECT token, runs.id, function, events.id, event_type, payload, failed_attempts, retries, started_at,
+                 traceparent
              FROM runs JOIN events ON events.number = runs.event WHERE runs.number = ?1",
         )?;
         let mut found = statement.query(params![number])?;
@@ -213,6 +214,7 @@ impl Tx<'_> {
                 .map(u32::try_from)
                 .transpose()
                 .map_err(|_| Fault::Row("number of retries"))?,
+            traceparent: row.get(9)?,
             started_at: Timestamp::from_millis(row.get(8)?),
             journal: self.journal(number)?,
         }))

@@ -43,8 +43,8 @@ impl Tx<'_> {
         let event_type = self.names.number(&event.event_type)?;
         let functions = self.targets(event_type, &event.target)?;
         let inserted = self.execute(
-            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload, traceparent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
             params![
                 &*event.id,
                 event_type,
@@ -52,6 +52,7 @@ impl Tx<'_> {
                 event.correlation_key.as_deref(),
                 functions.is_empty().then_some(1),
                 &*event.payload,
+                event.traceparent.as_deref(),
             ],
         )?;
         if inserted == 0 {

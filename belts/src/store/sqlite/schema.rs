@@ -8,7 +8,10 @@ use super::error::{Fault, config};
 use crate::error::Error;
 
 /// Each script takes the database from the version of its place to the next.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 
 /// "belt" in ASCII: tells that a file is ours.
 const APPLICATION_ID: i64 = 0x6265_6c74;
