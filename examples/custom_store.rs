@@ -134,6 +134,15 @@ impl<S: Store> Store for Audited<S> {
         self.inner.list(filter).await
     }
 
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        self.inner.backlog(functions, now, most).await
+    }
+
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.inner.cancel(run, now).await
     }

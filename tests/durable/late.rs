@@ -118,6 +118,15 @@ impl Store for LateRenewals {
         self.store.list(filter).await
     }
 
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> belts::Result<Vec<usize>> {
+        self.store.backlog(functions, now, most).await
+    }
+
     async fn cancel(&self, run: &str, now: Timestamp) -> belts::Result<bool> {
         self.store.cancel(run, now).await
     }

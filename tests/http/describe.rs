@@ -223,6 +223,14 @@ impl Store for Flaky {
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
         self.ask().await?.list(filter).await
     }
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        self.ask().await?.backlog(functions, now, most).await
+    }
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.ask().await?.cancel(run, now).await
     }

@@ -263,3 +263,54 @@ async fn a_drive_that_is_given_up_for_another_worker_is_a_lost_lease() {
     );
     assert_value(&scrape, running, 0.0);
 }
+
+#[tokio::test]
+async fn what_waits_for_a_worker_is_counted_from_time_to_time() {
+    let (recorder, handle) = recorder();
+    let clock = ManualClock::default();
+    let worker = {
+        let _recorder = metrics::set_default_local_recorder(&recorder);
+        let builder = Worker::builder().store(Memory::new()).clock(clock.clone());
+        let builder = builder.function(held).function(measured).concurrency(1);
+        builder.build().await.unwrap()
+    };
+    let event = Held {
+        gate: "backlog".to_owned(),
+    };
+    for _ in 0..3 {
+        let publish = publish_held(event.clone()).via(&worker);
+        publish.await.unwrap();
+    }
+    let looping = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    let (due, running) = (
+        "belts_runs_due{function=\"held\"}",
+        "belts_runs_running{function=\"held\"}",
+    );
+    eventually("one is driven", || {
+        value(&handle.render(), running) == Some(1.0)
+    })
+    .await;
+    clock.advance(Duration::from_secs(10));
+    eventually("two wait for its place", || {
+        value(&handle.render(), due) == Some(2.0)
+    })
+    .await;
+    assert_value(
+        &handle.render(),
+        "belts_runs_due{function=\"measured\"}",
+        0.0,
+    );
+    gate("backlog").send_replace(true);
+    eventually("all have ended", || {
+        let completed = "belts_runs_completed_total{function=\"held\"}";
+        value(&handle.render(), completed) == Some(3.0)
+    })
+    .await;
+    clock.advance(Duration::from_secs(10));
+    eventually("none waits", || value(&handle.render(), due) == Some(0.0)).await;
+    worker.shutdown();
+    within("the worker ends", looping).await.unwrap().unwrap();
+}

@@ -81,6 +81,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. (`rerun_keeps_recorded_steps`)
 ///   The journal then has gaps in `seq`; failed attempts count from 0 again, and `started_at` stays.
 /// - `rerun_from` does the same, and drops the entries from a `seq` on, whatever they are. (`rerun_from_drops_what_came_after`)
+/// - `backlog` counts what a claim could bring now, however often one function is asked for. (`backlog_counts_what_is_due`)
 /// - `list` goes by the time at which a run ended, or its event was published if it goes on. (`list_goes_by_the_time`)
 /// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs, whatever
 ///   is written meanwhile. (`purge_spares_the_living`, `purge_beside_work_loses_nothing`)
@@ -171,6 +172,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store cannot be reached.
     async fn list(&self, filter: RunFilter) -> Result<RunPage>;
+
+    /// How many runs of each of these functions are due and wait for a worker, in their order; no more than `most` are counted
+    /// of each.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>>;
 
     /// Cancels a run that has not finished; whether there was one.
     ///

@@ -63,6 +63,8 @@ table! {
         "how long such a write took, waiting for others included";
     LEASES_LOST: Counter "belts_leases_lost_total" Count []
         "drives given up since another worker may have the run";
+    RUNS_DUE: Gauge "belts_runs_due" Count ["function"]
+        "runs in the store that are due and wait for a worker, looked up every 10 s; 10,000 stands for that or more";
     OLDEST_DUE: Gauge "belts_oldest_due_seconds" Seconds []
         "for how long the oldest run has been due that this worker knows of and has not taken on; 0 for none";
 }

@@ -346,6 +346,16 @@ impl Store for Faults {
         self.inner.list(filter).await
     }
 
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        self.alive()?;
+        self.inner.backlog(functions, now, most).await
+    }
+
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.write(self.inner.cancel(run, now)).await
     }

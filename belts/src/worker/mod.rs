@@ -2,6 +2,7 @@
 //!
 //! This is the only place that joins [`run`](crate::run), the store, the dispatcher and the clock.
 
+mod backlog;
 mod builder;
 mod claim;
 mod drive;

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::bench::{Bench, at, entry, event, ok, subscription};
 use crate::{
-    error::{ErrorKind, Result},
+    error::Result,
     store::{CommitOutcome, Entry, RunFilter, RunStatus, StepState, Transition},
 };
 
-fn complete() -> Transition {
+pub(super) fn complete() -> Transition {
     Transition::Complete { output: ok("1") }
 }
 
-fn fail() -> Transition {
+pub(super) fn fail() -> Transition {
     Transition::Fail {
         failed_attempts: 4,
         error: ok("\"why\""),
@@ -303,198 +303,6 @@ pub(super) async fn purge_is_bounded(bench: Bench) -> Result<()> {
     assert_eq!(store.purge(at(100), 2).await?, 2);
     assert_eq!(store.purge(at(100), 2).await?, 1);
     assert_eq!(store.purge(at(100), 2).await?, 0);
-    Ok(())
-}
-
-#[expect(
-    clippy::too_many_lines,
-    reason = "one set of runs, listed in every way"
-)]
-pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
-    let store = &bench.store;
-    let worker = store
-        .subscribe(vec![
-            subscription("f", &["x", "y"]),
-            subscription("g", &["x"]),
-        ])
-        .await?;
-    let mut newest_first = Vec::new();
-    for number in 0..5 {
-        let id = format!("e-{number}");
-        let published = store
-            .publish_all(
-                vec![event(&id, if number == 0 { "y" } else { "x" })],
-                at(number),
-            )
-            .await?;
-        newest_first.extend(published[0].runs.iter().map(|run| Arc::clone(&run.run_id)));
-    }
-    newest_first.reverse();
-    let mut seen = Vec::new();
-    let mut filter = RunFilter {
-        limit: 4,
-        ..RunFilter::default()
-    };
-    loop {
-        let page = store.list(filter.clone()).await?;
-        assert!(page.runs.len() <= 4);
-        seen.extend(page.runs.iter().map(|run| Arc::clone(&run.run_id)));
-        // What is published meanwhile is newer and belongs to no later page.
-        store
-            .publish_all(
-                vec![event(&format!("meanwhile-{}", seen.len()), "y")],
-                at(9),
-            )
-            .await?;
-        filter.after = page.next;
-        if filter.after.is_none() {
-            break;
-        }
-    }
-    assert_eq!(seen.len(), 9);
-    let order = |runs: &[Arc<str>]| {
-        runs.iter()
-            .map(|run| newest_first.iter().position(|id| id == run))
-            .collect::<Vec<_>>()
-    };
-    // The two runs of one event have no order between them.
-    let events: Vec<usize> = order(&seen)
-        .into_iter()
-        .map(|place| place.expect("a run of the suite") / 2)
-        .collect();
-    assert!(events.is_sorted(), "newest first: {events:?}");
-
-    let count = async |filter: RunFilter| Result::Ok(store.list(filter).await?.runs.len());
-    let all = RunFilter::default;
-    assert_eq!(
-        count(RunFilter {
-            function_id: Some("g".into()),
-            ..all()
-        })
-        .await?,
-        4
-    );
-    assert_eq!(
-        count(RunFilter {
-            function_id: Some("nobody".into()),
-            ..all()
-        })
-        .await?,
-        0
-    );
-    assert_eq!(
-        count(RunFilter {
-            event_id: Some("e-1".into()),
-            ..all()
-        })
-        .await?,
-        2
-    );
-    assert_eq!(
-        count(RunFilter {
-            event_id: Some("e-9".into()),
-            ..all()
-        })
-        .await?,
-        0
-    );
-    let of_g = RunFilter {
-        event_id: Some("e-1".into()),
-        function_id: Some("g".into()),
-        ..all()
-    };
-    assert_eq!(count(of_g).await?, 1);
-    for run in store.take(worker, &["g"], at(9)).await?.runs.iter().skip(1) {
-        store
-            .must_write(run.lease, Vec::new(), Some(complete()), at(9))
-            .await?;
-    }
-    let statuses = |statuses: &[RunStatus]| RunFilter {
-        statuses: statuses.to_vec(),
-        ..RunFilter::default()
-    };
-    assert_eq!(count(statuses(&[RunStatus::Completed])).await?, 3);
-    assert_eq!(
-        count(statuses(&[RunStatus::Running, RunStatus::Completed])).await?,
-        4
-    );
-    assert_eq!(count(statuses(&[RunStatus::Failed])).await?, 0);
-    assert_eq!(count(statuses(&RunStatus::ALL)).await?, count(all()).await?);
-    Ok(())
-}
-
-pub(super) async fn list_goes_by_the_time(bench: Bench) -> Result<()> {
-    let store = &bench.store;
-    let worker = store.worker(&["f"]).await?;
-    let mut runs = Vec::new();
-    for (number, (published, ended)) in [(10, Some(30)), (20, Some(25)), (30, None)]
-        .iter()
-        .enumerate()
-    {
-        let id = format!("e-{number}");
-        let told = store
-            .publish_all(vec![event(&id, "f")], at(*published))
-            .await?;
-        runs.push(Arc::clone(&told[0].runs[0].run_id));
-        let lease = store.take_one(worker, &["f"], at(*published)).await?.lease;
-        if let Some(ended) = ended {
-            store
-                .must_write(lease, Vec::new(), Some(fail()), at(*ended))
-                .await?;
-        }
-    }
-    let listed = async |since: Option<i64>, until: Option<i64>, event_id: Option<&str>| {
-        let filter = RunFilter {
-            since: since.map(at),
-            until: until.map(at),
-            event_id: event_id.map(Into::into),
-            ..RunFilter::default()
-        };
-        let found = store.list(filter).await?.runs;
-        let place = |id: &Arc<str>| runs.iter().position(|run| run == id);
-        Result::Ok(
-            found
-                .iter()
-                .filter_map(|run| place(&run.run_id))
-                .collect::<Vec<_>>(),
-        )
-    };
-    assert_eq!(listed(None, None, None).await?, [2, 1, 0]);
-    assert_eq!(
-        listed(Some(26), None, None).await?,
-        [2, 0],
-        "the end of a run counts, not its beginning"
-    );
-    assert_eq!(
-        listed(Some(30), None, None).await?,
-        [2, 0],
-        "from that very time on"
-    );
-    assert_eq!(listed(Some(31), None, None).await?, [0; 0]);
-    assert_eq!(
-        listed(None, Some(30), None).await?,
-        [1],
-        "up to that time and not at it"
-    );
-    assert_eq!(listed(None, Some(31), None).await?, [2, 1, 0]);
-    assert_eq!(listed(Some(25), Some(30), None).await?, [1]);
-    assert_eq!(listed(Some(26), None, Some("e-0")).await?, [0]);
-    assert_eq!(listed(Some(26), None, Some("e-1")).await?, [0; 0]);
-    assert_eq!(listed(None, Some(26), Some("e-1")).await?, [1]);
-    Ok(())
-}
-
-pub(super) async fn wrong_page_mark_is_an_error(bench: Bench) -> Result<()> {
-    let filter = RunFilter {
-        after: Some("no mark of a page".into()),
-        ..RunFilter::default()
-    };
-    let error = bench
-        .store
-        .list(filter)
-        .await
-        .expect_err("no page gave that mark");
-    assert_eq!(error.kind(), ErrorKind::Config);
     Ok(())
 }
 

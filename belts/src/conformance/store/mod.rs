@@ -34,6 +34,7 @@ mod durability;
 mod inspection;
 mod journals;
 mod leases;
+mod listing;
 mod publishing;
 mod races;
 mod sessions;
@@ -91,8 +92,11 @@ suite! { $ store, "store", Storage, store_conformance,
     inspection {
         run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
         rerun_from_drops_what_came_after
-        rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded list_filters_and_pages
-        list_goes_by_the_time wrong_page_mark_is_an_error unknown_run_is_nothing
+        rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded
+        unknown_run_is_nothing
+    }
+    listing {
+        list_filters_and_pages list_goes_by_the_time backlog_counts_what_is_due wrong_page_mark_is_an_error
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

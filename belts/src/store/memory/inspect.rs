@@ -57,6 +57,24 @@ impl Tables {
         Ok(page)
     }
 
+    pub(super) fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Vec<usize> {
+        let count = |id| {
+            let number = self.function_ids.get(id)?;
+            let due = self.functions[*number].due.iter();
+            Some(
+                due.take_while(|(due_at, _)| *due_at <= now)
+                    .take(most)
+                    .count(),
+            )
+        };
+        functions.iter().map(|id| count(id).unwrap_or(0)).collect()
+    }
+
     pub(super) fn cancel(&mut self, run_id: &str, now: Timestamp) -> bool {
         let Some(number) = self.run_ids.get(run_id).copied() else {
             return false;

@@ -132,6 +132,15 @@ impl Store for Memory {
         self.tables().list(&filter)
     }
 
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        Ok(self.tables().backlog(functions, now, most))
+    }
+
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         Ok(self.tables().cancel(run, now))
     }

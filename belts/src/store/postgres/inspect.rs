@@ -1,5 +1,9 @@
 //! Looking at runs: one, its journal, or a page of them.
 
+use std::sync::Arc;
+
+use sqlx::postgres::PgBindIterExt as _;
+
 use super::{
     claim::number,
     database::Database,
@@ -38,6 +42,26 @@ impl Database {
         rows.iter()
             .map(|row| entries.read(Columns(row), &STEP))
             .collect()
+    }
+
+    /// How many runs of each function are due.
+    pub(super) async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>, Fault> {
+        let asked = functions.iter().map(|id| to_column(id));
+        let parameters = Parameters::default()
+            .bind(asked.bind_iter())
+            .bind(now.as_millis())
+            .bind(number(most));
+        let rows = self.rows(&self.sql.backlog, parameters).await?;
+        let counts = rows.iter().map(|row| {
+            let count: i64 = Columns(row).get(0)?;
+            usize::try_from(count).map_err(|_| Fault::Row("number of runs"))
+        });
+        counts.collect()
     }
 
     /// A page of runs whose number is below `below`; the filter's own mark was read already.

@@ -225,6 +225,16 @@ impl Store for Postgres {
             .await
     }
 
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        self.read(|database| database.backlog(functions, now, most))
+            .await
+    }
+
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.answer(self.inner.database.cancel(run, now).await)
     }

@@ -114,6 +114,9 @@ statements! {
             DELETE FROM {schema}.steps WHERE (SELECT done FROM rerun) AND $4::bigint IS NOT NULL
                 AND run = (SELECT number FROM {schema}.runs WHERE id = $1) AND seq >= $4 AND state <> 'failed')
         SELECT done FROM rerun";
+    backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
+            WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2 ORDER BY due_at LIMIT $3) AS due)
+        FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
     purge: "SELECT {schema}.purge($1, $2)";
     run: "SELECT {record} FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS runs, {event}";
     journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value

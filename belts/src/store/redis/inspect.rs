@@ -1,11 +1,13 @@
 //! Looking at runs: one, its journal, or a page of them.
 
+use std::sync::Arc;
+
 use redis::Value;
 
 use super::{
     Fault, Redis,
     publish::most,
-    reply::Row,
+    reply::{self, Row},
     rows,
     script::{self, Call},
 };
@@ -41,6 +43,25 @@ impl Redis {
         });
         let answer = answer.await?;
         self.read(Row::of(answer).and_then(rows::decode_journal))
+    }
+
+    pub(super) async fn count_due(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<usize>> {
+        let answer = self.run(|_| {
+            let mut call = self.call(&script::BACKLOG);
+            call.arg(now.as_millis());
+            for function in functions {
+                call.arg(&**function);
+            }
+            call
+        });
+        let answer = answer.await?;
+        let counts = self.read(Row::of(answer).and_then(counts))?;
+        Ok(counts.into_iter().map(|count| count.min(limit)).collect())
     }
 
     pub(super) async fn list_runs(&self, filter: &RunFilter) -> Result<RunPage> {
@@ -88,6 +109,14 @@ fn millis(time: Option<Timestamp>) -> Option<String> {
 }
 
 /// Adds what a call has found; the number below which to go on.
+fn counts(mut row: Row) -> Result<Vec<usize>, Fault> {
+    let mut counts = Vec::new();
+    while !row.is_empty() {
+        counts.push(reply::count(&row.value())?);
+    }
+    Ok(counts)
+}
+
 fn listed(answer: Value, found: &mut Vec<(RunRecord, i64)>) -> Result<Option<i64>, Fault> {
     let mut row = Row::of(answer)?;
     let next = row.optional_number()?;

@@ -197,6 +197,15 @@ impl Store for Redis {
         self.list_runs(&filter).await
     }
 
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        self.count_due(functions, now, most).await
+    }
+
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.cancel_run(run, now).await
     }

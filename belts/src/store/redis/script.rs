@@ -47,6 +47,7 @@ scripts! {
     PURGE: "purge";
     RUN: "run";
     JOURNAL: "journal";
+    BACKLOG: "backlog";
     LIST: "list";
     SUBSCRIPTIONS: "subscriptions";
 }

@@ -1,5 +1,7 @@
 //! Looking at runs: one, its journal, or a page of them.
 
+use std::sync::Arc;
+
 use rusqlite::{Connection, params};
 
 use super::{
@@ -44,6 +46,30 @@ pub(super) fn journal(
         journal.push(rows::entry(row, &mut dictionary)?);
     }
     Ok(journal)
+}
+
+/// How many runs of each function are due.
+pub(super) fn backlog(
+    connection: &Connection,
+    names: &SharedNames,
+    functions: &[Arc<str>],
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<usize>, Fault> {
+    let mut dictionary = Dictionary::new(connection, names);
+    let mut statement = connection.prepare_cached(
+        "SELECT count(*) FROM (SELECT 1 FROM runs WHERE function = ?1 AND due_at <= ?2 LIMIT ?3)",
+    )?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let counts = functions.iter().map(|id| {
+        let Some(function) = dictionary.find(id)? else {
+            return Ok(0);
+        };
+        let count: i64 =
+            statement.query_row(params![function, now.as_millis(), most], |row| row.get(0))?;
+        usize::try_from(count).map_err(|_| Fault::Row("number of runs"))
+    });
+    counts.collect()
 }
 
 /// A page of runs whose number is below `below`; the filter's own mark was read already.

@@ -282,6 +282,19 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        let functions = functions.to_vec();
+        self.read_aside(move |connection, names| {
+            inspect::backlog(connection, names, &functions, now, most)
+        })
+        .await
+    }
+
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         let run = run.to_owned();
         self.inner
