@@ -10,12 +10,16 @@ use std::{
 };
 
 use belts::{
-    Context, ErrorKind, sleep, step,
-    store::{RunStatus, Store},
+    Context, ErrorKind, Worker, sleep, step,
+    store::{Memory, RunStatus, Store},
     testing::Harness,
 };
 
-use crate::support::{Named, effect, effects, eventually, gated, named, open, within};
+use tokio::sync::Semaphore;
+
+use crate::support::{
+    Named, effect, effects, eventually, gated, named, open, publish_named, within,
+};
 
 #[belts::function(id = "third-time-lucky", on = Named, retries = 2, backoff = "1s..1s")]
 async fn third_time_lucky(event: Named, cx: Context) -> belts::Result<u32> {
@@ -70,9 +74,68 @@ async fn the_error_hook_is_called_once_for_a_failed_run() {
     run.assert_failed();
     assert_eq!(effects("hooked"), 2);
     assert_eq!(run.error().unwrap().to_string(), "offline");
-    eventually("the hook", async || calls.load(Ordering::SeqCst) == 1).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 1, "it was called before");
     harness.settle().await.unwrap();
     assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[belts::function(id = "fails-at-once", on = Named, retries = 0)]
+async fn fails_at_once(_: Named) -> belts::Result<()> {
+    Err(belts::Error::from_any("offline"))
+}
+
+#[tokio::test]
+async fn an_error_hook_that_panics_spoils_nothing() {
+    let builder = Worker::builder()
+        .store(Memory::new())
+        .function(fails_at_once);
+    let worker = builder.on_error(|_| async { panic!("of the hook") });
+    let worker = worker.build().await.unwrap();
+    for name in ["first", "second"] {
+        let executed = within("the run", worker.execute(named(name)))
+            .await
+            .unwrap();
+        let error = executed.output::<()>("fails-at-once").unwrap_err();
+        assert_eq!(error.to_string(), "offline");
+    }
+}
+
+#[tokio::test]
+async fn an_error_hook_holds_nobody_up_and_is_finished_before_the_worker_ends() {
+    let (called, gate) = (Arc::new(AtomicU32::new(0)), Arc::new(Semaphore::new(0)));
+    let finished = Arc::new(AtomicU32::new(0));
+    let builder = Worker::builder()
+        .store(Memory::new())
+        .function(fails_at_once)
+        .concurrency(1);
+    let worker = builder.on_error({
+        let (called, gate, finished) = (called.clone(), gate.clone(), finished.clone());
+        move |_| {
+            let (called, gate, finished) = (called.clone(), gate.clone(), finished.clone());
+            async move {
+                called.fetch_add(1, Ordering::SeqCst);
+                gate.acquire().await.unwrap().forget();
+                finished.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let worker = worker.build().await.unwrap();
+    for name in ["first", "second"] {
+        let publish = publish_named(named(name)).via(&worker);
+        publish.await.unwrap();
+    }
+    let running = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    eventually("both have failed, though there is one place", async || {
+        called.load(Ordering::SeqCst) == 2
+    })
+    .await;
+    worker.shutdown();
+    gate.add_permits(2);
+    within("the worker ends", running).await.unwrap().unwrap();
+    assert_eq!(finished.load(Ordering::SeqCst), 2);
 }
 
 #[belts::function(id = "limited", on = Named, retries = 0, timeout = "30s")]

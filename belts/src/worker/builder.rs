@@ -221,6 +221,9 @@ impl WorkerBuilder {
 
     /// Is called once for each run that fails for good, after the failure is durable.
     ///
+    /// Whoever waits for the run in this process hears of its end when the hook has returned, and a shutdown gives it the
+    /// grace period; other runs do not wait for it. If the process dies in between, it is not called again.
+    ///
     /// ```no_run
     /// # async fn example() -> belts::Result<()> {
     /// let worker = belts::Worker::builder()

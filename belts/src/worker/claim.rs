@@ -161,10 +161,10 @@ impl Shared {
             let lease = claimed.lease;
             let driven =
                 async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
-            let ended = catch_panic(driven).await.unwrap_or_else(|error| {
+            let (ended, failure) = catch_panic(driven).await.unwrap_or_else(|error| {
                 tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
                 worker.release_later(&run_id, lease);
-                Ended::Abandoned
+                (Ended::Abandoned, None)
             });
             // The place is free before anybody hears of the end, who may want it.
             drop((slot, driving));
@@ -175,6 +175,9 @@ impl Shared {
                 worker.due.notify_one();
             }
             Span::current().record("outcome", ended.as_str());
+            if let Some(failure) = failure {
+                worker.tell_failure(failure).await;
+            }
             worker.tell(&run_id, &ended);
         };
         self.shutdown.spawn(driven.instrument(span));

@@ -2,10 +2,9 @@
 
 use std::{
     future::{Future, poll_fn},
-    panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
@@ -15,7 +14,7 @@ use std::{
 use metrics::Histogram;
 
 use super::{
-    Shared,
+    RunFailure, Shared,
     live::{CURRENT_RUN, Found, LiveRun, Outbox},
 };
 use crate::{
@@ -93,18 +92,21 @@ impl Future for Write<'_> {
 /// A write under way: how many records it makes durable, and what becomes of the run with it.
 type Underway<'a> = (Write<'a>, usize, Option<Transition>);
 
-/// Drives a claimed run until its lease ends.
+/// Drives a claimed run until its lease ends; and why it failed, if it failed for good.
 pub(crate) async fn drive(
     worker: &Arc<Shared>,
     function: &Registered,
     mut claimed: ClaimedRun,
-) -> Ended {
+) -> (Ended, Option<RunFailure>) {
     let (wanted, metrics) = (wanted(function, &claimed), &function.metrics);
     let run = Arc::new(LiveRun::new(&mut claimed, metrics, Arc::clone(worker)));
     let drive = Drive::new(worker, &run, function, &claimed);
     let wanted = match wanted {
         Ok(true) => Ok(()),
-        Ok(false) => return drive.end(Outbox::default(), Transition::Skip).await,
+        Ok(false) => {
+            let ended = drive.end(Outbox::default(), Transition::Skip).await;
+            return (ended, None);
+        }
         Err(error) => Err(error),
     };
     let begun = if run.resumed {
@@ -123,7 +125,8 @@ pub(crate) async fn drive(
         Ended::Failed => metrics.runs_failed.increment(1),
         _ => {}
     }
-    ended
+    let failure = drive.failure.into_inner();
+    (ended, failure.map(|error| RunFailure::new(&run, error)))
 }
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
@@ -147,6 +150,8 @@ struct Drive<'a> {
     target: Option<Arc<str>>,
     /// When this drive has to hand the run on, where it is driven within a delivery.
     deadline: Option<Timestamp>,
+    /// Why the run failed for good.
+    failure: OnceLock<Error>,
 }
 
 /// What made the driver stop polling.
@@ -172,6 +177,7 @@ impl<'a> Drive<'a> {
             policy: RetryPolicy::new(claimed.retries.or(options.retries), options.backoff),
             target: worker.target_of(&claimed.run_id),
             deadline: worker.hand_on_at(),
+            failure: OnceLock::new(),
             claimed,
         }
     }
@@ -362,7 +368,7 @@ impl<'a> Drive<'a> {
         }
         let ended = self.end(self.run.take_outbox(), transition).await;
         if let (Err(error), Ended::Failed) = (outcome, &ended) {
-            self.worker.report_failure(self.run, error);
+            let _ = self.failure.set(error);
         }
         ended
     }
@@ -411,8 +417,7 @@ impl<'a> Drive<'a> {
         self.log(error, &transition);
         let ended = self.end(self.run.take_outbox(), transition).await;
         if matches!(ended, Ended::Failed) {
-            self.worker
-                .report_failure(self.run, Failure::of(error).into_error());
+            let _ = self.failure.set(Failure::of(error).into_error());
         }
         ended
     }
@@ -551,16 +556,5 @@ impl Wake for FunctionWaker {
         {
             driver.wake();
         }
-    }
-}
-
-/// Runs a hook of the user's so that its panic stays with it.
-pub(crate) async fn contain(hook: impl Future<Output = ()>) {
-    let hook = AssertUnwindSafe(catch_panic(async {
-        hook.await;
-        Ok(())
-    }));
-    if let Err(error) = hook.0.await {
-        tracing::error!(error = %error.report(), "the error hook panicked");
     }
 }

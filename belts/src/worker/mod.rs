@@ -8,6 +8,7 @@ mod claim;
 mod drive;
 mod driven;
 mod execute;
+mod hook;
 mod inspect;
 pub(crate) mod live;
 mod options;
@@ -23,8 +24,6 @@ mod wait;
 use std::{
     collections::HashMap,
     fmt,
-    future::Future,
-    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicI64, Ordering},
@@ -38,6 +37,8 @@ mod tests;
 pub use builder::WorkerBuilder;
 pub(crate) use drive::Ended;
 pub use execute::{Execute, Executed, FinishedRun};
+use hook::ErrorHook;
+pub use hook::RunFailure;
 pub use options::WorkerOptions;
 #[cfg(feature = "http")]
 pub(crate) use push::Asked;
@@ -121,23 +122,6 @@ pub(crate) struct Shared {
     pub(crate) probe: Option<Arc<crate::testing::Probe>>,
     #[cfg(feature = "http")]
     pub(crate) http: crate::http::HttpOptions,
-}
-
-/// A hook that is called once for each run that failed for good.
-type ErrorHook = Arc<dyn Fn(RunFailure) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
-
-/// A run that failed for good, as [`WorkerBuilder::on_error`] is told.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct RunFailure {
-    /// The run's id.
-    pub run_id: String,
-    /// The function's id.
-    pub function_id: String,
-    /// The event's id.
-    pub event_id: String,
-    /// Why it failed.
-    pub error: Error,
 }
 
 impl Worker {
@@ -321,19 +305,6 @@ impl Shared {
     #[cfg(feature = "http")]
     pub(crate) async fn shutdown_begun(&self) {
         self.shutdown.begun().await;
-    }
-
-    /// Tells the error hook, on a task of its own.
-    pub(crate) fn report_failure(&self, run: &live::LiveRun, error: Error) {
-        let Some(hook) = &self.on_error else { return };
-        let failure = RunFailure {
-            run_id: run.run_id.to_string(),
-            function_id: run.function_id.to_string(),
-            event_id: run.event_id.to_string(),
-            error,
-        };
-        let hook = Arc::clone(hook);
-        tokio::spawn(drive::contain(async move { hook(failure).await }));
     }
 }
 
