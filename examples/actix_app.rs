@@ -5,6 +5,7 @@
 //! curl -d '{"email": "ada@example.com"}' -H 'content-type: application/json' localhost:3000/signup
 //! curl localhost:3000/belts/health
 //! ```
+//! `ADDRESS` names another place to listen at.
 
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
@@ -88,8 +89,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .route("/signup", web::post().to(sign_up))
             .service(web::scope("/belts").default_service(web::to(forward)))
     });
+    let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let server = server.bind(address)?;
+    for address in server.addrs() {
+        println!("listening on {address}");
+    }
     server
-        .bind("127.0.0.1:3000")?
         .shutdown_signal(async move {
             if let Ok(Err(error)) = runs.await {
                 eprintln!("{}", error.report());

@@ -5,6 +5,7 @@
 //! curl -d '{"email": "ada@example.com"}' -H 'content-type: application/json' localhost:3000/signup
 //! curl localhost:3000/belts/health
 //! ```
+//! `ADDRESS` names another place to listen at.
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing};
 use belts::{Event, Worker, step, store::Sqlite};
@@ -55,7 +56,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/signup", routing::post(sign_up))
         .with_state(worker.clone())
         .nest_service("/belts", worker.router());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
 
     // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.

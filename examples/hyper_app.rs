@@ -4,6 +4,7 @@
 //! ```text
 //! curl -d '{"event": {"type": "signed-up", "email": "ada@example.com"}}' -H 'content-type: application/json' localhost:3000
 //! ```
+//! `ADDRESS` names another place to listen at.
 
 use belts::{Event, Worker, step, store::Sqlite};
 use hyper::server::conn::http1;
@@ -29,7 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()
         .await?;
     let service = TowerToHyperService::new(worker.router());
-    let listener = TcpListener::bind("127.0.0.1:3000").await?;
+    let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
 
     // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.

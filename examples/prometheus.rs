@@ -5,6 +5,7 @@
 //! curl -d '{"event": {"type": "order-placed", "cents": 4200}}' -H 'content-type: application/json' localhost:3000/belts
 //! curl localhost:3000/metrics
 //! ```
+//! `ADDRESS` names another place to listen at.
 
 #![expect(
     clippy::disallowed_methods,
@@ -54,7 +55,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }),
         )
         .nest_service("/belts", worker.router());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
     let runs = tokio::spawn(async move { worker.run().await });
     axum::serve(listener, app)

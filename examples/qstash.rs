@@ -10,7 +10,7 @@
 //! export BELTS_URL=https://….example
 //! cargo run --example qstash
 //! ```
-//! It publishes one event and waits for the delivery. Anybody with the token can publish another:
+//! `ADDRESS` names another place to listen at than 127.0.0.1:8787. It publishes one event and waits for the delivery. Anybody with the token can publish another:
 //! ```text
 //! curl "$QSTASH_URL/v2/publish/$BELTS_URL" -H "authorization: Bearer $QSTASH_TOKEN" \
 //!     -H 'content-type: application/json' -d '{"event": {"type": "invoice-due", "number": 8}}'
@@ -56,6 +56,7 @@ async fn main() -> anyhow::Result<()> {
         .via(&worker)
         .await?;
     println!("published {}; end this with Ctrl-C", published.event_id);
-    worker.serve("127.0.0.1:8787").await?;
+    let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8787".to_owned());
+    worker.serve(address).await?;
     Ok(())
 }

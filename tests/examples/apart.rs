@@ -1,0 +1,78 @@
+//! Examples that need nothing and end by themselves.
+
+use crate::program::{command, directory, run};
+
+/// The lines that an example prints.
+async fn lines(example: &str) -> Vec<String> {
+    let printed = run(command(example, &directory())).await;
+    printed.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn hello_mails_once_however_often_it_is_started() {
+    let directory = directory();
+    let account = "account of ada@example.com\n";
+    let first = run(command("hello", &directory)).await;
+    assert_eq!(first, format!("mail about the {account}{account}"));
+    assert_eq!(run(command("hello", &directory)).await, account);
+}
+
+#[tokio::test]
+async fn a_store_of_ones_own_keeps_all_rules() {
+    let lines = lines("custom_store").await;
+    let last = lines.last().unwrap();
+    assert!(last.starts_with("it keeps all "), "{lines:?}");
+}
+
+#[tokio::test]
+async fn parallel_steps_take_no_longer_than_one_after_the_other() {
+    let lines = lines("parallel").await;
+    assert!(
+        lines.iter().any(|line| line.contains("label(books)")),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn retries_end_with_what_could_be_paid_and_what_could_not() {
+    let lines = lines("retries").await;
+    assert!(
+        lines.contains(&"thank you, 1200 from your account at 1.25".to_owned()),
+        "{lines:?}"
+    );
+    assert!(
+        lines.iter().any(|line| line.starts_with("  on_error: ")),
+        "{lines:?}"
+    );
+}
+
+#[tokio::test]
+async fn push_mode_completes_its_run_within_deliveries() {
+    let lines = lines("push_mode").await;
+    assert!(
+        lines.contains(&"trial is completed".to_owned()),
+        "{lines:?}"
+    );
+    let deliveries = lines.iter().filter(|line| line.starts_with("delivery of "));
+    assert!(deliveries.count() > 1, "a sleep is handed on: {lines:?}");
+}
+
+#[tokio::test]
+async fn opentelemetry_exports_one_trace_of_the_publisher_and_the_worker() {
+    let lines = lines("opentelemetry").await;
+    let after = |words| {
+        let found = lines
+            .iter()
+            .filter_map(move |line| Some(line.split_once(words)?.1.trim()));
+        found.collect::<Vec<_>>()
+    };
+    let mut traces = after("TraceId      : ");
+    // Two drives, two steps of which one is replayed, and the request.
+    assert!(traces.len() >= 5, "{lines:?}");
+    traces.dedup();
+    assert_eq!(traces.len(), 1, "{lines:?}");
+    assert!(
+        after("Name         : ").contains(&"POST /signup"),
+        "{lines:?}"
+    );
+}
