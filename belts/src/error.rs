@@ -194,16 +194,20 @@ impl Error {
 
     /// Whether a store or a dispatcher failed, here or anywhere in the chain: that is never the outcome of a step or of a run.
     pub(crate) fn is_no_outcome(&self) -> bool {
+        self.failed_service().is_some()
+    }
+
+    /// `Store` or `Dispatcher`, if the failure of one is what it is about, or what it wraps.
+    pub(crate) fn failed_service(&self) -> Option<ErrorKind> {
         let mut next: Option<&(dyn StdError + 'static)> = Some(self);
         while let Some(error) = next {
-            if error.downcast_ref::<Self>().is_some_and(|error| {
-                matches!(error.0.kind, ErrorKind::Store | ErrorKind::Dispatcher)
-            }) {
-                return true;
+            let kind = error.downcast_ref::<Self>().map(|error| error.0.kind);
+            if let Some(kind @ (ErrorKind::Store | ErrorKind::Dispatcher)) = kind {
+                return Some(kind);
             }
             next = error.source();
         }
-        false
+        None
     }
 
     /// The least wait before another try, where the error asked for one.
@@ -308,5 +312,39 @@ impl StdError for Error {
         } else {
             Some(source)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Paying(Error);
+
+    impl fmt::Display for Paying {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("while paying")
+        }
+    }
+
+    impl StdError for Paying {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn the_failed_service_is_found_in_what_wraps_it() {
+        let wrapped = |error: Error| Error::from_any(Paying(error));
+        let dispatcher = || Error::dispatcher("the queue is away", "refused");
+        let store = Error::new(ErrorKind::Store, "the disk is full");
+        assert_eq!(store.failed_service(), Some(ErrorKind::Store));
+        assert_eq!(dispatcher().failed_service(), Some(ErrorKind::Dispatcher));
+        assert_eq!(
+            wrapped(wrapped(dispatcher())).failed_service(),
+            Some(ErrorKind::Dispatcher)
+        );
+        assert_eq!(wrapped(Error::from_any("no money")).failed_service(), None);
     }
 }

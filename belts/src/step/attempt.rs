@@ -138,9 +138,9 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         run.metrics.step_duration.record(watch.seconds());
         span::outcome(&span, &outcome);
         if let Err(error) = &outcome
-            && error.is_no_outcome()
+            && let Some(service) = error.failed_service()
         {
-            run.abandon(cut_off(&begun.path, error));
+            run.abandon(cut_off(&begun.path, service, error));
             return pending().await;
         }
         let now = run.worker.clock.now();
@@ -186,15 +186,11 @@ async fn inside_middleware<T: Send>(
 }
 
 /// The failure of the store or the dispatcher with its place; it is no outcome of the step.
-fn cut_off(path: &str, error: &Error) -> Error {
-    let (what, kind) = match error.kind() {
-        ErrorKind::Dispatcher => ("dispatcher", ErrorKind::Dispatcher),
-        _ => ("store", ErrorKind::Store),
-    };
-    let report = error.report();
+fn cut_off(path: &str, service: ErrorKind, error: &Error) -> Error {
+    let (service_name, report) = (service.as_str(), error.report());
     Error::new(
-        kind,
-        format!("the {what} failed in the step `{path}`: {report}"),
+        service,
+        format!("the {service_name} failed in the step `{path}`: {report}"),
     )
 }
 
