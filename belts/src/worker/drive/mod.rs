@@ -1,0 +1,279 @@
+//! Drives one run: polls its function, writes what its steps leave behind, and ends with a transition.
+
+mod ending;
+mod waker;
+mod write;
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, Waker},
+};
+
+pub(crate) use ending::Ended;
+use waker::FunctionWaker;
+use write::{Underway, Written};
+
+use super::{
+    RunFailure, Shared,
+    live::{CURRENT_RUN, Found, LiveRun, Outbox},
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+    function::Continuation,
+    middleware::{self, Around, RunInfo},
+    private::Invocation,
+    registry::Registered,
+    run::RetryPolicy,
+    step::{Scope, catch_panic},
+    store::{ClaimedRun, Lease, StepKind, StepState, Transition},
+};
+
+/// The most turns between function and store in one poll, so that a run of fast steps lets others have a turn.
+const TURNS: usize = 64;
+
+/// Drives a claimed run until its lease ends; and why it failed, if it failed for good.
+pub(crate) async fn drive(
+    worker: &Arc<Shared>,
+    function: &Registered,
+    mut claimed: ClaimedRun,
+) -> (Ended, Option<RunFailure>) {
+    let (wanted, metrics) = (wanted(function, &claimed), &function.metrics);
+    let run = Arc::new(LiveRun::new(&mut claimed, metrics, Arc::clone(worker)));
+    let drive = Drive::new(worker, &run, function, &claimed);
+    let wanted = match wanted {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let ended = drive.end(Outbox::default(), Transition::Skip).await;
+            return (ended, None);
+        }
+        Err(error) => Err(error),
+    };
+    let begun = if run.resumed {
+        &metrics.runs_resumed
+    } else {
+        &metrics.runs_started
+    };
+    begun.increment(1);
+    let _running = metrics.running();
+    let ended = match wanted {
+        Ok(()) => drive.go().await,
+        Err(error) => drive.fail(&error).await,
+    };
+    match ended {
+        Ended::Completed(_) => metrics.runs_completed.increment(1),
+        Ended::Failed => metrics.runs_failed.increment(1),
+        _ => {}
+    }
+    let failure = drive.failure.into_inner();
+    (ended, failure.map(|error| RunFailure::new(&run, error)))
+}
+
+fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
+    match function.def.accepts {
+        // A filter speaks about the event alone, so a run that has begun has passed it, whatever it says by now.
+        Some(accepts) if claimed.failed_attempts == 0 && claimed.journal.is_empty() => {
+            accepts(&claimed.event_type, &claimed.payload)
+        }
+        _ => Ok(true),
+    }
+}
+
+struct Drive<'a> {
+    worker: &'a Arc<Shared>,
+    run: &'a Arc<LiveRun>,
+    function: &'a Registered,
+    lease: Lease,
+    policy: RetryPolicy,
+    claimed: &'a ClaimedRun,
+    /// The step at which the run was asked to stop.
+    target: Option<Arc<str>>,
+    /// When this drive has to hand the run on, where it is driven within a delivery.
+    deadline: Option<Timestamp>,
+    /// Why the run failed for good.
+    failure: OnceLock<Error>,
+}
+
+/// What made the driver stop polling.
+enum Event {
+    Returned(Result<Arc<[u8]>>),
+    Found(Found),
+    Written(Written),
+}
+
+impl<'a> Drive<'a> {
+    fn new(
+        worker: &'a Arc<Shared>,
+        run: &'a Arc<LiveRun>,
+        function: &'a Registered,
+        claimed: &'a ClaimedRun,
+    ) -> Self {
+        let options = &function.options;
+        Self {
+            worker,
+            run,
+            function,
+            lease: claimed.lease,
+            policy: RetryPolicy::new(claimed.retries.or(options.retries), options.backoff),
+            target: worker.target_of(&claimed.run_id),
+            deadline: worker.hand_on_at(),
+            failure: OnceLock::new(),
+            claimed,
+        }
+    }
+
+    async fn go(&self) -> Ended {
+        if self
+            .target
+            .as_ref()
+            .is_some_and(|target| self.run.has_recorded(target))
+        {
+            return self.end(Outbox::default(), Transition::Stop).await;
+        }
+        let scope = Scope::root(Arc::clone(self.run));
+        let invocation = Invocation {
+            scope,
+            event_type: Arc::clone(&self.run.event_type),
+            payload: Arc::clone(&self.run.payload),
+        };
+        let limited = self.limited(self.inside_middleware(invocation));
+        let mut function = Box::pin(CURRENT_RUN.scope(Arc::clone(self.run), limited));
+        let waker = Arc::new(FunctionWaker::new());
+        let function_waker = Waker::from(Arc::clone(&waker));
+        let mut write: Option<Underway<'_>> = None;
+        loop {
+            let event = poll_fn(|cx| {
+                self.turn(
+                    cx,
+                    function.as_mut(),
+                    &waker,
+                    &function_waker,
+                    write.as_mut(),
+                )
+            })
+            .await;
+            match event {
+                Event::Returned(outcome) => return self.returned(outcome, write.take()).await,
+                Event::Found(Found::Violation(error)) => {
+                    return self.violated(error, write.take()).await;
+                }
+                Event::Found(Found::LeaseLost) => return self.lease_lost(),
+                Event::Found(Found::Idle(outbox, due_at)) => {
+                    return self.end(outbox, Transition::Suspend { due_at }).await;
+                }
+                Event::Found(Found::Flush { outbox, settled }) => {
+                    let transition = self.after_steps(&outbox, settled);
+                    let count = outbox.entries.len();
+                    let written = self.write(outbox.entries, transition.clone());
+                    write = Some((written, count, transition));
+                }
+                Event::Found(Found::Nothing) => {}
+                Event::Written(result) => {
+                    let Some((_, count, transition)) = write.take() else {
+                        continue;
+                    };
+                    match (self.applied(result), transition) {
+                        (false, _) => return Ended::Abandoned,
+                        (true, Some(transition)) => return self.ended(transition),
+                        (true, None) => self.run.redeem(count),
+                    }
+                    // A store that is always done at once would otherwise never let others have a turn.
+                    tokio::task::coop::consume_budget().await;
+                }
+            }
+        }
+    }
+
+    /// One drive of the function, with whatever the program has put around it.
+    async fn inside_middleware(&self, invocation: Invocation) -> Result<Arc<[u8]>> {
+        let start = self.function.def.start;
+        let body = pin!(catch_panic(async move { start(invocation).await }));
+        let layers = &self.worker.middleware;
+        if layers.is_empty() {
+            return body.await;
+        }
+        let info = RunInfo::new(self.run);
+        middleware::around(layers, Around::Run(&info), body).await
+    }
+
+    /// Puts the function's `timeout` around one drive of it.
+    async fn limited(&self, body: impl Future<Output = Result<Arc<[u8]>>>) -> Result<Arc<[u8]>> {
+        let Some(timeout) = self.function.options.timeout else {
+            return body.await;
+        };
+        let clock = &self.worker.clock;
+        tokio::select! {
+            biased;
+            outcome = body => outcome,
+            () = clock.expire_at(clock.now().after(timeout)) => {
+                Err(Error::new(ErrorKind::TimedOut, format!("the function timed out after {timeout:?}")))
+            }
+        }
+    }
+
+    /// One turn: the write under way, then the function if something woke it, then what it left behind.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an exclusive borrow cannot be copied"
+    )]
+    fn turn<F: Future<Output = Result<Arc<[u8]>>>>(
+        &self,
+        cx: &mut Context<'_>,
+        mut function: Pin<&mut F>,
+        waker: &FunctionWaker,
+        function_waker: &Waker,
+        write: Option<&mut Underway<'_>>,
+    ) -> Poll<Event> {
+        let busy = write.is_some();
+        // To wake a driver that is awake would have it polled once more, and another thread of the runtime woken for it.
+        waker.forget_driver();
+        self.run.forget_driver();
+        if let Some((write, ..)) = write
+            && let Poll::Ready(result) = Pin::new(write).poll(cx)
+        {
+            return Poll::Ready(Event::Written(result));
+        }
+        for _ in 0..TURNS {
+            if waker.take_woken()
+                && let Poll::Ready(outcome) = function
+                    .as_mut()
+                    .poll(&mut Context::from_waker(function_waker))
+            {
+                return Poll::Ready(Event::Returned(outcome));
+            }
+            match self.run.look(busy, waker.is_woken()) {
+                Found::Nothing => {}
+                found => return Poll::Ready(Event::Found(found)),
+            }
+            if self.run.wait_for_steps(cx.waker(), busy) && waker.wait(cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether the run stops here although it could go on: after the step that was asked for, or between deliveries.
+    ///
+    /// `settled` says that no other step is under way; only the step that was asked for stops the run regardless.
+    fn after_steps(&self, outbox: &Outbox, settled: bool) -> Option<Transition> {
+        let mut recorded = outbox
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == StepKind::Step && entry.state != StepState::Waiting)
+            .peekable();
+        recorded.peek()?;
+        if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
+            return Some(Transition::Stop);
+        }
+        let now = self.worker.clock.now();
+        let hand_on = self.function.options.continuation == Continuation::PerStep
+            || self.deadline.is_some_and(|deadline| now >= deadline)
+            || self.worker.is_draining();
+        (hand_on && settled).then(|| Transition::Suspend {
+            due_at: self.worker.time_to_go_on(now),
+        })
+    }
+}
