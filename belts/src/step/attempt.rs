@@ -21,7 +21,7 @@ use crate::{
     middleware::{self, Around, StepInfo},
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
     store::{Entry, StepKind, StepState},
-    telemetry::{Stopwatch, span},
+    telemetry::span,
     terminal::{Class, Classified},
     worker::live::{Active, LiveRun},
 };
@@ -122,7 +122,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         let attempt = begun.failed_attempts + 1;
         let span = span::step(&begun.path, attempt);
         run.metrics.steps_executed.increment(1);
-        let watch = Stopwatch::start();
+        let begun_at = run.metrics.step_duration.begin();
         let outcome = {
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
@@ -135,7 +135,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
                 .instrument(span.clone())
                 .await
         };
-        run.metrics.step_duration.record(watch.seconds());
+        run.metrics.step_duration.record(begun_at);
         span::outcome(&span, &outcome);
         if let Err(error) = &outcome
             && let Some(service) = error.failed_service()

@@ -2,7 +2,7 @@
 
 use metrics::{Counter, Gauge, Histogram};
 
-use super::table;
+use super::{Timer, table};
 
 /// The metrics of one function.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(crate) struct FunctionMetrics {
     pub(crate) steps_executed: Counter,
     pub(crate) steps_failed: Counter,
     pub(crate) steps_replayed: Counter,
-    pub(crate) step_duration: Histogram,
+    pub(crate) step_duration: Timer,
 }
 
 impl FunctionMetrics {
@@ -32,7 +32,7 @@ impl FunctionMetrics {
             steps_executed: table::STEPS_EXECUTED.counter(function),
             steps_failed: table::STEPS_FAILED.counter(function),
             steps_replayed: table::STEPS_REPLAYED.counter(function),
-            step_duration: table::STEP_DURATION.histogram(function),
+            step_duration: Timer::new(table::STEP_DURATION.histogram(function)),
         }
     }
 
@@ -63,7 +63,7 @@ pub(crate) struct WorkerMetrics {
     /// Messages that a dispatcher was asked for.
     pub(crate) messages: Deliveries,
     pub(crate) commit_batch_size: Histogram,
-    pub(crate) commit_seconds: Histogram,
+    pub(crate) commit_seconds: Timer,
     pub(crate) leases_lost: Counter,
     pub(crate) oldest_due: Gauge,
 }
@@ -78,7 +78,7 @@ impl WorkerMetrics {
             http: Deliveries::new("http"),
             messages: Deliveries::new("message"),
             commit_batch_size: table::COMMIT_BATCH_SIZE.histogram(&[]),
-            commit_seconds: table::COMMIT_SECONDS.histogram(&[]),
+            commit_seconds: Timer::new(table::COMMIT_SECONDS.histogram(&[])),
             leases_lost: table::LEASES_LOST.counter(&[]),
             oldest_due: table::OLDEST_DUE.gauge(&[]),
         }

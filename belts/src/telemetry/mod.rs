@@ -7,27 +7,9 @@ mod metrics;
 mod propagate;
 pub(crate) mod span;
 mod table;
+mod timer;
 
 pub(crate) use metrics::{FunctionMetrics, WorkerMetrics};
 pub use propagate::Propagator;
 pub(crate) use propagate::traceparent;
-
-use std::time::Instant;
-
-/// The beginning of something whose length is measured. A worker's clock counts milliseconds, and tests move it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Stopwatch(Instant);
-
-impl Stopwatch {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "measures how long work really took, and decides nothing"
-    )]
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    pub(crate) fn seconds(self) -> f64 {
-        self.0.elapsed().as_secs_f64()
-    }
-}
+pub(crate) use timer::{Begun, Timer};

@@ -6,13 +6,11 @@ use std::{
     task::{Context, Poll},
 };
 
-use metrics::Histogram;
-
 use super::Drive;
 use crate::{
     error::Result,
     store::{Commit, CommitBatch, CommitOutcome, Entry, Transition},
-    telemetry::Stopwatch,
+    telemetry::{Begun, Timer},
 };
 
 pub(super) type Written = Result<Vec<CommitOutcome>>;
@@ -20,8 +18,8 @@ pub(super) type Written = Result<Vec<CommitOutcome>>;
 /// A write to the store, measured.
 pub(super) struct Write<'a> {
     commit: Pin<Box<dyn Future<Output = Written> + Send + 'a>>,
-    begun: Stopwatch,
-    seconds: &'a Histogram,
+    begun: Begun,
+    seconds: &'a Timer,
 }
 
 impl Future for Write<'_> {
@@ -29,7 +27,7 @@ impl Future for Write<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Written> {
         let written = std::task::ready!(self.commit.as_mut().poll(cx));
-        self.seconds.record(self.begun.seconds());
+        self.seconds.record(self.begun);
         Poll::Ready(written)
     }
 }
@@ -42,7 +40,7 @@ impl<'a> Drive<'a> {
         let metrics = &self.worker.metrics;
         let records = entries.len() + usize::from(transition.is_some());
         metrics.commit_batch_size.record(count(records));
-        let begun = Stopwatch::start();
+        let begun = metrics.commit_seconds.begin();
         let commits = vec![Commit {
             lease: self.lease,
             entries,
