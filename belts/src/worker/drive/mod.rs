@@ -268,12 +268,14 @@ impl<'a> Drive<'a> {
         if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
             return Some(Transition::Stop);
         }
-        let now = self.worker.clock.now();
+        let clock = &self.worker.clock;
         let hand_on = self.function.options.continuation == Continuation::PerStep
-            || self.deadline.is_some_and(|deadline| now >= deadline)
+            || self
+                .deadline
+                .is_some_and(|deadline| clock.now() >= deadline)
             || self.worker.is_draining();
         (hand_on && settled).then(|| Transition::Suspend {
-            due_at: self.worker.time_to_go_on(now),
+            due_at: self.worker.time_to_go_on(clock.now()),
         })
     }
 }
