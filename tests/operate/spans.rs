@@ -11,10 +11,11 @@ use std::{
     fmt::Debug,
     future::IntoFuture as _,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use axum::{body::Body, http::Request};
-use belts::{Propagator, Worker, WorkerBuilder, step, store::Memory};
+use belts::{Propagator, Worker, WorkerBuilder, dispatch::Channel, step, store::Memory};
 use tower::ServiceExt as _;
 use tracing::{
     Event, Instrument as _, Subscriber,
@@ -277,6 +278,29 @@ async fn another_worker_is_told_the_span_of_the_publish() {
 }
 
 #[tokio::test]
+async fn a_message_brings_the_span_of_the_publish_to_whoever_receives_it() {
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
+    let channel = Channel::new(Duration::from_secs(30));
+    let numbers = Numbers::default();
+    let here = traced(&Numbers::default()).dispatcher(channel.clone());
+    let here = here.publish_only().build().await.unwrap();
+    let there = traced(&numbers).dispatcher(channel).store(Memory::new());
+    let there = there.build().await.unwrap();
+    let request = tracing::info_span!("request");
+    let publish = publish_measured(Measured { end: End::Well }).via(&here);
+    let publish = publish.into_future().instrument(request.clone());
+    publish.await.unwrap();
+    let driving = tokio::spawn({
+        let there = there.clone();
+        async move { there.run().await }
+    });
+    eventually("the run is driven", || !numbers.told().is_empty()).await;
+    there.shutdown();
+    within("the worker ends", driving).await.unwrap().unwrap();
+    assert_eq!(numbers.told(), [written(request.id().unwrap().into_u64())]);
+}
+
+#[tokio::test]
 async fn what_a_step_publishes_comes_from_the_span_of_the_step() {
     let collect = Collect::default();
     let subscriber = tracing_subscriber::registry().with(collect.clone());
@@ -299,6 +323,7 @@ async fn what_a_step_publishes_comes_from_the_span_of_the_step() {
 }
 
 async fn delivered(context: &str, header: Option<&str>) -> Vec<String> {
+    let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
     let numbers = Numbers::default();
     let worker = traced(&numbers).store(Memory::new()).build().await.unwrap();
     let mut request = Request::post("/?mode=sync").header("content-type", "application/json");

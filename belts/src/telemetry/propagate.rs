@@ -34,11 +34,11 @@ use tracing::Span;
 /// }
 ///
 /// #[derive(Serialize, Deserialize, Event)]
-/// struct Signup {}
+/// struct PageVisited {}
 ///
-/// #[belts::function(id = "welcome", on = Signup)]
-/// async fn welcome(_: Signup) -> belts::Result<u32> {
-///     step!("mail", 1).await
+/// #[belts::function(id = "count-visit", on = PageVisited)]
+/// async fn count_visit(_: PageVisited) -> belts::Result<u32> {
+///     step!("count", 1).await
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -46,7 +46,7 @@ use tracing::Span;
 /// let arrived = Arc::default();
 /// let propagator = Noted(Arc::clone(&arrived));
 /// let worker = Worker::builder().store(Memory::new()).propagator(propagator).build().await?;
-/// worker.execute(Signup {}).await?;
+/// worker.execute(PageVisited {}).await?;
 /// assert_eq!(*arrived.lock().unwrap(), [HERE]);
 /// # Ok(()) }
 /// ```
@@ -56,7 +56,7 @@ pub trait Propagator: Send + Sync + 'static {
     fn inject(&self, span: &Span) -> Option<String>;
 
     /// Makes `span`, which is new and in which a run is driven, a child of the span that `traceparent` names. It is called for
-    /// each drive of the run: once more after each sleep, retry or crash.
+    /// each drive of the run: once more after each sleep, retry or crash. Where no subscriber wants it, `span` is disabled.
     fn extract(&self, traceparent: &str, span: &Span);
 }
 

@@ -26,10 +26,10 @@ pub(crate) fn run(
         worker,
         outcome = Empty,
     );
+    if let (Some(propagator), Some(traceparent)) = (propagator, &claimed.traceparent) {
+        propagator.extract(traceparent, &span);
+    }
     if !span.is_disabled() {
-        if let (Some(propagator), Some(traceparent)) = (propagator, &claimed.traceparent) {
-            propagator.extract(traceparent, &span);
-        }
         span.follows_from(Span::current());
     }
     span
