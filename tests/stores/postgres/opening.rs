@@ -172,6 +172,7 @@ async fn older_schema_is_migrated_with_what_it_holds() -> belts::Result<()> {
         "ALTER TABLE {schema}.events DROP COLUMN traceparent;
          DROP FUNCTION {schema}.publish; CREATE FUNCTION {schema}.publish(bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 1';
          DROP FUNCTION {schema}.claim; CREATE FUNCTION {schema}.claim(bigint) RETURNS bigint LANGUAGE sql AS 'SELECT 1';
+         DROP FUNCTION {schema}.rerun_from;
          UPDATE {schema}.schema_version SET version = 1",
     ))
     .await;

@@ -36,6 +36,7 @@ mod rows;
 mod schema;
 mod session;
 mod sessions;
+mod single;
 mod sql;
 mod subscribers;
 mod text;

@@ -22,6 +22,7 @@ const MIGRATIONS: [&[&str]; 2] = [
         include_str!("migrations/0002/tables.sql"),
         include_str!("migrations/0002/publish.sql"),
         include_str!("migrations/0002/claim.sql"),
+        include_str!("migrations/0002/change.sql"),
     ],
 ];
 

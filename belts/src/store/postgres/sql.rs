@@ -82,6 +82,23 @@ statements! {
         RETURNING 1";
     publish: "SELECT stale, living, event_numbers
         FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+    // One event that starts one run, which is what most publishes are. Answers nothing if there is more to it: the event is
+    // there, or the subscriptions have changed.
+    publish_one: "WITH event AS (
+            INSERT INTO {schema}.events (published_at, ticket, idle, id, event_type, correlation_key, traceparent, payload)
+            SELECT $4, $5, false, $6, $7, $8, $9, $10 WHERE $3 = (SELECT version FROM {schema}.subscriptions_version)
+            ON CONFLICT (id) DO NOTHING RETURNING number
+        ), session AS MATERIALIZED (
+            SELECT id FROM {schema}.workers WHERE id = $15 AND lease_until > $4
+                AND (barred_store IS DISTINCT FROM $1 OR barred_call < $2)
+            FOR SHARE
+        )
+        INSERT INTO {schema}.runs (number, token, due_at, worker, started_at, retries, id, function_id, status)
+        SELECT event.number << 16 | 1, $5, CASE WHEN session.id IS NULL THEN $11 END, session.id,
+            CASE WHEN session.id IS NOT NULL THEN $4 END, $12, $13, $14,
+            CASE WHEN session.id IS NULL THEN 'pending' ELSE 'running' END
+        FROM event LEFT JOIN session ON true
+        RETURNING number >> 16, worker, CASE WHEN worker IS NULL THEN pg_notify('{channel}', $1) END";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place),
             LATERAL (SELECT * FROM {schema}.events WHERE id = asked.id OFFSET 0) AS events
@@ -110,10 +127,7 @@ statements! {
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING 1";
     // The function drops the failed entries; one statement cannot drop a row twice.
-    rerun: "WITH rerun AS MATERIALIZED (SELECT {schema}.rerun($3, $1, $2) AS done), dropped AS (
-            DELETE FROM {schema}.steps WHERE (SELECT done FROM rerun) AND $4::bigint IS NOT NULL
-                AND run = (SELECT number FROM {schema}.runs WHERE id = $1) AND seq >= $4 AND state <> 'failed')
-        SELECT done FROM rerun";
+    rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4)";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2 ORDER BY due_at LIMIT $3) AS due)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
