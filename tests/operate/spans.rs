@@ -217,6 +217,17 @@ impl Numbers {
     fn told(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
+
+    /// Runs the worker's loop until a drive was told of a span.
+    async fn hear_of_a_run(&self, worker: &Worker) {
+        let driving = tokio::spawn({
+            let worker = worker.clone();
+            async move { worker.run().await }
+        });
+        eventually("a run is driven", || !self.told().is_empty()).await;
+        worker.shutdown();
+        within("the worker ends", driving).await.unwrap().unwrap();
+    }
 }
 
 fn traced(numbers: &Numbers) -> WorkerBuilder {
@@ -267,13 +278,7 @@ async fn another_worker_is_told_the_span_of_the_publish() {
         .instrument(request.clone())
         .await
         .unwrap();
-    let driving = tokio::spawn({
-        let there = there.clone();
-        async move { there.run().await }
-    });
-    eventually("the run is driven", || !numbers.told().is_empty()).await;
-    there.shutdown();
-    within("the worker ends", driving).await.unwrap().unwrap();
+    numbers.hear_of_a_run(&there).await;
     assert_eq!(numbers.told(), [written(request.id().unwrap().into_u64())]);
 }
 
@@ -290,13 +295,7 @@ async fn a_message_brings_the_span_of_the_publish_to_whoever_receives_it() {
     let publish = publish_measured(Measured { end: End::Well }).via(&here);
     let publish = publish.into_future().instrument(request.clone());
     publish.await.unwrap();
-    let driving = tokio::spawn({
-        let there = there.clone();
-        async move { there.run().await }
-    });
-    eventually("the run is driven", || !numbers.told().is_empty()).await;
-    there.shutdown();
-    within("the worker ends", driving).await.unwrap().unwrap();
+    numbers.hear_of_a_run(&there).await;
     assert_eq!(numbers.told(), [written(request.id().unwrap().into_u64())]);
 }
 
@@ -310,13 +309,7 @@ async fn what_a_step_publishes_comes_from_the_span_of_the_step() {
     within("the run ends", worker.execute(Parent {}))
         .await
         .unwrap();
-    let driving = tokio::spawn({
-        let worker = worker.clone();
-        async move { worker.run().await }
-    });
-    eventually("the other run is driven", || !numbers.told().is_empty()).await;
-    worker.shutdown();
-    within("the worker ends", driving).await.unwrap().unwrap();
+    numbers.hear_of_a_run(&worker).await;
     let step = collect.spans.lock().unwrap();
     let step = step.iter().find(|(_, seen)| seen.name == "step").unwrap().0;
     assert_eq!(numbers.told(), [written(step)]);
