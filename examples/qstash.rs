@@ -10,7 +10,9 @@
 //! export BELTS_URL=https://….example
 //! cargo run --example qstash
 //! ```
-//! `ADDRESS` names another place to listen at than 127.0.0.1:8787. It publishes one event and waits for the delivery. Anybody with the token can publish another:
+//! `ADDRESS` names another place to listen at than 127.0.0.1:8787.
+//!
+//! It publishes one event and waits for the delivery. Anybody with the token can publish another:
 //! ```text
 //! curl "$QSTASH_URL/v2/publish/$BELTS_URL" -H "authorization: Bearer $QSTASH_TOKEN" \
 //!     -H 'content-type: application/json' -d '{"event": {"type": "invoice-due", "number": 8}}'

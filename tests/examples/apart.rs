@@ -1,5 +1,7 @@
 //! Examples that need nothing and end by themselves.
 
+use std::collections::BTreeSet;
+
 use crate::program::{command, directory, run};
 
 /// The lines that an example prints.
@@ -25,12 +27,16 @@ async fn a_store_of_ones_own_keeps_all_rules() {
 }
 
 #[tokio::test]
-async fn parallel_steps_take_no_longer_than_one_after_the_other() {
+async fn parallel_records_each_step_under_a_name_of_its_own() {
     let lines = lines("parallel").await;
-    assert!(
-        lines.iter().any(|line| line.contains("label(books)")),
-        "{lines:?}"
-    );
+    let recorded: BTreeSet<_> = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("recorded "))
+        .collect();
+    assert_eq!(recorded.len(), 11, "{lines:?}");
+    for path in ["invoice", "insure", "weigh-lamp", "parcel-chair/post"] {
+        assert!(recorded.contains(path), "{path} of {lines:?}");
+    }
 }
 
 #[tokio::test]

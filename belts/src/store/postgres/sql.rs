@@ -126,7 +126,6 @@ statements! {
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING 1";
-    // The function drops the failed entries; one statement cannot drop a row twice.
     rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4)";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2 ORDER BY due_at LIMIT $3) AS due)

@@ -108,7 +108,6 @@ fn millis(time: Option<Timestamp>) -> Option<String> {
     time.map(|time| time.as_millis().to_string())
 }
 
-/// Adds what a call has found; the number below which to go on.
 fn counts(mut row: Row) -> Result<Vec<usize>, Fault> {
     let mut counts = Vec::new();
     while !row.is_empty() {
@@ -117,6 +116,7 @@ fn counts(mut row: Row) -> Result<Vec<usize>, Fault> {
     Ok(counts)
 }
 
+/// Adds what a call has found; the number below which to go on.
 fn listed(answer: Value, found: &mut Vec<(RunRecord, i64)>) -> Result<Option<i64>, Fault> {
     let mut row = Row::of(answer)?;
     let next = row.optional_number()?;
