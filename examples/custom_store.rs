@@ -14,9 +14,9 @@ use belts::{
     conformance::store::{CASES, Storage, run_all},
     sleep, step,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Memory, Publish,
-        PublishedEvent, Register, Release, RunFilter, RunPage, RunRecord, SharedStore, Store,
-        Subscription, Transition, WorkerId,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
+        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
+        RunRecord, SharedStore, Store, Subscription, Transition, WorkerId,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -155,8 +155,24 @@ impl<S: Store> Store for Audited<S> {
         self.inner.rerun_from(run, seq, now).await
     }
 
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         self.inner.purge(before, limit).await
+    }
+
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        self.inner.revoked(leases).await
+    }
+
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        self.inner.functions(now, most).await
+    }
+
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        self.inner.forget(function, now, limit).await
+    }
+
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        self.inner.note(run, note).await
     }
 }
 

@@ -70,6 +70,8 @@ pub enum ErrorKind {
     NoWorker,
     /// The run was cancelled.
     Cancelled,
+    /// Another event, of another type or content, is there under the same id; or what is asked for would harm what goes on.
+    Conflict,
     /// Another worker drives the run, or the worker's lease ended.
     Busy,
     /// The store failed; nothing was recorded.

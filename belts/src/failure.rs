@@ -139,6 +139,7 @@ impl ErrorKind {
             Self::UnknownRun => "unknown-run",
             Self::NoWorker => "no-worker",
             Self::Cancelled => "cancelled",
+            Self::Conflict => "conflict",
             Self::Busy => "busy",
             Self::Store => "store",
             Self::Dispatcher => "dispatcher",

@@ -17,7 +17,7 @@ use crate::{
     dispatch::{MessageOption, MessageOptions},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
-    store::{NewEvent, Target},
+    store::{EventDigest, NewEvent, Target},
     worker::{
         Worker,
         live::{CURRENT_RUN, CURRENT_STEP},
@@ -166,6 +166,7 @@ impl Publish {
             When::At(time) => time.max(now),
         };
         let new = NewEvent {
+            digest: EventDigest::of(&event.event_type, &event.payload),
             id: id.into(),
             event_type: event.event_type,
             payload: event.payload,

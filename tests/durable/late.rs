@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use belts::{
     Timestamp,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Memory, Publish,
-        PublishedEvent, Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription,
-        WorkerId,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
+        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
+        RunRecord, Store, Subscription, WorkerId,
     },
 };
 use tokio::sync::watch;
@@ -139,7 +139,23 @@ impl Store for LateRenewals {
         self.store.rerun_from(run, seq, now).await
     }
 
-    async fn purge(&self, before: Timestamp, limit: usize) -> belts::Result<usize> {
+    async fn purge(&self, before: Timestamp, limit: usize) -> belts::Result<Purged> {
         self.store.purge(before, limit).await
+    }
+
+    async fn revoked(&self, leases: &[Lease]) -> belts::Result<Vec<Lease>> {
+        self.store.revoked(leases).await
+    }
+
+    async fn functions(&self, now: Timestamp, most: usize) -> belts::Result<Vec<FunctionRecord>> {
+        self.store.functions(now, most).await
+    }
+
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> belts::Result<Purged> {
+        self.store.forget(function, now, limit).await
+    }
+
+    async fn note(&self, run: &str, note: Note) -> belts::Result<bool> {
+        self.store.note(run, note).await
     }
 }

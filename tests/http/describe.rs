@@ -13,9 +13,9 @@ use belts::{
     Clock as _, Error, Result, SystemClock, Worker,
     http::SigningKey,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Memory, Publish,
-        PublishedEvent, Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription,
-        Timestamp, WorkerId,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
+        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
+        RunRecord, Store, Subscription, Timestamp, WorkerId,
     },
 };
 use serde_json::json;
@@ -243,7 +243,23 @@ impl Store for Flaky {
     async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
         self.ask().await?.rerun_from(run, seq, now).await
     }
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         self.ask().await?.purge(before, limit).await
+    }
+
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        self.ask().await?.revoked(leases).await
+    }
+
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        self.ask().await?.functions(now, most).await
+    }
+
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        self.ask().await?.forget(function, now, limit).await
+    }
+
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        self.ask().await?.note(run, note).await
     }
 }

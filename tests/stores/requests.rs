@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use belts::{
     Timestamp,
     store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
-        Lease, NewEvent, Publish, PublishedEvent, Register, StepKind, StepState, Store,
-        Subscription, Target, Transition, WorkerId,
+        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, EventDigest,
+        FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register, StepKind, StepState,
+        Store, Subscription, Target, Transition, WorkerId,
     },
 };
 
@@ -39,6 +39,7 @@ pub(crate) fn event(id: &str) -> NewEvent {
         id: id.into(),
         event_type: "t".into(),
         payload: Arc::from(*b"{}"),
+        digest: EventDigest::of("t", b"{}"),
         correlation_key: None,
         due_at: at(0),
         retries: None,
@@ -71,6 +72,7 @@ pub(crate) fn capacity(worker: WorkerId) -> Capacity {
     let functions = ["f", "g"].map(|function| FunctionCapacity {
         function_id: function.into(),
         limit: 10_000,
+        event_types: None,
     });
     Capacity {
         worker,
@@ -88,6 +90,7 @@ pub(crate) async fn claim(
         .claim(Claim {
             capacity: capacity(worker),
             only: None,
+            max_bytes: usize::MAX,
             now,
         })
         .await

@@ -7,9 +7,9 @@ use std::{sync::Arc, time::Duration};
 use belts::{
     ErrorKind, Timestamp,
     store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
-        Lease, NewEvent, Publish, Register, RunFilter, Sqlite, StepKind, StepState, Store,
-        Subscription, Synchronous, Target, WorkerId,
+        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, EventDigest,
+        FunctionCapacity, Lease, NewEvent, Publish, Register, RunFilter, Sqlite, StepKind,
+        StepState, Store, Subscription, Synchronous, Target, WorkerId,
     },
 };
 use tempfile::TempDir;
@@ -44,6 +44,7 @@ fn event(id: &str, size: usize) -> NewEvent {
         id: id.into(),
         event_type: "t".into(),
         payload: vec![b'x'; size].into(),
+        digest: EventDigest::of("t", &vec![b'x'; size]),
         correlation_key: None,
         due_at: at(0),
         retries: None,
@@ -67,6 +68,7 @@ async fn claim(store: &Sqlite, worker: WorkerId, now: Timestamp) -> belts::Resul
     let functions = [FunctionCapacity {
         function_id: "f".into(),
         limit: 100,
+        event_types: None,
     }]
     .into();
     store
@@ -77,6 +79,7 @@ async fn claim(store: &Sqlite, worker: WorkerId, now: Timestamp) -> belts::Resul
                 functions,
             },
             only: None,
+            max_bytes: usize::MAX,
             now,
         })
         .await

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock::{Clock as _, SystemClock},
     publish::event_id,
-    store::{NewEvent, Target},
+    store::{EventDigest, NewEvent, Target},
     wire,
 };
 
@@ -45,6 +45,7 @@ pub(super) async fn publish(place: &dyn Place, asked: PublishArgs, out: Out) -> 
     let now = SystemClock.now();
     let id = event_id(&event_type, asked.key.as_deref());
     let event = NewEvent {
+        digest: EventDigest::of(&event_type, &payload),
         id: id.as_str().into(),
         event_type: event_type.as_str().into(),
         payload: payload.into(),

@@ -184,7 +184,9 @@ impl From<Error> for Refusal {
             ErrorKind::UnknownEvent | ErrorKind::UnknownFunction | ErrorKind::UnknownRun => {
                 Self::new(StatusCode::NOT_FOUND, code, error.to_string())
             }
-            ErrorKind::Busy => Self::new(StatusCode::CONFLICT, code, error.to_string()),
+            ErrorKind::Busy | ErrorKind::Conflict => {
+                Self::new(StatusCode::CONFLICT, code, error.to_string())
+            }
             ErrorKind::Store => {
                 tracing::error!(error = %error.report(), "the store failed during a delivery");
                 Self::new(

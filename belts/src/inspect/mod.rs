@@ -194,8 +194,8 @@ impl Runs {
         let mut purged = 0;
         loop {
             let gone = self.store.purge(before, PURGE_BATCH).await?;
-            purged += gone;
-            if gone < PURGE_BATCH {
+            purged += gone.runs;
+            if !gone.more {
                 return Ok(purged);
             }
         }

@@ -22,6 +22,7 @@ mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod wake;
+mod wants;
 
 pub use memory::Memory;
 #[cfg(feature = "postgres")]
@@ -29,7 +30,10 @@ pub use postgres::{Postgres, PostgresBuilder};
 pub use records::*;
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};
-use shared::{Budget, MAX_UNKNOWN_FUNCTIONS, new_id, page_limit, page_mark, unknown_session};
+use shared::{
+    Budget, MAX_UNKNOWN_FUNCTIONS, claimed_crashes, due_by, listed_result, new_id, next_token,
+    page_limit, page_mark, progress, still_living, unknown_session,
+};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 
@@ -48,23 +52,51 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - An event whose id is already there writes nothing and answers `duplicate` with the runs that it has. (`publish_twice_is_one_event`)
 /// - So does an event that targets a run id which is already there; the answer names the event and function of that run.
 ///   (`targeted_run_is_there_once`)
+/// - If what is there under its id is another event, of another [digest](EventDigest), nothing is written and the answer is
+///   `conflict`. (`other_event_under_one_id_is_a_conflict`)
 /// - An event starts one run for each function that subscribes to its type at that moment, in the same write.
 ///   (`publish_starts_one_run_per_function`)
+/// - What an event is due for at once does not depend on the publisher's clock: its runs are due by the clock of the workers, as
+///   far as they were heard of within a day. (`due_at_once_whatever_the_publishers_clock`)
 /// - A run that is due now, of a function with free capacity in [`Publish::claim`], is leased to that worker in the same write,
 ///   if its session lives. (`publish_claims_within_capacity`)
 ///
+/// Subscriptions:
+/// - They belong to sessions. A function listens for the event types that any living session wants for it.
+///   (`living_sessions_want_together`)
+/// - What a session wanted stands after its end, so that what is published while nobody is there starts runs for those who come
+///   back. (`last_wants_stay_while_nobody_is_there`)
+/// - It falls when a living session has a function in common with it: that one speaks for the program now. So a function that a
+///   new version does not have gets no runs once the last session of the old version has ended.
+///   (`removed_function_gets_no_runs`)
+/// - A session that was not renewed in time counts as ended, until its next `renew` or `claim`. (`silent_session_counts_as_ended`)
+///
 /// Leases:
 /// - At most one worker holds the lease of a run; each claim of a run has a greater token than all before. (`claim_is_exclusive`)
+/// - The token cannot be foreseen, so that a store which lost its last writes gives no lease a second time.
+///   (`tokens_cannot_be_foreseen`)
 /// - A claim returns the whole journal of each run, in the order of `seq`. (`claim_brings_the_journal`)
 /// - A claim takes runs that are due, the longest due first, only of the functions named, within their limits. (`claim_respects_limits`)
-/// - A commit whose lease is not the run's present one, or whose worker's lease time has ended, writes nothing and answers
-///   [`CommitOutcome::LeaseLost`]. (`late_commit_is_refused`)
+/// - Where more is due than it may take, the functions take turns, so that a backlog of one delays no other.
+///   (`backlog_of_one_delays_no_other`)
+/// - It takes only runs whose event type the worker can read; the others are left, and named. (`claim_leaves_unreadable_types`)
+/// - It brings no more than `max_bytes` of events and journals, but for a single run. (`claim_is_bounded_in_bytes`)
+/// - A run that cannot be read stops nobody: it is set aside and named. If the reason may be a newer version, such as an
+///   unknown kind of step, it is put off for a minute, for others to claim; else it fails, and can be rerun. Either way its
+///   record tells the error.
+/// - A commit whose lease is not the run's present one writes nothing and answers [`CommitOutcome::LeaseLost`].
+///   (`late_commit_is_refused`)
+/// - A lease whose time has ended stands until another session takes the run. (`late_commit_without_successor_is_written`)
 /// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. (`dead_worker_runs_are_claimed`)
 /// - A commit and a claim that meet come one after the other: the claim brings what the commit wrote, or the commit is
 ///   refused. (`commit_and_takeover_agree`)
 /// - `renew` moves the end of the worker's lease for all its runs. (`renewed_lease_holds`)
-/// - A session whose lease time has ended begins anew with its next `renew` or `claim`, without the runs that it had: they are
-///   due, to it as to others. (`ended_session_begins_without_its_runs`)
+/// - A session whose lease time has ended lives again with its next `renew` or `claim`, and keeps the runs that nobody has taken.
+///   (`ended_session_keeps_what_nobody_took`)
+/// - `revoked` tells which leases stand no longer, whatever ended them. (`revoked_leases_are_told`)
+/// - When a session ends without having given its runs back, that counts as a crash of each of them, from one again if something
+///   of the run was recorded since the last. A claim tells how many there were in a row. (`crashes_without_a_record_are_counted`)
+/// - When the clock is set back, what was due stays due. (`clock_set_back_delays_nothing_due`)
 /// - `renew` and `claim` of a session that was deregistered or taken over are an error of kind
 ///   [`Busy`](crate::ErrorKind::Busy); the worker must register again. (`unknown_session_is_busy`)
 /// - A worker registered under the name of an earlier one takes that one's runs over at once. (`same_name_takes_over`)
@@ -77,22 +109,28 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - Paths, type names and values come back byte for byte. (`values_come_back_as_written`)
 ///
 /// Inspection:
-/// - `cancel` ends a run that has not finished, and its lease with it. (`cancel_ends_the_lease`)
+/// - `cancel` ends a run that has not finished, and its lease with it, and wakes who may drive it. (`cancel_ends_the_lease`)
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others. (`rerun_keeps_recorded_steps`)
 ///   The journal then has gaps in `seq`; failed attempts count from 0 again, and `started_at` stays.
 /// - `rerun_from` does the same, and drops the entries from a `seq` on, whatever they are. (`rerun_from_drops_what_came_after`)
 /// - `backlog` counts what a claim could bring now, however often one function is asked for. (`backlog_counts_what_is_due`)
 /// - `list` goes by the time at which a run ended, or its event was published if it goes on. (`list_goes_by_the_time`)
+/// - `list` brings no events and no outputs, and failures of at most 16 KiB. (`list_brings_no_values`)
 /// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs, whatever
 ///   is written meanwhile. (`purge_spares_the_living`, `purge_beside_work_loses_nothing`)
+/// - It removes events that started nothing as fast as runs, and says whether anything is left. (`purge_says_what_is_left`)
+/// - `functions` names every function that somebody wants or that has runs which have not finished. (`functions_are_told`)
+/// - `forget` cancels the runs of a function that no living session has, and drops what was wanted for it.
+///   (`forgotten_function_ends`)
+/// - `note` keeps what people did to a run, the last fifty times. (`notes_are_kept`)
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What this store can promise.
     fn capabilities(&self) -> Capabilities;
 
-    /// Begins a worker's session, and replaces the subscriptions of the functions it names.
+    /// Begins a worker's session, with what it wants to be started for.
     ///
-    /// Functions that are not named keep theirs. If another live session has the same name, it loses its runs.
+    /// If another live session has the same name, it ends, and its runs are due.
     ///
     /// # Errors
     /// The store cannot be reached or written.
@@ -134,6 +172,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached or written; the lease ends when it would have.
     /// The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()>;
+
+    /// Which of these leases stand no longer: the run was cancelled, ended, or was taken by another.
+    ///
+    /// A worker asks for this now and then, so that it stops driving what is no longer its own.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>>;
 
     /// Gives back every run that a session holds, but for the leases that it keeps; how many.
     ///
@@ -203,11 +249,32 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached or written.
     async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool>;
 
-    /// Removes at most `limit` runs that finished before `before`; how many went.
+    /// Removes at most `limit` runs that finished before `before`, and at most as many events that started nothing.
     ///
     /// # Errors
     /// The store cannot be reached or written.
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize>;
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged>;
+
+    /// Every function that somebody wants or that has runs which have not finished, sorted by id; of each no more than `most`
+    /// runs are counted.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>>;
+
+    /// Cancels at most `limit` unfinished runs of a function that no living session has, and drops what ended sessions wanted
+    /// for it.
+    ///
+    /// # Errors
+    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) where a living session has the function. And the store cannot be
+    /// reached or written.
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged>;
+
+    /// Keeps what somebody did to a run with it; whether there is such a run.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn note(&self, run: &str, note: Note) -> Result<bool>;
 }
 
 /// A shared store of any kind.

@@ -100,6 +100,8 @@ pub struct NewEvent {
     pub event_type: Arc<str>,
     /// The JSON object without its `type`.
     pub payload: Arc<[u8]>,
+    /// What tells another event under the same id from the same one that was sent twice.
+    pub digest: EventDigest,
     /// What later waits for this event will look for.
     pub correlation_key: Option<Arc<str>>,
     /// When its runs become due: now, or later for a delayed event.
@@ -110,6 +112,26 @@ pub struct NewEvent {
     pub traceparent: Option<Arc<str>>,
     /// Which functions it starts.
     pub target: Target,
+}
+
+/// A digest of an event's type and payload: the first half of a SHA-256 over them.
+///
+/// The order of the fields of an object makes no difference, since not every JSON library keeps it.
+///
+/// ```
+/// use belts::store::EventDigest;
+/// let one = EventDigest::of("order-created", br#"{"id":"o-17","cents":1290}"#);
+/// assert_eq!(one, EventDigest::of("order-created", br#"{"cents":1290,"id":"o-17"}"#));
+/// assert_ne!(one, EventDigest::of("order-created", br#"{"cents":1291,"id":"o-17"}"#));
+/// assert_ne!(one, EventDigest::of("order-changed", br#"{"id":"o-17","cents":1290}"#));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventDigest(pub [u8; 16]);
+
+impl fmt::Debug for EventDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
 }
 
 /// Which functions an event starts.
@@ -136,6 +158,8 @@ pub struct PublishedEvent {
     pub event_id: Arc<str>,
     /// Whether the event was there before.
     pub duplicate: bool,
+    /// Whether another event is there under this id: one of another digest. Then nothing was written, and no runs are named.
+    pub conflict: bool,
     /// Its runs, sorted by function id: those just started, or those that a duplicate has.
     pub runs: Vec<PublishedRun>,
 }
@@ -169,6 +193,16 @@ pub struct FunctionCapacity {
     pub function_id: Arc<str>,
     /// The most runs of it.
     pub limit: usize,
+    /// The event types that the worker's code can read for it; runs of others are left to workers that can. `None` is any.
+    pub event_types: Option<Arc<[Arc<str>]>>,
+}
+
+impl FunctionCapacity {
+    /// Whether the worker can read events of this type for the function.
+    pub fn reads(&self, event_type: &str) -> bool {
+        let read = self.event_types.as_deref();
+        read.is_none_or(|types| types.iter().any(|known| &**known == event_type))
+    }
 }
 
 /// Asks for due runs; see [`Store::claim`](super::Store::claim).
@@ -178,6 +212,8 @@ pub struct Claim {
     pub capacity: Capacity,
     /// Only this run, due or not, unless it has finished or a live session, this one included, drives it.
     pub only: Option<Arc<str>>,
+    /// The most bytes of events and journals that the claim may bring, though one run at least.
+    pub max_bytes: usize,
     /// The time now.
     pub now: Timestamp,
 }
@@ -191,6 +227,30 @@ pub struct Claimed {
     pub next_due: Option<Timestamp>,
     /// Functions with due runs that the claim did not name (a few of them), so that the worker can warn about them.
     pub unknown_functions: Vec<Arc<str>>,
+    /// Event types of due runs that the worker cannot read for a function that it has (a few of them).
+    pub unknown_types: Vec<UnknownType>,
+    /// Runs that the store could not read, and has set aside so that they stop nobody.
+    pub set_aside: Vec<SetAside>,
+}
+
+/// An event type that a worker cannot read for one of its functions.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct UnknownType {
+    /// The function's id.
+    pub function_id: Arc<str>,
+    /// The event type.
+    pub event_type: Arc<str>,
+}
+
+/// A run whose row or journal could not be read; see the [contract](super::Store#contract).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// The run's id.
+    pub run_id: Arc<str>,
+    /// The function's id.
+    pub function_id: Arc<str>,
+    /// What could not be read, and why.
+    pub reason: Arc<str>,
 }
 
 /// A leased run with all that is needed to drive it.
@@ -216,6 +276,8 @@ pub struct ClaimedRun {
     pub traceparent: Option<Arc<str>>,
     /// When the run first started; this claim's time if it is the first.
     pub started_at: Timestamp,
+    /// How many times in a row a worker died with this run in hand and nothing of it was recorded in between.
+    pub crashes: u32,
     /// The recorded steps, in the order of `seq`.
     pub journal: Vec<Entry>,
 }
@@ -227,7 +289,7 @@ pub struct Lease {
     pub run: i64,
     /// The session that holds it.
     pub worker: WorkerId,
-    /// Grows with each claim of the run.
+    /// Grows with each claim of the run, by an amount that cannot be foreseen.
     pub token: i64,
 }
 
@@ -425,13 +487,13 @@ pub struct RunRecord {
     pub event_id: Arc<str>,
     /// The event's type.
     pub event_type: Arc<str>,
-    /// The event as JSON, without its `type`.
+    /// The event as JSON, without its `type`; empty in a list.
     pub payload: Arc<[u8]>,
     /// Where it stands.
     pub status: RunStatus,
     /// Failed attempts so far.
     pub failed_attempts: u32,
-    /// The output or the last failure, as an envelope.
+    /// The output or the last failure, as an envelope. A list has failures only, and those of at most 16 KiB.
     pub result: Option<Arc<[u8]>>,
     /// When the event was published.
     pub created_at: Timestamp,
@@ -441,6 +503,48 @@ pub struct RunRecord {
     pub finished_at: Option<Timestamp>,
     /// When it goes on, if it waits.
     pub due_at: Option<Timestamp>,
+    /// What people did to it, the earliest first; the last [`Note::MOST`].
+    pub notes: Vec<Note>,
+}
+
+/// What somebody did to a run by inspection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// When.
+    pub at: Timestamp,
+    /// Who, as far as is known. It may come from outside, so it is to be escaped where it is shown.
+    pub by: Arc<str>,
+    /// What was asked for, such as `cancel`.
+    pub action: Arc<str>,
+}
+
+impl Note {
+    /// How many notes of a run are kept.
+    pub const MOST: usize = 50;
+}
+
+/// What [`Store::purge`](super::Store::purge) or [`Store::forget`](super::Store::forget) did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Purged {
+    /// How many runs went, or ended.
+    pub runs: usize,
+    /// How many events went that had started nothing.
+    pub events: usize,
+    /// Whether there is more to do.
+    pub more: bool,
+}
+
+/// A function as inspection shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionRecord {
+    /// The function's id.
+    pub function_id: Arc<str>,
+    /// The event types that start it at present, sorted; none if it was removed.
+    pub event_types: Vec<Arc<str>>,
+    /// Whether a living session has it.
+    pub living: bool,
+    /// How many of its runs have not finished, counted up to a limit.
+    pub unfinished: usize,
 }
 
 impl RunRecord {
@@ -466,6 +570,7 @@ impl RunRecord {
             started_at: None,
             finished_at: None,
             due_at: None,
+            notes: Vec::new(),
         }
     }
 }

@@ -13,9 +13,9 @@ use crate::{
     clock::{Clock, Timestamp},
     error::{Error, Result},
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, NewEvent, Publish,
-        PublishedEvent, Register, Release, RunFilter, RunPage, RunRecord, SharedStore, Store,
-        Subscription, WorkerId,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
+        NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
+        RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
 };
 
@@ -368,7 +368,25 @@ impl Store for Faults {
         self.write(self.inner.rerun_from(run, seq, now)).await
     }
 
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         self.write(self.inner.purge(before, limit)).await
+    }
+
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        self.alive()?;
+        self.inner.revoked(leases).await
+    }
+
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        self.alive()?;
+        self.inner.functions(now, most).await
+    }
+
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        self.write(self.inner.forget(function, now, limit)).await
+    }
+
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        self.write(self.inner.note(run, note)).await
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     step::catch_panic,
     store::{
         Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent,
-        Target, Transition,
+        SetAside, Target, Transition, UnknownType,
     },
     telemetry::span,
 };
@@ -30,6 +30,9 @@ use crate::{
 /// Waits between attempts to reach a store that fails.
 const STORE_BACKOFF: crate::Backoff =
     crate::Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+
+/// The most bytes of events and journals that one claim brings.
+const MAX_CLAIM_BYTES: usize = 64 * 1024 * 1024;
 
 /// What is heard of the end of runs that have just been started here, by run id.
 pub(crate) type Endings = HashMap<Arc<str>, oneshot::Receiver<Ended>>;
@@ -96,6 +99,9 @@ impl Shared {
                 "the store answered nothing for a published event",
             )
         })?;
+        if published.conflict {
+            return Err(conflict(&event));
+        }
         let mut endings = Endings::new();
         let mut left_behind = false;
         for run in &published.runs {
@@ -193,6 +199,7 @@ impl Shared {
         let claim = Claim {
             capacity: reservation.capacity(self.session().await?),
             only: Some(Arc::clone(run_id)),
+            max_bytes: MAX_CLAIM_BYTES,
             now: self.clock.now(),
         };
         let worker = Arc::clone(self);
@@ -223,19 +230,42 @@ impl Shared {
             }
         }
         for function in claimed.unknown_functions {
-            let first = self
-                .warned
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(Arc::clone(&function));
-            if first {
+            if self.first_warning(&function) {
                 tracing::warn!(
                     function = %function,
                     "runs of a function that this program does not have wait for a worker that has it"
                 );
             }
         }
+        for UnknownType {
+            function_id,
+            event_type,
+        } in claimed.unknown_types
+        {
+            if self.first_warning(&format!("{function_id} {event_type}").into()) {
+                tracing::warn!(
+                    function = %function_id, event_type = %event_type,
+                    "runs of an event type that this program does not take for the function wait for a worker that takes it"
+                );
+            }
+        }
+        for SetAside {
+            run_id,
+            function_id,
+            reason,
+        } in claimed.set_aside
+        {
+            tracing::error!(
+                run = %run_id, function = %function_id, error = %reason,
+                "the store cannot read a run and has set it aside"
+            );
+        }
         count
+    }
+
+    fn first_warning(&self, about: &Arc<str>) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.insert(Arc::clone(about))
     }
 
     /// Gives a run back to the store after a failed write, as soon as the store works again.
@@ -313,6 +343,7 @@ impl Shared {
         let claim = Claim {
             capacity: reservation.capacity(self.session().await?),
             only: None,
+            max_bytes: MAX_CLAIM_BYTES,
             now: self.clock.now(),
         };
         let worker = Arc::clone(self);
@@ -398,6 +429,22 @@ impl Shared {
     }
 }
 
+/// The error of an event whose id another one has.
+fn conflict(event: &NewEvent) -> Error {
+    tracing::warn!(
+        event = %event.id, event_type = %event.event_type,
+        "another event is there under this id; this one was not published"
+    );
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "another event, of another type or content, is there under the id `{}`, so this `{}` was not published; give each \
+             event an idempotency key of its own",
+            event.id, event.event_type
+        ),
+    )
+}
+
 /// What a claim brought: how many runs are now driven, and when the next is due.
 struct TakenOn {
     runs: usize,
@@ -434,6 +481,7 @@ fn new_run(
         retries: event.retries,
         traceparent: event.traceparent.clone(),
         started_at: now,
+        crashes: 0,
         journal: Vec::new(),
     }
 }

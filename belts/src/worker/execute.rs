@@ -15,7 +15,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
-    store::{NewEvent, RunRecord, RunStatus, Target},
+    store::{EventDigest, NewEvent, RunRecord, RunStatus, Target},
 };
 
 /// An event about to be delivered in process: await it, with or without options. See [`Worker::execute`].
@@ -162,6 +162,7 @@ impl Execute {
         let target = self.target(&shared, &event.event_type).await?;
         let now = shared.clock.now();
         let new = NewEvent {
+            digest: EventDigest::of(&event.event_type, &event.payload),
             id: self.event_id.take().unwrap_or_else(new_id).into(),
             event_type: event.event_type,
             payload: event.payload,

@@ -153,7 +153,7 @@ pub(crate) async fn purge_forever(worker: Weak<Shared>) {
         };
         let before = shared.clock.now().before(shared.options().retention);
         match shared.store.purge(before, PURGE_BATCH).await {
-            Ok(removed) if removed >= PURGE_BATCH => {
+            Ok(purged) if purged.more => {
                 drop(shared);
                 tokio::task::yield_now().await;
                 continue;

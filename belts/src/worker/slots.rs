@@ -161,6 +161,7 @@ impl Reservation {
             .map(|(index, limit)| FunctionCapacity {
                 function_id: Arc::clone(&state.functions[*index].id),
                 limit: *limit,
+                event_types: None,
             })
             .collect();
         Capacity {

@@ -125,6 +125,7 @@ async fn run_that_only_looks_so_was_not_written() -> belts::Result<()> {
         .claim(belts::store::Claim {
             capacity: none,
             only: None,
+            max_bytes: usize::MAX,
             now: at(30_000),
         })
         .await?;

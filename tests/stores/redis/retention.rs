@@ -63,7 +63,7 @@ async fn finished_run_goes_with_all_that_belongs_to_it() -> belts::Result<()> {
         })
     };
     assert_eq!(sizes(), [2, 2]);
-    assert_eq!(store.purge(at(-1_000), 10).await?, 2);
+    assert_eq!(store.purge(at(-1_000), 10).await?.runs, 2);
     assert_eq!(sizes(), [0, 0]);
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::{
     error::Result,
     private::{self, FunctionDef},
     publish::Published,
-    store::{Memory, NewEvent, RunFilter, RunRecord, RunStatus, Store as _, Target},
+    store::{EventDigest, Memory, NewEvent, RunFilter, RunRecord, RunStatus, Store as _, Target},
     worker::Worker,
 };
 
@@ -165,10 +165,12 @@ pub(super) struct Publisher(Worker);
 impl Publisher {
     /// Publishes event number so and so.
     pub(super) async fn publish(&self, number: usize, due_at: Timestamp) -> Result<Published> {
+        let payload = format!("{{\"number\":{number}}}").into_bytes();
         let event = NewEvent {
             id: format!("event-{number}").into(),
             event_type: EVENT.into(),
-            payload: format!("{{\"number\":{number}}}").into_bytes().into(),
+            digest: EventDigest::of(EVENT, &payload),
+            payload: payload.into(),
             correlation_key: None,
             due_at,
             retries: None,

@@ -7,8 +7,9 @@ use crate::{
     error::Result,
     store::{
         Capacity, Claim, Claimed, ClaimedRun, Commit, CommitBatch, CommitOutcome, Entry,
-        FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register, SharedStore,
-        StepKind, StepState, Store, Subscription, Target, Timestamp, Transition, WorkerId,
+        EventDigest, FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register,
+        SharedStore, StepKind, StepState, Store, Subscription, Target, Timestamp, Transition,
+        WorkerId,
     },
 };
 
@@ -140,6 +141,7 @@ impl Client {
         self.claim(Claim {
             capacity: capacity(worker, 100, functions),
             only: None,
+            max_bytes: usize::MAX,
             now,
         })
         .await
@@ -169,6 +171,7 @@ impl Client {
             .claim(Claim {
                 capacity: capacity(worker, 100, functions),
                 only,
+                max_bytes: usize::MAX,
                 now,
             })
             .await?;
@@ -233,6 +236,7 @@ pub(super) fn capacity(worker: WorkerId, limit: usize, functions: &[&str]) -> Ca
     let each = functions.iter().map(|function| FunctionCapacity {
         function_id: Arc::from(*function),
         limit: 100,
+        event_types: None,
     });
     Capacity {
         worker,
@@ -241,11 +245,14 @@ pub(super) fn capacity(worker: WorkerId, limit: usize, functions: &[&str]) -> Ca
     }
 }
 
+const PAYLOAD: &[u8; 7] = b"{\"a\":1}";
+
 pub(super) fn event(id: &str, event_type: &str) -> NewEvent {
     NewEvent {
         id: id.into(),
         event_type: event_type.into(),
-        payload: Arc::from(*b"{\"a\":1}"),
+        payload: Arc::from(*PAYLOAD),
+        digest: EventDigest::of(event_type, PAYLOAD),
         correlation_key: None,
         due_at: at(0),
         retries: None,

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::bench::{Bench, at, entry, event, ok, targeted};
+use super::bench::{Bench, at, entry, event, ok, subscription, targeted};
 use crate::{
     error::Result,
-    store::{Capacity, Claim, FunctionCapacity, RunStatus, Transition},
+    store::{Capacity, Claim, FunctionCapacity, Publish, RunStatus, Transition, UnknownType},
 };
 
 pub(super) async fn claim_brings_the_journal(bench: Bench) -> Result<()> {
@@ -105,6 +105,7 @@ pub(super) async fn claim_respects_limits(bench: Bench) -> Result<()> {
         let function = |id: &str, limit| FunctionCapacity {
             function_id: id.into(),
             limit,
+            event_types: None,
         };
         let functions = [function("b", b), function("a", a), function("unknown", 5)].into();
         Claim {
@@ -114,6 +115,7 @@ pub(super) async fn claim_respects_limits(bench: Bench) -> Result<()> {
                 functions,
             },
             only: None,
+            max_bytes: usize::MAX,
             now: at(now),
         }
     };
@@ -193,6 +195,7 @@ pub(super) async fn claim_tells_when_the_next_is_due(bench: Bench) -> Result<()>
         .claim(Claim {
             capacity,
             only: Some(run),
+            max_bytes: usize::MAX,
             now: at(302),
         })
         .await?;
@@ -293,5 +296,156 @@ pub(super) async fn claim_by_name_respects_the_living(bench: Bench) -> Result<()
             .is_some(),
         "the other's time has ended"
     );
+    Ok(())
+}
+
+pub(super) async fn backlog_of_one_delays_no_other(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.worker(&["busy", "quiet", "third"]).await?;
+    let mut events: Vec<_> = (0..40)
+        .map(|number| event(&format!("busy-{number}"), "busy"))
+        .collect();
+    for (id, function) in [
+        ("quiet-0", "quiet"),
+        ("quiet-1", "quiet"),
+        ("third-0", "third"),
+    ] {
+        let mut event = event(id, function);
+        event.due_at = at(1_000);
+        events.push(event);
+    }
+    store.publish_all(events, at(0)).await?;
+    let claim = Claim {
+        capacity: super::bench::capacity(worker, 8, &["busy", "quiet", "third"]),
+        only: None,
+        max_bytes: usize::MAX,
+        now: at(2_000),
+    };
+    let claimed = store.claim(claim.clone()).await?;
+    let of = |function: &str| {
+        claimed
+            .runs
+            .iter()
+            .filter(|run| &*run.function_id == function)
+            .count()
+    };
+    assert_eq!((of("busy"), of("quiet"), of("third")), (5, 2, 1));
+    assert_eq!(claimed.next_due, Some(at(0)));
+    assert_eq!(store.claim(claim).await?.runs.len(), 8, "alone it gets all");
+    Ok(())
+}
+
+pub(super) async fn claim_leaves_unreadable_types(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let old = store
+        .subscribe(vec![subscription("f", &["placed"])])
+        .await?;
+    let new = other
+        .subscribe(vec![subscription("f", &["placed", "returned"])])
+        .await?;
+    let mut later = event("later", "returned");
+    later.due_at = at(500);
+    let events = vec![event("1", "returned"), event("2", "placed"), later];
+    let published = store.publish_all(events, at(0)).await?;
+    let reading = |worker, types: &[&str]| {
+        let types: Vec<Arc<str>> = types.iter().map(|name| Arc::from(*name)).collect();
+        let function = FunctionCapacity {
+            function_id: "f".into(),
+            limit: 10,
+            event_types: Some(types.into()),
+        };
+        Capacity {
+            worker,
+            limit: 10,
+            functions: [function].into(),
+        }
+    };
+    let claim = |capacity, only| Claim {
+        capacity,
+        only,
+        max_bytes: usize::MAX,
+        now: at(1),
+    };
+    let claimed = store.claim(claim(reading(old, &["placed"]), None)).await?;
+    assert_eq!(claimed.runs.len(), 1);
+    assert_eq!(&*claimed.runs[0].event_id, "2");
+    assert_eq!(
+        claimed.next_due, None,
+        "what it cannot read is not waited for"
+    );
+    let unknown = UnknownType {
+        function_id: "f".into(),
+        event_type: "returned".into(),
+    };
+    assert_eq!(claimed.unknown_types, [unknown]);
+    assert!(claimed.unknown_functions.is_empty());
+    let left = Arc::clone(&published[0].runs[0].run_id);
+    let named = claim(reading(old, &["placed"]), Some(Arc::clone(&left)));
+    assert!(
+        store.claim(named).await?.runs.is_empty(),
+        "not by name either"
+    );
+    let claimed = other
+        .claim(claim(reading(new, &["placed", "returned"]), None))
+        .await?;
+    assert_eq!(claimed.runs.len(), 1);
+    assert_eq!(claimed.runs[0].run_id, left);
+    assert_eq!(claimed.next_due, Some(at(500)));
+    assert!(claimed.unknown_types.is_empty());
+    // What is published with a claim goes the same way.
+    let publish = Publish {
+        events: vec![event("3", "returned")],
+        claim: Some(reading(old, &["placed"])),
+        now: at(2),
+    };
+    assert!(store.publish(publish).await?[0].runs[0].lease.is_none());
+    Ok(())
+}
+
+pub(super) async fn claim_is_bounded_in_bytes(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let json = format!("{{\"a\":\"{}\"}}", "x".repeat(10_000));
+    for number in 0..3 {
+        let mut event = event(&format!("e-{number}"), "f");
+        event.payload = json.clone().into_bytes().into();
+        store.publish_all(vec![event], at(0)).await?;
+    }
+    let claim = |max_bytes| Claim {
+        capacity: super::bench::capacity(worker, 10, &["f"]),
+        only: None,
+        max_bytes,
+        now: at(1),
+    };
+    let one = store.claim(claim(1)).await?;
+    assert_eq!(one.runs.len(), 1, "one run at least");
+    assert_eq!(one.next_due, Some(at(0)), "the others are due still");
+    // Its journal counts as well.
+    let big = entry(0, "a", &format!("\"{}\"", "y".repeat(20_000)));
+    let release = Some(Transition::Suspend { due_at: at(0) });
+    store
+        .must_write(one.runs[0].lease, vec![big], release, at(1))
+        .await?;
+    let two = store.claim(claim(25_000)).await?;
+    assert!(
+        (1..=2).contains(&two.runs.len()),
+        "{} runs of 10 or 30 kB each",
+        two.runs.len()
+    );
+    let bytes = |claimed: &crate::store::Claimed| -> usize {
+        let runs = claimed.runs.iter();
+        runs.map(|run| {
+            run.payload.len()
+                + run
+                    .journal
+                    .iter()
+                    .map(|entry| entry.value.len())
+                    .sum::<usize>()
+        })
+        .sum()
+    };
+    assert!(two.runs.len() == 1 || bytes(&two) <= 25_000);
+    let rest = store.claim(claim(usize::MAX)).await?;
+    assert_eq!(two.runs.len() + rest.runs.len(), 3, "nothing is lost");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, at, entry, event, ok, subscription};
 use crate::{
     error::Result,
-    store::{CommitOutcome, Entry, RunFilter, RunStatus, StepState, Transition},
+    store::{CommitOutcome, Entry, Note, Purged, RunFilter, RunStatus, StepState, Transition},
 };
 
 pub(super) fn complete() -> Transition {
@@ -252,7 +252,7 @@ pub(super) async fn purge_spares_the_living(bench: Bench) -> Result<()> {
             .await?;
     }
     // Before 20: the two that finished at 10. One event still has a run that finished later, the other one that runs.
-    assert_eq!(store.purge(at(20), 100).await?, 2);
+    assert_eq!(store.purge(at(20), 100).await?.runs, 2);
     assert!(store.run(&of("both", "f").run_id).await?.is_none());
     assert!(store.journal(&of("both", "f").run_id).await?.is_empty());
     assert!(store.run(&of("both", "g").run_id).await?.is_some());
@@ -267,7 +267,7 @@ pub(super) async fn purge_spares_the_living(bench: Bench) -> Result<()> {
         assert!(again[0].duplicate, "the event is needed");
         assert_eq!(again[0].runs.len(), 1);
     }
-    assert_eq!(store.purge(at(1_000), 100).await?, 1);
+    assert_eq!(store.purge(at(1_000), 100).await?.runs, 1);
     assert_eq!(
         store.record(&running.run_id).await?.status,
         RunStatus::Running,
@@ -291,8 +291,8 @@ pub(super) async fn purge_is_bounded(bench: Bench) -> Result<()> {
             .must_write(lease, Vec::new(), Some(complete()), at(10 - number))
             .await?;
     }
-    assert_eq!(store.purge(at(6), 100).await?, 0);
-    assert_eq!(store.purge(at(100), 2).await?, 2);
+    assert_eq!(store.purge(at(6), 100).await?.runs, 0);
+    assert_eq!(store.purge(at(100), 2).await?.runs, 2);
     let left = store.list(RunFilter::default()).await?.runs;
     let ends: Vec<_> = left.iter().filter_map(|run| run.finished_at).collect();
     assert_eq!(
@@ -300,9 +300,9 @@ pub(super) async fn purge_is_bounded(bench: Bench) -> Result<()> {
         [at(8), at(9), at(10)],
         "the longest finished went first"
     );
-    assert_eq!(store.purge(at(100), 2).await?, 2);
-    assert_eq!(store.purge(at(100), 2).await?, 1);
-    assert_eq!(store.purge(at(100), 2).await?, 0);
+    assert_eq!(store.purge(at(100), 2).await?.runs, 2);
+    assert_eq!(store.purge(at(100), 2).await?.runs, 1);
+    assert_eq!(store.purge(at(100), 2).await?.runs, 0);
     Ok(())
 }
 
@@ -312,6 +312,134 @@ pub(super) async fn unknown_run_is_nothing(bench: Bench) -> Result<()> {
     assert!(store.journal("nobody").await?.is_empty());
     assert!(!store.cancel("nobody", at(0)).await?);
     assert!(!store.rerun("nobody", at(0)).await?);
-    assert_eq!(store.purge(at(0), 10).await?, 0);
+    assert_eq!(store.purge(at(0), 10).await?.runs, 0);
+    Ok(())
+}
+
+pub(super) async fn purge_says_what_is_left(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    // Nobody listens for these.
+    let events = (0..5)
+        .map(|number| event(&format!("e-{number}"), "nobody"))
+        .collect();
+    store.publish_all(events, at(0)).await?;
+    let worker = store.worker(&["f"]).await?;
+    store.start("run", "f").await?;
+    let run = store.take_one(worker, &["f"], at(0)).await?;
+    let output = Some(Transition::Complete { output: ok("1") });
+    store
+        .must_write(run.lease, Vec::new(), output, at(1))
+        .await?;
+    assert_eq!(store.purge(at(0), 10).await?, Purged::default());
+    let (mut runs, mut events, mut turns) = (0, 0, 0);
+    loop {
+        let purged = store.purge(at(10), 2).await?;
+        assert!(purged.runs <= 2 && purged.events <= 2);
+        runs += purged.runs;
+        events += purged.events;
+        turns += 1;
+        if !purged.more {
+            break;
+        }
+        assert!(turns < 10, "it comes to an end");
+    }
+    assert_eq!((runs, events), (1, 5));
+    let again = store
+        .publish_all(vec![event("e-0", "nobody")], at(11))
+        .await?;
+    assert!(!again[0].duplicate, "it was forgotten");
+    Ok(())
+}
+
+pub(super) async fn functions_are_told(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let old = store
+        .subscribe(vec![
+            subscription("kept", &["t"]),
+            subscription("removed", &["t", "u"]),
+        ])
+        .await?;
+    store
+        .publish_all(
+            vec![event("1", "t"), event("2", "t"), event("3", "u")],
+            at(0),
+        )
+        .await?;
+    store.subscribe(vec![subscription("kept", &["t"])]).await?;
+    let told = async |most| -> Result<Vec<(String, usize, bool, usize)>> {
+        let functions = store.functions(at(1), most).await?;
+        Ok(functions
+            .into_iter()
+            .map(|one| {
+                (
+                    one.function_id.to_string(),
+                    one.event_types.len(),
+                    one.living,
+                    one.unfinished,
+                )
+            })
+            .collect())
+    };
+    let of = |id: &str, types, living, unfinished| (id.to_owned(), types, living, unfinished);
+    assert_eq!(
+        told(10).await?,
+        [of("kept", 1, true, 2), of("removed", 2, true, 3)]
+    );
+    store.deregister(old, at(1)).await?;
+    assert_eq!(
+        told(10).await?,
+        [of("kept", 1, true, 2), of("removed", 0, false, 3)]
+    );
+    assert_eq!(told(2).await?[1].3, 2, "counted up to a limit");
+    Ok(())
+}
+
+pub(super) async fn forgotten_function_ends(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.subscribe(vec![subscription("gone", &["t"])]).await?;
+    let events = (0..5)
+        .map(|number| event(&format!("e-{number}"), "t"))
+        .collect();
+    let published = store.publish_all(events, at(0)).await?;
+    let living = store
+        .forget("gone", at(1), 10)
+        .await
+        .expect_err("somebody has it");
+    assert_eq!(living.kind(), crate::ErrorKind::Conflict);
+    store.deregister(worker, at(1)).await?;
+    let first = store.forget("gone", at(2), 3).await?;
+    assert_eq!((first.runs, first.more), (3, true));
+    let rest = store.forget("gone", at(2), 3).await?;
+    assert_eq!((rest.runs, rest.more), (2, false));
+    for event in &published {
+        let run = store.record(&event.runs[0].run_id).await?;
+        assert_eq!(run.status, RunStatus::Cancelled);
+    }
+    assert!(store.functions(at(3), 10).await?.is_empty());
+    let later = store.publish_all(vec![event("later", "t")], at(3)).await?;
+    assert!(later[0].runs.is_empty());
+    assert_eq!(
+        store.forget("never was", at(3), 3).await?,
+        Purged::default()
+    );
+    Ok(())
+}
+
+pub(super) async fn notes_are_kept(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    store.worker(&["f"]).await?;
+    let run = store.start("e", "f").await?;
+    assert!(store.record(&run).await?.notes.is_empty());
+    let note = |number: i64| Note {
+        at: at(number),
+        by: "ada \u{1b}[31m\"quoted\"".into(),
+        action: format!("rerun {number}").into(),
+    };
+    assert!(!store.note("no such run", note(0)).await?);
+    for number in 0..53 {
+        assert!(store.note(&run, note(number)).await?);
+    }
+    let kept = store.record(&run).await?.notes;
+    assert_eq!(kept, (3..53).map(note).collect::<Vec<_>>());
     Ok(())
 }

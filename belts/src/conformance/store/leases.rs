@@ -32,6 +32,7 @@ pub(super) async fn claim_is_exclusive(bench: Bench) -> Result<()> {
                     .claim(Claim {
                         capacity,
                         only: None,
+                        max_bytes: usize::MAX,
                         now: at(0),
                     })
                     .await?;
@@ -157,29 +158,166 @@ pub(super) async fn release_spares_what_is_kept(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn late_commit_without_successor_is_refused(bench: Bench) -> Result<()> {
-    let store = &bench.store;
+pub(super) async fn late_commit_without_successor_is_written(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
     let lease = store.take_one(worker, &["f"], at(0)).await?.lease;
     store
         .must_write(lease, vec![entry(0, "in time", "1")], None, at(29_999))
         .await?;
+    // The worker's thread was blocked for longer than its lease, and nobody took the run from it.
+    store
+        .must_write(lease, vec![entry(1, "late", "2")], None, at(45_000))
+        .await?;
+    assert_eq!(store.journal(&run).await?.len(), 2);
+    // From here on somebody has.
+    let second = other.worker(&["f"]).await?;
+    other.renew(second, at(45_000), LEASE).await?;
+    let taken = other.take_one(second, &["f"], at(45_001)).await?;
+    assert_eq!(taken.journal.len(), 2);
     for transition in [
         None,
         Some(Transition::Suspend { due_at: at(0) }),
         Some(Transition::Skip),
     ] {
         let late = store
-            .write(lease, vec![entry(1, "late", "1")], transition, at(30_000))
+            .write(lease, vec![entry(2, "later", "3")], transition, at(45_002))
             .await?;
-        assert_eq!(
-            late,
-            CommitOutcome::LeaseLost,
-            "the worker's time has ended"
-        );
+        assert_eq!(late, CommitOutcome::LeaseLost, "another has the run");
     }
-    assert_eq!(store.journal(&run).await?, [entry(0, "in time", "1")]);
+    assert_eq!(store.journal(&run).await?.len(), 2);
+    Ok(())
+}
+
+pub(super) async fn tokens_cannot_be_foreseen(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let mut steps = HashSet::new();
+    for number in 0..4 {
+        store.start(&format!("e-{number}"), "f").await?;
+    }
+    for _ in 0..4 {
+        let mut last = Vec::new();
+        for turn in 0..2 {
+            let runs = store.take(worker, &["f"], at(turn)).await?.runs;
+            assert_eq!(runs.len(), 4);
+            last.push(
+                runs.iter()
+                    .map(|run| (run.lease.run, run.lease.token))
+                    .collect::<std::collections::BTreeMap<_, _>>(),
+            );
+            for run in runs {
+                let release = Some(Transition::Suspend { due_at: at(0) });
+                store
+                    .must_write(run.lease, Vec::new(), release, at(turn))
+                    .await?;
+            }
+        }
+        for (run, token) in &last[0] {
+            assert!(last[1][run] > *token, "a later claim has the greater token");
+            steps.insert(last[1][run] - token);
+        }
+    }
+    assert!(
+        steps.len() > 8,
+        "tokens grow by amounts that repeat: {steps:?}"
+    );
+    Ok(())
+}
+
+pub(super) async fn revoked_leases_are_told(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let worker = store.worker(&["f"]).await?;
+    for id in ["kept", "cancelled", "ended", "taken"] {
+        store.start(id, "f").await?;
+    }
+    let runs = store.take(worker, &["f"], at(0)).await?.runs;
+    let leases: Vec<_> = runs.iter().map(|run| run.lease).collect();
+    assert_eq!(store.revoked(&leases).await?, []);
+    assert_eq!(store.revoked(&[]).await?, []);
+    let of = |event: &str| {
+        let run = runs.iter().find(|run| &*run.event_id == event);
+        run.expect("the run was claimed")
+    };
+    assert!(other.cancel(&of("cancelled").run_id, at(1)).await?);
+    let output = Some(Transition::Complete { output: ok("1") });
+    store
+        .must_write(of("ended").lease, Vec::new(), output, at(1))
+        .await?;
+    let release = Some(Transition::Suspend { due_at: at(1) });
+    store
+        .must_write(of("taken").lease, Vec::new(), release, at(1))
+        .await?;
+    let second = other.worker(&["f"]).await?;
+    let taken = other.take_one(second, &["f"], at(2)).await?;
+    let revoked: HashSet<_> = store.revoked(&leases).await?.into_iter().collect();
+    let expected = ["cancelled", "ended", "taken"].map(|event| of(event).lease);
+    assert_eq!(revoked, HashSet::from(expected));
+    assert_eq!(store.revoked(&[taken.lease, of("kept").lease]).await?, []);
+    Ok(())
+}
+
+pub(super) async fn crashes_without_a_record_are_counted(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    store.worker(&["f"]).await?;
+    store.start("e", "f").await?;
+    let mut now = 0;
+    let mut crash = async |entries: Vec<crate::store::Entry>| -> Result<u32> {
+        now += 1;
+        // Registering under the name of one that is there means that its process died.
+        let worker = store.named_worker("w", at(now)).await?;
+        let run = store.take_one(worker, &["f"], at(now)).await?;
+        store.must_write(run.lease, entries, None, at(now)).await?;
+        Ok(run.crashes)
+    };
+    assert_eq!(crash(vec![]).await?, 0);
+    assert_eq!(crash(vec![]).await?, 1);
+    assert_eq!(crash(vec![entry(0, "one", "1")]).await?, 2);
+    assert_eq!(crash(vec![]).await?, 1, "something was recorded since");
+    assert_eq!(crash(vec![]).await?, 2);
+    // A session whose time ended without a word has crashed too; one that says goodbye has not.
+    let last = store.named_worker("w", at(10)).await?;
+    assert_eq!(store.take_one(last, &["f"], at(10)).await?.crashes, 3);
+    let other = bench.another().await?;
+    let second = other.named_worker("other", at(20)).await?;
+    other.renew(second, at(30_000), LEASE).await?;
+    let taken = other.take_one(second, &["f"], at(40_000)).await?;
+    assert_eq!(taken.crashes, 4);
+    other.deregister(second, at(40_001)).await?;
+    let third = store.named_worker("third", at(40_002)).await?;
+    let taken = store.take_one(third, &["f"], at(40_002)).await?;
+    assert_eq!(taken.crashes, 4, "what is given back did not crash");
+    store
+        .must_write(
+            taken.lease,
+            vec![entry(1, "two", "2")],
+            Some(Transition::Suspend { due_at: at(40_003) }),
+            at(40_003),
+        )
+        .await?;
+    let taken = store.take_one(third, &["f"], at(40_003)).await?;
+    assert_eq!(taken.crashes, 0, "something was recorded since");
+    Ok(())
+}
+
+pub(super) async fn clock_set_back_delays_nothing_due(bench: Bench) -> Result<()> {
+    const HOUR: i64 = 3_600_000;
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    store.renew(worker, at(HOUR), LEASE).await?;
+    let mut sleeping = event("sleeping", "f");
+    sleeping.due_at = at(HOUR + 60_000);
+    let mut due = event("due", "f");
+    due.due_at = at(HOUR);
+    store.publish_all(vec![due, sleeping], at(HOUR)).await?;
+    // The clock is set back by an hour.
+    store.renew(worker, at(5), LEASE).await?;
+    let run = store.take_one(worker, &["f"], at(5)).await?;
+    assert_eq!(
+        &*run.event_id, "due",
+        "what was due stays due, what sleeps sleeps on"
+    );
     Ok(())
 }
 

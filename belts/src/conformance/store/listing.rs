@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    bench::{Bench, at, event, subscription},
+    bench::{Bench, at, event, ok, subscription},
     inspection::{complete, fail},
 };
 use crate::{
@@ -226,5 +226,68 @@ pub(super) async fn backlog_counts_what_is_due(bench: Bench) -> Result<()> {
     assert_eq!(backlog(19, 100).await?[1], 0);
     assert_eq!(backlog(20, 100).await?[1], 1);
     assert_eq!(store.backlog(&[], at(50), 100).await?, [0; 0]);
+    Ok(())
+}
+
+pub(super) async fn list_brings_no_values(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let failure = |size: usize| -> Arc<[u8]> {
+        let text = "x".repeat(size);
+        format!("{{\"v\":1,\"err\":{{\"message\":\"{text}\"}}}}")
+            .into_bytes()
+            .into()
+    };
+    let mut ended = Vec::new();
+    for (id, transition) in [
+        (
+            "output",
+            Transition::Complete {
+                output: ok("\"secret\""),
+            },
+        ),
+        (
+            "short",
+            Transition::Fail {
+                failed_attempts: 1,
+                error: failure(100),
+            },
+        ),
+        (
+            "long",
+            Transition::Fail {
+                failed_attempts: 1,
+                error: failure(20_000),
+            },
+        ),
+        (
+            "retry",
+            Transition::Retry {
+                due_at: at(9),
+                failed_attempts: 1,
+                error: failure(100),
+            },
+        ),
+    ] {
+        store.start(id, "f").await?;
+        let run = store.take_one(worker, &["f"], at(0)).await?;
+        store
+            .must_write(run.lease, Vec::new(), Some(transition), at(1))
+            .await?;
+        ended.push(run.run_id);
+    }
+    let page = store.list(RunFilter::default()).await?;
+    assert_eq!(page.runs.len(), 4);
+    for run in &page.runs {
+        assert!(run.payload.is_empty(), "no event comes with a list");
+        let expected = match &*run.event_id {
+            "short" | "retry" => Some(failure(100)),
+            _ => None,
+        };
+        assert_eq!(run.result, expected, "{}", run.event_id);
+    }
+    let one = store.record(&ended[0]).await?;
+    assert_eq!(one.result, Some(ok("\"secret\"")), "one run is told whole");
+    assert!(!one.payload.is_empty());
     Ok(())
 }

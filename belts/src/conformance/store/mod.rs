@@ -63,19 +63,22 @@ suite! { $ store, "store", Storage, store_conformance,
         publish_twice_is_one_event publish_twice_at_once_is_one_event publish_starts_one_run_per_function
         publish_claims_within_capacity publish_claims_only_what_is_due targeted_run_is_there_once
         targeted_event_needs_no_subscription excepted_functions_are_left_out event_without_functions_is_known
-        delayed_event_waits
+        delayed_event_waits other_event_under_one_id_is_a_conflict due_at_once_whatever_the_publishers_clock
     }
     sessions {
-        subscriptions_of_others_stay new_subscription_counts_at_once_everywhere same_name_takes_over
-        deregistered_worker_leaves_its_runs unknown_session_is_busy ended_session_begins_without_its_runs
+        living_sessions_want_together last_wants_stay_while_nobody_is_there removed_function_gets_no_runs
+        silent_session_counts_as_ended new_subscription_counts_at_once_everywhere same_name_takes_over
+        deregistered_worker_leaves_its_runs unknown_session_is_busy ended_session_keeps_what_nobody_took
         unknown_session_publishes_without_claiming
     }
     leases {
-        claim_is_exclusive late_commit_is_refused late_commit_without_successor_is_refused
+        claim_is_exclusive late_commit_is_refused late_commit_without_successor_is_written tokens_cannot_be_foreseen revoked_leases_are_told
+        crashes_without_a_record_are_counted clock_set_back_delays_nothing_due
         dead_worker_runs_are_claimed renewed_lease_holds clocks_may_differ release_spares_what_is_kept removed_run_cannot_be_written
     }
     claims {
         claim_brings_the_journal claim_brings_the_run claim_respects_limits claim_tells_when_the_next_is_due
+        backlog_of_one_delays_no_other claim_leaves_unreadable_types claim_is_bounded_in_bytes
         claim_names_unknown_functions claim_by_name claim_by_name_respects_the_living
     }
     journals {
@@ -93,10 +96,10 @@ suite! { $ store, "store", Storage, store_conformance,
         run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
         rerun_from_drops_what_came_after
         rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded
-        unknown_run_is_nothing
+        purge_says_what_is_left functions_are_told forgotten_function_ends notes_are_kept unknown_run_is_nothing
     }
     listing {
-        list_filters_and_pages list_goes_by_the_time backlog_counts_what_is_due wrong_page_mark_is_an_error
+        list_filters_and_pages list_goes_by_the_time list_brings_no_values backlog_counts_what_is_due wrong_page_mark_is_an_error
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

@@ -5,7 +5,10 @@ use std::{collections::HashSet, sync::Arc};
 use super::bench::{Bench, at, capacity, event, subscription, targeted};
 use crate::{
     error::Result,
-    store::{Capacity, FunctionCapacity, Publish, PublishedEvent, RunFilter, RunStatus, Target},
+    store::{
+        Capacity, EventDigest, FunctionCapacity, Publish, PublishedEvent, RunFilter, RunStatus,
+        Target,
+    },
 };
 
 fn functions(published: &PublishedEvent) -> Vec<&str> {
@@ -136,6 +139,7 @@ pub(super) async fn publish_claims_within_capacity(bench: Bench) -> Result<()> {
     let limit = |function: &str, limit| FunctionCapacity {
         function_id: function.into(),
         limit,
+        event_types: None,
     };
     let claim = Capacity {
         worker,
@@ -300,5 +304,72 @@ pub(super) async fn delayed_event_waits(bench: Bench) -> Result<()> {
     assert!(early.runs.is_empty());
     assert_eq!(early.next_due, Some(at(100)));
     store.take_one(worker, &["f"], at(100)).await?;
+    Ok(())
+}
+
+pub(super) async fn other_event_under_one_id_is_a_conflict(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    store.worker(&["t", "u"]).await?;
+    let first = store.publish_all(vec![event("e", "t")], at(0)).await?;
+    assert!(!first[0].conflict);
+    let mut changed = event("e", "t");
+    changed.payload = Arc::from(*b"{\"a\":2}");
+    changed.digest = EventDigest::of("t", &changed.payload);
+    let mut targeted = targeted("e", "t", None);
+    targeted.digest = EventDigest::of("targeted", &targeted.payload);
+    // Alone, in a batch, and beside the one that is there.
+    for events in [
+        vec![event("e", "u")],
+        vec![changed.clone()],
+        vec![targeted],
+        vec![
+            event("e-2", "t"),
+            event("e", "u"),
+            event("e", "t"),
+            event("e-2", "u"),
+        ],
+    ] {
+        let expected: Vec<bool> = events
+            .iter()
+            .map(|new| match &*new.id {
+                "e-2" => &*new.event_type == "u",
+                _ => new.digest != event("e", "t").digest,
+            })
+            .collect();
+        let published = other.publish_all(events, at(1)).await?;
+        let conflicts: Vec<bool> = published.iter().map(|event| event.conflict).collect();
+        assert_eq!(conflicts, expected);
+        for published in published.iter().filter(|event| event.conflict) {
+            assert!(
+                published.duplicate && published.runs.is_empty(),
+                "nothing is told"
+            );
+        }
+    }
+    let again = store.publish_all(vec![event("e", "t")], at(2)).await?;
+    assert!(again[0].duplicate && !again[0].conflict);
+    assert_eq!(again[0].runs.len(), 1);
+    assert_eq!(
+        store.list(RunFilter::default()).await?.runs.len(),
+        2,
+        "nothing was written"
+    );
+    Ok(())
+}
+
+pub(super) async fn due_at_once_whatever_the_publishers_clock(bench: Bench) -> Result<()> {
+    const AHEAD: i64 = 600_000;
+    let (store, publisher) = (&bench.store, bench.another().await?);
+    let worker = store.worker(&["f"]).await?;
+    let mut now = event("now", "f");
+    now.due_at = at(AHEAD);
+    let mut later = event("later", "f");
+    later.due_at = at(AHEAD + 60_000);
+    publisher.publish_all(vec![now, later], at(AHEAD)).await?;
+    let run = store.take_one(worker, &["f"], at(5)).await?;
+    assert_eq!(
+        &*run.event_id, "now",
+        "a delay goes by the publisher's clock"
+    );
     Ok(())
 }

@@ -23,6 +23,7 @@ async fn work(client: Client, worker: WorkerId, total: usize) -> Result<()> {
         let claim = Claim {
             capacity: capacity(worker, 5, &["f"]),
             only: None,
+            max_bytes: usize::MAX,
             now: at(0),
         };
         for run in client.claim(claim).await?.runs {
@@ -140,7 +141,7 @@ pub(super) async fn purge_beside_work_loses_nothing(bench: Bench) -> Result<()> 
     let purging = tokio::spawn(async move {
         let mut purged = 0;
         while purged < RUNS {
-            purged += other.purge(at(10), 3).await?;
+            purged += other.purge(at(10), 3).await?.runs;
             tokio::task::yield_now().await;
         }
         Result::Ok(())
@@ -160,7 +161,7 @@ pub(super) async fn purge_beside_work_loses_nothing(bench: Bench) -> Result<()> 
         }
     }
     purging.await.expect("the purge does not panic")?;
-    assert_eq!(store.purge(at(10), 100).await?, 0);
+    assert_eq!(store.purge(at(10), 100).await?.runs, 0);
     for (run, lease) in living {
         store
             .must_write(lease, vec![entry(1, "after", "1")], None, at(2))

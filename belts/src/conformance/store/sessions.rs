@@ -1,78 +1,125 @@
 //! Workers that come and go, and what they subscribe to.
 
-use super::bench::{Bench, LEASE, at, capacity, event, subscription};
+use super::bench::{Bench, LEASE, at, capacity, entry, event, subscription};
 use crate::{
     error::{ErrorKind, Result},
     store::{CommitOutcome, Publish, WorkerId},
 };
 
-pub(super) async fn subscriptions_of_others_stay(bench: Bench) -> Result<()> {
-    let store = &bench.store;
-    store
-        .subscribe(vec![
-            subscription("b", &["x", "y"]),
-            subscription("a", &["x"]),
-        ])
-        .await?;
-    store
-        .subscribe(vec![
-            subscription("b", &["z", "y"]),
-            subscription("c", &["y"]),
-        ])
-        .await?;
+pub(super) async fn living_sessions_want_together(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    // Either version may start first: the old one again after the new one too.
+    let old = || vec![subscription("b", &["x", "y"]), subscription("a", &["x"])];
+    let new = || vec![subscription("b", &["z", "y"]), subscription("c", &["y"])];
+    let first = store.subscribe(old()).await?;
+    other.subscribe(new()).await?;
+    store.deregister(first, at(1)).await?;
+    store.subscribe(old()).await?;
     let expected = [
         subscription("a", &["x"]),
-        subscription("b", &["y", "z"]),
+        subscription("b", &["x", "y", "z"]),
         subscription("c", &["y"]),
     ];
-    assert_eq!(
-        store.subscriptions().await?,
-        expected,
-        "replaced for b, kept for a, sorted"
-    );
-    assert_eq!(bench.another().await?.subscriptions().await?, expected);
-    store.subscribe(vec![subscription("b", &[])]).await?;
-    assert_eq!(
-        store.subscriptions().await?,
-        [subscription("a", &["x"]), subscription("c", &["y"])]
-    );
+    assert_eq!(store.subscriptions().await?, expected);
+    assert_eq!(other.subscriptions().await?, expected);
+    let published = other
+        .publish_all(vec![event("1", "x"), event("2", "z")], at(1))
+        .await?;
+    assert_eq!(published[0].runs.len(), 2);
+    assert_eq!(published[1].runs.len(), 1);
+    Ok(())
+}
+
+pub(super) async fn last_wants_stay_while_nobody_is_there(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let worker = store.subscribe(vec![subscription("f", &["t"])]).await?;
+    store.deregister(worker, at(1)).await?;
+    // Another program lives on the store, and one that only publishes.
+    other.subscribe(vec![subscription("g", &["u"])]).await?;
+    other.subscribe(Vec::new()).await?;
+    for (client, id) in [(store, "1"), (&other, "2")] {
+        let published = client.publish_all(vec![event(id, "t")], at(2)).await?;
+        assert_eq!(
+            published[0].runs.len(),
+            1,
+            "it starts a run for who comes back"
+        );
+    }
+    let back = bench.another().await?;
+    let worker = back.subscribe(vec![subscription("f", &["t"])]).await?;
+    assert_eq!(back.take(worker, &["f"], at(3)).await?.runs.len(), 2);
+    Ok(())
+}
+
+pub(super) async fn removed_function_gets_no_runs(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let old = || {
+        vec![
+            subscription("kept", &["t"]),
+            subscription("removed", &["t"]),
+        ]
+    };
+    let new = || vec![subscription("kept", &["t"])];
+    let runs = async |id: &str| -> Result<usize> {
+        let published = store.publish_all(vec![event(id, "t")], at(2)).await?;
+        Ok(published[0].runs.len())
+    };
+    // The new version starts before the old one ends.
+    let before = store.subscribe(old()).await?;
+    let after = other.subscribe(new()).await?;
+    assert_eq!(runs("1").await?, 2, "the old version lives");
+    store.deregister(before, at(1)).await?;
+    assert_eq!(runs("2").await?, 1, "its last session has ended");
+    // It starts after the old one has ended.
+    other.deregister(after, at(1)).await?;
+    let before = store.subscribe(old()).await?;
+    store.deregister(before, at(1)).await?;
+    assert_eq!(runs("3").await?, 2, "nobody speaks for the program yet");
+    other.subscribe(new()).await?;
+    assert_eq!(runs("4").await?, 1);
+    assert_eq!(store.subscriptions().await?, [subscription("kept", &["t"])]);
+    Ok(())
+}
+
+pub(super) async fn silent_session_counts_as_ended(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let silent = store
+        .subscribe(vec![
+            subscription("kept", &["t"]),
+            subscription("removed", &["t"]),
+        ])
+        .await?;
+    let living = other.subscribe(vec![subscription("kept", &["t"])]).await?;
+    other.renew(living, at(20_000), LEASE).await?;
+    let runs = async |id: &str, now| -> Result<usize> {
+        // A claim looks at the sessions, as each sweep does.
+        other.take(living, &[], now).await?;
+        Ok(other.publish_all(vec![event(id, "t")], now).await?[0]
+            .runs
+            .len())
+    };
+    assert_eq!(runs("1", at(29_999)).await?, 2);
+    assert_eq!(runs("2", at(30_001)).await?, 1);
+    store.renew(silent, at(30_002), LEASE).await?;
+    assert_eq!(runs("3", at(30_003)).await?, 2, "it lives again");
     Ok(())
 }
 
 pub(super) async fn new_subscription_counts_at_once_everywhere(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
-    assert!(
-        store.publish_all(vec![event("1", "t")], at(0)).await?[0]
-            .runs
-            .is_empty()
-    );
-    other.subscribe(vec![subscription("f", &["t"])]).await?;
-    assert_eq!(
-        store.publish_all(vec![event("2", "t")], at(0)).await?[0]
-            .runs
-            .len(),
-        1
-    );
+    let runs = async |client: &super::bench::Client, id: &str| -> Result<usize> {
+        let published = client.publish_all(vec![event(id, "t")], at(0)).await?;
+        Ok(published[0].runs.len())
+    };
+    assert_eq!(runs(store, "1").await?, 0);
+    let first = other.subscribe(vec![subscription("f", &["t"])]).await?;
+    assert_eq!(runs(store, "2").await?, 1);
     store.subscribe(vec![subscription("g", &["t"])]).await?;
-    assert_eq!(
-        other.publish_all(vec![event("3", "t")], at(0)).await?[0]
-            .runs
-            .len(),
-        2
-    );
-    assert_eq!(
-        store.publish_all(vec![event("4", "t")], at(0)).await?[0]
-            .runs
-            .len(),
-        2
-    );
+    assert_eq!(runs(&other, "3").await?, 2);
+    assert_eq!(runs(store, "4").await?, 2);
+    other.deregister(first, at(0)).await?;
     other.subscribe(vec![subscription("f", &["u"])]).await?;
-    assert_eq!(
-        store.publish_all(vec![event("5", "t")], at(0)).await?[0]
-            .runs
-            .len(),
-        1
-    );
+    assert_eq!(runs(store, "5").await?, 1);
     Ok(())
 }
 
@@ -117,7 +164,11 @@ pub(super) async fn deregistered_worker_leaves_its_runs(bench: Bench) -> Result<
         store.write(before.lease, Vec::new(), None, at(3)).await?,
         CommitOutcome::LeaseLost
     );
-    assert_eq!(store.subscriptions().await?.len(), 1, "subscriptions stay");
+    assert_eq!(
+        store.subscriptions().await?.len(),
+        1,
+        "the second still wants it"
+    );
     Ok(())
 }
 
@@ -143,34 +194,46 @@ pub(super) async fn unknown_session_is_busy(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn ended_session_begins_without_its_runs(bench: Bench) -> Result<()> {
-    let store = &bench.store;
+pub(super) async fn ended_session_keeps_what_nobody_took(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.worker(&["f"]).await?;
     store.start("e", "f").await?;
-    let first = store.take_one(worker, &["f"], at(0)).await?;
-    // Its time ends at 30,000. It begins anew by `renew`, and the run that it had is due.
+    let lease = store.take_one(worker, &["f"], at(0)).await?.lease;
+    // Its time ends at 30,000. It lives again by `renew`, and by `claim`.
     store.renew(worker, at(30_000), LEASE).await?;
-    assert_eq!(
-        store
-            .write(first.lease, Vec::new(), None, at(30_001))
-            .await?,
-        CommitOutcome::LeaseLost
-    );
-    let second = store.take_one(worker, &["f"], at(30_001)).await?;
     store
-        .must_write(second.lease, Vec::new(), None, at(30_001))
+        .must_write(lease, vec![entry(0, "one", "1")], None, at(30_001))
         .await?;
-    // Again, by `claim`.
-    let third = store.take_one(worker, &["f"], at(90_000)).await?;
-    assert!(first.lease.token < second.lease.token && second.lease.token < third.lease.token);
-    assert_eq!(
+    assert!(
         store
-            .write(second.lease, Vec::new(), None, at(90_001))
-            .await?,
-        CommitOutcome::LeaseLost
+            .take(worker, &["f"], at(90_000))
+            .await?
+            .runs
+            .is_empty(),
+        "it has the run"
     );
     store
-        .must_write(third.lease, Vec::new(), None, at(119_999))
+        .must_write(lease, vec![entry(1, "two", "2")], None, at(90_001))
+        .await?;
+    let second = other.worker(&["f"]).await?;
+    other.renew(second, at(100_000), LEASE).await?;
+    assert!(
+        other
+            .take(second, &["f"], at(119_999))
+            .await?
+            .runs
+            .is_empty(),
+        "it lives"
+    );
+    let taken = other.take_one(second, &["f"], at(120_000)).await?;
+    store.renew(worker, at(120_001), LEASE).await?;
+    assert_eq!(
+        store.write(lease, Vec::new(), None, at(120_002)).await?,
+        CommitOutcome::LeaseLost,
+        "it does not get back what another took"
+    );
+    other
+        .must_write(taken.lease, Vec::new(), None, at(120_003))
         .await
 }
 

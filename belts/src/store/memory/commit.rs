@@ -2,7 +2,7 @@
 
 use super::tables::{Run, Tables};
 use crate::store::{
-    Commit, CommitBatch, CommitOutcome, Entry, RunStatus, StepState, Timestamp, Transition,
+    Commit, CommitBatch, CommitOutcome, Entry, Lease, RunStatus, StepState, Timestamp, Transition,
 };
 
 impl Tables {
@@ -31,9 +31,6 @@ impl Tables {
 
     fn commit_one(&mut self, commit: Commit, now: Timestamp) -> CommitOutcome {
         let lease = commit.lease;
-        if !self.is_alive(lease.worker, now) {
-            return CommitOutcome::LeaseLost;
-        }
         let Some(run) = self.runs.get_mut(&lease.run) else {
             return CommitOutcome::LeaseLost;
         };
@@ -47,6 +44,20 @@ impl Tables {
             self.change(lease.run, transition, now);
         }
         CommitOutcome::Applied
+    }
+
+    /// Which of these leases stand no longer.
+    pub(super) fn revoked(&self, leases: &[Lease]) -> Vec<Lease> {
+        let stands = |lease: &&Lease| {
+            self.runs
+                .get(&lease.run)
+                .is_some_and(|run| run.worker == Some(lease.worker) && run.token == lease.token)
+        };
+        leases
+            .iter()
+            .filter(|lease| !stands(lease))
+            .copied()
+            .collect()
     }
 
     fn change(&mut self, number: i64, transition: Transition, now: Timestamp) {

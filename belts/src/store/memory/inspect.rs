@@ -1,13 +1,13 @@
 //! Looking at runs in memory, and what people do to them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::tables::{Run, Tables};
 use crate::{
     error::Result,
     store::{
-        Entry, RunFilter, RunPage, RunRecord, RunStatus, StepState, Timestamp, page_limit,
-        page_mark,
+        Entry, FunctionRecord, Note, Purged, RunFilter, RunPage, RunRecord, RunStatus, StepState,
+        Timestamp, listed_result, page_limit, page_mark, still_living,
     },
 };
 
@@ -48,7 +48,10 @@ impl Tables {
         let mut page = RunPage::default();
         let mut last = None;
         for (number, run) in found.by_ref().take(limit) {
-            page.runs.push(self.record_of(run));
+            let mut record = self.record_of(run);
+            record.payload = Arc::default();
+            record.result = listed_result(run.status, run.result.as_ref());
+            page.runs.push(record);
             last = Some(*number);
         }
         if found.next().is_some() {
@@ -65,12 +68,7 @@ impl Tables {
     ) -> Vec<usize> {
         let count = |id| {
             let number = self.function_ids.get(id)?;
-            let due = self.functions[*number].due.iter();
-            Some(
-                due.take_while(|(due_at, _)| *due_at <= now)
-                    .take(most)
-                    .count(),
-            )
+            Some(self.functions[*number].due(now, most, |_| true).len())
         };
         functions.iter().map(|id| count(id).unwrap_or(0)).collect()
     }
@@ -101,6 +99,7 @@ impl Tables {
         });
         run.failed_attempts = 0;
         run.result = None;
+        run.crashes = (0, 0);
         let status = if run.started_at.is_some() {
             RunStatus::Suspended
         } else {
@@ -110,7 +109,7 @@ impl Tables {
         true
     }
 
-    pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> usize {
+    pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> Purged {
         let old: Vec<(i64, Arc<str>)> = self
             .finished
             .iter()
@@ -128,10 +127,102 @@ impl Tables {
                 self.events.remove(event_id);
             }
         }
-        // Events that started nothing are kept as long, so that their ids stay known.
-        self.events
-            .retain(|_, event| !event.runs.is_empty() || event.data.published_at >= before);
-        old.len()
+        let idle = self.purge_idle(before, limit);
+        let left = self.finished.first();
+        Purged {
+            runs: old.len(),
+            events: idle,
+            more: left.is_some_and(|(finished_at, _)| *finished_at < before) || idle == limit,
+        }
+    }
+
+    /// Removes events that started nothing. They are kept as long as finished runs, so that their ids stay known.
+    fn purge_idle(&mut self, before: Timestamp, limit: usize) -> usize {
+        let idle: Vec<Arc<str>> = self
+            .events
+            .values()
+            .filter(|event| event.runs.is_empty() && event.data.published_at < before)
+            .take(limit)
+            .map(|event| Arc::clone(&event.data.id))
+            .collect();
+        for event in &idle {
+            self.events.remove(event);
+        }
+        idle.len()
+    }
+
+    pub(super) fn function_records(&mut self, now: Timestamp, most: usize) -> Vec<FunctionRecord> {
+        self.settle_wants(now);
+        let living = self.living_functions(now);
+        let mut unfinished = vec![0; self.functions.len()];
+        for run in self.runs.values().filter(|run| !run.status.is_finished()) {
+            unfinished[run.function] += 1;
+        }
+        let mut records: BTreeMap<Arc<str>, FunctionRecord> = BTreeMap::new();
+        let mut record = |id: &Arc<str>, event_types: &[Arc<str>], unfinished| {
+            let record = records
+                .entry(Arc::clone(id))
+                .or_insert_with(|| FunctionRecord {
+                    function_id: Arc::clone(id),
+                    event_types: Vec::new(),
+                    living: living.contains(id),
+                    unfinished: 0,
+                });
+            record.event_types.extend_from_slice(event_types);
+            record.unfinished += unfinished;
+        };
+        for subscription in &self.subscriptions {
+            record(&subscription.function_id, &subscription.event_types, 0);
+        }
+        for id in &living {
+            record(id, &[], 0);
+        }
+        for (function, unfinished) in self.functions.iter().zip(unfinished) {
+            if unfinished > 0 {
+                record(&function.id, &[], unfinished.min(most));
+            }
+        }
+        records.into_values().collect()
+    }
+
+    pub(super) fn forget(
+        &mut self,
+        function: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Purged> {
+        if self.living_functions(now).contains(function) {
+            return Err(still_living(function));
+        }
+        self.forget_wants(function);
+        let unfinished = self.runs.iter().filter(|(_, run)| {
+            !run.status.is_finished() && *self.functions[run.function].id == *function
+        });
+        let numbers: Vec<i64> = unfinished
+            .map(|(number, _)| *number)
+            .take(limit + 1)
+            .collect();
+        for number in numbers.iter().take(limit) {
+            self.finish(*number, RunStatus::Cancelled, now);
+        }
+        Ok(Purged {
+            runs: numbers.len().min(limit),
+            events: 0,
+            more: numbers.len() > limit,
+        })
+    }
+
+    pub(super) fn note(&mut self, run_id: &str, note: Note) -> bool {
+        let Some(number) = self.run_ids.get(run_id) else {
+            return false;
+        };
+        let Some(run) = self.runs.get_mut(number) else {
+            return false;
+        };
+        run.notes.push(note);
+        let surplus = run.notes.len().saturating_sub(Note::MOST);
+        run.notes.drain(..surplus);
+        true
     }
 
     fn record_of(&self, run: &Run) -> RunRecord {
@@ -153,6 +244,7 @@ impl Tables {
         record.started_at = run.started_at;
         record.finished_at = run.finished_at;
         record.due_at = run.due_at;
+        record.notes.clone_from(&run.notes);
         record
     }
 }

@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
-    Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
-    wake::Wake,
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
+    Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
+    Subscription, Timestamp, WorkerId, wake::Wake,
 };
 use crate::error::Result;
 
@@ -21,6 +21,7 @@ mod inspect;
 mod publish;
 mod session;
 mod tables;
+mod wants;
 
 use tables::Tables;
 
@@ -105,6 +106,10 @@ impl Store for Memory {
         self.tables().renew(worker, now, lease)
     }
 
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        Ok(self.tables().revoked(leases))
+    }
+
     async fn release(&self, request: Release) -> Result<usize> {
         Ok(self.write(|tables| {
             let released = tables.release(&request);
@@ -117,7 +122,7 @@ impl Store for Memory {
     }
 
     async fn subscriptions(&self) -> Result<Vec<Subscription>> {
-        Ok(self.tables().subscriptions())
+        Ok(self.tables().subscriptions.clone())
     }
 
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
@@ -142,7 +147,10 @@ impl Store for Memory {
     }
 
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
-        Ok(self.tables().cancel(run, now))
+        Ok(self.write(|tables| {
+            let found = tables.cancel(run, now);
+            (found, found)
+        }))
     }
 
     async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
@@ -159,7 +167,19 @@ impl Store for Memory {
         }))
     }
 
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         Ok(self.tables().purge(before, limit))
+    }
+
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        Ok(self.tables().function_records(now, most))
+    }
+
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        self.write(|tables| (tables.forget(function, now, limit), true))
+    }
+
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        Ok(self.tables().note(run, note))
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::tables::{Event, EventData, Run, Tables};
 use crate::store::{
     Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
-    WorkerId, new_id,
+    WorkerId, due_by, new_id,
 };
 
 impl Tables {
     /// Publishes; whether a run was left for others to claim.
     pub(super) fn publish(&mut self, request: Publish) -> (Vec<PublishedEvent>, bool) {
         let now = request.now;
+        self.settle_wants(now);
         let mut claim = request
             .claim
             .as_ref()
@@ -45,6 +46,14 @@ impl Tables {
             _ => None,
         };
         let (event_id, numbers) = match self.events.get(&event.id) {
+            Some(known) if known.data.digest != event.digest => {
+                return Some(PublishedEvent {
+                    event_id: Arc::clone(&event.id),
+                    duplicate: true,
+                    conflict: true,
+                    runs: Vec::new(),
+                });
+            }
             Some(known) => (Arc::clone(&known.data.id), known.runs.clone()),
             None => by_run()?,
         };
@@ -59,6 +68,7 @@ impl Tables {
         Some(PublishedEvent {
             event_id,
             duplicate: true,
+            conflict: false,
             runs,
         })
     }
@@ -69,11 +79,13 @@ impl Tables {
         now: Timestamp,
         mut claim: Option<&mut (WorkerId, Budget)>,
     ) -> PublishedEvent {
+        let due_at = due_by(event.due_at, now, self.seen);
         let (functions, run_id) = self.targets(&event.event_type, &event.target);
         let data = Arc::new(EventData {
             id: event.id,
             event_type: event.event_type,
             payload: event.payload,
+            digest: event.digest,
             traceparent: event.traceparent,
             published_at: now,
         });
@@ -83,13 +95,13 @@ impl Tables {
             let number = self.insert_run(function, &data, run_id.clone(), event.retries);
             numbers.push(number);
             let takes = event.due_at <= now
-                && claim
-                    .as_mut()
-                    .is_some_and(|(_, budget)| budget.take(&self.functions[function].id));
+                && claim.as_mut().is_some_and(|(_, budget)| {
+                    budget.take(&self.functions[function].id, &data.event_type)
+                });
             let lease = match &claim {
                 Some((worker, _)) if takes => self.lease(number, *worker, now),
                 _ => {
-                    self.enqueue(number, RunStatus::Pending, event.due_at);
+                    self.enqueue(number, RunStatus::Pending, due_at);
                     None
                 }
             };
@@ -106,6 +118,7 @@ impl Tables {
         PublishedEvent {
             event_id,
             duplicate: false,
+            conflict: false,
             runs,
         }
     }
@@ -158,6 +171,8 @@ impl Tables {
             started_at: None,
             finished_at: None,
             result: None,
+            crashes: (0, 0),
+            notes: Vec::new(),
             journal: Vec::new(),
         };
         self.runs.insert(self.last_run, run);

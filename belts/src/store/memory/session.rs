@@ -2,14 +2,13 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    sync::Arc,
     time::Duration,
 };
 
 use super::tables::{Session, Tables};
 use crate::{
     error::{Error, Result},
-    store::{Register, Release, RunStatus, Subscription, Timestamp, WorkerId, unknown_session},
+    store::{Register, Release, RunStatus, Timestamp, WorkerId, unknown_session},
 };
 
 impl Tables {
@@ -23,15 +22,12 @@ impl Tables {
                 .map(|(worker, _)| *worker)
                 .collect();
             for worker in same {
-                wakes |= self.end_session(worker, request.now);
+                wakes |= self.replace_session(worker, request.now);
             }
         }
         for subscription in &request.subscriptions {
-            let function = self.function(&subscription.function_id);
-            self.functions[function].event_types =
-                subscription.event_types.iter().cloned().collect();
+            self.function(&subscription.function_id);
         }
-        self.index_subscribers();
         self.last_session += 1;
         let worker = WorkerId(self.last_session);
         let session = Session {
@@ -39,16 +35,39 @@ impl Tables {
             lease_until: request.now.after(request.lease),
             lease: request.lease,
             runs: BTreeSet::new(),
+            wants: request.subscriptions.into(),
         };
         self.sessions.insert(worker, session);
+        self.hear_of(request.now);
+        self.subscribers_until = None;
+        self.settle_wants(request.now);
         (worker, wakes)
     }
 
-    /// Ends a session; whether that made runs due.
+    /// Ends a session that takes its leave; whether that made runs due.
     pub(super) fn end_session(&mut self, worker: WorkerId, now: Timestamp) -> bool {
-        let made_due = self.release_runs(worker, now);
-        self.sessions.remove(&worker);
+        let made_due = self.release_runs(worker, |tables, run| {
+            tables.enqueue(run, RunStatus::Suspended, now);
+        });
+        self.drop_session(worker, now);
         made_due
+    }
+
+    /// Ends a session whose name another takes, since its process has died; whether that made runs due.
+    fn replace_session(&mut self, worker: WorkerId, now: Timestamp) -> bool {
+        let made_due = self.release_runs(worker, |tables, run| tables.crash(run, now));
+        self.drop_session(worker, now);
+        made_due
+    }
+
+    fn drop_session(&mut self, worker: WorkerId, now: Timestamp) {
+        if let Some(session) = self.sessions.remove(&worker) {
+            if !session.wants.is_empty() {
+                self.ended.push(session.wants);
+            }
+            self.subscribers_until = None;
+            self.settle_wants(now);
+        }
     }
 
     pub(super) fn renew(
@@ -65,20 +84,40 @@ impl Tables {
         Ok(())
     }
 
-    /// Makes sure that a session lives. One whose time had ended begins anew, without the runs that it had.
+    /// Makes sure that a session lives, with the runs that nobody has taken from it.
     pub(super) fn revive(&mut self, worker: WorkerId, now: Timestamp) -> Result<(), Error> {
+        self.hear_of(now);
         let session = self
             .sessions
-            .get(&worker)
+            .get_mut(&worker)
             .ok_or_else(|| unknown_session(worker))?;
         if session.lease_until <= now {
-            let lease_until = now.after(session.lease);
-            self.release_runs(worker, session.lease_until);
-            if let Some(session) = self.sessions.get_mut(&worker) {
-                session.lease_until = lease_until;
-            }
+            session.lease_until = now.after(session.lease);
+            self.subscribers_until = None;
+            self.settle_wants(now);
         }
         Ok(())
+    }
+
+    /// Takes note of a worker's clock. If it was set back, what was due stays due.
+    pub(super) fn hear_of(&mut self, now: Timestamp) {
+        let seen = self.seen.replace(now);
+        let Some(seen) = seen.filter(|seen| *seen > now) else {
+            return;
+        };
+        let was_due: Vec<i64> = self
+            .runs
+            .iter()
+            .filter(|(_, run)| {
+                run.due_at
+                    .is_some_and(|due_at| now < due_at && due_at <= seen)
+            })
+            .map(|(number, _)| *number)
+            .collect();
+        for number in was_due {
+            let status = self.runs[&number].status;
+            self.enqueue(number, status, now);
+        }
     }
 
     /// Makes the runs of a session due, but for those that it keeps.
@@ -112,22 +151,8 @@ impl Tables {
             .map(|(worker, session)| (*worker, session.lease_until))
             .collect();
         for (worker, lease_until) in ended {
-            self.release_runs(worker, lease_until);
+            self.release_runs(worker, |tables, run| tables.crash(run, lease_until));
         }
-    }
-
-    pub(super) fn subscriptions(&self) -> Vec<Subscription> {
-        let mut all: Vec<Subscription> = self
-            .functions
-            .iter()
-            .filter(|function| !function.event_types.is_empty())
-            .map(|function| Subscription {
-                function_id: Arc::clone(&function.id),
-                event_types: function.event_types.iter().cloned().collect(),
-            })
-            .collect();
-        all.sort_by(|a, b| a.function_id.cmp(&b.function_id));
-        all
     }
 
     pub(super) fn is_alive(&self, worker: WorkerId, now: Timestamp) -> bool {
@@ -136,34 +161,15 @@ impl Tables {
             .is_some_and(|session| now < session.lease_until)
     }
 
-    fn release_runs(&mut self, worker: WorkerId, due_at: Timestamp) -> bool {
+    fn release_runs(&mut self, worker: WorkerId, release: impl Fn(&mut Self, i64)) -> bool {
         let runs = self
             .sessions
             .get_mut(&worker)
             .map(|session| std::mem::take(&mut session.runs))
             .unwrap_or_default();
         for run in &runs {
-            self.enqueue(*run, RunStatus::Suspended, due_at);
+            release(self, *run);
         }
         !runs.is_empty()
-    }
-
-    fn index_subscribers(&mut self) {
-        let mut functions: Vec<usize> = (0..self.functions.len()).collect();
-        functions.sort_by(|a, b| self.functions[*a].id.cmp(&self.functions[*b].id));
-        let mut subscribers: std::collections::HashMap<Arc<str>, Vec<usize>> =
-            std::collections::HashMap::new();
-        for function in functions {
-            for event_type in &self.functions[function].event_types {
-                subscribers
-                    .entry(Arc::clone(event_type))
-                    .or_default()
-                    .push(function);
-            }
-        }
-        self.subscribers = subscribers
-            .into_iter()
-            .map(|(event_type, list)| (event_type, list.into()))
-            .collect();
     }
 }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use crate::store::{Entry, Lease, RunStatus, Timestamp, WorkerId};
+use crate::store::{
+    Entry, EventDigest, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId, next_token,
+    progress,
+};
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -14,7 +17,14 @@ pub(super) struct Tables {
     pub(super) function_ids: HashMap<Arc<str>, usize>,
     /// The functions of each event type, sorted by id.
     pub(super) subscribers: HashMap<Arc<str>, Arc<[usize]>>,
+    /// Until when that is so; another look is due at once where there is none.
+    pub(super) subscribers_until: Option<Timestamp>,
+    pub(super) subscriptions: Vec<Subscription>,
     pub(super) sessions: BTreeMap<WorkerId, Session>,
+    /// What ended sessions wanted whose program nobody living speaks for.
+    pub(super) ended: Vec<Arc<[Subscription]>>,
+    /// The latest time at which a worker was heard of.
+    pub(super) seen: Option<Timestamp>,
     pub(super) last_session: i64,
     pub(super) events: HashMap<Arc<str>, Event>,
     pub(super) runs: BTreeMap<i64, Run>,
@@ -25,9 +35,8 @@ pub(super) struct Tables {
 
 pub(super) struct Function {
     pub(super) id: Arc<str>,
-    pub(super) event_types: BTreeSet<Arc<str>>,
-    /// The runs that wait for their time.
-    pub(super) due: BTreeSet<(Timestamp, i64)>,
+    /// The runs that wait for their time, by event type.
+    pub(super) due: BTreeMap<Arc<str>, BTreeSet<(Timestamp, i64)>>,
 }
 
 pub(super) struct Session {
@@ -35,6 +44,7 @@ pub(super) struct Session {
     pub(super) lease_until: Timestamp,
     pub(super) lease: Duration,
     pub(super) runs: BTreeSet<i64>,
+    pub(super) wants: Arc<[Subscription]>,
 }
 
 pub(super) struct Event {
@@ -46,6 +56,7 @@ pub(super) struct EventData {
     pub(super) id: Arc<str>,
     pub(super) event_type: Arc<str>,
     pub(super) payload: Arc<[u8]>,
+    pub(super) digest: EventDigest,
     pub(super) traceparent: Option<Arc<str>>,
     pub(super) published_at: Timestamp,
 }
@@ -64,6 +75,9 @@ pub(super) struct Run {
     pub(super) started_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
     pub(super) result: Option<Arc<[u8]>>,
+    /// How often in a row a worker died with it, and how much was recorded at the last of these times.
+    pub(super) crashes: (u32, u64),
+    pub(super) notes: Vec<Note>,
     /// Sorted by `seq`.
     pub(super) journal: Vec<Entry>,
 }
@@ -77,8 +91,7 @@ impl Tables {
         let number = self.functions.len();
         self.functions.push(Function {
             id: Arc::clone(id),
-            event_types: BTreeSet::new(),
-            due: BTreeSet::new(),
+            due: BTreeMap::new(),
         });
         self.function_ids.insert(Arc::clone(id), number);
         number
@@ -88,7 +101,10 @@ impl Tables {
     pub(super) fn detach(&mut self, number: i64) -> Option<&mut Run> {
         let run = self.runs.get_mut(&number)?;
         if let Some(due_at) = run.due_at.take() {
-            self.functions[run.function].due.remove(&(due_at, number));
+            let due = &mut self.functions[run.function].due;
+            if let Some(of_type) = due.get_mut(&run.event.event_type) {
+                of_type.remove(&(due_at, number));
+            }
         }
         if let Some(session) = run
             .worker
@@ -108,8 +124,9 @@ impl Tables {
         if let Some(run) = self.detach(number) {
             run.status = status;
             run.due_at = Some(due_at);
-            let function = run.function;
-            self.functions[function].due.insert((due_at, number));
+            let (function, event_type) = (run.function, Arc::clone(&run.event.event_type));
+            let due = &mut self.functions[function].due;
+            due.entry(event_type).or_default().insert((due_at, number));
         }
     }
 
@@ -122,12 +139,22 @@ impl Tables {
         }
     }
 
+    /// Lets a run be due whose worker died with it.
+    pub(super) fn crash(&mut self, number: i64, due_at: Timestamp) {
+        self.enqueue(number, RunStatus::Suspended, due_at);
+        if let Some(run) = self.runs.get_mut(&number) {
+            let (crashes, then) = run.crashes;
+            let now = run.progress();
+            run.crashes = (if now > then { 1 } else { crashes + 1 }, now);
+        }
+    }
+
     /// Gives the lease of a run to a session.
     pub(super) fn lease(&mut self, number: i64, worker: WorkerId, now: Timestamp) -> Option<Lease> {
         let run = self.detach(number)?;
         run.status = RunStatus::Running;
         run.worker = Some(worker);
-        run.token += 1;
+        run.token = next_token(run.token);
         run.started_at.get_or_insert(now);
         let lease = Lease {
             run: number,
@@ -148,5 +175,33 @@ impl Tables {
         if let Some(event) = self.events.get_mut(&run.event.id) {
             event.runs.retain(|other| *other != number);
         }
+    }
+}
+
+impl Run {
+    pub(super) fn progress(&self) -> u64 {
+        progress(self.failed_attempts, &self.journal)
+    }
+}
+
+impl Function {
+    /// The runs that are due, of the event types that pass, the longest due first and no more than `most`.
+    pub(super) fn due(
+        &self,
+        now: Timestamp,
+        most: usize,
+        passes: impl Fn(&str) -> bool,
+    ) -> Vec<(Timestamp, i64)> {
+        let mut due: Vec<_> = self
+            .due
+            .iter()
+            .filter(|(event_type, _)| passes(event_type))
+            .flat_map(|(_, runs)| runs.iter().take(most))
+            .copied()
+            .filter(|(due_at, _)| *due_at <= now)
+            .collect();
+        due.sort_unstable();
+        due.truncate(most);
+        due
     }
 }

@@ -163,6 +163,7 @@ fn run(columns: Columns<'_>, worker: WorkerId) -> Result<ClaimedRun, Fault> {
         retries: retries.map(i32::cast_unsigned),
         traceparent: columns.maybe_text(13)?,
         started_at: columns.time(4)?,
+        crashes: 0,
         journal: Vec::new(),
     })
 }

@@ -127,6 +127,7 @@ fn answer(placed: &Placed<'_>, rows: Vec<Found>) -> Option<PublishedEvent> {
     Some(PublishedEvent {
         event_id,
         duplicate: !ours,
+        conflict: false,
         runs,
     })
 }

@@ -70,8 +70,11 @@ impl Plan {
         let mut ranks = 1..;
         let mut start = |function_id: &Arc<str>, run_id: Option<&Arc<str>>| {
             let claim = claim.as_deref_mut();
-            let worker =
-                claim.and_then(|(worker, budget)| budget.take(function_id).then_some(*worker));
+            let worker = claim.and_then(|(worker, budget)| {
+                budget
+                    .take(function_id, &placed.event.event_type)
+                    .then_some(*worker)
+            });
             if let Some(worker) = worker {
                 self.sessions.add(worker, placed.now);
             }

@@ -187,6 +187,7 @@ impl Publishes {
             answers[*index] = number.map(|number| PublishedEvent {
                 event_id: Arc::clone(&event.event.id),
                 duplicate: false,
+                conflict: false,
                 runs: begun(
                     plan.runs_of_event(*index),
                     number,

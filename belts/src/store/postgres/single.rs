@@ -38,6 +38,7 @@ impl Publishes {
         Ok(Some(PublishedEvent {
             event_id: placed.event.id.clone(),
             duplicate: false,
+            conflict: false,
             runs: begun(runs, number, placed.ticket, &living),
         }))
     }

@@ -84,6 +84,7 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<ClaimedRun, Fault> {
         retries: row.optional_number()?,
         traceparent: event.traceparent,
         started_at: row.time()?.ok_or(Fault::Reply("time"))?,
+        crashes: 0,
         journal: rows::decode_journal(row.row()?)?,
     })
 }

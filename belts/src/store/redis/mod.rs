@@ -12,9 +12,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
-    Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
-    wake::Wake,
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
+    Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
+    Subscription, Timestamp, WorkerId, wake::Wake,
 };
 use crate::{
     error::Result,
@@ -218,7 +218,27 @@ impl Store for Redis {
         self.rerun_run(run, Some(seq), now).await
     }
 
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
-        self.purge_runs(before, limit).await
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
+        self.purge_runs(before, limit).await.map(|runs| Purged {
+            runs,
+            events: 0,
+            more: runs >= limit,
+        })
+    }
+
+    async fn revoked(&self, _leases: &[Lease]) -> Result<Vec<Lease>> {
+        Ok(Vec::new())
+    }
+
+    async fn functions(&self, _now: Timestamp, _most: usize) -> Result<Vec<FunctionRecord>> {
+        Ok(Vec::new())
+    }
+
+    async fn forget(&self, _function: &str, _now: Timestamp, _limit: usize) -> Result<Purged> {
+        Ok(Purged::default())
+    }
+
+    async fn note(&self, _run: &str, _note: Note) -> Result<bool> {
+        Ok(false)
     }
 }

@@ -136,6 +136,7 @@ fn published_event(mut row: Row, worker: Option<WorkerId>) -> Result<PublishedEv
     Ok(PublishedEvent {
         event_id,
         duplicate,
+        conflict: false,
         runs,
     })
 }

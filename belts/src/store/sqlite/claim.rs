@@ -66,6 +66,7 @@ impl Tx<'_> {
             runs,
             next_due,
             unknown_functions,
+            ..Claimed::default()
         }))
     }
 
@@ -153,21 +154,23 @@ impl Tx<'_> {
     }
 
     fn choose_named(&mut self, run_id: &Arc<str>, request: &Claim) -> Result<Option<i64>, Fault> {
-        let found: Option<(i64, i64)> = self
+        let found: Option<(i64, i64, i64)> = self
             .connection
             .prepare_cached(
-                "SELECT number, function FROM runs WHERE id = ?1 AND status < ?2 AND worker IS NULL",
+                "SELECT runs.number, function, event_type FROM runs JOIN events ON events.number = runs.event
+                 WHERE runs.id = ?1 AND status < ?2 AND worker IS NULL",
             )?
             .query_row(params![&**run_id, FIRST_FINISHED], |row| {
-                Ok((row.get(0)?, row.get(1)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })
             .optional()?;
-        let Some((number, function)) = found else {
+        let Some((number, function, event_type)) = found else {
             return Ok(None);
         };
         let function = self.names.name(function)?;
+        let event_type = self.names.name(event_type)?;
         Ok(Budget::new(&request.capacity)
-            .take(&function)
+            .take(&function, &event_type)
             .then_some(number))
     }
 
@@ -216,6 +219,7 @@ impl Tx<'_> {
                 .map_err(|_| Fault::Row("number of retries"))?,
             traceparent: row.get(9)?,
             started_at: Timestamp::from_millis(row.get(8)?),
+            crashes: 0,
             journal: self.journal(number)?,
         }))
     }

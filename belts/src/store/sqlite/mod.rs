@@ -15,9 +15,9 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Publish, PublishedEvent,
-    Register, Release, RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
-    page_limit, page_mark,
+    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
+    Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
+    Subscription, Timestamp, WorkerId, page_limit, page_mark,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -319,10 +319,31 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize> {
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         self.inner
             .writer
             .submit(move |tx| tx.purge(before, limit))
             .await
+            .map(|runs| Purged {
+                runs,
+                events: 0,
+                more: runs >= limit,
+            })
+    }
+
+    async fn revoked(&self, _leases: &[Lease]) -> Result<Vec<Lease>> {
+        Ok(Vec::new())
+    }
+
+    async fn functions(&self, _now: Timestamp, _most: usize) -> Result<Vec<FunctionRecord>> {
+        Ok(Vec::new())
+    }
+
+    async fn forget(&self, _function: &str, _now: Timestamp, _limit: usize) -> Result<Purged> {
+        Ok(Purged::default())
+    }
+
+    async fn note(&self, _run: &str, _note: Note) -> Result<bool> {
+        Ok(false)
     }
 }

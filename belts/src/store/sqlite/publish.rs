@@ -67,8 +67,11 @@ impl Tx<'_> {
         for function in functions {
             let function_id = self.names.name(function)?;
             let worker = claim.as_deref_mut().filter(|_| event.due_at <= now);
-            let worker =
-                worker.and_then(|(worker, budget)| budget.take(&function_id).then_some(*worker));
+            let worker = worker.and_then(|(worker, budget)| {
+                budget
+                    .take(&function_id, &event.event_type)
+                    .then_some(*worker)
+            });
             let run_id = run_id.map_or_else(new_id, Arc::clone);
             let lease = self.insert_run(&run_id, function, number, event, worker, now)?;
             runs.push(PublishedRun {
@@ -81,6 +84,7 @@ impl Tx<'_> {
         Ok(PublishedEvent {
             event_id: Arc::clone(&event.id),
             duplicate: false,
+            conflict: false,
             runs,
         })
     }
@@ -168,6 +172,7 @@ impl Tx<'_> {
         Ok(Some(PublishedEvent {
             event_id,
             duplicate: true,
+            conflict: false,
             runs: vec![run],
         }))
     }
@@ -190,6 +195,7 @@ impl Tx<'_> {
         Ok(PublishedEvent {
             event_id: Arc::clone(event_id),
             duplicate: true,
+            conflict: false,
             runs,
         })
     }
