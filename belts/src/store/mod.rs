@@ -62,14 +62,15 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///   if its session lives. (`publish_claims_within_capacity`)
 ///
 /// Subscriptions:
-/// - They belong to sessions. A function listens for the event types that any living session wants for it.
-///   (`living_sessions_want_together`)
+/// - They belong to sessions. A function listens for the event types that any session wants for it, until that session ends:
+///   it is deregistered, or another takes its name. (`living_sessions_want_together`)
 /// - What a session wanted stands after its end, so that what is published while nobody is there starts runs for those who come
 ///   back. (`last_wants_stay_while_nobody_is_there`)
 /// - It falls when a living session has a function in common with it: that one speaks for the program now. So a function that a
 ///   new version does not have gets no runs once the last session of the old version has ended.
 ///   (`removed_function_gets_no_runs`)
-/// - A session that was not renewed in time counts as ended, until its next `renew` or `claim`. (`silent_session_counts_as_ended`)
+/// - A session that was not renewed in time, or whose process has died, wants on for a day: it may be on its way back, and what
+///   it alone listens for must not be lost. Then it has ended. (`silent_session_wants_on_for_a_day`)
 ///
 /// Leases:
 /// - At most one worker holds the lease of a run; each claim of a run has a greater token than all before. (`claim_is_exclusive`)

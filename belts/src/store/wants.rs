@@ -10,7 +10,7 @@ use super::Subscription;
 /// What one session wants, or wanted.
 #[derive(Debug, Clone)]
 pub(super) struct Wants {
-    /// Whether the session lives.
+    /// Whether the session lives, or has died less than a day ago.
     pub(super) living: bool,
     pub(super) subscriptions: Arc<[Subscription]>,
 }

@@ -67,7 +67,7 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     sessions {
         living_sessions_want_together last_wants_stay_while_nobody_is_there removed_function_gets_no_runs
-        silent_session_counts_as_ended new_subscription_counts_at_once_everywhere same_name_takes_over
+        silent_session_wants_on_for_a_day new_subscription_counts_at_once_everywhere same_name_takes_over
         deregistered_worker_leaves_its_runs unknown_session_is_busy ended_session_keeps_what_nobody_took
         unknown_session_publishes_without_claiming
     }

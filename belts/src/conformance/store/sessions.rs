@@ -81,27 +81,32 @@ pub(super) async fn removed_function_gets_no_runs(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn silent_session_counts_as_ended(bench: Bench) -> Result<()> {
+pub(super) async fn silent_session_wants_on_for_a_day(bench: Bench) -> Result<()> {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
     let (store, other) = (&bench.store, bench.another().await?);
-    let silent = store
-        .subscribe(vec![
-            subscription("kept", &["t"]),
-            subscription("removed", &["t"]),
-        ])
-        .await?;
-    let living = other.subscribe(vec![subscription("kept", &["t"])]).await?;
-    other.renew(living, at(20_000), LEASE).await?;
+    let both = vec![
+        subscription("kept", &["t"]),
+        subscription("removed", &["t"]),
+    ];
+    store.subscribe(both).await?;
+    other.subscribe(vec![subscription("kept", &["t"])]).await?;
     let runs = async |id: &str, now| -> Result<usize> {
-        // A claim looks at the sessions, as each sweep does.
-        other.take(living, &[], now).await?;
-        Ok(other.publish_all(vec![event(id, "t")], now).await?[0]
-            .runs
-            .len())
+        let later = bench.another().await?;
+        let request = crate::store::Register {
+            name: None,
+            subscriptions: vec![subscription("kept", &["t"])],
+            now,
+            lease: LEASE,
+        };
+        let worker = later.register(request).await?;
+        later.take(worker, &[], now).await?;
+        let published = later.publish_all(vec![event(id, "t")], now).await?;
+        Ok(published[0].runs.len())
     };
     assert_eq!(runs("1", at(29_999)).await?, 2);
-    assert_eq!(runs("2", at(30_001)).await?, 1);
-    store.renew(silent, at(30_002), LEASE).await?;
-    assert_eq!(runs("3", at(30_003)).await?, 2, "it lives again");
+    assert_eq!(runs("2", at(60_000)).await?, 2, "it may be on its way back");
+    assert_eq!(runs("3", at(DAY)).await?, 2);
+    assert_eq!(runs("4", at(DAY + 30_001)).await?, 1, "it has ended");
     Ok(())
 }
 

@@ -151,8 +151,7 @@ impl Tables {
         idle.len()
     }
 
-    pub(super) fn function_records(&mut self, now: Timestamp, most: usize) -> Vec<FunctionRecord> {
-        self.settle_wants(now);
+    pub(super) fn function_records(&self, now: Timestamp, most: usize) -> Vec<FunctionRecord> {
         let living = self.living_functions(now);
         let mut unfinished = vec![0; self.functions.len()];
         for run in self.runs.values().filter(|run| !run.status.is_finished()) {

@@ -12,7 +12,6 @@ impl Tables {
     /// Publishes; whether a run was left for others to claim.
     pub(super) fn publish(&mut self, request: Publish) -> (Vec<PublishedEvent>, bool) {
         let now = request.now;
-        self.settle_wants(now);
         let mut claim = request
             .claim
             .as_ref()

@@ -11,6 +11,9 @@ use crate::{
     store::{Register, Release, RunStatus, Timestamp, WorkerId, unknown_session},
 };
 
+/// A session is forgotten this long after its lease time has ended.
+const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
 impl Tables {
     pub(super) fn register(&mut self, request: Register) -> (WorkerId, bool) {
         let mut wakes = false;
@@ -24,6 +27,15 @@ impl Tables {
             for worker in same {
                 wakes |= self.replace_session(worker, request.now);
             }
+        }
+        let forgotten = request.now.before(FORGET_AFTER);
+        let silent = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.lease_until < forgotten);
+        let silent: Vec<WorkerId> = silent.map(|(worker, _)| *worker).collect();
+        for worker in silent {
+            wakes |= self.replace_session(worker, request.now);
         }
         for subscription in &request.subscriptions {
             self.function(&subscription.function_id);
@@ -39,8 +51,7 @@ impl Tables {
         };
         self.sessions.insert(worker, session);
         self.hear_of(request.now);
-        self.subscribers_until = None;
-        self.settle_wants(request.now);
+        self.settle_wants();
         (worker, wakes)
     }
 
@@ -49,24 +60,23 @@ impl Tables {
         let made_due = self.release_runs(worker, |tables, run| {
             tables.enqueue(run, RunStatus::Suspended, now);
         });
-        self.drop_session(worker, now);
+        self.drop_session(worker);
         made_due
     }
 
     /// Ends a session whose name another takes, since its process has died; whether that made runs due.
     fn replace_session(&mut self, worker: WorkerId, now: Timestamp) -> bool {
         let made_due = self.release_runs(worker, |tables, run| tables.crash(run, now));
-        self.drop_session(worker, now);
+        self.drop_session(worker);
         made_due
     }
 
-    fn drop_session(&mut self, worker: WorkerId, now: Timestamp) {
+    fn drop_session(&mut self, worker: WorkerId) {
         if let Some(session) = self.sessions.remove(&worker) {
             if !session.wants.is_empty() {
                 self.ended.push(session.wants);
             }
-            self.subscribers_until = None;
-            self.settle_wants(now);
+            self.settle_wants();
         }
     }
 
@@ -93,8 +103,6 @@ impl Tables {
             .ok_or_else(|| unknown_session(worker))?;
         if session.lease_until <= now {
             session.lease_until = now.after(session.lease);
-            self.subscribers_until = None;
-            self.settle_wants(now);
         }
         Ok(())
     }

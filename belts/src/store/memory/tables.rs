@@ -17,8 +17,6 @@ pub(super) struct Tables {
     pub(super) function_ids: HashMap<Arc<str>, usize>,
     /// The functions of each event type, sorted by id.
     pub(super) subscribers: HashMap<Arc<str>, Arc<[usize]>>,
-    /// Until when that is so; another look is due at once where there is none.
-    pub(super) subscribers_until: Option<Timestamp>,
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) sessions: BTreeMap<WorkerId, Session>,
     /// What ended sessions wanted whose program nobody living speaks for.

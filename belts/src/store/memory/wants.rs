@@ -12,31 +12,24 @@ use crate::store::{
 };
 
 impl Tables {
-    /// Looks again at what the sessions want, if one has come, has ended, or lives again.
-    pub(super) fn settle_wants(&mut self, now: Timestamp) {
-        if self.subscribers_until.is_some_and(|until| now < until) {
-            return;
-        }
+    /// Looks again at what the sessions want, now that one has come or has ended.
+    pub(super) fn settle_wants(&mut self) {
         let ended = self.ended.iter().map(|subscriptions| Wants {
             living: false,
             subscriptions: Arc::clone(subscriptions),
         });
         let sessions = self.sessions.values().map(|session| Wants {
-            living: now < session.lease_until,
+            living: true,
             subscriptions: Arc::clone(&session.wants),
         });
         let all: Vec<Wants> = ended.chain(sessions).collect();
         let together = together(&all);
-        // A session that was only not renewed in time keeps what it wants, for the case that it lives again.
         let fallen: HashSet<usize> = together.fallen.iter().copied().collect();
         let mut place = 0..;
         self.ended
             .retain(|_| place.next().is_none_or(|place| !fallen.contains(&place)));
         self.subscriptions = together.subscriptions();
         self.index_subscribers();
-        let lives = self.sessions.values().map(|session| session.lease_until);
-        let next = lives.filter(|until| now < *until).min();
-        self.subscribers_until = Some(next.unwrap_or(Timestamp::from_millis(i64::MAX)));
     }
 
     /// The functions that a living session has.
