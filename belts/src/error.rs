@@ -2,7 +2,10 @@
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
-use crate::terminal::{Class, Classified};
+use crate::{
+    guard,
+    terminal::{Class, Classified},
+};
 
 /// `Result` with [`belts::Error`](Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -201,15 +204,10 @@ impl Error {
 
     /// `Store` or `Dispatcher`, if the failure of one is what it is about, or what it wraps.
     pub(crate) fn failed_service(&self) -> Option<ErrorKind> {
-        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
-        while let Some(error) = next {
-            let kind = error.downcast_ref::<Self>().map(|error| error.0.kind);
-            if let Some(kind @ (ErrorKind::Store | ErrorKind::Dispatcher)) = kind {
-                return Some(kind);
-            }
-            next = error.source();
-        }
-        None
+        guard::chain(self)
+            .filter_map(|error| error.downcast_ref::<Self>())
+            .map(Self::kind)
+            .find(|kind| matches!(kind, ErrorKind::Store | ErrorKind::Dispatcher))
     }
 
     /// The least wait before another try, where the error asked for one.
@@ -242,34 +240,23 @@ impl Error {
     /// assert!(error.find::<std::io::Error>().is_some());
     /// ```
     pub fn find<T: StdError + 'static>(&self) -> Option<&T> {
-        let mut next: Option<&(dyn StdError + 'static)> = Some(self);
-        while let Some(error) = next {
-            if let Some(found) = error.downcast_ref::<T>() {
-                return Some(found);
-            }
-            if let Some(found) = error
-                .downcast_ref::<Classified>()
-                .and_then(|classified| classified.inner().downcast_ref::<T>())
-            {
-                return Some(found);
-            }
-            next = error.source();
-        }
-        None
+        guard::chain(self).find_map(|error| {
+            let classified = error.downcast_ref::<Classified>();
+            let inner = || classified.and_then(|classified| classified.inner().downcast_ref::<T>());
+            error.downcast_ref::<T>().or_else(inner)
+        })
     }
 
     /// This error and its sources in one line, joined by `: `.
     pub fn report(&self) -> String {
         let mut line = self.to_string();
-        let mut next = self.source();
-        // A wrapper that prints its source's text already said it.
-        while let Some(error) = next {
-            let text = error.to_string();
+        for error in guard::chain(self).skip(1) {
+            let text = guard::text(error, false);
+            // A wrapper that prints its source's text already said it.
             if !line.ends_with(&text) {
                 line.push_str(": ");
                 line.push_str(&text);
             }
-            next = error.source();
         }
         line
     }
@@ -283,7 +270,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.0.message, &self.0.source) {
             (Some(message), _) => f.write_str(message),
-            (None, Some(source)) => source.fmt(f),
+            (None, Some(source)) => f.write_str(&guard::text(source, f.alternate())),
             (None, None) => write!(f, "{:?}", self.0.kind),
         }
     }
@@ -310,7 +297,7 @@ impl StdError for Error {
         let source: &(dyn StdError + 'static) = self.0.source.as_deref()?;
         // Without a message of its own this error prints its source, so the chain goes on behind it.
         if self.0.message.is_none() {
-            source.source()
+            guard::source(source)
         } else {
             Some(source)
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     codec,
     error::{Error, ErrorKind},
+    guard,
 };
 
 /// A failure as it is recorded: enough to show it, and to return it the same on every attempt.
@@ -26,14 +27,12 @@ impl Failure {
     pub fn of(error: &Error) -> Self {
         let message = error.to_string();
         let mut sources: Vec<String> = Vec::new();
-        let mut next = error.source();
-        while let Some(source) = next {
-            let text = source.to_string();
+        for source in guard::chain(error).skip(1) {
+            let text = guard::text(source, false);
             // A wrapper that prints its source's text already said it.
             if sources.last().unwrap_or(&message) != &text {
                 sources.push(text);
             }
-            next = source.source();
         }
         Self {
             kind: error.kind().as_str().to_owned(),

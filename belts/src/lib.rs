@@ -35,6 +35,7 @@ mod event;
 mod failure;
 mod finish;
 mod function;
+mod guard;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "http")]

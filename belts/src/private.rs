@@ -198,7 +198,7 @@ pub fn invalid(event_type: &str, reason: impl fmt::Display) -> Error {
 }
 
 pub fn publish<E: EventSet>(event: &E) -> Publish {
-    Publish::new(event.check().and_then(|()| event.encode()))
+    Publish::new(crate::publish::checked(event))
 }
 
 /// For `when = …`: reads the event and asks the filter.

@@ -16,7 +16,8 @@ use crate::{
     codec,
     dispatch::{MessageOption, MessageOptions},
     error::{Error, ErrorKind, Result},
-    event::EncodedEvent,
+    event::{EncodedEvent, EventSet},
+    guard,
     store::{EventDigest, NewEvent, Target},
     worker::{
         Worker,
@@ -226,6 +227,14 @@ pub(crate) fn stable_id(parts: &[&str]) -> String {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     Uuid::new_v8(bytes).simple().to_string()
+}
+
+/// A valid event as it is published.
+pub(crate) fn checked<E: EventSet>(event: &E) -> Result<EncodedEvent> {
+    guard::call("to write the event", || {
+        event.check()?;
+        event.encode()
+    })
 }
 
 /// Writes an event as a JSON object.

@@ -4,7 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    private::{FunctionDef, FunctionEntry},
+    guard,
+    private::{Ask, FunctionDef, FunctionEntry},
     store::Subscription,
     telemetry::FunctionMetrics,
 };
@@ -24,6 +25,43 @@ pub(crate) struct Registered {
     pub(crate) id: Arc<str>,
     pub(crate) options: crate::function::FunctionOptions,
     pub(crate) metrics: Arc<FunctionMetrics>,
+}
+
+impl Registered {
+    /// Whether the filter wants the event; its panic is an error of that kind.
+    pub(crate) fn wants(&self, event_type: &str, payload: &[u8]) -> Result<bool> {
+        let Some(accepts) = self.def.accepts else {
+            return Ok(true);
+        };
+        let what = format!("the filter of `{}`", self.id);
+        guard::call(&what, || accepts(event_type, payload))
+    }
+
+    /// The correlation key of an event that fits this function and is valid.
+    pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
+        fits(self.def.check, event_type, payload)
+    }
+}
+
+/// Asks the event's own code, whose panic says that the event does not fit.
+fn fits(
+    check: Ask<Option<Arc<str>>>,
+    event_type: &str,
+    payload: &[u8],
+) -> Result<Option<Arc<str>>> {
+    let mut answered = false;
+    let what = format!("to read the event `{event_type}`");
+    let checked = guard::call(&what, || {
+        let checked = check(event_type, payload);
+        answered = true;
+        checked
+    });
+    match checked {
+        Err(panicked) if !answered => {
+            Err(Error::new(ErrorKind::InvalidEvent, panicked.to_string()))
+        }
+        checked => checked,
+    }
 }
 
 impl Registry {
@@ -125,13 +163,13 @@ impl Registry {
     /// The correlation key of a received event, if it fits what this program knows of its type; an unknown type fits.
     pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
         if let Some(index) = self.listeners(event_type).next() {
-            return (self.functions[index].def.check)(event_type, payload);
+            return self.functions[index].check(event_type, payload);
         }
         match inventory::iter::<crate::private::EventEntry>
             .into_iter()
             .find(|entry| entry.types.contains(&event_type))
         {
-            Some(entry) => (entry.check)(event_type, payload),
+            Some(entry) => fits(entry.check, event_type, payload),
             None => Ok(None),
         }
     }

@@ -2,7 +2,10 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::{
+    error::{BoxError, Error, ErrorKind, Result},
+    guard,
+};
 
 /// An error that no retry can help: the step's failure is recorded, or the run fails.
 ///
@@ -70,14 +73,9 @@ pub(crate) enum Class {
 impl Class {
     /// The class of the first classified error in the chain.
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(classified) = error.downcast_ref::<Classified>() {
-                return Some(classified.class);
-            }
-            next = error.source();
-        }
-        None
+        guard::chain(error)
+            .find_map(|error| error.downcast_ref::<Classified>())
+            .map(|classified| classified.class)
     }
 }
 

@@ -8,6 +8,7 @@ mod journal;
 mod late;
 mod lease;
 mod outcomes;
+mod panics;
 mod places;
 mod runs;
 mod support;

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin, pin::pin, sync::Arc};
 use super::{Middleware, Outcome, RunInfo, StepInfo};
 use crate::{
     error::{Error, ErrorKind, Result},
-    step::catch_panic,
+    guard::catch_panic,
 };
 
 /// What is inside a middleware: the next one, or the function or the step itself.

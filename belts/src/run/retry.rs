@@ -77,10 +77,10 @@ impl RetryPolicy {
         random: f64,
     ) -> Option<Timestamp> {
         (failed_attempts <= self.retries).then(|| {
-            let jittered = self
-                .backoff
-                .ceiling(failed_attempts)
-                .mul_f64(random.clamp(0.0, 1.0));
+            let ceiling = self.backoff.ceiling(failed_attempts);
+            // The longest of all durations times one is more than a duration holds.
+            let jittered = Duration::try_from_secs_f64(ceiling.as_secs_f64() * random);
+            let jittered = jittered.unwrap_or(ceiling).min(ceiling);
             now.after(jittered.max(at_least.unwrap_or_default()))
         })
     }

@@ -18,6 +18,7 @@ use crate::{
     clock::Timestamp,
     codec::{self, Failure, Outcome},
     error::{Error, ErrorKind, Result},
+    guard,
     middleware::{self, Around, StepInfo},
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
     store::{Entry, StepKind, StepState},
@@ -123,18 +124,23 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         let span = span::step(&begun.path, attempt);
         run.metrics.steps_executed.increment(1);
         let begun_at = run.metrics.step_duration.begin();
+        let mut expression = pin!(Some(expression));
         let outcome = {
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
                 match preset(&run, begun, self.options.timeout).await {
                     Some(preset) => preset,
-                    None => evaluate(&run, &begun.path, self.options.timeout, expression).await,
+                    None => {
+                        evaluate(&run, &begun.path, self.options.timeout, expression.as_mut()).await
+                    }
                 }
             });
             inside_middleware(&run, &begun.path, attempt, body)
                 .instrument(span.clone())
                 .await
         };
+        // It is there still where its time ran out, or a middleware left it.
+        guard::clear(expression);
         run.metrics.step_duration.record(begun_at);
         span::outcome(&span, &outcome);
         if let Err(error) = &outcome
@@ -144,7 +150,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             return pending().await;
         }
         let now = run.worker.clock.now();
-        let (entry, over) = match outcome.and_then(|value| checked(&value, &run)) {
+        let (entry, over) = match outcome.and_then(|value| read_back(value, &run)) {
             Ok((bytes, value)) => (
                 begun.entry::<T>(StepState::Completed, bytes, None, now),
                 Some(Ok(value)),
@@ -153,6 +159,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
                 let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
                 let failed = || begun.failed::<T>(&run, &error, policy, now);
                 let (entry, over) = span.in_scope(failed);
+                guard::discard(error);
                 (entry, over.map(Err))
             }
         };
@@ -183,6 +190,13 @@ async fn inside_middleware<T: Send>(
     }
     let info = StepInfo::new(run, path, attempt);
     middleware::around(layers, Around::Step(&info), body).await
+}
+
+/// What is recorded of a value, and what every later attempt reads.
+fn read_back<T: Serialize + DeserializeOwned>(value: T, run: &LiveRun) -> Result<(Arc<[u8]>, T)> {
+    let checked = guard::call("to write or read the result", || checked(&value, run));
+    guard::discard(value);
+    checked
 }
 
 /// The failure of the store or the dispatcher with its place; it is no outcome of the step.
@@ -335,6 +349,7 @@ async fn preset<T: DeserializeOwned>(
                 }
                 pending().await
             };
+            let hang = std::pin::pin!(Some(hang));
             Some(Box::pin(evaluate(run, &begun.path, timeout, hang)).await)
         }
     }

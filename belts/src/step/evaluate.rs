@@ -3,10 +3,8 @@
 use std::{
     cell::RefCell,
     future::Future,
-    panic::AssertUnwindSafe,
-    pin::pin,
+    pin::Pin,
     sync::{Arc, atomic::AtomicU32},
-    task::Poll,
     time::Duration,
 };
 
@@ -15,6 +13,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
+    guard,
     worker::live::{CURRENT_STEP, CurrentStep, LiveRun},
 };
 
@@ -37,45 +36,23 @@ pub(super) async fn evaluate<T, F: Future<Output = Result<T>>>(
     run: &Arc<LiveRun>,
     path: &Arc<str>,
     timeout: Option<Duration>,
-    expression: F,
+    expression: Pin<&mut Option<F>>,
 ) -> Result<T> {
     let step = CurrentStep {
         path: Arc::clone(path),
         published: AtomicU32::new(0),
     };
-    let expression = CURRENT_STEP.scope(step, catch_panic(expression));
+    let expression = CURRENT_STEP.scope(step, guard::to_the_end(expression));
     let Some(timeout) = timeout else {
-        return expression.await;
+        return expression.await?;
     };
     let clock = &run.worker.clock;
     let expired = clock.expire_at(clock.now().after(timeout));
     tokio::select! {
         biased;
-        outcome = expression => outcome,
+        outcome = expression => outcome?,
         () = expired => Err(Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}"))),
     }
-}
-
-/// Turns a panic of the future into an error.
-pub(crate) async fn catch_panic<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| {
-        // After a panic the future is not polled again, so nobody sees what it left half done.
-        match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-            Ok(poll) => poll,
-            Err(payload) => Poll::Ready(Err(panicked(payload.as_ref()))),
-        }
-    })
-    .await
-}
-
-fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "with a value that is not text".to_owned());
-    Error::new(ErrorKind::Panicked, format!("panicked: {text}"))
 }
 
 /// The value as it is recorded, and as it is read back: what this attempt returns is what every later one will.

@@ -10,7 +10,6 @@ use std::{
 };
 
 pub use attempt::{Next, Step};
-pub(crate) use evaluate::catch_panic;
 
 use crate::{
     clock::Timestamp,

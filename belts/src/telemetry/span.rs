@@ -7,7 +7,12 @@ use std::sync::Arc;
 use tracing::{Span, field::Empty};
 
 use super::Propagator;
-use crate::{error::Result, store::ClaimedRun, worker::live::LiveRun};
+use crate::{
+    error::{Error, Result},
+    guard,
+    store::ClaimedRun,
+    worker::live::LiveRun,
+};
 
 /// A drive of a run. It begins a trace of its own, or goes on with that of whoever published the event; whatever span the run
 /// was started in comes before it.
@@ -27,12 +32,21 @@ pub(crate) fn run(
         outcome = Empty,
     );
     if let (Some(propagator), Some(traceparent)) = (propagator, &claimed.traceparent) {
-        propagator.extract(traceparent, &span);
+        let extracted = guard::call("the propagator", || {
+            propagator.extract(traceparent, &span);
+            Ok(())
+        });
+        let _ = extracted.inspect_err(propagator_fell);
     }
     if !span.is_disabled() {
         span.follows_from(Span::current());
     }
     span
+}
+
+/// A trace ends here, and the event goes on without it.
+pub(crate) fn propagator_fell(error: &Error) {
+    tracing::error!(error = %error.report(), "an event is published or driven without its trace");
 }
 
 /// An attempt of a step.

@@ -19,7 +19,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
     finish::to_the_end,
-    step::catch_panic,
+    guard::catch_panic,
     store::{
         Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent,
         SetAside, Target, Transition, UnknownType,
@@ -128,10 +128,14 @@ impl Shared {
     fn filter(&self, event_type: &str, payload: &[u8], except: &mut Vec<Arc<str>>) -> Result<()> {
         for index in self.registry.listeners(event_type) {
             let function = &self.registry.functions()[index];
-            if let Some(accepts) = function.def.accepts
-                && !accepts(event_type, payload)?
-            {
-                except.push(Arc::clone(&function.id));
+            match function.wants(event_type, payload) {
+                Ok(true) => {}
+                Ok(false) => except.push(Arc::clone(&function.id)),
+                // The run that it gets fails by the function's policy, where it is seen and can be run again.
+                Err(error) if error.kind() == ErrorKind::Panicked => tracing::error!(
+                    function = %function.id, error = %error.report(), "a filter panicked; its function gets a run that says so"
+                ),
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -308,7 +312,7 @@ impl Shared {
     pub(crate) async fn claim_forever(self: &Arc<Self>) {
         let mut failures = 0;
         while !self.is_draining() {
-            let wait = match self.claim_due().await {
+            let wait = match catch_panic(self.claim_due()).await {
                 Ok(wait) => {
                     failures = 0;
                     wait

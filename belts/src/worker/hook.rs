@@ -3,7 +3,12 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use super::{Shared, live::LiveRun};
-use crate::{error::Error, step::catch_panic};
+use futures_util::FutureExt as _;
+
+use crate::{
+    error::Error,
+    guard::{self, catch_panic},
+};
 
 /// A hook that is called once for each run that failed for good.
 pub(super) type ErrorHook =
@@ -37,12 +42,14 @@ impl RunFailure {
 impl Shared {
     /// Tells the hook, and returns when it is done. Its panic stays with it.
     pub(super) async fn tell_failure(&self, failure: RunFailure) {
-        let Some(hook) = &self.on_error else { return };
-        let told = catch_panic(async {
-            hook(failure).await;
-            Ok(())
-        });
-        if let Err(error) = told.await {
+        let Some(hook) = &self.on_error else {
+            return guard::discard(failure);
+        };
+        let told = match guard::call("to call it", || Ok(hook(failure))) {
+            Ok(telling) => catch_panic(telling.map(Ok)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
             tracing::error!(error = %error.report(), "the error hook panicked");
         }
     }

@@ -53,6 +53,7 @@ use crate::{
     dispatch::SharedDispatcher,
     error::{Error, ErrorKind, Result},
     event::EventSet,
+    guard,
     middleware::Layers,
     publish,
     registry::Registry,
@@ -215,7 +216,7 @@ impl Worker {
         reason = "an event is given away, as by the `publish_*` helpers"
     )]
     pub fn execute<E: EventSet>(&self, event: E) -> Execute {
-        Execute::new(self.clone(), event.check().and_then(|()| event.encode()))
+        Execute::new(self.clone(), publish::checked(&event))
     }
 }
 
@@ -238,7 +239,11 @@ impl Shared {
 
     /// A number in 0..1 for the jitter of retries.
     pub(crate) fn random(&self) -> f64 {
-        self.random.map_or_else(fastrand::f64, |random| random())
+        let Some(random) = self.random else {
+            return fastrand::f64();
+        };
+        let given = guard::quiet(random).filter(|given| given.is_finite());
+        given.map_or_else(fastrand::f64, |given| given.clamp(0.0, 1.0))
     }
 
     pub(crate) fn is_draining(&self) -> bool {

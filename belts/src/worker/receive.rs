@@ -10,6 +10,7 @@ use crate::{
     dispatch::{Delivery, Nack, Receipt, SharedDispatcher, Verdict},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
+    guard::catch_panic,
     publish::stable_id,
     store::Subscription,
     wire,
@@ -43,7 +44,7 @@ impl Shared {
         let mut failures = 0;
         while !self.is_draining() {
             let received = tokio::select! {
-                received = dispatcher.receive(BATCH) => received,
+                received = catch_panic(dispatcher.receive(BATCH)) => received,
                 () = self.shutdown.begun() => return,
             };
             match received {
@@ -230,7 +231,7 @@ impl Shared {
             (Some(id), Some(Some(function))) => {
                 let types = function.def.events.iter().copied().flatten().copied();
                 takes(id, &types.collect::<Vec<_>>(), event_type)?;
-                return (function.def.check)(event_type, &event.payload);
+                return function.check(event_type, &event.payload);
             }
             (Some(id), _) => {
                 let subscriptions = self.store.subscriptions().await?;

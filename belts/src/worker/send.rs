@@ -9,9 +9,10 @@ use crate::{
     clock::Timestamp,
     dispatch::{Message, MessageOptions, Sent, SharedDispatcher},
     error::{Error, ErrorKind, Result},
+    guard,
     publish::Published,
     store::NewEvent,
-    telemetry::traceparent,
+    telemetry::{span::propagator_fell, traceparent},
     wire,
 };
 
@@ -19,7 +20,9 @@ impl Shared {
     /// The span that this is called in, for those who follow a trace; `None` where nobody does.
     pub(crate) fn traceparent(&self) -> Option<Arc<str>> {
         let propagator = self.propagator.as_ref()?;
-        traceparent(&propagator.inject(&Span::current())?)
+        let injected = guard::call("the propagator", || Ok(propagator.inject(&Span::current())));
+        let injected = injected.inspect_err(propagator_fell);
+        traceparent(&injected.ok().flatten()?)
     }
 
     /// Makes an event durable, or hands it to the dispatcher.

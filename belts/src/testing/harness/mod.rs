@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     event::{EncodedEvent, EventSet},
     function::Function,
+    publish,
     store::{Memory, RunFilter, RunRecord, StepState},
     worker::{Worker, WorkerBuilder},
 };
@@ -149,11 +150,7 @@ impl Harness {
         reason = "an event is handed over, as to the `publish_*` helpers"
     )]
     pub fn run<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
-        Deliver::new(
-            self.clone(),
-            function.id(),
-            event.check().and_then(|()| event.encode()),
-        )
+        Deliver::new(self.clone(), function.id(), publish::checked(&event))
     }
 
     pub(crate) fn deliver_encoded<T>(

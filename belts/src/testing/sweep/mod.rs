@@ -12,6 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{EncodedEvent, EventSet},
     function::Function,
+    publish,
 };
 
 mod outcome;
@@ -133,7 +134,7 @@ impl<E, T> Sweep<E, T> {
     where
         E: EventSet,
     {
-        self.event = Some(event.check().and_then(|()| event.encode()));
+        self.event = Some(publish::checked(&event));
         self
     }
 

@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     failure::{self, Failure},
+    guard,
     run::after_function,
     store::Transition,
     worker::live::Outbox,
@@ -83,8 +84,11 @@ impl Drive<'_> {
             self.log(error, &transition);
         }
         let ended = self.end(self.run.take_outbox(), transition).await;
-        if let (Err(error), Ended::Failed) = (outcome, &ended) {
-            let _ = self.failure.set(error);
+        match (outcome, &ended) {
+            (Err(error), Ended::Failed) => {
+                let _ = self.failure.set(error);
+            }
+            (outcome, _) => guard::discard(outcome),
         }
         ended
     }

@@ -23,11 +23,12 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
     function::Continuation,
+    guard::{self, Held, catch_panic},
     middleware::{self, Around, RunInfo},
     private::Invocation,
     registry::Registered,
     run::RetryPolicy,
-    step::{Scope, catch_panic},
+    step::Scope,
     store::{ClaimedRun, Lease, StepKind, StepState, Transition},
 };
 
@@ -59,8 +60,9 @@ pub(crate) async fn drive(
     begun.increment(1);
     let _running = metrics.running();
     let ended = match wanted {
-        Ok(()) => drive.go().await,
-        Err(error) => drive.fail(&error).await,
+        Ok(()) => drive.go_whatever_breaks().await,
+        // The filter fell, or could not read the event: a failed attempt like any other.
+        Err(error) => drive.returned(Err(error), None).await,
     };
     match ended {
         Ended::Completed(_) => metrics.runs_completed.increment(1),
@@ -72,12 +74,12 @@ pub(crate) async fn drive(
 }
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
-    match function.def.accepts {
-        // A filter speaks about the event alone, so a run that has begun has passed it, whatever it says by now.
-        Some(accepts) if claimed.failed_attempts == 0 && claimed.journal.is_empty() => {
-            accepts(&claimed.event_type, &claimed.payload)
-        }
-        _ => Ok(true),
+    // A filter speaks about the event alone, so a run with records has passed it, whatever it says by now. One that has only
+    // failed may have failed by it.
+    if claimed.journal.is_empty() {
+        function.wants(&claimed.event_type, &claimed.payload)
+    } else {
+        Ok(true)
     }
 }
 
@@ -124,6 +126,15 @@ impl<'a> Drive<'a> {
         }
     }
 
+    /// Drives the run. A panic that nobody expected is a failed attempt: to only try again would have no end.
+    async fn go_whatever_breaks(&self) -> Ended {
+        let mut going = pin!(Some(self.go()));
+        match guard::to_the_end(going.as_mut()).await {
+            Ok(ended) => ended,
+            Err(error) => self.returned(Err(error), None).await,
+        }
+    }
+
     async fn go(&self) -> Ended {
         if self
             .target
@@ -139,21 +150,14 @@ impl<'a> Drive<'a> {
             payload: Arc::clone(&self.run.payload),
         };
         let limited = self.limited(self.inside_middleware(invocation));
-        let mut function = Box::pin(CURRENT_RUN.scope(Arc::clone(self.run), limited));
+        let mut function = Held::new(CURRENT_RUN.scope(Arc::clone(self.run), limited));
         let waker = Arc::new(FunctionWaker::new());
         let function_waker = Waker::from(Arc::clone(&waker));
         let mut write: Option<Underway<'_>> = None;
         loop {
-            let event = poll_fn(|cx| {
-                self.turn(
-                    cx,
-                    function.as_mut(),
-                    &waker,
-                    &function_waker,
-                    write.as_mut(),
-                )
-            })
-            .await;
+            let event =
+                poll_fn(|cx| self.turn(cx, &mut function, &waker, &function_waker, write.as_mut()))
+                    .await;
             match event {
                 Event::Returned(outcome) => return self.returned(outcome, write.take()).await,
                 Event::Found(Found::Violation(error)) => {
@@ -221,7 +225,7 @@ impl<'a> Drive<'a> {
     fn turn<F: Future<Output = Result<Arc<[u8]>>>>(
         &self,
         cx: &mut Context<'_>,
-        mut function: Pin<&mut F>,
+        function: &mut Held<F>,
         waker: &FunctionWaker,
         function_waker: &Waker,
         write: Option<&mut Underway<'_>>,
@@ -237,9 +241,8 @@ impl<'a> Drive<'a> {
         }
         for _ in 0..TURNS {
             if waker.take_woken()
-                && let Poll::Ready(outcome) = function
-                    .as_mut()
-                    .poll(&mut Context::from_waker(function_waker))
+                && let Poll::Ready(outcome) =
+                    function.poll(&mut Context::from_waker(function_waker))
             {
                 return Poll::Ready(Event::Returned(outcome));
             }
