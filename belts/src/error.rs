@@ -192,6 +192,7 @@ impl Error {
                 | ErrorKind::UnknownRun
                 | ErrorKind::NoWorker
                 | ErrorKind::Cancelled
+                | ErrorKind::Conflict
                 | ErrorKind::Config
                 | ErrorKind::Signature
         )

@@ -92,7 +92,7 @@ impl StdError for Replayed {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
@@ -110,6 +110,7 @@ impl ErrorKind {
         Self::UnknownRun,
         Self::NoWorker,
         Self::Cancelled,
+        Self::Conflict,
         Self::Busy,
         Self::Store,
         Self::Dispatcher,
