@@ -33,8 +33,9 @@ pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<()
                     What::End(output) => Some(output.as_str()),
                     _ => None,
                 });
-            let result = run
-                .result
+            let whole = persist(|| worker.store().run(&run.run_id), |_| {}).await?;
+            let result = whole.and_then(|run| run.result);
+            let result = result
                 .as_deref()
                 .map(String::from_utf8_lossy)
                 .unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The functions that are tortured: one for each way in which a run can go on, stop and fail.
 
-use belts::{Context, Event, scope, sleep, step};
+use belts::{Context, Event, WorkerBuilder, scope, sleep, step};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,23 @@ macro_rules! events {
 events!(
     Sequence, Fan, Lap, Stumble, Doomed, Restless, Nap, Overlap, Announce, Reply, Parcels
 );
+
+/// The functions that no version of the program does without.
+pub(crate) fn of_both(builder: WorkerBuilder) -> WorkerBuilder {
+    builder
+        .function(sequence)
+        .function(fan)
+        .function(laps)
+        .function(picky)
+        .function(stumble)
+        .function(doomed)
+        .function(restless)
+        .function(nap)
+        .function(overlap)
+        .function(announce)
+        .function(reply)
+        .function(parcels)
+}
 
 /// One after another.
 #[belts::function(id = "sequence", on = Sequence)]

@@ -44,6 +44,8 @@ mod siege;
 #[cfg(unix)]
 mod trail;
 #[cfg(unix)]
+mod versions;
+#[cfg(unix)]
 mod victim;
 #[cfg(unix)]
 mod worker;

@@ -7,6 +7,7 @@ use crate::functions::{
     publish_announce, publish_doomed, publish_fan, publish_lap, publish_nap, publish_overlap,
     publish_parcels, publish_restless, publish_sequence, publish_stumble, reply_key, wanted,
 };
+use crate::versions::{Placed, Returned, publish_placed, publish_returned};
 
 /// One event of the plan.
 #[derive(Debug, Clone)]
@@ -24,13 +25,13 @@ pub(crate) struct Expected {
 }
 
 /// The functions that start for events of the plan and of its runs.
-pub(crate) const FUNCTIONS: [&str; 12] = [
-    "announce", "doomed", "fan", "laps", "nap", "overlap", "parcels", "picky", "reply", "restless",
-    "sequence", "stumble",
+pub(crate) const FUNCTIONS: [&str; 14] = [
+    "added", "announce", "doomed", "fan", "laps", "ledger", "nap", "overlap", "parcels", "picky",
+    "reply", "restless", "sequence", "stumble",
 ];
 
 /// How many kinds of events there are.
-const KINDS: usize = 10;
+const KINDS: usize = 12;
 
 /// So many events, of all kinds in turn.
 pub(crate) fn items(count: usize) -> Vec<Item> {
@@ -60,7 +61,9 @@ impl Item {
             6 => publish_nap(Nap { key }),
             7 => publish_overlap(Overlap { key }),
             8 => publish_announce(Announce { key }),
-            _ => publish_parcels(Parcels { key }),
+            9 => publish_parcels(Parcels { key }),
+            10 => publish_placed(Placed { key }),
+            _ => publish_returned(Returned { key }),
         };
         publish.idempotency_key(&self.key).via(worker).await
     }
@@ -84,7 +87,9 @@ impl Item {
             6 => vec![run("nap", key)],
             7 => vec![run("overlap", key)],
             8 => vec![run("announce", key), run("reply", &reply_key(key))],
-            _ => vec![run("parcels", key)],
+            9 => vec![run("parcels", key)],
+            10 => vec![run("ledger", key), run("added", key)],
+            _ => vec![run("ledger", key)],
         }
     }
 }

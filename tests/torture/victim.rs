@@ -116,6 +116,10 @@ fn spawn(directory: &Path, store: &str, name: Option<&str>, dice: u64) -> Result
         .env(worker::DICE, dice.to_string());
     // Steps panic on purpose.
     command.env("RUST_BACKTRACE", "0");
+    // Those without a name are of the new version. The others change theirs as they are restarted, as while it is being
+    // deployed and rolled back.
+    let old = name.is_some() && dice.is_multiple_of(2);
+    command.env(worker::VERSION, if old { "old" } else { "new" });
     if let Some(name) = name {
         command.env(worker::NAME, name);
     }

@@ -9,6 +9,7 @@ use crate::{
     patience::persist,
     place::open,
     trail::{self, Process},
+    versions::Version,
 };
 
 /// Where the log lies; that it is set makes a process a worker.
@@ -17,6 +18,8 @@ pub(crate) const DIRECTORY: &str = "BELTS_TORTURE_DIRECTORY";
 pub(crate) const STORE: &str = "BELTS_TORTURE_STORE";
 /// The worker's name; without it, nobody can take its runs over by name.
 pub(crate) const NAME: &str = "BELTS_TORTURE_NAME";
+/// `old` or `new`: which version of the program the worker is.
+pub(crate) const VERSION: &str = "BELTS_TORTURE_VERSION";
 /// What the worker's random numbers follow from.
 pub(crate) const DICE: &str = "BELTS_TORTURE_DICE";
 
@@ -55,7 +58,11 @@ async fn build(url: &str) -> belts::Result<Worker> {
     if let Ok(name) = std::env::var(NAME) {
         builder = builder.name(name);
     }
-    builder.build().await
+    let version = match std::env::var(VERSION).as_deref() {
+        Ok("old") => Version::Old,
+        _ => Version::New,
+    };
+    version.functions(builder).build().await
 }
 
 /// Ends this process when the test's has ended, however that came about: it holds the other end of our input.
