@@ -308,6 +308,7 @@ impl WorkerBuilder {
             shutdown: Shutdown::default(),
             waiting: Mutex::new(HashMap::new()),
             driven: super::driven::Driven::default(),
+            last_purge: super::purge::LastPurge::default(),
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
             middleware: self.middleware,

@@ -501,7 +501,7 @@ impl Worker {
         shared.session().await?;
         let mut aside = JoinSet::new();
         aside.spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
-        aside.spawn(super::shutdown::purge_forever(Arc::downgrade(shared)));
+        aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
         let running = Running::begin(shared);
         tokio::join!(shared.claim_forever(), shared.receive_forever());

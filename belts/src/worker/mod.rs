@@ -13,6 +13,7 @@ mod inspect;
 pub(crate) mod live;
 mod options;
 #[cfg(feature = "http")]
+mod purge;
 mod push;
 mod receive;
 mod send;
@@ -112,6 +113,7 @@ pub(crate) struct Shared {
     pub(crate) shutdown: shutdown::Shutdown,
     waiting: Mutex<HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>>,
     driven: driven::Driven,
+    last_purge: purge::LastPurge,
     targets: Mutex<HashMap<Arc<str>, Arc<str>>>,
     on_error: Option<ErrorHook>,
     pub(crate) middleware: Layers,

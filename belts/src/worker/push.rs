@@ -42,7 +42,9 @@ impl Started {
             async move { shared.advance(run_id, function_id, asked, ending).await }
         });
         // One that fails keeps no other from being handed on.
-        join_all(drives).await.into_iter().collect()
+        let handed_on = join_all(drives).await.into_iter().collect();
+        self.shared.purge_now_and_then().await;
+        handed_on
     }
 }
 

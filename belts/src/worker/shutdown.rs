@@ -1,18 +1,13 @@
-//! The end of a worker: no new runs, a grace period for running steps, the rest given back. And the purge beside it.
+//! The end of a worker: no new runs, a grace period for running steps, the rest given back.
 
 use std::{
     future::Future,
     sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
 };
 
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{Shared, Worker};
-
-/// How often finished runs are purged, and how many at once.
-const PURGE_EVERY: Duration = Duration::from_secs(600);
-const PURGE_BATCH: usize = 500;
 
 /// The tasks of a worker, and how far its end is.
 #[derive(Debug)]
@@ -142,29 +137,5 @@ pub(crate) async fn on_signal(worker: Weak<Shared>) {
     }
     if let Some(shared) = worker.upgrade() {
         shared.shutdown.begin();
-    }
-}
-
-/// Removes runs that finished longer ago than the retention time, a batch at a time.
-pub(crate) async fn purge_forever(worker: Weak<Shared>) {
-    loop {
-        let Some(shared) = worker.upgrade() else {
-            return;
-        };
-        let before = shared.clock.now().before(shared.options().retention);
-        match shared.store.purge(before, PURGE_BATCH).await {
-            Ok(purged) if purged.more => {
-                drop(shared);
-                tokio::task::yield_now().await;
-                continue;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later");
-            }
-        }
-        let clock = Arc::clone(&shared.clock);
-        drop(shared);
-        clock.expire_at(clock.now().after(PURGE_EVERY)).await;
     }
 }

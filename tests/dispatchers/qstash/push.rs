@@ -13,7 +13,7 @@ use std::{
 use axum::Router;
 
 use belts::{
-    Event, Publish, Worker, scope, sleep, step,
+    Event, Publish, Worker, WorkerBuilder, scope, sleep, step,
     store::{
         Memory, Postgres, Redis, RunRecord, RunStatus, SharedStore, Sqlite, StepKind, StepState,
     },
@@ -79,8 +79,12 @@ async fn pushed(mock: &Mock, clock: FastClock, store: SharedStore) -> Worker {
 }
 
 async fn worker_at(url: &str, mock: &Mock, clock: FastClock, store: SharedStore) -> Worker {
+    builder_at(url, mock, clock, store).build().await.unwrap()
+}
+
+fn builder_at(url: &str, mock: &Mock, clock: FastClock, store: SharedStore) -> WorkerBuilder {
     let qstash = to(mock, url).retries(100).retry_delay("5000");
-    let builder = Worker::builder()
+    Worker::builder()
         .shared_store(store)
         .clock(clock)
         .jitter(|| 0.99)
@@ -89,8 +93,7 @@ async fn worker_at(url: &str, mock: &Mock, clock: FastClock, store: SharedStore)
         .function(in_one_go)
         .function(step_by_step)
         .function(held_up)
-        .dispatcher(qstash.build().unwrap());
-    builder.build().await.unwrap()
+        .dispatcher(qstash.build().unwrap())
 }
 
 async fn sqlite(directory: &tempfile::TempDir) -> SharedStore {
@@ -113,6 +116,7 @@ fn by_step(name: &str) -> Publish {
 /// Each step is recorded once with its result, and ran as often as it had to.
 async fn as_if_nothing_had_happened(worker: &Worker, name: &str) -> RunRecord {
     let run = ended(worker, 1, RunStatus::Completed).await.remove(0);
+    let run = worker.store().run(&run.run_id).await.unwrap().unwrap();
     let result: serde_json::Value = serde_json::from_slice(run.result.as_ref().unwrap()).unwrap();
     assert_eq!(result["ok"], OUTPUT, "{result}");
     let journal = worker.store().journal(&run.run_id).await.unwrap();
@@ -291,6 +295,29 @@ async fn two_deliveries_at_the_same_moment_drive_one_run() {
         as_if_nothing_had_happened(&worker, &name).await;
         assert_eq!(counted(&mock, &name), messages);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_runs_are_purged_within_deliveries() {
+    // Only the loop purged, so that where there is none a store grew for ever.
+    let clock = FastClock::new();
+    let mock = clock.service().start().unwrap();
+    let place = Place::new().await;
+    let worker = builder_at(&place.url, &mock, clock, Arc::new(Memory::new()))
+        .retention(Duration::from_secs(60))
+        .build()
+        .await
+        .unwrap();
+    place.serve_only(worker.router());
+    one_go("purged").via(&worker).await.unwrap();
+    one_go("kept")
+        .delay(Duration::from_secs(3_000))
+        .via(&worker)
+        .await
+        .unwrap();
+    mock.idle(SOON * 2).await.unwrap();
+    let runs = worker.runs().list().await.unwrap().runs;
+    assert_eq!(runs.len(), 1, "the first ended long ago");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

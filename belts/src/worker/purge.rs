@@ -1,0 +1,79 @@
+//! Removes what finished longer ago than the retention time: beside the loop, and where there is none now and then within a
+//! delivery.
+
+use std::{
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use super::Shared;
+use crate::{clock::Timestamp, error::Result, store::Purged};
+
+/// How often finished runs are purged, and how many at once.
+const EVERY: Duration = Duration::from_secs(600);
+const BATCH: usize = 500;
+
+/// When a delivery last purged, in milliseconds.
+#[derive(Debug)]
+pub(crate) struct LastPurge(AtomicI64);
+
+impl Default for LastPurge {
+    fn default() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+}
+
+impl LastPurge {
+    /// Whether it is time again; if so, nobody else is told the same.
+    fn is_over(&self, now: Timestamp) -> bool {
+        let last = self.0.load(Ordering::Acquire);
+        let over = now.since(Timestamp::from_millis(last)) >= EVERY;
+        over && self
+            .0
+            .compare_exchange(last, now.as_millis(), Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    fn go_on_at_once(&self) {
+        self.0.store(i64::MIN, Ordering::Release);
+    }
+}
+
+impl Shared {
+    async fn purge_batch(&self) -> Result<Purged> {
+        let before = self.clock.now().before(self.options().retention);
+        let purged = self.store.purge(before, BATCH).await;
+        purged.inspect_err(|error| {
+            tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later");
+        })
+    }
+
+    /// Purges a batch, if the last one was long ago or left something.
+    pub(super) async fn purge_now_and_then(&self) {
+        if self.last_purge.is_over(self.clock.now())
+            && self.purge_batch().await.is_ok_and(|purged| purged.more)
+        {
+            self.last_purge.go_on_at_once();
+        }
+    }
+}
+
+/// Purges batch after batch until nothing is left, again and again.
+pub(super) async fn purge_forever(worker: Weak<Shared>) {
+    loop {
+        let Some(shared) = worker.upgrade() else {
+            return;
+        };
+        if shared.purge_batch().await.is_ok_and(|purged| purged.more) {
+            drop(shared);
+            tokio::task::yield_now().await;
+            continue;
+        }
+        let clock = Arc::clone(&shared.clock);
+        drop(shared);
+        clock.expire_at(clock.now().after(EVERY)).await;
+    }
+}
