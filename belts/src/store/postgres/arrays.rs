@@ -104,13 +104,20 @@ pub(super) fn size(commit: &Commit) -> usize {
     result.map_or(0, <[u8]>::len) + entries.sum::<usize>()
 }
 
+/// The bytes of a commit's largest value.
+pub(super) fn largest(commit: &Commit) -> usize {
+    let transition = commit.transition.as_ref();
+    let result = transition.and_then(|transition| Ending::of(transition).result);
+    let entries = commit.entries.iter().map(|entry| entry.value.len());
+    entries.max().max(result.map(<[u8]>::len)).unwrap_or(0)
+}
+
 /// Binds one entry to the parameters of the statement `step`.
-pub(super) fn bind_step(lease: Lease, now: Timestamp, entry: &Entry) -> Parameters {
+pub(super) fn bind_step(lease: Lease, entry: &Entry) -> Parameters {
     Parameters::default()
         .bind(lease.run)
         .bind(lease.worker.0)
         .bind(lease.token)
-        .bind(now.as_millis())
         .bind(entry.started_at.as_millis())
         .bind(entry.due_at.map(Timestamp::as_millis))
         .bind(entry.finished_at.map(Timestamp::as_millis))
@@ -126,15 +133,12 @@ pub(super) fn bind_step(lease: Lease, now: Timestamp, entry: &Entry) -> Paramete
 /// Binds commits to the parameters of the function `commit`, from its third on.
 pub(super) fn bind(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
     let leases = || commits.iter().map(|placed| placed.commit.lease);
-    let mut sessions = Sessions::default();
-    for placed in commits {
-        sessions.add(placed.commit.lease.worker, placed.now);
-    }
     let parameters = parameters
         .bind(leases().map(|lease| lease.run).bind_iter())
         .bind(leases().map(|lease| lease.worker.0).bind_iter())
         .bind(leases().map(|lease| lease.token).bind_iter());
-    let parameters = sessions.bind(parameters);
+    // The function's parameters are those of earlier versions, which told the sessions of a batch as well.
+    let parameters = Sessions::default().bind(parameters);
     bind_entries(bind_endings(parameters, commits), &entries(commits))
 }
 

@@ -1,10 +1,10 @@
 //! Opening a database: its settings, its connections, and what may be wrong with the URL.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _,
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 
 use super::{
@@ -93,12 +93,21 @@ impl PostgresBuilder {
             Source::Url(url) => (self.own_pool(url, &schema).await?, self.max_connections),
             Source::Pool(pool) => (pool.clone(), share_of(pool)?.min(self.max_connections)),
         };
-        let server = Server::of(&pool.connect_options());
+        let options = pool.connect_options();
+        let server = Server::of(&options);
+        if is_open_to_others(&options) {
+            tracing::warn!(
+                "the connections to {server} do not check who answers; whoever is between can read and change everything. Put \
+                 `?sslmode=verify-full` into the Postgres URL, and `&sslrootcert=…` where its certificate is not a public one"
+            );
+        }
         if let Source::Pool(_) = self.source {
-            let mut connection = in_time(pool.acquire())
-                .await
-                .map_err(|fault| cannot_open(fault, &server, schema.name()))?;
+            let fault = |fault| cannot_open(fault, &server, schema.name());
+            let mut connection = in_time(pool.acquire()).await.map_err(fault)?;
             connection.close_on_drop();
+            check_pooler(&mut connection, &options)
+                .await
+                .map_err(fault)?;
             migrate(&mut connection, &schema, &server).await?;
         }
         Ok(Postgres::new(Connections::new(pool, most), schema, server))
@@ -119,6 +128,9 @@ impl PostgresBuilder {
         let mut connection = in_time(PgConnection::connect_with(&options))
             .await
             .map_err(fault)?;
+        check_pooler(&mut connection, &options)
+            .await
+            .map_err(fault)?;
         migrate(&mut connection, schema, &server).await?;
         // The tables are there; a server that goes now is noticed by the first who needs it.
         drop(connection.close().await);
@@ -130,6 +142,38 @@ impl PostgresBuilder {
             .max_lifetime(None)
             .connect_lazy_with(options))
     }
+}
+
+/// Finds a pooler that gives each transaction another connection: two connections are then the same one to the server. Where
+/// there is only one to be had this is left open.
+async fn check_pooler(first: &mut PgConnection, options: &PgConnectOptions) -> Result<(), Fault> {
+    let Ok(mut second) = in_time(PgConnection::connect_with(options)).await else {
+        return Ok(());
+    };
+    let pids = (process(&mut second).await?, process(first).await?);
+    drop(second.close().await);
+    if pids.0 == pids.1 {
+        return Err(Fault::Pooler);
+    }
+    Ok(())
+}
+
+/// The server's process of a connection, asked so that any pooler lets it through.
+async fn process(connection: &mut PgConnection) -> Result<i32, Fault> {
+    let answer = sqlx::raw_sql("SELECT pg_catalog.pg_backend_pid()").fetch_one(connection);
+    let row = in_time(answer).await?;
+    row.try_get(0).map_err(Fault::from)
+}
+
+/// Whether somebody on the way to the server could pass for it.
+fn is_open_to_others(options: &PgConnectOptions) -> bool {
+    let host = options.get_host();
+    let address = host.parse::<IpAddr>();
+    let is_local = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || address.is_ok_and(|address| address.is_loopback());
+    !is_local && !matches!(options.get_ssl_mode(), PgSslMode::VerifyFull)
 }
 
 /// How many connections of a user's pool we may keep.
@@ -152,4 +196,32 @@ fn unreadable(error: &sqlx::Error) -> crate::Error {
         "the Postgres URL {what}; write `postgres://user:password@host/database`, with special characters such as `/` and `@` \
          in the password as `%2F` and `%40`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_elsewhere_must_show_who_it_is() {
+        let open = |url: &str| {
+            let options: PgConnectOptions = url.parse().expect("it is a URL of Postgres");
+            is_open_to_others(&options)
+        };
+        for url in [
+            "postgres://ada@localhost/app",
+            "postgres://ada@127.0.0.1/app",
+            "postgres:///app?host=/run/postgresql",
+            "postgres://ada@db.example/app?sslmode=verify-full",
+        ] {
+            assert!(!open(url), "{url}");
+        }
+        for url in [
+            "postgres://ada@db.example/app",
+            "postgres://ada@10.0.0.7/app?sslmode=require",
+            "postgres://ada@db.example/app?sslmode=verify-ca",
+        ] {
+            assert!(open(url), "{url}");
+        }
+    }
 }

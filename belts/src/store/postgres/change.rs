@@ -1,7 +1,7 @@
-//! What people do to runs: cancel, rerun, purge.
+//! What people do to runs: cancel, rerun, purge, forget, and the notes about it.
 
 use super::{claim::number, database::Database, error::Fault, sql::Parameters, text::to_column};
-use crate::store::{RunRecord, RunStatus, Timestamp};
+use crate::store::{Note, Purged, RunRecord, RunStatus, Timestamp};
 
 impl Database {
     pub(super) async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool, Fault> {
@@ -10,11 +10,15 @@ impl Database {
         let cancel = async |resent| {
             let parameters = Parameters::default()
                 .bind(to_column(run))
-                .bind(now.as_millis());
+                .bind(now.as_millis())
+                .bind(&self.store);
             let cancelled = !self.rows(&self.sql.cancel, parameters).await?.is_empty();
             Ok(cancelled || resent && self.run(run).await?.as_ref().is_some_and(is_ours))
         };
-        self.insist(cancel).await
+        let cancelled = self.insist(cancel).await?;
+        // Whoever drives it hears of it now, and not at its next commit.
+        self.wake_if(cancelled);
+        Ok(cancelled)
     }
 
     pub(super) async fn rerun(
@@ -38,15 +42,65 @@ impl Database {
         Ok(made_due)
     }
 
-    /// Removes old runs. If this is sent twice, the number is that of the second time.
-    pub(super) async fn purge(&self, before: Timestamp, limit: usize) -> Result<usize, Fault> {
+    /// Removes old runs and events that started nothing. If this is sent twice, the numbers are those of the second time.
+    pub(super) async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged, Fault> {
         let purge = |_| {
             let parameters = Parameters::default()
                 .bind(before.as_millis())
                 .bind(number(limit));
             self.row(&self.sql.purge, parameters)
         };
-        let (gone,): (i64,) = self.insist(purge).await?;
-        Ok(usize::try_from(gone).unwrap_or(0))
+        let (runs, events, more): (i64, i64, bool) = self.insist(purge).await?;
+        Ok(Purged {
+            runs: count(runs),
+            events: count(events),
+            more,
+        })
     }
+
+    /// Ends runs of a function; `None` where a living session has it.
+    pub(super) async fn forget(
+        &self,
+        function: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Option<Purged>, Fault> {
+        let forget = |_| {
+            let parameters = Parameters::default()
+                .bind(&self.store)
+                .bind(to_column(function))
+                .bind(now.as_millis())
+                .bind(number(limit.min(MOST_FORGOTTEN)));
+            self.row(&self.sql.forget, parameters)
+        };
+        let (living, ended, more): (bool, Option<i64>, Option<bool>) = self.insist(forget).await?;
+        let runs = count(ended.unwrap_or(0));
+        self.wake_if(runs > 0);
+        Ok((!living).then(|| Purged {
+            runs,
+            events: 0,
+            more: more.unwrap_or(false),
+        }))
+    }
+
+    /// Keeps a note with a run; whether there is one. If this is sent twice, the note may be there twice.
+    pub(super) async fn note(&self, run: &str, note: &Note) -> Result<bool, Fault> {
+        // Whatever is in it, JSON writes it without the characters that Postgres does not take.
+        let note = serde_json::to_string(note).map_err(|_| Fault::Row("note"))?;
+        let keep = |_| {
+            let parameters = Parameters::default()
+                .bind(to_column(run))
+                .bind(&note)
+                .bind(i32::try_from(Note::MOST).unwrap_or(i32::MAX));
+            self.rows(&self.sql.note, parameters)
+        };
+        Ok(!self.insist(keep).await?.is_empty())
+    }
+}
+
+/// One write of a function's end holds no more locks.
+const MOST_FORGOTTEN: usize = 10_000;
+
+fn count(rows: i64) -> usize {
+    usize::try_from(rows).unwrap_or(0)
 }

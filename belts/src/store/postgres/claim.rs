@@ -1,8 +1,9 @@
 //! Which runs a worker gets: the question in one round trip, and the reading of its many-coloured answer.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -13,10 +14,14 @@ use super::{
     database::Database,
     error::Fault,
     rows::{Columns, Entries, EntryPlaces},
+    set_aside::Unreadable,
     sql::Parameters,
     text::to_column,
 };
-use crate::store::{Claim, Claimed, ClaimedRun, Lease, WorkerId};
+use crate::store::{
+    Claim, Claimed, ClaimedRun, Entry, FunctionCapacity, Lease, UnknownType, WorkerId,
+    claimed_crashes, progress,
+};
 
 /// How often the processes of others are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -59,32 +64,53 @@ impl Database {
     }
 
     async fn claim_once(&self, request: &Claim) -> Result<Option<Claimed>, Fault> {
+        let rows = self.rows(&self.sql.claim, self.parameters(request)).await?;
+        let (answer, unreadable) = read(&rows, request.capacity.worker)?;
+        let Some((mut claimed, given_back)) = answer else {
+            return Ok(None);
+        };
+        self.wake_if(given_back > 0);
+        claimed.set_aside = self.set_aside(request, unreadable).await?;
+        Ok(Some(claimed))
+    }
+
+    fn parameters(&self, request: &Claim) -> Parameters {
         let capacity = &request.capacity;
         let functions = || capacity.functions.iter();
-        let parameters = Parameters::default()
+        let ids = || functions().map(|function| to_column(&function.function_id));
+        Parameters::default()
             .bind(&self.store)
             .bind(self.next_call())
             .bind(capacity.worker.0)
             .bind(request.now.as_millis())
             .bind(number(capacity.limit))
-            .bind(
-                functions()
-                    .map(|function| to_column(&function.function_id))
-                    .bind_iter(),
-            )
+            .bind(number(request.max_bytes))
+            .bind(ids().bind_iter())
             .bind(
                 functions()
                     .map(|function| number(function.limit))
                     .bind_iter(),
             )
+            .bind(read_types(functions()).map(|(id, _)| id).bind_iter())
+            .bind(read_types(functions()).map(|(_, name)| name).bind_iter())
             .bind(request.only.as_deref().map(to_column))
             .bind(self.last_look.is_over())
-            .bind(i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX));
-        let rows = self.rows(&self.sql.claim, parameters).await?;
-        let (claimed, given_back) = read(&rows, capacity.worker)?;
-        self.wake_if(given_back > 0);
-        Ok(claimed)
+            .bind(i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX))
     }
+}
+
+/// Each function with each event type that is read for it. One that reads none has the empty type, which no event has.
+fn read_types<'a>(
+    functions: impl Iterator<Item = &'a FunctionCapacity>,
+) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
+    functions.flat_map(|function| {
+        let types = function.event_types.as_deref();
+        let none = types.is_some_and(<[_]>::is_empty).then_some("");
+        let names = types.unwrap_or_default().iter().map(|name| &**name);
+        names
+            .chain(none)
+            .map(|name| (to_column(&function.function_id), to_column(name)))
+    })
 }
 
 pub(super) fn number(limit: usize) -> i64 {
@@ -105,9 +131,20 @@ const STEP: EntryPlaces = EntryPlaces {
     value: 12,
 };
 
-/// Reads the rows of a claim, and how many runs of others became due by it.
-fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Option<Claimed>, i64), Fault> {
+/// A run as it comes, with its progress at the last crash, and what cannot be read of it.
+struct Coming {
+    run: ClaimedRun,
+    crashed_at: u64,
+    fault: Option<Fault>,
+}
+
+/// What a claim has brought, and how many runs of others became due by it; `None` where the session is not known.
+type Answer = Option<(Claimed, i64)>;
+
+/// Reads the rows of a claim. A run that cannot be read stands apart, and stops nobody.
+fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Answer, Vec<Unreadable>), Fault> {
     let mut claimed = Claimed::default();
+    let mut coming: Vec<Coming> = Vec::new();
     let mut places: HashMap<i64, usize> = HashMap::new();
     let mut entries = Entries::default();
     let mut given_back = None;
@@ -122,9 +159,9 @@ fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Option<Claimed>, i64), Faul
             }
             1 => claimed.unknown_functions.push(columns.text(8)?),
             2 => {
-                let run = run(columns, worker)?;
-                places.insert(run.lease.run, claimed.runs.len());
-                claimed.runs.push(run);
+                let run = Coming::read(columns, worker)?;
+                places.insert(run.run.lease.run, coming.len());
+                coming.push(run);
             }
             3 => {
                 let number = columns.get(1)?;
@@ -132,38 +169,86 @@ fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Option<Claimed>, i64), Faul
                     let place = places.get(&number).ok_or(Fault::Row("run of a step"))?;
                     last = (number, *place);
                 }
-                claimed.runs[last.1]
-                    .journal
-                    .push(entries.read(columns, &STEP)?);
+                coming[last.1].add(entries.read(columns, &STEP));
             }
+            4 => claimed.unknown_types.push(UnknownType {
+                function_id: columns.text(8)?,
+                event_type: columns.text(9)?,
+            }),
             _ => return Err(Fault::Row("part of a claim")),
         }
     }
-    for run in &mut claimed.runs {
-        // They come from an index, so mostly there is nothing to do.
-        run.journal.sort_by_key(|entry| entry.seq);
+    let mut unreadable = Vec::new();
+    for coming in coming {
+        match coming.finish() {
+            Ok(run) => claimed.runs.push(run),
+            Err(run) => unreadable.push(run),
+        }
     }
-    Ok((given_back.map(|_| claimed), given_back.unwrap_or(0)))
+    Ok((given_back.map(|runs| (claimed, runs)), unreadable))
 }
 
-fn run(columns: Columns<'_>, worker: WorkerId) -> Result<ClaimedRun, Fault> {
-    let retries: Option<i32> = columns.get(7)?;
-    Ok(ClaimedRun {
-        lease: Lease {
-            run: columns.get(1)?,
-            worker,
-            token: columns.get(2)?,
-        },
-        run_id: columns.text(8)?,
-        function_id: columns.text(9)?,
-        event_id: columns.text(10)?,
-        event_type: columns.text(11)?,
-        payload: columns.bytes(12)?,
-        failed_attempts: columns.count(6)?,
-        retries: retries.map(i32::cast_unsigned),
-        traceparent: columns.maybe_text(13)?,
-        started_at: columns.time(4)?,
-        crashes: 0,
-        journal: Vec::new(),
-    })
+impl Coming {
+    fn read(columns: Columns<'_>, worker: WorkerId) -> Result<Self, Fault> {
+        let retries: Option<i32> = columns.get(7)?;
+        let (crashed_at, crashes): (Option<i64>, Option<i64>) = (columns.get(3)?, columns.get(5)?);
+        let mut run = ClaimedRun {
+            lease: Lease {
+                run: columns.get(1)?,
+                worker,
+                token: columns.get(2)?,
+            },
+            run_id: columns.text(8)?,
+            function_id: columns.text(9)?,
+            event_id: Arc::default(),
+            event_type: Arc::default(),
+            payload: Arc::default(),
+            failed_attempts: columns.count(6)?,
+            retries: retries.map(i32::cast_unsigned),
+            traceparent: None,
+            started_at: columns.time(4)?,
+            crashes: crashes
+                .and_then(|crashes| u32::try_from(crashes).ok())
+                .unwrap_or(0),
+            journal: Vec::new(),
+        };
+        let fault = read_event(columns, &mut run).err();
+        let crashed_at = crashed_at.and_then(|progress| u64::try_from(progress).ok());
+        Ok(Self {
+            run,
+            crashed_at: crashed_at.unwrap_or(0),
+            fault,
+        })
+    }
+
+    fn add(&mut self, entry: Result<Entry, Fault>) {
+        match entry {
+            Ok(entry) => self.run.journal.push(entry),
+            Err(fault) => drop(self.fault.get_or_insert(fault)),
+        }
+    }
+
+    fn finish(mut self) -> Result<ClaimedRun, Unreadable> {
+        let run = &mut self.run;
+        if let Some(fault) = self.fault {
+            return Err(Unreadable::new(self.run, fault));
+        }
+        // They come from an index, so mostly there is nothing to do.
+        run.journal.sort_by_key(|entry| entry.seq);
+        let now = progress(run.failed_attempts, &run.journal);
+        run.crashes = claimed_crashes(run.crashes, self.crashed_at, now);
+        Ok(self.run)
+    }
+}
+
+fn read_event(columns: Columns<'_>, run: &mut ClaimedRun) -> Result<(), Fault> {
+    let id: Option<&str> = columns.get(10)?;
+    if id.is_none() {
+        return Err(Fault::Row("event: it is gone"));
+    }
+    run.event_id = columns.text(10)?;
+    run.event_type = columns.text(11)?;
+    run.payload = columns.bytes(12)?;
+    run.traceparent = columns.maybe_text(13)?;
+    Ok(())
 }

@@ -10,7 +10,7 @@ use super::{
     connections::Loan,
     database::Database,
     error::Fault,
-    queue::Batch,
+    queue::{Batch, MAX_STATEMENT, MAX_VALUE, fitting},
     sql::Parameters,
 };
 use crate::store::{Commit, CommitBatch, CommitOutcome, Lease};
@@ -66,27 +66,39 @@ impl Batch for Commits {
     }
 
     async fn write(&self, writes: &[CommitBatch]) -> Result<Vec<Vec<CommitOutcome>>, Fault> {
-        let commits = writes
-            .iter()
-            .flat_map(|batch| batch.commits.iter().map(|commit| (commit, batch.now)));
-        let mut placed: Vec<Placed<'_>> = commits
-            .enumerate()
-            .map(|(index, (commit, now))| Placed { index, commit, now })
-            .collect();
+        let commits = || {
+            let each = writes.iter().map(|batch| (&batch.commits, batch.now));
+            each.flat_map(|(commits, now)| commits.iter().map(move |commit| (commit, now)))
+        };
+        if commits().any(|(commit, _)| arrays::largest(commit) > MAX_VALUE) {
+            return Err(Fault::TooLarge);
+        }
+        let parts: Vec<Vec<Commit>> = commits().map(|(commit, _)| parts(commit)).collect();
+        let mut placed: Vec<Placed<'_>> = Vec::with_capacity(parts.len());
+        for (index, ((commit, now), parts)) in commits().zip(&parts).enumerate() {
+            // The last part speaks for all.
+            let before = parts.iter().map(|commit| (PART, commit));
+            let last = std::iter::once((index, parts.last().unwrap_or(commit)));
+            let before = before.take(parts.len().saturating_sub(1));
+            placed.extend(
+                before
+                    .chain(last)
+                    .map(|(index, commit)| Placed { index, commit, now }),
+            );
+        }
         // Everybody locks runs in this order, so that nobody waits in a circle.
         placed.sort_by_key(|placed| placed.commit.lease.run);
         let lost = self
             .0
             .insist(|resent| self.0.commit(&placed, resent))
             .await?;
-        let mut outcomes = vec![CommitOutcome::Applied; placed.len()];
-        for index in lost {
+        let mut outcomes = vec![CommitOutcome::Applied; parts.len()];
+        for index in lost.into_iter().filter(|index| *index != PART) {
             outcomes[index] = CommitOutcome::LeaseLost;
         }
-        let applied = |placed: &Placed<'_>| outcomes[placed.index] == CommitOutcome::Applied;
-        let left_due = placed
-            .iter()
-            .any(|placed| applied(placed) && placed.leaves_due());
+        let left_due = placed.iter().any(|placed| {
+            placed.leaves_due() && outcomes.get(placed.index) == Some(&CommitOutcome::Applied)
+        });
         self.0.wake_if(left_due);
         let mut outcomes = outcomes.into_iter();
         Ok(writes
@@ -94,6 +106,32 @@ impl Batch for Commits {
             .map(|batch| outcomes.by_ref().take(batch.commits.len()).collect())
             .collect())
     }
+}
+
+/// The place of what is only a part of a commit.
+const PART: usize = usize::MAX;
+
+/// Cuts a commit that is too big for one statement. They go in one transaction, the end of the lease with the last; a commit
+/// that fits has no parts.
+fn parts(commit: &Commit) -> Vec<Commit> {
+    if arrays::size(commit) <= MAX_STATEMENT || commit.entries.len() < 2 {
+        return Vec::new();
+    }
+    let mut parts = Vec::new();
+    let mut rest = &*commit.entries;
+    while !rest.is_empty() {
+        let (part, later) = rest.split_at(fitting(rest, |entry| entry.value.len()));
+        parts.push(Commit {
+            lease: commit.lease,
+            entries: part.to_vec(),
+            transition: None,
+        });
+        rest = later;
+    }
+    if let Some(last) = parts.last_mut() {
+        last.transition.clone_from(&commit.transition);
+    }
+    parts
 }
 
 impl Database {
@@ -138,7 +176,7 @@ impl Database {
             return Ok(false);
         };
         let written = loan
-            .rows(&self.sql.step, arrays::bind_step(*lease, placed.now, entry))
+            .rows(&self.sql.step, arrays::bind_step(*lease, entry))
             .await?;
         Ok(!written.is_empty())
     }
@@ -163,7 +201,7 @@ impl Database {
     }
 }
 
-/// Cuts the commits where one must see what an earlier one has changed.
+/// Cuts the commits where one must see what an earlier one has changed, and where they are too much for one statement.
 fn rounds<'a, 'c>(commits: &'a [Placed<'c>]) -> Vec<&'a [Placed<'c>]> {
     if commits.len() == 1 {
         return vec![commits];
@@ -172,7 +210,8 @@ fn rounds<'a, 'c>(commits: &'a [Placed<'c>]) -> Vec<&'a [Placed<'c>]> {
     let mut rest = commits;
     while !rest.is_empty() {
         let mut leases = Leases::default();
-        let together = rest
+        let most = fitting(rest, |placed| arrays::size(placed.commit));
+        let together = rest[..most]
             .iter()
             .take_while(|placed| leases.add(placed.commit))
             .count();

@@ -2,17 +2,25 @@
 //!
 //! A few settings of the session make every plan the same, whatever the server believes about the size of our tables, so
 //! a connection that was ours is never given back to the pool, but closed.
+//!
+//! A connection is driven by the runtime that opened it, so each runtime has its own: one that is blocked, or has ended, stops
+//! nobody else. What must go through meanwhile, on another runtime, has a connection beside all others ([`lend_beside`]).
+//!
+//! [`lend_beside`]: Connections::lend_beside
 
 use std::{
     future::Future,
+    ops::{Deref, DerefMut},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::join_all};
-use sqlx::{FromRow, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow};
+use sqlx::{
+    Connection as _, FromRow, PgConnection, PgPool, Postgres, pool::PoolConnection, postgres::PgRow,
+};
 use tokio::{
-    runtime::Handle,
+    runtime::{self, Handle},
     sync::{Semaphore, SemaphorePermit},
     time::Instant,
 };
@@ -28,11 +36,19 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// A connection that nobody has used for so long is closed: something on the way may have forgotten it.
 const KEEP: Duration = Duration::from_secs(60);
 
-/// Tables that were empty a minute ago make the planner read them whole. Generic plans are made once for each connection.
+/// Names are looked for in Postgres's own schema alone: functions and operators that another role put into `public` would run
+/// with our rights. The role may be read-only by default. Tables that were empty a minute ago make the planner read them whole;
+/// generic plans are made once for each connection.
 const SETTINGS: &str = "
+    SET search_path = pg_catalog, pg_temp;
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
     SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '60s'";
+
+/// Makes a connection one of ours. Nothing may be asked on it before this.
+pub(super) async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop)
+}
 
 #[derive(Debug)]
 pub(super) struct Connections {
@@ -40,35 +56,78 @@ pub(super) struct Connections {
     permits: Semaphore,
     /// The last one used is the first one lent, so that the others grow old.
     idle: Mutex<Vec<Idle>>,
+    /// Those beside them: at most one for each runtime.
+    beside: Mutex<Vec<Idle>>,
+    /// The runtime that opened the last connection but for those beside.
+    home: Mutex<Option<runtime::Id>>,
 }
 
 /// A connection that is ours.
 #[derive(Debug)]
-struct Held(Option<PoolConnection<Postgres>>);
+struct Held(Option<Open>);
+
+#[derive(Debug)]
+enum Open {
+    Pooled(PoolConnection<Postgres>),
+    Beside(PgConnection),
+}
 
 /// A connection that nobody uses.
 #[derive(Debug)]
 struct Idle {
     held: Held,
     since: Instant,
+    runtime: Option<runtime::Id>,
+}
+
+impl Deref for Open {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Pooled(connection) => connection,
+            Self::Beside(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Open {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Pooled(connection) => connection,
+            Self::Beside(connection) => connection,
+        }
+    }
+}
+
+impl Open {
+    async fn close(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Pooled(connection) => connection.close().await,
+            Self::Beside(connection) => connection.close().await,
+        }
+    }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // The pool would ask the server on a task of its own, and there may be no runtime for that any more.
-        drop(self.0.take().map(PoolConnection::detach));
+        if let Some(Open::Pooled(connection)) = self.0.take() {
+            // The pool would ask the server on a task of its own, and there may be no runtime for that any more.
+            drop(connection.detach());
+        }
     }
 }
 
 impl Drop for Connections {
     fn drop(&mut self) {
-        let idle = std::mem::take(&mut *self.idle());
+        let mut idle = std::mem::take(&mut *locked(&self.idle));
+        idle.append(&mut locked(&self.beside));
         // Says goodbye where there is time for it, so that the server has nothing to complain of in its log.
         if let Ok(runtime) = Handle::try_current() {
-            let goodbyes = idle.into_iter().filter_map(|mut idle| idle.held.0.take());
-            runtime.spawn(in_time(
-                join_all(goodbyes.map(PoolConnection::close)).map(Ok),
-            ));
+            let here = Some(runtime.id());
+            let ours = idle.into_iter().filter(|idle| idle.runtime == here);
+            let goodbyes = ours.filter_map(|mut idle| idle.held.0.take());
+            runtime.spawn(in_time(join_all(goodbyes.map(Open::close)).map(Ok)));
         }
     }
 }
@@ -78,7 +137,8 @@ impl Drop for Connections {
 pub(super) struct Loan<'a> {
     connections: &'a Connections,
     held: Held,
-    _permit: SemaphorePermit<'a>,
+    /// None of one beside.
+    permit: Option<SemaphorePermit<'a>>,
 }
 
 impl Idle {
@@ -93,6 +153,8 @@ impl Connections {
             pool,
             permits: Semaphore::new(most as usize),
             idle: Mutex::default(),
+            beside: Mutex::default(),
+            home: Mutex::default(),
         }
     }
 
@@ -102,50 +164,116 @@ impl Connections {
 
     pub(super) async fn lend(&self) -> Result<Loan<'_>, Fault> {
         let permit = self.permits.acquire().await.map_err(|_| Fault::Ended)?;
-        let idle = self.idle().pop().filter(Idle::is_fresh);
-        let held = match idle {
+        self.lend_by(permit).await
+    }
+
+    /// A connection for what must go through while another runtime, with the connections that it opened, is blocked.
+    pub(super) async fn lend_beside(&self) -> Result<Loan<'_>, Fault> {
+        let home = *locked(&self.home);
+        if home.is_none_or(|home| Some(home) == here())
+            && let Ok(permit) = self.permits.try_acquire()
+        {
+            return self.lend_by(permit).await;
+        }
+        let known = take_fresh(&mut locked(&self.beside));
+        let held = match known {
+            Some(idle) => idle.held,
+            None => self.open_beside().await?,
+        };
+        Ok(Loan {
+            connections: self,
+            held,
+            permit: None,
+        })
+    }
+
+    async fn lend_by<'a>(&'a self, permit: SemaphorePermit<'a>) -> Result<Loan<'a>, Fault> {
+        let held = match self.find() {
             Some(idle) => idle.held,
             None => self.take().await?,
         };
         Ok(Loan {
             connections: self,
             held,
-            _permit: permit,
+            permit: Some(permit),
         })
     }
 
+    /// A connection of this runtime that nobody uses. If there is none, there is room for one more.
+    fn find(&self) -> Option<Idle> {
+        let mut idle = locked(&self.idle);
+        let found = take_fresh(&mut idle);
+        let full = found.is_none() && idle.len() > self.permits.available_permits();
+        let foreign = full.then(|| idle.remove(0));
+        drop(idle);
+        drop(foreign);
+        found
+    }
+
     async fn take(&self) -> Result<Held, Fault> {
-        in_time(async {
-            let mut held = Held(Some(self.pool.acquire().await?));
+        let held = in_time(async {
+            let mut held = Held(Some(Open::Pooled(self.pool.acquire().await?)));
             if let Some(connection) = &mut held.0 {
-                sqlx::raw_sql(SETTINGS).execute(&mut **connection).await?;
+                settle(connection).await?;
             }
             Ok(held)
+        })
+        .await?;
+        *locked(&self.home) = here();
+        Ok(held)
+    }
+
+    async fn open_beside(&self) -> Result<Held, Fault> {
+        // With what the store's pool connects with by now.
+        let options = self.pool.connect_options();
+        in_time(async {
+            let mut connection = PgConnection::connect_with(&options).await?;
+            settle(&mut connection).await?;
+            Ok(Held(Some(Open::Beside(connection))))
         })
         .await
     }
 
     /// Closes the connections that nobody uses: after one has failed, the others have mostly failed as well.
     fn forget(&self) {
-        self.idle().clear();
+        locked(&self.idle).clear();
+        locked(&self.beside).clear();
     }
 
     /// Keeps a connection, and closes the one that nobody has needed for longest.
-    fn put(&self, held: Held) {
-        let mut idle = self.idle();
-        let stale = idle.first().is_some_and(|first| !first.is_fresh());
-        let stale = stale.then(|| idle.remove(0));
-        idle.push(Idle {
+    fn put(&self, held: Held, is_beside: bool) {
+        let new = Idle {
             held,
             since: Instant::now(),
-        });
+            runtime: here(),
+        };
+        let mut idle = locked(if is_beside { &self.beside } else { &self.idle });
+        let stale = idle
+            .iter()
+            .position(|idle| !idle.is_fresh() || is_beside && idle.runtime == new.runtime);
+        let stale = stale.map(|stale| idle.remove(stale));
+        idle.push(new);
         drop(idle);
         drop(stale);
     }
+}
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The runtime that drives what is awaited here.
+fn here() -> Option<runtime::Id> {
+    Handle::try_current().ok().map(|runtime| runtime.id())
+}
+
+/// Takes the connection of this runtime that was used last.
+fn take_fresh(idle: &mut Vec<Idle>) -> Option<Idle> {
+    let here = here();
+    let found = idle
+        .iter()
+        .rposition(|idle| idle.runtime == here && idle.is_fresh());
+    found.map(|place| idle.remove(place))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Loan<'_> {
@@ -190,7 +318,7 @@ impl Loan<'_> {
             Err(fault) if fault.is_of_the_connection() => self.connections.forget(),
             _ => {
                 let held = Held(self.held.0.take());
-                self.connections.put(held);
+                self.connections.put(held, self.permit.is_none());
             }
         }
         result

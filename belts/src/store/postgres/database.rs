@@ -82,6 +82,31 @@ impl Database {
         loan.keep(rows)
     }
 
+    /// As [`row`](Self::row), also while the runtime is blocked that drives the other connections.
+    pub(super) async fn row_beside<O>(
+        &self,
+        statement: &Statement,
+        parameters: Parameters,
+    ) -> Result<O, Fault>
+    where
+        O: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let mut loan = self.connections.lend_beside().await?;
+        let row = loan.row(statement, parameters).await;
+        loan.keep(row)
+    }
+
+    /// As [`rows`](Self::rows), also while the runtime is blocked that drives the other connections.
+    pub(super) async fn rows_beside(
+        &self,
+        statement: &Statement,
+        parameters: Parameters,
+    ) -> Result<Vec<PgRow>, Fault> {
+        let mut loan = self.connections.lend_beside().await?;
+        let rows = loan.rows(statement, parameters).await;
+        loan.keep(rows)
+    }
+
     pub(super) fn next_call(&self) -> i64 {
         self.calls.fetch_add(1, Ordering::SeqCst) + 1
     }

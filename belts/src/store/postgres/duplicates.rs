@@ -18,6 +18,8 @@ use crate::store::{Lease, PublishedEvent, PublishedRun, WorkerId};
 struct Found {
     event_id: Arc<str>,
     ticket: i64,
+    /// None of an event from a version that did not keep it.
+    digest: Option<[u8; 16]>,
     run: Option<FoundRun>,
 }
 
@@ -42,9 +44,11 @@ impl Found {
                 worker: columns.get(7)?,
             }),
         };
+        let digest: Option<&[u8]> = columns.get(8)?;
         Ok(Self {
             event_id: columns.text(1)?,
             ticket: columns.get(2)?,
+            digest: digest.and_then(|digest| digest.try_into().ok()),
             run,
         })
     }
@@ -114,6 +118,16 @@ fn answer(placed: &Placed<'_>, rows: Vec<Found>) -> Option<PublishedEvent> {
     let first = rows.first()?;
     let ours = first.ticket == placed.ticket;
     let event_id = Arc::clone(&first.event_id);
+    let is_other = |digest: [u8; 16]| digest != placed.event.digest.0;
+    // Found by the run's id it is the event of that run, whatever it is.
+    if *event_id == *placed.event.id && first.digest.is_some_and(is_other) {
+        return Some(PublishedEvent {
+            event_id,
+            duplicate: true,
+            conflict: true,
+            runs: Vec::new(),
+        });
+    }
     let mut runs: Vec<_> = rows
         .into_iter()
         .filter_map(|found| found.run)

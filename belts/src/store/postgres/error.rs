@@ -20,6 +20,12 @@ pub(super) enum Fault {
     Vanished,
     /// A row holds what this version cannot have written.
     Row(&'static str),
+    /// A row holds a word that this version does not know; a newer one may.
+    Word(&'static str),
+    /// A value is larger than anything that can be sent.
+    TooLarge,
+    /// Two connections are one and the same at the server.
+    Pooler,
 }
 
 impl Fault {
@@ -63,6 +69,28 @@ impl Fault {
         matches!(self, Self::Stale | Self::Vanished) || self.has_code(&["40P01", "40001"])
     }
 
+    /// A pooler is in between that gives each transaction another connection, or that refuses what we set.
+    pub(super) fn is_of_a_pooler(&self) -> bool {
+        let refused =
+            |error: &dyn DatabaseError| error.message().contains("unsupported startup parameter");
+        matches!(self, Self::Pooler)
+            // A prepared statement that is there no more, or there already.
+            || self.has_code(&["26000", "42P05"])
+            || self.database().is_some_and(refused)
+    }
+
+    /// The kind of what is wrong with the write itself: it fails again whenever it is sent.
+    fn kind(&self) -> ErrorKind {
+        if matches!(self, Self::TooLarge) || self.has_code(&["54000"]) {
+            ErrorKind::TooLarge
+        } else if self.has_code(&["22", "23502", "23503", "23514", "23P01", "P0001"]) {
+            // Data that the server does not take, and constraints or triggers that somebody else has made.
+            ErrorKind::Codec
+        } else {
+            ErrorKind::Store
+        }
+    }
+
     /// The database cannot be written now, whatever the write; else it may be the fault of one write among several.
     pub(super) fn is_of_the_store(&self) -> bool {
         self.is_of_the_connection()
@@ -77,21 +105,30 @@ impl Fault {
         if let Self::Ended = self {
             return Error::new(ErrorKind::Shutdown, "the runtime is shutting down");
         }
-        let message = if self.is_of_the_connection() {
-            format!("no connection to {server}")
-        } else if self.has_code(&["53100"]) {
-            format!("no space is left for {server}")
-        } else if self.has_code(&["54000"]) {
-            format!("an id is too long for {server}, or a value too big")
-        } else if self.has_code(&["42501"]) {
-            format!(
+        let kind = self.kind();
+        let message = match kind {
+            ErrorKind::TooLarge => {
+                format!("an id is too long for {server}, or a value too big")
+            }
+            ErrorKind::Codec => format!("{server} does not take what is to be written"),
+            _ if self.is_of_a_pooler() => pooler(server),
+            _ if self.is_of_the_connection() => format!("no connection to {server}"),
+            _ if self.has_code(&["53100"]) => format!("no space is left for {server}"),
+            _ if self.has_code(&["42501"]) => format!(
                 "{server} cannot be written by this role; it needs the rights on all tables, sequences and functions of the schema"
-            )
-        } else {
-            format!("{server} failed")
+            ),
+            _ => format!("{server} failed"),
         };
-        Error::store(message, self)
+        Error::new(kind, message).with_source(self)
     }
+}
+
+fn pooler(server: &Server) -> String {
+    format!(
+        "Postgres at {} answers through a pooler such as PgBouncer that is not set up for belts; set `pool_mode = session` and \
+         `ignore_startup_parameters = extra_float_digits` in pgbouncer.ini, or connect to the server itself",
+        server.place
+    )
 }
 
 impl fmt::Display for Fault {
@@ -102,7 +139,10 @@ impl fmt::Display for Fault {
             Self::Ended => f.write_str("the runtime is shutting down"),
             Self::Stale => f.write_str("the subscriptions change all the time"),
             Self::Vanished => f.write_str("an event of the same id is removed all the time"),
-            Self::Row(what) => write!(f, "a row holds an unknown {what}"),
+            Self::Row(what) => write!(f, "a row cannot be read by its {what}"),
+            Self::Word(what) => write!(f, "a row holds an unknown {what}"),
+            Self::Pooler => f.write_str("two connections have one process of the server"),
+            Self::TooLarge => f.write_str("Postgres takes no value of 1 GB or more"),
         }
     }
 }
@@ -168,7 +208,9 @@ pub(super) fn cannot_open(fault: Fault, server: &Server, schema: &str) -> Error 
         database,
         user,
     } = server;
-    let message = if fault.has_code(&["28"]) {
+    let message = if fault.is_of_a_pooler() {
+        pooler(server)
+    } else if fault.has_code(&["28"]) {
         format!(
             "Postgres at {place} does not let the user `{user}` in; check the user and password of the Postgres URL"
         )

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use sqlx::postgres::PgBindIterExt as _;
+use sqlx::postgres::{PgBindIterExt as _, PgRow};
 
 use super::{
     claim::number,
     database::Database,
     error::Fault,
-    rows::{Columns, Entries, EntryPlaces, record},
+    rows::{Columns, Entries, EntryPlaces, notes, record},
     sql::Parameters,
-    text::to_column,
+    text::{from_column, to_column},
 };
-use crate::store::{Entry, RunFilter, RunPage, RunRecord, Timestamp};
+use crate::store::{Entry, FunctionRecord, Lease, RunFilter, RunPage, RunRecord, Timestamp};
 
 /// Where the columns of a journal stand.
 const STEP: EntryPlaces = EntryPlaces {
@@ -32,7 +32,12 @@ impl Database {
     pub(super) async fn run(&self, run: &str) -> Result<Option<RunRecord>, Fault> {
         let parameters = Parameters::default().bind(to_column(run));
         let rows = self.rows(&self.sql.run, parameters).await?;
-        rows.first().map(record).transpose()
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let mut record = record(row)?;
+        record.notes = notes(Columns(row), 13)?;
+        Ok(Some(record))
     }
 
     pub(super) async fn journal(&self, run: &str) -> Result<Vec<Entry>, Fault> {
@@ -93,11 +98,7 @@ impl Database {
                 .await?
             }
         };
-        let runs = rows
-            .iter()
-            .take(limit)
-            .map(record)
-            .collect::<Result<_, _>>()?;
+        let runs = rows.iter().take(limit).filter_map(readable).collect();
         // One more than the page was asked for, to know whether there is a next one.
         let last = limit
             .checked_sub(1)
@@ -109,4 +110,57 @@ impl Database {
             next: next.map(|number| number.to_string()),
         })
     }
+
+    /// Which of these leases stand no longer.
+    pub(super) async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>, Fault> {
+        if leases.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parameters = Parameters::default()
+            .bind(leases.iter().map(|lease| lease.run).bind_iter())
+            .bind(leases.iter().map(|lease| lease.worker.0).bind_iter())
+            .bind(leases.iter().map(|lease| lease.token).bind_iter());
+        let rows = self.rows_beside(&self.sql.revoked, parameters).await?;
+        let revoked = rows.iter().map(|row| {
+            let place: i64 = Columns(row).get(0)?;
+            let index = usize::try_from(place - 1).ok();
+            let lease = index.and_then(|index| leases.get(index));
+            lease.copied().ok_or(Fault::Row("place of a lease"))
+        });
+        revoked.collect()
+    }
+
+    /// Every function that is wanted or has runs that have not finished.
+    pub(super) async fn functions(
+        &self,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<FunctionRecord>, Fault> {
+        let parameters = Parameters::default()
+            .bind(now.as_millis())
+            .bind(number(most));
+        let rows = self.rows(&self.sql.functions, parameters).await?;
+        let records = rows.iter().map(|row| {
+            let columns = Columns(row);
+            let (event_types, unfinished): (Vec<String>, i64) = (columns.get(1)?, columns.get(3)?);
+            let unfinished = usize::try_from(unfinished).unwrap_or(0);
+            Ok(FunctionRecord {
+                function_id: columns.text(0)?,
+                event_types: event_types.iter().map(|name| from_column(name)).collect(),
+                living: columns.get(2)?,
+                unfinished: unfinished.min(most),
+            })
+        });
+        records.collect()
+    }
+}
+
+/// A run for a list: one that cannot be read stops no others.
+fn readable(row: &PgRow) -> Option<RunRecord> {
+    let read = record(row);
+    if let Err(fault) = &read {
+        let run: Option<&str> = Columns(row).get(1).ok();
+        tracing::warn!(run, %fault, "a run cannot be read and is left out of the list");
+    }
+    read.ok()
 }

@@ -12,9 +12,13 @@ use sqlx::{
     PgPool,
     postgres::{PgListener, PgPoolOptions},
 };
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 
-use super::{connections::in_time, database::Database, error::Fault};
+use super::{
+    connections::{in_time, settle},
+    database::Database,
+    error::Fault,
+};
 use crate::store::WorkerId;
 
 /// How often the connection is tried, and a lock asked for that an earlier connection of ours still has.
@@ -79,9 +83,13 @@ async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
     loop {
         match Ear::open(&database).await {
             Ok(mut ear) => {
-                pause = Duration::ZERO;
+                let since = Instant::now();
                 database.wake.wake();
                 let fault = ear.attend(&database, &sessions).await;
+                // One that fails as soon as it is open is no better than none.
+                if since.elapsed() > LOOK_EVERY {
+                    pause = Duration::ZERO;
+                }
                 tracing::warn!(%fault, "the connection that listens to Postgres failed; another one is opened");
             }
             Err(fault) => {
@@ -117,6 +125,7 @@ impl Ear {
             .max_connections(1)
             .idle_timeout(None)
             .max_lifetime(None)
+            .after_connect(|connection, _| Box::pin(settle(connection)))
             .connect_lazy_with((*options).clone());
         let mut listener = in_time(PgListener::connect_with(&pool)).await?;
         listener.eager_reconnect(false);

@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
     Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
-    Subscription, Timestamp, WorkerId, page_limit, page_mark, unknown_session,
+    Subscription, Timestamp, WorkerId, page_limit, page_mark, still_living, unknown_session,
 };
 use crate::error::Result;
 
@@ -36,6 +36,7 @@ mod rows;
 mod schema;
 mod session;
 mod sessions;
+mod set_aside;
 mod single;
 mod sql;
 mod subscribers;
@@ -195,6 +196,10 @@ impl Store for Postgres {
         }
     }
 
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        self.read(|database| database.revoked(leases)).await
+    }
+
     async fn release(&self, request: Release) -> Result<usize> {
         self.answer(self.inner.database.release(&request).await)
     }
@@ -250,26 +255,18 @@ impl Store for Postgres {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         self.answer(self.inner.database.purge(before, limit).await)
-            .map(|runs| Purged {
-                runs,
-                events: 0,
-                more: runs >= limit,
-            })
     }
 
-    async fn revoked(&self, _leases: &[Lease]) -> Result<Vec<Lease>> {
-        Ok(Vec::new())
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        self.read(|database| database.functions(now, most)).await
     }
 
-    async fn functions(&self, _now: Timestamp, _most: usize) -> Result<Vec<FunctionRecord>> {
-        Ok(Vec::new())
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        let forgotten = self.answer(self.inner.database.forget(function, now, limit).await)?;
+        forgotten.ok_or_else(|| still_living(function))
     }
 
-    async fn forget(&self, _function: &str, _now: Timestamp, _limit: usize) -> Result<Purged> {
-        Ok(Purged::default())
-    }
-
-    async fn note(&self, _run: &str, _note: Note) -> Result<bool> {
-        Ok(false)
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        self.answer(self.inner.database.note(run, &note).await)
     }
 }

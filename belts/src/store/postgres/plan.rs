@@ -2,7 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{publish::Placed, sessions::Sessions, subscribers::Subscribers};
+use super::{
+    publish::Placed,
+    queue::{MAX_STATEMENT, fitting},
+    sessions::Sessions,
+    subscribers::Subscribers,
+};
 use crate::store::{Budget, Capacity, Target, WorkerId, new_id};
 
 /// What is to be written for a batch of events.
@@ -145,5 +150,23 @@ fn rounds(events: &[Placed<'_>]) -> Vec<Vec<usize>> {
     for round in &mut rounds {
         round.sort_unstable_by(|a, b| events[*a].event.id.cmp(&events[*b].event.id));
     }
-    rounds
+    let size = |index: &usize| events[*index].event.payload.len();
+    if events
+        .iter()
+        .map(|placed| placed.event.payload.len())
+        .sum::<usize>()
+        <= MAX_STATEMENT
+    {
+        return rounds;
+    }
+    let mut parts = Vec::new();
+    for round in rounds {
+        let mut rest = &*round;
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(fitting(rest, size));
+            parts.push(part.to_vec());
+            rest = later;
+        }
+    }
+    parts
 }

@@ -11,7 +11,7 @@ use super::{
     database::Database,
     error::Fault,
     plan::{Plan, PlannedRun},
-    queue::Batch,
+    queue::{Batch, MAX_VALUE},
     sql::Parameters,
     subscribers,
     text::to_column,
@@ -96,6 +96,10 @@ impl Batch for Publishes {
     }
 
     async fn write(&self, writes: &[Ticketed]) -> Result<Vec<Vec<PublishedEvent>>, Fault> {
+        let mut events = writes.iter().flat_map(|write| &write.request.events);
+        if events.any(|event| event.payload.len() > MAX_VALUE) {
+            return Err(Fault::TooLarge);
+        }
         let mut placed = Vec::with_capacity(writes.len());
         for (request, write) in writes.iter().enumerate() {
             let now = write.request.now;
@@ -227,6 +231,7 @@ impl Publishes {
                     .bind_iter(),
             )
             .bind(each().map(|event| &*event.payload).bind_iter())
+            .bind(each().map(|event| &event.digest.0[..]).bind_iter())
             .bind(placed().map(|placed| placed.ticket).bind_iter())
             .bind(placed().map(|placed| placed.now.as_millis()).bind_iter())
             .bind(

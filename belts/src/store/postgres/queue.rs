@@ -21,6 +21,23 @@ use crate::finish::to_the_end;
 const MAX_WRITES: usize = 256;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
+/// The most bytes of one statement, but for a single value. What is more goes in several, in one transaction: Postgres takes no
+/// message of 1 GB.
+pub(super) const MAX_STATEMENT: usize = 64 * 1024 * 1024;
+
+/// A value of more bytes can never be sent.
+pub(super) const MAX_VALUE: usize = 1_000_000_000;
+
+/// How many of these go into one statement: one at least.
+pub(super) fn fitting<T>(all: &[T], size: impl Fn(&T) -> usize) -> usize {
+    let mut bytes = 0;
+    let fits = all.iter().take_while(|one| {
+        bytes += size(one);
+        bytes <= MAX_STATEMENT
+    });
+    fits.count().max(1)
+}
+
 /// How writes of one kind are written together.
 pub(super) trait Batch: Send + Sync + 'static {
     type Write: Send + Sync + 'static;
@@ -105,13 +122,15 @@ impl<B: Batch> Queue<B> {
             return None;
         }
         let mut touched = B::Touched::default();
-        let (mut count, mut bytes) = (0, 0);
+        let (mut count, mut bytes, mut full) = (0, 0, false);
         let batch = state.waiting.extract_if(.., |waiting| {
-            let joins =
-                count < MAX_WRITES && bytes < MAX_BYTES && B::joins(&waiting.write, &mut touched);
+            let size = B::size(&waiting.write);
+            // Nothing may overtake what has no place, since both may be of one run.
+            full |= count == MAX_WRITES || count > 0 && bytes + size > MAX_BYTES;
+            let joins = !full && B::joins(&waiting.write, &mut touched);
             if joins {
                 count += 1;
-                bytes += B::size(&waiting.write);
+                bytes += size;
             }
             joins
         });

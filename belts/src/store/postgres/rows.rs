@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow};
 
 use super::{error::Fault, text::from_column};
-use crate::store::{Entry, RunRecord, RunStatus, StepKind, StepState, Timestamp};
+use crate::store::{Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp};
 
 pub(super) const fn kind_word(kind: StepKind) -> &'static str {
     match kind {
@@ -18,7 +18,7 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
     match word {
         "step" => Ok(StepKind::Step),
         "sleep" => Ok(StepKind::Sleep),
-        _ => Err(Fault::Row("kind of a step")),
+        _ => Err(Fault::Word("kind of a step")),
     }
 }
 
@@ -35,7 +35,7 @@ fn state(word: &str) -> Result<StepState, Fault> {
         "waiting" => Ok(StepState::Waiting),
         "completed" => Ok(StepState::Completed),
         "failed" => Ok(StepState::Failed),
-        _ => Err(Fault::Row("state of a step")),
+        _ => Err(Fault::Word("state of a step")),
     }
 }
 
@@ -43,7 +43,7 @@ fn status(word: &str) -> Result<RunStatus, Fault> {
     RunStatus::ALL
         .into_iter()
         .find(|status| status.as_str() == word)
-        .ok_or(Fault::Row("status of a run"))
+        .ok_or(Fault::Word("status of a run"))
 }
 
 /// A row whose columns are read by their places.
@@ -139,6 +139,12 @@ pub(super) const RECORD: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, status,
     failed_attempts, result, published_at, started_at, finished_at, due_at";
 
+/// The same for a list: without the event, and of the results the failures that are not long.
+pub(super) const LISTED: &str =
+    "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, status, failed_attempts,
+    CASE WHEN status <> 'completed' AND octet_length(result) <= 16384 THEN result END,
+    published_at, started_at, finished_at, due_at";
+
 pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     let columns = Columns(row);
     let event = (columns.text(3)?, columns.text(4)?, columns.bytes(5)?);
@@ -156,4 +162,15 @@ pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     record.finished_at = columns.maybe_time(11)?;
     record.due_at = columns.maybe_time(12)?;
     Ok(record)
+}
+
+/// What people did to a run. A note that cannot be read is left out, since it is about the run and no part of it.
+pub(super) fn notes(columns: Columns<'_>, place: usize) -> Result<Vec<Note>, Fault> {
+    let notes: Option<Vec<Option<String>>> = columns.get(place)?;
+    let readable = notes
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|note| serde_json::from_str(&note).ok());
+    Ok(readable.collect())
 }

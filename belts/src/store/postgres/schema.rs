@@ -3,13 +3,13 @@
 use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::{
-    connections::in_time,
+    connections::{in_time, settle},
     error::{Fault, Server, cannot_open, config},
 };
 use crate::{error::Result, store::MAX_UNKNOWN_FUNCTIONS};
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 2] = [
+const MIGRATIONS: [&[&str]; 3] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -24,7 +24,21 @@ const MIGRATIONS: [&[&str]; 2] = [
         include_str!("migrations/0002/claim.sql"),
         include_str!("migrations/0002/change.sql"),
     ],
+    &[
+        include_str!("migrations/0003/tables.sql"),
+        include_str!("migrations/0003/commit.sql"),
+        include_str!("migrations/0003/wants.sql"),
+        include_str!("migrations/0003/publish.sql"),
+        include_str!("migrations/0003/sessions.sql"),
+        include_str!("migrations/0003/claim.sql"),
+        include_str!("migrations/0003/change.sql"),
+        // The last of each that has functions.
+        include_str!("migrations/0003/paths.sql"),
+    ],
 ];
+
+/// A change meets processes that are at work: of two that wait for each other the server ends one, and it is tried again.
+const MAX_TIMES: u32 = 5;
 
 /// The oldest server that has all we use.
 const OLDEST_SERVER: i32 = 14;
@@ -104,18 +118,42 @@ pub(super) async fn migrate(
     server: &Server,
 ) -> Result<()> {
     let fault = |fault| cannot_open(fault, server, schema.name());
+    in_time(settle(connection)).await.map_err(fault)?;
     let found = find(connection, schema).await.map_err(fault)?;
     found.check(server)?;
     found.warn(server);
     if found.has_tables && is_present(connection, schema, server).await? {
         return Ok(());
     }
-    let done = change(connection, schema, server).await;
-    if done.is_err() {
-        // The connection is closed afterwards; this only spares the server some work.
-        drop(sqlx::raw_sql("ROLLBACK").execute(connection).await);
+    let mut times = 1;
+    loop {
+        let Err(stopped) = change(connection, schema, server).await else {
+            return Ok(());
+        };
+        // Where this fails as well, the connection is closed afterwards and the server does it.
+        let undone = in_time(sqlx::raw_sql("ROLLBACK").execute(&mut *connection)).await;
+        match stopped {
+            Stopped::By(fault)
+                if undone.is_ok() && fault.is_of_the_moment() && times < MAX_TIMES =>
+            {
+                times += 1;
+            }
+            Stopped::By(stopping) => return Err(fault(stopping)),
+            Stopped::ForGood(error) => return Err(error),
+        }
     }
-    done
+}
+
+/// What ends a change of the schema.
+enum Stopped {
+    By(Fault),
+    ForGood(crate::Error),
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::By(fault)
+    }
 }
 
 async fn find(connection: &mut PgConnection, schema: &Schema) -> Result<Found, Fault> {
@@ -134,35 +172,35 @@ async fn find(connection: &mut PgConnection, schema: &Schema) -> Result<Found, F
 }
 
 /// Of two processes that open a new schema at once, one waits for the lock and then finds it done.
-async fn change(connection: &mut PgConnection, schema: &Schema, server: &Server) -> Result<()> {
-    let fault = |fault| cannot_open(fault, server, schema.name());
+async fn change(
+    connection: &mut PgConnection,
+    schema: &Schema,
+    server: &Server,
+) -> Result<(), Stopped> {
     run(
         connection,
         schema,
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({lock})",
+        "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT pg_advisory_xact_lock({lock})",
     )
-    .await
-    .map_err(fault)?;
-    let found = find(connection, schema).await.map_err(fault)?;
+    .await?;
+    let found = find(connection, schema).await?;
     if !found.has_schema {
-        run(connection, schema, "CREATE SCHEMA {schema}")
-            .await
-            .map_err(fault)?;
+        run(connection, schema, "CREATE SCHEMA {schema}").await?;
     }
     let version = if found.has_tables {
-        version(connection, schema, server).await?
+        version(connection, schema).await?
     } else {
         0
     };
-    check_version(version, schema, server)?;
+    check_version(version, schema, server).map_err(Stopped::ForGood)?;
     for script in scripts_from(version) {
-        run(connection, schema, script).await.map_err(fault)?;
+        run(connection, schema, script).await?;
     }
     let done = format!(
         "DELETE FROM {{schema}}.schema_version; INSERT INTO {{schema}}.schema_version VALUES ({}); COMMIT",
         MIGRATIONS.len()
     );
-    run(connection, schema, &done).await.map_err(fault)
+    Ok(run(connection, schema, &done).await?)
 }
 
 fn scripts_from(version: usize) -> Vec<&'static str> {
@@ -181,20 +219,21 @@ async fn is_present(
     schema: &Schema,
     server: &Server,
 ) -> Result<bool> {
-    let version = version(connection, schema, server).await?;
+    let version = version(connection, schema)
+        .await
+        .map_err(|fault| cannot_open(fault, server, schema.name()))?;
     check_version(version, schema, server)?;
     Ok(version == MIGRATIONS.len())
 }
 
-async fn version(connection: &mut PgConnection, schema: &Schema, server: &Server) -> Result<usize> {
+async fn version(connection: &mut PgConnection, schema: &Schema) -> Result<usize, Fault> {
     let sql = AssertSqlSafe(schema.fill("SELECT version FROM {schema}.schema_version"));
     let version: i32 = in_time(
         sqlx::query_scalar(sql)
             .persistent(false)
             .fetch_one(connection),
     )
-    .await
-    .map_err(|fault| cannot_open(fault, server, schema.name()))?;
+    .await?;
     Ok(usize::try_from(version).unwrap_or(0))
 }
 

@@ -78,7 +78,7 @@ impl Database {
                 .bind(worker.0)
                 .bind(now.as_millis())
                 .bind(millis(lease));
-            self.row(&self.sql.renew, parameters)
+            self.row_beside(&self.sql.renew, parameters)
         };
         let (given_back,): (Option<i64>,) = self.insist(renew).await?;
         self.wake_if(given_back.is_some_and(|runs| runs > 0));

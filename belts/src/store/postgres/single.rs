@@ -61,5 +61,6 @@ impl Publishes {
             .bind(to_column(&run.id))
             .bind(to_column(&run.function_id))
             .bind(run.worker.map(|worker| worker.0))
+            .bind(&event.digest.0[..])
     }
 }

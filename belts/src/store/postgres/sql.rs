@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use sqlx::{Arguments as _, AssertSqlSafe, Encode, Postgres, Type, postgres::PgArguments};
 
-use super::{error::Fault, rows::RECORD, schema::Schema};
+use super::{
+    error::Fault,
+    rows::{LISTED, RECORD},
+    schema::Schema,
+};
 
 /// What a statement is given. All is sent in Postgres's binary form, so nothing is ever part of a text of SQL.
 #[derive(Debug)]
@@ -60,7 +64,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{event}", EVENT).replace("{time}", TIME)).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{event}", EVENT).replace("{time}", TIME)).into());
                 Self { $($name: fill($sql),)* }
             }
         }
@@ -71,22 +75,25 @@ statements! {
     commit: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
         $20, $21, $22, $23, $24, $25)";
     // One more step of one run, which is what most commits are. Answers nothing if there is more to it: the lease is lost, or
-    // the entry is there.
+    // the entry is there. A plain `=` for the worker would tell the planner that it is not NULL, and so let it read all of
+    // `runs_worker`.
     step: "INSERT INTO {schema}.steps
             (run, started_at, due_at, finished_at, seq, attempts, kind, state, path, type_name, value)
-        SELECT number, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM (
-            SELECT number FROM {schema}.runs WHERE number = $1 AND worker + 0 = $2 AND token = $3
-                AND EXISTS (SELECT FROM {schema}.workers WHERE id = $2 AND lease_until > $4)
-                AND NOT EXISTS (SELECT FROM {schema}.steps WHERE run = $1 AND seq = $8)
+        SELECT number, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM (
+            SELECT number FROM {schema}.runs WHERE number = $1 AND worker IS NOT DISTINCT FROM $2 AND token = $3
+                AND NOT EXISTS (SELECT FROM {schema}.steps WHERE run = $1 AND seq = $7)
             FOR UPDATE) AS held
         RETURNING 1";
     publish: "SELECT stale, living, event_numbers
-        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
     // One event that starts one run, which is what most publishes are. Answers nothing if there is more to it: the event is
     // there, or the subscriptions have changed.
-    publish_one: "WITH event AS (
-            INSERT INTO {schema}.events (published_at, ticket, idle, id, event_type, correlation_key, traceparent, payload)
-            SELECT $4, $5, false, $6, $7, $8, $9, $10 WHERE $3 = (SELECT version FROM {schema}.subscriptions_version)
+    publish_one: "WITH known AS MATERIALIZED (
+            SELECT seen FROM {schema}.subscriptions_version WHERE version = $3
+        ), event AS (
+            INSERT INTO {schema}.events
+                (published_at, ticket, idle, id, event_type, correlation_key, traceparent, payload, digest)
+            SELECT $4, $5, false, $6, $7, $8, $9, $10, $16 FROM known
             ON CONFLICT (id) DO NOTHING RETURNING number
         ), session AS MATERIALIZED (
             SELECT id FROM {schema}.workers WHERE id = $15 AND lease_until > $4
@@ -94,25 +101,34 @@ statements! {
             FOR SHARE
         )
         INSERT INTO {schema}.runs (number, token, due_at, worker, started_at, retries, id, function_id, status)
-        SELECT event.number << 16 | 1, $5, CASE WHEN session.id IS NULL THEN $11 END, session.id,
-            CASE WHEN session.id IS NOT NULL THEN $4 END, $12, $13, $14,
+        SELECT event.number << 16 | 1, $5,
+            CASE WHEN session.id IS NULL THEN
+                CASE WHEN $11 <= $4 AND $11 > seen AND $4 - seen <= 86400000 THEN seen ELSE $11 END END,
+            session.id, CASE WHEN session.id IS NOT NULL THEN $4 END, $12, $13, $14,
             CASE WHEN session.id IS NULL THEN 'pending' ELSE 'running' END
-        FROM event LEFT JOIN session ON true
+        FROM event CROSS JOIN known LEFT JOIN session ON true
         RETURNING number >> 16, worker, CASE WHEN worker IS NULL THEN pg_notify('{channel}', $1) END";
-    published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
+    published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker,
+            events.digest
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place),
             LATERAL (SELECT * FROM {schema}.events WHERE id = asked.id OFFSET 0) AS events
             LEFT JOIN LATERAL (SELECT * FROM {schema}.runs WHERE number BETWEEN events.number << 16
                 AND events.number << 16 | 65535 OFFSET 0) AS runs ON true
         UNION ALL
-        SELECT -asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker
+        SELECT -asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker,
+            events.digest
         FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place),
             LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content,
             text_e
-        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    set_aside: "SELECT {schema}.set_aside($1, $2, $3, $4, $5, $6)";
+    // Those of the leases that stand no longer.
+    revoked: "SELECT place FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS lease (run, worker, token, place)
+        WHERE (SELECT true FROM {schema}.runs WHERE number = lease.run AND token = lease.token
+            AND runs.worker IS NOT DISTINCT FROM lease.worker) IS NULL";
     register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8)";
     deregister: "SELECT {schema}.deregister($1, $2, $3)";
     renew: "SELECT {schema}.renew($1, $2, $3, $4)";
@@ -125,21 +141,43 @@ statements! {
         ) SELECT EXISTS (SELECT FROM {schema}.workers WHERE id = $1), EXISTS (SELECT FROM taken)";
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
-        WHERE id = $1 AND finished_at IS NULL RETURNING 1";
+        WHERE id = $1 AND finished_at IS NULL RETURNING pg_notify('{channel}', $3)";
     rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4)";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2 ORDER BY due_at LIMIT $3) AS due)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
-    purge: "SELECT {schema}.purge($1, $2)";
-    run: "SELECT {record} FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS runs, {event}";
+    purge: "SELECT gone_runs, gone_events, more FROM {schema}.purge_some($1, $2)";
+    forget: "SELECT living, ended, more FROM {schema}.forget($1, $2, $3, $4)";
+    note: "UPDATE {schema}.runs SET notes = (coalesce(notes, '{}') || $2::text)[greatest(1, coalesce(cardinality(notes), 0) + 2 - $3):]
+        WHERE id = $1 RETURNING 1";
+    // What is wanted by whom, and each function that has runs which have not finished.
+    functions: "WITH wanted AS (
+            SELECT function_id FROM {schema}.subscriptions
+            UNION SELECT function_id FROM {schema}.wants JOIN {schema}.workers ON id = session WHERE lease_until > $1
+            UNION SELECT unnest(functions) FROM {schema}.first_due()
+            UNION SELECT function_id FROM {schema}.runs WHERE worker IS NOT NULL
+            UNION SELECT function_id FROM {schema}.runs WHERE due_at IS NULL AND worker IS NULL AND finished_at IS NULL
+        ) SELECT function_id,
+            ARRAY(SELECT event_type FROM {schema}.subscriptions WHERE subscriptions.function_id = wanted.function_id
+                ORDER BY event_type),
+            EXISTS (SELECT FROM {schema}.wants JOIN {schema}.workers ON id = session
+                WHERE wants.function_id = wanted.function_id AND lease_until > $1),
+            (SELECT count(*) FROM (SELECT FROM {schema}.runs WHERE runs.function_id = wanted.function_id
+                AND due_at IS NOT NULL LIMIT $2) AS due)
+            + (SELECT count(*) FROM (SELECT FROM {schema}.runs WHERE runs.function_id = wanted.function_id
+                AND worker IS NOT NULL LIMIT $2) AS held)
+            + (SELECT count(*) FROM (SELECT FROM {schema}.runs WHERE runs.function_id = wanted.function_id
+                AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL LIMIT $2) AS stopped)
+        FROM wanted ORDER BY function_id";
+    run: "SELECT {record}, runs.notes FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS runs, {event}";
     journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value
         FROM {schema}.steps WHERE run = (SELECT number FROM {schema}.runs WHERE id = $1) ORDER BY seq";
-    list: "SELECT {record} FROM (
+    list: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
             WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
-    list_of_event: "SELECT {record} FROM (
+    list_of_event: "SELECT {listed} FROM (
             SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $7 OFFSET 0) AS of
             WHERE runs.number BETWEEN of.number << 16 AND of.number << 16 | 65535
                 AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))

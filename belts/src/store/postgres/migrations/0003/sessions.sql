@@ -1,0 +1,154 @@
+-- Workers' sessions. A session ends when it is deregistered, when another takes its name, when its process is dead, or a day
+-- after its lease time has ended; until then it keeps what nobody took from it.
+
+-- How much of a run is recorded.
+CREATE FUNCTION {schema}.progress(in_run bigint, in_failed_attempts integer) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN in_failed_attempts
+        + (SELECT count(*) + coalesce(sum(attempts), 0) FROM {schema}.steps WHERE run = in_run);
+END $$;
+
+-- Makes locked runs due whose worker died with them.
+CREATE FUNCTION {schema}.crash(in_runs bigint[], in_due_at bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE {schema}.runs SET worker = NULL, due_at = in_due_at, status = 'suspended',
+        crashes = CASE WHEN {schema}.progress(number, failed_attempts) > coalesce(crash_progress, 0) THEN 1
+            ELSE coalesce(crashes, 0) + 1 END,
+        crash_progress = {schema}.progress(number, failed_attempts)
+        WHERE number = ANY (in_runs);
+END $$;
+
+-- Ends a session under the lock of `register`; how many runs became due. `settle_wants` follows.
+CREATE FUNCTION {schema}.end_session(in_store text, in_worker bigint, in_now bigint, in_crashed boolean)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    held bigint[];
+BEGIN
+    DELETE FROM {schema}.workers WHERE id = in_worker;
+    IF NOT in_crashed THEN
+        RETURN {schema}.give_back(in_store, in_worker, in_now, '{}', '{}');
+    END IF;
+    held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = in_worker ORDER BY number + 0 FOR UPDATE);
+    IF cardinality(held) > 0 THEN
+        PERFORM {schema}.crash(held, in_now);
+        PERFORM pg_notify('{channel}', in_store);
+    END IF;
+    RETURN cardinality(held);
+END $$;
+
+CREATE OR REPLACE FUNCTION {schema}.deregister(in_store text, in_worker bigint, in_now bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    given_back bigint;
+BEGIN
+    PERFORM pg_advisory_xact_lock({lock});
+    given_back := {schema}.end_session(in_store, in_worker, in_now, false);
+    PERFORM {schema}.settle_wants();
+    RETURN given_back;
+END $$;
+
+-- Makes sure that a session lives, with the runs that nobody has taken from it; NULL where there is no such session.
+CREATE OR REPLACE FUNCTION {schema}.revive(in_store text, in_worker bigint, in_now bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    ends_at bigint := (SELECT lease_until FROM {schema}.workers WHERE id = in_worker);
+BEGIN
+    IF ends_at <= in_now THEN
+        UPDATE {schema}.workers SET lease_until = in_now + lease WHERE id = in_worker AND lease_until <= in_now;
+    END IF;
+    RETURN CASE WHEN ends_at IS NOT NULL THEN 0 END;
+END $$;
+
+CREATE OR REPLACE FUNCTION {schema}.renew(in_store text, in_worker bigint, in_now bigint, in_lease bigint)
+RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE {schema}.workers SET lease_until = in_now + in_lease, lease = in_lease WHERE id = in_worker;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM {schema}.hear_of(in_now);
+    RETURN 0;
+END $$;
+
+-- Begins a session, and ends those of the same name and those that nobody will miss.
+CREATE OR REPLACE FUNCTION {schema}.register(
+    in_store text, in_name text, in_now bigint, in_lease bigint, forget_before bigint,
+    -- The functions, and pairs of event types and functions.
+    in_functions text[], sub_types text[], sub_functions text[],
+    OUT id bigint, OUT given_back bigint
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    -- One at a time, so that of two with the same name or functions the later one counts as a whole.
+    PERFORM pg_advisory_xact_lock({lock});
+    SELECT coalesce(sum({schema}.end_session(in_store, workers.id, in_now, true)), 0)::bigint INTO given_back
+        FROM (SELECT workers.id FROM {schema}.workers WHERE name = in_name OR lease_until < forget_before
+              ORDER BY workers.id) AS workers;
+    INSERT INTO {schema}.workers (name, lease_until, lease) VALUES (in_name, in_now + in_lease, in_lease)
+        RETURNING workers.id INTO id;
+    INSERT INTO {schema}.wants (session, function_id, event_types)
+        SELECT DISTINCT register.id, wanted.function_id, ARRAY(
+            SELECT pair.event_type FROM unnest(sub_types, sub_functions) AS pair (event_type, function_id)
+            WHERE pair.function_id = wanted.function_id)
+        FROM unnest(in_functions) AS wanted (function_id);
+    PERFORM {schema}.settle_wants();
+    PERFORM {schema}.hear_of(in_now);
+END $$;
+
+-- Ends the sessions whose processes have died, and frees runs that are leased to nobody; how many runs became due.
+-- A watched session whose advisory lock is missing has some time to take it again on a new connection.
+CREATE OR REPLACE FUNCTION {schema}.bury(in_store text, in_now bigint, in_grace bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    locked bigint[];
+    dead bigint[];
+    orphaned bigint[];
+    given_back bigint := 0;
+BEGIN
+    locked := ARRAY(
+        SELECT objid::bigint FROM pg_catalog.pg_locks
+        WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = '{schema}'::regnamespace::oid
+            AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()));
+    UPDATE {schema}.workers SET missing_since = CASE WHEN missing_since IS NULL THEN clock_timestamp() END
+        WHERE id IN (SELECT id FROM {schema}.workers
+            WHERE watched AND (missing_since IS NULL) = (id & 4294967295 <> ALL (locked))
+            ORDER BY id FOR UPDATE SKIP LOCKED);
+    dead := ARRAY(SELECT id FROM {schema}.workers
+        WHERE watched AND missing_since < clock_timestamp() - make_interval(secs => in_grace / 1000.0) ORDER BY id FOR UPDATE SKIP LOCKED);
+    -- A claim has locked its session by now, so it does not wait for those who change sessions: the next look finds the same.
+    IF cardinality(dead) > 0 AND pg_try_advisory_xact_lock({lock}) THEN
+        given_back := (SELECT sum({schema}.end_session(in_store, worker, in_now, true)) FROM unnest(dead) AS worker);
+        PERFORM {schema}.settle_wants();
+    END IF;
+    -- A session may have ended while a run was being leased to it. Looked for one worker after the other, in the index.
+    WITH RECURSIVE holder (worker) AS (
+        SELECT min(worker) FROM {schema}.runs WHERE worker IS NOT NULL
+        UNION ALL
+        SELECT (SELECT min(runs.worker) FROM {schema}.runs WHERE runs.worker > holder.worker)
+        FROM holder WHERE holder.worker IS NOT NULL
+    ) SELECT ARRAY(SELECT worker FROM holder WHERE worker IS NOT NULL
+            AND (SELECT id FROM {schema}.workers WHERE id = worker) IS NULL) INTO orphaned;
+    IF cardinality(orphaned) > 0 THEN
+        given_back := given_back + (SELECT sum({schema}.give_back(in_store, worker, in_now, '{}', '{}'))
+            FROM unnest(orphaned) AS worker);
+    END IF;
+    RETURN given_back;
+END $$;
+
+-- Makes the runs of all sessions due whose time has ended. A run that is being written now is left for the next claim.
+CREATE OR REPLACE FUNCTION {schema}.give_back_ended(in_store text, in_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    ended record;
+    held bigint[];
+    given_back bigint := 0;
+BEGIN
+    FOR ended IN SELECT id, lease_until FROM {schema}.workers WHERE lease_until <= in_now ORDER BY id LOOP
+        held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = ended.id ORDER BY number + 0 FOR UPDATE SKIP LOCKED);
+        CONTINUE WHEN cardinality(held) = 0;
+        PERFORM {schema}.crash(held, ended.lease_until);
+        given_back := given_back + cardinality(held);
+    END LOOP;
+    IF given_back > 0 THEN
+        PERFORM pg_notify('{channel}', in_store);
+    END IF;
+    RETURN given_back;
+END $$;
