@@ -18,9 +18,14 @@ use sqlx::{
 
 use crate::proxy::Proxy;
 
+mod limits;
 mod liveness;
 mod opening;
 mod outages;
+mod rolling;
+mod runtimes;
+mod trust;
+mod unreadable;
 
 mod conformance {
     use super::InSchema;

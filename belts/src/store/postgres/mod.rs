@@ -56,7 +56,7 @@ use schema::Schema;
 ///
 /// Everything lies in a schema of its own, `belts` where not said otherwise. The store keeps a few connections, and one more
 /// that listens for the work of other processes and shows them that this one lives. Poolers that give each transaction another
-/// connection break both; connect to the server itself.
+/// connection break both, and are refused; connect to the server itself.
 ///
 /// ```no_run
 /// # async fn open() -> belts::Result<()> {
