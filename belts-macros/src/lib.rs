@@ -34,6 +34,7 @@ use crate::step::Macro;
 /// | `backoff = "1s..60s"` | the wait between them, or a `belts::Backoff` |
 /// | `timeout = "30s"` | the longest that one attempt may be driven without a pause, or a `Duration` |
 /// | `concurrency = 4` | the most runs at once in one process |
+/// | `max_steps = 1000` | the most steps of one run; 10,000 unless the worker says otherwise |
 /// | `continuation = "inline"`, `"per-step"` | whether the next step follows in place or in a delivery of its own |
 /// | `crate = path` | where belts is, if not at `::belts` |
 #[proc_macro_attribute]

@@ -26,6 +26,7 @@ pub(crate) const FUNCTION: Table = Table(&[
     ("backoff", "backoff = \"1s..60s\""),
     ("timeout", "timeout = \"30s\""),
     ("concurrency", "concurrency = 4"),
+    ("max_steps", "max_steps = 1000"),
     ("continuation", "continuation = \"per-step\""),
     ("crate", "crate = my_crate::belts"),
 ]);

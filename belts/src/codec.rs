@@ -3,6 +3,8 @@
 //! A result is `{"v":1,"ok":<value>}`, a failure `{"v":1,"err":{…}}`. The envelope makes every value a result,
 //! `null`, `false`, `0`, `""` and `()` among them.
 
+mod notice;
+
 use std::{cell::Cell, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -10,6 +12,8 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::failure::Failure;
+pub(crate) use notice::Lost;
+use notice::{Noticing, Seen};
 
 const VERSION: u32 = 1;
 const OK_PREFIX: &[u8] = b"{\"v\":1,\"ok\":";
@@ -48,11 +52,17 @@ struct Envelope<'a> {
 /// # Errors
 /// The value's `Serialize` failed, or its map keys are not strings.
 pub fn encode_ok<T: Serialize + ?Sized>(value: &T) -> Result<Arc<[u8]>> {
+    let (envelope, _) = encode_ok_noticing(value)?;
+    Ok(envelope)
+}
+
+/// Writes a result, and tells what of it JSON could not hold.
+pub(crate) fn encode_ok_noticing<T: Serialize + ?Sized>(value: &T) -> Result<(Arc<[u8]>, Lost)> {
     // Each thread keeps the buffer of its last value; a value that writes another one in between has its own.
     let mut bytes = BUFFER.take();
     bytes.clear();
     bytes.extend_from_slice(OK_PREFIX);
-    serde_json::to_writer(&mut bytes, value).map_err(|error| {
+    let lost = write_json(&mut bytes, value).map_err(|error| {
         Error::new(ErrorKind::Codec, "the value cannot be written as JSON").with_source(error)
     })?;
     bytes.push(b'}');
@@ -60,7 +70,20 @@ pub fn encode_ok<T: Serialize + ?Sized>(value: &T) -> Result<Arc<[u8]>> {
     if bytes.capacity() <= MOST_KEPT {
         BUFFER.set(bytes);
     }
-    Ok(envelope)
+    Ok((envelope, lost))
+}
+
+/// Writes a value, and tells what of it JSON could not hold.
+pub(crate) fn write_json<T: Serialize + ?Sized>(
+    bytes: &mut Vec<u8>,
+    value: &T,
+) -> serde_json::Result<Lost> {
+    let seen = Seen::default();
+    value.serialize(Noticing::new(
+        &mut serde_json::Serializer::new(bytes),
+        &seen,
+    ))?;
+    Ok(seen.lost())
 }
 
 /// Writes a failure.

@@ -55,6 +55,8 @@ pub enum ErrorKind {
     DuplicateKey,
     /// A step ran inside another step's expression.
     NestedStep,
+    /// A run reached more steps than it may have.
+    TooManySteps,
     /// The journal holds another kind of step, or a value that the step's type cannot be read from.
     Mismatch,
     /// A value could not be written as JSON, or not be read back from what was written.
@@ -184,6 +186,7 @@ impl Error {
                 | ErrorKind::StepFailed
                 | ErrorKind::DuplicateKey
                 | ErrorKind::NestedStep
+                | ErrorKind::TooManySteps
                 | ErrorKind::Mismatch
                 | ErrorKind::Codec
                 | ErrorKind::TooLarge

@@ -92,7 +92,7 @@ impl StdError for Replayed {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
@@ -101,6 +101,7 @@ impl ErrorKind {
         Self::TimedOut,
         Self::DuplicateKey,
         Self::NestedStep,
+        Self::TooManySteps,
         Self::Mismatch,
         Self::Codec,
         Self::TooLarge,
@@ -130,6 +131,7 @@ impl ErrorKind {
             Self::TimedOut => "timed-out",
             Self::DuplicateKey => "duplicate-key",
             Self::NestedStep => "nested-step",
+            Self::TooManySteps => "too-many-steps",
             Self::Mismatch => "mismatch",
             Self::Codec => "codec",
             Self::TooLarge => "too-large",

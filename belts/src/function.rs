@@ -68,6 +68,8 @@ pub struct FunctionOptions {
     pub timeout: Option<Duration>,
     /// The most runs of it at once in one process.
     pub concurrency: Option<usize>,
+    /// The most steps of one run; what the worker says where `None`.
+    pub max_steps: Option<u32>,
     /// Whether steps go on in place, or each in a delivery of its own.
     pub continuation: Continuation,
 }

@@ -1,9 +1,11 @@
 //! Publishing: from a typed event to a durable one.
 
 use std::{
+    cell::Cell,
+    collections::HashMap,
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{Arc, PoisonError, RwLock, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -13,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Timestamp,
-    codec,
+    codec::{self, Lost},
     dispatch::{MessageOption, MessageOptions},
     error::{Error, ErrorKind, Result},
     event::{EncodedEvent, EventSet},
@@ -24,6 +26,11 @@ use crate::{
         live::{CURRENT_RUN, CURRENT_STEP},
     },
 };
+
+thread_local! {
+    /// What JSON could not hold of the event that this thread wrote last.
+    static LOST: Cell<Lost> = const { Cell::new(Lost::NOTHING) };
+}
 
 static INSTALLED: RwLock<Option<Worker>> = RwLock::new(None);
 
@@ -42,7 +49,7 @@ fn installed() -> Option<Worker> {
 ///
 /// It returns when the event and the runs it starts are durable, or with a [dispatcher](crate::dispatch) when that has taken
 /// the event and will deliver it. Inside a step's expression its idempotency key follows
-/// from the run and the step, so that a retried step publishes once.
+/// from the run, the step and the event's content, so that a retried step publishes each event once.
 ///
 /// ```no_run
 /// use belts::Event;
@@ -148,9 +155,10 @@ impl Publish {
             })
             .or_else(installed)
             .ok_or_else(no_worker)?;
+        let digest = EventDigest::of(&event.event_type, &event.payload);
         let key = match (self.idempotency_key, &run) {
             (Some(key), _) => Some(key),
-            (None, Some(run)) => step_key(&run.run_id),
+            (None, Some(run)) => step_key(&run.run_id, digest),
             (None, None) => None,
         };
         if let (None, Some(run)) = (&key, &run) {
@@ -167,7 +175,7 @@ impl Publish {
             When::At(time) => time.max(now),
         };
         let new = NewEvent {
-            digest: EventDigest::of(&event.event_type, &event.payload),
+            digest,
             id: id.into(),
             event_type: event.event_type,
             payload: event.payload,
@@ -197,12 +205,30 @@ fn no_worker() -> Error {
     )
 }
 
-/// The key of the next event that this step publishes; `None` outside a step.
-fn step_key(run_id: &str) -> Option<String> {
+/// How often an attempt of a step has published what, by digest.
+#[derive(Debug, Default)]
+pub(crate) struct PublishedHere(Mutex<HashMap<EventDigest, u32>>);
+
+impl PublishedHere {
+    /// How often it published the same before.
+    fn count(&self, digest: EventDigest) -> u32 {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(digest).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+/// The key of an event that this step publishes; `None` outside a step.
+///
+/// What a retried attempt publishes again is found by it, in whatever order, and what it publishes otherwise is an event of
+/// its own: a list that was fetched anew may hold other items.
+fn step_key(run_id: &str, digest: EventDigest) -> Option<String> {
     CURRENT_STEP
         .try_with(|step| {
-            let count = step.published.fetch_add(1, Ordering::Relaxed);
-            stable_id(&[run_id, &step.path, &count.to_string()])
+            let count = step.published.count(digest).to_string();
+            let digest = format!("{digest:?}");
+            stable_id(&[run_id, &step.path, &digest, &count])
         })
         .ok()
 }
@@ -233,8 +259,36 @@ pub(crate) fn stable_id(parts: &[&str]) -> String {
 pub(crate) fn checked<E: EventSet>(event: &E) -> Result<EncodedEvent> {
     guard::call("to write the event", || {
         event.check()?;
-        event.encode()
+        LOST.take();
+        let encoded = event.encode()?;
+        let lost = LOST.take();
+        if !lost.is_nothing() {
+            comes_back::<E>(&encoded, lost)?;
+        }
+        Ok(encoded)
     })
+}
+
+/// Whether a function will read what was written, although JSON could not hold all of it.
+fn comes_back<E: EventSet>(encoded: &EncodedEvent, lost: Lost) -> Result<()> {
+    let misread = match E::decode(&encoded.event_type, &encoded.payload) {
+        Err(error) => Some(format!("cannot be read back ({error})")),
+        Ok(back) => {
+            back.encode()?;
+            (LOST.take() != lost).then(|| "would not come back as it is".to_owned())
+        }
+    };
+    let Some(misread) = misread else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::InvalidEvent,
+        format!(
+            "event `{}` {misread}: {}",
+            encoded.event_type,
+            lost.reason()
+        ),
+    ))
 }
 
 /// Writes an event as a JSON object.
@@ -249,8 +303,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
             format!("event `{event_type}` {reason}"),
         )
     };
-    let mut payload = serde_json::to_vec(value)
+    let mut payload = Vec::with_capacity(128);
+    let lost = codec::write_json(&mut payload, value)
         .map_err(|error| fail("cannot be written as JSON").with_source(error))?;
+    LOST.set(lost);
     if payload == b"null" {
         payload = b"{}".to_vec();
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
 
+mod again;
 mod delivery;
 mod functions;
 mod journal;
@@ -14,4 +15,5 @@ mod runs;
 mod support;
 mod sweeps;
 mod time;
+mod values;
 mod workers;

@@ -102,7 +102,7 @@ impl Drop for Bad {
 }
 
 /// A future that panics when it is dropped.
-struct Falls(Option<Bad>);
+struct Falls(#[expect(dead_code, reason = "it is there to be dropped")] Option<Bad>);
 
 impl Future for Falls {
     type Output = Result<u32, Bad>;

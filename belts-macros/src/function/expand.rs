@@ -185,10 +185,11 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
         backoff,
         timeout,
         concurrency,
+        max_steps,
         per_step,
     } = options;
-    let [retries, backoff, timeout, concurrency] =
-        [retries, backoff, timeout, concurrency].map(|option| optional(option.clone()));
+    let [retries, backoff, timeout, concurrency, max_steps] =
+        [retries, backoff, timeout, concurrency, max_steps].map(|option| optional(option.clone()));
     let Runtime {
         function_options,
         continuation,
@@ -205,6 +206,7 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
             backoff: #backoff,
             timeout: #timeout,
             concurrency: #concurrency,
+            max_steps: #max_steps,
             continuation: #continuation,
         }
     }

@@ -36,6 +36,7 @@ pub(crate) struct Options {
     pub(crate) backoff: Option<TokenStream>,
     pub(crate) timeout: Option<TokenStream>,
     pub(crate) concurrency: Option<TokenStream>,
+    pub(crate) max_steps: Option<TokenStream>,
     pub(crate) per_step: bool,
 }
 
@@ -83,6 +84,7 @@ impl Options {
             backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
             timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
             concurrency: given.take("concurrency").map(|opt| opt.number(1, errors)),
+            max_steps: given.take("max_steps").map(|opt| opt.number(1, errors)),
             per_step: word.as_deref() == Some("per-step"),
         }
     }

@@ -45,12 +45,21 @@ pub(crate) struct Journal {
     entries: Vec<Entry>,
     by_path: HashMap<Arc<str>, Slot>,
     next_seq: u32,
+    /// How many steps the run has, recorded or begun.
+    steps: u32,
+    /// The most that it may have.
+    most_steps: Option<u32>,
 }
+
+/// How many of the last keys are named where a run has too many steps.
+const KEYS_SHOWN: usize = 3;
 
 #[derive(Debug)]
 struct Slot {
     /// The place of its entry; `None` where it was begun in this attempt.
     entry: Option<usize>,
+    /// `None` for what is never recorded.
+    seq: Option<u32>,
     reached: Option<&'static Location>,
 }
 
@@ -64,15 +73,29 @@ impl Journal {
             next_seq = next_seq.max(entry.seq + 1);
             let slot = Slot {
                 entry: Some(place),
+                seq: Some(entry.seq),
                 reached: None,
             };
             by_path.insert(Arc::clone(&entry.path), slot);
         }
+        let steps = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         Self {
             entries,
             by_path,
             next_seq,
+            steps,
+            most_steps: None,
         }
+    }
+
+    /// Lets the run begin steps up to this number. What is recorded is replayed, however much it is.
+    pub(crate) fn limited(mut self, most_steps: u32) -> Self {
+        self.most_steps = Some(most_steps);
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// Answers a request, and remembers that the path was reached.
@@ -80,9 +103,13 @@ impl Journal {
         let slot = match self.by_path.entry(Arc::clone(request.path)) {
             hash_map::Entry::Occupied(slot) => slot.into_mut(),
             hash_map::Entry::Vacant(place) => {
-                place.insert(Slot::begun(request.at));
+                if let Some(most) = self.most_steps.filter(|most| self.steps >= *most) {
+                    return Err(self.too_many(request, most));
+                }
                 let seq = self.next_seq;
+                place.insert(Slot::begun(Some(seq), request.at));
                 self.next_seq += 1;
+                self.steps += 1;
                 return Ok(Decision::Begin { seq });
             }
         };
@@ -120,6 +147,23 @@ impl Journal {
         })
     }
 
+    #[cold]
+    fn too_many(&self, request: Request<'_>, most: u32) -> Violation {
+        let mut known: Vec<_> = self
+            .by_path
+            .iter()
+            .filter_map(|(path, slot)| Some((slot.seq?, path)))
+            .collect();
+        known.sort_unstable_by(|one, other| other.cmp(one));
+        let last = known.into_iter().take(KEYS_SHOWN);
+        Violation::TooManySteps {
+            path: Arc::clone(request.path),
+            most,
+            before: last.map(|(_, path)| Arc::clone(path)).collect(),
+            at: request.at,
+        }
+    }
+
     /// Whether the step of this path has a recorded outcome.
     pub(crate) fn has_recorded(&self, path: &str) -> bool {
         let place = self.by_path.get(path).and_then(|slot| slot.entry);
@@ -140,7 +184,7 @@ impl Journal {
                 second: at,
             }),
             hash_map::Entry::Vacant(place) => {
-                place.insert(Slot::begun(at));
+                place.insert(Slot::begun(None, at));
                 Ok(())
             }
         }
@@ -148,9 +192,10 @@ impl Journal {
 }
 
 impl Slot {
-    fn begun(at: &'static Location) -> Self {
+    fn begun(seq: Option<u32>, at: &'static Location) -> Self {
         Self {
             entry: None,
+            seq,
             reached: Some(at),
         }
     }

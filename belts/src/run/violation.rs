@@ -37,6 +37,13 @@ pub(crate) enum Violation {
         outer: Arc<str>,
         at: &'static Location,
     },
+    TooManySteps {
+        path: Arc<str>,
+        most: u32,
+        /// The keys before it, last first.
+        before: Vec<Arc<str>>,
+        at: &'static Location,
+    },
     OtherKind {
         path: Arc<str>,
         stored: StepKind,
@@ -60,6 +67,9 @@ impl Violation {
                 Error::new(ErrorKind::DuplicateKey, text).with_step(&path)
             }
             Self::Nested { path, .. } => Error::new(ErrorKind::NestedStep, text).with_step(&path),
+            Self::TooManySteps { path, .. } => {
+                Error::new(ErrorKind::TooManySteps, text).with_step(&path)
+            }
             Self::OtherKind { path, .. } | Self::OtherType { path, .. } => {
                 Error::new(ErrorKind::Mismatch, text).with_step(&path)
             }
@@ -93,6 +103,17 @@ impl fmt::Display for Violation {
                 "the step `{path}` at {at} runs inside the step `{outer}`: a step's expression cannot hold steps; \
                  move it out, or make the outer one a scope!"
             ),
+            Self::TooManySteps {
+                path,
+                most,
+                before,
+                at,
+            } => write!(
+                f,
+                "the step `{path}` at {at} is one more than the {most} that a run may have; before it came {}: end the loop, \
+                 publish an event for the rest, or raise `max_steps`",
+                list(before)
+            ),
             Self::OtherKind {
                 path,
                 stored,
@@ -118,6 +139,11 @@ impl fmt::Display for Violation {
             ),
         }
     }
+}
+
+fn list(paths: &[Arc<str>]) -> String {
+    let quoted: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
+    quoted.join(", ")
 }
 
 fn word(kind: StepKind) -> &'static str {

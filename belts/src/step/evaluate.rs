@@ -1,12 +1,6 @@
 //! One attempt of a step: its expression polled to the end, and its value as it will be recorded.
 
-use std::{
-    cell::RefCell,
-    future::Future,
-    pin::Pin,
-    sync::{Arc, atomic::AtomicU32},
-    time::Duration,
-};
+use std::{cell::RefCell, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -14,6 +8,7 @@ use crate::{
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
     guard,
+    publish::PublishedHere,
     worker::live::{CURRENT_STEP, CurrentStep, LiveRun},
 };
 
@@ -40,7 +35,7 @@ pub(super) async fn evaluate<T, F: Future<Output = Result<T>>>(
 ) -> Result<T> {
     let step = CurrentStep {
         path: Arc::clone(path),
-        published: AtomicU32::new(0),
+        published: PublishedHere::default(),
     };
     let expression = CURRENT_STEP.scope(step, guard::to_the_end(expression));
     let Some(timeout) = timeout else {
@@ -60,7 +55,7 @@ pub(super) fn checked<T: Serialize + DeserializeOwned>(
     value: &T,
     run: &LiveRun,
 ) -> Result<(Arc<[u8]>, T)> {
-    let bytes = codec::encode_ok(value)?;
+    let (bytes, lost) = codec::encode_ok_noticing(value)?;
     let limit = run.worker.max_value_bytes;
     if bytes.len() > limit {
         return Err(Error::new(
@@ -73,14 +68,21 @@ pub(super) fn checked<T: Serialize + DeserializeOwned>(
         ));
     }
     match codec::decode::<T>(&bytes) {
-        Ok(Outcome::Ok(value)) => Ok((bytes, value)),
+        Ok(Outcome::Ok(back)) if lost.is_nothing() => Ok((bytes, back)),
+        // What reads such a `null` as what it was is free to.
+        Ok(Outcome::Ok(back)) if codec::encode_ok_noticing(&back)?.1 == lost => Ok((bytes, back)),
+        Ok(Outcome::Ok(_)) => Err(Error::new(
+            ErrorKind::Codec,
+            format!("the result would not come back as it is: {}", lost.reason()),
+        )),
         Ok(Outcome::Err(_)) => unreachable!("an envelope written by `encode_ok` holds a value"),
         Err(error) => {
             let wanted = std::any::type_name::<T>();
-            Err(Error::new(
-                ErrorKind::Codec,
-                format!("the result cannot be read back as `{wanted}`: {error}"),
-            ))
+            let mut text = format!("the result cannot be read back as `{wanted}`: {error}");
+            if !lost.is_nothing() {
+                text = format!("{text}; {}", lost.reason());
+            }
+            Err(Error::new(ErrorKind::Codec, text))
         }
     }
 }

@@ -38,6 +38,7 @@ pub struct WorkerBuilder {
     lease: Duration,
     options: WorkerOptions,
     max_value_bytes: usize,
+    max_steps: u32,
     random: Option<fn() -> f64>,
     on_error: Option<ErrorHook>,
     middleware: Layers,
@@ -79,6 +80,7 @@ impl Default for WorkerBuilder {
             lease: Duration::from_secs(30),
             options: WorkerOptions::default(),
             max_value_bytes: 4 * 1024 * 1024,
+            max_steps: 10_000,
             random: None,
             on_error: None,
             middleware: Vec::new(),
@@ -200,6 +202,15 @@ impl WorkerBuilder {
         self
     }
 
+    /// The most steps that one run may have, sleeps among them, where its function says nothing else; default 10,000.
+    ///
+    /// A run that reaches one more fails for good, with an error of kind [`TooManySteps`](ErrorKind::TooManySteps) that names
+    /// the last keys: a loop that never ends would fill the store. What is recorded is replayed, however much it is.
+    pub fn max_steps(mut self, steps: u32) -> Self {
+        self.max_steps = steps;
+        self
+    }
+
     /// Replaces chance in the jitter of retries by this number in 0..1, for tests.
     pub fn jitter(mut self, random: fn() -> f64) -> Self {
         self.random = Some(random);
@@ -297,6 +308,7 @@ impl WorkerBuilder {
             clock: self.clock,
             registry,
             max_value_bytes: self.max_value_bytes,
+            max_steps: self.max_steps,
             random: self.random,
             slots,
             options: RwLock::new(self.options),
@@ -336,6 +348,9 @@ impl WorkerBuilder {
         }
         if self.options.sweep.is_zero() {
             return Err(config("`sweep` must be longer than zero"));
+        }
+        if self.max_steps == 0 {
+            return Err(config("`max_steps` must be at least 1"));
         }
         if self.max_value_bytes < 1024 {
             return Err(config("`max_value_bytes` must be at least 1024"));

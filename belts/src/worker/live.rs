@@ -16,6 +16,8 @@ use super::Shared;
 use crate::{
     clock::Timestamp,
     error::Error,
+    publish::PublishedHere,
+    registry::Registered,
     run::{Decision, Journal, Location, Request, Violation},
     store::{ClaimedRun, Entry},
     telemetry::FunctionMetrics,
@@ -32,8 +34,8 @@ tokio::task_local! {
 #[derive(Debug)]
 pub(crate) struct CurrentStep {
     pub(crate) path: Arc<str>,
-    /// How many events this attempt has published, so that each has an idempotency key of its own.
-    pub(crate) published: std::sync::atomic::AtomicU32,
+    /// The events that this attempt has published, so that each has an idempotency key of its own.
+    pub(crate) published: PublishedHere,
 }
 
 /// A run while it is driven.
@@ -98,9 +100,11 @@ pub(crate) enum Found {
 impl LiveRun {
     pub(crate) fn new(
         claimed: &mut ClaimedRun,
-        metrics: &Arc<FunctionMetrics>,
+        function: &Registered,
         worker: Arc<Shared>,
     ) -> Self {
+        let most_steps = function.options.max_steps.unwrap_or(worker.max_steps);
+        let journal = Journal::new(std::mem::take(&mut claimed.journal));
         Self {
             run_id: Arc::clone(&claimed.run_id),
             function_id: Arc::clone(&claimed.function_id),
@@ -109,12 +113,12 @@ impl LiveRun {
             payload: Arc::clone(&claimed.payload),
             started_at: claimed.started_at,
             attempt: claimed.failed_attempts + 1,
-            resumed: claimed.failed_attempts > 0 || !claimed.journal.is_empty(),
-            metrics: Arc::clone(metrics),
+            resumed: claimed.failed_attempts > 0 || !journal.is_empty(),
+            metrics: Arc::clone(&function.metrics),
             life: worker.session_life(),
             worker,
             state: Mutex::new(State {
-                journal: Journal::new(std::mem::take(&mut claimed.journal)),
+                journal: journal.limited(most_steps),
                 ..State::default()
             }),
         }

@@ -98,6 +98,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
     pub(crate) max_value_bytes: usize,
+    pub(crate) max_steps: u32,
     random: Option<fn() -> f64>,
     slots: Arc<Slots>,
     options: RwLock<WorkerOptions>,

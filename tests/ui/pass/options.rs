@@ -33,6 +33,7 @@ const RETRIES: u32 = 4;
     backoff = "1s..60s",
     timeout = "30s",
     concurrency = 4,
+    max_steps = 500,
     continuation = "per-step",
 )]
 pub async fn by_literals(Ordered { id, cents }: Ordered, cx: Context) -> belts::Result<i64> {
@@ -54,6 +55,7 @@ fn wanted(ordered: &Ordered) -> bool {
     backoff = Backoff { first: Duration::from_secs(1), max: Duration::from_secs(2) },
     timeout = Duration::from_secs(5),
     concurrency = 2 * 2,
+    max_steps = RETRIES * 100,
     continuation = "inline"
 )]
 #[allow(clippy::let_unit_value)]

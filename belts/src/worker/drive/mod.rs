@@ -42,7 +42,7 @@ pub(crate) async fn drive(
     mut claimed: ClaimedRun,
 ) -> (Ended, Option<RunFailure>) {
     let (wanted, metrics) = (wanted(function, &claimed), &function.metrics);
-    let run = Arc::new(LiveRun::new(&mut claimed, metrics, Arc::clone(worker)));
+    let run = Arc::new(LiveRun::new(&mut claimed, function, Arc::clone(worker)));
     let drive = Drive::new(worker, &run, function, &claimed);
     let wanted = match wanted {
         Ok(true) => Ok(()),
