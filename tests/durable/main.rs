@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
 
 mod again;
+mod beside;
 mod delivery;
 mod functions;
 mod journal;

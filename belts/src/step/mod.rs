@@ -173,10 +173,10 @@ impl Scope {
 
     /// Waits without being under way. The run may leave memory at any moment; if others keep it there, this returns.
     async fn wait_parked(&self, until: Timestamp, active: Active) {
-        let _parked = self.run.park(until);
+        let parked = self.run.park(until);
         drop(active);
         // The run leaves memory if it can; a clock that skips sleeps is not to skip that.
-        self.run.worker.clock.expire_at(until).await;
+        parked.wait(self.run.worker.clock.expire_at(until)).await;
     }
 }
 

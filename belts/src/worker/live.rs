@@ -6,10 +6,10 @@
 use std::{
     collections::VecDeque,
     fmt,
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
 };
 
 use super::Shared;
@@ -68,11 +68,18 @@ struct State {
     /// Step futures that execute, wait in memory, or wait for their record.
     active: usize,
     /// Steps that wait for a time too far away to stay in memory.
-    parked: Vec<(u64, Timestamp)>,
+    parked: Vec<ParkedStep>,
     next_parked: u64,
     violation: Option<Error>,
     lease_lost: bool,
     driver: Option<Waker>,
+}
+
+/// A step that waits for a time far away, and who is woken for it then.
+struct ParkedStep {
+    id: u64,
+    until: Timestamp,
+    waker: Option<Waker>,
 }
 
 /// What is to be recorded next.
@@ -89,8 +96,8 @@ pub(crate) enum Found {
     Violation(Error),
     /// The lease has ended, so that nothing more could be recorded.
     LeaseLost,
-    /// Every step waits for a time far away: the run can leave memory until the first of them.
-    Idle(Outbox, Timestamp),
+    /// Every step waits for a time far away: the run can leave memory until the first of them, if nothing else is awaited.
+    Idle(Timestamp),
     /// Something is to be recorded; `settled` when nothing else is under way.
     Flush { outbox: Outbox, settled: bool },
     /// Nothing to do until something wakes.
@@ -214,7 +221,11 @@ impl LiveRun {
         let mut state = self.state();
         let id = state.next_parked;
         state.next_parked += 1;
-        state.parked.push((id, until));
+        state.parked.push(ParkedStep {
+            id,
+            until,
+            waker: None,
+        });
         state.wake_driver();
         Parked(Arc::clone(self), id)
     }
@@ -235,9 +246,9 @@ impl LiveRun {
         }
         if state.active == 0
             && !woken
-            && let Some(until) = state.parked.iter().map(|(_, until)| *until).min()
+            && let Some(until) = state.parked.iter().map(|parked| parked.until).min()
         {
-            return Found::Idle(std::mem::take(&mut state.outbox), until);
+            return Found::Idle(until);
         }
         if state.outbox.entries.is_empty() {
             return Found::Nothing;
@@ -265,6 +276,23 @@ impl LiveRun {
     /// Notes that the driver is awake.
     pub(crate) fn forget_driver(&self) {
         self.state().driver = None;
+    }
+
+    /// How many clones of the function's waker its steps hold, and how many parked steps have wakers of another kind.
+    pub(crate) fn known_wakers(&self, function: &Waker) -> (usize, usize) {
+        let state = self.state();
+        let parked = || {
+            state
+                .parked
+                .iter()
+                .filter_map(|parked| parked.waker.as_ref())
+        };
+        let tickets = state.waiting.iter().flatten();
+        let own = tickets
+            .chain(parked())
+            .filter(|waker| waker.will_wake(function));
+        let foreign = parked().filter(|waker| !waker.will_wake(function));
+        (own.count(), foreign.count())
     }
 
     pub(crate) fn take_outbox(&self) -> Outbox {
@@ -338,8 +366,44 @@ impl Drop for Active {
 #[derive(Debug)]
 pub(crate) struct Parked(Arc<LiveRun>, u64);
 
+impl Parked {
+    /// Waits for the time, with one clone of the caller's waker, where the driver sees it.
+    pub(crate) async fn wait(&self, time: impl Future<Output = ()>) {
+        let waker = Waker::from(Arc::new(ParkedWaker(Arc::clone(&self.0), self.1)));
+        let mut time = pin!(time);
+        poll_fn(|cx| {
+            drop(self.0.set_parked_waker(self.1, Some(cx.waker().clone())));
+            time.as_mut().poll(&mut Context::from_waker(&waker))
+        })
+        .await;
+    }
+}
+
+impl LiveRun {
+    /// The waker that was there before, to be dropped or woken without the lock.
+    fn set_parked_waker(&self, id: u64, waker: Option<Waker>) -> Option<Waker> {
+        let mut state = self.state();
+        let parked = state.parked.iter_mut().find(|parked| parked.id == id)?;
+        std::mem::replace(&mut parked.waker, waker)
+    }
+}
+
+struct ParkedWaker(Arc<LiveRun>, u64);
+
+impl Wake for ParkedWaker {
+    fn wake(self: Arc<Self>) {
+        if let Some(waker) = self.0.set_parked_waker(self.1, None) {
+            waker.wake();
+        }
+    }
+}
+
 impl Drop for Parked {
     fn drop(&mut self) {
-        self.0.state().parked.retain(|(id, _)| *id != self.1);
+        let mut state = self.0.state();
+        let place = state.parked.iter().position(|parked| parked.id == self.1);
+        let gone = place.map(|place| state.parked.swap_remove(place));
+        drop(state);
+        drop(gone);
     }
 }

@@ -1,6 +1,7 @@
 //! Drives one run: polls its function, writes what its steps leave behind, and ends with a transition.
 
 mod ending;
+mod stay;
 mod waker;
 mod write;
 
@@ -12,6 +13,7 @@ use std::{
 };
 
 pub(crate) use ending::Ended;
+use stay::{Stay, Verdict, Watch};
 use waker::FunctionWaker;
 use write::{Underway, Written};
 
@@ -94,6 +96,8 @@ struct Drive<'a> {
     target: Option<Arc<str>>,
     /// When this drive has to hand the run on, where it is driven within a delivery.
     deadline: Option<Timestamp>,
+    /// Who may wake the function.
+    watch: Watch,
     /// Why the run failed for good.
     failure: OnceLock<Error>,
 }
@@ -121,6 +125,7 @@ impl<'a> Drive<'a> {
             policy: RetryPolicy::new(claimed.retries.or(options.retries), options.backoff),
             target: worker.target_of(&claimed.run_id),
             deadline: worker.hand_on_at(),
+            watch: Watch::default(),
             failure: OnceLock::new(),
             claimed,
         }
@@ -154,17 +159,21 @@ impl<'a> Drive<'a> {
         let waker = Arc::new(FunctionWaker::new());
         let function_waker = Waker::from(Arc::clone(&waker));
         let mut write: Option<Underway<'_>> = None;
+        let mut stay = Stay::default();
         loop {
-            let event =
-                poll_fn(|cx| self.turn(cx, &mut function, &waker, &function_waker, write.as_mut()))
-                    .await;
+            let event = poll_fn(|cx| {
+                let wakers = (&*waker, &function_waker);
+                self.turn(cx, &mut function, wakers, &mut stay, write.as_mut())
+            })
+            .await;
             match event {
                 Event::Returned(outcome) => return self.returned(outcome, write.take()).await,
                 Event::Found(Found::Violation(error)) => {
                     return self.violated(error, write.take()).await;
                 }
                 Event::Found(Found::LeaseLost) => return self.lease_lost(),
-                Event::Found(Found::Idle(outbox, due_at)) => {
+                Event::Found(Found::Idle(due_at)) => {
+                    let outbox = self.run.take_outbox();
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
                 Event::Found(Found::Flush { outbox, settled }) => {
@@ -196,8 +205,9 @@ impl<'a> Drive<'a> {
         let body = pin!(catch_panic(async move { start(invocation).await }));
         let layers = &self.worker.middleware;
         if layers.is_empty() {
-            return body.await;
+            return self.watch.watched(body).await;
         }
+        let body = pin!(self.watch.watched(body));
         let info = RunInfo::new(self.run);
         middleware::around(layers, Around::Run(&info), body).await
     }
@@ -226,8 +236,8 @@ impl<'a> Drive<'a> {
         &self,
         cx: &mut Context<'_>,
         function: &mut Held<F>,
-        waker: &FunctionWaker,
-        function_waker: &Waker,
+        (waker, function_waker): (&FunctionWaker, &Waker),
+        stay: &mut Stay,
         write: Option<&mut Underway<'_>>,
     ) -> Poll<Event> {
         let busy = write.is_some();
@@ -240,14 +250,32 @@ impl<'a> Drive<'a> {
             return Poll::Ready(Event::Written(result));
         }
         for _ in 0..TURNS {
-            if waker.take_woken()
-                && let Poll::Ready(outcome) =
-                    function.poll(&mut Context::from_waker(function_waker))
-            {
-                return Poll::Ready(Event::Returned(outcome));
+            if waker.take_woken() {
+                stay.woken();
+                let polled = function.poll(&mut Context::from_waker(function_waker));
+                if let Poll::Ready(outcome) = polled {
+                    return Poll::Ready(Event::Returned(outcome));
+                }
             }
             match self.run.look(busy, waker.is_woken()) {
                 Found::Nothing => {}
+                Found::Idle(due_at) => match stay.verdict(self, cx) {
+                    _ if waker.is_woken() => continue,
+                    Verdict::Leave => return Poll::Ready(Event::Found(Found::Idle(due_at))),
+                    Verdict::Again => {
+                        waker.poll_again();
+                        continue;
+                    }
+                    // What was recorded for a run that leaves is recorded now.
+                    Verdict::Stay => {
+                        let outbox = self.run.take_outbox();
+                        let settled = false;
+                        if !outbox.entries.is_empty() {
+                            let flush = Found::Flush { outbox, settled };
+                            return Poll::Ready(Event::Found(flush));
+                        }
+                    }
+                },
                 found => return Poll::Ready(Event::Found(found)),
             }
             if self.run.wait_for_steps(cx.waker(), busy) && waker.wait(cx.waker()) {

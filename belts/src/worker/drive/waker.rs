@@ -30,6 +30,11 @@ impl FunctionWaker {
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// Has the function polled once more in this turn.
+    pub(super) fn poll_again(&self) {
+        self.woken.store(true, Ordering::Release);
+    }
+
     pub(super) fn take_woken(&self) -> bool {
         self.woken.swap(false, Ordering::AcqRel)
     }

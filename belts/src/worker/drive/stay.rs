@@ -1,0 +1,194 @@
+//! Whether a run whose steps all wait for a time far away may leave memory: not while its function awaits something else,
+//! such as an answer against a time limit, which would be lost with it.
+//!
+//! The function is polled with a waker of its own. Whoever may still wake it holds a clone of that, and a parked step holds
+//! one that is known; so the clones beyond those are what else is awaited. Two things look the same and are not:
+//!
+//! - A clone that was left behind by what nobody awaits any more. Before a run stays, its function is polled once with a
+//!   new waker, of which only what is still awaited takes clones.
+//! - The clone of something like `FuturesUnordered`, which polls its futures with wakers of their own and holds one of ours
+//!   for all of them, parked steps among them. Whether the others are awaited too cannot be seen from outside. Such a run
+//!   stays for [`GRACE`] from when something last woke it.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering, fence},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use super::Drive;
+use crate::worker::live::LiveRun;
+
+/// How long a run stays of which it is not known whether it awaits anything but steps.
+const GRACE: Duration = Duration::from_secs(1);
+/// When a run that stays is worth a line in the log.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The waker that the function is polled with.
+struct Inside(Waker);
+
+impl Wake for Inside {
+    fn wake(self: Arc<Self>) {
+        self.0.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_by_ref();
+    }
+}
+
+/// Polls the function, and knows who may wake it.
+#[derive(Default)]
+pub(super) struct Watch {
+    inside: Mutex<Weak<Inside>>,
+    renew: AtomicBool,
+}
+
+/// What else the function awaits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Nothing,
+    /// Something, or only what holds the parked steps.
+    Perhaps,
+    Something,
+}
+
+impl Watch {
+    /// Polls the function to its end.
+    pub(super) async fn watched<T>(&self, mut function: Pin<&mut impl Future<Output = T>>) -> T {
+        let mut wakers: Option<(Waker, Waker)> = None;
+        poll_fn(move |cx| {
+            let renew = self.renew.load(Ordering::Acquire);
+            let inside = match &mut wakers {
+                Some((outside, inside)) if !renew && outside.will_wake(cx.waker()) => inside,
+                wakers => {
+                    &mut wakers
+                        .insert((cx.waker().clone(), self.renewed(cx.waker())))
+                        .1
+                }
+            };
+            function.as_mut().poll(&mut Context::from_waker(inside))
+        })
+        .await
+    }
+
+    fn renewed(&self, outside: &Waker) -> Waker {
+        self.renew.store(false, Ordering::Release);
+        let inside = Arc::new(Inside(outside.clone()));
+        *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&inside);
+        Waker::from(inside)
+    }
+
+    fn others(&self, run: &LiveRun) -> Others {
+        let inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(inside) = inside.upgrade() else {
+            return Others::Nothing;
+        };
+        let waker = Waker::from(Arc::clone(&inside));
+        let (own, foreign) = run.known_wakers(&waker);
+        // The two above, and that of the future that polls the function.
+        let others = Arc::strong_count(&inside).saturating_sub(3 + own);
+        // Who has just dropped a clone may have woken the function before: that is seen after this.
+        fence(Ordering::Acquire);
+        match others {
+            0 => Others::Nothing,
+            others if others <= foreign => Others::Perhaps,
+            _ => Others::Something,
+        }
+    }
+}
+
+/// What becomes of a run whose steps all wait for a time far away.
+pub(super) enum Verdict {
+    Leave,
+    /// The function is to be polled once more.
+    Again,
+    Stay,
+}
+
+/// How long a run has stayed.
+#[derive(Default)]
+pub(super) struct Stay {
+    /// Whether the function was polled with a new waker since something last woke it.
+    renewed: bool,
+    told: bool,
+    until: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Stay {
+    /// Something woke the function.
+    pub(super) fn woken(&mut self) {
+        if self.until.take().is_some() {
+            self.renewed = false;
+        }
+    }
+
+    pub(super) fn verdict(&mut self, drive: &Drive<'_>, cx: &mut Context<'_>) -> Verdict {
+        let others = drive.watch.others(drive.run);
+        if others == Others::Nothing || drive.may_not_stay() {
+            return Verdict::Leave;
+        }
+        if !self.renewed {
+            self.renewed = true;
+            drive.watch.renew.store(true, Ordering::Release);
+            return Verdict::Again;
+        }
+        let until = self.until.get_or_insert_with(|| drive.stays(others));
+        if until.as_mut().poll(cx) == Poll::Pending {
+            return Verdict::Stay;
+        }
+        self.until = None;
+        if others == Others::Perhaps || drive.may_not_stay() {
+            return Verdict::Leave;
+        }
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(
+                function = %drive.run.function_id, run = %drive.run.run_id,
+                "a run stays in memory and keeps its place, since its function awaits something that is no step beside a long \
+                 sleep; put that into a step, or limit its time"
+            );
+        }
+        let until = self.until.insert(drive.stays(others));
+        // Registers the driver.
+        match until.as_mut().poll(cx) {
+            Poll::Pending => Verdict::Stay,
+            Poll::Ready(()) => Verdict::Leave,
+        }
+    }
+}
+
+impl Drive<'_> {
+    fn may_not_stay(&self) -> bool {
+        let now = self.worker.clock.now();
+        self.worker.is_draining() || self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+
+    /// Returns when it is time to look again: the worker's own clock may stand still.
+    #[expect(clippy::disallowed_methods, reason = "the worker's own pause")]
+    fn stays(&self, others: Others) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (worker, deadline) = (Arc::clone(self.worker), self.deadline);
+        let pause = if others == Others::Perhaps {
+            GRACE
+        } else {
+            LONG
+        };
+        Box::pin(async move {
+            let handed_on = async {
+                match deadline {
+                    Some(deadline) => worker.clock.expire_at(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = worker.shutdown.begun() => {}
+                () = handed_on => {}
+            }
+        })
+    }
+}
