@@ -14,6 +14,12 @@ use belts::{
 };
 use tempfile::TempDir;
 
+#[cfg(unix)]
+mod files;
+mod previous;
+mod runtimes;
+mod spoiled;
+
 const LEASE: Duration = Duration::from_secs(30);
 
 pub(crate) fn directory() -> TempDir {
@@ -343,7 +349,7 @@ async fn full_disk_is_an_error_that_passes() -> belts::Result<()> {
             .status();
         status.is_ok_and(|status| status.success())
     };
-    if !mount(&["mount", "-t", "tmpfs", "-o", "size=1m", "belts-test"]) {
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=2m", "belts-test"]) {
         let reason = "a small file system cannot be mounted here";
         assert!(
             std::env::var_os("BELTS_TEST_ALL").is_none(),
@@ -360,10 +366,37 @@ async fn full_disk_is_an_error_that_passes() -> belts::Result<()> {
 #[cfg(target_os = "linux")]
 async fn fill(directory: &Path) -> belts::Result<()> {
     let ballast = directory.join("ballast");
-    std::fs::write(&ballast, vec![0_u8; 500 * 1024]).expect("there is room at first");
-    let store = Sqlite::open(directory.join("belts.db")).await?;
+    std::fs::write(&ballast, vec![0_u8; 1_000 * 1024]).expect("there is room at first");
+    let path = directory.join("belts.db");
+    let store = Sqlite::open(&path).await?;
     worker(&store).await?;
-    let mut written = 0;
+    // What finds no room itself takes none from those in the same transaction.
+    let other = rusqlite::Connection::open(&path).expect("the database is there");
+    other
+        .execute_batch("BEGIN IMMEDIATE")
+        .expect("nobody else writes");
+    let publishing = async |id: &str, size| {
+        let events = vec![event(id, size)];
+        store
+            .publish(Publish {
+                events,
+                claim: None,
+                now: at(0),
+            })
+            .await
+    };
+    let (small, large, another, ()) = tokio::join!(
+        publishing("small", 10),
+        publishing("large", 3_000_000),
+        publishing("another", 10),
+        async { other.execute_batch("COMMIT").expect("the lock is ours") },
+    );
+    assert_eq!(
+        [small.is_ok(), large.is_ok(), another.is_ok()],
+        [true, false, true]
+    );
+    drop(other);
+    let mut written = 1;
     let error = loop {
         let events = vec![
             event(&format!("e-{written}"), 20_000),

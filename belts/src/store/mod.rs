@@ -165,6 +165,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Nothing was written, or the store cannot tell; the worker then drops the runs and claims them anew.
+    /// The kind is [`TooLarge`](crate::ErrorKind::TooLarge) where what is to be written can never be, so that another try does not
+    /// help; what was written together with it by others is not to suffer.
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>>;
 
     /// Extends the lease of a worker for all runs that it drives.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{
     Sqlite,
     error::{Fault, config},
-    schema,
+    files, schema,
 };
 use crate::error::{Error, Result};
 
@@ -62,6 +62,7 @@ impl SqliteBuilder {
         check_path(&self.path)?;
         let path = std::path::absolute(&self.path)
             .map_err(|error| super::error::file("find", &self.path, error))?;
+        files::make_private(&path);
         let writer = connect(&path, self.synchronous)?;
         schema::migrate(&writer, &path)?;
         // Opening waits for others in SQLite's own way; the writer has its own.
@@ -129,7 +130,7 @@ fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()>
     connection.pragma_update(None, "cache_size", -16_000)?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
     Ok(())
 }
 

@@ -4,10 +4,10 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     error::Fault,
-    rows::{FIRST_FINISHED, state_number, status_number},
+    rows::{FIRST_FINISHED, notes, state_number, status_number},
     tx::Tx,
 };
-use crate::store::{RunStatus, StepState, Timestamp};
+use crate::store::{Note, Purged, RunStatus, StepState, Timestamp};
 
 impl Tx<'_> {
     pub(super) fn cancel(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
@@ -15,7 +15,30 @@ impl Tx<'_> {
             "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3 WHERE id = ?1 AND status < ?4",
             params![run_id, status_number(RunStatus::Cancelled), now.as_millis(), FIRST_FINISHED],
         )?;
+        // Whoever drives it looks for what was taken from it.
+        self.wakes |= cancelled > 0;
         Ok(cancelled > 0)
+    }
+
+    /// Keeps what somebody did to a run.
+    pub(super) fn note(&mut self, run_id: &str, note: &Note) -> Result<bool, Fault> {
+        let found = self
+            .connection
+            .prepare_cached("SELECT notes FROM runs WHERE id = ?1")?
+            .query_row(params![run_id], |row| notes(row, 0))
+            .optional()?;
+        let Some(mut notes) = found else {
+            return Ok(false);
+        };
+        notes.push(note.clone());
+        let surplus = notes.len().saturating_sub(Note::MOST);
+        notes.drain(..surplus);
+        let json = serde_json::to_string(&notes).map_err(|_| Fault::Row("note"))?;
+        self.execute(
+            "UPDATE runs SET notes = ?2 WHERE id = ?1",
+            params![run_id, json],
+        )?;
+        Ok(true)
     }
 
     pub(super) fn rerun(
@@ -41,7 +64,7 @@ impl Tx<'_> {
         };
         self.execute(
             "UPDATE runs SET status = iif(started_at IS NULL, ?3, ?4), due_at = ?2, failed_attempts = 0, result = NULL,
-                 finished_at = NULL
+                 finished_at = NULL, crashes = 0, crash_progress = 0
              WHERE number = ?1",
             params![number, now.as_millis(), status_number(RunStatus::Pending), status_number(RunStatus::Suspended)],
         )?;
@@ -53,14 +76,14 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> Result<usize, Fault> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> Result<Purged, Fault> {
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
         let old: Vec<(i64, i64)> = self
             .connection
             .prepare_cached(
                 "SELECT number, event FROM runs WHERE finished_at < ?1 ORDER BY finished_at, number LIMIT ?2",
             )?
-            .query_map(params![before.as_millis(), limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map(params![before.as_millis(), most], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<_>>()?;
         for (number, event) in &old {
             self.remove_run(*number)?;
@@ -70,11 +93,15 @@ impl Tx<'_> {
             )?;
         }
         // Events that started nothing are kept as long, so that their ids stay known.
-        self.execute(
+        let events = self.execute(
             "DELETE FROM events WHERE number IN
-                 (SELECT number FROM events WHERE idle IS NOT NULL AND published_at < ?1 LIMIT ?2)",
-            params![before.as_millis(), limit],
+                 (SELECT number FROM events WHERE idle IS NOT NULL AND published_at < ?1 ORDER BY published_at LIMIT ?2)",
+            params![before.as_millis(), most],
         )?;
-        Ok(old.len())
+        Ok(Purged {
+            runs: old.len(),
+            events,
+            more: old.len() >= limit || events >= limit,
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Which runs a worker gets, and the loading of their journals in the same transaction.
+//! Which runs a worker gets.
 
 use std::sync::Arc;
 
@@ -6,22 +6,39 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     error::Fault,
-    rows::{self, FIRST_FINISHED, bytes, small, text},
+    rows::FIRST_FINISHED,
+    take::{Room, Taken},
     tx::Tx,
 };
 use crate::{
     error::Error,
     store::{
-        Budget, Claim, Claimed, ClaimedRun, Entry, Lease, MAX_UNKNOWN_FUNCTIONS, RunStatus,
-        Timestamp, WorkerId,
+        Budget, Claim, Claimed, ClaimedRun, MAX_UNKNOWN_FUNCTIONS, Timestamp, UnknownType, WorkerId,
     },
 };
 
-/// The first waiting run of a function.
-struct Head {
-    function: i64,
-    due_at: Timestamp,
+/// The first waiting run of a function for one event type.
+pub(super) struct Head {
+    pub(super) function: i64,
+    pub(super) event_type: i64,
+    pub(super) due_at: Timestamp,
 }
+
+/// In place of the event type of a run that an earlier version wrote.
+const UNTOLD: i64 = 0;
+
+/// What a claim means for the runs behind a head.
+enum Standing {
+    /// The worker can take them; the place of the function in its capacity.
+    Wanted(usize),
+    UnknownType(UnknownType),
+    UnknownFunction(Arc<str>),
+    /// Of a function whose name is lost.
+    Nameless,
+}
+
+/// A run that may be taken, in the order of taking: by turn, then by time.
+type Turn = (usize, i64, i64);
 
 impl Tx<'_> {
     /// Claims runs; `dead` are sessions whose processes are known to have ended.
@@ -35,129 +52,233 @@ impl Tx<'_> {
             return Ok(Err(unknown));
         }
         for worker in dead {
-            self.end_session(*worker, now)?;
+            self.lose_session(*worker, now)?;
         }
         self.release_expired(now)?;
-        let heads = self.heads()?;
-        let mut next_due = None;
-        let numbers = match &request.only {
-            Some(run_id) => self.choose_named(run_id, request)?.into_iter().collect(),
-            None => self.choose_due(&heads, request, &mut next_due)?,
-        };
-        let mut runs = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            runs.extend(self.claim_one(number, worker, now)?);
-        }
-        if request.only.is_some() {
+        let mut claimed = Claimed::default();
+        let heads = self.told_heads()?;
+        let wanted = self.look_at(&heads, request, &mut claimed)?;
+        if let Some(run_id) = &request.only {
+            self.claim_named(run_id, request, &mut claimed)?;
             let heads = self.heads()?;
-            for head in &heads {
-                if self.is_named(head, request)? {
-                    next_due = earlier(next_due, Some(head.due_at));
-                }
+            for (head, _) in self.look_at(&heads, request, &mut Claimed::default())? {
+                claimed.next_due = earlier(claimed.next_due, Some(head.due_at));
             }
+        } else {
+            let turns = self.turns(&wanted, request, &mut claimed.next_due)?;
+            self.claim_turns(&turns, request, &mut claimed)?;
         }
-        let mut unknown_functions = Vec::new();
-        for head in heads.iter().filter(|head| head.due_at <= now) {
-            if unknown_functions.len() < MAX_UNKNOWN_FUNCTIONS && !self.is_named(head, request)? {
-                unknown_functions.push(self.names.name(head.function)?);
-            }
-        }
-        Ok(Ok(Claimed {
-            runs,
-            next_due,
-            unknown_functions,
-            ..Claimed::default()
-        }))
+        Ok(Ok(claimed))
     }
 
-    /// The first waiting run of every function: one step in the index for each function that has any.
-    fn heads(&self) -> Result<Vec<Head>, Fault> {
+    /// The first waiting run of every function and event type: one step in the index for each that has any.
+    pub(super) fn heads(&self) -> Result<Vec<Head>, Fault> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT function, due_at FROM runs WHERE due_at IS NOT NULL AND function > ?1
-             ORDER BY function, due_at LIMIT 1",
+            // Not `(function, event_type) > (?1, ?2)`: SQLite would read the whole backlog of the last head.
+            "SELECT * FROM (SELECT function, event_type, due_at FROM runs
+                 WHERE due_at IS NOT NULL AND function = ?1 AND event_type > ?2 ORDER BY event_type, due_at LIMIT 1)
+             UNION ALL
+             SELECT * FROM (SELECT function, event_type, due_at FROM runs
+                 WHERE due_at IS NOT NULL AND function > ?1 ORDER BY function, event_type, due_at LIMIT 1)
+             LIMIT 1",
         )?;
         let mut heads: Vec<Head> = Vec::new();
-        let mut function = i64::MIN;
+        let mut last = (i64::MIN, i64::MIN);
         while let Some(head) = statement
-            .query_row(params![function], |row| {
+            .query_row(params![last.0, last.1], |row| {
                 Ok(Head {
                     function: row.get(0)?,
-                    due_at: Timestamp::from_millis(row.get(1)?),
+                    event_type: row.get(1)?,
+                    due_at: Timestamp::from_millis(row.get(2)?),
                 })
             })
             .optional()?
         {
-            function = head.function;
+            last = (head.function, head.event_type);
             heads.push(head);
         }
         Ok(heads)
     }
 
-    fn is_named(&mut self, head: &Head, request: &Claim) -> Result<bool, Fault> {
-        let name = self.names.name(head.function)?;
-        Ok(request
-            .capacity
-            .functions
-            .iter()
-            .any(|function| function.function_id == name))
+    /// The heads, after the event types were filled in that an earlier version does not write.
+    fn told_heads(&self) -> Result<Vec<Head>, Fault> {
+        let heads = self.heads()?;
+        let mut untold = false;
+        for head in heads.iter().filter(|head| head.event_type == UNTOLD) {
+            let told = self.execute(
+                "UPDATE runs SET event_type = coalesce((SELECT event_type FROM events WHERE number = runs.event), 0)
+                 WHERE function = ?1 AND event_type = 0 AND due_at IS NOT NULL",
+                params![head.function],
+            )?;
+            untold |= told > 0;
+        }
+        if untold { self.heads() } else { Ok(heads) }
     }
 
-    /// The runs that have been due longest, within the limits; `next_due` becomes that of the first one left.
-    fn choose_due(
+    /// The heads that the claim wants; what else is due is named.
+    fn look_at<'h>(
         &mut self,
-        heads: &[Head],
+        heads: &'h [Head],
+        request: &Claim,
+        claimed: &mut Claimed,
+    ) -> Result<Vec<(&'h Head, usize)>, Fault> {
+        let mut wanted = Vec::with_capacity(heads.len());
+        for head in heads {
+            let due = head.due_at <= request.now;
+            match self.standing(head, request)? {
+                Standing::Wanted(place) => wanted.push((head, place)),
+                Standing::UnknownType(unknown) if due => claimed.unknown_types.push(unknown),
+                Standing::UnknownFunction(id) if due => {
+                    if claimed.unknown_functions.last() != Some(&id) {
+                        claimed.unknown_functions.push(id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        claimed.unknown_types.truncate(MAX_UNKNOWN_FUNCTIONS);
+        claimed.unknown_functions.truncate(MAX_UNKNOWN_FUNCTIONS);
+        Ok(wanted)
+    }
+
+    fn standing(&mut self, head: &Head, request: &Claim) -> Result<Standing, Fault> {
+        let function_id = match self.names.name(head.function) {
+            Err(fault) if fault.is_of_the_row() => return Ok(Standing::Nameless),
+            name => name?,
+        };
+        let functions = &request.capacity.functions;
+        let place = functions
+            .iter()
+            .position(|function| function.function_id == function_id);
+        let Some(place) = place else {
+            return Ok(Standing::UnknownFunction(function_id));
+        };
+        if functions[place].event_types.is_none() {
+            return Ok(Standing::Wanted(place));
+        }
+        Ok(match self.names.name(head.event_type) {
+            Ok(event_type) if !functions[place].reads(&event_type) => {
+                Standing::UnknownType(UnknownType {
+                    function_id,
+                    event_type,
+                })
+            }
+            // Nobody can read a type whose name is lost: its runs are taken, and set aside.
+            Err(fault) if !fault.is_of_the_row() => return Err(fault),
+            _ => Standing::Wanted(place),
+        })
+    }
+
+    /// The functions take turns, each with the run that is due the longest; within a turn the longest due goes first.
+    /// `next_due` becomes that of the first one left.
+    fn turns(
+        &mut self,
+        wanted: &[(&Head, usize)],
         request: &Claim,
         next_due: &mut Option<Timestamp>,
-    ) -> Result<Vec<i64>, Fault> {
+    ) -> Result<Vec<Turn>, Fault> {
         let capacity = &request.capacity;
-        let mut chosen: Vec<(i64, i64)> = Vec::new();
-        for head in heads {
-            let name = self.names.name(head.function)?;
-            let Some(function) = capacity
-                .functions
-                .iter()
-                .find(|function| function.function_id == name)
-            else {
-                continue;
-            };
-            let most = function.limit.min(capacity.limit);
-            if head.due_at > request.now || most == 0 {
-                *next_due = earlier(*next_due, Some(head.due_at));
-                continue;
-            }
-            // One more than can be taken, to know when the next is due.
-            let mut statement = self.connection.prepare_cached(
-                "SELECT due_at, number FROM runs WHERE function = ?1 AND due_at IS NOT NULL
-                 ORDER BY due_at, number LIMIT ?2",
-            )?;
-            let mut found = statement.query(params![
-                head.function,
-                i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1)
-            ])?;
-            let mut taken = 0;
-            while let Some(row) = found.next()? {
-                let due_at: i64 = row.get(0)?;
-                if taken == most || due_at > request.now.as_millis() {
-                    *next_due = earlier(*next_due, Some(Timestamp::from_millis(due_at)));
-                    break;
+        let mut turns: Vec<Turn> = Vec::new();
+        for of_function in wanted.chunk_by(|a, b| a.1 == b.1) {
+            let most = capacity.functions[of_function[0].1]
+                .limit
+                .min(capacity.limit);
+            let mut due = Vec::new();
+            for (head, _) in of_function {
+                if head.due_at > request.now || most == 0 {
+                    *next_due = earlier(*next_due, Some(head.due_at));
+                } else {
+                    self.due(head, most, request.now, &mut due, next_due)?;
                 }
-                taken += 1;
-                chosen.push((due_at, row.get(1)?));
             }
+            due.sort_unstable();
+            if let Some((due_at, _)) = due.get(most) {
+                *next_due = earlier(*next_due, Some(Timestamp::from_millis(*due_at)));
+            }
+            due.truncate(most);
+            let numbered = due.into_iter().enumerate();
+            turns.extend(numbered.map(|(turn, (due_at, number))| (turn, due_at, number)));
         }
-        chosen.sort_unstable();
-        if let Some((due_at, _)) = chosen.get(capacity.limit) {
-            *next_due = earlier(*next_due, Some(Timestamp::from_millis(*due_at)));
+        turns.sort_unstable();
+        Ok(turns)
+    }
+
+    /// The runs behind a head that are due, and one more than can be taken, to know when the next is due.
+    fn due(
+        &self,
+        head: &Head,
+        most: usize,
+        now: Timestamp,
+        due: &mut Vec<(i64, i64)>,
+        next_due: &mut Option<Timestamp>,
+    ) -> Result<(), Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT due_at, number FROM runs WHERE function = ?1 AND event_type = ?2 AND due_at IS NOT NULL
+             ORDER BY due_at, number LIMIT ?3",
+        )?;
+        let most = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+        let mut found = statement.query(params![head.function, head.event_type, most])?;
+        while let Some(row) = found.next()? {
+            let due_at: i64 = row.get(0)?;
+            if due_at > now.as_millis() {
+                *next_due = earlier(*next_due, Some(Timestamp::from_millis(due_at)));
+                break;
+            }
+            due.push((due_at, row.get(1)?));
         }
-        chosen.truncate(capacity.limit);
-        Ok(chosen.into_iter().map(|(_, number)| number).collect())
+        Ok(())
+    }
+
+    fn claim_turns(
+        &mut self,
+        turns: &[Turn],
+        request: &Claim,
+        claimed: &mut Claimed,
+    ) -> Result<(), Fault> {
+        let mut room = Room::new(request.max_bytes);
+        let mut taken: Vec<(i64, i64, ClaimedRun)> = Vec::with_capacity(turns.len());
+        let mut rest = turns.iter();
+        while taken.len() < request.capacity.limit
+            && let Some((_, due_at, number)) = rest.as_slice().first()
+        {
+            match self.take(*number, request, &mut room)? {
+                Taken::Run(run) => taken.push((*due_at, *number, *run)),
+                Taken::SetAside(aside) => claimed.set_aside.push(aside),
+                Taken::Gone => {}
+                Taken::NoRoom => break,
+            }
+            rest.next();
+        }
+        if let Some(due_at) = rest.map(|(_, due_at, _)| *due_at).min() {
+            claimed.next_due = earlier(claimed.next_due, Some(Timestamp::from_millis(due_at)));
+        }
+        taken.sort_unstable_by_key(|(due_at, number, _)| (*due_at, *number));
+        claimed.runs.extend(taken.into_iter().map(|(.., run)| run));
+        Ok(())
+    }
+
+    fn claim_named(
+        &mut self,
+        run_id: &Arc<str>,
+        request: &Claim,
+        claimed: &mut Claimed,
+    ) -> Result<(), Fault> {
+        let Some(number) = self.choose_named(run_id, request)? else {
+            return Ok(());
+        };
+        match self.take(number, request, &mut Room::new(request.max_bytes))? {
+            Taken::Run(run) => claimed.runs.push(*run),
+            Taken::SetAside(aside) => claimed.set_aside.push(aside),
+            Taken::Gone | Taken::NoRoom => {}
+        }
+        Ok(())
     }
 
     fn choose_named(&mut self, run_id: &Arc<str>, request: &Claim) -> Result<Option<i64>, Fault> {
         let found: Option<(i64, i64, i64)> = self
             .connection
             .prepare_cached(
-                "SELECT runs.number, function, event_type FROM runs JOIN events ON events.number = runs.event
+                "SELECT runs.number, function, events.event_type FROM runs JOIN events ON events.number = runs.event
                  WHERE runs.id = ?1 AND status < ?2 AND worker IS NULL",
             )?
             .query_row(params![&**run_id, FIRST_FINISHED], |row| {
@@ -167,71 +288,16 @@ impl Tx<'_> {
         let Some((number, function, event_type)) = found else {
             return Ok(None);
         };
-        let function = self.names.name(function)?;
-        let event_type = self.names.name(event_type)?;
+        let names = (self.names.name(function), self.names.name(event_type));
+        let (function, event_type) = match names {
+            (Ok(function), Ok(event_type)) => (function, event_type),
+            // It is taken, and set aside.
+            (Err(fault), _) | (_, Err(fault)) if fault.is_of_the_row() => return Ok(Some(number)),
+            (Err(fault), _) | (_, Err(fault)) => return Err(fault),
+        };
         Ok(Budget::new(&request.capacity)
             .take(&function, &event_type)
             .then_some(number))
-    }
-
-    fn claim_one(
-        &mut self,
-        number: i64,
-        worker: WorkerId,
-        now: Timestamp,
-    ) -> Result<Option<ClaimedRun>, Fault> {
-        self.execute(
-            "UPDATE runs SET status = ?2, due_at = NULL, worker = ?3, token = token + 1,
-                 started_at = coalesce(started_at, ?4)
-             WHERE number = ?1",
-            params![
-                number,
-                rows::status_number(RunStatus::Running),
-                worker.0,
-                now.as_millis()
-            ],
-        )?;
-        let mut statement = self.connection.prepare_cached(
-            "SELECT token, runs.id, function, events.id, event_type, payload, failed_attempts, retries, started_at,
-                 traceparent
-             FROM runs JOIN events ON events.number = runs.event WHERE runs.number = ?1",
-        )?;
-        let mut found = statement.query(params![number])?;
-        let Some(row) = found.next()? else {
-            return Ok(None);
-        };
-        let retries: Option<i64> = row.get(7)?;
-        Ok(Some(ClaimedRun {
-            lease: Lease {
-                run: number,
-                worker,
-                token: row.get(0)?,
-            },
-            run_id: text(row, 1)?,
-            function_id: self.names.name(row.get(2)?)?,
-            event_id: text(row, 3)?,
-            event_type: self.names.name(row.get(4)?)?,
-            payload: bytes(row, 5)?,
-            failed_attempts: small(row, 6)?,
-            retries: retries
-                .map(u32::try_from)
-                .transpose()
-                .map_err(|_| Fault::Row("number of retries"))?,
-            traceparent: row.get(9)?,
-            started_at: Timestamp::from_millis(row.get(8)?),
-            crashes: 0,
-            journal: self.journal(number)?,
-        }))
-    }
-
-    fn journal(&mut self, number: i64) -> Result<Vec<Entry>, Fault> {
-        let mut statement = self.connection.prepare_cached(rows::JOURNAL)?;
-        let mut found = statement.query(params![number])?;
-        let mut journal = Vec::new();
-        while let Some(row) = found.next()? {
-            journal.push(rows::entry(row, &mut self.names)?);
-        }
-        Ok(journal)
     }
 }
 

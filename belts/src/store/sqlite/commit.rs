@@ -1,6 +1,6 @@
 //! Fenced writes of workers: journal entries, and what becomes of the run.
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     error::Fault,
@@ -64,6 +64,25 @@ impl<'a> Change<'a> {
     }
 }
 
+fn holds(connection: &Connection, lease: &Lease) -> Result<bool, Fault> {
+    let held = connection
+        .prepare_cached("SELECT 1 FROM runs WHERE number = ?1 AND worker = ?2 AND token = ?3")?
+        .query_row(params![lease.run, lease.worker.0, lease.token], |_| Ok(()))
+        .optional()?;
+    Ok(held.is_some())
+}
+
+/// Which of these leases stand no longer.
+pub(super) fn revoked(connection: &Connection, leases: &[Lease]) -> Result<Vec<Lease>, Fault> {
+    let mut revoked = Vec::new();
+    for lease in leases {
+        if !holds(connection, lease)? {
+            revoked.push(*lease);
+        }
+    }
+    Ok(revoked)
+}
+
 impl Tx<'_> {
     pub(super) fn commit(&mut self, request: &CommitBatch) -> Result<Vec<CommitOutcome>, Fault> {
         request
@@ -75,14 +94,13 @@ impl Tx<'_> {
 
     fn commit_one(&mut self, commit: &Commit, now: Timestamp) -> Result<CommitOutcome, Fault> {
         let lease = &commit.lease;
-        let holds = self.is_alive(lease.worker, now)?
-            && match &commit.transition {
-                None => self.holds(lease)?,
-                Some(transition) => match Change::of(transition) {
-                    Some(change) => self.change(lease, &change, now)?,
-                    None => self.skip(lease)?,
-                },
-            };
+        let holds = match &commit.transition {
+            None => holds(self.connection, lease)?,
+            Some(transition) => match Change::of(transition) {
+                Some(change) => self.change(lease, &change, now)?,
+                None => self.skip(lease)?,
+            },
+        };
         if !holds {
             return Ok(CommitOutcome::LeaseLost);
         }
@@ -92,15 +110,6 @@ impl Tx<'_> {
             }
         }
         Ok(CommitOutcome::Applied)
-    }
-
-    fn holds(&self, lease: &Lease) -> Result<bool, Fault> {
-        let held = self
-            .connection
-            .prepare_cached("SELECT 1 FROM runs WHERE number = ?1 AND worker = ?2 AND token = ?3")?
-            .query_row(params![lease.run, lease.worker.0, lease.token], |_| Ok(()))
-            .optional()?;
-        Ok(held.is_some())
     }
 
     fn change(

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::files;
 use crate::store::WorkerId;
 
 /// How often the files of others are tried.
@@ -19,6 +20,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(super) struct Liveness {
+    database: PathBuf,
     directory: PathBuf,
     state: Mutex<State>,
 }
@@ -41,6 +43,7 @@ impl Liveness {
         let mut directory = OsString::from(database);
         directory.push("-workers");
         Self {
+            database: database.to_owned(),
             directory: directory.into(),
             state: Mutex::default(),
         }
@@ -94,9 +97,9 @@ impl Liveness {
     }
 
     fn lock_new(&self, worker: WorkerId) -> std::io::Result<File> {
-        fs::create_dir_all(&self.directory)?;
+        files::make_directory(&self.directory, &self.database)?;
         let draft = self.directory.join(format!("{}.new", worker.0));
-        let file = File::create(&draft)?;
+        let file = files::make_lock(&draft, &self.database)?;
         let locked = file.try_lock().map_err(std::io::Error::from);
         if let Err(error) = locked.and_then(|()| fs::rename(&draft, self.file(worker))) {
             drop(fs::remove_file(&draft));

@@ -24,8 +24,11 @@ use crate::error::{Error, ErrorKind, Result};
 mod builder;
 mod change;
 mod claim;
+mod clock;
 mod commit;
 mod error;
+mod files;
+mod functions;
 mod inspect;
 mod liveness;
 mod names;
@@ -34,7 +37,9 @@ mod readers;
 mod rows;
 mod schema;
 mod session;
+mod take;
 mod tx;
+mod wants;
 mod watch;
 mod writer;
 
@@ -135,8 +140,10 @@ impl Sqlite {
         let Inner {
             writer, readers, ..
         } = &*self.inner;
-        readers
-            .read(|connection| read(connection, &writer.names))
+        writer
+            .presence
+            .check()
+            .and_then(|()| readers.read(|connection| read(connection, &writer.names)))
             .map_err(|fault| fault.into_error(writer.path()))
     }
 
@@ -260,7 +267,7 @@ impl Store for Sqlite {
     }
 
     async fn subscriptions(&self) -> Result<Vec<Subscription>> {
-        self.read(session::subscriptions)
+        self.read(wants::subscriptions)
     }
 
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
@@ -324,26 +331,30 @@ impl Store for Sqlite {
             .writer
             .submit(move |tx| tx.purge(before, limit))
             .await
-            .map(|runs| Purged {
-                runs,
-                events: 0,
-                more: runs >= limit,
-            })
     }
 
-    async fn revoked(&self, _leases: &[Lease]) -> Result<Vec<Lease>> {
-        Ok(Vec::new())
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        self.read(|connection, _| commit::revoked(connection, leases))
     }
 
-    async fn functions(&self, _now: Timestamp, _most: usize) -> Result<Vec<FunctionRecord>> {
-        Ok(Vec::new())
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        self.read_aside(move |connection, names| functions::records(connection, names, now, most))
+            .await
     }
 
-    async fn forget(&self, _function: &str, _now: Timestamp, _limit: usize) -> Result<Purged> {
-        Ok(Purged::default())
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        let function = function.to_owned();
+        self.inner
+            .writer
+            .submit(move |tx| tx.forget_function(&function, now, limit))
+            .await?
     }
 
-    async fn note(&self, _run: &str, _note: Note) -> Result<bool> {
-        Ok(false)
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        let run = run.to_owned();
+        self.inner
+            .writer
+            .submit(move |tx| tx.note(&run, &note))
+            .await
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::error::Fault;
+use super::{error::Fault, rows};
 
 /// What is known of the dictionary. Rows never change, so what is known stays true.
 #[derive(Debug, Default)]
@@ -111,12 +111,23 @@ impl<'a> Dictionary<'a> {
             let name: Arc<str> = self
                 .connection
                 .prepare_cached("SELECT name FROM names WHERE id = ?1")?
-                .query_row(params![id], |row| Ok(Arc::from(row.get_ref(0)?.as_str()?)))?;
+                .query_row(params![id], |row| rows::text_of(row.get_ref(0)?))
+                .optional()?
+                .flatten()
+                .ok_or(Fault::Row("word"))?;
             self.added.learn(id, Arc::clone(&name));
             name
         };
         self.last = Some((id, Arc::clone(&name)));
         Ok(name)
+    }
+
+    /// The word of a number, or a stand-in for one that cannot be read.
+    pub(super) fn name_or_unknown(&mut self, id: i64) -> Result<Arc<str>, Fault> {
+        match self.name(id) {
+            Err(fault) if fault.is_of_the_row() => Ok(Arc::from("(unknown)")),
+            name => name,
+        }
     }
 
     /// Shares what was learnt, after the commit.

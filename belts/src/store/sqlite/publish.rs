@@ -6,13 +6,23 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     error::Fault,
-    rows::{status_number, text},
+    rows::{lossy, status_number},
     tx::Tx,
 };
 use crate::store::{
     Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
-    WorkerId, new_id,
+    WorkerId, due_by, new_id, next_token,
 };
+
+/// What a new run begins with.
+struct NewRun<'a> {
+    id: &'a str,
+    function: i64,
+    event_type: i64,
+    event: i64,
+    retries: Option<u32>,
+    due_at: Timestamp,
+}
 
 impl Tx<'_> {
     pub(super) fn publish(&mut self, request: &Publish) -> Result<Vec<PublishedEvent>, Fault> {
@@ -43,8 +53,8 @@ impl Tx<'_> {
         let event_type = self.names.number(&event.event_type)?;
         let functions = self.targets(event_type, &event.target)?;
         let inserted = self.execute(
-            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload, traceparent)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload, traceparent, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
             params![
                 &*event.id,
                 event_type,
@@ -53,12 +63,14 @@ impl Tx<'_> {
                 functions.is_empty().then_some(1),
                 &*event.payload,
                 event.traceparent.as_deref(),
+                &event.digest.0,
             ],
         )?;
         if inserted == 0 {
-            return self.duplicate(&event.id);
+            return self.duplicate(event);
         }
         let number = self.connection.last_insert_rowid();
+        let due_at = self.due_by(event.due_at, now)?;
         let run_id = match &event.target {
             Target::Function { run_id, .. } => run_id.as_ref(),
             Target::Subscribers { .. } => None,
@@ -73,7 +85,15 @@ impl Tx<'_> {
                     .then_some(*worker)
             });
             let run_id = run_id.map_or_else(new_id, Arc::clone);
-            let lease = self.insert_run(&run_id, function, number, event, worker, now)?;
+            let run = NewRun {
+                id: &run_id,
+                function,
+                event_type,
+                event: number,
+                retries: event.retries,
+                due_at,
+            };
+            let lease = self.insert_run(&run, worker, now)?;
             runs.push(PublishedRun {
                 run_id,
                 function_id,
@@ -89,35 +109,42 @@ impl Tx<'_> {
         })
     }
 
+    /// When a run is due, by the clock of the workers where it is due at once.
+    fn due_by(&mut self, due_at: Timestamp, now: Timestamp) -> Result<Timestamp, Fault> {
+        if due_at > now {
+            return Ok(due_at);
+        }
+        Ok(due_by(due_at, now, self.seen()?))
+    }
+
     fn insert_run(
         &mut self,
-        run_id: &str,
-        function: i64,
-        event_number: i64,
-        event: &NewEvent,
+        run: &NewRun<'_>,
         worker: Option<WorkerId>,
         now: Timestamp,
     ) -> Result<Option<Lease>, Fault> {
-        // The number of a removed run may be used again. A token from anywhere keeps its late writes out.
-        let token = fastrand::i64(0..1 << 31);
+        // The number of a removed run may be used again. A token that cannot be foreseen keeps its late writes out.
+        let token = next_token(0);
         let status = if worker.is_some() {
             RunStatus::Running
         } else {
             RunStatus::Pending
         };
         self.execute(
-            "INSERT INTO runs (id, function, event, status, due_at, worker, token, failed_attempts, retries, started_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9)",
+            "INSERT INTO runs (id, function, event, status, due_at, worker, token, failed_attempts, retries, started_at,
+                 event_type)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)",
             params![
-                run_id,
-                function,
-                event_number,
+                run.id,
+                run.function,
+                run.event,
                 status_number(status),
-                worker.is_none().then_some(event.due_at.as_millis()),
+                worker.is_none().then_some(run.due_at.as_millis()),
                 worker.map(|worker| worker.0),
                 token,
-                event.retries,
+                run.retries,
                 worker.map(|_| now.as_millis()),
+                run.event_type,
             ],
         )?;
         Ok(worker.map(|worker| Lease {
@@ -158,12 +185,12 @@ impl Tx<'_> {
                 "SELECT runs.function, events.id FROM runs JOIN events ON events.number = runs.event
                  WHERE runs.id = ?1 AND NOT EXISTS (SELECT 1 FROM events WHERE id = ?2)",
             )?
-            .query_row(params![&**run_id, &*event.id], |row| Ok((row.get(0)?, row.get_ref(1)?.as_str()?.into())))
+            .query_row(params![&**run_id, &*event.id], |row| Ok((row.get(0)?, lossy(row, 1)?)))
             .optional()?;
         let Some((function, event_id)) = found else {
             return Ok(None);
         };
-        let function_id = self.names.name(function)?;
+        let function_id = self.names.name_or_unknown(function)?;
         let run = PublishedRun {
             run_id: Arc::clone(run_id),
             function_id,
@@ -177,26 +204,40 @@ impl Tx<'_> {
         }))
     }
 
-    fn duplicate(&mut self, event_id: &Arc<str>) -> Result<PublishedEvent, Fault> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT runs.id, runs.function FROM events JOIN runs ON runs.event = events.number WHERE events.id = ?1",
-        )?;
-        let mut rows = statement.query(params![&**event_id])?;
+    fn duplicate(&mut self, event: &NewEvent) -> Result<PublishedEvent, Fault> {
+        let (number, digest): (i64, Option<Vec<u8>>) = self
+            .connection
+            .prepare_cached("SELECT number, digest FROM events WHERE id = ?1")?
+            .query_row(params![&*event.id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        // Those of earlier versions have no digest.
+        let conflict = digest.is_some_and(|digest| digest != event.digest.0);
+        let mut runs = if conflict {
+            Vec::new()
+        } else {
+            self.runs_of(number)?
+        };
+        runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
+        Ok(PublishedEvent {
+            event_id: Arc::clone(&event.id),
+            duplicate: true,
+            conflict,
+            runs,
+        })
+    }
+
+    fn runs_of(&mut self, event: i64) -> Result<Vec<PublishedRun>, Fault> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT id, function FROM runs WHERE event = ?1")?;
+        let mut rows = statement.query(params![event])?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {
-            let function_id = self.names.name(row.get(1)?)?;
             runs.push(PublishedRun {
-                run_id: text(row, 0)?,
-                function_id,
+                run_id: lossy(row, 0)?,
+                function_id: self.names.name_or_unknown(row.get(1)?)?,
                 lease: None,
             });
         }
-        runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
-        Ok(PublishedEvent {
-            event_id: Arc::clone(event_id),
-            duplicate: true,
-            conflict: false,
-            runs,
-        })
+        Ok(runs)
     }
 }

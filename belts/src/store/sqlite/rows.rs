@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Row, types::ValueRef};
 
 use super::{error::Fault, names::Dictionary};
-use crate::store::{Entry, RunRecord, RunStatus, StepKind, StepState, Timestamp};
+use crate::store::{Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp};
 
 pub(super) const fn status_number(status: RunStatus) -> i64 {
     match status {
@@ -22,11 +22,11 @@ pub(super) const fn status_number(status: RunStatus) -> i64 {
 /// The numbers from here on are those of runs that are over.
 pub(super) const FIRST_FINISHED: i64 = 4;
 
-fn status(number: i64) -> Result<RunStatus, Fault> {
+pub(super) fn status(number: i64) -> Result<RunStatus, Fault> {
     RunStatus::ALL
         .into_iter()
         .find(|status| status_number(*status) == number)
-        .ok_or(Fault::Row("status of a run"))
+        .ok_or(Fault::Unknown("status of a run"))
 }
 
 pub(super) const fn kind_number(kind: StepKind) -> i64 {
@@ -40,7 +40,7 @@ fn kind(number: i64) -> Result<StepKind, Fault> {
     match number {
         0 => Ok(StepKind::Step),
         1 => Ok(StepKind::Sleep),
-        _ => Err(Fault::Row("kind of a step")),
+        _ => Err(Fault::Unknown("kind of a step")),
     }
 }
 
@@ -57,7 +57,7 @@ fn state(number: i64) -> Result<StepState, Fault> {
         0 => Ok(StepState::Completed),
         1 => Ok(StepState::Waiting),
         2 => Ok(StepState::Failed),
-        _ => Err(Fault::Row("state of a step")),
+        _ => Err(Fault::Unknown("state of a step")),
     }
 }
 
@@ -81,44 +81,75 @@ pub(super) fn entry(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<Entry, 
     })
 }
 
-/// The columns that [`record`] reads.
+/// The columns that [`record`] reads, with those of the event's payload and of the result.
 macro_rules! record_columns {
-    () => {
-        "runs.number, runs.id, runs.function, events.id, events.event_type, events.payload, status, failed_attempts,
-         result, published_at, started_at, finished_at, due_at"
+    ($payload:literal, $result:literal) => {
+        concat!(
+            "runs.number, runs.id, runs.function, events.id, events.event_type, ",
+            $payload,
+            ", status, failed_attempts, ",
+            $result,
+            ", published_at, started_at, finished_at, due_at, notes"
+        )
     };
 }
 pub(super) use record_columns;
 
+/// A run as inspection shows it. What cannot be read is shown as well as can be, so that it is seen.
 pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRecord, Fault> {
-    let function_id = names.name(row.get(2)?)?;
-    let event = (text(row, 3)?, names.name(row.get(4)?)?, bytes(row, 5)?);
+    let function_id = names.name_or_unknown(row.get(2)?)?;
+    let payload = optional_bytes(row, 5)?.unwrap_or_default();
+    let event = (lossy(row, 3)?, names.name_or_unknown(row.get(4)?)?, payload);
     let created_at = Timestamp::from_millis(row.get(9)?);
-    let mut record = RunRecord::new(
-        text(row, 1)?,
-        function_id,
-        event,
-        status(row.get(6)?)?,
-        created_at,
-    );
-    record.failed_attempts = small(row, 7)?;
-    record.result = match row.get_ref(8)? {
-        ValueRef::Null => None,
-        _ => Some(bytes(row, 8)?),
+    let finished_at = time(row, 11)?;
+    let status = match (status(row.get(6)?), finished_at) {
+        (Ok(status), _) => status,
+        (Err(_), Some(_)) => RunStatus::Failed,
+        (Err(_), None) => RunStatus::Suspended,
     };
+    let mut record = RunRecord::new(lossy(row, 1)?, function_id, event, status, created_at);
+    record.failed_attempts = small(row, 7).unwrap_or(u32::MAX);
+    record.result = optional_bytes(row, 8)?;
     record.started_at = time(row, 10)?;
-    record.finished_at = time(row, 11)?;
+    record.finished_at = finished_at;
     record.due_at = time(row, 12)?;
+    record.notes = notes(row, 13)?;
     Ok(record)
 }
 
-pub(super) fn text(row: &Row<'_>, column: usize) -> Result<Arc<str>, Fault> {
+/// What people did to a run; notes that cannot be read are none.
+pub(super) fn notes(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Note>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(json) => serde_json::from_slice(json).unwrap_or_default(),
+        _ => Vec::new(),
+    })
+}
+
+fn optional_bytes(row: &Row<'_>, column: usize) -> Result<Option<Arc<[u8]>>, Fault> {
     match row.get_ref(column)? {
-        ValueRef::Text(bytes) => std::str::from_utf8(bytes)
-            .map(Arc::from)
-            .map_err(|_| Fault::Row("text")),
-        _ => Err(Fault::Row("text")),
+        ValueRef::Null => Ok(None),
+        _ => bytes(row, column).map(Some),
     }
+}
+
+/// Text to be shown, whatever is in it.
+pub(super) fn lossy(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) => Arc::from(String::from_utf8_lossy(bytes)),
+        _ => Arc::from("(unknown)"),
+    })
+}
+
+pub(super) fn text(row: &Row<'_>, column: usize) -> Result<Arc<str>, Fault> {
+    text_of(row.get_ref(column)?)?.ok_or(Fault::Row("text"))
+}
+
+/// A text, if it is one and can be read.
+pub(super) fn text_of(value: ValueRef<'_>) -> rusqlite::Result<Option<Arc<str>>> {
+    Ok(match value {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().map(Arc::from),
+        _ => None,
+    })
 }
 
 pub(super) fn bytes(row: &Row<'_>, column: usize) -> Result<Arc<[u8]>, Fault> {

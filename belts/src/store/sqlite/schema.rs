@@ -8,9 +8,10 @@ use super::error::{Fault, config};
 use crate::error::Error;
 
 /// Each script takes the database from the version of its place to the next.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 
 /// "belt" in ASCII: tells that a file is ours.

@@ -1,18 +1,13 @@
 //! Workers' sessions in SQLite: who is there, until when, and what they subscribe to.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
-use super::{
-    error::Fault,
-    names::{Dictionary, SharedNames},
-    rows::status_number,
-    tx::Tx,
-};
+use super::{error::Fault, rows::status_number, tx::Tx};
 use crate::{
     error::Error,
-    store::{Register, Release, RunStatus, Subscription, Timestamp, WorkerId, unknown_session},
+    store::{Register, Release, RunStatus, Timestamp, WorkerId, unknown_session},
 };
 
 /// Sessions are forgotten this long after their lease time has ended.
@@ -28,35 +23,66 @@ impl Tx<'_> {
         let mut ended = Vec::new();
         if let Some(name) = &request.name {
             ended = self.sessions("SELECT id FROM workers WHERE name = ?1", params![&**name])?;
-            for worker in &ended {
-                self.end_session(*worker, request.now)?;
-            }
         }
         let forgotten = request.now.before(FORGET_AFTER).as_millis();
-        for worker in self.sessions(
+        let silent = self.sessions(
             "SELECT id FROM workers WHERE lease_until < ?1",
             params![forgotten],
-        )? {
-            self.end_session(worker, request.now)?;
-        }
-        for subscription in &request.subscriptions {
-            self.subscribe(subscription)?;
+        )?;
+        for worker in ended.iter().chain(&silent) {
+            self.crash_runs(*worker, request.now)?;
+            self.drop_session(*worker)?;
         }
         self.execute(
-            "INSERT INTO workers (name, lease_until, lease) VALUES (?1, ?2, ?3)",
+            "INSERT INTO workers (name, lease_until, lease, wants_known) VALUES (?1, ?2, ?3, 1)",
             params![
                 request.name.as_deref(),
                 request.now.after(request.lease).as_millis(),
                 millis(request.lease)
             ],
         )?;
-        Ok((WorkerId(self.connection.last_insert_rowid()), ended))
+        let worker = WorkerId(self.connection.last_insert_rowid());
+        self.want(worker, &request.subscriptions)?;
+        self.succeed(worker)?;
+        self.hear_of(request.now)?;
+        self.settle_wants()?;
+        Ok((worker, ended))
     }
 
-    /// Ends a session: its runs are due.
+    /// Ends a session that takes its leave: its runs are due.
     pub(super) fn end_session(&mut self, worker: WorkerId, now: Timestamp) -> Result<(), Fault> {
         self.forget();
+        self.adopt_earlier_sessions()?;
         self.release_runs(worker, now)?;
+        self.drop_session(worker)?;
+        self.settle_wants()
+    }
+
+    /// Gives up the runs of a session whose process has died. What it wants stands until it is forgotten.
+    pub(super) fn lose_session(&mut self, worker: WorkerId, now: Timestamp) -> Result<(), Fault> {
+        self.forget_lease();
+        self.crash_runs(worker, now)?;
+        self.execute(
+            // A lease of no length marks the dead.
+            "UPDATE workers SET lease_until = min(lease_until, ?2), lease = 0 WHERE id = ?1",
+            params![worker.0, now.as_millis()],
+        )?;
+        Ok(())
+    }
+
+    /// Ends the sessions of dead processes that wanted nothing beyond what a new one wants: a program that dies again and again
+    /// leaves one behind each time.
+    fn succeed(&self, worker: WorkerId) -> Result<(), Fault> {
+        self.execute(
+            "DELETE FROM workers WHERE lease = 0 AND NOT EXISTS (
+                 SELECT 1 FROM wants AS wanted WHERE wanted.session = workers.id AND NOT EXISTS (
+                     SELECT 1 FROM wants WHERE session = ?1 AND function = wanted.function AND event_type = wanted.event_type))",
+            params![worker.0],
+        )?;
+        Ok(())
+    }
+
+    fn drop_session(&self, worker: WorkerId) -> Result<(), Fault> {
         self.execute("DELETE FROM workers WHERE id = ?1", params![worker.0])?;
         Ok(())
     }
@@ -67,18 +93,19 @@ impl Tx<'_> {
         now: Timestamp,
         lease: Duration,
     ) -> Result<Result<(), Error>, Fault> {
-        if let Err(unknown) = self.revive(worker, now)? {
-            return Ok(Err(unknown));
-        }
         self.forget_lease();
-        self.execute(
+        let renewed = self.execute(
             "UPDATE workers SET lease_until = ?2, lease = ?3 WHERE id = ?1",
             params![worker.0, now.after(lease).as_millis(), millis(lease)],
         )?;
+        if renewed == 0 {
+            return Ok(Err(unknown_session(worker)));
+        }
+        self.hear_of(now)?;
         Ok(Ok(()))
     }
 
-    /// Makes sure that a session lives. One whose time had ended begins anew, without the runs that it had.
+    /// Makes sure that a session lives, with the runs that nobody has taken from it.
     pub(super) fn revive(
         &mut self,
         worker: WorkerId,
@@ -88,13 +115,13 @@ impl Tx<'_> {
             return Ok(Err(unknown_session(worker)));
         };
         if until <= now {
-            self.release_runs(worker, until)?;
             self.forget_lease();
             self.execute(
                 "UPDATE workers SET lease_until = ?2 + lease WHERE id = ?1",
                 params![worker.0, now.as_millis()],
             )?;
         }
+        self.heed_clock(now)?;
         Ok(Ok(()))
     }
 
@@ -140,8 +167,27 @@ impl Tx<'_> {
             found.push((WorkerId(row.get(0)?), Timestamp::from_millis(row.get(1)?)));
         }
         for (worker, until) in found {
-            self.release_runs(worker, until)?;
+            self.crash_runs(worker, until)?;
         }
+        Ok(())
+    }
+
+    /// Makes the runs of a session due that ended without having given them back.
+    fn crash_runs(&mut self, worker: WorkerId, due_at: Timestamp) -> Result<(), Fault> {
+        let released = self.execute(
+            "UPDATE runs SET worker = NULL, due_at = ?2, status = ?3,
+                 crashes = iif(recorded.much > crash_progress, 1, crashes + 1), crash_progress = recorded.much
+             FROM (SELECT held.number AS number, held.failed_attempts
+                       + coalesce((SELECT sum(1 + attempts) FROM steps WHERE run = held.number), 0) AS much
+                   FROM runs AS held WHERE held.worker = ?1) AS recorded
+             WHERE runs.number = recorded.number",
+            params![
+                worker.0,
+                due_at.as_millis(),
+                status_number(RunStatus::Suspended)
+            ],
+        )?;
+        self.wakes |= released > 0;
         Ok(())
     }
 
@@ -158,22 +204,6 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn subscribe(&mut self, subscription: &Subscription) -> Result<(), Fault> {
-        let function = self.names.number(&subscription.function_id)?;
-        self.execute(
-            "DELETE FROM subscriptions WHERE function = ?1",
-            params![function],
-        )?;
-        for event_type in &subscription.event_types {
-            let event_type = self.names.number(event_type)?;
-            self.execute(
-                "INSERT OR IGNORE INTO subscriptions (event_type, function) VALUES (?1, ?2)",
-                params![event_type, function],
-            )?;
-        }
-        Ok(())
-    }
-
     fn sessions(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<WorkerId>, Fault> {
         let found = self
             .connection
@@ -182,33 +212,6 @@ impl Tx<'_> {
             .collect::<rusqlite::Result<_>>()?;
         Ok(found)
     }
-}
-
-/// Every function that subscribes to something, sorted by id.
-pub(super) fn subscriptions(
-    connection: &Connection,
-    names: &SharedNames,
-) -> Result<Vec<Subscription>, Fault> {
-    let mut dictionary = Dictionary::new(connection, names);
-    let mut statement =
-        connection.prepare_cached("SELECT function, event_type FROM subscriptions")?;
-    let mut rows = statement.query([])?;
-    let mut pairs: Vec<(Arc<str>, Arc<str>)> = Vec::new();
-    while let Some(row) = rows.next()? {
-        pairs.push((dictionary.name(row.get(0)?)?, dictionary.name(row.get(1)?)?));
-    }
-    pairs.sort();
-    let mut all: Vec<Subscription> = Vec::new();
-    for (function_id, event_type) in pairs {
-        match all.last_mut() {
-            Some(last) if last.function_id == function_id => last.event_types.push(event_type),
-            _ => all.push(Subscription {
-                function_id,
-                event_types: vec![event_type],
-            }),
-        }
-    }
-    Ok(all)
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -17,6 +17,10 @@ pub(super) struct Recall {
     data_version: Option<i64>,
     /// The functions of each event type, sorted by id.
     subscribers: HashMap<i64, Arc<[i64]>>,
+    /// The latest time at which a worker was heard of, as the database has it.
+    pub(super) seen: Option<Option<Timestamp>>,
+    /// The same, as this store has heard since it last looked.
+    pub(super) heard: Option<Timestamp>,
 }
 
 impl Recall {
@@ -37,6 +41,8 @@ impl Recall {
 
     pub(super) fn forget(&mut self) {
         self.subscribers.clear();
+        self.seen = None;
+        self.heard = None;
     }
 }
 
@@ -46,7 +52,7 @@ pub(super) struct Tx<'a> {
     pub(super) names: Dictionary<'a>,
     /// Whether runs were left that other workers of this process may want.
     pub(super) wakes: bool,
-    recall: &'a mut Recall,
+    pub(super) recall: &'a mut Recall,
     looked: bool,
     /// The end of the lease of the session last asked for.
     lease_until: Option<(WorkerId, Option<Timestamp>)>,

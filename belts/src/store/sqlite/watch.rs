@@ -50,6 +50,8 @@ fn watch(writer: &Writer, (stopped, bell): &(Mutex<bool>, Condvar)) {
     while !*stop {
         // Taken before the look, so that what is committed after it is seen the next time.
         let now = trace(&log);
+        // It says so in the log, and to whoever writes next.
+        let _ = writer.presence.check();
         quiet += 1;
         if (now != seen || quiet >= AT_LEAST) && writer.look() {
             seen = now;

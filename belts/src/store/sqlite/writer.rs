@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::{
     error::Fault,
+    files::Presence,
     names::SharedNames,
     tx::{Recall, Tx},
 };
@@ -31,6 +32,7 @@ const MAX_BATCH: usize = 1024;
 /// The writing connection of a store and the queue before it.
 pub(super) struct Writer {
     path: PathBuf,
+    pub(super) presence: Presence,
     queue: Mutex<Queue>,
     handed: Condvar,
     /// Only the owner locks it, so nobody ever waits here.
@@ -90,6 +92,7 @@ where
 impl Writer {
     pub(super) fn new(path: PathBuf, connection: Connection) -> Self {
         Self {
+            presence: Presence::new(&path),
             path,
             queue: Mutex::default(),
             handed: Condvar::new(),
@@ -265,6 +268,7 @@ impl Writer {
         let whole = || {
             begin(&tx, patience)?;
             let done = body(&mut tx)?;
+            self.presence.check()?;
             tx.execute("COMMIT", [])?;
             Ok(done)
         };

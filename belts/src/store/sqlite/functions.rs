@@ -1,0 +1,129 @@
+//! Functions as inspection sees them: who has them, and how much of theirs is left to do.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::{
+    error::Fault,
+    names::{Dictionary, SharedNames},
+    rows::status_number,
+    tx::Tx,
+    wants,
+};
+use crate::{
+    error::Error,
+    store::{FunctionRecord, Purged, RunStatus, Timestamp, still_living},
+};
+
+/// The unfinished runs of function `?1`, at most `?2`: those that wait, those in hand, and those that were asked to stop.
+macro_rules! unfinished {
+    () => {
+        "SELECT number FROM (
+             SELECT number FROM runs WHERE function = ?1 AND due_at IS NOT NULL
+             UNION ALL SELECT number FROM runs WHERE worker IS NOT NULL AND +function = ?1
+             UNION ALL SELECT number FROM runs WHERE function = ?1 AND status = 3
+         ) LIMIT ?2"
+    };
+}
+
+/// Every function that somebody wants or that has unfinished runs.
+pub(super) fn records(
+    connection: &Connection,
+    names: &SharedNames,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<FunctionRecord>, Fault> {
+    let mut dictionary = Dictionary::new(connection, names);
+    let living = wants::living_functions(connection, now)?;
+    let mut functions: BTreeSet<i64> = living.iter().copied().collect();
+    functions.extend(functions_with_runs(connection)?);
+    let mut records: BTreeMap<Arc<str>, FunctionRecord> = BTreeMap::new();
+    for subscription in wants::subscriptions(connection, names)? {
+        functions.extend(dictionary.find(&subscription.function_id)?);
+        let record = record(&subscription.function_id, subscription.event_types);
+        records.insert(subscription.function_id, record);
+    }
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut count =
+        connection.prepare_cached(concat!("SELECT count(*) FROM (", unfinished!(), ")"))?;
+    for function in functions {
+        let id = dictionary.name_or_unknown(function)?;
+        let unfinished: i64 = count.query_row(params![function, most], |row| row.get(0))?;
+        let record = records
+            .entry(Arc::clone(&id))
+            .or_insert_with(|| record(&id, Vec::new()));
+        record.living = living.contains(&function);
+        record.unfinished = usize::try_from(unfinished).unwrap_or(0);
+    }
+    Ok(records.into_values().collect())
+}
+
+fn record(id: &Arc<str>, event_types: Vec<Arc<str>>) -> FunctionRecord {
+    FunctionRecord {
+        function_id: Arc::clone(id),
+        event_types,
+        living: false,
+        unfinished: 0,
+    }
+}
+
+fn functions_with_runs(connection: &Connection) -> Result<BTreeSet<i64>, Fault> {
+    let mut functions: BTreeSet<i64> = connection
+        .prepare_cached(
+            "SELECT function FROM runs WHERE worker IS NOT NULL
+             UNION SELECT function FROM runs WHERE status = 3",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    // One step in the index for each function.
+    let mut waiting = connection.prepare_cached(
+        "SELECT function FROM runs WHERE due_at IS NOT NULL AND function > ?1 ORDER BY function LIMIT 1",
+    )?;
+    let mut last = i64::MIN;
+    while let Some(function) = waiting.query_row([last], |row| row.get(0)).optional()? {
+        functions.insert(function);
+        last = function;
+    }
+    Ok(functions)
+}
+
+impl Tx<'_> {
+    /// Cancels unfinished runs of a function that nobody has.
+    pub(super) fn forget_function(
+        &mut self,
+        function_id: &str,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Result<Purged, Error>, Fault> {
+        let Some(function) = self.names.find(function_id)? else {
+            return Ok(Ok(Purged::default()));
+        };
+        if wants::living_functions(self.connection, now)?.contains(&function) {
+            return Ok(Err(still_living(function_id)));
+        }
+        self.adopt_earlier_sessions()?;
+        self.forget_wants(function)?;
+        let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let unfinished: Vec<i64> = self
+            .connection
+            .prepare_cached(unfinished!())?
+            .query_map(params![function, most], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        for number in unfinished.iter().take(limit) {
+            self.execute(
+                "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3 WHERE number = ?1",
+                params![number, status_number(RunStatus::Cancelled), now.as_millis()],
+            )?;
+        }
+        self.wakes = true;
+        Ok(Ok(Purged {
+            runs: unfinished.len().min(limit),
+            events: 0,
+            more: unfinished.len() > limit,
+        }))
+    }
+}

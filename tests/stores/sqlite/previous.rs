@@ -1,0 +1,137 @@
+//! The version of the schema before the present one: its databases, and its processes that still run.
+
+use std::{path::Path, sync::Arc};
+
+use belts::store::{
+    Capacity, Claim, Claimed, CommitOutcome, EventDigest, FunctionCapacity, Lease, Register,
+    RunFilter, RunStatus, Sqlite, Store, Subscription, Target, WorkerId,
+};
+use rusqlite::{Connection, params};
+
+use super::directory;
+use crate::requests::{LEASE, at, commit, entry, event, publish};
+
+fn listens(event_types: &[&str]) -> Vec<Subscription> {
+    vec![Subscription {
+        function_id: "f".into(),
+        event_types: event_types.iter().map(|name| Arc::from(*name)).collect(),
+    }]
+}
+
+async fn register(store: &Sqlite, event_types: &[&str]) -> belts::Result<WorkerId> {
+    let request = Register {
+        name: None,
+        subscriptions: listens(event_types),
+        now: at(1),
+        lease: LEASE,
+    };
+    store.register(request).await
+}
+
+/// Claims as a worker that reads only `t`.
+async fn claim(store: &Sqlite, worker: WorkerId, now: i64) -> belts::Result<Claimed> {
+    let functions = FunctionCapacity {
+        function_id: "f".into(),
+        limit: 10,
+        event_types: Some([Arc::from("t")].into()),
+    };
+    let capacity = Capacity {
+        worker,
+        limit: 10,
+        functions: [functions].into(),
+    };
+    let request = Claim {
+        capacity,
+        only: None,
+        max_bytes: usize::MAX,
+        now: at(now),
+    };
+    store.claim(request).await
+}
+
+fn previous(path: &Path) -> Connection {
+    let raw = Connection::open(path).expect("a database can be made");
+    raw.execute_batch(include_str!("version2.sql"))
+        .expect("the tables are those of the previous version");
+    raw
+}
+
+/// Everything that was there goes on: what waits, what a process of the previous version drives, and what is over.
+#[tokio::test]
+async fn database_of_the_previous_version_keeps_what_it_holds() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    drop(previous(&path));
+    let store = Sqlite::open(&path).await?;
+    assert_eq!(store.list(RunFilter::default()).await?.runs.len(), 3);
+    assert_eq!(store.subscriptions().await?, listens(&["t"]));
+    let worker = register(&store, &["t"]).await?;
+    let claimed = claim(&store, worker, 1).await?.runs;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(&*claimed[0].run_id, "run-waits");
+    assert!(claimed[0].lease.token > 17);
+    // The session of the previous version lives on with its run, until its time is over.
+    let lease = Lease {
+        run: 2,
+        worker: WorkerId(1),
+        token: 18,
+    };
+    let written = commit(&store, lease, vec![entry(1)], None).await?;
+    assert_eq!(written, CommitOutcome::Applied);
+    store.renew(worker, at(30_000), LEASE).await?;
+    let claimed = claim(&store, worker, 30_001).await?.runs;
+    assert_eq!(&*claimed[0].run_id, "run-driven");
+    assert_eq!((claimed[0].journal.len(), claimed[0].crashes), (2, 1));
+    // Nothing is known of the content of its events, so nothing is another one.
+    let mut again = event("done");
+    again.digest = EventDigest::of("t", b"{\"other\":1}");
+    let again = publish(&store, again).await?;
+    assert!(again.duplicate && !again.conflict);
+    assert_eq!(&*again.runs[0].run_id, "run-done");
+    Ok(())
+}
+
+/// A process of the previous version that runs on writes its own way: what it registers takes nothing away from others, and what it
+/// publishes is claimed.
+#[tokio::test]
+async fn previous_version_works_beside_the_present_one() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    let old = previous(&path);
+    let store = Sqlite::open(&path).await?;
+    let worker = register(&store, &["t", "u"]).await?;
+    // It registers again, and publishes.
+    old.execute_batch(
+        "DELETE FROM subscriptions WHERE function = 1;
+         INSERT OR IGNORE INTO subscriptions (event_type, function) VALUES (2, 1);
+         INSERT INTO workers (name, lease_until, lease) VALUES (NULL, 1700000030000, 30000);
+         INSERT INTO events (id, event_type, published_at, payload) VALUES ('of-old', 2, 1700000000000, x'7b7d');",
+    )
+    .expect("the statements of the previous version work");
+    let number = old.last_insert_rowid();
+    old.execute(
+        "INSERT INTO runs (id, function, event, status, due_at, token, failed_attempts)
+         VALUES ('run-of-old', 1, ?1, 0, 1700000000000, 5, 0)",
+        params![number],
+    )
+    .expect("the statements of the previous version work");
+    let mut returned = event("returned");
+    returned.event_type = "u".into();
+    returned.target = Target::Subscribers { except: Vec::new() };
+    assert_eq!(publish(&store, returned).await?.runs.len(), 1);
+    let claimed = claim(&store, worker, 2).await?;
+    let runs: Vec<&str> = claimed.runs.iter().map(|run| &*run.run_id).collect();
+    assert_eq!(runs, ["run-waits", "run-of-old"]);
+    assert_eq!(claimed.unknown_types.len(), 1, "the other is for others");
+    // When those who are known have gone, it still wants what it wanted.
+    store.deregister(worker, at(3)).await?;
+    assert_eq!(store.subscriptions().await?, listens(&["t", "u"]));
+    // It claims in its own way.
+    old.execute_batch(
+        "UPDATE runs SET status = 1, due_at = NULL, worker = 1, token = token + 1 WHERE id = 'run-of-old'",
+    )
+    .expect("the statements of the previous version work");
+    let run = store.run("run-of-old").await?.map(|run| run.status);
+    assert_eq!(run, Some(RunStatus::Running));
+    Ok(())
+}
