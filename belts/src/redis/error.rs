@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Redis(RedisError),
     /// An answer that no script of ours gives.
     Reply(&'static str),
+    /// A word that is not known, and that a newer version may have written.
+    Word(&'static str),
 }
 
 /// Errors that Redis tells by a word. Before version 7 the errors of a script come wrapped in others, so the word is
@@ -168,6 +170,10 @@ impl fmt::Display for Fault {
         match self {
             Self::Redis(error) => error.fmt(f),
             Self::Reply(what) => write!(f, "it has no {what} where one is expected"),
+            Self::Word(what) => write!(
+                f,
+                "it has a {what} that this version of belts does not know"
+            ),
         }
     }
 }

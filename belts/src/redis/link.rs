@@ -1,8 +1,8 @@
-//! The connection that all calls share: made anew when it breaks, with what was under way sent again.
+//! The connection that all calls of a runtime share: made anew when it breaks, with what was under way sent again.
 
 use std::{
     sync::{
-        PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -11,7 +11,11 @@ use std::{
 use redis::{
     AsyncConnectionConfig, Client, Cmd, RedisError, RedisResult, Value, aio::MultiplexedConnection,
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::{
+    runtime::{Handle, Id},
+    sync::Mutex,
+    time::Instant,
+};
 
 use super::{
     error::{Fault, Part},
@@ -25,13 +29,16 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 pub(crate) const ANSWER: Duration = Duration::from_secs(15);
 /// For how long something is sent again.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The most connections that are kept, each of a runtime. Those of runtimes that have ended make room.
+const RUNTIMES: usize = 64;
 /// How often a script is loaded for one call.
 const LOADS: u32 = 5;
 /// Waits between attempts.
 pub(crate) const BACKOFF: crate::Backoff =
     crate::Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 
-/// The connection, which carries the calls of many tasks at once.
+/// The connection, which carries the calls of many tasks at once. Each runtime has its own: a connection is driven by a task of
+/// the runtime that made it, and stands still while that is blocked, or for ever when it has ended.
 ///
 /// The `ConnectionManager` of the redis crate would keep a connection whose answers time out, and would never again
 /// connect once a server has refused it for a reason that passes.
@@ -39,6 +46,13 @@ pub(crate) struct Link {
     client: Client,
     part: Part,
     address: String,
+    /// The latest one last.
+    lines: RwLock<Vec<Arc<Line>>>,
+}
+
+/// What a runtime has.
+struct Line {
+    runtime: Id,
     current: RwLock<Current>,
     /// One task connects at a time; the others share its failure, which is here.
     connecting: Mutex<Option<RedisError>>,
@@ -60,9 +74,7 @@ impl Link {
             client,
             part,
             address,
-            current: RwLock::default(),
-            connecting: Mutex::default(),
-            attempts: AtomicU64::new(0),
+            lines: RwLock::default(),
         }
     }
 
@@ -88,12 +100,13 @@ impl Link {
 
     /// Sends a command once.
     pub(crate) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
-        let (mut connection, number) = self.connection().await?;
+        let line = self.line();
+        let (mut connection, number) = line.connection(&self.client).await?;
         let answer = command.query_async(&mut connection).await;
         if let Err(error) = &answer
             && super::error::breaks_connection(error)
         {
-            self.give_up(number);
+            line.give_up(number);
         }
         answer
     }
@@ -132,7 +145,40 @@ impl Link {
         Err(fault)
     }
 
-    async fn connection(&self) -> RedisResult<(MultiplexedConnection, u64)> {
+    /// The line of the runtime that asks.
+    fn line(&self) -> Arc<Line> {
+        let runtime = Handle::current().id();
+        let is_own = |line: &&Arc<Line>| line.runtime == runtime;
+        let lines = self.lines.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.iter().find(is_own) {
+            return Arc::clone(line);
+        }
+        drop(lines);
+        let mut lines = self.lines.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.iter().find(is_own) {
+            return Arc::clone(line);
+        }
+        if lines.len() >= RUNTIMES {
+            // Whoever uses it still has it until the answer has come.
+            lines.remove(0);
+        }
+        let line = Arc::new(Line::new(runtime));
+        lines.push(Arc::clone(&line));
+        line
+    }
+}
+
+impl Line {
+    fn new(runtime: Id) -> Self {
+        Self {
+            runtime,
+            current: RwLock::default(),
+            connecting: Mutex::default(),
+            attempts: AtomicU64::new(0),
+        }
+    }
+
+    async fn connection(&self, client: &Client) -> RedisResult<(MultiplexedConnection, u64)> {
         if let Some(present) = self.present() {
             return Ok(present);
         }
@@ -146,19 +192,17 @@ impl Link {
         {
             return Err(error.clone());
         }
-        let connected = self.connect().await;
+        let connected = self.connect(client).await;
         *failure = connected.as_ref().err().cloned();
         self.attempts.fetch_add(1, Ordering::Release);
         connected
     }
 
-    async fn connect(&self) -> RedisResult<(MultiplexedConnection, u64)> {
+    async fn connect(&self, client: &Client) -> RedisResult<(MultiplexedConnection, u64)> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(ANSWER));
-        let connecting = self
-            .client
-            .get_multiplexed_async_connection_with_config(&config);
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
         let connection = connecting.await?;
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         current.number += 1;

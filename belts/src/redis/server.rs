@@ -55,7 +55,7 @@ impl About {
 
     fn check(&self, link: &Link) -> Result<()> {
         let kept = match link.part() {
-            Part::Store => "runs",
+            Part::Store => "runs and workers' sessions",
             Part::Dispatcher => "messages",
         };
         let version = self.get("redis_version");
@@ -64,7 +64,7 @@ impl About {
             format!("has version {version}, and belts needs 6.2 or later")
         } else if self.get("role") == "slave" {
             "is a read-only replica; use the URL of the primary".to_owned()
-        } else if self.get("maxmemory") != "0" && policy.starts_with("allkeys") {
+        } else if self.get("maxmemory") != "0" && evicts(policy, link.part()) {
             format!(
                 "would throw {kept} away when its memory is full, as its `maxmemory-policy` is `{policy}`; \
                  set `maxmemory-policy noeviction`"
@@ -78,6 +78,12 @@ impl About {
     /// Says what could be lost with the server. Managed servers mostly hide their settings; they are believed then.
     pub(crate) async fn warn(&self, link: &Link) {
         let address = link.address();
+        if self.get("maxmemory_policy").is_empty() {
+            tracing::warn!(
+                "Redis at {address} does not say what it does when its memory is full: make sure that its `maxmemory-policy` is \
+                 `noeviction`, else it throws away what belts keeps there"
+            );
+        }
         if self.get("aof_enabled") == "0" {
             let lost = match link.part() {
                 Part::Store => {
@@ -103,6 +109,14 @@ impl About {
                  if the machine dies, the last half minute may be gone; set `appendfsync everysec`"
             );
         }
+    }
+}
+
+/// Whether a server of this policy throws away what is needed. Sessions and finished runs have a time to live; messages have not.
+fn evicts(policy: &str, part: Part) -> bool {
+    match part {
+        Part::Store => !matches!(policy, "" | "noeviction"),
+        Part::Dispatcher => policy.starts_with("allkeys"),
     }
 }
 

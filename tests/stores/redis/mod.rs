@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+mod backlog;
 mod broken;
 mod conformance;
+mod leaks;
 mod limits;
 mod lost;
 mod opening;
+mod previous;
 mod retention;
+mod rollback;
+mod runtimes;
+mod unreadable;
 
 #[expect(
     clippy::disallowed_methods,

@@ -140,6 +140,15 @@ async fn server_that_would_evict_runs_is_refused() -> belts::Result<()> {
         "set `maxmemory-policy noeviction`",
     )
     .await;
+    // Sessions and finished events have a time to live: these policies would throw them away.
+    for policy in ["volatile-lru", "volatile-ttl", "allkeys-random"] {
+        set(&server, "maxmemory-policy", policy);
+        is_config(
+            Redis::builder(server.url()),
+            "set `maxmemory-policy noeviction`",
+        )
+        .await;
+    }
     set(&server, "maxmemory-policy", "noeviction");
     Redis::open(server.url()).await?;
     Ok(())

@@ -60,12 +60,14 @@ impl RedisBuilder {
         };
         let client = client(&self.url, Part::Store)?;
         let link = Link::new(client.clone(), Part::Store);
+        let lease_link = Link::new(client.clone(), Part::Store);
         server::check(&link, &keys).await?;
         let wake = Arc::new(Wake::default());
         let sender = format!("{:016x}", fastrand::u64(..));
         let watch = Watch::new(client, &keys, &sender, &wake);
         let inner = Inner {
             link,
+            lease_link,
             keys,
             ttl,
             sender,

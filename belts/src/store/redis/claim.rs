@@ -6,11 +6,15 @@ use super::{
     reply::{self, Row},
     rows,
     script::{self, Call},
+    set_aside::Unreadable,
 };
 use crate::{
     error::Result,
-    store::{Claim, Claimed, ClaimedRun, Lease, WorkerId, unknown_session},
+    store::{Claim, Claimed, ClaimedRun, Lease, SetAside, UnknownType, WorkerId, unknown_session},
 };
+
+/// The part of a token that nobody can foresee; a new one for each claim.
+const CHANCE: u32 = 29;
 
 impl Redis {
     /// Claims runs. Nothing is sent again: an earlier attempt may have leased runs of which nobody would hear.
@@ -20,7 +24,13 @@ impl Redis {
             let call = self.claim_call(request);
             let answer = self.inner.link.run_once(&call).await;
             let answer = match self.read(answer)? {
-                list @ redis::Value::Array(_) => return self.read(claimed(list, worker)),
+                list @ redis::Value::Array(_) => {
+                    let (mut claimed, unreadable) = self.read(claimed(list, worker))?;
+                    claimed
+                        .set_aside
+                        .extend(self.set_aside(request.now, unreadable).await?);
+                    return Ok(claimed);
+                }
                 word => self.read(reply::raw(word))?,
             };
             match &*answer {
@@ -41,50 +51,109 @@ impl Redis {
             .arg(capacity.worker.0)
             .arg(self.round())
             .arg(most(capacity.limit))
+            .arg(request.max_bytes)
+            .arg(fastrand::u32(..1 << CHANCE))
             .optional(request.only.as_deref())
             .arg(capacity.functions.len());
         for function in capacity.functions.iter() {
             call.arg(&*function.function_id).arg(most(function.limit));
+            match &function.event_types {
+                Some(types) => {
+                    call.arg(types.len());
+                    for event_type in types.iter() {
+                        call.arg(&**event_type);
+                    }
+                }
+                None => {
+                    call.arg("");
+                }
+            }
         }
         call
     }
 }
 
-fn claimed(answer: redis::Value, worker: WorkerId) -> Result<Claimed, Fault> {
+fn claimed(answer: redis::Value, worker: WorkerId) -> Result<(Claimed, Vec<Unreadable>), Fault> {
     let mut row = Row::of(answer)?;
-    let mut claimed = Claimed::default();
+    let (mut claimed, mut unreadable) = (Claimed::default(), Vec::new());
     let mut runs = row.row()?;
     while !runs.is_empty() {
-        claimed.runs.push(claimed_run(runs.row()?, worker)?);
+        match claimed_run(runs.row()?, worker)? {
+            Ok(run) => claimed.runs.push(run),
+            Err(run) => unreadable.push(run),
+        }
     }
     claimed.next_due = row.time()?;
     let mut unknown = row.row()?;
     while !unknown.is_empty() {
         claimed.unknown_functions.push(unknown.text()?);
     }
-    Ok(claimed)
+    let mut unknown = row.row()?;
+    while !unknown.is_empty() {
+        claimed.unknown_types.push(UnknownType {
+            function_id: unknown.text()?,
+            event_type: unknown.text()?,
+        });
+    }
+    let mut lost = row.row()?;
+    while !lost.is_empty() {
+        let mut lost = lost.row()?;
+        claimed.set_aside.push(SetAside {
+            run_id: lost.text()?,
+            function_id: lost.text()?,
+            reason: lost.text()?,
+        });
+    }
+    Ok((claimed, unreadable))
 }
 
-fn claimed_run(mut row: Row, worker: WorkerId) -> Result<ClaimedRun, Fault> {
+/// A leased run; or what there is of it where it cannot be read.
+fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unreadable>, Fault> {
     let lease = Lease {
         run: row.number()?,
         worker,
         token: row.number()?,
     };
-    let (run_id, function_id, event_id) = (row.text()?, row.text()?, row.text()?);
-    let event = rows::decode_event(&row.raw()?)?;
-    Ok(ClaimedRun {
+    let (run_id, function_id) = (row.raw()?, row.raw()?);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
+    let (run_id, function_id) = (text(&run_id), text(&function_id));
+    let mut run = ClaimedRun {
         lease,
         run_id,
         function_id,
-        event_id,
-        event_type: event.event_type,
-        payload: event.payload,
-        failed_attempts: row.optional_number()?.unwrap_or(0),
-        retries: row.optional_number()?,
-        traceparent: event.traceparent,
-        started_at: row.time()?.ok_or(Fault::Reply("time"))?,
+        event_id: Default::default(),
+        event_type: Default::default(),
+        payload: Default::default(),
+        failed_attempts: 0,
+        retries: None,
+        traceparent: None,
+        started_at: Default::default(),
         crashes: 0,
-        journal: rows::decode_journal(row.row()?)?,
+        journal: Vec::new(),
+    };
+    Ok(match fill(&mut run, row) {
+        Ok(()) => Ok(run),
+        Err(fault) => Err(Unreadable::new(run, fault)),
     })
+}
+
+fn fill(run: &mut ClaimedRun, mut row: Row) -> Result<(), Fault> {
+    run.event_id = row.text()?;
+    let event = row.optional_raw()?;
+    run.failed_attempts = row.optional_number()?.unwrap_or(0);
+    run.retries = row.optional_number()?;
+    run.started_at = row.time()?.ok_or(Fault::Reply("time"))?;
+    let journal = row.row()?;
+    run.crashes = reply::count(&row.value())?.try_into().unwrap_or(u32::MAX);
+    if !row.raw()?.is_empty() {
+        return Err(Fault::Reply(
+            "event or journal of the kind that belts writes",
+        ));
+    }
+    let event = rows::decode_event(&event.ok_or(Fault::Reply("event"))?)?;
+    run.event_type = event.event_type;
+    run.payload = event.payload;
+    run.traceparent = event.traceparent;
+    run.journal = rows::decode_journal(journal)?;
+    Ok(())
 }

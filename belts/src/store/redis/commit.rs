@@ -25,7 +25,7 @@ impl Redis {
         // A script of its own for each of the two usual commits, and one for all others.
         if let [commit] = &*request.commits {
             match &commit.transition {
-                None => return self.step_call(commit, request.now),
+                None => return self.step_call(commit),
                 Some(Transition::Complete { output }) if self.is_plain_end(commit, resent) => {
                     return self.finish_call(commit, output, request.now);
                 }
@@ -45,10 +45,10 @@ impl Redis {
     }
 
     /// One run that goes on.
-    fn step_call(&self, commit: &Commit, now: Timestamp) -> Call {
-        let [run, steps, session] = self.keys_of(&commit.lease);
-        let mut call = Call::with_keys(&script::STEP, &[&run, &steps, &session]);
-        call.arg(now.as_millis()).arg(lease_text(&commit.lease));
+    fn step_call(&self, commit: &Commit) -> Call {
+        let [run, steps] = self.keys_of(&commit.lease);
+        let mut call = Call::with_keys(&script::STEP, &[&run, &steps]);
+        call.arg(lease_text(&commit.lease));
         add_entries(&mut call, commit);
         call
     }
@@ -61,10 +61,10 @@ impl Redis {
     /// One run that has completed.
     fn finish_call(&self, commit: &Commit, output: &[u8], now: Timestamp) -> Call {
         let (keys, lease) = (&self.inner.keys, &commit.lease);
-        let [run, steps, session] = self.keys_of(lease);
+        let [run, steps] = self.keys_of(lease);
         let held = format!("{keys}held:{}", lease.worker.0);
         let finished = format!("{keys}finished");
-        let keys = [&*run, &*steps, &*session, &*held, &*finished];
+        let keys = [&*run, &*steps, &*held, &*finished];
         let mut call = Call::with_keys(&script::FINISH, &keys);
         call.arg(now.as_millis())
             .arg(lease_text(lease))
@@ -74,13 +74,12 @@ impl Redis {
         call
     }
 
-    /// The keys of a run, its journal, and its worker's session.
-    fn keys_of(&self, lease: &Lease) -> [String; 3] {
+    /// The keys of a run and its journal.
+    fn keys_of(&self, lease: &Lease) -> [String; 2] {
         let keys = &self.inner.keys;
         [
             format!("{keys}run:{}", lease.run),
             format!("{keys}steps:{}", lease.run),
-            format!("{keys}worker:{}", lease.worker.0),
         ]
     }
 }

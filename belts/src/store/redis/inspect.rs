@@ -122,23 +122,41 @@ fn listed(answer: Value, found: &mut Vec<(RunRecord, i64)>) -> Result<Option<i64
     let next = row.optional_number()?;
     let mut runs = row.row()?;
     while !runs.is_empty() {
-        found.push(record(runs.row()?)?);
+        match record(runs.row()?) {
+            Ok(run) => found.push(run),
+            Err(fault) => {
+                tracing::warn!(%fault, "a run cannot be read and is left out of the list")
+            }
+        }
     }
     Ok(next)
 }
 
-/// A run and its number.
+/// A run and its number. One whose event cannot be read is told without it.
 fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
     let (run_id, function_id, event_id) = (row.text()?, row.text()?, row.text()?);
     let status = rows::status_of(&row.raw()?)?;
     let failed_attempts = row.optional_number()?.unwrap_or(0);
     let times = (row.time()?, row.time()?, row.time()?);
     let result = row.optional_raw()?;
-    let event = rows::decode_event(&row.raw()?)?;
-    let about = (event_id, event.event_type, event.payload);
-    let mut record = RunRecord::new(run_id, function_id, about, status, event.published_at);
+    let event = row.optional_raw()?.map(|event| rows::decode_event(&event));
+    let (event_type, payload, published_at) = match event {
+        Some(Ok(event)) => (event.event_type, event.payload, event.published_at),
+        _ => {
+            let known = times.0.or(times.1).or(times.2);
+            (
+                "".into(),
+                [].into(),
+                known.unwrap_or(Timestamp::from_millis(0)),
+            )
+        }
+    };
+    let about = (event_id, event_type, payload);
+    let mut record = RunRecord::new(run_id, function_id, about, status, published_at);
     record.failed_attempts = failed_attempts;
     (record.started_at, record.finished_at, record.due_at) = times;
     record.result = result.map(Into::into);
-    Ok((record, row.number()?))
+    let number = row.number()?;
+    record.notes = rows::decode_notes(&row.optional_raw()?.unwrap_or_default());
+    Ok((record, number))
 }

@@ -25,12 +25,14 @@ mod builder;
 mod change;
 mod claim;
 mod commit;
+mod functions;
 mod inspect;
 mod publish;
 mod rows;
 mod script;
 mod server;
 mod session;
+mod set_aside;
 mod tell;
 mod watch;
 
@@ -61,6 +63,8 @@ pub struct Redis {
 
 struct Inner {
     link: Link,
+    /// For what keeps leases: it waits behind no other call.
+    lease_link: Link,
     /// What every key begins with: the prefix in braces, and a colon.
     keys: String,
     /// Milliseconds that the keys of a finished run live; empty for ever.
@@ -108,7 +112,14 @@ impl Redis {
 
     /// Runs a script; where its outcome is unknown, again, with a call that may say so.
     async fn run(&self, build: impl Fn(bool) -> Call + Send + Sync) -> Result<redis::Value> {
-        let link = &self.inner.link;
+        self.run_on(&self.inner.link, build).await
+    }
+
+    async fn run_on(
+        &self,
+        link: &Link,
+        build: impl Fn(bool) -> Call + Send + Sync,
+    ) -> Result<redis::Value> {
         link.run(build).await.map_err(|fault| self.error(fault))
     }
 
@@ -171,6 +182,10 @@ impl Store for Redis {
         self.renew_lease(worker, now, lease).await
     }
 
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        self.revoked_of(leases).await
+    }
+
     async fn release(&self, request: Release) -> Result<usize> {
         self.give_back(&request).await
     }
@@ -219,26 +234,18 @@ impl Store for Redis {
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
-        self.purge_runs(before, limit).await.map(|runs| Purged {
-            runs,
-            events: 0,
-            more: runs >= limit,
-        })
+        self.purge_runs(before, limit).await
     }
 
-    async fn revoked(&self, _leases: &[Lease]) -> Result<Vec<Lease>> {
-        Ok(Vec::new())
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        self.read_functions(now, most).await
     }
 
-    async fn functions(&self, _now: Timestamp, _most: usize) -> Result<Vec<FunctionRecord>> {
-        Ok(Vec::new())
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        self.forget_function(function, now, limit).await
     }
 
-    async fn forget(&self, _function: &str, _now: Timestamp, _limit: usize) -> Result<Purged> {
-        Ok(Purged::default())
-    }
-
-    async fn note(&self, _run: &str, _note: Note) -> Result<bool> {
-        Ok(false)
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        self.keep_note(run, &note).await
     }
 }

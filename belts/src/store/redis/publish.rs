@@ -9,7 +9,8 @@ use super::{
 use crate::{
     error::Result,
     store::{
-        Capacity, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target, WorkerId, new_id,
+        Capacity, FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target,
+        WorkerId, new_id,
     },
 };
 
@@ -49,11 +50,14 @@ impl Redis {
 
     fn publish_call(&self, request: &Publish, drafts: &[Draft], tells: bool) -> Call {
         let mut call = self.call(&script::PUBLISH);
-        call.arg(request.now.as_millis()).arg(self.sender_if(tells));
+        call.arg(request.now.as_millis())
+            .arg(self.sender_if(tells))
+            .arg(&self.inner.ttl);
+        let able = able(request);
         match &request.claim {
             Some(capacity) => {
                 call.arg(capacity.worker.0).arg(self.round());
-                add_capacity(&mut call, capacity);
+                add_capacity(&mut call, capacity, &able);
             }
             None => {
                 call.arg("").arg(0).arg(0).arg(0);
@@ -61,16 +65,26 @@ impl Redis {
         }
         call.arg(request.events.len());
         for (event, draft) in request.events.iter().zip(drafts) {
-            add_event(&mut call, event, draft);
+            add_event(&mut call, event, draft, &able);
         }
         call
     }
 }
 
+/// The functions for which the worker can read any of the events.
+fn able(request: &Publish) -> Vec<&FunctionCapacity> {
+    let all = request.claim.iter().flat_map(|claim| &*claim.functions);
+    let able = |function: &&FunctionCapacity| {
+        let mut events = request.events.iter();
+        events.any(|event| function.reads(&event.event_type))
+    };
+    all.filter(able).collect()
+}
+
 /// The most runs in all, and the functions with the most runs of each.
-fn add_capacity(call: &mut Call, capacity: &Capacity) {
-    call.arg(most(capacity.limit)).arg(capacity.functions.len());
-    for function in capacity.functions.iter() {
+fn add_capacity(call: &mut Call, capacity: &Capacity, able: &[&FunctionCapacity]) {
+    call.arg(most(capacity.limit)).arg(able.len());
+    for function in able {
         call.arg(&*function.function_id).arg(most(function.limit));
     }
 }
@@ -80,8 +94,10 @@ pub(super) fn most(limit: usize) -> usize {
     limit.min(1 << 30)
 }
 
-fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft) {
-    call.arg(&*event.id).arg(event.due_at.as_millis());
+fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft, able: &[&FunctionCapacity]) {
+    call.arg(&*event.id)
+        .arg(&*event.event_type)
+        .arg(event.due_at.as_millis());
     match event.retries {
         Some(retries) => call.arg(retries),
         None => call.arg(""),
@@ -89,9 +105,17 @@ fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft) {
     call.arg(draft.ticket)
         .arg(&draft.id)
         .arg(rows::encode_event(event));
+    let unread = || {
+        able.iter()
+            .filter(|function| !function.reads(&event.event_type))
+    };
+    call.arg(unread().count());
+    for function in unread() {
+        call.arg(&*function.function_id);
+    }
     match &event.target {
         Target::Subscribers { except } => {
-            call.arg("type").arg(&*event.event_type).arg(except.len());
+            call.arg("type").arg(except.len());
             for function in except {
                 call.arg(&**function);
             }
@@ -116,7 +140,8 @@ fn published(answer: redis::Value, worker: Option<WorkerId>) -> Result<Vec<Publi
 }
 
 fn published_event(mut row: Row, worker: Option<WorkerId>) -> Result<PublishedEvent, Fault> {
-    let duplicate = row.raw()? == b"1";
+    let word = row.raw()?;
+    let (duplicate, conflict) = (word != b"0", word == b"2");
     let event_id = row.text()?;
     let mut runs = Vec::new();
     while !row.is_empty() {
@@ -136,7 +161,7 @@ fn published_event(mut row: Row, worker: Option<WorkerId>) -> Result<PublishedEv
     Ok(PublishedEvent {
         event_id,
         duplicate,
-        conflict: false,
+        conflict,
         runs,
     })
 }

@@ -8,7 +8,7 @@ use super::{
     error::Fault,
     reply::{self, Row},
 };
-use crate::store::{Entry, NewEvent, RunStatus, StepKind, StepState, Timestamp};
+use crate::store::{Entry, NewEvent, Note, RunStatus, StepKind, StepState, Timestamp};
 
 /// The header of an entry. What is as usual is left out.
 #[derive(Serialize, Deserialize)]
@@ -17,8 +17,13 @@ struct EntryHeader<'a> {
     path: Cow<'a, str>,
     #[serde(rename = "t", borrow)]
     type_name: Cow<'a, str>,
-    #[serde(rename = "k", default = "step", skip_serializing_if = "is_step")]
-    kind: StepKind,
+    #[serde(
+        rename = "k",
+        borrow,
+        default = "step",
+        skip_serializing_if = "is_step"
+    )]
+    kind: Cow<'a, str>,
     #[serde(rename = "a", default = "one", skip_serializing_if = "is_one")]
     attempts: u32,
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
@@ -30,13 +35,28 @@ struct EntryHeader<'a> {
     finished_after: Option<i64>,
 }
 
-const fn step() -> StepKind {
-    StepKind::Step
+const STEP: &str = "step";
+
+const fn step() -> Cow<'static, str> {
+    Cow::Borrowed(STEP)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_step(kind: &StepKind) -> bool {
-    *kind == StepKind::Step
+fn is_step(kind: &str) -> bool {
+    kind == STEP
+}
+
+const fn kind_word(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Step => STEP,
+        StepKind::Sleep => "sleep",
+    }
+}
+
+fn kind_of(word: &str) -> Result<StepKind, Fault> {
+    [StepKind::Step, StepKind::Sleep]
+        .into_iter()
+        .find(|kind| kind_word(*kind) == word)
+        .ok_or(Fault::Word("kind of step"))
 }
 
 const fn one() -> u32 {
@@ -54,7 +74,7 @@ pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
     let header = EntryHeader {
         path: Cow::Borrowed(&entry.path),
         type_name: Cow::Borrowed(&entry.type_name),
-        kind: entry.kind,
+        kind: Cow::Borrowed(kind_word(entry.kind)),
         attempts: entry.attempts,
         due_at: entry.due_at.map(Timestamp::as_millis),
         began_at,
@@ -75,7 +95,7 @@ pub(super) fn decode_entry(seq: u32, bytes: &[u8]) -> Result<Entry, Fault> {
     Ok(Entry {
         seq,
         path: Arc::from(&*header.path),
-        kind: header.kind,
+        kind: kind_of(&header.kind)?,
         state: state_of(*state)?,
         type_name: Arc::from(&*header.type_name),
         value: Arc::from(value),
@@ -111,6 +131,9 @@ struct EventHeader<'a> {
     correlation_key: Option<Cow<'a, str>>,
     #[serde(rename = "p", borrow, default, skip_serializing_if = "Option::is_none")]
     traceparent: Option<Cow<'a, str>>,
+    /// The digest; the last one, so that scripts find it.
+    #[serde(rename = "d", borrow, default, skip_serializing_if = "Option::is_none")]
+    digest: Option<Cow<'a, str>>,
 }
 
 pub(super) fn encode_event(event: &NewEvent) -> Vec<u8> {
@@ -118,9 +141,10 @@ pub(super) fn encode_event(event: &NewEvent) -> Vec<u8> {
         event_type: Cow::Borrowed(&event.event_type),
         correlation_key: event.correlation_key.as_deref().map(Cow::Borrowed),
         traceparent: event.traceparent.as_deref().map(Cow::Borrowed),
+        digest: Some(Cow::Owned(format!("{:?}", event.digest))),
     };
     with_header(
-        Vec::with_capacity(64 + event.payload.len()),
+        Vec::with_capacity(128 + event.payload.len()),
         &header,
         &event.payload,
     )
@@ -146,6 +170,18 @@ pub(super) fn decode_event(bytes: &[u8]) -> Result<Stored, Fault> {
         payload: Arc::from(payload),
         traceparent: header.traceparent.as_deref().map(Arc::from),
     })
+}
+
+pub(super) fn encode_note(note: &Note) -> String {
+    serde_json::to_string(note).expect("texts and numbers can be written as JSON")
+}
+
+/// The notes of a run, one in each line; without those that cannot be read.
+pub(super) fn decode_notes(lines: &[u8]) -> Vec<Note> {
+    lines
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect()
 }
 
 fn with_header(mut bytes: Vec<u8>, header: &impl Serialize, rest: &[u8]) -> Vec<u8> {
@@ -174,7 +210,7 @@ fn state_of(digit: u8) -> Result<StepState, Fault> {
     [StepState::Completed, StepState::Waiting, StepState::Failed]
         .into_iter()
         .find(|state| state_digit(*state) == digit)
-        .ok_or(Fault::Reply("state of an entry"))
+        .ok_or(Fault::Word("state of an entry"))
 }
 
 /// The digit of a status; scripts know that those from 4 on are of runs that are over.
@@ -194,7 +230,7 @@ pub(super) fn status_of(digit: &[u8]) -> Result<RunStatus, Fault> {
     RunStatus::ALL
         .into_iter()
         .find(|status| status_digit(*status).as_bytes() == digit)
-        .ok_or(Fault::Reply("status of a run"))
+        .ok_or(Fault::Word("status of a run"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ macro_rules! parts {
     };
 }
 
-parts! { "common" "event" "expire" "find" "forget" "record" "release" "session" "wait" "write" }
+parts! {
+    "apart" "attempts" "cancel" "common" "event" "expire" "find" "forget" "head" "hear" "living" "record" "release" "session"
+    "settle" "unfinished" "wait" "write"
+}
 
 macro_rules! scripts {
     ($($name:ident: $file:literal;)*) => {
@@ -36,14 +39,19 @@ scripts! {
     REGISTER: "register";
     DEREGISTER: "deregister";
     RENEW: "renew";
+    REVOKED: "revoked";
     GIVE_BACK: "give_back";
     PUBLISH: "publish";
     CLAIM: "claim";
+    SET_ASIDE: "set_aside";
     STEP: "step";
     FINISH: "finish";
     COMMIT: "commit";
     CANCEL: "cancel";
     RERUN: "rerun";
+    NOTE: "note";
+    FUNCTIONS: "functions";
+    FORGET: "forget";
     PURGE: "purge";
     RUN: "run";
     JOURNAL: "journal";

@@ -22,7 +22,7 @@ pub(super) async fn check(link: &Link, keys: &str) -> Result<()> {
     let answer = link.run(|_| Call::new(&script::OPEN, keys)).await;
     let answer = answer.map_err(|fault| match fault {
         Fault::Redis(error) => refused(error, "EVALSHA", link),
-        fault @ Fault::Reply(_) => link.opening_error(fault),
+        fault @ (Fault::Reply(_) | Fault::Word(_)) => link.opening_error(fault),
     })?;
     check_format(answer, link)?;
     about.warn(link).await;

@@ -1,39 +1,44 @@
 //! Workers' sessions in Redis: who is there, until when, and what they subscribe to.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use super::{
     Redis,
     commit::lease_text,
+    link::Link,
     reply::{self, Row},
     script::{self, Call},
 };
 use crate::{
     error::Result,
-    store::{Register, Release, Subscription, Timestamp, WorkerId, unknown_session},
+    store::{Lease, Register, Release, Subscription, Timestamp, WorkerId, new_id, unknown_session},
 };
 
 /// Sessions are forgotten this long after their lease time has ended.
 const FORGET_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// The longest lease that is kept as it was said; Redis counts no keys down from further away.
 const LONGEST_LEASE: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+/// The most leases that one call looks at: others wait meanwhile.
+const REVOKED_BATCH: usize = 1_000;
 
 impl Redis {
     pub(super) async fn begin_session(&self, request: &Register) -> Result<WorkerId> {
-        let first_id = fastrand::u64(1 << 32..1 << 40);
-        let answer = self.run_to_end(|_| {
+        // After the loss of all data, or of the last writes, ids that workers still hold must not come again.
+        let (first_id, step) = (fastrand::u64(1 << 32..1 << 40), fastrand::u32(1..1 << 20));
+        let ticket = new_id();
+        let wants = wants(&request.subscriptions);
+        let answer = self.run_to_end(&self.inner.link, |_| {
             let mut call = self.call(&script::REGISTER);
             call.arg(request.now.as_millis()).arg(&self.inner.sender);
             add_lease(&mut call, request.now, request.lease);
-            // After the loss of all data, ids that workers still hold must not come again.
-            call.arg(first_id).optional(request.name.as_deref());
-            call.arg(request.subscriptions.len());
+            call.arg(first_id)
+                .arg(step)
+                .arg(&*ticket)
+                .optional(request.name.as_deref())
+                .arg(request.now.before(FORGET_AFTER).as_millis())
+                .arg(&wants);
             for subscription in &request.subscriptions {
-                call.arg(&*subscription.function_id)
-                    .arg(subscription.event_types.len());
-                for event_type in &subscription.event_types {
-                    call.arg(&**event_type);
-                }
+                call.arg(&*subscription.function_id);
             }
             call
         });
@@ -43,7 +48,7 @@ impl Redis {
     }
 
     pub(super) async fn end_session(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
-        self.run_to_end(|_| {
+        self.run_to_end(&self.inner.link, |_| {
             let mut call = self.call(&script::DEREGISTER);
             call.arg(now.as_millis())
                 .arg(&self.inner.sender)
@@ -61,11 +66,9 @@ impl Redis {
         now: Timestamp,
         lease: Duration,
     ) -> Result<()> {
-        let answer = self.run_to_end(|_| {
+        let answer = self.run_to_end(&self.inner.lease_link, |_| {
             let mut call = self.call(&script::RENEW);
-            call.arg(now.as_millis())
-                .arg(&self.inner.sender)
-                .arg(worker.0);
+            call.arg(now.as_millis()).arg(worker.0);
             add_lease(&mut call, now, lease);
             call
         });
@@ -73,6 +76,23 @@ impl Redis {
             b"unknown" => Err(unknown_session(worker)),
             _ => Ok(()),
         }
+    }
+
+    pub(super) async fn revoked_of(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        let mut revoked = Vec::new();
+        for leases in leases.chunks(REVOKED_BATCH) {
+            let answer = self.run_on(&self.inner.lease_link, |_| {
+                let mut call = self.call(&script::REVOKED);
+                for lease in leases {
+                    call.arg(lease.run).arg(lease_text(lease));
+                }
+                call
+            });
+            let stand = self.read(reply::raw(answer.await?))?;
+            let ended = leases.iter().zip(stand).filter(|(_, digit)| *digit != b'1');
+            revoked.extend(ended.map(|(lease, _)| *lease));
+        }
+        Ok(revoked)
     }
 
     pub(super) async fn give_back(&self, request: &Release) -> Result<usize> {
@@ -111,9 +131,13 @@ impl Redis {
     }
 
     /// Runs a script that may release many runs, a part of them at each call.
-    async fn run_to_end(&self, build: impl Fn(bool) -> Call + Send + Sync) -> Result<Vec<u8>> {
+    async fn run_to_end(
+        &self,
+        link: &Link,
+        build: impl Fn(bool) -> Call + Send + Sync,
+    ) -> Result<Vec<u8>> {
         loop {
-            let answer = reply::raw(self.run(&build).await?);
+            let answer = reply::raw(self.run_on(link, &build).await?);
             let word = self.read(answer)?;
             if word != b"again" {
                 return Ok(word);
@@ -129,6 +153,16 @@ fn add_lease(call: &mut Call, now: Timestamp, lease: Duration) {
     call.arg(now.after(lease).as_millis())
         .arg(millis(lease))
         .arg(millis(lease + FORGET_AFTER));
+}
+
+/// What a session wants, as JSON: the event types of each function.
+fn wants(subscriptions: &[Subscription]) -> String {
+    let mut functions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for subscription in subscriptions {
+        let types = functions.entry(&subscription.function_id).or_default();
+        types.extend(subscription.event_types.iter().map(|known| &**known));
+    }
+    serde_json::to_string(&functions).expect("texts can be written as JSON")
 }
 
 /// How many runs were given back, and the round that began with it.

@@ -64,16 +64,28 @@ impl Inner {
             return self.teller.told();
         };
         if !self.teller.is_promised.swap(true, Ordering::AcqRel) {
-            tokio::spawn(tell_later(Arc::downgrade(self), quiet));
+            tokio::spawn(tell_later(Promise(Arc::downgrade(self)), quiet));
+        }
+    }
+}
+
+/// Is taken back with this, be it that the runtime ends before somebody was told.
+struct Promise(Weak<Inner>);
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(store) = self.0.upgrade() {
+            store.teller.is_promised.store(false, Ordering::Release);
         }
     }
 }
 
 /// It is a hint: should it be lost, the sweep of other processes finds the runs.
-async fn tell_later(store: Weak<Inner>, quiet: Duration) {
+async fn tell_later(promise: Promise, quiet: Duration) {
     pause(quiet).await;
-    if let Some(store) = store.upgrade() {
-        store.teller.is_promised.store(false, Ordering::Release);
+    let store = promise.0.upgrade();
+    drop(promise);
+    if let Some(store) = store {
         store.teller.told();
         let mut tell = redis::cmd("PUBLISH");
         tell.arg(format!("{}wake", store.keys)).arg(&store.sender);

@@ -7,13 +7,18 @@ use std::{
 
 use futures_util::StreamExt as _;
 use redis::{Client, RedisError, RedisResult};
-use tokio::{task::JoinHandle, time::timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 use super::link::{BACKOFF, CONNECT, pause};
 use crate::store::wake::Wake;
 
 /// How long it may be silent before the connection is tried.
 const SILENCE: Duration = Duration::from_secs(30);
+/// How long a connection must have lasted, so that the next attempt comes soon when it breaks.
+const STEADY: Duration = Duration::from_secs(5);
 
 /// The task that listens, once somebody waits for it. It ends with this, and does not keep the store alive.
 pub(super) struct Watch {
@@ -66,8 +71,11 @@ impl Listener {
     async fn listen_forever(self) {
         let mut failed = 0;
         loop {
-            let mut has_listened = false;
-            if let Err(error) = self.listen(&mut has_listened).await {
+            let mut listened_since = None;
+            if let Err(error) = self.listen(&mut listened_since).await {
+                // A server that ends every connection at once is not asked again and again without a pause.
+                let has_listened =
+                    listened_since.is_some_and(|since: Instant| since.elapsed() > STEADY);
                 if has_listened {
                     failed = 0;
                 }
@@ -80,11 +88,11 @@ impl Listener {
         }
     }
 
-    async fn listen(&self, has_listened: &mut bool) -> RedisResult<()> {
+    async fn listen(&self, listened_since: &mut Option<Instant>) -> RedisResult<()> {
         let connection = within(self.client.get_async_pubsub()).await?;
         let (mut sink, mut messages) = connection.split();
         within(sink.subscribe(&self.channel)).await?;
-        *has_listened = true;
+        *listened_since = Some(Instant::now());
         // What was published while nobody listened.
         self.wake.wake();
         loop {

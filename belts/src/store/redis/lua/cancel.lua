@@ -1,20 +1,16 @@
--- Cancels a run; answers 1 if it had not finished. ARGV: now, ticket, time to live of finished runs, run id.
+-- Cancels a run; answers 1 if it had not finished. ARGV: now, sender, ticket, time to live of finished runs, run id.
 include common
 include find
-local now, ticket = ARGV[1], ARGV[2]
-local number = find(ARGV[4])
+local now, ticket = ARGV[1], ARGV[3]
+local number = find(ARGV[5])
 local key = P .. 'run:' .. (number or '')
-local run = number and call('HMGET', key, 'status', 'lease', 'function', 'ticket')
+local run = number and call('HMGET', key, 'status', 'lease', 'function', 'apart', 'ticket')
 if not run or not run[1] then return 0 end
 -- The ticket tells whether this very request, sent again, has done it.
-if tonumber(run[1]) >= 4 then return run[4] == ticket and 1 or 0 end
-call('HSET', key, 'status', '6', 'lease', '', 'due', '', 'ended', now, 'ticket', ticket)
-call('ZADD', P .. 'finished', now, number)
-call('ZREM', P .. 'due:' .. run[3], number)
-local worker = string.match(run[2], '^%d+')
-if worker then call('SREM', P .. 'held:' .. worker, number) end
-if ARGV[3] ~= '' then
-  include expire
-  expire(number, ARGV[3])
-end
+if tonumber(run[1]) >= 4 then return run[5] == ticket and 1 or 0 end
+include cancel
+cancel(number, run, now, ARGV[4])
+call('HSET', key, 'ticket', ticket)
+-- Whoever drives it should hear of it.
+redis.pcall('PUBLISH', P .. 'wake', ARGV[2])
 return 1

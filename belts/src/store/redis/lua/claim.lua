@@ -1,123 +1,308 @@
 -- Leases due runs. Answers "unknown" for a session that is not known, "again" where it must be called again first, the
--- session's round where the call is of an earlier one; or the runs with their journals, when the next is due, and
--- functions with due runs that were not named.
--- ARGV: now, sender, worker, round, most runs in all, whether one run is asked for, its id, count of functions with the
--- most runs of each.
+-- session's round where the call is of an earlier one; or the runs with their journals, when the next is due, functions with due
+-- runs that were not named, functions and event types of due runs that cannot be read, and what is no run at all.
+-- ARGV: now, sender, worker, round, most runs in all, most bytes, what nobody can foresee, whether one run is asked for, its id,
+-- count of functions; of each its id, the most runs of it, and its event types, counted, or nothing for any.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
-local now, worker, room, is_by_name = ARGV[1], ARGV[3], tonumber(ARGV[5]), ARGV[6] ~= ''
-local clock = tonumber(now)
+include apart
+local now, worker, room, is_by_name = ARGV[1], ARGV[3], tonumber(ARGV[5]), ARGV[8] ~= ''
+local clock, most_bytes, chance = tonumber(now), tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local session = call('HMGET', P .. 'worker:' .. worker, 'lease', 'round', 'ends')
-if not session[1] then return 'unknown' end
+local session = redis.pcall('HMGET', P .. 'worker:' .. worker, 'lease', 'round', 'ends')
+local lease = tonumber(session[1])
+if not lease then return 'unknown' end
 -- A call of an earlier round was held back by a connection that broke: nobody would hear of its leases.
 if session[2] and tonumber(ARGV[4]) < tonumber(session[2]) then return session[2] end
+if clock >= (tonumber(session[3]) or clock) then
+  -- A session whose time had ended lives again, with what nobody took from it.
+  local ends = string.format('%d', clock + lease)
+  call('HSET', P .. 'worker:' .. worker, 'ends', ends)
+  call('ZADD', P .. 'workers', ends, worker)
+  call('ZADD', P .. 'wanting', ends, worker)
+end
 
 local ended = call('ZRANGEBYSCORE', P .. 'workers', '-inf', now, 'WITHSCORES', 'LIMIT', '0', '100')
 if #ended > 0 then
   include release
   for place = 1, #ended, 2 do
     local other = ended[place]
-    if not release_runs(other, ended[place + 1]) then
+    if not release_runs(other, ended[place + 1], true) then
       tell(ARGV[2])
       return 'again'
     end
-    call('HDEL', P .. 'worker:' .. other, 'ends')
+    redis.pcall('HDEL', P .. 'worker:' .. other, 'ends')
     call('ZREM', P .. 'workers', other)
-    if other == worker then session[3] = false end
   end
   tell(ARGV[2])
   if #ended == 200 then return 'again' end
 end
-if not session[3] then
-  -- A session whose time had ended begins anew.
-  local ends = string.format('%d', clock + tonumber(session[1]))
-  call('HSET', P .. 'worker:' .. worker, 'ends', ends)
-  call('ZADD', P .. 'workers', ends, worker)
+
+local limits, named, readable, at = {}, {}, {}, 11
+for place = 1, tonumber(ARGV[10]) do
+  local fn, types = ARGV[at], ARGV[at + 2]
+  named[place], limits[fn] = fn, tonumber(ARGV[at + 1])
+  at = at + 3
+  if types ~= '' then
+    readable[fn] = { at, at + tonumber(types) - 1 }
+    at = at + tonumber(types)
+  end
 end
 
-local limits, queues, chosen, next_due = {}, {}, {}, nil
-for place = 1, tonumber(ARGV[8]) do
-  local fn = ARGV[7 + 2 * place]
-  limits[fn], queues[place] = tonumber(ARGV[8 + 2 * place]), fn
+-- Whether the worker can read an event type for a function that is named.
+local function reads(fn, event_type)
+  local range = readable[fn]
+  if not range then return true end
+  for place = range[1], range[2] do
+    if ARGV[place] == event_type then return true end
+  end
+  return false
 end
 
--- Notes when the run of that place in a queue is due.
-local function look(fn, place)
-  local due = call('ZRANGE', P .. 'due:' .. fn, place, place, 'WITHSCORES')[2]
-  if due and (not next_due or tonumber(due) < tonumber(next_due)) then next_due = due end
-  return due
+-- A run as its hash has it, read once.
+local runs_read = {}
+local function read_run(number)
+  local run = runs_read[number]
+  if not run then
+    run = redis.pcall('HMGET', P .. 'run:' .. number, 'id', 'event', 'token', 'failed', 'retries', 'started', 'type', 'apart',
+      'died', 'crashes', 'aside', 'status', 'lease', 'function')
+    runs_read[number] = run
+  end
+  return run
+end
+
+-- The type of a run's event; nothing where it cannot be told.
+local function type_of(run)
+  if run[7] or not run[2] then return run[7] end
+  -- Earlier versions kept it with the event alone.
+  local event = redis.pcall('GET', P .. 'event:' .. run[2])
+  local line = type(event) == 'string' and string.match(event, '^[^\n]*\n([^\n]*)\n')
+  local is_json, header = pcall(cjson.decode, line or 'null')
+  return is_json and type(header) == 'table' and type(header.t) == 'string' and header.t
+end
+
+-- The type of a run's event, if the worker cannot read it for its function.
+local function unread_type(fn, number)
+  local event_type = readable[fn] and type_of(read_run(number))
+  return event_type and not reads(fn, event_type) and event_type
+end
+
+-- Puts a run apart that the worker cannot read; false if this call has done so with many.
+local put, lost = 0, {}
+local function leaves(fn, number, event_type, due)
+  if put >= 1000 then return false end
+  put_apart(number, fn, event_type, due)
+  put = put + 1
+  return true
+end
+
+local apart = call('SMEMBERS', P .. 'apart')
+
+-- The queues of a function of which the worker can read every run, but for the first, where others are among them.
+local states = {}
+local function open(fn)
+  local state = { fn = fn, most = math.min(limits[fn], room), taken = 0, { key = P .. 'due:' .. fn, is_mixed = true } }
+  for _, name in ipairs(apart) do
+    local other, event_type = of_apart(name)
+    if other == fn and reads(fn, event_type) then state[#state + 1] = { key = P .. 'apart:' .. name } end
+  end
+  for _, queue in ipairs(state) do queue.place, queue.kept, queue.due = 1, 0, nil end
+  states[fn] = state
+  return state
+end
+
+-- The first run of a queue that is due and was not chosen before.
+local function first_of(queue, state)
+  while true do
+    if not queue.due then
+      queue.due = call('ZRANGEBYSCORE', queue.key, '-inf', now, 'WITHSCORES', 'LIMIT', string.format('%d', queue.kept), state.most)
+      queue.place = 1
+    end
+    local number, due = queue.due[queue.place], queue.due[queue.place + 1]
+    local event_type = number and queue.is_mixed and unread_type(state.fn, number)
+    if not number then
+      if #queue.due < 2 * state.most then return nil end
+      queue.due = nil
+    elseif not event_type then
+      return { number = number, due = due, fn = state.fn, queue = queue }
+    elseif leaves(state.fn, number, event_type, due) then
+      queue.place = queue.place + 2
+    else
+      return nil
+    end
+  end
+end
+
+local function is_earlier(a, b)
+  local due, other = tonumber(a.due), tonumber(b.due)
+  if due ~= other then return due < other end
+  return tonumber(a.number) < tonumber(b.number)
+end
+
+-- The run of a function that is due the longest.
+local function next_of(fn)
+  local state = states[fn] or open(fn)
+  if state.taken >= state.most then return nil end
+  local best
+  for _, queue in ipairs(state) do
+    local first = first_of(queue, state)
+    if first and (not best or is_earlier(first, best)) then best = first end
+  end
+  return best
+end
+
+-- Reads the event and the journal of a run; how many bytes they are, or nothing if it is none that waits.
+local function read_whole(one)
+  local run = read_run(one.number)
+  if run.err then
+    lost[#lost + 1] = { one.number, one.fn, run.err }
+    return nil
+  end
+  if run.is_chosen or not run[1] or not run[2] or (tonumber(run[12]) or 0) >= 4 or (run[13] or '') ~= '' then return nil end
+  local event, journal, fault = redis.pcall('GET', P .. 'event:' .. run[2]), {}, ''
+  if type(event) == 'table' then event, fault = false, event.err end
+  if run[6] then journal = redis.pcall('HGETALL', P .. 'steps:' .. one.number) end
+  if journal.err then journal, fault = {}, journal.err end
+  local bytes = event and #event or 0
+  for _, text in ipairs(journal) do bytes = bytes + #text end
+  one.run, one.event, one.journal, one.fault = run, event, journal, fault
+  return bytes
+end
+
+local chosen, removed, bytes = {}, {}, 0
+local function remove(key, number)
+  removed[key] = removed[key] or {}
+  table.insert(removed[key], number)
 end
 
 if is_by_name then
   include find
-  local number = find(ARGV[7])
-  local run = number and call('HMGET', P .. 'run:' .. number, 'function', 'status', 'lease')
-  if run and run[1] and room > 0 and (limits[run[1]] or 0) > 0 and tonumber(run[2]) < 4 and run[3] == '' then
-    chosen[1] = { number = number, fn = run[1] }
+  local number = find(ARGV[9])
+  local run = number and read_run(number)
+  local fn = run and run[14]
+  local event_type = fn and readable[fn] and type_of(run)
+  if fn and room > 0 and (limits[fn] or 0) > 0 and (not event_type or reads(fn, event_type)) then
+    local one = { number = number, fn = fn }
+    if read_whole(one) then
+      chosen[1] = one
+      remove(P .. 'due:' .. fn, number)
+      if run[8] then remove(P .. 'apart:' .. run[8], number) end
+      if run[12] == '3' then remove(P .. 'stopped:' .. fn, number) end
+    end
   end
 else
-  for _, fn in ipairs(queues) do
-    local most = math.min(limits[fn], room)
-    local due = {}
-    if most > 0 then
-      due = call('ZRANGEBYSCORE', P .. 'due:' .. fn, '-inf', now, 'WITHSCORES', 'LIMIT', '0', most)
+  -- The functions take turns, each with the run that is due the longest; within a turn the longest due goes first.
+  local is_full = room <= 0
+  while not is_full do
+    local turn = {}
+    for _, fn in ipairs(named) do turn[#turn + 1] = next_of(fn) end
+    if #turn == 0 then break end
+    if #turn > 1 then table.sort(turn, is_earlier) end
+    for _, one in ipairs(turn) do
+      local size = read_whole(one)
+      if size and #chosen > 0 and bytes + size > most_bytes then
+        is_full = true
+        break
+      end
+      one.queue.place, one.queue.kept = one.queue.place + 2, one.queue.kept + 1
+      remove(one.queue.key, one.number)
+      if size then
+        bytes = bytes + size
+        states[one.fn].taken = states[one.fn].taken + 1
+        chosen[#chosen + 1] = one
+        one.run.is_chosen = true
+        if #chosen >= room then
+          is_full = true
+          break
+        end
+      end
     end
-    for place = 1, #due, 2 do
-      chosen[#chosen + 1] = { number = due[place], fn = fn, due = due[place + 1] }
-    end
-    look(fn, #due / 2)
   end
-  if #chosen > 1 then
-    table.sort(chosen, function(a, b)
-      local due, other = tonumber(a.due), tonumber(b.due)
-      if due ~= other then return due < other end
-      return tonumber(a.number) < tonumber(b.number)
-    end)
-  end
-  local left = chosen[room + 1]
-  if left and (not next_due or tonumber(left.due) < tonumber(next_due)) then next_due = left.due end
+  if #chosen > 1 then table.sort(chosen, is_earlier) end
 end
 
-local runs, numbers, taken = {}, {}, {}
-for place = 1, math.min(#chosen, room) do
-  local number, fn = chosen[place].number, chosen[place].fn
-  local key = P .. 'run:' .. number
-  local run = call('HMGET', key, 'id', 'event', 'token', 'failed', 'retries', 'started')
-  local token, started, journal = string.format('%d', run[3] + 1), run[6], {}
-  if started then
+local runs, numbers = {}, {}
+for place, one in ipairs(chosen) do
+  local number, run = one.number, one.run
+  local key, started, crashes = P .. 'run:' .. number, run[6] or now, 0
+  -- The counter stands above 29 bits that only this client knows; a double has 53.
+  local count = math.floor((tonumber(run[3]) or 0) / 536870912) + 1
+  local token = string.format('%d', count * 536870912 + chance * (2 * place + 1) % 536870912)
+  if run[6] then
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '')
-    journal = call('HGETALL', P .. 'steps:' .. number)
   else
-    started = now
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '', 'started', now)
   end
-  runs[place] = { number, token, run[1], fn, run[2], call('GET', P .. 'event:' .. run[2]), run[4], run[5], started, journal }
+  if run[9] or run[10] then
+    include attempts
+    local before, base = string.match(run[10] or '', '^(%d+) (%d+)$')
+    local progress = tonumber(run[4]) or 0
+    for value = 2, #one.journal, 2 do
+      if one.journal[value - 1] ~= 'result' then progress = progress + 1 + attempts(one.journal[value]) end
+    end
+    crashes = tonumber(before) or 0
+    -- Something was recorded since.
+    if crashes > 0 and progress > tonumber(base) then crashes = 0 end
+    if run[9] then crashes = crashes + 1 end
+    call('HDEL', key, 'died', 'crashes')
+    if crashes > 0 then call('HSET', key, 'crashes', string.format('%d %d', crashes, progress)) end
+  end
+  if run[8] or run[11] then call('HDEL', key, 'apart', 'aside') end
+  runs[place] = { number, token, run[1], one.fn, run[2], one.event, run[4], run[5], started, one.journal, crashes, one.fault }
   numbers[place] = number
-  taken[fn] = taken[fn] or {}
-  table.insert(taken[fn], number)
 end
 -- Lua hands over only so many arguments at once.
 for first = 1, #numbers, 1000 do
   call('SADD', P .. 'held:' .. worker, unpack(numbers, first, math.min(first + 999, #numbers)))
 end
-for fn, list in pairs(taken) do
+for key, list in pairs(removed) do
   for first = 1, #list, 1000 do
-    call('ZREM', P .. 'due:' .. fn, unpack(list, first, math.min(first + 999, #list)))
+    call('ZREM', key, unpack(list, first, math.min(first + 999, #list)))
   end
 end
-if is_by_name then
-  for _, fn in ipairs(queues) do look(fn, 0) end
-end
-local next_named = next_due
 
-local unknown = {}
+-- The first run of a queue, and when it is due.
+local function look(key)
+  local first = call('ZRANGE', key, '0', '0', 'WITHSCORES')
+  return first[1], first[2]
+end
+local next_due, unknown, unknown_types = false, {}, {}
+local function goes_on(due)
+  if due and (not next_due or tonumber(due) < tonumber(next_due)) then next_due = due end
+end
+for _, fn in ipairs(named) do
+  local number, due = look(P .. 'due:' .. fn)
+  local event_type = number and unread_type(fn, number)
+  while event_type and leaves(fn, number, event_type, due) do
+    number, due = look(P .. 'due:' .. fn)
+    event_type = number and unread_type(fn, number)
+  end
+  goes_on(due)
+end
+local is_unknown = {}
+local function misses(fn, due)
+  if due and tonumber(due) <= clock and #unknown < 8 and not is_unknown[fn] then
+    unknown[#unknown + 1], is_unknown[fn] = fn, true
+  end
+end
 for _, fn in ipairs(call('SMEMBERS', P .. 'functions')) do
   if not limits[fn] then
-    local due = look(fn, 0)
-    if due and tonumber(due) <= clock and #unknown < 8 then
-      unknown[#unknown + 1] = fn
-    end
+    local _, due = look(P .. 'due:' .. fn)
+    misses(fn, due)
   end
 end
-return { runs, next_named or false, unknown }
+if put > 0 then apart = call('SMEMBERS', P .. 'apart') end
+for _, name in ipairs(apart) do
+  local fn, event_type = of_apart(name)
+  local _, due = look(P .. 'apart:' .. name)
+  if not due then
+    call('SREM', P .. 'apart', name)
+  elseif not limits[fn] then
+    misses(fn, due)
+  elseif reads(fn, event_type) then
+    goes_on(due)
+  elseif tonumber(due) <= clock and #unknown_types < 16 then
+    unknown_types[#unknown_types + 1], unknown_types[#unknown_types + 2] = fn, event_type
+  end
+end
+return { runs, next_due, unknown, unknown_types, lost }

@@ -1,4 +1,4 @@
--- Fenced writes of workers. Answers a digit for each commit: 1 where it was written, 0 where the lease had ended.
+-- Fenced writes of workers. Answers a digit for each commit: 1 where it was written, 0 where the lease is no more.
 -- ARGV: now, whether this is sent again, time to live of finished runs, sender or nothing, count of commits; for each
 -- commit its run, worker, lease and change; where there is a change, its due, failed and result; count of entries, seq and
 -- entry of each. A change is the new status, or "x" to remove the run.
@@ -17,15 +17,17 @@ for _ = 1, tonumber(ARGV[5]) do
   at = last + 1
   local run, steps = P .. 'run:' .. number, P .. 'steps:' .. number
   local outcome = '0'
-  if call('HGET', run, 'lease') == lease then
-    local ends = call('HGET', P .. 'worker:' .. worker, 'ends')
-    if ends and tonumber(now) < tonumber(ends) then outcome = '1' end
-  end
+  if call('HGET', run, 'lease') == lease then outcome = '1' end
 
   if outcome == '1' and change == 'x' then
     include forget
-    local event_id, published_at = forget(number)
-    if event_id then call('ZADD', P .. 'idle', published_at, event_id) end
+    local event_id, published_at, is_needed = forget(number)
+    if event_id and (ttl ~= '' or is_needed) then
+      include expire
+      expire_event(event_id, ttl)
+    elseif event_id then
+      call('ZADD', P .. 'idle', published_at, event_id)
+    end
     call('SREM', P .. 'held:' .. worker, number)
   elseif outcome == '1' then
     include write
@@ -39,6 +41,7 @@ for _ = 1, tonumber(ARGV[5]) do
       left_due = left_due or tonumber(due) <= tonumber(now)
     elseif change == '3' then
       call('HSET', run, 'status', change, 'lease', '')
+      call('ZADD', P .. 'stopped:' .. call('HGET', run, 'function'), number, number)
     elseif change ~= '' then
       call('HSET', run, 'status', change, 'lease', '', 'ended', now)
       call('ZADD', P .. 'finished', now, number)

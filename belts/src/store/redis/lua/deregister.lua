@@ -1,6 +1,8 @@
--- Ends a session. Answers "again" where it must be called again. ARGV: now, sender, worker.
+-- Ends a session that takes its leave. Answers "again" where it must be called again. ARGV: now, sender, worker.
 include common
 include session
-local is_done = end_session(ARGV[3], ARGV[1])
+include settle
+local is_done = end_session(ARGV[3], ARGV[1], false)
+if is_done then settle(ARGV[1]) end
 tell(ARGV[2])
 return is_done and 'done' or 'again'

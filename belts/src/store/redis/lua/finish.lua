@@ -1,11 +1,9 @@
--- Completes a run: the other usual commit. KEYS: the run, its journal, the worker's session, the runs that it holds, the
--- finished. ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease has ended.
+-- Completes a run: the other usual commit. KEYS: the run, its journal, the runs that its worker holds, the finished.
+-- ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease is no more.
 local call = redis.call
 if call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return '0' end
-local ends = call('HGET', KEYS[3], 'ends')
-if not ends or tonumber(ends) <= tonumber(ARGV[1]) then return '0' end
 call('HSET', KEYS[2], 'result', unpack(ARGV, 4))
 call('HSET', KEYS[1], 'status', '4', 'lease', '', 'ended', ARGV[1])
-call('ZADD', KEYS[5], ARGV[1], ARGV[3])
-call('SREM', KEYS[4], ARGV[3])
+call('ZADD', KEYS[4], ARGV[1], ARGV[3])
+call('SREM', KEYS[3], ARGV[3])
 return '1'

@@ -3,13 +3,12 @@
 -- is a function, the function, whether there is an event, the event, whether there is a time from which on, that time, whether
 -- there is a time until which, that time.
 include common
-include event
 include record
 local below, most, looks, statuses = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
 local function of_event(id)
-  local event, numbers = read_event(id), {}
-  for number in string.gmatch(event and event.runs or '', '%d+') do
+  local runs, numbers = string.match(head(id) or '', '^%d+ %-?%d+ ([%d,]*)'), {}
+  for number in string.gmatch(runs or '', '%d+') do
     if tonumber(number) < tonumber(below) then table.insert(numbers, 1, number) end
   end
   return numbers
@@ -18,14 +17,13 @@ end
 -- When a run ended, or its event was published if it goes on.
 local function in_time(run)
   if ARGV[9] == '' and ARGV[11] == '' then return true end
-  local event = not run[3] and read_event(run[4])
-  local time = tonumber(run[3] or event and event.at)
+  local time = tonumber(run[3] or string.match(head(run[4]) or '', '^%d+ (%-?%d+) '))
   return time and (ARGV[9] == '' or time >= tonumber(ARGV[10])) and (ARGV[11] == '' or time < tonumber(ARGV[12]))
 end
 
 local function passes(number)
-  local run = call('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event')
-  return run[1]
+  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event')
+  return run[1] and run[4]
     and (statuses == '' or string.find(statuses, run[1], 1, true))
     and (ARGV[5] == '' or run[2] == ARGV[6])
     and in_time(run)
@@ -40,7 +38,7 @@ else
 end
 local found = {}
 for place, number in ipairs(numbers) do
-  found[#found + 1] = passes(number) and record(number) or nil
+  found[#found + 1] = passes(number) and record(number, true) or nil
   if #found == most then
     goes_on = numbers[place + 1] and number or goes_on
     break

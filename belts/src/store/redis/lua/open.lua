@@ -3,12 +3,12 @@
 include common
 local key = P .. 'probe'
 local tries = {
-  { 'DEL', key }, { 'SETNX', key, '1' }, { 'SET', key, '1', 'KEEPTTL' }, { 'GET', key }, { 'EXISTS', key }, { 'PEXPIRE', key, '60000' },
+  { 'DEL', key }, { 'SETNX', key, '1' }, { 'SET', key, '1', 'KEEPTTL' }, { 'GET', key }, { 'GETRANGE', key, '0', '0' }, { 'EXISTS', key }, { 'PEXPIRE', key, '60000' }, { 'PTTL', key },
   { 'PERSIST', key }, { 'UNLINK', key },
   { 'HSET', key, 'field', '1' }, { 'HSETNX', key, 'field', '1' }, { 'HINCRBY', key, 'field', '1' },
-  { 'HGET', key, 'field' }, { 'HMGET', key, 'field' }, { 'HGETALL', key }, { 'HDEL', key, 'field' },
+  { 'HGET', key, 'field' }, { 'HSTRLEN', key, 'field' }, { 'HMGET', key, 'field' }, { 'HGETALL', key }, { 'HDEL', key, 'field' },
   { 'SADD', key, '1' }, { 'SMEMBERS', key }, { 'SREM', key, '1' }, { 'SPOP', key, '1' },
-  { 'ZADD', key, '1', '1' }, { 'ZSCORE', key, '1' }, { 'ZRANGE', key, '0', '0' },
+  { 'ZADD', key, '1', '1' }, { 'ZSCORE', key, '1' }, { 'ZCOUNT', key, '0', '0' }, { 'ZRANGE', key, '0', '0' },
   { 'ZRANGEBYSCORE', key, '0', '0' }, { 'ZREVRANGEBYSCORE', key, '0', '0' }, { 'ZREM', key, '1' },
   { 'PUBLISH', P .. 'wake', '' },
 }

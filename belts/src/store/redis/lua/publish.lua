@@ -1,34 +1,39 @@
--- Makes events durable and starts their runs. Answers for each event: whether it was there, its id, and of each run
--- its id, function, number, and the token where it is leased to the worker that asks.
--- ARGV: now, sender or nothing, worker or nothing, round, most runs in all, count of functions with the most runs of each;
--- count of events, each with id, due, retries, ticket, first part of the ids of its runs, what only clients read, and its
--- target: "function", id, whether a run id is given, the run id; or "type", the type, and the functions left out, counted.
+-- Makes events durable and starts their runs. Answers for each event: 0 if it is new, 1 if it was there, 2 if another one is there
+-- under its id; its id; and of each run its id, function, number, and the token where it is leased to the worker that asks.
+-- ARGV: now, sender or nothing, time to live of what is over, worker or nothing, round, most runs in all, count of functions with the
+-- most runs of each; count of events, each with id, type, due, retries, ticket, first part of the ids of its runs, what only clients
+-- read, the functions of which the worker cannot read it, counted, and its target: "function", id, whether a run id is given, the run
+-- id; or "type", and the functions left out, counted.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
-local now, worker, room = ARGV[1], ARGV[3], tonumber(ARGV[5])
-local clock, limits, answers, at, wakes = tonumber(now), {}, {}, 7, false
-for _ = 1, tonumber(ARGV[6]) do
+local now, ttl, worker, room = ARGV[1], ARGV[3], ARGV[4], tonumber(ARGV[6])
+local clock, limits, answers, at, wakes, seen = tonumber(now), {}, {}, 8, false, nil
+for _ = 1, tonumber(ARGV[7]) do
   limits[ARGV[at]] = tonumber(ARGV[at + 1])
   at = at + 2
 end
 if worker ~= '' then
   local session = call('HMGET', P .. 'worker:' .. worker, 'ends', 'round')
-  local is_alive = session[1] and clock < tonumber(session[1])
+  local is_alive = clock < (tonumber(session[1]) or clock)
   -- A call of an earlier round was held back by a connection that broke: nobody would hear of its leases.
-  if not is_alive or session[2] and tonumber(ARGV[4]) < tonumber(session[2]) then room = 0 end
+  if not is_alive or session[2] and tonumber(ARGV[5]) < tonumber(session[2]) then room = 0 end
 end
 
 local count = tonumber(ARGV[at])
 at = at + 1
 for place = 1, count do
-  local id, due, retries, ticket, base, rest = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
-  local by_type, target, first, last, run_id = ARGV[at + 6] == 'type', ARGV[at + 7], 1, 0, nil
+  local id, event_type, due, retries = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local ticket, base, rest = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
+  local unread_first, unread_last = at + 8, at + 7 + tonumber(ARGV[at + 7])
+  at = unread_last + 1
+  local by_type, target, first, last, run_id = ARGV[at] == 'type', nil, 1, 0, nil
   if by_type then
-    first, last = at + 9, at + 8 + tonumber(ARGV[at + 8])
+    first, last = at + 2, at + 1 + tonumber(ARGV[at + 1])
     at = last + 1
   else
-    if ARGV[at + 8] ~= '' then run_id = ARGV[at + 9] end
-    at = at + 10
+    target = ARGV[at + 1]
+    if ARGV[at + 2] ~= '' then run_id = ARGV[at + 3] end
+    at = at + 4
   end
 
   local key, answer, there = P .. 'event:' .. id, nil, nil
@@ -44,7 +49,7 @@ for place = 1, count do
   if not there and not answer then
     local functions
     if by_type then
-      functions = call('ZRANGE', P .. 'type:' .. target, '0', '-1')
+      functions = call('ZRANGE', P .. 'type:' .. event_type, '0', '-1')
     else
       functions = { target }
       call('SADD', P .. 'functions', target)
@@ -69,16 +74,28 @@ for place = 1, count do
       there = call('GET', key)
     else
       answer = { '0', id }
+      local unread
+      for other = unread_first, unread_last do
+        unread = unread or {}
+        unread[ARGV[other]] = true
+      end
+      local is_due = tonumber(due) <= clock
       for order, fn in ipairs(functions) do
         local number, token = string.format('%d', before + order), ''
         local run, name = P .. 'run:' .. number, run_id or base .. number
-        if room > 0 and (limits[fn] or 0) > 0 and tonumber(due) <= clock then
+        if is_due and room > 0 and (limits[fn] or 0) > 0 and not (unread and unread[fn]) then
           room, limits[fn], token = room - 1, limits[fn] - 1, ticket
-          call('HSET', run, 'id', name, 'function', fn, 'event', id, 'token', ticket,
+          call('HSET', run, 'id', name, 'function', fn, 'event', id, 'type', event_type, 'token', ticket,
             'status', '1', 'lease', worker .. ' ' .. ticket, 'started', now)
           call('SADD', P .. 'held:' .. worker, number)
         else
-          call('HSET', run, 'id', name, 'function', fn, 'event', id, 'token', ticket,
+          if is_due then
+            -- By the clock of the workers, if they were heard of within a day.
+            if seen == nil then seen = call('HGET', P .. 'meta', 'seen') end
+            local heard = tonumber(seen)
+            if heard and tonumber(due) > heard and clock - heard <= 86400000 then due = seen end
+          end
+          call('HSET', run, 'id', name, 'function', fn, 'event', id, 'type', event_type, 'token', ticket,
             'status', '0', 'lease', '', 'due', due)
           call('ZADD', P .. 'due:' .. fn, due, number)
           wakes = true
@@ -89,7 +106,11 @@ for place = 1, count do
         local filled = 4 * order - 2
         answer[filled + 1], answer[filled + 2], answer[filled + 3], answer[filled + 4] = name, fn, number, token
       end
-      if size == 0 then call('ZADD', P .. 'idle', now, id) end
+      if size == 0 and ttl ~= '' then
+        call('PEXPIRE', key, ttl)
+      elseif size == 0 then
+        call('ZADD', P .. 'idle', now, id)
+      end
       -- These are the first runs of all, be it after a loss of all data.
       if before == 0 then call('HSETNX', P .. 'meta', 'format', '1') end
     end
@@ -100,6 +121,9 @@ for place = 1, count do
     local made_with, runs = string.match(there, '^(%d+) %-?%d+ ([%d,]*)')
     local is_own = made_with == ticket
     answer = { is_own and '0' or '1', id }
+    local known, new = string.match(there, '^[^\n]*\n([^\n]*)'), string.match(rest, '^[^\n]*')
+    known, new = string.match(known or '', ',"d":"(%x+)"}$'), string.match(new, ',"d":"(%x+)"}$')
+    if not is_own and known and known ~= new then answer[1], runs = '2', '' end
     for number in string.gmatch(runs, '%d+') do
       local run = call('HMGET', P .. 'run:' .. number, 'id', 'function', 'lease')
       if run[1] then

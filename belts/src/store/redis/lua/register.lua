@@ -1,20 +1,31 @@
 -- Begins a session. Answers its id, or "again" where it must be called again first.
--- ARGV: now, sender, end of the lease, lease, how long the session is remembered, where ids begin, whether there is a name,
--- the name; count of subscriptions, each with its function and its event types, counted.
+-- ARGV: now, sender, end of the lease, lease, how long the session is remembered, where ids begin, by how much they grow, ticket,
+-- whether there is a name, the name, the end of leases that are forgotten, what it wants as JSON, its functions.
 include common
 include session
-local ends, remembered = ARGV[3], ARGV[5]
-local name = ARGV[7] ~= '' and ARGV[8] or nil
+include settle
+include hear
+local now, ends, remembered, ticket = ARGV[1], ARGV[3], ARGV[5], ARGV[8]
+local name = ARGV[9] ~= '' and ARGV[10] or nil
+
+-- The ticket tells whether this very request, sent again, has done it.
+local made_with, made = string.match(call('HGET', P .. 'meta', 'registered') or '', '^(%S+) (%d+)$')
+if made_with == ticket then return made end
 
 local before = name and call('GET', P .. 'name:' .. name)
-local is_done = not before or end_session(before, ARGV[1])
+local is_done = not before or end_session(before, now, true)
+for _, silent in ipairs(call('ZRANGEBYSCORE', P .. 'wanting', '-inf', '(' .. ARGV[11], 'LIMIT', 0, 1000)) do
+  is_done = is_done and end_session(silent, now, true)
+end
 tell(ARGV[2])
-if not is_done then return 'again' end
+if not is_done or not hear_of(now) then return 'again' end
 
 call('HSETNX', P .. 'meta', 'format', '1')
 call('HSETNX', P .. 'meta', 'worker', ARGV[6])
-local worker = string.format('%d', call('HINCRBY', P .. 'meta', 'worker', 1))
+-- A server that lost its last writes gives no id a second time.
+local worker = string.format('%d', call('HINCRBY', P .. 'meta', 'worker', ARGV[7]))
 local session = P .. 'worker:' .. worker
+call('HSET', P .. 'meta', 'registered', ticket .. ' ' .. worker)
 call('HSET', session, 'lease', ARGV[4], 'ends', ends)
 if name then
   call('HSET', session, 'name', name)
@@ -22,20 +33,8 @@ if name then
 end
 call('PEXPIRE', session, remembered)
 call('ZADD', P .. 'workers', ends, worker)
-
-local at = 10
-for _ = 1, tonumber(ARGV[9]) do
-  local fn, last = ARGV[at], at + 1 + tonumber(ARGV[at + 1])
-  local types = P .. 'function:' .. fn
-  for _, old in ipairs(call('SMEMBERS', types)) do call('ZREM', P .. 'type:' .. old, fn) end
-  call('DEL', types)
-  call('SREM', P .. 'subscribed', fn)
-  call('SADD', P .. 'functions', fn)
-  for place = at + 2, last do
-    call('SADD', types, ARGV[place])
-    call('ZADD', P .. 'type:' .. ARGV[place], 0, fn)
-    call('SADD', P .. 'subscribed', fn)
-  end
-  at = last + 1
-end
+call('ZADD', P .. 'wanting', ends, worker)
+call('HSET', P .. 'wants', worker, ARGV[12])
+for place = 13, #ARGV do call('SADD', P .. 'functions', ARGV[place]) end
+settle(now)
 return worker

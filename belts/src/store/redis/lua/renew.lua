@@ -1,18 +1,22 @@
 -- Moves the end of a lease. Answers "done", "unknown", or "again" where it must be called again.
--- ARGV: now, sender, worker, end of the lease, lease, how long the session is remembered.
+-- ARGV: now, worker, end of the lease, lease, how long the session is remembered.
 include common
-local worker, ends, remembered = ARGV[3], ARGV[4], ARGV[6]
+include hear
+local worker, ends, remembered = ARGV[2], ARGV[3], ARGV[5]
 local key = P .. 'worker:' .. worker
-local session = call('HMGET', key, 'lease', 'ends', 'name')
+local session = redis.pcall('HMGET', key, 'lease', 'name')
 if not session[1] then return 'unknown' end
-if session[2] and tonumber(session[2]) <= tonumber(ARGV[1]) then
-  include release
-  local is_done = release_runs(worker, session[2])
-  tell(ARGV[2])
-  if not is_done then return 'again' end
-end
-call('HSET', key, 'lease', ARGV[5], 'ends', ends)
+if not hear_of(ARGV[1]) then return 'again' end
+call('HSET', key, 'lease', ARGV[4], 'ends', ends)
 call('PEXPIRE', key, remembered)
-if session[3] then call('PEXPIRE', P .. 'name:' .. session[3], remembered) end
+if session[2] then call('PEXPIRE', P .. 'name:' .. session[2], remembered) end
 call('ZADD', P .. 'workers', ends, worker)
+call('ZADD', P .. 'wanting', ends, worker)
+-- A session of an earlier version that has come meanwhile took what it wants for all that anybody does.
+local ids = call('HMGET', P .. 'meta', 'worker', 'registered')
+if ids[1] and ids[1] ~= string.match(ids[2] or '', ' (%d+)$') then
+  include settle
+  settle(ARGV[1])
+  call('HSET', P .. 'meta', 'registered', '- ' .. ids[1])
+end
 return 'done'

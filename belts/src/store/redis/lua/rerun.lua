@@ -13,7 +13,7 @@ if run[5] == ticket then return 1 end
 if run[1] ~= '5' and run[1] ~= '6' then return 0 end
 call('HSET', key, 'ticket', ticket)
 wait(number, run[2], run[3] and '2' or '0', now)
-call('HDEL', key, 'ended', 'failed')
+call('HDEL', key, 'ended', 'failed', 'crashes', 'died', 'aside')
 call('HDEL', steps, 'result')
 -- An entry begins with its state; 2 is failed.
 local journal = call('HGETALL', steps)

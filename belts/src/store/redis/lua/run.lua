@@ -3,4 +3,4 @@ include common
 include find
 include record
 local number = find(ARGV[1])
-return number and record(number)
+return number and record(number, false)

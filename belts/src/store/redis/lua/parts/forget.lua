@@ -1,5 +1,5 @@
 include event
--- Removes a run and its journal. Answers with the id of its event, and when that was published, if no run needs it more.
+-- Removes a run and its journal. Answers with the id of its event, when that was published, and whether any of its runs is left.
 local function forget(number)
   local run = P .. 'run:' .. number
   local found = call('HMGET', run, 'id', 'event')
@@ -8,7 +8,11 @@ local function forget(number)
   call('UNLINK', run, P .. 'steps:' .. number, P .. 'id:' .. found[1])
   local event = read_event(found[2])
   if not event then return nil end
-  local runs = string.gsub(event.runs, ',' .. number .. ',', ',', 1)
+  local runs = ','
+  for other in string.gmatch(event.runs, '%d+') do
+    -- Others may have gone by themselves.
+    if call('EXISTS', P .. 'run:' .. other) == 1 then runs = runs .. other .. ',' end
+  end
   call('SET', P .. 'event:' .. found[2], event.ticket .. ' ' .. event.at .. ' ' .. runs .. event.rest, 'KEEPTTL')
-  if runs == ',' then return found[2], event.at end
+  return found[2], event.at, runs ~= ','
 end

@@ -1,10 +1,22 @@
--- What inspection shows of a run; nothing if it is gone.
-local function record(number)
-  local run = call('HMGET', P .. 'run:' .. number, 'id', 'function', 'event', 'status', 'failed', 'started', 'ended', 'due')
-  local event = run[1] and call('GET', P .. 'event:' .. run[3])
-  if not event then return nil end
-  run[9] = call('HGET', P .. 'steps:' .. number, 'result')
-  run[10] = event
-  run[11] = number
+include head
+-- What inspection shows of a run; nothing if it is gone. In a list it comes without values, but for a short failure.
+local function record(number, is_listed)
+  local key = P .. 'run:' .. number
+  local run = redis.pcall('HMGET', key, 'id', 'function', 'event', 'status', 'failed', 'started', 'ended', 'due', 'aside', 'notes')
+  if not run[1] or not run[2] or not run[3] then return nil end
+  local aside, notes, steps, event = run[9], run[10], P .. 'steps:' .. number, nil
+  if is_listed then
+    event = head(run[3])
+    if not aside and run[4] ~= '4' then
+      local size = redis.pcall('HSTRLEN', steps, 'result')
+      if type(size) == 'number' and size > 0 and size <= 16384 then aside = call('HGET', steps, 'result') end
+    end
+  else
+    event = redis.pcall('GET', P .. 'event:' .. run[3])
+    aside = aside or redis.pcall('HGET', steps, 'result')
+  end
+  run[9] = type(aside) == 'string' and aside
+  run[10] = type(event) == 'string' and event
+  run[11], run[12] = number, notes
   return run
 end

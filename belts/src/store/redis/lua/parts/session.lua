@@ -1,11 +1,12 @@
 include release
--- Ends a session and frees its name; false if that needs another call.
-local function end_session(worker, now)
-  if not release_runs(worker, now) then return false end
+-- Ends a session and frees its name; false if that needs another call. What it wanted stands until it falls.
+local function end_session(worker, now, has_crashed)
+  if not release_runs(worker, now, has_crashed) then return false end
   local key = P .. 'worker:' .. worker
-  local name = call('HGET', key, 'name')
-  if name and call('GET', P .. 'name:' .. name) == worker then call('DEL', P .. 'name:' .. name) end
+  local name = redis.pcall('HGET', key, 'name')
+  if type(name) == 'string' and call('GET', P .. 'name:' .. name) == worker then call('DEL', P .. 'name:' .. name) end
   call('DEL', key)
   call('ZREM', P .. 'workers', worker)
+  call('ZREM', P .. 'wanting', worker)
   return true
 end

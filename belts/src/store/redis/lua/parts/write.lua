@@ -1,8 +1,6 @@
+include attempts
 -- Writes an entry, unless it is behind the one that is there: a copy that comes late, since it was sent again meanwhile,
--- must not undo what came after it. An entry begins with its state, of which 1 waits, and a line of JSON.
-local function attempts(of)
-  return tonumber(string.match(of, '^[^\n]*,"a":(%d+)') or 1)
-end
+-- must not undo what came after it. Of the states with which an entry begins, 1 waits.
 local function write(steps, seq, entry)
   if call('HSETNX', steps, seq, entry) == 1 then return end
   local present = call('HGET', steps, seq)

@@ -1,0 +1,34 @@
+-- Cancels the unfinished runs of a function that no living session has, and drops what was wanted for it.
+-- Answers how many, and whether there are more; or "living". ARGV: now, sender, time to live of finished runs, function, the most runs.
+include common
+include living
+include unfinished
+include settle
+include cancel
+local now, fn, most = ARGV[1], ARGV[4], tonumber(ARGV[5])
+if living_functions(now)[fn] then return 'living' end
+
+local rows = call('HGETALL', P .. 'wants')
+for place = 1, #rows, 2 do
+  local is_json, functions = pcall(cjson.decode, rows[place + 1])
+  if is_json and type(functions) == 'table' and functions[fn] then
+    functions[fn] = nil
+    call('HSET', P .. 'wants', rows[place], cjson.encode(functions))
+  end
+end
+settle(now)
+
+local count = 0
+local found = unfinished_runs(fn, driven_runs(), most + 1)
+for place = 1, math.min(#found, most) do
+  local run = call('HMGET', P .. 'run:' .. found[place], 'status', 'lease', 'function', 'apart')
+  if run[1] and run[2] and run[3] then
+    cancel(found[place], run, now, ARGV[3])
+  else
+    call('ZREM', P .. 'due:' .. fn, found[place])
+  end
+  count = count + 1
+end
+if #found <= most then call('SREM', P .. 'functions', fn) end
+if count > 0 then redis.pcall('PUBLISH', P .. 'wake', ARGV[2]) end
+return { count, #found > most and 1 or 0 }

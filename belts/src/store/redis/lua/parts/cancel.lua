@@ -1,0 +1,16 @@
+include expire
+-- Cancels a run that has not finished, of these `status`, `lease`, `function` and `apart`.
+local function cancel(number, run, now, ttl)
+  call('HSET', P .. 'run:' .. number, 'status', '6', 'lease', '', 'due', '', 'ended', now)
+  call('ZADD', P .. 'finished', now, number)
+  call('ZREM', P .. 'due:' .. run[3], number)
+  if run[4] then
+    call('ZREM', P .. 'apart:' .. run[4], number)
+    if call('EXISTS', P .. 'apart:' .. run[4]) == 0 then call('SREM', P .. 'apart', run[4]) end
+    call('HDEL', P .. 'run:' .. number, 'apart')
+  end
+  if run[1] == '3' then call('ZREM', P .. 'stopped:' .. run[3], number) end
+  local worker = string.match(run[2], '^%d+')
+  if worker then call('SREM', P .. 'held:' .. worker, number) end
+  if ttl ~= '' then expire(number, ttl) end
+end

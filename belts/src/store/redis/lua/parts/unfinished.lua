@@ -1,0 +1,39 @@
+include apart
+-- The runs that workers drive, by function. There are only as many as workers have room for.
+local function driven_runs()
+  local driven = {}
+  for _, worker in ipairs(call('ZRANGE', P .. 'workers', 0, -1)) do
+    local held = redis.pcall('SMEMBERS', P .. 'held:' .. worker)
+    for _, number in ipairs(held) do
+      local fn = redis.pcall('HGET', P .. 'run:' .. number, 'function')
+      if type(fn) == 'string' then
+        driven[fn] = driven[fn] or {}
+        table.insert(driven[fn], number)
+      end
+    end
+  end
+  return driven
+end
+-- The unfinished runs of a function, no more than `most`.
+local function unfinished_runs(fn, driven, most)
+  local found = {}
+  local function add(numbers)
+    for _, number in ipairs(numbers) do
+      if #found < most then found[#found + 1] = number end
+    end
+  end
+  if most <= 0 then return found end
+  add(driven[fn] or {})
+  add(call('ZRANGE', P .. 'due:' .. fn, 0, most - 1))
+  for _, name in ipairs(call('SMEMBERS', P .. 'apart')) do
+    if of_apart(name) == fn then add(call('ZRANGE', P .. 'apart:' .. name, 0, most - 1)) end
+  end
+  for _, number in ipairs(call('ZRANGE', P .. 'stopped:' .. fn, 0, most - 1)) do
+    if call('HGET', P .. 'run:' .. number, 'status') == '3' then
+      add({ number })
+    else
+      call('ZREM', P .. 'stopped:' .. fn, number)
+    end
+  end
+  return found
+end

@@ -1,0 +1,21 @@
+-- Takes a run away from a worker that could not read it: it fails, or is put off. Answers 1 if the worker had it.
+-- ARGV: now, sender, time to live of finished runs, worker, run, lease, when it is due or nothing, error.
+include common
+local number, due = ARGV[5], ARGV[7]
+local key = P .. 'run:' .. number
+local run = call('HMGET', key, 'lease', 'function', 'event')
+if run[1] ~= ARGV[6] then return 0 end
+call('SREM', P .. 'held:' .. ARGV[4], number)
+if due ~= '' then
+  include wait
+  wait(number, run[2], '2', due)
+  call('HSET', key, 'aside', ARGV[8])
+  return 1
+end
+call('HSET', key, 'status', '5', 'lease', '', 'ended', ARGV[1], 'aside', ARGV[8])
+call('ZADD', P .. 'finished', ARGV[1], number)
+if ARGV[3] ~= '' then
+  include expire
+  pcall(expire, number, ARGV[3])
+end
+return 1

@@ -1,0 +1,73 @@
+//! Runs that a claim brought and that cannot be read: they are set aside, so that they stop nobody.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Fault, Redis, commit::lease_text, script};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    failure::envelope,
+    store::{ClaimedRun, Lease, SetAside, Timestamp},
+};
+
+/// What a newer version may have written is left to it for so long.
+const PUT_OFF: Duration = Duration::from_secs(60);
+
+/// A run that is leased and cannot be read.
+pub(super) struct Unreadable {
+    lease: Lease,
+    run_id: Arc<str>,
+    function_id: Arc<str>,
+    fault: Fault,
+}
+
+impl Unreadable {
+    pub(super) fn new(run: ClaimedRun, fault: Fault) -> Self {
+        Self {
+            lease: run.lease,
+            run_id: run.run_id,
+            function_id: run.function_id,
+            fault,
+        }
+    }
+
+    /// When others may try, if a newer version of belts may be among them.
+    fn due_at(&self, now: Timestamp) -> Option<Timestamp> {
+        matches!(self.fault, Fault::Word(_)).then(|| now.after(PUT_OFF))
+    }
+}
+
+impl Redis {
+    /// Gives up the leases of runs that cannot be read. If this fails, so does the claim, and the worker gives them back.
+    pub(super) async fn set_aside(
+        &self,
+        now: Timestamp,
+        unreadable: Vec<Unreadable>,
+    ) -> Result<Vec<SetAside>> {
+        let mut set_aside = Vec::with_capacity(unreadable.len());
+        for run in unreadable {
+            let due_at = run.due_at(now).map(|due_at| due_at.as_millis().to_string());
+            let reason: Arc<str> = run.fault.to_string().into();
+            let error = Error::new(ErrorKind::Mismatch, "the run cannot be read from the store");
+            let error = envelope(&error.with_source(run.fault));
+            let call = |_| {
+                let mut call = self.call(&script::SET_ASIDE);
+                call.arg(now.as_millis())
+                    .arg(&self.inner.sender)
+                    .arg(&self.inner.ttl)
+                    .arg(run.lease.worker.0)
+                    .arg(run.lease.run)
+                    .arg(lease_text(&run.lease))
+                    .arg(due_at.as_deref().unwrap_or_default())
+                    .arg(&*error);
+                call
+            };
+            self.run(call).await?;
+            set_aside.push(SetAside {
+                run_id: run.run_id,
+                function_id: run.function_id,
+                reason,
+            });
+        }
+        Ok(set_aside)
+    }
+}

@@ -1,0 +1,180 @@
+//! Every kind of transition, with and without a time to live: when all is over and purged, nothing is left.
+
+use std::time::Duration;
+
+use belts::store::{
+    Claim, CommitOutcome, FunctionCapacity, NewEvent, Note, Redis, Release, Store, Target,
+    Transition, WorkerId,
+};
+use belts_suite::servers;
+use redis::cmd;
+
+use super::pause;
+use crate::requests::{at, capacity, claim, commit, complete, entry, event, fail, publish, worker};
+
+/// What lives as long as the store.
+const KEPT: [&str; 3] = ["functions", "meta", "probe"];
+
+fn keys(server: &servers::Redis) -> Vec<String> {
+    let mut scan = cmd("SCAN");
+    scan.arg(0).arg("COUNT").arg(100_000);
+    let (_, keys): (u64, Vec<String>) = server.command(&scan).expect("the server runs");
+    let of_store = keys.iter().map(|key| key.trim_start_matches("{belts}:"));
+    let mut left: Vec<String> = of_store
+        .filter(|key| !KEPT.contains(key))
+        .map(str::to_owned)
+        .collect();
+    left.sort_unstable();
+    left
+}
+
+fn both(id: &str) -> NewEvent {
+    NewEvent {
+        target: Target::Subscribers { except: Vec::new() },
+        ..event(id)
+    }
+}
+
+fn named(id: &str, run: &str) -> NewEvent {
+    NewEvent {
+        target: Target::Function {
+            function_id: "f".into(),
+            run_id: Some(run.into()),
+        },
+        ..event(id)
+    }
+}
+
+async fn end_all(store: &Redis, worker: WorkerId, transition: &Transition) -> belts::Result<()> {
+    for run in claim(store, worker, at(1)).await?.runs {
+        let outcome = commit(store, run.lease, vec![entry(9)], Some(transition.clone())).await?;
+        assert_eq!(outcome, CommitOutcome::Applied);
+    }
+    Ok(())
+}
+
+/// Runs of one event end in every two ways, one after the other.
+async fn walk(store: &Redis, other: &Redis) -> belts::Result<()> {
+    let worker = worker(store).await?;
+    let ends = || [complete(), fail(), Transition::Skip];
+    for (number, (first, second)) in ends()
+        .into_iter()
+        .flat_map(|first| ends().map(|second| (first.clone(), second)))
+        .enumerate()
+    {
+        publish(store, both(&format!("both-{number}"))).await?;
+        let runs = claim(store, worker, at(0)).await?.runs;
+        let ways = [(store, first), (other, second)];
+        for (run, (who, transition)) in runs.into_iter().zip(ways) {
+            commit(who, run.lease, vec![entry(0)], Some(transition)).await?;
+        }
+    }
+    publish(store, named("named", "my run")).await?;
+    for transition in [
+        Transition::Suspend { due_at: at(0) },
+        Transition::Retry {
+            due_at: at(0),
+            failed_attempts: 1,
+            error: (*b"{}").into(),
+        },
+        fail(),
+    ] {
+        end_all(store, worker, &transition).await?;
+    }
+    let note = Note {
+        at: at(1),
+        by: "ada".into(),
+        action: "rerun".into(),
+    };
+    store.note("my run", note).await?;
+    assert!(store.rerun("my run", at(1)).await?);
+    end_all(other, worker, &complete()).await?;
+    // Stopped, and cancelled so; cancelled while it waits; given back by a session that ends.
+    for id in ["stopped", "waiting", "given back"] {
+        publish(other, named(id, id)).await?;
+        if id == "stopped" {
+            end_all(store, worker, &Transition::Stop).await?;
+        }
+        if id == "given back" {
+            claim(store, worker, at(1)).await?;
+            let release = Release {
+                worker,
+                keep: Vec::new(),
+                now: at(1),
+            };
+            store.release(release).await?;
+        }
+        assert!(store.cancel(id, at(1)).await?);
+    }
+    // One that nobody here can read, until its function is forgotten.
+    publish(store, event("unread")).await?;
+    let mut able = capacity(worker);
+    able.functions = able
+        .functions
+        .iter()
+        .map(|function| FunctionCapacity {
+            event_types: Some(["other".into()].into()),
+            ..function.clone()
+        })
+        .collect();
+    let request = Claim {
+        capacity: able,
+        only: None,
+        max_bytes: usize::MAX,
+        now: at(1),
+    };
+    assert!(store.claim(request).await?.runs.is_empty());
+    // Nobody listens for these.
+    let nobody = NewEvent {
+        event_type: "nobody".into(),
+        ..both("nobody")
+    };
+    publish(store, nobody).await?;
+    store.deregister(worker, at(1)).await?;
+    for function in ["f", "g"] {
+        store.forget(function, at(1), 100).await?;
+    }
+    Ok(())
+}
+
+async fn purge(store: &Redis) -> belts::Result<()> {
+    while store.purge(at(1_000), 100).await?.more {}
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn nothing_is_left_after_every_kind_of_transition() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = Redis::open(server.url()).await?;
+    walk(&store, &store).await?;
+    purge(&store).await?;
+    assert_eq!(keys(&server), [""; 0]);
+    Ok(())
+}
+
+/// An event lost a run to a filter while its other run had a time to live, and stayed for ever. Processes may have the one setting
+/// or the other.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn nothing_is_left_with_a_time_to_live() -> belts::Result<()> {
+    const TTL: Duration = Duration::from_millis(50);
+    for (first, second) in [(true, true), (true, false), (false, true)] {
+        let server = servers::Redis::options()
+            .start()
+            .expect("the server starts");
+        let open = async |has_ttl| {
+            let builder = Redis::builder(server.url());
+            let builder = if has_ttl { builder.ttl(TTL) } else { builder };
+            builder.open().await
+        };
+        let (store, other) = (open(first).await?, open(second).await?);
+        walk(&store, &other).await?;
+        pause(2 * TTL).await;
+        purge(&store).await?;
+        assert_eq!(keys(&server), [""; 0], "{first} {second}");
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Keys that the previous release wrote, and its processes beside ours.
+
+use belts::store::{
+    CommitOutcome, NewEvent, Redis, Register, RunStatus, Store, Subscription, Target,
+};
+use belts_suite::servers;
+use redis::{Cmd, cmd};
+
+use crate::requests::{LEASE, at, claim, commit, complete, entry, event, publish, worker};
+
+const BEFORE: i64 = 1_700_000_000_000;
+
+/// As 0.1.0 left them before sessions had wants: a worker for `f` and `old` that lives, one run that waits, and one that it drives.
+fn write(server: &servers::Redis) {
+    let key = |name: &str| format!("{{belts}}:{name}");
+    let run = |command: &mut Cmd| {
+        let _done: redis::Value = server.command(command).expect("the server runs");
+    };
+    let hash = |name: &str, fields: &[(&str, &str)]| run(cmd("HSET").arg(key(name)).arg(fields));
+    let meta = [("format", "1"), ("worker", "7"), ("run", "2")];
+    hash("meta", &meta);
+    let ends = (BEFORE + 30_000).to_string();
+    hash("worker:7", &[("lease", "30000"), ("ends", &ends)]);
+    run(cmd("ZADD").arg(key("workers")).arg(&ends).arg("7"));
+    run(cmd("SADD").arg(key("held:7")).arg("2"));
+    for function in ["f", "old"] {
+        run(cmd("SADD").arg(key("functions")).arg(function));
+        run(cmd("SADD").arg(key("subscribed")).arg(function));
+        run(cmd("SADD")
+            .arg(key(&format!("function:{function}")))
+            .arg("t"));
+        run(cmd("ZADD").arg(key("type:t")).arg(0).arg(function));
+    }
+    let event = format!("77 {BEFORE} ,1,2,\n{{\"t\":\"t\"}}\n{{}}");
+    run(cmd("SET").arg(key("event:before")).arg(event));
+    let due = BEFORE.to_string();
+    let waits = [
+        ("id", "0-1"),
+        ("function", "f"),
+        ("event", "before"),
+        ("token", "77"),
+        ("status", "0"),
+        ("lease", ""),
+        ("due", &due),
+    ];
+    hash("run:1", &waits);
+    run(cmd("ZADD").arg(key("due:f")).arg(&due).arg("1"));
+    let driven = [
+        ("id", "0-2"),
+        ("function", "old"),
+        ("event", "before"),
+        ("token", "77"),
+        ("status", "1"),
+        ("lease", "7 77"),
+        ("started", &due),
+    ];
+    hash("run:2", &driven);
+    hash(
+        "steps:2",
+        &[("0", "0{\"p\":\"a\",\"t\":\"()\",\"b\":1,\"f\":0}\n{}")],
+    );
+    for number in ["1", "2"] {
+        run(cmd("ZADD").arg(key("runs")).arg(number).arg(number));
+    }
+}
+
+fn all_of(id: &str) -> NewEvent {
+    NewEvent {
+        target: Target::Subscribers { except: Vec::new() },
+        ..event(id)
+    }
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn runs_of_the_previous_release_go_on() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    write(&server);
+    let store = Redis::open(server.url()).await?;
+    let worker = worker(&store).await?;
+    let mut able = crate::requests::capacity(worker);
+    able.functions = able
+        .functions
+        .iter()
+        .map(|function| belts::store::FunctionCapacity {
+            event_types: Some(["t".into()].into()),
+            ..function.clone()
+        })
+        .collect();
+    let request = belts::store::Claim {
+        capacity: able,
+        only: None,
+        max_bytes: usize::MAX,
+        now: at(1),
+    };
+    let claimed = store.claim(request).await?;
+    assert_eq!(claimed.runs.len(), 1);
+    assert_eq!(&*claimed.runs[0].run_id, "0-1");
+    assert!(claimed.runs[0].lease.token > 77);
+    let lease = claimed.runs[0].lease;
+    let outcome = commit(&store, lease, vec![entry(0)], Some(complete())).await?;
+    assert_eq!(outcome, CommitOutcome::Applied);
+    let driven = store.run("0-2").await?.expect("it is there");
+    assert_eq!(driven.status, RunStatus::Running);
+    assert_eq!(store.journal("0-2").await?.len(), 1);
+    assert!(
+        publish(&store, event("before")).await?.duplicate,
+        "no digest is compared"
+    );
+    assert!(store.cancel("0-2", at(2)).await?);
+    assert_eq!(store.purge(at(10), 10).await?.runs, 2);
+    Ok(())
+}
+
+/// A session of the previous release replaces what others want for its functions; ours put it right when they renew their lease.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn what_a_session_of_the_previous_release_replaces_comes_back() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = Redis::open(server.url()).await?;
+    let worker = worker(&store).await?;
+    // As its script for a worker of `f` and the type `s` did.
+    for command in [
+        cmd("HINCRBY").arg("{belts}:meta").arg("worker").arg(1),
+        cmd("ZREM").arg("{belts}:type:t").arg("f"),
+        cmd("DEL").arg("{belts}:function:f"),
+        cmd("SADD").arg("{belts}:function:f").arg("s"),
+        cmd("ZADD").arg("{belts}:type:s").arg(0).arg("f"),
+        cmd("ZADD")
+            .arg("{belts}:workers")
+            .arg(BEFORE + 30_000)
+            .arg("8"),
+    ] {
+        let _done: redis::Value = server.command(command).expect("the server runs");
+    }
+    assert!(publish(&store, event("1")).await?.runs.is_empty());
+    store.renew(worker, at(1), LEASE).await?;
+    assert_eq!(publish(&store, event("2")).await?.runs.len(), 1);
+    let types: usize = store
+        .subscriptions()
+        .await?
+        .iter()
+        .map(|one| one.event_types.len())
+        .sum();
+    assert_eq!(types, 3, "and it has what it wants itself");
+    Ok(())
+}
+
+/// A process of the previous release has a function that ours has not: what comes for it starts it.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn session_of_the_previous_release_wants_on_beside_ours() -> belts::Result<()> {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    write(&server);
+    let store = Redis::open(server.url()).await?;
+    let register = |now| Register {
+        name: None,
+        subscriptions: vec![Subscription {
+            function_id: "f".into(),
+            event_types: vec!["t".into(), "u".into()],
+        }],
+        now,
+        lease: LEASE,
+    };
+    store.register(register(at(0))).await?;
+    assert_eq!(
+        publish(&store, all_of("1")).await?.runs.len(),
+        2,
+        "`old` lives"
+    );
+    // It ends as its own release has it, and a day later it is forgotten.
+    let gone = cmd("ZREM").arg("{belts}:workers").arg("7").to_owned();
+    let _done: i64 = server.command(&gone).expect("the server runs");
+    store.register(register(at(1))).await?;
+    assert_eq!(publish(&store, all_of("2")).await?.runs.len(), 2);
+    let later = store.register(register(at(DAY + 1))).await?;
+    assert_eq!(publish(&store, all_of("3")).await?.runs.len(), 1);
+    assert!(!claim(&store, later, at(DAY + 1)).await?.runs.is_empty());
+    Ok(())
+}
