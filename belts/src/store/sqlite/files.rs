@@ -41,14 +41,14 @@ fn warn_if_open(database: &Path) {
 pub(super) fn make_directory(directory: &Path, database: &Path) -> io::Result<()> {
     let mode = private::mode(database).unwrap_or(0o600) & 0o666;
     // Who may read may enter.
-    private::new_directory(directory, mode | (mode & 0o444) >> 2)
+    private::new_directory(directory, mode | ((mode & 0o444) >> 2))
 }
 
 /// Makes an empty lock file in it.
 pub(super) fn make_lock(file: &Path, database: &Path) -> io::Result<fs::File> {
     private::lock_file(
         file,
-        private::mode(database).unwrap_or(0o600) & 0o666 | 0o600,
+        (private::mode(database).unwrap_or(0o600) & 0o666) | 0o600,
     )
 }
 

@@ -18,6 +18,10 @@ pub(super) struct Recall {
     /// The functions of each event type, sorted by id.
     subscribers: HashMap<i64, Arc<[i64]>>,
     /// The latest time at which a worker was heard of, as the database has it.
+    #[expect(
+        clippy::option_option,
+        reason = "whether it was read, and whether there is one"
+    )]
     pub(super) seen: Option<Option<Timestamp>>,
     /// The same, as this store has heard since it last looked.
     pub(super) heard: Option<Timestamp>,
