@@ -18,6 +18,7 @@ pub(crate) struct Config {
     store: String,
     dispatcher: Option<String>,
     concurrency: Option<usize>,
+    max_crashes: Option<u32>,
     #[cfg(feature = "http")]
     pub(crate) addr: String,
     #[cfg(feature = "http")]
@@ -38,6 +39,7 @@ impl Worker {
     /// | `BELTS_STORE` | `sqlite://belts.db` | where runs are kept: `sqlite:///abs/path.db?synchronous=normal`, `postgres://user:password@host/database?schema=belts` (feature `postgres`), `redis://:password@host:6379?key_prefix=belts&ttl=7d` (feature `redis`), `memory:` |
     /// | `BELTS_DISPATCHER` | `store` | how events reach a worker: `http` (feature `http-dispatch`; posts to `BELTS_URL`), `redis://host:6379?stream=messages&group=belts&visibility=30s` (`redis`), `sqs://sqs.eu-west-1.amazonaws.com/123456789012/orders` (`sqs`), `qstash` (`qstash`; with `QSTASH_TOKEN`, `QSTASH_CURRENT_SIGNING_KEY`, `QSTASH_NEXT_SIGNING_KEY`) |
     /// | `BELTS_CONCURRENCY` | `64` | the most runs at once |
+    /// | `BELTS_MAX_CRASHES` | `5` | how often in a row a process may die with a run in hand before the run fails |
     /// | `BELTS_ADDR` | `127.0.0.1:8787` | where [`serve`](crate::serve()) listens |
     /// | `BELTS_URL` | none | where the router is reached from outside, to which dispatchers post |
     /// | `BELTS_SIGNING_KEYS` | none | the keys of deliveries, separated by commas; the first signs |
@@ -76,10 +78,12 @@ impl Config {
                 .map_err(|wrong| config(format!("BELTS_DISPATCHER {wrong}")))?;
         }
         let concurrency = variable(lookup, "BELTS_CONCURRENCY")?;
+        let max_crashes = variable(lookup, "BELTS_MAX_CRASHES")?;
         Ok(Self {
             store,
             dispatcher,
             concurrency: concurrency.as_deref().map(read_concurrency).transpose()?,
+            max_crashes: max_crashes.as_deref().map(read_max_crashes).transpose()?,
             #[cfg(feature = "http")]
             addr: read_addr(lookup)?,
             #[cfg(feature = "http")]
@@ -101,6 +105,9 @@ impl Config {
         if let Some(concurrency) = self.concurrency {
             builder = builder.concurrency(concurrency);
         }
+        if let Some(crashes) = self.max_crashes {
+            builder = builder.max_crashes(crashes);
+        }
         #[cfg(feature = "http")]
         {
             builder.http.url.clone_from(&self.url);
@@ -121,6 +128,18 @@ fn variable(lookup: Lookup<'_>, name: &str) -> Result<Option<String>> {
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(config(format!("{name} is not valid UTF-8"))),
     }
+}
+
+fn read_max_crashes(value: &str) -> Result<u32> {
+    value
+        .parse()
+        .ok()
+        .filter(|crashes| *crashes > 0)
+        .ok_or_else(|| {
+            config(format!(
+                "BELTS_MAX_CRASHES is `{value}`, and must be a whole number from 1"
+            ))
+        })
 }
 
 fn read_concurrency(value: &str) -> Result<usize> {
@@ -295,6 +314,7 @@ mod tests {
             ("BELTS_ADDR", "localhost:http", "a host and a port"),
             ("BELTS_URL", "app.example", "`https://app.example/belts`"),
             ("BELTS_CONCURRENCY", "0", "a whole number from 1"),
+            ("BELTS_MAX_CRASHES", "0", "a whole number from 1"),
             (
                 "BELTS_SIGNING_KEYS",
                 "correct horse battery staple,hunter2",

@@ -77,6 +77,10 @@ pub enum ErrorKind {
     Cancelled,
     /// Another event, of another type or content, is there under the same id; or what is asked for would harm what goes on.
     Conflict,
+    /// Processes died again and again with the run in hand.
+    Crashed,
+    /// What the run left to be recorded was refused by the store again and again, which worked otherwise.
+    Unwritable,
     /// Another worker drives the run, or the worker's lease ended.
     Busy,
     /// The store failed; nothing was recorded.
@@ -196,6 +200,7 @@ impl Error {
                 | ErrorKind::NoWorker
                 | ErrorKind::Cancelled
                 | ErrorKind::Conflict
+                | ErrorKind::Crashed
                 | ErrorKind::Config
                 | ErrorKind::Signature
         )

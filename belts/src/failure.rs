@@ -92,7 +92,7 @@ impl StdError for Replayed {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
@@ -112,6 +112,8 @@ impl ErrorKind {
         Self::NoWorker,
         Self::Cancelled,
         Self::Conflict,
+        Self::Crashed,
+        Self::Unwritable,
         Self::Busy,
         Self::Store,
         Self::Dispatcher,
@@ -142,6 +144,8 @@ impl ErrorKind {
             Self::NoWorker => "no-worker",
             Self::Cancelled => "cancelled",
             Self::Conflict => "conflict",
+            Self::Crashed => "crashed",
+            Self::Unwritable => "unwritable",
             Self::Busy => "busy",
             Self::Store => "store",
             Self::Dispatcher => "dispatcher",

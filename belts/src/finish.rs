@@ -12,22 +12,40 @@ use tokio::runtime::Handle;
 
 /// Polls `work` in place. If the future that this returns is dropped half-way, a task of its own finishes the work.
 pub(crate) async fn to_the_end<T: 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    let mut begun = Begun(Some(Box::pin(work)));
+    to_the_end_at(None, work).await
+}
+
+/// As [`to_the_end`], with the task on this runtime: the one that the future is dropped on may be about to end.
+pub(crate) async fn to_the_end_at<T: 'static>(
+    home: Option<Handle>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> T {
+    let mut begun = Begun {
+        work: Some(Box::pin(work)),
+        home,
+    };
     let done = poll_fn(|cx| {
-        let work = begun.0.as_mut().expect("work is polled until it is done");
+        let work = begun
+            .work
+            .as_mut()
+            .expect("work is polled until it is done");
         work.as_mut().poll(cx)
     })
     .await;
-    begun.0 = None;
+    begun.work = None;
     done
 }
 
-struct Begun<T: 'static>(Option<Pin<Box<dyn Future<Output = T> + Send>>>);
+struct Begun<T: 'static> {
+    work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    home: Option<Handle>,
+}
 
 impl<T> Drop for Begun<T> {
     fn drop(&mut self) {
+        let Some(work) = self.work.take() else { return };
         // Without a runtime the whole process is at its end, and so is the lease.
-        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+        if let Some(runtime) = self.home.take().or_else(|| Handle::try_current().ok()) {
             runtime.spawn(async move { drop(work.await) });
         }
     }

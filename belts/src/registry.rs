@@ -28,6 +28,11 @@ pub(crate) struct Registered {
 }
 
 impl Registered {
+    /// The event types that it takes; one may come twice.
+    pub(crate) fn event_types(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.def.events.iter().copied().flatten().copied()
+    }
+
     /// Whether the filter wants the event; its panic is an error of that kind.
     pub(crate) fn wants(&self, event_type: &str, payload: &[u8]) -> Result<bool> {
         let Some(accepts) = self.def.accepts else {
@@ -142,14 +147,7 @@ impl Registry {
         self.functions
             .iter()
             .map(|function| {
-                let mut event_types: Vec<_> = function
-                    .def
-                    .events
-                    .iter()
-                    .copied()
-                    .flatten()
-                    .copied()
-                    .collect();
+                let mut event_types: Vec<_> = function.event_types().collect();
                 event_types.sort_unstable();
                 event_types.dedup();
                 Subscription {

@@ -32,6 +32,17 @@ enum StoreUrl {
     },
 }
 
+/// Whether the store that a URL names has connections, which belong to the runtime that they were made on.
+pub(crate) fn has_connections(url: &str) -> bool {
+    match read(url) {
+        Ok(StoreUrl::Memory) | Err(_) => false,
+        #[cfg(feature = "sqlite")]
+        Ok(StoreUrl::Sqlite { .. }) => false,
+        #[cfg(any(feature = "postgres", feature = "redis"))]
+        Ok(_) => true,
+    }
+}
+
 /// Opens the store that a URL names.
 pub(crate) async fn open(url: &str) -> Result<SharedStore> {
     let wrong = |wrong| Error::new(ErrorKind::Config, format!("the store URL {wrong}"));

@@ -202,31 +202,96 @@ async fn a_lost_answer_takes_no_run_from_its_drive() {
     within("the shutdown", running).await.unwrap().unwrap();
 }
 
-/// The store had refused a write because the lease had ended, and then a renewal arrived that had been sent before: the
-/// session lived on, and with it the lease of a run that its worker had given up.
+/// A renewal was held up on its way for longer than the lease. What a step came to in that time was refused although nobody had
+/// taken the run, and the step ran again.
 #[tokio::test]
-async fn a_run_that_was_given_up_is_driven_although_a_late_renewal_kept_its_lease() {
+async fn what_ends_after_the_lease_is_recorded_if_nobody_took_the_run() {
     let clock = ManualClock::default();
     let late = LateRenewals::new(Memory::new());
     let worker = worker_of(late.clone(), slow_once, &clock).await;
     let running = looped(&worker);
-    publish_named(named("given up")).via(&worker).await.unwrap();
-    eventually("the step begins", async || effects("given up") == 1).await;
+    publish_named(named("not taken"))
+        .via(&worker)
+        .await
+        .unwrap();
+    eventually("the step begins", async || effects("not taken") == 1).await;
 
-    // A renewal is under way until the lease has ended and the worker has tried to write.
+    // A renewal is under way until the lease has ended and the worker has written.
     late.hold();
     clock.advance(Duration::from_secs(20));
     eventually("a renewal is sent", async || late.held() > 0).await;
     clock.advance(Duration::from_secs(15));
-    let commits = late.commits();
-    open("given up");
-    eventually("the write is refused", async || late.commits() > commits).await;
-    late.let_go();
+    open("not taken");
     eventually("the run", async || {
-        clock.advance(Duration::from_millis(100));
-        effects("given up") == 2
+        let runs = runs_of(&late, "slow-once").await;
+        runs[0].status == RunStatus::Completed
     })
     .await;
+    assert_eq!(effects("not taken"), 1);
+    late.let_go();
     worker.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();
+}
+
+/// Waits at its gate between two steps, the first time only.
+#[belts::function(id = "stands-still", on = Named)]
+async fn stands_still(event: Named) -> belts::Result<()> {
+    let name = &event.name;
+    step!("one", effect(format!("{name} one"))).await?;
+    effect(name.as_str());
+    if effects(name) == 1 {
+        gate(name).await;
+    }
+    step!("two", effect(format!("{name} two"))).await
+}
+
+/// A worker was stopped for longer than its lease, between two steps. When it was continued, it ran the next step, which the
+/// worker that had taken the run over had recorded long ago.
+#[tokio::test]
+async fn a_worker_that_stood_still_begins_no_step_of_a_run_that_it_lost() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let late = LateRenewals::new(store.clone());
+    let still = worker_of(late.clone(), stands_still, &clock).await;
+    let other = worker_of(store.clone(), stands_still, &clock).await;
+    let delivery = still.execute(named("still")).run_id("still");
+    let first = tokio::spawn(async move { delivery.await });
+    eventually("it stands between the steps", async || {
+        effects("still") == 1
+    })
+    .await;
+    late.hold();
+    clock.advance(Duration::from_secs(31));
+    let taken = other.execute(named("still")).run_id("still");
+    within("the other worker", taken).await.unwrap();
+
+    open("still");
+    late.let_go();
+    eventually("it asks again after a while", async || {
+        clock.advance(Duration::from_millis(100));
+        first.is_finished()
+    })
+    .await;
+    let first = first.await.unwrap().unwrap();
+    assert_eq!(first.runs[0].status, RunStatus::Completed);
+    assert_eq!((effects("still one"), effects("still two")), (1, 1));
+}
+
+/// The same, but nobody took the run: it goes on where it stands.
+#[tokio::test]
+async fn a_worker_that_stood_still_goes_on_with_a_run_that_nobody_took() {
+    let clock = ManualClock::default();
+    let late = LateRenewals::new(Memory::new());
+    let still = worker_of(late.clone(), stands_still, &clock).await;
+    let delivery = still.execute(named("alone")).run_id("alone");
+    let executed = tokio::spawn(async move { delivery.await });
+    eventually("it stands between the steps", async || {
+        effects("alone") == 1
+    })
+    .await;
+    late.hold();
+    clock.advance(Duration::from_secs(31));
+    open("alone");
+    late.let_go();
+    within("the run", executed).await.unwrap().unwrap();
+    assert_eq!((effects("alone"), effects("alone two")), (1, 1));
 }

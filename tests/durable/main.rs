@@ -4,6 +4,8 @@
 
 mod again;
 mod beside;
+mod blocking;
+mod cancel;
 mod delivery;
 mod functions;
 mod journal;
@@ -13,6 +15,8 @@ mod outcomes;
 mod panics;
 mod places;
 mod runs;
+mod runtimes;
+mod setbacks;
 mod support;
 mod sweeps;
 mod time;

@@ -110,6 +110,9 @@ impl Runs {
     /// As [`get`](Self::get), and the store cannot be written.
     pub async fn cancel(&self, run_id: &str) -> Result<bool> {
         if self.store.cancel(run_id, self.clock.now()).await? {
+            if let Some(worker) = &self.worker {
+                worker.revoke(run_id);
+            }
             return Ok(true);
         }
         self.get(run_id).await.map(|_| false)

@@ -89,10 +89,8 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             },
             Phase::Begun(..) => {
                 self.wait_for_retry().await;
-                // What runs now could not be recorded, and another worker may have recorded it already.
-                if !self.scope.run.keeps_lease() {
-                    return pending().await;
-                }
+                // Otherwise what runs now could not be recorded, and another worker may have recorded it already.
+                self.scope.run.holds_lease().await;
                 Next::Attempt
             }
             Phase::New => unreachable!("`begin` leaves `New`"),

@@ -1,6 +1,12 @@
 //! One attempt of a step: its expression polled to the end, and its value as it will be recorded.
 
-use std::{cell::RefCell, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -37,7 +43,7 @@ pub(super) async fn evaluate<T, F: Future<Output = Result<T>>>(
         path: Arc::clone(path),
         published: PublishedHere::default(),
     };
-    let expression = CURRENT_STEP.scope(step, guard::to_the_end(expression));
+    let expression = CURRENT_STEP.scope(step, watched(run, path, guard::to_the_end(expression)));
     let Some(timeout) = timeout else {
         return expression.await?;
     };
@@ -48,6 +54,25 @@ pub(super) async fn evaluate<T, F: Future<Output = Result<T>>>(
         outcome = expression => outcome?,
         () = expired => Err(Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}"))),
     }
+}
+
+/// Warns, once, of an expression that keeps its thread for a good part of a lease in one poll: nothing else has a turn on it then.
+async fn watched<F: Future>(run: &LiveRun, path: &str, expression: F) -> F::Output {
+    let (mut expression, mut warned) = (pin!(expression), false);
+    poll_fn(|cx| {
+        let since = run.worker.looks();
+        let poll = expression.as_mut().poll(cx);
+        if !warned && run.worker.has_blocked(since) {
+            warned = true;
+            tracing::warn!(
+                function = %run.function_id, run = %run.run_id, step = path,
+                "the step blocks its thread, and with it whatever else would run there; put what blocks into \
+                 `tokio::task::spawn_blocking`"
+            );
+        }
+        poll
+    })
+    .await
 }
 
 /// The value as it is recorded, and as it is read back: what this attempt returns is what every later one will.

@@ -91,6 +91,8 @@ struct Plan {
     /// Writes that are made and fail all the same.
     loses: Vec<u32>,
     delay: Option<(Arc<dyn Clock>, Duration)>,
+    /// The most bytes of results that a commit may have.
+    room: Option<usize>,
 }
 
 /// What is to happen to one write.
@@ -164,6 +166,11 @@ impl Faults {
         let mut plan = self.plan();
         let write = plan.writes + write;
         plan.loses.push(write);
+    }
+
+    /// Lets each commit fail whose results have more bytes than this, as on a disk that is nearly full; `usize::MAX` ends that.
+    pub fn fail_commits_over(&self, bytes: usize) {
+        self.plan().room = Some(bytes);
     }
 
     /// Makes each write wait on this clock before it is made.
@@ -311,6 +318,16 @@ impl Store for Faults {
     }
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
+        let entries = request.commits.iter().flat_map(|commit| &commit.entries);
+        let bytes: usize = entries.map(|entry| entry.value.len()).sum();
+        let room = self.plan().room;
+        if room.is_some_and(|room| bytes > room) {
+            self.alive()?;
+            return Err(Error::store(
+                "a fault: the commit has no room",
+                "as the test asked",
+            ));
+        }
         self.write(self.inner.commit(request)).await
     }
 

@@ -39,6 +39,7 @@ pub struct WorkerBuilder {
     options: WorkerOptions,
     max_value_bytes: usize,
     max_steps: u32,
+    max_crashes: u32,
     random: Option<fn() -> f64>,
     on_error: Option<ErrorHook>,
     middleware: Layers,
@@ -81,6 +82,7 @@ impl Default for WorkerBuilder {
             options: WorkerOptions::default(),
             max_value_bytes: 4 * 1024 * 1024,
             max_steps: 10_000,
+            max_crashes: 5,
             random: None,
             on_error: None,
             middleware: Vec::new(),
@@ -211,6 +213,13 @@ impl WorkerBuilder {
         self
     }
 
+    /// How often in a row a process may die with a run in hand, and nothing of it recorded in between, before the run fails;
+    /// default 5.
+    pub fn max_crashes(mut self, crashes: u32) -> Self {
+        self.max_crashes = crashes;
+        self
+    }
+
     /// Replaces chance in the jitter of retries by this number in 0..1, for tests.
     pub fn jitter(mut self, random: fn() -> f64) -> Self {
         self.random = Some(random);
@@ -282,6 +291,12 @@ impl WorkerBuilder {
             Some(dispatcher) => dispatcher.open(around).await?,
             None => None,
         };
+        let lifeline = match &self.store {
+            Some(StoreSource::Url(url)) if crate::store_url::has_connections(url) => {
+                Some(url.clone())
+            }
+            _ => None,
+        };
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
             // Apart, since the clients of servers make it a large future.
@@ -318,9 +333,14 @@ impl WorkerBuilder {
             left_due: AtomicI64::new(i64::MAX),
             running: AtomicBool::new(false),
             shutdown: Shutdown::default(),
+            home: Mutex::new(None),
+            lifeline,
             waiting: Mutex::new(HashMap::new()),
             driven: super::driven::Driven::default(),
             last_purge: super::purge::LastPurge::default(),
+            setbacks: super::setbacks::Setbacks::default(),
+            suspects: AtomicBool::new(false),
+            max_crashes: self.max_crashes,
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
             middleware: self.middleware,
@@ -351,6 +371,9 @@ impl WorkerBuilder {
         }
         if self.max_steps == 0 {
             return Err(config("`max_steps` must be at least 1"));
+        }
+        if self.max_crashes == 0 {
+            return Err(config("`max_crashes` must be at least 1"));
         }
         if self.max_value_bytes < 1024 {
             return Err(config("`max_value_bytes` must be at least 1024"));

@@ -1,31 +1,38 @@
 //! Which runs this worker takes on: those it publishes, and those that are due in the store.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
-use tokio::{sync::oneshot, task::JoinSet};
+use tokio::{runtime::Handle, task::JoinSet};
 use tracing::{Instrument, Span};
 
 use super::{
     Shared, Worker,
     drive::{Ended, drive},
     driven::Driving,
+    listen::Endings,
     slots::{Reservation, Slot},
+    suspects::Suspected,
 };
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
-    finish::to_the_end,
+    finish::to_the_end_at,
     guard::catch_panic,
     store::{
-        Claim, Claimed, ClaimedRun, Commit, CommitBatch, Lease, NewEvent, Publish, PublishedEvent,
-        SetAside, Target, Transition, UnknownType,
+        Claim, Claimed, ClaimedRun, Lease, NewEvent, Publish, PublishedEvent, SetAside, Target,
+        UnknownType,
     },
     telemetry::span,
 };
+
+/// How often the store is asked at most which of the runs that are driven are no longer ours.
+const LOOK_FOR_REVOKED: Duration = Duration::from_millis(250);
+
+/// How long a run waits for others that a store has given to a worker which cannot read its event.
+const NOT_OURS: Duration = Duration::from_secs(5);
 
 /// Waits between attempts to reach a store that fails.
 const STORE_BACKOFF: crate::Backoff =
@@ -33,9 +40,6 @@ const STORE_BACKOFF: crate::Backoff =
 
 /// The most bytes of events and journals that one claim brings.
 const MAX_CLAIM_BYTES: usize = 64 * 1024 * 1024;
-
-/// What is heard of the end of runs that have just been started here, by run id.
-pub(crate) type Endings = HashMap<Arc<str>, oneshot::Receiver<Ended>>;
 
 impl Shared {
     /// Publishes, and starts at once what there is room for; `force` makes room.
@@ -59,7 +63,10 @@ impl Shared {
             self.filter(&event.event_type, &event.payload, except)?;
         }
         let worker = Arc::clone(self);
-        to_the_end(async move { worker.publish_and_start(event, force, listen).await }).await
+        to_the_end_at(self.home(), async move {
+            worker.publish_and_start(event, force, listen).await
+        })
+        .await
     }
 
     async fn publish_and_start(
@@ -73,25 +80,24 @@ impl Shared {
         let mut reservation = self
             .slots
             .reserve(self.targets_here(&event).take_while(|_| take), force);
-        let claim = if reservation.is_empty() {
-            None
-        } else {
-            Some(reservation.capacity(self.session().await?))
-        };
-        let leases = claim.is_some();
-        let _asking = if leases {
-            Some(self.driven.asking().await)
-        } else {
-            None
-        };
+        let (mut claim, mut asking) = (None, None);
+        if !reservation.is_empty() {
+            let session = self.session().await?;
+            asking = if force {
+                Some(self.ask().await)
+            } else {
+                self.ask_lightly()
+            };
+            claim = asking.is_some().then(|| reservation.capacity(session));
+        }
         let request = Publish {
             events: vec![event.clone()],
             claim,
             now,
         };
         let published = self.store.publish(request).await;
-        if let (true, Err(error)) = (leases, &published) {
-            self.driven.failed(error);
+        if let Some(asking) = &mut asking {
+            asking.answered(&published);
         }
         let published = published?.pop().ok_or_else(|| {
             Error::new(
@@ -112,7 +118,12 @@ impl Shared {
                     if listen {
                         endings.insert(Arc::clone(&run.run_id), self.listen(&run.run_id));
                     }
-                    self.start(new_run(&event, lease, &published, run, now), index, slot);
+                    self.start(
+                        new_run(&event, lease, &published, run, now),
+                        index,
+                        slot,
+                        None,
+                    );
                 }
                 _ => left_behind |= index.is_some() && !published.duplicate,
             }
@@ -158,7 +169,13 @@ impl Shared {
     }
 
     /// Drives a leased run on a task of its own.
-    pub(crate) fn start(self: &Arc<Self>, claimed: ClaimedRun, index: usize, slot: Slot) {
+    fn start(
+        self: &Arc<Self>,
+        claimed: ClaimedRun,
+        index: usize,
+        slot: Slot,
+        suspected: Option<Suspected>,
+    ) {
         let worker = Arc::clone(self);
         let run_id = Arc::clone(&claimed.run_id);
         let driving = Driving::new(self, &run_id, claimed.lease);
@@ -173,24 +190,23 @@ impl Shared {
                 async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
             let (ended, failure) = catch_panic(driven).await.unwrap_or_else(|error| {
                 tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
-                worker.release_later(&run_id, lease);
+                let pause = worker.set_back(&run_id, false).pause;
+                worker.give_back_later(&run_id, lease, pause);
                 (Ended::Abandoned, None)
             });
             // The place is free before anybody hears of the end, who may want it.
-            drop((slot, driving));
-            if ended == Ended::Abandoned {
-                // A lease that had ended when a write was refused may live again: a renewal that was sent earlier can
-                // reach the store later.
-                worker.driven.doubt();
-                worker.due.notify_one();
-            }
+            drop((slot, suspected));
+            driving.end(&ended);
             Span::current().record("outcome", ended.as_str());
             if let Some(failure) = failure {
                 worker.tell_failure(failure).await;
             }
             worker.tell(&run_id, &ended);
         };
-        self.shutdown.spawn(driven.instrument(span));
+        // Without a runtime the drive is dropped, which gives the run back.
+        if let Some(home) = self.home() {
+            self.shutdown.spawn(&home, driven.instrument(span));
+        }
     }
 
     /// Claims one run by name; whether it is now driven here.
@@ -207,7 +223,10 @@ impl Shared {
             now: self.clock.now(),
         };
         let worker = Arc::clone(self);
-        to_the_end(async move { Ok(worker.claim(claim, &mut reservation).await?.runs > 0) }).await
+        to_the_end_at(self.home(), async move {
+            Ok(worker.claim(claim, &mut reservation).await?.runs > 0)
+        })
+        .await
     }
 
     /// Claims, and drives what it got.
@@ -216,21 +235,29 @@ impl Shared {
         claim: Claim,
         reservation: &mut Reservation,
     ) -> Result<TakenOn> {
-        let _asking = self.driven.asking().await;
+        let mut asking = self.ask().await;
         let claimed = self.store.claim(claim).await;
-        let claimed = claimed.inspect_err(|error| self.driven.failed(error))?;
+        asking.answered(&claimed);
+        let claimed = claimed?;
         let next_due = claimed.next_due;
-        let runs = self.take_on(claimed, reservation);
+        let runs = self.take_on(claimed, reservation).await;
         Ok(TakenOn { runs, next_due })
     }
 
-    fn take_on(self: &Arc<Self>, claimed: Claimed, reservation: &mut Reservation) -> usize {
-        let count = claimed.runs.len();
-        for run in claimed.runs {
-            // The store was asked for these functions only.
+    /// Drives what was claimed; how many runs that is.
+    async fn take_on(self: &Arc<Self>, claimed: Claimed, reservation: &mut Reservation) -> usize {
+        let mut count = 0;
+        for (run, suspected) in self.sort_out(claimed.runs).await {
+            // The store was asked for these functions and types only.
             if let Some(index) = self.registry.index(&run.function_id) {
+                let mut types = self.registry.functions()[index].event_types();
+                if !types.any(|known| *known == *run.event_type) {
+                    self.give_back_later(&run.run_id, run.lease, NOT_OURS);
+                    continue;
+                }
                 let slot = reservation.take(index);
-                self.start(run, index, slot);
+                self.start(run, index, slot, suspected);
+                count += 1;
             }
         }
         for function in claimed.unknown_functions {
@@ -272,46 +299,17 @@ impl Shared {
         warned.insert(Arc::clone(about))
     }
 
-    /// Gives a run back to the store after a failed write, as soon as the store works again.
-    pub(crate) fn release_later(self: &Arc<Self>, run_id: &Arc<str>, lease: Lease) {
-        let (worker, run_id) = (Arc::clone(self), Arc::clone(run_id));
-        tokio::spawn(async move {
-            for failed in 1.. {
-                worker
-                    .clock
-                    .sleep_until(worker.clock.now().after(STORE_BACKOFF.ceiling(failed)))
-                    .await;
-                let now = worker.clock.now();
-                let release = Commit {
-                    lease,
-                    entries: vec![],
-                    transition: Some(Transition::Suspend { due_at: now }),
-                };
-                // If the lease is gone, so is the need to give it back.
-                if worker
-                    .store
-                    .commit(CommitBatch {
-                        commits: vec![release],
-                        now,
-                    })
-                    .await
-                    .is_ok()
-                {
-                    worker.due.notify_one();
-                    worker.tell(&run_id, &Ended::Suspended(now));
-                    return;
-                }
-                if worker.shutdown.is_over() {
-                    return;
-                }
-            }
-        });
-    }
-
     /// Claims whatever is due, until the shutdown begins.
     pub(crate) async fn claim_forever(self: &Arc<Self>) {
         let mut failures = 0;
+        let mut look = self.clock.now();
         while !self.is_draining() {
+            if look <= self.clock.now() {
+                look = self.clock.now().after(LOOK_FOR_REVOKED);
+                if let Err(error) = self.end_revoked().await {
+                    tracing::warn!(error = %error.report(), "cannot ask which runs were cancelled; asking again");
+                }
+            }
             let wait = match catch_panic(self.claim_due()).await {
                 Ok(wait) => {
                     failures = 0;
@@ -351,13 +349,19 @@ impl Shared {
             now: self.clock.now(),
         };
         let worker = Arc::clone(self);
-        to_the_end(async move {
-            let TakenOn { next_due, .. } = worker.claim(claim, &mut reservation).await?;
+        to_the_end_at(self.home(), async move {
+            let TakenOn { next_due, runs } = worker.claim(claim, &mut reservation).await?;
             worker.left_due.store(
                 next_due.map_or(i64::MAX, Timestamp::as_millis),
                 Ordering::Release,
             );
             worker.show_oldest_due();
+            drop(reservation);
+            // A claim brings so many bytes and no more; there may be room for what it left.
+            let backlog = next_due.is_some_and(|due| due <= worker.clock.now());
+            if backlog && runs > 0 && !worker.slots.is_full() {
+                return Ok(Wait::ForNothing);
+            }
             Ok(Wait::ForWork {
                 next_due,
                 some_left_out,
@@ -376,20 +380,13 @@ impl Shared {
 
     /// Returns when there may be something to claim and room for it.
     async fn wait_for_work(&self, wait: Wait) {
-        let Wait::ForWork {
-            next_due,
-            some_left_out,
-        } = wait
-        else {
-            self.show_oldest_due();
-            let sweep = self.clock.now().after(self.options().sweep);
-            tokio::select! {
-                () = self.slots.freed() => {}
-                // Only to show again how old the oldest is.
-                () = self.clock.expire_at(sweep) => {}
-                () = self.shutdown.begun() => {}
-            }
-            return;
+        let (next_due, some_left_out) = match wait {
+            Wait::ForNothing => return tokio::task::yield_now().await,
+            Wait::ForRoom => return self.wait_for_room().await,
+            Wait::ForWork {
+                next_due,
+                some_left_out,
+            } => (next_due, some_left_out),
         };
         let now = self.clock.now();
         let sweep = now.after(self.options().sweep);
@@ -409,27 +406,18 @@ impl Shared {
         }
     }
 
-    /// Tells those who wait for a run in this process.
-    fn tell(&self, run_id: &Arc<str>, ended: &Ended) {
-        let waiting = self
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(run_id);
-        for sender in waiting.into_iter().flatten() {
-            let _ = sender.send(ended.clone());
+    async fn wait_for_room(&self) {
+        self.show_oldest_due();
+        let sweep = self.clock.now().after(self.options().sweep);
+        tokio::select! {
+            () = self.slots.freed() => {}
+            // A run may have been cancelled, or a lease be in doubt.
+            () = self.store.woken() => {}
+            () = self.due.notified() => {}
+            // To show again how old the oldest is, and to look for what was cancelled.
+            () = self.clock.expire_at(sweep) => {}
+            () = self.shutdown.begun() => {}
         }
-    }
-
-    /// Hears of the next end of a drive of this run in this process.
-    pub(crate) fn listen(&self, run_id: &Arc<str>) -> oneshot::Receiver<Ended> {
-        let (sender, receiver) = oneshot::channel();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let senders = waiting.entry(Arc::clone(run_id)).or_default();
-        // Who has stopped waiting leaves a closed sender behind.
-        senders.retain(|sender| !sender.is_closed());
-        senders.push(sender);
-        receiver
     }
 }
 
@@ -457,6 +445,8 @@ struct TakenOn {
 
 /// What the claiming loop waits for.
 enum Wait {
+    /// Nothing: there is more to claim.
+    ForNothing,
     /// Every place is taken.
     ForRoom,
     /// Something due, with what the last claim left behind: the time of the next run, and whether functions without a
@@ -500,6 +490,7 @@ impl Worker {
         let shared = &self.shared;
         shared.session().await?;
         let mut aside = JoinSet::new();
+        aside.spawn(shared.renew_forever());
         aside.spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
         aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
@@ -516,6 +507,7 @@ struct Running<'a>(&'a Shared);
 
 impl<'a> Running<'a> {
     fn begin(shared: &'a Shared) -> Self {
+        shared.set_home(Some(Handle::current()));
         shared.running.store(true, Ordering::Release);
         Self(shared)
     }
@@ -524,5 +516,6 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.running.store(false, Ordering::Release);
+        self.0.set_home(None);
     }
 }

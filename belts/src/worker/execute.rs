@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Shared, Worker, claim::Endings, wait::Started};
+use super::{Shared, Worker, listen::Endings, receive::takes, wait::Started};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
@@ -123,7 +123,7 @@ impl Execute {
         }
     }
 
-    /// Only this function, whether it subscribes to the event or not.
+    /// Only this function; an error of kind [`Config`](ErrorKind::Config) if it does not take the event.
     pub fn function(mut self, id: impl Into<String>) -> Self {
         self.function = Some(id.into());
         self
@@ -227,6 +227,10 @@ impl Execute {
             }
             None => only_listener(shared, event_type)?,
         };
+        if let Some(function) = shared.registry.get(&function_id) {
+            let types: Vec<_> = function.event_types().collect();
+            takes(&function_id, &types, event_type)?;
+        }
         // A run that is to stop at a step needs its id before it starts.
         let run_id = self
             .run_id
@@ -345,7 +349,7 @@ impl IntoFuture for Execute {
 impl Shared {
     /// Waits for a drive that has stopped its run in the store and is about to end: it goes no further, and counts as
     /// one that drives the run until it has left.
-    async fn leave(&self, run_id: &Arc<str>) {
+    async fn leave(self: &Arc<Self>, run_id: &Arc<str>) {
         let ended = self.listen(run_id);
         if self.drives(run_id) {
             tokio::select! {

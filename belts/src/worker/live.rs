@@ -8,7 +8,10 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -52,8 +55,10 @@ pub(crate) struct LiveRun {
     pub(crate) resumed: bool,
     pub(crate) worker: Arc<Shared>,
     pub(crate) metrics: Arc<FunctionMetrics>,
-    /// The life of the worker's session in which the run was claimed.
-    life: u64,
+    /// The life of the worker's session in which the lease was last known to stand.
+    life: AtomicU64,
+    /// Whether the run is known to be no longer ours.
+    lost: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -71,7 +76,8 @@ struct State {
     parked: Vec<ParkedStep>,
     next_parked: u64,
     violation: Option<Error>,
-    lease_lost: bool,
+    /// Steps that begin only once the lease is known to stand.
+    unsure: Vec<Waker>,
     driver: Option<Waker>,
 }
 
@@ -82,20 +88,60 @@ struct ParkedStep {
     waker: Option<Waker>,
 }
 
+/// The most bytes of entries that are written at once, nearly: servers have limits.
+const PART: usize = 32 * 1024 * 1024;
+
 /// What is to be recorded next.
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) entries: Vec<Entry>,
-    /// How many step futures wait for these records.
-    awaited: usize,
+    /// Of each, whether a step future waits for its record.
+    awaited: Vec<bool>,
+}
+
+impl Outbox {
+    /// Takes as many entries from the front as are written at once; one at least, if there is one.
+    pub(crate) fn take_part(&mut self) -> Self {
+        let mut bytes = 0;
+        let count = self.entries.iter().take_while(|entry| {
+            let first = bytes == 0;
+            bytes += size(entry);
+            first || bytes <= PART
+        });
+        let count = count.count();
+        if count == self.entries.len() {
+            return std::mem::take(self);
+        }
+        Self {
+            entries: self.entries.drain(..count).collect(),
+            awaited: self.awaited.drain(..count).collect(),
+        }
+    }
+
+    /// Adds what was left later.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.entries.append(&mut later.entries);
+        self.awaited.append(&mut later.awaited);
+    }
+
+    fn awaited(&self) -> usize {
+        self.awaited.iter().filter(|awaited| **awaited).count()
+    }
+}
+
+/// About how many bytes of a write an entry takes.
+fn size(entry: &Entry) -> usize {
+    entry.value.len() + entry.path.len() + entry.type_name.len() + 64
 }
 
 /// What the driver finds when the function waits.
 pub(crate) enum Found {
     /// The code and the journal cannot both be right, or the store failed in a step.
     Violation(Error),
-    /// The lease has ended, so that nothing more could be recorded.
+    /// The run is no longer ours, so that nothing more could be recorded.
     LeaseLost,
+    /// A step is about to begin, and the lease may have ended.
+    Unsure,
     /// Every step waits for a time far away: the run can leave memory until the first of them, if nothing else is awaited.
     Idle(Timestamp),
     /// Something is to be recorded; `settled` when nothing else is under way.
@@ -122,7 +168,8 @@ impl LiveRun {
             attempt: claimed.failed_attempts + 1,
             resumed: claimed.failed_attempts > 0 || !journal.is_empty(),
             metrics: Arc::clone(&function.metrics),
-            life: worker.session_life(),
+            life: AtomicU64::new(worker.session_life()),
+            lost: AtomicBool::new(false),
             worker,
             state: Mutex::new(State {
                 journal: journal.limited(most_steps),
@@ -165,15 +212,38 @@ impl LiveRun {
         }
     }
 
-    /// Whether the lease may still hold; if not, the drive ends, and the caller waits for that.
-    pub(crate) fn keeps_lease(&self) -> bool {
-        let keeps = self.worker.keeps_leases(self.life);
-        if !keeps {
+    /// Returns once the lease is known to stand; never if the run is no longer ours, which ends the drive.
+    ///
+    /// That is at once, unless the process stood still for longer than a lease: then the driver asks the store.
+    pub(crate) async fn holds_lease(&self) {
+        poll_fn(|cx| {
+            let sure = self.worker.keeps_leases(self.life.load(Ordering::Acquire));
+            if sure && !self.has_lost_lease() {
+                return Poll::Ready(());
+            }
             let mut state = self.state();
-            state.lease_lost = true;
+            state.unsure.push(cx.waker().clone());
             state.wake_driver();
-        }
-        keeps
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Notes that the store has the lease, asked in this life of the session.
+    pub(crate) fn lease_stands(&self, life: u64) {
+        self.life.store(life, Ordering::Release);
+        let unsure = std::mem::take(&mut self.state().unsure);
+        unsure.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends the drive, since the run is no longer ours.
+    pub(crate) fn lose_lease(&self) {
+        self.lost.store(true, Ordering::Release);
+        self.state().wake_driver();
+    }
+
+    pub(crate) fn has_lost_lease(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 
     /// Ends the attempt without an outcome, since the store failed.
@@ -190,7 +260,7 @@ impl LiveRun {
     pub(crate) fn record(&self, entry: Entry, awaited: bool) -> Ticket<'_> {
         let mut state = self.state();
         state.outbox.entries.push(entry);
-        state.outbox.awaited += usize::from(awaited);
+        state.outbox.awaited.push(awaited);
         let number = state.durable + state.waiting.len() as u64;
         state.waiting.push_back(None);
         state.wake_driver();
@@ -238,11 +308,14 @@ impl LiveRun {
         if let Some(error) = state.violation.take() {
             return Found::Violation(error);
         }
-        if state.lease_lost {
+        if self.has_lost_lease() {
             return Found::LeaseLost;
         }
         if busy {
             return Found::Nothing;
+        }
+        if !state.unsure.is_empty() {
+            return Found::Unsure;
         }
         if state.active == 0
             && !woken
@@ -253,19 +326,17 @@ impl LiveRun {
         if state.outbox.entries.is_empty() {
             return Found::Nothing;
         }
-        let settled = state.active <= state.outbox.awaited;
-        Found::Flush {
-            outbox: std::mem::take(&mut state.outbox),
-            settled,
-        }
+        let outbox = state.outbox.take_part();
+        let settled = state.outbox.entries.is_empty() && state.active <= outbox.awaited();
+        Found::Flush { outbox, settled }
     }
 
     /// Has the driver woken by what step futures on other tasks leave behind; false if something is there already.
     pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool) -> bool {
         let mut state = self.state();
         if state.violation.is_some()
-            || state.lease_lost
-            || (!busy && !state.outbox.entries.is_empty())
+            || self.has_lost_lease()
+            || (!busy && !(state.outbox.entries.is_empty() && state.unsure.is_empty()))
         {
             return false;
         }
@@ -293,6 +364,11 @@ impl LiveRun {
             .filter(|waker| waker.will_wake(function));
         let foreign = parked().filter(|waker| !waker.will_wake(function));
         (own.count(), foreign.count())
+    }
+
+    /// As much of it as is written at once.
+    pub(crate) fn take_part(&self) -> Outbox {
+        self.state().outbox.take_part()
     }
 
     pub(crate) fn take_outbox(&self) -> Outbox {

@@ -10,16 +10,21 @@ mod driven;
 mod execute;
 mod hook;
 mod inspect;
+mod ledger;
+mod listen;
 pub(crate) mod live;
 mod options;
-#[cfg(feature = "http")]
+mod pulse;
 mod purge;
+#[cfg(feature = "http")]
 mod push;
 mod receive;
 mod send;
 mod session;
+mod setbacks;
 mod shutdown;
 mod slots;
+mod suspects;
 mod wait;
 
 use std::{
@@ -45,7 +50,10 @@ pub use options::WorkerOptions;
 pub(crate) use push::Asked;
 use session::Session;
 use slots::Slots;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot},
+};
 #[cfg(feature = "http")]
 pub(crate) use wait::Started;
 
@@ -112,9 +120,17 @@ pub(crate) struct Shared {
     /// Whether a loop runs, so that published runs may be claimed at once.
     running: AtomicBool,
     pub(crate) shutdown: shutdown::Shutdown,
+    /// Where the loop runs, and what goes on after those who asked for it have gone.
+    home: Mutex<Option<Handle>>,
+    /// The URL of the store, where its connections belong to a runtime.
+    lifeline: Option<String>,
     waiting: Mutex<HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>>,
     driven: driven::Driven,
     last_purge: purge::LastPurge,
+    setbacks: setbacks::Setbacks,
+    suspects: suspects::Suspects,
+    /// How often in a row processes may die with a run in hand before the run fails.
+    max_crashes: u32,
     targets: Mutex<HashMap<Arc<str>, Arc<str>>>,
     on_error: Option<ErrorHook>,
     pub(crate) middleware: Layers,
@@ -238,6 +254,23 @@ impl Shared {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// The runtime of the loop, or else the one that this is called on, if any.
+    pub(crate) fn home(&self) -> Option<Handle> {
+        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        home.clone().or_else(|| Handle::try_current().ok())
+    }
+
+    fn set_home(&self, home: Option<Handle>) {
+        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = home;
+    }
+
+    /// Begins a task on it. Without any runtime the process is at its end.
+    pub(crate) fn spawn_at_home(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(home) = self.home() {
+            home.spawn(task);
+        }
     }
 
     /// A number in 0..1 for the jitter of retries.

@@ -7,9 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
 
-use super::{Ended, Shared, execute::busy, wait::Started};
+use super::{Ended, Shared, execute::busy, listen::Ending, wait::Started};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
@@ -54,7 +53,7 @@ impl Shared {
         run_id: &Arc<str>,
         function_id: &Arc<str>,
         asked: Asked,
-        mut ending: Option<oneshot::Receiver<Ended>>,
+        mut ending: Option<Ending>,
     ) -> Result<()> {
         loop {
             if let Some(ending) = ending.take() {

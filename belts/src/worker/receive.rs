@@ -257,7 +257,7 @@ impl Shared {
     }
 }
 
-fn takes(function: &str, types: &[&str], event_type: &str) -> Result<()> {
+pub(super) fn takes(function: &str, types: &[&str], event_type: &str) -> Result<()> {
     if types.contains(&event_type) {
         return Ok(());
     }

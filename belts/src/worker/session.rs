@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
@@ -10,11 +10,11 @@ use std::{
 
 use tokio::sync::OnceCell;
 
-use super::Shared;
+use super::{Shared, pulse::Pulse};
 use crate::{
     clock::Timestamp,
     error::{ErrorKind, Result},
-    store::{Register, WorkerId},
+    store::{Register, SharedStore, WorkerId},
 };
 
 /// The worker's session.
@@ -25,8 +25,15 @@ pub(crate) struct Session {
     current: OnceCell<AtomicI64>,
     /// Until when the lease lasts, in milliseconds.
     until: AtomicI64,
-    /// How often a session began or began anew; what was claimed in an earlier life is lost.
+    /// How often a session began, or lived again after its end; what was claimed in an earlier life may be lost.
     life: AtomicU64,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.pulse.stop();
+    }
 }
 
 impl Session {
@@ -37,6 +44,7 @@ impl Session {
             current: OnceCell::new(),
             until: AtomicI64::new(i64::MIN),
             life: AtomicU64::new(0),
+            pulse: Arc::default(),
         }
     }
 }
@@ -54,19 +62,14 @@ impl Shared {
             .session
             .current
             .get_or_try_init(|| async {
-                let id = self.register().await?;
-                tokio::spawn(keep_alive(
-                    Arc::downgrade(self),
-                    Arc::clone(&self.clock),
-                    self.session.lease / 3,
-                ));
+                let id = self.register(&self.store).await?;
+                self.watch_renewal();
                 Ok::<_, crate::Error>(AtomicI64::new(id.0))
             })
             .await?;
+        self.ensure_renewal();
         let worker = WorkerId(cell.load(Ordering::Acquire));
-        let left = Timestamp::from_millis(self.session.until.load(Ordering::Acquire))
-            .since(self.clock.now());
-        if left * 2 > self.session.lease {
+        if self.lease_left() * 2 > self.session.lease {
             Ok(worker)
         } else {
             self.renew(worker).await
@@ -86,14 +89,19 @@ impl Shared {
         self.session.life.load(Ordering::Acquire)
     }
 
-    /// Whether leases of that life may still hold, as far as this worker can tell without asking the store. The answer
-    /// is no after the process, or the machine, stood still for longer than a lease.
-    pub(crate) fn keeps_leases(&self, life: u64) -> bool {
-        let until = Timestamp::from_millis(self.session.until.load(Ordering::Acquire));
-        self.clock.now() < until && self.session_life() == life
+    /// How long others still wait for a sign of life, as far as this worker knows.
+    pub(super) fn lease_left(&self) -> Duration {
+        let until = self.session.until.load(Ordering::Acquire);
+        Timestamp::from_millis(until).since(self.clock.now())
     }
 
-    /// Notes that the store counts the lease from `now`; `anew` if runs that were claimed before are lost.
+    /// Whether leases of that life hold for all that this worker knows. If not, the store has to be asked: the process, or the
+    /// machine, stood still for longer than a lease, and others may have taken its runs.
+    pub(crate) fn keeps_leases(&self, life: u64) -> bool {
+        !self.lease_left().is_zero() && self.session_life() == life
+    }
+
+    /// Notes that the store counts the lease from `now`; `anew` if others may have taken runs that were claimed before.
     fn extend(&self, now: Timestamp, anew: bool) {
         // Whoever sees the new end of the lease sees the new life as well.
         if anew {
@@ -113,7 +121,7 @@ impl Shared {
         }
     }
 
-    async fn register(&self) -> Result<WorkerId> {
+    async fn register(&self, store: &SharedStore) -> Result<WorkerId> {
         let now = self.clock.now();
         let request = Register {
             name: self.session.name.clone(),
@@ -121,52 +129,33 @@ impl Shared {
             now,
             lease: self.session.lease,
         };
-        let worker = self.store.register(request).await?;
+        let worker = store.register(request).await?;
         self.extend(now, true);
         Ok(worker)
     }
 
+    pub(super) async fn renew(&self, worker: WorkerId) -> Result<WorkerId> {
+        self.renew_by(&self.store, worker).await
+    }
+
     /// Renews the lease, or begins a new session where the store has forgotten this one.
-    async fn renew(&self, worker: WorkerId) -> Result<WorkerId> {
+    pub(super) async fn renew_by(&self, store: &SharedStore, worker: WorkerId) -> Result<WorkerId> {
         let now = self.clock.now();
         let ended = self.session.until.load(Ordering::Acquire) <= now.as_millis();
-        match self.store.renew(worker, now, self.session.lease).await {
+        match store.renew(worker, now, self.session.lease).await {
             Ok(()) => {
                 self.extend(now, ended);
                 Ok(worker)
             }
             Err(error) if error.kind() == ErrorKind::Busy => {
                 tracing::warn!("the worker's session had ended in the store; it begins a new one");
-                let worker = self.register().await?;
+                let worker = self.register(store).await?;
                 if let Some(current) = self.session.current.get() {
                     current.store(worker.0, Ordering::Release);
                 }
                 Ok(worker)
             }
             Err(error) => Err(error),
-        }
-    }
-}
-
-/// Renews three times in each lease, until the worker is gone.
-async fn keep_alive(worker: Weak<Shared>, clock: Arc<dyn crate::Clock>, every: Duration) {
-    loop {
-        clock.expire_at(clock.now().after(every)).await;
-        let Some(shared) = worker.upgrade() else {
-            return;
-        };
-        if shared.shutdown.is_over() {
-            return;
-        }
-        let Some(session) = shared.present_session() else {
-            return;
-        };
-        let renewed = async {
-            shared.renew(session).await?;
-            shared.give_back_unheard().await
-        };
-        if let Err(error) = renewed.await {
-            tracing::error!(error = %error.report(), "cannot renew the lease; runs may move to another worker");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use tokio::{sync::watch, task::JoinSet};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 use super::{Shared, Worker};
 
@@ -64,11 +64,11 @@ impl Shutdown {
         let _ = self.over.subscribe().wait_for(|over| *over).await;
     }
 
-    /// Spawns the drive of a run, and forgets those that have ended.
-    pub(crate) fn spawn(&self, drive: impl Future<Output = ()> + Send + 'static) {
+    /// Spawns the drive of a run on this runtime, and forgets those that have ended.
+    pub(crate) fn spawn(&self, home: &Handle, drive: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(drive);
+        tasks.spawn_on(drive, home);
     }
 }
 

@@ -27,6 +27,8 @@ struct State {
 #[derive(Debug)]
 struct Function {
     id: Arc<str>,
+    /// The event types that it can read.
+    event_types: Arc<[Arc<str>]>,
     used: usize,
     limit: usize,
 }
@@ -38,6 +40,8 @@ pub(crate) struct Reservation {
     /// How many places in all, and of which function at most how many.
     total: usize,
     functions: Vec<(usize, usize)>,
+    /// Whether nobody is told of what is given back: the loop, which alone waits for it, holds this itself.
+    quiet: bool,
 }
 
 /// The place of one run, given back on drop.
@@ -54,6 +58,7 @@ impl Slots {
             .iter()
             .map(|function| Function {
                 id: Arc::clone(&function.id),
+                event_types: function.event_types().map(Arc::from).collect(),
                 used: 0,
                 limit: function.options.concurrency.unwrap_or(usize::MAX).max(1),
             })
@@ -82,6 +87,13 @@ impl Slots {
         self.state().used
     }
 
+    /// Whether no run of any function has a place left.
+    pub(crate) fn is_full(&self) -> bool {
+        let state = self.state();
+        let mut functions = state.functions.iter();
+        state.used >= state.limit || functions.all(|function| function.used >= function.limit)
+    }
+
     /// Returns when a place has become free since the last call.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
@@ -99,7 +111,7 @@ impl Slots {
             .enumerate()
             .filter(|(_, places)| *places > 0)
             .collect();
-        self.hold(&mut state, total, functions)
+        self.hold(&mut state, total, functions, true)
     }
 
     /// Holds one place for each of these functions, as far as places are free; `force` goes over the limits.
@@ -120,7 +132,7 @@ impl Slots {
             .map(|index| (index, 1))
             .collect();
         let total = functions.len();
-        self.hold(&mut state, total, functions)
+        self.hold(&mut state, total, functions, false)
     }
 
     fn hold(
@@ -128,6 +140,7 @@ impl Slots {
         state: &mut State,
         total: usize,
         functions: Vec<(usize, usize)>,
+        quiet: bool,
     ) -> Reservation {
         let total = if functions.is_empty() { 0 } else { total };
         state.used += total;
@@ -138,6 +151,7 @@ impl Slots {
             slots: Arc::clone(self),
             total,
             functions,
+            quiet,
         }
     }
 }
@@ -161,7 +175,7 @@ impl Reservation {
             .map(|(index, limit)| FunctionCapacity {
                 function_id: Arc::clone(&state.functions[*index].id),
                 limit: *limit,
-                event_types: None,
+                event_types: Some(Arc::clone(&state.functions[*index].event_types)),
             })
             .collect();
         Capacity {
@@ -205,6 +219,10 @@ impl Drop for Reservation {
         state.used -= self.total;
         for (index, places) in &self.functions {
             state.functions[*index].used -= places;
+        }
+        drop(state);
+        if self.total > 0 && !self.quiet {
+            self.slots.freed.notify_one();
         }
     }
 }

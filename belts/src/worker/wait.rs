@@ -4,9 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
 
-use super::{Ended, Executed, FinishedRun, Shared, claim::Endings};
+use super::{
+    Ended, Executed, FinishedRun, Shared,
+    listen::{Ending, Endings},
+};
 use crate::{
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
@@ -55,7 +57,8 @@ impl Started {
             .any(|(run_id, _)| self.shared.target_of(run_id).is_some())
         {
             let shared = Arc::clone(&self.shared);
-            tokio::spawn(async move {
+            let home = Arc::clone(&shared);
+            home.spawn_at_home(async move {
                 tokio::select! {
                     _ = self.wait() => {}
                     () = shared.gone() => {}
@@ -71,7 +74,7 @@ impl Shared {
         self: &Arc<Self>,
         run_id: &Arc<str>,
         function_id: &Arc<str>,
-        mut ending: Option<oneshot::Receiver<Ended>>,
+        mut ending: Option<Ending>,
     ) -> Result<Option<FinishedRun>> {
         let mut pause = Duration::from_millis(20);
         loop {

@@ -55,9 +55,9 @@ impl Drive<'_> {
     ) -> Ended {
         // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
         if let Some((write, ..)) = write
-            && !self.applied(write.await)
+            && let Err(ended) = self.applied(write.await).await
         {
-            return Ended::Abandoned;
+            return ended;
         }
         if let Err(error) = &outcome
             && error.is_no_outcome()
@@ -93,23 +93,47 @@ impl Drive<'_> {
         ended
     }
 
-    /// Ends the drive before a step begins whose result could not be recorded.
+    /// Ends the drive of a run that is no longer ours: nothing more of it could be recorded.
     pub(super) fn lease_lost(&self) -> Ended {
-        self.worker.metrics.leases_lost.increment(1);
-        tracing::warn!(
+        tracing::info!(
             function = %self.run.function_id, run = %self.run.run_id,
-            "this process stood still for longer than its lease; whoever has the run now goes on with it"
+            "the run is driven no further here: it was cancelled, or another worker has it"
         );
-        // Should the store have seen it otherwise, the run must not wait for us.
-        self.worker.release_later(&self.run.run_id, self.lease);
         Ended::Abandoned
+    }
+
+    /// Asks the store whether the run is still ours, before a step begins whose result could otherwise not be recorded; how the
+    /// drive ends if it is not.
+    pub(super) async fn make_sure(&self) -> Result<(), Ended> {
+        let worker = self.worker;
+        let asked = async {
+            worker.session().await?;
+            let life = worker.session_life();
+            let revoked = worker.store.revoked(&[self.lease]).await?;
+            Ok::<_, Error>(revoked.is_empty().then_some(life))
+        };
+        match asked.await {
+            Ok(Some(life)) => {
+                self.run.lease_stands(life);
+                Ok(())
+            }
+            Ok(None) => {
+                worker.metrics.leases_lost.increment(1);
+                tracing::warn!(
+                    function = %self.run.function_id, run = %self.run.run_id,
+                    "this process stood still for longer than its lease; whoever has the run now goes on with it"
+                );
+                Err(Ended::Abandoned)
+            }
+            Err(error) => Err(self.not_written(&error).await),
+        }
     }
 
     pub(super) async fn violated(&self, error: Error, write: Option<Underway<'_>>) -> Ended {
         if let Some((write, ..)) = write
-            && !self.applied(write.await)
+            && let Err(ended) = self.applied(write.await).await
         {
-            return Ended::Abandoned;
+            return ended;
         }
         if error.is_no_outcome() {
             return self.put_off(&error).await;
@@ -123,7 +147,12 @@ impl Drive<'_> {
             function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
             "the attempt is abandoned and will be resumed"
         );
-        let due_at = self.worker.clock.now().after(STORE_PAUSE);
+        let pause = self
+            .worker
+            .set_back(&self.run.run_id, false)
+            .pause
+            .max(STORE_PAUSE);
+        let due_at = self.worker.clock.now().after(pause);
         self.end(self.run.take_outbox(), Transition::Suspend { due_at })
             .await
     }
@@ -142,17 +171,28 @@ impl Drive<'_> {
         ended
     }
 
-    /// Writes the last entries and the transition.
-    pub(super) async fn end(&self, outbox: Outbox, transition: Transition) -> Ended {
-        let written = self.write(outbox.entries, Some(transition.clone()));
-        if self.applied(written.await) {
-            self.ended(transition)
-        } else {
-            Ended::Abandoned
+    /// Writes the last entries, as many at once as a store may be asked to take, and the transition with the last of them.
+    pub(super) async fn end(&self, mut outbox: Outbox, transition: Transition) -> Ended {
+        loop {
+            let part = outbox.take_part();
+            let last = outbox.entries.is_empty();
+            let written = self.write(part.entries, last.then(|| transition.clone()));
+            if let Err(ended) = self.applied(written.await).await {
+                return ended;
+            }
+            if last {
+                return self.ended(transition);
+            }
         }
     }
 
     pub(super) fn ended(&self, transition: Transition) -> Ended {
+        if !matches!(
+            transition,
+            Transition::Suspend { .. } | Transition::Retry { .. }
+        ) {
+            self.worker.went_on(&self.run.run_id);
+        }
         match transition {
             Transition::Complete { output } => Ended::Completed(output),
             Transition::Fail { .. } => Ended::Failed,
@@ -165,7 +205,7 @@ impl Drive<'_> {
         }
     }
 
-    fn log(&self, error: &Error, transition: &Transition) {
+    pub(super) fn log(&self, error: &Error, transition: &Transition) {
         let (function, run, attempt) = (&self.run.function_id, &self.run.run_id, self.run.attempt);
         match transition {
             Transition::Retry { due_at, .. } => tracing::warn!(

@@ -43,9 +43,21 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
 ) -> (Ended, Option<RunFailure>) {
-    let (wanted, metrics) = (wanted(function, &claimed), &function.metrics);
+    let crashed = worker.crashed(&claimed);
+    // A run that is not to be driven has none of its code called.
+    let wanted = match &crashed {
+        None => wanted(function, &claimed),
+        Some(_) => Ok(true),
+    };
+    let metrics = &function.metrics;
     let run = Arc::new(LiveRun::new(&mut claimed, function, Arc::clone(worker)));
+    worker.attach(claimed.lease, &run);
     let drive = Drive::new(worker, &run, function, &claimed);
+    if let Some(error) = crashed {
+        let ended = drive.fail(&error).await;
+        let failure = drive.failure.into_inner();
+        return (ended, failure.map(|error| RunFailure::new(&run, error)));
+    }
     let wanted = match wanted {
         Ok(true) => Ok(()),
         Ok(false) => {
@@ -172,12 +184,24 @@ impl<'a> Drive<'a> {
                     return self.violated(error, write.take()).await;
                 }
                 Event::Found(Found::LeaseLost) => return self.lease_lost(),
+                Event::Found(Found::Unsure) => {
+                    if let Err(ended) = self.make_sure().await {
+                        return ended;
+                    }
+                }
                 Event::Found(Found::Idle(due_at)) => {
                     let outbox = self.run.take_outbox();
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
                 Event::Found(Found::Flush { outbox, settled }) => {
                     let transition = self.after_steps(&outbox, settled);
+                    if let Some(transition) = &transition
+                        && !settled
+                    {
+                        let mut all = outbox;
+                        all.append(self.run.take_outbox());
+                        return self.end(all, transition.clone()).await;
+                    }
                     let count = outbox.entries.len();
                     let written = self.write(outbox.entries, transition.clone());
                     write = Some((written, count, transition));
@@ -187,10 +211,13 @@ impl<'a> Drive<'a> {
                     let Some((_, count, transition)) = write.take() else {
                         continue;
                     };
-                    match (self.applied(result), transition) {
-                        (false, _) => return Ended::Abandoned,
-                        (true, Some(transition)) => return self.ended(transition),
-                        (true, None) => self.run.redeem(count),
+                    if let Err(ended) = self.applied(result).await {
+                        return ended;
+                    }
+                    self.worker.went_on(&self.run.run_id);
+                    match transition {
+                        Some(transition) => return self.ended(transition),
+                        None => self.run.redeem(count),
                     }
                     // A store that is always done at once would otherwise never let others have a turn.
                     tokio::task::coop::consume_budget().await;
@@ -250,6 +277,9 @@ impl<'a> Drive<'a> {
             return Poll::Ready(Event::Written(result));
         }
         for _ in 0..TURNS {
+            if self.run.has_lost_lease() {
+                return Poll::Ready(Event::Found(Found::LeaseLost));
+            }
             if waker.take_woken() {
                 stay.woken();
                 let polled = function.poll(&mut Context::from_waker(function_waker));
@@ -268,7 +298,7 @@ impl<'a> Drive<'a> {
                     }
                     // What was recorded for a run that leaves is recorded now.
                     Verdict::Stay => {
-                        let outbox = self.run.take_outbox();
+                        let outbox = self.run.take_part();
                         let settled = false;
                         if !outbox.entries.is_empty() {
                             let flush = Found::Flush { outbox, settled };

@@ -6,9 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::Drive;
+use super::{Drive, Ended};
 use crate::{
-    error::Result,
+    error::{Error, ErrorKind, Result},
+    run::after_function,
     store::{Commit, CommitBatch, CommitOutcome, Entry, Transition},
     telemetry::{Begun, Timer},
 };
@@ -54,27 +55,63 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Whether a write went through; if not, the run is given up and claimed anew with what the store really has.
-    pub(super) fn applied(&self, result: Written) -> bool {
+    /// Looks whether a write went through; if not, the run is given up and claimed anew with what the store really has.
+    pub(super) async fn applied(&self, result: Written) -> Result<(), Ended> {
         match result {
-            Ok(outcomes) if outcomes.first() == Some(&CommitOutcome::Applied) => true,
+            Ok(outcomes) if outcomes.first() == Some(&CommitOutcome::Applied) => Ok(()),
             Ok(_) => {
                 self.worker.metrics.leases_lost.increment(1);
                 tracing::warn!(
                     function = %self.run.function_id, run = %self.run.run_id,
-                    "the lease was lost; another worker goes on with the run"
+                    "the lease was lost: the run was cancelled, or another worker goes on with it"
                 );
-                false
+                Err(Ended::Abandoned)
             }
-            Err(error) => {
-                tracing::error!(
-                    function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
-                    "the store failed; the attempt is abandoned and will be resumed"
-                );
-                self.worker.release_later(&self.run.run_id, self.lease);
-                false
-            }
+            Err(error) => Err(self.not_written(&error).await),
         }
+    }
+
+    /// What becomes of a run of which something could not be written.
+    ///
+    /// That the store failed is no outcome of the run. But what fails again and again, while the store does all else, is the fault
+    /// of what is to be written: then it is a failed attempt, with the policy of any other.
+    pub(super) async fn not_written(&self, error: &Error) -> Ended {
+        let setback = self.worker.set_back(&self.run.run_id, true);
+        if (setback.own_fault || !error.is_retryable())
+            && let Some(ended) = self.count_as_failed(error).await
+        {
+            return ended;
+        }
+        tracing::error!(
+            function = %self.run.function_id, run = %self.run.run_id, error = %error.report(), pause = ?setback.pause,
+            "the store failed; the attempt is abandoned and will be resumed"
+        );
+        self.worker
+            .give_back_later(&self.run.run_id, self.lease, setback.pause);
+        Ended::Abandoned
+    }
+
+    /// Records that the attempt failed since its results cannot be written; `None` if that cannot be written either.
+    async fn count_as_failed(&self, error: &Error) -> Option<Ended> {
+        let report = error.report();
+        let error = Error::new(
+            ErrorKind::Unwritable,
+            format!("what the run left to be recorded cannot be written: {report}"),
+        );
+        let (now, random) = (self.worker.clock.now(), self.worker.random());
+        let failed = self.claimed.failed_attempts;
+        let transition = after_function(Err(&error), self.policy, failed, now, random);
+        self.log(&error, &transition);
+        let written = self.write(vec![], Some(transition.clone())).await;
+        let outcomes = written.ok()?;
+        if outcomes.first() != Some(&CommitOutcome::Applied) {
+            return Some(Ended::Abandoned);
+        }
+        let ended = self.ended(transition);
+        if ended == Ended::Failed {
+            let _ = self.failure.set(error);
+        }
+        Some(ended)
     }
 }
 

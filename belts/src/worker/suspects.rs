@@ -1,0 +1,104 @@
+//! Runs under suspicion of ending the process: each was in hand several times when a process died, without having recorded
+//! anything. One at a time is driven, and the leases of others are given back before that, so that the next death of the process
+//! does not count against them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::Shared;
+use crate::{
+    error::{Error, ErrorKind},
+    store::{ClaimedRun, Commit, CommitBatch, Transition},
+};
+
+/// From so many deaths on a run is a suspect.
+const SUSPECT: u32 = 2;
+
+/// How long another suspect waits before it is looked at again.
+const LATER: Duration = Duration::from_secs(1);
+
+/// The place of the one suspect that is driven, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Suspected(Arc<Shared>);
+
+impl Drop for Suspected {
+    fn drop(&mut self) {
+        self.0.suspects.store(false, Ordering::Release);
+    }
+}
+
+/// Whether a place is taken.
+pub(super) type Suspects = AtomicBool;
+
+impl Shared {
+    /// The failure of a run that was in hand too often when a process died.
+    pub(super) fn crashed(&self, claimed: &ClaimedRun) -> Option<Error> {
+        let (crashes, most) = (claimed.crashes, self.max_crashes);
+        (crashes >= most).then(|| {
+            Error::new(
+                ErrorKind::Crashed,
+                format!(
+                    "{crashes} processes in a row died with this run in hand, and nothing of it was recorded in between: most likely \
+                     one of its steps ends the process, by an abort, a stack overflow or its use of memory; mend the step and rerun \
+                     the run, or raise `max_crashes` from {most}"
+                ),
+            )
+        })
+    }
+
+    /// Leaves the runs that may be driven now, and gives the other suspects back.
+    pub(super) async fn sort_out(
+        self: &Arc<Self>,
+        runs: Vec<ClaimedRun>,
+    ) -> Vec<(ClaimedRun, Option<Suspected>)> {
+        // A run over the limit only fails, and so does no harm.
+        let suspected = |run: &ClaimedRun| (SUSPECT..self.max_crashes).contains(&run.crashes);
+        if !runs.iter().any(suspected) {
+            return runs.into_iter().map(|run| (run, None)).collect();
+        }
+        let (mut left, mut others) = (Vec::new(), Vec::new());
+        for run in runs {
+            if !suspected(&run) {
+                left.push((run, None));
+            } else if !self.suspects.swap(true, Ordering::AcqRel) {
+                tracing::warn!(
+                    function = %run.function_id, run = %run.run_id, crashes = run.crashes,
+                    "processes died with this run in hand; it is driven as the only one of its kind"
+                );
+                left.push((run, Some(Suspected(Arc::clone(self)))));
+            } else {
+                others.push(run);
+            }
+        }
+        self.give_back(&others).await;
+        left
+    }
+
+    async fn give_back(self: &Arc<Self>, runs: &[ClaimedRun]) {
+        if runs.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        let due_at = now.after(LATER);
+        let commit = |run: &ClaimedRun| Commit {
+            lease: run.lease,
+            entries: vec![],
+            transition: Some(Transition::Suspend { due_at }),
+        };
+        let commits = runs.iter().map(commit).collect();
+        match self.store.commit(CommitBatch { commits, now }).await {
+            Ok(_) => self.expect_due(due_at),
+            Err(error) => {
+                tracing::warn!(error = %error.report(), "cannot give runs back; trying again");
+                for run in runs {
+                    self.give_back_later(&run.run_id, run.lease, LATER);
+                }
+            }
+        }
+    }
+}
