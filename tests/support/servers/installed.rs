@@ -39,6 +39,12 @@ pub(crate) fn redis() -> Option<PathBuf> {
     program("redis-server")
 }
 
+/// The program `pgbouncer`, which Debian puts where only root's `PATH` leads.
+pub(crate) fn pgbouncer() -> Option<PathBuf> {
+    let usual = PathBuf::from("/usr/sbin/pgbouncer");
+    program("pgbouncer").or_else(|| usual.is_file().then_some(usual))
+}
+
 /// The program `node`, where `npm` is beside it or elsewhere on the `PATH`.
 #[allow(dead_code, reason = "only the build script asks")]
 pub(crate) fn node() -> Option<PathBuf> {

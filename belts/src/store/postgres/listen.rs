@@ -25,6 +25,7 @@ use crate::store::WorkerId;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Waits between attempts to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The sessions of this store and the task that holds their locks.
@@ -77,27 +78,40 @@ impl Sessions {
     }
 }
 
+/// How long to wait before the next connection, whatever ended the last.
+#[derive(Default)]
+struct Pause(Duration);
+
+impl Pause {
+    /// The wait after a connection that was of use for so long: one that fails as soon as it is open is no better than none.
+    fn after(&mut self, lasted: Duration) -> Duration {
+        if lasted > LOOK_EVERY {
+            self.0 = Duration::ZERO;
+        }
+        let pause = self.0;
+        self.0 = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+        pause
+    }
+}
+
 /// The life of the task.
 async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
-    let mut pause = Duration::ZERO;
+    let mut pause = Pause::default();
     loop {
+        let mut lasted = Duration::ZERO;
         match Ear::open(&database).await {
             Ok(mut ear) => {
                 let since = Instant::now();
                 database.wake.wake();
                 let fault = ear.attend(&database, &sessions).await;
-                // One that fails as soon as it is open is no better than none.
-                if since.elapsed() > LOOK_EVERY {
-                    pause = Duration::ZERO;
-                }
+                lasted = since.elapsed();
                 tracing::warn!(%fault, "the connection that listens to Postgres failed; another one is opened");
             }
             Err(fault) => {
                 tracing::warn!(%fault, "no connection to listen to Postgres; runs of others are found by looking for them");
             }
         }
-        wait(pause).await;
-        pause = (pause * 2).clamp(Duration::from_millis(50), LONGEST_PAUSE);
+        wait(pause.after(lasted)).await;
     }
 }
 
@@ -195,5 +209,24 @@ impl Drop for Ear {
     fn drop(&mut self) {
         // Its connection is closed as soon as it comes back.
         drop(self.pool.close());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A role that is read-only by default could connect, and then not take its locks: it connected 22 times a second.
+    #[test]
+    fn connection_that_fails_at_once_is_tried_less_and_less() {
+        let mut pause = Pause::default();
+        let mut waits = |lasted: u64| pause.after(Duration::from_millis(lasted)).as_millis();
+        assert_eq!([waits(0), waits(3), waits(0), waits(9)], [0, 50, 100, 200]);
+        for _ in 0..5 {
+            waits(1);
+        }
+        assert_eq!(waits(1), 2_000);
+        // One that did its work for a while may be replaced at once.
+        assert_eq!([waits(60_000), waits(0)], [0, 50]);
     }
 }
