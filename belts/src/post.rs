@@ -8,7 +8,7 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header::USER_AGENT},
 };
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -52,6 +52,8 @@ pub(crate) enum Failed {
     Connecting(Source),
     TooSlow(Source),
     Broken(Source),
+    /// It answered with more than is read.
+    TooLong(Source),
 }
 
 type Source = Box<dyn StdError + Send + Sync>;
@@ -88,6 +90,17 @@ impl Poster {
         self.send(Method::POST, url, headers, body).await
     }
 
+    /// Posts once, and reads no more than the headers where they say enough.
+    pub(crate) async fn post_until(
+        &self,
+        url: &Uri,
+        headers: &HeaderMap,
+        body: &Bytes,
+        enough: impl Fn(&HeaderMap) -> bool + Send,
+    ) -> Result<Answer, Failed> {
+        self.ask(Method::POST, url, headers, body, enough).await
+    }
+
     /// Asks once, and reads the whole answer.
     pub(crate) async fn send(
         &self,
@@ -96,6 +109,17 @@ impl Poster {
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Result<Answer, Failed> {
+        self.ask(method, url, headers, body, |_| false).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        url: &Uri,
+        headers: &HeaderMap,
+        body: &Bytes,
+        enough: impl Fn(&HeaderMap) -> bool + Send,
+    ) -> Result<Answer, Failed> {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = method;
         *request.uri_mut() = url.clone();
@@ -103,20 +127,29 @@ impl Poster {
         let agent = concat!("belts/", env!("CARGO_PKG_VERSION"));
         let agent = HeaderValue::from_static(agent);
         request.headers_mut().insert(USER_AGENT, agent);
-        let answered = tokio::time::timeout(self.timeout, self.exchange(request));
+        let answered = tokio::time::timeout(self.timeout, self.exchange(request, enough));
         answered
             .await
             .unwrap_or_else(|elapsed| Err(Failed::TooSlow(elapsed.into())))
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Answer, Failed> {
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        enough: impl Fn(&HeaderMap) -> bool + Send,
+    ) -> Result<Answer, Failed> {
         let response = self.http.request(request).await.map_err(Failed::of)?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, self.longest).collect();
+        let body = if enough(&parts.headers) {
+            Bytes::new()
+        } else {
+            let body = Limited::new(body, self.longest).collect().await;
+            body.map_err(Failed::of_body)?.to_bytes()
+        };
         Ok(Answer {
             status: parts.status,
             headers: parts.headers,
-            body: body.await.map_err(Failed::Broken)?.to_bytes(),
+            body,
         })
     }
 }
@@ -160,8 +193,20 @@ impl Failed {
         }
     }
 
+    fn of_body(error: Source) -> Self {
+        if error.is::<LengthLimitError>() {
+            Self::TooLong(error)
+        } else {
+            Self::Broken(error)
+        }
+    }
+
     pub(crate) fn into_source(self) -> Source {
-        let (Self::Connecting(source) | Self::TooSlow(source) | Self::Broken(source)) = self;
-        source
+        match self {
+            Self::Connecting(source)
+            | Self::TooSlow(source)
+            | Self::Broken(source)
+            | Self::TooLong(source) => source,
+        }
     }
 }

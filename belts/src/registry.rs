@@ -158,19 +158,29 @@ impl Registry {
             .collect()
     }
 
-    /// The correlation key of a received event, if it fits what this program knows of its type; an unknown type fits.
+    /// The correlation key of a received event, if a function of this worker that takes it can read it, or none takes it here.
     pub(crate) fn check(&self, event_type: &str, payload: &[u8]) -> Result<Option<Arc<str>>> {
-        if let Some(index) = self.listeners(event_type).next() {
-            return self.functions[index].check(event_type, payload);
+        let mut misfit = None;
+        for index in self.listeners(event_type) {
+            match self.functions[index].check(event_type, payload) {
+                Ok(key) => return Ok(key),
+                Err(error) => misfit = misfit.or(Some(error)),
+            }
         }
-        match inventory::iter::<crate::private::EventEntry>
-            .into_iter()
-            .find(|entry| entry.types.contains(&event_type))
-        {
-            Some(entry) => fits(entry.check, event_type, payload),
-            None => Ok(None),
+        match misfit {
+            Some(error) => Err(error),
+            None => Ok(linked_key(event_type, payload)),
         }
     }
+}
+
+/// The correlation key of an event that no function here takes, by a type that is merely linked in: where another program's
+/// differs, that is the one who knows.
+fn linked_key(event_type: &str, payload: &[u8]) -> Option<Arc<str>> {
+    let entry = inventory::iter::<crate::private::EventEntry>
+        .into_iter()
+        .find(|entry| entry.types.contains(&event_type))?;
+    fits(entry.check, event_type, payload).ok().flatten()
 }
 
 fn place(def: &FunctionDef) -> String {

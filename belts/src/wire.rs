@@ -11,6 +11,8 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+#[cfg(feature = "http")]
+use crate::publish::stable_id;
 use crate::{clock::Timestamp, store::NewEvent, telemetry::traceparent};
 
 #[cfg(feature = "http")]
@@ -19,6 +21,9 @@ pub(crate) const WEBHOOK_ID: &str = "webhook-id";
 pub(crate) const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
 #[cfg(feature = "http")]
 pub(crate) const WEBHOOK_SIGNATURE: &str = "webhook-signature";
+/// The id of the event whose runs an answer of many lines tells of.
+#[cfg(feature = "http")]
+pub(crate) const EVENT_ID: &str = "belts-event-id";
 /// A header of W3C Trace Context, and the field of the same name in `context`.
 #[cfg(feature = "http")]
 pub(crate) const TRACEPARENT: &str = "traceparent";
@@ -64,18 +69,31 @@ pub(crate) struct Context {
 /// Why a body cannot be read. It holds nothing of the body.
 #[derive(Debug)]
 pub(crate) struct Misread {
-    /// Whether the body is not even JSON.
-    #[cfg_attr(
-        not(feature = "http"),
-        expect(dead_code, reason = "only the router tells it apart")
-    )]
-    pub(crate) syntax: bool,
+    pub(crate) fault: Fault,
     pub(crate) message: String,
+}
+
+/// What is wrong with a body that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is not even JSON.
+    Syntax,
+    /// It is JSON, and no message.
+    Envelope,
+    /// It is a message of another version, which another program may read.
+    Version,
+}
+
+impl Misread {
+    /// Whether no program at all could read it.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.fault != Fault::Version
+    }
 }
 
 fn misread(message: impl Into<String>) -> Misread {
     Misread {
-        syntax: false,
+        fault: Fault::Envelope,
         message: message.into(),
     }
 }
@@ -86,9 +104,12 @@ impl Body {
         match fields.take("v", "v")?.map(|version| version.get().parse()) {
             None | Some(Ok(VERSION)) => {}
             Some(_) => {
-                return Err(misread(format!(
-                    "`v` is not {VERSION}: the message is written for another version of belts"
-                )));
+                return Err(Misread {
+                    fault: Fault::Version,
+                    message: format!(
+                        "`v` is not {VERSION}: the message is written for another version of belts"
+                    ),
+                });
             }
         }
         let event = fields.take("event", "event")?;
@@ -205,6 +226,12 @@ struct WrittenContext<'a> {
     hop: Option<u32>,
 }
 
+/// The id of an event whose sender gave none, by the id of its message.
+#[cfg(feature = "http")]
+pub(crate) fn webhook_event_id(message: &str) -> String {
+    stable_id(&["http", WEBHOOK_ID, message])
+}
+
 /// Writes a body of ours.
 pub(crate) fn json(body: &(impl Serialize + ?Sized)) -> Vec<u8> {
     serde_json::to_vec(body).expect("what is written here has string keys and infallible values")
@@ -256,7 +283,7 @@ impl<'a> Fields<'a> {
                 misread(format!("{what} must be a JSON object"))
             } else {
                 Misread {
-                    syntax: true,
+                    fault: Fault::Syntax,
                     message: format!("the body is not JSON: {error}"),
                 }
             }

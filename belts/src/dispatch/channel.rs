@@ -56,7 +56,9 @@ struct Held {
     /// When the next receiver may have it.
     visible_at: Timestamp,
     arrivals: u32,
-    /// The receipt of its last arrival.
+    /// How many arrivals in a row got no answer.
+    unanswered: u32,
+    /// The receipt of its last arrival, until that is answered.
     receipt: Option<Receipt>,
 }
 
@@ -129,13 +131,16 @@ impl Held {
     fn arrive(&mut self, receipt: Receipt, visible_at: Timestamp) -> Delivery {
         self.visible_at = visible_at;
         self.arrivals += 1;
+        self.unanswered += u32::from(self.receipt.is_some());
         self.receipt = Some(receipt.clone());
         self.delivery(receipt)
     }
 
     fn delivery(&self, receipt: Receipt) -> Delivery {
         let message_id = format!("channel:{}", self.message.id);
-        Delivery::new(receipt, message_id, self.message.body.to_vec()).with_arrivals(self.arrivals)
+        Delivery::new(receipt, message_id, self.message.body.to_vec())
+            .with_arrivals(self.arrivals)
+            .with_unanswered(self.unanswered)
     }
 }
 
@@ -165,6 +170,7 @@ impl Dispatcher for Channel {
                 visible_at: now.after(message.delay),
                 message,
                 arrivals: 0,
+                unanswered: 0,
                 receipt: None,
             });
         }
@@ -183,7 +189,7 @@ impl Dispatcher for Channel {
                 Ok(taken) => return Ok(taken),
                 Err(Some(visible_at)) => tokio::select! {
                     () = sent => {}
-                    () = self.shared.clock.expire_at(visible_at) => {}
+                    () = self.shared.clock.expire_at(visible_at) => take_turns().await,
                 },
                 Err(None) => sent.await,
             }
@@ -227,6 +233,7 @@ impl Dispatcher for Channel {
                 Verdict::Later(pause) => {
                     state.messages[index].visible_at = now.after(pause);
                     state.messages[index].receipt = None;
+                    state.messages[index].unanswered = 0;
                 }
                 Verdict::PutAside => {
                     let held = state.messages.remove(index);
@@ -237,6 +244,14 @@ impl Dispatcher for Channel {
         drop(state);
         self.shared.sent.notify_waiters();
         Ok(())
+    }
+}
+
+/// Of several receivers that wait for one message, chance says who gets it, and not who waits first: that may be the one who
+/// has put it off.
+async fn take_turns() {
+    if fastrand::bool() {
+        tokio::task::yield_now().await;
     }
 }
 

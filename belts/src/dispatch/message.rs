@@ -139,6 +139,9 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// How often it has arrived, this time included.
     pub arrivals: u32,
+    /// How many arrivals before this one were neither acknowledged nor given back; `None` where the transport cannot tell. A
+    /// message of which nobody lives to say anything is put aside in the end.
+    pub unanswered: Option<u32>,
 }
 
 impl Delivery {
@@ -153,6 +156,7 @@ impl Delivery {
             message_id: message_id.into(),
             body: body.into(),
             arrivals: 1,
+            unanswered: None,
         }
     }
 
@@ -160,6 +164,13 @@ impl Delivery {
     #[must_use]
     pub fn with_arrivals(mut self, arrivals: u32) -> Self {
         self.arrivals = arrivals;
+        self
+    }
+
+    /// Says how many arrivals before this one got no answer.
+    #[must_use]
+    pub fn with_unanswered(mut self, unanswered: u32) -> Self {
+        self.unanswered = Some(unanswered);
         self
     }
 }

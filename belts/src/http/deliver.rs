@@ -13,6 +13,7 @@ use crate::{
     dispatch::{Pushed, Recognized},
     error::{Error, ErrorKind},
     publish,
+    guard::catch_panic,
     telemetry::traceparent,
     wire::{self, Body},
     worker::{Asked, Execute, Shared, Worker},
@@ -29,12 +30,17 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
         }
     };
     match verify(shared, &parts.headers, &body) {
-        Ok(sender) => receive(&worker, &parts, &body, sender.as_ref())
-            .await
-            .unwrap_or_else(|refusal| {
-                shared.metrics.http.refused();
-                refusal.answer(sender.as_ref())
-            }),
+        Ok(sender) => {
+            // Whatever panics in one message, its sender has an answer.
+            let received = async { Ok(receive(&worker, &parts, &body, sender.as_ref()).await) };
+            catch_panic(received)
+                .await
+                .unwrap_or_else(|panic| Err(panic.into()))
+                .unwrap_or_else(|refusal| {
+                    shared.metrics.http.refused();
+                    refusal.answer(sender.as_ref())
+                })
+        }
         Err(refusal) => {
             shared.metrics.http.refused();
             tracing::warn!(
@@ -99,6 +105,9 @@ async fn receive(
         _ => Asked::Begin,
     };
     let wakes = event.is_none();
+    // A wake-up of a run that was purged meanwhile has nothing left to do; a person who names a run is told that it is not there.
+    let may_be_over =
+        wakes && context.function_id.is_none() && (context.timestamp.is_some() || sender.is_some());
     let mut execute = match event {
         Some(event) => worker.receive(event, context, foreign).await?,
         None => wake(worker, context),
@@ -110,7 +119,13 @@ async fn receive(
         None => false,
     };
     execute.hands_on = mode.is_none();
-    let mut started = execute.start().await?;
+    let mut started = match execute.start().await {
+        Err(error) if may_be_over && error.kind() == ErrorKind::UnknownRun => {
+            shared.metrics.http.taken(false);
+            return Ok(modes::over());
+        }
+        started => started?,
+    };
     tracing::debug!(
         event = %started.event_id, runs = started.runs.len(), duplicate = started.duplicate, ?mode,
         "received a delivery"
@@ -153,11 +168,7 @@ fn foreign_id(headers: &HeaderMap, sender: Option<&Recognized>) -> Result<Option
         .to_str()
         .map_err(|_| Refusal::bad_request("the header `webhook-id` is not text"))?;
     let message = wire::id(message.to_owned(), "the header `webhook-id`")?;
-    Ok(Some(publish::stable_id(&[
-        "http",
-        wire::WEBHOOK_ID,
-        &message,
-    ])))
+    Ok(Some(wire::webhook_event_id(&message)))
 }
 
 /// Why a delivery is not done with: it has to come again, once the run can be had and handed on. The message itself is right,

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::{answer, refusal::Refusal};
 use crate::{
     error::{Error, ErrorKind, Result},
+    guard::catch_panic,
     store::RunStatus,
     wire,
     worker::{Executed, FinishedRun, Shared, Started},
@@ -153,6 +154,11 @@ pub(super) fn handed_on(started: &Started) -> Response {
     answer::json(StatusCode::OK, wire::json(&Accepted::of(started)))
 }
 
+/// The answer where the run that was to go on is over and forgotten.
+pub(super) fn over() -> Response {
+    answer::json(StatusCode::OK, br#"{"runs":[]}"#.to_vec())
+}
+
 impl<'a> Accepted<'a> {
     fn of(started: &'a Started) -> Self {
         let runs = started.runs.iter();
@@ -231,8 +237,9 @@ type LastLine = Option<Pin<Box<dyn Future<Output = Vec<u8>> + Send>>>;
 
 fn streamed(shared: Arc<Shared>, started: Started) -> Response {
     let clock = Arc::clone(&shared.clock);
+    let event_id = HeaderValue::from_str(&started.event_id);
     let last: LastLine = Some(Box::pin(async move {
-        match outcome(&shared, started).await {
+        match catch_panic(outcome(&shared, started)).await {
             Ok(executed) => Outcome::of(&executed).json(),
             Err(error) => Refusal::from(error).json(),
         }
@@ -259,6 +266,10 @@ fn streamed(shared: Arc<Shared>, started: Started) -> Response {
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-ndjson"),
     );
+    // Who only publishes need not wait for the last line.
+    if let Ok(event_id) = event_id {
+        headers.insert(wire::EVENT_ID, event_id);
+    }
     // nginx would hold the lines back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response

@@ -12,7 +12,7 @@ use super::answer;
 use crate::{
     dispatch::Recognized,
     error::{Error, ErrorKind},
-    wire::{self, Misread},
+    wire::{self, Fault, Misread},
 };
 
 /// When to come back where nothing says it better.
@@ -26,6 +26,8 @@ pub(super) struct Refusal {
     message: String,
     /// When to come back, where that makes sense.
     retry_after: Option<Duration>,
+    /// Whether no program at all could take the message, however often it comes.
+    hopeless: bool,
 }
 
 #[derive(Serialize)]
@@ -46,11 +48,18 @@ impl Refusal {
             code,
             message: message.into(),
             retry_after: later.then_some(RETRY_AFTER),
+            hopeless: false,
         }
     }
 
+    /// Says that no retry can help, whichever worker takes it.
+    fn hopeless(mut self) -> Self {
+        self.hopeless = true;
+        self.without_retry_after()
+    }
+
     pub(super) fn bad_json(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad-json", message)
+        Self::new(StatusCode::BAD_REQUEST, "bad-json", message).hopeless()
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -97,11 +106,12 @@ impl Refusal {
             ErrorKind::TooLarge.as_str(),
             message,
         )
+        .hopeless()
     }
 
     pub(super) fn not_json() -> Self {
         let message = "the body must be JSON, with the header `content-type: application/json`";
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", message)
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", message).hopeless()
     }
 
     pub(super) fn shutdown() -> Self {
@@ -132,14 +142,8 @@ impl Refusal {
 
     /// The answer to this sender, who may have a way of its own to hear that no retry can help.
     pub(super) fn answer(mut self, sender: Option<&Recognized>) -> Response {
-        let hopeless = matches!(
-            self.status,
-            StatusCode::BAD_REQUEST
-                | StatusCode::PAYLOAD_TOO_LARGE
-                | StatusCode::UNSUPPORTED_MEDIA_TYPE
-        );
         let finality = sender.and_then(|sender| sender.finality.as_ref());
-        let Some(finality) = finality.filter(|_| hopeless) else {
+        let Some(finality) = finality.filter(|_| self.hopeless) else {
             return self.into_response();
         };
         tracing::error!(
@@ -166,15 +170,16 @@ impl Refusal {
 
 impl From<Misread> for Refusal {
     fn from(misread: Misread) -> Self {
-        if misread.syntax {
-            Self::bad_json(misread.message)
-        } else {
-            Self::bad_request(misread.message)
+        match misread.fault {
+            Fault::Syntax => Self::bad_json(misread.message),
+            Fault::Envelope => Self::bad_request(misread.message).hopeless(),
+            Fault::Version => Self::bad_request(misread.message),
         }
     }
 }
 
-/// What an error of the worker means to the one who delivers.
+/// What an error of the worker means to the one who delivers. An event that does not fit this program may fit another one that
+/// takes deliveries beside it, such as the next version in a deploy, so that is never hopeless.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let code = error.kind().as_str();
@@ -184,8 +189,10 @@ impl From<Error> for Refusal {
             ErrorKind::UnknownEvent | ErrorKind::UnknownFunction | ErrorKind::UnknownRun => {
                 Self::new(StatusCode::NOT_FOUND, code, error.to_string())
             }
-            ErrorKind::Busy | ErrorKind::Conflict => {
-                Self::new(StatusCode::CONFLICT, code, error.to_string())
+            ErrorKind::Busy => Self::new(StatusCode::CONFLICT, code, error.to_string()),
+            // What is there under the id stays there.
+            ErrorKind::Conflict => {
+                Self::new(StatusCode::CONFLICT, code, error.to_string()).hopeless()
             }
             ErrorKind::Store => {
                 tracing::error!(error = %error.report(), "the store failed during a delivery");

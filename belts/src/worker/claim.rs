@@ -137,19 +137,24 @@ impl Shared {
 
     /// Leaves out the local functions whose filter says no. Others decide for themselves when they claim the run.
     fn filter(&self, event_type: &str, payload: &[u8], except: &mut Vec<Arc<str>>) -> Result<()> {
+        let (mut fits, mut misfit) = (false, None);
         for index in self.registry.listeners(event_type) {
             let function = &self.registry.functions()[index];
             match function.wants(event_type, payload) {
-                Ok(true) => {}
-                Ok(false) => except.push(Arc::clone(&function.id)),
+                Ok(true) => fits = true,
+                Ok(false) => {
+                    fits = true;
+                    except.push(Arc::clone(&function.id));
+                }
                 // The run that it gets fails by the function's policy, where it is seen and can be run again.
                 Err(error) if error.kind() == ErrorKind::Panicked => tracing::error!(
                     function = %function.id, error = %error.report(), "a filter panicked; its function gets a run that says so"
                 ),
-                Err(error) => return Err(error),
+                // One that cannot read the event keeps no other from it.
+                Err(error) => misfit = misfit.or(Some(error)),
             }
         }
-        Ok(())
+        misfit.filter(|_| !fits).map_or(Ok(()), Err)
     }
 
     fn targets_here<'a>(

@@ -8,6 +8,7 @@ mod claim;
 mod drive;
 mod driven;
 mod execute;
+mod fits;
 mod hook;
 mod inspect;
 mod ledger;
@@ -19,6 +20,7 @@ mod purge;
 #[cfg(feature = "http")]
 mod push;
 mod receive;
+mod refused;
 mod send;
 mod session;
 mod setbacks;

@@ -1,10 +1,16 @@
 //! Messages that came by a dispatcher: read, checked and made durable, then acknowledged.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 
-use super::{Execute, Shared, Worker};
+use super::{
+    Execute, Shared, Worker,
+    refused::{Refused, deadly, is_suspect},
+};
 use crate::{
     Backoff,
     dispatch::{Delivery, Nack, Receipt, SharedDispatcher, Verdict},
@@ -12,24 +18,24 @@ use crate::{
     event::EncodedEvent,
     guard::catch_panic,
     publish::stable_id,
-    store::Subscription,
     wire,
 };
 
 /// The most messages that are made durable at once.
 const BATCH: usize = 64;
-/// How long a message waits that could not be made durable, by how often it came.
-const PUT_OFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-/// How often an event may arrive that nobody listens for, while a worker that does may be on its way.
-const PATIENCE: u32 = 10;
 /// How long a worker rests after its dispatcher failed.
 const REST: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+/// Nobody waits less than this for messages without having any.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 
 /// What became of a delivery.
 enum Fate {
     Durable,
     Refused(Nack),
 }
+
+/// The receipts of what is taken in and not answered yet.
+type Held = Mutex<Vec<Receipt>>;
 
 impl Shared {
     /// Receives messages until the shutdown begins, where the dispatcher has to be asked for them.
@@ -43,11 +49,18 @@ impl Shared {
         };
         let mut failures = 0;
         while !self.is_draining() {
+            let begun = self.clock.now();
             let received = tokio::select! {
                 received = catch_panic(dispatcher.receive(BATCH)) => received,
                 () = self.shutdown.begun() => return,
             };
             match received {
+                Ok(deliveries) if deliveries.is_empty() => {
+                    // Not all transports wait.
+                    self.rest(SHORTEST_WAIT.saturating_sub(self.clock.now().since(begun)))
+                        .await;
+                    failures = 0;
+                }
                 Ok(deliveries) => {
                     failures = 0;
                     self.take_in(&dispatcher, deliveries).await;
@@ -55,86 +68,99 @@ impl Shared {
                 Err(error) => {
                     failures += 1;
                     tracing::error!(error = %error.report(), "cannot receive messages; trying again");
-                    let pause = self.clock.now().after(REST.ceiling(failures));
-                    tokio::select! {
-                        () = self.clock.expire_at(pause) => {}
-                        () = self.shutdown.begun() => {}
-                    }
+                    self.rest(REST.ceiling(failures)).await;
                 }
             }
         }
     }
 
-    /// Makes deliveries durable, all at once, and says so.
-    async fn take_in(self: &Arc<Self>, dispatcher: &SharedDispatcher, deliveries: Vec<Delivery>) {
-        if deliveries.is_empty() {
+    /// Waits, but not beyond the beginning of the shutdown.
+    async fn rest(&self, pause: Duration) {
+        if pause.is_zero() {
             return;
         }
-        let receipts: Vec<Receipt> = deliveries
-            .iter()
-            .map(|delivery| delivery.receipt.clone())
-            .collect();
-        let taking = join_all(deliveries.iter().map(|delivery| self.take(delivery)));
-        let fates = tokio::select! {
-            fates = taking => fates,
-            () = self.keep_visible(dispatcher, &receipts) => unreachable!("it goes on for ever"),
+        tokio::select! {
+            () = self.clock.expire_at(self.clock.now().after(pause)) => {}
+            () = self.shutdown.begun() => {}
+        }
+    }
+
+    /// Makes deliveries durable and says so: what is new at once, and then one after the other what came before and was not
+    /// answered, as it may have ended the process that had it.
+    async fn take_in(self: &Arc<Self>, dispatcher: &SharedDispatcher, deliveries: Vec<Delivery>) {
+        let held = deliveries.iter().map(|delivery| delivery.receipt.clone());
+        let held: Held = Mutex::new(held.collect());
+        let (suspects, calm): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(is_suspect);
+        let taking = async {
+            self.take_some(dispatcher, &held, &calm).await;
+            for suspect in &suspects {
+                self.take_some(dispatcher, &held, std::slice::from_ref(suspect))
+                    .await;
+            }
         };
+        tokio::select! {
+            () = taking => {}
+            () = self.keep_visible(dispatcher, &held) => unreachable!("it goes on for ever"),
+        }
+    }
+
+    /// Makes some deliveries durable, all at once, and says so.
+    async fn take_some(
+        self: &Arc<Self>,
+        dispatcher: &SharedDispatcher,
+        held: &Held,
+        deliveries: &[Delivery],
+    ) {
+        let fates = join_all(deliveries.iter().map(|delivery| self.take(delivery))).await;
         let (mut durable, mut refused) = (Vec::new(), Vec::new());
-        for (receipt, fate) in receipts.into_iter().zip(fates) {
+        for (delivery, fate) in deliveries.iter().zip(fates) {
             match fate {
-                Fate::Durable => durable.push(receipt),
+                Fate::Durable => durable.push(delivery.receipt.clone()),
                 Fate::Refused(nack) => refused.push(nack),
             }
         }
+        let answered = |receipt: &Receipt| deliveries.iter().any(|it| it.receipt == *receipt);
+        lock(held).retain(|receipt| !answered(receipt));
         if !durable.is_empty()
-            && let Err(error) = dispatcher.ack(durable).await
+            && let Err(error) = catch_panic(dispatcher.ack(durable)).await
         {
             tracing::warn!(error = %error.report(), "cannot acknowledge messages; they will come again, and start nothing");
         }
         if !refused.is_empty()
-            && let Err(error) = dispatcher.nack(refused).await
+            && let Err(error) = catch_panic(dispatcher.nack(refused)).await
         {
             tracing::warn!(error = %error.report(), "cannot give messages back; they will come again");
         }
     }
 
     /// Keeps other receivers from being given what is taken in here, for as long as that takes.
-    async fn keep_visible(&self, dispatcher: &SharedDispatcher, receipts: &[Receipt]) {
+    async fn keep_visible(&self, dispatcher: &SharedDispatcher, held: &Held) {
         let Some(visibility) = dispatcher.capabilities().visibility else {
             return std::future::pending().await;
         };
+        let pause = (visibility / 3).max(SHORTEST_WAIT);
         loop {
-            self.clock
-                .expire_at(self.clock.now().after(visibility / 3))
-                .await;
-            if let Err(error) = dispatcher.extend(receipts).await {
+            self.clock.expire_at(self.clock.now().after(pause)).await;
+            let receipts = lock(held).clone();
+            if let Err(error) = catch_panic(dispatcher.extend(&receipts)).await {
                 tracing::warn!(error = %error.report(), "cannot keep messages; others may be given them too");
             }
         }
     }
 
+    /// Makes one delivery durable. Whatever goes wrong in it, a panic too, is told of it alone.
     async fn take(self: &Arc<Self>, delivery: &Delivery) -> Fate {
-        let refused = match self.make_durable(delivery).await {
-            Ok(()) => return Fate::Durable,
-            Err(refused) => refused,
-        };
-        self.metrics.messages.refused();
-        let (verdict, reason) = match refused {
-            Refused::Misread(misread) => (Verdict::PutAside, misread.message),
-            Refused::Failed(error) => {
-                let nobody = matches!(
-                    error.kind(),
-                    ErrorKind::UnknownEvent | ErrorKind::UnknownFunction
-                );
-                let hopeless = !nobody && !error.is_retryable();
-                let verdict = if hopeless || nobody && delivery.arrivals >= PATIENCE {
-                    Verdict::PutAside
-                } else {
-                    Verdict::Later(PUT_OFF.ceiling(delivery.arrivals))
-                };
-                (verdict, error.report())
+        let refused = if let Some(deadly) = deadly(delivery) {
+            deadly
+        } else {
+            let taken = catch_panic(async { Ok(self.make_durable(delivery).await) });
+            match taken.await.unwrap_or_else(|panic| Err(panic.into())) {
+                Ok(()) => return Fate::Durable,
+                Err(refused) => refused,
             }
         };
+        self.metrics.messages.refused();
+        let (verdict, reason) = (refused.verdict(delivery.arrivals), refused.reason());
         match verdict {
             Verdict::PutAside => tracing::error!(
                 message = %delivery.message_id, reason, "a message cannot be received; it is put aside"
@@ -176,22 +202,8 @@ impl Shared {
     }
 }
 
-/// Why a message is not durable.
-enum Refused {
-    Misread(wire::Misread),
-    Failed(Error),
-}
-
-impl From<wire::Misread> for Refused {
-    fn from(misread: wire::Misread) -> Self {
-        Self::Misread(misread)
-    }
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
+fn lock(held: &Held) -> MutexGuard<'_, Vec<Receipt>> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Worker {
@@ -221,77 +233,4 @@ impl Worker {
         execute.until = context.execution_target;
         Ok(execute)
     }
-}
-
-impl Shared {
-    /// The event's correlation key, if somebody takes the event and it fits.
-    async fn check(&self, event: &wire::Event, function: Option<&str>) -> Result<Option<Arc<str>>> {
-        let event_type = &*event.event_type;
-        match (function, function.map(|id| self.registry.get(id))) {
-            (Some(id), Some(Some(function))) => {
-                let types = function.def.events.iter().copied().flatten().copied();
-                takes(id, &types.collect::<Vec<_>>(), event_type)?;
-                return function.check(event_type, &event.payload);
-            }
-            (Some(id), _) => {
-                let subscriptions = self.store.subscriptions().await?;
-                let Some(function) = subscriptions
-                    .iter()
-                    .find(|function| *function.function_id == *id)
-                else {
-                    let known = list(subscriptions.iter().map(|function| &*function.function_id));
-                    return Err(Error::new(
-                        ErrorKind::UnknownFunction,
-                        format!("no function has the id `{id}`; there are: {known}"),
-                    ));
-                };
-                let types = function.event_types.iter().map(|known| &**known);
-                takes(id, &types.collect::<Vec<_>>(), event_type)?;
-            }
-            (None, _) if self.registry.listeners(event_type).next().is_none() => {
-                known(event_type, &self.store.subscriptions().await?)?;
-            }
-            (None, _) => {}
-        }
-        self.registry.check(event_type, &event.payload)
-    }
-}
-
-pub(super) fn takes(function: &str, types: &[&str], event_type: &str) -> Result<()> {
-    if types.contains(&event_type) {
-        return Ok(());
-    }
-    let known = list(types.iter().copied());
-    Err(Error::new(
-        ErrorKind::Config,
-        format!("the function `{function}` does not take `{event_type}`; it takes: {known}"),
-    ))
-}
-
-fn known(event_type: &str, subscriptions: &[Subscription]) -> Result<()> {
-    let types = || {
-        subscriptions
-            .iter()
-            .flat_map(|function| &function.event_types)
-            .map(|known| &**known)
-    };
-    if types().any(|known| known == event_type) {
-        return Ok(());
-    }
-    let known = list(types());
-    Err(Error::new(
-        ErrorKind::UnknownEvent,
-        format!("no function takes the event type `{event_type}`; known types: {known}"),
-    ))
-}
-
-/// The words in order, each once, and not too many.
-fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    const MOST: usize = 50;
-    let words: std::collections::BTreeSet<_> = words.collect();
-    if words.is_empty() {
-        return "none".to_owned();
-    }
-    let more = if words.len() > MOST { ", …" } else { "" };
-    words.into_iter().take(MOST).collect::<Vec<_>>().join(", ") + more
 }

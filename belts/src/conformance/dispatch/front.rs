@@ -12,7 +12,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
 use tokio::{
@@ -26,6 +26,7 @@ use super::bench::{Arrived, PATIENCE};
 use crate::{
     clock::{Clock as _, SystemClock},
     error::{Error, Result},
+    wire,
 };
 
 /// The most bytes of a body.
@@ -144,7 +145,7 @@ async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Response {
             at: SystemClock.now(),
         });
         drop(kept);
-        return StatusCode::OK.into_response();
+        return taken(&parts.headers, &body);
     };
     let deliver = || {
         let mut request = Request::from_parts(parts.clone(), Body::from(body.clone()));
@@ -158,6 +159,18 @@ async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Response {
         }
     };
     shared.meddle(&body, deliver).await
+}
+
+/// Says that a message was taken, as a worker does.
+fn taken(headers: &HeaderMap, body: &[u8]) -> Response {
+    let named = wire::Body::read(body).ok();
+    let named = named.and_then(|body| body.context.event_id);
+    let message = headers
+        .get(wire::WEBHOOK_ID)
+        .and_then(|id| id.to_str().ok());
+    let event_id = named.or_else(|| message.map(wire::webhook_event_id));
+    let answer = serde_json::json!({"eventId": event_id, "runs": []});
+    (StatusCode::ACCEPTED, answer.to_string()).into_response()
 }
 
 impl Shared {

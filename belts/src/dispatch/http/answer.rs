@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::fmt::rfc2822;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     clock::{Clock as _, SystemClock},
     error::{Error, ErrorKind},
     post::{self, Failed},
+    wire::EVENT_ID,
 };
+
+/// What to look at where no worker answers.
+const IS_IT_RIGHT: &str = "is the URL where the worker's router is mounted?";
 
 /// What became of one request.
 #[derive(Debug)]
@@ -31,7 +35,10 @@ pub(super) enum Answer {
 #[serde(default, rename_all = "camelCase")]
 struct Body {
     event_id: Option<String>,
+    /// Only a worker answers with these beside the event's id.
+    runs: Option<Vec<IgnoredAny>>,
     duplicate: bool,
+    error: bool,
     message: String,
     code: String,
 }
@@ -39,8 +46,14 @@ struct Body {
 impl Answer {
     pub(super) fn none(failed: Failed) -> Self {
         let what = match failed {
-            Failed::TooSlow(_) => "the worker did not answer in time",
-            Failed::Connecting(_) | Failed::Broken(_) => "cannot reach the worker",
+            Failed::TooSlow(_) => "the worker did not answer in time".to_owned(),
+            Failed::Connecting(_) | Failed::Broken(_) => "cannot reach the worker".to_owned(),
+            Failed::TooLong(_) => {
+                return Self::Refused(Error::dispatcher(
+                    format!("what answers says more than a worker does; {IS_IT_RIGHT}"),
+                    failed.into_source(),
+                ));
+            }
         };
         Self::Later {
             error: Error::dispatcher(what, failed.into_source()),
@@ -48,26 +61,24 @@ impl Answer {
         }
     }
 
-    pub(super) fn read(answer: &post::Answer) -> Self {
+    /// What an answer says of the message whose event `is_its` tells. It was taken only if a worker says so of this very event: a
+    /// login page, a proxy or another program says `200 OK` to anything.
+    pub(super) fn read(answer: &post::Answer, is_its: impl Fn(&str) -> bool) -> Self {
         let status = answer.status;
         let pause = retry_after(&answer.headers);
+        if status.is_success() && streams(&answer.headers, &is_its) {
+            return Self::Taken { duplicate: false };
+        }
         let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
         // A worker that waits for its runs answers 500 for one that failed: the event was durable all the same.
-        if status.is_success() || body.event_id.is_some() {
+        let says_so = status.is_success() && !body.error || status.is_server_error() && body.error;
+        if says_so && body.runs.is_some() && body.event_id.as_deref().is_some_and(is_its) {
             return Self::Taken {
                 duplicate: body.duplicate,
             };
         }
         let error = refusal(status, &body);
-        let later = status.is_server_error()
-            || matches!(
-                status,
-                StatusCode::REQUEST_TIMEOUT
-                    | StatusCode::CONFLICT
-                    | StatusCode::TOO_EARLY
-                    | StatusCode::TOO_MANY_REQUESTS
-            );
-        if later {
+        if is_for_later(status, &body) {
             Self::Later { error, pause }
         } else {
             Self::Refused(error)
@@ -75,13 +86,36 @@ impl Answer {
     }
 }
 
+/// Whether the answer is one of many lines, which begins once the event is durable and names it in a header: nobody has to wait
+/// for the last line.
+pub(super) fn streams(headers: &HeaderMap, is_its: impl Fn(&str) -> bool) -> bool {
+    let event = headers.get(EVENT_ID).map(HeaderValue::to_str);
+    matches!(event, Some(Ok(event)) if is_its(event))
+}
+
+fn is_for_later(status: StatusCode, body: &Body) -> bool {
+    match status {
+        StatusCode::CONFLICT => body.code != ErrorKind::Conflict.as_str(),
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => true,
+        // In a deploy the next request may meet the version that reads it.
+        StatusCode::BAD_REQUEST => is_misfit(body),
+        _ => status.is_server_error(),
+    }
+}
+
+/// Whether this worker cannot take the event, which says nothing of others.
+fn is_misfit(body: &Body) -> bool {
+    body.code == ErrorKind::InvalidEvent.as_str() || body.code == "bad-request"
+}
+
 /// The answer as an error: what the worker said, or what to look at where it is no worker that answers.
 fn refusal(status: StatusCode, body: &Body) -> Error {
     let kind = match status {
-        StatusCode::BAD_REQUEST => ErrorKind::InvalidEvent,
+        StatusCode::BAD_REQUEST if is_misfit(body) => ErrorKind::InvalidEvent,
         StatusCode::NOT_FOUND if body.code == ErrorKind::UnknownEvent.as_str() => {
             ErrorKind::UnknownEvent
         }
+        StatusCode::CONFLICT if body.code == ErrorKind::Conflict.as_str() => ErrorKind::Conflict,
         StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
         // A setting that somebody will put right too: a step that publishes waits for that.
         _ => ErrorKind::Dispatcher,
@@ -93,24 +127,20 @@ fn refusal(status: StatusCode, body: &Body) -> Error {
     let advice = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
             "; give it the first of this side's signing keys, BELTS_SIGNING_KEYS or `.signing_keys(…)`"
+                .to_owned()
         }
-        status
-            if kind == ErrorKind::Dispatcher && body.code.is_empty() && is_of_the_place(status) =>
-        {
-            "; nothing there takes events: is the URL where the worker's router is mounted?"
+        _ if kind == ErrorKind::Dispatcher && (body.code.is_empty() || status.is_success()) => {
+            format!("; that is no answer of a worker to this event; {IS_IT_RIGHT}")
         }
-        _ => "",
+        _ => String::new(),
     };
-    Error::new(kind, format!("the worker answered {status}{said}{advice}"))
-}
-
-/// Whether the answer is one of a place that is no worker's.
-fn is_of_the_place(status: StatusCode) -> bool {
-    status.is_redirection()
-        || matches!(
-            status,
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::GONE
-        )
+    let error = Error::new(kind, format!("the worker answered {status}{said}{advice}"));
+    if kind == ErrorKind::InvalidEvent {
+        // So a step that publishes waits until a worker that reads it is there.
+        let why = "another version of the worker may take it";
+        return error.with_source(Error::dispatcher(why, "the event does not fit this one"));
+    }
+    error
 }
 
 /// Seconds or a date, by RFC 9110 section 10.2.3.

@@ -16,12 +16,13 @@ use crate::{
     error::{Error, ErrorKind, Result},
     http::SigningKey,
     post::Poster,
+    wire,
 };
 
 mod answer;
 mod builder;
 
-use answer::Answer;
+use answer::{Answer, streams};
 pub use builder::HttpBuilder;
 
 /// How many messages of a batch are under way at once.
@@ -33,8 +34,12 @@ const AT_ONCE: usize = 16;
 /// A publish returns once the worker has said that the event is durable in its store. Delays are held there too. The worker
 /// at the URL runs a loop: [`serve`](crate::Worker::serve) does.
 ///
-/// A request that fails, or is answered with 408, 425, 429 or 5xx, is made again with backoff, or when `Retry-After` says. The
-/// worker knows a message that comes twice, so nothing starts twice.
+/// An event counts as taken only if the answer is a worker's and names this event; anything else, such as the login page of a
+/// proxy, is an error that asks whether the URL is right.
+///
+/// A request that fails, or is answered with 408, 409, 425, 429 or 5xx, is made again with backoff, or when `Retry-After` says.
+/// So is one whose event does not fit the worker that answered, as another one may run another version. The worker knows a
+/// message that comes twice, so nothing starts twice.
 ///
 /// ```no_run
 /// # async fn example() -> belts::Result<()> {
@@ -74,7 +79,9 @@ impl Http {
                 Answer::Later { error, pause } => (error, pause),
             };
             failed += 1;
-            let pause = pause.unwrap_or_else(|| {
+            // Who says "at once" is not taken at its word.
+            let shortest = self.backoff.ceiling(1) / 2;
+            let pause = pause.map(|pause| pause.max(shortest)).unwrap_or_else(|| {
                 self.backoff
                     .ceiling(failed)
                     .mul_f64(0.5 + fastrand::f64() / 2.0)
@@ -95,6 +102,10 @@ impl Http {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
+        // Without a signature too, so that a message without an id of its own has the same one each time.
+        if let Ok(id) = HeaderValue::from_str(&message.id) {
+            headers.insert(wire::WEBHOOK_ID, id);
+        }
         if let Some(key) = &self.key {
             for (name, value) in key.sign(&message.id, SystemClock.now(), &message.body) {
                 match HeaderValue::from_str(&value) {
@@ -104,11 +115,28 @@ impl Http {
             }
         }
         let body = Bytes::from_owner(Arc::clone(&message.body));
-        match self.client.post(&self.url, &headers, &body).await {
-            Ok(answer) => Answer::read(&answer),
+        let is_its = |event_id: &str| is_event_of(message, event_id);
+        let enough = |headers: &HeaderMap| streams(headers, is_its);
+        match self
+            .client
+            .post_until(&self.url, &headers, &body, enough)
+            .await
+        {
+            Ok(answer) => Answer::read(&answer, is_its),
             Err(failed) => Answer::none(failed),
         }
     }
+}
+
+/// Whether this is the id that a worker gives the message's event.
+fn is_event_of(message: &Message, event_id: &str) -> bool {
+    // What a publisher of ours sends goes by the event's own id.
+    if *message.id == *event_id {
+        return true;
+    }
+    let body = wire::Body::read(&message.body).ok();
+    let own = body.and_then(|body| body.context.event_id);
+    own.unwrap_or_else(|| wire::webhook_event_id(&message.id)) == event_id
 }
 
 fn unsendable(message: &Message) -> Error {

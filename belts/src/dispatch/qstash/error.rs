@@ -46,6 +46,9 @@ impl Place {
                 "does not answer in time; whether it took the message is not known"
             }
             Failed::Broken(_) => "broke the connection; whether it took the message is not known",
+            Failed::TooLong(_) => {
+                "answered with more than it ever says; whether it took the message is not known"
+            }
         };
         Error::dispatcher(
             format!("QStash at {} {what}", self.host),

@@ -118,7 +118,12 @@ impl Redis {
             self.make_group().await?;
             answer = self.run(build).await;
         }
-        answer.and_then(taken).map_err(|fault| self.error(fault))
+        let (taken, due_in) = answer.and_then(taken).map_err(|fault| self.error(fault))?;
+        // Where as much was left behind as can be taken at once, there may be more.
+        if taken.iter().filter(|taken| taken.times > 1).count() >= most {
+            self.rounds().look_at = None;
+        }
+        Ok((taken, due_in))
     }
 
     /// Makes the group, and the stream where that is missing too: it gets all that the stream holds.
@@ -190,7 +195,10 @@ impl Redis {
     fn delivery(&self, taken: Taken) -> Delivery {
         let receipt = format!("{} {} {}", taken.id, taken.times, self.inner.consumer);
         let (id, arrivals) = (self.message_id(taken.origin()), taken.arrivals());
-        Delivery::new(Receipt::new(receipt), id, taken.body).with_arrivals(arrivals)
+        // What is given back gets an entry of its own, so all arrivals of one entry but the last got no answer.
+        Delivery::new(Receipt::new(receipt), id, taken.body)
+            .with_arrivals(arrivals)
+            .with_unanswered(taken.times.saturating_sub(1))
     }
 
     /// Forgets consumers that are gone, now and then.

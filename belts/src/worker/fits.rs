@@ -1,0 +1,87 @@
+//! Whether a received event is one that somebody takes, and whether this program can read it.
+
+use std::sync::Arc;
+
+use super::Shared;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::Subscription,
+    wire,
+};
+
+impl Shared {
+    /// The event's correlation key, if somebody takes the event and it fits.
+    pub(super) async fn check(
+        &self,
+        event: &wire::Event,
+        function: Option<&str>,
+    ) -> Result<Option<Arc<str>>> {
+        let event_type = &*event.event_type;
+        match (function, function.map(|id| self.registry.get(id))) {
+            (Some(id), Some(Some(function))) => {
+                let types = function.def.events.iter().copied().flatten().copied();
+                takes(id, &types.collect::<Vec<_>>(), event_type)?;
+                return function.check(event_type, &event.payload);
+            }
+            (Some(id), _) => {
+                let subscriptions = self.store.subscriptions().await?;
+                let Some(function) = subscriptions
+                    .iter()
+                    .find(|function| *function.function_id == *id)
+                else {
+                    let known = list(subscriptions.iter().map(|function| &*function.function_id));
+                    return Err(Error::new(
+                        ErrorKind::UnknownFunction,
+                        format!("no function has the id `{id}`; there are: {known}"),
+                    ));
+                };
+                let types = function.event_types.iter().map(|known| &**known);
+                takes(id, &types.collect::<Vec<_>>(), event_type)?;
+            }
+            (None, _) if self.registry.listeners(event_type).next().is_none() => {
+                known(event_type, &self.store.subscriptions().await?)?;
+            }
+            (None, _) => {}
+        }
+        self.registry.check(event_type, &event.payload)
+    }
+}
+
+pub(super) fn takes(function: &str, types: &[&str], event_type: &str) -> Result<()> {
+    if types.contains(&event_type) {
+        return Ok(());
+    }
+    let known = list(types.iter().copied());
+    Err(Error::new(
+        ErrorKind::Config,
+        format!("the function `{function}` does not take `{event_type}`; it takes: {known}"),
+    ))
+}
+
+fn known(event_type: &str, subscriptions: &[Subscription]) -> Result<()> {
+    let types = || {
+        subscriptions
+            .iter()
+            .flat_map(|function| &function.event_types)
+            .map(|known| &**known)
+    };
+    if types().any(|known| known == event_type) {
+        return Ok(());
+    }
+    let known = list(types());
+    Err(Error::new(
+        ErrorKind::UnknownEvent,
+        format!("no function takes the event type `{event_type}`; known types: {known}"),
+    ))
+}
+
+/// The words in order, each once, and not too many.
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    const MOST: usize = 50;
+    let words: std::collections::BTreeSet<_> = words.collect();
+    if words.is_empty() {
+        return "none".to_owned();
+    }
+    let more = if words.len() > MOST { ", …" } else { "" };
+    words.into_iter().take(MOST).collect::<Vec<_>>().join(", ") + more
+}
