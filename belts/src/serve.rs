@@ -56,7 +56,8 @@ pub async fn serve() -> Result<()> {
 impl Worker {
     /// Listens at an address, answers deliveries with the [`router`](Self::router) and drives runs, until
     /// [`shutdown`](Self::shutdown) is called or the process is asked to end (SIGTERM, SIGINT). Then it takes no new
-    /// deliveries, lets running steps finish for the grace period and gives the rest back.
+    /// deliveries, lets running steps finish for the grace period and gives the rest back. Asked a second time, it gives the
+    /// rest back at once.
     ///
     /// It [installs](Self::install) the worker, and says in the log where it listens and which functions it has; in a
     /// program without a `tracing` subscriber it says so on standard error.

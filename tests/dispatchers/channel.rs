@@ -78,14 +78,14 @@ async fn message_that_is_too_big_is_put_aside_with_the_reason() {
 }
 
 #[tokio::test]
-async fn message_of_another_version_is_put_aside_with_the_reason() {
-    let channel = Channel::new(Duration::from_secs(30));
-    let _worker = working(&channel).await;
-    let message = Message::new(
-        "new",
-        *br#"{"v":2,"event":{"type":"parcelled","content":""}}"#,
-    );
-    channel.send(vec![message]).await.unwrap();
-    let reason = put_aside(&channel).await;
-    assert!(reason.contains("another version of belts"), "{reason}");
+async fn message_that_is_none_is_put_aside_at_once_with_the_reason() {
+    for (body, part) in [("no JSON", "is not JSON"), ("{}", "`event` is missing")] {
+        let channel = Channel::new(Duration::from_secs(30));
+        let _worker = working(&channel).await;
+        let message = Message::new("none", body.as_bytes().to_vec());
+        channel.send(vec![message]).await.unwrap();
+        let reason = put_aside(&channel).await;
+        assert!(reason.contains(part), "{reason}");
+        assert_eq!(channel.put_aside()[0].0.arrivals, 1);
+    }
 }

@@ -47,6 +47,11 @@ async fn answering<R: IntoResponse + Send>(
     (url, requests)
 }
 
+/// What a worker says that has taken the message.
+fn taken() -> &'static str {
+    r#"{"eventId":"message-1","runs":[]}"#
+}
+
 fn fast(url: impl Into<String>) -> HttpBuilder {
     let millis = Duration::from_millis;
     Http::builder(url)
@@ -177,7 +182,8 @@ async fn failed_requests_are_made_again_under_the_same_id() {
     let (url, requests) = answering(|number, headers| {
         assert_eq!(headers["webhook-id"], "message-1");
         let statuses = [503, 500, 429, 408, 202];
-        axum::http::StatusCode::from_u16(statuses[number]).unwrap()
+        let status = axum::http::StatusCode::from_u16(statuses[number]).unwrap();
+        (status, taken())
     })
     .await;
     send(fast(url).signing_keys([OLD])).await.unwrap();
@@ -212,7 +218,10 @@ async fn retry_after_is_honoured() {
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
             [("retry-after", "1")],
         ),
-        _ => (axum::http::StatusCode::ACCEPTED, [("x", "y")]),
+        _ => (
+            axum::http::StatusCode::ACCEPTED,
+            [("belts-event-id", "message-1")],
+        ),
     })
     .await;
     send(fast(url)).await.unwrap();
@@ -252,7 +261,7 @@ async fn endpoint_that_is_not_there_is_an_error_without_the_url() {
 #[tokio::test]
 async fn answers_that_no_retry_can_help_come_at_once() {
     let cases = [
-        (400, ErrorKind::InvalidEvent),
+        (400, ErrorKind::Dispatcher),
         (403, ErrorKind::Dispatcher),
         (404, ErrorKind::Dispatcher),
         (307, ErrorKind::Dispatcher),
@@ -275,7 +284,8 @@ async fn answers_that_no_retry_can_help_come_at_once() {
 #[tokio::test]
 async fn failed_run_of_a_worker_that_waits_is_no_failed_delivery() {
     let (url, requests) = answering(|_, _| {
-        let body = r#"{"error":true,"message":"no","code":"failed","eventId":"e","runs":[]}"#;
+        let body =
+            r#"{"error":true,"message":"no","code":"failed","eventId":"message-1","runs":[]}"#;
         (axum::http::StatusCode::INTERNAL_SERVER_ERROR, body)
     })
     .await;

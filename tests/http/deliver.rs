@@ -236,3 +236,16 @@ async fn an_event_of_the_future_is_due_then() {
     let answer = send(&worker, json("/?mode=sync").body(past.into()).unwrap()).await;
     assert_eq!(answer.json()["runs"][0]["output"], 42);
 }
+
+#[tokio::test]
+async fn wake_up_of_a_run_that_is_purged_has_nothing_left_to_do() {
+    // It was answered with 404 until it was a dead letter, as if something were wrong.
+    let wake_up = r#"{"v":1,"context":{"executionId":"purged","timestamp":1800000000000}}"#;
+    let answer = send(&worker().await, post(wake_up)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json(), serde_json::json!({"runs": []}));
+    // Somebody who names a run wants to hear that there is none.
+    let asked = r#"{"context":{"executionId":"purged"}}"#;
+    let answer = send(&worker().await, post(asked)).await;
+    assert_eq!(answer.code(), (404, "unknown-run".to_owned()));
+}

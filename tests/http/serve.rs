@@ -3,7 +3,8 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use belts::{ErrorKind, Worker};
@@ -123,13 +124,16 @@ async fn strangers_are_kept_out_unless_there_is_a_key_or_somebody_means_it() {
     }
 }
 
-/// Not a test of its own: the process that the next test starts.
+/// Not a test of its own: the process that the next tests start.
 #[tokio::test]
 async fn child() -> belts::Result<()> {
-    if std::env::var_os("BELTS_TEST_CHILD").is_some() {
-        belts::serve().await
-    } else {
-        Ok(())
+    match std::env::var("BELTS_TEST_CHILD").as_deref() {
+        Ok("patient") => {
+            let worker = builder().grace(Duration::from_secs(3600)).build().await?;
+            worker.serve("127.0.0.1:0").await
+        }
+        Ok(_) => belts::serve().await,
+        Err(_) => Ok(()),
     }
 }
 
@@ -160,12 +164,51 @@ async fn a_process_serves_by_its_environment_until_it_is_asked_to_end() {
     assert!(lines.any(|line| line.contains("process-order") && line.contains("on order-created")));
     let answer = deliver(format!("{url}/?mode=sync"), ORDER).await;
     assert_eq!(json_of(answer).await["runs"][0]["output"], 42);
+    terminate(&child);
+    assert!(child.wait().unwrap().success());
+}
+
+#[cfg(unix)]
+fn terminate(child: &Child) {
     let asked = Command::new("kill")
         .args(["-TERM", &child.id().to_string()])
         .status()
         .unwrap();
     assert!(asked.success());
-    assert!(child.wait().unwrap().success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_process_that_is_asked_to_end_twice_waits_for_nothing() {
+    // Whoever pressed Ctrl-C a second time waited for the whole grace period.
+    let mut child = child_with(&[("BELTS_TEST_CHILD", "patient")])
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let first = lines.find(|line| line.contains("listens on")).unwrap();
+    let url = first.split_whitespace().last().unwrap().to_owned();
+    let waits = r#"{"event":{"type":"waited","gate":"never"}}"#;
+    assert_eq!(deliver(format!("{url}/"), waits).await.status(), 202);
+    terminate(&child);
+    let client = reqwest::Client::builder().pool_max_idle_per_host(0);
+    let client = client.build().unwrap();
+    let begun = async { while client.get(format!("{url}/health")).send().await.is_ok() {} };
+    let begun = tokio::time::timeout(Duration::from_secs(30), begun).await;
+    begun.expect("the shutdown begins");
+    assert!(child.try_wait().unwrap().is_none(), "the step may go on");
+    terminate(&child);
+    let ended = async {
+        loop {
+            match child.try_wait().unwrap() {
+                Some(status) => return status,
+                None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+    assert!(ended.expect("the grace period is over").success());
 }
 
 #[test]

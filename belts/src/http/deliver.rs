@@ -12,8 +12,8 @@ use super::{HttpMode, body, modes, refusal::Refusal, signature};
 use crate::{
     dispatch::{Pushed, Recognized},
     error::{Error, ErrorKind},
-    publish,
     guard::catch_panic,
+    publish,
     telemetry::traceparent,
     wire::{self, Body},
     worker::{Asked, Execute, Shared, Worker},

@@ -487,7 +487,8 @@ fn new_run(
 
 impl Worker {
     /// Receives messages where the [dispatcher](crate::dispatch) has to be asked for them, claims and drives runs, until [`shutdown`](Worker::shutdown) is called or the process is asked to end
-    /// (SIGTERM, SIGINT); then lets running steps finish for the grace period and gives the rest back.
+    /// (SIGTERM, SIGINT); then lets running steps finish for the grace period and gives the rest back. A second such signal ends
+    /// the grace period at once.
     ///
     /// # Errors
     /// The store cannot be reached at the start. Later failures are logged and retried.

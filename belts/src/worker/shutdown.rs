@@ -13,6 +13,8 @@ use super::{Shared, Worker};
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     begun: watch::Sender<bool>,
+    /// Whether the grace period is over before its time.
+    hurried: watch::Sender<bool>,
     over: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
@@ -21,6 +23,7 @@ impl Default for Shutdown {
     fn default() -> Self {
         Self {
             begun: watch::Sender::new(false),
+            hurried: watch::Sender::new(false),
             over: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
         }
@@ -44,6 +47,16 @@ impl Shutdown {
     pub(crate) async fn begun(&self) {
         // The sender lives as long as this does, so the wait can only end well.
         let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
+    }
+
+    /// Ends the grace period.
+    fn hurry(&self) {
+        self.hurried.send_replace(true);
+    }
+
+    async fn hurried(&self) {
+        // As above.
+        let _ = self.hurried.subscribe().wait_for(|hurried| *hurried).await;
     }
 
     /// Ends at once, as if the process had died.
@@ -87,6 +100,7 @@ impl Shared {
         let grace = self.options().grace;
         tokio::select! {
             () = self.shutdown.ended() => {}
+            () = self.shutdown.hurried() => {}
             () = self.clock.expire_at(self.clock.now().after(grace)), if !self.running.load(std::sync::atomic::Ordering::Acquire) => {}
         }
     }
@@ -109,6 +123,9 @@ impl Shared {
             () = self.clock.expire_at(self.clock.now().after(self.options().grace)) => {
                 tracing::warn!(running = self.slots.used(), "the grace period is over; the runs are given back");
             }
+            () = self.shutdown.hurried() => {
+                tracing::warn!(running = self.slots.used(), "asked to end once more, so the grace period is over; the runs are given back");
+            }
         }
         tasks.shutdown().await;
         if let Some(session) = self.present_session()
@@ -120,22 +137,65 @@ impl Shared {
     }
 }
 
-/// Begins the shutdown when the process is asked to end.
+/// Begins the shutdown when the process is asked to end, and ends the grace period when it is asked again.
 pub(crate) async fn on_signal(worker: Weak<Shared>) {
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
+    let mut asked = Asked::listen();
+    asked.once().await;
     if let Some(shared) = worker.upgrade() {
         shared.shutdown.begin();
+    }
+    asked.once().await;
+    if let Some(shared) = worker.upgrade() {
+        shared.shutdown.hurry();
+    }
+}
+
+/// The signals that ask a process to end.
+struct Asked {
+    #[cfg(unix)]
+    signals: [Option<tokio::signal::unix::Signal>; 2],
+}
+
+#[cfg(unix)]
+impl Asked {
+    fn listen() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+        Self {
+            signals: kinds.map(|kind| signal(kind).ok()),
+        }
+    }
+
+    async fn once(&mut self) {
+        let [terminate, interrupt] = &mut self.signals;
+        tokio::select! {
+            () = next(terminate) => {}
+            () = next(interrupt) => {}
+        }
+    }
+}
+
+/// The next signal of a kind; never, where it cannot be listened for.
+#[cfg(unix)]
+async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
+    let came = match signal {
+        Some(signal) => signal.recv().await,
+        None => None,
+    };
+    if came.is_none() {
+        std::future::pending().await
+    }
+}
+
+#[cfg(not(unix))]
+impl Asked {
+    fn listen() -> Self {
+        Self {}
+    }
+
+    async fn once(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
     }
 }

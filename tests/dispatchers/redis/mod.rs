@@ -25,12 +25,12 @@ const VISIBILITY: Duration = Duration::from_millis(600);
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A stream of its own on the server of all tests.
-struct Stream {
+pub(crate) struct Stream {
     prefix: Prefix,
 }
 
 impl Stream {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let prefix = servers::Redis::shared().prefix();
         Self { prefix }
     }
@@ -42,7 +42,7 @@ impl Stream {
     }
 
     /// One more receiver.
-    async fn open(&self) -> belts::Result<Redis> {
+    pub(crate) async fn open(&self) -> belts::Result<Redis> {
         self.builder().open().await
     }
 
@@ -53,6 +53,11 @@ impl Stream {
     /// How many messages the stream holds.
     fn length(&self) -> i64 {
         length(servers::Redis::shared(), &self.key("stream"))
+    }
+
+    /// How many messages were put aside.
+    pub(crate) fn dead_letters(&self) -> i64 {
+        length(servers::Redis::shared(), &self.key("dead"))
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     headers,
     options::{QstashFlowControl, QstashOptions},
     receiver::Receiver,
+    seen::Seen,
     urls,
     verify::KeyPair,
 };
@@ -271,6 +272,7 @@ impl QstashBuilder {
             keys: self.keys.as_ref().map(keys).transpose()?,
             regions,
             tolerance: self.tolerance,
+            seen: Seen::default(),
         })
     }
 }

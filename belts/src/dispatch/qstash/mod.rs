@@ -18,6 +18,7 @@ mod headers;
 mod options;
 mod publish;
 mod receiver;
+mod seen;
 mod urls;
 mod verify;
 
@@ -34,7 +35,8 @@ use receiver::Receiver;
 /// says with [`QstashOptions`].
 ///
 /// The worker believes a delivery if one of the two signing keys fits, it is for this worker's URL, for this body, and not
-/// older than five minutes. Behind a proxy that URL is the public one, which is why it has to be said. The service tries
+/// older than five minutes. One that somebody caught and sends again within that time stands for the same message, whatever id it
+/// is given. Behind a proxy that URL is the public one, which is why it has to be said. The service tries
 /// again what is answered with no success, and puts a message that no retry can help into its dead letter queue at once.
 ///
 /// Where nothing but deliveries wakes a run, one that has failed for good leaves the run waiting until it is retried from the

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::verify::{Delivered, KeyPair};
+use super::{
+    seen::Seen,
+    verify::{Delivered, KeyPair, Verified},
+};
 use crate::{
     dispatch::{Finality, Pushed, Recognized},
     error::{Error, ErrorKind, Result},
@@ -24,6 +27,7 @@ pub(super) struct Receiver {
     pub(super) keys: Option<KeyPair>,
     pub(super) regions: Vec<(String, KeyPair)>,
     pub(super) tolerance: Duration,
+    pub(super) seen: Seen,
 }
 
 impl Receiver {
@@ -53,15 +57,18 @@ impl Receiver {
     fn verify(&self, request: &Pushed<'_>, destination: &str) -> Result<Recognized, String> {
         let keys = self.keys_of(request.headers)?;
         let urls: Vec<_> = std::iter::once(destination).chain(request.url).collect();
-        keys.verify(Delivered {
+        let verified = keys.verify(Delivered {
             token: only(request.headers, SIGNATURE)?,
             body: request.body,
             now: request.now,
             tolerance: self.tolerance,
             urls: &urls,
         })?;
-        // The id is not signed, but it is only ever compared with itself.
+        // The id is not signed, but it is only ever compared with itself, and a token brings no second one.
         let message_id = only(request.headers, MESSAGE_ID)?;
+        let Verified { id, expires_at } = verified;
+        let first = id.map(|id| self.seen.first(id, message_id, expires_at, request.now));
+        let message_id = first.as_deref().unwrap_or(message_id);
         Ok(Recognized::new(Some(format!("qstash:{message_id}"))).with_finality(finality()))
     }
 

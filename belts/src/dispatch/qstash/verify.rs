@@ -4,10 +4,10 @@ use std::{fmt, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use sha2::{Digest as _, Sha256};
 
-use super::urls;
+use super::{seen::TokenId, urls};
 use crate::clock::Timestamp;
 
 /// What a signing key begins with; the key is the whole text, this too.
@@ -44,7 +44,17 @@ struct Claims {
     exp: f64,
     nbf: f64,
     iat: Option<f64>,
+    jti: Option<IgnoredAny>,
     body: String,
+}
+
+/// A token that is right.
+#[derive(Debug)]
+pub(super) struct Verified {
+    /// What tells it from all others. Without its `jti`, two tokens of one second for equal bodies are equal.
+    pub(super) id: Option<TokenId>,
+    /// From when on it is refused.
+    pub(super) expires_at: Timestamp,
 }
 
 impl KeyPair {
@@ -57,7 +67,7 @@ impl KeyPair {
     }
 
     /// Whether one of the keys signed this delivery, for this worker and this time.
-    pub(super) fn verify(&self, delivered: Delivered<'_>) -> Result<(), String> {
+    pub(super) fn verify(&self, delivered: Delivered<'_>) -> Result<Verified, String> {
         let (signed, signature) = split(delivered.token)?;
         let signed_with = self.which(signed, &signature).ok_or(
             "it is signed with neither the current nor the next signing key: if the keys were rotated, give this program the new ones",
@@ -66,7 +76,8 @@ impl KeyPair {
         let claims: Claims = part(signed, 1).ok_or("its claims are not complete")?;
         claims.check(&delivered).map_err(|wrong| {
             format!("it is signed with the {signed_with} signing key, but {wrong}")
-        })
+        })?;
+        Ok(claims.verified(signed, delivered.tolerance))
     }
 
     /// Both keys are always tried, in constant time.
@@ -119,6 +130,16 @@ fn part<T: for<'de> Deserialize<'de>>(signed: &str, index: usize) -> Option<T> {
 }
 
 impl Claims {
+    fn verified(&self, signed: &str, tolerance: Duration) -> Verified {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a time that is too far away is cut to the last one there is"
+        )]
+        let expires_at = Timestamp::from_millis((self.exp * 1000.0) as i64).after(tolerance);
+        let id = self.jti.is_some().then(|| Sha256::digest(signed).into());
+        Verified { id, expires_at }
+    }
+
     fn check(&self, delivered: &Delivered<'_>) -> Result<(), String> {
         #[expect(
             clippy::cast_precision_loss,
