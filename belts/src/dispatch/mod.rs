@@ -91,6 +91,8 @@ pub(crate) use sqs::{check as check_sqs, open as open_sqs};
 ///   function once. (`second_delivery_starts_nothing`, `two_deliveries_at_once_start_one_run`, `lost_acknowledgement_starts_nothing`)
 /// - The order in which messages come does not matter. (`reordered_messages_all_count`)
 /// - A message that is none of ours keeps no other from being received. (`poison_spares_the_others`)
+/// - An event that does not fit the worker that gets it comes again, as another one may run another version.
+///   (`misfit_comes_again`)
 /// - What is published for later runs then, and not before. (`delayed_event_runs_at_its_time`)
 /// - A worker that shuts down while it receives loses nothing. (`shutdown_in_mid_delivery_loses_nothing`)
 #[async_trait]

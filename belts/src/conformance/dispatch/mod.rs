@@ -65,7 +65,7 @@ suite! { $ dispatch, "dispatcher", Transport, dispatcher_conformance,
     }
     workers {
         second_delivery_starts_nothing two_deliveries_at_once_start_one_run lost_acknowledgement_starts_nothing
-        reordered_messages_all_count poison_spares_the_others delayed_event_runs_at_its_time
-        shutdown_in_mid_delivery_loses_nothing
+        reordered_messages_all_count poison_spares_the_others misfit_comes_again
+        delayed_event_runs_at_its_time shutdown_in_mid_delivery_loses_nothing
     }
 }}

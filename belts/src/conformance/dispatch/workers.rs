@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     bench::{Bench, SLACK, pause},
     front::Fault,
-    site::Site,
+    site::{self, Site},
 };
 use crate::{
     clock::{Clock as _, SystemClock},
@@ -50,6 +50,15 @@ pub(super) async fn poison_spares_the_others(bench: Bench) -> Result<()> {
         site.send_poison(number, body).await?;
     }
     site.exactly(poison.len(), site.quiet()).await?;
+    site.shut_down().await
+}
+
+pub(super) async fn misfit_comes_again(bench: Bench) -> Result<()> {
+    let mut site = Site::open(bench.transport, Fault::None).await?;
+    let misfit = site::misfit();
+    site.publisher.publish_many(2).await?;
+    site.publisher.publish_now(misfit).await?;
+    site.exactly(3, site.quiet()).await?;
     site.shut_down().await
 }
 
