@@ -88,7 +88,8 @@ async fn publishes(client: AsyncClient<'_>) {
 
     let runs = served.runs().await;
     assert_eq!(runs.len(), 1);
-    let payload: Value = serde_json::from_slice(&runs[0].payload).unwrap();
+    let run = served.store.run(&runs[0].run_id).await.unwrap().unwrap();
+    let payload: Value = serde_json::from_slice(&run.payload).unwrap();
     assert_eq!(payload["order_id"], "ø-17 €");
     served.stop().await;
 }
