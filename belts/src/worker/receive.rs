@@ -57,7 +57,7 @@ impl Shared {
             match received {
                 Ok(deliveries) if deliveries.is_empty() => {
                     // Not all transports wait.
-                    self.rest(SHORTEST_WAIT.saturating_sub(self.clock.now().since(begun)))
+                    self.pause(SHORTEST_WAIT.saturating_sub(self.clock.now().since(begun)))
                         .await;
                     failures = 0;
                 }
@@ -68,14 +68,14 @@ impl Shared {
                 Err(error) => {
                     failures += 1;
                     tracing::error!(error = %error.report(), "cannot receive messages; trying again");
-                    self.rest(REST.ceiling(failures)).await;
+                    self.pause(REST.ceiling(failures)).await;
                 }
             }
         }
     }
 
     /// Waits, but not beyond the beginning of the shutdown.
-    async fn rest(&self, pause: Duration) {
+    async fn pause(&self, pause: Duration) {
         if pause.is_zero() {
             return;
         }
