@@ -1,5 +1,7 @@
 //! Where the time comes from: the system, or a test that moves it by hand.
 
+mod guarded;
+
 use std::{
     fmt,
     time::{Duration, SystemTime},
@@ -7,6 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use guarded::Guarded;
 
 /// A moment, in whole milliseconds since the Unix epoch; the unit of every time in a store.
 ///

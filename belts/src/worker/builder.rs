@@ -14,7 +14,7 @@ use super::{
     slots::Slots,
 };
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, Guarded, SystemClock},
     dispatch::{Dispatcher, SharedDispatcher},
     dispatch_url,
     error::{Error, ErrorKind, Result},
@@ -145,7 +145,7 @@ impl WorkerBuilder {
 
     /// Takes the time from this clock.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Arc::new(Guarded::new(clock));
         self
     }
 
