@@ -14,6 +14,7 @@ use belts::{
 };
 use tempfile::TempDir;
 
+mod crashes;
 #[cfg(unix)]
 mod files;
 mod previous;
