@@ -1,5 +1,7 @@
 //! Which runs a worker gets, with their journals in the same answer.
 
+use std::sync::Arc;
+
 use super::{
     Fault, Redis,
     publish::most,
@@ -10,7 +12,10 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Claim, Claimed, ClaimedRun, Lease, SetAside, UnknownType, WorkerId, unknown_session},
+    store::{
+        Claim, Claimed, ClaimedRun, Lease, SetAside, Timestamp, UnknownType, WorkerId,
+        unknown_session,
+    },
 };
 
 /// The part of a token that nobody can foresee; a new one for each claim.
@@ -121,13 +126,13 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unre
         lease,
         run_id,
         function_id,
-        event_id: Default::default(),
-        event_type: Default::default(),
-        payload: Default::default(),
+        event_id: Arc::default(),
+        event_type: Arc::default(),
+        payload: Arc::default(),
         failed_attempts: 0,
         retries: None,
         traceparent: None,
-        started_at: Default::default(),
+        started_at: Timestamp::default(),
         crashes: 0,
         journal: Vec::new(),
     };

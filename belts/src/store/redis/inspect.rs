@@ -125,7 +125,7 @@ fn listed(answer: Value, found: &mut Vec<(RunRecord, i64)>) -> Result<Option<i64
         match record(runs.row()?) {
             Ok(run) => found.push(run),
             Err(fault) => {
-                tracing::warn!(%fault, "a run cannot be read and is left out of the list")
+                tracing::warn!(%fault, "a run cannot be read and is left out of the list");
             }
         }
     }
@@ -140,16 +140,15 @@ fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
     let times = (row.time()?, row.time()?, row.time()?);
     let result = row.optional_raw()?;
     let event = row.optional_raw()?.map(|event| rows::decode_event(&event));
-    let (event_type, payload, published_at) = match event {
-        Some(Ok(event)) => (event.event_type, event.payload, event.published_at),
-        _ => {
-            let known = times.0.or(times.1).or(times.2);
-            (
-                "".into(),
-                [].into(),
-                known.unwrap_or(Timestamp::from_millis(0)),
-            )
-        }
+    let (event_type, payload, published_at) = if let Some(Ok(event)) = event {
+        (event.event_type, event.payload, event.published_at)
+    } else {
+        let known = times.0.or(times.1).or(times.2);
+        (
+            "".into(),
+            [].into(),
+            known.unwrap_or(Timestamp::from_millis(0)),
+        )
     };
     let about = (event_id, event_type, payload);
     let mut record = RunRecord::new(run_id, function_id, about, status, published_at);
