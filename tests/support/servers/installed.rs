@@ -39,6 +39,13 @@ pub(crate) fn redis() -> Option<PathBuf> {
     program("redis-server")
 }
 
+/// The program `nginx`, which packages put where only root's `PATH` leads.
+pub(crate) fn nginx() -> Option<PathBuf> {
+    let places = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"];
+    let elsewhere = places.map(|place| Path::new(place).join("nginx"));
+    program("nginx").or_else(|| elsewhere.into_iter().find(|path| path.is_file()))
+}
+
 /// The program `node`, where `npm` is beside it or elsewhere on the `PATH`.
 #[allow(dead_code, reason = "only the build script asks")]
 pub(crate) fn node() -> Option<PathBuf> {

@@ -22,6 +22,7 @@
 mod installed;
 mod keeper;
 mod moto;
+mod nginx;
 mod postgres;
 mod process;
 mod redis;
@@ -29,6 +30,7 @@ mod schema;
 mod user;
 
 pub use moto::{Moto, Queue, sqs_client};
+pub use nginx::Nginx;
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::free_port;
 pub use redis::{Prefix, Redis, RedisOptions};
