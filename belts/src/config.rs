@@ -9,6 +9,9 @@ use crate::{
     worker::{Worker, WorkerBuilder},
 };
 
+/// Where runs are kept if nothing is said.
+pub(crate) const DEFAULT_STORE: &str = "sqlite://belts.db";
+
 /// How a variable is looked up; tests look elsewhere than in the environment.
 type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 
@@ -28,6 +31,8 @@ pub(crate) struct Config {
     #[cfg(feature = "http")]
     inspection_token: Option<crate::http::InspectionToken>,
     #[cfg(feature = "http")]
+    inspection_local: bool,
+    #[cfg(feature = "http")]
     insecure: bool,
 }
 
@@ -43,8 +48,9 @@ impl Worker {
     /// | `BELTS_ADDR` | `127.0.0.1:8787` | where [`serve`](crate::serve()) listens |
     /// | `BELTS_URL` | none | where the router is reached from outside, to which dispatchers post |
     /// | `BELTS_SIGNING_KEYS` | none | the keys of deliveries, separated by commas; the first signs |
-    /// | `BELTS_INSPECTION_TOKEN` | none | the token of those who may [inspect runs](crate::guide::inspection) over HTTP; without it only this machine may |
-    /// | `BELTS_INSECURE` | `0` | `1` lets `serve` listen beyond this machine without a signing key |
+    /// | `BELTS_INSPECTION_TOKEN` | none | the token of those who may [inspect runs](crate::guide::inspection) over HTTP; without it nobody may, unless `serve` makes one on a development machine |
+    /// | `BELTS_INSPECTION` | none | `local` says that this is a development machine, on which whoever is there may inspect without a token |
+    /// | `BELTS_INSECURE` | `0` | `1` lets the router take deliveries without a signing key, and `serve` listen beyond this machine |
     ///
     /// A variable that is set to nothing counts as not set.
     ///
@@ -69,8 +75,7 @@ impl Config {
     }
 
     fn read(lookup: Lookup<'_>) -> Result<Self> {
-        let store =
-            variable(lookup, "BELTS_STORE")?.unwrap_or_else(|| "sqlite://belts.db".to_owned());
+        let store = variable(lookup, "BELTS_STORE")?.unwrap_or_else(|| DEFAULT_STORE.to_owned());
         store_url::check(&store).map_err(|wrong| config(format!("BELTS_STORE {wrong}")))?;
         let dispatcher = variable(lookup, "BELTS_DISPATCHER")?;
         if let Some(dispatcher) = &dispatcher {
@@ -92,6 +97,8 @@ impl Config {
             keys: read_keys(lookup)?,
             #[cfg(feature = "http")]
             inspection_token: read_inspection_token(lookup)?,
+            #[cfg(feature = "http")]
+            inspection_local: read_inspection(lookup)?,
             #[cfg(feature = "http")]
             insecure: read_insecure(lookup)?,
         })
@@ -116,6 +123,7 @@ impl Config {
                 .http
                 .inspection_token
                 .clone_from(&self.inspection_token);
+            builder.http.inspection_local = self.inspection_local;
             builder.http.insecure = self.insecure;
         }
         builder
@@ -212,6 +220,17 @@ fn read_inspection_token(lookup: Lookup<'_>) -> Result<Option<crate::http::Inspe
 }
 
 #[cfg(feature = "http")]
+fn read_inspection(lookup: Lookup<'_>) -> Result<bool> {
+    match variable(lookup, "BELTS_INSPECTION")?.as_deref() {
+        None => Ok(false),
+        Some("local") => Ok(true),
+        Some(value) => Err(config(format!(
+            "BELTS_INSPECTION is `{value}`, and must be `local` or not set; a token is set by BELTS_INSPECTION_TOKEN"
+        ))),
+    }
+}
+
+#[cfg(feature = "http")]
 fn read_insecure(lookup: Lookup<'_>) -> Result<bool> {
     match variable(lookup, "BELTS_INSECURE")?.as_deref() {
         None | Some("0" | "false" | "no" | "off") => Ok(false),
@@ -222,7 +241,7 @@ fn read_insecure(lookup: Lookup<'_>) -> Result<bool> {
     }
 }
 
-/// Whether the environment allows to listen beyond this machine without a signing key.
+/// Whether the environment allows to take deliveries without a signing key.
 #[cfg(feature = "http")]
 pub(crate) fn insecure_by_env() -> Result<bool> {
     read_insecure(&|name| std::env::var(name))
@@ -325,6 +344,7 @@ mod tests {
                 "hunter2",
                 "has 7 characters, and needs at least 16",
             ),
+            ("BELTS_INSPECTION", "everywhere", "`local` or not set"),
             ("BELTS_INSECURE", "maybe", "`1` or `0`"),
         ];
         for (name, value, part) in wrong {

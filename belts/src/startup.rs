@@ -1,8 +1,8 @@
 //! What a worker says when it begins to serve.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::{function::Continuation, registry::Registered, worker::Worker};
+use crate::{function::Continuation, http::development, registry::Registered, worker::Worker};
 
 /// Tells the log, or whoever watches the terminal where there is no log.
 pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
@@ -14,6 +14,9 @@ pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
     let shared = worker.shared();
     let functions = shared.registry.functions();
     tracing::info!(%address, store = %shared.http.store, functions = functions.len(), "belts listens");
+    if let Some(file) = token_file(worker) {
+        tracing::info!(file = %file.display(), "made a token for inspection");
+    }
     if let Some(dispatcher) = &shared.dispatcher {
         tracing::info!(?dispatcher, "events go by a dispatcher");
     }
@@ -26,6 +29,13 @@ pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
     }
 }
 
+/// The file with the token that was made for development.
+fn token_file(worker: &Worker) -> Option<PathBuf> {
+    let http = &worker.shared().http;
+    http.made_token.get()?;
+    http.store_file.as_deref().map(development::beside)
+}
+
 /// The start, for a person to read.
 struct Summary<'a> {
     worker: &'a Worker,
@@ -36,7 +46,6 @@ impl Summary<'_> {
     /// What is missing, and what to do about it.
     fn notes(&self) -> Vec<&'static str> {
         let shared = self.worker.shared();
-        let http = &shared.http;
         let local = self.address.ip().to_canonical().is_loopback();
         let mut notes = Vec::new();
         if !shared.store.capabilities().durable {
@@ -44,7 +53,7 @@ impl Summary<'_> {
                 "the store keeps nothing beyond this process; BELTS_STORE=sqlite://belts.db does",
             );
         }
-        match (http.keys.is_empty() && !shared.dispatcher_signs(), local) {
+        match (!shared.verifies(), local) {
             (true, true) => notes.push("no signing key: whoever runs on this machine can start functions; BELTS_SIGNING_KEYS sets one"),
             (true, false) => notes.push("no signing key: whoever reaches this address can start functions; BELTS_SIGNING_KEYS sets one"),
             (false, _) => {}
@@ -70,6 +79,9 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "  url        {url}")?;
         }
         writeln!(f, "  store      {}", shared.http.store)?;
+        if let Some(file) = token_file(self.worker) {
+            writeln!(f, "  inspection its token is in {}", file.display())?;
+        }
         if let Some(dispatcher) = &shared.dispatcher {
             writeln!(f, "  dispatcher {dispatcher:?}")?;
         }

@@ -95,7 +95,7 @@ pub(crate) fn check(url: &str) -> Result<(), String> {
 }
 
 /// The file in which the store of a URL is, if it is in one.
-#[cfg(feature = "cli")]
+#[cfg(feature = "http")]
 pub(crate) fn file(url: &str) -> Option<String> {
     match read(url) {
         Ok(StoreUrl::Sqlite { path, .. }) => Some(path),

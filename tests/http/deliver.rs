@@ -50,6 +50,7 @@ async fn the_router_merges_into_an_application_with_a_fallback() {
 async fn values_are_kept_as_they_were_written() {
     let store = Memory::new();
     let worker = belts::Worker::builder()
+        .insecure(true)
         .store(store.clone())
         .build()
         .await
@@ -135,8 +136,10 @@ async fn function_id_starts_only_that_function() {
 #[tokio::test]
 async fn a_function_of_another_worker_may_be_named() {
     let store = Memory::new();
-    let (_worker, _loop) = running(belts::Worker::builder().store(store.clone())).await;
+    let (_worker, _loop) =
+        running(belts::Worker::builder().insecure(true).store(store.clone())).await;
     let front = belts::Worker::builder()
+        .insecure(true)
         .store(store)
         .publish_only()
         .build()
@@ -152,11 +155,11 @@ async fn a_function_of_another_worker_may_be_named() {
 
 #[tokio::test]
 async fn execution_id_begins_a_run_once_and_then_finds_it() {
-    let worker = worker().await;
+    let worker = builder().inspection_token(TOKEN).build().await.unwrap();
     let body = ORDER.replace("}}", r#"},"context":{"executionId":"run 7/ü","extra":[]}}"#);
     let first = send(&worker, post(body.clone())).await.json();
     assert_eq!(first["runs"][0]["id"], "run 7/ü");
-    let mut second = send(&worker, post(body)).await.json();
+    let mut second = send(&worker, with_token(post(body))).await.json();
     assert_eq!(second["duplicate"].take(), true);
     assert_eq!(
         (&second["runs"], &second["eventId"]),
@@ -166,7 +169,7 @@ async fn execution_id_begins_a_run_once_and_then_finds_it() {
 
 #[tokio::test]
 async fn execution_target_stops_the_run_behind_that_step_and_the_next_delivery_goes_on() {
-    let (worker, _loop) = running(builder()).await;
+    let (worker, _loop) = running(builder().inspection_token(TOKEN)).await;
     for (mode, run) in [("sync", "r-1"), ("accept", "r-2")] {
         let request = |target: &str| {
             let context = format!(r#"}},"context":{{"executionId":"{run}"{target}}}}}"#);
@@ -198,7 +201,7 @@ async fn execution_target_stops_the_run_behind_that_step_and_the_next_delivery_g
         let context = format!(r#"}},"context":{{"executionId":"{run}"}}}}"#);
         let answer = send(
             &worker,
-            url.body(ORDER.replace("}}", &context).into()).unwrap(),
+            with_token(url.body(ORDER.replace("}}", &context).into()).unwrap()),
         )
         .await
         .json();

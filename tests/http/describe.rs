@@ -50,9 +50,10 @@ async fn strangers_are_told_that_belts_is_here_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn this_machine_sees_functions_and_events() {
+async fn whoever_is_on_a_development_machine_sees_functions_and_events() {
     let worker = builder()
-        .url("https://app.example/belts")
+        .inspection_local()
+        .url("http://localhost:3000/belts")
         .build()
         .await
         .unwrap();
@@ -67,7 +68,7 @@ async fn this_machine_sees_functions_and_events() {
         }
     }
     let body = send(&worker, from("127.0.0.1:5000", get("/"))).await.json();
-    assert_eq!(body["url"], "https://app.example/belts");
+    assert_eq!(body["url"], "http://localhost:3000/belts");
     assert_eq!(
         body["functions"][0],
         json!({
@@ -88,23 +89,25 @@ async fn this_machine_sees_functions_and_events() {
     );
 }
 
+/// A key that may deliver was shown functions, events and their options: it reads nothing now. The token does.
 #[tokio::test]
-async fn whoever_may_deliver_sees_it_too() {
-    let worker = builder().signing_keys([KEY]).build().await.unwrap();
+async fn a_signing_key_reads_no_description_and_the_token_does() {
+    let token = "correct-horse-battery-staple";
+    let builder = builder().signing_keys([KEY]).inspection_token(token);
+    let worker = builder.build().await.unwrap();
     let key: SigningKey = KEY.parse().unwrap();
     let headers = key.sign("msg_1", SystemClock.now(), b"");
-    let request = headers
+    let signed = headers
         .into_iter()
         .fold(Request::get("/"), |request, (name, value)| {
             request.header(name, value)
         });
-    let body = send(
-        &worker,
-        from("10.0.0.7:5000", request.body(String::new().into()).unwrap()),
-    )
-    .await
-    .json();
-    assert_eq!(body["functions"].as_array().unwrap().len(), 5);
+    let signed = signed.body(String::new().into()).unwrap();
+    let body = send(&worker, from("127.0.0.1:5000", signed)).await.json();
+    assert_eq!(body, json!({"belts": true}));
+    let bearer = Request::get("/").header("authorization", format!("Bearer {token}"));
+    let body = send(&worker, bearer.body(String::new().into()).unwrap()).await;
+    assert_eq!(body.json()["functions"].as_array().unwrap().len(), 5);
 }
 
 #[tokio::test]
@@ -130,6 +133,7 @@ async fn a_store_that_fails_or_hangs_is_not_well() {
     });
     let clock = ManualClock::new();
     let worker = Worker::builder()
+        .insecure(true)
         .shared_store(store.clone())
         .clock(clock.clone())
         .build()
@@ -151,6 +155,8 @@ async fn a_store_that_fails_or_hangs_is_not_well() {
         tokio::task::yield_now().await;
     }
     store.state.store(HANGS, Ordering::SeqCst);
+    // An answer counts for a second.
+    clock.advance(Duration::from_secs(1));
     let asked = tokio::spawn({
         let worker = worker.clone();
         async move { send(&worker, get("/health")).await }

@@ -8,6 +8,8 @@
 mod clients;
 mod deliver;
 mod describe;
+mod doors;
+mod limits;
 mod modes;
 mod refuse;
 mod serve;

@@ -143,8 +143,20 @@ async fn stream_ends_with_the_error_of_a_failed_run() {
 #[tokio::test]
 async fn a_run_that_another_worker_drives_is_busy() {
     let store = Memory::new();
-    let (owner, _loop) = running(belts::Worker::builder().store(store.clone())).await;
-    let other = belts::Worker::builder().store(store).build().await.unwrap();
+    let (owner, _loop) = running(
+        belts::Worker::builder()
+            .insecure(true)
+            .inspection_token(TOKEN)
+            .store(store.clone()),
+    )
+    .await;
+    let other = belts::Worker::builder()
+        .insecure(true)
+        .inspection_token(TOKEN)
+        .store(store)
+        .build()
+        .await
+        .unwrap();
     let body = r#"{"event":{"type":"waited","gate":"busy"},"context":{"executionId":"busy-run"}}"#;
     assert_eq!(send(&owner, post(body)).await.status, StatusCode::ACCEPTED);
     gate("busy").reached.notified().await;
@@ -158,14 +170,14 @@ async fn a_run_that_another_worker_drives_is_busy() {
         send(&owner, json_to("accept", body)).await.status,
         StatusCode::ACCEPTED
     );
-    let joined = send(&owner, json_to("sync", body));
+    let joined = send(&owner, with_token(json_to("sync", body)));
     tokio::pin!(joined);
     assert!(futures_poll(joined.as_mut()).await.is_none());
     gate("busy").opened.notify_one();
     assert_eq!(joined.await.json()["runs"][0]["output"], "busy");
-    // And once it is over, everybody has its output.
+    // And once it is over, whoever may inspect has its output.
     assert_eq!(
-        send(&other, json_to("sync", body)).await.json()["runs"][0]["output"],
+        send(&other, with_token(json_to("sync", body))).await.json()["runs"][0]["output"],
         "busy"
     );
 }
@@ -173,8 +185,14 @@ async fn a_run_that_another_worker_drives_is_busy() {
 #[tokio::test]
 async fn a_redelivered_message_whose_run_is_driven_elsewhere_is_busy_in_sync_mode() {
     let store = Memory::new();
-    let (owner, _loop) = running(belts::Worker::builder().store(store.clone())).await;
-    let other = belts::Worker::builder().store(store).build().await.unwrap();
+    let (owner, _loop) =
+        running(belts::Worker::builder().insecure(true).store(store.clone())).await;
+    let other = belts::Worker::builder()
+        .insecure(true)
+        .store(store)
+        .build()
+        .await
+        .unwrap();
     let request = |mode: &str| {
         let mut request = waited("redelivered", mode);
         request

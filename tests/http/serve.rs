@@ -1,13 +1,13 @@
 //! Serving on a real socket, and as a process of its own.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use belts::{ErrorKind, Worker};
+use belts::{ErrorKind, Worker, store::Memory};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -40,13 +40,16 @@ async fn json_of(response: reqwest::Response) -> Value {
 
 #[tokio::test]
 async fn serve_accepts_drives_and_ends() {
-    let worker = worker().await;
+    let worker = builder().inspection_token(TOKEN).build().await.unwrap();
     let (address, serving) = served(&worker).await;
     let accepted = deliver(format!("http://{address}/"), ORDER).await;
     assert_eq!(accepted.status(), 202);
     let ended = deliver(format!("http://{address}?mode=sync"), ORDER).await;
     assert_eq!(json_of(ended).await["runs"][0]["output"], 42);
-    let described = reqwest::get(format!("http://{address}/")).await.unwrap();
+    let described = reqwest::Client::new()
+        .get(format!("http://{address}/"))
+        .bearer_auth(TOKEN);
+    let described = described.send().await.unwrap();
     assert_eq!(
         json_of(described).await["functions"][0]["id"],
         "process-order"
@@ -109,14 +112,17 @@ async fn an_address_that_is_none_is_named() {
 
 #[tokio::test]
 async fn strangers_are_kept_out_unless_there_is_a_key_or_somebody_means_it() {
-    let error = worker().await.serve("0.0.0.0:0").await.unwrap_err();
+    let worker = Worker::builder().store(Memory::new()).build().await;
+    let error = worker.unwrap().serve("0.0.0.0:0").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(
         error.to_string().contains("BELTS_SIGNING_KEYS")
             && error.to_string().contains("BELTS_INSECURE=1"),
         "{error}"
     );
-    let keyed = builder().signing_keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]);
+    let keyed = Worker::builder()
+        .store(Memory::new())
+        .signing_keys(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]);
     for builder in [keyed, builder().insecure(true)] {
         let worker = builder.build().await.unwrap();
         worker.shutdown();
@@ -209,6 +215,44 @@ async fn a_process_that_is_asked_to_end_twice_waits_for_nothing() {
     };
     let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
     assert!(ended.expect("the grace period is over").success());
+}
+
+/// 300 connections with half of their headers used up the 256 files that a process may have open: nobody else was
+/// answered, and the store could not open its own.
+#[cfg(unix)]
+#[tokio::test]
+async fn half_sent_requests_leave_files_for_the_store_and_for_others() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("sqlite://{}", directory.path().join("belts.db").display());
+    let mut command = Command::new("sh");
+    command
+        .args([
+            "-c",
+            "ulimit -n 128 && exec \"$0\" --exact serve::child --nocapture",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .envs([("BELTS_TEST_CHILD", "1"), ("BELTS_ADDR", "127.0.0.1:0")])
+        .env("BELTS_STORE", store)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    let first = lines.find(|line| line.contains("listens on")).unwrap();
+    let url = first.split_whitespace().last().unwrap().to_owned();
+    let address = url.trim_start_matches("http://").to_owned();
+    let mut half = Vec::new();
+    for _ in 0..200 {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        // One that was cut off already is no loss.
+        drop(stream.write_all(b"POST / HTTP/1.1\r\nhost: loc"));
+        half.push(stream);
+    }
+    let answer = deliver(format!("{url}/?mode=sync"), ORDER).await;
+    assert_eq!(json_of(answer).await["runs"][0]["output"], 42);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -127,11 +127,20 @@ impl Clock for ManualClock {
 }
 
 pub(crate) fn builder() -> WorkerBuilder {
-    Worker::builder().store(Memory::new())
+    Worker::builder().store(Memory::new()).insecure(true)
 }
 
 pub(crate) async fn worker() -> Worker {
     builder().build().await.unwrap()
+}
+
+pub(crate) const TOKEN: &str = "correct-horse-battery-staple";
+
+/// The request of somebody who may inspect.
+pub(crate) fn with_token(mut request: Request<Body>) -> Request<Body> {
+    let bearer = format!("Bearer {TOKEN}").parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    request
 }
 
 /// A worker whose loop runs; it ends with the returned guard.

@@ -9,5 +9,6 @@ mod access;
 mod command;
 
 mod http;
+mod proxies;
 mod support;
 mod worker;

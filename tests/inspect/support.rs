@@ -96,7 +96,9 @@ pub(crate) fn order(shop: &str) -> OrderCreated {
 }
 
 pub(crate) fn builder() -> WorkerBuilder {
-    Worker::builder().store(belts::store::Memory::new())
+    Worker::builder()
+        .store(belts::store::Memory::new())
+        .inspection_local()
 }
 
 /// A worker in whose store the run `failed` of this shop has failed.

@@ -145,7 +145,9 @@ async fn everything_old_is_purged_however_much_it_is() {
 #[tokio::test]
 async fn a_rerun_is_handed_on_where_no_loop_runs() {
     let transport = Transport::default();
-    let builder = builder().dispatcher(transport.clone());
+    let builder = belts::Worker::builder()
+        .store(belts::store::Memory::new())
+        .dispatcher(transport.clone());
     let worker = with_failed_run(builder, "handed").await;
     transport.sent.lock().unwrap().clear();
     assert!(worker.runs().rerun("failed").await.unwrap());

@@ -26,7 +26,10 @@ fn recorder() -> (PrometheusRecorder, PrometheusHandle) {
 }
 
 async fn worker_of<E, T>(function: belts::Function<E, T>) -> Worker {
-    let builder = Worker::builder().store(Memory::new()).function(function);
+    let builder = Worker::builder()
+        .insecure(true)
+        .store(Memory::new())
+        .function(function);
     builder.build().await.unwrap()
 }
 
@@ -137,6 +140,7 @@ async fn the_oldest_due_run_ages_while_there_is_no_room_for_it() {
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let clock = ManualClock::default();
     let worker = Worker::builder()
+        .insecure(true)
         .store(Memory::new())
         .function(held)
         .clock(clock.clone())
@@ -180,6 +184,7 @@ async fn messages_of_a_dispatcher_are_deliveries_too() {
     let _recorder = metrics::set_default_local_recorder(&recorder);
     let channel = Channel::new(Duration::from_secs(30));
     let worker = Worker::builder()
+        .insecure(true)
         .store(Memory::new())
         .function(measured)
         .dispatcher(channel.clone())
@@ -215,7 +220,10 @@ async fn a_drive_that_is_given_up_for_another_worker_is_a_lost_lease() {
     let faults = Faults::new(Arc::new(store.clone()));
     let (recorder, handle) = recorder();
     let build = |faults: Faults| {
-        let builder = Worker::builder().store(faults).clock(clock.clone());
+        let builder = Worker::builder()
+            .insecure(true)
+            .store(faults)
+            .clock(clock.clone());
         builder.function(held).build()
     };
     let late = {
@@ -270,7 +278,10 @@ async fn what_waits_for_a_worker_is_counted_from_time_to_time() {
     let clock = ManualClock::default();
     let worker = {
         let _recorder = metrics::set_default_local_recorder(&recorder);
-        let builder = Worker::builder().store(Memory::new()).clock(clock.clone());
+        let builder = Worker::builder()
+            .insecure(true)
+            .store(Memory::new())
+            .clock(clock.clone());
         let builder = builder.function(held).function(measured).concurrency(1);
         builder.build().await.unwrap()
     };

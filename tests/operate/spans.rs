@@ -251,7 +251,12 @@ async fn publishes(_: Parent) -> belts::Result<()> {
 async fn every_drive_of_a_run_is_told_the_span_of_the_publish() {
     let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
     let numbers = Numbers::default();
-    let worker = traced(&numbers).store(Memory::new()).build().await.unwrap();
+    let worker = traced(&numbers)
+        .store(Memory::new())
+        .insecure(true)
+        .build()
+        .await
+        .unwrap();
     let request = tracing::info_span!("request");
     let end = End::AtTheSecondTry;
     let execute = worker.execute(Measured { end }).into_future();

@@ -1,8 +1,8 @@
 //! Tells the tests which servers there are, since a test can be ignored only when it is compiled.
 //!
 //! `has_postgres` and `has_redis`: a server that a test may use. `own_postgres` and `own_redis`: one that it may start and
-//! stop as well. `has_pgbouncer`: a pooler to put before one of these. `has_node` and `has_python`: a runtime with its installer
-//! of packages, for clients that are not ours.
+//! stop as well. `has_pgbouncer`: a pooler to put before one of these. `has_nginx`: a proxy that it may start. `has_node` and
+//! `has_python`: a runtime with its installer of packages, for clients that are not ours.
 //! With `BELTS_TEST_ALL` all of them are set, so that what is missing fails the tests.
 
 use std::{env, path::PathBuf};
@@ -19,6 +19,7 @@ fn main() {
     tell("postgres", installed::POSTGRES_URL, postgres);
     tell("redis", installed::REDIS_URL, installed::redis());
     tell_runtime("pgbouncer", installed::pgbouncer());
+    tell_runtime("nginx", installed::nginx());
     tell_runtime("node", installed::node());
     tell_runtime("python", installed::python());
 }

@@ -1,6 +1,6 @@
 //! Runs behind a worker's router.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{fmt::Write as _, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use axum::{
@@ -15,13 +15,14 @@ use super::{
 };
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
-    config::check_url,
+    config::{DEFAULT_STORE, check_url},
     dispatch::{Dispatcher as _, Http, Message},
     error::{Error, ErrorKind, Result},
+    http::{access::is_local, development},
     inspect::shape::{Changed, Purged, ShownPage, ShownRun},
     post::{Answer, Poster, Timeouts},
     store::NewEvent,
-    wire,
+    store_url, wire,
 };
 
 const TIMEOUTS: Timeouts = Timeouts {
@@ -53,6 +54,19 @@ struct Description {
     functions: Option<Vec<ShownFunction>>,
 }
 
+/// The token of a worker: the one that is set, or the one that a worker on this machine keeps beside its store.
+fn token_for(url: &str) -> Result<Option<String>, Wrong> {
+    if let Some(token) = variable("BELTS_INSPECTION_TOKEN")? {
+        return Ok(Some(token));
+    }
+    let uri = url.parse::<Uri>().ok();
+    if !uri.is_some_and(|uri| uri.host().is_some_and(is_local)) {
+        return Ok(None);
+    }
+    let store = variable("BELTS_STORE")?.unwrap_or_else(|| DEFAULT_STORE.to_owned());
+    Ok(store_url::file(&store).and_then(|file| development::find(Path::new(&file))))
+}
+
 impl Remote {
     pub(super) fn new(worker: &Named) -> Result<Self, Wrong> {
         let Named { url, by } = worker;
@@ -62,7 +76,7 @@ impl Remote {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        if let Some(token) = variable("BELTS_INSPECTION_TOKEN")? {
+        if let Some(token) = token_for(url)? {
             let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
                 Wrong::usage("BELTS_INSPECTION_TOKEN has characters that no header can carry")
             })?;
@@ -129,7 +143,8 @@ impl Remote {
             (401, _) => Error::new(
                 ErrorKind::Config,
                 format!(
-                    "the worker at {url} asks for its inspection token: set BELTS_INSPECTION_TOKEN here to the same as there"
+                    "the worker at {url} asks for its inspection token: set BELTS_INSPECTION_TOKEN here to the same as there; \
+                     where `serve` made it, run this on its machine in its folder, or with its BELTS_STORE"
                 ),
             ),
             _ => Error::new(

@@ -1,68 +1,72 @@
-//! Who may read the description: whoever may deliver or inspect, and this machine. And who may inspect runs.
+//! Who may inspect: whoever has the token and, on a development machine that was said to be one, whoever is on it.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     extract::ConnectInfo,
-    http::{header, request::Parts, uri::Authority},
+    http::{HeaderValue, header, request::Parts, uri::Authority},
 };
 
-use super::signature;
 use crate::worker::Worker;
 
 /// What a proxy in front leaves behind: the peer is then the proxy, and says nothing of who asks.
 const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
-pub(super) fn may_read(worker: &Worker, parts: &Parts) -> bool {
-    let keys = &worker.shared().http.keys;
-    is_this_machine(parts)
-        || matches!(inspector(worker, parts), Inspector::Token)
-        || (!keys.is_empty() && signature::verify(keys, &parts.headers, b"", worker.now()).is_ok())
-}
-
 /// Who asks for runs.
 pub(super) enum Inspector {
     /// Somebody with the token.
     Token,
-    /// This machine, and there is no token.
+    /// This machine, there is no token, and somebody said that this is enough.
     ThisMachine,
     /// Somebody without the token that there is.
     WithoutToken,
-    /// Somebody elsewhere, and there is no token.
+    /// Somebody, and there is no token.
     Nobody,
 }
 
 pub(super) fn inspector(worker: &Worker, parts: &Parts) -> Inspector {
-    match &worker.shared().http.inspection_token {
+    let http = &worker.shared().http;
+    match http.token() {
         Some(token) if token.is_in(&parts.headers) => Inspector::Token,
         Some(_) => Inspector::WithoutToken,
-        None if is_this_machine(parts) => Inspector::ThisMachine,
+        None if http.inspection_local && is_this_machine(parts) => Inspector::ThisMachine,
         None => Inspector::Nobody,
     }
 }
 
-/// Whether the request comes from this machine and is meant for it. A name in `Host` that is not this machine's would be
-/// a web page that had its own name point here.
+/// Whether the asker may read what runs came to, and the description of the worker.
+pub(super) fn may_read(worker: &Worker, parts: &Parts) -> bool {
+    matches!(
+        inspector(worker, parts),
+        Inspector::Token | Inspector::ThisMachine
+    )
+}
+
+/// Whether the request comes from this machine and is meant for it, as far as that shows: a forwarder that leaves nothing
+/// behind looks the same, so this alone is never a right.
 fn is_this_machine(parts: &Parts) -> bool {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
         && !FORWARDED
             .iter()
             .any(|name| parts.headers.contains_key(*name))
-        && match parts.headers.get(header::HOST) {
-            Some(host) => host
-                .to_str()
-                .ok()
-                .and_then(|host| host.parse::<Authority>().ok())
-                .is_some_and(|host| is_local(host.host())),
-            None => parts.uri.host().is_none_or(is_local),
-        }
+        && hosts(parts).all(|host| host.is_some_and(|host| is_local(host.host())))
 }
 
-fn is_local(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+/// What the request says it is meant for: each `Host`, and what its own address names; `None` for what cannot be read.
+pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = Option<Authority>> {
+    let read = |value: &HeaderValue| value.to_str().ok()?.parse().ok();
+    let headers = parts.headers.get_all(header::HOST).iter().map(read);
+    headers.chain(parts.uri.authority().cloned().map(Some))
+}
+
+/// Whether a host names the machine itself.
+pub(crate) fn is_local(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
-        || bare
-            .parse::<IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+        || address(host).is_some_and(|address| address.to_canonical().is_loopback())
+}
+
+pub(super) fn address(host: &str) -> Option<IpAddr> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok()
 }

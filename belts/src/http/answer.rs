@@ -6,6 +6,15 @@ use axum::{
     response::Response,
 };
 
+/// Has browsers take an answer for what it says it is, and never for a page or a script.
+pub(crate) async fn unsniffed(mut response: Response) -> Response {
+    response.headers_mut().insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    response
+}
+
 /// An answer that nobody in between may keep.
 pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());

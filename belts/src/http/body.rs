@@ -7,7 +7,8 @@ use axum::{
     http::{HeaderMap, header},
 };
 
-use super::refusal::Refusal;
+use super::{Limits, refusal::Refusal};
+use crate::clock::Clock;
 
 /// How much of a body over the limit is read and dropped, so that a sender that reads only after writing sees the answer.
 const MOST_DROPPED: usize = 16 * 1024 * 1024;
@@ -33,8 +34,32 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// Refuses what is compressed: a small body could become a large one.
+pub(super) fn require_plain(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(Refusal::compressed())
+    }
+}
+
+/// Reads a body of at most `limit` bytes, for as long as it may take.
+pub(super) async fn read_in_time(
+    body: Body,
+    limit: usize,
+    limits: &Limits,
+    clock: &dyn Clock,
+) -> Result<Vec<u8>, Refusal> {
+    tokio::select! {
+        biased;
+        body = read(body, limit) => body,
+        () = clock.expire_at(clock.now().after(limits.body)) => Err(Refusal::slow(limits.body)),
+    }
+}
+
 /// Reads a body of at most `limit` bytes.
-pub(super) async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
+async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     let announced = body.size_hint().lower();
     let fits = announced <= limit as u64;
     let mut bytes = Vec::with_capacity(if fits {

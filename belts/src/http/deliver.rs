@@ -8,7 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{HttpMode, body, modes, refusal::Refusal, signature};
+use super::{
+    HttpMode, access, body,
+    modes::{self, Tells},
+    refusal::Refusal,
+    signature,
+};
 use crate::{
     dispatch::{Pushed, Recognized},
     error::{Error, ErrorKind},
@@ -22,7 +27,9 @@ use crate::{
 pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let shared = worker.shared();
-    let body = match body::read(body, shared.http.max_body_bytes).await {
+    let http = &shared.http;
+    let read = body::read_in_time(body, http.max_body_bytes, &http.limits, &*shared.clock);
+    let body = match read.await {
         Ok(body) => body,
         Err(refusal) => {
             shared.metrics.http.refused();
@@ -50,6 +57,12 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
             refusal.into_response()
         }
     }
+}
+
+/// Refuses a delivery, as nothing tells who sends it.
+pub(super) async fn refuse(State(worker): State<Worker>) -> Refusal {
+    worker.shared().metrics.http.refused();
+    Refusal::no_key()
 }
 
 /// Who sent this: the dispatcher, or somebody with a signing key, or anybody where no key is set.
@@ -83,6 +96,7 @@ async fn receive(
 ) -> Result<Response, Refusal> {
     let shared = worker.shared();
     body::require_json(&parts.headers)?;
+    body::require_plain(&parts.headers)?;
     // `None` where the run is driven within the request and handed on.
     let mode = HttpMode::of(&parts.uri, shared)?;
     let foreign = foreign_id(&parts.headers, sender)?;
@@ -95,6 +109,7 @@ async fn receive(
     if shared.is_draining() {
         return Err(Refusal::shutdown());
     }
+    let place = HttpMode::wait_in_line(mode, shared)?;
     let named = context.execution_id.is_some();
     let asked = match (&event, context.timestamp) {
         (None, Some(due_at)) => Asked::WakeUp {
@@ -139,7 +154,26 @@ async fn receive(
         return Ok(modes::handed_on(&started));
     };
     shared.metrics.http.taken(started.duplicate && !wakes);
-    Ok(mode.answer(Arc::clone(shared), started).await)
+    let replayed = sender.is_none() && is_replay(shared, &parts.headers);
+    let tells = if access::may_read(worker, parts) {
+        Tells::Outcomes
+    } else if replayed {
+        Tells::IdsAtOnce
+    } else if started.duplicate {
+        Tells::Ids
+    } else {
+        Tells::Outcomes
+    };
+    Ok(mode.answer(Arc::clone(shared), started, tells, place).await)
+}
+
+/// Whether a signed message was taken before. What was refused is not remembered: it has to come again.
+fn is_replay(shared: &Shared, headers: &HeaderMap) -> bool {
+    let id = headers
+        .get(wire::WEBHOOK_ID)
+        .and_then(|id| id.to_str().ok());
+    !shared.http.keys.is_empty()
+        && id.is_some_and(|id| shared.http.replays.take(id, shared.clock.now()))
 }
 
 /// A wake-up of a run that must be there.

@@ -1,4 +1,4 @@
-//! What the worker tells about itself: its functions and events, and whether it is well.
+//! What the worker tells about itself: its functions and events.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,11 +8,11 @@ use std::{
 use axum::{
     extract::{Request, State},
     http::StatusCode,
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use serde::Serialize;
 
-use super::{access, answer, refusal::Refusal};
+use super::{access, answer};
 use crate::{
     function::{Continuation, FunctionOptions},
     private::EventEntry,
@@ -21,9 +21,6 @@ use crate::{
     wire,
     worker::Worker,
 };
-
-/// How long the store may take to show that it lives.
-const STORE_PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -74,24 +71,6 @@ pub(super) async fn describe(State(worker): State<Worker>, request: Request) -> 
         br#"{"belts":true}"#.to_vec()
     };
     answer::json(StatusCode::OK, body)
-}
-
-pub(super) async fn health(State(worker): State<Worker>) -> Response {
-    if worker.shared().is_draining() {
-        return Refusal::shutdown().into_response();
-    }
-    let clock = &worker.shared().clock;
-    // No run has this id; the question is whether there is an answer.
-    let answer = tokio::select! {
-        answer = worker.store().run("-") => answer.map(drop).map_err(Refusal::from),
-        () = clock.expire_at(clock.now().after(STORE_PATIENCE)) => {
-            Err(crate::Error::store("the store does not answer", "no answer within a second").into())
-        }
-    };
-    match answer {
-        Ok(()) => answer::json(StatusCode::OK, &br#"{"ok":true}"#[..]),
-        Err(refusal) => refusal.into_response(),
-    }
 }
 
 impl<'a> Description<'a> {

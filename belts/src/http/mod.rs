@@ -24,33 +24,51 @@
 //!
 //! # Inspection
 //! Runs are looked at and changed under `/runs`, apart from deliveries: [the guide](crate::guide::inspection) has the paths.
-//! Whoever has the [inspection token](crate::WorkerBuilder::inspection_token) may; where none is set, only this machine,
-//! and for everybody else nothing is there.
+//! Whoever has the [inspection token](crate::WorkerBuilder::inspection_token) may, and without one nothing is there. Where a
+//! request comes from is never a right, unless
+//! [`inspection_local`](crate::WorkerBuilder::inspection_local) says that this is a development machine.
 //!
 //! # Signatures
 //! With [signing keys](crate::WorkerBuilder::signing_keys) set, every delivery must carry a signature by the
-//! [Standard Webhooks](https://www.standardwebhooks.com) scheme; [`SigningKey`] makes one. Without, whoever reaches the
-//! router may deliver.
+//! [Standard Webhooks](https://www.standardwebhooks.com) scheme; [`SigningKey`] makes one. Without, and without a dispatcher
+//! that signs, the router refuses deliveries with 401, unless [`insecure`](crate::WorkerBuilder::insecure) says that whoever
+//! reaches it may deliver; [`serve`](crate::Worker::serve) takes them on loopback. On every path `Host` must then be this
+//! machine or that of the [URL](crate::WorkerBuilder::url), and a foreign `Origin` or `Sec-Fetch-Site: cross-site` is refused
+//! with 403, so that no web page drives the worker.
+//!
+//! A key gives the right to deliver, and none to read: an answer tells what runs came to only of those that this delivery
+//! started. Of others, those of a message that came before or a run that was there, it tells the ids, in every
+//! [mode](HttpMode); with the inspection token beside the signature it tells the rest.
+//!
+//! # Limits
+//! Bodies, times, connections and waiting requests are bounded: see [`Limits`].
 
-mod access;
+pub(crate) mod access;
 mod answer;
 mod body;
 mod deliver;
 mod describe;
+pub(crate) mod development;
+mod health;
 mod inspect;
+mod limits;
 mod modes;
 mod options;
+mod page;
 mod refusal;
+mod replay;
 mod router;
 mod signature;
 mod token;
 
+pub use limits::Limits;
 pub use modes::HttpMode;
 pub(crate) use options::HttpOptions;
 pub use signature::SigningKey;
 pub(crate) use token::InspectionToken;
 
 /// The answer to a path that nothing is at.
-pub(crate) fn not_found() -> axum::response::Response {
-    axum::response::IntoResponse::into_response(refusal::Refusal::not_found())
+pub(crate) async fn not_found() -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    answer::unsniffed(refusal::Refusal::not_found().into_response()).await
 }

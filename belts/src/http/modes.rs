@@ -10,6 +10,7 @@ use axum::{
 use futures_util::stream;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{answer, refusal::Refusal};
 use crate::{
@@ -27,9 +28,13 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 ///
 /// A request picks one with `?mode=accept`, `?mode=sync` or `?mode=stream`. Where it does not, and
 /// [`http_mode`](crate::WorkerBuilder::http_mode) says nothing, it is `Accept` while the worker's loop runs, and `Sync`
-/// otherwise, as nothing would go on after the answer then. A worker without a loop whose [dispatcher](crate::dispatch) can
+/// otherwise, as nothing would go on after the answer then. [`modes`](crate::WorkerBuilder::modes) says which there are. A worker without a loop whose [dispatcher](crate::dispatch) can
 /// hold messages back answers in none of these ways: it drives the runs within the request, hands on what is left of them,
 /// and then says 200.
+///
+/// What runs came to is told of those that this delivery started. Where they were there before, as the message came again or
+/// names a run, the answer has their ids alone, with 200 once they have ended; whoever may [inspect](crate::http#inspection) is
+/// told the rest too.
 ///
 /// ```
 /// use belts::http::HttpMode;
@@ -70,23 +75,93 @@ impl HttpMode {
         let asked = pairs
             .filter_map(|pair| pair.split_once('='))
             .find(|(name, _)| *name == "mode");
-        match (asked, shared.http.mode) {
-            (Some((_, mode)), _) => Ok(Some(mode.parse()?)),
-            (None, Some(mode)) => Ok(Some(mode)),
-            (None, None) if shared.is_running() => Ok(Some(Self::Accept)),
-            (None, None) if shared.hands_on() => Ok(None),
-            (None, None) => Ok(Some(Self::Sync)),
+        let mode = match (asked, shared.http.mode) {
+            (Some((_, mode)), _) => {
+                let mode = mode.parse()?;
+                let allowed = shared.http.modes.as_ref();
+                if allowed.is_some_and(|allowed| !allowed.contains(&mode)) {
+                    return Err(Refusal::mode());
+                }
+                mode
+            }
+            (None, Some(mode)) => mode,
+            (None, None) if shared.is_running() => Self::Accept.or_allowed(shared),
+            (None, None) if shared.hands_on() => return Ok(None),
+            (None, None) => Self::Sync.or_allowed(shared),
+        };
+        Ok(Some(mode))
+    }
+
+    /// This mode, or the first of those that are allowed.
+    fn or_allowed(self, shared: &Shared) -> Self {
+        let allowed = shared.http.modes.as_deref().unwrap_or_default();
+        match allowed.first() {
+            Some(first) if !allowed.contains(&self) => *first,
+            _ => self,
         }
     }
 
-    pub(super) async fn answer(self, shared: Arc<Shared>, started: Started) -> Response {
+    /// Takes a place among those that wait for runs, where this mode waits.
+    pub(super) fn wait_in_line(mode: Option<Self>, shared: &Shared) -> Result<Place, Refusal> {
+        if !matches!(mode, Some(Self::Sync | Self::Stream)) {
+            return Ok(Place(None));
+        }
+        let waiting = Arc::clone(&shared.http.waiting);
+        let place = waiting.try_acquire_owned();
+        place
+            .map(|place| Place(Some(place)))
+            .map_err(|_| Refusal::crowded())
+    }
+
+    pub(super) async fn answer(
+        self,
+        shared: Arc<Shared>,
+        started: Started,
+        tells: Tells,
+        place: Place,
+    ) -> Response {
         match self {
+            // Nobody has to wait for what is not told, where the runs go on by themselves.
+            _ if tells == Tells::IdsAtOnce && shared.is_running() => accepted(started),
             Self::Accept => accepted(started),
             Self::Sync => match outcome(&shared, started).await {
-                Ok(executed) => answer::json(status(&executed), Outcome::of(&executed).json()),
+                Ok(executed) => answer::json(tells.status(&executed), tells.json(&executed)),
                 Err(error) => Refusal::from(error).into_response(),
             },
-            Self::Stream => streamed(shared, started),
+            Self::Stream => streamed(shared, started, tells, place),
+        }
+    }
+}
+
+/// A place among the requests that wait for runs.
+#[must_use = "the place is free again when this is dropped"]
+pub(super) struct Place(
+    #[expect(dead_code, reason = "it counts while it is there")] Option<OwnedSemaphorePermit>,
+);
+
+/// What an answer tells of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// What they came to: this delivery started them, or whoever sent it may inspect.
+    Outcomes,
+    /// Which they are, once they have ended: they were there before.
+    Ids,
+    /// Which they are: the message itself was taken before, and may be one that somebody captured.
+    IdsAtOnce,
+}
+
+impl Tells {
+    fn status(self, executed: &Executed) -> StatusCode {
+        match self {
+            Self::Outcomes => status(executed),
+            Self::Ids | Self::IdsAtOnce => StatusCode::OK,
+        }
+    }
+
+    fn json(self, executed: &Executed) -> Vec<u8> {
+        match self {
+            Self::Outcomes => Outcome::of(executed).json(),
+            Self::Ids | Self::IdsAtOnce => wire::json(&Accepted::of_ended(executed)),
         }
     }
 }
@@ -170,6 +245,20 @@ impl<'a> Accepted<'a> {
             duplicate: started.duplicate,
         }
     }
+
+    fn of_ended(executed: &'a Executed) -> Self {
+        let runs = executed.runs.iter();
+        Self {
+            event_id: &executed.event_id,
+            runs: runs
+                .map(|run| AcceptedRun {
+                    id: &run.run_id,
+                    function_id: &run.function_id,
+                })
+                .collect(),
+            duplicate: executed.duplicate,
+        }
+    }
 }
 
 /// Waits for the runs, but not longer than this worker lives.
@@ -235,12 +324,13 @@ impl<'a> EndedRun<'a> {
 /// The last line of a stream, in the making; `None` once it is written.
 type LastLine = Option<Pin<Box<dyn Future<Output = Vec<u8>> + Send>>>;
 
-fn streamed(shared: Arc<Shared>, started: Started) -> Response {
+fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -> Response {
     let clock = Arc::clone(&shared.clock);
     let event_id = HeaderValue::from_str(&started.event_id);
     let last: LastLine = Some(Box::pin(async move {
+        let _place = place;
         match catch_panic(outcome(&shared, started)).await {
-            Ok(executed) => Outcome::of(&executed).json(),
+            Ok(executed) => tells.json(&executed),
             Err(error) => Refusal::from(error).json(),
         }
     }));

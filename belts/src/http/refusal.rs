@@ -18,8 +18,12 @@ use crate::{
 /// When to come back where nothing says it better.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// What a worker without a key says of deliveries.
+pub(super) const NO_KEY: &str = "this worker has no signing key, so whoever reaches it could start functions: set BELTS_SIGNING_KEYS \
+    (or `.signing_keys([…])`), or BELTS_INSECURE=1 (or `.insecure(true)`) if something in front keeps strangers out";
+
 /// An answer with an error status. It holds nothing of the payload.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
@@ -80,6 +84,55 @@ impl Refusal {
             "unauthorized",
             "inspection needs the header `authorization: Bearer …` with the inspection token of this worker",
         )
+    }
+
+    /// There is no key by which a delivery could be told from a stranger's.
+    pub(super) fn no_key() -> Self {
+        Self::signature(NO_KEY)
+    }
+
+    pub(super) fn foreign_host() -> Self {
+        Self::forbidden(
+            "the request is for a host that is not this machine: set BELTS_URL (or `.url(…)`) on the worker to where it is \
+             reached, or a signing key",
+        )
+    }
+
+    pub(super) fn foreign_page() -> Self {
+        Self::forbidden(
+            "a web page of another site may not ask this worker, which has no signing key",
+        )
+    }
+
+    pub(super) fn mode() -> Self {
+        Self::forbidden("this worker does not answer in the mode that the request asks for")
+    }
+
+    fn forbidden(message: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message)
+    }
+
+    /// So many requests wait that one more may not.
+    pub(super) fn crowded() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ErrorKind::Busy.as_str(),
+            "too many requests wait for the end of runs; try again, or use `?mode=accept`",
+        )
+    }
+
+    /// The body took too long.
+    pub(super) fn slow(time: Duration) -> Self {
+        Self::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "timeout",
+            format!("the body was not there after {time:?}; send it faster"),
+        )
+    }
+
+    pub(super) fn compressed() -> Self {
+        let message = "the body must not be compressed: send it without `content-encoding`";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "compressed", message)
     }
 
     pub(super) fn not_found() -> Self {

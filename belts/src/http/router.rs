@@ -3,11 +3,17 @@
 use axum::{
     Router,
     http::{HeaderValue, header},
+    middleware::{from_fn_with_state, map_response},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 
-use super::{deliver::deliver, describe, inspect, refusal::Refusal};
+use super::{
+    answer::unsniffed,
+    deliver::{deliver, refuse},
+    describe, health, inspect, page,
+    refusal::{NO_KEY, Refusal},
+};
 use crate::worker::Worker;
 
 impl Worker {
@@ -16,12 +22,21 @@ impl Worker {
     /// Nest it in an application and keep the loop running beside it. Without the loop it works too: a delivery then
     /// waits for the runs that it starts, as suits a serverless host.
     ///
+    /// It takes deliveries only if it can tell who sends them: with a [signing key](crate::WorkerBuilder::signing_keys) or a
+    /// dispatcher that signs. Without, each is refused with 401 and an error is logged here, unless
+    /// [`insecure`](crate::WorkerBuilder::insecure) or `BELTS_INSECURE=1` says that something in front keeps strangers out.
+    /// Health and inspection answer all the same.
+    ///
     /// axum hands `/belts` to what is nested there, but `/belts/` only to a nested *service*: with `nest_service` in
     /// place of `nest` both answer.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// let worker = belts::Worker::builder().store_url("sqlite://belts.db").build().await?;
+    /// let worker = belts::Worker::builder()
+    ///     .store_url("sqlite://belts.db")
+    ///     .signing_keys([std::env::var("BELTS_SIGNING_KEYS")?])
+    ///     .build()
+    ///     .await?;
     /// worker.install();
     /// let app = axum::Router::new().nest_service("/belts", worker.router());
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
@@ -30,18 +45,35 @@ impl Worker {
     /// # Ok(()) }
     /// ```
     pub fn router(&self) -> Router {
+        let shared = self.shared();
+        let takes = shared.verifies() || shared.http.insecure;
+        if !takes {
+            tracing::error!("deliveries to the router are refused: {NO_KEY}");
+        }
+        self.router_that(takes)
+    }
+
+    /// The router, whatever was said of keys: for those who have looked who can reach it.
+    pub(crate) fn open_router(&self) -> Router {
+        self.router_that(true)
+    }
+
+    fn router_that(&self, takes: bool) -> Router {
+        let delivered = if takes { post(deliver) } else { post(refuse) };
         Router::new()
             .route(
                 "/",
                 get(describe::describe)
-                    .merge(post(deliver))
+                    .merge(delivered)
                     .fallback(|| async { method_not_allowed("GET, HEAD, POST") }),
             )
             .route(
                 "/health",
-                get(describe::health).fallback(|| async { method_not_allowed("GET, HEAD") }),
+                get(health::health).fallback(|| async { method_not_allowed("GET, HEAD") }),
             )
             .merge(inspect::routes(self))
+            .route_layer(from_fn_with_state(self.clone(), page::guard))
+            .route_layer(map_response(unsniffed))
             .with_state(self.clone())
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How far a signature's time may lie from the worker's, either way.
-const WINDOW_MILLIS: u64 = 5 * 60 * 1000;
+pub(super) const WINDOW_MILLIS: u64 = 5 * 60 * 1000;
 /// The scheme asks for 24 to 64 bytes.
 const MIN_KEY_BYTES: usize = 24;
 const PREFIX: &str = "whsec_";

@@ -278,6 +278,10 @@ impl WorkerBuilder {
                 Some(StoreSource::Url(url)) => crate::store_url::shown(url),
                 None => "none, as this worker only publishes".to_owned(),
             };
+            http.store_file = match &self.store {
+                Some(StoreSource::Url(url)) => crate::store_url::file(url).map(Into::into),
+                _ => None,
+            };
         }
         let around = dispatch_url::Surroundings {
             #[cfg(feature = "http")]
@@ -297,6 +301,8 @@ impl WorkerBuilder {
             }
             _ => None,
         };
+        #[cfg(feature = "http")]
+        http.check_inspection(dispatcher.as_deref())?;
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
             // Apart, since the clients of servers make it a large future.

@@ -106,6 +106,12 @@ impl Shared {
             .is_some_and(|dispatcher| dispatcher.capabilities().signs)
     }
 
+    /// Whether it can be told who sends a delivery.
+    #[cfg(feature = "http")]
+    pub(crate) fn verifies(&self) -> bool {
+        !self.http.keys.is_empty() || self.dispatcher_signs()
+    }
+
     /// When a drive that begins now has to hand its run on.
     pub(crate) fn hand_on_at(&self) -> Option<Timestamp> {
         let budget = self.budget.filter(|_| self.hands_on())?;

@@ -161,3 +161,29 @@ async fn shells_are_given_completions() {
         );
     }
 }
+
+/// On a development machine `serve` makes a token, and the program finds it: no variable has to be set.
+#[tokio::test]
+async fn the_token_that_serve_made_is_found_beside_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("belts.db");
+    let store = format!("sqlite://{}", file.display());
+    let worker = with_failed_run(Worker::builder().store_url(&store), "found").await;
+    let (url, _serving) = served(&worker).await;
+    let there = [("BELTS_STORE", &*store)];
+    let at = At(&["--worker", &url], &there);
+    // The worker is about to serve, and makes the token before it takes connections.
+    let said = at.belts(&["runs"]).await.good();
+    assert!(said.contains("failed"), "{said}");
+    let functions = at.belts(&["functions"]).await.good();
+    assert!(functions.contains("process-order"), "{functions}");
+    let without = belts_with(&["runs", "--worker", &url], &[]).await.usage();
+    assert!(without.contains("BELTS_INSPECTION_TOKEN"), "{without}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let token = directory.path().join("belts.db-token");
+        let mode = std::fs::metadata(token).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

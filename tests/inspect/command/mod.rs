@@ -53,7 +53,13 @@ impl Said {
 /// The program in an environment without variables of ours, but for these.
 fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_belts-program"));
-    for name in ["STORE", "WORKER", "INSPECTION_TOKEN", "SIGNING_KEYS"] {
+    for name in [
+        "STORE",
+        "WORKER",
+        "INSPECTION",
+        "INSPECTION_TOKEN",
+        "SIGNING_KEYS",
+    ] {
         command.env_remove(format!("BELTS_{name}"));
     }
     command.args(arguments).envs(variables.iter().copied());

@@ -28,7 +28,8 @@ async fn events_are_published_once_for_each_key() {
         (&json!(false), &json!("process-order"))
     );
     // By the worker it is the same event, and for a program that publishes it is too.
-    let remote = At(&["--worker", &url], &[]);
+    let there = [("BELTS_STORE", &*store)];
+    let remote = At(&["--worker", &url], &there);
     let second = &remote.belts(&event).await.lines()[0];
     assert_eq!(
         (&second["duplicate"], &second["eventId"]),

@@ -45,6 +45,13 @@ pub(crate) fn pgbouncer() -> Option<PathBuf> {
     program("pgbouncer").or_else(|| usual.is_file().then_some(usual))
 }
 
+/// The program `nginx`, which packages put where only root's `PATH` leads.
+pub(crate) fn nginx() -> Option<PathBuf> {
+    let places = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/bin"];
+    let elsewhere = places.map(|place| Path::new(place).join("nginx"));
+    program("nginx").or_else(|| elsewhere.into_iter().find(|path| path.is_file()))
+}
+
 /// The program `node`, where `npm` is beside it or elsewhere on the `PATH`.
 #[allow(dead_code, reason = "only the build script asks")]
 pub(crate) fn node() -> Option<PathBuf> {

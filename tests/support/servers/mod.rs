@@ -22,6 +22,7 @@
 mod installed;
 mod keeper;
 mod moto;
+mod nginx;
 mod pgbouncer;
 mod postgres;
 mod process;
@@ -30,6 +31,7 @@ mod schema;
 mod user;
 
 pub use moto::{Moto, Queue, sqs_client};
+pub use nginx::Nginx;
 pub use pgbouncer::PgBouncer;
 pub use postgres::{Postgres, PostgresOptions};
 pub use process::free_port;

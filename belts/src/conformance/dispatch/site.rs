@@ -118,7 +118,7 @@ impl Site {
         worker.shared().expect_loop();
         let running = worker.clone();
         let running = tokio::spawn(async move { running.run().await });
-        self.front.lead_to(Some(worker.router()));
+        self.front.lead_to(Some(worker.open_router()));
         self.worker = Some((worker, running));
         Ok(())
     }

@@ -25,7 +25,7 @@ impl Harness {
     /// The worker's router, as it is until the next [`restart`](Self::restart). No loop runs beside it, so it answers a
     /// delivery when its runs have ended, unless the request asks for another [mode](HttpMode).
     pub fn router(&self) -> Router {
-        self.worker().router()
+        self.worker().open_router()
     }
 
     /// Posts JSON to the router's root, as whoever delivers events by HTTP does: await it, with or without options.
@@ -82,7 +82,7 @@ impl Harness {
     /// The worker died before it had answered, as the test asked; [`restart`](Self::restart) and send again.
     pub async fn request(&self, request: Request<Body>) -> Result<Answer> {
         let life = self.life();
-        let mut router = life.worker.router();
+        let mut router = life.worker.open_router();
         tokio::select! {
             biased;
             () = life.faults.crashed() => Err(died()),

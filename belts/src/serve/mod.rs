@@ -1,21 +1,21 @@
 //! Serving: the router and the loop together, until the process is asked to end.
 
-use std::{
-    fmt, io,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{fmt, io, net::IpAddr, sync::Arc, time::Duration};
 
-use axum::{Router, serve::ListenerExt as _};
+use axum::Router;
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
+    http::development,
     registry::Registry,
     startup,
     worker::Worker,
 };
+
+mod accept;
+mod pulse;
 
 /// How long connections may take to close after the last run has ended.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -59,6 +59,11 @@ impl Worker {
     /// deliveries, lets running steps finish for the grace period and gives the rest back. Asked a second time, it gives the
     /// rest back at once.
     ///
+    /// Connections, and the time that each may take, are [limited](crate::http::Limits). On a development machine, with the
+    /// runs in a file that [`store_url`](crate::WorkerBuilder::store_url) or `BELTS_STORE` names, an address that only this
+    /// machine reaches and neither keys nor a URL, it makes an [inspection token](crate::guide::inspection) where none is
+    /// set, and keeps it beside that file for the program `belts`.
+    ///
     /// It [installs](Self::install) the worker, and says in the log where it listens and which functions it has; in a
     /// program without a `tracing` subscriber it says so on standard error.
     ///
@@ -70,9 +75,10 @@ impl Worker {
     /// ```
     ///
     /// # Errors
-    /// Of kind [`Config`](ErrorKind::Config): nothing can listen there, the program has no functions, or the address is
-    /// reached from other machines and there is neither a [signing key](crate::WorkerBuilder::signing_keys) nor
-    /// [`insecure`](crate::WorkerBuilder::insecure). And as [`run`](Self::run).
+    /// Of kind [`Config`](ErrorKind::Config): nothing can listen there, the program has no functions, or the address or the
+    /// [URL](crate::WorkerBuilder::url) is reached from other machines and there is neither a
+    /// [signing key](crate::WorkerBuilder::signing_keys) nor [`insecure`](crate::WorkerBuilder::insecure), or
+    /// [`inspection_local`](crate::WorkerBuilder::inspection_local). And as [`run`](Self::run).
     pub async fn serve(&self, addr: impl ToSocketAddrs + fmt::Debug) -> Result<()> {
         let shown = format!("{addr:?}").trim_matches('"').to_owned();
         let addresses: Vec<_> = tokio::net::lookup_host(addr)
@@ -112,15 +118,10 @@ impl Worker {
             return Err(no_functions());
         }
         self.install();
+        self.make_token(address.ip());
         startup::announce(self, address);
         shared.expect_loop();
-        let app = root(self).into_make_service_with_connect_info::<SocketAddr>();
-        let draining = std::sync::Arc::clone(shared);
-        // An answer is sent when it is written, and not when there is more of it.
-        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-        let server = axum::serve(listener, app)
-            .with_graceful_shutdown(async move { draining.shutdown_begun().await });
-        let mut server = tokio::spawn(async move { server.await });
+        let mut server = tokio::spawn(accept::accept(listener, root(self), Arc::clone(shared)));
         let outcome = self.run().await;
         // Whoever still waits for an answer has it by now; a connection that stays open beyond that is cut.
         tokio::select! {
@@ -133,27 +134,64 @@ impl Worker {
     /// Refuses to let strangers start functions unless somebody meant it.
     fn check_address(&self, address: IpAddr) -> Result<()> {
         let http = &self.shared().http;
-        let signed = !http.keys.is_empty() || self.shared().dispatcher_signs();
-        let safe = address.to_canonical().is_loopback() || signed || http.insecure;
-        if safe || crate::config::insecure_by_env()? {
+        let local = address.to_canonical().is_loopback();
+        if http.inspection_local && !local {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "refusing to listen on {address} with BELTS_INSPECTION=local (`.inspection_local()`): set \
+                     BELTS_INSPECTION_TOKEN (`.inspection_token(…)`) in its place"
+                ),
+            ));
+        }
+        if local && !http.is_public() || self.shared().verifies() || http.insecure {
             return Ok(());
         }
+        let why = if local {
+            "for the public URL of this worker"
+        } else {
+            "there"
+        };
         Err(Error::new(
             ErrorKind::Config,
             format!(
-                "refusing to listen on {address} without a signing key, as other machines could start functions: \
+                "refusing to listen on {address} without a signing key, as other machines could start functions {why}: \
                  set BELTS_SIGNING_KEYS (or `.signing_keys([…])`), or BELTS_INSECURE=1 (or `.insecure(true)`) \
                  if something in front keeps strangers out"
             ),
         ))
     }
+
+    /// Makes a token for inspection where only this machine is expected, and none is set.
+    fn make_token(&self, address: IpAddr) {
+        let shared = self.shared();
+        let http = &shared.http;
+        let calls = shared
+            .dispatcher
+            .as_ref()
+            .is_some_and(|dispatcher| !dispatcher.capabilities().pulls);
+        let others = !http.keys.is_empty() || http.url.is_some() || calls;
+        let Some(file) = http.store_file.as_deref().filter(|_| {
+            http.token().is_none()
+                && !http.inspection_local
+                && !others
+                && address.to_canonical().is_loopback()
+        }) else {
+            return;
+        };
+        match development::make(file) {
+            Ok(token) => drop(http.made_token.set(token)),
+            Err(error) => {
+                let path = development::beside(file);
+                tracing::warn!(%error, path = %path.display(), "cannot keep an inspection token, so nobody can inspect runs over HTTP");
+            }
+        }
+    }
 }
 
 /// The router, with an answer of ours for every other path.
 fn root(worker: &Worker) -> Router {
-    worker
-        .router()
-        .fallback(|| async { crate::http::not_found() })
+    worker.open_router().fallback(crate::http::not_found)
 }
 
 fn no_functions() -> Error {

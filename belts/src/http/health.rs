@@ -1,0 +1,60 @@
+//! Whether the worker is well: it takes deliveries, and its store answers.
+
+use std::time::Duration;
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use tokio::sync::Mutex;
+
+use super::{answer, refusal::Refusal};
+use crate::{clock::Timestamp, worker::Worker};
+
+/// How long the store may take to show that it lives.
+const STORE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long an answer of the store counts, so that whoever asks often does not burden it.
+const COUNTS: Duration = Duration::from_secs(1);
+
+/// How the store was when it was last asked.
+#[derive(Debug, Default)]
+pub(crate) struct Health(Mutex<Option<(Timestamp, Result<(), Refusal>)>>);
+
+pub(super) async fn health(State(worker): State<Worker>) -> Response {
+    if worker.shared().is_draining() {
+        return Refusal::shutdown().into_response();
+    }
+    // A task of its own: whoever hangs up in between does not have the store asked again.
+    let looked = tokio::spawn(async move { look(&worker).await });
+    match looked.await.unwrap_or_else(|_| Err(Refusal::shutdown())) {
+        Ok(()) => answer::json(StatusCode::OK, &br#"{"ok":true}"#[..]),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn look(worker: &Worker) -> Result<(), Refusal> {
+    let clock = &worker.shared().clock;
+    let mut last = worker.shared().http.health.0.lock().await;
+    let now = clock.now();
+    if let Some((at, answer)) = &*last
+        && *at <= now
+        && now.since(*at) < COUNTS
+    {
+        return answer.clone();
+    }
+    let answer = ask(worker).await;
+    *last = Some((clock.now(), answer.clone()));
+    answer
+}
+
+async fn ask(worker: &Worker) -> Result<(), Refusal> {
+    let clock = &worker.shared().clock;
+    // No run has this id; the question is whether there is an answer.
+    tokio::select! {
+        answer = worker.store().run("-") => answer.map(drop).map_err(Refusal::from),
+        () = clock.expire_at(clock.now().after(STORE_PATIENCE)) => {
+            Err(crate::Error::store("the store does not answer", "no answer within a second").into())
+        }
+    }
+}

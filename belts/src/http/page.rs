@@ -1,0 +1,78 @@
+//! What a web page could send: where no key keeps strangers out, a page must not drive the worker from its reader's browser.
+//!
+//! A page may have its own name point to this machine (DNS rebinding); then `Host` is that name. And it may ask across
+//! sites; then the browser says so, by `Origin` or `Sec-Fetch-Site`.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, Uri, header, request::Parts, uri::Authority},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    HttpOptions,
+    access::{self, Inspector, is_local},
+    refusal::Refusal,
+};
+use crate::worker::Worker;
+
+/// Keeps web pages out of a worker without a key, on every path. The token of inspection is a key of its own.
+pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Response {
+    let shared = worker.shared();
+    if shared.verifies() {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    if !matches!(access::inspector(&worker, &parts), Inspector::Token)
+        && let Err(refusal) = check(&shared.http, &parts)
+    {
+        shared.metrics.http.refused();
+        tracing::warn!(
+            reason = refusal.reason(),
+            "refused a request that may be a web page's"
+        );
+        return refusal.into_response();
+    }
+    next.run(Request::from_parts(parts, body)).await
+}
+
+fn check(http: &HttpOptions, parts: &Parts) -> Result<(), Refusal> {
+    let known = |host: &str| is_local(host) || is_own(http, host);
+    for host in access::hosts(parts) {
+        // Behind a bare address is no name that could point elsewhere tomorrow.
+        let right = |host: &Authority| {
+            known(host.host()) || http.insecure && access::address(host.host()).is_some()
+        };
+        if !host.as_ref().is_some_and(right) {
+            return Err(Refusal::foreign_host());
+        }
+    }
+    let same = |origin: &Authority| access::hosts(parts).any(|host| host.as_ref() == Some(origin));
+    let foreign = origins(&parts.headers)
+        .any(|origin| !origin.is_some_and(|origin| known(origin.host()) || same(&origin)));
+    if foreign || is_cross_site(&parts.headers) {
+        return Err(Refusal::foreign_page());
+    }
+    Ok(())
+}
+
+/// Where the page is from that asks; `None` for what cannot be read, as `null`.
+fn origins(headers: &HeaderMap) -> impl Iterator<Item = Option<Authority>> {
+    headers.get_all(header::ORIGIN).iter().map(|origin| {
+        let origin: Uri = origin.to_str().ok()?.parse().ok()?;
+        origin.scheme()?;
+        origin.authority().cloned()
+    })
+}
+
+fn is_cross_site(headers: &HeaderMap) -> bool {
+    let mut said = headers.get_all("sec-fetch-site").iter();
+    said.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site"))
+}
+
+/// Whether a host is that of the URL at which this worker is reached.
+fn is_own(http: &HttpOptions, host: &str) -> bool {
+    http.url_host()
+        .is_some_and(|own| own.eq_ignore_ascii_case(host))
+}
