@@ -13,7 +13,7 @@ pub(super) async fn list(place: &dyn Place, out: Out) -> Result<(), Wrong> {
         return functions.iter().try_for_each(print::object);
     }
     if functions.is_empty() {
-        eprintln!("no worker has subscribed a function yet");
+        print::tell("no worker has subscribed a function yet");
         return Ok(());
     }
     let mut table = Table::new(&["FUNCTION", "EVENTS"], usize::MAX);

@@ -26,12 +26,14 @@ pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Resul
     if out.json {
         runs.iter().try_for_each(print::object)?;
     } else if runs.is_empty() {
-        eprintln!("there is no such run");
+        print::tell("there is no such run");
     } else {
         print::write(&table(&runs).text(out))?;
     }
     if let Some(next) = next {
-        eprintln!("there are more: add `--page {next}`, or raise `--limit`");
+        print::tell(&format!(
+            "there are more: add `--page {next}`, or raise `--limit`"
+        ));
     }
     Ok(())
 }
@@ -250,7 +252,7 @@ impl RerunArgs {
 async fn chosen(place: &dyn Place, asked: &RerunArgs) -> Result<Vec<String>, Wrong> {
     let (runs, _) = collect(place, conditions(&asked.which), usize::MAX).await?;
     if runs.is_empty() {
-        eprintln!("there is no such run");
+        print::tell("there is no such run");
         return Ok(Vec::new());
     }
     if !asked.yes {

@@ -21,6 +21,7 @@ use crate::{
         shape::{Changed, Purged, ShownPage, ShownRun},
         when,
     },
+    plain::plain,
     store::{RunStatus, Timestamp},
     wire,
     worker::Worker,
@@ -206,7 +207,7 @@ fn limit(text: &str) -> Result<usize, Refusal> {
 fn unknown(name: &str, known: &str) -> Refusal {
     Refusal::bad_request(format!(
         "the query has `{}`, and there is {known}",
-        name.escape_debug()
+        plain(name)
     ))
 }
 

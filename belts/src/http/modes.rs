@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::{answer, refusal::Refusal};
 use crate::{
     error::{Error, ErrorKind, Result},
+    plain::json_line,
     store::RunStatus,
     wire,
     worker::{Executed, FinishedRun, Shared, Started},
@@ -241,7 +242,7 @@ fn streamed(shared: Arc<Shared>, started: Started) -> Response {
     let lines = stream::unfold((last, Duration::ZERO), move |(mut last, pause)| {
         let clock = Arc::clone(&clock);
         async move {
-            let mut line = tokio::select! {
+            let line = tokio::select! {
                 biased;
                 line = last.as_mut()?, if !pause.is_zero() => {
                     last = None;
@@ -249,6 +250,7 @@ fn streamed(shared: Arc<Shared>, started: Started) -> Response {
                 }
                 () = clock.expire_at(clock.now().after(pause)) => br#"{"heartbeat":true}"#.to_vec(),
             };
+            let mut line = json_line(line);
             line.push(b'\n');
             Some((Ok::<_, Infallible>(Bytes::from(line)), (last, HEARTBEAT)))
         }

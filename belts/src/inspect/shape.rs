@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Timestamp,
     codec::Failure,
+    plain::plain,
     store::{Entry, RunPage, RunRecord, RunStatus, StepKind, StepState},
 };
 
@@ -167,7 +168,9 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(Timestamp::from_millis(time.as_millisecond())))
+        let time = Timestamp::parse(&text);
+        time.map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{}` is no time by RFC 3339", plain(&text)))
+        })
     }
 }
