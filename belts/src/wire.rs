@@ -19,6 +19,9 @@ pub(crate) const WEBHOOK_ID: &str = "webhook-id";
 pub(crate) const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
 #[cfg(feature = "http")]
 pub(crate) const WEBHOOK_SIGNATURE: &str = "webhook-signature";
+/// Who asks for a change of runs, in the words of whoever sends it; nobody checks it.
+#[cfg(feature = "http")]
+pub(crate) const ACTOR: &str = "x-belts-actor";
 /// A header of W3C Trace Context, and the field of the same name in `context`.
 #[cfg(feature = "http")]
 pub(crate) const TRACEPARENT: &str = "traceparent";

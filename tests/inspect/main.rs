@@ -7,7 +7,9 @@
 
 mod access;
 mod command;
-
+mod functions;
 mod http;
+mod logs;
+mod pages;
 mod support;
 mod worker;

@@ -8,12 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{HttpMode, body, modes, refusal::Refusal, signature};
+use super::{HttpMode, body, modes, refusal::Refusal, refused, signature};
 use crate::{
     dispatch::{Pushed, Recognized},
     error::{Error, ErrorKind},
     publish,
-    telemetry::traceparent,
+    telemetry::{Door, traceparent},
     wire::{self, Body},
     worker::{Asked, Execute, Shared, Worker},
 };
@@ -37,10 +37,7 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
             }),
         Err(refusal) => {
             shared.metrics.http.refused();
-            tracing::warn!(
-                reason = refusal.reason(),
-                "refused a delivery without a right signature"
-            );
+            refused::tell(shared, Door::Delivery, &parts, &refusal);
             refusal.into_response()
         }
     }

@@ -23,7 +23,7 @@
 //! `GET /` describes functions and events, `GET /health` says whether the worker takes deliveries.
 //!
 //! # Inspection
-//! Runs are looked at and changed under `/runs`, apart from deliveries: [the guide](crate::guide::inspection) has the paths.
+//! Runs are looked at and changed under `/runs` and `/functions`, apart from deliveries: [the guide](crate::guide::inspection) has the paths.
 //! Whoever has the [inspection token](crate::WorkerBuilder::inspection_token) may; where none is set, only this machine,
 //! and for everybody else nothing is there.
 //!
@@ -33,14 +33,17 @@
 //! router may deliver.
 
 mod access;
+mod actor;
 mod answer;
 mod body;
 mod deliver;
 mod describe;
+mod functions;
 mod inspect;
 mod modes;
 mod options;
 mod refusal;
+mod refused;
 mod router;
 mod signature;
 mod token;
