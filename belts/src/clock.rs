@@ -14,6 +14,9 @@ pub(crate) use guarded::Guarded;
 
 /// A moment, in whole milliseconds since the Unix epoch; the unit of every time in a store.
 ///
+/// As text it is by RFC 3339, whose years have four digits: what lies beyond, as a sleep of ten thousand years, is shown as the
+/// last moment that can be said, and what lies before the year 0 as the first.
+///
 /// ```
 /// use belts::Timestamp;
 /// use std::time::{Duration, SystemTime};
@@ -26,6 +29,11 @@ pub(crate) use guarded::Guarded;
 )]
 #[serde(transparent)]
 pub struct Timestamp(i64);
+
+/// The first moment that RFC 3339 can say: the beginning of the year 0.
+const FIRST: i64 = -62_167_219_200_000;
+/// The last moment that RFC 3339 and those who read it here can say, at the end of the year 9999.
+const LAST: i64 = 253_402_207_200_999;
 
 impl Timestamp {
     /// The moment `millis` milliseconds after the Unix epoch.
@@ -60,6 +68,27 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis_up(duration)))
     }
 
+    /// The nearest moment that RFC 3339 can say.
+    pub(crate) fn clamped(self) -> Self {
+        Self(self.0.clamp(FIRST, LAST))
+    }
+
+    /// Reads a moment by RFC 3339; one that is a little too late or too early for us is the last or the first there is.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if let Ok(time) = text.parse::<jiff::Timestamp>() {
+            return Some(Self(time.as_millisecond()).clamped());
+        }
+        // A whole date and time, which only its offset or its hour puts beyond the range.
+        let (year, _) = text.split_once('-').filter(|(year, _)| year.len() == 4)?;
+        let nearer = match year {
+            "9999" => format!("9998{}", &text[4..]),
+            "0000" => format!("0004{}", &text[4..]),
+            _ => return None,
+        };
+        nearer.parse::<jiff::Timestamp>().ok()?;
+        Some(Self(if year == "9999" { LAST } else { FIRST }))
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -89,10 +118,8 @@ impl From<Timestamp> for SystemTime {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(time) => fmt::Display::fmt(&time, f),
-            Err(_) => write!(f, "{} ms", self.0),
-        }
+        let time = jiff::Timestamp::from_millisecond(self.clamped().0);
+        fmt::Display::fmt(&time.map_err(|_| fmt::Error)?, f)
     }
 }
 
@@ -138,6 +165,56 @@ impl Clock for SystemClock {
                 return;
             }
             tokio::time::sleep(left.min(Duration::from_secs(60))).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sleep of `Duration::MAX` was shown as `9223372036854775807 ms`, which nothing that reads times could read.
+    #[test]
+    fn every_moment_is_shown_as_one_that_can_be_read() {
+        let extremes = [i64::MIN, -1, 0, 1, i64::MAX];
+        let bounds = [FIRST, LAST].map(|bound| [bound - 1, bound, bound + 1]);
+        for millis in extremes.into_iter().chain(bounds.into_iter().flatten()) {
+            let time = Timestamp::from_millis(millis);
+            let text = time.to_string();
+            assert_eq!(Timestamp::parse(&text), Some(time.clamped()), "{text}");
+            assert!(text.ends_with('Z') && !text.starts_with('-'), "{text}");
+            assert_eq!(
+                text.split_once('-').map(|(year, _)| year.len()),
+                Some(4),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            Timestamp::from_millis(LAST).to_string(),
+            "9999-12-30T22:00:00.999Z"
+        );
+        assert_eq!(
+            Timestamp::from_millis(FIRST).to_string(),
+            "0000-01-01T00:00:00Z"
+        );
+    }
+
+    #[test]
+    fn what_others_say_at_the_ends_of_time_is_read_as_the_end() {
+        for (text, millis) in [
+            ("9999-12-31T23:59:59.999Z", Some(LAST)),
+            ("9999-12-31T23:59:59-23:00", Some(LAST)),
+            ("0000-01-01T00:00:00+14:00", Some(FIRST)),
+            ("2030-01-31T12:00:00Z", Some(1_896_091_200_000)),
+            ("9999-13-31T23:59:59Z", None),
+            ("9223372036854775807 ms", None),
+            ("tomorrow", None),
+        ] {
+            assert_eq!(
+                Timestamp::parse(text).map(Timestamp::as_millis),
+                millis,
+                "{text}"
+            );
         }
     }
 }

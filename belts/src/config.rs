@@ -180,13 +180,13 @@ fn read_addr(lookup: Lookup<'_>) -> Result<String> {
 fn read_url(lookup: Lookup<'_>) -> Result<Option<String>> {
     let url = variable(lookup, "BELTS_URL")?;
     if let Some(url) = &url {
-        check_url(url)
-            .map_err(|expected| config(format!("BELTS_URL is `{url}`, and {expected}")))?;
+        check_url(url).map_err(|expected| config(format!("BELTS_URL {expected}")))?;
     }
     Ok(url)
 }
 
-/// Whether a URL can be where the router is mounted; if not, what it must be.
+/// Whether a URL can be where the router is mounted; if not, what it must be. It may hold a secret all the same, so nobody
+/// repeats it.
 #[cfg(feature = "http")]
 pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
     let rest = url
@@ -198,7 +198,9 @@ pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
         || url.contains(['?', '#', '@'])
         || url.contains(char::is_whitespace)
     {
-        return Err("must be the whole URL such as `https://app.example/belts`");
+        return Err(
+            "must be the whole URL such as `https://app.example/belts`, without user, password or query",
+        );
     }
     Ok(())
 }
@@ -332,6 +334,21 @@ mod tests {
             ),
             ("BELTS_ADDR", "localhost:http", "a host and a port"),
             ("BELTS_URL", "app.example", "`https://app.example/belts`"),
+            (
+                "BELTS_URL",
+                "https://ada:hunter2@app.example/belts",
+                "without user, password or query",
+            ),
+            (
+                "BELTS_URL",
+                "https://app.example/belts?token=hunter2",
+                "without user, password or query",
+            ),
+            (
+                "BELTS_STORE",
+                "sqlite://belts.db?key=hunter2",
+                "has the option `key`",
+            ),
             ("BELTS_CONCURRENCY", "0", "a whole number from 1"),
             ("BELTS_MAX_CRASHES", "0", "a whole number from 1"),
             (

@@ -4,6 +4,7 @@ use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 use crate::{
     guard,
+    plain::{Clean, plain},
     terminal::{Class, Classified},
 };
 
@@ -256,7 +257,8 @@ impl Error {
         })
     }
 
-    /// This error and its sources in one line, joined by `: `.
+    /// This error and its sources in one line, joined by `: `. Control characters and others that would steer a terminal or a
+    /// log are written out, such as a line break as `\n`.
     pub fn report(&self) -> String {
         let mut line = self.to_string();
         for error in guard::chain(self).skip(1) {
@@ -267,7 +269,7 @@ impl Error {
                 line.push_str(&text);
             }
         }
-        line
+        plain(&line).into_owned()
     }
 
     pub(crate) fn class(&self) -> Option<Class> {
@@ -294,7 +296,7 @@ impl fmt::Debug for Error {
             ("step", &self.0.step),
         ] {
             if let Some(id) = id {
-                write!(f, " [{name} {id}]")?;
+                write!(f, " [{name} {}]", Clean(id))?;
             }
         }
         Ok(())

@@ -42,6 +42,7 @@ pub mod guide;
 pub mod http;
 mod inspect;
 pub mod middleware;
+mod plain;
 #[cfg(any(feature = "http-dispatch", feature = "qstash"))]
 mod post;
 mod publish;

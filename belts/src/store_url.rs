@@ -162,7 +162,7 @@ fn read_sqlite(url: &str) -> Result<StoreUrl, String> {
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     if path.is_empty() {
-        return Err(format!("`{url}` has no path; write `sqlite://belts.db`"));
+        return Err("has no path; write `sqlite://belts.db`".to_owned());
     }
     if path == ":memory:" {
         return Err(format!(
@@ -175,8 +175,10 @@ fn read_sqlite(url: &str) -> Result<StoreUrl, String> {
             "synchronous=full" => true,
             "synchronous=normal" => false,
             _ => {
+                // Its value may be a secret that another program takes.
+                let (name, _) = option.split_once('=').unwrap_or((option, ""));
                 return Err(format!(
-                    "`{url}` has the option `{option}`; there are `synchronous=full` and `synchronous=normal`"
+                    "`sqlite://{path}` has the option `{name}`; there are `synchronous=full` and `synchronous=normal`"
                 ));
             }
         };

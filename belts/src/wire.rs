@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 #[cfg(feature = "http")]
 use crate::publish::stable_id;
-use crate::{clock::Timestamp, store::NewEvent, telemetry::traceparent};
+use crate::{clock::Timestamp, plain::steers, store::NewEvent, telemetry::traceparent};
 
 #[cfg(feature = "http")]
 pub(crate) const WEBHOOK_ID: &str = "webhook-id";
@@ -24,6 +24,9 @@ pub(crate) const WEBHOOK_SIGNATURE: &str = "webhook-signature";
 /// The id of the event whose runs an answer of many lines tells of.
 #[cfg(feature = "http")]
 pub(crate) const EVENT_ID: &str = "belts-event-id";
+/// Who asks for a change of runs, in the words of whoever sends it; nobody checks it.
+#[cfg(feature = "http")]
+pub(crate) const ACTOR: &str = "x-belts-actor";
 /// A header of W3C Trace Context, and the field of the same name in `context`.
 #[cfg(feature = "http")]
 pub(crate) const TRACEPARENT: &str = "traceparent";
@@ -185,7 +188,7 @@ pub(crate) fn event(event: &NewEvent, now: Timestamp) -> Vec<u8> {
     out.extend(b",\"context\":");
     out.extend(json(&WrittenContext {
         event_id: Some(&event.id),
-        timestamp: (event.due_at > now).then(|| event.due_at.as_millis()),
+        timestamp: (event.due_at > now).then(|| event.due_at.clamped().as_millis()),
         retries: event.retries,
         traceparent: event.traceparent.as_deref(),
         ..WrittenContext::default()
@@ -199,7 +202,7 @@ pub(crate) fn event(event: &NewEvent, now: Timestamp) -> Vec<u8> {
 pub(crate) fn wake_up(run_id: &str, due_at: Timestamp, hop: u32) -> Vec<u8> {
     let context = WrittenContext {
         execution_id: Some(run_id),
-        timestamp: Some(due_at.as_millis()),
+        timestamp: Some(due_at.clamped().as_millis()),
         hop: (hop > 0).then_some(hop),
         ..WrittenContext::default()
     };
@@ -247,8 +250,10 @@ pub(crate) fn id(text: String, what: &str) -> Result<String, Misread> {
             "{what} has more than {MAX_ID_CHARS} characters"
         )));
     }
-    if text.chars().any(char::is_control) {
-        return Err(misread(format!("{what} has control characters")));
+    if text.contains(steers) {
+        return Err(misread(format!(
+            "{what} has control characters, line separators or marks that turn the direction of writing"
+        )));
     }
     Ok(text)
 }
@@ -259,13 +264,13 @@ fn text(value: &RawValue, path: &str) -> Result<String, Misread> {
 
 /// RFC 3339, or milliseconds since the Unix epoch.
 fn timestamp(value: &RawValue) -> Result<Timestamp, Misread> {
-    let millis = match serde_json::from_str::<i64>(value.get()) {
-        Ok(millis) => jiff::Timestamp::from_millisecond(millis).ok(),
+    let time = match serde_json::from_str::<i64>(value.get()) {
+        Ok(millis) => Some(Timestamp::from_millis(millis).clamped()),
         Err(_) => serde_json::from_str::<Cow<'_, str>>(value.get())
             .ok()
-            .and_then(|text| text.parse().ok()),
+            .and_then(|text| Timestamp::parse(&text)),
     };
-    millis.map(|time: jiff::Timestamp| Timestamp::from_millis(time.as_millisecond())).ok_or_else(|| {
+    time.ok_or_else(|| {
         misread(
             "`context.timestamp` must be a time by RFC 3339, such as \"2030-01-31T12:00:00Z\", or milliseconds since 1970",
         )

@@ -177,9 +177,9 @@ async fn ids_in_paths_are_decoded() {
 async fn runs_are_purged_by_age() {
     let worker = with_failed_run(builder(), "purge").await;
     let (_, body) = locally(&worker, post("/runs/purge?before=1h")).await;
-    assert_eq!(body, json!({"purged": 0}));
+    assert_eq!(body, json!({"purged": 0, "events": 0, "more": false}));
     let (_, body) = locally(&worker, post("/runs/purge?before=2999-01-01")).await;
-    assert_eq!(body, json!({"purged": 1}));
+    assert_eq!(body, json!({"purged": 1, "events": 0, "more": false}));
     let (status, body) = locally(&worker, get("/runs/failed")).await;
     assert_eq!((status, body["code"].as_str()), (404, Some("unknown-run")));
 }
@@ -203,6 +203,9 @@ async fn a_wrong_question_is_told_what_is_right() {
             "/runs?page=first",
             "is not a mark that an earlier page gave",
         ),
+        ("/runs?values=true", "a list has no values; ask for one run"),
+        ("/functions?removed=1", "there is `orphaned`"),
+        ("/functions?orphaned=perhaps", "`true` or `false`"),
         ("/runs/r?value=true", "there is `values`"),
         ("/runs/r?values=please", "`true` or `false`"),
     ] {

@@ -7,8 +7,10 @@
 
 mod access;
 mod command;
-
+mod functions;
 mod http;
+mod logs;
+mod pages;
 mod proxies;
 mod support;
 mod worker;

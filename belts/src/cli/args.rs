@@ -22,6 +22,10 @@ pub(super) struct Args {
     #[arg(long, global = true)]
     pub(super) json: bool,
 
+    /// Who asks for a change, as it stands in the log and with the run; the user and host where nothing is said
+    #[arg(long = "as", global = true, value_name = "NAME")]
+    pub(super) actor: Option<String>,
+
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -59,8 +63,21 @@ pub(super) enum Command {
     },
     /// Has failed or cancelled runs go on: what they have recorded stays
     Rerun(RerunArgs),
-    /// Lists functions with the events that they listen for
-    Functions,
+    /// Lists functions with the events that start them, and how many of their runs have not ended
+    Functions {
+        /// Only those that no living worker has: they were removed, or their program does not run
+        #[arg(long)]
+        orphaned: bool,
+    },
+    /// Cancels the runs of a function that no living worker has, so that nothing waits for it any more
+    Forget {
+        /// The function's id
+        #[arg(value_name = "FUNCTION")]
+        id: String,
+        /// Does not ask before it cancels runs
+        #[arg(long)]
+        yes: bool,
+    },
     /// Publishes an event
     Publish(PublishArgs),
     /// Removes runs that have ended, with all that they recorded

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::place::{Asked, Place, Sent, ShownFunction};
+use super::place::{Asked, Place, Sent};
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
     error::Result,
     inspect::{
         Runs,
-        shape::{Changed, ShownPage, ShownRun},
+        shape::{Changed, Forgotten, ShownFunction, ShownPage, ShownPurge, ShownRun},
     },
     store::{NewEvent, Publish, RunStatus, SharedStore},
 };
@@ -19,8 +19,8 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    pub(super) fn new(store: SharedStore) -> Self {
-        let runs = Runs::of(store.clone());
+    pub(super) fn new(store: SharedStore, actor: &str) -> Self {
+        let runs = Runs::of(store.clone()).by(format!("belts command, {actor}"));
         Self { store, runs }
     }
 
@@ -79,21 +79,21 @@ impl Place for Direct {
         self.now_stands(id, changed).await
     }
 
-    async fn purge(&self, before: Timestamp) -> Result<usize> {
-        self.runs.purge(before).await
+    async fn purge(&self, before: Timestamp) -> Result<ShownPurge> {
+        self.runs.purge_part(before).await.map(ShownPurge::from)
     }
 
     async fn functions(&self) -> Result<Vec<ShownFunction>> {
-        let subscriptions = self.store.subscriptions().await?;
-        let shown = subscriptions.iter().map(|subscription| ShownFunction {
-            id: subscription.function_id.to_string(),
-            events: subscription
-                .event_types
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-        });
-        Ok(shown.collect())
+        let functions = self.runs.functions().await?;
+        Ok(functions.iter().map(ShownFunction::of).collect())
+    }
+
+    async fn forget(&self, function: &str) -> Result<Forgotten> {
+        let ended = self.runs.forget(function).await?;
+        Ok(Forgotten {
+            function_id: function.to_owned(),
+            cancelled: ended.runs,
+        })
     }
 
     async fn publish(&self, event: NewEvent) -> Result<Sent> {

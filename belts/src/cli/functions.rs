@@ -1,24 +1,83 @@
-//! The command `functions`.
+//! The commands about functions: `functions` and `forget`.
 
 use super::{
     place::Place,
-    print::{self, Out},
+    print::{self, Out, plain, plural},
+    runs::agree,
     table::Table,
     wrong::Wrong,
 };
+use crate::inspect::{functions::MOST_COUNTED, shape::ShownFunction};
 
-pub(super) async fn list(place: &dyn Place, out: Out) -> Result<(), Wrong> {
-    let functions = place.functions().await?;
+pub(super) async fn list(place: &dyn Place, orphaned: bool, out: Out) -> Result<(), Wrong> {
+    let mut functions = place.functions().await?;
+    functions.retain(|function| !orphaned || function.is_orphaned());
     if out.json {
         return functions.iter().try_for_each(print::object);
     }
     if functions.is_empty() {
-        eprintln!("no worker has subscribed a function yet");
+        print::tell(if orphaned {
+            "a living worker has every function"
+        } else {
+            "no worker has subscribed a function yet"
+        });
         return Ok(());
     }
-    let mut table = Table::new(&["FUNCTION", "EVENTS"], usize::MAX);
+    let mut table = Table::new(&["FUNCTION", "WORKERS", "UNFINISHED", "EVENTS"], usize::MAX);
     for function in functions {
-        table.row(&[function.id, function.events.join(", ")]);
+        let workers = if function.living { "living" } else { "none" };
+        let unfinished = count(&function);
+        table.row(&[
+            function.id,
+            workers.to_owned(),
+            unfinished,
+            function.events.join(", "),
+        ]);
     }
     print::write(&table.text(out))
+}
+
+fn count(function: &ShownFunction) -> String {
+    let more = if function.unfinished >= MOST_COUNTED {
+        "+"
+    } else {
+        ""
+    };
+    format!("{}{more}", function.unfinished)
+}
+
+pub(super) async fn forget(place: &dyn Place, id: &str, yes: bool, out: Out) -> Result<(), Wrong> {
+    let functions = place.functions().await?;
+    let Some(function) = functions.iter().find(|function| function.id == id) else {
+        return Err(Wrong::Failed(format!(
+            "there is no function `{id}` that anybody wants or that has runs to end; `belts functions` lists those that there are"
+        )));
+    };
+    if function.living {
+        return Err(Wrong::Failed(format!(
+            "a living worker has the function `{id}`: shut down the workers that have it, then forget it"
+        )));
+    }
+    if function.unfinished > 0 && !yes {
+        agree(
+            &format!("{} of `{}`", runs(function), plain(id)),
+            "be cancelled, for no living worker has the function",
+        )?;
+    }
+    let forgotten = place.forget(id).await?;
+    if out.json {
+        return print::object(&forgotten);
+    }
+    print::write(&format!(
+        "forgot {}, cancelled {}\n",
+        plain(id),
+        plural(forgotten.cancelled, "run")
+    ))
+}
+
+fn runs(function: &ShownFunction) -> String {
+    match function.unfinished {
+        1 => "1 run".to_owned(),
+        _ => format!("{} runs", count(function)),
+    }
 }

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
+mod actor;
 mod args;
 mod direct;
 mod functions;
+mod pages;
 mod place;
 mod print;
 mod publish;
@@ -45,7 +47,8 @@ async fn run(args: Args) -> Result<(), Wrong> {
     if let Command::Rerun(asked) = &args.command {
         asked.check()?;
     }
-    let place = args.place.open().await?;
+    let actor = actor::actor(args.actor.as_deref());
+    let place = args.place.open(&actor).await?;
     let place = &*place;
     match args.command {
         Command::Runs(asked) => runs::list(place, &asked, out).await,
@@ -53,7 +56,8 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Cancel { ids } => runs::cancel(place, &ids, out).await,
         Command::Rerun(asked) => runs::rerun(place, &asked, out).await,
         Command::Purge { before } => runs::purge(place, before, out).await,
-        Command::Functions => functions::list(place, out).await,
+        Command::Functions { orphaned } => functions::list(place, orphaned, out).await,
+        Command::Forget { id, yes } => functions::forget(place, &id, yes, out).await,
         Command::Publish(asked) => publish::publish(place, asked, out).await,
         Command::Completions { .. } => Ok(()),
     }

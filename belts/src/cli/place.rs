@@ -8,7 +8,7 @@ use super::{args::PlaceArgs, direct::Direct, remote::Remote, wrong::Wrong};
 use crate::{
     clock::Timestamp,
     error::Result,
-    inspect::shape::{Changed, ShownPage, ShownRun},
+    inspect::shape::{Changed, Forgotten, ShownFunction, ShownPage, ShownPurge, ShownRun},
     store::NewEvent,
     store_url,
 };
@@ -23,8 +23,10 @@ pub(super) trait Place: Send + Sync {
     async fn cancel(&self, id: &str) -> Result<Changed>;
     /// Has a run go on, if need be with nothing left of what was recorded from a step on.
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed>;
-    async fn purge(&self, before: Timestamp) -> Result<usize>;
+    /// Removes a part of what ended before a time; the answer says whether anything is left.
+    async fn purge(&self, before: Timestamp) -> Result<ShownPurge>;
     async fn functions(&self) -> Result<Vec<ShownFunction>>;
+    async fn forget(&self, function: &str) -> Result<Forgotten>;
     /// Publishes; whether the event was there before, and its runs where that is known.
     async fn publish(&self, event: NewEvent) -> Result<Sent>;
 }
@@ -40,13 +42,6 @@ pub(super) struct Asked {
     pub(super) until: Option<Timestamp>,
     pub(super) limit: usize,
     pub(super) page: Option<String>,
-}
-
-/// A function and the events that it listens for.
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-pub(super) struct ShownFunction {
-    pub(super) id: String,
-    pub(super) events: Vec<String>,
 }
 
 /// What became of an event.
@@ -75,7 +70,7 @@ impl Named {
 
 impl PlaceArgs {
     /// Opens what the arguments name, or else the environment.
-    pub(super) async fn open(self) -> Result<Box<dyn Place>, Wrong> {
+    pub(super) async fn open(self, actor: &str) -> Result<Box<dyn Place>, Wrong> {
         let named = (
             Named::new(self.store, "`--store`"),
             Named::new(self.worker, "`--worker`"),
@@ -95,13 +90,13 @@ impl PlaceArgs {
                 "where are the runs? Name their store by `--store <URL>` or BELTS_STORE, or a worker by `--worker <URL>` or \
                  BELTS_WORKER",
             )),
-            (Some(store), None) => Ok(Box::new(open_store(&store).await?)),
-            (None, Some(worker)) => Ok(Box::new(Remote::new(&worker)?)),
+            (Some(store), None) => Ok(Box::new(open_store(&store, actor).await?)),
+            (None, Some(worker)) => Ok(Box::new(Remote::new(&worker, actor)?)),
         }
     }
 }
 
-async fn open_store(store: &Named) -> Result<Direct, Wrong> {
+async fn open_store(store: &Named, actor: &str) -> Result<Direct, Wrong> {
     let Named { url, by } = store;
     store_url::check(url).map_err(|wrong| Wrong::usage(format!("{by}: the URL {wrong}")))?;
     if url.starts_with("memory:") {
@@ -111,9 +106,16 @@ async fn open_store(store: &Named) -> Result<Direct, Wrong> {
     }
     // Opening would make a new one.
     if let Some(path) = store_url::file(url).filter(|path| !Path::new(path).exists()) {
-        return Err(Wrong::Failed(format!("{by}: there is no file `{path}`")));
+        let here = if Path::new(&path).is_relative() {
+            " where you are; a path that begins with `/` is the same from everywhere"
+        } else {
+            ""
+        };
+        return Err(Wrong::Failed(format!(
+            "{by}: there is no file `{path}`{here}"
+        )));
     }
-    Ok(Direct::new(Box::pin(store_url::open(url)).await?))
+    Ok(Direct::new(Box::pin(store_url::open(url)).await?, actor))
 }
 
 pub(super) fn variable(name: &str) -> Result<Option<String>, Wrong> {

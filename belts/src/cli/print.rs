@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use super::wrong::Wrong;
-use crate::{inspect::shape::Time, store::RunStatus, wire};
+use crate::{inspect::shape::Time, plain, store::RunStatus, wire};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +44,8 @@ impl Out {
 
 /// Prints a line of JSON.
 pub(super) fn object(body: &impl Serialize) -> Result<(), Wrong> {
-    let mut line = String::from_utf8_lossy(&wire::json(body)).into_owned();
+    let line = plain::json_line(wire::json(body));
+    let mut line = String::from_utf8_lossy(&line).into_owned();
     line.push('\n');
     write(&line)
 }
@@ -59,11 +60,14 @@ pub(super) fn write(text: &str) -> Result<(), Wrong> {
     })
 }
 
-/// A text of others in one line: what it has of control characters must not steer the terminal.
+/// Says something beside what is printed, on standard error. It may quote others.
+pub(super) fn tell(text: &str) {
+    eprintln!("{}", plain::Clean(text));
+}
+
+/// A text of others in one line: nothing in it may steer the terminal.
 pub(super) fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    plain::plain(text).into_owned()
 }
 
 /// A time to the second.
@@ -95,5 +99,5 @@ pub(super) fn plural(count: usize, what: &str) -> String {
 
 /// What to say of a run that was not changed.
 pub(super) fn unchanged(id: &str, status: RunStatus, wanted: &str) {
-    eprintln!("the run {} is {status}, and cannot be {wanted}", plain(id));
+    tell(&format!("the run {id} is {status}, and cannot be {wanted}"));
 }

@@ -73,10 +73,10 @@ pub(super) async fn publish(place: &dyn Place, asked: PublishArgs, out: Out) -> 
     });
     print::write(&format!("published {id}{started}\n"))?;
     for (run, function) in runs.unwrap_or_default() {
-        print::write(&format!("  {run}  {}\n", plain(function)))?;
+        print::write(&format!("  {}  {}\n", plain(run), plain(function)))?;
     }
     if runs.is_some_and(<[_]>::is_empty) {
-        eprintln!("no function listens for `{}`", plain(&event_type));
+        print::tell(&format!("no function listens for `{event_type}`"));
     }
     Ok(())
 }

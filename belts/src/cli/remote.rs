@@ -10,7 +10,8 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    place::{Asked, Named, Place, Sent, ShownFunction, variable},
+    place::{Asked, Named, Place, Sent, variable},
+    print,
     wrong::Wrong,
 };
 use crate::{
@@ -19,7 +20,9 @@ use crate::{
     dispatch::{Dispatcher as _, Http, Message},
     error::{Error, ErrorKind, Result},
     http::{access::is_local, development},
-    inspect::shape::{Changed, Purged, ShownPage, ShownRun},
+    inspect::shape::{
+        Changed, Forgotten, ShownFunction, ShownFunctions, ShownPage, ShownPurge, ShownRun,
+    },
     post::{Answer, Poster, Timeouts},
     store::NewEvent,
     store_url, wire,
@@ -48,12 +51,6 @@ struct Refused {
     code: String,
 }
 
-/// What a worker says of itself; without a right to know, only that it is one.
-#[derive(Deserialize)]
-struct Description {
-    functions: Option<Vec<ShownFunction>>,
-}
-
 /// The token of a worker: the one that is set, or the one that a worker on this machine keeps beside its store.
 fn token_for(url: &str) -> Result<Option<String>, Wrong> {
     if let Some(token) = variable("BELTS_INSPECTION_TOKEN")? {
@@ -68,7 +65,7 @@ fn token_for(url: &str) -> Result<Option<String>, Wrong> {
 }
 
 impl Remote {
-    pub(super) fn new(worker: &Named) -> Result<Self, Wrong> {
+    pub(super) fn new(worker: &Named, actor: &str) -> Result<Self, Wrong> {
         let Named { url, by } = worker;
         check_url(url).map_err(|expected| Wrong::usage(format!("{by} {expected}")))?;
         let mut headers = HeaderMap::new();
@@ -76,12 +73,17 @@ impl Remote {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
+        // What no header carries was written out; a name is not worth an error.
+        if let Ok(actor) = HeaderValue::from_bytes(actor.as_bytes()) {
+            headers.insert(wire::ACTOR, actor);
+        }
         if let Some(token) = token_for(url)? {
             let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
                 Wrong::usage("BELTS_INSPECTION_TOKEN has characters that no header can carry")
             })?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
+            warn_of_open_road(url);
         }
         let keys = variable("BELTS_SIGNING_KEYS")?.unwrap_or_default();
         let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
@@ -133,6 +135,8 @@ impl Remote {
         };
         match (status, &*refused.code) {
             (404, "unknown-run") => Error::new(ErrorKind::UnknownRun, refused.message),
+            (404, "unknown-function") => Error::new(ErrorKind::UnknownFunction, refused.message),
+            (409, "conflict") => Error::new(ErrorKind::Conflict, refused.message),
             (404, _) => Error::new(
                 ErrorKind::Config,
                 format!(
@@ -190,22 +194,22 @@ impl Place for Remote {
             .await
     }
 
-    async fn purge(&self, before: Timestamp) -> Result<usize> {
-        let path = format!("/runs/purge?before={}", encoded(&before.to_string()));
-        self.post::<Purged>(&path).await.map(|done| done.purged)
+    async fn purge(&self, before: Timestamp) -> Result<ShownPurge> {
+        self.post(&format!(
+            "/runs/purge?before={}",
+            encoded(&before.to_string())
+        ))
+        .await
     }
 
     async fn functions(&self) -> Result<Vec<ShownFunction>> {
-        let description: Description = self.get("").await?;
-        description.functions.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Config,
-                format!(
-                    "the worker at {} does not tell its functions: set BELTS_INSPECTION_TOKEN here to the same as there",
-                    self.url
-                ),
-            )
-        })
+        let shown = self.get::<ShownFunctions>("/functions").await?;
+        Ok(shown.functions)
+    }
+
+    async fn forget(&self, function: &str) -> Result<Forgotten> {
+        self.post(&format!("/functions/{}/forget", encoded(function)))
+            .await
     }
 
     async fn publish(&self, event: NewEvent) -> Result<Sent> {
@@ -218,6 +222,20 @@ impl Place for Remote {
             duplicate: sent.duplicate,
             runs: None,
         })
+    }
+}
+
+/// Warns before a token goes where others on the way can read it.
+fn warn_of_open_road(url: &str) {
+    let open = url.parse::<Uri>().ok().filter(|url| {
+        let local = url.host().is_some_and(is_local);
+        url.scheme_str() == Some("http") && !local
+    });
+    if let Some(host) = open.as_ref().and_then(Uri::host) {
+        print::tell(&format!(
+            "warning: BELTS_INSPECTION_TOKEN is sent to {host} over plain http, where whoever is on the way can read it; use \
+             https, or a tunnel to that machine"
+        ));
     }
 }
 

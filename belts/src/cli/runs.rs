@@ -4,18 +4,20 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use super::{
     args::{ListArgs, RerunArgs, Which},
+    pages::collect,
     place::{Asked, Place},
     print::{self, Out, plain, plural, time, took},
     table::Table,
     wrong::Wrong,
 };
 use crate::{
-    inspect::shape::{Changed, Purged, ShownRun, ShownStep},
+    error::Error,
+    inspect::shape::{Changed, ShownNote, ShownPurge, ShownRun, ShownStep},
     store::{RunStatus, StepState, Timestamp},
 };
 
-/// The most runs that are asked for at once.
-const PAGE: usize = 500;
+/// The most runs that are changed by one command without being named.
+const MOST_CHOSEN: usize = 100_000;
 
 pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Result<(), Wrong> {
     let mut conditions = conditions(&asked.which);
@@ -26,12 +28,14 @@ pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Resul
     if out.json {
         runs.iter().try_for_each(print::object)?;
     } else if runs.is_empty() {
-        eprintln!("there is no such run");
+        print::tell("there is no such run");
     } else {
         print::write(&table(&runs).text(out))?;
     }
     if let Some(next) = next {
-        eprintln!("there are more: add `--page {next}`, or raise `--limit`");
+        print::tell(&format!(
+            "there are more: add `--page {next}`, or raise `--limit`"
+        ));
     }
     Ok(())
 }
@@ -43,24 +47,6 @@ fn conditions(which: &Which) -> Asked {
         since: which.since,
         until: which.until,
         ..Asked::default()
-    }
-}
-
-/// Reads pages until there are so many runs; and where to go on.
-async fn collect(
-    place: &dyn Place,
-    mut asked: Asked,
-    most: usize,
-) -> Result<(Vec<ShownRun>, Option<String>), Wrong> {
-    let mut runs = Vec::new();
-    loop {
-        asked.limit = (most - runs.len()).min(PAGE);
-        let page = place.list(asked.clone()).await?;
-        runs.extend(page.runs);
-        if page.next.is_none() || runs.len() >= most {
-            return Ok((runs, page.next));
-        }
-        asked.page = page.next;
     }
 }
 
@@ -89,10 +75,23 @@ pub(super) async fn show(place: &dyn Place, id: &str, values: bool, out: Out) ->
     print::write(&about(&run, out))?;
     let steps = run.steps.as_deref().unwrap_or_default();
     if steps.is_empty() {
-        return print::write("\nno step is recorded\n");
+        print::write("\nno step is recorded\n")?;
+    } else {
+        print::write(&format!("\n{}", journal(steps).text(out)))?;
     }
-    print::write(&format!("\n{}", journal(steps).text(out)))?;
+    if !run.notes.is_empty() {
+        print::write(&format!("\n{}", changes(&run.notes).text(out)))?;
+    }
     steps.iter().filter(|_| values).try_for_each(output)
+}
+
+/// What people did to the run.
+fn changes(notes: &[ShownNote]) -> Table {
+    let mut table = Table::new(&["CHANGED", "WHAT", "BY"], usize::MAX);
+    for note in notes {
+        table.row(&[time(note.at), note.action.clone(), note.by.clone()]);
+    }
+    table
 }
 
 /// The run itself, a line for each thing to say of it.
@@ -248,22 +247,28 @@ impl RerunArgs {
 
 /// The runs that fit the conditions, once somebody has agreed.
 async fn chosen(place: &dyn Place, asked: &RerunArgs) -> Result<Vec<String>, Wrong> {
-    let (runs, _) = collect(place, conditions(&asked.which), usize::MAX).await?;
+    let (runs, more) = collect(place, conditions(&asked.which), MOST_CHOSEN).await?;
+    if more.is_some() {
+        return Err(Wrong::usage(format!(
+            "more than {MOST_CHOSEN} runs fit, and nothing was changed: take fewer at once, by `--since`, `--until` or `--function`"
+        )));
+    }
     if runs.is_empty() {
-        eprintln!("there is no such run");
+        print::tell("there is no such run");
         return Ok(Vec::new());
     }
     if !asked.yes {
-        agree(&plural(runs.len(), "run"))?;
+        agree(&plural(runs.len(), "run"), "run again")?;
     }
     Ok(runs.into_iter().map(|run| run.run_id).collect())
 }
 
-fn agree(what: &str) -> Result<(), Wrong> {
+/// Asks whoever sits at the terminal; of nobody there it asks the flag.
+pub(super) fn agree(what: &str, how: &str) -> Result<(), Wrong> {
     if !io::stdin().is_terminal() {
-        return Err(Wrong::usage(format!("{what} would run again: add `--yes`")));
+        return Err(Wrong::usage(format!("{what} would {how}: add `--yes`")));
     }
-    eprint!("{what} will run again; go on? [y/N] ");
+    eprint!("{what} will {how}; go on? [y/N] ");
     // Without the question there is still the answer.
     let _ = io::stderr().flush();
     let mut answer = String::new();
@@ -298,10 +303,50 @@ fn mishap(report: String) -> Result<(), Wrong> {
     Err(Wrong::Said)
 }
 
+/// Removes part after part, and says how far it is where that takes long.
 pub(super) async fn purge(place: &dyn Place, before: Timestamp, out: Out) -> Result<(), Wrong> {
-    let purged = place.purge(before).await?;
-    if out.json {
-        return print::object(&Purged { purged });
+    let mut all = ShownPurge::default();
+    loop {
+        let part = place
+            .purge(before)
+            .await
+            .map_err(|error| stopped(error, &all))?;
+        let nothing = part.purged == 0 && part.events == 0;
+        all.purged += part.purged;
+        all.events += part.events;
+        // One that says there is more, and does nothing about it, is not asked for ever.
+        all.more = part.more;
+        if nothing || !part.more {
+            break;
+        }
+        print::tell(&format!("purged {} so far", purged(&all)));
     }
-    print::write(&format!("purged {}\n", plural(purged, "run")))
+    if out.json {
+        print::object(&all)?;
+    } else {
+        print::write(&format!("purged {}\n", purged(&all)))?;
+    }
+    if all.more {
+        print::tell("there is more to purge, which could not be removed now; call this again");
+    }
+    Ok(())
+}
+
+fn purged(all: &ShownPurge) -> String {
+    let runs = plural(all.purged, "run");
+    match all.events {
+        0 => runs,
+        events => format!(
+            "{runs} and {} that started nothing",
+            plural(events, "event")
+        ),
+    }
+}
+
+/// What went before something broke is gone all the same.
+fn stopped(error: Error, all: &ShownPurge) -> Wrong {
+    if all.purged + all.events > 0 {
+        print::tell(&format!("purged {} before it stopped", purged(all)));
+    }
+    error.into()
 }

@@ -91,10 +91,10 @@ mod tests {
         table.row(&["r-20".into(), "completed".into(), String::new()]);
         let mut out = Out::new(false);
         out.width = None;
-        let wide = "RUN   STATUS     ERROR\nr-1   failed     card [2J declined by the bank\nr-20  completed\n";
+        let wide = "RUN   STATUS     ERROR\nr-1   failed     card\\u{1b}[2J declined by the bank\nr-20  completed\n";
         assert_eq!(table.text(out), wide);
         out.width = Some(30);
-        let narrow = "RUN   STATUS     ERROR\nr-1   failed     card [2J dec…\nr-20  completed\n";
+        let narrow = "RUN   STATUS     ERROR\nr-1   failed     card\\u{1b}[2J…\nr-20  completed\n";
         assert_eq!(table.text(out), narrow);
     }
 }

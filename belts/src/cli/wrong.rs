@@ -2,6 +2,7 @@
 
 use std::{error::Error as StdError, process::ExitCode};
 
+use super::print;
 use crate::error::{Error, ErrorKind};
 
 /// Why there is no success.
@@ -30,11 +31,11 @@ impl Wrong {
     pub(super) fn tell(self) -> ExitCode {
         match self {
             Self::Usage(message) => {
-                eprintln!("error: {message}");
+                print::tell(&format!("error: {message}"));
                 ExitCode::from(2)
             }
             Self::Failed(message) => {
-                eprintln!("error: {message}");
+                print::tell(&format!("error: {message}"));
                 ExitCode::FAILURE
             }
             Self::Said => ExitCode::FAILURE,

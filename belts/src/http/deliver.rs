@@ -12,14 +12,14 @@ use super::{
     HttpMode, access, body,
     modes::{self, Tells},
     refusal::Refusal,
-    signature,
+    refused, signature,
 };
 use crate::{
     dispatch::{Pushed, Recognized},
     error::{Error, ErrorKind},
     guard::catch_panic,
     publish,
-    telemetry::traceparent,
+    telemetry::{Door, traceparent},
     wire::{self, Body},
     worker::{Asked, Execute, Shared, Worker},
 };
@@ -50,10 +50,7 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
         }
         Err(refusal) => {
             shared.metrics.http.refused();
-            tracing::warn!(
-                reason = refusal.reason(),
-                "refused a delivery without a right signature"
-            );
+            refused::tell(shared, Door::Delivery, &parts, &refusal);
             refusal.into_response()
         }
     }

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::{Path, Query, Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -11,17 +11,21 @@ use axum::{
 
 use super::{
     access::{self, Inspector},
-    answer, body,
+    actor::{AskedRuns, Right},
+    answer, body, functions,
     refusal::Refusal,
+    refused,
     router::method_not_allowed,
 };
 use crate::{
     inspect::{
         ListRuns, Runs,
-        shape::{Changed, Purged, ShownPage, ShownRun},
+        shape::{Changed, ShownPage, ShownPurge, ShownRun},
         when,
     },
+    plain::plain,
     store::{RunStatus, Timestamp},
+    telemetry::Door,
     wire,
     worker::Worker,
 };
@@ -33,8 +37,8 @@ const LONGEST_PAGE: usize = 1000;
 pub(super) fn routes(worker: &Worker) -> Router<Worker> {
     let only = |allowed| move || async move { method_not_allowed(allowed) };
     // A run may have been given the id `purge`.
-    let purge_or_run = post(purge)
-        .get(|worker: State<Worker>, uri: Uri| show(worker, Path("purge".to_owned()), uri));
+    let purge_or_run =
+        post(purge).get(|runs: AskedRuns, uri: Uri| show(runs, Path("purge".to_owned()), uri));
     Router::new()
         .route("/runs", get(list).fallback(only("GET, HEAD")))
         .route(
@@ -44,24 +48,48 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
         .route("/runs/{id}", get(show).fallback(only("GET, HEAD")))
         .route("/runs/{id}/cancel", post(cancel).fallback(only("POST")))
         .route("/runs/{id}/rerun", post(rerun).fallback(only("POST")))
+        .route(
+            "/functions",
+            get(functions::list).fallback(only("GET, HEAD")),
+        )
+        .route(
+            "/functions/{id}/forget",
+            post(functions::forget).fallback(only("POST")),
+        )
         .route_layer(middleware::from_fn_with_state(worker.clone(), guard))
 }
 
 /// Lets those through who may inspect. To others nothing is here, unless there is a token that they could have.
 async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    match access::inspector(&worker, &parts) {
+    let right = match access::inspector(&worker, &parts) {
         // A web page can have its reader's browser post a form to this machine, but not of this type.
         Inspector::ThisMachine if parts.method == Method::POST => {
             if let Err(refusal) = body::require_json(&parts.headers) {
                 return refusal.into_response();
             }
+            Right::ThisMachine
         }
-        Inspector::Token | Inspector::ThisMachine => {}
-        Inspector::WithoutToken => return unauthorized(),
-        Inspector::Nobody => return Refusal::not_found().into_response(),
+        Inspector::Token => Right::Token,
+        Inspector::ThisMachine => Right::ThisMachine,
+        Inspector::WithoutToken => return refuse(&worker, &parts, Refusal::unauthorized()),
+        Inspector::Nobody => return refuse(&worker, &parts, Refusal::not_found()),
+    };
+    let mut request = Request::from_parts(parts, body);
+    request.extensions_mut().insert(right);
+    next.run(request).await
+}
+
+fn refuse(worker: &Worker, parts: &Parts, refusal: Refusal) -> Response {
+    refused::tell(worker.shared(), Door::Inspection, parts, &refusal);
+    let mut response = refusal.into_response();
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let scheme = HeaderValue::from_static("Bearer");
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, scheme);
     }
-    next.run(Request::from_parts(parts, body)).await
+    response
 }
 
 async fn list(State(worker): State<Worker>, uri: Uri) -> Result<Response, Refusal> {
@@ -92,6 +120,11 @@ fn narrowed(
         "until" => list.until(moment(name, &value, now)?),
         "limit" => list.limit(limit(&value)?),
         "page" => list.after(value),
+        "values" => {
+            return Err(Refusal::bad_request(
+                "a list has no values; ask for one run by `/runs/<id>?values=true`",
+            ));
+        }
         _ => {
             return Err(unknown(
                 name,
@@ -102,34 +135,28 @@ fn narrowed(
 }
 
 async fn show(
-    State(worker): State<Worker>,
+    AskedRuns(runs): AskedRuns,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
     let mut values = false;
     for (name, value) in query(&uri)? {
-        values = match (&*name, &*value) {
-            ("values", "true" | "1") => true,
-            ("values", "false" | "0") => false,
-            ("values", _) => {
-                return Err(Refusal::bad_request("`values` must be `true` or `false`"));
-            }
-            _ => return Err(unknown(&name, "`values`")),
-        };
+        if name != "values" {
+            return Err(unknown(&name, "`values`"));
+        }
+        values = flag(&name, &value)?;
     }
-    let runs = worker.runs();
     let run = ShownRun::of(&runs.get(&id).await?, values);
     Ok(json(&run.with_steps(&runs.journal(&id).await?, values)))
 }
 
-async fn cancel(State(worker): State<Worker>, Path(id): Path<String>) -> Result<Response, Refusal> {
-    let runs = worker.runs();
+async fn cancel(AskedRuns(runs): AskedRuns, Path(id): Path<String>) -> Result<Response, Refusal> {
     let changed = runs.cancel(&id).await?;
     now_stands(&runs, id, changed).await
 }
 
 async fn rerun(
-    State(worker): State<Worker>,
+    AskedRuns(runs): AskedRuns,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Response, Refusal> {
@@ -140,7 +167,6 @@ async fn rerun(
         }
         from = Some(value);
     }
-    let runs = worker.runs();
     let changed = match from {
         Some(step) => runs.rerun_from(&id, &step).await?,
         None => runs.rerun(&id).await?,
@@ -157,7 +183,12 @@ async fn now_stands(runs: &Runs, run_id: String, changed: bool) -> Result<Respon
     }))
 }
 
-async fn purge(State(worker): State<Worker>, uri: Uri) -> Result<Response, Refusal> {
+/// Removes a part: all of it may take longer than anybody waits for an answer.
+async fn purge(
+    State(worker): State<Worker>,
+    AskedRuns(runs): AskedRuns,
+    uri: Uri,
+) -> Result<Response, Refusal> {
     let mut before = None;
     for (name, value) in query(&uri)? {
         if name != "before" {
@@ -168,11 +199,21 @@ async fn purge(State(worker): State<Worker>, uri: Uri) -> Result<Response, Refus
     let before = before.ok_or_else(|| {
         Refusal::bad_request("`before` is missing: say how old runs must be to go, such as `30d`")
     })?;
-    let purged = worker.runs().purge(before).await?;
-    Ok(json(&Purged { purged }))
+    Ok(json(&ShownPurge::from(runs.purge_part(before).await?)))
 }
 
-fn query(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
+/// Reads a parameter that says yes or no.
+pub(super) fn flag(name: &str, value: &str) -> Result<bool, Refusal> {
+    match value {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(Refusal::bad_request(format!(
+            "`{name}` must be `true` or `false`"
+        ))),
+    }
+}
+
+pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
     Query::try_from_uri(uri)
         .map(|Query(pairs)| pairs)
         .map_err(|_| Refusal::bad_request("the query cannot be read"))
@@ -203,21 +244,13 @@ fn limit(text: &str) -> Result<usize, Refusal> {
         })
 }
 
-fn unknown(name: &str, known: &str) -> Refusal {
+pub(super) fn unknown(name: &str, known: &str) -> Refusal {
     Refusal::bad_request(format!(
         "the query has `{}`, and there is {known}",
-        name.escape_debug()
+        plain(name)
     ))
 }
 
-fn unauthorized() -> Response {
-    let mut response = Refusal::unauthorized().into_response();
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    response
-}
-
-fn json(body: &impl serde::Serialize) -> Response {
+pub(super) fn json(body: &impl serde::Serialize) -> Response {
     answer::json(StatusCode::OK, wire::json(body))
 }

@@ -23,7 +23,7 @@
 //! `GET /` describes functions and events, `GET /health` says whether the worker takes deliveries.
 //!
 //! # Inspection
-//! Runs are looked at and changed under `/runs`, apart from deliveries: [the guide](crate::guide::inspection) has the paths.
+//! Runs are looked at and changed under `/runs` and `/functions`, apart from deliveries: [the guide](crate::guide::inspection) has the paths.
 //! Whoever has the [inspection token](crate::WorkerBuilder::inspection_token) may, and without one nothing is there. Where a
 //! request comes from is never a right, unless
 //! [`inspection_local`](crate::WorkerBuilder::inspection_local) says that this is a development machine.
@@ -44,11 +44,13 @@
 //! Bodies, times, connections and waiting requests are bounded: see [`Limits`].
 
 pub(crate) mod access;
+mod actor;
 mod answer;
 mod body;
 mod deliver;
 mod describe;
 pub(crate) mod development;
+mod functions;
 mod health;
 mod inspect;
 mod limits;
@@ -56,6 +58,7 @@ mod modes;
 mod options;
 mod page;
 mod refusal;
+mod refused;
 mod replay;
 mod router;
 mod signature;

@@ -16,6 +16,7 @@ use super::{answer, refusal::Refusal};
 use crate::{
     error::{Error, ErrorKind, Result},
     guard::catch_panic,
+    plain::json_line,
     store::RunStatus,
     wire,
     worker::{Executed, FinishedRun, Shared, Started},
@@ -338,7 +339,7 @@ fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -
     let lines = stream::unfold((last, Duration::ZERO), move |(mut last, pause)| {
         let clock = Arc::clone(&clock);
         async move {
-            let mut line = tokio::select! {
+            let line = tokio::select! {
                 biased;
                 line = last.as_mut()?, if !pause.is_zero() => {
                     last = None;
@@ -346,6 +347,7 @@ fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -
                 }
                 () = clock.expire_at(clock.now().after(pause)) => br#"{"heartbeat":true}"#.to_vec(),
             };
+            let mut line = json_line(line);
             line.push(b'\n');
             Some((Ok::<_, Infallible>(Bytes::from(line)), (last, HEARTBEAT)))
         }

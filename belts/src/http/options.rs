@@ -257,10 +257,7 @@ impl WorkerBuilder {
         match crate::config::check_url(&url) {
             Ok(()) => self.http.url = Some(url),
             Err(expected) => {
-                self.http.wrong = Some(Error::new(
-                    ErrorKind::Config,
-                    format!("`url` is `{url}`, and {expected}"),
-                ));
+                self.http.wrong = Some(Error::new(ErrorKind::Config, format!("`url` {expected}")));
             }
         }
         self

@@ -12,6 +12,7 @@ use super::answer;
 use crate::{
     dispatch::Recognized,
     error::{Error, ErrorKind},
+    plain::Clean,
     wire::{self, Fault, Misread},
 };
 
@@ -176,6 +177,10 @@ impl Refusal {
         )
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// Why, for a person.
     pub(super) fn reason(&self) -> &str {
         &self.message
@@ -201,7 +206,7 @@ impl Refusal {
         };
         tracing::error!(
             code = self.code,
-            reason = self.message,
+            reason = %Clean(&self.message),
             "a message cannot be received, and will not come again"
         );
         self.status = finality.status;

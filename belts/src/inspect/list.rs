@@ -9,10 +9,16 @@ use std::{
 
 use crate::{
     error::Result,
-    store::{RunFilter, RunPage, RunStatus, SharedStore},
+    store::{RunFilter, RunPage, RunRecord, RunStatus, SharedStore},
 };
 
+/// The most bytes of a page, though one run at least.
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
 /// A list of runs about to be read: await it, with or without conditions. Each condition narrows it.
+///
+/// It has no payloads and no outputs, and of failures at most 16 KiB each: [`Runs::get`](crate::Runs::get) brings all of one
+/// run. A page of more than 4 MiB ends early, and the next goes on where it ended.
 ///
 /// ```
 /// use belts::store::RunStatus;
@@ -93,8 +99,28 @@ impl IntoFuture for ListRuns {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.store.list(self.filter).await })
+        Box::pin(async move {
+            let mut filter = self.filter;
+            let page = self.store.list(filter.clone()).await?;
+            let fitting = fitting(&page.runs);
+            if fitting >= page.runs.len() {
+                return Ok(page);
+            }
+            // Only the store knows where a shorter page ends.
+            filter.limit = fitting;
+            self.store.list(filter).await
+        })
     }
+}
+
+/// How many of these runs fit into a page.
+fn fitting(runs: &[RunRecord]) -> usize {
+    let mut bytes = 0;
+    let fits = |run: &&RunRecord| {
+        bytes += run.payload.len() + run.result.as_ref().map_or(0, |result| result.len());
+        bytes <= MOST_BYTES
+    };
+    runs.iter().take_while(fits).count().max(1)
 }
 
 impl fmt::Debug for ListRuns {

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     codec::{self, Failure, Outcome},
+    plain::plain,
     store::{Entry, RunRecord},
 };
 
@@ -57,7 +58,7 @@ impl Failure {
                 line.push_str(source);
             }
         }
-        line
+        plain(&line).into_owned()
     }
 }
 

@@ -8,7 +8,10 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Timestamp,
     codec::Failure,
-    store::{Entry, RunPage, RunRecord, RunStatus, StepKind, StepState},
+    plain::plain,
+    store::{
+        Entry, FunctionRecord, Note, Purged, RunPage, RunRecord, RunStatus, StepKind, StepState,
+    },
 };
 
 /// One page of runs.
@@ -46,9 +49,44 @@ pub(crate) struct ShownRun {
         deserialize_with = "present"
     )]
     pub(crate) output: Option<Box<RawValue>>,
+    /// What people did to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<ShownNote>,
     /// Only of a run that was asked for by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) steps: Option<Vec<ShownStep>>,
+}
+
+/// What somebody did to a run. Nobody has checked who.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShownNote {
+    pub(crate) at: Time,
+    pub(crate) by: String,
+    pub(crate) action: String,
+}
+
+/// A function, the events that start it, and its runs that have not finished.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShownFunction {
+    pub(crate) id: String,
+    pub(crate) events: Vec<String>,
+    /// Whether a living worker has it.
+    pub(crate) living: bool,
+    /// Counted up to [`MOST_COUNTED`](super::functions::MOST_COUNTED).
+    pub(crate) unfinished: usize,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ShownFunctions {
+    pub(crate) functions: Vec<ShownFunction>,
+}
+
+/// How many runs ended with a function that was forgotten.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Forgotten {
+    pub(crate) function_id: String,
+    pub(crate) cancelled: usize,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,9 +124,47 @@ pub(crate) struct Changed {
     pub(crate) status: RunStatus,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Purged {
+/// What a purge, or a part of one, removed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ShownPurge {
+    /// Runs.
     pub(crate) purged: usize,
+    /// Events that had started nothing.
+    #[serde(default)]
+    pub(crate) events: usize,
+    /// Whether anything is left to ask for.
+    #[serde(default)]
+    pub(crate) more: bool,
+}
+
+impl From<Purged> for ShownPurge {
+    fn from(purged: Purged) -> Self {
+        Self {
+            purged: purged.runs,
+            events: purged.events,
+            more: purged.more,
+        }
+    }
+}
+
+impl ShownFunction {
+    pub(crate) fn of(function: &FunctionRecord) -> Self {
+        Self {
+            id: function.function_id.to_string(),
+            events: function
+                .event_types
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
+            living: function.living,
+            unfinished: function.unfinished,
+        }
+    }
+
+    /// Whether nobody who lives has it: it was removed, or its program does not run.
+    pub(crate) fn is_orphaned(&self) -> bool {
+        !self.living
+    }
 }
 
 /// A moment, by RFC 3339.
@@ -124,6 +200,7 @@ impl ShownRun {
             error: run.failure(),
             payload: serde_json::from_slice(&run.payload).ok().filter(|_| values),
             output: run.output().filter(|_| values).map(ToOwned::to_owned),
+            notes: run.notes.iter().map(ShownNote::of).collect(),
             steps: None,
         }
     }
@@ -132,6 +209,16 @@ impl ShownRun {
         let steps = journal.iter().map(|entry| ShownStep::of(entry, values));
         self.steps = Some(steps.collect());
         self
+    }
+}
+
+impl ShownNote {
+    fn of(note: &Note) -> Self {
+        Self {
+            at: Time(note.at),
+            by: note.by.to_string(),
+            action: note.action.to_string(),
+        }
     }
 }
 
@@ -167,7 +254,9 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let time: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(Timestamp::from_millis(time.as_millisecond())))
+        let time = Timestamp::parse(&text);
+        time.map(Self).ok_or_else(|| {
+            serde::de::Error::custom(format!("`{}` is no time by RFC 3339", plain(&text)))
+        })
     }
 }

@@ -2,27 +2,26 @@
 
 use std::time::Duration;
 
-use jiff::{Span, SpanRelativeTo, civil::Date, tz::TimeZone};
+use jiff::{Span, SpanRelativeTo, civil::Date};
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, plain::plain};
 
 /// A moment in the past, or what a text must be to name one.
 pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Some(ago) = duration(text) {
         return Ok(now.before(ago));
     }
-    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| {
-        let day: Date = text.parse().ok().filter(|_| text.len() == 10)?;
-        Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    });
-    time.map(|time| Timestamp::from_millis(time.as_millisecond()))
-        .ok_or_else(|| {
-            format!(
-                "`{}` is no time: write how long ago, such as `24h` or `30d`, or a date such as `2030-01-31` or \
-                 `2030-01-31T12:00:00Z`",
-                text.escape_debug()
-            )
-        })
+    let day = || {
+        let _: Date = text.parse().ok().filter(|_| text.len() == 10)?;
+        Timestamp::parse(&format!("{text}T00:00:00Z"))
+    };
+    Timestamp::parse(text).or_else(day).ok_or_else(|| {
+        format!(
+            "`{}` is no time: write how long ago, such as `24h` or `30d`, or a date such as `2030-01-31` or \
+             `2030-01-31T12:00:00Z`",
+            plain(text)
+        )
+    })
 }
 
 /// A stretch of time such as `90s`, `24h` or `1h30m`.
@@ -48,6 +47,7 @@ mod tests {
             ("1970-01-02", day),
             ("1970-01-02T00:00:01Z", day + 1000),
             ("1970-01-02T01:00:00+01:00", day),
+            ("9999-12-31", 253_402_207_200_999),
         ];
         for (text, millis) in right {
             assert_eq!(

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     guard,
     middleware::{self, Around, StepInfo},
+    plain::Clean,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
     store::{Entry, StepKind, StepState},
     telemetry::span,
@@ -282,7 +283,9 @@ impl Begun {
         let attempt = self.failed_attempts;
         let failure = Failure::of(error);
         let bytes = codec::encode_err(&failure);
-        let (function, step, report) = (&run.function_id, &self.path, error.report());
+        let (function, report) = (&run.function_id, error.report());
+        // A key may hold what somebody else wrote.
+        let step = Clean(&self.path);
         match after_step_failure(error, policy, attempt, now, run.worker.random()) {
             StepVerdict::RetryAt(due_at) => {
                 tracing::warn!(

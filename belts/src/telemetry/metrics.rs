@@ -62,6 +62,9 @@ pub(crate) struct WorkerMetrics {
     pub(crate) http: Deliveries,
     /// Messages that a dispatcher was asked for.
     pub(crate) messages: Deliveries,
+    /// Requests that were refused for who sent them.
+    #[cfg(feature = "http")]
+    pub(crate) refusals: super::Refusals,
     pub(crate) commit_batch_size: Histogram,
     pub(crate) commit_seconds: Timer,
     pub(crate) leases_lost: Counter,
@@ -77,6 +80,8 @@ impl WorkerMetrics {
             #[cfg(feature = "http")]
             http: Deliveries::new("http"),
             messages: Deliveries::new("message"),
+            #[cfg(feature = "http")]
+            refusals: super::Refusals::new(),
             commit_batch_size: table::COMMIT_BATCH_SIZE.histogram(&[]),
             commit_seconds: Timer::new(table::COMMIT_SECONDS.histogram(&[])),
             leases_lost: table::LEASES_LOST.counter(&[]),

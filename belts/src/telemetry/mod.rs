@@ -5,6 +5,8 @@
 
 mod metrics;
 mod propagate;
+#[cfg(feature = "http")]
+mod refused;
 pub(crate) mod span;
 mod table;
 mod timer;
@@ -12,4 +14,6 @@ mod timer;
 pub(crate) use metrics::{FunctionMetrics, WorkerMetrics};
 pub use propagate::Propagator;
 pub(crate) use propagate::traceparent;
+#[cfg(feature = "http")]
+pub(crate) use refused::{Door, Refusals};
 pub(crate) use timer::{Begun, Timer};

@@ -10,6 +10,7 @@ use super::Propagator;
 use crate::{
     error::{Error, Result},
     guard,
+    plain::Clean,
     store::ClaimedRun,
     worker::live::LiveRun,
 };
@@ -24,9 +25,9 @@ pub(crate) fn run(
     let span = tracing::info_span!(
         parent: None,
         "run",
-        function = %claimed.function_id,
-        run = %claimed.run_id,
-        event = %claimed.event_id,
+        function = %Clean(&claimed.function_id),
+        run = %Clean(&claimed.run_id),
+        event = %Clean(&claimed.event_id),
         attempt = claimed.failed_attempts + 1,
         worker,
         outcome = Empty,
@@ -51,7 +52,7 @@ pub(crate) fn propagator_fell(error: &Error) {
 
 /// An attempt of a step.
 pub(crate) fn step(path: &str, attempt: u32) -> Span {
-    tracing::info_span!("step", step = %path, attempt, replayed = false, outcome = Empty)
+    tracing::info_span!("step", step = %Clean(path), attempt, replayed = false, outcome = Empty)
 }
 
 /// Notes what came of an attempt: `ok`, or the kind of its error.
@@ -69,5 +70,5 @@ pub(crate) fn outcome<T>(span: &Span, outcome: &Result<T>) {
 /// A step that returns what was recorded: a span without length, for those who look closely.
 pub(crate) fn replayed(run: &LiveRun, path: &Arc<str>) {
     run.metrics.steps_replayed.increment(1);
-    drop(tracing::debug_span!("step", step = %path, replayed = true));
+    drop(tracing::debug_span!("step", step = %Clean(path), replayed = true));
 }

@@ -57,6 +57,8 @@ table! {
         "events published by this program, without duplicates";
     DELIVERIES: Counter "belts_deliveries_total" Count ["via", "outcome"]
         "deliveries received, `via` `http` or `message`, with the `outcome` `accepted`, `duplicate` or `refused`";
+    REFUSED: Counter "belts_refused_total" Count ["door", "status"]
+        "requests refused for who sent them, at the `door` `inspection` or `delivery`, with `status` `401`, `403` or `404`";
     COMMIT_BATCH_SIZE: Histogram "belts_commit_batch_size" Count []
         "records in one write of a run: its steps that ended together, and its end or pause";
     COMMIT_SECONDS: Histogram "belts_commit_seconds" Seconds []

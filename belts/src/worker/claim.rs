@@ -21,6 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     finish::to_the_end_at,
     guard::catch_panic,
+    plain::Clean,
     store::{
         Claim, Claimed, ClaimedRun, Lease, NewEvent, Publish, PublishedEvent, SetAside, Target,
         UnknownType,
@@ -268,7 +269,7 @@ impl Shared {
         for function in claimed.unknown_functions {
             if self.first_warning(&function) {
                 tracing::warn!(
-                    function = %function,
+                    function = %Clean(&function),
                     "runs of a function that this program does not have wait for a worker that has it"
                 );
             }
@@ -280,7 +281,7 @@ impl Shared {
         {
             if self.first_warning(&format!("{function_id} {event_type}").into()) {
                 tracing::warn!(
-                    function = %function_id, event_type = %event_type,
+                    function = %Clean(&function_id), event_type = %Clean(&event_type),
                     "runs of an event type that this program does not take for the function wait for a worker that takes it"
                 );
             }
@@ -292,7 +293,7 @@ impl Shared {
         } in claimed.set_aside
         {
             tracing::error!(
-                run = %run_id, function = %function_id, error = %reason,
+                run = %Clean(&run_id), function = %Clean(&function_id), error = %Clean(&reason),
                 "the store cannot read a run and has set it aside"
             );
         }
@@ -429,7 +430,7 @@ impl Shared {
 /// The error of an event whose id another one has.
 fn conflict(event: &NewEvent) -> Error {
     tracing::warn!(
-        event = %event.id, event_type = %event.event_type,
+        event = %Clean(&event.id), event_type = %event.event_type,
         "another event is there under this id; this one was not published"
     );
     Error::new(

@@ -10,12 +10,13 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Shared, Worker, listen::Endings, fits::takes, wait::Started};
+use super::{Shared, Worker, fits::takes, listen::Endings, wait::Started};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     store::{EventDigest, NewEvent, RunRecord, RunStatus, Target},
+    wire,
 };
 
 /// An event about to be delivered in process: await it, with or without options. See [`Worker::execute`].
@@ -150,6 +151,11 @@ impl Execute {
     /// Makes the event durable, resumes or begins its runs here, and says which they are.
     pub(crate) async fn start(mut self) -> Result<Started> {
         let shared = Arc::clone(self.worker.shared());
+        if let Some(run_id) = self.run_id.take() {
+            let run_id = wire::id(run_id, "the run's id");
+            self.run_id =
+                Some(run_id.map_err(|wrong| Error::new(ErrorKind::Config, wrong.message))?);
+        }
         if let Some(run_id) = &self.run_id
             && let Some(record) = shared.store.run(run_id).await?
         {

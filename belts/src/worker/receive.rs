@@ -17,6 +17,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     guard::catch_panic,
+    plain::Clean,
     publish::stable_id,
     wire,
 };
@@ -163,10 +164,10 @@ impl Shared {
         let (verdict, reason) = (refused.verdict(delivery.arrivals), refused.reason());
         match verdict {
             Verdict::PutAside => tracing::error!(
-                message = %delivery.message_id, reason, "a message cannot be received; it is put aside"
+                message = %Clean(&delivery.message_id), reason, "a message cannot be received; it is put aside"
             ),
             Verdict::Later(pause) => tracing::warn!(
-                message = %delivery.message_id, ?pause, reason, "a message cannot be received now; it will come again"
+                message = %Clean(&delivery.message_id), ?pause, reason, "a message cannot be received now; it will come again"
             ),
         }
         Fate::Refused(Nack::new(delivery.receipt.clone(), verdict, reason))

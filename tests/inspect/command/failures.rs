@@ -31,7 +31,7 @@ async fn failures_are_found_and_mended(worker: &Worker, at: At<'_>, name: &str) 
         .unwrap();
     assert!(line.contains("  failed  process-order  2"), "{table}");
     assert!(
-        line.ends_with("step `charge-payment` failed: card declined"),
+        line.ends_with("step `charge-payment` failed: card\\ndeclined"),
         "{table}"
     );
     assert!(!table.contains('\x1b'), "no terminal reads it");
@@ -49,7 +49,7 @@ async fn failures_are_found_and_mended(worker: &Worker, at: At<'_>, name: &str) 
         "status           failed\n",
         "function         process-order\n",
         "event            order-created ",
-        "error            step `charge-payment` failed: card declined\n",
+        "error            step `charge-payment` failed: card\\ndeclined\n",
         "check-inventory  completed  1         2",
         "charge-payment   failed     1         2",
     ] {

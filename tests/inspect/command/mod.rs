@@ -2,6 +2,8 @@
 
 mod changes;
 mod failures;
+mod functions;
+mod hostile;
 mod looks;
 mod publish;
 

@@ -43,7 +43,9 @@ async fn events_are_published_once_for_each_key() {
     assert_eq!(functions, remote.belts(&["functions"]).await.good());
     assert_eq!(
         functions,
-        "FUNCTION       EVENTS\nprocess-order  order-created\nwait           waited\n"
+        "FUNCTION       WORKERS  UNFINISHED  EVENTS\n\
+         process-order  living   1           order-created\n\
+         wait           living   0           waited\n"
     );
 }
 

@@ -78,7 +78,7 @@ impl HttpBuilder {
     /// The URL is not one of a router, a key cannot be read, or a setting is out of range.
     pub fn build(self) -> Result<Http> {
         crate::config::check_url(&self.url)
-            .map_err(|expected| config(format!("`url` is `{}`, and {expected}", self.url)))?;
+            .map_err(|expected| config(format!("`url` {expected}")))?;
         if self.timeout.is_zero() {
             return Err(config("`timeout` must be longer than zero"));
         }
@@ -108,8 +108,10 @@ fn config(message: impl Into<String>) -> Error {
 
 impl fmt::Debug for HttpBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was not checked yet may hold a password.
+        let checked = crate::config::check_url(&self.url).is_ok();
         f.debug_struct("HttpBuilder")
-            .field("url", &self.url)
+            .field("url", &checked.then_some(&self.url))
             .finish_non_exhaustive()
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     error::{Error, ErrorKind, Result},
     http::SigningKey,
+    plain::Clean,
     post::Poster,
     wire,
 };
@@ -90,7 +91,7 @@ impl Http {
                 return Err(error);
             }
             tracing::warn!(
-                message = %message.id, error = %error.report(), ?pause, "cannot deliver a message; trying again"
+                message = %Clean(&message.id), error = %error.report(), ?pause, "cannot deliver a message; trying again"
             );
             rest(pause).await;
         }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    plain::Clean,
     redis::{
         error::{Fault, word},
         link::{ANSWER, BACKOFF, CONNECT, pause},
@@ -87,7 +88,7 @@ impl Redis {
                     // If it stays so, the next look at the stream says why.
                     Err(fault) => {
                         failed += 1;
-                        tracing::debug!(error = %fault, "cannot wait for messages; looking again");
+                        tracing::debug!(error = %Clean(&fault), "cannot wait for messages; looking again");
                         pause(BACKOFF.ceiling(failed)).await;
                     }
                 }

@@ -166,8 +166,10 @@ impl SqsBuilder {
 
 impl fmt::Debug for SqsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was not checked yet may hold a password.
+        let checked = place(&self.queue_url).is_some();
         f.debug_struct("SqsBuilder")
-            .field("queue_url", &self.queue_url)
+            .field("queue_url", &checked.then_some(&self.queue_url))
             .field("endpoint", &self.endpoint)
             .field("region", &self.region)
             .field("visibility", &self.visibility)

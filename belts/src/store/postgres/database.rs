@@ -16,7 +16,7 @@ use super::{
     schema::Schema,
     sql::{Parameters, Statement, Statements},
 };
-use crate::{error::Error, store::wake::Wake};
+use crate::{error::Error, plain::Clean, store::wake::Wake};
 
 /// A write whose outcome is unknown is sent again for so long.
 const INSIST: Duration = Duration::from_secs(10);
@@ -165,7 +165,7 @@ impl Again {
     fn after(&mut self, fault: &Fault) -> bool {
         let of_the_connection = fault.is_of_the_connection();
         if of_the_connection {
-            tracing::warn!(%fault, "the connection to Postgres failed; what was under way is sent again");
+            tracing::warn!(fault = %Clean(&fault), "the connection to Postgres failed; what was under way is sent again");
             self.resent = true;
         }
         (of_the_connection || fault.is_of_the_moment()) && self.since.elapsed() < INSIST

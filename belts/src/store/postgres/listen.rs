@@ -19,7 +19,7 @@ use super::{
     database::Database,
     error::Fault,
 };
-use crate::store::WorkerId;
+use crate::{plain::Clean, store::WorkerId};
 
 /// How often the connection is tried, and a lock asked for that an earlier connection of ours still has.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -105,10 +105,10 @@ async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
                 database.wake.wake();
                 let fault = ear.attend(&database, &sessions).await;
                 lasted = since.elapsed();
-                tracing::warn!(%fault, "the connection that listens to Postgres failed; another one is opened");
+                tracing::warn!(fault = %Clean(&fault), "the connection that listens to Postgres failed; another one is opened");
             }
             Err(fault) => {
-                tracing::warn!(%fault, "no connection to listen to Postgres; runs of others are found by looking for them");
+                tracing::warn!(fault = %Clean(&fault), "no connection to listen to Postgres; runs of others are found by looking for them");
             }
         }
         wait(pause.after(lasted)).await;

@@ -90,7 +90,7 @@ async fn tell_later(promise: Promise, quiet: Duration) {
         let mut tell = redis::cmd("PUBLISH");
         tell.arg(format!("{}wake", store.keys)).arg(&store.sender);
         if let Err(error) = store.link.send(&tell).await {
-            tracing::debug!(%error, "other processes were not told of new runs");
+            tracing::debug!(error = %crate::plain::Clean(&error), "other processes were not told of new runs");
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::link::{BACKOFF, CONNECT, pause};
-use crate::store::wake::Wake;
+use crate::{plain::Clean, store::wake::Wake};
 
 /// How long it may be silent before the connection is tried.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -81,7 +81,7 @@ impl Listener {
                 }
                 failed += 1;
                 if failed == 1 {
-                    tracing::warn!(%error, "the connection that tells of new runs broke; until it is back, runs begin a little later");
+                    tracing::warn!(error = %Clean(&error), "the connection that tells of new runs broke; until it is back, runs begin a little later");
                 }
             }
             pause(BACKOFF.ceiling(failed)).await;

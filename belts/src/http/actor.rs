@@ -1,0 +1,42 @@
+//! Who asks for changes over HTTP, as the log and the notes of runs name them.
+
+use std::convert::Infallible;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+
+use super::refused::peer;
+use crate::{inspect::Runs, wire, worker::Worker};
+
+/// By what right somebody inspects; [`AskedRuns`] finds it in the request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Right {
+    Token,
+    ThisMachine,
+}
+
+/// The worker's runs, for the one who sent the request.
+pub(super) struct AskedRuns(pub(super) Runs);
+
+impl FromRequestParts<Worker> for AskedRuns {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, worker: &Worker) -> Result<Self, Infallible> {
+        Ok(Self(worker.runs().by(actor(parts))))
+    }
+}
+
+/// By what right, from where, and under what name, which anybody can write into the header.
+fn actor(parts: &Parts) -> String {
+    let mut actor = match parts.extensions.get() {
+        Some(Right::Token) => "token".to_owned(),
+        Some(Right::ThisMachine) => "this machine".to_owned(),
+        None => "HTTP".to_owned(),
+    };
+    if let Some(peer) = peer(parts) {
+        actor += &format!(" from {peer}");
+    }
+    if let Some(name) = parts.headers.get(wire::ACTOR) {
+        actor += &format!(", {}", String::from_utf8_lossy(name.as_bytes()));
+    }
+    actor
+}

@@ -1,0 +1,36 @@
+//! Functions over HTTP: which the store knows, and to have done with one that was removed.
+
+use axum::{extract::Path, http::Uri, response::Response};
+
+use super::{
+    actor::AskedRuns,
+    inspect::{flag, json, query, unknown},
+    refusal::Refusal,
+};
+use crate::inspect::shape::{Forgotten, ShownFunction, ShownFunctions};
+
+pub(super) async fn list(AskedRuns(runs): AskedRuns, uri: Uri) -> Result<Response, Refusal> {
+    let mut orphaned = false;
+    for (name, value) in query(&uri)? {
+        if name != "orphaned" {
+            return Err(unknown(&name, "`orphaned`"));
+        }
+        orphaned = flag(&name, &value)?;
+    }
+    let functions = runs.functions().await?;
+    let shown = functions.iter().map(ShownFunction::of);
+    Ok(json(&ShownFunctions {
+        functions: shown.filter(|it| !orphaned || it.is_orphaned()).collect(),
+    }))
+}
+
+pub(super) async fn forget(
+    AskedRuns(runs): AskedRuns,
+    Path(function_id): Path<String>,
+) -> Result<Response, Refusal> {
+    let ended = runs.forget(&function_id).await?;
+    Ok(json(&Forgotten {
+        function_id,
+        cancelled: ended.runs,
+    }))
+}

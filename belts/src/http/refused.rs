@@ -1,0 +1,31 @@
+//! Tells the operator of requests that are refused for who sends them.
+
+use std::net::SocketAddr;
+
+use axum::{extract::ConnectInfo, http::request::Parts};
+
+use super::refusal::Refusal;
+use crate::{plain::Clean, telemetry::Door, worker::Shared};
+
+/// The most characters of a path in the log.
+const LONGEST_PATH: usize = 200;
+
+/// Counts the refusal, and warns of it unless that was done a moment ago.
+pub(super) fn tell(shared: &Shared, door: Door, parts: &Parts, refusal: &Refusal) {
+    let (status, now) = (refusal.status().as_u16(), shared.clock.now());
+    let Some(unsaid) = shared.metrics.refusals.count(door, status, now) else {
+        return;
+    };
+    let path: String = parts.uri.path().chars().take(LONGEST_PATH).collect();
+    tracing::warn!(
+        door = door.as_str(), status, peer = peer(parts).map(tracing::field::display),
+        method = %parts.method, path = %Clean(path), reason = %Clean(refusal.reason()), unsaid,
+        "refused a request; `unsaid` others were since the last such line"
+    );
+}
+
+/// Who asks, if the server tells. Behind a proxy it is the proxy.
+pub(super) fn peer(parts: &Parts) -> Option<SocketAddr> {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| *peer)
+}

@@ -1,0 +1,72 @@
+//! Who changes runs: a line in the log and a note on the run, before anything is changed.
+//!
+//! Before, since whoever asks may be gone before the answer, and what was begun for them is dropped with them.
+
+use std::sync::Arc;
+
+use super::Runs;
+use crate::{error::Result, plain::Clean, store::Note};
+
+/// The most characters of a name.
+const LONGEST_NAME: usize = 200;
+
+impl Runs {
+    /// Names who asks for the changes that are made through this: it stands in the log, and with the runs that are changed.
+    ///
+    /// Nobody checks it. Control characters in it are written out wherever it is shown, and no more than 200 characters are kept.
+    ///
+    /// ```rust,standalone_crate
+    /// # use belts::{Event, step, store::Memory};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Event)]
+    /// # struct Paid { cents: u64 }
+    /// # #[belts::function(id = "ship", on = Paid)]
+    /// # async fn ship(paid: Paid) -> belts::Result<()> {
+    /// #     step!("pack", async { Err::<(), _>(belts::terminal("no box is left")) }).await
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = belts::Worker::builder().store(Memory::new()).build().await?;
+    /// # worker.execute(Paid { cents: 100 }).run_id("r-1").function("ship").await?;
+    /// worker.runs().by("support desk, ada").rerun("r-1").await?;
+    /// let note = &worker.runs().get("r-1").await?.notes[0];
+    /// assert_eq!((&*note.by, &*note.action), ("support desk, ada", "rerun"));
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn by(mut self, who: impl AsRef<str>) -> Self {
+        self.by = name(who.as_ref());
+        self
+    }
+
+    /// Tells of a change that is about to be made to a run.
+    pub(super) async fn note(&self, run_id: &str, action: &str) -> Result<()> {
+        let (by, action) = (&self.by, Clean(action));
+        tracing::info!(run = %Clean(run_id), %action, by = %Clean(by), "a run is changed by inspection");
+        self.note_quietly(run_id, &action.to_string()).await
+    }
+
+    /// Keeps with a run what is about to be done to it, where the log has it already.
+    pub(super) async fn note_quietly(&self, run_id: &str, action: &str) -> Result<()> {
+        let note = Note {
+            at: self.clock.now(),
+            by: Arc::clone(&self.by),
+            action: action.into(),
+        };
+        // Whether there is such a run shows when it is changed.
+        self.store.note(run_id, note).await.map(drop)
+    }
+
+    /// Tells of a change that is about to be made to more than one run.
+    pub(super) fn tell_of(&self, action: &str) {
+        let by = &self.by;
+        tracing::info!(action = %Clean(action), by = %Clean(by), "runs are changed by inspection");
+    }
+}
+
+fn name(who: &str) -> Arc<str> {
+    match who.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => who[..end].into(),
+        None => who.into(),
+    }
+}

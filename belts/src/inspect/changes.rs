@@ -1,0 +1,107 @@
+//! Changing a run: to cancel it, or to have it go on.
+
+use super::Runs;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::RunStatus,
+};
+
+impl Runs {
+    /// Cancels a run; `false` if it had ended already.
+    ///
+    /// A step that runs at this moment is not interrupted. Its result is not recorded any more, and nothing comes after it.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and the store cannot be written.
+    pub async fn cancel(&self, run_id: &str) -> Result<bool> {
+        if self.get(run_id).await?.status.is_finished() {
+            return Ok(false);
+        }
+        self.note(run_id, "cancel").await?;
+        let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
+        if let (true, Some(worker)) = (cancelled, &self.worker) {
+            worker.revoke(run_id);
+        }
+        Ok(cancelled)
+    }
+
+    /// Has a failed or cancelled run go on where it stopped; `false` if it is neither.
+    ///
+    /// It is the same run: results that are recorded stay and those steps do not run again, what failed does, and its
+    /// attempts count from the beginning.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), and the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is due
+    /// again, but a worker without a loop could not hand it on; ask again.
+    pub async fn rerun(&self, run_id: &str) -> Result<bool> {
+        let rerun = self.has_stopped(run_id).await? && {
+            self.note(run_id, "rerun").await?;
+            self.store.rerun(run_id, self.clock.now()).await?
+        };
+        self.tell(run_id).await?;
+        Ok(rerun)
+    }
+
+    /// As [`rerun`](Self::rerun), but from this step on nothing stays, although it was recorded: what the step and those that
+    /// began after it have done, they do again.
+    ///
+    /// The step is named by its path, as the journal has it.
+    ///
+    /// ```rust,standalone_crate
+    /// # use belts::{Event, step, store::Memory};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Event)]
+    /// # struct Paid { cents: u64 }
+    /// # #[belts::function(id = "ship", on = Paid)]
+    /// # async fn ship(paid: Paid) -> belts::Result<()> {
+    /// #     step!("weigh", paid.cents).await?;
+    /// #     step!("pack", async { Err::<(), _>(belts::terminal("no box is left")) }).await
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = belts::Worker::builder().store(Memory::new()).build().await?;
+    /// # worker.execute(Paid { cents: 100 }).run_id("r-1").function("ship").await?;
+    /// assert!(worker.runs().rerun_from("r-1", "weigh").await?);
+    /// assert!(worker.runs().journal("r-1").await?.is_empty());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`rerun`](Self::rerun). Of kind [`UnknownRun`](ErrorKind::UnknownRun): the run has not recorded the step.
+    pub async fn rerun_from(&self, run_id: &str, step: &str) -> Result<bool> {
+        let journal = self.store.journal(run_id).await?;
+        let Some(entry) = journal.iter().find(|entry| &*entry.path == step) else {
+            self.get(run_id).await?;
+            return Err(Error::new(
+                ErrorKind::UnknownRun,
+                format!("the run `{run_id}` has not recorded the step `{step}`"),
+            ));
+        };
+        let rerun = self.has_stopped(run_id).await? && {
+            self.note(run_id, &format!("rerun from {step}")).await?;
+            let now = self.clock.now();
+            self.store.rerun_from(run_id, entry.seq, now).await?
+        };
+        self.tell(run_id).await?;
+        Ok(rerun)
+    }
+
+    /// Whether a run is one that can go on.
+    async fn has_stopped(&self, run_id: &str) -> Result<bool> {
+        let status = self.get(run_id).await?.status;
+        Ok(matches!(status, RunStatus::Failed | RunStatus::Cancelled))
+    }
+
+    /// Has the worker hear of a run that may be due.
+    async fn tell(&self, run_id: &str) -> Result<()> {
+        let run = self.get(run_id).await?;
+        if let (Some(worker), Some(due_at)) = (&self.worker, run.due_at) {
+            worker.expect_due(due_at);
+            #[cfg(feature = "http")]
+            if worker.hands_on() {
+                worker.hand_on(&run.run_id, due_at, 0).await?;
+            }
+        }
+        Ok(())
+    }
+}

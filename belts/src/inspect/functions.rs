@@ -1,0 +1,101 @@
+//! The functions that a store knows: which are there, and how to have done with one that was removed.
+
+use std::sync::Arc;
+
+use super::Runs;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    store::{FunctionRecord, Purged, RunStatus},
+};
+
+/// The most runs of a function that are counted.
+pub(crate) const MOST_COUNTED: usize = 10_000;
+/// How many runs are ended in one write.
+const BATCH: usize = 500;
+
+impl Runs {
+    /// Every function that somebody wants or that has runs which have not finished, sorted by id; of each no more than 10,000
+    /// runs are counted.
+    ///
+    /// One that is not [`living`](FunctionRecord::living) and has runs was removed, or its program does not run at the
+    /// moment: its runs wait until a worker has it again, or until it is [forgotten](Self::forget).
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    pub async fn functions(&self) -> Result<Vec<FunctionRecord>> {
+        self.store.functions(self.clock.now(), MOST_COUNTED).await
+    }
+
+    /// Cancels every unfinished run of a function that no living worker has, and drops what was wanted for it, so that events
+    /// start no runs of it any more; how many runs were cancelled.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = belts::Worker::builder().store_url("memory:").publish_only().build().await?;
+    /// for function in worker.runs().functions().await? {
+    ///     if !function.living {
+    ///         worker.runs().forget(&function.function_id).await?;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of kind [`UnknownFunction`](ErrorKind::UnknownFunction): nobody wants it, and it has no such runs. Of kind
+    /// [`Conflict`](ErrorKind::Conflict): a living worker has it. And the store cannot be reached or written; a part of the
+    /// runs may be cancelled.
+    pub async fn forget(&self, function: &str) -> Result<Purged> {
+        self.forgettable(function).await?;
+        self.tell_of(&format!("forget the function {function}"));
+        for run in self.unfinished(function).await? {
+            self.note_quietly(&run, "forget its function").await?;
+        }
+        let mut ended = Purged::default();
+        loop {
+            let batch = self.store.forget(function, self.clock.now(), BATCH).await?;
+            ended.runs += batch.runs;
+            if !batch.more {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Looks whether a function is one to forget, before anything is noted. The store looks again.
+    async fn forgettable(&self, function: &str) -> Result<()> {
+        let functions = self.store.functions(self.clock.now(), 1).await?;
+        let known = functions
+            .iter()
+            .find(|known| &*known.function_id == function);
+        match known {
+            Some(known) if known.living => Err(Error::new(
+                ErrorKind::Conflict,
+                format!(
+                    "a living worker has the function `{function}`: shut down the workers that have it, then forget it"
+                ),
+            )),
+            Some(_) => Ok(()),
+            None => Err(Error::new(
+                ErrorKind::UnknownFunction,
+                format!(
+                    "there is no function `{function}` that anybody wants or that has runs to end"
+                ),
+            )),
+        }
+    }
+
+    async fn unfinished(&self, function: &str) -> Result<Vec<Arc<str>>> {
+        let open = RunStatus::ALL.into_iter().filter(|it| !it.is_finished());
+        let list = self.list().function(function).limit(BATCH);
+        let list = open.fold(list, super::ListRuns::status);
+        let mut runs = Vec::new();
+        let mut page = list.clone().await?;
+        loop {
+            runs.extend(page.runs.into_iter().map(|run| run.run_id));
+            let Some(mark) = page.next else {
+                return Ok(runs);
+            };
+            page = list.clone().after(mark).await?;
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Functions that nobody has any more.
+
+use std::sync::Arc;
+
+use belts::{
+    Clock as _, ErrorKind, Runs, SystemClock,
+    store::{
+        EventDigest, Memory, NewEvent, Publish, Register, RunStatus, SharedStore, Subscription,
+        Target, WorkerId,
+    },
+};
+use serde_json::json;
+
+use crate::support::*;
+
+/// A session that has the function `old`, and two runs of it.
+pub(crate) async fn with_old_function(store: &SharedStore) -> WorkerId {
+    let now = SystemClock.now();
+    let register = Register {
+        name: None,
+        subscriptions: vec![Subscription {
+            function_id: "old".into(),
+            event_types: vec!["old-event".into()],
+        }],
+        now,
+        lease: std::time::Duration::from_secs(3_600),
+    };
+    let session = store.register(register).await.unwrap();
+    for id in ["e-1", "e-2"] {
+        let event = NewEvent {
+            id: id.into(),
+            event_type: "old-event".into(),
+            payload: Arc::from(&b"{}"[..]),
+            digest: EventDigest::of("old-event", b"{}"),
+            correlation_key: None,
+            due_at: now,
+            retries: None,
+            traceparent: None,
+            target: Target::Subscribers { except: Vec::new() },
+        };
+        let publish = Publish {
+            events: vec![event],
+            claim: None,
+            now,
+        };
+        store.publish(publish).await.unwrap();
+    }
+    session
+}
+
+// A function was renamed, and its runs waited for ever, unseen.
+#[tokio::test]
+async fn a_removed_function_is_seen_and_forgotten() {
+    let store: SharedStore = Arc::new(Memory::new());
+    let session = with_old_function(&store).await;
+    let runs = Runs::of(Arc::clone(&store)).by("ada");
+    let refused = runs.forget("old").await.unwrap_err();
+    assert_eq!(
+        refused.kind(),
+        ErrorKind::Conflict,
+        "a living session has it"
+    );
+    assert!(
+        refused.to_string().contains("shut down the workers"),
+        "{refused}"
+    );
+    store.deregister(session, SystemClock.now()).await.unwrap();
+    let old = &runs.functions().await.unwrap()[0];
+    assert_eq!(
+        (&*old.function_id, old.living, old.unfinished),
+        ("old", false, 2)
+    );
+    assert_eq!(runs.forget("old").await.unwrap().runs, 2);
+    let ended = runs.list().await.unwrap().runs;
+    assert!(ended.iter().all(|run| run.status == RunStatus::Cancelled));
+    for run in ended {
+        let note = &runs.get(&run.run_id).await.unwrap().notes[0];
+        assert_eq!((&*note.by, &*note.action), ("ada", "forget its function"));
+    }
+    assert!(runs.functions().await.unwrap().is_empty());
+    let unknown = runs.forget("old").await.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::UnknownFunction);
+}
+
+#[tokio::test]
+async fn functions_are_told_and_forgotten_over_http() {
+    let store: SharedStore = Arc::new(Memory::new());
+    let session = with_old_function(&store).await;
+    store.deregister(session, SystemClock.now()).await.unwrap();
+    let worker = builder()
+        .shared_store(Arc::clone(&store))
+        .build()
+        .await
+        .unwrap();
+    let (url, _serving) = served(&worker).await;
+    drop(url);
+    let orphaned = async || locally(&worker, get("/functions?orphaned=true")).await;
+    let old = json!({"id": "old", "events": ["old-event"], "living": false, "unfinished": 2});
+    let (status, told) = orphaned().await;
+    assert_eq!(status, 200);
+    assert!(
+        told["functions"].as_array().unwrap().contains(&old),
+        "{told}"
+    );
+    let (status, refused) = locally(&worker, post("/functions/nothing/forget")).await;
+    assert_eq!(
+        (status, &refused["code"]),
+        (404, &json!("unknown-function"))
+    );
+    let (status, ended) = locally(&worker, post("/functions/old/forget")).await;
+    assert_eq!(
+        (status, ended),
+        (200, json!({"functionId": "old", "cancelled": 2}))
+    );
+    let (_, told) = orphaned().await;
+    assert!(!told.to_string().contains("\"old\""), "{told}");
+}
