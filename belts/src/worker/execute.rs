@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Shared, Worker, listen::Endings, fits::takes, wait::Started};
+use super::{Shared, Worker, fits::takes, listen::Endings, wait::Started};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
