@@ -76,7 +76,7 @@ async fn each_change_is_one_line_and_a_note_on_its_run() {
     worker.runs().rerun("audited").await.unwrap();
     let ada = worker.runs().by("ada\n2026 INFO forged");
     ada.cancel("audited").await.unwrap();
-    let request = post("/runs/audited/rerun?from=charge-payment")
+    let request = post("/runs/audited/rerun?from=check-inventory")
         .header("authorization", format!("Bearer {TOKEN}"))
         .header("x-belts-actor", "grace@desk");
     assert_eq!(send(&worker, request, "10.0.0.7:5000").await.0, 200);
@@ -91,7 +91,7 @@ async fn each_change_is_one_line_and_a_note_on_its_run() {
             ("rerun", "worker API"),
             ("cancel", "ada\n2026 INFO forged"),
             (
-                "rerun from charge-payment",
+                "rerun from check-inventory",
                 "token from 10.0.0.7:5000, grace@desk"
             ),
         ]
@@ -100,7 +100,7 @@ async fn each_change_is_one_line_and_a_note_on_its_run() {
     let expected = [
         "action=rerun by=worker API",
         "action=cancel by=ada\\n2026 INFO forged",
-        "action=rerun from charge-payment by=token from 10.0.0.7:5000, grace@desk",
+        "action=rerun from check-inventory by=token from 10.0.0.7:5000, grace@desk",
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, part) in lines.iter().zip(expected) {
@@ -185,8 +185,8 @@ struct Quoted {
 #[belts::function(id = "quote", on = Quoted, retries = 0)]
 async fn quote(event: Quoted) -> belts::Result<()> {
     let words = event.words;
-    let failed = async { Err::<(), _>(std::io::Error::other(words.clone())) };
-    step!("quote-{words}", failed, retries = 0).await
+    let fail = || Err::<(), _>(std::io::Error::other(words.clone()));
+    step!("quote-{words}", fail(), retries = 0).await
 }
 
 // The error of a step had a line break, and what followed stood in the log as a line of its own.

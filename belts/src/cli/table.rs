@@ -94,7 +94,7 @@ mod tests {
         let wide = "RUN   STATUS     ERROR\nr-1   failed     card\\u{1b}[2J declined by the bank\nr-20  completed\n";
         assert_eq!(table.text(out), wide);
         out.width = Some(30);
-        let narrow = "RUN   STATUS     ERROR\nr-1   failed     card\\u{1b}[2J…\nr-20  completed\n";
+        let narrow = "RUN   STATUS     ERROR\nr-1   failed     card\\u{1b}[2…\nr-20  completed\n";
         assert_eq!(table.text(out), narrow);
     }
 }

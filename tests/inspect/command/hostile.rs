@@ -110,22 +110,21 @@ async fn pages_that_never_end_are_given_up() {
     })
     .await;
     let flood = answering(|_| json!({"runs": vec![run_with("r"); 7], "next": null})).await;
-    for url in [same, endless, flood] {
-        for command in [
-            &["runs", "--limit", "5"][..],
-            &["rerun", "--status", "failed", "--yes"],
-        ] {
-            let said = belts_with(&[command, &["--worker", &url]].concat(), &[]).await;
-            if said.code == 0 {
-                assert!(
-                    command[0] == "rerun",
-                    "seven runs are no flood there: {}",
-                    said.out
-                );
-                continue;
-            }
-            assert!(said.err.contains("does not come to an end"), "{}", said.err);
-        }
+    let list = &["runs", "--limit", "5"][..];
+    let choose = &["rerun", "--status", "failed", "--yes"][..];
+    for (url, command) in [
+        (&same, list),
+        (&same, choose),
+        (&endless, list),
+        (&endless, choose),
+        (&flood, list),
+    ] {
+        let said = belts_with(&[command, &["--worker", url]].concat(), &[]).await;
+        assert!(
+            said.failed().contains("does not come to an end"),
+            "{}",
+            said.err
+        );
     }
 }
 
@@ -158,7 +157,7 @@ async fn a_page_with_a_far_time_is_read() {
     let (url, _serving) = served(&worker).await;
     let at = At(&["--worker", &url], &[("BELTS_INSPECTION_TOKEN", TOKEN)]);
     let run = &at.belts(&["runs", "--json"]).await.lines()[0];
-    assert_eq!(run["dueAt"], "9999-12-30T22:00:00.999Z");
+    assert_eq!(run["dueAt"], "9999-12-30T22:00:00Z");
     let shown = at
         .belts(&["run", run["runId"].as_str().unwrap()])
         .await
