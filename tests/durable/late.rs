@@ -74,8 +74,7 @@ impl Store for LateRenewals {
     }
 
     async fn commit(&self, request: CommitBatch) -> belts::Result<Vec<CommitOutcome>> {
-        let answer = self.store.commit(request).await;
-        answer
+        self.store.commit(request).await
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> belts::Result<()> {
