@@ -1,6 +1,12 @@
 //! What a worker says when it begins to serve.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use crate::{function::Continuation, http::development, registry::Registered, worker::Worker};
 
@@ -8,7 +14,8 @@ use crate::{function::Continuation, http::development, registry::Registered, wor
 pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
     let summary = Summary { worker, address };
     if !tracing::dispatcher::has_been_set() {
-        eprint!("{summary}");
+        // In one write, and whoever reads it may have gone.
+        let _ = io::stderr().write_all(summary.to_string().as_bytes());
         return;
     }
     let shared = worker.shared();

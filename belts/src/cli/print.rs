@@ -62,7 +62,8 @@ pub(super) fn write(text: &str) -> Result<(), Wrong> {
 
 /// Says something beside what is printed, on standard error. It may quote others.
 pub(super) fn tell(text: &str) {
-    eprintln!("{}", plain::Clean(text));
+    // Whoever reads it may have gone.
+    let _ = writeln!(io::stderr(), "{}", plain::Clean(text));
 }
 
 /// A text of others in one line: nothing in it may steer the terminal.

@@ -268,7 +268,7 @@ pub(super) fn agree(what: &str, how: &str) -> Result<(), Wrong> {
     if !io::stdin().is_terminal() {
         return Err(Wrong::usage(format!("{what} would {how}: add `--yes`")));
     }
-    eprint!("{what} will {how}; go on? [y/N] ");
+    let _ = write!(io::stderr(), "{what} will {how}; go on? [y/N] ");
     // Without the question there is still the answer.
     let _ = io::stderr().flush();
     let mut answer = String::new();

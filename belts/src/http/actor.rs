@@ -2,9 +2,12 @@
 
 use std::convert::Infallible;
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
 
-use super::refused::peer;
+use super::{refusal::Refusal, refused::peer};
 use crate::{inspect::Runs, wire, worker::Worker};
 
 /// By what right somebody inspects; [`AskedRuns`] finds it in the request.
@@ -22,6 +25,19 @@ impl FromRequestParts<Worker> for AskedRuns {
 
     async fn from_request_parts(parts: &mut Parts, worker: &Worker) -> Result<Self, Infallible> {
         Ok(Self(worker.runs().by(actor(parts))))
+    }
+}
+
+/// The id in the path.
+pub(super) struct Id(pub(super) String);
+
+impl FromRequestParts<Worker> for Id {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, worker: &Worker) -> Result<Self, Refusal> {
+        let id = Path::<String>::from_request_parts(parts, worker).await;
+        id.map(|Path(id)| Self(id))
+            .map_err(|_| Refusal::bad_request("the id in the path is not UTF-8"))
     }
 }
 

@@ -57,9 +57,12 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
 }
 
 /// Refuses a delivery, as nothing tells who sends it.
-pub(super) async fn refuse(State(worker): State<Worker>) -> Refusal {
+pub(super) async fn refuse(State(worker): State<Worker>, request: Request) -> Refusal {
+    let (parts, _) = request.into_parts();
+    let refusal = Refusal::no_key();
     worker.shared().metrics.http.refused();
-    Refusal::no_key()
+    refused::tell(worker.shared(), Door::Delivery, &parts, &refusal);
+    refusal
 }
 
 /// Who sent this: the dispatcher, or somebody with a signing key, or anybody where no key is set.
@@ -95,7 +98,15 @@ async fn receive(
     body::require_json(&parts.headers)?;
     body::require_plain(&parts.headers)?;
     // `None` where the run is driven within the request and handed on.
-    let mode = HttpMode::of(&parts.uri, shared)?;
+    let mode = match sender {
+        // A dispatcher that pushes reads the status as the verdict: by then all has to be handed on, where there is no loop.
+        Some(_) if shared.hands_on() => None,
+        _ => HttpMode::of(&parts.uri, shared)?,
+    };
+    let mode = match mode {
+        Some(HttpMode::Stream) if sender.is_some() => Some(HttpMode::Accept),
+        mode => mode,
+    };
     let foreign = foreign_id(&parts.headers, sender)?;
     let Body { event, mut context } = Body::read(body)?;
     // A publisher names its span in the body, which no proxy changes.

@@ -45,14 +45,22 @@ fn keep(store: &Path) -> io::Result<String> {
     let mut new = OsString::from(&path);
     new.push(format!(".{}", Uuid::new_v4().simple()));
     write_private(Path::new(&new), &token)?;
-    // In one move, so that nobody reads half of it.
-    let moved = fs::rename(&new, &path);
-    if moved.is_err() {
-        // What is left of it is of no use to anybody.
-        drop(fs::remove_file(&new));
+    let kept = settle(Path::new(&new), &path, store);
+    // What is left of it is of no use to anybody.
+    drop(fs::remove_file(&new));
+    Ok(kept?.unwrap_or(token))
+}
+
+/// Gives a new token its place, in one move, so that nobody reads half of it; or finds the one of another process that started
+/// at the same moment and was faster.
+fn settle(new: &Path, path: &Path, store: &Path) -> io::Result<Option<String>> {
+    if fs::hard_link(new, path).is_ok() {
+        return Ok(None);
     }
-    moved?;
-    Ok(token)
+    match find(store) {
+        Some(other) => Ok(Some(other)),
+        None => fs::rename(new, path).map(|()| None),
+    }
 }
 
 fn write_private(path: &Path, token: &str) -> io::Result<()> {

@@ -1,9 +1,9 @@
 //! Functions over HTTP: which the store knows, and to have done with one that was removed.
 
-use axum::{extract::Path, http::Uri, response::Response};
+use axum::{http::Uri, response::Response};
 
 use super::{
-    actor::AskedRuns,
+    actor::{AskedRuns, Id},
     inspect::{flag, json, query, unknown},
     refusal::Refusal,
 };
@@ -26,9 +26,12 @@ pub(super) async fn list(AskedRuns(runs): AskedRuns, uri: Uri) -> Result<Respons
 
 pub(super) async fn forget(
     AskedRuns(runs): AskedRuns,
-    Path(function_id): Path<String>,
+    Id(function_id): Id,
 ) -> Result<Response, Refusal> {
-    let ended = runs.forget(&function_id).await?;
+    let id = function_id.clone();
+    // It may take longer than whoever asked waits, and goes on then.
+    let forgetting = tokio::spawn(async move { runs.forget(&id).await });
+    let ended = forgetting.await.map_err(|_| Refusal::shutdown())??;
     Ok(json(&Forgotten {
         function_id,
         cancelled: ended.runs,

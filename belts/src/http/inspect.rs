@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::{Path, Query, Request, State},
+    extract::{Query, Request, State},
     http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     access::{self, Inspector},
-    actor::{AskedRuns, Right},
+    actor::{AskedRuns, Id, Right},
     answer, body, functions,
     refusal::Refusal,
     refused,
@@ -38,7 +38,7 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
     let only = |allowed| move || async move { method_not_allowed(allowed) };
     // A run may have been given the id `purge`.
     let purge_or_run =
-        post(purge).get(|runs: AskedRuns, uri: Uri| show(runs, Path("purge".to_owned()), uri));
+        post(purge).get(|runs: AskedRuns, uri: Uri| show(runs, Id("purge".to_owned()), uri));
     Router::new()
         .route("/runs", get(list).fallback(only("GET, HEAD")))
         .route(
@@ -134,11 +134,7 @@ fn narrowed(
     })
 }
 
-async fn show(
-    AskedRuns(runs): AskedRuns,
-    Path(id): Path<String>,
-    uri: Uri,
-) -> Result<Response, Refusal> {
+async fn show(AskedRuns(runs): AskedRuns, Id(id): Id, uri: Uri) -> Result<Response, Refusal> {
     let mut values = false;
     for (name, value) in query(&uri)? {
         if name != "values" {
@@ -150,16 +146,12 @@ async fn show(
     Ok(json(&run.with_steps(&runs.journal(&id).await?, values)))
 }
 
-async fn cancel(AskedRuns(runs): AskedRuns, Path(id): Path<String>) -> Result<Response, Refusal> {
+async fn cancel(AskedRuns(runs): AskedRuns, Id(id): Id) -> Result<Response, Refusal> {
     let changed = runs.cancel(&id).await?;
     now_stands(&runs, id, changed).await
 }
 
-async fn rerun(
-    AskedRuns(runs): AskedRuns,
-    Path(id): Path<String>,
-    uri: Uri,
-) -> Result<Response, Refusal> {
+async fn rerun(AskedRuns(runs): AskedRuns, Id(id): Id, uri: Uri) -> Result<Response, Refusal> {
     let mut from = None;
     for (name, value) in query(&uri)? {
         if name != "from" {

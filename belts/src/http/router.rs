@@ -25,7 +25,7 @@ impl Worker {
     /// It takes deliveries only if it can tell who sends them: with a [signing key](crate::WorkerBuilder::signing_keys) or a
     /// dispatcher that signs. Without, each is refused with 401 and an error is logged here, unless
     /// [`insecure`](crate::WorkerBuilder::insecure) or `BELTS_INSECURE=1` says that something in front keeps strangers out.
-    /// Health and inspection answer all the same.
+    /// Health and inspection answer all the same. A host is then known by its address or by the [URL](crate::WorkerBuilder::url).
     ///
     /// axum hands `/belts` to what is nested there, but `/belts/` only to a nested *service*: with `nest_service` in
     /// place of `nest` both answer.
@@ -40,8 +40,8 @@ impl Worker {
     /// worker.install();
     /// let app = axum::Router::new().nest_service("/belts", worker.router());
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    /// tokio::spawn(async move { worker.run().await });
-    /// axum::serve(listener, app).await?;
+    /// let runs = tokio::spawn(async move { worker.run().await });
+    /// axum::serve(listener, app).with_graceful_shutdown(async { drop(runs.await) }).await?;
     /// # Ok(()) }
     /// ```
     pub fn router(&self) -> Router {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
+
 use super::Runs;
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -48,8 +50,11 @@ impl Runs {
     pub async fn forget(&self, function: &str) -> Result<Purged> {
         self.forgettable(function).await?;
         self.tell_of(&format!("forget the function {function}"));
-        for run in self.unfinished(function).await? {
-            self.note_quietly(&run, "forget its function").await?;
+        for some in self.unfinished(function).await?.chunks(BATCH) {
+            let notes = some
+                .iter()
+                .map(|run| self.note_quietly(run, "forget its function"));
+            try_join_all(notes).await?;
         }
         let mut ended = Purged::default();
         loop {

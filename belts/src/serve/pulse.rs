@@ -136,12 +136,16 @@ impl Pulse {
     }
 
     fn sent(&self, taken: bool) {
-        let stuck = self.beat().stuck;
-        if taken && stuck.is_some() {
-            self.beat().stuck = None;
-        } else if !taken && stuck.is_none() {
-            let now = self.clock.now();
-            self.beat().stuck = Some(now);
+        let now = self.clock.now();
+        let mut beat = self.beat();
+        if !taken {
+            beat.stuck.get_or_insert(now);
+            return;
+        }
+        beat.stuck = None;
+        // The body of an answer is gone before its bytes are.
+        if beat.at == At::Idle {
+            beat.since = now;
         }
     }
 

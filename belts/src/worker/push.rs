@@ -81,7 +81,9 @@ impl Shared {
             }
             let due_at = record.due_at.unwrap_or_else(|| self.clock.now());
             let (due_at, hop) = match asked {
-                Asked::WakeUp { due_at: at, hop } if at == due_at => (due_at, hop + 1),
+                Asked::WakeUp { due_at: at, hop } if at == due_at => {
+                    (due_at, hop.saturating_add(1))
+                }
                 Asked::WakeUp { .. } | Asked::Begin if record.status == RunStatus::Suspended => {
                     return self.hand_on(run_id, due_at, 0).await;
                 }
