@@ -24,7 +24,6 @@ pub(crate) struct LateRenewals {
     store: Memory,
     holds: watch::Sender<bool>,
     held: Arc<AtomicU32>,
-    commits: Arc<AtomicU32>,
 }
 
 impl LateRenewals {
@@ -33,7 +32,6 @@ impl LateRenewals {
             store,
             holds: watch::Sender::new(false),
             held: Arc::default(),
-            commits: Arc::default(),
         }
     }
 
@@ -50,11 +48,6 @@ impl LateRenewals {
     /// How many were held up.
     pub(crate) fn held(&self) -> u32 {
         self.held.load(Ordering::SeqCst)
-    }
-
-    /// How many commits were answered.
-    pub(crate) fn commits(&self) -> u32 {
-        self.commits.load(Ordering::SeqCst)
     }
 }
 
@@ -81,9 +74,7 @@ impl Store for LateRenewals {
     }
 
     async fn commit(&self, request: CommitBatch) -> belts::Result<Vec<CommitOutcome>> {
-        let answer = self.store.commit(request).await;
-        self.commits.fetch_add(1, Ordering::SeqCst);
-        answer
+        self.store.commit(request).await
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> belts::Result<()> {
