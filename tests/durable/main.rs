@@ -6,6 +6,7 @@ mod again;
 mod beside;
 mod blocking;
 mod cancel;
+mod crashes;
 mod delivery;
 mod functions;
 mod journal;

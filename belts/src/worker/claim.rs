@@ -366,7 +366,7 @@ impl Shared {
             // A claim brings so many bytes and no more; there may be room for what it left.
             let backlog = next_due.is_some_and(|due| due <= worker.clock.now());
             if backlog && runs > 0 && !worker.slots.is_full() {
-                return Ok(Wait::ForNothing);
+                return Ok(Wait::Not);
             }
             Ok(Wait::ForWork {
                 next_due,
@@ -387,7 +387,7 @@ impl Shared {
     /// Returns when there may be something to claim and room for it.
     async fn wait_for_work(&self, wait: Wait) {
         let (next_due, some_left_out) = match wait {
-            Wait::ForNothing => return tokio::task::yield_now().await,
+            Wait::Not => return tokio::task::yield_now().await,
             Wait::ForRoom => return self.wait_for_room().await,
             Wait::ForWork {
                 next_due,
@@ -451,8 +451,8 @@ struct TakenOn {
 
 /// What the claiming loop waits for.
 enum Wait {
-    /// Nothing: there is more to claim.
-    ForNothing,
+    /// It does not wait: there is more to claim.
+    Not,
     /// Every place is taken.
     ForRoom,
     /// Something due, with what the last claim left behind: the time of the next run, and whether functions without a

@@ -336,7 +336,7 @@ impl LiveRun {
         let mut state = self.state();
         if state.violation.is_some()
             || self.has_lost_lease()
-            || (!busy && !(state.outbox.entries.is_empty() && state.unsure.is_empty()))
+            || !(busy || state.outbox.entries.is_empty() && state.unsure.is_empty())
         {
             return false;
         }

@@ -241,7 +241,7 @@ async fn watch(worker: &Weak<Shared>, pulse: &Pulse, every: Duration) {
                 tracing::error!(error = %error.report(), "cannot renew the lease beside a blocked runtime");
             }
             Err(_) => {
-                tracing::error!("the lease cannot be renewed in time beside a blocked runtime")
+                tracing::error!("the lease cannot be renewed in time beside a blocked runtime");
             }
         }
     }

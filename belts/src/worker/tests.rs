@@ -124,6 +124,83 @@ async fn a_run_is_driven_although_its_publisher_went_away() {
     std::fs::remove_dir_all(&directory).expect("gone");
 }
 
+/// Each failed `execute` left 300 bytes behind, of somebody who waited no longer.
+#[tokio::test]
+async fn who_no_longer_waits_for_a_run_leaves_nothing_behind() {
+    let builder = Worker::builder().store(Memory::new());
+    let function = crate::Function::<(), u32>::from_def(&DEF);
+    let worker = builder.function(function).build().await.expect("a worker");
+    let (gone, stays) = (Arc::from("gone"), Arc::from("stays"));
+    drop(worker.shared.listen(&gone));
+    let ending = worker.shared.listen(&stays);
+    drop(worker.shared.listen(&stays));
+    let waiting = || worker.shared.waiting.lock().expect("no panic").len();
+    assert_eq!(waiting(), 1);
+    worker.shared.tell(&stays, &Ended::Skipped);
+    assert_eq!(ending.await, Ok(Ended::Skipped));
+    assert_eq!(waiting(), 0);
+}
+
+/// A publish failed and gave its place back, and the loop, which waited for one, slept on.
+#[tokio::test]
+async fn a_place_that_is_given_back_unused_wakes_who_waits_for_room() {
+    let builder = Worker::builder().store(Memory::new()).concurrency(1);
+    let function = crate::Function::<(), u32>::from_def(&DEF);
+    let worker = builder.function(function).build().await.expect("a worker");
+    let slots = &worker.shared.slots;
+    let reservation = slots.reserve(std::iter::once(0), false);
+    assert!(slots.reserve_all().is_empty());
+    drop(reservation);
+    slots.freed().await;
+    assert!(!slots.reserve_all().is_empty());
+}
+
+static NEW: FunctionDef = FunctionDef {
+    events: &[&["ping", "pong"]],
+    ..DEF
+};
+
+/// An old worker claimed a run for an event type that only the new version knows, and failed it for good.
+#[tokio::test]
+async fn a_run_whose_event_type_this_version_does_not_take_waits_for_another() {
+    let build = |store: &Memory, def| {
+        let function = crate::Function::<(), u32>::from_def(def);
+        let builder = Worker::builder().store(store.clone()).function(function);
+        builder.sweep(std::time::Duration::from_millis(20)).build()
+    };
+    let store = Memory::new();
+    let new = build(&store, &NEW).await.expect("a worker");
+    let old = build(&store, &DEF).await.expect("a worker");
+    let pong = || crate::EncodedEvent {
+        event_type: "pong".into(),
+        ..ping()
+    };
+    let published = crate::Publish::new(Ok(pong())).via(&new).await;
+    published.expect("published");
+    let looping = old.clone();
+    let running = tokio::spawn(async move { looping.run().await });
+    let executed = Execute::new(old.clone(), Ok(ping())).await;
+    executed.expect("executed");
+    let wrong = Execute::new(old.clone(), Ok(pong())).function("by-hand");
+    assert_eq!(wrong.await.expect_err("refused").kind(), ErrorKind::Config);
+    let statuses = async || -> Vec<_> {
+        let page = old.store().list(crate::store::RunFilter::default()).await;
+        page.expect("a list")
+            .runs
+            .iter()
+            .map(|run| run.status)
+            .collect()
+    };
+    assert_eq!(statuses().await, [RunStatus::Completed, RunStatus::Pending]);
+    let looping = new.clone();
+    let taking = tokio::spawn(async move { looping.run().await });
+    until(async || statuses().await == [RunStatus::Completed; 2]).await;
+    for (worker, running) in [(old, running), (new, taking)] {
+        worker.shutdown();
+        running.await.expect("no panic").expect("a good end");
+    }
+}
+
 /// Returns when `condition` holds, which it must within some seconds.
 async fn until(condition: impl AsyncFn() -> bool) {
     let clock = crate::SystemClock;
