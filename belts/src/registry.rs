@@ -138,6 +138,13 @@ impl Registry {
         self.index(function_id).map(|index| &self.functions[index])
     }
 
+    /// The function of this id, if it takes events of this type.
+    pub(crate) fn reader(&self, function_id: &str, event_type: &str) -> Option<usize> {
+        let index = self.index(function_id)?;
+        self.listeners(event_type)
+            .find(|listener| *listener == index)
+    }
+
     /// The functions that listen for an event type.
     pub(crate) fn listeners(&self, event_type: &str) -> impl Iterator<Item = usize> + '_ {
         self.by_event.get(event_type).into_iter().flatten().copied()

@@ -312,7 +312,7 @@ impl Shared {
         while !self.is_draining() {
             if look <= self.clock.now() {
                 look = self.clock.now().after(LOOK_FOR_REVOKED);
-                if let Err(error) = self.end_revoked().await {
+                if let Err(error) = catch_panic(self.end_revoked()).await {
                     tracing::warn!(error = %error.report(), "cannot ask which runs were cancelled; asking again");
                 }
             }
@@ -324,7 +324,11 @@ impl Shared {
                 Err(error) => {
                     failures += 1;
                     if error.kind() == ErrorKind::Busy {
-                        self.begin_again().await;
+                        let again = async {
+                            self.begin_again().await;
+                            Ok(())
+                        };
+                        drop(catch_panic(again).await);
                     }
                     tracing::error!(error = %error.report(), "cannot claim runs; trying again");
                     let pause = STORE_BACKOFF.ceiling(failures);
@@ -495,7 +499,11 @@ impl Worker {
     /// The store cannot be reached at the start. Later failures are logged and retried.
     pub async fn run(&self) -> Result<()> {
         let shared = &self.shared;
-        shared.session().await?;
+        if let Err(error) = shared.session().await {
+            // Whoever expected the loop must not wait for it.
+            shared.running.store(false, Ordering::Release);
+            return Err(error);
+        }
         let mut aside = JoinSet::new();
         aside.spawn(shared.renew_forever());
         aside.spawn(super::shutdown::on_signal(Arc::downgrade(shared)));

@@ -120,6 +120,7 @@ impl Drop for Asking {
             ledger.can_settle()
         });
         if doubts {
+            self.worker.driven.calm.notify_waiters();
             self.worker.tell_of_doubts();
         }
     }
@@ -179,6 +180,10 @@ impl Shared {
         loop {
             let mut calm = std::pin::pin!(self.driven.calm.notified());
             calm.as_mut().enable();
+            if self.driven.change(|ledger| ledger.can_settle()) {
+                // Where it fails, the request itself says so.
+                drop(self.give_back_unheard().await);
+            }
             if self.driven.change(Ledger::ask) {
                 return Asking::begun(self);
             }

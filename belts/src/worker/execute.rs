@@ -278,10 +278,17 @@ impl Execute {
                 Some(step) => shared.set_target(&run_id, step.into()),
                 None => shared.clear_target(&run_id),
             }
-            let taken = self.hands_on || shared.claim_unless_driven(&run_id, &function_id).await?;
-            if self.exclusive && !taken && shared.is_elsewhere(&run_id).await? {
+            let taken = async {
+                let taken =
+                    self.hands_on || shared.claim_unless_driven(&run_id, &function_id).await?;
+                if self.exclusive && !taken && shared.is_elsewhere(&run_id).await? {
+                    return Err(busy(&run_id));
+                }
+                Ok(())
+            };
+            if let Err(error) = taken.await {
                 shared.clear_target(&run_id);
-                return Err(busy(&run_id));
+                return Err(error);
             }
         }
         Ok(Started {

@@ -40,8 +40,10 @@ impl<T> Default for Ledger<T> {
 impl<T> Ledger<T> {
     /// Whether a request may begin now that may bring leases; it is then counted until it [was heard](Self::heard).
     pub(super) fn ask(&mut self) -> bool {
-        self.asking += usize::from(!self.releasing);
-        !self.releasing
+        // Doubts are settled while nobody asks: who comes does not overtake them for ever.
+        let may = !self.releasing && !(self.in_doubt() && self.asking > 0);
+        self.asking += usize::from(may);
+        may
     }
 
     /// As [`ask`](Self::ask), for a request that can do without leases: not while there are doubts to be settled, which

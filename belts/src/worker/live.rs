@@ -332,11 +332,14 @@ impl LiveRun {
     }
 
     /// Has the driver woken by what step futures on other tasks leave behind; false if something is there already.
-    pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool) -> bool {
+    ///
+    /// `stays` says that the run was found idle and stays in memory all the same.
+    pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool, stays: bool) -> bool {
         let mut state = self.state();
+        let leaves = !stays && state.active == 0 && !state.parked.is_empty();
         if state.violation.is_some()
             || self.has_lost_lease()
-            || !(busy || state.outbox.entries.is_empty() && state.unsure.is_empty())
+            || !(busy || !leaves && state.outbox.entries.is_empty() && state.unsure.is_empty())
         {
             return false;
         }

@@ -19,6 +19,7 @@ use super::Shared;
 use crate::{
     clock::{Clock, SystemClock, Timestamp},
     error::Result,
+    guard::catch_panic,
     store::SharedStore,
 };
 
@@ -190,7 +191,7 @@ async fn renew_forever(worker: Weak<Shared>, clock: Arc<dyn Clock>, role: Role, 
         if shared.shutdown.is_over() || !role.is_mine() {
             return;
         }
-        if let Err(error) = beat(&shared, due).await {
+        if let Err(error) = catch_panic(beat(&shared, due)).await {
             tracing::error!(error = %error.report(), "cannot renew the lease; runs may move to another worker");
         }
         if due {

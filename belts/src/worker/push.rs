@@ -38,7 +38,11 @@ impl Started {
     pub(crate) async fn hand_on(&mut self, asked: Asked) -> Result<()> {
         let drives = self.runs.iter().map(|(run_id, function_id)| {
             let (shared, ending) = (&self.shared, self.endings.remove(run_id));
-            async move { shared.advance(run_id, function_id, asked, ending).await }
+            async move {
+                let advanced = shared.advance(run_id, function_id, asked, ending).await;
+                shared.clear_target(run_id);
+                advanced
+            }
         });
         // One that fails keeps no other from being handed on.
         let handed_on = join_all(drives).await.into_iter().collect();
@@ -93,11 +97,13 @@ impl Shared {
                 return self.hand_on(run_id, due_at, hop).await;
             }
             self.clock.sleep_until(due_at).await;
-            let Some(index) = self.registry.index(function_id) else {
+            let Some(index) = self.registry.reader(function_id, &record.event_type) else {
                 return Err(Error::new(
                     ErrorKind::UnknownFunction,
                     format!(
-                        "the run `{run_id}` belongs to the function `{function_id}`, which this program does not have"
+                        "the run `{run_id}` belongs to the function `{function_id}` and the event type `{}`, which this program \
+                         does not have together",
+                        record.event_type
                     ),
                 ));
             };

@@ -147,7 +147,8 @@ impl Shared {
                 self.extend(now, ended);
                 Ok(worker)
             }
-            Err(error) if error.kind() == ErrorKind::Busy => {
+            // One that ends needs no other session: nothing is claimed by it any more.
+            Err(error) if error.kind() == ErrorKind::Busy && !self.is_draining() => {
                 tracing::warn!("the worker's session had ended in the store; it begins a new one");
                 let worker = self.register(store).await?;
                 if let Some(current) = self.session.current.get() {

@@ -2,12 +2,17 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::Poll,
+    time::Duration,
 };
 
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 use super::{Shared, Worker};
+
+/// How long the end waits for steps that were dropped.
+const ABORTED: Duration = Duration::from_secs(1);
 
 /// The tasks of a worker, and how far its end is.
 #[derive(Debug)]
@@ -64,10 +69,25 @@ impl Shutdown {
     pub(crate) fn kill(&self) {
         self.over.send_replace(true);
         self.begin();
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .abort_all();
+        self.abort_all();
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn abort_all(&self) {
+        self.tasks().abort_all();
+    }
+
+    /// Returns when no drive is left, whenever it began.
+    async fn joined(&self) {
+        std::future::poll_fn(|cx| {
+            let mut tasks = self.tasks();
+            while std::task::ready!(tasks.poll_join_next(cx)).is_some() {}
+            Poll::Ready(())
+        })
+        .await;
     }
 
     /// Returns when the worker has given back what it had.
@@ -79,7 +99,11 @@ impl Shutdown {
 
     /// Spawns the drive of a run on this runtime, and forgets those that have ended.
     pub(crate) fn spawn(&self, home: &Handle, drive: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // A drive that comes too late is dropped, and gives its run back.
+        if self.is_over() {
+            return;
+        }
+        let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
         tasks.spawn_on(drive, home);
     }
@@ -111,15 +135,8 @@ impl Shared {
         if running > 0 {
             tracing::info!(running, grace = ?self.options().grace, "shutting down; running steps may finish");
         }
-        let mut tasks = std::mem::take(
-            &mut *self
-                .shutdown
-                .tasks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
         tokio::select! {
-            () = async { while tasks.join_next().await.is_some() {} } => {}
+            () = self.shutdown.joined() => {}
             () = self.clock.expire_at(self.clock.now().after(self.options().grace)) => {
                 tracing::warn!(running = self.slots.used(), "the grace period is over; the runs are given back");
             }
@@ -127,7 +144,14 @@ impl Shared {
                 tracing::warn!(running = self.slots.used(), "asked to end once more, so the grace period is over; the runs are given back");
             }
         }
-        tasks.shutdown().await;
+        self.shutdown.abort_all();
+        let patience = self.clock.now().after(ABORTED);
+        tokio::select! {
+            () = self.shutdown.joined() => {}
+            () = self.clock.expire_at(patience) => {
+                tracing::warn!("a step blocks its thread and cannot be ended; its run is given back all the same");
+            }
+        }
         if let Some(session) = self.present_session()
             && let Err(error) = self.store.deregister(session, self.clock.now()).await
         {

@@ -123,14 +123,18 @@ impl Shared {
             return Ok(Look::Later);
         };
         if let Some(due) = record.due_at {
-            self.clock.sleep_until(due).await;
+            let look = self.clock.now().after(self.options().sweep);
+            tokio::select! {
+                biased;
+                () = self.clock.sleep_until(due) => {}
+                // It may have been cancelled meanwhile.
+                () = self.clock.expire_at(look) => return Ok(Look::Again),
+            }
         }
         // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
         let claimed = self.claim_run(run_id, index).await?;
-        if !claimed && record.status == RunStatus::Running {
-            return Ok(Look::Later);
-        }
-        Ok(Look::Again)
+        // Whoever cannot have it now looks again after a pause, whatever the reason.
+        Ok(if claimed { Look::Again } else { Look::Later })
     }
 }
 

@@ -54,9 +54,8 @@ impl Drive<'_> {
         write: Option<Underway<'_>>,
     ) -> Ended {
         // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
-        if let Some((write, ..)) = write
-            && let Err(ended) = self.applied(write.await).await
-        {
+        if let Some(ended) = self.ended_by(write).await {
+            guard::discard(outcome);
             return ended;
         }
         if let Err(error) = &outcome
@@ -91,6 +90,15 @@ impl Drive<'_> {
             (outcome, _) => guard::discard(outcome),
         }
         ended
+    }
+
+    /// Waits for the write under way, if there is one; how the drive has ended by it, if it has.
+    async fn ended_by(&self, write: Option<Underway<'_>>) -> Option<Ended> {
+        let (write, _, transition) = write?;
+        match self.applied(write.await).await {
+            Ok(()) => transition.map(|transition| self.ended(transition)),
+            Err(ended) => Some(ended),
+        }
     }
 
     /// Ends the drive of a run that is no longer ours: nothing more of it could be recorded.
@@ -130,9 +138,7 @@ impl Drive<'_> {
     }
 
     pub(super) async fn violated(&self, error: Error, write: Option<Underway<'_>>) -> Ended {
-        if let Some((write, ..)) = write
-            && let Err(ended) = self.applied(write.await).await
-        {
+        if let Some(ended) = self.ended_by(write).await {
             return ended;
         }
         if error.is_no_outcome() {

@@ -287,8 +287,10 @@ impl<'a> Drive<'a> {
                     return Poll::Ready(Event::Returned(outcome));
                 }
             }
+            let mut stays = false;
             match self.run.look(busy, waker.is_woken()) {
-                Found::Nothing => {}
+                // It is not, or no longer, idle: the next time begins anew.
+                Found::Nothing => stay.moved_on(),
                 Found::Idle(due_at) => match stay.verdict(self, cx) {
                     _ if waker.is_woken() => continue,
                     Verdict::Leave => return Poll::Ready(Event::Found(Found::Idle(due_at))),
@@ -298,6 +300,7 @@ impl<'a> Drive<'a> {
                     }
                     // What was recorded for a run that leaves is recorded now.
                     Verdict::Stay => {
+                        stays = true;
                         let outbox = self.run.take_part();
                         let settled = false;
                         if !outbox.entries.is_empty() {
@@ -306,9 +309,12 @@ impl<'a> Drive<'a> {
                         }
                     }
                 },
-                found => return Poll::Ready(Event::Found(found)),
+                found => {
+                    stay.moved_on();
+                    return Poll::Ready(Event::Found(found));
+                }
             }
-            if self.run.wait_for_steps(cx.waker(), busy) && waker.wait(cx.waker()) {
+            if self.run.wait_for_steps(cx.waker(), busy, stays) && waker.wait(cx.waker()) {
                 return Poll::Pending;
             }
         }

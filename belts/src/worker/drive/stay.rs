@@ -128,6 +128,12 @@ impl Stay {
         }
     }
 
+    /// The run is not idle.
+    pub(super) fn moved_on(&mut self) {
+        self.until = None;
+        self.renewed = false;
+    }
+
     pub(super) fn verdict(&mut self, drive: &Drive<'_>, cx: &mut Context<'_>) -> Verdict {
         let others = drive.watch.others(drive.run);
         if others == Others::Nothing || drive.may_not_stay() {
