@@ -14,8 +14,9 @@ use super::{
     HttpOptions,
     access::{self, Inspector, is_local},
     refusal::Refusal,
+    refused,
 };
-use crate::worker::Worker;
+use crate::{telemetry::Door, worker::Worker};
 
 /// Keeps web pages out of a worker without a key, on every path. The token of inspection is a key of its own.
 pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Response {
@@ -28,10 +29,11 @@ pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: 
         && let Err(refusal) = check(&shared.http, &parts)
     {
         shared.metrics.http.refused();
-        tracing::warn!(
-            reason = refusal.reason(),
-            "refused a request that may be a web page's"
-        );
+        let door = match parts.uri.path() {
+            "" | "/" => Door::Delivery,
+            _ => Door::Inspection,
+        };
+        refused::tell(shared, door, &parts, &refusal);
         return refusal.into_response();
     }
     next.run(Request::from_parts(parts, body)).await
