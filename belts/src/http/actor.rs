@@ -43,16 +43,17 @@ impl FromRequestParts<Worker> for Id {
 
 /// By what right, from where, and under what name, which anybody can write into the header.
 fn actor(parts: &Parts) -> String {
-    let mut actor = match parts.extensions.get() {
-        Some(Right::Token) => "token".to_owned(),
-        Some(Right::ThisMachine) => "this machine".to_owned(),
-        None => "HTTP".to_owned(),
+    let right = match parts.extensions.get() {
+        Some(Right::Token) => "token",
+        Some(Right::ThisMachine) => "this machine",
+        None => "HTTP",
     };
-    if let Some(peer) = peer(parts) {
-        actor += &format!(" from {peer}");
-    }
-    if let Some(name) = parts.headers.get(wire::ACTOR) {
-        actor += &format!(", {}", String::from_utf8_lossy(name.as_bytes()));
-    }
-    actor
+    let from = peer(parts).map_or_else(String::new, |peer| format!(" from {peer}"));
+    let name = parts
+        .headers
+        .get(wire::ACTOR)
+        .map_or_else(String::new, |name| {
+            format!(", {}", String::from_utf8_lossy(name.as_bytes()))
+        });
+    format!("{right}{from}{name}")
 }

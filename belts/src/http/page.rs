@@ -29,7 +29,11 @@ pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: 
         && let Err(refusal) = check(&shared.http, &parts)
     {
         shared.metrics.http.refused();
-        refused::tell(shared, Door::Delivery, &parts, &refusal);
+        let door = match parts.uri.path() {
+            "" | "/" => Door::Delivery,
+            _ => Door::Inspection,
+        };
+        refused::tell(shared, door, &parts, &refusal);
         return refusal.into_response();
     }
     next.run(Request::from_parts(parts, body)).await
