@@ -356,7 +356,7 @@ async fn a_filter_that_panics_is_asked_once_an_attempt_whoever_published() {
 }
 
 #[tokio::test]
-async fn a_message_whose_code_panics_is_put_aside_or_gets_its_run() {
+async fn a_message_whose_code_panics_is_left_to_others_or_gets_its_run() {
     // By a dispatcher such a message ended `run()` of each worker that was given it.
     let (store, channel) = (Memory::new(), Channel::new(Duration::from_secs(30)));
     let builder = Worker::builder()
@@ -377,12 +377,14 @@ async fn a_message_whose_code_panics_is_put_aside_or_gets_its_run() {
         .via(&worker)
         .await
         .unwrap();
-    eventually("both are settled", async || {
-        channel.put_aside().len() == 1 && runs_of(&store, "sound").await.len() == 1
+    eventually("the other one is taken", async || {
+        runs_of(&store, "sound").await.len() == 1
     })
     .await;
-    let (_, reason) = &channel.put_aside()[0];
-    assert!(reason.contains(MET), "{reason}");
+    assert!(
+        channel.put_aside().is_empty(),
+        "another version may read it"
+    );
     assert!(!running.is_finished());
     worker.shutdown();
     within("the end of the loop", running)

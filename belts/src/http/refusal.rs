@@ -21,7 +21,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What a worker without a key says of deliveries.
 pub(super) const NO_KEY: &str = "this worker has no signing key, so whoever reaches it could start functions: set BELTS_SIGNING_KEYS \
-    (or `.signing_keys([…])`), or BELTS_INSECURE=1 (or `.insecure(true)`) if something in front keeps strangers out";
+    (or `.signing_keys([…])`), for QStash QSTASH_CURRENT_SIGNING_KEY and QSTASH_NEXT_SIGNING_KEY, or BELTS_INSECURE=1 (or `.insecure(true)`) if something in front keeps strangers out";
 
 /// An answer with an error status. It holds nothing of the payload.
 #[derive(Debug, Clone)]
