@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     store::{
         Entry, FunctionRecord, Note, Purged, RunFilter, RunPage, RunRecord, RunStatus, StepState,
-        Timestamp, listed_result, page_limit, page_mark, still_living,
+        Timestamp, WorkerId, listed_result, page_limit, page_mark, still_living,
     },
 };
 
@@ -192,6 +192,15 @@ impl Tables {
     ) -> Result<Purged> {
         if self.living_functions(now).contains(function) {
             return Err(still_living(function));
+        }
+        // They are silent. Whoever comes back registers again, and wants it again.
+        let having = self.sessions.iter().filter(|(_, session)| {
+            let mut wanted = session.wants.iter();
+            wanted.any(|subscription| *subscription.function_id == *function)
+        });
+        let having: Vec<WorkerId> = having.map(|(worker, _)| *worker).collect();
+        for worker in having {
+            self.replace_session(worker, now);
         }
         self.forget_wants(function);
         let unfinished = self.runs.iter().filter(|(_, run)| {

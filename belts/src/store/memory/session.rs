@@ -64,8 +64,8 @@ impl Tables {
         made_due
     }
 
-    /// Ends a session whose name another takes, since its process has died; whether that made runs due.
-    fn replace_session(&mut self, worker: WorkerId, now: Timestamp) -> bool {
+    /// Ends a session whose name another takes, since its process has died, or that is silent; whether that made runs due.
+    pub(super) fn replace_session(&mut self, worker: WorkerId, now: Timestamp) -> bool {
         let made_due = self.release_runs(worker, |tables, run| tables.crash(run, now));
         self.drop_session(worker);
         made_due

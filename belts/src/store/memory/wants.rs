@@ -53,9 +53,6 @@ impl Tables {
         for wants in &mut self.ended {
             *wants = without(wants);
         }
-        for session in self.sessions.values_mut() {
-            session.wants = without(&session.wants);
-        }
         self.subscriptions
             .retain(|wanted| *wanted.function_id != *function);
         self.index_subscribers();

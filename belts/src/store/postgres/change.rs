@@ -74,10 +74,10 @@ impl Database {
             self.row(&self.sql.forget, parameters)
         };
         let (living, ended, more): (bool, Option<i64>, Option<bool>) = self.insist(forget).await?;
-        let runs = count(ended.unwrap_or(0));
-        self.wake_if(runs > 0);
+        // Silent sessions may have ended, whose other runs are due.
+        self.wake_if(!living);
         Ok((!living).then(|| Purged {
-            runs,
+            runs: count(ended.unwrap_or(0)),
             events: 0,
             more: more.unwrap_or(false),
         }))

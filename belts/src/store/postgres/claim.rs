@@ -53,18 +53,15 @@ impl Database {
     /// `release`.
     pub(super) async fn claim(&self, request: &Claim) -> Result<Option<Claimed>, Fault> {
         let mut times = 0;
-        loop {
+        let rows = loop {
             times += 1;
-            match self.claim_once(request).await {
+            match self.rows(&self.sql.claim, self.parameters(request)).await {
                 // It was rolled back: nothing was leased.
                 Err(fault) if fault.is_of_the_moment() && times < MAX_TIMES => {}
-                result => return result,
+                result => break result?,
             }
-        }
-    }
-
-    async fn claim_once(&self, request: &Claim) -> Result<Option<Claimed>, Fault> {
-        let rows = self.rows(&self.sql.claim, self.parameters(request)).await?;
+        };
+        // From here on it is committed, so what fails is not tried again: the worker gives back what it was not told of.
         let (answer, unreadable) = read(&rows, request.capacity.worker)?;
         let Some((mut claimed, given_back)) = answer else {
             return Ok(None);

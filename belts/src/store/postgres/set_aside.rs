@@ -49,11 +49,13 @@ impl Database {
     pub(super) async fn set_aside(
         &self,
         request: &Claim,
-        unreadable: Vec<Unreadable>,
+        mut unreadable: Vec<Unreadable>,
     ) -> Result<Vec<SetAside>, Fault> {
         if unreadable.is_empty() {
             return Ok(Vec::new());
         }
+        // Locked in this order, as others do.
+        unreadable.sort_unstable_by_key(|run| run.lease.run);
         let each = || unreadable.iter();
         let dues = each().map(|run| run.due_at(request.now).map(Timestamp::as_millis));
         let errors: Vec<_> = each().map(Unreadable::error).collect();

@@ -106,7 +106,10 @@ impl Tx<'_> {
             return Ok(Err(still_living(function_id)));
         }
         self.adopt_earlier_sessions()?;
+        // They are silent.
+        self.end_sessions_with(function, now)?;
         self.forget_wants(function)?;
+        self.settle_wants()?;
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let unfinished: Vec<i64> = self
             .connection

@@ -20,6 +20,7 @@ impl Tx<'_> {
         request: &Register,
     ) -> Result<(WorkerId, Vec<WorkerId>), Fault> {
         self.forget();
+        self.adopt_earlier_sessions()?;
         let mut ended = Vec::new();
         if let Some(name) = &request.name {
             ended = self.sessions("SELECT id FROM workers WHERE name = ?1", params![&**name])?;
@@ -79,6 +80,19 @@ impl Tx<'_> {
                      SELECT 1 FROM wants WHERE session = ?1 AND function = wanted.function AND event_type = wanted.event_type))",
             params![worker.0],
         )?;
+        Ok(())
+    }
+
+    /// Ends the sessions that have a function. Whoever comes back registers again, and wants it again.
+    pub(super) fn end_sessions_with(&mut self, function: i64, now: Timestamp) -> Result<(), Fault> {
+        let having = self.sessions(
+            "SELECT DISTINCT id FROM workers JOIN wants ON session = id WHERE function = ?1",
+            params![function],
+        )?;
+        for worker in having {
+            self.crash_runs(worker, now)?;
+            self.drop_session(worker)?;
+        }
         Ok(())
     }
 

@@ -1,7 +1,9 @@
--- Cancels the unfinished runs of a function that no living session has, and drops what was wanted for it.
+-- Cancels the unfinished runs of a function that no living session has, ends silent ones that have it, and drops what was wanted
+-- for it.
 -- Answers how many, and whether there are more; or "living". ARGV: now, sender, time to live of finished runs, function, the most runs.
 include common
 include living
+include session
 include unfinished
 include settle
 include cancel
@@ -12,11 +14,17 @@ local rows = call('HGETALL', P .. 'wants')
 for place = 1, #rows, 2 do
   local is_json, functions = pcall(cjson.decode, rows[place + 1])
   if is_json and type(functions) == 'table' and functions[fn] then
+    -- Whoever comes back registers again, and wants it again. Row 0 is of sessions of an earlier version.
+    if rows[place] ~= '0' and call('ZSCORE', P .. 'wanting', rows[place]) and not end_session(rows[place], now, true) then
+      tell(ARGV[2])
+      return { 0, 1 }
+    end
     functions[fn] = nil
     call('HSET', P .. 'wants', rows[place], cjson.encode(functions))
   end
 end
 settle(now)
+tell(ARGV[2])
 
 local count = 0
 local found = unfinished_runs(fn, driven_runs(), most + 1)

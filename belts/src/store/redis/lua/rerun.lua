@@ -13,6 +13,8 @@ if run[5] == ticket then return 1 end
 if run[1] ~= '5' and run[1] ~= '6' then return 0 end
 call('HSET', key, 'ticket', ticket)
 wait(number, run[2], run[3] and '2' or '0', now)
+-- It may have been forgotten meanwhile.
+call('SADD', P .. 'functions', run[2])
 call('HDEL', key, 'ended', 'failed', 'crashes', 'died', 'aside')
 call('HDEL', steps, 'result')
 -- An entry begins with its state; 2 is failed.

@@ -6,8 +6,9 @@ CREATE TABLE wants (
     event_type INTEGER NOT NULL,
     PRIMARY KEY (session, function, event_type)
 ) STRICT, WITHOUT ROWID;
--- Those of sessions from before count as those of an ended one, unless it still lives: see the next column.
-INSERT INTO wants SELECT 0, function, event_type FROM subscriptions;
+-- Nobody knows who wanted what there was before. So each function has an ended session of its own, with a number below zero, that
+-- stands until somebody speaks for that function. For those that still live see the next column.
+INSERT INTO wants SELECT -function, function, event_type FROM subscriptions;
 -- NULL for a session of an earlier version, which wants whatever is in `subscriptions`.
 ALTER TABLE workers ADD COLUMN wants_known INTEGER;
 -- An earlier version replaces the rows of its functions when it registers again; so only those that are marked may go.

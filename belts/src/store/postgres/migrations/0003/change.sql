@@ -43,7 +43,8 @@ BEGIN
     RETURN true;
 END $$;
 
--- Ends unfinished runs of a function that no living session has, and drops what was wanted for it.
+-- Ends unfinished runs of a function that no living session has, and silent sessions that have it, and drops what was wanted
+-- for it. A session that comes back registers again, and wants it again.
 CREATE FUNCTION {schema}.forget(
     in_store text, in_function text, in_now bigint, in_limit bigint,
     OUT living boolean, OUT ended bigint, OUT more boolean
@@ -57,6 +58,9 @@ BEGIN
     IF living THEN
         RETURN;
     END IF;
+    PERFORM {schema}.end_session(in_store, silent.id, in_now, true)
+        FROM (SELECT id FROM {schema}.workers JOIN {schema}.wants ON session = id WHERE function_id = in_function
+              ORDER BY id) AS silent;
     DELETE FROM {schema}.wants WHERE function_id = in_function;
     PERFORM {schema}.settle_wants();
     unfinished := ARRAY(SELECT number FROM (

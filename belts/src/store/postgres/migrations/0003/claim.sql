@@ -36,6 +36,8 @@ BEGIN
     END IF;
     IF in_look THEN
         given_back := given_back + {schema}.bury(in_store, in_now, in_grace);
+        -- Whoever claims lives, even if its own lock was missing.
+        PERFORM {schema}.revive(in_store, in_worker, in_now);
     END IF;
     given_back := given_back + {schema}.give_back_ended(in_store, in_now);
 

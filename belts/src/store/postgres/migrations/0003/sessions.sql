@@ -1,5 +1,6 @@
--- Workers' sessions. A session ends when it is deregistered, when another takes its name, when its process is dead, or a day
--- after its lease time has ended; until then it keeps what nobody took from it.
+-- Workers' sessions. A session ends when it is deregistered, when another takes its name, when a function of its is forgotten
+-- while it is silent, or a day after its lease time has ended; until then it keeps what nobody took from it, and wants what it
+-- wanted. One whose process is dead loses its runs at once.
 
 -- How much of a run is recorded.
 CREATE FUNCTION {schema}.progress(in_run bigint, in_failed_attempts integer) RETURNS bigint LANGUAGE plpgsql AS $$
@@ -28,6 +29,22 @@ BEGIN
     IF NOT in_crashed THEN
         RETURN {schema}.give_back(in_store, in_worker, in_now, '{}', '{}');
     END IF;
+    held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = in_worker ORDER BY number + 0 FOR UPDATE);
+    IF cardinality(held) > 0 THEN
+        PERFORM {schema}.crash(held, in_now);
+        PERFORM pg_notify('{channel}', in_store);
+    END IF;
+    RETURN cardinality(held);
+END $$;
+
+-- Takes the runs of a session whose process is dead; how many became due. What it wants stands until it is forgotten, and if it
+-- was only cut off, it lives again with its next call.
+CREATE FUNCTION {schema}.lose_session(in_store text, in_worker bigint, in_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    held bigint[];
+BEGIN
+    -- `missing_since` stays, which marks the dead.
+    UPDATE {schema}.workers SET watched = false, lease_until = least(lease_until, in_now) WHERE id = in_worker;
     held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = in_worker ORDER BY number + 0 FOR UPDATE);
     IF cardinality(held) > 0 THEN
         PERFORM {schema}.crash(held, in_now);
@@ -91,11 +108,19 @@ BEGIN
             SELECT pair.event_type FROM unnest(sub_types, sub_functions) AS pair (event_type, function_id)
             WHERE pair.function_id = wanted.function_id)
         FROM unnest(in_functions) AS wanted (function_id);
+    -- Those of dead processes that wanted nothing beyond it: a program that dies again and again leaves one behind each time.
+    DELETE FROM {schema}.workers WHERE id = ANY (ARRAY(
+        SELECT dead.id FROM {schema}.workers AS dead
+        WHERE NOT dead.watched AND dead.missing_since IS NOT NULL AND dead.lease_until <= in_now AND NOT EXISTS (
+            SELECT FROM {schema}.wants AS wanted WHERE wanted.session = dead.id AND NOT EXISTS (
+                SELECT FROM {schema}.wants AS known WHERE known.session = register.id
+                    AND known.function_id = wanted.function_id AND known.event_types @> wanted.event_types))
+        ORDER BY dead.id FOR UPDATE OF dead SKIP LOCKED));
     PERFORM {schema}.settle_wants();
     PERFORM {schema}.hear_of(in_now);
 END $$;
 
--- Ends the sessions whose processes have died, and frees runs that are leased to nobody; how many runs became due.
+-- Takes the runs of the sessions whose processes have died, and frees runs that are leased to nobody; how many runs became due.
 -- A watched session whose advisory lock is missing has some time to take it again on a new connection.
 CREATE OR REPLACE FUNCTION {schema}.bury(in_store text, in_now bigint, in_grace bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -114,10 +139,8 @@ BEGIN
             ORDER BY id FOR UPDATE SKIP LOCKED);
     dead := ARRAY(SELECT id FROM {schema}.workers
         WHERE watched AND missing_since < clock_timestamp() - make_interval(secs => in_grace / 1000.0) ORDER BY id FOR UPDATE SKIP LOCKED);
-    -- A claim has locked its session by now, so it does not wait for those who change sessions: the next look finds the same.
-    IF cardinality(dead) > 0 AND pg_try_advisory_xact_lock({lock}) THEN
-        given_back := (SELECT sum({schema}.end_session(in_store, worker, in_now, true)) FROM unnest(dead) AS worker);
-        PERFORM {schema}.settle_wants();
+    IF cardinality(dead) > 0 THEN
+        given_back := (SELECT sum({schema}.lose_session(in_store, worker, in_now)) FROM unnest(dead) AS worker);
     END IF;
     -- A session may have ended while a run was being leased to it. Looked for one worker after the other, in the index.
     WITH RECURSIVE holder (worker) AS (

@@ -12,19 +12,22 @@ local function settle(now)
     end
   end
 
-  -- Sessions of a version that had no such rows are one together, which falls silent with the last of them.
+  -- Sessions of a version that had no such rows are one together, which falls silent with the last of them. Where none of them is
+  -- left, nobody knows who wanted what: each function has an ended row of its own, until somebody speaks for that function.
   local is_first, is_mixed = call('HSETNX', P .. 'meta', 'wants', '1') == 1, false
   for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'workers', '(' .. now, '+inf')) do is_mixed = is_mixed or not known[id] end
   if is_first or is_mixed then
-    local present, count = {}, 0
+    local adopted = {}
     for _, fn in ipairs(call('SMEMBERS', P .. 'subscribed')) do
-      present[fn], count = call('SMEMBERS', P .. 'function:' .. fn), count + 1
+      local id = is_mixed and '0' or '0 ' .. fn
+      adopted[id] = adopted[id] or {}
+      adopted[id][fn] = call('SMEMBERS', P .. 'function:' .. fn)
     end
-    if count > 0 then
-      local text = cjson.encode(present)
-      call('HSET', P .. 'wants', '0', text)
-      if is_mixed then call('ZADD', P .. 'wanting', now, '0') end
-      all['0'] = { functions = present, living = is_mixed, text = text }
+    for id, functions in pairs(adopted) do
+      local text = cjson.encode(functions)
+      call('HSET', P .. 'wants', id, text)
+      if is_mixed then call('ZADD', P .. 'wanting', now, id) end
+      all[id] = { functions = functions, living = is_mixed, text = text }
     end
   end
 
