@@ -251,8 +251,8 @@ async fn each_mode_of_a_worker_is_an_answer() {
         let http = Http::builder(url).retries(0).build().unwrap();
         let publisher = Worker::builder().publish_only().dispatcher(http);
         let publisher = publisher.build().await.unwrap();
-        let published = publish_road(Road { number }).via(&publisher).await;
-        published.unwrap_or_else(|error| panic!("{mode:?}: {}", error.report()));
+        let sent = publish_road(Road { number }).via(&publisher).await;
+        sent.unwrap_or_else(|error| panic!("{mode:?}: {}", error.report()));
         let runs = store.list(RunFilter::default()).await.unwrap().runs;
         assert_eq!(runs.len(), 1, "{mode:?}");
         worker.shutdown();

@@ -306,8 +306,8 @@ async fn type_that_is_merely_linked_in_judges_nothing() {
             tokio::task::yield_now().await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), waiting).await;
-    waited.expect("both events start a run");
+    let both = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+    both.expect("both events start a run");
     assert!(channel.put_aside().is_empty());
     drop(reads);
 }

@@ -99,9 +99,9 @@ mod tests {
 
     fn store() -> (PathBuf, PathBuf) {
         let folder = std::env::temp_dir().join(format!("belts-{}", Uuid::now_v7().simple()));
-        fs::create_dir(&folder).unwrap();
+        fs::create_dir(&folder).expect("a folder can be made");
         let store = folder.join("belts.db");
-        fs::write(&store, b"").unwrap();
+        fs::write(&store, b"").expect("a file can be written");
         (folder, store)
     }
 

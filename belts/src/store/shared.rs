@@ -115,7 +115,9 @@ fn feed(hash: &mut Sha256, value: &Value) {
     match value {
         Value::Array(items) => {
             hash.update([b'[']);
-            items.iter().for_each(|item| feed(hash, item));
+            for item in items {
+                feed(hash, item);
+            }
             hash.update([b']']);
         }
         Value::Object(fields) => {

@@ -41,7 +41,7 @@ impl<T> Ledger<T> {
     /// Whether a request may begin now that may bring leases; it is then counted until it [was heard](Self::heard).
     pub(super) fn ask(&mut self) -> bool {
         // Doubts are settled while nobody asks: who comes does not overtake them for ever.
-        let may = !self.releasing && !(self.in_doubt() && self.asking > 0);
+        let may = !self.releasing && (self.asking == 0 || !self.in_doubt());
         self.asking += usize::from(may);
         may
     }

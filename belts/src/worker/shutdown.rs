@@ -207,7 +207,7 @@ async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
         None => None,
     };
     if came.is_none() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -16,6 +16,7 @@ use crate::requests::{begin, worker};
 )]
 #[tokio::test]
 async fn pooler_by_transactions_is_named() -> belts::Result<()> {
+    const PARAMETERS: &str = "ignore_startup_parameters = extra_float_digits";
     let server = Server::options().start().expect("PostgreSQL is installed");
     let port = server.port().expect("it is ours");
     let opens = async |settings: &str| {
@@ -23,7 +24,6 @@ async fn pooler_by_transactions_is_named() -> belts::Result<()> {
         let opened = Postgres::open(&pooler.url()).await;
         (pooler, opened)
     };
-    const PARAMETERS: &str = "ignore_startup_parameters = extra_float_digits";
     for settings in [
         "pool_mode = transaction".to_owned(),
         format!("pool_mode = transaction\n{PARAMETERS}"),

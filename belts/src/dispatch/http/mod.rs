@@ -82,11 +82,12 @@ impl Http {
             failed += 1;
             // Who says "at once" is not taken at its word.
             let shortest = self.backoff.ceiling(1) / 2;
-            let pause = pause.map(|pause| pause.max(shortest)).unwrap_or_else(|| {
+            let own = || {
                 self.backoff
                     .ceiling(failed)
                     .mul_f64(0.5 + fastrand::f64() / 2.0)
-            });
+            };
+            let pause = pause.map_or_else(own, |pause| pause.max(shortest));
             if failed > self.retries || pause > self.patience {
                 return Err(error);
             }

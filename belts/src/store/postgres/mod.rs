@@ -174,7 +174,8 @@ impl Store for Postgres {
     }
 
     async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
-        self.answer(self.inner.publishes.submit(Ticketed::new(request)).await)
+        // What a batch takes to be sent is large; it has a place of its own.
+        self.answer(Box::pin(self.inner.publishes.submit(Ticketed::new(request))).await)
     }
 
     async fn claim(&self, request: Claim) -> Result<Claimed> {
@@ -184,7 +185,7 @@ impl Store for Postgres {
     }
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
-        self.answer(self.inner.commits.submit(request).await)
+        self.answer(Box::pin(self.inner.commits.submit(request)).await)
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {

@@ -128,10 +128,10 @@ impl Tx<'_> {
             match self.standing(head, request)? {
                 Standing::Wanted(place) => wanted.push((head, place)),
                 Standing::UnknownType(unknown) if due => claimed.unknown_types.push(unknown),
-                Standing::UnknownFunction(id) if due => {
-                    if claimed.unknown_functions.last() != Some(&id) {
-                        claimed.unknown_functions.push(id);
-                    }
+                Standing::UnknownFunction(id)
+                    if due && claimed.unknown_functions.last() != Some(&id) =>
+                {
+                    claimed.unknown_functions.push(id);
                 }
                 _ => {}
             }

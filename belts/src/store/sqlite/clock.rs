@@ -25,7 +25,7 @@ impl Tx<'_> {
     pub(super) fn heed_clock(&mut self, now: Timestamp) -> Result<(), Fault> {
         let set_back = |seen: &Timestamp| now.after(OUT_OF_ORDER) < *seen;
         let remembered = self.remembered()?;
-        if remembered.filter(set_back).is_none() {
+        if remembered.is_none_or(|seen| !set_back(&seen)) {
             self.recall.heard = remembered.max(Some(now));
             return Ok(());
         }

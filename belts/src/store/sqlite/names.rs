@@ -111,7 +111,7 @@ impl<'a> Dictionary<'a> {
             let name: Arc<str> = self
                 .connection
                 .prepare_cached("SELECT name FROM names WHERE id = ?1")?
-                .query_row(params![id], |row| rows::text_of(row.get_ref(0)?))
+                .query_row(params![id], |row| Ok(rows::text_of(row.get_ref(0)?)))
                 .optional()?
                 .flatten()
                 .ok_or(Fault::Row("word"))?;

@@ -141,15 +141,15 @@ pub(super) fn lossy(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<str>> 
 }
 
 pub(super) fn text(row: &Row<'_>, column: usize) -> Result<Arc<str>, Fault> {
-    text_of(row.get_ref(column)?)?.ok_or(Fault::Row("text"))
+    text_of(row.get_ref(column)?).ok_or(Fault::Row("text"))
 }
 
 /// A text, if it is one and can be read.
-pub(super) fn text_of(value: ValueRef<'_>) -> rusqlite::Result<Option<Arc<str>>> {
-    Ok(match value {
+pub(super) fn text_of(value: ValueRef<'_>) -> Option<Arc<str>> {
+    match value {
         ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().map(Arc::from),
         _ => None,
-    })
+    }
 }
 
 pub(super) fn bytes(row: &Row<'_>, column: usize) -> Result<Arc<[u8]>, Fault> {
