@@ -135,7 +135,7 @@ async fn an_answer_wins_against_a_limit_that_is_far_away() {
         .await;
     let run = &runs_of(&running.store, "limited-answer").await[0].run_id;
     let run = running.worker.runs().get(run).await.unwrap();
-    let output = run.output().map(|json| json.get());
+    let output = run.output().map(serde_json::value::RawValue::get);
     assert_eq!(output, Some("\"answered\""));
     assert_eq!(effects("answer enters"), 1);
     running.end().await;

@@ -1,6 +1,7 @@
 //! What a step returns and an event brings is what was given, or an error says that it is not.
 //!
 //! One in ten `f64` came back as its neighbour, and `Some(NaN)`, `Some(())` and `Some(None)` as `None`, without a word.
+#![expect(clippy::option_option, reason = "what comes of these is what is tried")]
 
 use std::{
     collections::{BTreeMap, HashMap},

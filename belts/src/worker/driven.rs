@@ -18,6 +18,9 @@ use crate::{
 /// A drive that is younger is not looked for in the store; so runs that end soon cost nothing.
 const YOUNG: Duration = Duration::from_millis(500);
 
+/// How long a request that may bring leases waits for others, where there are doubts to be settled.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// The runs that are driven here.
 #[derive(Debug, Default)]
 pub(crate) struct Driven {
@@ -177,17 +180,28 @@ impl Shared {
 
     /// To be held from before a request that may bring leases until its runs are driven.
     pub(crate) async fn ask(self: &Arc<Self>) -> Asking {
+        self.give_way().await;
         loop {
             let mut calm = std::pin::pin!(self.driven.calm.notified());
             calm.as_mut().enable();
-            if self.driven.change(|ledger| ledger.can_settle()) {
-                // Where it fails, the request itself says so.
-                drop(self.give_back_unheard().await);
-            }
             if self.driven.change(Ledger::ask) {
                 return Asking::begun(self);
             }
             calm.await;
+        }
+    }
+
+    /// Lets those who ask come to their end while there are doubts, and settles these, so that under load there is a moment for
+    /// it. A request that hangs holds nobody up for longer than a moment.
+    async fn give_way(self: &Arc<Self>) {
+        let mut calm = std::pin::pin!(self.driven.calm.notified());
+        calm.as_mut().enable();
+        if self.driven.change(|ledger| ledger.is_overtaken()) {
+            drop(tokio::time::timeout(MOMENT, calm).await);
+        }
+        if self.driven.change(|ledger| ledger.can_settle()) {
+            // Where it fails, the request itself says so.
+            drop(self.give_back_unheard().await);
         }
     }
 

@@ -40,10 +40,8 @@ impl<T> Default for Ledger<T> {
 impl<T> Ledger<T> {
     /// Whether a request may begin now that may bring leases; it is then counted until it [was heard](Self::heard).
     pub(super) fn ask(&mut self) -> bool {
-        // Doubts are settled while nobody asks: who comes does not overtake them for ever.
-        let may = !self.releasing && (self.asking == 0 || !self.in_doubt());
-        self.asking += usize::from(may);
-        may
+        self.asking += usize::from(!self.releasing);
+        !self.releasing
     }
 
     /// As [`ask`](Self::ask), for a request that can do without leases: not while there are doubts to be settled, which
@@ -86,6 +84,11 @@ impl<T> Ledger<T> {
 
     pub(super) fn in_doubt(&self) -> bool {
         self.doubts > self.settled
+    }
+
+    /// Whether there are doubts that could be settled if nobody else began to ask.
+    pub(super) fn is_overtaken(&self) -> bool {
+        self.in_doubt() && self.asking > 0
     }
 
     /// Whether doubts can be settled now.
