@@ -11,11 +11,12 @@ use std::{
 use tokio::runtime::Handle;
 
 /// Polls `work` in place. If the future that this returns is dropped half-way, a task of its own finishes the work.
+#[cfg(feature = "postgres")]
 pub(crate) async fn to_the_end<T: 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     to_the_end_at(None, work).await
 }
 
-/// As [`to_the_end`], with the task on this runtime: the one that the future is dropped on may be about to end.
+/// As `to_the_end`, with the task on this runtime: the one that the future is dropped on may be about to end.
 pub(crate) async fn to_the_end_at<T: 'static>(
     home: Option<Handle>,
     work: impl Future<Output = T> + Send + 'static,

@@ -139,6 +139,7 @@ impl Registry {
     }
 
     /// The function of this id, if it takes events of this type.
+    #[cfg(feature = "http")]
     pub(crate) fn reader(&self, function_id: &str, event_type: &str) -> Option<usize> {
         let index = self.index(function_id)?;
         self.listeners(event_type)

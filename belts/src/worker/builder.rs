@@ -343,6 +343,7 @@ impl WorkerBuilder {
             lifeline,
             waiting: Mutex::new(HashMap::new()),
             driven: super::driven::Driven::default(),
+            #[cfg(feature = "http")]
             last_purge: super::purge::LastPurge::default(),
             setbacks: super::setbacks::Setbacks::default(),
             suspects: AtomicBool::new(false),

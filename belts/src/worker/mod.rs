@@ -128,6 +128,7 @@ pub(crate) struct Shared {
     lifeline: Option<String>,
     waiting: Mutex<HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>>,
     driven: driven::Driven,
+    #[cfg(feature = "http")]
     last_purge: purge::LastPurge,
     setbacks: setbacks::Setbacks,
     suspects: suspects::Suspects,

@@ -1,31 +1,35 @@
 //! Removes what finished longer ago than the retention time: beside the loop, and where there is none now and then within a
 //! delivery.
 
+#[cfg(feature = "http")]
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::{
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Weak},
     time::Duration,
 };
 
 use super::Shared;
-use crate::{clock::Timestamp, error::Result, store::Purged};
+#[cfg(feature = "http")]
+use crate::clock::Timestamp;
+use crate::{error::Result, store::Purged};
 
 /// How often finished runs are purged, and how many at once.
 const EVERY: Duration = Duration::from_secs(600);
 const BATCH: usize = 500;
 
 /// When a delivery last purged, in milliseconds.
+#[cfg(feature = "http")]
 #[derive(Debug)]
 pub(crate) struct LastPurge(AtomicI64);
 
+#[cfg(feature = "http")]
 impl Default for LastPurge {
     fn default() -> Self {
         Self(AtomicI64::new(i64::MIN))
     }
 }
 
+#[cfg(feature = "http")]
 impl LastPurge {
     /// Whether it is time again; if so, nobody else is told the same.
     fn is_over(&self, now: Timestamp) -> bool {
@@ -52,6 +56,7 @@ impl Shared {
     }
 
     /// Purges a batch, if the last one was long ago or left something.
+    #[cfg(feature = "http")]
     pub(super) async fn purge_now_and_then(&self) {
         if self.last_purge.is_over(self.clock.now())
             && self.purge_batch().await.is_ok_and(|purged| purged.more)

@@ -419,7 +419,9 @@ async fn a_worker_that_dies_in_a_delivery_is_replaced_by_the_next_delivery() {
     mock.idle(SOON * 2).await.unwrap();
     ended(&second, 1, RunStatus::Completed).await;
     assert_eq!((effects("dies before"), effects("dies")), (1, 2));
-    assert_eq!(counted(&mock, "dies"), 3);
+    // If the run was given back before the delivery came again, that one hands it on instead of driving it.
+    let messages = counted(&mock, "dies");
+    assert!((3..=4).contains(&messages), "{messages}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
