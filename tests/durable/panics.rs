@@ -384,7 +384,7 @@ async fn a_message_whose_code_panics_is_left_to_others_or_gets_its_run() {
         .await
         .unwrap();
     eventually("the other one is taken", async || {
-        runs_of(&store, "sound").await.len() == 1
+        !runs_of(&store, "sound").await.is_empty()
     })
     .await;
     assert!(

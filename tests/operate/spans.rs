@@ -323,8 +323,11 @@ async fn what_a_step_publishes_comes_from_the_span_of_the_step() {
 async fn delivered(context: &str, header: Option<&str>) -> Vec<String> {
     let _subscriber = tracing::subscriber::set_default(tracing_subscriber::registry());
     let numbers = Numbers::default();
-    let worker = traced(&numbers).store(Memory::new()).build().await.unwrap();
-    let mut request = Request::post("/?mode=sync").header("content-type", "application/json");
+    let worker = traced(&numbers).store(Memory::new()).insecure(true);
+    let worker = worker.build().await.unwrap();
+    let mut request = Request::post("/?mode=sync")
+        .header("host", "localhost")
+        .header("content-type", "application/json");
     if let Some(header) = header {
         request = request.header("traceparent", header);
     }

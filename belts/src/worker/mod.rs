@@ -289,6 +289,11 @@ impl Shared {
         self.shutdown.has_begun()
     }
 
+    /// Whether the shutdown has begun and is not over: nothing more is claimed.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_draining() && !self.shutdown.is_over()
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         self.running.load(Ordering::Acquire) && !self.is_draining()
     }

@@ -99,10 +99,6 @@ impl Shutdown {
 
     /// Spawns the drive of a run on this runtime, and forgets those that have ended.
     pub(crate) fn spawn(&self, home: &Handle, drive: impl Future<Output = ()> + Send + 'static) {
-        // A drive that comes too late is dropped, and gives its run back.
-        if self.is_over() {
-            return;
-        }
         let mut tasks = self.tasks();
         while tasks.try_join_next().is_some() {}
         tasks.spawn_on(drive, home);

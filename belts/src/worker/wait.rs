@@ -118,7 +118,7 @@ impl Shared {
         let Some(index) = self
             .registry
             .index(function_id)
-            .filter(|_| !self.is_running() && !self.drives(run_id))
+            .filter(|_| !self.is_running() && !self.is_ending() && !self.drives(run_id))
         else {
             return Ok(Look::Later);
         };

@@ -33,7 +33,11 @@ impl Snapshot {
     pub(super) async fn of(harness: &Harness) -> Result<Self> {
         let store = harness.store();
         let (mut runs, mut evaluations) = (Vec::new(), BTreeMap::new());
-        for run in harness.runs().await? {
+        for listed in harness.runs().await? {
+            // A list brings no values.
+            let Some(run) = store.shared().run(&listed.run_id).await? else {
+                continue;
+            };
             let mut steps: Vec<_> = store.journal(&run.run_id).await?.iter().map(step).collect();
             steps.sort();
             for (path, count) in harness.evaluations(&run.run_id) {
