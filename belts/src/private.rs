@@ -88,7 +88,11 @@ pub type Driven = Pin<Box<dyn Future<Output = Result<Arc<[u8]>>> + Send>>;
 impl Invocation {
     /// The event.
     pub fn event<E: EventSet>(&self) -> Result<E> {
-        E::decode(&self.event_type, &self.payload)
+        let event = E::decode(&self.event_type, &self.payload);
+        if event.is_err() {
+            self.scope.cannot_read_the_event();
+        }
+        event
     }
 
     pub fn context(&self) -> Context {

@@ -22,4 +22,5 @@ mod support;
 mod sweeps;
 mod time;
 mod values;
+mod versions;
 mod workers;

@@ -64,6 +64,11 @@ impl Scope {
         Self { run, prefix: None }
     }
 
+    /// Notes that this program cannot read the run's event.
+    pub(crate) fn cannot_read_the_event(&self) {
+        self.run.misread();
+    }
+
     /// What user code may ask about the run.
     pub fn context(&self) -> Context {
         Context::new(Arc::clone(&self.run))

@@ -300,7 +300,7 @@ impl Shared {
         count
     }
 
-    fn first_warning(&self, about: &Arc<str>) -> bool {
+    pub(super) fn first_warning(&self, about: &Arc<str>) -> bool {
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
         warned.insert(Arc::clone(about))
     }

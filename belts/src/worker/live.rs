@@ -59,6 +59,8 @@ pub(crate) struct LiveRun {
     life: AtomicU64,
     /// Whether the run is known to be no longer ours.
     lost: AtomicBool,
+    /// Whether this program could not read the run's event.
+    misread: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -170,6 +172,7 @@ impl LiveRun {
             metrics: Arc::clone(&function.metrics),
             life: AtomicU64::new(worker.session_life()),
             lost: AtomicBool::new(false),
+            misread: AtomicBool::new(false),
             worker,
             state: Mutex::new(State {
                 journal: journal.limited(most_steps),
@@ -240,6 +243,15 @@ impl LiveRun {
     pub(crate) fn lose_lease(&self) {
         self.lost.store(true, Ordering::Release);
         self.state().wake_driver();
+    }
+
+    /// Notes that this program cannot read the run's event.
+    pub(crate) fn misread(&self) {
+        self.misread.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_misread(&self) -> bool {
+        self.misread.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_lost_lease(&self) -> bool {

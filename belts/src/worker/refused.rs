@@ -15,13 +15,14 @@ use crate::{
 
 /// How long a message waits that could not be made durable, by how often it came.
 const PUT_OFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-/// How long one waits that another program may take.
-const HAND_ON: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
+/// How long a message or a run waits that another program may take.
+pub(super) const HAND_ON: Backoff =
+    Backoff::new(Duration::from_millis(100), Duration::from_secs(60));
 /// How often an event may arrive that nobody listens for, while a worker that does may be on its way.
 const PATIENCE: u32 = 10;
-/// How often one may arrive that does not fit: where two programs share a queue evenly, one in a million comes twenty times to
+/// How often one may come that does not fit: where two programs share a queue evenly, one in a million comes twenty times to
 /// the wrong one.
-const MISFIT_PATIENCE: u32 = 20;
+pub(super) const MISFIT_PATIENCE: u32 = 20;
 /// From which arrival without an answer on a message is taken alone.
 const SUSPECT_FROM: u32 = 3;
 /// How often a message may be given out without an answer.

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Ended, Shared};
+use super::{
+    Ended, Shared,
+    refused::{HAND_ON, MISFIT_PATIENCE},
+};
 use crate::{
     Backoff,
     store::{Commit, CommitBatch, Lease, Transition},
@@ -32,6 +35,7 @@ const MOST: usize = 10_000;
 struct Count {
     all: u32,
     unwritten: u32,
+    misread: u32,
 }
 
 /// How often in a row each run was given up.
@@ -50,7 +54,7 @@ impl Setbacks {
         done
     }
 
-    fn add(&self, run_id: &Arc<str>, unwritten: bool) -> Count {
+    fn add(&self, run_id: &Arc<str>, add: impl FnOnce(&mut Count)) -> Count {
         self.change(|runs| {
             if runs.len() >= MOST
                 && !runs.contains_key(run_id)
@@ -59,8 +63,7 @@ impl Setbacks {
                 runs.remove(&other);
             }
             let count = runs.entry(Arc::clone(run_id)).or_default();
-            count.all = count.all.saturating_add(1);
-            count.unwritten += u32::from(unwritten && count.unwritten <= OWN_FAULT);
+            add(count);
             *count
         })
     }
@@ -78,11 +81,23 @@ pub(super) struct Setback {
 impl Shared {
     /// Counts that a run is given up; `unwritten` if that is because a write of its own failed.
     pub(super) fn set_back(&self, run_id: &Arc<str>, unwritten: bool) -> Setback {
-        let count = self.setbacks.add(run_id, unwritten);
+        let count = self.setbacks.add(run_id, |count| {
+            count.all = count.all.saturating_add(1);
+            count.unwritten += u32::from(unwritten && count.unwritten <= OWN_FAULT);
+        });
         Setback {
             pause: REST.ceiling(count.all),
             own_fault: count.unwritten > OWN_FAULT,
         }
+    }
+
+    /// Counts that this program could not read a run's event; how long the run rests for others, unless it came too often.
+    pub(super) fn misread(&self, run_id: &Arc<str>) -> Option<Duration> {
+        let times = self
+            .setbacks
+            .add(run_id, |count| count.misread += 1)
+            .misread;
+        (times < MISFIT_PATIENCE).then(|| HAND_ON.ceiling(times))
     }
 
     /// Notes that something of a run was recorded.

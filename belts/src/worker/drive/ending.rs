@@ -63,6 +63,10 @@ impl Drive<'_> {
         {
             return self.put_off(error).await;
         }
+        let outcome = match outcome {
+            Err(error) if self.run.is_misread() => return self.leave_to_others(error).await,
+            outcome => outcome,
+        };
         let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
         let (now, random) = (self.worker.clock.now(), self.worker.random());
         let failed_attempts = self.claimed.failed_attempts;
@@ -161,6 +165,27 @@ impl Drive<'_> {
         let due_at = self.worker.clock.now().after(pause);
         self.end(self.run.take_outbox(), Transition::Suspend { due_at })
             .await
+    }
+
+    /// Leaves a run whose event this program cannot read to another one, which may run another version; the run fails once it
+    /// has come here more often than chance explains.
+    pub(super) async fn leave_to_others(&self, error: Error) -> Ended {
+        let (function, run) = (&self.run.function_id, &self.run.run_id);
+        let Some(pause) = self.worker.misread(run) else {
+            return self.fail(&error).await;
+        };
+        let about = format!("{function} {}", error);
+        if self.worker.first_warning(&about.into()) {
+            tracing::warn!(
+                %function, %run, error = %error.report(),
+                "this version of the program cannot read the run's event; it is left to others for some minutes before it fails"
+            );
+        }
+        let due_at = self
+            .worker
+            .time_to_go_on(self.worker.clock.now().after(pause));
+        let suspended = Transition::Suspend { due_at };
+        self.end(self.run.take_outbox(), suspended).await
     }
 
     /// Fails the run for good.

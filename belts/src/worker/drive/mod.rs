@@ -75,7 +75,8 @@ pub(crate) async fn drive(
     let _running = metrics.running();
     let ended = match wanted {
         Ok(()) => drive.go_whatever_breaks().await,
-        // The filter fell, or could not read the event: a failed attempt like any other.
+        Err(error) if error.kind() == ErrorKind::InvalidEvent => drive.leave_to_others(error).await,
+        // The filter fell: a failed attempt like any other.
         Err(error) => drive.returned(Err(error), None).await,
     };
     match ended {
