@@ -94,6 +94,8 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let raw = rusqlite::Connection::open(&path).expect("the database is there");
     raw.pragma_update(None, "user_version", 9)
         .expect("the version can be set");
+    raw.execute("UPDATE schema_oldest SET version = 4", [])
+        .expect("a later belts writes what it works with");
     let error = fails_to_open(&path).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(
@@ -102,6 +104,24 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
             .ends_with("has schema version 9, and this belts knows 3; upgrade belts"),
         "{error}"
     );
+    Ok(())
+}
+
+/// A deploy that was taken back left a worker that could not start again, although its tables were all there.
+#[tokio::test]
+async fn newer_schema_that_works_with_this_version_is_opened() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    drop(Sqlite::open(&path).await?);
+    let raw = rusqlite::Connection::open(&path).expect("the database is there");
+    raw.pragma_update(None, "user_version", 9)
+        .expect("the version can be set");
+    raw.execute("UPDATE schema_oldest SET version = 3", [])
+        .expect("a later belts writes what it works with");
+    drop(Sqlite::open(&path).await?);
+    let version = |sql: &str| raw.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let left = ["SELECT version FROM schema_oldest", "PRAGMA user_version"].map(version);
+    assert_eq!(left, [Ok(3), Ok(9)], "what the later one wrote stays");
     Ok(())
 }
 

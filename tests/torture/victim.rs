@@ -109,16 +109,16 @@ fn spawn(directory: &Path, store: &str, name: Option<&str>, dice: u64) -> Result
         .append(true)
         .create(true)
         .open(directory.join("worker.err"))?;
-    let mut command = Command::new(std::env::current_exe()?);
+    // Those without a name are of the new version. The others change theirs as they are restarted, as while it is being
+    // deployed and rolled back.
+    let old = name.is_some() && dice.is_multiple_of(2);
+    let mut command = Command::new(program(old)?);
     command
         .env(worker::DIRECTORY, directory)
         .env(worker::STORE, store)
         .env(worker::DICE, dice.to_string());
     // Steps panic on purpose.
     command.env("RUST_BACKTRACE", "0");
-    // Those without a name are of the new version. The others change theirs as they are restarted, as while it is being
-    // deployed and rolled back.
-    let old = name.is_some() && dice.is_multiple_of(2);
     command.env(worker::VERSION, if old { "old" } else { "new" });
     if let Some(name) = name {
         command.env(worker::NAME, name);
@@ -129,4 +129,12 @@ fn spawn(directory: &Path, store: &str, name: Option<&str>, dice: u64) -> Result
         .stdout(Stdio::null())
         .stderr(errors)
         .spawn()?)
+}
+
+/// This program, or for the old version the one that is named: this suite as an earlier release built it.
+fn program(old: bool) -> std::io::Result<PathBuf> {
+    match std::env::var_os("BELTS_TORTURE_OLD") {
+        Some(earlier) if old => Ok(earlier.into()),
+        _ => std::env::current_exe(),
+    }
 }

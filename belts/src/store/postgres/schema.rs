@@ -37,6 +37,10 @@ const MIGRATIONS: [&[&str]; 3] = [
     ],
 ];
 
+/// The oldest version of the tables whose processes may open a schema that this one has changed: a deploy that is taken back
+/// starts them again.
+const OLDEST: usize = 2;
+
 /// A change meets processes that are at work: of two that wait for each other the server ends one, and it is tried again.
 const MAX_TIMES: u32 = 5;
 
@@ -188,16 +192,23 @@ async fn change(
         run(connection, schema, "CREATE SCHEMA {schema}").await?;
     }
     let version = if found.has_tables {
-        version(connection, schema).await?
+        let version = version(connection, schema).await?;
+        check_version(connection, version, schema, server)
+            .await
+            .map_err(Stopped::ForGood)?;
+        version
     } else {
         0
     };
-    check_version(version, schema, server).map_err(Stopped::ForGood)?;
+    if version >= MIGRATIONS.len() {
+        return Ok(run(connection, schema, "COMMIT").await?);
+    }
     for script in scripts_from(version) {
         run(connection, schema, script).await?;
     }
     let done = format!(
-        "DELETE FROM {{schema}}.schema_version; INSERT INTO {{schema}}.schema_version VALUES ({}); COMMIT",
+        "DELETE FROM {{schema}}.schema_version;
+        INSERT INTO {{schema}}.schema_version (version, oldest) VALUES ({}, {OLDEST}); COMMIT",
         MIGRATIONS.len()
     );
     Ok(run(connection, schema, &done).await?)
@@ -222,8 +233,8 @@ async fn is_present(
     let version = version(connection, schema)
         .await
         .map_err(|fault| cannot_open(fault, server, schema.name()))?;
-    check_version(version, schema, server)?;
-    Ok(version == MIGRATIONS.len())
+    check_version(connection, version, schema, server).await?;
+    Ok(version >= MIGRATIONS.len())
 }
 
 async fn version(connection: &mut PgConnection, schema: &Schema) -> Result<usize, Fault> {
@@ -237,15 +248,43 @@ async fn version(connection: &mut PgConnection, schema: &Schema) -> Result<usize
     Ok(usize::try_from(version).unwrap_or(0))
 }
 
-fn check_version(version: usize, schema: &Schema, server: &Server) -> Result<()> {
-    let known = MIGRATIONS.len();
-    if version > known {
+async fn check_version(
+    connection: &mut PgConnection,
+    version: usize,
+    schema: &Schema,
+    server: &Server,
+) -> Result<()> {
+    let (known, name) = (MIGRATIONS.len(), schema.name());
+    if version <= known {
+        return Ok(());
+    }
+    let oldest = oldest(connection, schema)
+        .await
+        .map_err(|fault| cannot_open(fault, server, name))?;
+    if oldest.is_none_or(|oldest| oldest > known) {
         return Err(config(format!(
-            "the schema `{}` of {server} has version {version}, and this belts knows {known}; upgrade belts",
-            schema.name()
+            "the schema `{name}` of {server} has version {version}, and this belts knows {known}; upgrade belts"
         )));
     }
+    tracing::info!(
+        schema = name,
+        version,
+        known,
+        "a later belts has changed the tables; this one works with them"
+    );
     Ok(())
+}
+
+/// The oldest version that may open a schema of a later one.
+async fn oldest(connection: &mut PgConnection, schema: &Schema) -> Result<Option<usize>, Fault> {
+    let sql = AssertSqlSafe(schema.fill("SELECT oldest FROM {schema}.schema_version"));
+    let oldest: Option<i32> = in_time(
+        sqlx::query_scalar(sql)
+            .persistent(false)
+            .fetch_one(connection),
+    )
+    .await?;
+    Ok(oldest.and_then(|oldest| usize::try_from(oldest).ok()))
 }
 
 impl Found {

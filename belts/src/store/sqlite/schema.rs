@@ -14,6 +14,10 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0003.sql"),
 ];
 
+/// The oldest version of the tables whose processes may open a database that this one has changed: a deploy that is taken back
+/// starts them again.
+const OLDEST: i64 = 2;
+
 /// "belt" in ASCII: tells that a file is ours.
 const APPLICATION_ID: i64 = 0x6265_6c74;
 
@@ -50,6 +54,12 @@ fn check_and_migrate(connection: &Connection, path: &Path) -> Result<(), Error> 
         connection.execute_batch(script).map_err(fault)?;
     }
     connection
+        .execute("DELETE FROM schema_oldest", [])
+        .map_err(fault)?;
+    connection
+        .execute("INSERT INTO schema_oldest (version) VALUES (?1)", [OLDEST])
+        .map_err(fault)?;
+    connection
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(fault)?;
     connection
@@ -75,11 +85,22 @@ fn up_to_date(connection: &Connection, path: &Path) -> Result<bool, Error> {
     }
     let known = known_version();
     if version > known {
-        return Err(config(format!(
-            "the database {path} has schema version {version}, and this belts knows {known}; upgrade belts"
-        )));
+        if oldest(connection).is_none_or(|oldest| oldest > known) {
+            return Err(config(format!(
+                "the database {path} has schema version {version}, and this belts knows {known}; upgrade belts"
+            )));
+        }
+        tracing::info!(%path, version, known, "a later belts has changed the tables; this one works with them");
     }
-    Ok(version == known)
+    Ok(version >= known)
+}
+
+/// The oldest version that may open a database of a later one.
+fn oldest(connection: &Connection) -> Option<i64> {
+    let sql = "SELECT max(version) FROM schema_oldest";
+    connection
+        .query_row(sql, [], |row| row.get(0))
+        .unwrap_or(None)
 }
 
 fn known_version() -> i64 {

@@ -36,3 +36,8 @@ DROP INDEX runs_due;
 CREATE INDEX runs_waiting ON runs (function, event_type, due_at) WHERE due_at IS NOT NULL;
 -- 3 is the status of a run that was asked to stop after a step.
 CREATE INDEX runs_stopped ON runs (function) WHERE status = 3;
+
+-- The oldest version of the tables whose processes work with these, in one row.
+CREATE TABLE schema_oldest (
+    version INTEGER NOT NULL
+) STRICT;

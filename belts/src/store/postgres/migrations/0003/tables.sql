@@ -2,6 +2,9 @@
 -- write on. For the same reason a function that one of them calls keeps its name and its parameters until a later release:
 -- what takes other ones gets a signature of its own beside it.
 
+-- The oldest version of the tables whose processes work with these.
+ALTER TABLE {schema}.schema_version ADD COLUMN oldest integer;
+
 -- What tells another event under the same id. NULL is an event from before, which is not compared.
 ALTER TABLE {schema}.events ADD COLUMN digest bytea;
 
