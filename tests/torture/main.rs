@@ -9,6 +9,7 @@
 //! BELTS_TORTURE_KILLS=500 cargo test --test torture     # longer
 //! BELTS_TORTURE_SEED=17 cargo test --test torture       # the same kills as a run that printed this seed
 //! cargo test --test torture -- postgres                 # one store alone
+//! BELTS_TORTURE_OLD=/tmp/torture cargo test --test torture   # this suite as an earlier release built it is the old version
 //! ```
 
 #[cfg(unix)]
