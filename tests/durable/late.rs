@@ -1,8 +1,8 @@
-//! A store whose renewals can be held up on their way, as a network does with a request that others overtake.
+//! A store whose requests can be held up on their way, as a network does with one that others overtake, and are counted.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -20,18 +20,68 @@ use belts::{
 use tokio::sync::watch;
 
 #[derive(Debug, Clone)]
-pub(crate) struct LateRenewals {
+pub(crate) struct Meddled {
     store: Memory,
     holds: watch::Sender<bool>,
     held: Arc<AtomicU32>,
+    holds_commits: watch::Sender<bool>,
+    counts: Arc<Counts>,
+    session: Arc<Mutex<Option<WorkerId>>>,
 }
 
-impl LateRenewals {
+/// How often what was asked or answered.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    registers: AtomicU32,
+    claims: AtomicU32,
+    held_commits: AtomicU32,
+    refused_commits: AtomicU32,
+    renewals: AtomicU32,
+    refused_renewals: AtomicU32,
+}
+
+fn count(counter: &AtomicU32) {
+    counter.fetch_add(1, Ordering::SeqCst);
+}
+
+impl Counts {
+    pub(crate) fn registers(&self) -> u32 {
+        self.registers.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn claims(&self) -> u32 {
+        self.claims.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn held_commits(&self) -> u32 {
+        self.held_commits.load(Ordering::SeqCst)
+    }
+
+    /// Commits whose lease was gone.
+    pub(crate) fn refused_commits(&self) -> u32 {
+        self.refused_commits.load(Ordering::SeqCst)
+    }
+
+    /// Renewals that went well.
+    pub(crate) fn renewals(&self) -> u32 {
+        self.renewals.load(Ordering::SeqCst)
+    }
+
+    /// Renewals that failed.
+    pub(crate) fn refused_renewals(&self) -> u32 {
+        self.refused_renewals.load(Ordering::SeqCst)
+    }
+}
+
+impl Meddled {
     pub(crate) fn new(store: Memory) -> Self {
         Self {
             store,
             holds: watch::Sender::new(false),
             held: Arc::default(),
+            holds_commits: watch::Sender::new(false),
+            counts: Arc::default(),
+            session: Arc::default(),
         }
     }
 
@@ -45,6 +95,21 @@ impl LateRenewals {
         self.holds.send_replace(false);
     }
 
+    /// Holds up commits, or lets them arrive.
+    pub(crate) fn hold_commits(&self, hold: bool) {
+        self.holds_commits.send_replace(hold);
+    }
+
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Ends the last session, as a store does that has not heard of it for long.
+    pub(crate) async fn end_session(&self, now: Timestamp) {
+        let session = self.session.lock().unwrap().unwrap();
+        self.store.deregister(session, now).await.unwrap();
+    }
+
     /// How many were held up.
     pub(crate) fn held(&self) -> u32 {
         self.held.load(Ordering::SeqCst)
@@ -52,13 +117,16 @@ impl LateRenewals {
 }
 
 #[async_trait]
-impl Store for LateRenewals {
+impl Store for Meddled {
     fn capabilities(&self) -> Capabilities {
         self.store.capabilities()
     }
 
     async fn register(&self, request: Register) -> belts::Result<WorkerId> {
-        self.store.register(request).await
+        count(&self.counts.registers);
+        let worker = self.store.register(request).await?;
+        *self.session.lock().unwrap() = Some(worker);
+        Ok(worker)
     }
 
     async fn deregister(&self, worker: WorkerId, now: Timestamp) -> belts::Result<()> {
@@ -70,11 +138,26 @@ impl Store for LateRenewals {
     }
 
     async fn claim(&self, request: Claim) -> belts::Result<Claimed> {
+        count(&self.counts.claims);
         self.store.claim(request).await
     }
 
     async fn commit(&self, request: CommitBatch) -> belts::Result<Vec<CommitOutcome>> {
-        self.store.commit(request).await
+        if *self.holds_commits.borrow() {
+            count(&self.counts.held_commits);
+        }
+        let _ = self
+            .holds_commits
+            .subscribe()
+            .wait_for(|holds| !holds)
+            .await;
+        let outcomes = self.store.commit(request).await?;
+        let refused = |outcome: &&CommitOutcome| **outcome != CommitOutcome::Applied;
+        outcomes
+            .iter()
+            .filter(refused)
+            .for_each(|_| count(&self.counts.refused_commits));
+        Ok(outcomes)
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> belts::Result<()> {
@@ -82,7 +165,12 @@ impl Store for LateRenewals {
             self.held.fetch_add(1, Ordering::SeqCst);
         }
         let _ = self.holds.subscribe().wait_for(|holds| !holds).await;
-        self.store.renew(worker, now, lease).await
+        let renewed = self.store.renew(worker, now, lease).await;
+        count(match renewed {
+            Ok(()) => &self.counts.renewals,
+            Err(_) => &self.counts.refused_renewals,
+        });
+        renewed
     }
 
     async fn release(&self, request: Release) -> belts::Result<usize> {

@@ -9,7 +9,7 @@ use belts::{
 };
 
 use crate::{
-    late::LateRenewals,
+    late::Meddled,
     support::{
         Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of,
         within, worker_of,
@@ -207,7 +207,7 @@ async fn a_lost_answer_takes_no_run_from_its_drive() {
 #[tokio::test]
 async fn what_ends_after_the_lease_is_recorded_if_nobody_took_the_run() {
     let clock = ManualClock::default();
-    let late = LateRenewals::new(Memory::new());
+    let late = Meddled::new(Memory::new());
     let worker = worker_of(late.clone(), slow_once, &clock).await;
     let running = looped(&worker);
     publish_named(named("not taken"))
@@ -250,7 +250,7 @@ async fn stands_still(event: Named) -> belts::Result<()> {
 #[tokio::test]
 async fn a_worker_that_stood_still_begins_no_step_of_a_run_that_it_lost() {
     let (clock, store) = (ManualClock::default(), Memory::new());
-    let late = LateRenewals::new(store.clone());
+    let late = Meddled::new(store.clone());
     let still = worker_of(late.clone(), stands_still, &clock).await;
     let other = worker_of(store.clone(), stands_still, &clock).await;
     let delivery = still.execute(named("still")).run_id("still");
@@ -280,7 +280,7 @@ async fn a_worker_that_stood_still_begins_no_step_of_a_run_that_it_lost() {
 #[tokio::test]
 async fn a_worker_that_stood_still_goes_on_with_a_run_that_nobody_took() {
     let clock = ManualClock::default();
-    let late = LateRenewals::new(Memory::new());
+    let late = Meddled::new(Memory::new());
     let still = worker_of(late.clone(), stands_still, &clock).await;
     let delivery = still.execute(named("alone")).run_id("alone");
     let executed = tokio::spawn(async move { delivery.await });

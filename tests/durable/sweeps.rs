@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use belts::{
     store::Memory,
-    testing::{Reopen, SqliteFile, sweep},
+    testing::{HarnessBuilder, Reopen, SqliteFile, sweep},
 };
 
 use crate::{
@@ -24,7 +24,13 @@ macro_rules! swept {
 
             async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
                 let swept = sweep(place).function($function).event(order());
-                $(let swept = swept.harness($change);)?
+                // Not all that are linked in: those of `versions` share an id.
+                let swept = swept.harness(|harness| {
+                    let harness = harness.function($function);
+                    $(let change: fn(HarnessBuilder) -> HarnessBuilder = $change;
+                    let harness = change(harness);)?
+                    harness
+                });
                 let report = within_time(LIMIT, "a sweep", swept).await.unwrap();
                 assert!(report.writes > 1, "{report:?}");
             }

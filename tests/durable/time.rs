@@ -1,15 +1,19 @@
 //! Sleeps, and a clock that jumps.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use belts::{
-    sleep, step,
+    Runs, sleep, step,
     store::{Memory, RunStatus, StepState},
     testing::ManualClock,
 };
 
-use crate::support::{
-    Named, effect, effects, eventually, looped, named, publish_named, runs_of, within, worker_of,
+use crate::{
+    late::Meddled,
+    support::{
+        Named, effect, effects, eventually, gate, looped, named, publish_named, runs_of, within,
+        worker_of,
+    },
 };
 
 /// Counts how many of it are in memory.
@@ -137,6 +141,46 @@ async fn a_clock_that_jumps_far_ahead_loses_no_run() {
             .all(|run| run.status == RunStatus::Completed)
     })
     .await;
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
+
+#[belts::function(id = "held-while-set-back", on = Named)]
+async fn held_while_set_back(event: Named) -> belts::Result<()> {
+    let _here = InMemory::new(&event.name);
+    step!("work", gate(&event.name)).await
+}
+
+/// The worker compared its clock with times that it had noted before the clock was set back an hour: for an hour it did not renew
+/// its lease, so that others took its runs, and did not ask which of them were cancelled.
+#[tokio::test]
+async fn a_clock_that_is_set_back_holds_up_neither_renewals_nor_what_is_cancelled() {
+    let (clock, memory) = (ManualClock::default(), Memory::new());
+    let store = Meddled::new(memory.clone());
+    let worker = worker_of(store.clone(), held_while_set_back, &clock).await;
+    let running = looped(&worker);
+    publish_named(named("set back")).via(&worker).await.unwrap();
+    eventually("the step begins", async || effects("set back enters") == 1).await;
+    let run_id = Arc::clone(&runs_of(&memory, "held-while-set-back").await[0].run_id);
+
+    let renewals = store.counts().renewals();
+    clock.set(clock.now().before(Duration::from_secs(60 * 60)));
+    // As the sweep does, which a clock that stands holds up.
+    worker.configure(|_| {});
+    eventually("the lease is renewed", async || {
+        store.counts().renewals() > renewals
+    })
+    .await;
+    let elsewhere = Runs::of(Arc::new(memory.clone()));
+    assert!(elsewhere.cancel(&run_id).await.unwrap());
+    let cancelled = clock.now();
+    eventually("the function is dropped", async || {
+        clock.advance(Duration::from_millis(50));
+        effects("set back leaves") == 1
+    })
+    .await;
+    let waited = clock.now().since(cancelled);
+    assert!(waited < Duration::from_secs(30 * 60), "{waited:?}");
     worker.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();
 }

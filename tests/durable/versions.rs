@@ -1,14 +1,17 @@
 //! Versions of a program that overlap on one store: none fails what another can do.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use belts::{
-    Worker,
+    ErrorKind, Worker,
     store::{Memory, RunStatus},
     testing::ManualClock,
 };
 
-use crate::support::{eventually, looped};
+use crate::{
+    late::Meddled,
+    support::{eventually, looped, within},
+};
 
 /// Before the deploy.
 mod old {
@@ -135,4 +138,89 @@ async fn a_run_whose_event_nobody_reads_fails_after_a_while_and_says_why() {
     assert!(failure.message.contains("title"), "{}", failure.message);
     new.shutdown();
     running.await.unwrap().unwrap();
+}
+
+/// What a program delivers to itself and cannot read was left to other versions, while its caller waited for ten minutes.
+#[tokio::test]
+async fn an_event_that_its_own_program_cannot_read_is_not_executed() {
+    let (store, clock) = (Memory::new(), ManualClock::default());
+    let new = version(&store, &clock, |builder| builder.function(new::ship)).await;
+    for function in [None, Some("reads-a-renamed-field")] {
+        let (id, name) = (1, "old".to_owned());
+        let execute = new.execute(old::Order { id, name });
+        let execute = match function {
+            Some(function) => execute.function(function),
+            None => execute,
+        };
+        let error = within("the error", execute).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidEvent, "{error:?}");
+        assert!(error.report().contains("title"), "{error:?}");
+    }
+    assert!(new.runs().list().await.unwrap().runs.is_empty());
+}
+
+/// Takes one event type more than the version before.
+mod wider {
+    use belts::{Event, step};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(type = "taken-by-both")]
+    pub(super) struct Both {}
+
+    #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    pub(super) enum Any {
+        Both(Both),
+        #[event(type = "taken-by-the-new")]
+        New,
+    }
+
+    #[belts::function(id = "takes-one-type-more", on = Any)]
+    pub(super) async fn takes(_: Any) -> belts::Result<u32> {
+        step!("take", 2).await
+    }
+
+    pub(super) mod before {
+        use super::*;
+
+        #[belts::function(id = "takes-one-type-more", on = Both)]
+        pub(in super::super) async fn takes(_: Both) -> belts::Result<u32> {
+            step!("take", 1).await
+        }
+    }
+}
+
+/// Somebody waited for a run at a worker that does not take its event type. The worker claimed it, got nothing, and claimed it
+/// again at once, thousands of times a second.
+#[tokio::test]
+async fn who_waits_for_a_run_that_this_version_does_not_take_asks_now_and_then() {
+    let (store, clock) = (Memory::new(), ManualClock::default());
+    let new = version(&store, &clock, |builder| builder.function(wider::takes)).await;
+    let meddled = Meddled::new(store.clone());
+    let builder = Worker::builder()
+        .store(meddled.clone())
+        .clock(clock.clone());
+    let builder = builder.function(wider::before::takes);
+    let old = builder.build().await.unwrap();
+    wider::publish_new().via(&new).await.unwrap();
+    let run_id = Arc::clone(&new.runs().list().await.unwrap().runs[0].run_id);
+
+    let execute = old.execute(wider::Both {}).run_id(&*run_id);
+    let waiting = tokio::spawn(execute.into_future());
+    let claims = || meddled.counts().claims();
+    eventually("it is asked for", async || claims() > 0).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    let asked = claims();
+    assert!(asked <= 4, "{asked}");
+    let running = looped(&new);
+    until(&clock, "the other version's answer", async || {
+        waiting.is_finished()
+    })
+    .await;
+    let executed = waiting.await.unwrap().unwrap();
+    assert_eq!(executed.output::<u32>("takes-one-type-more").unwrap(), 2);
+    new.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
 }

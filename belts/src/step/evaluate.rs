@@ -14,6 +14,7 @@ use crate::{
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
     guard,
+    plain::Clean,
     publish::PublishedHere,
     worker::live::{CURRENT_STEP, CurrentStep, LiveRun},
 };
@@ -65,7 +66,7 @@ async fn watched<F: Future>(run: &LiveRun, path: &str, expression: F) -> F::Outp
         if !warned && run.worker.has_blocked(since) {
             warned = true;
             tracing::warn!(
-                function = %run.function_id, run = %run.run_id, step = path,
+                function = %run.function_id, run = %run.run_id, step = %Clean(path),
                 "the step blocks its thread, and with it whatever else would run there; put what blocks into \
                  `tokio::task::spawn_blocking`"
             );

@@ -278,9 +278,12 @@ impl Shared {
 
     /// Asks the store which drives go on although their lease stands no longer, and ends them.
     pub(crate) async fn end_revoked(&self) -> Result<()> {
-        let old = self.clock.now().before(YOUNG);
+        let now = self.clock.now();
+        let old = now.before(YOUNG);
         let leases = self.driven.change(|ledger| -> Vec<_> {
-            let old = ledger.all().filter(|(_, drive)| drive.since <= old);
+            // One that began later than now began before the clock was set back.
+            let is_old = |since: Timestamp| since <= old || since > now;
+            let old = ledger.all().filter(|(_, drive)| is_old(drive.since));
             old.map(|(lease, _)| *lease).collect()
         });
         if leases.is_empty() {

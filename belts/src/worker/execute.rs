@@ -41,6 +41,8 @@ pub struct Execute {
     pub(crate) exclusive: bool,
     /// Leaves a run that is there already to the one who hands it on.
     pub(crate) hands_on: bool,
+    /// Whether the event was checked against the functions that take it.
+    pub(crate) checked: bool,
 }
 
 /// What an event's functions came to.
@@ -121,6 +123,7 @@ impl Execute {
             in_background: false,
             exclusive: false,
             hands_on: false,
+            checked: false,
         }
     }
 
@@ -166,6 +169,9 @@ impl Execute {
             Err(Error::new(ErrorKind::Config, "the event was delivered")),
         )?;
         let target = self.target(&shared, &event.event_type).await?;
+        if !self.checked {
+            shared.reads(&target, &event)?;
+        }
         let now = shared.clock.now();
         let new = NewEvent {
             digest: EventDigest::of(&event.event_type, &event.payload),

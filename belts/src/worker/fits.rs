@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::Shared;
 use crate::{
     error::{Error, ErrorKind, Result},
-    store::Subscription,
+    event::EncodedEvent,
+    store::{Subscription, Target},
     wire,
 };
 
@@ -44,6 +45,20 @@ impl Shared {
             (None, _) => {}
         }
         self.registry.check(event_type, &event.payload)
+    }
+
+    /// Whether this program can read an event that it delivers to itself: its runs would be left to other versions, and the
+    /// caller wait for these.
+    pub(super) fn reads(&self, target: &Target, event: &EncodedEvent) -> Result<()> {
+        let function = match target {
+            Target::Function { function_id, .. } => self.registry.get(function_id),
+            Target::Subscribers { .. } => None,
+        };
+        match function {
+            Some(function) => function.check(&event.event_type, &event.payload)?,
+            None => self.registry.check(&event.event_type, &event.payload)?,
+        };
+        Ok(())
     }
 }
 

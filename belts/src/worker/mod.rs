@@ -21,12 +21,15 @@ mod purge;
 mod push;
 mod receive;
 mod refused;
+mod running;
 mod send;
 mod session;
 mod setbacks;
 mod shutdown;
 mod slots;
+mod start;
 mod suspects;
+mod take_on;
 mod wait;
 
 use std::{

@@ -178,6 +178,8 @@ impl Shared {
 async fn renew_forever(worker: Weak<Shared>, clock: Arc<dyn Clock>, role: Role, every: Duration) {
     let mut next = clock.now().after(every);
     loop {
+        // A clock that was set back would make it a longer time.
+        next = next.min(clock.now().after(every));
         let due = tokio::select! {
             () = clock.expire_at(next) => true,
             () = role.pulse.ask.notified() => {

@@ -225,6 +225,7 @@ impl Worker {
             correlation_key,
         };
         let mut execute = Execute::new(self.clone(), Ok(event));
+        execute.checked = true;
         execute.event_id = context.event_id.or(foreign);
         execute.due_at = context.timestamp;
         execute.retries = context.retries;

@@ -92,7 +92,13 @@ impl Shared {
     /// How long others still wait for a sign of life, as far as this worker knows.
     pub(super) fn lease_left(&self) -> Duration {
         let until = self.session.until.load(Ordering::Acquire);
-        Timestamp::from_millis(until).since(self.clock.now())
+        let left = Timestamp::from_millis(until).since(self.clock.now());
+        // After a clock was set back nobody here knows; the store, or another worker, may go by another.
+        if left > self.session.lease {
+            Duration::ZERO
+        } else {
+            left
+        }
     }
 
     /// Whether leases of that life hold for all that this worker knows. If not, the store has to be asked: the process, or the

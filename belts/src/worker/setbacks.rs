@@ -36,6 +36,8 @@ struct Count {
     all: u32,
     unwritten: u32,
     misread: u32,
+    /// How much of the run was recorded when it was misread.
+    recorded: usize,
 }
 
 /// How often in a row each run was given up.
@@ -91,12 +93,15 @@ impl Shared {
         }
     }
 
-    /// Counts that this program could not read a run's event; how long the run rests for others, unless it came too often.
-    pub(super) fn misread(&self, run_id: &Arc<str>) -> Option<Duration> {
-        let times = self
-            .setbacks
-            .add(run_id, |count| count.misread += 1)
-            .misread;
+    /// Counts that this program could not read a run's event; how long the run rests for others, unless it came too often since
+    /// one of them last recorded something.
+    pub(super) fn misread(&self, run_id: &Arc<str>, recorded: usize) -> Option<Duration> {
+        let add = |count: &mut Count| {
+            let went_on = count.recorded != recorded;
+            count.misread = if went_on { 1 } else { count.misread + 1 };
+            count.recorded = recorded;
+        };
+        let times = self.setbacks.add(run_id, add).misread;
         (times < MISFIT_PATIENCE).then(|| HAND_ON.ceiling(times))
     }
 

@@ -45,7 +45,7 @@ fn start(run: Invocation) -> Driven {
     Box::pin(async move { crate::private::finish(body(run.scope()).await) })
 }
 
-static DEF: FunctionDef = FunctionDef {
+pub(super) static DEF: FunctionDef = FunctionDef {
     id: "by-hand",
     events: &[&["ping"]],
     options: crate::FunctionOptions::default,
@@ -199,6 +199,57 @@ async fn a_run_whose_event_type_this_version_does_not_take_waits_for_another() {
         worker.shutdown();
         running.await.expect("no panic").expect("a good end");
     }
+}
+
+/// A delivery that asked for such a run claimed it, got nothing, and claimed it again at once, for as long as the host let it.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn a_delivery_for_a_run_that_this_version_does_not_take_is_refused_at_once() {
+    let store = Memory::new();
+    let build = |def| {
+        let function = crate::Function::<(), u32>::from_def(def);
+        let builder = Worker::builder().store(store.clone());
+        builder.function(function).build()
+    };
+    let new = build(&NEW).await.expect("a worker");
+    let old = build(&DEF).await.expect("a worker");
+    let pong = crate::EncodedEvent {
+        event_type: "pong".into(),
+        ..ping()
+    };
+    let published = crate::Publish::new(Ok(pong)).via(&new).await;
+    published.expect("published");
+    let page = new.store().list(crate::store::RunFilter::default()).await;
+    let run = page.expect("a list").runs.remove(0);
+    for asked in [Asked::Begin, Asked::GoOn] {
+        let mut started = Started {
+            shared: Arc::clone(old.shared()),
+            event_id: Arc::clone(&run.event_id),
+            duplicate: true,
+            runs: vec![(Arc::clone(&run.run_id), Arc::clone(&run.function_id))],
+            endings: listen::Endings::new(),
+        };
+        let refused = started.hand_on(asked).await.expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::UnknownFunction, "{refused:?}");
+    }
+    let run = new.store().run(&run.run_id).await.expect("a look");
+    assert_eq!(run.expect("the run").status, RunStatus::Pending);
+}
+
+/// A run came to the wrong one of two versions at each of its steps. The other one went on with it each time, and yet it failed
+/// after the twentieth.
+#[tokio::test]
+async fn a_run_that_another_version_goes_on_with_is_left_to_it_for_ever() {
+    let builder = Worker::builder().store(Memory::new());
+    let function = crate::Function::<(), u32>::from_def(&DEF);
+    let worker = builder.function(function).build().await.expect("a worker");
+    let run = Arc::from("run");
+    for recorded in 0..30 {
+        for _ in 1..refused::MISFIT_PATIENCE {
+            assert!(worker.shared.misread(&run, recorded).is_some());
+        }
+    }
+    assert!(worker.shared.misread(&run, 29).is_none());
 }
 
 /// Returns when `condition` holds, which it must within some seconds.

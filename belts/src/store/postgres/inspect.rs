@@ -12,7 +12,10 @@ use super::{
     sql::Parameters,
     text::{from_column, to_column},
 };
-use crate::store::{Entry, FunctionRecord, Lease, RunFilter, RunPage, RunRecord, Timestamp};
+use crate::{
+    plain::Clean,
+    store::{Entry, FunctionRecord, Lease, RunFilter, RunPage, RunRecord, Timestamp},
+};
 
 /// Where the columns of a journal stand.
 const STEP: EntryPlaces = EntryPlaces {
@@ -160,7 +163,8 @@ fn readable(row: &PgRow) -> Option<RunRecord> {
     let read = record(row);
     if let Err(fault) = &read {
         let run: Option<&str> = Columns(row).get(1).ok();
-        tracing::warn!(run, %fault, "a run cannot be read and is left out of the list");
+        let run = run.map(|run| tracing::field::display(Clean(run)));
+        tracing::warn!(run, fault = %Clean(fault), "a run cannot be read and is left out of the list");
     }
     read.ok()
 }

@@ -168,16 +168,21 @@ impl Drive<'_> {
     }
 
     /// Leaves a run whose event this program cannot read to another one, which may run another version; the run fails once it
-    /// has come here more often than chance explains.
+    /// has come here more often than chance explains, and nobody recorded anything of it in between.
     pub(super) async fn leave_to_others(&self, error: Error) -> Ended {
-        let (function, run) = (&self.run.function_id, &self.run.run_id);
-        let Some(pause) = self.worker.misread(run) else {
+        let (function, run, event_type) = (
+            &self.run.function_id,
+            &self.run.run_id,
+            &self.run.event_type,
+        );
+        let Some(pause) = self.worker.misread(run, self.run.recorded) else {
             return self.fail(&error).await;
         };
-        let about = format!("{function} {}", error);
+        // What the error says may be another for each event.
+        let about = format!("{function} cannot read {event_type}");
         if self.worker.first_warning(&about.into()) {
             tracing::warn!(
-                %function, %run, error = %error.report(),
+                %function, %run, %event_type, error = %error.report(),
                 "this version of the program cannot read the run's event; it is left to others for some minutes before it fails"
             );
         }

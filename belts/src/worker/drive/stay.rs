@@ -198,3 +198,21 @@ impl Drive<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A run was idle, then had a step under way on another task, then was idle again, and left memory at once: its second of
+    /// grace had begun the first time.
+    #[test]
+    fn a_run_that_moved_on_is_given_its_whole_grace_again() {
+        let mut stay = Stay {
+            renewed: true,
+            told: false,
+            until: Some(Box::pin(std::future::ready(()))),
+        };
+        stay.moved_on();
+        assert!(stay.until.is_none() && !stay.renewed);
+    }
+}

@@ -3,17 +3,24 @@
 //! Step futures do no IO. They ask the journal, leave what is to be recorded in the outbox, and wait for a ticket that
 //! the driver redeems once the write is durable.
 
+mod outbox;
+#[cfg(test)]
+mod tests;
+mod tickets;
+
 use std::{
     collections::VecDeque,
     fmt,
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Poll, Waker},
 };
+
+pub(crate) use outbox::Outbox;
+pub(crate) use tickets::Active;
 
 use super::Shared;
 use crate::{
@@ -22,7 +29,7 @@ use crate::{
     publish::PublishedHere,
     registry::Registered,
     run::{Decision, Journal, Location, Request, Violation},
-    store::{ClaimedRun, Entry},
+    store::ClaimedRun,
     telemetry::FunctionMetrics,
 };
 
@@ -53,6 +60,8 @@ pub(crate) struct LiveRun {
     pub(crate) attempt: u32,
     /// Whether something of it was recorded before.
     pub(crate) resumed: bool,
+    /// How many records it had when it was claimed.
+    pub(crate) recorded: usize,
     pub(crate) worker: Arc<Shared>,
     pub(crate) metrics: Arc<FunctionMetrics>,
     /// The life of the worker's session in which the lease was last known to stand.
@@ -90,52 +99,6 @@ struct ParkedStep {
     waker: Option<Waker>,
 }
 
-/// The most bytes of entries that are written at once, nearly: servers have limits.
-const PART: usize = 32 * 1024 * 1024;
-
-/// What is to be recorded next.
-#[derive(Default)]
-pub(crate) struct Outbox {
-    pub(crate) entries: Vec<Entry>,
-    /// Of each, whether a step future waits for its record.
-    awaited: Vec<bool>,
-}
-
-impl Outbox {
-    /// Takes as many entries from the front as are written at once; one at least, if there is one.
-    pub(crate) fn take_part(&mut self) -> Self {
-        let mut bytes = 0;
-        let count = self.entries.iter().take_while(|entry| {
-            let first = bytes == 0;
-            bytes += size(entry);
-            first || bytes <= PART
-        });
-        let count = count.count();
-        if count == self.entries.len() {
-            return std::mem::take(self);
-        }
-        Self {
-            entries: self.entries.drain(..count).collect(),
-            awaited: self.awaited.drain(..count).collect(),
-        }
-    }
-
-    /// Adds what was left later.
-    pub(crate) fn append(&mut self, mut later: Self) {
-        self.entries.append(&mut later.entries);
-        self.awaited.append(&mut later.awaited);
-    }
-
-    fn awaited(&self) -> usize {
-        self.awaited.iter().filter(|awaited| **awaited).count()
-    }
-}
-
-/// About how many bytes of a write an entry takes.
-fn size(entry: &Entry) -> usize {
-    entry.value.len() + entry.path.len() + entry.type_name.len() + 64
-}
-
 /// What the driver finds when the function waits.
 pub(crate) enum Found {
     /// The code and the journal cannot both be right, or the store failed in a step.
@@ -159,6 +122,7 @@ impl LiveRun {
         worker: Arc<Shared>,
     ) -> Self {
         let most_steps = function.options.max_steps.unwrap_or(worker.max_steps);
+        let recorded = claimed.journal.len();
         let journal = Journal::new(std::mem::take(&mut claimed.journal));
         Self {
             run_id: Arc::clone(&claimed.run_id),
@@ -169,6 +133,7 @@ impl LiveRun {
             started_at: claimed.started_at,
             attempt: claimed.failed_attempts + 1,
             resumed: claimed.failed_attempts > 0 || !journal.is_empty(),
+            recorded,
             metrics: Arc::clone(&function.metrics),
             life: AtomicU64::new(worker.session_life()),
             lost: AtomicBool::new(false),
@@ -265,51 +230,6 @@ impl LiveRun {
 
     pub(crate) fn violate(&self, violation: Violation) {
         self.state().end(violation.into_error());
-    }
-
-    /// Leaves an entry to be recorded. The ticket is redeemed when it is durable; `awaited` says that the caller,
-    /// still counted as under way, waits for that.
-    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> Ticket<'_> {
-        let mut state = self.state();
-        state.outbox.entries.push(entry);
-        state.outbox.awaited.push(awaited);
-        let number = state.durable + state.waiting.len() as u64;
-        state.waiting.push_back(None);
-        state.wake_driver();
-        Ticket { run: self, number }
-    }
-
-    /// Says that the next `count` records are durable.
-    pub(crate) fn redeem(&self, count: usize) {
-        for _ in 0..count {
-            let mut state = self.state();
-            let waiting = state.waiting.pop_front().flatten();
-            state.durable += 1;
-            drop(state);
-            if let Some(waker) = waiting {
-                waker.wake();
-            }
-        }
-    }
-
-    /// Counts the caller as under way until the guard is dropped.
-    pub(crate) fn activate(self: &Arc<Self>) -> Active {
-        self.state().active += 1;
-        Active(Arc::clone(self))
-    }
-
-    /// Counts the caller as waiting for a time far away until the guard is dropped.
-    pub(crate) fn park(self: &Arc<Self>, until: Timestamp) -> Parked {
-        let mut state = self.state();
-        let id = state.next_parked;
-        state.next_parked += 1;
-        state.parked.push(ParkedStep {
-            id,
-            until,
-            waker: None,
-        });
-        state.wake_driver();
-        Parked(Arc::clone(self), id)
     }
 
     /// What the driver has to do, now that the function waits. `busy` while a write is under way, `woken` while the
@@ -410,91 +330,5 @@ impl fmt::Debug for LiveRun {
             .field("run_id", &self.run_id)
             .field("function_id", &self.function_id)
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits until a record is durable; never returns if the run ends before that.
-#[derive(Debug)]
-#[must_use = "a ticket waits when it is awaited"]
-pub(crate) struct Ticket<'a> {
-    run: &'a LiveRun,
-    /// The place of the record among all of this drive, from 0.
-    number: u64,
-}
-
-impl Future for Ticket<'_> {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.run.state();
-        let Some(ahead) = self.number.checked_sub(state.durable) else {
-            return Poll::Ready(());
-        };
-        let place = usize::try_from(ahead)
-            .ok()
-            .and_then(|ahead| state.waiting.get_mut(ahead));
-        let former = place.and_then(|place| place.replace(cx.waker().clone()));
-        // Whatever hangs on a waker goes without the lock.
-        drop(state);
-        drop(former);
-        Poll::Pending
-    }
-}
-
-/// A step future that is under way.
-#[derive(Debug)]
-pub(crate) struct Active(Arc<LiveRun>);
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.active -= 1;
-        state.wake_driver();
-    }
-}
-
-/// A step future that waits for a time far away.
-#[derive(Debug)]
-pub(crate) struct Parked(Arc<LiveRun>, u64);
-
-impl Parked {
-    /// Waits for the time, with one clone of the caller's waker, where the driver sees it.
-    pub(crate) async fn wait(&self, time: impl Future<Output = ()>) {
-        let waker = Waker::from(Arc::new(ParkedWaker(Arc::clone(&self.0), self.1)));
-        let mut time = pin!(time);
-        poll_fn(|cx| {
-            drop(self.0.set_parked_waker(self.1, Some(cx.waker().clone())));
-            time.as_mut().poll(&mut Context::from_waker(&waker))
-        })
-        .await;
-    }
-}
-
-impl LiveRun {
-    /// The waker that was there before, to be dropped or woken without the lock.
-    fn set_parked_waker(&self, id: u64, waker: Option<Waker>) -> Option<Waker> {
-        let mut state = self.state();
-        let parked = state.parked.iter_mut().find(|parked| parked.id == id)?;
-        std::mem::replace(&mut parked.waker, waker)
-    }
-}
-
-struct ParkedWaker(Arc<LiveRun>, u64);
-
-impl Wake for ParkedWaker {
-    fn wake(self: Arc<Self>) {
-        if let Some(waker) = self.0.set_parked_waker(self.1, None) {
-            waker.wake();
-        }
-    }
-}
-
-impl Drop for Parked {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        let place = state.parked.iter().position(|parked| parked.id == self.1);
-        let gone = place.map(|place| state.parked.swap_remove(place));
-        drop(state);
-        drop(gone);
     }
 }

@@ -1,0 +1,184 @@
+//! Publishing, and beginning at once what there is room for.
+
+use std::sync::Arc;
+
+use super::{Shared, listen::Endings};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind, Result},
+    finish::to_the_end_at,
+    plain::Clean,
+    store::{ClaimedRun, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target},
+};
+
+impl Shared {
+    /// Publishes, and starts at once what there is room for; `force` makes room.
+    pub(crate) async fn publish(
+        self: &Arc<Self>,
+        event: NewEvent,
+        force: bool,
+    ) -> Result<PublishedEvent> {
+        let (published, _) = self.publish_and_hear(event, force, false).await?;
+        Ok(published)
+    }
+
+    /// Publishes, and listens for the end of each run that starts here if it is told to.
+    pub(crate) async fn publish_and_hear(
+        self: &Arc<Self>,
+        mut event: NewEvent,
+        force: bool,
+        listen: bool,
+    ) -> Result<(PublishedEvent, Endings)> {
+        if let Target::Subscribers { except } = &mut event.target {
+            self.filter(&event.event_type, &event.payload, except)?;
+        }
+        let worker = Arc::clone(self);
+        to_the_end_at(self.home(), async move {
+            worker.publish_and_start(event, force, listen).await
+        })
+        .await
+    }
+
+    async fn publish_and_start(
+        self: &Arc<Self>,
+        event: NewEvent,
+        force: bool,
+        listen: bool,
+    ) -> Result<(PublishedEvent, Endings)> {
+        let now = self.clock.now();
+        let take = force || (self.is_running() && event.due_at <= now);
+        let mut reservation = self
+            .slots
+            .reserve(self.targets_here(&event).take_while(|_| take), force);
+        let (mut claim, mut asking) = (None, None);
+        if !reservation.is_empty() {
+            let session = self.session().await?;
+            asking = if force {
+                Some(self.ask().await)
+            } else {
+                self.ask_lightly()
+            };
+            claim = asking.is_some().then(|| reservation.capacity(session));
+        }
+        let request = Publish {
+            events: vec![event.clone()],
+            claim,
+            now,
+        };
+        let published = self.store.publish(request).await;
+        if let Some(asking) = &mut asking {
+            asking.answered(&published);
+        }
+        let published = published?.pop().ok_or_else(|| {
+            Error::new(
+                ErrorKind::Store,
+                "the store answered nothing for a published event",
+            )
+        })?;
+        if published.conflict {
+            return Err(conflict(&event));
+        }
+        let mut endings = Endings::new();
+        let mut left_behind = false;
+        for run in &published.runs {
+            let index = self.registry.index(&run.function_id);
+            match (run.lease, index) {
+                (Some(lease), Some(index)) => {
+                    let slot = reservation.take(index);
+                    if listen {
+                        endings.insert(Arc::clone(&run.run_id), self.listen(&run.run_id));
+                    }
+                    self.start(
+                        new_run(&event, lease, &published, run, now),
+                        index,
+                        slot,
+                        None,
+                    );
+                }
+                _ => left_behind |= index.is_some() && !published.duplicate,
+            }
+        }
+        if left_behind {
+            self.expect_due(event.due_at);
+            self.due.notify_one();
+        }
+        Ok((published, endings))
+    }
+
+    /// Leaves out the local functions whose filter says no. Others decide for themselves when they claim the run.
+    fn filter(&self, event_type: &str, payload: &[u8], except: &mut Vec<Arc<str>>) -> Result<()> {
+        let (mut fits, mut misfit) = (false, None);
+        for index in self.registry.listeners(event_type) {
+            let function = &self.registry.functions()[index];
+            match function.wants(event_type, payload) {
+                Ok(true) => fits = true,
+                Ok(false) => {
+                    fits = true;
+                    except.push(Arc::clone(&function.id));
+                }
+                // The run that it gets fails by the function's policy, where it is seen and can be run again.
+                Err(error) if error.kind() == ErrorKind::Panicked => tracing::error!(
+                    function = %function.id, error = %error.report(), "a filter panicked; its function gets a run that says so"
+                ),
+                // One that cannot read the event keeps no other from it.
+                Err(error) => misfit = misfit.or(Some(error)),
+            }
+        }
+        misfit.filter(|_| !fits).map_or(Ok(()), Err)
+    }
+
+    fn targets_here<'a>(
+        &'a self,
+        event: &'a NewEvent,
+    ) -> Box<dyn Iterator<Item = usize> + Send + 'a> {
+        match &event.target {
+            Target::Subscribers { except } => Box::new(
+                self.registry
+                    .listeners(&event.event_type)
+                    .filter(move |index| !except.contains(&self.registry.functions()[*index].id)),
+            ),
+            Target::Function { function_id, .. } => {
+                Box::new(self.registry.index(function_id).into_iter())
+            }
+        }
+    }
+}
+
+/// The error of an event whose id another one has.
+fn conflict(event: &NewEvent) -> Error {
+    tracing::warn!(
+        event = %Clean(&event.id), event_type = %Clean(&event.event_type),
+        "another event is there under this id; this one was not published"
+    );
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "another event, of another type or content, is there under the id `{}`, so this `{}` was not published; give each \
+             event an idempotency key of its own",
+            event.id, event.event_type
+        ),
+    )
+}
+
+fn new_run(
+    event: &NewEvent,
+    lease: Lease,
+    published: &PublishedEvent,
+    run: &PublishedRun,
+    now: Timestamp,
+) -> ClaimedRun {
+    ClaimedRun {
+        lease,
+        run_id: Arc::clone(&run.run_id),
+        function_id: Arc::clone(&run.function_id),
+        event_id: Arc::clone(&published.event_id),
+        event_type: Arc::clone(&event.event_type),
+        payload: Arc::clone(&event.payload),
+        failed_attempts: 0,
+        retries: event.retries,
+        traceparent: event.traceparent.clone(),
+        started_at: now,
+        crashes: 0,
+        journal: Vec::new(),
+    }
+}

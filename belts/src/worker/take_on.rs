@@ -1,0 +1,127 @@
+//! What becomes of runs that were claimed: each is driven as a task of its own, and what this program cannot drive is told of.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use tracing::{Instrument, Span};
+
+use super::{
+    Shared,
+    drive::{Ended, drive},
+    driven::Driving,
+    slots::{Reservation, Slot},
+    suspects::Suspected,
+};
+use crate::{
+    guard::catch_panic,
+    plain::Clean,
+    store::{Claimed, ClaimedRun, SetAside, UnknownType},
+    telemetry::span,
+};
+
+/// How long a run waits for others that a store has given to a worker which cannot read its event.
+const NOT_OURS: Duration = Duration::from_secs(5);
+
+impl Shared {
+    /// Drives a leased run on a task of its own.
+    pub(super) fn start(
+        self: &Arc<Self>,
+        claimed: ClaimedRun,
+        index: usize,
+        slot: Slot,
+        suspected: Option<Suspected>,
+    ) {
+        let worker = Arc::clone(self);
+        let run_id = Arc::clone(&claimed.run_id);
+        let driving = Driving::new(self, &run_id, claimed.lease);
+        let span = span::run(
+            &claimed,
+            self.session.name.as_deref(),
+            self.propagator.as_deref(),
+        );
+        let driven = async move {
+            let lease = claimed.lease;
+            let driven =
+                async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
+            let (ended, failure) = catch_panic(driven).await.unwrap_or_else(|error| {
+                tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
+                let pause = worker.set_back(&run_id, false).pause;
+                worker.give_back_later(&run_id, lease, pause);
+                (Ended::Abandoned, None)
+            });
+            // The place is free before anybody hears of the end, who may want it.
+            drop((slot, suspected));
+            driving.end(&ended);
+            Span::current().record("outcome", ended.as_str());
+            if let Some(failure) = failure {
+                worker.tell_failure(failure).await;
+            }
+            worker.tell(&run_id, &ended);
+        };
+        // Without a runtime the drive is dropped, which gives the run back.
+        if let Some(home) = self.home() {
+            self.shutdown.spawn(&home, driven.instrument(span));
+        }
+    }
+
+    /// Drives what was claimed; how many runs that is.
+    pub(super) async fn take_on(
+        self: &Arc<Self>,
+        claimed: Claimed,
+        reservation: &mut Reservation,
+    ) -> usize {
+        let mut count = 0;
+        for (run, suspected) in self.sort_out(claimed.runs).await {
+            // The store was asked for these functions and types only.
+            if let Some(index) = self.registry.index(&run.function_id) {
+                let mut types = self.registry.functions()[index].event_types();
+                if !types.any(|known| *known == *run.event_type) {
+                    self.give_back_later(&run.run_id, run.lease, NOT_OURS);
+                    continue;
+                }
+                let slot = reservation.take(index);
+                self.start(run, index, slot, suspected);
+                count += 1;
+            }
+        }
+        for function in claimed.unknown_functions {
+            if self.first_warning(&function) {
+                tracing::warn!(
+                    function = %Clean(&function),
+                    "runs of a function that this program does not have wait for a worker that has it"
+                );
+            }
+        }
+        for UnknownType {
+            function_id,
+            event_type,
+        } in claimed.unknown_types
+        {
+            if self.first_warning(&format!("{function_id} {event_type}").into()) {
+                tracing::warn!(
+                    function = %Clean(&function_id), event_type = %Clean(&event_type),
+                    "runs of an event type that this program does not take for the function wait for a worker that takes it"
+                );
+            }
+        }
+        for SetAside {
+            run_id,
+            function_id,
+            reason,
+        } in claimed.set_aside
+        {
+            tracing::error!(
+                run = %Clean(&run_id), function = %Clean(&function_id), error = %Clean(&reason),
+                "the store cannot read a run and has set it aside"
+            );
+        }
+        count
+    }
+
+    pub(super) fn first_warning(&self, about: &Arc<str>) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        warned.insert(Arc::clone(about))
+    }
+}

@@ -1,0 +1,140 @@
+//! What the log says of runs, and that it says it in lines of its own.
+
+use std::{
+    fmt::{self, Write as _},
+    sync::{LazyLock, Mutex},
+    thread,
+    time::Duration,
+};
+
+use belts::{
+    Worker, step,
+    store::{Memory, RunStatus},
+};
+use tracing_subscriber::{Layer, layer::Context, prelude::*};
+
+use crate::support::{Named, eventually, looped, named, within};
+
+/// Keeps the warnings of this process.
+struct Log;
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// The subscriber is there for all threads: by threads of others it would miss lines that they were the first to reach.
+static INSTALLED: LazyLock<()> = LazyLock::new(|| {
+    tracing_subscriber::registry().with(Log).init();
+    tracing::callsite::rebuild_interest_cache();
+});
+
+impl<S: tracing::Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() == tracing::Level::WARN {
+            let mut line = Line(String::new());
+            event.record(&mut line);
+            LINES.lock().unwrap().push(line.0);
+        }
+    }
+}
+
+struct Line(String);
+
+impl tracing::field::Visit for Line {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+
+    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
+        write!(self.0, " {}={value}", field.name()).unwrap();
+    }
+}
+
+/// The warnings that have these in them.
+fn warnings_with(parts: [&str; 2]) -> Vec<String> {
+    let lines = LINES.lock().unwrap();
+    let has = |line: &&String| parts.iter().all(|part| line.contains(part));
+    lines.iter().filter(has).cloned().collect()
+}
+
+#[belts::function(id = "blocks-and-is-told-of", on = Named, retries = 0)]
+async fn blocks(event: Named) -> belts::Result<()> {
+    let name = &event.name;
+    step!("block-{name}", thread::sleep(Duration::from_secs(2))).await
+}
+
+/// Nobody knew which step kept the others waiting. When a warning named it, a key with a line break in it wrote a line of its own.
+#[tokio::test]
+async fn a_step_that_blocks_its_thread_is_named_in_one_line() {
+    LazyLock::force(&INSTALLED);
+    let builder = Worker::builder().store(Memory::new()).function(blocks);
+    let lease = Duration::from_millis(900);
+    let worker = builder.lease(lease).build().await.unwrap();
+    let execute = worker.execute(named("x\n2026 INFO forged"));
+    within("the run", execute.run_id("blocks"))
+        .await
+        .unwrap()
+        .output::<()>("blocks-and-is-told-of")
+        .unwrap();
+    let told = warnings_with(["blocks its thread", "function=blocks-and-is-told-of"]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let named = "run=blocks step=block-x\\n2026 INFO forged";
+    assert!(told[0].contains(named), "{told:#?}");
+    assert!(!told[0].contains(char::is_control), "{told:#?}");
+}
+
+mod old {
+    use belts::{Event, step};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(type = "misread-and-told-of")]
+    pub(super) struct Count {
+        pub(super) many: String,
+    }
+
+    #[belts::function(id = "misreads-and-tells", on = Count)]
+    pub(super) async fn count(count: Count) -> belts::Result<usize> {
+        step!("count", count.many.len()).await
+    }
+}
+
+mod new {
+    use belts::{Event, step};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(type = "misread-and-told-of")]
+    pub(super) struct Count {
+        pub(super) many: u32,
+    }
+
+    #[belts::function(id = "misreads-and-tells", on = Count)]
+    pub(super) async fn count(count: Count) -> belts::Result<u32> {
+        step!("count", count.many).await
+    }
+}
+
+/// The error says what it could not read, which is another word for each event: each was told of, and remembered for ever.
+#[tokio::test]
+async fn that_a_version_cannot_read_a_kind_of_event_is_told_once() {
+    LazyLock::force(&INSTALLED);
+    let store = Memory::new();
+    let builder = Worker::builder().store(store.clone()).function(old::count);
+    let old = builder.build().await.unwrap();
+    let builder = Worker::builder().store(store.clone()).function(new::count);
+    let new = builder.build().await.unwrap();
+    for many in ["one", "two", "three"] {
+        let many = many.to_owned();
+        let published = old::publish_count(old::Count { many });
+        published.via(&old).await.unwrap();
+    }
+    let running = looped(&new);
+    eventually("all are misread", async || {
+        let runs = new.runs().list().await.unwrap().runs;
+        runs.iter().all(|run| run.status == RunStatus::Suspended)
+    })
+    .await;
+    let told = warnings_with(["cannot read the run's event", "misreads-and-tells"]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    new.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
