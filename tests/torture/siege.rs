@@ -237,7 +237,7 @@ impl<'a> Siege<'a> {
                     None => pause(deadline, "a worker to end").await?,
                 }
             };
-            if !status.success() {
+            if !victim.ended_well(status) {
                 return Err(format!("a worker that was asked to end ended with {status}").into());
             }
         }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::OpenOptions,
+    os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
 };
@@ -74,6 +75,14 @@ impl Victim {
     /// Asks it to end.
     pub(crate) fn ask_to_end(&self) -> Result<(), Failure> {
         self.signal("TERM")
+    }
+
+    /// Whether the end of a process that was asked for it is a good one. One that was still starting ends by the signal itself.
+    pub(crate) fn ended_well(&self, status: ExitStatus) -> bool {
+        const SIGTERM: i32 = 15;
+        let by_signal = status.signal() == Some(SIGTERM);
+        status.success()
+            || by_signal && !worker::listening(&self.directory, self.child.id()).exists()
     }
 
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>, Failure> {

@@ -1,6 +1,10 @@
 //! A worker process, as the test starts it again and again.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use belts::Worker;
 
@@ -26,6 +30,11 @@ pub(crate) const DICE: &str = "BELTS_TORTURE_DICE";
 /// Short, so that a stopped worker soon loses its runs.
 pub(crate) const LEASE: Duration = Duration::from_secs(1);
 
+/// Is there once the worker of this process listens for signals.
+pub(crate) fn listening(directory: &Path, process: u32) -> PathBuf {
+    directory.join(format!("listening-{process}"))
+}
+
 pub(crate) fn main(directory: &Path) -> ExitCode {
     end_with_parent();
     match work(directory) {
@@ -44,7 +53,11 @@ async fn work(directory: &Path) -> Result<(), Failure> {
     let url = std::env::var(STORE)?;
     // A server may be down while this starts.
     let worker = persist(|| build(&url), |_| {}).await?;
-    worker.run().await?;
+    let running = tokio::spawn(async move { worker.run().await });
+    // Once it has been polled, it is the worker that hears of a signal.
+    tokio::task::yield_now().await;
+    std::fs::write(listening(directory, std::process::id()), "")?;
+    running.await??;
     Ok(())
 }
 
