@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    pin::pin,
     process::ExitCode,
     time::Duration,
 };
@@ -53,12 +54,14 @@ async fn work(directory: &Path) -> Result<(), Failure> {
     let url = std::env::var(STORE)?;
     // A server may be down while this starts.
     let worker = persist(|| build(&url), |_| {}).await?;
-    let running = tokio::spawn(async move { worker.run().await });
+    let mut running = pin!(worker.run());
     // Once it has been polled, it is the worker that hears of a signal.
-    tokio::task::yield_now().await;
-    std::fs::write(listening(directory, std::process::id()), "")?;
-    running.await??;
-    Ok(())
+    tokio::select! {
+        biased;
+        ended = &mut running => return Ok(ended?),
+        () = std::future::ready(()) => std::fs::write(listening(directory, std::process::id()), "")?,
+    }
+    Ok(running.await?)
 }
 
 async fn build(url: &str) -> belts::Result<Worker> {

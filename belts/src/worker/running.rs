@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{Shared, Worker};
+use super::{Shared, Worker, shutdown::Asked};
 use crate::error::Result;
 
 impl Worker {
@@ -16,6 +16,8 @@ impl Worker {
     /// The store cannot be reached at the start. Later failures are logged and retried.
     pub async fn run(&self) -> Result<()> {
         let shared = &self.shared;
+        // First of all: whoever asks while the session is being opened is heard as well.
+        let asked = Asked::listen();
         if let Err(error) = shared.session().await {
             // Whoever expected the loop must not wait for it.
             shared.running.store(false, Ordering::Release);
@@ -23,7 +25,7 @@ impl Worker {
         }
         let mut aside = JoinSet::new();
         aside.spawn(shared.renew_forever());
-        aside.spawn(super::shutdown::on_signal(Arc::downgrade(shared)));
+        aside.spawn(super::shutdown::on_signal(asked, Arc::downgrade(shared)));
         aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
         let running = Running::begin(shared);

@@ -158,8 +158,7 @@ impl Shared {
 }
 
 /// Begins the shutdown when the process is asked to end, and ends the grace period when it is asked again.
-pub(crate) async fn on_signal(worker: Weak<Shared>) {
-    let mut asked = Asked::listen();
+pub(super) async fn on_signal(mut asked: Asked, worker: Weak<Shared>) {
     asked.once().await;
     if let Some(shared) = worker.upgrade() {
         shared.shutdown.begin();
@@ -171,14 +170,14 @@ pub(crate) async fn on_signal(worker: Weak<Shared>) {
 }
 
 /// The signals that ask a process to end.
-struct Asked {
+pub(super) struct Asked {
     #[cfg(unix)]
     signals: [Option<tokio::signal::unix::Signal>; 2],
 }
 
 #[cfg(unix)]
 impl Asked {
-    fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
         Self {
@@ -209,7 +208,7 @@ async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
 
 #[cfg(not(unix))]
 impl Asked {
-    fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         Self {}
     }
 
