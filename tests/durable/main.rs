@@ -9,6 +9,7 @@ mod cancel;
 mod crashes;
 mod delivery;
 mod ends;
+mod falls;
 mod functions;
 mod hooks;
 mod journal;

@@ -6,6 +6,10 @@ use std::{
 };
 
 use super::Shared;
+use crate::{
+    error::{ErrorKind, Result},
+    guard::catch_panic,
+};
 
 /// How often the store is asked, and how many runs of a function it counts at most.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -14,7 +18,14 @@ const MOST: u16 = 10_000;
 /// Shows it as long as the worker lives.
 pub(super) async fn show_forever(worker: Weak<Shared>) {
     while let Some(shared) = worker.upgrade() {
-        shared.show_backlog().await;
+        if let Err(error) = catch_panic(shared.show_backlog()).await {
+            if error.kind() == ErrorKind::Panicked {
+                tracing::error!(error = %error.report(), "counting the runs that wait panicked; counting again later");
+            } else {
+                // The claims, which matter more, say so aloud.
+                tracing::debug!(error = %error.report(), "cannot count the runs that wait");
+            }
+        }
         let clock = Arc::clone(&shared.clock);
         drop(shared);
         clock.expire_at(clock.now().after(LOOK_EVERY)).await;
@@ -22,30 +33,21 @@ pub(super) async fn show_forever(worker: Weak<Shared>) {
 }
 
 impl Shared {
-    async fn show_backlog(&self) {
+    async fn show_backlog(&self) -> Result<()> {
         let functions = self.registry.functions();
         let ids: Vec<_> = functions
             .iter()
             .map(|function| Arc::clone(&function.id))
             .collect();
         if ids.is_empty() {
-            return;
+            return Ok(());
         }
-        match self
-            .store
-            .backlog(&ids, self.clock.now(), MOST.into())
-            .await
-        {
-            Ok(counts) => {
-                for (function, count) in functions.iter().zip(counts) {
-                    let count = u16::try_from(count).map_or(MOST, |count| count.min(MOST));
-                    function.metrics.runs_due.set(f64::from(count));
-                }
-            }
-            // The claims, which matter more, say so aloud.
-            Err(error) => {
-                tracing::debug!(error = %error.report(), "cannot count the runs that wait");
-            }
+        let now = self.clock.now();
+        let counts = self.store.backlog(&ids, now, MOST.into()).await?;
+        for (function, count) in functions.iter().zip(counts) {
+            let count = u16::try_from(count).map_or(MOST, |count| count.min(MOST));
+            function.metrics.runs_due.set(f64::from(count));
         }
+        Ok(())
     }
 }

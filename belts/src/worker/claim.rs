@@ -166,10 +166,22 @@ impl Shared {
             .min();
         tokio::select! {
             () = self.due.notified() => {}
-            () = self.store.woken() => {}
+            () = self.woken() => {}
             () = self.slots.freed(), if backlog || some_left_out => {}
             () = self.clock.expire_at(deadline.unwrap_or(sweep)) => {}
             () = self.shutdown.begun() => {}
+        }
+    }
+
+    /// Returns when the store says that there is something to do. Where it panics, only the sweep finds it.
+    async fn woken(&self) {
+        let woken = async {
+            self.store.woken().await;
+            Ok(())
+        };
+        if let Err(error) = catch_panic(woken).await {
+            tracing::error!(error = %error.report(), "the store panicked while a worker waited for it; work is looked for now and then");
+            std::future::pending::<()>().await;
         }
     }
 
@@ -179,7 +191,7 @@ impl Shared {
         tokio::select! {
             () = self.slots.freed() => {}
             // A run may have been cancelled, or a lease be in doubt.
-            () = self.store.woken() => {}
+            () = self.woken() => {}
             () = self.due.notified() => {}
             // To show again how old the oldest is, and to look for what was cancelled.
             () = self.clock.expire_at(sweep) => {}

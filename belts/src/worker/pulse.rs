@@ -238,7 +238,8 @@ async fn watch(worker: &Weak<Shared>, pulse: &Pulse, every: Duration) {
             return;
         }
         // One that takes longer would come too late.
-        match tokio::time::timeout(every * 2, shared.step_in(&mut lifeline)).await {
+        let stepped_in = catch_panic(shared.step_in(&mut lifeline));
+        match tokio::time::timeout(every * 2, stepped_in).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::error!(error = %error.report(), "cannot renew the lease beside a blocked runtime");

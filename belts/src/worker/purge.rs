@@ -11,7 +11,11 @@ use std::{
 use super::Shared;
 #[cfg(feature = "http")]
 use crate::clock::Timestamp;
-use crate::{error::Result, store::Purged};
+use crate::{
+    error::{ErrorKind, Result},
+    guard::catch_panic,
+    store::Purged,
+};
 
 /// How often finished runs are purged, and how many at once.
 const EVERY: Duration = Duration::from_secs(600);
@@ -49,9 +53,13 @@ impl LastPurge {
 impl Shared {
     async fn purge_batch(&self) -> Result<Purged> {
         let before = self.clock.now().before(self.options().retention);
-        let purged = self.store.purge(before, BATCH).await;
+        let purged = catch_panic(async { self.store.purge(before, BATCH).await }).await;
         purged.inspect_err(|error| {
-            tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later");
+            if error.kind() == ErrorKind::Panicked {
+                tracing::error!(error = %error.report(), "the store panicked while it purged finished runs; trying again later");
+            } else {
+                tracing::warn!(error = %error.report(), "cannot purge finished runs; trying again later");
+            }
         })
     }
 

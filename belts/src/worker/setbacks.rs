@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Backoff,
+    guard::catch_panic,
     store::{Commit, CommitBatch, Lease, Transition},
 };
 
@@ -137,13 +138,9 @@ impl Shared {
                     transition: Some(Transition::Suspend { due_at }),
                 };
                 let commits = vec![commit];
+                let given_back = worker.store.commit(CommitBatch { commits, now });
                 // If the lease is gone, so is the need to give it back.
-                if worker
-                    .store
-                    .commit(CommitBatch { commits, now })
-                    .await
-                    .is_ok()
-                {
+                if catch_panic(given_back).await.is_ok() {
                     resting.given_back = true;
                     drop(resting);
                     worker.expect_due(due_at);

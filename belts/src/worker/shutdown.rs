@@ -10,6 +10,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 
 use super::{Shared, Worker};
+use crate::guard::catch_panic;
 
 /// How long the end waits for steps that were dropped.
 const ABORTED: Duration = Duration::from_secs(1);
@@ -149,7 +150,8 @@ impl Shared {
             }
         }
         if let Some(session) = self.present_session()
-            && let Err(error) = self.store.deregister(session, self.clock.now()).await
+            && let Err(error) =
+                catch_panic(async { self.store.deregister(session, self.clock.now()).await }).await
         {
             tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
         }
