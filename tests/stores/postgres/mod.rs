@@ -22,6 +22,7 @@ mod limits;
 mod liveness;
 mod opening;
 mod outages;
+mod plans;
 mod pooler;
 mod rolling;
 mod runtimes;
