@@ -64,8 +64,8 @@ impl Tx<'_> {
         self.forget_lease();
         self.crash_runs(worker, now)?;
         self.execute(
-            // A lease of no length marks the dead.
-            "UPDATE workers SET lease_until = min(lease_until, ?2), lease = 0 WHERE id = ?1",
+            // A length below zero marks the dead.
+            "UPDATE workers SET lease_until = min(lease_until, ?2), lease = -abs(lease) WHERE id = ?1",
             params![worker.0, now.as_millis()],
         )?;
         Ok(())
@@ -75,7 +75,7 @@ impl Tx<'_> {
     /// leaves one behind each time.
     fn succeed(&self, worker: WorkerId) -> Result<(), Fault> {
         self.execute(
-            "DELETE FROM workers WHERE lease = 0 AND NOT EXISTS (
+            "DELETE FROM workers WHERE lease < 0 AND NOT EXISTS (
                  SELECT 1 FROM wants AS wanted WHERE wanted.session = workers.id AND NOT EXISTS (
                      SELECT 1 FROM wants WHERE session = ?1 AND function = wanted.function AND event_type = wanted.event_type))",
             params![worker.0],
@@ -131,7 +131,8 @@ impl Tx<'_> {
         if until <= now {
             self.forget_lease();
             self.execute(
-                "UPDATE workers SET lease_until = ?2 + lease WHERE id = ?1",
+                // It may have been taken for dead.
+                "UPDATE workers SET lease_until = ?2 + abs(lease), lease = abs(lease) WHERE id = ?1",
                 params![worker.0, now.as_millis()],
             )?;
         }
