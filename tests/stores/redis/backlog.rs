@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belts::store::{Claim, Claimed, FunctionCapacity, NewEvent, Publish, Redis, Store, WorkerId};
 use belts_suite::servers;
-use redis::cmd;
+use redis::{Cmd, cmd};
 
 use crate::requests::{at, capacity, event, worker};
 
@@ -85,5 +85,73 @@ async fn unreadable_backlog_is_looked_at_once() -> belts::Result<()> {
     assert_eq!(able.runs.len(), 10);
     assert_eq!(&*able.runs[0].event_id, "e-0");
     assert_eq!(store.backlog(&["f".into()], at(1), 5_000).await?, [2_490]);
+    Ok(())
+}
+
+/// A process of the release before looks at no queue but the common one. What only that process could read was put apart by ours,
+/// and waited there for ever.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn what_only_an_earlier_release_can_read_stays_where_it_looks() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = Redis::open(server.url()).await?;
+    let worker = worker(&store).await?;
+    let events = (0..250).map(|number| of_type(&format!("e-{number}"), "returned"));
+    let publish = Publish {
+        events: events.collect(),
+        claim: None,
+        now: at(0),
+    };
+    store.publish(publish).await?;
+    let tell =
+        |command: Cmd| -> redis::Value { server.command(&command).expect("the server runs") };
+    let in_common = || -> usize {
+        let command = cmd("ZCARD").arg("{belts}:due:f").to_owned();
+        server.command(&command).expect("the server runs")
+    };
+    claim(&store, worker, &["placed"]).await?;
+    assert_eq!(in_common(), 0, "all are apart");
+    // As it registers there.
+    let ends = at(30_000).as_millis();
+    let workers = "{belts}:workers";
+    tell(cmd("ZADD").arg(workers).arg(ends).arg("8").to_owned());
+    let seen = claim(&store, worker, &["placed"]).await?;
+    assert_eq!((seen.runs.len(), seen.next_due), (0, None));
+    assert_eq!(&*seen.unknown_types[0].event_type, "returned");
+    assert_eq!(in_common(), 100);
+    // As it claims there.
+    tell(cmd("ZPOPMIN").arg("{belts}:due:f").arg(60).to_owned());
+    claim(&store, worker, &["placed"]).await?;
+    assert_eq!(in_common(), 100, "as many again");
+    // What is new finds its place, and its reader.
+    let events = (250..400).map(|number| of_type(&format!("e-{number}"), "returned"));
+    let last = NewEvent {
+        due_at: at(1),
+        ..of_type("last", "placed")
+    };
+    let publish = Publish {
+        events: events.chain([last]).collect(),
+        claim: None,
+        now: at(0),
+    };
+    store.publish(publish).await?;
+    let claimed = claim(&store, worker, &["placed"]).await?;
+    assert_eq!(claimed.runs.len(), 1);
+    assert_eq!(&*claimed.runs[0].event_id, "last");
+    assert_eq!(in_common(), 100);
+    assert_eq!(store.backlog(&["f".into()], at(1), 5_000).await?, [340]);
+    // It has gone.
+    tell(cmd("ZREM").arg(workers).arg("8").to_owned());
+    claim(&store, worker, &["placed"]).await?;
+    assert_eq!(in_common(), 0);
+    let mut read = 0;
+    while read < 340 {
+        let able = claim(&store, worker, &["returned"]).await?;
+        assert_eq!(able.runs.len(), 10);
+        read += 10;
+    }
+    assert_eq!(store.backlog(&["f".into()], at(1), 5_000).await?, [0]);
     Ok(())
 }

@@ -16,8 +16,8 @@ macro_rules! parts {
 }
 
 parts! {
-    "apart" "attempts" "cancel" "common" "event" "expire" "find" "forget" "head" "hear" "living" "record" "release" "session"
-    "settle" "unfinished" "wait" "write"
+    "apart" "attempts" "cancel" "common" "earlier" "event" "expire" "find" "forget" "head" "hear" "living" "record" "release"
+    "session" "settle" "unfinished" "wait" "write"
 }
 
 macro_rules! scripts {

@@ -6,6 +6,7 @@
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 include apart
+include earlier
 local now, worker, room, is_by_name = ARGV[1], ARGV[3], tonumber(ARGV[5]), ARGV[8] ~= ''
 local clock, most_bytes, chance = tonumber(now), tonumber(ARGV[6]), tonumber(ARGV[7])
 
@@ -87,16 +88,36 @@ local function unread_type(fn, number)
   return event_type and not reads(fn, event_type) and event_type
 end
 
--- Puts a run apart that the worker cannot read; false if this call has done so with many.
-local put, lost = 0, {}
+local unknown_types, is_unknown_type = {}, {}
+local function cannot_read(fn, event_type, due)
+  local name = apart_name(fn, event_type)
+  if tonumber(due) <= clock and #unknown_types < 16 and not is_unknown_type[name] then
+    unknown_types[#unknown_types + 1], unknown_types[#unknown_types + 2] = fn, event_type
+    is_unknown_type[name] = true
+  end
+end
+
+-- Puts a run apart that the worker cannot read; false if this call has done so with many. While a session of an earlier version
+-- lives, the first ones of a function stay where it finds them.
+local put, stays, stay_of, is_beside_earlier, lost = 0, {}, {}, nil, {}
 local function leaves(fn, number, event_type, due)
+  if is_beside_earlier == nil then is_beside_earlier = has_earlier(now) end
+  if is_beside_earlier and not stays[number] and (stay_of[fn] or 0) < STAY then
+    stays[number], stay_of[fn] = true, (stay_of[fn] or 0) + 1
+    cannot_read(fn, event_type, due)
+  end
+  if stays[number] then return 'stays' end
   if put >= 1000 then return false end
   put_apart(number, fn, event_type, due)
   put = put + 1
-  return true
+  return 'apart'
 end
 
 local apart = call('SMEMBERS', P .. 'apart')
+if #apart > 0 then
+  is_beside_earlier = has_earlier(now)
+  for _, name in ipairs(is_beside_earlier and apart or {}) do bring_back(name, of_apart(name), now) end
+end
 
 -- The queues of a function of which the worker can read every run, but for the first, where others are among them.
 local states = {}
@@ -120,13 +141,15 @@ local function first_of(queue, state)
     end
     local number, due = queue.due[queue.place], queue.due[queue.place + 1]
     local event_type = number and queue.is_mixed and unread_type(state.fn, number)
+    local left = event_type and leaves(state.fn, number, event_type, due)
     if not number then
       if #queue.due < 2 * state.most then return nil end
       queue.due = nil
     elseif not event_type then
       return { number = number, due = due, fn = state.fn, queue = queue }
-    elseif leaves(state.fn, number, event_type, due) then
+    elseif left then
       queue.place = queue.place + 2
+      if left == 'stays' then queue.kept = queue.kept + 1 end
     else
       return nil
     end
@@ -261,21 +284,24 @@ for key, list in pairs(removed) do
   end
 end
 
--- The first run of a queue, and when it is due.
-local function look(key)
-  local first = call('ZRANGE', key, '0', '0', 'WITHSCORES')
+-- A run of a queue, the first where none is named, and when it is due.
+local function look(key, place)
+  local first = call('ZRANGE', key, place or '0', place or '0', 'WITHSCORES')
   return first[1], first[2]
 end
-local next_due, unknown, unknown_types = false, {}, {}
+local next_due, unknown = false, {}
 local function goes_on(due)
   if due and (not next_due or tonumber(due) < tonumber(next_due)) then next_due = due end
 end
 for _, fn in ipairs(named) do
   local number, due = look(P .. 'due:' .. fn)
-  local event_type = number and unread_type(fn, number)
-  while event_type and leaves(fn, number, event_type, due) do
-    number, due = look(P .. 'due:' .. fn)
+  local event_type, place = number and unread_type(fn, number), 0
+  local left = event_type and leaves(fn, number, event_type, due)
+  while left do
+    if left == 'stays' then place = place + 1 end
+    number, due = look(P .. 'due:' .. fn, place)
     event_type = number and unread_type(fn, number)
+    left = event_type and leaves(fn, number, event_type, due)
   end
   goes_on(due)
 end
@@ -301,8 +327,8 @@ for _, name in ipairs(apart) do
     misses(fn, due)
   elseif reads(fn, event_type) then
     goes_on(due)
-  elseif tonumber(due) <= clock and #unknown_types < 16 then
-    unknown_types[#unknown_types + 1], unknown_types[#unknown_types + 2] = fn, event_type
+  else
+    cannot_read(fn, event_type, due)
   end
 end
 return { runs, next_due, unknown, unknown_types, lost }
