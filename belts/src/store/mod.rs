@@ -123,6 +123,8 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - `functions` names every function that somebody wants or that has runs which have not finished. (`functions_are_told`)
 /// - `forget` cancels the runs of a function that no living session has, and drops what was wanted for it.
 ///   (`forgotten_function_ends`)
+/// - It ends silent sessions that have the function. One that comes back has to register, and then it wants it again.
+///   (`silent_session_of_a_forgotten_function_registers_again`)
 /// - `note` keeps what people did to a run, the last fifty times. (`notes_are_kept`)
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {

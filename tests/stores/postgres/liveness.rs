@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use belts::store::{CommitOutcome, Store};
+use belts::store::{CommitOutcome, Postgres, Register, Store, Subscription, WorkerId};
 use tokio::time::Instant;
 
 use super::{InSchema, ask, blocking, run};
-use crate::requests::{at, begin, claim, commit, entry, event, publish, worker};
+use crate::requests::{LEASE, at, begin, claim, commit, entry, event, publish, worker};
 
 /// More than the grace for a new connection, and much less than a lease.
 const SOON: Duration = Duration::from_secs(20);
@@ -106,4 +106,67 @@ async fn the_one_who_listens_is_woken_and_not_by_itself() -> belts::Result<()> {
         "once"
     );
     Ok(())
+}
+
+/// What a process wanted whose lock had gone was dropped with its runs. If it was only cut off, it came back to a store that
+/// started nothing for it.
+#[test]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+fn dead_process_wants_on_for_a_day() {
+    const DAY: i64 = 24 * 60 * 60 * 1000;
+    let schema = InSchema::new();
+    let wants = |function: &str| Subscription {
+        function_id: function.into(),
+        event_types: vec!["t".into()],
+    };
+    let register = async |store: &Postgres, functions: &[&str], now| {
+        let request = Register {
+            name: None,
+            subscriptions: functions.iter().map(|function| wants(function)).collect(),
+            now,
+            lease: LEASE,
+        };
+        store.register(request).await
+    };
+    let dead = blocking(async {
+        let store = schema.builder().open().await?;
+        let worker = register(&store, &["f", "old"], at(0)).await?;
+        begin(&store, "e", worker).await?;
+        let watched = "SELECT count(*) FROM {schema}.workers WHERE watched";
+        while ask::<i64>(schema.sql(watched)).await == 0 {}
+        std::mem::forget(store);
+        belts::Result::<WorkerId>::Ok(worker)
+    })
+    .expect("the first process works");
+    blocking(async {
+        let store = schema.builder().open().await?;
+        let worker = register(&store, &["f"], at(0)).await?;
+        let start = Instant::now();
+        let claimed = loop {
+            // The time that it has to come back is over.
+            let over =
+                "UPDATE {schema}.workers SET missing_since = missing_since - interval '1 minute'";
+            run(schema.sql(over)).await;
+            let claimed = claim(&store, worker, at(1)).await?.runs;
+            if !claimed.is_empty() {
+                break claimed;
+            }
+            assert!(start.elapsed() < SOON, "the dead process is noticed");
+        };
+        assert!(claimed.iter().any(|run| run.crashes == 1));
+        assert_eq!(store.subscriptions().await?, [wants("f"), wants("old")]);
+        register(&store, &["f"], at(DAY - 1)).await?;
+        assert_eq!(store.subscriptions().await?, [wants("f"), wants("old")]);
+        // It was only cut off.
+        store.renew(dead, at(DAY - 1), LEASE).await?;
+        register(&store, &["f"], at(2 * DAY)).await?;
+        assert_eq!(store.subscriptions().await?, [wants("f"), wants("old")]);
+        register(&store, &["f"], at(2 * DAY + 30_000)).await?;
+        assert_eq!(store.subscriptions().await?, [wants("f")]);
+        belts::Result::<()>::Ok(())
+    })
+    .expect("the second process works");
 }

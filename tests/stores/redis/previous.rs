@@ -185,3 +185,41 @@ async fn session_of_the_previous_release_wants_on_beside_ours() -> belts::Result
     assert!(!claim(&store, later, at(DAY + 1)).await?.runs.is_empty());
     Ok(())
 }
+
+/// What was wanted before sessions had wants stood in one row. It fell as a whole when a program came that had one of its
+/// functions, and another program that shared the store lost what was published for it until it came back.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn what_ended_sessions_of_the_previous_release_wanted_stands_by_function() -> belts::Result<()>
+{
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    write(&server);
+    let gone = cmd("ZREM").arg("{belts}:workers").arg("7").to_owned();
+    let _done: i64 = server.command(&gone).expect("the server runs");
+    let store = Redis::open(server.url()).await?;
+    let register = async |function: &str| {
+        let subscriptions = vec![Subscription {
+            function_id: function.into(),
+            event_types: vec!["u".into()],
+        }];
+        let request = Register {
+            name: None,
+            subscriptions,
+            now: at(0),
+            lease: LEASE,
+        };
+        store.register(request).await
+    };
+    let runs = async |id: &str| -> belts::Result<usize> {
+        Ok(publish(&store, all_of(id)).await?.runs.len())
+    };
+    register("new").await?;
+    assert_eq!(runs("1").await?, 2, "nobody speaks for either");
+    register("f").await?;
+    assert_eq!(runs("2").await?, 1, "`old` still wants it");
+    register("old").await?;
+    assert_eq!(runs("3").await?, 0);
+    Ok(())
+}

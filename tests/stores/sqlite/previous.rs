@@ -135,3 +135,39 @@ async fn previous_version_works_beside_the_present_one() -> belts::Result<()> {
     assert_eq!(run, Some(RunStatus::Running));
     Ok(())
 }
+
+/// What was wanted before sessions had wants was that of one session. It fell as a whole when a program came that had one of its
+/// functions, and another program that shared the database lost what was published for it until it came back.
+#[tokio::test]
+async fn what_ended_sessions_of_the_previous_version_wanted_stands_by_function() -> belts::Result<()>
+{
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    previous(&path)
+        .execute_batch(
+            "DELETE FROM workers; INSERT INTO names VALUES (4, 'other');
+             INSERT INTO subscriptions VALUES (2, 4);",
+        )
+        .expect("the tables are those of the previous version");
+    let store = Sqlite::open(&path).await?;
+    let other = |event_types: &[&str]| Subscription {
+        function_id: "other".into(),
+        event_types: event_types.iter().map(|name| Arc::from(*name)).collect(),
+    };
+    let both = |types: &[&str]| [listens(types), vec![other(&["t"])]].concat();
+    assert_eq!(store.subscriptions().await?, both(&["t"]));
+    register(&store, &["u"]).await?;
+    assert_eq!(store.subscriptions().await?, both(&["u"]));
+    let request = Register {
+        name: None,
+        subscriptions: vec![other(&["u"])],
+        now: at(1),
+        lease: LEASE,
+    };
+    store.register(request).await?;
+    assert_eq!(
+        store.subscriptions().await?,
+        [listens(&["u"]), vec![other(&["u"])]].concat()
+    );
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::bench::{Bench, at, entry, event, ok, subscription};
+use super::bench::{Bench, LEASE, at, entry, event, ok, subscription};
 use crate::{
     error::Result,
     store::{CommitOutcome, Entry, Note, Purged, RunFilter, RunStatus, StepState, Transition},
@@ -422,6 +422,42 @@ pub(super) async fn forgotten_function_ends(bench: Bench) -> Result<()> {
         store.forget("never was", at(3), 3).await?,
         Purged::default()
     );
+    Ok(())
+}
+
+pub(super) async fn silent_session_of_a_forgotten_function_registers_again(
+    bench: Bench,
+) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let both = || vec![subscription("beside", &["t"]), subscription("gone", &["t"])];
+    let silent = store.subscribe(both()).await?;
+    let runs = async |id: &str, now| -> Result<usize> {
+        let published = other.publish_all(vec![event(id, "t")], now).await?;
+        Ok(published[0].runs.len())
+    };
+    assert_eq!(runs("1", at(0)).await?, 2);
+    let forgotten = other.forget("gone", at(30_001), 10).await?;
+    assert_eq!((forgotten.runs, forgotten.more), (1, false));
+    assert_eq!(
+        runs("2", at(30_001)).await?,
+        1,
+        "what it wanted besides stands"
+    );
+    // It was only cut off. If its session lived on, nobody would know what it has.
+    let renewed = store.renew(silent, at(30_002), LEASE).await;
+    let error = renewed.expect_err("it has ended");
+    assert_eq!(error.kind(), crate::ErrorKind::Busy);
+    let request = crate::store::Register {
+        name: None,
+        subscriptions: both(),
+        now: at(30_002),
+        lease: LEASE,
+    };
+    let back = store.register(request).await?;
+    assert_eq!(runs("3", at(30_002)).await?, 2);
+    let functions = ["beside", "gone"];
+    let claimed = store.take(back, &functions, at(30_002)).await?;
+    assert_eq!(claimed.runs.len(), 4);
     Ok(())
 }
 

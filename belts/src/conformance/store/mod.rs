@@ -96,7 +96,8 @@ suite! { $ store, "store", Storage, store_conformance,
         run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
         rerun_from_drops_what_came_after
         rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded
-        purge_says_what_is_left functions_are_told forgotten_function_ends notes_are_kept unknown_run_is_nothing
+        purge_says_what_is_left functions_are_told forgotten_function_ends
+        silent_session_of_a_forgotten_function_registers_again notes_are_kept unknown_run_is_nothing
     }
     listing {
         list_filters_and_pages list_goes_by_the_time list_brings_no_values backlog_counts_what_is_due wrong_page_mark_is_an_error
