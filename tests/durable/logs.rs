@@ -113,7 +113,7 @@ mod new {
     }
 }
 
-/// The error says what it could not read, which is another word for each event: each was told of, and remembered for ever.
+/// What it could not read is another word for each event, and yet it is one thing to tell: what is told of is remembered for ever.
 #[tokio::test]
 async fn that_a_version_cannot_read_a_kind_of_event_is_told_once() {
     LazyLock::force(&INSTALLED);

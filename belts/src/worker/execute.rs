@@ -22,6 +22,10 @@ use crate::{
 /// An event about to be delivered in process: await it, with or without options. See [`Worker::execute`].
 #[must_use = "an event is delivered when this is awaited"]
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own, made by who delivers"
+)]
 pub struct Execute {
     worker: Worker,
     event: Result<EncodedEvent>,
