@@ -14,8 +14,9 @@ use crate::step::Macro;
 
 /// Makes a free `async fn(event)` or `async fn(event, cx: belts::Context)` a durable function.
 ///
-/// It returns a `Result<T, E>` with `T: Serialize` and any error `E`. Its name stays as a
-/// `belts::Function`, a handle with the function's id.
+/// It returns a `Result<T, E>` with `T: Serialize` and any error `E`. Its name becomes a fn that takes the event and makes a
+/// `belts::Call`, which runs nothing until it is awaited; the name alone is what `.function(…)`, `belts::id_of(…)` and the
+/// testing kit take.
 ///
 /// ```ignore (needs belts)
 /// #[belts::function(id = "process-order", on = OrderCreated, retries = 5, timeout = "30s")]

@@ -1,10 +1,18 @@
-//! Functions: the typed handle that `#[belts::function]` leaves behind, and their options.
+//! Functions: what stands for one in code, and their options.
 
-use std::{fmt, marker::PhantomData, time::Duration};
+use std::time::Duration;
 
-use crate::{private::FunctionDef, run::Backoff};
+use crate::{
+    call::Call,
+    private::{Definition, FunctionDef, Returned},
+    run::Backoff,
+};
 
-/// A handle to an annotated function; the function's own name is one.
+/// A function of belts, by its name: what takes one as an argument asks for this.
+///
+/// `#[belts::function]` makes a name such as `fn welcome(signup: Signup) -> Call<Signup, belts::Result<usize>, …>`. Nothing
+/// else implements this, and nobody has to: a helper that passes functions on writes
+/// `fn my_helper<M, F: belts::Function<M>>(function: F)` and leaves `M` to the compiler.
 ///
 /// ```
 /// use belts::{Event, step};
@@ -18,43 +26,70 @@ use crate::{private::FunctionDef, run::Backoff};
 ///     step!("count", signup.email.len()).await
 /// }
 ///
-/// assert_eq!(welcome.id(), "welcome-by-mail");
+/// fn shout<M, F: belts::Function<M>>(function: F) -> String {
+///     belts::id_of(function).to_uppercase()
+/// }
+/// assert_eq!(shout(welcome), "WELCOME-BY-MAIL");
 /// ```
-pub struct Function<E, T> {
-    def: &'static FunctionDef,
-    types: PhantomData<fn(E) -> T>,
+#[diagnostic::on_unimplemented(
+    message = "this is no function of belts",
+    label = "expected the name of an `async fn` marked `#[belts::function]`",
+    note = "give the name alone, without parentheses: `.function(process_order)`"
+)]
+pub trait Function<M>: sealed::Sealed<M> {
+    /// The event that it takes.
+    type Event;
+    /// What it returns when it succeeds.
+    type Output;
+
+    #[doc(hidden)]
+    fn definition() -> &'static FunctionDef;
 }
 
-impl<E, T> Function<E, T> {
-    pub(crate) const fn from_def(def: &'static FunctionDef) -> Self {
-        Self {
-            def,
-            types: PhantomData,
-        }
-    }
+mod sealed {
+    use super::{Call, Definition};
 
-    /// The function's id.
-    pub const fn id(self) -> &'static str {
-        self.def.id
-    }
+    pub trait Sealed<M> {}
 
-    pub(crate) const fn def(self) -> &'static FunctionDef {
-        self.def
+    impl<F, E, R, D: Definition> Sealed<Call<E, R, D>> for F where F: Fn(E) -> Call<E, R, D> {}
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, E, R: Returned, D: Definition> Function<Call<E, R, D>> for F
+where
+    F: Fn(E) -> Call<E, R, D>,
+{
+    type Event = E;
+    type Output = R::Output;
+
+    fn definition() -> &'static FunctionDef {
+        D::DEFINITION
     }
 }
 
-impl<E, T> Clone for Function<E, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
+/// The id of a function, as it stands in its attribute.
+///
+/// ```
+/// use belts::{Event, step};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct Signup { email: String }
+///
+/// #[belts::function(id = "welcome-by-mail", on = Signup)]
+/// async fn welcome(signup: Signup) -> belts::Result<usize> {
+///     step!("count", signup.email.len()).await
+/// }
+///
+/// assert_eq!(belts::id_of(welcome), "welcome-by-mail");
+/// ```
+pub fn id_of<M, F: Function<M>>(function: F) -> &'static str {
+    of(function).id
 }
 
-impl<E, T> Copy for Function<E, T> {}
-
-impl<E, T> fmt::Debug for Function<E, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Function").field(&self.def.id).finish()
-    }
+/// The definition of the function that a name stands for.
+pub(crate) fn of<M, F: Function<M>>(_: F) -> &'static FunctionDef {
+    F::definition()
 }
 
 /// The options of a function, resolved.

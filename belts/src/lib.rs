@@ -19,6 +19,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod call;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
@@ -67,11 +68,12 @@ mod worker;
 use __private as private;
 #[cfg(feature = "macros")]
 pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps};
+pub use call::Call;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{EncodedEvent, Event, EventSet};
-pub use function::{Continuation, Function, FunctionOptions};
+pub use function::{Continuation, Function, FunctionOptions, id_of};
 pub use inspect::{ListRuns, Runs};
 pub use publish::{Publish, Published};
 pub use run::{Backoff, Location};

@@ -11,9 +11,10 @@ pub use inventory;
 pub use serde;
 
 pub use crate::{
+    call::Call,
     context::Context,
     event::EncodedEvent,
-    function::{Continuation, Function, FunctionOptions},
+    function::{Continuation, FunctionOptions},
     publish::Publish,
     run::{Backoff, Location},
     step::{Entered, Key, Next, Scope, Step, StepOptions},
@@ -23,9 +24,14 @@ use crate::{
     event::{Event, EventSet},
 };
 
+/// What the name of a function stands for. Its types stand in [`Call`]: bounds here would have rustc say a mistake twice.
+pub trait Definition: 'static {
+    const DEFINITION: &'static FunctionDef;
+}
+
 /// The mark of `tests/ui`: constants and functions below are called by name from `belts-macros/src/names.rs`.
-pub const fn function<E, T>(def: &'static FunctionDef) -> Function<E, T> {
-    Function::from_def(def)
+pub fn call<E, R, D: Definition>(event: E, _: D) -> Call<E, R, D> {
+    Call::new(event)
 }
 
 /// Asks of an event by its type and its JSON.

@@ -23,7 +23,7 @@ use crate::{
     store::{EventDigest, NewEvent, Target},
     worker::{
         Worker,
-        live::{CURRENT_RUN, CURRENT_STEP},
+        live::{CURRENT_RUN, CURRENT_STEP, LiveRun},
     },
 };
 
@@ -147,14 +147,7 @@ impl Publish {
     async fn send(self) -> Result<Published> {
         let event = self.event?;
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
-        let worker = self
-            .worker
-            .or_else(|| {
-                run.as_ref()
-                    .map(|run| Worker::from_shared(Arc::clone(&run.worker)))
-            })
-            .or_else(installed)
-            .ok_or_else(no_worker)?;
+        let worker = worker_for(self.worker, run.as_ref())?;
         let digest = EventDigest::of(&event.event_type, &event.payload);
         let key = match (self.idempotency_key, &run) {
             (Some(key), _) => Some(key),
@@ -197,12 +190,16 @@ pub(crate) fn event_id(event_type: &str, key: Option<&str>) -> String {
     }
 }
 
-fn no_worker() -> Error {
-    Error::new(
-        ErrorKind::NoWorker,
-        "no worker to publish through: call `worker.install()` once at start-up (`belts::serve()` does), \
-         or name one with `.via(&worker)`",
-    )
+/// The worker that was named, or else the one of the run whose code this is, or else the installed one.
+pub(crate) fn worker_for(named: Option<Worker>, run: Option<&Arc<LiveRun>>) -> Result<Worker> {
+    let of_run = || run.map(|run| Worker::from_shared(Arc::clone(&run.worker)));
+    named.or_else(of_run).or_else(installed).ok_or_else(|| {
+        Error::new(
+            ErrorKind::NoWorker,
+            "no worker to publish through: call `worker.install()` once at start-up (`belts::serve()` does), \
+             or name one with `.via(&worker)`",
+        )
+    })
 }
 
 /// How often an attempt of a step has published what, by digest.
@@ -223,7 +220,7 @@ impl PublishedHere {
 ///
 /// What a retried attempt publishes again is found by it, in whatever order, and what it publishes otherwise is an event of
 /// its own: a list that was fetched anew may hold other items.
-fn step_key(run_id: &str, digest: EventDigest) -> Option<String> {
+pub(crate) fn step_key(run_id: &str, digest: EventDigest) -> Option<String> {
     CURRENT_STEP
         .try_with(|step| {
             let count = step.published.count(digest).to_string();

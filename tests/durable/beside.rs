@@ -85,7 +85,7 @@ struct Running {
 }
 
 impl Running {
-    async fn begin<E: 'static, T: 'static>(function: belts::Function<E, T>, name: &str) -> Self {
+    async fn begin<M>(function: impl belts::Function<M>, name: &str) -> Self {
         let (clock, store) = (ManualClock::default(), Memory::new());
         let worker = worker_of(store.clone(), function, &clock).await;
         let looped = looped(&worker);

@@ -5,6 +5,7 @@
 mod again;
 mod beside;
 mod blocking;
+mod calls;
 mod cancel;
 mod crashes;
 mod delivery;

@@ -119,9 +119,9 @@ pub(crate) async fn gated(event: Named) -> belts::Result<u32> {
 }
 
 /// A worker with one function and a clock that only the test moves.
-pub(crate) async fn worker_of<E, T>(
+pub(crate) async fn worker_of<M>(
     store: impl Store,
-    function: belts::Function<E, T>,
+    function: impl belts::Function<M>,
     clock: &ManualClock,
 ) -> Worker {
     Worker::builder()

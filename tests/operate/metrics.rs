@@ -25,7 +25,7 @@ fn recorder() -> (PrometheusRecorder, PrometheusHandle) {
     (recorder, handle)
 }
 
-async fn worker_of<E, T>(function: belts::Function<E, T>) -> Worker {
+async fn worker_of<M>(function: impl belts::Function<M>) -> Worker {
     let builder = Worker::builder()
         .insecure(true)
         .store(Memory::new())

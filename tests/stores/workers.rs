@@ -28,7 +28,7 @@ async fn weigh(parcel: Parcel) -> belts::Result<u32> {
 /// Longer than anything here takes, and shorter than a lease lasts.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn worker_of<E, T>(store: SharedStore, function: belts::Function<E, T>) -> Worker {
+async fn worker_of<M>(store: SharedStore, function: impl belts::Function<M>) -> Worker {
     let builder = Worker::builder().shared_store(store).function(function);
     builder.build().await.unwrap()
 }

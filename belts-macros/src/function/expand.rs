@@ -1,8 +1,8 @@
-//! What a function becomes: a constant handle of its name, with the fn and its registration inside.
+//! What a function becomes: a fn of its name that makes a call, with the user's fn and its registration inside.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Expr, spanned::Spanned as _};
+use syn::{Expr, Ident, Pat, PatIdent, spanned::Spanned as _};
 
 use super::{
     mark::mark,
@@ -26,38 +26,55 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
     let Runtime {
         submit,
         function_entry,
+        function_def,
+        call,
+        definition: definition_trait,
+        make_call,
         ..
     } = function.krate.at(at);
-    let event_type = &event.ty;
-    let output_span = output.span();
-    let Runtime {
-        returned,
-        function: make,
-        function_handle,
-        ..
-    } = function.krate.at(output_span);
-    let handle_type = quote_spanned!(at_site(output_span)=> #function_handle<#event_type, <#output as #returned>::Output>);
-    // At the place of the output, where rustc says the same thing of the type, and so says it once.
-    let handle = quote_spanned!(at_site(output_span)=> #make(&__BELTS_DEFINITION));
+    let (event_type, argument) = (&event.ty, argument(&event.pat));
     let the_fn = the_fn(function);
     let definition = definition(function);
     let check = on_fits(function);
-    let items = quote_spanned! {at_site(at)=>
-        #the_fn
-        #definition
-        #submit! { #function_entry(&__BELTS_DEFINITION) }
-        #check
-        #handle
+    let handle = handle(name);
+    let body = quote_spanned! {at_site(at)=>
+        {
+            struct #handle;
+            impl #handle { #the_fn }
+            #definition
+            #submit! { #function_entry(&__BELTS_DEFINITION) }
+            #check
+            impl #definition_trait for #handle {
+                const DEFINITION: &'static #function_def = &__BELTS_DEFINITION;
+            }
+            #make_call(#argument, #handle)
+        }
     };
-    let value = quote_spanned!(at_site(output_span)=> { #items });
     quote_spanned! {at_site(at)=>
         #(#outer)*
-        #[allow(non_upper_case_globals, dead_code)]
-        #vis const #name: #handle_type = #value;
+        #[allow(dead_code)]
+        #vis fn #name(#argument: #event_type) -> #call<#event_type, #output, impl #definition_trait> #body
     }
 }
 
-/// The user's fn under its own name, which keeps patterns of that name in the body from meaning the handle.
+/// What the name stands for, within the fn of that name.
+fn handle(name: &Ident) -> Ident {
+    Ident::new("__BeltsFunction", at_site(name.span()))
+}
+
+/// The event's name in the signature that others see.
+fn argument(pattern: &Pat) -> Ident {
+    match pattern {
+        Pat::Ident(PatIdent {
+            ident,
+            subpat: None,
+            ..
+        }) => ident.clone(),
+        other => Ident::new("__belts_event", at_site(other.span())),
+    }
+}
+
+/// The user's fn under its own name, as an associated one: so its body's own name is still the handle.
 fn the_fn(function: &Function) -> TokenStream {
     let Function {
         inner,
@@ -100,8 +117,10 @@ fn start(function: &Function) -> TokenStream {
     });
     let read = krate.at(event_type.span()).invocation;
     let event = quote_spanned!(at_site(event_type.span())=> #read::event::<#event_type>(&run)?);
-    let called =
-        quote_spanned!(at_site(at)=> #name(event, #(#context,)* #scope::scope(&run)).await);
+    let handle = handle(name);
+    let called = quote_spanned! {at_site(at)=>
+        #handle::#name(event, #(#context,)* #scope::scope(&run)).await
+    };
     let Runtime {
         finish, returned, ..
     } = krate.at(output.span());

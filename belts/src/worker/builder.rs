@@ -18,7 +18,7 @@ use crate::{
     dispatch::{Dispatcher, SharedDispatcher},
     dispatch_url,
     error::{Error, ErrorKind, Result},
-    function::Function,
+    function::{self, Function},
     middleware::{Layers, Middleware},
     private::FunctionDef,
     registry::Registry,
@@ -150,8 +150,12 @@ impl WorkerBuilder {
     }
 
     /// Adds a function by hand. Once one was added, only those that were count, and not every one in the program.
-    pub fn function<E, T>(mut self, function: Function<E, T>) -> Self {
-        self.functions.get_or_insert_default().push(function.def());
+    pub fn function<M>(self, function: impl Function<M>) -> Self {
+        self.define(function::of(function))
+    }
+
+    pub(crate) fn define(mut self, function: &'static FunctionDef) -> Self {
+        self.functions.get_or_insert_default().push(function);
         self
     }
 

@@ -67,10 +67,10 @@ fn ping() -> crate::EncodedEvent {
 #[tokio::test]
 async fn a_run_goes_through_its_steps_and_ends() {
     let store = Memory::new();
-    let function = crate::Function::<(), u32>::from_def(&DEF);
+    let function = &DEF;
     let worker = Worker::builder()
         .store(store.clone())
-        .function(function)
+        .define(function)
         .build()
         .await
         .expect("a worker");
@@ -91,7 +91,7 @@ async fn a_run_is_driven_although_its_publisher_went_away() {
     let path = directory.join("belts.db");
     let worker = Worker::builder()
         .store(crate::store::Sqlite::open(&path).await.expect("a store"))
-        .function(crate::Function::<(), u32>::from_def(&DEF))
+        .define(&DEF)
         .build()
         .await
         .expect("a worker");
@@ -128,8 +128,8 @@ async fn a_run_is_driven_although_its_publisher_went_away() {
 #[tokio::test]
 async fn who_no_longer_waits_for_a_run_leaves_nothing_behind() {
     let builder = Worker::builder().store(Memory::new());
-    let function = crate::Function::<(), u32>::from_def(&DEF);
-    let worker = builder.function(function).build().await.expect("a worker");
+    let function = &DEF;
+    let worker = builder.define(function).build().await.expect("a worker");
     let (gone, stays) = (Arc::from("gone"), Arc::from("stays"));
     drop(worker.shared.listen(&gone));
     let ending = worker.shared.listen(&stays);
@@ -145,8 +145,8 @@ async fn who_no_longer_waits_for_a_run_leaves_nothing_behind() {
 #[tokio::test]
 async fn a_place_that_is_given_back_unused_wakes_who_waits_for_room() {
     let builder = Worker::builder().store(Memory::new()).concurrency(1);
-    let function = crate::Function::<(), u32>::from_def(&DEF);
-    let worker = builder.function(function).build().await.expect("a worker");
+    let function = &DEF;
+    let worker = builder.define(function).build().await.expect("a worker");
     let slots = &worker.shared.slots;
     let reservation = slots.reserve(std::iter::once(0), false);
     assert!(slots.reserve_all().is_empty());
@@ -164,8 +164,8 @@ static NEW: FunctionDef = FunctionDef {
 #[tokio::test]
 async fn a_run_whose_event_type_this_version_does_not_take_waits_for_another() {
     let build = |store: &Memory, def| {
-        let function = crate::Function::<(), u32>::from_def(def);
-        let builder = Worker::builder().store(store.clone()).function(function);
+        let function = def;
+        let builder = Worker::builder().store(store.clone()).define(function);
         builder.sweep(std::time::Duration::from_millis(20)).build()
     };
     let store = Memory::new();

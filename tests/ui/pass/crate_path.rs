@@ -36,5 +36,5 @@ async fn any(event: Any) -> vendored::kit::Result<u32> {
 }
 
 fn main() {
-    let _ = (any.id(), publish_ping, publish_pong);
+    let _ = (belts::id_of(any), publish_ping, publish_pong);
 }

@@ -35,8 +35,8 @@ macro_rules! with_body {
 with_body!(third, "macro.third", { step!("key", 1).await });
 
 fn main() {
-    assert_eq!(first.id(), "macro.first");
-    assert_eq!(second.id(), "macro.second");
-    assert_eq!(third.id(), "macro.third");
+    assert_eq!(belts::id_of(first), "macro.first");
+    assert_eq!(belts::id_of(second), "macro.second");
+    assert_eq!(belts::id_of(third), "macro.third");
     assert_eq!(Two::TYPE, "two");
 }

@@ -74,5 +74,5 @@ pub async fn same_name(same_name: Ordered) -> Result<(), Box<dyn std::error::Err
 
 fn main() {
     assert_eq!(<Ordered as Event>::TYPE, "shop.ordered");
-    let _ = (publish_ordered, by_literals.id(), by_expressions.id(), same_name.id());
+    let _ = (publish_ordered, belts::id_of(by_literals), belts::id_of(by_expressions), belts::id_of(same_name));
 }

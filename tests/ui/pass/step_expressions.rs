@@ -64,5 +64,5 @@ async fn expressions(ordered: Ordered) -> belts::Result<usize> {
 }
 
 fn main() {
-    assert_eq!(expressions.id(), "expressions");
+    assert_eq!(belts::id_of(expressions), "expressions");
 }

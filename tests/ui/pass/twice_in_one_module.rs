@@ -35,5 +35,5 @@ async fn pong(pong: Pong) -> belts::Result<String> {
 fn main() {
     assert_eq!(HTTPPing::TYPE, "http-ping");
     let _ = (publish_http_ping, publish_pong);
-    let _ = (ping.id(), pong.id());
+    let _ = (belts::id_of(ping), belts::id_of(pong));
 }

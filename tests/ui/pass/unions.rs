@@ -65,5 +65,5 @@ async fn some(_event: Wider) -> belts::Result<()> {
 fn main() {
     assert_eq!(OrderEvent::TYPES, ["order-created", "order.cancelled", "closed", "emptied"]);
     let _ = (publish_cancelled, publish_closed, publish_emptied, publish_order_created);
-    let _ = (whole_union.id(), some.id());
+    let _ = (belts::id_of(whole_union), belts::id_of(some));
 }

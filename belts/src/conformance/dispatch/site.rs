@@ -107,7 +107,7 @@ impl Site {
         let pulls = dispatcher.capabilities().pulls;
         let builder = Worker::builder()
             .store(self.store.clone())
-            .function(private::function::<(), ()>(&FUNCTION))
+            .define(&FUNCTION)
             .url(&self.front.url);
         let builder = if pulls {
             builder.dispatcher(Meddler::new(dispatcher, self.fault))

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{Harness, Setup};
 use crate::{
     error::{Error, Result},
-    function::Function,
+    function::{self, Function},
     store::Memory,
     testing::{ManualClock, Probe, Reopen},
     worker::WorkerBuilder,
@@ -50,8 +50,9 @@ impl HarnessBuilder {
     }
 
     /// Adds a function by hand. Once one was added, only those that were count, and not every one in the program.
-    pub fn function<E: 'static, T: 'static>(self, function: Function<E, T>) -> Self {
-        self.worker(move |worker| worker.function(function))
+    pub fn function<M>(self, function: impl Function<M>) -> Self {
+        let function = function::of(function);
+        self.worker(move |worker| worker.define(function))
     }
 
     /// Changes the worker, each time that one is built: at the start, and after each crash.

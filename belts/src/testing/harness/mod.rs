@@ -16,7 +16,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     event::{EncodedEvent, EventSet},
-    function::Function,
+    function::{Function, id_of},
     publish,
     store::{Memory, RunFilter, RunRecord, StepState},
     worker::{Worker, WorkerBuilder},
@@ -149,8 +149,11 @@ impl Harness {
         clippy::needless_pass_by_value,
         reason = "an event is handed over, as to the `publish_*` helpers"
     )]
-    pub fn run<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
-        Deliver::new(self.clone(), function.id(), publish::checked(&event))
+    pub fn run<M, F>(&self, function: F, event: F::Event) -> Deliver<F::Output>
+    where
+        F: Function<M, Event: EventSet>,
+    {
+        Deliver::new(self.clone(), id_of(function), publish::checked(&event))
     }
 
     pub(crate) fn deliver_encoded<T>(
@@ -179,7 +182,10 @@ impl Harness {
     /// assert_eq!(run.evaluations("pong"), 1);
     /// # Ok(()) }
     /// ```
-    pub fn deliver_twice<E: EventSet, T>(&self, function: Function<E, T>, event: E) -> Deliver<T> {
+    pub fn deliver_twice<M, F>(&self, function: F, event: F::Event) -> Deliver<F::Output>
+    where
+        F: Function<M, Event: EventSet>,
+    {
         self.run(function, event).times(2)
     }
 
@@ -203,7 +209,10 @@ impl Harness {
     /// Harness::sweep(book, Paid { cents: 119 }).await?;
     /// # Ok(()) }
     /// ```
-    pub fn sweep<E: EventSet, T>(function: Function<E, T>, event: E) -> Sweep<E, T> {
+    pub fn sweep<M, F>(function: F, event: F::Event) -> Sweep<F::Event, F::Output>
+    where
+        F: Function<M, Event: EventSet>,
+    {
         sweep(Memory::new).function(function).event(event)
     }
 
@@ -211,14 +220,15 @@ impl Harness {
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn runs_of<E, T>(&self, function: Function<E, T>) -> Result<Vec<TestRun<T>>> {
+    pub async fn runs_of<M, F: Function<M>>(&self, function: F) -> Result<Vec<TestRun<F::Output>>> {
+        let function = id_of(function);
         let mut records = self.runs().await?;
-        records.retain(|run| &*run.function_id == function.id());
+        records.retain(|run| &*run.function_id == function);
         // Ids sort by time as well, for runs that came to be at one moment of a clock that stands still.
         records.sort_by(|a, b| (a.created_at, &a.run_id).cmp(&(b.created_at, &b.run_id)));
         let mut runs = Vec::with_capacity(records.len());
         for record in records {
-            runs.push(TestRun::read(self, function.id(), record.run_id, 0).await?);
+            runs.push(TestRun::read(self, function, record.run_id, 0).await?);
         }
         Ok(runs)
     }
@@ -275,7 +285,12 @@ impl Harness {
     ///
     /// # Errors
     /// There is no such run, it has not failed, or the store fails.
-    pub async fn rerun<E, T>(&self, function: Function<E, T>, run_id: &str) -> Result<TestRun<T>> {
+    pub async fn rerun<M, F: Function<M>>(
+        &self,
+        function: F,
+        run_id: &str,
+    ) -> Result<TestRun<F::Output>> {
+        let function = id_of(function);
         let store = self.store();
         let record = store.run(run_id).await?;
         if !store.shared().rerun(run_id, self.now()).await? {
@@ -287,8 +302,8 @@ impl Harness {
         }
         self.inner.setup.probe.forget(run_id);
         self.settle().await?;
-        debug_assert_eq!(&*record.function_id, function.id());
-        TestRun::read(self, function.id(), record.run_id, 0).await
+        debug_assert_eq!(&*record.function_id, function);
+        TestRun::read(self, function, record.run_id, 0).await
     }
 
     /// Has every life after the present one crash as well, the next after this write.

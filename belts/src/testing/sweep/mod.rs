@@ -3,6 +3,7 @@
 use std::{
     fmt,
     future::{Future, IntoFuture},
+    marker::PhantomData,
     pin::Pin,
     sync::Arc,
 };
@@ -11,7 +12,7 @@ use super::{Crash, Harness, HarnessBuilder, Reopen, TestRun};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::{EncodedEvent, EventSet},
-    function::Function,
+    function::{Function, id_of},
     publish,
 };
 
@@ -71,6 +72,7 @@ pub fn sweep<P: Reopen>(place: impl Fn() -> P + Send + Sync + 'static) -> Sweep<
     Sweep {
         place: Arc::new(move || Box::new(place())),
         function: None,
+        takes: PhantomData,
         event: None,
         setup: Arc::new(|harness| harness),
         check: Box::new(|_| {}),
@@ -81,7 +83,8 @@ pub fn sweep<P: Reopen>(place: impl Fn() -> P + Send + Sync + 'static) -> Sweep<
 #[must_use = "a sweep is made when this is awaited"]
 pub struct Sweep<E, T> {
     place: Arc<dyn Fn() -> Box<dyn Reopen> + Send + Sync>,
-    function: Option<Function<E, T>>,
+    function: Option<&'static str>,
+    takes: PhantomData<fn(E)>,
     event: Option<Result<EncodedEvent>>,
     setup: Arc<dyn Fn(HarnessBuilder) -> HarnessBuilder + Send + Sync>,
     check: Check<T>,
@@ -113,10 +116,11 @@ pub struct SweepReport {
 
 impl Sweep<(), ()> {
     /// The function to sweep.
-    pub fn function<E, T>(self, function: Function<E, T>) -> Sweep<E, T> {
+    pub fn function<M, F: Function<M>>(self, function: F) -> Sweep<F::Event, F::Output> {
         Sweep {
             place: self.place,
-            function: Some(function),
+            function: Some(id_of(function)),
+            takes: PhantomData,
             event: None,
             setup: self.setup,
             check: Box::new(|_| {}),
@@ -164,7 +168,7 @@ impl<E, T> Sweep<E, T> {
             Ok(event) => event.clone(),
             Err(error) => return Err(Error::new(error.kind(), error.report())),
         };
-        let (expected, _) = self.case(function.id(), &event, None).await?;
+        let (expected, _) = self.case(function, &event, None).await?;
         let mut report = SweepReport {
             writes: 0,
             cases: 0,
@@ -172,7 +176,7 @@ impl<E, T> Sweep<E, T> {
         for write in 1..=TOO_MANY {
             let mut reached = false;
             for crash in [Crash::Before(write), Crash::After(write)] {
-                let (snapshot, crashes) = self.case(function.id(), &event, Some(crash)).await?;
+                let (snapshot, crashes) = self.case(function, &event, Some(crash)).await?;
                 snapshot.assert_like(&expected, crashes, &crash.to_string());
                 reached |= crashes > 0;
                 report.cases += 1;
@@ -182,7 +186,7 @@ impl<E, T> Sweep<E, T> {
             }
             report.writes = write;
         }
-        let (snapshot, crashes) = self.storm(function.id(), &event).await?;
+        let (snapshot, crashes) = self.storm(function, &event).await?;
         snapshot.assert_like(&expected, crashes, "a crash of every worker");
         report.cases += 1;
         Ok(report)
