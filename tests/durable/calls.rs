@@ -9,7 +9,7 @@ use belts::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Named, effect, effects, named, publish_named};
+use crate::support::{Named, effect, effects, named};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct Payment {
@@ -54,7 +54,7 @@ async fn order(event: Named, cx: Context) -> belts::Result<u32> {
             let failed = format!("{name} failed on attempt {attempt}");
             if effects(&failed) < 2 {
                 effect(failed);
-                return Err(belts::Error::from("not yet".to_owned()));
+                return Err(belts::retry_after(Duration::ZERO, "not yet"));
             }
             Ok(once + twice + other)
         },
@@ -124,7 +124,7 @@ async fn a_call_waits_for_its_delay() {
     let (store, clock) = (Memory::new(), ManualClock::default());
     let builder = Worker::builder().store(store).clock(clock.clone());
     let worker = builder.function(charge).build().await.unwrap();
-    let begun = worker.now();
+    let begun = clock.now();
     let delay = Duration::from_secs(3600);
     let calling = charge(payment("late", 9))
         .delay(delay)
@@ -140,7 +140,7 @@ async fn a_call_waits_for_its_delay() {
         tokio::task::yield_now().await;
     }
     assert_eq!(calling.await.unwrap().unwrap(), 9);
-    assert!(worker.now().since(begun) >= delay);
+    assert!(clock.now().since(begun) >= delay);
     worker.shutdown();
     running.await.unwrap().unwrap();
 }
@@ -148,9 +148,10 @@ async fn a_call_waits_for_its_delay() {
 /// The step is tried three times; each of its calls is found again by what it calls and with what.
 #[tokio::test]
 async fn a_retried_step_finds_the_runs_that_it_has_called() {
-    let harness = Harness::new().await.unwrap();
+    let builder = Harness::builder().function(order).function(charge);
+    let harness = builder.build().await.unwrap();
     let run = harness.run(order, named("shoes")).await.unwrap();
-    assert_eq!(*run.output().unwrap(), 7 + 7 + 8);
+    assert_eq!(run.output().unwrap(), 7 + 7 + 8);
     // Two calls that are the same are two runs.
     assert_eq!(effects("charged shoes"), 3);
     assert_eq!(harness.runs_of(charge).await.unwrap().len(), 3);
@@ -160,7 +161,6 @@ async fn a_retried_step_finds_the_runs_that_it_has_called() {
 #[tokio::test]
 async fn a_call_outside_of_a_step_is_an_error_that_says_so() {
     let worker = worker().await;
-    publish_named(named("careless")).via(&worker).await.unwrap();
     let error = careless(named("careless"))
         .retries(0)
         .via(&worker)
