@@ -207,9 +207,9 @@ async fn a_run_whose_event_type_this_version_does_not_take_waits_for_another() {
 async fn a_delivery_for_a_run_that_this_version_does_not_take_is_refused_at_once() {
     let store = Memory::new();
     let build = |def| {
-        let function = crate::Function::<(), u32>::from_def(def);
+        let function = def;
         let builder = Worker::builder().store(store.clone());
-        builder.function(function).build()
+        builder.define(function).build()
     };
     let new = build(&NEW).await.expect("a worker");
     let old = build(&DEF).await.expect("a worker");
@@ -241,8 +241,8 @@ async fn a_delivery_for_a_run_that_this_version_does_not_take_is_refused_at_once
 #[tokio::test]
 async fn a_run_that_another_version_goes_on_with_is_left_to_it_for_ever() {
     let builder = Worker::builder().store(Memory::new());
-    let function = crate::Function::<(), u32>::from_def(&DEF);
-    let worker = builder.function(function).build().await.expect("a worker");
+    let function = &DEF;
+    let worker = builder.define(function).build().await.expect("a worker");
     let run = Arc::from("run");
     for recorded in 0..30 {
         for _ in 1..refused::MISFIT_PATIENCE {

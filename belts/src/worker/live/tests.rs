@@ -21,8 +21,8 @@ impl Wake for Woken {
 }
 
 async fn live() -> Arc<LiveRun> {
-    let function = crate::Function::<(), u32>::from_def(&DEF);
-    let builder = Worker::builder().store(Memory::new()).function(function);
+    let function = &DEF;
+    let builder = Worker::builder().store(Memory::new()).define(function);
     let worker = builder.build().await.expect("a worker");
     let lease = Lease {
         run: 1,
