@@ -13,7 +13,7 @@ use std::{
 
 use axum::Router;
 use belts::{
-    Backoff, Publish, Worker,
+    Backoff, Clock as _, Publish, SystemClock, Worker,
     dispatch::{Channel, Http, SharedDispatcher},
     store::{Memory, RunFilter, RunStatus, Store as _},
 };
@@ -152,7 +152,9 @@ impl Versions {
     async fn wait(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         let waiting = async {
             while !is_so().await {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                SystemClock
+                    .sleep_until(SystemClock.now().after(Duration::from_millis(5)))
+                    .await;
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(180), waiting).await;
@@ -165,7 +167,7 @@ impl Versions {
         let routers = [self.old.router(), self.new.router()];
         let forward = move |request: axum::extract::Request| {
             let chance = RandomState::new().build_hasher().finish();
-            let router = routers[usize::from(chance % 2 == 0)].clone();
+            let router = routers[usize::from(chance.is_multiple_of(2))].clone();
             async move { router.oneshot(request).await }
         };
         let app = Router::new().fallback(forward);

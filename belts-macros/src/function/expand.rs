@@ -52,7 +52,7 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
     };
     quote_spanned! {at_site(at)=>
         #(#outer)*
-        #[allow(dead_code)]
+        #[allow(dead_code, clippy::used_underscore_binding)]
         #vis fn #name(#argument: #event_type) -> #call<#event_type, #output, impl #definition_trait> #body
     }
 }
