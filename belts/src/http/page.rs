@@ -28,11 +28,13 @@ pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: 
     if !matches!(access::inspector(&worker, &parts), Inspector::Token)
         && let Err(refusal) = check(&shared.http, &parts)
     {
-        shared.metrics.http.refused();
         let door = match parts.uri.path() {
             "" | "/" => Door::Delivery,
             _ => Door::Inspection,
         };
+        if door == Door::Delivery {
+            shared.metrics.http.refused();
+        }
         refused::tell(shared, door, &parts, &refusal);
         return refusal.into_response();
     }

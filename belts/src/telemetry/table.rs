@@ -42,7 +42,7 @@ table! {
     RUNS_COMPLETED: Counter "belts_runs_completed_total" Count ["function"]
         "runs that returned `Ok`";
     RUNS_FAILED: Counter "belts_runs_failed_total" Count ["function"]
-        "runs that failed for good";
+        "runs that failed for good, but for those that the store itself cannot read";
     RUNS_RUNNING: Gauge "belts_runs_running" Count ["function"]
         "runs that this worker drives now";
     STEPS_EXECUTED: Counter "belts_steps_executed_total" Count ["function"]
@@ -64,7 +64,7 @@ table! {
     COMMIT_SECONDS: Histogram "belts_commit_seconds" Seconds []
         "how long such a write took, waiting for others included";
     LEASES_LOST: Counter "belts_leases_lost_total" Count []
-        "drives given up since another worker may have the run";
+        "drives given up because the run is no longer this worker's: another one has it, or it was cancelled";
     RUNS_DUE: Gauge "belts_runs_due" Count ["function"]
         "runs in the store that are due and wait for a worker, looked up every 10 s; 10,000 stands for that or more";
     OLDEST_DUE: Gauge "belts_oldest_due_seconds" Seconds []

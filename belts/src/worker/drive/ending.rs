@@ -107,6 +107,7 @@ impl Drive<'_> {
 
     /// Ends the drive of a run that is no longer ours: nothing more of it could be recorded.
     pub(super) fn lease_lost(&self) -> Ended {
+        self.worker.metrics.leases_lost.increment(1);
         tracing::info!(
             function = %self.run.function_id, run = %self.run.run_id,
             "the run is driven no further here: it was cancelled, or another worker has it"

@@ -55,6 +55,9 @@ pub(crate) async fn drive(
     let drive = Drive::new(worker, &run, function, &claimed);
     if let Some(error) = crashed {
         let ended = drive.fail(&error).await;
+        if ended == Ended::Failed {
+            metrics.runs_failed.increment(1);
+        }
         let failure = drive.failure.into_inner();
         return (ended, failure.map(|error| RunFailure::new(&run, error)));
     }
