@@ -40,7 +40,7 @@ async fn put_aside(channel: &Channel) -> String {
             if let Some((_, reason)) = channel.put_aside().pop() {
                 return reason;
             }
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), aside)

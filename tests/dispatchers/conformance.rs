@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use belts::{
-    WorkerBuilder,
+    Backoff, WorkerBuilder,
     conformance::dispatch::Transport,
     dispatch::{Channel, Http, Qstash, Redis, SharedDispatcher},
 };
@@ -37,7 +37,10 @@ const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 #[async_trait::async_trait]
 impl Transport for Signed {
     async fn connect(&self, url: &str) -> belts::Result<SharedDispatcher> {
-        Ok(Arc::new(Http::builder(url).signing_keys([KEY]).build()?))
+        // Seconds between tries that come to the same are too much for a test.
+        let millis = Duration::from_millis;
+        let http = Http::builder(url).backoff(Backoff::new(millis(20), millis(200)));
+        Ok(Arc::new(http.signing_keys([KEY]).build()?))
     }
 
     fn receiver(&self, builder: WorkerBuilder) -> WorkerBuilder {

@@ -96,7 +96,7 @@ async fn looped(store: &Memory, dispatcher: impl Dispatcher) -> Worker {
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let waiting = async {
         while !is_so().await {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     let waited = tokio::time::timeout(Duration::from_secs(30), waiting).await;

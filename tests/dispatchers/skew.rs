@@ -4,21 +4,14 @@
 //! 100 valid events were dead letters within seconds, on QStash at their first arrival. What does not fit one program is handed
 //! on to the others.
 
-use std::{
-    future::Future,
-    hash::{BuildHasher as _, Hasher as _, RandomState},
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use axum::Router;
 use belts::{
-    Backoff, Clock as _, Publish, SystemClock, Worker,
+    Backoff, Publish, Worker,
     dispatch::{Channel, Http, SharedDispatcher},
     store::{Memory, RunFilter, RunStatus, Store as _},
 };
 use tokio::net::TcpListener;
-use tower::ServiceExt as _;
 
 use crate::{qstash::support as service, redis::Stream, sqs::support as queues};
 
@@ -152,25 +145,16 @@ impl Versions {
     async fn wait(&self, what: &str, is_so: impl AsyncFn() -> bool) {
         let waiting = async {
             while !is_so().await {
-                SystemClock
-                    .sleep_until(SystemClock.now().after(Duration::from_millis(5)))
-                    .await;
+                belts_suite::a_moment().await;
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(180), waiting).await;
         waited.unwrap_or_else(|_| panic!("in time: {what}"));
     }
 
-    /// A place where each request goes to one of both by chance: in turn, two messages that come again at one pace would each
-    /// meet the wrong version for ever.
+    /// A place where each request goes to one of both.
     fn served(&self, listener: TcpListener) {
-        let routers = [self.old.router(), self.new.router()];
-        let forward = move |request: axum::extract::Request| {
-            let chance = RandomState::new().build_hasher().finish();
-            let router = routers[usize::from(chance.is_multiple_of(2))].clone();
-            async move { router.oneshot(request).await }
-        };
-        let app = Router::new().fallback(forward);
+        let app = service::by_chance([self.old.router(), self.new.router()]);
         tokio::spawn(async move { axum::serve(listener, app).await });
     }
 }
@@ -299,14 +283,14 @@ async fn type_that_is_merely_linked_in_judges_nothing() {
         .iter()
         .any(|it| &*it.function_id == "skewed-ship")
     {
-        tokio::task::yield_now().await;
+        belts_suite::a_moment().await;
     }
     for publish in [old::publish(1), new::publish(2)] {
         publish.via(&receiver).await.unwrap();
     }
     let waiting = async {
         while store.list(RunFilter::default()).await.unwrap().runs.len() < 2 {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     let both = tokio::time::timeout(Duration::from_secs(60), waiting).await;

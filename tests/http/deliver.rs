@@ -189,7 +189,7 @@ async fn execution_target_stops_the_run_behind_that_step_and_the_next_delivery_g
             if !matches!(record.status, RunStatus::Running | RunStatus::Pending) {
                 break record;
             }
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         };
         assert_eq!(record.status, RunStatus::Stopped);
         let journal = worker.store().journal(run).await.unwrap();

@@ -3,21 +3,18 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU8, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use axum::http::{Request, StatusCode};
 use belts::{
-    Clock as _, Error, Result, SystemClock, Worker,
+    Clock as _, Error, SystemClock, Worker,
     http::SigningKey,
-    store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
-        RunRecord, Store, Subscription, Timestamp, WorkerId,
-    },
+    store::{Memory, SharedStore},
 };
+use belts_suite::Hooked;
 use serde_json::json;
 
 use crate::support::*;
@@ -127,19 +124,16 @@ async fn health_says_whether_deliveries_are_taken() {
 
 #[tokio::test]
 async fn a_store_that_fails_or_hangs_is_not_well() {
-    let store = std::sync::Arc::new(Flaky {
-        inner: Memory::new(),
-        state: AtomicU8::new(FINE),
-    });
+    let state = Arc::new(AtomicU8::new(FINE));
     let clock = ManualClock::new();
     let worker = Worker::builder()
         .insecure(true)
-        .shared_store(store.clone())
+        .shared_store(flaky(&state))
         .clock(clock.clone())
         .build()
         .await
         .unwrap();
-    store.state.store(FAILS, Ordering::SeqCst);
+    state.store(FAILS, Ordering::SeqCst);
     let answer = send(&worker, get("/health")).await;
     assert_eq!(answer.code(), (503, "store".to_owned()));
     assert!(!answer.message().contains("hunter2"));
@@ -154,15 +148,15 @@ async fn a_store_that_fails_or_hangs_is_not_well() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    store.state.store(HANGS, Ordering::SeqCst);
+    state.store(HANGS, Ordering::SeqCst);
     // An answer counts for a second.
     clock.advance(Duration::from_secs(1));
     let asked = tokio::spawn({
         let worker = worker.clone();
         async move { send(&worker, get("/health")).await }
     });
-    while store.state.load(Ordering::SeqCst) != HUNG {
-        tokio::task::yield_now().await;
+    while state.load(Ordering::SeqCst) != HUNG {
+        belts_suite::a_moment().await;
     }
     // The patience begins when the store is asked, at the latest in the same poll.
     tokio::task::yield_now().await;
@@ -176,100 +170,59 @@ const HANGS: u8 = 2;
 const HUNG: u8 = 3;
 
 /// A store that can be made to fail, or not to answer.
-#[derive(Debug)]
-struct Flaky {
-    inner: Memory,
-    state: AtomicU8,
-}
-
-impl Flaky {
-    async fn ask(&self) -> Result<&Memory> {
-        match self.state.load(Ordering::SeqCst) {
-            FAILS => Err(Error::store("cannot write", "password hunter2 is wrong")),
-            HANGS => {
-                self.state.store(HUNG, Ordering::SeqCst);
-                std::future::pending().await
+fn flaky(state: &Arc<AtomicU8>) -> SharedStore {
+    let state = Arc::clone(state);
+    Hooked::new(Arc::new(Memory::new()), move |_| {
+        let state = Arc::clone(&state);
+        Box::pin(async move {
+            match state.load(Ordering::SeqCst) {
+                FAILS => Err(Error::store("cannot write", "password hunter2 is wrong")),
+                HANGS => {
+                    state.store(HUNG, Ordering::SeqCst);
+                    std::future::pending().await
+                }
+                _ => Ok(()),
             }
-            _ => Ok(&self.inner),
-        }
-    }
+        })
+    })
 }
 
-#[async_trait::async_trait]
-impl Store for Flaky {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+/// Whoever asked for `/health` in a loop had the store asked each time, and nothing counted that.
+#[tokio::test]
+async fn health_asks_the_store_at_most_once_a_second() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let store = Hooked::new(Arc::new(Memory::new()), {
+        let asked = Arc::clone(&asked);
+        move |_| {
+            asked.fetch_add(1, Ordering::SeqCst);
+            // Long enough for all of those who ask at once to be there.
+            Box::pin(async {
+                belts_suite::a_moment().await;
+                Ok(())
+            })
+        }
+    });
+    let clock = ManualClock::new();
+    let builder = Worker::builder().insecure(true).clock(clock.clone());
+    let worker = builder.shared_store(store).build().await.unwrap();
+    let before = asked.load(Ordering::SeqCst);
+    for second in 1..=3 {
+        for _ in 0..2 {
+            let all = (0..20).map(|_| send(&worker, get("/health")));
+            let all = futures_util::future::join_all(all).await;
+            assert!(all.iter().all(|answer| answer.status == StatusCode::OK));
+            clock.advance(Duration::from_millis(499));
+        }
+        assert_eq!(asked.load(Ordering::SeqCst) - before, second);
+        clock.advance(Duration::from_millis(2));
     }
-    async fn register(&self, request: Register) -> Result<WorkerId> {
-        self.ask().await?.register(request).await
+    // One that has hung up meanwhile leaves its answer to the others.
+    let router = worker.router();
+    let hung_up = tokio::spawn(ask(router, get("/health")));
+    while asked.load(Ordering::SeqCst) - before < 4 {
+        belts_suite::a_moment().await;
     }
-    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
-        self.ask().await?.deregister(worker, now).await
-    }
-    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
-        self.ask().await?.publish(request).await
-    }
-    async fn claim(&self, request: Claim) -> Result<Claimed> {
-        self.ask().await?.claim(request).await
-    }
-    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
-        self.ask().await?.commit(request).await
-    }
-    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
-        self.ask().await?.renew(worker, now, lease).await
-    }
-    async fn release(&self, request: Release) -> Result<usize> {
-        self.ask().await?.release(request).await
-    }
-    async fn woken(&self) {
-        self.inner.woken().await;
-    }
-    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
-        self.ask().await?.subscriptions().await
-    }
-    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
-        self.ask().await?.run(run).await
-    }
-    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
-        self.ask().await?.journal(run).await
-    }
-    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
-        self.ask().await?.list(filter).await
-    }
-    async fn backlog(
-        &self,
-        functions: &[Arc<str>],
-        now: Timestamp,
-        most: usize,
-    ) -> Result<Vec<usize>> {
-        self.ask().await?.backlog(functions, now, most).await
-    }
-    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.ask().await?.cancel(run, now).await
-    }
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.ask().await?.rerun(run, now).await
-    }
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
-        self.ask().await?.rerun_from(run, seq, now).await
-    }
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
-        self.ask().await?.purge(before, limit).await
-    }
-
-    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
-        self.ask().await?.revoked(leases).await
-    }
-
-    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
-        self.ask().await?.functions(now, most).await
-    }
-
-    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
-        self.ask().await?.forget(function, now, limit).await
-    }
-
-    async fn note(&self, run: &str, note: Note) -> Result<bool> {
-        self.ask().await?.note(run, note).await
-    }
+    hung_up.abort();
+    assert_eq!(send(&worker, get("/health")).await.status, StatusCode::OK);
+    assert_eq!(asked.load(Ordering::SeqCst) - before, 4);
 }

@@ -127,6 +127,18 @@ async fn without_a_key_this_machine_and_the_url_of_the_worker_are_answered() {
     }
 }
 
+/// A load balancer asks by the bare address that it has, and took a worker without a key for one that is not well.
+#[tokio::test]
+async fn health_is_told_to_whoever_asks_by_an_address() {
+    for builder in [plain(), plain().insecure(true), plain().signing_keys([KEY])] {
+        let worker = builder.build().await.unwrap();
+        for host in ["10.0.0.7:8787", "10.0.0.7", "[fd00::7]:8787", "[fd00::7]"] {
+            let request = from("10.0.0.1:5000", with(&[("host", host)], get("/health")));
+            assert_eq!(send(&worker, request).await.status, 200, "{host}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn with_a_key_the_host_says_nothing() {
     let worker = plain().signing_keys([KEY]).build().await.unwrap();

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use belts::{WorkerBuilder, http::Limits};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::oneshot,
 };
 
@@ -46,10 +46,8 @@ async fn while_time_passes<T>(clock: &ManualClock, until: impl Future<Output = T
     let passing = async move {
         while over.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
             clock.advance(Duration::from_secs(1));
-            // Sockets are looked at only now and then; what was sent before is to be seen before it is too late.
-            for _ in 0..300 {
-                tokio::task::yield_now().await;
-            }
+            // What was sent before is to be seen before it is too late.
+            belts_suite::a_moment().await;
         }
     };
     let until = async {
@@ -100,13 +98,51 @@ async fn a_request_that_waits_for_its_run_is_not_cut_off() {
     let request = format!("{WAITED}{}\r\nconnection: close\r\n\r\n{body}", body.len());
     let stream = sent(address, request.as_bytes()).await;
     gate("patient").reached.notified().await;
-    for _ in 0..300 {
-        clock.advance(Duration::from_secs(1));
-        tokio::task::yield_now().await;
+    for _ in 0..30 {
+        clock.advance(Duration::from_secs(10));
+        belts_suite::a_moment().await;
     }
     gate("patient").opened.notify_one();
     let answer = while_time_passes(&clock, rest(stream)).await;
     assert!(answer.contains(r#""output":"patient""#), "{answer}");
+}
+
+/// The body of an answer is gone before its bytes are, and from then on the connection counted as idle: whoever read slowly lost
+/// the rest of a long answer.
+#[tokio::test]
+async fn an_answer_that_is_being_sent_is_not_idle() {
+    const SMALL: u32 = 16 * 1024;
+    const PART: usize = 128 * 1024;
+    let clock = ManualClock::new();
+    let builder = builder().lease(Duration::from_secs(3600));
+    let limits = Limits::new().idle(Duration::from_secs(60));
+    let worker = builder.clock(clock.clone()).limits(limits);
+    let worker = worker.build().await.unwrap();
+    // The systems between hold less than a part: who has read one knows that more was sent meanwhile.
+    let listening = TcpSocket::new_v4().unwrap();
+    listening.set_send_buffer_size(SMALL).unwrap();
+    listening.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = listening.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { worker.serve_on(listener).await });
+    let reading = TcpSocket::new_v4().unwrap();
+    reading.set_recv_buffer_size(SMALL).unwrap();
+    let mut stream = reading.connect(address).await.unwrap();
+    let name = "x".repeat(6 * PART);
+    gate(&name).opened.notify_one();
+    let body = format!(r#"{{"event":{{"type":"waited","gate":"{name}"}}}}"#);
+    let request = format!("{WAITED}{}\r\n\r\n{body}", body.len());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut part = vec![0; PART];
+    for number in 0..6 {
+        let read = tokio::time::timeout(PATIENCE, stream.read_exact(&mut part)).await;
+        let read = read.expect("it goes on in time");
+        assert!(read.is_ok(), "part {number}: {read:?}");
+        clock.advance(Duration::from_secs(40));
+        belts_suite::a_moment().await;
+    }
+    let answer = while_time_passes(&clock, rest(stream)).await;
+    assert!(answer.contains(r#"xx"}]"#), "{answer}");
 }
 
 /// More clients than places, none of which says anything: whoever has something to say is heard.
@@ -151,7 +187,7 @@ async fn a_client_that_hangs_up_no_longer_waits() {
     stream.shutdown().await.unwrap();
     let free = async {
         while ask().await != StatusCode::OK {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     tokio::time::timeout(PATIENCE, free)

@@ -252,6 +252,19 @@ async fn a_message_id_that_is_too_long_is_refused() {
     );
 }
 
+/// What no id can be is the sender's mistake, and was told as one of the worker's.
+#[tokio::test]
+async fn a_message_id_that_is_no_text_is_refused() {
+    let worker = worker().await;
+    for id in [&b"msg_\xff"[..], b"\xc3\x28", b"a\tb"] {
+        let request = json("/").header("webhook-id", id);
+        let request = request.body(r#"{"event":{"type":"slept"}}"#.into());
+        let answer = send(&worker, request.unwrap()).await;
+        assert_eq!(answer.code(), (400, "bad-request".to_owned()), "{id:?}");
+    }
+    assert!(worker.runs().list().await.unwrap().runs.is_empty());
+}
+
 #[tokio::test]
 async fn a_body_over_the_limit_is_too_large_whether_its_size_is_announced_or_not() {
     let worker = builder().max_body_bytes(1000).build().await.unwrap();

@@ -4,12 +4,14 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     net::SocketAddr,
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
 use belts::{ErrorKind, Worker, store::Memory};
+use belts_suite::Hooked;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Notify};
 
 use crate::support::*;
 
@@ -66,6 +68,67 @@ async fn serve_accepts_drives_and_ends() {
     );
     worker.shutdown();
     serving.await.unwrap().unwrap();
+}
+
+/// The task that accepted connections outlived the future: the port stayed taken, deliveries were accepted as if a loop ran, and
+/// nobody drove them.
+#[tokio::test]
+async fn a_serve_that_is_dropped_frees_its_port_and_its_worker() {
+    let worker = worker().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut serving = Box::pin(worker.serve_on(listener));
+    tokio::select! {
+        ended = &mut serving => panic!("it serves on: {ended:?}"),
+        answer = deliver(format!("http://{address}/"), ORDER) => assert_eq!(answer.status(), 202),
+    }
+    drop(serving);
+    // At once, and not when the runtime comes to it.
+    assert!(std::net::TcpStream::connect(address).is_err());
+    let listener = TcpListener::bind(address).await.unwrap();
+    assert_eq!(send(&worker, post(ORDER)).await.status, 200, "no loop runs");
+    let mut serving = Box::pin(worker.serve_on(listener));
+    tokio::select! {
+        ended = &mut serving => panic!("it serves on: {ended:?}"),
+        answer = deliver(format!("http://{address}/"), ORDER) => assert_eq!(answer.status(), 202),
+    }
+    worker.shutdown();
+    serving.await.unwrap();
+}
+
+/// Whoever gave up on a store that did not answer left a worker behind that believed its loop was about to run.
+#[tokio::test]
+async fn a_serve_that_is_dropped_before_its_loop_runs_promises_none() {
+    let (reached, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let store = Hooked::new(Arc::new(Memory::new()), {
+        let (reached, goes_on) = (Arc::clone(&reached), Arc::clone(&goes_on));
+        move |method| {
+            let (reached, goes_on) = (Arc::clone(&reached), Arc::clone(&goes_on));
+            Box::pin(async move {
+                if method == "renew" {
+                    reached.notify_one();
+                    goes_on.notified().await;
+                    // For the next time too.
+                    goes_on.notify_one();
+                }
+                Ok(())
+            })
+        }
+    });
+    let clock = ManualClock::new();
+    let builder = Worker::builder().shared_store(store).insecure(true);
+    let worker = builder.clock(clock.clone()).build().await.unwrap();
+    // So late that the session has to be renewed before anything else.
+    clock.advance(Duration::from_secs(3600));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut serving = Box::pin(worker.serve_on(listener));
+    tokio::select! {
+        ended = &mut serving => panic!("it waits for the store: {ended:?}"),
+        () = reached.notified() => {}
+    }
+    drop(serving);
+    goes_on.notify_one();
+    assert_eq!(send(&worker, post(ORDER)).await.status, 200);
 }
 
 #[tokio::test]
@@ -209,7 +272,7 @@ async fn a_process_that_is_asked_to_end_twice_waits_for_nothing() {
         loop {
             match child.try_wait().unwrap() {
                 Some(status) => return status,
-                None => tokio::task::yield_now().await,
+                None => belts_suite::a_moment().await,
             }
         }
     };

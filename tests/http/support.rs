@@ -154,7 +154,7 @@ pub(crate) async fn running(builder: WorkerBuilder) -> (Worker, Loop) {
     // A delivery is accepted as soon as the loop runs; until then it is answered at its end.
     let order = r#"{"event":{"type":"order-created","order_id":"first","cents":1}}"#;
     while send(&worker, post(order)).await.status != StatusCode::ACCEPTED {
-        tokio::task::yield_now().await;
+        belts_suite::a_moment().await;
     }
     (worker, guard)
 }

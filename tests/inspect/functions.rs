@@ -5,11 +5,13 @@ use std::sync::Arc;
 use belts::{
     Clock as _, ErrorKind, Runs, SystemClock,
     store::{
-        EventDigest, Memory, NewEvent, Publish, Register, RunStatus, SharedStore, Subscription,
-        Target, WorkerId,
+        EventDigest, FunctionRecord, Memory, NewEvent, Publish, Register, RunStatus, SharedStore,
+        Subscription, Target, WorkerId,
     },
 };
+use belts_suite::Hooked;
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::support::*;
 
@@ -114,4 +116,46 @@ async fn functions_are_told_and_forgotten_over_http() {
     );
     let (_, told) = orphaned().await;
     assert!(!told.to_string().contains("\"old\""), "{told}");
+}
+
+/// Whoever hung up before all runs of a function had ended left the rest of them behind.
+#[tokio::test]
+async fn a_function_is_forgotten_whether_or_not_whoever_asked_waits() {
+    let memory: SharedStore = Arc::new(Memory::new());
+    let session = with_old_function(&memory).await;
+    memory.deregister(session, SystemClock.now()).await.unwrap();
+    let (reached, goes_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let store = Hooked::new(Arc::clone(&memory), {
+        let (reached, goes_on) = (Arc::clone(&reached), Arc::clone(&goes_on));
+        move |method| {
+            let (reached, goes_on) = (Arc::clone(&reached), Arc::clone(&goes_on));
+            Box::pin(async move {
+                if method == "forget" {
+                    reached.notify_one();
+                    goes_on.notified().await;
+                    // For the next time too.
+                    goes_on.notify_one();
+                }
+                Ok(())
+            })
+        }
+    });
+    let worker = builder().shared_store(store).build().await.unwrap();
+    tokio::select! {
+        (status, body) = locally(&worker, post("/functions/old/forget")) => panic!("{status}: {body}"),
+        () = reached.notified() => {}
+    }
+    goes_on.notify_one();
+    let forgotten = async {
+        let now = SystemClock.now();
+        let is_old = |it: &FunctionRecord| &*it.function_id == "old";
+        while memory.functions(now, 1).await.unwrap().iter().any(is_old) {
+            belts_suite::a_moment().await;
+        }
+    };
+    let forgotten = tokio::time::timeout(PATIENCE, forgotten).await;
+    forgotten.expect("it is forgotten in time");
+    let ended = Runs::of(memory).list().await.unwrap().runs;
+    assert_eq!(ended.len(), 2);
+    assert!(ended.iter().all(|run| run.status == RunStatus::Cancelled));
 }

@@ -105,6 +105,32 @@ async fn a_run_is_shown_with_its_steps_and_without_values() {
     assert_eq!(run["steps"][0]["output"], 20);
 }
 
+/// An id that is not UTF-8 was answered with 500, and one with a NUL is more than PostgreSQL can be asked for.
+#[tokio::test]
+async fn an_id_that_no_run_can_have_is_the_askers_mistake() {
+    let worker = with_failed_run(builder(), "ids").await;
+    for id in ["%FF", "%C3%28", "a%00b"] {
+        let asked = [
+            get(&format!("/runs/{id}")),
+            post(&format!("/runs/{id}/cancel")),
+            post(&format!("/runs/{id}/rerun")),
+            post(&format!("/functions/{id}/forget")),
+        ];
+        for (number, request) in asked.into_iter().enumerate() {
+            let (status, body) = locally(&worker, request).await;
+            let code = body["code"].as_str();
+            assert_eq!((status, code), (400, Some("bad-request")), "{id} {number}");
+        }
+    }
+    for query in ["function=a%00b", "event=%00", "page=%00", "page=%FF"] {
+        let (status, body) = locally(&worker, get(&format!("/runs?{query}"))).await;
+        let code = body["code"].as_str();
+        assert_eq!((status, code), (400, Some("bad-request")), "{query}");
+    }
+    let (status, _) = locally(&worker, post("/runs/failed/rerun?from=a%00b")).await;
+    assert_eq!(status, 400);
+}
+
 #[tokio::test]
 async fn a_run_is_cancelled_once() {
     let worker = with_failed_run(builder(), "cancel").await;

@@ -114,7 +114,7 @@ pub(crate) async fn with_failed_run(builder: WorkerBuilder, shop: &str) -> Worke
 pub(crate) async fn until(worker: &Worker, run_id: &str, status: RunStatus) {
     let stands = async {
         while worker.runs().get(run_id).await.unwrap().status != status {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     let waited = tokio::time::timeout(PATIENCE, stands).await;

@@ -91,7 +91,7 @@ pub(crate) async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -
 pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let waited = async {
         while !holds() {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     within(what, waited).await;

@@ -50,7 +50,7 @@ async fn count(store: &SharedStore, function: &str, status: RunStatus) -> usize 
 async fn completed(store: &SharedStore, function: &str, runs: usize) {
     let all = async {
         while count(store, function, RunStatus::Completed).await < runs {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     let waited = tokio::time::timeout(PATIENCE, all).await;
@@ -73,14 +73,14 @@ async fn each_worker_runs_its_own(stores: [SharedStore; 3]) {
     let running = looped(&labels);
     let subscribed = async {
         while of_labels.subscriptions().await.unwrap().is_empty() {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     tokio::time::timeout(PATIENCE, subscribed).await.unwrap();
     let scaling = looped(&scales);
     let both = async {
         while of_labels.subscriptions().await.unwrap().len() < 2 {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     tokio::time::timeout(PATIENCE, both).await.unwrap();

@@ -36,8 +36,12 @@ impl FromRequestParts<Worker> for Id {
 
     async fn from_request_parts(parts: &mut Parts, worker: &Worker) -> Result<Self, Refusal> {
         let id = Path::<String>::from_request_parts(parts, worker).await;
-        id.map(|Path(id)| Self(id))
-            .map_err(|_| Refusal::bad_request("the id in the path is not UTF-8"))
+        let Path(id) = id.map_err(|_| Refusal::bad_request("the id in the path is not UTF-8"))?;
+        // PostgreSQL cannot even be asked for it.
+        if id.contains('\0') {
+            return Err(Refusal::bad_request("the id in the path has a NUL in it"));
+        }
+        Ok(Self(id))
     }
 }
 

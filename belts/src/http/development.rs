@@ -117,6 +117,30 @@ mod tests {
         fs::remove_dir_all(folder).unwrap();
     }
 
+    /// Two processes that started at once on a new store each kept a token of their own, and the program `belts` had that of
+    /// one of them.
+    #[test]
+    fn all_who_make_a_token_at_the_same_moment_have_the_one_that_is_kept() {
+        const AT_ONCE: usize = 8;
+        for _ in 0..30 {
+            let (folder, store) = store();
+            let gate = std::sync::Barrier::new(AT_ONCE);
+            let join_in = || {
+                gate.wait();
+                make(&store).unwrap()
+            };
+            let tokens: Vec<_> = std::thread::scope(|scope| {
+                let all: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(join_in)).collect();
+                all.into_iter().map(|one| one.join().unwrap()).collect()
+            });
+            let kept = find(&store).unwrap();
+            assert!(tokens.iter().all(|it| it.is(&kept)));
+            let files = fs::read_dir(&folder).unwrap().count();
+            assert_eq!(files, 2, "nothing is left beside the store and its token");
+            fs::remove_dir_all(folder).unwrap();
+        }
+    }
+
     #[test]
     fn a_file_that_others_could_read_or_that_leads_elsewhere_is_replaced() {
         let (folder, store) = store();

@@ -206,9 +206,17 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, Refusal> {
 }
 
 pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
-    Query::try_from_uri(uri)
-        .map(|Query(pairs)| pairs)
-        .map_err(|_| Refusal::bad_request("the query cannot be read"))
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| Refusal::bad_request("the query cannot be read"))?
+        .0;
+    match pairs.iter().find(|(_, value)| value.contains('\0')) {
+        // PostgreSQL cannot even be asked for it.
+        Some((name, _)) => Err(Refusal::bad_request(format!(
+            "`{}` has a NUL in it",
+            plain(name)
+        ))),
+        None => Ok(pairs),
+    }
 }
 
 fn status(word: &str) -> Result<RunStatus, Refusal> {

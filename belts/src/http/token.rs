@@ -31,6 +31,12 @@ impl InspectionToken {
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         bearer(headers).is_some_and(|given| hash(given) == self.0)
     }
+
+    /// Whether it is this one.
+    #[cfg(test)]
+    pub(super) fn is(&self, token: &str) -> bool {
+        hash(token.as_bytes()) == self.0
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {

@@ -15,7 +15,10 @@ use crate::{
 };
 
 mod accept;
+mod accepting;
 mod pulse;
+
+use accepting::Accepting;
 
 /// How long connections may take to close after the last run has ended.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -63,6 +66,9 @@ impl Worker {
     /// runs in a file that [`store_url`](crate::WorkerBuilder::store_url) or `BELTS_STORE` names, an address that only this
     /// machine reaches and neither keys nor a URL, it makes an [inspection token](crate::guide::inspection) where none is
     /// set, and keeps it beside that file for the program `belts`.
+    ///
+    /// Where its future is dropped, the address is free at once, connections are cut and nothing more is claimed; the worker can
+    /// serve again.
     ///
     /// It [installs](Self::install) the worker, and says in the log where it listens and which functions it has; in a
     /// program without a `tracing` subscriber it says so on standard error.
@@ -120,13 +126,14 @@ impl Worker {
         self.install();
         self.make_token(address.ip());
         startup::announce(self, address);
-        shared.expect_loop();
-        let mut server = tokio::spawn(accept::accept(listener, root(self), Arc::clone(shared)));
-        let outcome = self.run().await;
+        let expected = shared.expect_loop();
+        let accept = accept::accept(listener, root(self), Arc::clone(shared));
+        let mut accepting = Accepting::spawn(accept);
+        let outcome = self.run_expected(expected).await;
         // Whoever still waits for an answer has it by now; a connection that stays open beyond that is cut.
         tokio::select! {
-            _ = &mut server => {}
-            () = shared.clock.expire_at(shared.clock.now().after(FAREWELL)) => server.abort(),
+            () = accepting.ended() => {}
+            () = shared.clock.expire_at(shared.clock.now().after(FAREWELL)) => {}
         }
         outcome
     }

@@ -3,7 +3,10 @@
 use std::{
     collections::{HashMap, HashSet},
     future::Future,
-    sync::{Arc, Mutex, RwLock, atomic::AtomicBool, atomic::AtomicI64},
+    sync::{
+        Arc, Mutex, RwLock,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize},
+    },
     time::Duration,
 };
 
@@ -341,7 +344,7 @@ impl WorkerBuilder {
             due: Notify::new(),
             next_due: AtomicI64::new(i64::MAX),
             left_due: AtomicI64::new(i64::MAX),
-            running: AtomicBool::new(false),
+            running: AtomicUsize::new(0),
             shutdown: Shutdown::default(),
             home: Mutex::new(None),
             lifeline,

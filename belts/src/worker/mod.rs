@@ -37,7 +37,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -122,8 +122,8 @@ pub(crate) struct Shared {
     next_due: AtomicI64,
     /// The same for what the last claim left behind, which may be due already.
     left_due: AtomicI64,
-    /// Whether a loop runs, so that published runs may be claimed at once.
-    running: AtomicBool,
+    /// How many loops run or are about to, so that published runs may be claimed at once; see [`running::Running`].
+    running: AtomicUsize,
     pub(crate) shutdown: shutdown::Shutdown,
     /// Where the loop runs, and what goes on after those who asked for it have gone.
     home: Mutex<Option<Handle>>,
@@ -298,7 +298,7 @@ impl Shared {
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.running.load(Ordering::Acquire) && !self.is_draining()
+        self.has_loop() && !self.is_draining()
     }
 
     /// The output, unless it exceeds the limit.
@@ -347,10 +347,15 @@ impl Shared {
             .cloned()
     }
 
-    /// Says that a loop is about to run, so that deliveries meanwhile need not wait for their runs.
+    fn has_loop(&self) -> bool {
+        self.running.load(Ordering::Acquire) > 0
+    }
+
+    /// Says that a loop is about to run, so that deliveries meanwhile need not wait for their runs; hand it to
+    /// [`Worker::run_expected`].
     #[cfg(feature = "http")]
-    pub(crate) fn expect_loop(&self) {
-        self.running.store(true, Ordering::Release);
+    pub(crate) fn expect_loop(self: &Arc<Self>) -> running::Running {
+        running::Running::begin(self)
     }
 
     /// Returns when the shutdown has begun.

@@ -15,41 +15,64 @@ impl Worker {
     /// # Errors
     /// The store cannot be reached at the start. Later failures are logged and retried.
     pub async fn run(&self) -> Result<()> {
+        self.run_as(None).await
+    }
+
+    /// As [`run`](Self::run), where the loop was expected before it runs.
+    #[cfg(feature = "http")]
+    pub(crate) async fn run_expected(&self, expected: Running) -> Result<()> {
+        self.run_as(Some(expected)).await
+    }
+
+    /// Whoever expected a loop does not wait for one that never runs: that is over where this fails or is dropped.
+    async fn run_as(&self, expected: Option<Running>) -> Result<()> {
         let shared = &self.shared;
         // First of all: whoever asks while the session is being opened is heard as well.
         let asked = Asked::listen();
-        if let Err(error) = shared.session().await {
-            // Whoever expected the loop must not wait for it.
-            shared.running.store(false, Ordering::Release);
-            return Err(error);
-        }
+        shared.session().await?;
         let mut aside = JoinSet::new();
         aside.spawn(shared.renew_forever());
         aside.spawn(super::shutdown::on_signal(asked, Arc::downgrade(shared)));
         aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
-        let running = Running::begin(shared);
+        let running = expected.unwrap_or_else(|| Running::begin(shared));
+        let home = Home::settle(shared);
         tokio::join!(shared.claim_forever(), shared.receive_forever());
-        drop(running);
+        drop((home, running));
         shared.drain().await;
         Ok(())
     }
 }
 
-/// Says that the loop runs, until it ends or its future is dropped.
-struct Running<'a>(&'a Shared);
+/// Says that a loop runs or is about to, until it ends or its future is dropped.
+#[must_use = "the loop is over when this is dropped"]
+pub(crate) struct Running(Arc<Shared>);
 
-impl<'a> Running<'a> {
-    fn begin(shared: &'a Shared) -> Self {
+impl Running {
+    pub(super) fn begin(shared: &Arc<Shared>) -> Self {
+        shared.running.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The runtime of the loop, on which drives live while it is there.
+struct Home<'a>(&'a Shared);
+
+impl<'a> Home<'a> {
+    fn settle(shared: &'a Shared) -> Self {
         shared.set_home(Some(Handle::current()));
-        shared.running.store(true, Ordering::Release);
         Self(shared)
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for Home<'_> {
     fn drop(&mut self) {
-        self.0.running.store(false, Ordering::Release);
         self.0.set_home(None);
     }
 }

@@ -122,7 +122,7 @@ impl Shared {
         tokio::select! {
             () = self.shutdown.ended() => {}
             () = self.shutdown.hurried() => {}
-            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.running.load(std::sync::atomic::Ordering::Acquire) => {}
+            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.has_loop() => {}
         }
     }
 

@@ -241,7 +241,7 @@ async fn the_mock_ends_with_its_handle() {
     drop(mock);
     let gone = async {
         while reqwest::get(&url).await.is_ok() {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     tokio::time::timeout(SOON, gone).await.unwrap();

@@ -32,6 +32,23 @@ async fn an_event_goes_through_the_service_and_its_function_runs() {
     assert_eq!(delivery.header("content-type"), "application/json");
 }
 
+/// The status is what the service takes for the verdict, and a stream says 200 before there is one: a run that failed, or an event
+/// that was never taken, would have been acknowledged.
+#[tokio::test]
+async fn the_service_is_never_answered_with_a_stream() {
+    let mock = fast().start().unwrap();
+    let place = Place::new().await;
+    let url = format!("{}/?mode=stream", place.url);
+    let served = place.worker(to(&mock, &url).build().unwrap()).await;
+    let order = publish_mail_ordered(mail_ordered("streamed")).via(&served.worker);
+    order.await.unwrap();
+    completed(&served.worker, 1).await;
+    mock.idle(SOON).await.unwrap();
+    let delivery = &mock.deliveries()[0];
+    assert_eq!(delivery.status(), 202);
+    assert_eq!(delivery.header("content-type"), "application/json");
+}
+
 #[tokio::test]
 async fn a_message_that_is_known_is_told_and_starts_nothing() {
     let mock = fast().start().unwrap();
@@ -149,7 +166,7 @@ async fn a_delay_is_rounded_up_and_what_is_too_long_is_left_to_the_store() {
     // Only the event that was to come at once has run: the store keeps the time of the others.
     let wait = async {
         while effects("delay 2") == 0 {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     tokio::time::timeout(SOON, wait).await.unwrap();

@@ -1,6 +1,11 @@
 //! Workers behind the mock, and functions whose steps are counted.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::Mutex,
+    time::Duration,
+};
 
 use axum::Router;
 use belts::{
@@ -12,6 +17,7 @@ use belts::{
 use belts_suite::qstash::Mock;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tower::ServiceExt as _;
 
 pub(crate) use super::super::mock_qstash::support::{SOON, ask, destination, fast, with_headers};
 
@@ -109,6 +115,17 @@ impl Place {
     }
 }
 
+/// Each request goes to one of both by chance: in turn, two messages that come again at one pace would each meet the same one for
+/// ever.
+pub(crate) fn by_chance(routers: [Router; 2]) -> Router {
+    let forward = move |request: axum::extract::Request| {
+        let chance = RandomState::new().build_hasher().finish();
+        let router = routers[usize::from(chance.is_multiple_of(2))].clone();
+        async move { router.oneshot(request).await }
+    };
+    Router::new().fallback(forward)
+}
+
 /// A worker that ends when it is dropped.
 pub(crate) struct Served {
     pub(crate) worker: Worker,
@@ -142,7 +159,7 @@ pub(crate) async fn ended(worker: &Worker, count: usize, status: RunStatus) -> V
             if runs.len() >= count && runs.iter().all(|run| run.status == status) {
                 return runs;
             }
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     let Ok(runs) = tokio::time::timeout(SOON, wait).await else {

@@ -97,7 +97,7 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let asking = async {
         while !is_so().await {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     soon(what, asking).await;

@@ -91,7 +91,7 @@ async fn two_have_failed(worker: &Worker) {
     let failed = async {
         let list = worker.runs().list().status(RunStatus::Failed);
         while list.clone().await.unwrap().runs.len() < 2 {
-            tokio::task::yield_now().await;
+            belts_suite::a_moment().await;
         }
     };
     tokio::time::timeout(PATIENCE, failed).await.unwrap();

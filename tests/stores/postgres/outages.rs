@@ -29,6 +29,7 @@ async fn open(schema: &InSchema) -> belts::Result<(Proxy, Postgres, WorkerId)> {
     store.rerun("nobody", at(0)).await?;
     // And the one that listens is connected.
     while ask::<i64>(schema.sql("SELECT count(*) FROM {schema}.workers WHERE watched")).await == 0 {
+        belts_suite::a_moment().await;
     }
     Ok((proxy, store, worker))
 }

@@ -128,7 +128,9 @@ async fn role_may_be_read_only_by_default() -> belts::Result<()> {
         begin(&store, "e", ours).await?;
         while ask::<i64>(schema.sql("SELECT count(*) FROM {schema}.workers WHERE watched")).await
             == 0
-        {}
+        {
+            belts_suite::a_moment().await;
+        }
         belts::Result::Ok(())
     };
     let done = tokio::time::timeout(std::time::Duration::from_secs(60), done).await;

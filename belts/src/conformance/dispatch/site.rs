@@ -115,9 +115,9 @@ impl Site {
             builder.shared_dispatcher(dispatcher)
         };
         let worker = self.transport.receiver(builder).build().await?;
-        worker.shared().expect_loop();
+        let expected = worker.shared().expect_loop();
         let running = worker.clone();
-        let running = tokio::spawn(async move { running.run().await });
+        let running = tokio::spawn(async move { running.run_expected(expected).await });
         self.front.lead_to(Some(worker.open_router()));
         self.worker = Some((worker, running));
         Ok(())

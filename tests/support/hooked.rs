@@ -1,0 +1,125 @@
+//! A store in front of another, which asks a test before each call.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use belts::{
+    Result, Timestamp,
+    store::{
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
+        Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord,
+        SharedStore, Store, Subscription, WorkerId,
+    },
+};
+
+/// What a call waits for, and whether it is made at all.
+pub type Before = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// A store whose calls can be counted, held and refused.
+pub struct Hooked {
+    inner: SharedStore,
+    before: Box<dyn Fn(&'static str) -> Before + Send + Sync>,
+}
+
+impl Hooked {
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "a worker takes a store that is shared"
+    )]
+    /// Asks `before` with the name of the method each time that a store is asked for something.
+    pub fn new(
+        inner: SharedStore,
+        before: impl Fn(&'static str) -> Before + Send + Sync + 'static,
+    ) -> SharedStore {
+        Arc::new(Self {
+            inner,
+            before: Box::new(before),
+        })
+    }
+
+    async fn at(&self, method: &'static str) -> Result<&dyn Store> {
+        (self.before)(method).await?;
+        Ok(&*self.inner)
+    }
+}
+
+impl fmt::Debug for Hooked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooked").finish_non_exhaustive()
+    }
+}
+
+#[async_trait::async_trait]
+impl Store for Hooked {
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+    async fn register(&self, request: Register) -> Result<WorkerId> {
+        self.at("register").await?.register(request).await
+    }
+    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
+        self.at("deregister").await?.deregister(worker, now).await
+    }
+    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
+        self.at("publish").await?.publish(request).await
+    }
+    async fn claim(&self, request: Claim) -> Result<Claimed> {
+        self.at("claim").await?.claim(request).await
+    }
+    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
+        self.at("commit").await?.commit(request).await
+    }
+    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
+        self.at("renew").await?.renew(worker, now, lease).await
+    }
+    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
+        self.at("revoked").await?.revoked(leases).await
+    }
+    async fn release(&self, request: Release) -> Result<usize> {
+        self.at("release").await?.release(request).await
+    }
+    async fn woken(&self) {
+        self.inner.woken().await;
+    }
+    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
+        self.at("subscriptions").await?.subscriptions().await
+    }
+    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
+        self.at("run").await?.run(run).await
+    }
+    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
+        self.at("journal").await?.journal(run).await
+    }
+    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
+        self.at("list").await?.list(filter).await
+    }
+    async fn backlog(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<usize>> {
+        let store = self.at("backlog").await?;
+        store.backlog(functions, now, most).await
+    }
+    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.at("cancel").await?.cancel(run, now).await
+    }
+    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
+        self.at("rerun").await?.rerun(run, now).await
+    }
+    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
+        self.at("rerun_from").await?.rerun_from(run, seq, now).await
+    }
+    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
+        self.at("purge").await?.purge(before, limit).await
+    }
+    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
+        self.at("functions").await?.functions(now, most).await
+    }
+    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
+        self.at("forget").await?.forget(function, now, limit).await
+    }
+    async fn note(&self, run: &str, note: Note) -> Result<bool> {
+        self.at("note").await?.note(run, note).await
+    }
+}
