@@ -96,6 +96,9 @@ pub fn scope(input: TokenStream) -> TokenStream {
 /// `publish_cancelled(fields…)` for a variant `Cancelled { … }`. A variant around one other event takes that event's
 /// type, and has no helper of its own. A struct needs serde's `Serialize` and `Deserialize`; an enum needs neither.
 ///
+/// A type on the wire has one Rust type in a program, or its worker is not built: the error names both places. A variant
+/// `Cancelled` is `cancelled` there, whatever its enum is called; where another enum has one too, give it a `type`.
+///
 /// | `#[event(…)]` | where | what it says |
 /// |---|---|---|
 /// | `type = "…"` | struct, variant | the type on the wire; the name in kebab-case without it |

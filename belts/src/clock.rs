@@ -68,6 +68,11 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis_up(duration)))
     }
 
+    /// Whether it is so far away that nobody can wait for it.
+    pub(crate) fn is_never(self) -> bool {
+        self.0 >= LAST
+    }
+
     /// The nearest moment that RFC 3339 can say.
     pub(crate) fn clamped(self) -> Self {
         Self(self.0.clamp(FIRST, LAST))
@@ -135,6 +140,18 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns when a time limit that ends at `deadline` has run out. A clock that skips sleeps does not skip this.
     async fn expire_at(&self, deadline: Timestamp) {
         self.sleep_until(deadline).await;
+    }
+
+    /// Whether a test moves it: then the waits of a run are where its driver sees them.
+    #[doc(hidden)]
+    fn is_manual(&self) -> bool {
+        false
+    }
+
+    /// Moves a clock that skips sleeps to a moment; whether it had not come yet.
+    #[doc(hidden)]
+    fn skip_to(&self, _moment: Timestamp) -> bool {
+        false
     }
 }
 

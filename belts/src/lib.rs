@@ -75,7 +75,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Continuation, Function, FunctionOptions, id_of};
 pub use inspect::{ListRuns, Runs};
-pub use publish::{Publish, Published};
+pub use publish::{Publish, Published, StartedRun};
 pub use run::{Backoff, Location};
 #[cfg(feature = "http")]
 pub use serve::serve;

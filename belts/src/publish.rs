@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{EncodedEvent, EventSet},
     guard,
-    store::{EventDigest, NewEvent, Target},
+    store::{EventDigest, NewEvent, PublishedRun, Subscription, Target},
     worker::{
         Worker,
         live::{CURRENT_RUN, CURRENT_STEP, LiveRun},
@@ -32,10 +32,20 @@ thread_local! {
     static LOST: Cell<Lost> = const { Cell::new(Lost::NOTHING) };
 }
 
+tokio::task_local! {
+    /// The worker of the scope that is being polled.
+    static SCOPED: Worker;
+}
+
 static INSTALLED: RwLock<Option<Worker>> = RwLock::new(None);
 
 pub(crate) fn install(worker: &Worker) {
     *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(worker.clone());
+}
+
+/// Polls a future with this worker in place of the installed one.
+pub(crate) async fn scope<F: Future>(worker: Worker, future: F) -> F::Output {
+    SCOPED.scope(worker, future).await
 }
 
 fn installed() -> Option<Worker> {
@@ -76,6 +86,7 @@ pub struct Publish {
     retries: Option<u32>,
     options: MessageOptions,
     worker: Option<Worker>,
+    must_start: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +105,30 @@ pub struct Published {
     /// Whether an event of this type with this idempotency key was there before; nothing was published then. A dispatcher
     /// may not know: then it is `false`, and whoever receives the event finds that it was there.
     pub duplicate: bool,
+    /// The runs that it started, or those that a duplicate has, sorted by function; none if nobody subscribes to its type, if
+    /// no filter wants it, or if a dispatcher carries it: then they start where it is received.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<StartedRun>,
+}
+
+/// A run that a published event started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct StartedRun {
+    /// The run's id.
+    pub run_id: String,
+    /// The function's id.
+    pub function_id: String,
+}
+
+impl StartedRun {
+    pub(crate) fn all(runs: &[PublishedRun]) -> Vec<Self> {
+        let started = runs.iter().map(|run| Self {
+            run_id: run.run_id.to_string(),
+            function_id: run.function_id.to_string(),
+        });
+        started.collect()
+    }
 }
 
 impl Publish {
@@ -105,6 +140,7 @@ impl Publish {
             retries: None,
             options: MessageOptions::default(),
             worker: None,
+            must_start: false,
         }
     }
 
@@ -138,6 +174,34 @@ impl Publish {
         self
     }
 
+    /// Makes it an error of kind [`UnknownEvent`](ErrorKind::UnknownEvent) that the event starts no run. If no function that
+    /// the store knows of subscribes to its type, nothing is published then.
+    ///
+    /// With a [dispatcher](crate::dispatch) only the subscriptions count, by the store of this worker: what the event starts
+    /// is known where it is received.
+    ///
+    /// ```
+    /// use belts::{ErrorKind, Event, Worker, store::Memory};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct NobodyCares {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = Worker::builder().store(Memory::new()).build().await?;
+    /// let published = publish_nobody_cares(NobodyCares {}).via(&worker).await?;
+    /// assert!(published.runs.is_empty());
+    ///
+    /// let refused = publish_nobody_cares(NobodyCares {}).must_start().via(&worker).await;
+    /// assert_eq!(refused.unwrap_err().kind(), ErrorKind::UnknownEvent);
+    /// # Ok(()) }
+    /// ```
+    pub fn must_start(mut self) -> Self {
+        self.must_start = true;
+        self
+    }
+
     /// Publishes through this worker instead of the installed one.
     pub fn via(mut self, worker: &Worker) -> Self {
         self.worker = Some(worker.clone());
@@ -148,6 +212,9 @@ impl Publish {
         let event = self.event?;
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
         let worker = worker_for(self.worker, run.as_ref())?;
+        if self.must_start {
+            has_subscriber(&worker, &event.event_type).await?;
+        }
         let digest = EventDigest::of(&event.event_type, &event.payload);
         let key = match (self.idempotency_key, &run) {
             (Some(key), _) => Some(key),
@@ -178,8 +245,39 @@ impl Publish {
             traceparent: worker.shared().traceparent(),
             target: Target::Subscribers { except: Vec::new() },
         };
-        worker.shared().send(new, self.options).await
+        let event_type = Arc::clone(&new.event_type);
+        let published = worker.shared().send(new, self.options).await?;
+        let carried = worker.dispatcher().is_some();
+        if self.must_start && published.runs.is_empty() && !carried {
+            let id = &published.event_id;
+            return Err(Error::new(
+                ErrorKind::UnknownEvent,
+                format!(
+                    "the event `{event_type}` was published as `{id}` and started no run: no function wants it"
+                ),
+            ));
+        }
+        Ok(published)
     }
+}
+
+/// Whether some function takes events of this type.
+async fn has_subscriber(worker: &Worker, event_type: &str) -> Result<()> {
+    let subscriptions = worker.store().subscriptions().await?;
+    let takes = |subscription: &Subscription| {
+        let mut types = subscription.event_types.iter();
+        types.any(|taken| **taken == *event_type)
+    };
+    if subscriptions.iter().any(takes) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::UnknownEvent,
+        format!(
+            "no function subscribes to `{event_type}`, so it was not published: start the worker that has one first, and see \
+             that its crate is linked in"
+        ),
+    ))
 }
 
 /// The id of an event: one that follows from its type and its idempotency key, or a new one.
@@ -190,14 +288,16 @@ pub(crate) fn event_id(event_type: &str, key: Option<&str>) -> String {
     }
 }
 
-/// The worker that was named, or else the one of the run whose code this is, or else the installed one.
+/// The worker that was named, or else that of the scope or the run whose code this is, or else the installed one.
 pub(crate) fn worker_for(named: Option<Worker>, run: Option<&Arc<LiveRun>>) -> Result<Worker> {
     let of_run = || run.map(|run| Worker::from_shared(Arc::clone(&run.worker)));
-    named.or_else(of_run).or_else(installed).ok_or_else(|| {
+    let of_scope = || SCOPED.try_with(Worker::clone).ok();
+    let inner = named.or_else(of_scope).or_else(of_run);
+    inner.or_else(installed).ok_or_else(|| {
         Error::new(
             ErrorKind::NoWorker,
             "no worker to publish through: call `worker.install()` once at start-up (`belts::serve()` does), \
-             or name one with `.via(&worker)`",
+             name one with `.via(&worker)`, or put the code into `worker.scope(…)`",
         )
     })
 }

@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     error::{Error, ErrorKind, Result},
     guard,
-    private::{Ask, FunctionDef, FunctionEntry},
+    private::{Ask, EventEntry, FunctionDef, FunctionEntry},
+    run::Location,
     store::Subscription,
     telemetry::FunctionMetrics,
 };
@@ -73,8 +74,9 @@ impl Registry {
     /// Every function in the program.
     ///
     /// # Errors
-    /// Two functions have one id.
+    /// Two functions have one id, or two Rust types stand for one event type.
     pub(crate) fn linked() -> Result<Self> {
+        one_type_each(inventory::iter::<EventEntry>.into_iter())?;
         Self::of(
             inventory::iter::<FunctionEntry>
                 .into_iter()
@@ -182,10 +184,46 @@ impl Registry {
     }
 }
 
+/// Refuses two Rust types of one event type: what is published as the one would be read as the other.
+fn one_type_each<'a>(entries: impl Iterator<Item = &'a EventEntry>) -> Result<()> {
+    let mut entries: Vec<_> = entries.collect();
+    // The linker's order is no order.
+    entries.sort_by_key(|entry| (entry.location.file, entry.location.line, entry.package));
+    let mut known = HashMap::<&str, &EventEntry>::new();
+    for entry in entries {
+        for event_type in entry.types {
+            if let Some(first) = known.insert(event_type, entry) {
+                return Err(two_types(event_type, first, entry));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn two_types(event_type: &str, first: &EventEntry, second: &EventEntry) -> Error {
+    let place = |entry: &EventEntry| {
+        let Location { file, line, .. } = entry.location;
+        format!("{file}:{line} (package {})", entry.package)
+    };
+    let (first, second) = (place(first), place(second));
+    let text = if first == second {
+        format!(
+            "the event type `{event_type}` at {first} is in this program twice, as two Rust types: take it from one crate, in \
+             place of a `mod` of its file in another one"
+        )
+    } else {
+        format!(
+            "two Rust types stand for the event type `{event_type}`: one at {first}, one at {second}; what is published as one \
+             of them would be read as the other. Use one of them, or give one another type with `#[event(type = \"…\")]`"
+        )
+    };
+    Error::new(ErrorKind::Config, text)
+}
+
 /// The correlation key of an event that no function here takes, by a type that is merely linked in: where another program's
 /// differs, that is the one who knows.
 fn linked_key(event_type: &str, payload: &[u8]) -> Option<Arc<str>> {
-    let entry = inventory::iter::<crate::private::EventEntry>
+    let entry = inventory::iter::<EventEntry>
         .into_iter()
         .find(|entry| entry.types.contains(&event_type))?;
     fits(entry.check, event_type, payload).ok().flatten()
@@ -198,7 +236,7 @@ fn place(def: &FunctionDef) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ErrorKind, FunctionOptions, Location};
+    use crate::{ErrorKind, FunctionOptions};
 
     const fn def(id: &'static str, line: u32) -> FunctionDef {
         FunctionDef {
@@ -230,6 +268,45 @@ mod tests {
             text.contains("shop.rs:10") && text.contains("shop.rs:20"),
             "{text}"
         );
+    }
+
+    const fn event(types: &'static [&'static str], line: u32, package: &'static str) -> EventEntry {
+        EventEntry {
+            types,
+            check: |_, _| Ok(None),
+            location: Location {
+                file: "events.rs",
+                line,
+                column: 1,
+            },
+            package,
+        }
+    }
+
+    /// A shop's `Cancelled` and its accounts' `Cancelled` were one wire type, and an order that was cancelled closed an
+    /// account.
+    #[test]
+    fn two_rust_types_of_one_event_type_are_an_error_that_names_both_places() {
+        let orders = event(&["ordered", "cancelled"], 10, "orders");
+        let accounts = event(&["cancelled"], 20, "accounts");
+        one_type_each([&orders].into_iter()).expect("two types");
+        for both in [[&orders, &accounts], [&accounts, &orders]] {
+            let error = one_type_each(both.into_iter()).expect_err("one type, twice");
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let text = error.to_string();
+            assert!(
+                text.starts_with("two Rust types stand for the event type `cancelled`: one at events.rs:10 (package orders), one at events.rs:20 (package accounts);"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_compiled_into_two_crates_of_a_program_is_said_to_be() {
+        let (once, again) = (event(&["paid"], 10, "shop"), event(&["paid"], 10, "shop"));
+        let error = one_type_each([&once, &again].into_iter()).expect_err("one type, twice");
+        let text = error.to_string();
+        assert!(text.contains("is in this program twice"), "{text}");
     }
 
     #[test]

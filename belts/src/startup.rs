@@ -1,6 +1,7 @@
 //! What a worker says when it begins to serve.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     io::{self, Write as _},
     net::SocketAddr,
@@ -28,8 +29,9 @@ pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
         tracing::info!(?dispatcher, "events go by a dispatcher");
     }
     for function in functions {
-        let (events, options) = (events(function), options(function));
-        tracing::info!(function = %function.id, %events, %options, "found a function");
+        let (events, options, package) =
+            (events(function), options(function), function.def.package);
+        tracing::info!(function = %function.id, package, %events, %options, "found a function");
     }
     for note in summary.notes() {
         tracing::warn!("{note}");
@@ -92,7 +94,7 @@ impl fmt::Display for Summary<'_> {
         if let Some(dispatcher) = &shared.dispatcher {
             writeln!(f, "  dispatcher {dispatcher:?}")?;
         }
-        writeln!(f, "  functions  {}", functions.len())?;
+        writeln!(f, "  functions  {}", counted(functions))?;
         let width = functions
             .iter()
             .map(|function| function.id.len())
@@ -111,6 +113,22 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "  note: {note}")?;
         }
         Ok(())
+    }
+}
+
+/// How many functions there are, and how many of them each package has: one that is missing is not linked in.
+fn counted(functions: &[Registered]) -> String {
+    let mut packages = BTreeMap::<&str, usize>::new();
+    for function in functions {
+        *packages.entry(function.def.package).or_default() += 1;
+    }
+    let each: Vec<_> = packages
+        .iter()
+        .map(|(package, count)| format!("{count} of {package}"))
+        .collect();
+    match each.len() {
+        0 => "0".to_owned(),
+        _ => format!("{} ({})", functions.len(), each.join(", ")),
     }
 }
 
@@ -163,5 +181,43 @@ fn short(duration: Duration) -> String {
         (0, _) => format!("{duration:?}"),
         (_, true) => format!("{minutes}m"),
         (_, false) => format!("{minutes}m{rest:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FunctionOptions, Location, private::FunctionDef, registry::Registry};
+
+    const fn def(id: &'static str, package: &'static str) -> FunctionDef {
+        FunctionDef {
+            id,
+            events: &[&["ping"]],
+            options: FunctionOptions::default,
+            accepts: None,
+            check: |_, _| Ok(None),
+            start: |_| Box::pin(std::future::pending()),
+            location: Location {
+                file: "shop.rs",
+                line: 1,
+                column: 1,
+            },
+            package,
+        }
+    }
+
+    static CHARGE: FunctionDef = def("charge", "payments");
+    static REFUND: FunctionDef = def("refund", "payments");
+    static SHIP: FunctionDef = def("ship", "warehouse");
+
+    /// A crate that was only in Cargo.toml lost its functions, and the start did not show whose were found.
+    #[test]
+    fn the_start_says_how_many_functions_each_package_has() {
+        let registry = Registry::of([&SHIP, &CHARGE, &REFUND]).expect("three ids");
+        assert_eq!(
+            counted(registry.functions()),
+            "3 (2 of payments, 1 of warehouse)"
+        );
+        assert_eq!(counted(&[]), "0");
     }
 }

@@ -166,6 +166,7 @@ async fn publishing_without_a_worker_says_what_to_do() {
     let error = publish_named(named("nowhere")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoWorker);
     assert!(error.to_string().contains("worker.install()"), "{error}");
+    assert!(error.to_string().contains("worker.scope(…)"), "{error}");
 }
 
 #[tokio::test]

@@ -138,3 +138,41 @@ async fn that_a_version_cannot_read_a_kind_of_event_is_told_once() {
     new.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();
 }
+
+mod unheard {
+    use belts::Event;
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(type = "heard-by-nobody")]
+    pub(super) struct Unheard {}
+
+    #[derive(Debug, Clone, Serialize, Deserialize, Event)]
+    #[event(type = "heard-by-nobody-either")]
+    pub(super) struct UnheardToo {}
+}
+
+/// Such an event vanished with `Ok` and without a word.
+#[tokio::test]
+async fn that_nobody_subscribes_to_an_event_is_told_once_for_each_type() {
+    LazyLock::force(&INSTALLED);
+    let builder = Worker::builder().store(Memory::new()).function(blocks);
+    let worker = builder.build().await.unwrap();
+    for _ in 0..3 {
+        let published = unheard::publish_unheard(unheard::Unheard {});
+        published.via(&worker).await.unwrap();
+    }
+    let told = warnings_with(["no function subscribes", "event_type=heard-by-nobody "]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(!told[0].contains("only publishes"), "{told:#?}");
+
+    let builder = Worker::builder().store(Memory::new()).publish_only();
+    let publisher = builder.build().await.unwrap();
+    for _ in 0..2 {
+        let published = unheard::publish_unheard_too(unheard::UnheardToo {});
+        published.via(&publisher).await.unwrap();
+    }
+    let told = warnings_with(["no function subscribes", "heard-by-nobody-either"]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("only publishes"), "{told:#?}");
+}

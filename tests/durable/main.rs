@@ -23,6 +23,7 @@ mod places;
 mod runs;
 mod runtimes;
 mod setbacks;
+mod subscribers;
 mod support;
 mod sweeps;
 mod time;

@@ -7,4 +7,7 @@ mod crashes;
 mod original;
 mod presets;
 mod router;
+mod runs;
+mod scopes;
 mod time;
+mod waits;

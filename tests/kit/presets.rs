@@ -1,6 +1,9 @@
 //! What presets do to a step, before and after the harness is built.
 
-use std::time::Duration;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use belts::{Error, Event, step, testing::Harness};
 use serde::{Deserialize, Serialize};
@@ -136,5 +139,89 @@ async fn a_preset_of_another_type_is_an_error_that_names_the_step() {
     assert!(
         output.contains("the preset of the step `charge` is no"),
         "{output}"
+    );
+}
+
+/// What the end of a harness panics with, if it does.
+fn complaint(harness: Harness) -> Option<String> {
+    let panic = catch_unwind(AssertUnwindSafe(|| drop(harness))).err()?;
+    Some(*panic.downcast::<String>().unwrap())
+}
+
+/// A misspelt path was ignored, and the test went on with the real payment.
+#[tokio::test]
+async fn a_preset_that_no_run_has_reached_fails_the_test() {
+    let harness = Harness::builder().preset("chrage", Ok("p-1"));
+    let harness = harness.fail_times("refuse", 2).build().await.unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.output().unwrap(), "p-real");
+    assert_eq!(
+        complaint(harness).unwrap(),
+        "no run has reached what is preset for `chrage`, `refuse`; these steps were: `charge`. Mend the path, or say \
+         `preset_if_reached` where a run may do without the step"
+    );
+}
+
+#[tokio::test]
+async fn a_preset_behind_a_failure_is_told_with_it() {
+    let harness = Harness::new().await.unwrap();
+    let gone = Err::<(), _>(belts::terminal("no card"));
+    harness.preset("charge", gone).unwrap();
+    harness.preset_error("refuse", "no paper");
+    harness.preset("thank", Ok(())).unwrap();
+    let run = harness.run(buy, Bought {}).run_id("r-1").await.unwrap();
+    run.assert_failed();
+    let complaint = complaint(harness).unwrap();
+    let failure = "\n  run `r-1` of `buy` failed: ";
+    assert!(
+        complaint.contains(failure) && complaint.contains("no paper"),
+        "{complaint}"
+    );
+}
+
+#[tokio::test]
+async fn a_preset_that_need_not_be_reached_or_is_taken_back_is_no_complaint() {
+    let harness = Harness::builder().preset_if_reached("refuse", Ok("no"));
+    let harness = harness.preset_timeout("chrage").build().await.unwrap();
+    harness.clear_preset("chrage");
+    harness.fail_times("thank", 1);
+    harness.fail_times("thank", 0);
+    harness.preset_if_reached("thank", Ok(())).unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(run.output().unwrap(), "p-real");
+    assert_eq!(complaint(harness), None);
+}
+
+#[tokio::test]
+async fn a_test_that_ends_with_an_error_shows_that_one() {
+    let harness = Harness::builder().preset("refuse", Ok("no"));
+    let harness = harness.build().await.unwrap();
+    let stopped = harness.run(buy, Bought {}).until("nowhere").await;
+    assert!(stopped.is_err());
+    assert_eq!(complaint(harness), None);
+}
+
+/// The later of the two took the place of the earlier one.
+#[tokio::test]
+async fn a_step_fails_first_and_then_comes_to_its_preset() {
+    let first = Harness::builder()
+        .preset("charge", Ok("p-1"))
+        .fail_times("charge", 2);
+    let last = Harness::builder()
+        .fail_times("charge", 2)
+        .preset("charge", Ok("p-1"));
+    for builder in [first, last] {
+        let harness = builder.build().await.unwrap();
+        let run = harness.run(buy, Bought {}).await.unwrap();
+        assert_eq!(run.output().unwrap(), "p-1");
+        assert_eq!((run.evaluations("charge"), run.attempts("charge")), (0, 3));
+    }
+    let results = [Err(Error::from_any("no connection")), Ok("p-2")];
+    let builder = Harness::builder().preset_attempts("charge", results);
+    let harness = builder.fail_times("charge", 1).build().await.unwrap();
+    let run = harness.run(buy, Bought {}).await.unwrap();
+    assert_eq!(
+        (run.output().unwrap().as_str(), run.attempts("charge")),
+        ("p-2", 3)
     );
 }

@@ -69,6 +69,14 @@ impl<C: Clock> Clock for Guarded<C> {
             self.wait_instead(deadline, &error).await;
         }
     }
+
+    fn is_manual(&self) -> bool {
+        self.clock.is_manual()
+    }
+
+    fn skip_to(&self, moment: Timestamp) -> bool {
+        self.clock.skip_to(moment)
+    }
 }
 
 #[cfg(test)]

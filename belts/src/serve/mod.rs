@@ -205,7 +205,8 @@ fn no_functions() -> Error {
     Error::new(
         ErrorKind::Config,
         "this program has no functions: annotate one with `#[belts::function(id = \"…\", on = …)]`; if they live in \
-         another crate, reference it, as in `use my_functions as _;`, or the linker leaves it out",
+         another crate, that has to be named in the code, as by `use my_functions as _;` in `main.rs`: a crate that is \
+         only in Cargo.toml is not linked",
     )
 }
 
@@ -232,4 +233,27 @@ fn unbound(addr: &str, error: io::Error) -> Error {
         format!("cannot listen on {addr}{advice}"),
     )
     .with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Memory;
+
+    /// This program has none itself. Nobody thought of a crate that was in Cargo.toml and named nowhere in the code.
+    #[tokio::test]
+    async fn that_there_are_no_functions_says_which_crates_are_linked() {
+        let worker = Worker::builder().store(Memory::new()).build().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let served = worker.expect("a worker").serve_on(listener).await;
+        let text = served.expect_err("no functions").to_string();
+        assert!(
+            text.contains("`use my_functions as _;` in `main.rs`"),
+            "{text}"
+        );
+        assert!(
+            text.contains("a crate that is only in Cargo.toml is not linked"),
+            "{text}"
+        );
+    }
 }

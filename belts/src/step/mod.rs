@@ -17,7 +17,7 @@ use crate::{
     error::Result,
     run::{Backoff, Decision, Location, Request, Violation, join},
     store::{Entry, StepKind, StepState},
-    worker::live::{Active, CURRENT_STEP, LiveRun},
+    worker::live::{Active, CURRENT_STEP, LiveRun, Place},
 };
 
 /// Waits up to this long stay in memory; longer ones leave it.
@@ -118,7 +118,7 @@ impl Scope {
                 // A long sleep is recorded in the same write that suspends the run; a short one on its own.
                 if short {
                     ticket.await;
-                    clock.sleep_until(due_at).await;
+                    self.wait_in_memory(due_at, active).await;
                 } else {
                     self.wait_parked(due_at, active).await;
                 }
@@ -169,16 +169,29 @@ impl Scope {
             return;
         }
         if until.since(now) <= STAYS_IN_MEMORY {
-            clock.sleep_until(until).await;
-            drop(active);
+            self.wait_in_memory(until, active).await;
         } else {
             self.wait_parked(until, active).await;
         }
     }
 
+    /// Waits for a moment that is near. A clock that a test moves is left to the driver, which moves it only when nothing
+    /// else of the run is under way: the time limits of other steps would run out.
+    async fn wait_in_memory(&self, until: Timestamp, active: Active) {
+        let clock = &self.run.worker.clock;
+        if clock.is_manual() {
+            let parked = self.run.park(until, Place::InMemory);
+            drop(active);
+            parked.wait(clock.expire_at(until)).await;
+        } else {
+            clock.sleep_until(until).await;
+            drop(active);
+        }
+    }
+
     /// Waits without being under way. The run may leave memory at any moment; if others keep it there, this returns.
     async fn wait_parked(&self, until: Timestamp, active: Active) {
-        let parked = self.run.park(until);
+        let parked = self.run.park(until, Place::Anywhere);
         drop(active);
         // The run leaves memory if it can; a clock that skips sleeps is not to skip that.
         parked.wait(self.run.worker.clock.expire_at(until)).await;

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -47,6 +47,8 @@ pub struct ManualClock {
 struct Shared {
     now: watch::Sender<Timestamp>,
     skips: AtomicBool,
+    /// How many journeys are under way, for which it skips sleeps whatever it was told.
+    journeys: AtomicUsize,
 }
 
 impl ManualClock {
@@ -55,6 +57,7 @@ impl ManualClock {
         let shared = Shared {
             now: watch::Sender::new(start.into()),
             skips: AtomicBool::new(false),
+            journeys: AtomicUsize::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -97,6 +100,19 @@ impl ManualClock {
         self.shared.now.send_replace(now.into());
     }
 
+    fn skips(&self) -> bool {
+        self.shared.skips.load(Ordering::Acquire)
+            || self.shared.journeys.load(Ordering::Acquire) > 0
+    }
+
+    /// Lets sleeps be skipped until the guard is dropped.
+    pub(crate) fn journey(&self) -> Journey {
+        self.shared.journeys.fetch_add(1, Ordering::AcqRel);
+        // Whoever sleeps already looks again.
+        self.shared.now.send_modify(|_| {});
+        Journey(self.clone())
+    }
+
     async fn reach(&self, deadline: Timestamp) {
         // The sender lives as long as this clock, so the wait can only end well.
         let _ = self
@@ -122,12 +138,8 @@ impl Clock for ManualClock {
     }
 
     async fn sleep_until(&self, deadline: Timestamp) {
-        if self.shared.skips.load(Ordering::Acquire) {
-            self.shared.now.send_if_modified(|now| {
-                let jumps = *now < deadline;
-                *now = deadline.max(*now);
-                jumps
-            });
+        if self.skips() {
+            self.skip_to(deadline);
             // Whoever sleeps in a loop lets others have a turn.
             tokio::task::yield_now().await;
         } else {
@@ -137,6 +149,29 @@ impl Clock for ManualClock {
 
     async fn expire_at(&self, deadline: Timestamp) {
         self.reach(deadline).await;
+    }
+
+    fn is_manual(&self) -> bool {
+        true
+    }
+
+    fn skip_to(&self, moment: Timestamp) -> bool {
+        self.skips()
+            && self.shared.now.send_if_modified(|now| {
+                let jumps = *now < moment;
+                *now = moment.max(*now);
+                jumps
+            })
+    }
+}
+
+/// A stretch of time that is driven through: the clock skips sleeps as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Journey(ManualClock);
+
+impl Drop for Journey {
+    fn drop(&mut self) {
+        self.0.shared.journeys.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a worker under test asks before it evaluates a step: presets, and a count of evaluations.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -24,8 +24,6 @@ pub(crate) enum Preset {
         failure: Failure,
         delay: Option<Duration>,
     },
-    /// Fails the first so many attempts; then the expression is evaluated.
-    FailsFirst(u32),
     /// Runs out of time each time.
     TimesOut,
     /// Never ends by itself.
@@ -85,11 +83,6 @@ impl Preset {
         Some(Instead::Return(match self {
             Self::Value(json) => read(json, path),
             Self::Fails { failure, delay } => Err(failed(failure, *delay)),
-            Self::FailsFirst(times) if failed_attempts < *times => {
-                let text = format!("preset failure {} of {times}", failed_attempts + 1);
-                Err(Error::new(ErrorKind::Failed, text))
-            }
-            Self::FailsFirst(_) => return None,
             Self::TimesOut => Err(Error::new(ErrorKind::TimedOut, "timed out, as preset")),
             Self::Hangs => return Some(Instead::Hang),
             Self::Attempts(presets) => {
@@ -121,6 +114,31 @@ fn failed(failure: &Failure, delay: Option<Duration>) -> Error {
     }
 }
 
+/// What is preset of one step.
+#[derive(Debug, Default)]
+struct Plan {
+    /// So many attempts fail, before anything else counts.
+    fails_first: u32,
+    /// What becomes of the others; `None` to evaluate the expression.
+    then: Option<Preset>,
+    /// Whether a run may end without it.
+    optional: bool,
+    reached: bool,
+}
+
+impl Plan {
+    fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Instead<T>> {
+        match failed_attempts.checked_sub(self.fails_first) {
+            Some(attempts) => self.then.as_ref()?.apply(path, attempts),
+            None => {
+                let (attempt, times) = (failed_attempts + 1, self.fails_first);
+                let text = format!("preset failure {attempt} of {times}");
+                Some(Instead::Return(Err(Error::new(ErrorKind::Failed, text))))
+            }
+        }
+    }
+}
+
 /// The presets of a harness, and how often each step was evaluated.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
@@ -129,7 +147,13 @@ pub(crate) struct Probe {
 
 #[derive(Debug, Default)]
 struct State {
-    presets: HashMap<String, Preset>,
+    plans: BTreeMap<String, Plan>,
+    /// The paths of the steps that asked.
+    seen: BTreeSet<String>,
+    /// Runs that failed, which may be why a step was not reached.
+    failures: BTreeSet<String>,
+    /// Whether the test has an error already.
+    excused: bool,
     /// By run and step.
     evaluations: BTreeMap<(String, String), u32>,
     /// Steps that were recorded when a worker died.
@@ -143,12 +167,62 @@ impl Probe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set(&self, path: String, preset: Preset) {
-        self.state().presets.insert(path, preset);
+    /// What the attempts of a step come to, beside those that fail first.
+    pub(crate) fn set(&self, path: String, preset: Preset, optional: bool) {
+        let mut state = self.state();
+        let plan = state.plans.entry(path).or_default();
+        plan.then = Some(preset);
+        (plan.optional, plan.reached) = (optional, false);
+    }
+
+    /// How many attempts of a step fail before anything else counts.
+    pub(crate) fn fail_first(&self, path: String, times: u32) {
+        let mut state = self.state();
+        let plan = state.plans.entry(path).or_default();
+        plan.fails_first = times;
+        (plan.optional, plan.reached) = (times == 0 && plan.then.is_none(), false);
     }
 
     pub(crate) fn clear(&self, path: &str) {
-        self.state().presets.remove(path);
+        self.state().plans.remove(path);
+    }
+
+    /// Notes that a run failed, and why.
+    pub(crate) fn note_failure(&self, failure: String) {
+        self.state().failures.insert(failure);
+    }
+
+    /// Notes that the test has an error already.
+    pub(crate) fn excuse(&self) {
+        self.state().excused = true;
+    }
+
+    /// What is wrong if the test ends now: presets that no run has reached.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let state = self.state();
+        let left = state
+            .plans
+            .iter()
+            .filter(|(_, plan)| !plan.reached && !plan.optional);
+        let left: Vec<_> = left.map(|(path, _)| format!("`{path}`")).collect();
+        if left.is_empty() || state.excused {
+            return None;
+        }
+        let seen: Vec<_> = state.seen.iter().map(|path| format!("`{path}`")).collect();
+        let seen = match seen.len() {
+            0 => "no step at all was".to_owned(),
+            _ => format!("these steps were: {}", seen.join(", ")),
+        };
+        let failures: String = state
+            .failures
+            .iter()
+            .map(|why| format!("\n  {why}"))
+            .collect();
+        Some(format!(
+            "no run has reached what is preset for {}; {seen}. Mend the path, or say `preset_if_reached` where a run may do \
+             without the step{failures}",
+            left.join(", ")
+        ))
     }
 
     /// Asked by a step that is about to evaluate its expression; `None` to do so.
@@ -159,10 +233,13 @@ impl Probe {
         failed_attempts: u32,
     ) -> Option<Instead<T>> {
         let mut state = self.state();
-        let preset = state
-            .presets
-            .get(path)
-            .and_then(|preset| preset.apply(path, failed_attempts));
+        if !state.seen.contains(path) {
+            state.seen.insert(path.to_owned());
+        }
+        let preset = state.plans.get_mut(path).and_then(|plan| {
+            plan.reached = true;
+            plan.apply(path, failed_attempts)
+        });
         let key = (run_id.to_owned(), path.to_owned());
         if state.recorded.contains(&key) {
             state.repeated.push(key.clone());

@@ -272,7 +272,8 @@ impl WorkerBuilder {
     /// Opens the store, and subscribes the functions in it.
     ///
     /// # Errors
-    /// No store was given or it cannot be opened, two functions have one id, or a setting is out of range.
+    /// No store was given or it cannot be opened, two functions have one id, or a setting is out of range. Where the functions
+    /// are those of the whole program, also: two Rust types of it stand for one event type.
     pub async fn build(self) -> Result<Worker> {
         self.check()?;
         #[cfg(feature = "http")]

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use super::{Shared, live::LiveRun};
+use super::{Shared, Worker, live::LiveRun};
 use futures_util::FutureExt as _;
 
 use crate::{
@@ -41,12 +41,15 @@ impl RunFailure {
 
 impl Shared {
     /// Tells the hook, and returns when it is done. Its panic stays with it.
-    pub(super) async fn tell_failure(&self, failure: RunFailure) {
+    pub(super) async fn tell_failure(self: &Arc<Self>, failure: RunFailure) {
         let Some(hook) = &self.on_error else {
             return guard::discard(failure);
         };
         let told = match guard::call("to call it", || Ok(hook(failure))) {
-            Ok(telling) => catch_panic(telling.map(Ok)).await,
+            Ok(telling) => {
+                let worker = Worker::from_shared(Arc::clone(self));
+                catch_panic(worker.scope(telling).map(Ok)).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = told {

@@ -173,6 +173,33 @@ impl Worker {
         publish::install(self);
     }
 
+    /// Has whatever the future publishes or calls go through this worker, in place of the [installed](Self::install) one:
+    /// workers side by side, as those of parallel tests, do not get in each other's way.
+    ///
+    /// It reaches as far as the task of the future; what that spawns has to be put into a scope of its own. The functions of a
+    /// worker publish through it in any case.
+    ///
+    /// ```
+    /// use belts::{Event, Worker, step, store::Memory};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Signup { email: String }
+    ///
+    /// #[belts::function(id = "welcome", on = Signup)]
+    /// async fn welcome(signup: Signup) -> belts::Result<usize> { step!("count", signup.email.len()).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = Worker::builder().store(Memory::new()).build().await?;
+    /// let length = worker.scope(async { welcome(Signup { email: "ada@example.com".into() }).await }).await?;
+    /// assert_eq!(length, 15);
+    /// # Ok(()) }
+    /// ```
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        publish::scope(self.clone(), future).await
+    }
+
     /// The store.
     pub fn store(&self) -> &SharedStore {
         &self.shared.store

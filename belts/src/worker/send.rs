@@ -10,7 +10,7 @@ use crate::{
     dispatch::{Message, MessageOptions, Sent, SharedDispatcher},
     error::{Error, ErrorKind, Result},
     guard,
-    publish::Published,
+    publish::{Published, StartedRun},
     store::NewEvent,
     telemetry::{span::propagator_fell, traceparent},
     wire,
@@ -37,6 +37,7 @@ impl Shared {
             return Ok(Published {
                 event_id: published.event_id.to_string(),
                 duplicate: published.duplicate,
+                runs: StartedRun::all(&published.runs),
             });
         };
         let now = self.clock.now();
@@ -54,6 +55,7 @@ impl Shared {
         Ok(Published {
             event_id: event.id.to_string(),
             duplicate: sent.duplicate,
+            runs: Vec::new(),
         })
     }
 

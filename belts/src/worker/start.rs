@@ -78,6 +78,9 @@ impl Shared {
         if published.conflict {
             return Err(conflict(&event));
         }
+        if published.runs.is_empty() && !published.duplicate {
+            self.nobody_listens(&event);
+        }
         let mut endings = Endings::new();
         let mut left_behind = false;
         for run in &published.runs {
@@ -125,6 +128,24 @@ impl Shared {
             }
         }
         misfit.filter(|_| !fits).map_or(Ok(()), Err)
+    }
+
+    /// Warns, once for each type, of an event that has started nothing since no function subscribes to it.
+    fn nobody_listens(&self, event: &NewEvent) {
+        let event_type = &event.event_type;
+        let filtered = self.registry.listeners(event_type).next().is_some();
+        if filtered || !self.first_warning(&format!("nobody takes {event_type}").into()) {
+            return;
+        }
+        let advice = if self.registry.functions().is_empty() {
+            "; this worker only publishes, and no worker on its store has ever had one: start that first"
+        } else {
+            ""
+        };
+        tracing::warn!(
+            event_type = %Clean(event_type), event = %Clean(&event.id),
+            "no function subscribes to this event type, so the event starts nothing, now or later{advice}"
+        );
     }
 
     fn targets_here<'a>(

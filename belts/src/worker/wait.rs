@@ -123,6 +123,9 @@ impl Shared {
             return Ok(Look::Later);
         };
         if let Some(due) = record.due_at {
+            if due.is_never() && self.clock.is_manual() {
+                return Err(never(run_id, function_id));
+            }
             let look = self.clock.now().after(self.options().sweep);
             tokio::select! {
                 biased;
@@ -143,6 +146,15 @@ enum Look {
     Over(Option<FinishedRun>),
     Again,
     Later,
+}
+
+/// The error of a test that would wait for ever.
+fn never(run_id: &Arc<str>, function_id: &Arc<str>) -> Error {
+    let text = "the run waits until the end of time, and no clock of a test comes there: give its sleep or its `retry_after` \
+                an end, or `publish` the event and let time pass with `travel`";
+    Error::new(ErrorKind::Config, text)
+        .with_run(run_id)
+        .with_function(function_id)
 }
 
 fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {

@@ -4,6 +4,7 @@ use std::{
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
+    sync::Arc,
 };
 
 use tokio::task::JoinSet;
@@ -13,6 +14,7 @@ use super::{Harness, TestRun};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
+    store::RunRecord,
     testing::Crash,
     worker::{Execute, Worker},
 };
@@ -63,7 +65,7 @@ impl<T> Deliver<T> {
         self
     }
 
-    /// Goes on until the step of this path is recorded, then stops.
+    /// Goes on until the step of this path is recorded, then stops. A run that ends without it is an error.
     pub fn until(mut self, path: impl Into<String>) -> Self {
         self.until = Some(path.into());
         self
@@ -105,6 +107,13 @@ impl<T> Deliver<T> {
     }
 
     pub(in crate::testing) async fn go(self) -> Result<TestRun<T>> {
+        let probe = self.harness.shared_probe();
+        let delivered = self.deliver().await;
+        // The test has an error to show already.
+        delivered.inspect_err(|_| probe.excuse())
+    }
+
+    async fn deliver(self) -> Result<TestRun<T>> {
         let harness = self.harness;
         let event = self.event?;
         let event_id = self.event_id.unwrap_or_else(new_id);
@@ -131,7 +140,27 @@ impl<T> Deliver<T> {
         if self.crash.is_some() {
             harness.faults().disarm();
         }
-        TestRun::read(&harness, self.function, delivery.run_id.into(), crashes).await
+        let run = TestRun::read(&harness, self.function, delivery.run_id.into(), crashes).await?;
+        match delivery.until {
+            Some(path) => run.has_stopped_at(&path).map(|()| run),
+            None => Ok(run),
+        }
+    }
+}
+
+impl Harness {
+    /// Drives a run that is there already to its end, and no other one.
+    pub(super) async fn resume<T>(&self, record: &RunRecord) -> Result<TestRun<T>> {
+        let (run_id, function) = (Arc::clone(&record.run_id), Arc::clone(&record.function_id));
+        let drive = |worker: Worker| {
+            let unknown = Error::new(ErrorKind::UnknownRun, "the run that was there is gone");
+            let execute = Execute::new(worker, Err(unknown))
+                .function(&*function)
+                .run_id(&*run_id);
+            execute.into_future()
+        };
+        let (_, crashes) = self.surviving(drive).await?;
+        TestRun::read(self, &function, Arc::clone(&run_id), crashes).await
     }
 }
 

@@ -87,7 +87,7 @@ impl Harness {
             biased;
             () = life.faults.crashed() => Err(died()),
             answer = async {
-                let Ok(answer) = router.call(request).await;
+                let Ok(answer) = life.worker.scope(router.call(request)).await;
                 let (parts, body) = answer.into_parts();
                 let body = to_bytes(body, usize::MAX).await;
                 body.map(|body| Answer { status: parts.status.as_u16(), headers: parts.headers, body })

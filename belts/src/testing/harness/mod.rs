@@ -248,6 +248,37 @@ impl Harness {
         self.life().worker
     }
 
+    /// Has whatever the future publishes or calls go through the worker of this harness, as [`Worker::scope`] does: code
+    /// under test that is no function of belts, such as a handler, needs no `.via` and no `install` then.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Signup { email: String }
+    ///
+    /// #[belts::function(id = "welcome", on = Signup)]
+    /// async fn welcome(signup: Signup) -> belts::Result<usize> { step!("count", signup.email.len()).await }
+    ///
+    /// /// A handler of the application.
+    /// async fn sign_up(email: &str) -> belts::Result<()> {
+    ///     publish_signup(Signup { email: email.to_owned() }).await.map(drop)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::new().await?;
+    /// harness.scope(sign_up("ada@example.com")).await?;
+    /// harness.settle().await?;
+    /// assert_eq!(harness.runs_of(welcome).await?.len(), 1);
+    /// # Ok(()) }
+    /// ```
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        let worker = self.worker();
+        worker.scope(future).await
+    }
+
     /// The clock.
     pub fn clock(&self) -> ManualClock {
         self.inner.setup.clock.clone()
@@ -281,10 +312,10 @@ impl Harness {
         Ok(())
     }
 
-    /// Makes a failed run due again, keeping what succeeded, and drives it to its end.
+    /// Makes a failed run due again, keeping what succeeded, and drives it to its end. Other runs stay as they are.
     ///
     /// # Errors
-    /// There is no such run, it has not failed, or the store fails.
+    /// There is no such run, it belongs to another function or has not failed, or the store fails.
     pub async fn rerun<M, F: Function<M>>(
         &self,
         function: F,
@@ -293,6 +324,11 @@ impl Harness {
         let function = id_of(function);
         let store = self.store();
         let record = store.run(run_id).await?;
+        if &*record.function_id != function {
+            let owner = &record.function_id;
+            let text = format!("run `{run_id}` belongs to `{owner}`, not to `{function}`");
+            return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
+        }
         if !store.shared().rerun(run_id, self.now()).await? {
             let text = format!(
                 "run `{run_id}` is {}; only a failed or cancelled run can be rerun",
@@ -301,9 +337,7 @@ impl Harness {
             return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
         }
         self.inner.setup.probe.forget(run_id);
-        self.settle().await?;
-        debug_assert_eq!(&*record.function_id, function);
-        TestRun::read(self, function, record.run_id, 0).await
+        self.resume(&record).await
     }
 
     /// Has every life after the present one crash as well, the next after this write.
@@ -322,6 +356,10 @@ impl Harness {
 
     pub(crate) fn probe(&self) -> &Probe {
         &self.inner.setup.probe
+    }
+
+    pub(crate) fn shared_probe(&self) -> Arc<Probe> {
+        Arc::clone(&self.inner.setup.probe)
     }
 
     /// Every run in the store.
@@ -378,6 +416,18 @@ impl Harness {
             }
         }
         unreachable!("a harness does not crash as often as a number can count")
+    }
+}
+
+impl Drop for Inner {
+    /// A preset that no run has reached is a mistake of the test, most often in its path.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Some(complaint) = self.setup.probe.complaint() {
+            panic!("{complaint}");
+        }
     }
 }
 

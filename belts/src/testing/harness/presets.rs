@@ -9,9 +9,9 @@ use crate::{
 };
 
 impl HarnessBuilder {
-    fn set(mut self, path: impl Into<String>, preset: Result<Preset>) -> Self {
+    fn set(mut self, path: impl Into<String>, preset: Result<Preset>, optional: bool) -> Self {
         match preset {
-            Ok(preset) => self.probe.set(path.into(), preset),
+            Ok(preset) => self.probe.set(path.into(), preset, optional),
             Err(error) => self.failure = self.failure.or(Some(error)),
         }
         self
@@ -52,7 +52,46 @@ impl HarnessBuilder {
     /// # Ok(()) }
     /// ```
     pub fn preset<T: Serialize>(self, path: impl Into<String>, result: Result<T>) -> Self {
-        self.set(path, Preset::of(result))
+        self.set(path, Preset::of(result), false)
+    }
+
+    /// As [`preset`](Self::preset), for a step that a run may do without: any other preset that no run of the harness has
+    /// reached when it is dropped fails the test, since its path is wrong most often.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// async fn charge(_cents: u64) -> belts::Result<String> {
+    ///     unreachable!("the tests preset it")
+    /// }
+    ///
+    /// #[belts::function(id = "pay", on = Paid)]
+    /// async fn pay(paid: Paid) -> belts::Result<String> {
+    ///     if paid.cents == 0 { return Ok("a gift".into()) }
+    ///     step!("charge", charge(paid.cents)).await
+    /// }
+    ///
+    /// /// What all tests of a module begin with.
+    /// async fn harness() -> belts::Result<Harness> {
+    ///     Harness::builder().preset_if_reached("charge", Ok("p-1")).build().await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// assert_eq!(harness().await?.run(pay, Paid { cents: 0 }).await?.output()?, "a gift");
+    /// assert_eq!(harness().await?.run(pay, Paid { cents: 5 }).await?.output()?, "p-1");
+    /// # Ok(()) }
+    /// ```
+    pub fn preset_if_reached<T: Serialize>(
+        self,
+        path: impl Into<String>,
+        result: Result<T>,
+    ) -> Self {
+        self.set(path, Preset::of(result), true)
     }
 
     /// Lets every attempt of a step fail with this text; see [`preset`](Self::preset).
@@ -93,12 +132,12 @@ impl HarnessBuilder {
         path: impl Into<String>,
         results: impl IntoIterator<Item = Result<T>>,
     ) -> Self {
-        self.set(path, Preset::attempts(results))
+        self.set(path, Preset::attempts(results), false)
     }
 
     /// Lets every attempt of a step run out of time at once, whether the step has a time limit or not.
     pub fn preset_timeout(self, path: impl Into<String>) -> Self {
-        self.set(path, Ok(Preset::TimesOut))
+        self.set(path, Ok(Preset::TimesOut), false)
     }
 
     /// Lets every attempt of a step hang until its own time limit ends it; the clock moves there at once. A step without
@@ -130,10 +169,10 @@ impl HarnessBuilder {
     /// # Ok(()) }
     /// ```
     pub fn preset_hang(self, path: impl Into<String>) -> Self {
-        self.set(path, Ok(Preset::Hangs))
+        self.set(path, Ok(Preset::Hangs), false)
     }
 
-    /// Lets the first `times` attempts of a step fail, and the later ones be evaluated.
+    /// Lets the first `times` attempts of a step fail, and the later ones be evaluated, or come to what is preset otherwise.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -157,13 +196,14 @@ impl HarnessBuilder {
     /// # Ok(()) }
     /// ```
     pub fn fail_times(self, path: impl Into<String>, times: u32) -> Self {
-        self.set(path, Ok(Preset::FailsFirst(times)))
+        self.probe.fail_first(path.into(), times);
+        self
     }
 }
 
 impl Harness {
     fn set(&self, path: impl Into<String>, preset: Preset) {
-        self.inner.setup.probe.set(path.into(), preset);
+        self.inner.setup.probe.set(path.into(), preset, false);
     }
 
     /// Gives a step its result from now on; see [`HarnessBuilder::preset`].
@@ -172,6 +212,20 @@ impl Harness {
     /// The value cannot be written as JSON.
     pub fn preset<S: Serialize>(&self, path: impl Into<String>, result: Result<S>) -> Result<()> {
         self.set(path, Preset::of(result)?);
+        Ok(())
+    }
+
+    /// As [`preset`](Self::preset), for a step that a run may do without; see [`HarnessBuilder::preset_if_reached`].
+    ///
+    /// # Errors
+    /// The value cannot be written as JSON.
+    pub fn preset_if_reached<S: Serialize>(
+        &self,
+        path: impl Into<String>,
+        result: Result<S>,
+    ) -> Result<()> {
+        let preset = Preset::of(result)?;
+        self.inner.setup.probe.set(path.into(), preset, true);
         Ok(())
     }
 
@@ -203,12 +257,12 @@ impl Harness {
         self.set(path, Preset::Hangs);
     }
 
-    /// Lets the first `times` attempts of a step fail from now on, and the later ones be evaluated.
+    /// Lets the first `times` attempts of a step fail from now on, before what is preset otherwise; 0 takes that back.
     pub fn fail_times(&self, path: impl Into<String>, times: u32) {
-        self.set(path, Preset::FailsFirst(times));
+        self.inner.setup.probe.fail_first(path.into(), times);
     }
 
-    /// Lets a step be evaluated again.
+    /// Takes back whatever is preset of a step, so that it is evaluated.
     pub fn clear_preset(&self, path: &str) {
         self.inner.setup.probe.clear(path);
     }

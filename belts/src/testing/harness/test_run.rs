@@ -8,7 +8,7 @@ use super::Harness;
 use crate::{
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
-    store::{Entry, RunRecord, RunStatus},
+    store::{Entry, RunRecord, RunStatus, StepKind, StepState},
     testing::diff::diff,
 };
 
@@ -32,7 +32,7 @@ impl<T> TestRun<T> {
         crashes: u32,
     ) -> Result<Self> {
         let store = harness.store().shared();
-        Ok(Self {
+        let run = Self {
             record: store.run(&run_id).await?,
             journal: store.journal(&run_id).await?,
             evaluations: harness.evaluations(&run_id),
@@ -40,7 +40,34 @@ impl<T> TestRun<T> {
             run_id,
             crashes,
             output: PhantomData,
-        })
+        };
+        if let Some(error) = run.error() {
+            let text = format!(
+                "run `{}` of `{function}` failed: {}",
+                run.run_id,
+                error.report()
+            );
+            harness.probe().note_failure(text);
+        }
+        Ok(run)
+    }
+
+    /// Whether it has recorded the step that it was to stop at.
+    pub(super) fn has_stopped_at(&self, path: &str) -> Result<()> {
+        let entry = self.journal.iter().find(|entry| &*entry.path == path);
+        let why = match entry {
+            Some(entry) if entry.kind == StepKind::Sleep => "that is a sleep".to_owned(),
+            Some(entry) if entry.state != StepState::Waiting => return Ok(()),
+            _ if self.record.is_none() => return Ok(()),
+            _ => format!("its steps are: {}", self.steps().join(", ")),
+        };
+        let (run_id, state, reason) = (&self.run_id, self.state(), self.reason());
+        let text = format!(
+            "run `{run_id}` was to stop at the step `{path}` and has not recorded it: {why}; the run is {state}{reason}"
+        );
+        Err(Error::new(ErrorKind::UnknownRun, text)
+            .with_run(&self.run_id)
+            .with_function(&self.function_id))
     }
 
     /// The run's id.

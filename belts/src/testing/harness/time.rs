@@ -18,11 +18,14 @@ impl Harness {
 
     /// Drives every run in the store to its end, those that come due first, and moves the clock as they need.
     ///
-    /// Runs of functions that this worker does not have, and runs that stopped at a step, stay as they are.
+    /// Runs of functions that this worker does not have, runs that stopped at a step, and runs that wait until the end of
+    /// time stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
+    /// meanwhile.
     ///
     /// # Errors
     /// The store fails.
     pub async fn settle(&self) -> Result<()> {
+        let _journey = self.inner.setup.clock.journey();
         self.surviving(|worker| Box::pin(settle(worker, None)))
             .await
             .map(|_| ())
@@ -67,7 +70,8 @@ impl Harness {
 
     /// Lets time pass until then: what is due by then is driven, in the order in which it comes due, and the rest waits.
     ///
-    /// The clock stands there at the end. Waits of up to three seconds happen in memory and are not cut short, so if one
+    /// The clock stands there at the end, whether it [skips sleeps](crate::testing::ManualClock::skip_sleeps) otherwise or
+    /// not. Waits of up to three seconds happen in memory and are not cut short, so if one
     /// is under way then, the clock ends with it. After a [crash](Harness::faults) the next worker's own pauses take time,
     /// too.
     ///
@@ -75,6 +79,7 @@ impl Harness {
     /// The store fails.
     pub async fn travel_to(&self, time: impl Into<Timestamp>) -> Result<()> {
         let time = time.into();
+        let _journey = self.inner.setup.clock.journey();
         self.surviving(move |worker| Box::pin(settle(worker, Some(time))))
             .await?;
         self.advance(time.since(self.now()));
@@ -123,7 +128,8 @@ async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
     let known = page
         .runs
         .into_iter()
-        .filter(|run| worker.shared().registry.index(&run.function_id).is_some());
+        .filter(|run| worker.shared().registry.index(&run.function_id).is_some())
+        .filter(|run| !run.due_at.is_some_and(Timestamp::is_never));
     // Ids sort by time as well, for runs that came to be at one moment of a clock that stands still.
     Ok(known.min_by_key(|run| (run.due_at, run.created_at, run.run_id.clone())))
 }

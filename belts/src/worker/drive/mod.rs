@@ -210,7 +210,7 @@ impl<'a> Drive<'a> {
                     let written = self.write(outbox.entries, transition.clone());
                     write = Some((written, count, transition));
                 }
-                Event::Found(Found::Nothing) => {}
+                Event::Found(Found::Nothing | Found::Rest(_)) => {}
                 Event::Written(result) => {
                     let Some((_, count, transition)) = write.take() else {
                         continue;
@@ -295,6 +295,12 @@ impl<'a> Drive<'a> {
             match self.run.look(busy, waker.is_woken()) {
                 // It is not, or no longer, idle: the next time begins anew.
                 Found::Nothing => stay.moved_on(),
+                Found::Rest(moment) => {
+                    stay.moved_on();
+                    if self.worker.clock.skip_to(moment) {
+                        continue;
+                    }
+                }
                 Found::Idle(due_at) => match stay.verdict(self, cx) {
                     _ if waker.is_woken() => continue,
                     Verdict::Leave => return Poll::Ready(Event::Found(Found::Idle(due_at))),

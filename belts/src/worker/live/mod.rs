@@ -24,7 +24,7 @@ pub(crate) use tickets::Active;
 
 use super::Shared;
 use crate::{
-    clock::Timestamp,
+    clock::{Clock, Timestamp},
     error::Error,
     publish::PublishedHere,
     registry::Registered,
@@ -83,7 +83,7 @@ struct State {
     waiting: VecDeque<Option<Waker>>,
     /// Step futures that execute, wait in memory, or wait for their record.
     active: usize,
-    /// Steps that wait for a time too far away to stay in memory.
+    /// Steps that wait for a time too far away to stay in memory, or for a clock that a test moves.
     parked: Vec<ParkedStep>,
     next_parked: u64,
     violation: Option<Error>,
@@ -92,10 +92,20 @@ struct State {
     driver: Option<Waker>,
 }
 
-/// A step that waits for a time far away, and who is woken for it then.
+/// Where a run may be while one of its steps waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the store alone.
+    Anywhere,
+    /// In memory, since the wait is short; a clock that skips sleeps may be moved.
+    InMemory,
+}
+
+/// A step that waits for a time, and who is woken for it then.
 struct ParkedStep {
     id: u64,
     until: Timestamp,
+    place: Place,
     waker: Option<Waker>,
 }
 
@@ -109,6 +119,8 @@ pub(crate) enum Found {
     Unsure,
     /// Every step waits for a time far away: the run can leave memory until the first of them, if nothing else is awaited.
     Idle(Timestamp),
+    /// Every step waits, one of them in memory: a clock that skips sleeps goes to this moment.
+    Rest(Timestamp),
     /// Something is to be recorded; `settled` when nothing else is under way.
     Flush { outbox: Outbox, settled: bool },
     /// Nothing to do until something wakes.
@@ -251,15 +263,21 @@ impl LiveRun {
         }
         if state.active == 0
             && !woken
+            && state.waits_in_memory() == 0
             && let Some(until) = state.parked.iter().map(|parked| parked.until).min()
         {
             return Found::Idle(until);
         }
         if state.outbox.entries.is_empty() {
-            return Found::Nothing;
+            let rests = state.active == 0 && !woken;
+            return match rests.then(|| state.next_moment(&*self.worker.clock)) {
+                Some(Some(moment)) => Found::Rest(moment),
+                _ => Found::Nothing,
+            };
         }
         let outbox = state.outbox.take_part();
-        let settled = state.outbox.entries.is_empty() && state.active <= outbox.awaited();
+        let under_way = state.active + state.waits_in_memory();
+        let settled = state.outbox.entries.is_empty() && under_way <= outbox.awaited();
         Found::Flush { outbox, settled }
     }
 
@@ -268,7 +286,8 @@ impl LiveRun {
     /// `stays` says that the run was found idle and stays in memory all the same.
     pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool, stays: bool) -> bool {
         let mut state = self.state();
-        let leaves = !stays && state.active == 0 && !state.parked.is_empty();
+        let idle = state.active == 0 && !state.parked.is_empty() && state.waits_in_memory() == 0;
+        let leaves = !stays && idle;
         if state.violation.is_some()
             || self.has_lost_lease()
             || !(busy || !leaves && state.outbox.entries.is_empty() && state.unsure.is_empty())
@@ -312,6 +331,22 @@ impl LiveRun {
 }
 
 impl State {
+    /// How many steps wait in memory for a clock that a test moves.
+    fn waits_in_memory(&self) -> usize {
+        let in_memory = |parked: &&ParkedStep| parked.place == Place::InMemory;
+        self.parked.iter().filter(in_memory).count()
+    }
+
+    /// The next moment that a parked step waits for, if one of them waits in memory.
+    fn next_moment(&self, clock: &dyn Clock) -> Option<Timestamp> {
+        if self.waits_in_memory() == 0 {
+            return None;
+        }
+        let now = clock.now();
+        let moments = self.parked.iter().map(|parked| parked.until);
+        moments.filter(|moment| *moment > now).min()
+    }
+
     fn end(&mut self, error: Error) {
         self.violation.get_or_insert(error);
         self.wake_driver();

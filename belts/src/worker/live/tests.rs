@@ -55,7 +55,7 @@ async fn a_driver_does_not_wait_for_a_run_that_has_become_idle_meanwhile() {
     let run = live().await;
     let driver = Waker::from(Arc::new(Woken::default()));
     assert!(matches!(run.look(false, false), Found::Nothing));
-    let parked = run.park(Timestamp::from_millis(i64::MAX));
+    let parked = run.park(Timestamp::from_millis(i64::MAX), Place::Anywhere);
     assert!(!run.wait_for_steps(&driver, false, false), "it looks again");
     assert!(matches!(run.look(false, false), Found::Idle(_)));
     assert!(run.wait_for_steps(&driver, false, true), "the run stays");
@@ -70,12 +70,12 @@ async fn the_driver_of_a_run_that_stays_is_woken_by_its_steps() {
     let woken = Arc::new(Woken::default());
     let driver = Waker::from(Arc::clone(&woken));
     let times = || woken.0.load(Ordering::SeqCst);
-    let _parked = run.park(Timestamp::from_millis(i64::MAX));
+    let _parked = run.park(Timestamp::from_millis(i64::MAX), Place::Anywhere);
     assert!(run.wait_for_steps(&driver, false, true));
     drop(run.activate());
     assert_eq!(times(), 1, "a step was under way");
     assert!(run.wait_for_steps(&driver, false, true));
-    let _second = run.park(Timestamp::from_millis(1));
+    let _second = run.park(Timestamp::from_millis(1), Place::Anywhere);
     assert_eq!(times(), 2, "a step parked");
     assert!(run.wait_for_steps(&driver, false, true));
     run.lose_lease();

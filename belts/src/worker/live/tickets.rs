@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::{LiveRun, ParkedStep};
+use super::{LiveRun, ParkedStep, Place};
 use crate::{clock::Timestamp, store::Entry};
 
 impl LiveRun {
@@ -41,14 +41,15 @@ impl LiveRun {
         Active(Arc::clone(self))
     }
 
-    /// Counts the caller as waiting for a time far away until the guard is dropped.
-    pub(crate) fn park(self: &Arc<Self>, until: Timestamp) -> Parked {
+    /// Counts the caller as waiting for a time until the guard is dropped.
+    pub(crate) fn park(self: &Arc<Self>, until: Timestamp, place: Place) -> Parked {
         let mut state = self.state();
         let id = state.next_parked;
         state.next_parked += 1;
         state.parked.push(ParkedStep {
             id,
             until,
+            place,
             waker: None,
         });
         state.wake_driver();
@@ -96,7 +97,7 @@ impl Drop for Active {
     }
 }
 
-/// A step future that waits for a time far away.
+/// A step future that waits for a time.
 #[derive(Debug)]
 pub(crate) struct Parked(Arc<LiveRun>, u64);
 
