@@ -45,7 +45,9 @@ pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an `async fn` or method a helper that may contain steps; call it with [`scope!`].
 ///
-/// Helpers may be generic and return anything. The one option is `crate = path`.
+/// Helpers may be generic, borrow, and return anything. They take one hidden argument more, the last, which `scope!` adds and
+/// `#[tracing::instrument]` skips. In a helper whose `T` is a `Result`, a step of `T` is a step of a value: an `Err` in it is
+/// recorded as a success. The one option is `crate = path`.
 #[proc_macro_attribute]
 pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
     function::steps::expand(args.into(), &item.into()).into()
@@ -54,13 +56,20 @@ pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `step!("key", expr)`: runs an expression once in a run, and remembers its value.
 ///
 /// A future of `belts::Result<T>` that does nothing until awaited. The expression is a future or a plain value, of
-/// `Result<T, E>` or of `T`, with `T: Serialize + DeserializeOwned` and any error `E`; it may borrow locals, and is
-/// evaluated anew for each retry. `move` before it takes what it names, as before a closure.
+/// `Result<T, E>` or of `T`, with an owned `T: Serialize + DeserializeOwned` and any error `E`; it may borrow locals, and is
+/// evaluated anew for each retry. It is the call itself and no closure. `move` before it takes what it names, as before a
+/// closure.
 ///
-/// The key is a string literal that may capture variables, `"ship-{sku}"`, and is reached once in a run.
-/// After the expression come options: `retries = 5`, `backoff = "1s..60s"`, `timeout = "30s"` (of each attempt).
+/// The key is a string literal that may capture variables, `"ship-{sku}"`, and is reached once in a run. It stands in one place
+/// of a function: not in two arms of a `match` either, so that a key tells which place a record is from. Places under different
+/// `#[cfg]`s are told apart by the build.
 ///
-/// What the expression borrows from temporaries lives until its future is done, as in `f(&g()).await`.
+/// After the expression come options: `retries = 5`, `backoff = "1s..60s"`, `timeout = "30s"` (of each attempt; an expression
+/// that blocks its thread is not cut off, and counts as timed out when it returns).
+///
+/// What the expression borrows from temporaries lives until its future is done, as in `f(&g()).await`. `?` and `return` in it
+/// leave the step and not the function: what they return is what the attempt came to. `?` takes any error, and an `async` block
+/// that ends with `Ok(…)` need not say which error it has.
 #[proc_macro]
 pub fn step(input: TokenStream) -> TokenStream {
     step::expand(Macro::Step, input.into()).into()

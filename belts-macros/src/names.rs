@@ -64,6 +64,7 @@ macro_rules! runtime {
 }
 
 runtime! {
+    absent: __private::UNFINISHED;
     accepts: __private::accepts;
     awaitable: __private::dispatch::Awaitable;
     backoff: __private::Backoff;
@@ -90,6 +91,7 @@ runtime! {
     function_def: __private::FunctionDef;
     function_entry: __private::FunctionEntry;
     function_options: __private::FunctionOptions;
+    helper_scope: __private::StepsHelpersAreCalledWithScope;
     holds: __private::holds;
     invalid: __private::invalid;
     invocation: __private::Invocation;
@@ -97,6 +99,7 @@ runtime! {
     location: __private::Location;
     make_call: __private::call;
     next: __private::Next;
+    of_any_error: __private::of_any_error;
     publish: __private::publish;
     publish_builder: Publish;
     returned: __private::Returned;
@@ -106,6 +109,7 @@ runtime! {
     step_options: __private::StepOptions;
     submit: __private::inventory::submit;
     unknown_type: __private::unknown_type;
+    via_borrowed: __private::dispatch::ViaBorrowed;
     via_future: __private::dispatch::ViaFuture;
     via_plain: __private::dispatch::ViaPlain;
     via_result: __private::dispatch::ViaResult;
@@ -130,9 +134,14 @@ pub(crate) fn at_site(at: Span) -> Span {
     Span::mixed_site().located_at(at)
 }
 
-/// The hidden parameter with the scope, and the mark for it.
+/// The scope as a body sees it, and the mark for it.
 pub(crate) fn cx(at: Span) -> Ident {
     Ident::new(CX, at_site(at))
+}
+
+/// The hidden parameter, which the body sees through a reference: so `async move` blocks take none of it along.
+pub(crate) fn scope(at: Span) -> Ident {
+    Ident::new(SCOPE, at_site(at))
 }
 
 /// What stands before a marked macro's own arguments.
@@ -148,6 +157,7 @@ pub(crate) fn nested_mark(at: Span) -> TokenStream {
 }
 
 pub(crate) const CX: &str = "__belts_cx";
+pub(crate) const SCOPE: &str = "__belts_scope";
 pub(crate) const NESTED: &str = "__belts_nested_fn";
 
 /// `OrderCreated` and `order_created` as `order-created`.
@@ -175,9 +185,17 @@ pub(crate) fn spelled(tokens: &TokenStream) -> String {
         (" >", ">"),
         (" ,", ","),
         ("& ", "&"),
+        (" . ", "."),
+        (" ?", "?"),
     ]
     .iter()
     .fold(text, |text, (from, to)| text.replace(from, to))
+    .split(" (")
+    .fold(String::new(), |text, part| match text.chars().last() {
+        None => part.to_owned(),
+        Some(last) if last.is_alphanumeric() || "_>)".contains(last) => format!("{text}({part}"),
+        Some(_) => format!("{text} ({part}"),
+    })
 }
 
 pub(crate) fn unraw(name: &Ident) -> String {
@@ -222,6 +240,14 @@ mod tests {
             ("A", "a"),
         ] {
             assert_eq!(kebab(name), wanted);
+        }
+    }
+
+    #[test]
+    fn tokens_are_spelled_as_a_person_writes_them() {
+        for text in ["a::b(c, &d)", "a.b().await?", "Vec<u8>", "a - (b, (c))"] {
+            let tokens: TokenStream = text.parse().expect(text);
+            assert_eq!(spelled(&tokens), text);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Options, `name = value`: one table for the parser and the messages, and readers for their values.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens as _, quote};
 use syn::{
     Expr, Lit, LitStr, Path, Token,
     ext::IdentExt as _,
@@ -58,6 +58,10 @@ impl Table {
             .iter()
             .find(|(known, _)| *known == name)
             .map_or("", |(_, example)| example)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == name)
     }
 
     fn names(&self) -> Vec<&'static str> {
@@ -134,12 +138,26 @@ impl Given {
         Some(self.0.swap_remove(at))
     }
 
+    /// Whether the value of an option holds this word.
+    pub(crate) fn mentions(&self, option: &str, word: &str) -> bool {
+        let mut values = self.0.iter().filter(|opt| opt.key == option);
+        values.any(|opt| holds(opt.value.to_token_stream(), word))
+    }
+
     pub(crate) fn krate(&mut self, errors: &mut Errors) -> Krate {
         match self.take("crate").and_then(|opt| opt.path(errors)) {
             Some(path) => Krate::new(quote!(#path)),
             None => Krate::default(),
         }
     }
+}
+
+fn holds(tokens: TokenStream, word: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => holds(group.stream(), word),
+        TokenTree::Ident(ident) => ident == word,
+        _ => false,
+    })
 }
 
 fn one(input: ParseStream<'_>, table: &Table) -> syn::Result<Opt> {

@@ -14,6 +14,9 @@ pub mod testing {}
 #[doc = include_str!("../docs/compare.md")]
 pub mod compare {}
 
+#[doc = include_str!("../docs/messages.md")]
+pub mod messages {}
+
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
 

@@ -1,6 +1,10 @@
 //! All that generated code may touch. Nothing here is for users, and it changes without notice.
 #![doc(hidden)]
 
+// Beside a file that is named by its path, rustc would look for `src/dispatch.rs`.
+#[path = "private/dispatch.rs"]
+pub mod dispatch;
+
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use serde::Serialize;
@@ -17,7 +21,7 @@ pub use crate::{
     function::{Continuation, FunctionOptions},
     publish::Publish,
     run::{Backoff, Location},
-    step::{Entered, Key, Next, Scope, Step, StepOptions},
+    step::{Entered, Key, Next, Scope, Step, StepOptions, StepsHelpersAreCalledWithScope},
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, Result},
@@ -57,6 +61,22 @@ impl fmt::Debug for FunctionDef {
             .finish_non_exhaustive()
     }
 }
+
+/// Stands for a function that has mistakes, so that its uses are no mistakes of their own.
+pub static UNFINISHED: FunctionDef = FunctionDef {
+    id: "unfinished",
+    events: &[],
+    options: FunctionOptions::default,
+    accepts: None,
+    check: |_, _| Ok(None),
+    start: |_| Box::pin(std::future::pending()),
+    location: Location {
+        file: "",
+        line: 0,
+        column: 0,
+    },
+    package: "",
+};
 
 /// What `inventory` collects of functions.
 #[derive(Debug)]
@@ -101,12 +121,29 @@ impl Invocation {
         event
     }
 
-    pub fn context(&self) -> Context {
-        self.scope.context()
+    /// What a function takes besides its event.
+    pub fn argument<A: Argument>(&self) -> A {
+        A::of(self)
     }
 
-    pub fn scope(&self) -> &Scope {
-        &self.scope
+    pub fn scope(&self) -> Scope {
+        self.scope.clone()
+    }
+}
+
+/// What a function may take besides its event.
+#[diagnostic::on_unimplemented(
+    message = "a function cannot take `{Self}`: after its event it takes the `belts::Context`, if it asks",
+    label = "not `belts::Context`",
+    note = "what else a function needs goes into its event or a `static`"
+)]
+pub trait Argument {
+    fn of(run: &Invocation) -> Self;
+}
+
+impl Argument for Context {
+    fn of(run: &Invocation) -> Self {
+        run.scope.context()
     }
 }
 
@@ -132,7 +169,8 @@ impl<T, E: AnyError> Returned for std::result::Result<T, E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an error that a step or function can return",
     label = "fails with `{Self}`",
-    note = "implement `std::error::Error` for `{Self}`, or map it to a `String`, an `anyhow::Error` or a `belts::Error`"
+    note = "implement `std::error::Error` for `{Self}`, or map it to a `String`, an `anyhow::Error` or a `belts::Error`",
+    note = "a boxed error is `Box<dyn std::error::Error + Send + Sync>`, since a run may go on in another thread"
 )]
 pub trait AnyError {
     fn into_error(self) -> Error;
@@ -143,6 +181,33 @@ impl<E: Into<BoxError>> AnyError for E {
     fn into_error(self) -> Error {
         Error::from_any(self)
     }
+}
+
+/// Any error on its way out of a step's expression. It is no error itself, so that `?` makes one of every error there is.
+#[derive(Debug)]
+pub struct Caught(pub(crate) Error);
+
+/// What an attempt at a step comes to.
+pub type Attempted<T> = std::result::Result<T, Caught>;
+
+impl<E: Into<BoxError>> From<E> for Caught {
+    fn from(error: E) -> Self {
+        Self(Error::from_any(error))
+    }
+}
+
+impl AnyError for Caught {
+    fn into_error(self) -> Error {
+        self.0
+    }
+}
+
+/// Names the error of an `async` block that ends with `Ok(…)` and says of no error what it is.
+pub fn of_any_error<T, F>(block: F) -> F
+where
+    F: Future<Output = std::result::Result<T, Caught>>,
+{
+    block
 }
 
 /// Ends an attempt: the output as an envelope, or the error.
@@ -271,110 +336,4 @@ const fn same(a: &[u8], b: &[u8]) -> bool {
 /// A duration known at compile time.
 pub const fn duration(secs: u64, nanos: u32) -> Duration {
     Duration::new(secs, nanos)
-}
-
-/// How a step's expression, whatever it is, becomes a future of `Result<T, Error>`.
-///
-/// Method lookup picks the first impl whose receiver needs no extra `&`:
-/// `(&Awaitable(&value)).kind()` is a future's tag where the value is one, else a plain value's.
-pub mod dispatch {
-    use std::{
-        convert::Infallible,
-        future::{Future, IntoFuture},
-        marker::PhantomData,
-        pin::Pin,
-        task::{Context, Poll},
-    };
-
-    use super::AnyError;
-    use crate::error::Result;
-
-    #[derive(Debug)]
-    pub struct Awaitable<'a, T>(pub &'a T);
-    #[derive(Debug, Clone, Copy)]
-    pub struct FutureTag;
-    #[derive(Debug, Clone, Copy)]
-    pub struct ValueTag;
-
-    pub trait ViaFuture {
-        fn kind(&self) -> FutureTag {
-            FutureTag
-        }
-    }
-    impl<T: IntoFuture> ViaFuture for Awaitable<'_, T> {}
-
-    pub trait ViaValue {
-        fn kind(&self) -> ValueTag {
-            ValueTag
-        }
-    }
-    impl<T> ViaValue for &Awaitable<'_, T> {}
-
-    /// A value as it came, or a future to wait for.
-    #[derive(Debug)]
-    pub enum Flow<T, F> {
-        Ready(T),
-        Wait(F),
-    }
-
-    /// A future that cannot be: behind a call that returns one the compiler knows code to be unreachable,
-    /// so that what lives across the `await` there need not be `Send`.
-    #[derive(Debug)]
-    pub struct Never<T>(pub Infallible, pub PhantomData<fn() -> T>);
-
-    impl<T> Future for Never<T> {
-        type Output = T;
-        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-            match self.0 {}
-        }
-    }
-
-    impl FutureTag {
-        pub fn split<T: IntoFuture>(self, value: T) -> Flow<T::Output, T::IntoFuture> {
-            Flow::Wait(value.into_future())
-        }
-        pub fn only_future<F>(self, future: F) -> F {
-            future
-        }
-    }
-    impl ValueTag {
-        pub fn split<T>(self, value: T) -> Flow<T, Never<T>> {
-            Flow::Ready(value)
-        }
-        pub fn only_future<T>(self, never: Never<T>) -> Never<T> {
-            never
-        }
-    }
-
-    #[derive(Debug)]
-    pub struct Fallible<'a, T>(pub &'a T);
-    #[derive(Debug)]
-    pub struct ResultTag;
-    #[derive(Debug)]
-    pub struct PlainTag;
-
-    pub trait ViaResult {
-        fn kind(&self) -> ResultTag {
-            ResultTag
-        }
-    }
-    impl<T, E> ViaResult for Fallible<'_, std::result::Result<T, E>> {}
-
-    pub trait ViaPlain {
-        fn kind(&self) -> PlainTag {
-            PlainTag
-        }
-    }
-    impl<T> ViaPlain for &Fallible<'_, T> {}
-
-    impl ResultTag {
-        pub fn finish<T, E: AnyError>(self, value: std::result::Result<T, E>) -> Result<T> {
-            value.map_err(E::into_error)
-        }
-    }
-    impl PlainTag {
-        pub fn finish<T>(self, value: T) -> Result<T> {
-            Ok(value)
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::{self, Write as _},
+    future::IntoFuture as _,
     sync::{LazyLock, Mutex},
     thread,
     time::Duration,
@@ -10,6 +11,7 @@ use std::{
 use belts::{
     Worker, step,
     store::{Memory, RunStatus},
+    testing::ManualClock,
 };
 use tracing_subscriber::{Layer, layer::Context, prelude::*};
 
@@ -79,6 +81,41 @@ async fn a_step_that_blocks_its_thread_is_named_in_one_line() {
     let named = "run=blocks step=block-x\\n2026 INFO forged";
     assert!(told[0].contains(named), "{told:#?}");
     assert!(!told[0].contains(char::is_control), "{told:#?}");
+}
+
+static CLOCK: LazyLock<ManualClock> = LazyLock::new(ManualClock::default);
+
+/// Blocks once past its time limit and once within it, as far as the clock can tell.
+#[belts::function(id = "overruns", on = Named, retries = 0)]
+async fn overruns(_event: Named) -> belts::Result<u64> {
+    let passes = |seconds: u64| {
+        CLOCK.advance(Duration::from_secs(seconds));
+        seconds
+    };
+    let within = step!("within", passes(1), timeout = "2s", retries = 0).await?;
+    Ok(within + step!("past", passes(3), timeout = "2s", retries = 0).await?)
+}
+
+/// The limit was looked at only beside the expression: one that blocked for however long was recorded as a success.
+#[tokio::test]
+async fn a_step_that_blocks_past_its_time_limit_has_timed_out() {
+    LazyLock::force(&INSTALLED);
+    let builder = Worker::builder().store(Memory::new()).function(overruns);
+    let worker = builder.clock(CLOCK.clone()).build().await.unwrap();
+    let call = overruns(named("overruns")).run_id("overruns").via(&worker);
+    let error = within("the run", call.into_future()).await.unwrap_err();
+    let report = error.report();
+    assert!(report.contains("step `past` failed"), "{report}");
+    assert!(
+        report.contains("timed out after 2s; it blocked its thread"),
+        "{report}"
+    );
+    let told = warnings_with([
+        "blocked its thread past its time limit",
+        "function=overruns",
+    ]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains("step=past timeout=2s"), "{told:#?}");
 }
 
 mod old {

@@ -2,11 +2,13 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Expr, Ident, Pat, PatIdent, spanned::Spanned as _};
+use syn::{Attribute, Expr, Ident, Pat, PatIdent, PatType, Visibility, spanned::Spanned as _};
 
 use super::{
+    instrument::skipping,
     mark::mark,
     model::{Function, Options},
+    parse::split_inner_attributes,
 };
 use crate::{
     names::{self, Krate, Runtime, at_site, spelled},
@@ -20,41 +22,94 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         name,
         event,
         output,
+        krate,
         ..
     } = function;
     let at = name.span();
     let Runtime {
         submit,
         function_entry,
-        function_def,
-        call,
-        definition: definition_trait,
-        make_call,
         ..
-    } = function.krate.at(at);
-    let (event_type, argument) = (&event.ty, argument(&event.pat));
-    let the_fn = the_fn(function);
+    } = krate.at(at);
     let definition = definition(function);
     let check = on_fits(function);
-    let handle = handle(name);
-    let body = quote_spanned! {at_site(at)=>
-        {
-            struct #handle;
-            impl #handle { #the_fn }
-            #definition
-            #submit! { #function_entry(&__BELTS_DEFINITION) }
-            #check
-            impl #definition_trait for #handle {
-                const DEFINITION: &'static #function_def = &__BELTS_DEFINITION;
-            }
-            #make_call(#argument, #handle)
-        }
+    let registered = quote_spanned! {at_site(at)=>
+        #definition
+        #submit! { #function_entry(&__BELTS_DEFINITION) }
+        #check
     };
-    quote_spanned! {at_site(at)=>
-        #(#outer)*
-        #[allow(dead_code, clippy::used_underscore_binding)]
-        #vis fn #name(#argument: #event_type) -> #call<#event_type, #output, impl #definition_trait> #body
+    let head = Head {
+        outer,
+        vis,
+        name,
+        event,
+        output,
+        krate,
+    };
+    let definition = quote_spanned!(at_site(at)=> __BELTS_DEFINITION);
+    head.with(&the_fn(function), &registered, &definition)
+}
+
+/// What others see of a function.
+pub(super) struct Head<'a> {
+    pub(super) outer: &'a [Attribute],
+    pub(super) vis: &'a Visibility,
+    pub(super) name: &'a Ident,
+    pub(super) event: &'a PatType,
+    pub(super) output: &'a TokenStream,
+    pub(super) krate: &'a Krate,
+}
+
+impl Head<'_> {
+    /// The fn that makes calls, with the user's fn and other items inside it.
+    pub(super) fn with(
+        &self,
+        the_fn: &TokenStream,
+        items: &TokenStream,
+        definition: &TokenStream,
+    ) -> TokenStream {
+        let Self {
+            outer,
+            vis,
+            name,
+            event,
+            output,
+            krate,
+        } = self;
+        let at = name.span();
+        let Runtime {
+            function_def,
+            call,
+            definition: definition_trait,
+            make_call,
+            ..
+        } = krate.at(at);
+        let (event_type, argument) = (&event.ty, argument(&event.pat));
+        let handle = handle(name);
+        let body = quote_spanned! {at_site(at)=>
+            {
+                struct #handle;
+                impl #handle { #the_fn }
+                #items
+                impl #definition_trait for #handle {
+                    const DEFINITION: &'static #function_def = &#definition;
+                }
+                #make_call(#argument, #handle)
+            }
+        };
+        quote_spanned! {at_site(at)=>
+            #(#outer)*
+            #[allow(dead_code, clippy::used_underscore_binding)]
+            #vis fn #name(#argument: #event_type) -> #call<#event_type, #output, impl #definition_trait> #body
+        }
     }
+}
+
+/// The body as it is expanded, after a statement that makes its scope.
+pub(super) fn with_scope(body: TokenStream, scope: &TokenStream, krate: &Krate) -> TokenStream {
+    let (attributes, body) = split_inner_attributes(body);
+    let body = mark(body, krate);
+    quote!(#attributes #scope #body)
 }
 
 /// What the name stands for, within the fn of that name.
@@ -83,15 +138,18 @@ fn the_fn(function: &Function) -> TokenStream {
         context,
         output,
         body,
+        krate,
         ..
     } = function;
-    let (cx, scope) = (names::cx(name.span()), function.krate.at(name.span()).scope);
-    let context = context.iter();
-    let body = mark(body.clone(), &function.krate);
+    let at = name.span();
+    let (cx, hidden, scope) = (names::cx(at), names::scope(at), krate.at(at).scope);
+    let (inner, context) = (skipping(inner), context.iter());
+    let lend = quote_spanned!(at_site(at)=> let #cx = &#hidden;);
+    let body = with_scope(body.clone(), &lend, krate);
     quote! {
         #(#inner)*
         #[allow(clippy::unused_async, clippy::needless_pass_by_value, clippy::used_underscore_binding)]
-        async fn #name(#event, #(#context,)* #cx: &#scope) -> #output { #body }
+        async fn #name(#event, #(#context,)* #hidden: #scope) -> #output { #body }
     }
 }
 
@@ -112,28 +170,29 @@ fn start(function: &Function) -> TokenStream {
     let (scope, event_type) = (&names.invocation, &event.ty);
     let context = context.iter().map(|context| {
         let at = context.ty.span();
-        let invocation = krate.at(at).invocation;
-        quote_spanned!(at_site(at)=> #invocation::context(&run))
+        let (invocation, ty) = (krate.at(at).invocation, &context.ty);
+        quote_spanned!(at_site(at)=> #invocation::argument::<#ty>(&__belts_run))
     });
     let read = krate.at(event_type.span()).invocation;
-    let event = quote_spanned!(at_site(event_type.span())=> #read::event::<#event_type>(&run)?);
+    let event =
+        quote_spanned!(at_site(event_type.span())=> #read::event::<#event_type>(&__belts_run)?);
     let handle = handle(name);
     let called = quote_spanned! {at_site(at)=>
-        #handle::#name(event, #(#context,)* #scope::scope(&run)).await
+        #handle::#name(__belts_event, #(#context,)* #scope::scope(&__belts_run)).await
     };
     let Runtime {
         finish, returned, ..
     } = krate.at(output.span());
     let finished = quote_spanned! {at_site(output.span())=>
         {
-            let output = #returned::into_result(output);
-            #finish(output)
+            let __belts_output = #returned::into_result(__belts_output);
+            #finish(__belts_output)
         }
     };
     quote_spanned! {at_site(at)=>
-        |run| ::std::boxed::Box::pin(async move {
-            let event = #event;
-            let output = #called;
+        |__belts_run| ::std::boxed::Box::pin(async move {
+            let __belts_event = #event;
+            let __belts_output = #called;
             #finished
         })
     }
@@ -183,10 +242,10 @@ fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
     let event_set = krate.at(at).event_set;
     // Not by a generic function: rustc would say of a type that is no event once more that it is none.
     quote_spanned! {at_site(at)=>
-        |event_type, payload| {
-            let event = <#event as #event_set>::decode(event_type, payload)?;
-            <#event as #event_set>::check(&event)?;
-            ::core::result::Result::Ok(<#event as #event_set>::encode(&event)?.correlation_key)
+        |__belts_type, __belts_payload| {
+            let __belts_event = <#event as #event_set>::decode(__belts_type, __belts_payload)?;
+            <#event as #event_set>::check(&__belts_event)?;
+            ::core::result::Result::Ok(<#event as #event_set>::encode(&__belts_event)?.correlation_key)
         }
     }
 }
@@ -195,7 +254,7 @@ fn accepts(filter: &Expr, function: &Function) -> TokenStream {
     let at = filter.span();
     let accepts = function.krate.at(at).accepts;
     let event = &function.event.ty;
-    quote_spanned!(at_site(at)=> |event_type, payload| #accepts::<#event>(event_type, payload, #filter))
+    quote_spanned!(at_site(at)=> |__belts_type, __belts_payload| #accepts::<#event>(__belts_type, __belts_payload, #filter))
 }
 
 fn options(options: &Options, names: &Runtime) -> TokenStream {

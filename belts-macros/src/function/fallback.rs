@@ -1,15 +1,21 @@
 //! After a mistake: the user's fn as it stands, so that editors and rustc go on with it, and then the mistakes.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
+use syn::{FnArg, PatType, ReturnType, Signature, Type};
 
-use super::{mark::mark, parse::Item};
+use super::{
+    expand::{Head, with_scope},
+    model::is_outer,
+    parse::Item,
+};
 use crate::{
     diag::Errors,
     names::{self, Krate, at_site},
 };
 
-/// The fn with a scope that is never there, since nothing of this is run.
+/// The fn with a scope that is never there, since nothing of this is run. Where its signature is whole, its name makes calls as
+/// it would without the mistakes, or each use of it would be one more.
 pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> TokenStream {
     let Item {
         attrs,
@@ -26,20 +32,62 @@ pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> To
     let Some(body) = body else {
         return quote!(#(#attrs)* #vis #sig; #errors);
     };
-    let at = sig.ident.span();
-    let (scope, cx) = (krate.at(at).scope, names::cx(at));
-    let absent = quote_spanned! {at_site(at)=>
-        let #cx: &#scope = ::core::option::Option::None.expect("only a function without mistakes has a scope");
-    };
-    let mut inside = absent;
-    inside.extend(mark(body.stream(), krate));
-    let mut block = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, inside);
+    let mut block = Group::new(
+        Delimiter::Brace,
+        with_scope(body.stream(), &absent(sig.ident.span(), krate), krate),
+    );
     block.set_span(body.span());
-    quote! {
-        #(#attrs)*
-        #[allow(dead_code, unused_variables)]
-        #vis #sig #block
-        #errors
+    let lints = quote!(#[allow(dead_code, unused_variables, clippy::all, clippy::pedantic)]);
+    let item = match event(&sig) {
+        Some(event) => {
+            let (outer, inner): (Vec<_>, Vec<_>) = attrs.iter().cloned().partition(is_outer);
+            let head = Head {
+                outer: &outer,
+                vis,
+                name: &sig.ident,
+                event,
+                output: &output(&sig, krate),
+                krate,
+            };
+            let absent = krate.at(sig.ident.span()).absent;
+            head.with(&quote!(#(#inner)* #lints #sig #block), &quote!(), &absent)
+        }
+        None => quote!(#(#attrs)* #lints #vis #sig #block),
+    };
+    quote!(#item #errors)
+}
+
+/// The statement that a body has in place of its scope.
+pub(super) fn absent(at: Span, krate: &Krate) -> TokenStream {
+    let (scope, cx) = (krate.at(at).scope, names::cx(at));
+    quote_spanned! {at_site(at)=>
+        let #cx: &#scope = ::core::option::Option::None.expect("only a function without mistakes has a scope");
+    }
+}
+
+/// The event, if this could be a function.
+fn event(sig: &Signature) -> Option<&PatType> {
+    if !sig.generics.params.is_empty() {
+        return None;
+    }
+    match sig.inputs.first()? {
+        FnArg::Typed(event) if names_type(&event.ty) => Some(event),
+        _ => None,
+    }
+}
+
+/// Whether the type can stand in a signature: rustc has a say of its own about `_` and `impl Trait`.
+fn names_type(ty: &Type) -> bool {
+    matches!(ty, Type::Path(_) | Type::Group(_) | Type::Paren(_))
+}
+
+fn output(sig: &Signature, krate: &Krate) -> TokenStream {
+    match &sig.output {
+        ReturnType::Type(_, output) => output.to_token_stream(),
+        ReturnType::Default => {
+            let result = krate.at(sig.ident.span()).check_result;
+            quote!(#result<()>)
+        }
     }
 }
 

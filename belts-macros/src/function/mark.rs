@@ -8,7 +8,26 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use crate::names::{Krate, MARKED, mark as scope_mark, nested_mark};
 
 pub(crate) fn mark(body: TokenStream, krate: &Krate) -> TokenStream {
-    Marker { krate }.walk(body, Place::Body)
+    let own = own_macros(&body);
+    Marker { krate, own }.walk(body, Place::Body)
+}
+
+/// The names of the macros that a body defines: a `scope!` of its own is none of ours.
+pub(super) fn own_macros(body: &TokenStream) -> Vec<String> {
+    let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
+    let mut own = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match (token, tokens.get(at + 1), tokens.get(at + 2)) {
+            (TokenTree::Group(group), ..) => own.extend(own_macros(&group.stream())),
+            (
+                TokenTree::Ident(word),
+                Some(TokenTree::Punct(bang)),
+                Some(TokenTree::Ident(name)),
+            ) if word == "macro_rules" && bang.as_char() == '!' => own.push(name.to_string()),
+            _ => {}
+        }
+    }
+    own
 }
 
 /// Where tokens stand.
@@ -21,6 +40,7 @@ enum Place {
 
 struct Marker<'a> {
     krate: &'a Krate,
+    own: Vec<String>,
 }
 
 impl Marker<'_> {
@@ -38,7 +58,7 @@ impl Marker<'_> {
                     } else {
                         None
                     };
-                    self.group(group, macro_name(&tokens, at, self.krate), inside, place)
+                    self.group(group, self.macro_name(&tokens, at), inside, place)
                 }
                 TokenTree::Punct(punct) if punct.as_char() == ';' => {
                     item = None;
@@ -74,6 +94,26 @@ impl Marker<'_> {
         let mut new = Group::new(group.delimiter(), tokens);
         new.set_span(group.span());
         TokenTree::Group(new)
+    }
+
+    /// The name, where the group at `at` is that of one of our macros: `step!(…)`, `belts::step!(…)`.
+    fn macro_name<'t>(&self, tokens: &'t [TokenTree], at: usize) -> Option<&'t Ident> {
+        let [before @ .., TokenTree::Ident(name), TokenTree::Punct(bang)] = &tokens[..at] else {
+            return None;
+        };
+        let known = bang.as_char() == '!' && MARKED.iter().any(|known| name == known);
+        let ours = match before {
+            [
+                ..,
+                TokenTree::Ident(root),
+                TokenTree::Punct(first),
+                TokenTree::Punct(second),
+            ] if first.as_char() == ':' && second.as_char() == ':' => {
+                root == "belts" || self.krate.is_named(root)
+            }
+            _ => !self.own.iter().any(|own| name == own),
+        };
+        (known && ours).then_some(name)
     }
 }
 
@@ -126,26 +166,6 @@ fn attributed(before: &[TokenTree]) -> bool {
     false
 }
 
-/// The name, where the group at `at` is that of one of our macros: `step!(…)`, `belts::step!(…)`.
-fn macro_name<'a>(tokens: &'a [TokenTree], at: usize, krate: &Krate) -> Option<&'a Ident> {
-    let [before @ .., TokenTree::Ident(name), TokenTree::Punct(bang)] = &tokens[..at] else {
-        return None;
-    };
-    let known = bang.as_char() == '!' && MARKED.iter().any(|known| name == known);
-    let ours = match before {
-        [
-            ..,
-            TokenTree::Ident(root),
-            TokenTree::Punct(first),
-            TokenTree::Punct(second),
-        ] if first.as_char() == ':' && second.as_char() == ':' => {
-            root == "belts" || krate.is_named(root)
-        }
-        _ => true,
-    };
-    (known && ours).then_some(name)
-}
-
 #[cfg(test)]
 mod tests {
     use quote::quote;
@@ -181,6 +201,14 @@ mod tests {
                 step("a");
                 !step("a");
                 let step = fn_ptr as fn(u32) -> u32;
+            }),
+            quote!({
+                macro_rules! scope {
+                    ($name:literal) => {
+                        println!($name)
+                    };
+                }
+                scope!("profile");
             }),
             quote!({
                 #[belts::steps]

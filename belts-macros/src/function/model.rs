@@ -2,12 +2,14 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens as _, quote};
-use syn::{Attribute, Expr, FnArg, LitStr, PatType, ReturnType, Safety, Signature, Visibility};
+use syn::{
+    Attribute, Expr, FnArg, LitStr, PatType, ReturnType, Safety, Signature, Type, Visibility,
+};
 
 use super::parse::Item;
 use crate::{
     diag::Errors,
-    names::Krate,
+    names::{Krate, spelled, unraw},
     option::{Given, Opt},
 };
 
@@ -49,7 +51,7 @@ impl Function {
         errors: &mut Errors,
     ) -> Option<Self> {
         check_signature(&item.sig, errors);
-        let arguments = arguments(&item.sig, errors);
+        let arguments = arguments(&item.sig, &given, errors);
         let id = id(given.take("id"), &item.sig.ident, errors);
         let on = on(given.take("on"), &item.sig, errors);
         let when = given.take("when").map(|opt| opt.value);
@@ -137,7 +139,11 @@ fn check_signature(sig: &Signature, errors: &mut Errors) {
 }
 
 /// The event and perhaps the context.
-fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(PatType, Option<PatType>)> {
+fn arguments(
+    sig: &Signature,
+    given: &Given,
+    errors: &mut Errors,
+) -> Option<(PatType, Option<PatType>)> {
     let mut typed = Vec::new();
     for argument in &sig.inputs {
         match argument {
@@ -147,7 +153,10 @@ fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(PatType, Option<Pa
                 errors.at(receiver, message);
                 return None;
             }
-            FnArg::Typed(argument) => typed.push(argument.clone()),
+            FnArg::Typed(argument) => {
+                under_cfg(argument, errors);
+                typed.push(argument.clone());
+            }
         }
     }
     let mut typed = typed.into_iter();
@@ -159,6 +168,10 @@ fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(PatType, Option<Pa
         errors.push(sig.paren_token.span.join(), message);
         return None;
     };
+    if !given.mentions("on", "Context") {
+        not_context(&event, typed.len() == 0, errors)?;
+    }
+    event_type(&event, errors)?;
     let context = typed.next();
     if let Some(extra) = typed.next() {
         let message = "a function takes the event and, if it asks, the `belts::Context`; what else it needs goes into the event \
@@ -169,9 +182,56 @@ fn arguments(sig: &Signature, errors: &mut Errors) -> Option<(PatType, Option<Pa
     Some((event, context))
 }
 
+/// What attributes see, they see before `cfg` takes anything away.
+fn under_cfg(argument: &PatType, errors: &mut Errors) {
+    if let Some(cfg) = argument
+        .attrs
+        .iter()
+        .find(|attr| attr.path().is_ident("cfg"))
+    {
+        let message = "an argument of a function cannot be under `#[cfg]`; put the `#[cfg]` on one of two functions";
+        errors.at(cfg, message);
+    }
+}
+
+/// `None` where the first argument is the context; an event of that name stands in `on` too.
+fn not_context(event: &PatType, alone: bool, errors: &mut Errors) -> Option<()> {
+    let Type::Path(path) = &*event.ty else {
+        return Some(());
+    };
+    if path.path.segments.last()?.ident != "Context" {
+        return Some(());
+    }
+    let message = if alone {
+        "a function takes the event that it is started by, and then the context: \
+         `(event: OrderCreated, cx: belts::Context)`"
+    } else {
+        "the context comes second, after the event: `(event: OrderCreated, cx: belts::Context)`"
+    };
+    errors.at(path, message);
+    None
+}
+
+/// `None` where the first argument cannot be an event.
+fn event_type(event: &PatType, errors: &mut Errors) -> Option<()> {
+    let message = match &*event.ty {
+        Type::ImplTrait(_) => {
+            "a function takes events of one type; name it, or an enum that derives `belts::Event`"
+                .to_owned()
+        }
+        Type::Reference(reference) => format!(
+            "a function owns its event; take `{}` without the `&`",
+            spelled(&reference.elem.to_token_stream())
+        ),
+        _ => return Some(()),
+    };
+    errors.at(&event.ty, message);
+    None
+}
+
 fn id(opt: Option<Opt>, name: &Ident, errors: &mut Errors) -> Option<LitStr> {
     let Some(opt) = opt else {
-        let suggested = name.to_string().replace('_', "-");
+        let suggested = unraw(name).to_lowercase().replace('_', "-");
         errors.at(
             name,
             format!("a function needs an id: `#[belts::function(id = \"{suggested}\", on = …)]`"),
@@ -212,7 +272,7 @@ fn check_id(id: &str) -> Result<(), String> {
 fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr>> {
     let Some(opt) = opt else {
         let event = match sig.inputs.first() {
-            Some(FnArg::Typed(argument)) => crate::names::spelled(&argument.ty.to_token_stream()),
+            Some(FnArg::Typed(argument)) => spelled(&argument.ty.to_token_stream()),
             _ => "OrderCreated".to_owned(),
         };
         errors.at(
@@ -234,7 +294,7 @@ fn output(sig: &Signature) -> TokenStream {
 }
 
 /// Attributes that say something about the name that others see.
-fn is_outer(attribute: &Attribute) -> bool {
+pub(super) fn is_outer(attribute: &Attribute) -> bool {
     const OUTER: [&str; 9] = [
         "doc",
         "cfg",

@@ -62,6 +62,27 @@ impl Item {
     }
 }
 
+/// The inner attributes that a body may begin with, and the rest.
+pub(crate) fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenStream) {
+    let tokens: Vec<TokenTree> = body.into_iter().collect();
+    let mut at = 0;
+    while let Some(
+        [
+            TokenTree::Punct(hash),
+            TokenTree::Punct(bang),
+            TokenTree::Group(group),
+        ],
+    ) = tokens.get(at..at + 3)
+        && hash.as_char() == '#'
+        && bang.as_char() == '!'
+        && group.delimiter() == Delimiter::Bracket
+    {
+        at += 3;
+    }
+    let rest = tokens[at..].iter().cloned().collect();
+    (tokens.into_iter().take(at).collect(), rest)
+}
+
 /// Whether the tokens look like an fn, so that rustc says better what is wrong with it.
 pub(crate) fn looks_like_fn(item: &TokenStream) -> bool {
     item.clone()

@@ -2,15 +2,17 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, Token, spanned::Spanned as _};
+use syn::{Expr, Token};
 
 use super::{
+    error::leaves_error_open,
     key::{Key, Kind as KeyKind, text_at},
     parse::{Call, Kind, Mark, StepOptions},
 };
 use crate::{
     diag::Errors,
     names::{Krate, Runtime, at_site},
+    option::ungrouped,
 };
 
 pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStream {
@@ -61,68 +63,126 @@ fn step(
     } = site;
     let Runtime { scope, next, .. } = names;
     let (cx, options) = (&mark.cx, step_options(options, names));
-    let attempt = attempt(&mark.krate, expr);
+    let diverges = diverges(expr);
+    let attempt = if diverges {
+        at_expression(expr, quote!(#expr))
+    } else {
+        at_expression(expr, attempt(&mark.krate, expr))
+    };
     // At the place of the expression, which errors about the result's type are about.
-    let (first, _) = ends(expr);
+    let first = at_site(ends(expr).0);
     let driver = mark.krate.at(first).step;
-    let next_attempt = quote_spanned!(at_site(first)=> #driver::next(&mut step).await);
-    let run_attempt = quote_spanned!(at_site(first)=> #driver::attempt(&mut step, #attempt).await);
-    quote_spanned! {at_site(*here)=>
-        let step = #scope::step(#cx, #key, &#location, #options);
-        async #moves {
-            let mut step = step;
-            loop {
-                match #next_attempt {
-                    #next::Return(result) => break result,
-                    #next::Attempt => #run_attempt,
-                }
+    let next_attempt = quote_spanned!(first=> #driver::next(&mut __belts_step).await);
+    let run_attempt =
+        quote_spanned!(first=> #driver::attempt(&mut __belts_step, async #attempt).await);
+    let (value, result) = if diverges {
+        (quote!(::<()>), without_value(*here))
+    } else {
+        (quote!(), quote_spanned!(at_site(*here)=> __belts_result))
+    };
+    let asynchronous = quote_spanned!(first=> async);
+    let block = quote_spanned! {at_site(*here)=>
+        let mut __belts_step = __belts_step;
+        loop {
+            match #next_attempt {
+                #next::Return(__belts_result) => break #result,
+                #next::Attempt => #run_attempt,
             }
+        }
+    };
+    let block = at_expression(expr, block);
+    quote_spanned! {at_site(*here)=>
+        let __belts_step = #scope::step #value (#cx, #key, &#location, #options);
+        #asynchronous #moves #block
+    }
+}
+
+/// The result of a step whose expression never has a value: of whatever type is asked for, and of none that has to be named.
+fn without_value(at: Span) -> TokenStream {
+    quote_spanned! {at_site(at)=>
+        match __belts_result {
+            ::core::result::Result::Err(__belts_error) => ::core::result::Result::Err(__belts_error),
+            #[allow(unreachable_code)]
+            ::core::result::Result::Ok(()) => ::core::result::Result::Ok(
+                ::core::panic!("the step was recorded before with a value, and now it has none")
+            ),
         }
     }
 }
 
-/// The block that evaluates the expression once.
+/// Whether the expression is a macro that only panics. Of what else never returns only rustc knows.
+fn diverges(expr: &Expr) -> bool {
+    const PANICS: [&str; 4] = ["todo", "unimplemented", "unreachable", "panic"];
+    match ungrouped(expr) {
+        Expr::Macro(call) => call
+            .mac
+            .path
+            .segments
+            .last()
+            .is_some_and(|name| PANICS.iter().any(|known| name.ident == known)),
+        _ => false,
+    }
+}
+
+/// The content of an `async` block that evaluates the expression once.
 ///
 /// The expression is a `match`'s scrutinee, so that what it borrows from temporaries lives until its future is done.
 /// For a plain value the arm that awaits is unreachable by type, so that temporaries need not be `Send`.
 fn attempt(krate: &Krate, expr: &Expr) -> TokenStream {
-    let (here, last) = ends(expr);
+    let (here, _) = ends(expr);
     let Runtime {
         flow,
         awaitable,
         fallible,
+        of_any_error,
+        via_borrowed,
         via_future,
         via_value,
         via_result,
         via_plain,
         ..
     } = krate.at(here);
-    let inside = quote_spanned! {at_site(here)=>
-            match (#expr) {
-                value => {
-                    let value = {
-                        let tag = {
-                            use #via_future as _;
-                            use #via_value as _;
-                            (&#awaitable(&value)).kind()
-                        };
-                        match tag.split(value) {
-                            #flow::Ready(value) => value,
-                            #flow::Wait(future) => tag.only_future(future).await,
-                        }
-                    };
-                    let tag = {
-                        use #via_result as _;
-                        use #via_plain as _;
-                        (&#fallible(&value)).kind()
-                    };
-                    tag.finish(value)
-                }
-            }
+    let scrutinee = if leaves_error_open(expr) {
+        quote_spanned!(at_site(here)=> #of_any_error(#expr))
+    } else {
+        quote!(#expr)
     };
+    quote_spanned! {at_site(here)=>
+        match (#scrutinee) {
+            __belts_value => {
+                let __belts_value = {
+                    let __belts_tag = {
+                        #[allow(unused_imports)]
+                        use #via_future as _;
+                        #[allow(unused_imports)]
+                        use #via_value as _;
+                        (&#awaitable(&__belts_value)).__belts_kind()
+                    };
+                    match __belts_tag.split(__belts_value) {
+                        #flow::Ready(__belts_value) => __belts_value,
+                        #flow::Wait(__belts_future) => __belts_tag.only_future(__belts_future).await,
+                    }
+                };
+                let __belts_tag = {
+                    #[allow(unused_imports)]
+                    use #via_result as _;
+                    #[allow(unused_imports)]
+                    use #via_borrowed as _;
+                    #[allow(unused_imports)]
+                    use #via_plain as _;
+                    (&&#fallible(&__belts_value)).__belts_kind()
+                };
+                __belts_tag.finish(__belts_value)
+            }
+        }
+    }
+}
+
+/// Braces around `inside`, at the place of the expression.
+fn at_expression(expr: &Expr, inside: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, inside);
-    block.set_span(at_site(last));
-    quote_spanned!(at_site(here)=> async #block)
+    block.set_span(at_site(ends(expr).1));
+    block
 }
 
 fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
@@ -167,24 +227,29 @@ fn scope(site: &Site<'_>, moves: Option<Token![move]>, call: Expr) -> TokenStrea
     } = site;
     let Runtime { scope, entered, .. } = names;
     let cx = &mark.cx;
-    let hidden = quote_spanned!(at_site(call.span())=> #entered::scope(&entered));
-    let call = with_first_argument(call, &hidden);
+    let (first, last) = ends(&call);
+    let hidden = quote_spanned!(at_site(last)=> #entered::scope(&__belts_entered));
+    let asynchronous = quote_spanned!(at_site(first)=> async);
+    let call = with_last_argument(call, &hidden);
+    let block = quote_spanned! {at_site(*here)=>
+        let __belts_entered = __belts_entered;
+        #entered::begin(&__belts_entered).await;
+        #call.await
+    };
+    let mut block = Group::new(Delimiter::Brace, block);
+    block.set_span(at_site(last));
     quote_spanned! {at_site(*here)=>
-        let entered = #scope::enter(#cx, #key, &#location);
-        async #moves {
-            let entered = entered;
-            #entered::begin(&entered).await;
-            #call.await
-        }
+        let __belts_entered = #scope::enter(#cx, #key, &#location);
+        #asynchronous #moves #block
     }
 }
 
-/// `helper(a)` as `helper(hidden, a)`.
-fn with_first_argument(mut call: Expr, hidden: &TokenStream) -> Expr {
+/// `helper(a)` as `helper(a, hidden)`: last, so that `Shop::helper(&shop, a)` is called as `shop.helper(a)` is.
+fn with_last_argument(mut call: Expr, hidden: &TokenStream) -> Expr {
     let hidden = Expr::Verbatim(hidden.clone());
     match &mut call {
-        Expr::Call(call) => call.args.insert(0, hidden),
-        Expr::MethodCall(call) => call.args.insert(0, hidden),
+        Expr::Call(call) => call.args.push(hidden),
+        Expr::MethodCall(call) => call.args.push(hidden),
         _ => {}
     }
     call

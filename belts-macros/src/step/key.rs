@@ -1,7 +1,7 @@
 //! The key of a step: a string literal whose braces capture variables.
 
 use proc_macro2::{Literal, Span};
-use syn::LitStr;
+use syn::{Ident, LitStr, ext::IdentExt as _, parse::Parser as _};
 
 /// A key as written, and what it is at run time.
 pub(crate) struct Key {
@@ -88,7 +88,8 @@ fn capture(inside: &str) -> Result<(), String> {
             "name the variable inside the braces, as in `\"ship-{{sku}}\"`; `{{{inside}}}` takes none"
         ));
     }
-    if syn::parse_str::<syn::Ident>(name).is_err() {
+    // As `format!` has it: `{type}` is the variable `r#type`, and `{self}` is `self`.
+    if Ident::parse_any.parse_str(name).is_err() {
         return Err(format!(
             "the braces of a key hold the name of a variable; bind it first, `let sku = {name};`, and write `{{sku}}`"
         ));
@@ -117,6 +118,7 @@ mod tests {
         assert_eq!(read("{{a}}"), Ok(Kind::Plain("{a}".to_owned())));
         assert_eq!(read("ship-{sku}"), Ok(Kind::Captures));
         assert_eq!(read("ü-{n:03}-{m:?}"), Ok(Kind::Captures));
+        assert_eq!(read("{type}-{self}"), Ok(Kind::Captures));
     }
 
     #[test]

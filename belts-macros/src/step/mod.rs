@@ -1,5 +1,6 @@
 //! `step!`, `sleep!`, `sleep_until!` and `scope!`, as the attributes have marked them.
 
+mod error;
 pub(crate) mod expand;
 pub(crate) mod key;
 pub(crate) mod parse;
@@ -69,7 +70,7 @@ pub(crate) fn expand(which: Macro, input: TokenStream) -> TokenStream {
         Err(parse::Unmarked::Outside) => {
             let message = format!(
                 "`{name}` works only inside an `async fn` marked `#[belts::function]` or `#[belts::steps]`, \
-                 written out there and not by another macro"
+                 written out there under its own name, and not by another macro"
             );
             errors.push(Span::call_site(), message);
             return in_block(&mut errors);

@@ -1,7 +1,7 @@
 //! What stands in the parentheses of a marked macro.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{ToTokens as _, quote};
 use syn::{
     Expr, LitStr, Token,
     parse::{ParseStream, Parser as _},
@@ -10,7 +10,7 @@ use syn::{
 use super::{Macro, key::Key};
 use crate::{
     diag::Errors,
-    names::{CX, Krate, NESTED},
+    names::{CX, Krate, NESTED, spelled},
     option::{self, Given, duration_value, ungrouped},
 };
 
@@ -103,7 +103,7 @@ fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) 
         let kind = match which {
             Macro::Step => Kind::Step {
                 moves,
-                expr,
+                expr: evaluated(&key, expr, errors)?,
                 options: StepOptions::new(given, &mark.krate, errors),
             },
             Macro::Sleep => Kind::Sleep {
@@ -112,7 +112,7 @@ fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) 
             Macro::SleepUntil => Kind::SleepUntil { time: expr },
             Macro::Scope => Kind::Scope {
                 moves,
-                call: helper_call(&expr, errors)?,
+                call: helper_call(&key, &expr, errors)?,
             },
         };
         Some(Call { key, kind })
@@ -148,6 +148,15 @@ fn start(
     }
     let moves = moves(which, input, errors);
     match input.parse::<Expr>() {
+        Ok(expr) if which == Macro::Step && is_option(&expr) => {
+            let message = format!(
+                "options come after the expression: `step!({}, charge(&order), {})`",
+                key.literal.token(),
+                spelled(&expr.to_token_stream())
+            );
+            errors.at(expr, message);
+            None
+        }
         Ok(expr) => Some((key, moves, expr)),
         Err(error) => {
             errors.add(error);
@@ -166,7 +175,9 @@ fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key>
         );
         return None;
     }
-    if let Ok(literal) = input.parse::<LitStr>() {
+    if input.peek(LitStr)
+        && let Ok(literal) = input.parse::<LitStr>()
+    {
         return Some(Key::new(literal.clone()).unwrap_or_else(|error| {
             errors.add(error);
             Key::stand_in(literal)
@@ -179,6 +190,12 @@ fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key>
             return None;
         }
     };
+    if let Expr::Lit(literal) = &first
+        && let syn::Lit::ByteStr(_) | syn::Lit::CStr(_) = &literal.lit
+    {
+        errors.at(&first, "a key is text; write the string without its prefix");
+        return Some(Key::stand_in(LitStr::new("", Span::call_site())));
+    }
     // `expr, other` is a computed key; `expr` alone, or with options, has none.
     let options_follow = input.peek2(syn::Ident) && input.peek3(Token![=]);
     if input.peek(Token![,]) && !options_follow {
@@ -232,10 +249,55 @@ impl StepOptions {
     }
 }
 
+/// `retries = 3` where the expression is due.
+fn is_option(expr: &Expr) -> bool {
+    let Expr::Assign(assign) = expr else {
+        return false;
+    };
+    match &*assign.left {
+        Expr::Path(path) => path
+            .path
+            .get_ident()
+            .is_some_and(|name| option::STEP.has(&name.to_string())),
+        _ => false,
+    }
+}
+
+/// What a step evaluates: anything but a closure, which it would not call.
+fn evaluated(key: &Key, expr: Expr, errors: &mut Errors) -> Option<Expr> {
+    let Expr::Closure(closure) = ungrouped(&expr) else {
+        return Some(expr);
+    };
+    let key = key.literal.token();
+    let body = &closure.body;
+    let written = match ungrouped(body) {
+        Expr::Block(_) | Expr::Async(_) => "charge(&order)".to_owned(),
+        short => spelled(&short.to_token_stream()),
+    };
+    let written = written.strip_suffix(".await").unwrap_or(&written);
+    let message = format!(
+        "a step takes the call itself and no closure: `step!({key}, {written})`, or `step!({key}, async {{ … }})` for several"
+    );
+    errors.at(closure, message);
+    None
+}
+
 /// A call that a hidden argument can be added to.
-fn helper_call(expr: &Expr, errors: &mut Errors) -> Option<Expr> {
-    match ungrouped(expr) {
-        Expr::Call(_) | Expr::MethodCall(_) => return Some(ungrouped(expr).clone()),
+fn helper_call(key: &Key, expr: &Expr, errors: &mut Errors) -> Option<Expr> {
+    let mut expr = ungrouped(expr);
+    while let Expr::Paren(inside) = expr {
+        expr = ungrouped(&inside.expr);
+    }
+    match expr {
+        Expr::Call(call) if is_box_pin(&call.func) => {
+            let message = format!(
+                "the box goes around the scope: `Box::pin(scope!({}, {})).await`",
+                key.literal.token(),
+                spelled(&call.args.to_token_stream())
+            );
+            errors.at(call, message);
+        }
+        Expr::Call(_) | Expr::MethodCall(_) => return Some(expr.clone()),
         Expr::Await(awaited) => {
             let message =
                 "`scope!` awaits the helper itself; write `.await` behind the `scope!(…)`";
@@ -248,4 +310,13 @@ fn helper_call(expr: &Expr, errors: &mut Errors) -> Option<Expr> {
         }
     }
     None
+}
+
+fn is_box_pin(callee: &Expr) -> bool {
+    let Expr::Path(path) = ungrouped(callee) else {
+        return false;
+    };
+    let mut segments = path.path.segments.iter().rev();
+    segments.next().is_some_and(|last| last.ident == "pin")
+        && segments.next().is_some_and(|owner| owner.ident == "Box")
 }

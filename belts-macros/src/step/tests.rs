@@ -57,14 +57,65 @@ fn unmarked_calls_say_where_they_belong() {
 }
 
 #[test]
-fn move_before_a_closure_is_the_closures() {
-    let text = expanded(Macro::Step, quote!("a", move || 5));
-    assert!(
-        text.contains("async { let mut step") && text.contains("move | | 5"),
-        "{text}"
-    );
+fn closures_are_one_mistake_and_move_before_one_is_its_own() {
+    for closure in [
+        quote!(|| charge(1)),
+        quote!(move || async { charge(1).await }),
+        quote!(async move || charge(1).await),
+    ] {
+        let text = expanded(Macro::Step, quote!("a", #closure));
+        assert_eq!(text.matches("compile_error").count(), 1, "{text}");
+        assert!(text.contains("the call itself and no closure"), "{text}");
+    }
+    let text = expanded(Macro::Step, quote!("a", || charge(1)));
+    assert!(text.contains("step!(\\\"a\\\", charge(1))"), "{text}");
     let text = expanded(Macro::Step, quote!("a", move ship(i)));
-    assert!(text.contains("async move { let mut step"), "{text}");
+    assert!(text.contains("async move { let mut __belts_step"), "{text}");
+}
+
+/// A variable `type` is written `r#type`, and `format!` captures it as `{type}`.
+#[test]
+fn keys_capture_what_format_captures() {
+    for key in ["a-{type}", "a-{self}", "a-{ self }"] {
+        let text = expanded(Macro::Step, quote!(#key, x));
+        assert!(!text.contains("compile_error"), "{text}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_wrong_place_is_said_with_the_right_one() {
+    for (which, arguments, wanted) in [
+        (
+            Macro::Step,
+            quote!("a", retries = 3, charge()),
+            "options come after the expression: `step!(\\\"a\\\", charge(&order), retries = 3)`",
+        ),
+        (Macro::Step, quote!(b"a", charge()), "a key is text"),
+        (
+            Macro::Scope,
+            quote!("a", Box::pin(walk(n - 1))),
+            "`Box::pin(scope!(\\\"a\\\", walk(n - 1))).await`",
+        ),
+    ] {
+        let text = expanded(which, arguments);
+        assert_eq!(text.matches("compile_error").count(), 1, "{text}");
+        assert!(text.contains(wanted), "{wanted} in {text}");
+    }
+}
+
+/// Functions, constants and blanket traits of the user's got in the way of `value`, `step` and `kind`.
+#[test]
+fn every_name_that_generated_code_binds_is_its_own() {
+    let text = expanded(Macro::Step, quote!("a", X, retries = 3))
+        + &expanded(Macro::Scope, quote!("a", X()))
+        + &expanded(Macro::Step, quote!("a", todo!()));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for at in 1..words.len() {
+        let bound = matches!(words[at - 1], "let" | "mut") && words[at] != "mut"
+            || words.get(at + 1) == Some(&"=>");
+        let plain = words[at].starts_with(|c: char| c.is_ascii_lowercase());
+        assert!(!(bound && plain), "{} {}", words[at - 1], words[at]);
+    }
 }
 
 #[test]
@@ -84,19 +135,24 @@ fn options_become_values_of_the_runtime() {
 }
 
 #[test]
-fn the_hidden_argument_goes_first() {
-    let text = expanded(Macro::Scope, quote!("a", help(x, y)));
-    assert!(
-        text.contains(
-            "help (:: belts :: __private :: Entered :: scope (& entered) , x , y) . await"
+fn the_hidden_argument_goes_last() {
+    let hidden = ":: belts :: __private :: Entered :: scope (& __belts_entered)";
+    for (call, wanted) in [
+        (
+            quote!(help(x, y)),
+            format!("help (x , y , {hidden}) . await"),
         ),
-        "{text}"
-    );
-    let text = expanded(Macro::Scope, quote!("a", self.help()));
-    assert!(
-        text.contains(
-            "self . help (:: belts :: __private :: Entered :: scope (& entered)) . await"
+        (quote!((help(x,))), format!("help (x , {hidden}) . await")),
+        (
+            quote!(self.help()),
+            format!("self . help ({hidden}) . await"),
         ),
-        "{text}"
-    );
+        (
+            quote!(<S as T>::help(&s)),
+            format!("< S as T > :: help (& s , {hidden}) . await"),
+        ),
+    ] {
+        let text = expanded(Macro::Scope, quote!("a", #call));
+        assert!(text.contains(&wanted), "{wanted} in {text}");
+    }
 }

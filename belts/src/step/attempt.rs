@@ -21,6 +21,7 @@ use crate::{
     guard,
     middleware::{self, Around, StepInfo},
     plain::Clean,
+    private::Attempted,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
     store::{Entry, StepKind, StepState},
     telemetry::span,
@@ -114,7 +115,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
     }
 
     /// Polls the expression to its end and records what came of it.
-    pub async fn attempt<F: Future<Output = Result<T>> + Send>(&mut self, expression: F) {
+    pub async fn attempt<F: Future<Output = Attempted<T>> + Send>(&mut self, expression: F) {
         let Phase::Begun(begun, _) = &mut self.phase else {
             return;
         };

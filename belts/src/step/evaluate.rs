@@ -11,10 +11,12 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    clock::Timestamp,
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
     guard,
     plain::Clean,
+    private::{Attempted, Caught},
     publish::PublishedHere,
     worker::live::{CURRENT_STEP, CurrentStep, LiveRun},
 };
@@ -34,36 +36,75 @@ pub(super) fn type_name<T>() -> Arc<str> {
 }
 
 /// Evaluates one attempt: a panic and a timeout are failures like any other.
-pub(super) async fn evaluate<T, F: Future<Output = Result<T>>>(
+pub(super) async fn evaluate<T, F>(
     run: &Arc<LiveRun>,
     path: &Arc<str>,
     timeout: Option<Duration>,
     expression: Pin<&mut Option<F>>,
-) -> Result<T> {
+) -> Result<T>
+where
+    F: Future<Output = Attempted<T>>,
+{
     let step = CurrentStep {
         path: Arc::clone(path),
         published: PublishedHere::default(),
     };
-    let expression = CURRENT_STEP.scope(step, watched(run, path, guard::to_the_end(expression)));
-    let Some(timeout) = timeout else {
-        return expression.await?;
-    };
     let clock = &run.worker.clock;
-    let expired = clock.expire_at(clock.now().after(timeout));
+    let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
+    let expression = watched(run, path, limit, guard::to_the_end(expression));
+    let expression = CURRENT_STEP.scope(step, expression);
+    let Some((timeout, deadline)) = limit else {
+        return finished(expression.await.0);
+    };
     tokio::select! {
         biased;
-        outcome = expression => outcome?,
-        () = expired => Err(Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}"))),
+        (outcome, overran) = expression => match finished(outcome) {
+            Ok(late) if overran => {
+                guard::discard(late);
+                Err(Error::new(
+                    ErrorKind::TimedOut,
+                    format!("timed out after {timeout:?}; it blocked its thread, so this was seen only when it returned"),
+                ))
+            }
+            outcome => outcome,
+        },
+        () = clock.expire_at(deadline) => {
+            Err(Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}")))
+        }
     }
 }
 
-/// Warns, once, of an expression that keeps its thread for a good part of a lease in one poll: nothing else has a turn on it then.
-async fn watched<F: Future>(run: &LiveRun, path: &str, expression: F) -> F::Output {
-    let (mut expression, mut warned) = (pin!(expression), false);
+/// What an expression came to, or its panic.
+fn finished<T>(outcome: Result<Attempted<T>>) -> Result<T> {
+    outcome?.map_err(|Caught(error)| error)
+}
+
+/// Warns, once, of an expression that keeps its thread in one poll, for a good part of a lease or past its time limit: nothing
+/// else has a turn on it then. Tells whether it was the limit.
+async fn watched<F: Future>(
+    run: &LiveRun,
+    path: &str,
+    limit: Option<(Duration, Timestamp)>,
+    expression: F,
+) -> (F::Output, bool) {
+    let (mut expression, mut warned, mut overran) = (pin!(expression), false, false);
+    let clock = &run.worker.clock;
+    let is_left = |deadline| clock.now() < deadline;
     poll_fn(|cx| {
         let since = run.worker.looks();
+        // Of one poll alone, so that nothing else that takes time, or sets the clock, is held against the expression.
+        let limit = limit.filter(|(_, deadline)| !overran && is_left(*deadline));
         let poll = expression.as_mut().poll(cx);
-        if !warned && run.worker.has_blocked(since) {
+        if let Some((timeout, deadline)) = limit
+            && !is_left(deadline)
+        {
+            overran = true;
+            tracing::warn!(
+                function = %run.function_id, run = %run.run_id, step = %Clean(path), ?timeout,
+                "the step blocked its thread past its time limit, and counts as timed out; put what blocks into \
+                 `tokio::task::spawn_blocking`"
+            );
+        } else if !warned && !overran && run.worker.has_blocked(since) {
             warned = true;
             tracing::warn!(
                 function = %run.function_id, run = %run.run_id, step = %Clean(path),
@@ -71,7 +112,7 @@ async fn watched<F: Future>(run: &LiveRun, path: &str, expression: F) -> F::Outp
                  `tokio::task::spawn_blocking`"
             );
         }
-        poll
+        poll.map(|output| (output, overran))
     })
     .await
 }

@@ -238,8 +238,20 @@ impl Entered {
         pending::<()>().await;
     }
 
-    /// Where the helper's steps are looked up.
+    /// Where the helper's steps are looked up: its hidden argument.
+    pub fn scope(&self) -> StepsHelpersAreCalledWithScope {
+        StepsHelpersAreCalledWithScope(self.scope.clone())
+    }
+}
+
+/// The hidden argument of a helper marked `#[belts::steps]`. Its name is what rustc says where a helper is called without
+/// `scope!`, or `scope!` calls what is no such helper.
+#[derive(Debug)]
+pub struct StepsHelpersAreCalledWithScope(Scope);
+
+impl StepsHelpersAreCalledWithScope {
+    /// What the helper's body goes on with.
     pub fn scope(&self) -> &Scope {
-        &self.scope
+        &self.0
     }
 }

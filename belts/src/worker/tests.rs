@@ -42,7 +42,7 @@ async fn body(scope: &crate::private::Scope) -> Result<u32> {
 }
 
 fn start(run: Invocation) -> Driven {
-    Box::pin(async move { crate::private::finish(body(run.scope()).await) })
+    Box::pin(async move { crate::private::finish(body(&run.scope()).await) })
 }
 
 pub(super) static DEF: FunctionDef = FunctionDef {

@@ -56,7 +56,7 @@ async fn expressions(ordered: Ordered) -> belts::Result<usize> {
         Err(error) if error.is_retryable() => 0,
         Err(_) => 1,
     };
-    let early = step!("o", Ok::<_, belts::Error>(belts::Result::Ok(1_usize)? + 1)).await?;
+    let early = step!("o", Ok::<_, belts::Error>(belts::Result::<usize>::Ok(1)? + 1)).await?;
     let boxed = step!("p", Box::pin(plain("x"))).await?;
     let dynamic = step!("q", Err::<u8, Box<dyn std::error::Error + Send + Sync>>("no".into())).await;
     let _ = (unit, optional, not_send, dynamic);

@@ -1,16 +1,25 @@
-//! Checks over a parsed copy of a body: keys used twice, keys without a capture in loops, steps in steps.
+//! Checks over a parsed copy of a body: keys used twice, keys without a capture in loops, steps in steps and in tasks.
 //!
 //! What each macro can see for itself, it says itself; here is what takes the whole body to see.
 
+mod once;
+mod task;
+
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens as _;
 use syn::{
-    Block, Expr, ExprClosure, ExprForLoop, ExprLoop, ExprMethodCall, ExprWhile, Item, LitStr, Pat,
-    Token,
+    Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop,
+    ExprLoop, ExprMethodCall, ExprWhile, FieldValue, Item, LitStr, Local, Pat, Stmt, Token,
     parse::{ParseStream, Parser as _},
     punctuated::Punctuated,
     visit::{self, Visit},
 };
 
+use self::{
+    once::{Once, iterates},
+    task::Task,
+};
+use super::mark::own_macros;
 use crate::{
     diag::Errors,
     names::Krate,
@@ -41,17 +50,28 @@ const PER_ITEM: [&str; 20] = [
     "partition",
 ];
 
+/// Those among them that an `Option` or a `Result` has too, and calls at most once.
+const PER_VALUE: [&str; 3] = ["map", "filter", "inspect"];
+
 /// Says nothing of a body that does not parse: rustc says it better.
 pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
-    let Ok(statements) = Block::parse_within.parse2(body.clone()) else {
+    let parser = |input: ParseStream<'_>| {
+        Attribute::parse_inner(input)?;
+        Block::parse_within(input)
+    };
+    let Ok(statements) = parser.parse2(body.clone()) else {
         return;
     };
     let mut walk = Walk {
         krate,
         errors,
+        own: own_macros(body),
         keys: Vec::new(),
+        once: Once::default(),
         repeat: None,
         step: None,
+        cfg: None,
+        task: None,
     };
     for statement in &statements {
         walk.visit_stmt(statement);
@@ -62,11 +82,32 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
 struct Walk<'a> {
     krate: &'a Krate,
     errors: &'a mut Errors,
+    /// Macros that the body defines.
+    own: Vec<String>,
     /// Keys without captures, in order.
-    keys: Vec<(String, LitStr)>,
+    keys: Vec<Use>,
+    once: Once,
     repeat: Option<Repeat>,
     /// The step whose expression this is.
     step: Option<String>,
+    /// The `#[cfg]`s that this is under.
+    cfg: Option<String>,
+    task: Option<Task>,
+}
+
+/// A key without captures.
+struct Use {
+    key: String,
+    literal: LitStr,
+    cfg: Option<String>,
+}
+
+impl Use {
+    /// Two places under different `#[cfg]`s may be one place in each build; at run time a key is still used once.
+    fn meets(&self, other: &Self) -> bool {
+        let apart = self.cfg.is_some() && other.cfg.is_some() && self.cfg != other.cfg;
+        self.key == other.key && !apart
+    }
 }
 
 /// What makes code run more than once.
@@ -75,6 +116,8 @@ struct Repeat {
     what: String,
     /// A variable that differs each time, if there is a plain one.
     variable: Option<String>,
+    /// What else it may be, and what to write then.
+    otherwise: &'static str,
 }
 
 impl Walk<'_> {
@@ -84,7 +127,23 @@ impl Walk<'_> {
         self.repeat = outside;
     }
 
+    /// Visits what attributes may stand on.
+    fn under(&mut self, visit: impl FnOnce(&mut Self)) {
+        let outside = self.cfg.clone();
+        visit(self);
+        self.cfg = outside;
+    }
+
+    fn in_task(&mut self, task: Option<Task>, visit: impl FnOnce(&mut Self)) {
+        let outside = std::mem::replace(&mut self.task, task);
+        visit(self);
+        self.task = outside;
+    }
+
     fn call(&mut self, which: Macro, at: &syn::Path, tokens: &TokenStream) {
+        if self.task.is_some() {
+            self.errors.at(at, task::message(which));
+        }
         if let Some(step) = &self.step {
             let name = which.name();
             let message = format!(
@@ -111,20 +170,32 @@ impl Walk<'_> {
         let Some(plain) = key.plain() else {
             return;
         };
-        self.keys.push((plain.to_owned(), key.literal.clone()));
-        if let Some(Repeat { what, variable }) = &self.repeat {
-            let variable = variable.as_deref().unwrap_or("n");
+        self.keys.push(Use {
+            key: plain.to_owned(),
+            literal: key.literal.clone(),
+            cfg: self.cfg.clone(),
+        });
+        if let Some(repeat) = &self.repeat {
+            let Repeat {
+                what, otherwise, ..
+            } = repeat;
+            let differs = match &repeat.variable {
+                Some(name) => format!("put what differs into it, as in `\"{plain}-{{{name}}}\"`"),
+                None => {
+                    format!("count the rounds, `n += 1`, and put that into it: `\"{plain}-{{n}}\"`")
+                }
+            };
             let message = format!(
-                "key `{plain}` is reached again and again {what}, and a key is used once in a run; \
-                 put what differs into it, as in `\"{plain}-{{{variable}}}\"`"
+                "key `{plain}` is reached again and again {what}, and a key is used once in a run; {differs}{otherwise}"
             );
             self.errors.at(&key.literal, message);
         }
     }
 
     fn report_duplicates(&mut self) {
-        for (key, literal) in &self.keys {
-            let uses = self.keys.iter().filter(|(other, _)| other == key).count();
+        for this in &self.keys {
+            let Use { key, literal, .. } = this;
+            let uses = self.keys.iter().filter(|other| other.meets(this)).count();
             if uses > 1 {
                 let message = format!(
                     "key `{key}` is used {uses} times in this function; give each place a key of its own, \
@@ -153,8 +224,12 @@ impl Walk<'_> {
     }
 
     fn any_macro(&mut self, path: &syn::Path, tokens: &TokenStream) {
+        let own = path
+            .get_ident()
+            .is_some_and(|name| self.own.iter().any(|own| name == own));
         match ours(path, self.krate) {
-            Some(which) => self.call(which, path, tokens),
+            Some(which) if !own => self.call(which, path, tokens),
+            Some(_) => {}
             None if path.is_ident("macro_rules") => {}
             None => self.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis),
         }
@@ -181,14 +256,46 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.any_macro(&call.path, &call.tokens);
     }
 
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        if attribute.path().is_ident("cfg") {
+            let cfg = self.cfg.get_or_insert_default();
+            cfg.push_str(&attribute.to_token_stream().to_string());
+        }
+    }
+
+    fn visit_stmt(&mut self, node: &'ast Stmt) {
+        self.under(|walk| visit::visit_stmt(walk, node));
+    }
+
+    fn visit_expr(&mut self, node: &'ast Expr) {
+        self.under(|walk| visit::visit_expr(walk, node));
+    }
+
+    fn visit_arm(&mut self, node: &'ast Arm) {
+        self.under(|walk| visit::visit_arm(walk, node));
+    }
+
+    fn visit_field_value(&mut self, node: &'ast FieldValue) {
+        self.under(|walk| visit::visit_field_value(walk, node));
+    }
+
+    fn visit_local(&mut self, node: &'ast Local) {
+        visit::visit_local(self, node);
+        self.once.bind(node);
+    }
+
     /// A nested item has keys of its own, or none.
     fn visit_item(&mut self, _: &'ast Item) {}
 
     fn visit_expr_for_loop(&mut self, node: &'ast ExprForLoop) {
+        node.attrs
+            .iter()
+            .for_each(|attr| self.visit_attribute(attr));
         self.visit_expr(&node.expr);
         let repeat = Repeat {
             what: "in this `for` loop".to_owned(),
             variable: variable(&node.pat),
+            otherwise: "",
         };
         self.within(repeat, |walk| walk.visit_block(&node.body));
     }
@@ -197,6 +304,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         let repeat = Repeat {
             what: "in this `while` loop".to_owned(),
             variable: None,
+            otherwise: "",
         };
         self.within(repeat, |walk| visit::visit_expr_while(walk, node));
     }
@@ -205,26 +313,85 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         let repeat = Repeat {
             what: "in this `loop`".to_owned(),
             variable: None,
+            otherwise: "",
         };
         self.within(repeat, |walk| visit::visit_expr_loop(walk, node));
     }
 
     fn visit_expr_method_call(&mut self, node: &'ast ExprMethodCall) {
+        node.attrs
+            .iter()
+            .for_each(|attr| self.visit_attribute(attr));
         self.visit_expr(&node.receiver);
-        let per_item = PER_ITEM.iter().any(|name| node.method == name);
-        for argument in &node.args {
-            match argument {
-                Expr::Closure(closure) if per_item => {
-                    let what = format!("in the closure of `{}`", node.method);
-                    let repeat = Repeat {
-                        what,
-                        variable: closure_variable(closure),
-                    };
-                    self.within(repeat, |walk| walk.visit_expr_closure(closure));
+        let arguments = |walk: &mut Self| {
+            for argument in &node.args {
+                match (argument, walk.repeat_of(node, argument)) {
+                    (Expr::Closure(closure), Some(repeat)) => {
+                        walk.within(repeat, |walk| walk.visit_expr_closure(closure));
+                    }
+                    _ => walk.visit_expr(argument),
                 }
-                other => self.visit_expr(other),
             }
+        };
+        match task::made_by(&node.method) {
+            Some(task) => self.in_task(Some(task), arguments),
+            None => arguments(self),
         }
+    }
+
+    fn visit_expr_call(&mut self, node: &'ast ExprCall) {
+        let task = match &*node.func {
+            Expr::Path(path) => path
+                .path
+                .segments
+                .last()
+                .and_then(|last| task::made_by(&last.ident)),
+            _ => None,
+        };
+        match task {
+            Some(task) => self.in_task(Some(task), |walk| visit::visit_expr_call(walk, node)),
+            None => visit::visit_expr_call(self, node),
+        }
+    }
+
+    fn visit_expr_async(&mut self, node: &'ast ExprAsync) {
+        let task = self.task.map(Task::inside);
+        self.in_task(task, |walk| visit::visit_expr_async(walk, node));
+    }
+
+    fn visit_expr_closure(&mut self, node: &'ast ExprClosure) {
+        let task = self.task.map(Task::inside);
+        self.in_task(task, |walk| visit::visit_expr_closure(walk, node));
+    }
+
+    fn visit_expr_await(&mut self, node: &'ast ExprAwait) {
+        let task = self.task.and_then(Task::awaited);
+        self.in_task(task, |walk| visit::visit_expr_await(walk, node));
+    }
+}
+
+impl Walk<'_> {
+    /// What makes a closure run again and again. One without parameters is called for no items, as that of `bool::then`.
+    fn repeat_of(&self, call: &ExprMethodCall, argument: &Expr) -> Option<Repeat> {
+        let Expr::Closure(closure) = argument else {
+            return None;
+        };
+        let method = call.method.to_string();
+        let per_item = PER_ITEM.contains(&method.as_str()) && !closure.inputs.is_empty();
+        if !per_item || self.once.holds(&call.receiver) {
+            return None;
+        }
+        let may_be_one = PER_VALUE.contains(&method.as_str()) && !iterates(&call.receiver);
+        let otherwise = if may_be_one {
+            "; if this is an `Option` or a `Result`, write `if let` or `match` instead"
+        } else {
+            ""
+        };
+        Some(Repeat {
+            what: format!("in the closure of `{method}`"),
+            variable: closure_variable(closure),
+            otherwise,
+        })
     }
 }
 

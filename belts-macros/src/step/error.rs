@@ -1,0 +1,125 @@
+//! The error of an `async` block in a step: where nothing in the block says what it is, the macro does.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::{Expr, PathArguments, Stmt};
+
+use crate::option::ungrouped;
+
+/// Macros that leave no block by themselves.
+const PLAIN: [&str; 24] = [
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "concat",
+    "dbg",
+    "debug",
+    "debug_assert",
+    "debug_assert_eq",
+    "eprint",
+    "eprintln",
+    "error",
+    "format",
+    "include_str",
+    "info",
+    "json",
+    "matches",
+    "print",
+    "println",
+    "span",
+    "trace",
+    "vec",
+    "warn",
+    "write",
+    "writeln",
+];
+
+/// Whether the expression is an `async` block that ends with a bare `Ok(…)`, and names no error anywhere: no `Err`, no `return`,
+/// no macro that may hold one. rustc asks for its type, and any error will do.
+pub(super) fn leaves_error_open(expr: &Expr) -> bool {
+    let Expr::Async(block) = ungrouped(expr) else {
+        return false;
+    };
+    let Some(Stmt::Expr(last, None)) = block.block.stmts.last() else {
+        return false;
+    };
+    is_bare_ok(last) && !names_error(block.block.to_token_stream())
+}
+
+fn is_bare_ok(expr: &Expr) -> bool {
+    let Expr::Call(call) = ungrouped(expr) else {
+        return false;
+    };
+    let Expr::Path(path) = ungrouped(&call.func) else {
+        return false;
+    };
+    path.path.segments.last().is_some_and(|last| {
+        path.path.segments.len() == 1
+            && last.ident == "Ok"
+            && matches!(last.arguments, PathArguments::None)
+    })
+}
+
+fn names_error(tokens: TokenStream) -> bool {
+    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+    tokens.iter().enumerate().any(|(at, token)| match token {
+        TokenTree::Group(group) => names_error(group.stream()),
+        TokenTree::Ident(word) if word == "Err" || word == "return" => true,
+        TokenTree::Ident(word) => {
+            let is_macro = matches!(
+                (tokens.get(at + 1), tokens.get(at + 2)),
+                (Some(TokenTree::Punct(bang)), Some(TokenTree::Group(_))) if bang.as_char() == '!'
+            );
+            is_macro && !PLAIN.iter().any(|plain| word == plain)
+        }
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_blocks_that_name_no_error_are_told_theirs() {
+        let open: [Expr; 3] = [
+            syn::parse_quote!(async { Ok(1) }),
+            syn::parse_quote!(async move {
+                let a = charge(1).await?;
+                println!("{a}");
+                Ok(a)
+            }),
+            syn::parse_quote!(async {
+                if a != (b) {
+                    c().await?;
+                }
+                Ok(())
+            }),
+        ];
+        for expr in open {
+            assert!(leaves_error_open(&expr), "{}", expr.to_token_stream());
+        }
+        let told: [Expr; 7] = [
+            syn::parse_quote!(async { Ok::<_, MyError>(1) }),
+            syn::parse_quote!(async {
+                if a {
+                    return Err(MyError);
+                }
+                Ok(1)
+            }),
+            syn::parse_quote!(async {
+                anyhow::ensure!(a, "no");
+                Ok(1)
+            }),
+            syn::parse_quote!(async { charge(1).await }),
+            syn::parse_quote!(async {
+                Ok(1);
+            }),
+            syn::parse_quote!(Ok(1)),
+            syn::parse_quote!(charge(1)),
+        ];
+        for expr in told {
+            assert!(!leaves_error_open(&expr), "{}", expr.to_token_stream());
+        }
+    }
+}
