@@ -204,10 +204,10 @@ async fn that_nobody_subscribes_to_an_event_is_told_once_for_each_type() {
     assert!(!told[0].contains("only publishes"), "{told:#?}");
 
     let builder = Worker::builder().store(Memory::new()).publish_only();
-    let publisher = builder.build().await.unwrap();
+    let front = builder.build().await.unwrap();
     for _ in 0..2 {
         let published = unheard::publish_unheard_too(unheard::UnheardToo {});
-        published.via(&publisher).await.unwrap();
+        published.via(&front).await.unwrap();
     }
     let told = warnings_with(["no function subscribes", "heard-by-nobody-either"]);
     assert_eq!(told.len(), 1, "{told:#?}");

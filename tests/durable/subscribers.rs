@@ -62,8 +62,8 @@ async fn a_published_event_tells_the_runs_that_it_started() {
 async fn an_event_that_must_start_something_is_not_published_while_nobody_subscribes() {
     let (store, clock) = (Memory::new(), ManualClock::default());
     let builder = Worker::builder().store(store.clone()).clock(clock.clone());
-    let publisher = builder.publish_only().build().await.unwrap();
-    let publish = || paid(5).idempotency_key("p-1").via(&publisher);
+    let front = builder.publish_only().build().await.unwrap();
+    let publish = || paid(5).idempotency_key("p-1").via(&front);
     let error = publish().must_start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnknownEvent);
     assert!(
@@ -99,10 +99,10 @@ async fn an_event_that_a_dispatcher_carries_must_have_a_subscriber() {
     let builder = builder
         .dispatcher(Channel::new(Duration::from_secs(30)))
         .publish_only();
-    let publisher = builder.build().await.unwrap();
-    assert!(paid(5).must_start().via(&publisher).await.is_err());
+    let front = builder.build().await.unwrap();
+    assert!(paid(5).must_start().via(&front).await.is_err());
     let _worker = worker_of(store, book, &clock).await;
-    let published = paid(5).must_start().via(&publisher).await.unwrap();
+    let published = paid(5).must_start().via(&front).await.unwrap();
     assert!(published.runs.is_empty(), "nobody has received it");
 }
 

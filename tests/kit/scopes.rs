@@ -39,10 +39,10 @@ async fn sign_up(name: String) -> belts::Result<()> {
 }
 
 fn named(names: &[&str]) -> Vec<SignedUp> {
-    let named = names.iter().map(|name| SignedUp {
+    let signed_up = names.iter().map(|name| SignedUp {
         name: (*name).to_owned(),
     });
-    named.collect()
+    signed_up.collect()
 }
 
 /// `install()` is for the whole process: of parallel tests the last one had the events of all.

@@ -128,14 +128,12 @@ struct Plan {
 
 impl Plan {
     fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Instead<T>> {
-        match failed_attempts.checked_sub(self.fails_first) {
-            Some(attempts) => self.then.as_ref()?.apply(path, attempts),
-            None => {
-                let (attempt, times) = (failed_attempts + 1, self.fails_first);
-                let text = format!("preset failure {attempt} of {times}");
-                Some(Instead::Return(Err(Error::new(ErrorKind::Failed, text))))
-            }
+        if let Some(attempts) = failed_attempts.checked_sub(self.fails_first) {
+            return self.then.as_ref()?.apply(path, attempts);
         }
+        let (attempt, times) = (failed_attempts + 1, self.fails_first);
+        let text = format!("preset failure {attempt} of {times}");
+        Some(Instead::Return(Err(Error::new(ErrorKind::Failed, text))))
     }
 }
 
@@ -213,11 +211,9 @@ impl Probe {
             0 => "no step at all was".to_owned(),
             _ => format!("these steps were: {}", seen.join(", ")),
         };
-        let failures: String = state
-            .failures
-            .iter()
-            .map(|why| format!("\n  {why}"))
-            .collect();
+        let failures = state.failures.iter().map(String::as_str);
+        let failures = std::iter::once("").chain(failures).collect::<Vec<_>>();
+        let failures = failures.join("\n  ");
         Some(format!(
             "no run has reached what is preset for {}; {seen}. Mend the path, or say `preset_if_reached` where a run may do \
              without the step{failures}",
