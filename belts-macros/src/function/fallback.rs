@@ -38,21 +38,20 @@ pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> To
     );
     block.set_span(body.span());
     let lints = quote!(#[allow(dead_code, unused_variables, clippy::all, clippy::pedantic)]);
-    let item = match event(&sig) {
-        Some(event) => {
-            let (outer, inner): (Vec<_>, Vec<_>) = attrs.iter().cloned().partition(is_outer);
-            let head = Head {
-                outer: &outer,
-                vis,
-                name: &sig.ident,
-                event,
-                output: &output(&sig, krate),
-                krate,
-            };
-            let absent = krate.at(sig.ident.span()).absent;
-            head.with(&quote!(#(#inner)* #lints #sig #block), &quote!(), &absent)
-        }
-        None => quote!(#(#attrs)* #lints #vis #sig #block),
+    let item = if let Some(event) = event(&sig) {
+        let (outer, inner): (Vec<_>, Vec<_>) = attrs.iter().cloned().partition(is_outer);
+        let head = Head {
+            outer: &outer,
+            vis,
+            name: &sig.ident,
+            event,
+            output: &output(&sig, krate),
+            krate,
+        };
+        let absent = krate.at(sig.ident.span()).absent;
+        head.with(&quote!(#(#inner)* #lints #sig #block), &quote!(), &absent)
+    } else {
+        quote!(#(#attrs)* #lints #vis #sig #block)
     };
     quote!(#item #errors)
 }

@@ -12,7 +12,9 @@ use crate::names::SCOPE;
 /// The attributes of the fn; an `instrument` among them skips the hidden argument.
 pub(super) fn skipping(attrs: &[Attribute]) -> Vec<Attribute> {
     let mut attrs = attrs.to_vec();
-    attrs.iter_mut().for_each(|attr| skip(&mut attr.meta));
+    for attr in &mut attrs {
+        skip(&mut attr.meta);
+    }
     attrs
 }
 

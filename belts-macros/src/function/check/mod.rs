@@ -355,12 +355,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_expr_async(&mut self, node: &'ast ExprAsync) {
-        let task = self.task.map(Task::inside);
+        let task = self.task.map(|_| Task::Inside);
         self.in_task(task, |walk| visit::visit_expr_async(walk, node));
     }
 
     fn visit_expr_closure(&mut self, node: &'ast ExprClosure) {
-        let task = self.task.map(Task::inside);
+        let task = self.task.map(|_| Task::Inside);
         self.in_task(task, |walk| visit::visit_expr_closure(walk, node));
     }
 

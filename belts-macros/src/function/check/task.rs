@@ -17,10 +17,6 @@ pub(super) enum Task {
 }
 
 impl Task {
-    pub(super) fn inside(self) -> Self {
-        Self::Inside
-    }
-
     pub(super) fn awaited(self) -> Option<Self> {
         (self == Self::Inside).then_some(self)
     }
