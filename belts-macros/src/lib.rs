@@ -102,8 +102,9 @@ pub fn scope(input: TokenStream) -> TokenStream {
 /// Makes a struct with named fields an event, or an enum a union of events.
 ///
 /// With the type come helpers of its visibility: `publish_order_created(event)` for a struct `OrderCreated`, and
-/// `publish_cancelled(fields…)` for a variant `Cancelled { … }`. A variant around one other event takes that event's
-/// type, and has no helper of its own. A struct needs serde's `Serialize` and `Deserialize`; an enum needs neither.
+/// `publish_cancelled(fields…)` for a variant `Cancelled { … }`. A variant around one other event, `Created(OrderCreated)` or
+/// `Created(Box<OrderCreated>)`, takes that event's type and checks, and has no helper of its own. A struct needs serde's
+/// `Serialize` and `Deserialize`; an enum needs neither.
 ///
 /// A type on the wire has one Rust type in a program, or its worker is not built: the error names both places. A variant
 /// `Cancelled` is `cancelled` there, whatever its enum is called; where another enum has one too, give it a `type`.
@@ -112,8 +113,13 @@ pub fn scope(input: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `type = "…"` | struct, variant | the type on the wire; the name in kebab-case without it |
 /// | `key = field` | struct, variant | the field with the correlation key |
+/// | `publish = name`, `publish = false` | variant | what its helper is called, or that it has none: two enums in one module may have a variant of one name, and "the name `publish_created` is defined multiple times" |
 /// | `validate = path` | struct, enum | a `fn(&Self) -> Result<(), impl Display>` that checks each event |
 /// | `crate = path` | struct, enum | where belts is, if not at `::belts` |
+///
+/// Of serde's attributes, a struct and the fields of a variant take them all. An enum takes `rename_all_fields` and
+/// `deny_unknown_fields`, and a variant `rename_all`; the others are refused, with what to write in their place. `type` on
+/// the wire is the event's own type, so no field may be written or read under that name.
 #[proc_macro_derive(Event, attributes(event, serde))]
 pub fn derive_event(item: TokenStream) -> TokenStream {
     event::derive(item.into()).into()

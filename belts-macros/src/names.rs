@@ -40,11 +40,6 @@ impl Krate {
     pub(crate) fn is_named(&self, name: &Ident) -> bool {
         matches!(self.0.clone().into_iter().last(), Some(TokenTree::Ident(last)) if last == *name)
     }
-
-    /// The path of serde, as serde's derives want it written.
-    pub(crate) fn serde(&self) -> String {
-        format!("{}::__private::serde", self.0).replace(' ', "")
-    }
 }
 
 macro_rules! runtime {
@@ -132,6 +127,11 @@ pub(crate) const MARKED: [&str; 4] = ["step", "sleep", "sleep_until", "scope"];
 /// Names of the macro's own, at a place of the user's source.
 pub(crate) fn at_site(at: Span) -> Span {
     Span::mixed_site().located_at(at)
+}
+
+/// A binding of the macro's own, for which no constant of the user's can be taken.
+pub(crate) fn local(word: &str, at: Span) -> Ident {
+    Ident::new(&format!("__belts_{word}"), at_site(at))
 }
 
 /// The scope as a body sees it, and the mark for it.

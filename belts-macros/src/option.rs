@@ -50,6 +50,7 @@ pub(crate) const ENUM: Table = Table(&[
 pub(crate) const VARIANT: Table = Table(&[
     ("type", "type = \"order-created\""),
     ("key", "key = order_id"),
+    ("publish", "publish = publish_order_created"),
 ]);
 
 impl Table {
@@ -239,6 +240,18 @@ impl Opt {
         }
         self.wrong("the name of a field", errors);
         None
+    }
+
+    /// The name of a helper, or `None` for `false`.
+    pub(crate) fn helper(&self, errors: &mut Errors) -> Option<Ident> {
+        match ungrouped(&self.value) {
+            Expr::Path(path) if path.path.get_ident().is_some() => path.path.get_ident().cloned(),
+            Expr::Lit(literal) if matches!(&literal.lit, Lit::Bool(yes) if !yes.value) => None,
+            _ => {
+                self.wrong("a name for the helper, or `false` for none", errors);
+                None
+            }
+        }
     }
 
     /// One path or several in brackets.

@@ -140,6 +140,7 @@ fn execute(
     let event = event?;
     let caller = CURRENT_RUN.try_with(Arc::clone).ok();
     let worker = publish::worker_for(options.worker, caller.as_ref())?;
+    worker.shared().check_event_size(&event)?;
     let run_id = match (options.run_id, &caller) {
         (None, Some(caller)) => Some(child_id(caller, function.id, &event)?),
         (run_id, _) => run_id,

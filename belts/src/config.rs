@@ -1,5 +1,7 @@
 //! Configuration by environment.
 
+mod unknown;
+
 use std::env::VarError;
 
 use crate::{
@@ -52,7 +54,8 @@ impl Worker {
     /// | `BELTS_INSPECTION` | none | `local` says that this is a development machine, on which whoever is there may inspect without a token |
     /// | `BELTS_INSECURE` | `0` | `1` lets the router take deliveries without a signing key, and `serve` listen beyond this machine |
     ///
-    /// A variable that is set to nothing counts as not set.
+    /// A variable that is set to nothing counts as not set. One that begins with `BELTS_` and that nothing reads is warned of,
+    /// with the nearest that is read.
     ///
     /// ```no_run
     /// # async fn example() -> belts::Result<()> {
@@ -71,6 +74,7 @@ impl Worker {
 
 impl Config {
     pub(crate) fn from_env() -> Result<Self> {
+        unknown::warn(std::env::vars_os().map(|(name, _)| name));
         Self::read(&|name| std::env::var(name))
     }
 

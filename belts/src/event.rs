@@ -43,7 +43,7 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     /// The event as it is published.
     ///
     /// # Errors
-    /// It cannot be written as a JSON object, or its `validate` check says no.
+    /// It cannot be written as a JSON object, or has a field `type` of its own.
     fn encode(&self) -> Result<EncodedEvent>;
 
     /// Reads a published event.
@@ -58,6 +58,24 @@ pub trait EventSet: Sized + Send + Sync + 'static {
     /// What the check said.
     fn check(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// An event behind a pointer, as a variant that would be big holds it.
+#[diagnostic::do_not_recommend]
+impl<E: EventSet> EventSet for Box<E> {
+    const TYPES: &'static [&'static str] = E::TYPES;
+
+    fn encode(&self) -> Result<EncodedEvent> {
+        E::encode(self)
+    }
+
+    fn decode(event_type: &str, payload: &[u8]) -> Result<Self> {
+        E::decode(event_type, payload).map(Self::new)
+    }
+
+    fn check(&self) -> Result<()> {
+        E::check(self)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     event::{EncodedEvent, EventSet},
     guard,
     store::{EventDigest, NewEvent, PublishedRun, Subscription, Target},
+    wire,
     worker::{
         Worker,
         live::{CURRENT_RUN, CURRENT_STEP, LiveRun},
@@ -157,6 +158,8 @@ impl Publish {
     }
 
     /// Publishes once for each key and event type, however often it is called, as long as the store keeps the event.
+    ///
+    /// A key that is empty or all blanks is an error of kind [`Config`](ErrorKind::Config).
     pub fn idempotency_key(mut self, key: impl Into<String>) -> Self {
         self.idempotency_key = Some(key.into());
         self
@@ -210,8 +213,10 @@ impl Publish {
 
     async fn send(self) -> Result<Published> {
         let event = self.event?;
+        check_key(self.idempotency_key.as_deref())?;
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
         let worker = worker_for(self.worker, run.as_ref())?;
+        worker.shared().check_event_size(&event)?;
         if self.must_start {
             has_subscriber(&worker, &event.event_type).await?;
         }
@@ -278,6 +283,17 @@ async fn has_subscriber(worker: &Worker, event_type: &str) -> Result<()> {
              that its crate is linked in"
         ),
     ))
+}
+
+/// A key of nothing would make one event of all those whose publishers have forgotten to fill it in.
+fn check_key(key: Option<&str>) -> Result<()> {
+    if key.is_some_and(|key| key.trim().is_empty()) {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "the idempotency key is empty; give one that tells this event from others, or leave `.idempotency_key(…)` out",
+        ));
+    }
+    Ok(())
 }
 
 /// The id of an event: one that follows from its type and its idempotency key, or a new one.
@@ -388,6 +404,10 @@ fn comes_back<E: EventSet>(encoded: &EncodedEvent, lost: Lost) -> Result<()> {
     ))
 }
 
+/// Where serde's attributes make it so, such as `flatten`, no macro sees it.
+const TYPE_OF_ITS_OWN: &str = "has a field `type` of its own, which holds the event's type on the wire; name that field otherwise, such as \
+     `kind`";
+
 /// Writes an event as a JSON object.
 pub(crate) fn encode<T: Serialize + ?Sized>(
     event_type: &'static str,
@@ -411,6 +431,9 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
         return Err(fail(
             "is not a JSON object: an event is a struct with named fields",
         ));
+    }
+    if wire::has_type(&payload) {
+        return Err(fail(TYPE_OF_ITS_OWN));
     }
     Ok(EncodedEvent {
         event_type: event_type.into(),

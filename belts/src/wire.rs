@@ -175,6 +175,20 @@ impl Context {
     }
 }
 
+/// Whether a JSON object has a field `type` of its own, for which there is no room beside the event's type.
+pub(crate) fn has_type(payload: &[u8]) -> bool {
+    // Most have these letters nowhere, and are not read for it. A custom writer may escape them.
+    let text = std::str::from_utf8(payload).unwrap_or_default();
+    (text.contains("\"type\"") || text.contains("\\u"))
+        && Fields::read(payload, "the event")
+            .is_ok_and(|fields| fields.0.iter().any(|(name, _)| name == "type"))
+}
+
+/// How many bytes an event has in the smallest message that holds it.
+pub(crate) fn size_of(event_type: &str, payload: &[u8]) -> usize {
+    br#"{"event":{"type":"",}}"#.len() + event_type.len() + payload.len().saturating_sub(2)
+}
+
 /// The message of an event.
 pub(crate) fn event(event: &NewEvent, now: Timestamp) -> Vec<u8> {
     let mut out = format!("{{\"v\":{VERSION},\"event\":{{\"type\":").into_bytes();

@@ -19,6 +19,23 @@ async fn unpack(event: Parcelled) -> belts::Result<usize> {
     Ok(event.content.len())
 }
 
+/// What serde makes a field `type` of, past whatever the macro can see.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kind {
+    r#type: String,
+}
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+struct Sorted {
+    #[serde(flatten)]
+    kind: Kind,
+}
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+struct Nested {
+    kind: Kind,
+}
+
 async fn working(channel: &Channel) -> Worker {
     let worker = Worker::builder()
         .store(Memory::new())
@@ -61,6 +78,35 @@ async fn event_that_is_too_big_is_the_publishers_error() {
         "{error}"
     );
     assert!(channel.is_empty());
+}
+
+/// Such an event was written with two fields `type`: the publisher heard that all was well, and whoever received the message
+/// put it aside.
+#[tokio::test]
+async fn event_with_a_type_of_its_own_is_the_publishers_error() {
+    let channel = Channel::new(Duration::from_secs(30));
+    let worker = Worker::builder()
+        .store(Memory::new())
+        .dispatcher(channel.clone())
+        .publish_only()
+        .build()
+        .await
+        .unwrap();
+    let kind = || Kind {
+        r#type: "heavy".to_owned(),
+    };
+    let error = publish_sorted(Sorted { kind: kind() }).via(&worker).await;
+    let error = error.expect_err("the wire has one `type`");
+    assert_eq!(error.kind(), ErrorKind::InvalidEvent);
+    assert!(
+        error
+            .to_string()
+            .starts_with("event `sorted` has a field `type` of its own"),
+        "{error}"
+    );
+    assert!(channel.is_empty());
+    let nested = publish_nested(Nested { kind: kind() }).via(&worker).await;
+    nested.expect("a `type` deeper down is in nobody's way");
 }
 
 #[tokio::test]

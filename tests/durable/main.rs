@@ -10,6 +10,7 @@ mod cancel;
 mod crashes;
 mod delivery;
 mod ends;
+mod events;
 mod falls;
 mod functions;
 mod hooks;

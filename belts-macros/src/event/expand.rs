@@ -1,12 +1,12 @@
 //! What a struct becomes: `Event`, `EventSet`, its registration and its publish helper.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Path, spanned::Spanned as _};
 
 use super::model::Event;
 use crate::{
-    names::{Krate, Runtime, at_site, publish_fn, unraw},
+    names::{Krate, Runtime, at_site, local, publish_fn, unraw},
     step::expand::optional,
 };
 
@@ -15,6 +15,7 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
         name,
         literal: event_type,
         krate,
+        allow,
         ..
     } = event;
     let at = name.span();
@@ -28,10 +29,8 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
         ..
     } = krate.at(at);
     let key = correlation_key(event);
-    let check = event
-        .validate
-        .as_ref()
-        .map(|path| check(path, &quote!(#event_type), krate));
+    let check = event.validate.as_ref().map(|path| check(path, event));
+    let (by_type, payload) = (local("type", at), local("payload", at));
     let register = register(
         &quote!(<#name as #event_set>::TYPES),
         &quote!(#name),
@@ -40,6 +39,7 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
     );
     let helper = helper(event);
     quote_spanned! {at_site(at)=>
+        #allow
         const _: () = {
             #[automatically_derived]
             impl #event_trait for #name {
@@ -51,8 +51,8 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
                 fn encode(&self) -> #check_result<#encoded_event> {
                     #encode_own(self, #key)
                 }
-                fn decode(event_type: &str, payload: &[u8]) -> #check_result<Self> {
-                    #decode_own(event_type, payload)
+                fn decode(#by_type: &str, #payload: &[u8]) -> #check_result<Self> {
+                    #decode_own(#by_type, #payload)
                 }
                 #check
             }
@@ -71,17 +71,23 @@ fn correlation_key(event: &Event) -> TokenStream {
 }
 
 /// `EventSet::check` by the user's function.
-pub(super) fn check(validate: &Path, event_type: &TokenStream, krate: &Krate) -> TokenStream {
-    let Runtime {
-        check_result,
-        invalid,
-        ..
-    } = krate.at(validate.span());
-    quote_spanned! {at_site(validate.span())=>
-        fn check(&self) -> #check_result<()> {
-            let checked: ::core::result::Result<(), _> = #validate(self);
-            checked.map_err(|reason| #invalid(#event_type, reason))
-        }
+fn check(validate: &Path, event: &Event) -> TokenStream {
+    let at = validate.span();
+    let check_result = event.krate.at(at).check_result;
+    let asked = asked(validate, &event.literal, &event.krate);
+    quote_spanned! {at_site(at)=>
+        fn check(&self) -> #check_result<()> { #asked }
+    }
+}
+
+/// What the user's function says of `self`, which is an event of this type.
+pub(super) fn asked(validate: &Path, event_type: &impl ToTokens, krate: &Krate) -> TokenStream {
+    let at = validate.span();
+    let invalid = krate.at(at).invalid;
+    let (checked, reason) = (local("checked", at), local("reason", at));
+    quote_spanned! {at_site(at)=>
+        let #checked: ::core::result::Result<(), _> = #validate(self);
+        #checked.map_err(|#reason| #invalid(#event_type, #reason))
     }
 }
 
@@ -114,9 +120,15 @@ pub(super) fn register(
 
 fn helper(event: &Event) -> TokenStream {
     let Event {
-        name, vis, krate, ..
+        name,
+        vis,
+        krate,
+        deprecated,
+        allow,
+        ..
     } = event;
     let at = name.span();
+    let argument = local("event", at);
     let Runtime {
         publish,
         publish_builder,
@@ -126,9 +138,11 @@ fn helper(event: &Event) -> TokenStream {
     let docs = format!("Publishes an [`{}`]; await what it returns.", unraw(name));
     quote_spanned! {at_site(at)=>
         #[doc = #docs]
+        #deprecated
+        #allow
         #[allow(dead_code, clippy::needless_pass_by_value)]
-        #vis fn #helper(event: #name) -> #publish_builder {
-            #publish(&event)
+        #vis fn #helper(#argument: #name) -> #publish_builder {
+            #publish(&#argument)
         }
     }
 }

@@ -2,6 +2,10 @@
 
 mod expand;
 mod model;
+mod options;
+mod renames;
+mod serde;
+mod shadow;
 mod union;
 
 #[cfg(test)]

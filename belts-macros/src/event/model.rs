@@ -1,21 +1,26 @@
 //! What the user's struct or enum means as events, resolved for expansion.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::quote;
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
 use syn::{
-    Attribute, Data, DeriveInput, Expr, Field, Fields, FieldsNamed, LitStr, Meta, Path, Token,
-    Type, Variant as SynVariant, Visibility, punctuated::Punctuated, spanned::Spanned as _,
+    Attribute, Data, DataEnum, DeriveInput, Field, Fields, FieldsNamed, Path, Type,
+    Variant as SynVariant, Visibility, spanned::Spanned as _,
 };
 
+use super::{
+    options::{event_type, key, none_on_fields, of_event, options},
+    renames,
+    serde::{self, Container},
+};
 use crate::{
-    diag::{Errors, suggest},
-    names::{Krate, kebab, unraw},
-    option::{ENUM, Given, STRUCT, Table, VARIANT},
+    diag::Errors,
+    names::{Krate, publish_fn},
+    option::{ENUM, Given, STRUCT, VARIANT},
 };
 
 /// The derived item.
 pub(crate) enum Model {
-    Struct(Event),
+    Struct(Box<Event>),
     Union(Union),
 }
 
@@ -28,6 +33,9 @@ pub(crate) struct Event {
     pub(crate) key: Option<Ident>,
     pub(crate) validate: Option<Path>,
     pub(crate) krate: Krate,
+    pub(crate) deprecated: Option<Attribute>,
+    /// `#[allow(deprecated)]`, where the item says anything of that.
+    pub(crate) allow: TokenStream,
 }
 
 /// Several event types.
@@ -37,6 +45,8 @@ pub(crate) struct Union {
     pub(crate) variants: Vec<Variant>,
     pub(crate) validate: Option<Path>,
     pub(crate) krate: Krate,
+    /// `#[allow(deprecated)]`, where the item says anything of that.
+    pub(crate) allow: TokenStream,
 }
 
 pub(crate) struct Variant {
@@ -47,7 +57,7 @@ pub(crate) struct Variant {
 pub(crate) enum Body {
     /// Around another event, whose type it takes.
     Newtype(Box<Type>),
-    Own(Own),
+    Own(Box<Own>),
 }
 
 /// A variant with an event type of its own.
@@ -55,10 +65,15 @@ pub(crate) struct Own {
     pub(crate) event_type: Literal,
     pub(crate) text: String,
     pub(crate) key: Option<Ident>,
+    /// Without any `Self`, as they stand in other places too.
     pub(crate) fields: Vec<Field>,
     pub(crate) unit: bool,
     /// For the struct that is written and read in its place.
     pub(crate) serde: Vec<Attribute>,
+    /// The name of its helper, if it has one.
+    pub(crate) helper: Option<Ident>,
+    /// Of the variant or of the whole enum.
+    pub(crate) deprecated: Option<Attribute>,
 }
 
 impl Model {
@@ -85,40 +100,27 @@ impl Model {
                 let fields = named(&name, &data.fields, errors)?;
                 let (event_type, _) = event_type(&mut given, &name, errors);
                 let key = key(&mut given, &fields.named, errors);
-                no_type_field(&fields.named, errors);
-                Some(Self::Struct(Event {
+                none_on_fields(&fields.named, "struct", errors);
+                renames::of_struct(&input.attrs, &fields.named, errors);
+                Some(Self::Struct(Box::new(Event {
                     name,
                     vis,
                     literal: event_type,
                     key,
                     validate,
                     krate,
-                }))
+                    deprecated: deprecated(&input.attrs),
+                    allow: allow(input),
+                })))
             }
-            Data::Enum(data) => {
-                let container: Vec<Attribute> = serde_of(&input.attrs).cloned().collect();
-                let variants: Option<Vec<Variant>> = data
-                    .variants
-                    .iter()
-                    .map(|item| variant(item, &container, errors))
-                    .collect();
-                let variants = variants?;
-                if variants.is_empty() {
-                    errors.at(
-                        &name,
-                        format!("`{name}` has no variants, so no event fits it; add one"),
-                    );
-                    return None;
-                }
-                distinct(&variants, errors);
-                Some(Self::Union(Union {
-                    name,
-                    vis,
-                    variants,
-                    validate,
-                    krate,
-                }))
-            }
+            Data::Enum(data) => Some(Self::Union(Union {
+                variants: variants(input, data, errors)?,
+                name,
+                vis,
+                validate,
+                krate,
+                allow: allow(input),
+            })),
             Data::Union(data) => {
                 errors.at(
                     data.union_token,
@@ -130,25 +132,41 @@ impl Model {
     }
 }
 
-fn variant(item: &SynVariant, container: &[Attribute], errors: &mut Errors) -> Option<Variant> {
+fn variants(input: &DeriveInput, data: &DataEnum, errors: &mut Errors) -> Option<Vec<Variant>> {
+    let name = &input.ident;
+    let container = Container::of_enum(&input.attrs, errors);
+    let variants: Vec<Option<Variant>> = data
+        .variants
+        .iter()
+        .map(|item| variant(item, input, &container, errors))
+        .collect();
+    let variants: Vec<Variant> = variants.into_iter().collect::<Option<_>>()?;
+    if variants.is_empty() {
+        errors.at(
+            name,
+            format!("`{name}` has no variants, so no event fits it; add one"),
+        );
+        return None;
+    }
+    distinct(&variants, errors);
+    Some(variants)
+}
+
+fn variant(
+    item: &SynVariant,
+    whole: &DeriveInput,
+    container: &Container,
+    errors: &mut Errors,
+) -> Option<Variant> {
     let name = item.ident.clone();
     let mut given = options(&item.attrs, &VARIANT, errors);
     let (fields, unit) = match &item.fields {
         Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
-            let inner = &fields.unnamed[0].ty;
-            if let Some(opt) = given.take("type") {
-                let message = "a variant around an event takes that event's type; remove `type`";
-                errors.at(&opt.key, message);
-            }
-            if let Some(opt) = given.take("key") {
-                errors.at(
-                    &opt.key,
-                    "a variant around an event takes that event's key; remove `key`",
-                );
-            }
+            let field = &fields.unnamed[0];
+            around(item, field, &mut given, errors);
             return Some(Variant {
                 name,
-                body: Body::Newtype(Box::new(inner.clone())),
+                body: Body::Newtype(Box::new(field.ty.clone())),
             });
         }
         Fields::Unnamed(fields) => {
@@ -161,46 +179,95 @@ fn variant(item: &SynVariant, container: &[Attribute], errors: &mut Errors) -> O
         Fields::Named(fields) => (fields.named.iter().cloned().collect(), false),
         Fields::Unit => (Vec::new(), true),
     };
-    no_type_field(&fields, errors);
+    let mut fields: Vec<Field> = fields;
+    for field in &mut fields {
+        field.ty = without_self(&field.ty, &whole.ident);
+    }
+    none_on_fields(&fields, "variant", errors);
     let (event_type, text) = event_type(&mut given, &name, errors);
     let key = key(&mut given, &fields, errors);
-    let serde = shadow_attributes(container, &item.attrs);
+    let serde = serde::of_variant(container, &item.attrs, &fields, errors);
+    let helper = match given.take("publish") {
+        Some(opt) => opt.helper(errors),
+        None => Some(publish_fn(&name)),
+    };
     Some(Variant {
         name,
-        body: Body::Own(Own {
+        body: Body::Own(Box::new(Own {
             event_type,
             text,
             key,
             fields,
             unit,
             serde,
-        }),
+            helper,
+            deprecated: deprecated(&item.attrs).or_else(|| deprecated(&whole.attrs)),
+        })),
     })
 }
 
-/// The options of all `#[event(…)]` on one place, together.
-fn options(attrs: &[Attribute], table: &Table, errors: &mut Errors) -> Given {
-    let mut all = TokenStream::new();
-    for attribute in attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("event"))
-    {
-        match &attribute.meta {
-            Meta::List(list) => {
-                let tokens = &list.tokens;
-                all.extend(if all.is_empty() {
-                    quote!(#tokens)
-                } else {
-                    quote!(, #tokens)
-                });
-            }
-            other => errors.at(
-                other,
-                "write options in parentheses: `#[event(type = \"order-created\")]`",
-            ),
+/// A variant around an event has nothing of its own.
+fn around(item: &SynVariant, field: &Field, given: &mut Given, errors: &mut Errors) {
+    for (option, has) in [("type", "type"), ("key", "key"), ("publish", "helper")] {
+        if let Some(opt) = given.take(option) {
+            let message =
+                format!("a variant around an event takes that event's {has}; remove `{option}`");
+            errors.at(&opt.key, message);
         }
     }
-    Given::parse(all, table, errors)
+    for attribute in of_event(&field.attrs) {
+        errors.at(
+            attribute,
+            "a variant around an event takes that event's options; remove `#[event(…)]`",
+        );
+    }
+    serde::none_around(&item.attrs, errors);
+    serde::none_around(&field.attrs, errors);
+}
+
+/// `Vec<Self>` as `Vec<Order>`.
+fn without_self(ty: &Type, name: &Ident) -> Type {
+    fn replaced(tokens: TokenStream, name: &Ident) -> TokenStream {
+        let replaced = tokens.into_iter().map(|token| match token {
+            TokenTree::Ident(ident) if ident == "Self" => {
+                let mut name = name.clone();
+                name.set_span(ident.span());
+                TokenTree::Ident(name)
+            }
+            TokenTree::Group(group) => {
+                let inside = replaced(group.stream(), name);
+                let mut new = Group::new(group.delimiter(), inside);
+                new.set_span(group.span());
+                TokenTree::Group(new)
+            }
+            other => other,
+        });
+        replaced.collect()
+    }
+    syn::parse2(replaced(ty.to_token_stream(), name)).unwrap_or_else(|_| ty.clone())
+}
+
+fn deprecated(attrs: &[Attribute]) -> Option<Attribute> {
+    attrs
+        .iter()
+        .find(|attribute| attribute.path().is_ident("deprecated"))
+        .cloned()
+}
+
+/// Lets generated code name what the item says is deprecated. Anywhere else it would be one more lint that cannot be forbidden.
+fn allow(input: &DeriveInput) -> TokenStream {
+    fn says_so(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|token| match token {
+            TokenTree::Ident(ident) => ident == "deprecated",
+            TokenTree::Group(group) => says_so(group.stream()),
+            _ => false,
+        })
+    }
+    if says_so(input.to_token_stream()) {
+        quote!(#[allow(deprecated)])
+    } else {
+        TokenStream::new()
+    }
 }
 
 fn named<'a>(name: &Ident, fields: &'a Fields, errors: &mut Errors) -> Option<&'a FieldsNamed> {
@@ -220,147 +287,6 @@ fn named<'a>(name: &Ident, fields: &'a Fields, errors: &mut Errors) -> Option<&'
         }
     }
     None
-}
-
-fn event_type(given: &mut Given, name: &Ident, errors: &mut Errors) -> (Literal, String) {
-    let written: Option<LitStr> = given.take("type").and_then(|opt| opt.text(errors));
-    let (text, span) = match &written {
-        Some(text) => (text.value(), text.span()),
-        None => (kebab(&unraw(name)), name.span()),
-    };
-    if let Err(message) = check_type(&text) {
-        errors.push(span, message);
-    }
-    (literal(&text, span), text)
-}
-
-fn check_type(text: &str) -> Result<(), String> {
-    if text.is_empty() {
-        return Err(
-            "the event's `type` is empty; name it, such as `type = \"order-created\"`".to_owned(),
-        );
-    }
-    if let Some(wrong) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        return Err(format!(
-            "an event's `type` cannot hold {wrong:?}; join words by `-`"
-        ));
-    }
-    match text.chars().count() {
-        1..=100 => Ok(()),
-        long => Err(format!(
-            "an event's `type` has at most 100 characters, and this one {long}; shorten it"
-        )),
-    }
-}
-
-fn literal(text: &str, span: Span) -> Literal {
-    let mut literal = Literal::string(text);
-    literal.set_span(span);
-    literal
-}
-
-fn key<'a>(
-    given: &mut Given,
-    fields: impl IntoIterator<Item = &'a Field>,
-    errors: &mut Errors,
-) -> Option<Ident> {
-    let key = given.take("key")?.ident(errors)?;
-    let names: Vec<String> = fields
-        .into_iter()
-        .filter_map(|field| field.ident.as_ref())
-        .map(unraw)
-        .collect();
-    if names.contains(&unraw(&key)) {
-        return Some(key);
-    }
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let message = match names.as_slice() {
-        [] => format!("there is no field `{key}`, or any other, to be the `key`"),
-        names => format!(
-            "there is no field `{key}` to be the `key`; {}",
-            suggest(&unraw(&key), names)
-        ),
-    };
-    errors.at(&key, message);
-    None
-}
-
-/// The wire keeps `type` for the event's own type.
-fn no_type_field<'a>(fields: impl IntoIterator<Item = &'a Field>, errors: &mut Errors) {
-    for field in fields {
-        let renamed = serde_of(&field.attrs).find_map(renamed);
-        let message = "a field cannot be written as `type`, which holds the event's own; name it otherwise, such as `kind`";
-        match (&renamed, &field.ident) {
-            (Some((name, span)), _) if name == "type" => errors.push(*span, message),
-            (None, Some(ident)) if unraw(ident) == "type" => errors.at(ident, message),
-            _ => {}
-        }
-    }
-}
-
-/// The name that `rename = "…"` or `rename(serialize = "…")` gives.
-fn renamed(attribute: &Attribute) -> Option<(String, Span)> {
-    let mut found = None;
-    for meta in metas(attribute) {
-        if let Meta::NameValue(pair) = &meta
-            && (pair.path.is_ident("rename") || pair.path.is_ident("serialize"))
-            && let Expr::Lit(syn::ExprLit {
-                lit: syn::Lit::Str(text),
-                ..
-            }) = &pair.value
-        {
-            found = Some((text.value(), text.span()));
-        }
-        if let Meta::List(list) = &meta
-            && list.path.is_ident("rename")
-        {
-            let inner: Attribute = syn::parse_quote!(#[#list]);
-            found = found.or_else(|| renamed(&inner));
-        }
-    }
-    found
-}
-
-fn serde_of(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("serde"))
-}
-
-fn metas(attribute: &Attribute) -> Vec<Meta> {
-    attribute
-        .parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)
-        .map(|list| list.into_iter().collect())
-        .unwrap_or_default()
-}
-
-/// What serde attributes of an enum and its variant mean for a struct of the variant's fields.
-fn shadow_attributes(container: &[Attribute], variant: &[Attribute]) -> Vec<Attribute> {
-    let mut kept: Vec<Meta> = Vec::new();
-    for meta in serde_of(variant).flat_map(metas) {
-        if meta.path().is_ident("rename_all") {
-            kept.push(meta);
-        }
-    }
-    for meta in container.iter().flat_map(metas) {
-        match &meta {
-            Meta::Path(path) if path.is_ident("deny_unknown_fields") => kept.push(meta),
-            Meta::NameValue(pair) if pair.path.is_ident("rename_all_fields") && kept.is_empty() => {
-                let value = &pair.value;
-                kept.push(syn::parse_quote!(rename_all = #value));
-            }
-            Meta::List(list) if list.path.is_ident("rename_all_fields") && kept.is_empty() => {
-                let tokens = &list.tokens;
-                kept.push(syn::parse_quote!(rename_all(#tokens)));
-            }
-            _ => {}
-        }
-    }
-    if kept.is_empty() {
-        Vec::new()
-    } else {
-        vec![syn::parse_quote!(#[serde(#(#kept),*)])]
-    }
 }
 
 /// No two variants of one type, as far as their types stand here.

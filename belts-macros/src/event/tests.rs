@@ -1,5 +1,7 @@
 //! What derives expand to, and that half-typed ones do not panic.
 
+mod attributes;
+
 use quote::quote;
 
 use super::*;
@@ -34,7 +36,7 @@ fn helpers_have_the_types_visibility() {
     ))
     .to_string();
     assert!(
-        text.contains("pub (crate) fn publish_order_created (event : OrderCreated)"),
+        text.contains("pub (crate) fn publish_order_created (__belts_event : OrderCreated)"),
         "{text}"
     );
     let text = derive(quote!(
@@ -104,4 +106,58 @@ fn serde_attributes_of_variants_reach_the_shadow_structs() {
         2,
         "{text}"
     );
+}
+
+#[test]
+fn a_variant_names_its_helper_or_has_none() {
+    let text = derive(quote! {
+        enum Order { #[event(publish = publish_order_created)] Created {}, #[event(publish = false)] Closed }
+    })
+    .to_string();
+    assert!(text.contains("fn publish_order_created ()"), "{text}");
+    assert!(
+        !text.contains("publish_created") && !text.contains("publish_closed"),
+        "{text}"
+    );
+}
+
+/// A constant of the user's in the same module was taken for the binding, which then could not be one.
+#[test]
+fn bindings_have_names_that_no_user_writes() {
+    for item in [
+        quote!(
+            #[event(key = id, validate = check)]
+            struct A {
+                id: u8,
+            }
+        ),
+        quote!(
+            #[event(validate = check)]
+            enum A {
+                #[event(key = id)]
+                B {
+                    id: u8,
+                },
+                C(D),
+            }
+        ),
+    ] {
+        let text = derive(item).to_string();
+        for word in [
+            "event",
+            "event_type",
+            "payload",
+            "checked",
+            "reason",
+            "value",
+        ] {
+            for binding in [
+                format!("({word} :"),
+                format!("| {word} |"),
+                format!("({word})"),
+            ] {
+                assert!(!text.contains(&binding), "{binding} {text}");
+            }
+        }
+    }
 }

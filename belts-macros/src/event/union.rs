@@ -3,15 +3,17 @@
 //! A variant with fields is written and read as a private struct of these fields, so that the enum itself needs
 //! no serde at all and its attributes for fields still count.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::{Path, spanned::Spanned as _};
 
 use super::{
-    expand::{check, register},
+    expand::{asked, register},
     model::{Body, Own, Union, Variant, span_of},
+    shadow::{SERDE, shadow, shadow_names},
 };
 use crate::{
-    names::{Krate, Runtime, at_site, publish_fn, unraw},
+    names::{Krate, Runtime, at_site, local, unraw},
     step::expand::optional,
 };
 
@@ -19,8 +21,8 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
     let Union {
         name,
         variants,
-        validate,
         krate,
+        allow,
         ..
     } = union;
     let at = name.span();
@@ -28,6 +30,7 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
         event_set,
         check_result,
         encoded_event,
+        serde,
         unknown_type,
         ..
     } = krate.at(at);
@@ -35,14 +38,8 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
     let shadows = variants.iter().map(|variant| shadow(variant, krate));
     let encoders = variants.iter().map(|variant| encode(variant, krate));
     let decoders = variants.iter().map(|variant| decode(variant, krate));
-    let check = match validate {
-        Some(path) => check(
-            path,
-            &quote!(<Self as #event_set>::encode(self).map_or(stringify!(#name).into(), |event| event.event_type)),
-            krate,
-        ),
-        None => delegated_check(union),
-    };
+    let check = check(union);
+    let (by_type, payload) = (local("type", at), local("payload", at));
     let own: Vec<_> = variants
         .iter()
         .filter(|variant| matches!(variant.body, Body::Own(_)))
@@ -51,9 +48,14 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
     let register =
         (!own.is_empty()).then(|| register(&quote!(&[#(#own_types),*]), &quote!(#name), at, krate));
     let distinct = distinct(union);
+    // By a name, as serde's derives read a path from a string, which cannot hold every path.
+    let serde_name = Ident::new(SERDE, at_site(at));
     let helpers = variants.iter().map(|variant| helper(union, variant));
     quote_spanned! {at_site(at)=>
+        #allow
         const _: () = {
+            #[allow(unused_imports)]
+            use #serde as #serde_name;
             #(#shadows)*
             #[automatically_derived]
             impl #event_set for #name {
@@ -61,9 +63,9 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
                 fn encode(&self) -> #check_result<#encoded_event> {
                     match self { #(#encoders)* }
                 }
-                fn decode(event_type: &str, payload: &[u8]) -> #check_result<Self> {
+                fn decode(#by_type: &str, #payload: &[u8]) -> #check_result<Self> {
                     #(#decoders)*
-                    ::core::result::Result::Err(#unknown_type(event_type, <Self as #event_set>::TYPES))
+                    ::core::result::Result::Err(#unknown_type(#by_type, <Self as #event_set>::TYPES))
                 }
                 #check
             }
@@ -88,57 +90,6 @@ fn event_type(variant: &Variant, krate: &Krate) -> TokenStream {
     }
 }
 
-/// The structs that a variant's fields are written from and read into.
-fn shadow(variant: &Variant, krate: &Krate) -> Option<TokenStream> {
-    let Body::Own(Own {
-        fields,
-        serde: attrs,
-        ..
-    }) = &variant.body
-    else {
-        return None;
-    };
-    let at = variant.name.span();
-    let Runtime { serde, .. } = krate.at(at);
-    let serde_path = krate.serde();
-    let (write, read) = shadow_names(variant);
-    let lifetime = (!fields.is_empty()).then(|| quote!(<'event>));
-    let borrowed = fields.iter().map(|field| {
-        let (attrs, name, ty) = (serde_attrs(field), &field.ident, &field.ty);
-        quote!(#(#attrs)* #name: &'event #ty)
-    });
-    let owned = fields.iter().map(|field| {
-        let (attrs, name, ty) = (serde_attrs(field), &field.ident, &field.ty);
-        quote!(#(#attrs)* #name: #ty)
-    });
-    Some(quote_spanned! {at_site(at)=>
-        #[derive(#serde::Serialize)]
-        #[serde(crate = #serde_path)]
-        #(#attrs)*
-        struct #write #lifetime { #(#borrowed,)* }
-        #[derive(#serde::Deserialize)]
-        #[serde(crate = #serde_path)]
-        #(#attrs)*
-        struct #read { #(#owned,)* }
-    })
-}
-
-fn serde_attrs(field: &syn::Field) -> impl Iterator<Item = &syn::Attribute> {
-    field
-        .attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("serde"))
-}
-
-fn shadow_names(variant: &Variant) -> (syn::Ident, syn::Ident) {
-    let name = unraw(&variant.name);
-    let span = at_site(variant.name.span());
-    (
-        format_ident!("__Write{name}", span = span),
-        format_ident!("__Read{name}", span = span),
-    )
-}
-
 fn encode(variant: &Variant, krate: &Krate) -> TokenStream {
     let name = &variant.name;
     let at = name.span();
@@ -150,33 +101,50 @@ fn encode(variant: &Variant, krate: &Krate) -> TokenStream {
     } = krate.at(at);
     let own = match &variant.body {
         Body::Newtype(inner) => {
-            return quote_spanned!(at_site(at)=> Self::#name(event) => <#inner as #event_set>::encode(event),);
+            let event = local("event", at);
+            return quote_spanned!(at_site(at)=> Self::#name(#event) => <#inner as #event_set>::encode(#event),);
         }
         Body::Own(own) => own,
     };
     let (write, _) = shadow_names(variant);
     let event_type = &own.event_type;
-    let fields: Vec<_> = own.fields.iter().map(|field| &field.ident).collect();
-    let key = optional_key(own, &correlation_key);
+    let key = own.fields.iter().zip(bindings(own, at));
+    let key = key
+        .filter(|(field, _)| field.ident.as_ref().map(unraw) == own.key.as_ref().map(unraw))
+        .map(|(_, binding)| quote_spanned!(at_site(at)=> #correlation_key(#binding)));
+    let key = match &own.key {
+        Some(_) => key.collect(),
+        None => optional(None),
+    };
+    let fields = bound(own, at);
     let pattern = pattern(own, &fields);
     quote_spanned! {at_site(at)=>
-        Self::#name #pattern => #encode_event(#event_type, &#write { #(#fields),* }, #key),
+        Self::#name #pattern => #encode_event(#event_type, &#write { #fields }, #key),
     }
 }
 
-fn optional_key(own: &Own, correlation_key: &TokenStream) -> TokenStream {
-    match &own.key {
-        Some(key) => quote!(#correlation_key(#key)),
-        None => optional(None),
-    }
+/// Names for the fields, which may be those of constants.
+fn bindings(own: &Own, at: Span) -> impl Iterator<Item = Ident> {
+    (0..own.fields.len()).map(move |index| local(&format!("field_{index}"), at))
 }
 
-/// ` { a, b }`, or nothing for a unit variant.
-fn pattern(own: &Own, fields: &[&Option<syn::Ident>]) -> TokenStream {
+/// `a: __belts_field_0, b: __belts_field_1`, as a pattern and as an expression.
+fn bound(own: &Own, at: Span) -> TokenStream {
+    let fields = own.fields.iter().zip(bindings(own, at));
+    fields
+        .map(|(field, binding)| {
+            let name = &field.ident;
+            quote!(#name: #binding,)
+        })
+        .collect()
+}
+
+/// ` { fields }`, or nothing for a unit variant.
+fn pattern(own: &Own, fields: &TokenStream) -> TokenStream {
     if own.unit {
         TokenStream::new()
     } else {
-        quote!({ #(#fields),* })
+        quote!({ #fields })
     }
 }
 
@@ -189,33 +157,54 @@ fn decode(variant: &Variant, krate: &Krate) -> TokenStream {
         ..
     } = krate.at(at);
     let event_type = event_type(variant, krate);
+    let (by_type, payload) = (local("type", at), local("payload", at));
     let read = match &variant.body {
         Body::Newtype(inner) => quote_spanned! {at_site(at)=>
-            <#inner as #event_set>::decode(event_type, payload).map(Self::#name)
+            <#inner as #event_set>::decode(#by_type, #payload).map(Self::#name)
         },
         Body::Own(own) => {
             let (_, read) = shadow_names(variant);
-            let fields: Vec<_> = own.fields.iter().map(|field| &field.ident).collect();
+            let fields = bound(own, at);
             let pattern = pattern(own, &fields);
             quote_spanned! {at_site(at)=>
-                #decode_event(payload).map(|#read { #(#fields),* }: #read| Self::#name #pattern)
+                #decode_event(#payload).map(|#read { #fields }: #read| Self::#name #pattern)
             }
         }
     };
     quote_spanned! {at_site(at)=>
-        if event_type == #event_type {
+        if #by_type == #event_type {
             return #read;
         }
     }
 }
 
-/// Variants around events are checked as these.
-fn delegated_check(union: &Union) -> TokenStream {
-    let Runtime {
-        event_set,
-        check_result,
-        ..
-    } = union.krate.at(union.name.span());
+/// `EventSet::check`: variants around events are checked as these, and then all by the user's function.
+fn check(union: &Union) -> TokenStream {
+    let at = union.name.span();
+    let check_result = union.krate.at(at).check_result;
+    let around = union
+        .variants
+        .iter()
+        .any(|variant| matches!(variant.body, Body::Newtype(_)));
+    let within = around.then(|| check_within(union));
+    let checked = match &union.validate {
+        Some(validate) => {
+            let within = within.map(|within| quote!(#within?;));
+            let asked = asked(validate, &type_of_self(union, validate), &union.krate);
+            quote!(#within #asked)
+        }
+        None if around => within.to_token_stream(),
+        None => return TokenStream::new(),
+    };
+    quote_spanned! {at_site(at)=>
+        fn check(&self) -> #check_result<()> { #checked }
+    }
+}
+
+fn check_within(union: &Union) -> TokenStream {
+    let at = union.name.span();
+    let event_set = union.krate.at(at).event_set;
+    let event = local("event", at);
     let arms: Vec<_> = union
         .variants
         .iter()
@@ -223,18 +212,20 @@ fn delegated_check(union: &Union) -> TokenStream {
             Body::Newtype(inner) => Some((&variant.name, inner)),
             Body::Own(_) => None,
         })
-        .map(|(name, inner)| quote!(Self::#name(event) => <#inner as #event_set>::check(event),))
+        .map(|(name, inner)| quote!(Self::#name(#event) => <#inner as #event_set>::check(#event),))
         .collect();
-    if arms.is_empty() {
-        return TokenStream::new();
-    }
     let others =
         (arms.len() < union.variants.len()).then(|| quote!(_ => ::core::result::Result::Ok(()),));
-    quote! {
-        fn check(&self) -> #check_result<()> {
-            match self { #(#arms)* #others }
-        }
-    }
+    quote_spanned!(at_site(at)=> match self { #(#arms)* #others })
+}
+
+/// The event type of `self`.
+fn type_of_self(union: &Union, validate: &Path) -> TokenStream {
+    let arms = union.variants.iter().map(|variant| {
+        let (name, event_type) = (&variant.name, event_type(variant, &union.krate));
+        quote!(Self::#name { .. } => #event_type,)
+    });
+    quote_spanned!(at_site(validate.span())=> match self { #(#arms)* })
 }
 
 /// Compile-time checks for types that stand elsewhere: those of variants around events.
@@ -291,29 +282,32 @@ fn helper(union: &Union, variant: &Variant) -> Option<TokenStream> {
         name: union_name,
         vis,
         krate,
+        allow,
         ..
     } = union;
-    let name = &variant.name;
+    let (name, helper, deprecated) = (&variant.name, own.helper.as_ref()?, &own.deprecated);
     let at = name.span();
     let Runtime {
         publish,
         publish_builder,
         ..
     } = krate.at(at);
-    let helper = publish_fn(name);
     let docs = format!(
         "Publishes an [`{0}::{1}`]; await what it returns.",
         unraw(union_name),
         unraw(name)
     );
+    // Under the names that the user gave them, which are seen in docs and editors.
     let arguments = own.fields.iter().map(|field| {
         let (name, ty) = (&field.ident, &field.ty);
         quote!(#name: #ty)
     });
-    let fields: Vec<_> = own.fields.iter().map(|field| &field.ident).collect();
-    let pattern = pattern(own, &fields);
+    let fields = own.fields.iter().map(|field| &field.ident);
+    let pattern = pattern(own, &quote!(#(#fields),*));
     Some(quote_spanned! {at_site(at)=>
         #[doc = #docs]
+        #deprecated
+        #allow
         #[allow(dead_code, clippy::too_many_arguments)]
         #vis fn #helper(#(#arguments),*) -> #publish_builder {
             #publish(&#union_name::#name #pattern)

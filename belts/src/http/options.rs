@@ -23,7 +23,6 @@ pub(crate) struct HttpOptions {
     /// The modes that a request may have; all of them where `None`.
     pub(crate) modes: Option<Vec<HttpMode>>,
     pub(crate) limits: Limits,
-    pub(crate) max_body_bytes: usize,
     /// The first signs, all verify.
     pub(crate) keys: Vec<SigningKey>,
     pub(crate) inspection_token: Option<InspectionToken>,
@@ -53,7 +52,6 @@ impl Default for HttpOptions {
             mode: None,
             modes: None,
             limits: Limits::new(),
-            max_body_bytes: 1024 * 1024,
             keys: Vec::new(),
             inspection_token: None,
             inspection_local: false,
@@ -76,9 +74,6 @@ impl HttpOptions {
     pub(crate) fn checked(mut self) -> Result<Self> {
         if let Some(error) = self.wrong.take() {
             return Err(error);
-        }
-        if self.max_body_bytes == 0 {
-            return Err(config("`max_body_bytes` must be at least 1"));
         }
         if let Some(modes) = &self.modes
             && (modes.is_empty() || self.mode.is_some_and(|mode| !modes.contains(&mode)))
@@ -173,13 +168,6 @@ impl WorkerBuilder {
     /// How many connections and waiting requests there may be, and how long each may take; see [`Limits`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.http.limits = limits;
-        self
-    }
-
-    /// The most bytes that the body of a delivery may have, or a message of a [dispatcher](crate::dispatch), sent or received;
-    /// default 1 MiB.
-    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
-        self.http.max_body_bytes = bytes;
         self
     }
 

@@ -41,6 +41,7 @@ pub struct WorkerBuilder {
     lease: Duration,
     options: WorkerOptions,
     max_value_bytes: usize,
+    max_body_bytes: usize,
     max_steps: u32,
     max_crashes: u32,
     random: Option<fn() -> f64>,
@@ -84,6 +85,7 @@ impl Default for WorkerBuilder {
             lease: Duration::from_secs(30),
             options: WorkerOptions::default(),
             max_value_bytes: 4 * 1024 * 1024,
+            max_body_bytes: 1024 * 1024,
             max_steps: 10_000,
             max_crashes: 5,
             random: None,
@@ -208,6 +210,15 @@ impl WorkerBuilder {
     /// The most bytes that a step's result or a function's output may have as JSON; default 4 MiB.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
         self.max_value_bytes = bytes;
+        self
+    }
+
+    /// The most bytes that an event may have as a message, by whichever road it is published: from Rust, in the body of a
+    /// delivery by HTTP, or as a message of a [dispatcher](crate::dispatch), sent or received; default 1 MiB.
+    ///
+    /// A bigger one is an error of kind [`TooLarge`](ErrorKind::TooLarge) to whoever publishes it.
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
         self
     }
 
@@ -337,6 +348,7 @@ impl WorkerBuilder {
             clock: self.clock,
             registry,
             max_value_bytes: self.max_value_bytes,
+            max_body_bytes: self.max_body_bytes,
             max_steps: self.max_steps,
             random: self.random,
             slots,
@@ -389,6 +401,9 @@ impl WorkerBuilder {
         }
         if self.max_crashes == 0 {
             return Err(config("`max_crashes` must be at least 1"));
+        }
+        if self.max_body_bytes == 0 {
+            return Err(config("`max_body_bytes` must be at least 1"));
         }
         if self.max_value_bytes < 1024 {
             return Err(config("`max_value_bytes` must be at least 1024"));

@@ -111,6 +111,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
     pub(crate) max_value_bytes: usize,
+    /// The limit of events as messages, on whichever road.
+    pub(crate) max_body_bytes: usize,
     pub(crate) max_steps: u32,
     random: Option<fn() -> f64>,
     slots: Arc<Slots>,
@@ -268,7 +270,11 @@ impl Worker {
         reason = "an event is given away, as by the `publish_*` helpers"
     )]
     pub fn execute<E: EventSet>(&self, event: E) -> Execute {
-        Execute::new(self.clone(), publish::checked(&event))
+        let event = publish::checked(&event).and_then(|event| {
+            self.shared.check_event_size(&event)?;
+            Ok(event)
+        });
+        Execute::new(self.clone(), event)
     }
 }
 

@@ -174,7 +174,7 @@ impl Shared {
     }
 
     async fn make_durable(self: &Arc<Self>, delivery: &Delivery) -> Result<(), Refused> {
-        let (size, limit) = (delivery.body.len(), self.max_message_bytes());
+        let (size, limit) = (delivery.body.len(), self.max_body_bytes);
         if size > limit {
             return Err(Refused::Failed(Error::new(
                 ErrorKind::TooLarge,

@@ -9,6 +9,7 @@ use crate::{
     clock::Timestamp,
     dispatch::{Message, MessageOptions, Sent, SharedDispatcher},
     error::{Error, ErrorKind, Result},
+    event::EncodedEvent,
     guard,
     publish::{Published, StartedRun},
     store::NewEvent,
@@ -130,29 +131,25 @@ impl Shared {
         }
     }
 
-    /// The most bytes of a message that this worker sends or takes.
-    pub(crate) fn max_message_bytes(&self) -> usize {
-        #[cfg(feature = "http")]
-        let most = self.http.max_body_bytes;
-        #[cfg(not(feature = "http"))]
-        let most = 1024 * 1024;
-        most
+    /// The limit of events on whichever road; what a dispatcher can carry may be less.
+    pub(crate) fn check_event_size(&self, event: &EncodedEvent) -> Result<()> {
+        let (size, limit) = (
+            wire::size_of(&event.event_type, &event.payload),
+            self.max_body_bytes,
+        );
+        if size > limit {
+            return Err(too_large(size, limit, "`max_body_bytes`"));
+        }
+        Ok(())
     }
 
     async fn hand_over(&self, dispatcher: &SharedDispatcher, message: Message) -> Result<Sent> {
         let (size, id) = (message.body.len(), Arc::clone(&message.id));
         let carried = dispatcher.capabilities().max_bytes;
-        let limit = carried.map_or(self.max_message_bytes(), |most| {
-            most.min(self.max_message_bytes())
-        });
+        let limit = carried.map_or(self.max_body_bytes, |most| most.min(self.max_body_bytes));
         if size > limit {
-            return Err(Error::new(
-                ErrorKind::TooLarge,
-                format!(
-                    "the event has {size} bytes as a message, over the limit of {limit}, which is the dispatcher's or \
-                     `max_body_bytes`; put the big part elsewhere and publish where it is"
-                ),
-            ));
+            let whose = "the dispatcher's or `max_body_bytes`";
+            return Err(too_large(size, limit, whose));
         }
         let answer = dispatcher.send(vec![message]).await?.pop();
         answer.unwrap_or_else(|| {
@@ -162,4 +159,14 @@ impl Shared {
             ))
         })
     }
+}
+
+fn too_large(size: usize, limit: usize, whose: &str) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!(
+            "the event has {size} bytes as a message, over the limit of {limit}, which is {whose}; put the big part elsewhere \
+             and publish where it is"
+        ),
+    )
 }
