@@ -172,7 +172,16 @@ async fn the_token_that_serve_made_is_found_beside_the_store() {
     let (url, _serving) = served(&worker).await;
     let there = [("BELTS_STORE", &*store)];
     let at = At(&["--worker", &url], &there);
-    // The worker is about to serve, and makes the token before it takes connections.
+    // The worker is about to serve. The program looks for the token before it connects, so it is there first.
+    let token = directory.path().join("belts.db-token");
+    let made = async {
+        while !token.exists() {
+            belts_suite::a_moment().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, made)
+        .await
+        .expect("a token in time");
     let said = at.belts(&["runs"]).await.good();
     assert!(said.contains("failed"), "{said}");
     let functions = at.belts(&["functions"]).await.good();
