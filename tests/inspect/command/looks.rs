@@ -174,12 +174,12 @@ async fn the_token_that_serve_made_is_found_beside_the_store() {
     let at = At(&["--worker", &url], &there);
     // The worker is about to serve. The program looks for the token before it connects, so it is there first.
     let token = directory.path().join("belts.db-token");
-    let made = async {
+    let appears = async {
         while !token.exists() {
             belts_suite::a_moment().await;
         }
     };
-    tokio::time::timeout(PATIENCE, made)
+    tokio::time::timeout(PATIENCE, appears)
         .await
         .expect("a token in time");
     let said = at.belts(&["runs"]).await.good();
