@@ -32,7 +32,7 @@ use crate::{
 /// Inside a function a call belongs into a step, whose record keeps it from being made again when the run resumes. Its run's id
 /// follows from the run, the step and the event there, so that a retried step finds the run that it has started.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, Worker, step, store::Memory};
 /// use serde::{Deserialize, Serialize};
 ///

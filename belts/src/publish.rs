@@ -183,7 +183,7 @@ impl Publish {
     /// With a [dispatcher](crate::dispatch) only the subscriptions count, by the store of this worker: what the event starts
     /// is known where it is received.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// use belts::{ErrorKind, Event, Worker, store::Memory};
     /// use serde::{Deserialize, Serialize};
     ///

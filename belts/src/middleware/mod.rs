@@ -3,7 +3,7 @@
 //! A [`Middleware`] is given to a worker by [`middleware`](crate::WorkerBuilder::middleware); the one that was given first is
 //! outermost. It awaits [`next`](Next::call) and sees what comes of it, or returns an error instead:
 //!
-//! ```
+//! ```rust,standalone_crate
 //! use async_trait::async_trait;
 //! use belts::middleware::{Middleware, Next, Outcome, RunInfo};
 //! use std::time::Duration;

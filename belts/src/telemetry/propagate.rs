@@ -13,7 +13,7 @@ use tracing::Span;
 ///
 /// The example `opentelemetry` has the twenty lines for OpenTelemetry.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, Propagator, Worker, step, store::Memory};
 /// use serde::{Deserialize, Serialize};
 /// use std::sync::{Arc, Mutex};

@@ -77,7 +77,7 @@ use crate::{
 
 /// Drives runs, publishes events and answers HTTP. Cheap to clone; every clone is the same worker.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Event, step, store::Memory};
 /// use serde::{Deserialize, Serialize};
 ///
@@ -181,7 +181,7 @@ impl Worker {
     /// It reaches as far as the task of the future; what that spawns has to be put into a scope of its own. The functions of a
     /// worker publish through it in any case.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// use belts::{Event, Worker, step, store::Memory};
     /// use serde::{Deserialize, Serialize};
     ///
@@ -228,7 +228,7 @@ impl Worker {
 
     /// Changes settings while the worker runs. Runs above a lowered `concurrency` go on to their end.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> belts::Result<()> {
     /// # let worker = belts::Worker::builder().store(belts::store::Memory::new()).build().await?;
@@ -250,7 +250,7 @@ impl Worker {
 
     /// Delivers an event in process and waits until every function that it starts has ended.
     ///
-    /// ```
+    /// ```rust,standalone_crate
     /// # use belts::{Event, step};
     /// # use serde::{Deserialize, Serialize};
     /// # #[derive(Serialize, Deserialize, Event)]

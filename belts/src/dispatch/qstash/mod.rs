@@ -43,7 +43,7 @@ use receiver::Receiver;
 /// dead letter queue. Give messages more [retries](QstashBuilder::retries) than the service's three there, with a
 /// [pause](QstashBuilder::retry_delay) that outlasts a deploy.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use belts::{Worker, dispatch::Qstash, store::Memory};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
