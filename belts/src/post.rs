@@ -81,6 +81,7 @@ impl Poster {
     }
 
     /// Posts once, and reads the whole answer.
+    #[cfg(feature = "qstash")]
     pub(crate) async fn post(
         &self,
         url: &Uri,
@@ -91,6 +92,7 @@ impl Poster {
     }
 
     /// Posts once, and reads no more than the headers where they say enough.
+    #[cfg(feature = "http-dispatch")]
     pub(crate) async fn post_until(
         &self,
         url: &Uri,
@@ -102,6 +104,7 @@ impl Poster {
     }
 
     /// Asks once, and reads the whole answer.
+    #[cfg(any(feature = "qstash", feature = "cli"))]
     pub(crate) async fn send(
         &self,
         method: Method,
