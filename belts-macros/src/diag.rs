@@ -36,7 +36,10 @@ impl Errors {
 
 /// Answers an unknown word: the nearest known one, if any is near, and all of them.
 pub(crate) fn suggest(word: &str, known: &[&str]) -> String {
-    let nearest = known.iter().map(|name| (distance(word, name), *name)).min();
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::levenshtein(word, name), *name))
+        .min();
     let list = quoted(known);
     let near =
         |far: usize, name: &str| far <= 1.max(word.chars().count() / 3) || same_start(word, name);
@@ -60,22 +63,6 @@ pub(crate) fn quoted(words: &[&str]) -> String {
 /// `retry` and `retries`: three letters or more in common.
 fn same_start(a: &str, b: &str) -> bool {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count() >= 3
-}
-
-/// How many letters to change, add or drop on the way from `a` to `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

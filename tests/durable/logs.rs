@@ -1,60 +1,19 @@
 //! What the log says of runs, and that it says it in lines of its own.
 
-use std::{
-    fmt::{self, Write as _},
-    future::IntoFuture as _,
-    sync::{LazyLock, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{future::IntoFuture as _, sync::LazyLock, thread, time::Duration};
 
 use belts::{
     Worker, step,
     store::{Memory, RunStatus},
     testing::ManualClock,
 };
-use tracing_subscriber::{Layer, layer::Context, prelude::*};
+use belts_suite::log;
 
 use crate::support::{Named, eventually, looped, named, within};
 
-/// Keeps the warnings of this process.
-struct Log;
-
-static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-/// The subscriber is there for all threads: by threads of others it would miss lines that they were the first to reach.
-static INSTALLED: LazyLock<()> = LazyLock::new(|| {
-    tracing_subscriber::registry().with(Log).init();
-    tracing::callsite::rebuild_interest_cache();
-});
-
-impl<S: tracing::Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if *event.metadata().level() == tracing::Level::WARN {
-            let mut line = Line(String::new());
-            event.record(&mut line);
-            LINES.lock().unwrap().push(line.0);
-        }
-    }
-}
-
-struct Line(String);
-
-impl tracing::field::Visit for Line {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-        write!(self.0, " {}={value:?}", field.name()).unwrap();
-    }
-
-    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        write!(self.0, " {}={value}", field.name()).unwrap();
-    }
-}
-
 /// The warnings that have these in them.
 fn warnings_with(parts: [&str; 2]) -> Vec<String> {
-    let lines = LINES.lock().unwrap();
-    let has = |line: &&String| parts.iter().all(|part| line.contains(part));
-    lines.iter().filter(has).cloned().collect()
+    log::lines_with(&["WARN", parts[0], parts[1]])
 }
 
 #[belts::function(id = "blocks-and-is-told-of", on = Named, retries = 0)]
@@ -66,7 +25,7 @@ async fn blocks(event: Named) -> belts::Result<()> {
 /// Nobody knew which step kept the others waiting. When a warning named it, a key with a line break in it wrote a line of its own.
 #[tokio::test]
 async fn a_step_that_blocks_its_thread_is_named_in_one_line() {
-    LazyLock::force(&INSTALLED);
+    log::keep();
     let builder = Worker::builder().store(Memory::new()).function(blocks);
     let lease = Duration::from_millis(900);
     let worker = builder.lease(lease).build().await.unwrap();
@@ -99,7 +58,7 @@ async fn overruns(_event: Named) -> belts::Result<u64> {
 /// The limit was looked at only beside the expression: one that blocked for however long was recorded as a success.
 #[tokio::test]
 async fn a_step_that_blocks_past_its_time_limit_has_timed_out() {
-    LazyLock::force(&INSTALLED);
+    log::keep();
     let builder = Worker::builder().store(Memory::new()).function(overruns);
     let worker = builder.clock(CLOCK.clone()).build().await.unwrap();
     let call = overruns(named("overruns")).run_id("overruns").via(&worker);
@@ -153,7 +112,7 @@ mod new {
 /// What it could not read is another word for each event, and yet it is one thing to tell: what is told of is remembered for ever.
 #[tokio::test]
 async fn that_a_version_cannot_read_a_kind_of_event_is_told_once() {
-    LazyLock::force(&INSTALLED);
+    log::keep();
     let store = Memory::new();
     let builder = Worker::builder().store(store.clone()).function(old::count);
     let old = builder.build().await.unwrap();
@@ -192,7 +151,7 @@ mod unheard {
 /// Such an event vanished with `Ok` and without a word.
 #[tokio::test]
 async fn that_nobody_subscribes_to_an_event_is_told_once_for_each_type() {
-    LazyLock::force(&INSTALLED);
+    log::keep();
     let builder = Worker::builder().store(Memory::new()).function(blocks);
     let worker = builder.build().await.unwrap();
     for _ in 0..3 {

@@ -1,60 +1,13 @@
 //! What the log says of changes and refusals, and that nobody else writes lines of it.
 
-use std::{
-    fmt::{self, Write as _},
-    sync::{LazyLock, Mutex},
-};
-
 use axum::http::Request;
 use belts::{Event, Worker, step, testing::ManualClock};
+use belts_suite::log;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::{Layer, layer::Context, prelude::*};
 
 use crate::support::*;
 
 const TOKEN: &str = "correct-horse-battery-staple";
-
-/// Every line that this process has logged.
-#[derive(Debug, Default, Clone, Copy)]
-struct Log;
-
-static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-/// The subscriber is there for all threads: by threads of others it would miss lines that they were the first to reach.
-static INSTALLED: LazyLock<()> = LazyLock::new(|| {
-    tracing_subscriber::registry().with(Log).init();
-    tracing::callsite::rebuild_interest_cache();
-});
-
-impl<S: tracing::Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut line = Line(event.metadata().level().to_string());
-        event.record(&mut line);
-        LINES.lock().unwrap().push(line.0);
-    }
-}
-
-struct Line(String);
-
-impl tracing::field::Visit for Line {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-        write!(self.0, " {}={value:?}", field.name()).unwrap();
-    }
-
-    fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        write!(self.0, " {}={value}", field.name()).unwrap();
-    }
-}
-
-/// The lines that have this in them.
-fn lines_with(part: &str) -> Vec<String> {
-    let lines = LINES.lock().unwrap();
-    lines
-        .iter()
-        .filter(|line| line.contains(part))
-        .cloned()
-        .collect()
-}
 
 /// Whether a character ends a line, steers a terminal or turns the direction of writing.
 fn steers(c: char) -> bool {
@@ -62,7 +15,7 @@ fn steers(c: char) -> bool {
 }
 
 async fn with_failed(run_id: &str) -> Worker {
-    LazyLock::force(&INSTALLED);
+    log::keep();
     let worker = builder().inspection_token(TOKEN).build().await.unwrap();
     let execute = worker.execute(order(run_id)).function("process-order");
     execute.run_id(run_id).await.unwrap();
@@ -96,7 +49,7 @@ async fn each_change_is_one_line_and_a_note_on_its_run() {
             ),
         ]
     );
-    let lines = lines_with("run=audited action");
+    let lines = log::lines_with(&["run=audited action"]);
     let expected = [
         "action=rerun by=worker API",
         "action=cancel by=ada\\n2026 INFO forged",
@@ -133,7 +86,7 @@ async fn what_changes_nothing_leaves_no_note() {
             .is_empty()
     );
     assert!(
-        lines_with("run=unchanged")
+        log::lines_with(&["run=unchanged"])
             .iter()
             .all(|line| !line.contains("action="))
     );
@@ -142,7 +95,7 @@ async fn what_changes_nothing_leaves_no_note() {
 // Whoever guessed tokens was not seen, or would have filled the disk.
 #[tokio::test]
 async fn refusals_are_told_now_and_then_and_say_how_many() {
-    LazyLock::force(&INSTALLED);
+    log::keep();
     let clock = ManualClock::default();
     let guarded = builder().inspection_token(TOKEN).clock(clock.clone());
     let worker = guarded.build().await.unwrap();
@@ -153,7 +106,7 @@ async fn refusals_are_told_now_and_then_and_say_how_many() {
                 Request::get("/runs/r-1%0Aforged").header("authorization", "Bearer nothing");
             assert_eq!(send(&worker, request, peer).await.0, 401);
         }
-        lines_with(peer)
+        log::lines_with(&[peer])
     };
     let lines = guess(30).await;
     assert_eq!(lines.len(), 1, "{lines:#?}");
@@ -192,14 +145,14 @@ async fn quote(event: Quoted) -> belts::Result<()> {
 // The error of a step had a line break, and what followed stood in the log as a line of its own.
 #[tokio::test]
 async fn what_strangers_wrote_forges_no_line() {
-    LazyLock::force(&INSTALLED);
+    log::keep();
     let words = "marked\n2026-01-01 ERROR all is lost\x1b]0;owned\x07\u{9b}2J\u{2028}\u{202e}";
     let worker = builder().build().await.unwrap();
     let event = Quoted {
         words: words.to_owned(),
     };
     worker.execute(event).function("quote").await.unwrap();
-    let lines = lines_with("quote-marked");
+    let lines = log::lines_with(&["quote-marked"]);
     assert!(lines.len() >= 2, "a step and a run failed: {lines:#?}");
     for line in lines {
         assert!(!line.contains(steers), "{line:?}");

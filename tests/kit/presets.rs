@@ -157,7 +157,7 @@ async fn a_preset_that_no_run_has_reached_fails_the_test() {
     assert_eq!(run.output().unwrap(), "p-real");
     assert_eq!(
         complaint(harness).unwrap(),
-        "no run has reached what is preset for `chrage`, `refuse`; these steps were: `charge`. Mend the path, or say \
+        "no run has reached what is preset for `chrage`, `refuse`; these steps were: `charge`. Correct the path, or say \
          `preset_if_reached` where a run may do without the step"
     );
 }

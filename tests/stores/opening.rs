@@ -86,16 +86,22 @@ async fn databases_of_others_are_left_alone() {
     );
 }
 
+/// A database that a later version of belts has changed; it says which is the oldest that works with it.
+async fn changed_by_a_later_belts(path: &Path, oldest: i64) -> belts::Result<rusqlite::Connection> {
+    drop(Sqlite::open(path).await?);
+    let raw = rusqlite::Connection::open(path).expect("the database is there");
+    raw.pragma_update(None, "user_version", 9)
+        .expect("the version can be set");
+    raw.execute("UPDATE schema_oldest SET version = ?1", [oldest])
+        .expect("a later belts writes what it works with");
+    Ok(raw)
+}
+
 #[tokio::test]
 async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let directory = directory();
     let path = directory.path().join("belts.db");
-    drop(Sqlite::open(&path).await?);
-    let raw = rusqlite::Connection::open(&path).expect("the database is there");
-    raw.pragma_update(None, "user_version", 9)
-        .expect("the version can be set");
-    raw.execute("UPDATE schema_oldest SET version = 4", [])
-        .expect("a later belts writes what it works with");
+    changed_by_a_later_belts(&path, 4).await?;
     let error = fails_to_open(&path).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(
@@ -112,12 +118,7 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
 async fn newer_schema_that_works_with_this_version_is_opened() -> belts::Result<()> {
     let directory = directory();
     let path = directory.path().join("belts.db");
-    drop(Sqlite::open(&path).await?);
-    let raw = rusqlite::Connection::open(&path).expect("the database is there");
-    raw.pragma_update(None, "user_version", 9)
-        .expect("the version can be set");
-    raw.execute("UPDATE schema_oldest SET version = 3", [])
-        .expect("a later belts writes what it works with");
+    let raw = changed_by_a_later_belts(&path, 3).await?;
     drop(Sqlite::open(&path).await?);
     let version = |sql: &str| raw.query_row(sql, [], |row| row.get::<_, i64>(0));
     let left = ["SELECT version FROM schema_oldest", "PRAGMA user_version"].map(version);

@@ -3,6 +3,7 @@
 pub mod clients;
 mod hooked;
 mod install;
+pub mod log;
 mod moment;
 pub mod qstash;
 pub mod servers;

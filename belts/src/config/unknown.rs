@@ -41,24 +41,8 @@ fn unknown(names: impl Iterator<Item = OsString>) -> impl Iterator<Item = String
 fn nearest(name: &str) -> &'static str {
     KNOWN
         .into_iter()
-        .min_by_key(|known| distance(name, known))
+        .min_by_key(|known| strsim::levenshtein(name, known))
         .unwrap_or_default()
-}
-
-/// How many letters to change, add or drop on the way from `a` to `b`.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ impl Probe {
         let failures = std::iter::once("").chain(failures).collect::<Vec<_>>();
         let failures = failures.join("\n  ");
         Some(format!(
-            "no run has reached what is preset for {}; {seen}. Mend the path, or say `preset_if_reached` where a run may do \
+            "no run has reached what is preset for {}; {seen}. Correct the path, or say `preset_if_reached` where a run may do \
              without the step{failures}",
             left.join(", ")
         ))

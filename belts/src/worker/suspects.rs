@@ -44,7 +44,7 @@ impl Shared {
                 ErrorKind::Crashed,
                 format!(
                     "{crashes} processes in a row died with this run in hand, and nothing of it was recorded in between: most likely \
-                     one of its steps ends the process, by an abort, a stack overflow or its use of memory; mend the step and rerun \
+                     one of its steps ends the process, by an abort, a stack overflow or its use of memory; fix the step and rerun \
                      the run, or raise `max_crashes` from {most}"
                 ),
             )

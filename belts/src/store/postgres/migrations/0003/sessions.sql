@@ -19,17 +19,11 @@ BEGIN
         WHERE number = ANY (in_runs);
 END $$;
 
--- Ends a session under the lock of `register`; how many runs became due. `settle_wants` follows.
-CREATE FUNCTION {schema}.end_session(in_store text, in_worker bigint, in_now bigint, in_crashed boolean)
-RETURNS bigint LANGUAGE plpgsql AS $$
+-- Makes the runs of a worker due that died with them; how many there are.
+CREATE FUNCTION {schema}.crash_runs(in_store text, in_worker bigint, in_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    held bigint[];
+    held bigint[] := ARRAY(SELECT number FROM {schema}.runs WHERE worker = in_worker ORDER BY number + 0 FOR UPDATE);
 BEGIN
-    DELETE FROM {schema}.workers WHERE id = in_worker;
-    IF NOT in_crashed THEN
-        RETURN {schema}.give_back(in_store, in_worker, in_now, '{}', '{}');
-    END IF;
-    held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = in_worker ORDER BY number + 0 FOR UPDATE);
     IF cardinality(held) > 0 THEN
         PERFORM {schema}.crash(held, in_now);
         PERFORM pg_notify('{channel}', in_store);
@@ -37,20 +31,24 @@ BEGIN
     RETURN cardinality(held);
 END $$;
 
+-- Ends a session under the lock of `register`; how many runs became due. `settle_wants` follows.
+CREATE FUNCTION {schema}.end_session(in_store text, in_worker bigint, in_now bigint, in_crashed boolean)
+RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM {schema}.workers WHERE id = in_worker;
+    IF NOT in_crashed THEN
+        RETURN {schema}.give_back(in_store, in_worker, in_now, '{}', '{}');
+    END IF;
+    RETURN {schema}.crash_runs(in_store, in_worker, in_now);
+END $$;
+
 -- Takes the runs of a session whose process is dead; how many became due. What it wants stands until it is forgotten, and if it
 -- was only cut off, it lives again with its next call.
 CREATE FUNCTION {schema}.lose_session(in_store text, in_worker bigint, in_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-    held bigint[];
 BEGIN
     -- `missing_since` stays, which marks the dead.
     UPDATE {schema}.workers SET watched = false, lease_until = least(lease_until, in_now) WHERE id = in_worker;
-    held := ARRAY(SELECT number FROM {schema}.runs WHERE worker = in_worker ORDER BY number + 0 FOR UPDATE);
-    IF cardinality(held) > 0 THEN
-        PERFORM {schema}.crash(held, in_now);
-        PERFORM pg_notify('{channel}', in_store);
-    END IF;
-    RETURN cardinality(held);
+    RETURN {schema}.crash_runs(in_store, in_worker, in_now);
 END $$;
 
 CREATE OR REPLACE FUNCTION {schema}.deregister(in_store text, in_worker bigint, in_now bigint)
