@@ -12,8 +12,10 @@ use proc_macro::TokenStream;
 
 use crate::step::Macro;
 
-/// Makes a free `async fn(event)` or `async fn(event, cx: belts::Context)` a durable function.
+/// Makes a free `async fn(event)` a durable function.
 ///
+/// After the event it may take the `belts::Context` of its run, and `belts::State<T>` for what the application gave the worker,
+/// in any order: `async fn(order: OrderCreated, State(pool): State<PgPool>, cx: Context)`.
 /// It returns a `Result<T, E>` with `T: Serialize` and any error `E`. Its name becomes a fn that takes the event and makes a
 /// `belts::Call`, which runs nothing until it is awaited; the name alone is what `.function(…)`, `belts::id_of(…)` and the
 /// testing kit take.

@@ -61,6 +61,7 @@ macro_rules! runtime {
 runtime! {
     absent: __private::UNFINISHED;
     accepts: __private::accepts;
+    argument: __private::Argument;
     awaitable: __private::dispatch::Awaitable;
     backoff: __private::Backoff;
     call: Call;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use crate::worker::live::{CURRENT_STEP, LiveRun};
 
-/// What a function can ask about its run; take it as the second parameter.
+/// What a function can ask about its run; take it as a parameter after the event.
 ///
 /// ```
 /// use belts::{Context, Event, step};

@@ -55,6 +55,7 @@ mod run;
 mod serve;
 #[cfg(feature = "http")]
 mod startup;
+mod state;
 mod step;
 pub mod store;
 mod store_url;
@@ -78,7 +79,8 @@ pub use inspect::{ListRuns, Runs};
 pub use publish::{Publish, Published, StartedRun};
 pub use run::{Backoff, Location};
 #[cfg(feature = "http")]
-pub use serve::serve;
+pub use serve::{Serve, serve};
+pub use state::State;
 pub use telemetry::Propagator;
 pub use terminal::{Terminal, retry_after, terminal};
 pub use worker::{

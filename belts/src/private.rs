@@ -21,11 +21,13 @@ pub use crate::{
     function::{Continuation, FunctionOptions},
     publish::Publish,
     run::{Backoff, Location},
+    state::Need,
     step::{Entered, Key, Next, Scope, Step, StepOptions, StepsHelpersAreCalledWithScope},
 };
 use crate::{
     error::{BoxError, Error, ErrorKind, Result},
     event::{Event, EventSet},
+    state::State,
 };
 
 /// What the name of a function stands for. Its types stand in [`Call`]: bounds here would have rustc say a mistake twice.
@@ -48,6 +50,8 @@ pub struct FunctionDef {
     pub options: fn() -> FunctionOptions,
     pub accepts: Option<Ask<bool>>,
     pub check: Ask<Option<Arc<str>>>,
+    /// What it takes besides its event, as far as a worker has to have it.
+    pub needs: &'static [fn() -> Option<Need>],
     pub start: fn(Invocation) -> Driven,
     pub location: Location,
     pub package: &'static str,
@@ -69,6 +73,7 @@ pub static UNFINISHED: FunctionDef = FunctionDef {
     options: FunctionOptions::default,
     accepts: None,
     check: |_, _| Ok(None),
+    needs: &[],
     start: |_| Box::pin(std::future::pending()),
     location: Location {
         file: "",
@@ -121,11 +126,6 @@ impl Invocation {
         event
     }
 
-    /// What a function takes besides its event.
-    pub fn argument<A: Argument>(&self) -> A {
-        A::of(self)
-    }
-
     pub fn scope(&self) -> Scope {
         self.scope.clone()
     }
@@ -133,17 +133,32 @@ impl Invocation {
 
 /// What a function may take besides its event.
 #[diagnostic::on_unimplemented(
-    message = "a function cannot take `{Self}`: after its event it takes the `belts::Context`, if it asks",
-    label = "not `belts::Context`",
-    note = "what else a function needs goes into its event or a `static`"
+    message = "a function cannot take `{Self}`: after its event it takes the `belts::Context` and the application's state",
+    label = "neither `belts::Context` nor `belts::State<…>`",
+    note = "for a value that the worker holds write `belts::State<{Self}>`, and give it to the worker with `.state(…)`"
 )]
-pub trait Argument {
-    fn of(run: &Invocation) -> Self;
+pub trait Argument: Sized {
+    /// What the worker must have for it.
+    fn need() -> Option<Need> {
+        None
+    }
+
+    fn of(run: &Invocation) -> Result<Self>;
 }
 
 impl Argument for Context {
-    fn of(run: &Invocation) -> Self {
-        run.scope.context()
+    fn of(run: &Invocation) -> Result<Self> {
+        Ok(run.scope.context())
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Argument for State<T> {
+    fn need() -> Option<Need> {
+        Some(Need::of::<T>())
+    }
+
+    fn of(run: &Invocation) -> Result<Self> {
+        run.scope.state().map(Self)
     }
 }
 

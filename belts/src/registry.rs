@@ -7,6 +7,7 @@ use crate::{
     guard,
     private::{Ask, EventEntry, FunctionDef, FunctionEntry},
     run::Location,
+    state::{Missing, States},
     store::Subscription,
     telemetry::FunctionMetrics,
 };
@@ -127,6 +128,27 @@ impl Registry {
         Ok(registry)
     }
 
+    /// Whether a worker with these states has all that its functions take.
+    ///
+    /// # Errors
+    /// It names each function that lacks something, and what.
+    pub(crate) fn check_needs(&self, states: &States) -> Result<()> {
+        let missing = |function: &'_ Registered| {
+            let def = function.def;
+            let needs = def.needs.iter().filter_map(|need| need());
+            let lacking = needs.filter(|need| !states.has(need));
+            let told = lacking.map(|need| Missing::new(def.id, need, states).to_string());
+            told.map(|told| format!("{} (package {}): {told}", place(def), def.package))
+                .collect::<Vec<_>>()
+        };
+        let missing: Vec<String> = self.functions.iter().flat_map(missing).collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Config, missing.join("\n")))
+        }
+    }
+
     /// The functions, sorted by id; their places are the numbers that `index` gives.
     pub(crate) fn functions(&self) -> &[Registered] {
         &self.functions
@@ -245,6 +267,7 @@ mod tests {
             options: FunctionOptions::default,
             accepts: None,
             check: |_, _| Ok(None),
+            needs: &[],
             start: |_| Box::pin(std::future::pending()),
             location: Location {
                 file: "shop.rs",

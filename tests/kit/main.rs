@@ -9,5 +9,6 @@ mod presets;
 mod router;
 mod runs;
 mod scopes;
+mod state;
 mod time;
 mod waits;

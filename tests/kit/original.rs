@@ -62,7 +62,8 @@ async fn forget_user(_: UserDeleted) -> belts::Result<()> {
 
 async fn worker() -> (Worker, Memory) {
     let store = Memory::new();
-    let worker = Worker::builder().store(store.clone()).build();
+    let builder = Worker::builder().store(store.clone());
+    let worker = builder.function(welcome_user).function(forget_user).build();
     (worker.await.unwrap(), store)
 }
 

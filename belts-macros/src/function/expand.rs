@@ -135,7 +135,7 @@ fn the_fn(function: &Function) -> TokenStream {
         inner,
         name,
         event,
-        context,
+        others,
         output,
         body,
         krate,
@@ -143,13 +143,13 @@ fn the_fn(function: &Function) -> TokenStream {
     } = function;
     let at = name.span();
     let (cx, hidden, scope) = (names::cx(at), names::scope(at), krate.at(at).scope);
-    let (inner, context) = (skipping(inner), context.iter());
+    let inner = skipping(inner);
     let lend = quote_spanned!(at_site(at)=> let #cx = &#hidden;);
     let body = with_scope(body.clone(), &lend, krate);
     quote! {
         #(#inner)*
         #[allow(clippy::unused_async, clippy::needless_pass_by_value, clippy::used_underscore_binding)]
-        async fn #name(#event, #(#context,)* #hidden: #scope) -> #output { #body }
+        async fn #name(#event, #(#others,)* #hidden: #scope) -> #output { #body }
     }
 }
 
@@ -160,7 +160,7 @@ fn start(function: &Function) -> TokenStream {
     let Function {
         name,
         event,
-        context,
+        others,
         output,
         krate,
         ..
@@ -168,17 +168,17 @@ fn start(function: &Function) -> TokenStream {
     let at = name.span();
     let names = krate.at(at);
     let (scope, event_type) = (&names.invocation, &event.ty);
-    let context = context.iter().map(|context| {
-        let at = context.ty.span();
-        let (invocation, ty) = (krate.at(at).invocation, &context.ty);
-        quote_spanned!(at_site(at)=> #invocation::argument::<#ty>(&__belts_run))
+    let others = others.iter().map(|other| {
+        let (at, ty) = (other.ty.span(), &other.ty);
+        let argument = krate.at(at).argument;
+        quote_spanned!(at_site(at)=> <#ty as #argument>::of(&__belts_run)?)
     });
     let read = krate.at(event_type.span()).invocation;
     let event =
         quote_spanned!(at_site(event_type.span())=> #read::event::<#event_type>(&__belts_run)?);
     let handle = handle(name);
     let called = quote_spanned! {at_site(at)=>
-        #handle::#name(__belts_event, #(#context,)* #scope::scope(&__belts_run)).await
+        #handle::#name(__belts_event, #(#others,)* #scope::scope(&__belts_run)).await
     };
     let Runtime {
         finish, returned, ..
@@ -217,6 +217,7 @@ fn definition(function: &Function) -> TokenStream {
     let check = check(event_type, krate);
     let start = start(function);
     let options = options(&function.options, &names);
+    let needs = needs(&function.others, krate);
     let events = on.iter().map(|event| {
         let event_set = krate.at(event.span()).event_set;
         quote_spanned!(at_site(event.span())=> <#event as #event_set>::TYPES)
@@ -229,11 +230,24 @@ fn definition(function: &Function) -> TokenStream {
             options: || #options,
             accepts: #accepts,
             check: #check,
+            needs: &[#(#needs),*],
             start: #start,
             location: #location,
             package: ::core::env!("CARGO_PKG_NAME"),
         };
     }
+}
+
+/// What each argument behind the event needs of the worker, written as in [`start`], so that rustc complains once.
+fn needs<'a>(
+    others: &'a [PatType],
+    krate: &'a Krate,
+) -> impl Iterator<Item = TokenStream> + use<'a> {
+    others.iter().map(|other| {
+        let (at, ty) = (other.ty.span(), &other.ty);
+        let argument = krate.at(at).argument;
+        quote_spanned!(at_site(at)=> <#ty as #argument>::need)
+    })
 }
 
 /// Whether a received event fits and is valid, and its correlation key.

@@ -22,7 +22,8 @@ pub(crate) struct Function {
     pub(crate) vis: Visibility,
     pub(crate) name: Ident,
     pub(crate) event: PatType,
-    pub(crate) context: Option<PatType>,
+    /// What it takes besides the event: the context and states.
+    pub(crate) others: Vec<PatType>,
     pub(crate) output: TokenStream,
     pub(crate) body: TokenStream,
     pub(crate) id: LitStr,
@@ -57,14 +58,14 @@ impl Function {
         let when = given.take("when").map(|opt| opt.value);
         let options = Options::build(&mut given, &krate, errors);
         let (outer, inner) = item.attrs.iter().cloned().partition(is_outer);
-        let (event, context) = arguments?;
+        let (event, others) = arguments?;
         Some(Self {
             outer,
             inner,
             vis: item.vis.clone(),
             name: item.sig.ident.clone(),
             event,
-            context,
+            others,
             output: output(&item.sig),
             body: item.body(),
             id: id?,
@@ -138,18 +139,18 @@ fn check_signature(sig: &Signature, errors: &mut Errors) {
     }
 }
 
-/// The event and perhaps the context.
+/// The event, and what else the function takes.
 fn arguments(
     sig: &Signature,
     given: &Given,
     errors: &mut Errors,
-) -> Option<(PatType, Option<PatType>)> {
+) -> Option<(PatType, Vec<PatType>)> {
     let mut typed = Vec::new();
     for argument in &sig.inputs {
         match argument {
             FnArg::Receiver(receiver) => {
-                let message = "a function is a free `async fn` and cannot take `self`; put shared state into a `static`, \
-                               or call the method from a free `async fn`";
+                let message = "a function is a free `async fn` and cannot take `self`; take what it shares as \
+                               `belts::State<…>`, and call the method on that";
                 errors.at(receiver, message);
                 return None;
             }
@@ -168,18 +169,32 @@ fn arguments(
         errors.push(sig.paren_token.span.join(), message);
         return None;
     };
-    if !given.mentions("on", "Context") {
-        not_context(&event, typed.len() == 0, errors)?;
-    }
+    event_comes_first(&event, typed.len() == 0, given, errors)?;
     event_type(&event, errors)?;
-    let context = typed.next();
-    if let Some(extra) = typed.next() {
-        let message = "a function takes the event and, if it asks, the `belts::Context`; what else it needs goes into the event \
-                       or a `static`";
-        errors.at(extra, message);
-        return None;
+    let others: Vec<_> = typed.collect();
+    named(&others, errors)?;
+    Some((event, others))
+}
+
+/// `None` where a type behind the event cannot be looked up.
+fn named(others: &[PatType], errors: &mut Errors) -> Option<()> {
+    let mut all = Some(());
+    for other in others {
+        let message = match &*other.ty {
+            Type::Reference(reference) => format!(
+                "a function owns what it takes; write `belts::State<{}>` for a value that the worker holds, and `belts::Context` \
+                 for the run's context",
+                spelled(&reference.elem.to_token_stream())
+            ),
+            Type::ImplTrait(_) => "a function takes states by their type; name it, such as \
+                                   `belts::State<Arc<dyn Mailer>>`"
+                .to_owned(),
+            _ => continue,
+        };
+        errors.at(&other.ty, message);
+        all = None;
     }
-    Some((event, context))
+    all
 }
 
 /// What attributes see, they see before `cfg` takes anything away.
@@ -194,19 +209,31 @@ fn under_cfg(argument: &PatType, errors: &mut Errors) {
     }
 }
 
-/// `None` where the first argument is the context; an event of that name stands in `on` too.
-fn not_context(event: &PatType, alone: bool, errors: &mut Errors) -> Option<()> {
+/// `None` where the first argument is the context or a state; an event of that name stands in `on` too.
+fn event_comes_first(
+    event: &PatType,
+    alone: bool,
+    given: &Given,
+    errors: &mut Errors,
+) -> Option<()> {
     let Type::Path(path) = &*event.ty else {
         return Some(());
     };
-    if path.path.segments.last()?.ident != "Context" {
+    let name = path.path.segments.last()?.ident.to_string();
+    let (what, example) = match name.as_str() {
+        "Context" => ("context", "cx: belts::Context"),
+        "State" => ("state", "State(pool): belts::State<PgPool>"),
+        _ => return Some(()),
+    };
+    if given.mentions("on", &name) {
         return Some(());
     }
     let message = if alone {
-        "a function takes the event that it is started by, and then the context: \
-         `(event: OrderCreated, cx: belts::Context)`"
+        format!(
+            "a function takes the event that it is started by, and then the {what}: `(event: OrderCreated, {example})`"
+        )
     } else {
-        "the context comes second, after the event: `(event: OrderCreated, cx: belts::Context)`"
+        format!("the event comes first, and then the {what}: `(event: OrderCreated, {example})`")
     };
     errors.at(path, message);
     None

@@ -1,6 +1,13 @@
 //! Serving: the router and the loop together, until the process is asked to end.
 
-use std::{fmt, io, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll},
+    time::Duration,
+};
 
 use axum::Router;
 use tokio::net::{TcpListener, ToSocketAddrs};
@@ -11,6 +18,7 @@ use crate::{
     http::development,
     registry::Registry,
     startup,
+    state::States,
     worker::Worker,
 };
 
@@ -44,15 +52,70 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// }
 /// ```
 ///
+/// What functions take as [`State`](crate::State) goes in between: `belts::serve().state(pool).await`.
+///
 /// # Errors
-/// A variable is wrong, the program has no functions, or as [`Worker::serve`].
-pub async fn serve() -> Result<()> {
+/// A variable is wrong, the program has no functions, one of them takes a state that was not given, or as [`Worker::serve`].
+pub fn serve() -> Serve {
+    Serve::default()
+}
+
+/// Makes a worker from the environment and serves when it is awaited; see [`serve`].
+#[derive(Default)]
+#[must_use = "nothing is served before this is awaited: add `.await`"]
+pub struct Serve {
+    states: States,
+    serving: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
+}
+
+impl Serve {
+    /// Gives functions a value of the application, as [`WorkerBuilder::state`](crate::WorkerBuilder::state) does.
+    ///
+    /// ```no_run
+    /// #[derive(Clone)]
+    /// struct Mailer {}
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> belts::Result<()> {
+    ///     belts::serve().state(Mailer {}).await
+    /// }
+    /// ```
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.states.put(state);
+        self
+    }
+}
+
+impl Future for Serve {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<()>> {
+        let this = &mut *self;
+        let states = &mut this.states;
+        let serving = this
+            .serving
+            .get_or_insert_with(|| Box::pin(from_env(std::mem::take(states))));
+        serving.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Serve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Serve")
+            .field("states", &self.states)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn from_env(states: States) -> Result<()> {
     let config = Config::from_env()?;
     // Before a store is opened that nobody needs.
     if Registry::linked()?.functions().is_empty() {
         return Err(no_functions());
     }
-    let worker = config.builder().build().await?;
+    let mut builder = config.builder();
+    builder.states = states;
+    let worker = builder.build().await?;
     worker.serve(config.addr).await
 }
 

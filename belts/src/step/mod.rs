@@ -14,8 +14,9 @@ pub use attempt::{Next, Step};
 use crate::{
     clock::Timestamp,
     context::Context,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     run::{Backoff, Decision, Location, Request, Violation, join},
+    state::{Missing, Need},
     store::{Entry, StepKind, StepState},
     worker::live::{Active, CURRENT_STEP, LiveRun, Place},
 };
@@ -72,6 +73,15 @@ impl Scope {
     /// What user code may ask about the run.
     pub fn context(&self) -> Context {
         Context::new(Arc::clone(&self.run))
+    }
+
+    /// A clone of the worker's state of this type.
+    pub(crate) fn state<T: Clone + 'static>(&self) -> Result<T> {
+        let states = &self.run.worker.states;
+        states.get().ok_or_else(|| {
+            let missing = Missing::new(&self.run.function_id, Need::of::<T>(), states);
+            Error::new(ErrorKind::Config, missing.to_string())
+        })
     }
 
     /// A step, not begun.

@@ -25,6 +25,7 @@ use crate::{
     middleware::{Layers, Middleware},
     private::FunctionDef,
     registry::Registry,
+    state::States,
     store::{Memory, SharedStore, Store},
     telemetry::{Propagator, WorkerMetrics},
 };
@@ -37,6 +38,7 @@ pub struct WorkerBuilder {
     budget: Option<Duration>,
     clock: Arc<dyn Clock>,
     functions: Option<Vec<&'static FunctionDef>>,
+    pub(crate) states: States,
     name: Option<Arc<str>>,
     lease: Duration,
     options: WorkerOptions,
@@ -81,6 +83,7 @@ impl Default for WorkerBuilder {
             budget: None,
             clock: Arc::new(SystemClock),
             functions: None,
+            states: States::default(),
             name: None,
             lease: Duration::from_secs(30),
             options: WorkerOptions::default(),
@@ -161,6 +164,13 @@ impl WorkerBuilder {
 
     pub(crate) fn define(mut self, function: &'static FunctionDef) -> Self {
         self.functions.get_or_insert_default().push(function);
+        self
+    }
+
+    /// Gives functions a value of the application, such as a connection pool: they take it as a [`State<T>`](crate::State)
+    /// beside their event. Of several values of one type the last one counts, so a test can put a fake in place of the real one.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.states.put(state);
         self
     }
 
@@ -283,10 +293,18 @@ impl WorkerBuilder {
     /// Opens the store, and subscribes the functions in it.
     ///
     /// # Errors
-    /// No store was given or it cannot be opened, two functions have one id, or a setting is out of range. Where the functions
+    /// No store was given or it cannot be opened, two functions have one id, a function takes a [state](Self::state) that was not
+    /// given, or a setting is out of range. Where the functions
     /// are those of the whole program, also: two Rust types of it stand for one event type.
     pub async fn build(self) -> Result<Worker> {
         self.check()?;
+        let registry = match &self.functions {
+            Some(functions) => Registry::of(functions.iter().copied())?,
+            None => Registry::linked()?,
+        };
+        if self.asks_for_states() {
+            registry.check_needs(&self.states)?;
+        }
         #[cfg(feature = "http")]
         let mut http = self.http.checked()?;
         #[cfg(feature = "http")]
@@ -336,10 +354,6 @@ impl WorkerBuilder {
                 ));
             }
         };
-        let registry = match self.functions {
-            Some(functions) => Registry::of(functions)?,
-            None => Registry::linked()?,
-        };
         let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
         let shared = Arc::new(Shared {
             store,
@@ -347,6 +361,7 @@ impl WorkerBuilder {
             budget: self.budget,
             clock: self.clock,
             registry,
+            states: self.states,
             max_value_bytes: self.max_value_bytes,
             max_body_bytes: self.max_body_bytes,
             max_steps: self.max_steps,
@@ -382,6 +397,15 @@ impl WorkerBuilder {
         // From here on every publisher on the store knows what this program listens for.
         shared.session().await?;
         Ok(Worker { shared })
+    }
+
+    /// A harness with every function of the program runs one or two of them: the others may lack what they take.
+    fn asks_for_states(&self) -> bool {
+        #[cfg(feature = "testing")]
+        let in_harness = self.probe.is_some();
+        #[cfg(not(feature = "testing"))]
+        let in_harness = false;
+        self.functions.is_some() || !in_harness
     }
 
     fn check(&self) -> Result<()> {

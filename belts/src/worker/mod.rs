@@ -71,6 +71,7 @@ use crate::{
     middleware::Layers,
     publish,
     registry::Registry,
+    state::States,
     store::SharedStore,
     telemetry::{Propagator, WorkerMetrics},
 };
@@ -110,6 +111,8 @@ pub(crate) struct Shared {
     budget: Option<Duration>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
+    /// What the application gave for its functions.
+    pub(crate) states: States,
     pub(crate) max_value_bytes: usize,
     /// The limit of events as messages, on whichever road.
     pub(crate) max_body_bytes: usize,

@@ -55,6 +55,37 @@ impl HarnessBuilder {
         self.worker(move |worker| worker.define(function))
     }
 
+    /// Gives functions a value of the application, or a fake of it, as [`WorkerBuilder::state`] does.
+    ///
+    /// A harness with every function of the program does not ask for all that they take: a function whose state is missing
+    /// fails when it runs. One whose functions were [picked](Self::function) asks in [`build`](Self::build).
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, State, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Signup { email: String }
+    ///
+    /// #[derive(Clone)]
+    /// struct Greeting(&'static str);
+    ///
+    /// #[belts::function(id = "welcome", on = Signup)]
+    /// async fn welcome(signup: Signup, State(greeting): State<Greeting>) -> belts::Result<String> {
+    ///     step!("greet", format!("{}, {}", greeting.0, signup.email)).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::builder().state(Greeting("hello")).build().await?;
+    /// let run = harness.run(welcome, Signup { email: "ada@example.com".into() }).await?;
+    /// assert_eq!(run.output()?, "hello, ada@example.com");
+    /// # Ok(()) }
+    /// ```
+    pub fn state<T: Clone + Send + Sync + 'static>(self, state: T) -> Self {
+        self.worker(move |worker| worker.state(state.clone()))
+    }
+
     /// Changes the worker, each time that one is built: at the start, and after each crash.
     ///
     /// ```rust,standalone_crate

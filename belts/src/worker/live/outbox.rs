@@ -9,14 +9,16 @@ const PART: usize = 32 * 1024 * 1024;
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) entries: Vec<Entry>,
-    /// Of each, whether a step future waits for its record.
-    awaited: Vec<bool>,
+    /// The places of those for whose record no step future waits. They are few, so most outboxes allocate nothing for them.
+    unawaited: Vec<usize>,
 }
 
 impl Outbox {
     pub(super) fn push(&mut self, entry: Entry, awaited: bool) {
+        if !awaited {
+            self.unawaited.push(self.entries.len());
+        }
         self.entries.push(entry);
-        self.awaited.push(awaited);
     }
 
     /// Takes as many entries from the front as are written at once; one at least, if there is one.
@@ -31,20 +33,27 @@ impl Outbox {
         if count == self.entries.len() {
             return std::mem::take(self);
         }
+        let places = self.unawaited.iter();
+        let left = places.clone().filter(|place| **place >= count);
+        let left = left.map(|place| place - count).collect();
+        let taken = places.filter(|place| **place < count).copied().collect();
+        self.unawaited = left;
         Self {
             entries: self.entries.drain(..count).collect(),
-            awaited: self.awaited.drain(..count).collect(),
+            unawaited: taken,
         }
     }
 
     /// Adds what was left later.
     pub(crate) fn append(&mut self, mut later: Self) {
+        let behind = self.entries.len();
+        let places = later.unawaited.iter().map(|place| place + behind);
+        self.unawaited.extend(places);
         self.entries.append(&mut later.entries);
-        self.awaited.append(&mut later.awaited);
     }
 
     pub(super) fn awaited(&self) -> usize {
-        self.awaited.iter().filter(|awaited| **awaited).count()
+        self.entries.len() - self.unawaited.len()
     }
 }
 

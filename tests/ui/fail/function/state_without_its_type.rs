@@ -1,4 +1,5 @@
-// The second argument is the context.
+// A state stands in `belts::State<…>`.
+
 use belts::{Event, step};
 use serde::{Deserialize, Serialize};
 
@@ -7,8 +8,11 @@ struct Ordered {
     id: String,
 }
 
+#[derive(Clone)]
+struct AppState;
+
 #[belts::function(id = "process", on = Ordered)]
-async fn process(order: Ordered, _retries: u32) -> belts::Result<usize> {
+async fn process(order: Ordered, _state: AppState) -> belts::Result<usize> {
     step!("length", order.id.len()).await
 }
 

@@ -1,6 +1,6 @@
-// A function takes no state of the program's.
+// Each attempt gets a clone of a state.
 
-use belts::{Event, step};
+use belts::{Event, State, step};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Event)]
@@ -8,11 +8,10 @@ struct Ordered {
     id: String,
 }
 
-#[derive(Clone)]
 struct AppState;
 
 #[belts::function(id = "process", on = Ordered)]
-async fn process(order: Ordered, _state: AppState) -> belts::Result<usize> {
+async fn process(order: Ordered, State(_state): State<AppState>) -> belts::Result<usize> {
     step!("length", order.id.len()).await
 }
 

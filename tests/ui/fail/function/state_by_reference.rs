@@ -1,0 +1,16 @@
+// A function owns what it takes.
+
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered, retries: &u32, name: impl ToString) -> belts::Result<usize> {
+    step!("length", order.id.len() + *retries as usize + name.to_string().len()).await
+}
+
+fn main() {}
