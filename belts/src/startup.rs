@@ -196,6 +196,7 @@ mod tests {
             options: FunctionOptions::default,
             accepts: None,
             check: |_, _| Ok(None),
+            needs: &[],
             start: |_| Box::pin(std::future::pending()),
             location: Location {
                 file: "shop.rs",

@@ -51,6 +51,7 @@ pub(super) static DEF: FunctionDef = FunctionDef {
     options: crate::FunctionOptions::default,
     accepts: None,
     check: |_, _| Ok(None),
+    needs: &[],
     start,
     location: AT,
     package: "belts",
