@@ -1,5 +1,6 @@
 //! The macros of belts. Use them through the `belts` crate, which documents them too.
 
+mod bug;
 mod diag;
 mod duration;
 mod event;
@@ -42,7 +43,11 @@ use crate::step::Macro;
 /// | `crate = path` | where belts is, if not at `::belts` |
 #[proc_macro_attribute]
 pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
-    function::function(args.into(), &item.into()).into()
+    let item = item.into();
+    bug::in_attribute("`#[belts::function]`", &item, || {
+        function::function(args.into(), &item)
+    })
+    .into()
 }
 
 /// Makes an `async fn` or method a helper that may contain steps; call it with [`scope!`].
@@ -52,7 +57,11 @@ pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
 /// recorded as a success. The one option is `crate = path`.
 #[proc_macro_attribute]
 pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
-    function::steps::expand(args.into(), &item.into()).into()
+    let item = item.into();
+    bug::in_attribute("`#[belts::steps]`", &item, || {
+        function::steps::expand(args.into(), &item)
+    })
+    .into()
 }
 
 /// `step!("key", expr)`: runs an expression once in a run, and remembers its value.
@@ -74,7 +83,7 @@ pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
 /// that ends with `Ok(…)` need not say which error it has.
 #[proc_macro]
 pub fn step(input: TokenStream) -> TokenStream {
-    step::expand(Macro::Step, input.into()).into()
+    in_body(Macro::Step, input)
 }
 
 /// `sleep!("key", "10m")`: waits for a time, over crashes and restarts.
@@ -82,7 +91,7 @@ pub fn step(input: TokenStream) -> TokenStream {
 /// A future of `belts::Result<()>`. The time is a string checked at compile time, or a `Duration`.
 #[proc_macro]
 pub fn sleep(input: TokenStream) -> TokenStream {
-    step::expand(Macro::Sleep, input.into()).into()
+    in_body(Macro::Sleep, input)
 }
 
 /// `sleep_until!("key", time)`: waits for a point in time, over crashes and restarts.
@@ -90,7 +99,7 @@ pub fn sleep(input: TokenStream) -> TokenStream {
 /// A future of `belts::Result<()>`. The time is a `SystemTime` or whatever converts into one.
 #[proc_macro]
 pub fn sleep_until(input: TokenStream) -> TokenStream {
-    step::expand(Macro::SleepUntil, input.into()).into()
+    in_body(Macro::SleepUntil, input)
 }
 
 /// `scope!("key", helper(…))`: calls a helper marked [`macro@steps`]; the helper's keys live under this one.
@@ -98,7 +107,7 @@ pub fn sleep_until(input: TokenStream) -> TokenStream {
 /// A future of whatever the helper returns. `move` before the call takes what it names.
 #[proc_macro]
 pub fn scope(input: TokenStream) -> TokenStream {
-    step::expand(Macro::Scope, input.into()).into()
+    in_body(Macro::Scope, input)
 }
 
 /// Makes a struct with named fields an event, or an enum a union of events.
@@ -124,5 +133,10 @@ pub fn scope(input: TokenStream) -> TokenStream {
 /// the wire is the event's own type, so no field may be written or read under that name.
 #[proc_macro_derive(Event, attributes(event, serde))]
 pub fn derive_event(item: TokenStream) -> TokenStream {
-    event::derive(item.into()).into()
+    bug::in_macro("`#[derive(Event)]`", || event::derive(item.into())).into()
+}
+
+fn in_body(which: Macro, input: TokenStream) -> TokenStream {
+    let name = format!("`{}`", which.name());
+    bug::in_macro(&name, || step::expand(which, input.into())).into()
 }

@@ -15,7 +15,8 @@ mod tests;
 use proc_macro2::TokenStream;
 use syn::Attribute;
 
-use self::{model::Function, parse::Item};
+use self::model::Function;
+pub(crate) use self::parse::Item;
 use crate::{
     diag::Errors,
     names::Krate,
