@@ -2,6 +2,8 @@
 
 #[macro_use]
 mod cases;
+#[cfg(test)]
+mod contracts;
 #[cfg(feature = "http")]
 pub mod dispatch;
 pub mod store;

@@ -69,7 +69,7 @@ pub(crate) use sqs::{check as check_sqs, open as open_sqs};
 /// `Debug` says in a few words where messages go, without a secret: it is what the worker shows at its start.
 ///
 /// # Contract
-/// The conformance suite has a case for each sentence; the name of the case follows it in brackets.
+/// Each rule is followed by the cases of the conformance suite that try it, and each case stands at its rule.
 ///
 /// Sending:
 /// - A message for which [`send`](Self::send) has answered `Ok` reaches a worker, if [`Capabilities::durable`] says so, whatever becomes
