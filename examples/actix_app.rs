@@ -77,11 +77,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .insecure(true)
         .build()
         .await?;
-    // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.
-    let runs = tokio::spawn({
-        let worker = worker.clone();
-        async move { worker.run().await }
-    });
+    let (runs, stopped) = (worker.clone(), worker.stopped());
     let worker = web::Data::new(worker);
     let server = HttpServer::new(move || {
         App::new()
@@ -96,13 +92,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for address in server.addrs() {
         println!("listening on {address}");
     }
-    server
-        .shutdown_signal(async move {
-            if let Ok(Err(error)) = runs.await {
-                eprintln!("{}", error.report());
-            }
-        })
-        .run()
-        .await?;
+    // Both end on SIGTERM and SIGINT: the server takes no more requests then, and running steps get a grace period.
+    let server = server.shutdown_signal(stopped).shutdown_timeout(10).run();
+    let server = async { server.await.map_err(belts::Error::from_any) };
+    tokio::try_join!(server, runs.run())?;
     Ok(())
 }

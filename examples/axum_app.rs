@@ -62,17 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
 
-    // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.
-    let runs = tokio::spawn({
-        let worker = worker.clone();
-        async move { worker.run().await }
-    });
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            if let Ok(Err(error)) = runs.await {
-                eprintln!("{}", error.report());
-            }
-        })
-        .await?;
+    // Ends on SIGTERM and SIGINT: no more requests then, those under way and running steps get a grace period.
+    worker.serve_with(app, listener).await?;
     Ok(())
 }

@@ -6,6 +6,9 @@
 //! ```
 //! `ADDRESS` names another place to listen at.
 
+use std::pin::pin;
+
+use axum::Router;
 use belts::{Event, Worker, step, store::Sqlite};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
@@ -36,16 +39,25 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
 
-    // The loop ends on SIGTERM and SIGINT, when running steps have ended; the server takes no more requests from then on.
-    let mut runs = tokio::spawn(async move { worker.run().await });
+    // Both end on SIGTERM and SIGINT: the server takes no more requests then, and running steps get a grace period.
+    let server = serve(listener, service, worker.stopped());
+    let server = async { server.await.map_err(belts::Error::from_any) };
+    tokio::try_join!(server, worker.run())?;
+    Ok(())
+}
+
+/// Answers requests until it is told to stop, and those that are under way then.
+async fn serve(
+    listener: TcpListener,
+    service: TowerToHyperService<Router>,
+    stopped: impl Future<Output = ()>,
+) -> std::io::Result<()> {
+    let mut stopped = pin!(stopped);
     let connections = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted?.0,
-            ended = &mut runs => {
-                ended??;
-                break;
-            }
+            () = &mut stopped => break,
         };
         let connection =
             http1::Builder::new().serve_connection(TokioIo::new(stream), service.clone());

@@ -63,13 +63,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
-    let runs = tokio::spawn(async move { worker.run().await });
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            if let Ok(Err(error)) = runs.await {
-                eprintln!("{}", error.report());
-            }
-        })
-        .await?;
+    worker.serve_with(app, listener).await?;
     Ok(())
 }

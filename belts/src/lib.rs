@@ -53,7 +53,6 @@ mod registry;
 mod run;
 #[cfg(feature = "http")]
 mod serve;
-#[cfg(feature = "http")]
 mod startup;
 mod state;
 mod step;

@@ -13,5 +13,6 @@ mod limits;
 mod modes;
 mod refuse;
 mod serve;
+mod serve_with;
 mod sign;
 mod support;

@@ -1,5 +1,7 @@
 //! Who may inspect, and who is told that nothing is there.
 
+use std::future::IntoFuture as _;
+
 use axum::http::Request;
 use belts::Worker;
 
@@ -248,5 +250,67 @@ async fn tokens_never_show() {
     assert_eq!(
         error.to_string(),
         "the inspection token must be of visible ASCII characters, without spaces"
+    );
+}
+
+/// Under `axum::serve` there is no peer, and so inspection looked broken in an application even from this machine.
+#[tokio::test]
+async fn under_a_server_of_ones_own_the_token_needs_no_address_and_a_development_machine_does() {
+    use std::net::SocketAddr;
+
+    let listener = async || tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let app = |worker: &Worker| axum::Router::new().nest_service("/belts", worker.router());
+    let asks = async |address: SocketAddr, token: Option<&str>| {
+        let request = reqwest::Client::new().get(format!("http://{address}/belts/runs"));
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        request.send().await.unwrap().status().as_u16()
+    };
+
+    let (worker, bare) = (closed("bare-token").await, listener().await);
+    let address = bare.local_addr().unwrap();
+    let server = tokio::spawn(axum::serve(bare, app(&worker)).into_future());
+    assert_eq!(asks(address, Some(TOKEN)).await, 200);
+    assert_eq!(asks(address, None).await, 401);
+    server.abort();
+
+    let (worker, bare) = (open("bare").await, listener().await);
+    let address = bare.local_addr().unwrap();
+    let server = tokio::spawn(axum::serve(bare, app(&worker)).into_future());
+    assert_eq!(asks(address, None).await, 404);
+    server.abort();
+
+    let told = listener().await;
+    let address = told.local_addr().unwrap();
+    let told = axum::serve(
+        told,
+        app(&worker).into_make_service_with_connect_info::<SocketAddr>(),
+    );
+    let server = tokio::spawn(told.into_future());
+    assert_eq!(asks(address, None).await, 200);
+    server.abort();
+
+    let served = listener().await;
+    let address = served.local_addr().unwrap();
+    tokio::select! {
+        ended = worker.serve_with(app(&worker), served) => panic!("it serves on: {ended:?}"),
+        status = asks(address, None) => assert_eq!(status, 200),
+    }
+}
+
+#[tokio::test]
+async fn a_development_machine_serves_an_application_to_itself_alone() {
+    let worker = builder().build().await.unwrap();
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let error = worker
+        .serve_with(worker.router(), listener)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), belts::ErrorKind::Config);
+    assert!(
+        error.to_string().contains("BELTS_INSPECTION_TOKEN"),
+        "{error}"
     );
 }

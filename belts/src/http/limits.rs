@@ -23,7 +23,8 @@ const WAITING: usize = 256;
 /// | [`idle`](Self::idle) | 75 s | a connection without a request, or whose reader takes nothing, is closed |
 /// | [`waiting`](Self::waiting) | half of the connections, 256 at most | `sync` and `stream` deliveries beyond are answered 503, before anything of them is done |
 ///
-/// `body` and `waiting` are the router's; the others are those of `serve`, as another server has its own.
+/// `body` and `waiting` are the router's; the others are those of `serve` and [`serve_with`](crate::Worker::serve_with), as
+/// another server has its own.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

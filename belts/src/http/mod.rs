@@ -64,6 +64,7 @@ mod router;
 mod signature;
 mod token;
 
+pub use crate::serve::Listener;
 pub use limits::Limits;
 pub use modes::HttpMode;
 pub(crate) use options::HttpOptions;

@@ -19,8 +19,8 @@ use crate::worker::Worker;
 impl Worker {
     /// The router of this worker: an ordinary axum router, and so a tower service. [`http`](crate::http) describes it.
     ///
-    /// Nest it in an application and keep the loop running beside it. Without the loop it works too: a delivery then
-    /// waits for the runs that it starts, as suits a serverless host.
+    /// Nest it in an application, and [`serve_with`](Self::serve_with) serves that and drives runs. Without a loop it works too: a
+    /// delivery then waits for the runs that it starts, as suits a serverless host.
     ///
     /// It takes deliveries only if it can tell who sends them: with a [signing key](crate::WorkerBuilder::signing_keys) or a
     /// dispatcher that signs. Without, each is refused with 401 and an error is logged here, unless
@@ -37,11 +37,9 @@ impl Worker {
     ///     .signing_keys([std::env::var("BELTS_SIGNING_KEYS")?])
     ///     .build()
     ///     .await?;
-    /// worker.install();
     /// let app = axum::Router::new().nest_service("/belts", worker.router());
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    /// let runs = tokio::spawn(async move { worker.run().await });
-    /// axum::serve(listener, app).with_graceful_shutdown(async { drop(runs.await) }).await?;
+    /// worker.serve_with(app, listener).await?;
     /// # Ok(()) }
     /// ```
     pub fn router(&self) -> Router {

@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    future::pending,
     io,
     net::SocketAddr,
     pin::pin,
@@ -18,25 +19,26 @@ use axum::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
 };
 use tower_service::Service as _;
 
-use super::pulse::{Answer, Pulse, Watched};
+use super::{
+    FAREWELL,
+    listener::Door,
+    pulse::{Answer, Pulse, Watched},
+};
 use crate::{Backoff, clock::Timestamp, worker::Shared};
 
 /// How long to wait where no connection can be accepted, as the process has too many files open.
 const REST: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 /// How long a connection may be silent before its place is given to one that waits.
 const SPARED: Duration = Duration::from_secs(1);
-/// How soon another end that says nothing is asked whether it is still there.
-#[cfg(unix)]
-const PROBE: Duration = Duration::from_secs(60);
 
 /// Accepts connections until the shutdown begins, and returns when all have ended.
-pub(super) async fn accept(listener: TcpListener, app: Router, shared: Arc<Shared>) {
+pub(super) async fn accept(listener: impl Door, app: Router, shared: Arc<Shared>) {
     let crowd = Crowd::new(&shared);
     let mut connections = JoinSet::new();
     let mut failures = 0;
@@ -100,12 +102,11 @@ impl Crowd {
     }
 
     /// The next connection, once there is a place for it.
-    async fn next(
+    async fn next<D: Door>(
         &self,
-        listener: &TcpListener,
-    ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let (stream, peer) = listener.accept().await?;
-        prepare(&stream);
+        listener: &D,
+    ) -> io::Result<(D::Stream, Option<SocketAddr>, OwnedSemaphorePermit)> {
+        let (stream, peer) = listener.next().await?;
         Ok((stream, peer, self.place().await))
     }
 
@@ -151,32 +152,15 @@ impl Crowd {
     }
 }
 
-/// Has an answer sent when it is written, and not when there is more of it, and another end that is gone noticed.
-fn prepare(stream: &TcpStream) {
-    // What the system refuses here is a loss of speed or of a connection that lingers, and no reason to refuse the caller.
-    drop(stream.set_nodelay(true));
-    #[cfg(unix)]
-    {
-        use rustix::net::sockopt;
-        let _ = sockopt::set_socket_keepalive(stream, true);
-        #[cfg(not(any(target_os = "openbsd", target_os = "macos")))]
-        let _ = sockopt::set_tcp_keepidle(stream, PROBE);
-        #[cfg(not(target_os = "openbsd"))]
-        {
-            let _ = sockopt::set_tcp_keepintvl(stream, PROBE / 4);
-            let _ = sockopt::set_tcp_keepcnt(stream, 4);
-        }
-    }
-}
-
 /// Answers what comes by one connection, until it ends, takes too long or the worker has shut down.
 async fn converse(
-    stream: TcpStream,
-    peer: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: Option<SocketAddr>,
     app: Router,
     pulse: Arc<Pulse>,
     shared: Arc<Shared>,
 ) {
+    let _ended = pulse.ends();
     let service = service_fn(|request| answer(app.clone(), request, peer, &pulse));
     let watched = Watched {
         stream,
@@ -185,7 +169,8 @@ async fn converse(
     let connection = http1::Builder::new()
         // The pulse has the deadlines, which tell a slow request from a quiet connection.
         .header_read_timeout(None)
-        .serve_connection(TokioIo::new(watched), service);
+        .serve_connection(TokioIo::new(watched), service)
+        .with_upgrades();
     let (mut connection, mut stops) = (pin!(connection), pin!(pulse.stops(&shared.http.limits)));
     tokio::select! {
         _ = connection.as_mut() => return,
@@ -195,17 +180,30 @@ async fn converse(
     tokio::select! {
         _ = connection => {}
         () = stops => {}
+        () = stays_silent(&pulse, &shared) => {}
+    }
+}
+
+/// Returns when a connection has had no request for so long that none is on its way; never while it answers one.
+async fn stays_silent(pulse: &Pulse, shared: &Shared) {
+    let clock = &shared.clock;
+    clock.expire_at(clock.now().after(FAREWELL)).await;
+    if pulse.silent_since().is_none() {
+        // It is the last one.
+        pending().await
     }
 }
 
 async fn answer(
     mut app: Router,
     mut request: Request<Incoming>,
-    peer: SocketAddr,
+    peer: Option<SocketAddr>,
     pulse: &Arc<Pulse>,
 ) -> Result<Response<Answer>, Infallible> {
     let begun = pulse.begin();
-    request.extensions_mut().insert(ConnectInfo(peer));
+    if let Some(peer) = peer {
+        request.extensions_mut().insert(ConnectInfo(peer));
+    }
     let response = app.call(request.map(Body::new)).await?;
     Ok(response.map(|body| Answer::new(body, begun)))
 }

@@ -1,8 +1,7 @@
 //! Serving: the router and the loop together, until the process is asked to end.
 
 use std::{
-    fmt, io,
-    net::IpAddr,
+    fmt,
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
@@ -10,25 +9,35 @@ use std::{
 };
 
 use axum::Router;
-use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::{
+    net::{TcpListener, ToSocketAddrs},
+    task::JoinSet,
+};
 
+#[cfg(doc)]
+use crate::ErrorKind;
 use crate::{
     config::Config,
-    error::{Error, ErrorKind, Result},
-    http::development,
+    error::Result,
     registry::Registry,
     startup,
     state::States,
-    worker::Worker,
+    worker::{Shared, Worker},
 };
 
 mod accept;
 mod accepting;
+mod check;
+mod listener;
 mod pulse;
 
 use accepting::Accepting;
+use check::{no_functions, unbound, unresolved};
+use listener::Door;
+pub use listener::Listener;
+pub(crate) use listener::Place;
 
-/// How long connections may take to close after the last run has ended.
+/// How long connections may take to close after the last run has ended, and a request to begin after the shutdown has.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves every function in the program, set up by the environment: [`Worker::from_env`], then [`Worker::serve`] at
@@ -178,83 +187,107 @@ impl Worker {
     /// # Errors
     /// As [`serve`](Self::serve).
     pub async fn serve_on(&self, listener: TcpListener) -> Result<()> {
-        let shared = self.shared();
-        let address = listener
-            .local_addr()
-            .map_err(|error| unbound("the listener", error))?;
-        self.check_address(address.ip())?;
-        if shared.registry.functions().is_empty() && !shared.http.picked {
-            return Err(no_functions());
+        self.check_functions()?;
+        let place = place_of(&listener)?;
+        if let Some(address) = place.address {
+            self.check_address(address.ip())?;
         }
+        self.serve_app(root(self), listener, &place, true).await
+    }
+
+    /// Serves an axum application of yours, which may have the [`router`](Self::router) nested in it, drives runs, and ends both
+    /// when [`shutdown`](Self::shutdown) is called or the process is asked to end (SIGTERM, SIGINT).
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use axum::{Router, routing::get};
+    ///
+    /// let worker = belts::Worker::builder()
+    ///     .store_url("sqlite://belts.db")
+    ///     .signing_keys([std::env::var("BELTS_SIGNING_KEYS")?])
+    ///     .build()
+    ///     .await?;
+    /// let app = Router::new()
+    ///     .route("/", get(|| async { "hello" }))
+    ///     .nest_service("/belts", worker.router());
+    /// let listener = tokio::net::TcpListener::bind("0.0.0.0:3000").await?;
+    /// worker.serve_with(app, listener).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # The end
+    /// - The doors close at once: the listener is gone, and connections without a request are closed, those that have just begun
+    ///   within two seconds.
+    /// - Requests under way have the grace period, as running steps have; so have their answers, such as a stream of events.
+    ///   What takes longer is dropped and its connection cut, with a warning.
+    /// - Asked a second time (SIGTERM or SIGINT), it gives the runs back and cuts what is left within two seconds.
+    /// - It returns when all of that is done, `Ok` however the requests ended.
+    ///
+    /// What your code has spawned, WebSockets among it, is not waited for: [`stopped`](Self::stopped) tells it.
+    ///
+    /// # What it is like
+    /// As `axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())`: handlers find the peer's address by
+    /// `ConnectInfo<SocketAddr>` (there is none on a Unix socket), a handler that panics costs its connection and nothing else,
+    /// and connections may be upgraded. It speaks HTTP/1. In addition connections are [limited](crate::http::Limits) as those of
+    /// `serve` are. Who may deliver and inspect is the router's business and not that of the address.
+    ///
+    /// It [installs](Self::install) the worker, makes a token for inspection on a development machine, and tells what it serves,
+    /// all as [`serve`](Self::serve) does. After a shutdown it returns at once. Called twice at a time, with two listeners, it
+    /// serves both; one shutdown ends both. Where its future is dropped, the address is free at once, connections are cut and
+    /// nothing more is claimed; the worker can serve again.
+    ///
+    /// For another server, or one with TLS, there is [`stopped`](Self::stopped).
+    ///
+    /// # Errors
+    /// Of kind [`Config`](ErrorKind::Config): the address is reached from other machines in spite of
+    /// [`inspection_local`](crate::WorkerBuilder::inspection_local). And as [`run`](Self::run): then nothing is served any more.
+    /// That there are no functions is a warning here.
+    pub async fn serve_with(&self, app: Router, listener: impl Listener) -> Result<()> {
+        let place = place_of(&listener)?;
+        if let Some(address) = place.address {
+            self.check_inspection(address.ip())?;
+        }
+        self.serve_app(app, listener, &place, false).await
+    }
+
+    async fn serve_app(
+        &self,
+        app: Router,
+        listener: impl Door,
+        place: &Place,
+        open: bool,
+    ) -> Result<()> {
+        let shared = self.shared();
         self.install();
-        self.make_token(address.ip());
-        startup::announce(self, address);
+        if let Some(address) = place.address {
+            self.make_token(address.ip());
+        }
+        startup::announce(self, place, open);
         let expected = shared.expect_loop();
-        let accept = accept::accept(listener, root(self), Arc::clone(shared));
-        let mut accepting = Accepting::spawn(accept);
-        let outcome = self.run_expected(expected).await;
-        // Whoever still waits for an answer has it by now; a connection that stays open beyond that is cut.
-        tokio::select! {
-            () = accepting.ended() => {}
-            () = shared.clock.expire_at(shared.clock.now().after(FAREWELL)) => {}
-        }
-        outcome
+        let mut accepting = Accepting::spawn(accept::accept(listener, app, Arc::clone(shared)));
+        // Requests may take longer than the loop, which heeds signals only while it runs.
+        let mut aside = JoinSet::new();
+        aside.spawn(shared.heed_signals());
+        // A loop that cannot begin takes the doors with it.
+        tokio::try_join!(self.run_expected(expected), async {
+            see_off(shared, &mut accepting).await;
+            Ok(())
+        })?;
+        Ok(())
     }
+}
 
-    /// Refuses to let strangers start functions unless somebody meant it.
-    fn check_address(&self, address: IpAddr) -> Result<()> {
-        let http = &self.shared().http;
-        let local = address.to_canonical().is_loopback();
-        if http.inspection_local && !local {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "refusing to listen on {address} with BELTS_INSPECTION=local (`.inspection_local()`): set \
-                     BELTS_INSPECTION_TOKEN (`.inspection_token(…)`) in its place"
-                ),
-            ));
-        }
-        if local && !http.is_public() || self.shared().verifies() || http.insecure {
-            return Ok(());
-        }
-        let why = if local {
-            "for the public URL of this worker"
-        } else {
-            "there"
-        };
-        Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "refusing to listen on {address} without a signing key, as other machines could start functions {why}: \
-                 set BELTS_SIGNING_KEYS (or `.signing_keys([…])`), or BELTS_INSECURE=1 (or `.insecure(true)`) \
-                 if something in front keeps strangers out"
-            ),
-        ))
+/// Returns when no connection is left after the shutdown began, or none is waited for any longer.
+async fn see_off(shared: &Shared, accepting: &mut Accepting) {
+    tokio::select! {
+        () = accepting.ended() => return,
+        () = shared.grace_is_over() => {}
     }
-
-    /// Makes a token for inspection where only this machine is expected, and none is set.
-    fn make_token(&self, address: IpAddr) {
-        let shared = self.shared();
-        let http = &shared.http;
-        let calls = shared
-            .dispatcher
-            .as_ref()
-            .is_some_and(|dispatcher| !dispatcher.capabilities().pulls);
-        let others = !http.keys.is_empty() || http.url.is_some() || calls;
-        let Some(file) = http.store_file.as_deref().filter(|_| {
-            http.token().is_none()
-                && !http.inspection_local
-                && !others
-                && address.to_canonical().is_loopback()
-        }) else {
-            return;
-        };
-        match development::make(file) {
-            Ok(token) => drop(http.made_token.set(token)),
-            Err(error) => {
-                let path = development::beside(file);
-                tracing::warn!(%error, path = %path.display(), "cannot keep an inspection token, so nobody can inspect runs over HTTP");
-            }
+    // Whoever waited for a run has its answer by now, or is about to.
+    tokio::select! {
+        () = accepting.ended() => {}
+        () = shared.clock.expire_at(shared.clock.now().after(FAREWELL)) => {
+            tracing::warn!("the grace period is over; connections whose requests are not answered are cut");
         }
     }
 }
@@ -264,59 +297,8 @@ fn root(worker: &Worker) -> Router {
     worker.open_router().fallback(crate::http::not_found)
 }
 
-fn no_functions() -> Error {
-    Error::new(
-        ErrorKind::Config,
-        "this program has no functions: annotate one with `#[belts::function(id = \"…\", on = …)]`; if they live in \
-         another crate, that has to be named in the code, as by `use my_functions as _;` in `main.rs`: a crate that is \
-         only in Cargo.toml is not linked",
-    )
-}
-
-fn unresolved(addr: &str, error: io::Error) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        format!("`{addr}` is not an address to listen on; it must be a host and a port such as `127.0.0.1:8787`"),
-    )
-    .with_source(error)
-}
-
-fn unbound(addr: &str, error: io::Error) -> Error {
-    let advice = match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            ": another program listens there; end it, or pick another address with BELTS_ADDR or the argument of `serve`"
-        }
-        io::ErrorKind::PermissionDenied => {
-            ": the port needs more rights; pick one above 1023 with BELTS_ADDR or the argument of `serve`"
-        }
-        _ => "; pick another address with BELTS_ADDR or the argument of `serve`",
-    };
-    Error::new(
-        ErrorKind::Config,
-        format!("cannot listen on {addr}{advice}"),
-    )
-    .with_source(error)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Memory;
-
-    /// This program has none itself. Nobody thought of a crate that was in Cargo.toml and named nowhere in the code.
-    #[tokio::test]
-    async fn that_there_are_no_functions_says_which_crates_are_linked() {
-        let worker = Worker::builder().store(Memory::new()).build().await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let served = worker.expect("a worker").serve_on(listener).await;
-        let text = served.expect_err("no functions").to_string();
-        assert!(
-            text.contains("`use my_functions as _;` in `main.rs`"),
-            "{text}"
-        );
-        assert!(
-            text.contains("a crate that is only in Cargo.toml is not linked"),
-            "{text}"
-        );
-    }
+fn place_of(listener: &impl Door) -> Result<Place> {
+    listener
+        .place()
+        .map_err(|error| unbound("the listener", error))
 }

@@ -11,7 +11,6 @@ use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::Notify,
 };
 
@@ -29,6 +28,8 @@ enum At {
     Head,
     /// A request is there and is answered.
     Answering,
+    /// It is over, or has become one of another protocol, which is no concern of ours.
+    Gone,
 }
 
 /// The signs of life of one connection.
@@ -68,10 +69,15 @@ impl Pulse {
         Request(Arc::clone(self))
     }
 
+    /// Says that the connection is over when the returned value is dropped, whoever holds its stream by then.
+    pub(super) fn ends(self: &Arc<Self>) -> Ends {
+        Ends(Arc::clone(self))
+    }
+
     /// Since when it has had no whole request; `None` while it has one.
     pub(super) fn silent_since(&self) -> Option<Timestamp> {
         let beat = *self.beat();
-        (beat.at != At::Answering).then_some(beat.since)
+        matches!(beat.at, At::Idle | At::Head).then_some(beat.since)
     }
 
     /// Ends the connection, for one that needs its place.
@@ -116,7 +122,7 @@ impl Pulse {
         let silent = match beat.at {
             At::Idle => Some(beat.since.after(limits.idle)),
             At::Head => Some(beat.since.after(limits.head)),
-            At::Answering => None,
+            At::Answering | At::Gone => None,
         };
         [stuck, silent].into_iter().flatten().min()
     }
@@ -124,8 +130,10 @@ impl Pulse {
     fn is_at(&self, at: At) {
         let now = self.clock.now();
         let mut beat = self.beat();
-        beat.at = at;
-        beat.since = now;
+        if beat.at != At::Gone {
+            beat.at = at;
+            beat.since = now;
+        }
     }
 
     /// Bytes came: where there was nothing, a request begins.
@@ -161,6 +169,16 @@ pub(super) struct Request(Arc<Pulse>);
 impl Drop for Request {
     fn drop(&mut self) {
         self.0.is_at(At::Idle);
+    }
+}
+
+/// A connection that is served.
+#[derive(Debug)]
+pub(super) struct Ends(Arc<Pulse>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.is_at(At::Gone);
     }
 }
 
@@ -201,12 +219,12 @@ impl HttpBody for Answer {
 }
 
 /// A stream whose signs of life are noted.
-pub(super) struct Watched {
-    pub(super) stream: TcpStream,
+pub(super) struct Watched<S> {
+    pub(super) stream: S,
     pub(super) pulse: Arc<Pulse>,
 }
 
-impl AsyncRead for Watched {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -221,7 +239,7 @@ impl AsyncRead for Watched {
     }
 }
 
-impl AsyncWrite for Watched {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

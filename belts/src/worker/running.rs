@@ -5,16 +5,21 @@ use std::sync::{Arc, atomic::Ordering};
 use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{Shared, Worker, shutdown::Asked};
-use crate::error::Result;
+use crate::{error::Result, startup};
 
 impl Worker {
     /// Receives messages where the [dispatcher](crate::dispatch) has to be asked for them, claims and drives runs, until
     /// [`shutdown`](Worker::shutdown) is called or the process is asked to end (SIGTERM, SIGINT); then lets running steps finish
     /// for the grace period and gives the rest back. A second such signal ends the grace period at once.
     ///
+    /// It says in the log which functions it drives. It serves no requests: that does [`serve`](Worker::serve) or, with an
+    /// application of your own, [`serve_with`](Worker::serve_with), each with the loop in it. A server beside it ends with it by
+    /// [`stopped`](Worker::stopped).
+    ///
     /// # Errors
     /// The store cannot be reached at the start. Later failures are logged and retried.
     pub async fn run(&self) -> Result<()> {
+        startup::tell_of_the_loop(&self.shared);
         self.run_as(None).await
     }
 

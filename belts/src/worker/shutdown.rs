@@ -111,9 +111,63 @@ impl Worker {
     pub fn shutdown(&self) {
         self.shared.shutdown.begin();
     }
+
+    /// Returns when the worker begins to stop: [`shutdown`](Self::shutdown) was called, or the process was asked to end (SIGTERM,
+    /// SIGINT). It is for servers that are not run by [`serve_with`](Self::serve_with), as what tells them to take no more
+    /// requests:
+    ///
+    /// ```no_run
+    /// # async fn example(worker: belts::Worker, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+    /// let server = axum::serve(listener, app).with_graceful_shutdown(worker.stopped());
+    /// let server = async { server.await.map_err(belts::Error::from_any) };
+    /// // Both end: the server when its requests are answered, the loop when running steps have ended or the grace period has.
+    /// tokio::try_join!(server, worker.run())?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// How long the server waits for requests that hang is its own affair.
+    ///
+    /// It listens for the signals itself and begins the shutdown, so that it is enough for a worker without a loop too, whose
+    /// router alone is served. From its first poll on the first signal no longer ends the process by itself.
+    ///
+    /// It may be asked for as often as anybody likes, and holds nothing of the worker. It returns at once where the shutdown has
+    /// begun, and also when nobody has the worker any more.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = belts::Worker::builder().store_url("memory:").publish_only().build().await?;
+    /// let stopped = worker.stopped();
+    /// worker.shutdown();
+    /// stopped.await;
+    /// # Ok(()) }
+    /// ```
+    pub fn stopped(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let mut begun = self.shared.shutdown.begun.subscribe();
+        let worker = Arc::downgrade(&self.shared);
+        async move {
+            let mut asked = Asked::listen();
+            tokio::select! {
+                // Without a worker it is an error, and there is nothing to wait for.
+                _ = begun.wait_for(|begun| *begun) => {}
+                () = asked.once() => {
+                    if let Some(shared) = worker.upgrade() {
+                        shared.shutdown.begin();
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Shared {
+    /// Heeds signals for as long as it is polled, which may be longer than the loop runs.
+    #[cfg(feature = "http")]
+    pub(crate) fn heed_signals(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
+        on_signal(Asked::listen(), Arc::downgrade(self))
+    }
+
     /// Returns when no run will end here any more: after the drain, or the grace period where no loop is there to drain.
     #[cfg(feature = "http")]
     pub(crate) async fn gone(&self) {
@@ -124,6 +178,19 @@ impl Shared {
             () = self.shutdown.hurried() => {}
             () = self.clock.expire_at(self.clock.now().after(grace)), if !self.has_loop() => {}
         }
+    }
+
+    /// Returns when the shutdown has lasted for as long as requests may still take: the grace period, or until somebody asked a
+    /// second time, and until every run was given back, since who waits for one is answered then.
+    #[cfg(feature = "http")]
+    pub(crate) async fn grace_is_over(&self) {
+        self.shutdown.begun().await;
+        let over = self.clock.now().after(self.options().grace);
+        tokio::select! {
+            () = self.shutdown.hurried() => {}
+            () = self.clock.expire_at(over) => {}
+        }
+        self.shutdown.ended().await;
     }
 
     /// Waits for running steps, drops what takes longer than the grace period, and gives the runs back.

@@ -6,33 +6,34 @@ use std::{
     io::{self, Write as _},
     net::SocketAddr,
     path::PathBuf,
-    time::Duration,
 };
 
-use crate::{function::Continuation, http::development, registry::Registered, worker::Worker};
+use super::{events, no_functions, options, tell_of_functions};
+use crate::{http::development, registry::Registered, serve::Place, worker::Worker};
 
 /// Tells the log, or whoever watches the terminal where there is no log.
-pub(crate) fn announce(worker: &Worker, address: SocketAddr) {
-    let summary = Summary { worker, address };
+///
+/// `open` says that whoever reaches the place reaches the router, and not an application that has it somewhere.
+pub(crate) fn announce(worker: &Worker, place: &Place, open: bool) {
+    let summary = Summary {
+        worker,
+        place,
+        open,
+    };
     if !tracing::dispatcher::has_been_set() {
         // In one write, and whoever reads it may have gone.
         let _ = io::stderr().write_all(summary.to_string().as_bytes());
         return;
     }
     let shared = worker.shared();
-    let functions = shared.registry.functions();
-    tracing::info!(%address, store = %shared.http.store, functions = functions.len(), "belts listens");
+    let functions = shared.registry.functions().len();
+    let address = place.address.map(tracing::field::display);
+    let socket = place.address.is_none().then_some(place.shown.as_str());
+    tracing::info!(address, socket, store = %shared.http.store, functions, "belts listens");
     if let Some(file) = token_file(worker) {
         tracing::info!(file = %file.display(), "made a token for inspection");
     }
-    if let Some(dispatcher) = &shared.dispatcher {
-        tracing::info!(?dispatcher, "events go by a dispatcher");
-    }
-    for function in functions {
-        let (events, options, package) =
-            (events(function), options(function), function.def.package);
-        tracing::info!(function = %function.id, package, %events, %options, "found a function");
-    }
+    tell_of_functions(shared);
     for note in summary.notes() {
         tracing::warn!("{note}");
     }
@@ -48,27 +49,29 @@ fn token_file(worker: &Worker) -> Option<PathBuf> {
 /// The start, for a person to read.
 struct Summary<'a> {
     worker: &'a Worker,
-    address: SocketAddr,
+    place: &'a Place,
+    open: bool,
 }
 
 impl Summary<'_> {
     /// What is missing, and what to do about it.
     fn notes(&self) -> Vec<&'static str> {
         let shared = self.worker.shared();
-        let local = self.address.ip().to_canonical().is_loopback();
+        let local = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+        let local = self.place.address.is_none_or(local);
         let mut notes = Vec::new();
         if !shared.store.capabilities().durable {
             notes.push(
                 "the store keeps nothing beyond this process; BELTS_STORE=sqlite://belts.db does",
             );
         }
-        match (!shared.verifies(), local) {
+        match (self.open && !shared.verifies(), local) {
             (true, true) => notes.push("no signing key: whoever runs on this machine can start functions; BELTS_SIGNING_KEYS sets one"),
             (true, false) => notes.push("no signing key: whoever reaches this address can start functions; BELTS_SIGNING_KEYS sets one"),
             (false, _) => {}
         }
         if shared.registry.functions().is_empty() {
-            notes.push("no functions: this worker only takes events for others");
+            notes.push(no_functions(shared.http.picked));
         }
         notes
     }
@@ -80,9 +83,9 @@ impl fmt::Display for Summary<'_> {
         let functions = shared.registry.functions();
         writeln!(
             f,
-            "belts {} listens on http://{}",
+            "belts {} listens on {}",
             env!("CARGO_PKG_VERSION"),
-            self.address
+            self.place.shown
         )?;
         if let Some(url) = &shared.http.url {
             writeln!(f, "  url        {url}")?;
@@ -129,58 +132,6 @@ fn counted(functions: &[Registered]) -> String {
     match each.len() {
         0 => "0".to_owned(),
         _ => format!("{} ({})", functions.len(), each.join(", ")),
-    }
-}
-
-fn events(function: &Registered) -> String {
-    function
-        .def
-        .events
-        .iter()
-        .copied()
-        .flatten()
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-/// The options that a function sets, as it would write them.
-fn options(function: &Registered) -> String {
-    let options = &function.options;
-    let mut parts = Vec::new();
-    parts.extend(
-        options
-            .retries
-            .map(|retries| format!("retries = {retries}")),
-    );
-    parts.extend(
-        options
-            .backoff
-            .map(|backoff| format!("backoff = {}..{}", short(backoff.first), short(backoff.max))),
-    );
-    parts.extend(
-        options
-            .timeout
-            .map(|timeout| format!("timeout = {}", short(timeout))),
-    );
-    parts.extend(
-        options
-            .concurrency
-            .map(|runs| format!("concurrency = {runs}")),
-    );
-    if options.continuation == Continuation::PerStep {
-        parts.push("continuation = per-step".to_owned());
-    }
-    parts.join(", ")
-}
-
-fn short(duration: Duration) -> String {
-    let minutes = duration.as_secs() / 60;
-    let rest = duration.saturating_sub(Duration::from_secs(minutes * 60));
-    match (minutes, rest.is_zero()) {
-        (0, _) => format!("{duration:?}"),
-        (_, true) => format!("{minutes}m"),
-        (_, false) => format!("{minutes}m{rest:?}"),
     }
 }
 
