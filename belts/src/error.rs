@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 use crate::{
     guard,
     plain::{Clean, plain},
-    terminal::{Class, Classified},
+    terminal::Class,
 };
 
 /// `Result` with [`belts::Error`](Error).
@@ -165,17 +165,29 @@ impl Error {
         match error.into().downcast::<Error>() {
             Ok(own) => *own,
             Err(other) => {
-                let kind = match Class::of(other.as_ref()) {
-                    Some(Class::Terminal) => ErrorKind::Terminal,
-                    Some(Class::RetryAfter(_)) => ErrorKind::RetryAfter,
-                    Some(Class::Recorded) => ErrorKind::StepFailed,
-                    None => ErrorKind::Failed,
-                };
-                let mut own = Self::new(kind, String::new()).with_source(other);
+                let mut own = Self::failed("", other);
                 own.0.message = None;
                 own
             }
         }
+    }
+
+    /// An error of a user, with the class that it has somewhere in its chain.
+    pub(crate) fn failed(message: &str, source: impl Into<BoxError>) -> Self {
+        let source = source.into();
+        let kind = match Class::of(source.as_ref()) {
+            Some(Class::Terminal) => ErrorKind::Terminal,
+            Some(Class::RetryAfter(_)) => ErrorKind::RetryAfter,
+            Some(Class::Recorded) => ErrorKind::StepFailed,
+            None => ErrorKind::Failed,
+        };
+        Self::new(kind, message).with_source(source)
+    }
+
+    /// The error that this one prints in its own place, having no message.
+    pub(crate) fn held(&self) -> Option<&(dyn StdError + 'static)> {
+        let source: &(dyn StdError + 'static) = self.0.source.as_deref()?;
+        self.0.message.is_none().then_some(source)
     }
 
     /// What went wrong.
@@ -245,16 +257,15 @@ impl Error {
 
     /// The first error of type `T` in the chain.
     ///
+    /// Behind a failed step, and in the caller of a failed run, there is none of yours, on the first attempt as on every later one:
+    /// a failure is recorded as texts. [`from_value`](Self::from_value) and [`value`](Self::value) are for those.
+    ///
     /// ```
     /// let error = belts::terminal(std::io::Error::other("gone"));
     /// assert!(error.find::<std::io::Error>().is_some());
     /// ```
     pub fn find<T: StdError + 'static>(&self) -> Option<&T> {
-        guard::chain(self).find_map(|error| {
-            let classified = error.downcast_ref::<Classified>();
-            let inner = || classified.and_then(|classified| classified.inner().downcast_ref::<T>());
-            error.downcast_ref::<T>().or_else(inner)
-        })
+        guard::links(self).find_map(|error| error.downcast_ref::<T>())
     }
 
     /// This error and its sources in one line, joined by `: `. Control characters and others that would steer a terminal or a

@@ -8,6 +8,7 @@ use crate::{
     codec,
     error::{Error, ErrorKind},
     guard,
+    valued::{self, ErrorValue, Valued},
 };
 
 /// A failure as it is recorded: enough to show it, and to return it the same on every attempt.
@@ -20,6 +21,9 @@ pub struct Failure {
     /// The texts of its sources, outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
+    /// The error itself, if it was made by [`Error::from_value`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<ErrorValue>,
 }
 
 impl Failure {
@@ -38,6 +42,7 @@ impl Failure {
             kind: error.kind().as_str().to_owned(),
             message,
             sources,
+            value: valued::value_of(error).cloned(),
         }
     }
 
@@ -47,11 +52,16 @@ impl Failure {
             .iter()
             .copied()
             .find(|kind| kind.as_str() == self.kind);
-        let Replayed { message, source } = self.into_source();
+        let Replayed {
+            message,
+            source,
+            value,
+        } = self.into_source();
         let error = Error::new(kind.unwrap_or(ErrorKind::Failed), message);
-        match source {
-            Some(source) => error.with_source(source),
-            None => error,
+        match (source, value) {
+            (Some(source), None) => error.with_source(source),
+            (Some(source), value) => error.with_source(Valued::new(source, value)),
+            (None, _) => error,
         }
     }
 
@@ -62,20 +72,32 @@ impl Failure {
             .into_iter()
             .rev()
             .fold(None, |source, message| {
-                Some(Box::new(Replayed { message, source }))
+                Some(Box::new(Replayed {
+                    message,
+                    source,
+                    value: None,
+                }))
             });
         Replayed {
             message: self.message,
             source,
+            value: self.value,
         }
     }
 }
 
-/// An error read from a store: its text and its sources' texts.
+/// An error read from a store: its text and its sources' texts, and the error itself where that was kept.
 #[derive(Debug)]
 pub(crate) struct Replayed {
     message: String,
     source: Option<Box<Replayed>>,
+    value: Option<ErrorValue>,
+}
+
+impl Replayed {
+    pub(crate) fn value(&self) -> Option<&ErrorValue> {
+        self.value.as_ref()
+    }
 }
 
 impl fmt::Display for Replayed {

@@ -4,6 +4,8 @@
 //! values are all somebody else's. None of them may end the loop of a worker, a publisher or another run.
 //! What cannot be caught is a panic in a `Drop` while another panic unwinds: that aborts the process, as everywhere in Rust.
 
+mod place;
+
 use std::{
     any::Any,
     error::Error as StdError,
@@ -15,7 +17,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+pub(crate) use place::note_places;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    terminal::Classified,
+    valued::Valued,
+};
 
 /// The most links of a chain of errors that are looked at; a `source` that returns its own error has no end.
 const MOST_LINKS: usize = 100;
@@ -173,6 +181,25 @@ pub(crate) fn chain<'a>(
     successors(Some(error), |error| source(*error)).take(MOST_LINKS)
 }
 
+/// As [`chain`], and behind each error those that it prints in its own place.
+pub(crate) fn links<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    chain(error)
+        .flat_map(|link| successors(Some(link), |link| held(*link)))
+        .take(MOST_LINKS)
+}
+
+/// The error that one of ours carries and prints in its own place.
+fn held<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let classified = || Some(error.downcast_ref::<Classified>()?.inner());
+    let valued = || Some(error.downcast_ref::<Valued>()?.inner());
+    let own = error.downcast_ref::<Error>();
+    own.and_then(Error::held)
+        .or_else(classified)
+        .or_else(valued)
+}
+
 /// The source of an error; none where asking for it panics.
 pub(crate) fn source<'a>(
     error: &'a (dyn StdError + 'static),
@@ -181,16 +208,18 @@ pub(crate) fn source<'a>(
 }
 
 fn panicked(what: &str, payload: Box<dyn Any + Send>) -> Error {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "with a value that is not text".to_owned());
+    let text = place::text_of(&*payload);
     forget(payload);
+    let place = place::take(text.as_deref()).map(|place| format!(", at {place}"));
+    let (text, place) = (text.as_deref(), place.as_deref());
     let space = if what.is_empty() { "" } else { " " };
     Error::new(
         ErrorKind::Panicked,
-        format!("{what}{space}panicked: {text}"),
+        format!(
+            "{what}{space}panicked: {}{}",
+            text.unwrap_or("with a value that is not text"),
+            place.unwrap_or_default()
+        ),
     )
 }
 

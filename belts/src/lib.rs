@@ -62,6 +62,7 @@ mod telemetry;
 mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod valued;
 mod wire;
 mod worker;
 

@@ -21,6 +21,7 @@ use crate::{
     event::{EncodedEvent, EventSet},
     guard,
     store::{EventDigest, NewEvent, PublishedRun, Subscription, Target},
+    telemetry::span::RunIds,
     wire,
     worker::{
         Worker,
@@ -227,8 +228,9 @@ impl Publish {
             (None, None) => None,
         };
         if let (None, Some(run)) = (&key, &run) {
+            let ids = RunIds::of(run);
             tracing::warn!(
-                function = %run.function_id, run = %run.run_id, event = %event.event_type,
+                function = ids.function, run = ids.run, event_type = %event.event_type,
                 "published outside a step: it will be published again whenever the run resumes; write step!(\"…\", publish_…(event))"
             );
         }

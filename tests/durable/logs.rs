@@ -37,7 +37,8 @@ async fn a_step_that_blocks_its_thread_is_named_in_one_line() {
         .unwrap();
     let told = warnings_with(["blocks its thread", "function=blocks-and-is-told-of"]);
     assert_eq!(told.len(), 1, "{told:#?}");
-    let named = "run=blocks step=block-x\\n2026 INFO forged";
+    assert!(told[0].contains(" run=blocks "), "{told:#?}");
+    let named = "step{step=block-x\\n2026 INFO forged attempt=1";
     assert!(told[0].contains(named), "{told:#?}");
     assert!(!told[0].contains(char::is_control), "{told:#?}");
 }
@@ -74,7 +75,8 @@ async fn a_step_that_blocks_past_its_time_limit_has_timed_out() {
         "function=overruns",
     ]);
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0].contains("step=past timeout=2s"), "{told:#?}");
+    assert!(told[0].contains("step{step=past "), "{told:#?}");
+    assert!(told[0].contains(" timeout=2s"), "{told:#?}");
 }
 
 mod old {
@@ -171,4 +173,31 @@ async fn that_nobody_subscribes_to_an_event_is_told_once_for_each_type() {
     let told = warnings_with(["no function subscribes", "heard-by-nobody-either"]);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].contains("only publishes"), "{told:#?}");
+}
+
+/// A loop said nothing of what it drives, and whose functions were missing showed when nothing happened.
+#[tokio::test]
+async fn a_loop_says_at_its_start_which_functions_it_drives() {
+    log::keep();
+    let builder = Worker::builder().store(Memory::new());
+    let worker = builder.function(says_so).build().await.unwrap();
+    let running = looped(&worker);
+    eventually("it says so", async || {
+        let told = [
+            "INFO",
+            "found a function",
+            "function=is-told-of-at-the-start",
+        ];
+        !log::lines_with(&told).is_empty()
+    })
+    .await;
+    let told = log::lines_with(&["INFO", "belts drives runs", "functions=1"]);
+    assert!(!told.is_empty());
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
+
+#[belts::function(id = "is-told-of-at-the-start", on = Named, retries = 0)]
+async fn says_so(_event: Named) -> belts::Result<()> {
+    Ok(())
 }

@@ -48,11 +48,16 @@ impl Visit for Seen {
 /// The words of an event, and the spans that it lies in.
 type Told = (String, Vec<&'static str>);
 
+/// Ids that a line of the log needs, in its span or in itself.
+const IDS: [&str; 4] = ["function", "run", "step", "attempt"];
+
 /// Keeps spans in order, and of each event the spans around it.
 #[derive(Clone, Default)]
 struct Collect {
     spans: Arc<Mutex<Vec<(u64, Seen)>>>,
     events: Arc<Mutex<Vec<Told>>>,
+    /// The fields of the events that have these words.
+    fields: Arc<Mutex<Vec<(String, BTreeMap<&'static str, String>)>>>,
     /// Which span came before which.
     before: Arc<Mutex<Vec<[&'static str; 2]>>>,
 }
@@ -93,6 +98,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
         let around = context.event_scope(event).into_iter().flatten();
         let around = around.map(|span| span.name()).collect();
         let message = seen.fields.remove("message").unwrap_or_default();
+        self.fields
+            .lock()
+            .unwrap()
+            .push((message.clone(), seen.fields));
         self.events.lock().unwrap().push((message, around));
     }
 }
@@ -102,6 +111,18 @@ impl Collect {
         let spans = self.spans.lock().unwrap();
         let named = spans.iter().filter(|(_, seen)| seen.name == name);
         named.map(|(_, seen)| seen.clone()).collect()
+    }
+
+    /// Which of the ids the lines with these words have in themselves.
+    fn ids_in(&self, words: &str) -> Vec<Vec<&'static str>> {
+        let fields = self.fields.lock().unwrap();
+        let wanted = fields.iter().filter(|(text, _)| text.contains(words));
+        let ids = |fields: &BTreeMap<_, _>| {
+            IDS.into_iter()
+                .filter(|id| fields.contains_key(id))
+                .collect()
+        };
+        wanted.map(|(_, fields)| ids(fields)).collect()
     }
 
     fn around(&self, message: &str) -> Vec<Vec<&'static str>> {
@@ -356,4 +377,80 @@ async fn a_span_that_cannot_be_read_stops_no_delivery() {
                 .is_empty()
         );
     }
+}
+
+#[belts::function(id = "fails-and-is-told-of", on = Failing, retries = 1, backoff = "1ms..1ms")]
+async fn fails(_event: Failing) -> belts::Result<()> {
+    let failed = step!(
+        "try",
+        Err::<(), _>("offline"),
+        retries = 1,
+        backoff = "1ms..1ms"
+    )
+    .await;
+    Err(belts::Error::from_any(failed.unwrap_err().report()))
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize, belts::Event)]
+struct Failing {}
+
+/// What the log of a failing run looks like to a subscriber that takes what this filter lets through.
+async fn told_with<F>(filter: F) -> Collect
+where
+    F: Layer<tracing_subscriber::layer::Layered<Collect, tracing_subscriber::Registry>>
+        + Send
+        + Sync,
+{
+    let collect = Collect::default();
+    let subscriber = tracing_subscriber::registry().with(collect.clone());
+    let _subscriber = tracing::subscriber::set_default(subscriber.with(filter));
+    let builder = Worker::builder().store(Memory::new()).function(fails);
+    let worker = builder.build().await.unwrap();
+    let executed = worker.execute(Failing {}).run_id("told");
+    within("the run ends", executed).await.unwrap();
+    collect
+}
+
+const LINES: [(&str, &[&str]); 4] = [
+    ("step failed and will be retried", &IDS),
+    ("step failed for good", &IDS),
+    (
+        "run failed and will be retried",
+        &["function", "run", "attempt"],
+    ),
+    ("run failed for good", &["function", "run", "attempt"]),
+];
+
+/// Every line had its run and step twice.
+#[tokio::test]
+async fn a_line_does_not_repeat_the_ids_of_the_spans_around_it() {
+    let collect = told_with(tracing::level_filters::LevelFilter::TRACE).await;
+    for (words, _) in LINES {
+        let ids = collect.ids_in(words);
+        assert!(!ids.is_empty(), "{words}");
+        assert!(ids.iter().all(Vec::is_empty), "{words}: {ids:?}");
+        let around = &collect.around(words)[0];
+        let spans: &[&str] = if words.starts_with("step") {
+            &["step", "run"]
+        } else {
+            &["run"]
+        };
+        assert_eq!(around, spans, "{words}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_without_spans_around_it_has_the_ids_itself() {
+    let collect = told_with(tracing::level_filters::LevelFilter::WARN).await;
+    assert!(collect.named("run").is_empty());
+    for (words, expected) in LINES {
+        let ids = collect.ids_in(words);
+        assert!(!ids.is_empty(), "{words}");
+        assert!(ids.iter().all(|ids| ids == expected), "{words}: {ids:?}");
+    }
+    // Spans of runs, and none of steps.
+    let filter = |meta: &tracing::Metadata<'_>| meta.is_event() || meta.name() != "step";
+    let collect = told_with(tracing_subscriber::filter::filter_fn(filter)).await;
+    let ids = collect.ids_in("step failed for good");
+    assert_eq!(ids, [["step", "attempt"]]);
 }

@@ -1,11 +1,15 @@
-//! What a test binary logs, as a person would read it.
+//! What a test binary logs, as a person would read it: with the spans around a line before it.
 
 use std::{
     fmt::{self, Write as _},
     sync::{LazyLock, Mutex, PoisonError},
 };
 
-use tracing_subscriber::{Layer, layer::Context, prelude::*};
+use tracing::{
+    Subscriber,
+    span::{Attributes, Id},
+};
+use tracing_subscriber::{Layer, layer::Context, prelude::*, registry::LookupSpan};
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -29,9 +33,29 @@ pub fn lines_with(parts: &[&str]) -> Vec<String> {
 
 struct Log;
 
-impl<S: tracing::Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+/// The fields of a span, as it had them when it began.
+struct Fields(String);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let mut fields = Line(String::new());
+        attributes.record(&mut fields);
+        let span = context.span(id).expect("it is new");
+        span.extensions_mut().insert(Fields(fields.0));
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
         let mut line = Line(event.metadata().level().to_string());
+        for span in context
+            .event_scope(event)
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
+            if let Some(Fields(fields)) = span.extensions().get() {
+                // A `String` takes everything.
+                let _ = write!(line.0, " {}{{{}}}", span.name(), fields.trim_start());
+            }
+        }
         event.record(&mut line);
         let mut lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
         lines.push(line.0);

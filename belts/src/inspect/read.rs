@@ -47,6 +47,7 @@ impl Failure {
     ///     kind: "failed".into(),
     ///     message: "cannot charge".into(),
     ///     sources: vec!["card declined".into()],
+    ///     value: None,
     /// };
     /// assert_eq!(failure.report(), "cannot charge: card declined");
     /// ```

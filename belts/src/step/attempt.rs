@@ -12,7 +12,7 @@ use tracing::Instrument;
 
 use super::{
     Key, STAYS_IN_MEMORY, Scope, StepOptions,
-    evaluate::{checked, evaluate, type_name},
+    evaluate::{Evaluated, checked, evaluate, type_name},
 };
 use crate::{
     clock::Timestamp,
@@ -20,11 +20,10 @@ use crate::{
     error::{Error, ErrorKind, Result},
     guard,
     middleware::{self, Around, StepInfo},
-    plain::Clean,
     private::Attempted,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
     store::{Entry, StepKind, StepState},
-    telemetry::span,
+    telemetry::span::{self, RunIds, StepIds},
     terminal::{Class, Classified},
     worker::live::{Active, LiveRun},
 };
@@ -121,17 +120,20 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         };
         let run = Arc::clone(&self.scope.run);
         let attempt = begun.failed_attempts + 1;
-        let span = span::step(&begun.path, attempt);
+        let path = Arc::clone(&begun.path);
+        let span = span::step(&path, attempt);
+        let ids = StepIds::of(&span, &path, attempt);
         run.metrics.steps_executed.increment(1);
         let begun_at = run.metrics.step_duration.begin();
         let mut expression = pin!(Some(expression));
         let outcome = {
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
-                match preset(&run, begun, self.options.timeout).await {
+                match preset(&run, begun, ids, self.options.timeout).await {
                     Some(preset) => preset,
                     None => {
-                        evaluate(&run, &begun.path, self.options.timeout, expression.as_mut()).await
+                        let step = Evaluated { path: &path, ids };
+                        evaluate(&run, step, self.options.timeout, expression.as_mut()).await
                     }
                 }
             });
@@ -157,7 +159,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             ),
             Err(error) => {
                 let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
-                let failed = || begun.failed::<T>(&run, &error, policy, now);
+                let failed = || begun.failed::<T>(&run, ids, &error, policy, now);
                 let (entry, over) = span.in_scope(failed);
                 guard::discard(error);
                 (entry, over.map(Err))
@@ -275,6 +277,7 @@ impl Begun {
     fn failed<T>(
         &mut self,
         run: &LiveRun,
+        step: StepIds<'_>,
         error: &Error,
         policy: RetryPolicy,
         now: Timestamp,
@@ -284,13 +287,12 @@ impl Begun {
         let attempt = self.failed_attempts;
         let failure = Failure::of(error);
         let bytes = codec::encode_err(&failure);
-        let (function, report) = (&run.function_id, error.report());
-        // A key may hold what somebody else wrote.
-        let step = Clean(&self.path);
+        let (ids, report) = (RunIds::of(run), error.report());
         match after_step_failure(error, policy, attempt, now, run.worker.random()) {
             StepVerdict::RetryAt(due_at) => {
                 tracing::warn!(
-                    %function, run = %run.run_id, %step, attempt, retry_at = %due_at, error = %report,
+                    function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
+                    retry_at = %due_at, error = %report,
                     "step failed and will be retried"
                 );
                 self.due_at = Some(due_at);
@@ -299,7 +301,8 @@ impl Begun {
             }
             StepVerdict::GiveUp => {
                 tracing::warn!(
-                    %function, run = %run.run_id, %step, attempt, error = %report, "step failed for good"
+                    function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
+                    error = %report, "step failed for good"
                 );
                 let entry = self.entry::<T>(StepState::Failed, bytes, None, now);
                 (entry, Some(recorded(run, &self.path, failure)))
@@ -335,6 +338,7 @@ impl Begun {
 async fn preset<T: DeserializeOwned>(
     run: &Arc<LiveRun>,
     begun: &Begun,
+    ids: StepIds<'_>,
     timeout: Option<Duration>,
 ) -> Option<Result<T>> {
     use crate::testing::Instead;
@@ -352,13 +356,22 @@ async fn preset<T: DeserializeOwned>(
                 pending().await
             };
             let hang = std::pin::pin!(Some(hang));
-            Some(Box::pin(evaluate(run, &begun.path, timeout, hang)).await)
+            let step = Evaluated {
+                path: &begun.path,
+                ids,
+            };
+            Some(Box::pin(evaluate(run, step, timeout, hang)).await)
         }
     }
 }
 
 #[cfg(not(feature = "testing"))]
-async fn preset<T>(_: &LiveRun, _: &Begun, _: Option<Duration>) -> Option<Result<T>> {
+async fn preset<T>(
+    _: &LiveRun,
+    _: &Begun,
+    _: StepIds<'_>,
+    _: Option<Duration>,
+) -> Option<Result<T>> {
     None
 }
 

@@ -15,9 +15,9 @@ use crate::{
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
     guard,
-    plain::Clean,
     private::{Attempted, Caught},
     publish::PublishedHere,
+    telemetry::span::{RunIds, StepIds},
     worker::live::{CURRENT_STEP, CurrentStep, LiveRun},
 };
 
@@ -35,24 +35,31 @@ pub(super) fn type_name<T>() -> Arc<str> {
     })
 }
 
+/// The step whose expression is evaluated.
+#[derive(Clone, Copy)]
+pub(super) struct Evaluated<'a> {
+    pub(super) path: &'a Arc<str>,
+    pub(super) ids: StepIds<'a>,
+}
+
 /// Evaluates one attempt: a panic and a timeout are failures like any other.
 pub(super) async fn evaluate<T, F>(
     run: &Arc<LiveRun>,
-    path: &Arc<str>,
+    step: Evaluated<'_>,
     timeout: Option<Duration>,
     expression: Pin<&mut Option<F>>,
 ) -> Result<T>
 where
     F: Future<Output = Attempted<T>>,
 {
-    let step = CurrentStep {
-        path: Arc::clone(path),
+    let current = CurrentStep {
+        path: Arc::clone(step.path),
         published: PublishedHere::default(),
     };
     let clock = &run.worker.clock;
     let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
-    let expression = watched(run, path, limit, guard::to_the_end(expression));
-    let expression = CURRENT_STEP.scope(step, expression);
+    let expression = watched(run, step.ids, limit, guard::to_the_end(expression));
+    let expression = CURRENT_STEP.scope(current, expression);
     let Some((timeout, deadline)) = limit else {
         return finished(expression.await.0);
     };
@@ -83,7 +90,7 @@ fn finished<T>(outcome: Result<Attempted<T>>) -> Result<T> {
 /// else has a turn on it then. Tells whether it was the limit.
 async fn watched<F: Future>(
     run: &LiveRun,
-    path: &str,
+    step: StepIds<'_>,
     limit: Option<(Duration, Timestamp)>,
     expression: F,
 ) -> (F::Output, bool) {
@@ -99,15 +106,17 @@ async fn watched<F: Future>(
             && !is_left(deadline)
         {
             overran = true;
+            let ids = RunIds::of(run);
             tracing::warn!(
-                function = %run.function_id, run = %run.run_id, step = %Clean(path), ?timeout,
+                function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(), ?timeout,
                 "the step blocked its thread past its time limit, and counts as timed out; put what blocks into \
                  `tokio::task::spawn_blocking`"
             );
         } else if !warned && !overran && run.worker.has_blocked(since) {
             warned = true;
+            let ids = RunIds::of(run);
             tracing::warn!(
-                function = %run.function_id, run = %run.run_id, step = %Clean(path),
+                function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
                 "the step blocks its thread, and with it whatever else would run there; put what blocks into \
                  `tokio::task::spawn_blocking`"
             );

@@ -1,10 +1,14 @@
 //! The spans: one around each drive of a run, one around each attempt of a step.
 //!
-//! Without a subscriber that wants them they are empty, and cost a comparison.
+//! Without a subscriber that wants them they are empty, and cost a comparison. A line of the log within them does not repeat
+//! what they say; where nobody wants them, as with a filter that begins at WARN, it has the ids itself.
 
 use std::sync::Arc;
 
-use tracing::{Span, field::Empty};
+use tracing::{
+    Span,
+    field::{DisplayValue, Empty, display},
+};
 
 use super::Propagator;
 use crate::{
@@ -15,6 +19,9 @@ use crate::{
     worker::live::LiveRun,
 };
 
+/// The name of a run's span.
+const RUN: &str = "run";
+
 /// A drive of a run. It begins a trace of its own, or goes on with that of whoever published the event; whatever span the run
 /// was started in comes before it.
 pub(crate) fn run(
@@ -24,7 +31,7 @@ pub(crate) fn run(
 ) -> Span {
     let span = tracing::info_span!(
         parent: None,
-        "run",
+        RUN,
         function = %Clean(&claimed.function_id),
         run = %Clean(&claimed.run_id),
         event = %Clean(&claimed.event_id),
@@ -53,6 +60,62 @@ pub(crate) fn propagator_fell(error: &Error) {
 /// An attempt of a step.
 pub(crate) fn step(path: &str, attempt: u32) -> Span {
     tracing::info_span!("step", step = %Clean(path), attempt, replayed = false, outcome = Empty)
+}
+
+/// An id for a line of the log; none where the span around it has it.
+pub(crate) type Unsaid<'a> = Option<DisplayValue<Clean<&'a str>>>;
+
+/// The ids of a run, for a line of the log within its span.
+pub(crate) struct RunIds<'a> {
+    pub(crate) function: Unsaid<'a>,
+    pub(crate) run: Unsaid<'a>,
+    pub(crate) attempt: Option<u32>,
+}
+
+impl<'a> RunIds<'a> {
+    pub(crate) fn of(run: &'a LiveRun) -> Self {
+        let unsaid = |id: &'a str| (!run.in_span).then(|| display(Clean(id)));
+        Self {
+            function: unsaid(&run.function_id),
+            run: unsaid(&run.run_id),
+            attempt: (!run.in_span).then_some(run.attempt),
+        }
+    }
+}
+
+/// A step and its attempt, for a line of the log within its span.
+#[derive(Clone, Copy)]
+pub(crate) struct StepIds<'a> {
+    path: &'a str,
+    attempt: u32,
+    in_span: bool,
+}
+
+impl<'a> StepIds<'a> {
+    pub(crate) fn of(span: &Span, path: &'a str, attempt: u32) -> Self {
+        Self {
+            path,
+            attempt,
+            in_span: !span.is_disabled(),
+        }
+    }
+
+    /// A key may hold what somebody else wrote.
+    pub(crate) fn step(self) -> Unsaid<'a> {
+        (!self.in_span).then(|| display(Clean(self.path)))
+    }
+
+    pub(crate) fn attempt(self) -> Option<u32> {
+        (!self.in_span).then_some(self.attempt)
+    }
+}
+
+/// Whether the span of a run is there and wanted, and this is within it.
+pub(crate) fn is_around() -> bool {
+    let current = Span::current();
+    current
+        .metadata()
+        .is_some_and(|span| span.name() == RUN && span.target() == module_path!())
 }
 
 /// Notes what came of an attempt: `ok`, or the kind of its error.

@@ -46,7 +46,8 @@ impl Shared {
             let driven =
                 async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
             let (ended, failure) = catch_panic(driven).await.unwrap_or_else(|error| {
-                tracing::error!(run = %run_id, error = %error.report(), "the drive of a run broke; it will be resumed");
+                let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
+                tracing::error!(run, error = %error.report(), "the drive of a run broke; it will be resumed");
                 let pause = worker.set_back(&run_id, false).pause;
                 worker.give_back_later(&run_id, lease, pause);
                 (Ended::Abandoned, None)

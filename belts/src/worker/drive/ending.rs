@@ -10,6 +10,7 @@ use crate::{
     guard,
     run::after_function,
     store::Transition,
+    telemetry::span::RunIds,
     worker::live::Outbox,
 };
 
@@ -108,8 +109,10 @@ impl Drive<'_> {
     /// Ends the drive of a run that is no longer ours: nothing more of it could be recorded.
     pub(super) fn lease_lost(&self) -> Ended {
         self.worker.metrics.leases_lost.increment(1);
+        let ids = RunIds::of(self.run);
         tracing::info!(
-            function = %self.run.function_id, run = %self.run.run_id,
+            function = ids.function,
+            run = ids.run,
             "the run is driven no further here: it was cancelled, or another worker has it"
         );
         Ended::Abandoned
@@ -132,8 +135,10 @@ impl Drive<'_> {
             }
             Ok(None) => {
                 worker.metrics.leases_lost.increment(1);
+                let ids = RunIds::of(self.run);
                 tracing::warn!(
-                    function = %self.run.function_id, run = %self.run.run_id,
+                    function = ids.function,
+                    run = ids.run,
                     "this process stood still for longer than its lease; whoever has the run now goes on with it"
                 );
                 Err(Ended::Abandoned)
@@ -154,8 +159,9 @@ impl Drive<'_> {
 
     /// Lets the run go on from its journal a little later: that the store or the dispatcher failed is no outcome of the run.
     async fn put_off(&self, error: &Error) -> Ended {
+        let ids = RunIds::of(self.run);
         tracing::warn!(
-            function = %self.run.function_id, run = %self.run.run_id, error = %error.report(),
+            function = ids.function, run = ids.run, error = %error.report(),
             "the attempt is abandoned and will be resumed"
         );
         let pause = self
@@ -171,19 +177,17 @@ impl Drive<'_> {
     /// Leaves a run whose event this program cannot read to another one, which may run another version; the run fails once it
     /// has come here more often than chance explains, and nobody recorded anything of it in between.
     pub(super) async fn leave_to_others(&self, error: Error) -> Ended {
-        let (function, run, event_type) = (
-            &self.run.function_id,
-            &self.run.run_id,
-            &self.run.event_type,
-        );
-        let Some(pause) = self.worker.misread(run, self.run.recorded) else {
+        let (function, event_type) = (&self.run.function_id, &self.run.event_type);
+        let misread = self.worker.misread(&self.run.run_id, self.run.recorded);
+        let Some(pause) = misread else {
             return self.fail(&error).await;
         };
         // What the error says may be another for each event.
         let about = format!("{function} cannot read {event_type}");
         if self.worker.first_warning(&about.into()) {
+            let ids = RunIds::of(self.run);
             tracing::warn!(
-                %function, %run, %event_type, error = %error.report(),
+                function = ids.function, run = ids.run, %event_type, error = %error.report(),
                 "this version of the program cannot read the run's event; it is left to others for some minutes before it fails"
             );
         }
@@ -243,13 +247,16 @@ impl Drive<'_> {
     }
 
     pub(super) fn log(&self, error: &Error, transition: &Transition) {
-        let (function, run, attempt) = (&self.run.function_id, &self.run.run_id, self.run.attempt);
+        let ids = RunIds::of(self.run);
         match transition {
             Transition::Retry { due_at, .. } => tracing::warn!(
-                %function, %run, attempt, retry_at = %due_at, error = %error.report(), "run failed and will be retried"
+                function = ids.function, run = ids.run, attempt = ids.attempt, retry_at = %due_at, error = %error.report(), "run failed and will be retried"
             ),
             _ => {
-                tracing::error!(%function, %run, attempt, error = %error.report(), "run failed for good");
+                tracing::error!(
+                    function = ids.function, run = ids.run, attempt = ids.attempt, error = %error.report(),
+                    "run failed for good"
+                );
             }
         }
     }

@@ -43,6 +43,7 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
 ) -> (Ended, Option<RunFailure>) {
+    guard::note_places();
     let crashed = worker.crashed(&claimed);
     // A run that is not to be driven has none of its code called.
     let wanted = match &crashed {

@@ -22,7 +22,7 @@ use std::{
 };
 
 use super::Drive;
-use crate::worker::live::LiveRun;
+use crate::{telemetry::span::RunIds, worker::live::LiveRun};
 
 /// How long a run stays of which it is not known whether it awaits anything but steps.
 const GRACE: Duration = Duration::from_secs(1);
@@ -153,8 +153,10 @@ impl Stay {
             return Verdict::Leave;
         }
         if !std::mem::replace(&mut self.told, true) {
+            let ids = RunIds::of(drive.run);
             tracing::warn!(
-                function = %drive.run.function_id, run = %drive.run.run_id,
+                function = ids.function,
+                run = ids.run,
                 "a run stays in memory and keeps its place, since its function awaits something that is no step beside a long \
                  sleep; put that into a step, or limit its time"
             );

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     run::after_function,
     store::{Commit, CommitBatch, CommitOutcome, Entry, Transition},
-    telemetry::{Begun, Timer},
+    telemetry::{Begun, Timer, span::RunIds},
 };
 
 pub(super) type Written = Result<Vec<CommitOutcome>>;
@@ -61,8 +61,10 @@ impl<'a> Drive<'a> {
             Ok(outcomes) if outcomes.first() == Some(&CommitOutcome::Applied) => Ok(()),
             Ok(_) => {
                 self.worker.metrics.leases_lost.increment(1);
+                let ids = RunIds::of(self.run);
                 tracing::warn!(
-                    function = %self.run.function_id, run = %self.run.run_id,
+                    function = ids.function,
+                    run = ids.run,
                     "the lease was lost: the run was cancelled, or another worker goes on with it"
                 );
                 Err(Ended::Abandoned)
@@ -82,8 +84,9 @@ impl<'a> Drive<'a> {
         {
             return ended;
         }
+        let ids = RunIds::of(self.run);
         tracing::error!(
-            function = %self.run.function_id, run = %self.run.run_id, error = %error.report(), pause = ?setback.pause,
+            function = ids.function, run = ids.run, error = %error.report(), pause = ?setback.pause,
             "the store failed; the attempt is abandoned and will be resumed"
         );
         self.worker

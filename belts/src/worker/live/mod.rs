@@ -30,7 +30,7 @@ use crate::{
     registry::Registered,
     run::{Decision, Journal, Location, Request, Violation},
     store::ClaimedRun,
-    telemetry::FunctionMetrics,
+    telemetry::{FunctionMetrics, span},
 };
 
 tokio::task_local! {
@@ -58,6 +58,8 @@ pub(crate) struct LiveRun {
     pub(crate) started_at: Timestamp,
     /// 1 for the first attempt of the function.
     pub(crate) attempt: u32,
+    /// Whether it is driven within a span that says which run it is.
+    pub(crate) in_span: bool,
     /// Whether something of it was recorded before.
     pub(crate) resumed: bool,
     /// How many records it had when it was claimed.
@@ -144,6 +146,7 @@ impl LiveRun {
             payload: Arc::clone(&claimed.payload),
             started_at: claimed.started_at,
             attempt: claimed.failed_attempts + 1,
+            in_span: span::is_around(),
             resumed: claimed.failed_attempts > 0 || !journal.is_empty(),
             recorded,
             metrics: Arc::clone(&function.metrics),
