@@ -69,7 +69,8 @@ fn a_text_is_written_whatever_its_display_does() {
         text(&bad, false)
     };
     assert_eq!(shown(Some("plain")), "plain");
-    assert_eq!(shown(None), "half (its `Display` panicked: no text)");
+    // Whether the place of a panic is known depends on what else runs in this process.
+    assert!(shown(None).starts_with("half (its `Display` panicked: no text"));
     assert_eq!(
         shown(Some("")),
         "an error without a text (its `Display` failed)"
@@ -107,7 +108,7 @@ async fn a_future_is_polled_and_dropped_without_harm() {
     let error = catch_panic(Falls { ready: false })
         .await
         .expect_err("a panic");
-    assert_eq!(error.to_string(), "panicked: not ready");
+    assert!(error.to_string().starts_with("panicked: not ready"));
     drop(Held::new(Falls { ready: true }));
 }
 
