@@ -5,14 +5,24 @@
 //! - `macros` (default): the attributes and macros, [`function`](macro@function), [`steps`], [`step!`], [`sleep!`],
 //!   [`sleep_until!`], [`scope!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
+//! - `postgres`: [`store::Postgres`], on sqlx.
+//! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
-//! - `http-dispatch`: [`dispatch::Http`](dispatch), which posts events to a worker elsewhere.
-//! - `qstash`: the dispatcher [`Qstash`](dispatch::Qstash), on the service of that name.
+//! - `http-dispatch`: [`dispatch::Http`], which posts events to a worker elsewhere.
+//! - `sqs`: [`dispatch::Sqs`], on Amazon SQS.
+//! - `qstash`: [`dispatch::Qstash`], on the service of that name.
 //! - `cli`: the program `belts`, which shows runs and changes them, on any store or by HTTP.
 //! - `testing`: the testing kit, `belts::testing`.
 //! - `conformance`: the suites that a store or a dispatcher of your own should pass.
 #![cfg_attr(
-    not(all(feature = "macros", feature = "http", feature = "qstash")),
+    not(all(
+        feature = "macros",
+        feature = "postgres",
+        feature = "redis",
+        feature = "http-dispatch",
+        feature = "sqs",
+        feature = "qstash"
+    )),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
@@ -86,3 +96,25 @@ pub use terminal::{Terminal, retry_after, terminal};
 pub use worker::{
     Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions,
 };
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_crate_docs_list_every_feature() {
+        let (_, features) = include_str!("../Cargo.toml")
+            .split_once("\n[features]\n")
+            .expect("features");
+        let (features, _) = features.split_once("\n[").expect("a section after them");
+        let names = features
+            .lines()
+            .filter_map(|line| line.split_once(" = [").map(|(name, _)| name))
+            .filter(|name| *name != "default");
+        let docs = include_str!("lib.rs");
+        for name in names {
+            assert!(
+                docs.contains(&format!("//! - `{name}`")),
+                "`{name}` is not listed"
+            );
+        }
+    }
+}
