@@ -92,6 +92,7 @@ runtime! {
     invalid: __private::invalid;
     invocation: __private::Invocation;
     key: __private::Key;
+    key_def: __private::KeyDef;
     location: __private::Location;
     make_call: __private::call;
     next: __private::Next;

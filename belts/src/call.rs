@@ -51,7 +51,7 @@ use crate::{
 /// assert_eq!(charged, 250);
 /// # Ok(()) }
 /// ```
-#[must_use = "a call runs nothing until it is awaited"]
+#[must_use = "write `.await` behind it: nothing runs before"]
 pub struct Call<E, R, D> {
     event: E,
     options: Options,

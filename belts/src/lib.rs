@@ -52,6 +52,7 @@ pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
 mod inspect;
+mod keys;
 pub mod middleware;
 mod plain;
 #[cfg(any(feature = "http-dispatch", feature = "qstash"))]

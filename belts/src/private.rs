@@ -19,6 +19,7 @@ pub use crate::{
     context::Context,
     event::EncodedEvent,
     function::{Continuation, FunctionOptions},
+    keys::KeyDef,
     publish::Publish,
     run::{Backoff, Location},
     state::Need,
@@ -47,6 +48,8 @@ pub type Ask<T> = fn(&str, &[u8]) -> Result<T>;
 pub struct FunctionDef {
     pub id: &'static str,
     pub events: &'static [&'static [&'static str]],
+    /// In the order in which they stand in the body; a helper's are under that of its scope.
+    pub keys: &'static [KeyDef],
     pub options: fn() -> FunctionOptions,
     pub accepts: Option<Ask<bool>>,
     pub check: Ask<Option<Arc<str>>>,
@@ -70,6 +73,7 @@ impl fmt::Debug for FunctionDef {
 pub static UNFINISHED: FunctionDef = FunctionDef {
     id: "unfinished",
     events: &[],
+    keys: &[],
     options: FunctionOptions::default,
     accepts: None,
     check: |_, _| Ok(None),

@@ -79,7 +79,7 @@ fn installed() -> Option<Worker> {
 /// println!("{} duplicate: {}", published.event_id, published.duplicate);
 /// # Ok(()) }
 /// ```
-#[must_use = "an event is published when this is awaited"]
+#[must_use = "write `.await` behind it: nothing is published before"]
 #[derive(Debug)]
 pub struct Publish {
     event: Result<EncodedEvent>,

@@ -264,6 +264,7 @@ mod tests {
         FunctionDef {
             id,
             events: &[&["ping", "pong"], &["ping"]],
+            keys: &[],
             options: FunctionOptions::default,
             accepts: None,
             check: |_, _| Ok(None),

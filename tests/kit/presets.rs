@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use belts::{Error, Event, step, testing::Harness};
+use belts::{Error, ErrorKind, Event, scope, sleep, step, testing::Harness};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Serialize, Deserialize, Event)]
@@ -25,6 +25,27 @@ async fn buy(_: Bought) -> belts::Result<String> {
         Ok(payment) => Ok(payment),
         Err(error) => step!("refuse", format!("refused: {}", error.report())).await,
     }
+}
+
+#[derive(Clone, Serialize, Deserialize, Event)]
+struct PackedUp {
+    parcels: Vec<String>,
+}
+
+#[belts::function(id = "pack", on = PackedUp)]
+async fn pack(packed: PackedUp) -> belts::Result<String> {
+    let mut labels = String::new();
+    for parcel in &packed.parcels {
+        labels += &scope!("parcel-{parcel}", label(parcel)).await?;
+    }
+    sleep!("dry", "1h").await?;
+    step!("thank", ()).await?;
+    Ok(labels)
+}
+
+#[belts::steps]
+async fn label(parcel: &str) -> belts::Result<String> {
+    step!("label", format!("<{parcel}>")).await
 }
 
 #[tokio::test]
@@ -150,14 +171,87 @@ fn complaint(harness: Harness) -> Option<String> {
 
 /// A misspelt path was ignored, and the test went on with the real payment.
 #[tokio::test]
+async fn a_preset_for_a_step_that_no_function_has_is_an_error_at_once() {
+    let nowhere = "no function here has a step `chrage`; the nearest is `charge`";
+    let builder = Harness::builder().preset("chrage", Ok("p-1"));
+    let error = builder.build().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string()),
+        (ErrorKind::Config, nowhere.to_owned())
+    );
+    let builder = Harness::builder().fail_times("chrage", 2);
+    assert_eq!(builder.build().await.unwrap_err().to_string(), nowhere);
+
+    let harness = Harness::new().await.unwrap();
+    let results = [
+        harness.preset("chrage", Ok(1)),
+        harness.preset_if_reached("chrage", Ok(1)),
+        harness.preset_attempts("chrage", [Ok(1)]),
+    ];
+    for result in results {
+        assert_eq!(result.unwrap_err().to_string(), nowhere);
+    }
+    let calls: [fn(&Harness); 4] = [
+        |harness| harness.preset_error("chrage", "no money"),
+        |harness| harness.preset_timeout("chrage"),
+        |harness| harness.preset_hang("chrage"),
+        |harness| harness.fail_times("chrage", 1),
+    ];
+    for call in calls {
+        let panic = catch_unwind(AssertUnwindSafe(|| call(&harness))).unwrap_err();
+        assert_eq!(panic.downcast_ref::<String>().unwrap(), nowhere);
+    }
+    assert_eq!(complaint(harness), None, "nothing was preset");
+}
+
+/// Steps of other functions in the program are none of a harness that was given its functions by hand.
+#[tokio::test]
+async fn only_the_functions_of_the_harness_count() {
+    let builder = Harness::builder()
+        .function(pack)
+        .preset("charge", Ok("p-1"));
+    let error = builder.build().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("no function here has a step `charge`"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_preset_for_a_step_with_a_capture_or_in_a_scope_is_known() {
+    let packed = PackedUp {
+        parcels: vec!["a".to_owned(), "b/2".to_owned()],
+    };
+    let builder = Harness::builder().preset("parcel-b~12/label", Ok("[2]"));
+    let harness = builder.build().await.unwrap();
+    let run = harness.run(pack, packed).await.unwrap();
+    assert_eq!(run.output().unwrap(), "<a>[2]");
+
+    let wrong = |path: &str| harness.preset(path, Ok("")).unwrap_err().to_string();
+    assert_eq!(
+        wrong("parcl-a/label"),
+        "no function here has a step `parcl-a/label`; the nearest are those of the scope `parcel-{parcel}`, such as \
+         `parcel-{parcel}/label`"
+    );
+    assert_eq!(
+        wrong("parcel-a"),
+        "`parcel-a` is a scope; preset a step in it, as in `parcel-a/label`"
+    );
+    assert_eq!(
+        wrong("dry"),
+        "`dry` is a sleep, and what is preset takes the place of a step's expression; a sleep is over when the clock is there"
+    );
+}
+
+#[tokio::test]
 async fn a_preset_that_no_run_has_reached_fails_the_test() {
-    let harness = Harness::builder().preset("chrage", Ok("p-1"));
+    let harness = Harness::builder().preset("thank", Ok(()));
     let harness = harness.fail_times("refuse", 2).build().await.unwrap();
     let run = harness.run(buy, Bought {}).await.unwrap();
     assert_eq!(run.output().unwrap(), "p-real");
     assert_eq!(
         complaint(harness).unwrap(),
-        "no run has reached what is preset for `chrage`, `refuse`; these steps were: `charge`. Correct the path, or say \
+        "no run has reached what is preset for `refuse`, `thank`; these steps were: `charge`. Correct the path, or say \
          `preset_if_reached` where a run may do without the step"
     );
 }
@@ -182,8 +276,8 @@ async fn a_preset_behind_a_failure_is_told_with_it() {
 #[tokio::test]
 async fn a_preset_that_need_not_be_reached_or_is_taken_back_is_no_complaint() {
     let harness = Harness::builder().preset_if_reached("refuse", Ok("no"));
-    let harness = harness.preset_timeout("chrage").build().await.unwrap();
-    harness.clear_preset("chrage");
+    let harness = harness.preset_timeout("thank").build().await.unwrap();
+    harness.clear_preset("thank");
     harness.fail_times("thank", 1);
     harness.fail_times("thank", 0);
     harness.preset_if_reached("thank", Ok(())).unwrap();

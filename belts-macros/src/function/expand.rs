@@ -6,13 +6,13 @@ use syn::{Attribute, Expr, Ident, Pat, PatIdent, PatType, Visibility, spanned::S
 
 use super::{
     instrument::skipping,
-    mark::mark,
+    mark::{KeyUse, Marked, mark},
     model::{Function, Options},
     parse::split_inner_attributes,
 };
 use crate::{
     names::{self, Krate, Runtime, at_site, spelled},
-    step::expand::optional,
+    step::{Macro, expand::optional},
 };
 
 pub(crate) fn expand(function: &Function) -> TokenStream {
@@ -31,7 +31,9 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         function_entry,
         ..
     } = krate.at(at);
-    let definition = definition(function);
+    let lend = lend(function);
+    let Marked { body, keys } = with_scope(function.body.clone(), &lend, krate);
+    let definition = definition(function, &keys);
     let check = on_fits(function);
     let registered = quote_spanned! {at_site(at)=>
         #definition
@@ -47,7 +49,7 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         krate,
     };
     let definition = quote_spanned!(at_site(at)=> __BELTS_DEFINITION);
-    head.with(&the_fn(function), &registered, &definition)
+    head.with(&the_fn(function, &body), &registered, &definition)
 }
 
 /// What others see of a function.
@@ -106,10 +108,18 @@ impl Head<'_> {
 }
 
 /// The body as it is expanded, after a statement that makes its scope.
-pub(super) fn with_scope(body: TokenStream, scope: &TokenStream, krate: &Krate) -> TokenStream {
+pub(super) fn with_scope(body: TokenStream, scope: &TokenStream, krate: &Krate) -> Marked {
     let (attributes, body) = split_inner_attributes(body);
-    let body = mark(body, krate);
-    quote!(#attributes #scope #body)
+    let Marked { body, keys } = mark(body, krate);
+    let body = quote!(#attributes #scope #body);
+    Marked { body, keys }
+}
+
+/// The statement that lends a function's body its scope.
+fn lend(function: &Function) -> TokenStream {
+    let at = function.name.span();
+    let (cx, hidden) = (names::cx(at), names::scope(at));
+    quote_spanned!(at_site(at)=> let #cx = &#hidden;)
 }
 
 /// What the name stands for, within the fn of that name.
@@ -130,22 +140,19 @@ fn argument(pattern: &Pat) -> Ident {
 }
 
 /// The user's fn under its own name, as an associated one: so its body's own name is still the handle.
-fn the_fn(function: &Function) -> TokenStream {
+fn the_fn(function: &Function, body: &TokenStream) -> TokenStream {
     let Function {
         inner,
         name,
         event,
         others,
         output,
-        body,
         krate,
         ..
     } = function;
     let at = name.span();
-    let (cx, hidden, scope) = (names::cx(at), names::scope(at), krate.at(at).scope);
+    let (hidden, scope) = (names::scope(at), krate.at(at).scope);
     let inner = skipping(inner);
-    let lend = quote_spanned!(at_site(at)=> let #cx = &#hidden;);
-    let body = with_scope(body.clone(), &lend, krate);
     quote! {
         #(#inner)*
         #[allow(clippy::unused_async, clippy::needless_pass_by_value, clippy::used_underscore_binding)]
@@ -199,7 +206,7 @@ fn start(function: &Function) -> TokenStream {
 }
 
 /// What link-time registration collects.
-fn definition(function: &Function) -> TokenStream {
+fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
     let Function {
         name,
         event,
@@ -223,10 +230,12 @@ fn definition(function: &Function) -> TokenStream {
         quote_spanned!(at_site(event.span())=> <#event as #event_set>::TYPES)
     });
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
+    let keys = keys.iter().map(|key| key_def(key, &names));
     quote_spanned! {at_site(at)=>
         static __BELTS_DEFINITION: #function_def = #function_def {
             id: #id,
             events: &[#(#events),*],
+            keys: &[#(#keys),*],
             options: || #options,
             accepts: #accepts,
             check: #check,
@@ -248,6 +257,17 @@ fn needs<'a>(
         let argument = krate.at(at).argument;
         quote_spanned!(at_site(at)=> <#ty as #argument>::need)
     })
+}
+
+fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
+    let Runtime { key_def, .. } = names;
+    let KeyUse { which, pattern } = key;
+    let kind = match which {
+        Macro::Step => quote!(Step),
+        Macro::Sleep | Macro::SleepUntil => quote!(Sleep),
+        Macro::Scope => quote!(Scope),
+    };
+    quote!(#key_def::#kind(#pattern))
 }
 
 /// Whether a received event fits and is valid, and its correlation key.

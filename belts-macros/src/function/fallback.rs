@@ -34,7 +34,7 @@ pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> To
     };
     let mut block = Group::new(
         Delimiter::Brace,
-        with_scope(body.stream(), &absent(sig.ident.span(), krate), krate),
+        with_scope(body.stream(), &absent(sig.ident.span(), krate), krate).body,
     );
     block.set_span(body.span());
     let lints = quote!(#[allow(dead_code, unused_variables, clippy::all, clippy::pedantic)]);

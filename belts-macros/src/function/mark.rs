@@ -2,14 +2,40 @@
 //!
 //! The mark names the hidden parameter with the hygiene of the attribute, at the place of the user's token.
 //! A nested fn does not see that parameter, so what stands in one gets a mark that says so.
+//! On the way it notes the keys, for what is known of a function before it runs.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use syn::LitStr;
 
-use crate::names::{Krate, MARKED, mark as scope_mark, nested_mark};
+use crate::{
+    names::{Krate, MARKED, mark as scope_mark, nested_mark},
+    step::Macro,
+};
 
-pub(crate) fn mark(body: TokenStream, krate: &Krate) -> TokenStream {
-    let own = own_macros(&body);
-    Marker { krate, own }.walk(body, Place::Body)
+/// A body with its macros marked.
+pub(crate) struct Marked {
+    pub(crate) body: TokenStream,
+    pub(crate) keys: Vec<KeyUse>,
+}
+
+/// A key as it is written, with its braces.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeyUse {
+    pub(crate) which: Macro,
+    pub(crate) pattern: String,
+}
+
+pub(crate) fn mark(body: TokenStream, krate: &Krate) -> Marked {
+    let mut marker = Marker {
+        krate,
+        own: own_macros(&body),
+        keys: Vec::new(),
+    };
+    let body = marker.walk(body, Place::Body);
+    Marked {
+        body,
+        keys: marker.keys,
+    }
 }
 
 /// The names of the macros that a body defines: a `scope!` of its own is none of ours.
@@ -41,10 +67,11 @@ enum Place {
 struct Marker<'a> {
     krate: &'a Krate,
     own: Vec<String>,
+    keys: Vec<KeyUse>,
 }
 
 impl Marker<'_> {
-    fn walk(&self, tokens: TokenStream, place: Place) -> TokenStream {
+    fn walk(&mut self, tokens: TokenStream, place: Place) -> TokenStream {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut marked = Vec::with_capacity(tokens.len());
         // Set from `fn name` and the like to the braces of that item.
@@ -58,7 +85,8 @@ impl Marker<'_> {
                     } else {
                         None
                     };
-                    self.group(group, self.macro_name(&tokens, at), inside, place)
+                    let call = self.macro_name(&tokens, at);
+                    self.group(group, call, inside, place)
                 }
                 TokenTree::Punct(punct) if punct.as_char() == ';' => {
                     item = None;
@@ -71,7 +99,7 @@ impl Marker<'_> {
     }
 
     fn group(
-        &self,
+        &mut self,
         group: &Group,
         call: Option<&Ident>,
         item: Option<Item>,
@@ -86,7 +114,10 @@ impl Marker<'_> {
         let mut tokens = TokenStream::new();
         if let Some(name) = call {
             tokens.extend(match inside {
-                Place::Body => scope_mark(self.krate, name.span()),
+                Place::Body => {
+                    self.note(name, group.stream());
+                    scope_mark(self.krate, name.span())
+                }
                 Place::Nested => nested_mark(name.span()),
             });
         }
@@ -94,6 +125,14 @@ impl Marker<'_> {
         let mut new = Group::new(group.delimiter(), tokens);
         new.set_span(group.span());
         TokenTree::Group(new)
+    }
+
+    fn note(&mut self, name: &Ident, arguments: TokenStream) {
+        if let Some(which) = Macro::from_name(&name.to_string()) {
+            // What a `macro_rules!` of the body's own puts there is known only when it is expanded.
+            let pattern = first_text(arguments).unwrap_or_else(|| "{}".to_owned());
+            self.keys.push(KeyUse { which, pattern });
+        }
     }
 
     /// The name, where the group at `at` is that of one of our macros: `step!(…)`, `belts::step!(…)`.
@@ -114,6 +153,20 @@ impl Marker<'_> {
             _ => !self.own.iter().any(|own| name == own),
         };
         (known && ours).then_some(name)
+    }
+}
+
+/// The text of a string literal that stands first, perhaps in the invisible brackets of a `$key:literal`.
+fn first_text(tokens: TokenStream) -> Option<String> {
+    match tokens.into_iter().next()? {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
+            first_text(group.stream())
+        }
+        literal @ TokenTree::Literal(_) => {
+            let literal: LitStr = syn::parse2(literal.into()).ok()?;
+            Some(literal.value())
+        }
+        _ => None,
     }
 }
 
@@ -173,7 +226,40 @@ mod tests {
     use super::*;
 
     fn marked(body: TokenStream) -> String {
-        mark(body, &Krate::default()).to_string()
+        mark(body, &Krate::default()).body.to_string()
+    }
+
+    #[test]
+    fn keys_are_noted_as_they_are_written() {
+        let body = quote!({
+            let all = vec![step!("a-{n:02}", x), belts::sleep! {r"b", "1s"}];
+            sleep_until!("c", time).await?;
+            scope!("d", help(step!["e", y])).await?;
+            macro_rules! twice {
+                ($key:literal) => {
+                    step!($key, x)
+                };
+            }
+            fn inner() {
+                step!("inner", x)
+            }
+        });
+        let keys = mark(body, &Krate::default()).keys;
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|key| (key.which, key.pattern.as_str()))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                (Macro::Step, "a-{n:02}"),
+                (Macro::Sleep, "b"),
+                (Macro::SleepUntil, "c"),
+                (Macro::Scope, "d"),
+                (Macro::Step, "e"),
+                (Macro::Step, "{}"),
+            ]
+        );
     }
 
     #[test]

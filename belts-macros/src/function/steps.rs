@@ -46,7 +46,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         } else {
             fallback::absent(at, &krate)
         };
-        let inside = with_scope(body.stream(), &lend, &krate);
+        let inside = with_scope(body.stream(), &lend, &krate).body;
         quote!({ #inside })
     } else {
         quote!(;)

@@ -19,7 +19,7 @@ fn needs_escape(key: &str) -> bool {
     key.bytes().any(|byte| byte == b'~' || byte == b'/')
 }
 
-fn escape(key: &str) -> String {
+pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

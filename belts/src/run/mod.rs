@@ -13,6 +13,8 @@ mod violation;
 mod tests;
 
 pub(crate) use journal::{Decision, Journal, Request};
+#[cfg(feature = "testing")]
+pub(crate) use key::escape;
 pub(crate) use key::join;
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;

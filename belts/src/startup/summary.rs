@@ -144,6 +144,7 @@ mod tests {
         FunctionDef {
             id,
             events: &[&["ping"]],
+            keys: &[],
             options: FunctionOptions::default,
             accepts: None,
             check: |_, _| Ok(None),

@@ -35,6 +35,7 @@ mod clock;
 mod diff;
 mod faults;
 mod harness;
+mod keys;
 mod probe;
 mod reopen;
 mod sweep;

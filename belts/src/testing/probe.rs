@@ -181,6 +181,11 @@ impl Probe {
         (plan.optional, plan.reached) = (times == 0 && plan.then.is_none(), false);
     }
 
+    /// The paths of the steps that something is preset for.
+    pub(crate) fn preset(&self) -> Vec<String> {
+        self.state().plans.keys().cloned().collect()
+    }
+
     pub(crate) fn clear(&self, path: &str) {
         self.state().plans.remove(path);
     }

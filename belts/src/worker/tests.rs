@@ -48,6 +48,7 @@ fn start(run: Invocation) -> Driven {
 pub(super) static DEF: FunctionDef = FunctionDef {
     id: "by-hand",
     events: &[&["ping"]],
+    keys: &[],
     options: crate::FunctionOptions::default,
     accepts: None,
     check: |_, _| Ok(None),
@@ -158,6 +159,7 @@ async fn a_place_that_is_given_back_unused_wakes_who_waits_for_room() {
 
 static NEW: FunctionDef = FunctionDef {
     events: &[&["ping", "pong"]],
+    keys: &[],
     ..DEF
 };
 

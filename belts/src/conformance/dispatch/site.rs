@@ -30,6 +30,7 @@ const EVENT: &str = "conformance-sent";
 static FUNCTION: FunctionDef = FunctionDef {
     id: "conformance/receive",
     events: &[&[EVENT]],
+    keys: &[],
     options: crate::FunctionOptions::default,
     accepts: None,
     check,

@@ -107,7 +107,7 @@ impl HarnessBuilder {
     /// Opens the store and starts the worker.
     ///
     /// # Errors
-    /// A preset cannot be written as JSON, the store cannot be opened, or the worker cannot be built.
+    /// A preset cannot be written as JSON, or no function of the harness has the step that it is for; the store cannot be opened, or the worker cannot be built.
     pub async fn build(self) -> Result<Harness> {
         if let Some(error) = self.failure {
             return Err(error);

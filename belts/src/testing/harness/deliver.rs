@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A function about to be run for an event: await it, with or without options. See [`Harness::run`].
-#[must_use = "an event is delivered when this is awaited"]
+#[must_use = "write `.await` behind it: nothing is delivered before"]
 #[derive(Debug)]
 pub struct Deliver<T> {
     harness: Harness,

@@ -104,7 +104,7 @@ fn died() -> Error {
 }
 
 /// A `POST` about to be made: await it, with or without options. See [`Harness::post`].
-#[must_use = "a request is sent when this is awaited"]
+#[must_use = "write `.await` behind it: nothing is sent before"]
 #[derive(Debug)]
 pub struct Post {
     harness: Harness,

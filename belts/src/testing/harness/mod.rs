@@ -11,7 +11,7 @@ use std::{
     },
 };
 
-use super::{Crash, Faults, ManualClock, Probe, Reopen, Sweep, TestStore, sweep};
+use super::{Crash, Faults, ManualClock, Probe, Reopen, Sweep, TestStore, keys, sweep};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -102,6 +102,11 @@ impl Life {
         Ok(Self { worker, faults })
     }
 
+    /// Whether a step of this path may be there.
+    fn check(&self, path: &str) -> Result<()> {
+        keys::check(self.worker.shared().registry.functions(), path)
+    }
+
     fn end(&self) {
         self.faults.crash_now();
         self.worker.shared().shutdown.kill();
@@ -125,6 +130,9 @@ impl Harness {
     async fn start(setup: Setup) -> Result<Self> {
         let faults = Faults::new(setup.place.open().await?);
         let life = Life::begin(&setup, faults).await?;
+        for path in setup.probe.preset() {
+            life.check(&path)?;
+        }
         let inner = Inner {
             setup,
             life: RwLock::new(life),

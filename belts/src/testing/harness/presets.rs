@@ -202,68 +202,94 @@ impl HarnessBuilder {
 }
 
 impl Harness {
-    fn set(&self, path: impl Into<String>, preset: Preset) {
-        self.inner.setup.probe.set(path.into(), preset, false);
+    fn set(&self, path: impl Into<String>, preset: Preset, optional: bool) -> Result<()> {
+        let path = path.into();
+        self.life().check(&path)?;
+        self.inner.setup.probe.set(path, preset, optional);
+        Ok(())
     }
 
     /// Gives a step its result from now on; see [`HarnessBuilder::preset`].
     ///
     /// # Errors
-    /// The value cannot be written as JSON.
+    /// The value cannot be written as JSON, or no function of the harness has such a step.
     pub fn preset<S: Serialize>(&self, path: impl Into<String>, result: Result<S>) -> Result<()> {
-        self.set(path, Preset::of(result)?);
-        Ok(())
+        self.set(path, Preset::of(result)?, false)
     }
 
     /// As [`preset`](Self::preset), for a step that a run may do without; see [`HarnessBuilder::preset_if_reached`].
     ///
     /// # Errors
-    /// The value cannot be written as JSON.
+    /// The value cannot be written as JSON, or no function of the harness has such a step.
     pub fn preset_if_reached<S: Serialize>(
         &self,
         path: impl Into<String>,
         result: Result<S>,
     ) -> Result<()> {
-        let preset = Preset::of(result)?;
-        self.inner.setup.probe.set(path.into(), preset, true);
-        Ok(())
+        self.set(path, Preset::of(result)?, true)
     }
 
     /// Gives each attempt of a step its result from now on; see [`HarnessBuilder::preset_attempts`].
     ///
     /// # Errors
-    /// A value cannot be written as JSON.
+    /// A value cannot be written as JSON, or no function of the harness has such a step.
     pub fn preset_attempts<S: Serialize>(
         &self,
         path: impl Into<String>,
         results: impl IntoIterator<Item = Result<S>>,
     ) -> Result<()> {
-        self.set(path, Preset::attempts(results)?);
-        Ok(())
+        self.set(path, Preset::attempts(results)?, false)
     }
 
     /// Lets every attempt of a step fail from now on.
+    ///
+    /// # Panics
+    /// No function of the harness has such a step.
+    #[track_caller]
     pub fn preset_error(&self, path: impl Into<String>, message: impl Into<String>) {
-        self.set(path, Preset::failing(&Error::from_any(message.into())));
+        let error = Error::from_any(message.into());
+        there(self.set(path, Preset::failing(&error), false));
     }
 
     /// Lets every attempt of a step run out of time from now on.
+    ///
+    /// # Panics
+    /// No function of the harness has such a step.
+    #[track_caller]
     pub fn preset_timeout(&self, path: impl Into<String>) {
-        self.set(path, Preset::TimesOut);
+        there(self.set(path, Preset::TimesOut, false));
     }
 
     /// Lets every attempt of a step hang from now on; see [`HarnessBuilder::preset_hang`].
+    ///
+    /// # Panics
+    /// No function of the harness has such a step.
+    #[track_caller]
     pub fn preset_hang(&self, path: impl Into<String>) {
-        self.set(path, Preset::Hangs);
+        there(self.set(path, Preset::Hangs, false));
     }
 
     /// Lets the first `times` attempts of a step fail from now on, before what is preset otherwise; 0 takes that back.
+    ///
+    /// # Panics
+    /// No function of the harness has such a step.
+    #[track_caller]
     pub fn fail_times(&self, path: impl Into<String>, times: u32) {
-        self.inner.setup.probe.fail_first(path.into(), times);
+        let path = path.into();
+        there(self.life().check(&path));
+        self.inner.setup.probe.fail_first(path, times);
     }
 
     /// Takes back whatever is preset of a step, so that it is evaluated.
     pub fn clear_preset(&self, path: &str) {
         self.inner.setup.probe.clear(path);
+    }
+}
+
+/// Panics where the test is.
+#[track_caller]
+fn there(checked: Result<()>) {
+    if let Err(error) = checked {
+        panic!("{error}");
     }
 }

@@ -80,7 +80,7 @@ pub fn sweep<P: Reopen>(place: impl Fn() -> P + Send + Sync + 'static) -> Sweep<
 }
 
 /// A sweep about to be made: give it a [`function`](Self::function) and an [`event`](Self::event), and await it.
-#[must_use = "a sweep is made when this is awaited"]
+#[must_use = "write `.await` behind it: nothing is swept before"]
 pub struct Sweep<E, T> {
     place: Arc<dyn Fn() -> Box<dyn Reopen> + Send + Sync>,
     function: Option<&'static str>,

@@ -1,0 +1,110 @@
+//! The keys of a function as its body writes them, known before it runs.
+
+/// A place where a body reaches a key: with its braces, as in `"ship-{sku}"`. `"{}"` is one that is not known before it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyDef {
+    /// A `step!`.
+    Step(&'static str),
+    /// A `sleep!` or `sleep_until!`.
+    Sleep(&'static str),
+    /// A `scope!`, with the helper's keys under it.
+    Scope(&'static str),
+}
+
+#[cfg(feature = "testing")]
+mod paths {
+    use super::KeyDef;
+    use crate::run::escape;
+
+    impl KeyDef {
+        /// Whether a step at this path may be one of this place's.
+        pub(crate) fn leads_to(self, path: &str) -> bool {
+            match (self, path.split_once('/')) {
+                (Self::Step(pattern), None) => matches(pattern, path),
+                (Self::Scope(pattern), Some((scope, _))) => matches(pattern, scope),
+                _ => false,
+            }
+        }
+
+        /// Whether a path is that of this place itself, whatever it is.
+        pub(crate) fn is(self, path: &str) -> bool {
+            !path.contains('/') && matches(self.pattern(), path)
+        }
+
+        /// What is written in its place, for a path to be compared with.
+        pub(crate) fn pattern(self) -> &'static str {
+            match self {
+                Self::Step(pattern) | Self::Sleep(pattern) | Self::Scope(pattern) => pattern,
+            }
+        }
+    }
+
+    /// Whether a part of a path is such a key with anything in its braces.
+    fn matches(pattern: &str, part: &str) -> bool {
+        let texts = texts(pattern);
+        let [first, between @ .., last] = texts.as_slice() else {
+            return texts.iter().all(|text| text == part);
+        };
+        let Some(rest) = part.strip_prefix(first.as_str()) else {
+            return false;
+        };
+        let Some(mut rest) = rest.strip_suffix(last.as_str()) else {
+            return false;
+        };
+        for text in between {
+            let Some((_, after)) = rest.split_once(text.as_str()) else {
+                return false;
+            };
+            rest = after;
+        }
+        true
+    }
+
+    /// The texts around and between the captures, one more than there are captures, as paths have them.
+    fn texts(pattern: &str) -> Vec<String> {
+        let (mut texts, mut text) = (Vec::new(), String::new());
+        let mut letters = pattern.chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '{' | '}' if letters.next_if_eq(&letter).is_some() => text.push(letter),
+                '{' => {
+                    letters.by_ref().find(|letter| *letter == '}');
+                    texts.push(escape(&std::mem::take(&mut text)));
+                }
+                other => text.push(other),
+            }
+        }
+        texts.push(escape(&text));
+        texts
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn captures_stand_for_anything_within_their_part_of_a_path() {
+            for (key, path) in [
+                (KeyDef::Step("charge"), "charge"),
+                (KeyDef::Step("ship-{sku}"), "ship-"),
+                (KeyDef::Step("ship-{sku:>3}-{n}!"), "ship--b-c-d!"),
+                (KeyDef::Step("{{a}}/{b}"), "{a}~1x~1y"),
+                (KeyDef::Step("{}"), "whatever"),
+                (KeyDef::Scope("parcel-{n}"), "parcel-1/label"),
+                (KeyDef::Scope("parcel-{n}"), "parcel-1/box-2/label"),
+            ] {
+                assert!(key.leads_to(path), "{key:?} {path}");
+            }
+            for (key, path) in [
+                (KeyDef::Step("charge"), "charge-2"),
+                (KeyDef::Step("ship-{sku}"), "shop-1"),
+                (KeyDef::Step("ship-{sku}"), "ship-1/label"),
+                (KeyDef::Step("a{b}a"), "a"),
+                (KeyDef::Scope("parcel-{n}"), "parcel-1"),
+                (KeyDef::Sleep("pause"), "pause"),
+            ] {
+                assert!(!key.leads_to(path), "{key:?} {path}");
+            }
+        }
+    }
+}

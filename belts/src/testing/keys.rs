@@ -1,0 +1,45 @@
+//! Whether a path that a test presets is that of a step of any function at all.
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    keys::KeyDef,
+    registry::Registered,
+};
+
+/// # Errors
+/// None of the functions has such a step. The error names the nearest that there is.
+pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
+    let keys: Vec<KeyDef> = functions
+        .iter()
+        .flat_map(|function| function.def.keys.iter().copied())
+        .collect();
+    if keys.iter().any(|key| key.leads_to(path)) {
+        return Ok(());
+    }
+    let text = match keys.iter().find(|key| key.is(path)) {
+        Some(KeyDef::Sleep(_)) => format!(
+            "`{path}` is a sleep, and what is preset takes the place of a step's expression; a sleep is over when the clock \
+             is there"
+        ),
+        Some(KeyDef::Scope(_)) => {
+            format!("`{path}` is a scope; preset a step in it, as in `{path}/label`")
+        }
+        _ => format!(
+            "no function here has a step `{path}`; {}",
+            nearest(&keys, path)
+        ),
+    };
+    Err(Error::new(ErrorKind::Config, text))
+}
+
+fn nearest(keys: &[KeyDef], path: &str) -> String {
+    let part = path.split('/').next().unwrap_or(path);
+    let steps = keys.iter().filter(|key| !matches!(key, KeyDef::Sleep(_)));
+    match steps.min_by_key(|key| strsim::levenshtein(part, key.pattern())) {
+        Some(KeyDef::Scope(pattern)) => {
+            format!("the nearest are those of the scope `{pattern}`, such as `{pattern}/label`")
+        }
+        Some(key) => format!("the nearest is `{}`", key.pattern()),
+        None => "no function here has steps at all".to_owned(),
+    }
+}
