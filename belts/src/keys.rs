@@ -31,7 +31,12 @@ mod paths {
             !path.contains('/') && matches(self.pattern(), path)
         }
 
-        /// What is written in its place, for a path to be compared with.
+        /// What of it is the same each time, for a path to be compared with.
+        pub(crate) fn fixed(self) -> String {
+            texts(self.pattern()).concat()
+        }
+
+        /// The key as it is written.
         pub(crate) fn pattern(self) -> &'static str {
             match self {
                 Self::Step(pattern) | Self::Sleep(pattern) | Self::Scope(pattern) => pattern,

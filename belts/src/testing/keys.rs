@@ -35,7 +35,7 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
 fn nearest(keys: &[KeyDef], path: &str) -> String {
     let part = path.split('/').next().unwrap_or(path);
     let steps = keys.iter().filter(|key| !matches!(key, KeyDef::Sleep(_)));
-    match steps.min_by_key(|key| strsim::levenshtein(part, key.pattern())) {
+    match steps.min_by_key(|key| strsim::levenshtein(part, &key.fixed())) {
         Some(KeyDef::Scope(pattern)) => {
             format!("the nearest are those of the scope `{pattern}`, such as `{pattern}/label`")
         }
