@@ -43,7 +43,7 @@ impl Worker {
     ///
     /// | variable | default | |
     /// |---|---|---|
-    /// | `BELTS_STORE` | `sqlite://belts.db` | where runs are kept: `sqlite:///abs/path.db?synchronous=normal`, `postgres://user:password@host/database?schema=belts` (feature `postgres`), `redis://:password@host:6379?key_prefix=belts&ttl=7d` (feature `redis`), `memory:` |
+    /// | `BELTS_STORE` | `sqlite://belts.db` | where runs are kept: `sqlite:///abs/path.db?synchronous=normal`, `postgres://user:password@host/database?schema=belts&retry_for=10s` (feature `postgres`), `redis://:password@host:6379?key_prefix=belts&ttl=7d&retry_for=10s` (feature `redis`), `memory:` |
     /// | `BELTS_DISPATCHER` | `store` | how events reach a worker: `http` (feature `http-dispatch`; posts to `BELTS_URL`), `redis://host:6379?stream=messages&group=belts&visibility=30s` (`redis`), `sqs://sqs.eu-west-1.amazonaws.com/123456789012/orders` (`sqs`), `qstash` (`qstash`; with `QSTASH_TOKEN`, `QSTASH_CURRENT_SIGNING_KEY`, `QSTASH_NEXT_SIGNING_KEY`) |
     /// | `BELTS_CONCURRENCY` | `64` | the most runs at once |
     /// | `BELTS_MAX_CRASHES` | `5` | how often in a row a process may die with a run in hand before the run fails |

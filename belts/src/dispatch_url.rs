@@ -124,15 +124,24 @@ fn missing_url(dispatcher: &str) -> Error {
 #[cfg(feature = "redis")]
 fn redis(url: &str) -> Result<crate::dispatch::RedisBuilder, String> {
     use crate::store_url::{read_duration, take_options, with_host};
-    const OPTIONS: [&str; 5] = [
+    const OPTIONS: [&str; 6] = [
         "stream",
         "group",
         "visibility",
         "dead_letters",
         "key_prefix",
+        "retry_for",
     ];
     with_host(url, "redis://:password@host:6379/0")?;
-    let (url, [stream, group, visibility, dead_letters, key_prefix]) = take_options(url, OPTIONS)?;
+    let (url, values) = take_options(url, OPTIONS)?;
+    let [
+        stream,
+        group,
+        visibility,
+        dead_letters,
+        key_prefix,
+        retry_for,
+    ] = values;
     only_the_clients(&url, &OPTIONS)?;
     let mut builder = crate::dispatch::Redis::builder(url);
     if let Some(stream) = stream {
@@ -152,6 +161,9 @@ fn redis(url: &str) -> Result<crate::dispatch::RedisBuilder, String> {
     }
     if let Some(key_prefix) = key_prefix {
         builder = builder.key_prefix(key_prefix);
+    }
+    if let Some(text) = retry_for {
+        builder = builder.retry_for(read_duration("retry_for", &text)?);
     }
     Ok(builder)
 }

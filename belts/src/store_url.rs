@@ -1,6 +1,8 @@
 //! Stores by URL.
 
 use std::sync::Arc;
+#[cfg(any(feature = "postgres", feature = "redis"))]
+use std::time::Duration;
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -22,13 +24,15 @@ enum StoreUrl {
         /// What is left for the client.
         url: String,
         schema: Option<String>,
+        retry_for: Option<Duration>,
     },
     #[cfg(feature = "redis")]
     Redis {
         /// What is left for the client.
         url: String,
         key_prefix: Option<String>,
-        ttl: Option<std::time::Duration>,
+        ttl: Option<Duration>,
+        retry_for: Option<Duration>,
     },
 }
 
@@ -64,10 +68,17 @@ pub(crate) async fn open(url: &str) -> Result<SharedStore> {
             )
         }
         #[cfg(feature = "postgres")]
-        StoreUrl::Postgres { url, schema } => {
+        StoreUrl::Postgres {
+            url,
+            schema,
+            retry_for,
+        } => {
             let mut builder = crate::store::Postgres::builder(&url);
             if let Some(schema) = schema {
                 builder = builder.schema(schema);
+            }
+            if let Some(retry_for) = retry_for {
+                builder = builder.retry_for(retry_for);
             }
             Arc::new(builder.open().await?)
         }
@@ -76,6 +87,7 @@ pub(crate) async fn open(url: &str) -> Result<SharedStore> {
             url,
             key_prefix,
             ttl,
+            retry_for,
         } => {
             let mut builder = crate::store::Redis::builder(&url);
             if let Some(key_prefix) = key_prefix {
@@ -83,6 +95,9 @@ pub(crate) async fn open(url: &str) -> Result<SharedStore> {
             }
             if let Some(ttl) = ttl {
                 builder = builder.ttl(ttl);
+            }
+            if let Some(retry_for) = retry_for {
+                builder = builder.retry_for(retry_for);
             }
             Arc::new(builder.open().await?)
         }
@@ -190,22 +205,25 @@ fn read_sqlite(url: &str) -> Result<StoreUrl, String> {
 #[cfg(feature = "postgres")]
 fn read_postgres(url: &str) -> Result<StoreUrl, String> {
     with_host(url, "postgres://user:password@host/database")?;
-    let (url, [schema]) = take_options(url, ["schema"])?;
-    Ok(StoreUrl::Postgres { url, schema })
+    let (url, [schema, retry_for]) = take_options(url, ["schema", "retry_for"])?;
+    let retry_for = read_time("retry_for", retry_for)?;
+    Ok(StoreUrl::Postgres {
+        url,
+        schema,
+        retry_for,
+    })
 }
 
 #[cfg(feature = "redis")]
 fn read_redis(url: &str) -> Result<StoreUrl, String> {
     with_host(url, "redis://:password@host:6379/0")?;
-    let (url, [key_prefix, ttl]) = take_options(url, ["key_prefix", "ttl"])?;
-    let ttl = ttl
-        .as_deref()
-        .map(|text| read_duration("ttl", text))
-        .transpose()?;
+    let (url, [key_prefix, ttl, retry_for]) =
+        take_options(url, ["key_prefix", "ttl", "retry_for"])?;
     Ok(StoreUrl::Redis {
         url,
         key_prefix,
-        ttl,
+        ttl: read_time("ttl", ttl)?,
+        retry_for: read_time("retry_for", retry_for)?,
     })
 }
 
@@ -247,12 +265,17 @@ pub(crate) fn take_options<const N: usize>(
     Ok((url, values))
 }
 
-#[cfg(feature = "redis")]
-pub(crate) fn read_duration(name: &str, text: &str) -> Result<std::time::Duration, String> {
+#[cfg(any(feature = "postgres", feature = "redis"))]
+fn read_time(name: &str, text: Option<String>) -> Result<Option<Duration>, String> {
+    text.map(|text| read_duration(name, &text)).transpose()
+}
+
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) fn read_duration(name: &str, text: &str) -> Result<Duration, String> {
     text.parse::<jiff::Span>()
         .and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()))
         .ok()
-        .and_then(|duration| std::time::Duration::try_from(duration).ok())
+        .and_then(|duration| Duration::try_from(duration).ok())
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| {
             format!("has `{name}={text}`, and must have a time such as `7d`, `12h` or `30s`")
@@ -298,6 +321,11 @@ mod tests {
             ),
             #[cfg(feature = "redis")]
             ("redis://:hunter2@host?ttl=soon", "such as `7d`"),
+            #[cfg(feature = "postgres")]
+            (
+                "postgres://ada:hunter2@host/db?retry_for=0s",
+                "`retry_for=0s`",
+            ),
             #[cfg(not(feature = "postgres"))]
             ("postgres://ada:hunter2@host/db", "feature `postgres`"),
             #[cfg(not(feature = "redis"))]
@@ -315,7 +343,7 @@ mod tests {
     #[cfg(all(feature = "postgres", feature = "http"))]
     #[test]
     fn a_postgres_url_keeps_what_is_the_clients() {
-        let url = "postgres://ada:hun@ter2@host:5433/db?sslmode=require&schema=orders";
+        let url = "postgres://ada:hun@ter2@host:5433/db?sslmode=require&schema=orders&retry_for=2s";
         let rest = "postgres://ada:hun@ter2@host:5433/db?sslmode=require";
         let read = read(url).unwrap();
         let schema = Some("orders".to_owned());
@@ -323,7 +351,8 @@ mod tests {
             read,
             StoreUrl::Postgres {
                 url: rest.to_owned(),
-                schema
+                schema,
+                retry_for: Some(Duration::from_secs(2)),
             }
         );
         assert_eq!(shown(url), "postgres://host:5433/db");
@@ -332,12 +361,13 @@ mod tests {
     #[cfg(all(feature = "redis", feature = "http"))]
     #[test]
     fn a_redis_url_has_a_prefix_and_a_time() {
-        let url = "rediss://:hunter2@host:6380/2?key_prefix=orders&ttl=7d";
+        let url = "rediss://:hunter2@host:6380/2?key_prefix=orders&ttl=7d&retry_for=500ms";
         let read = read(url).unwrap();
         let expected = StoreUrl::Redis {
             url: "rediss://:hunter2@host:6380/2".to_owned(),
             key_prefix: Some("orders".to_owned()),
-            ttl: Some(std::time::Duration::from_secs(7 * 24 * 3600)),
+            ttl: Some(Duration::from_secs(7 * 24 * 3600)),
+            retry_for: Some(Duration::from_millis(500)),
         };
         assert_eq!(read, expected);
         assert_eq!(shown(url), "rediss://host:6380/2");

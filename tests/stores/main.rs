@@ -1,5 +1,6 @@
 //! Every store passes the conformance suite; and what each can do alone.
 
+mod away;
 mod conformance;
 mod opening;
 mod postgres;

@@ -27,8 +27,8 @@ use crate::error::Error;
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long to wait for an answer: a busy server, or its disk, may take a while.
 pub(crate) const ANSWER: Duration = Duration::from_secs(15);
-/// For how long something is sent again.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// For how long something is sent again where nothing else is said.
+pub(crate) const RETRY_FOR: Duration = Duration::from_secs(10);
 /// The most connections that are kept, each of a runtime. Those of runtimes that have ended make room.
 const RUNTIMES: usize = 64;
 /// How often a script is loaded for one call.
@@ -46,6 +46,8 @@ pub(crate) struct Link {
     client: Client,
     part: Part,
     address: String,
+    /// For how long something is sent again.
+    retry_for: Duration,
     /// The latest one last.
     lines: RwLock<Vec<Arc<Line>>>,
 }
@@ -68,12 +70,13 @@ struct Current {
 }
 
 impl Link {
-    pub(crate) fn new(client: Client, part: Part) -> Self {
+    pub(crate) fn new(client: Client, part: Part, retry_for: Duration) -> Self {
         let address = client.get_connection_info().addr().to_string();
         Self {
             client,
             part,
             address,
+            retry_for,
             lines: RwLock::default(),
         }
     }
@@ -131,9 +134,9 @@ impl Link {
             Err(fault) if fault.may_pass() => fault,
             answer => return answer,
         };
-        let deadline = Instant::now() + PATIENCE;
+        let since = Instant::now();
         for failed in 1.. {
-            if Instant::now() >= deadline {
+            if since.elapsed() >= self.retry_for {
                 break;
             }
             pause(BACKOFF.ceiling(failed)).await;

@@ -12,7 +12,7 @@ use crate::{
     redis::{
         client::{checked_name, client},
         error::{Fault, Part},
-        link::Link,
+        link::{Link, RETRY_FOR},
         reply::Row,
         server,
     },
@@ -28,6 +28,7 @@ pub struct RedisBuilder {
     group: String,
     visibility: Duration,
     dead_letters: usize,
+    retry_for: Duration,
 }
 
 impl RedisBuilder {
@@ -39,6 +40,7 @@ impl RedisBuilder {
             group: "belts".to_owned(),
             visibility: Duration::from_secs(30),
             dead_letters: 10_000,
+            retry_for: RETRY_FOR,
         }
     }
 
@@ -75,6 +77,12 @@ impl RedisBuilder {
         self
     }
 
+    /// For how long a publish is sent again while the server is away, before it is an error; 10 s where not said.
+    pub fn retry_for(mut self, time: Duration) -> Self {
+        self.retry_for = time;
+        self
+    }
+
     /// Connects, and makes sure that the server can keep messages.
     ///
     /// # Errors
@@ -85,7 +93,7 @@ impl RedisBuilder {
     pub async fn open(self) -> Result<Redis> {
         let keys = self.checked_keys()?;
         let client = client(&self.url, Part::Dispatcher)?;
-        let link = Link::new(client.clone(), Part::Dispatcher);
+        let link = Link::new(client.clone(), Part::Dispatcher, self.retry_for);
         let about = server::check(&link, script::all()).await?;
         let redis = Redis {
             inner: Arc::new(Inner {
@@ -153,6 +161,7 @@ impl fmt::Debug for RedisBuilder {
             .field("group", &self.group)
             .field("visibility", &self.visibility)
             .field("dead_letters", &self.dead_letters)
+            .field("retry_for", &self.retry_for)
             .finish_non_exhaustive()
     }
 }

@@ -17,6 +17,8 @@ use crate::error::Result;
 
 /// How long a connection may take, from our own pool.
 const ACQUIRE: Duration = Duration::from_secs(5);
+/// For how long a server that is away is asked again where nothing else is said.
+const RETRY_FOR: Duration = Duration::from_secs(10);
 
 /// Settings of a [`Postgres`] store; see [`Postgres::builder`].
 #[derive(Debug, Clone)]
@@ -25,6 +27,7 @@ pub struct PostgresBuilder {
     source: Source,
     schema: String,
     max_connections: u32,
+    retry_for: Duration,
 }
 
 #[derive(Clone)]
@@ -57,6 +60,7 @@ impl PostgresBuilder {
             source,
             schema: "belts".to_owned(),
             max_connections: 8,
+            retry_for: RETRY_FOR,
         }
     }
 
@@ -73,6 +77,25 @@ impl PostgresBuilder {
     /// A store on a [pool of yours](Postgres::with_pool) takes at most half of the pool's connections, and no more than this.
     pub fn max_connections(mut self, number: u32) -> Self {
         self.max_connections = number;
+        self
+    }
+
+    /// For how long a publish, or whatever else is asked of the store, is sent again while the server is away, before it is an
+    /// error; 10 s where not said. What waits behind another write of its kind waits for that one first.
+    ///
+    /// A worker tries again whatever this says; it is for those who wait for an answer, such as a request that publishes.
+    /// Opening a connection may take a second in any case.
+    ///
+    /// ```no_run
+    /// # async fn open() -> belts::Result<()> {
+    /// use belts::store::Postgres;
+    /// use std::time::Duration;
+    /// let store = Postgres::builder("postgres://localhost/app").retry_for(Duration::from_secs(2)).open().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retry_for(mut self, time: Duration) -> Self {
+        self.retry_for = time;
         self
     }
 
@@ -110,7 +133,8 @@ impl PostgresBuilder {
                 .map_err(fault)?;
             migrate(&mut connection, &schema, &server).await?;
         }
-        Ok(Postgres::new(Connections::new(pool, most), schema, server))
+        let connections = Connections::new(pool, most, self.retry_for);
+        Ok(Postgres::new(connections, schema, server, self.retry_for))
     }
 
     /// Connects once by hand, since a pool would wait for a server that is not there.

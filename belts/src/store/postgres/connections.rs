@@ -33,6 +33,9 @@ use super::{
 /// A server that does not answer for so long is given up, and the connection with it.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// A connection may take so long in any case.
+const CONNECT: Duration = Duration::from_secs(1);
+
 /// A connection that nobody has used for so long is closed: something on the way may have forgotten it.
 const KEEP: Duration = Duration::from_secs(60);
 
@@ -53,6 +56,8 @@ pub(super) async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Er
 #[derive(Debug)]
 pub(super) struct Connections {
     pool: PgPool,
+    /// How long one may take.
+    patience: Duration,
     permits: Semaphore,
     /// The last one used is the first one lent, so that the others grow old.
     idle: Mutex<Vec<Idle>>,
@@ -148,9 +153,10 @@ impl Idle {
 }
 
 impl Connections {
-    pub(super) fn new(pool: PgPool, most: u32) -> Self {
+    pub(super) fn new(pool: PgPool, most: u32, retry_for: Duration) -> Self {
         Self {
             pool,
+            patience: retry_for.clamp(CONNECT, PATIENCE),
             permits: Semaphore::new(most as usize),
             idle: Mutex::default(),
             beside: Mutex::default(),
@@ -212,7 +218,10 @@ impl Connections {
 
     async fn take(&self) -> Result<Held, Fault> {
         let held = in_time(async {
-            let mut held = Held(Some(Open::Pooled(self.pool.acquire().await?)));
+            // The pool waits for a server that is away for longer than its callers may want to.
+            let acquired = tokio::time::timeout(self.patience, self.pool.acquire());
+            let acquired = acquired.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+            let mut held = Held(Some(Open::Pooled(acquired)));
             if let Some(connection) = &mut held.0 {
                 settle(connection).await?;
             }

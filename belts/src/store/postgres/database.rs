@@ -18,8 +18,6 @@ use super::{
 };
 use crate::{error::Error, plain::Clean, store::wake::Wake};
 
-/// A write whose outcome is unknown is sent again for so long.
-const INSIST: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -32,12 +30,19 @@ pub(super) struct Database {
     pub(super) store: String,
     pub(super) wake: Wake,
     pub(super) last_look: LastLook,
+    /// For how long something is sent again whose outcome is unknown, or for which there was no connection.
+    retry_for: Duration,
     /// Numbers the calls that give leases.
     calls: AtomicI64,
 }
 
 impl Database {
-    pub(super) fn new(connections: Connections, schema: Schema, server: Server) -> Self {
+    pub(super) fn new(
+        connections: Connections,
+        schema: Schema,
+        server: Server,
+        retry_for: Duration,
+    ) -> Self {
         Self {
             connections,
             sql: Statements::new(&schema),
@@ -46,6 +51,7 @@ impl Database {
             store: crate::store::new_id().to_string(),
             wake: Wake::default(),
             last_look: LastLook::default(),
+            retry_for,
             calls: AtomicI64::new(0),
         }
     }
@@ -129,6 +135,7 @@ impl Database {
     where
         W: Future<Output = Result<T, Fault>>,
     {
+        let begun = Instant::now();
         let mut again: Option<Again> = None;
         loop {
             let resent = again.as_ref().is_some_and(|again| again.resent);
@@ -136,8 +143,8 @@ impl Database {
                 Ok(done) => return Ok(done),
                 Err(fault) => fault,
             };
-            let again = again.get_or_insert_with(Again::new);
-            if !again.after(&fault) {
+            let again = again.get_or_insert_with(|| Again::of(&fault, begun));
+            if !again.after(&fault, self.retry_for) {
                 return Err(fault);
             }
             again.pause().await;
@@ -153,22 +160,27 @@ struct Again {
 }
 
 impl Again {
-    fn new() -> Self {
+    /// From the first fault on, or from the beginning where there was no connection.
+    fn of(fault: &Fault, begun: Instant) -> Self {
         Self {
-            since: Instant::now(),
+            since: if fault.found_nobody() {
+                begun
+            } else {
+                Instant::now()
+            },
             pause: Duration::ZERO,
             resent: false,
         }
     }
 
     /// Whether to try again after this.
-    fn after(&mut self, fault: &Fault) -> bool {
+    fn after(&mut self, fault: &Fault, retry_for: Duration) -> bool {
         let of_the_connection = fault.is_of_the_connection();
         if of_the_connection {
             tracing::warn!(fault = %Clean(&fault), "the connection to Postgres failed; what was under way is sent again");
             self.resent = true;
         }
-        (of_the_connection || fault.is_of_the_moment()) && self.since.elapsed() < INSIST
+        (of_the_connection || fault.is_of_the_moment()) && self.since.elapsed() < retry_for
     }
 
     #[expect(

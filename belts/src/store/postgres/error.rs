@@ -64,6 +64,11 @@ impl Fault {
         }
     }
 
+    /// There was no connection in time.
+    pub(super) fn found_nobody(&self) -> bool {
+        matches!(self, Self::Sql(error) if matches!(**error, sqlx::Error::PoolTimedOut))
+    }
+
     /// Nothing was written, and the same write may succeed at once: a deadlock with another process, or the like.
     pub(super) fn is_of_the_moment(&self) -> bool {
         matches!(self, Self::Stale | Self::Vanished) || self.has_code(&["40P01", "40001"])

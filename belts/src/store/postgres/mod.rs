@@ -113,8 +113,8 @@ impl Postgres {
         PostgresBuilder::with_pool(pool)
     }
 
-    fn new(connections: Connections, schema: Schema, server: Server) -> Self {
-        let database = Arc::new(Database::new(connections, schema, server));
+    fn new(connections: Connections, schema: Schema, server: Server, retry_for: Duration) -> Self {
+        let database = Arc::new(Database::new(connections, schema, server, retry_for));
         let inner = Inner {
             commits: Arc::new(Queue::new(Commits(Arc::clone(&database)))),
             publishes: Arc::new(Queue::new(Publishes::new(Arc::clone(&database)))),

@@ -6,7 +6,14 @@ use std::{
     time::Duration,
 };
 
-use super::{Inner, Redis, error::Part, link::Link, server, tell::Teller, watch::Watch};
+use super::{
+    Inner, Redis,
+    error::Part,
+    link::{Link, RETRY_FOR},
+    server,
+    tell::Teller,
+    watch::Watch,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     redis::client::{checked_name, client},
@@ -20,6 +27,7 @@ pub struct RedisBuilder {
     url: String,
     key_prefix: String,
     ttl: Option<Duration>,
+    retry_for: Duration,
 }
 
 impl RedisBuilder {
@@ -28,6 +36,7 @@ impl RedisBuilder {
             url,
             key_prefix: "belts".to_owned(),
             ttl: None,
+            retry_for: RETRY_FOR,
         }
     }
 
@@ -41,6 +50,15 @@ impl RedisBuilder {
     /// purged. An event whose id comes again after that time is a new event.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.ttl = Some(ttl);
+        self
+    }
+
+    /// For how long a publish, or whatever else is asked of the store, is sent again while the server is away, before it is an
+    /// error; 10 s where not said.
+    ///
+    /// A worker tries again whatever this says; it is for those who wait for an answer, such as a request that publishes.
+    pub fn retry_for(mut self, time: Duration) -> Self {
+        self.retry_for = time;
         self
     }
 
@@ -59,8 +77,8 @@ impl RedisBuilder {
             None => String::new(),
         };
         let client = client(&self.url, Part::Store)?;
-        let link = Link::new(client.clone(), Part::Store);
-        let lease_link = Link::new(client.clone(), Part::Store);
+        let link = Link::new(client.clone(), Part::Store, self.retry_for);
+        let lease_link = Link::new(client.clone(), Part::Store, self.retry_for);
         server::check(&link, &keys).await?;
         let wake = Arc::new(Wake::default());
         let sender = format!("{:016x}", fastrand::u64(..));
@@ -88,6 +106,7 @@ impl fmt::Debug for RedisBuilder {
         f.debug_struct("RedisBuilder")
             .field("key_prefix", &self.key_prefix)
             .field("ttl", &self.ttl)
+            .field("retry_for", &self.retry_for)
             .finish_non_exhaustive()
     }
 }
