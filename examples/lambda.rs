@@ -1,6 +1,7 @@
 //! belts on AWS Lambda: no loop, no server, each run driven within requests that QStash makes.
 //!
-//! Build it with `cargo lambda build --release --example lambda`, give the function a URL, and set in its environment:
+//! Build it with `cargo lambda build --release -p belts-examples-more --example lambda`, give the function a URL, and set in
+//! its environment:
 //! - `BELTS_STORE`, a Postgres or Redis URL: a Lambda keeps no files;
 //! - `BELTS_URL`, the function's own URL, to which QStash posts;
 //! - `QSTASH_TOKEN`, `QSTASH_CURRENT_SIGNING_KEY` and `QSTASH_NEXT_SIGNING_KEY` of the console.

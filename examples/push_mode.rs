@@ -10,7 +10,7 @@ use belts::{
     sleep, step,
     store::{Memory, RunFilter, Store as _},
 };
-use belts_suite::qstash::Mock;
+use belts_qstash_mock::Mock;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 

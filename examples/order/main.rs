@@ -1,11 +1,16 @@
 //! Processes 200 orders, kills the worker half-way with SIGKILL, starts it again, and shows that no recorded step ran twice.
 //!
-//! `cargo run --example order` does all of that; `cargo run --example order -- --serve` keeps a worker running for a
-//! curl by hand. `BELTS_STORE` chooses another store, and `BELTS_DISPATCHER` the way that the orders take to the worker:
-//! `http`, `redis://…`, `sqs://…`, or `qstash`, which is a mock of the service within this program unless `QSTASH_URL` is set.
+//! `cargo run -p belts-examples --example order` does all of that; with `-- --serve` after it a worker goes on for a curl by
+//! hand.
+//!
+//! `BELTS_STORE` chooses another store, and `BELTS_DISPATCHER` the way that the orders take to the worker: `http`, `redis://…`,
+//! `sqs://…`, or `qstash`, which is a mock of the service within this program unless `QSTASH_URL` is set. They need a feature
+//! each: `--features postgres`, `redis`, `http-dispatch`, `sqs` or `qstash`.
 
 mod demo;
 mod effects;
+#[cfg_attr(not(feature = "qstash"), path = "unmocked.rs")]
+mod mocked;
 mod publish;
 mod shop;
 mod verdict;

@@ -11,8 +11,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use belts::{Event as _, Worker, WorkerBuilder, dispatch::Qstash};
-use belts_suite::qstash::Mock;
+use belts::{Event as _, Worker, WorkerBuilder};
+use http_body_util::BodyExt as _;
+use hyper::Request;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -20,6 +25,7 @@ use tokio::{
 
 use crate::{
     demo::{ADDRESS, Outcome, PATIENCE},
+    mocked::Mocked,
     shop::{OrderCreated, publish_order_created},
 };
 
@@ -37,7 +43,7 @@ pub(crate) enum Road {
         /// Where the worker listens each time, for dispatchers that call it.
         address: String,
         /// Stands in for the service, if there is none.
-        mock: Option<Mock>,
+        mock: Option<Mocked>,
     },
 }
 
@@ -51,9 +57,7 @@ impl Road {
         let free = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = free.local_addr()?.to_string();
         let mocked = name == "qstash" && std::env::var_os("QSTASH_URL").is_none();
-        // It tries again sooner than the service: the worker is away for a moment only.
-        let mock = Mock::settings().backoff(Duration::from_secs(3));
-        let mock = mocked.then(|| mock.start()).transpose()?;
+        let mock = mocked.then(Mocked::start).transpose()?;
         Ok(Self::Dispatched {
             name,
             address,
@@ -84,11 +88,7 @@ impl Road {
             variables.push((URL, format!("http://{address}/")));
         }
         if let Some(mock) = mock {
-            let keys = mock.keys();
-            variables.push(("QSTASH_URL", mock.url().to_owned()));
-            variables.push(("QSTASH_TOKEN", mock.token().to_owned()));
-            variables.push(("QSTASH_CURRENT_SIGNING_KEY", keys.current));
-            variables.push(("QSTASH_NEXT_SIGNING_KEY", keys.next));
+            variables.extend(mock.variables());
         }
         variables
     }
@@ -128,10 +128,7 @@ impl Road {
         let builder = match self {
             Self::Dispatched {
                 mock: Some(mock), ..
-            } => {
-                let qstash = Qstash::builder(mock.token(), &variables[URL]).url(mock.url());
-                builder.dispatcher(qstash.build()?)
-            }
+            } => mock.dispatcher(builder, &variables[URL])?,
             _ => by_variables(builder, |name| {
                 variables.get(name).cloned().or_else(|| variable(name))
             }),
@@ -170,23 +167,23 @@ async fn post_all(
     orders: impl Iterator<Item = (String, OrderCreated)>,
     mut worker: watch::Receiver<String>,
 ) -> Outcome<()> {
-    let client = reqwest::Client::new();
+    let client: Client<HttpConnector, String> = Client::builder(TokioExecutor::new()).build_http();
     for (id, order) in orders {
         let mut body = serde_json::to_value(&order)?;
         body["type"] = OrderCreated::TYPE.into();
         let body = serde_json::json!({ "event": body }).to_string();
         until_taken(|| {
             let url = worker.borrow_and_update().clone();
-            let request = client
-                .post(url)
+            let request = Request::post(url)
                 .header("content-type", "application/json")
                 .header("webhook-id", &id)
                 .body(body.clone());
             async {
-                match request.send().await {
+                match client.request(request?).await {
                     Ok(answer) if answer.status() == 202 => Ok(true),
                     Ok(answer) if answer.status().is_client_error() => {
-                        Err(answer.text().await?.into())
+                        let why = answer.into_body().collect().await?.to_bytes();
+                        Err(String::from_utf8_lossy(&why).into())
                     }
                     Ok(_) | Err(_) => Ok(false),
                 }

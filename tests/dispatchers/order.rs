@@ -1,23 +1,14 @@
 //! The order example over each dispatcher: one worker is killed half-way, and no recorded step runs twice.
 
-use std::process::Command;
-
 use belts_suite::servers;
 
 use crate::sqs;
 
-/// Runs the example as a person would, and returns what it printed.
+/// Runs the example as a person would, and returns what it printed. Its other features are on in the default members anyway.
 fn order(variables: &[(&str, &str)]) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "belts-suite",
-            "--example",
-            "order",
-        ])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+    let output = belts_suite::cargo()
+        .args(["run", "--quiet", "--example", "order"])
+        .args(["--features", "qstash"])
         .env_remove("BELTS_STORE")
         .envs(variables.iter().copied())
         .output()
@@ -25,6 +16,12 @@ fn order(variables: &[(&str, &str)]) -> String {
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{printed}\n{errors}");
+    // Two processes that write to one terminal write into each other's lines.
+    assert!(
+        !errors.contains("belts"),
+        "the worker speaks for itself: {errors}"
+    );
+    assert!(printed.contains(" | belts "), "{printed}");
     printed
 }
 

@@ -15,11 +15,10 @@ use tokio::{
 /// Long enough for every wait, of which none should need it.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
-/// Where the examples lie, all of them built.
+/// Where the examples lie, all of them built: of the default members, as this test was, so that nothing is built twice.
 static BUILT: LazyLock<std::path::PathBuf> = LazyLock::new(|| {
-    let mut cargo = std::process::Command::new(env!("CARGO"));
-    let cargo = cargo.args(["build", "--quiet", "--package", "belts-suite", "--examples"]);
-    let built = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status();
+    let mut cargo = belts_suite::cargo();
+    let built = cargo.args(["build", "--quiet", "--examples"]).status();
     assert!(built.unwrap().success(), "the examples are built");
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().join("examples")

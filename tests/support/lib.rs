@@ -1,5 +1,6 @@
-//! Shared by the tests and examples of belts.
+//! Shared by the tests of belts.
 
+mod cargo;
 pub mod clients;
 mod hooked;
 mod install;
@@ -8,5 +9,6 @@ mod moment;
 pub mod qstash;
 pub mod servers;
 
+pub use cargo::cargo;
 pub use hooked::{Before, Hooked};
 pub use moment::a_moment;

@@ -9,7 +9,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{Answer, App};
-use crate::qstash::{failed::Failed, filter::Filter, lane::Lane};
+use crate::{failed::Failed, filter::Filter, lane::Lane};
 
 pub(super) async fn list(State(engine): App) -> Answer {
     let lanes: Vec<Value> = engine.look(|book| {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, App};
-use crate::qstash::{
+use crate::{
     book::{Endpoint, Group, check_name},
     failed::Failed,
     options::check_url,

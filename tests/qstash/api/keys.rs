@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, response::IntoResponse as _};
 
 use super::{Answer, App};
-use crate::qstash::book::Book;
+use crate::book::Book;
 
 pub(super) async fn get(State(engine): App) -> Answer {
     let keys = engine.look(|book| book.keys.clone());

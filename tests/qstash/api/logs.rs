@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, App};
-use crate::qstash::{
+use crate::{
     book::{Book, Entry},
     filter::Filter,
     view,

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
 use super::Book;
-use crate::qstash::{
+use crate::{
     message::{Message, Place, State},
     sign::{Claims, sign},
 };

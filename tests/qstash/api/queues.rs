@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, App};
-use crate::qstash::{
+use crate::{
     book::{Queue, check_name},
     failed::Failed,
 };

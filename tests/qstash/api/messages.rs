@@ -10,7 +10,7 @@ use axum::{
 use serde_json::json;
 
 use super::{Answer, App};
-use crate::qstash::{book::Book, failed::Failed, filter::Filter, view};
+use crate::{book::Book, failed::Failed, filter::Filter, view};
 
 /// The service forgets a message at its end, and so it is not found any more.
 pub(super) async fn get(State(engine): App, Path(id): Path<String>) -> Answer {

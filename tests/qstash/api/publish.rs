@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, App};
-use crate::qstash::{
+use crate::{
     book::{Accepted, Incoming},
     engine::Engine,
     failed::Failed,

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::Book;
-use crate::qstash::{
+use crate::{
     failed::Failed,
     message::{Message, Place, State},
     options::{Options, check_url},

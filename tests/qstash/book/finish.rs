@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use tokio::time::Instant;
 
 use super::{Accepted, Book, Incoming, keep};
-use crate::qstash::{
+use crate::{
     callback,
     inspect::{Answer, DeadLetter, Delivery},
     message::{Message, Place, State},

@@ -10,9 +10,7 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{Answer, App};
-use crate::qstash::{
-    book::Book, failed::Failed, filter::Filter, inspect::DeadLetter, view, words::Words,
-};
+use crate::{book::Book, failed::Failed, filter::Filter, inspect::DeadLetter, view, words::Words};
 
 /// So many letters are listed, deleted or retried at a time.
 const MOST: u64 = 100;

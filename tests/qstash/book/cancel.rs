@@ -1,7 +1,7 @@
 //! Takes messages out again: cancels those that wait, and deletes or retries those in the DLQ.
 
 use super::{Accepted, Book, publish::Incoming};
-use crate::qstash::{
+use crate::{
     failed::Failed,
     inspect::DeadLetter,
     message::{Place, State},

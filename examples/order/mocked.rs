@@ -1,0 +1,35 @@
+//! A mock of QStash within this program, for those who have no account there.
+
+use std::time::Duration;
+
+use belts::{WorkerBuilder, dispatch::Qstash};
+use belts_qstash_mock::Mock;
+
+use crate::demo::Outcome;
+
+pub(crate) struct Mocked(Mock);
+
+impl Mocked {
+    pub(crate) fn start() -> Outcome<Self> {
+        // It tries again sooner than the service: the worker is away for a moment only.
+        let mock = Mock::settings().backoff(Duration::from_secs(3));
+        Ok(Self(mock.start()?))
+    }
+
+    /// What the worker is told of the service.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
+        let keys = self.0.keys();
+        [
+            ("QSTASH_URL", self.0.url().to_owned()),
+            ("QSTASH_TOKEN", self.0.token().to_owned()),
+            ("QSTASH_CURRENT_SIGNING_KEY", keys.current),
+            ("QSTASH_NEXT_SIGNING_KEY", keys.next),
+        ]
+    }
+
+    /// The publisher's dispatcher, which has the worker at this URL called.
+    pub(crate) fn dispatcher(&self, builder: WorkerBuilder, url: &str) -> Outcome<WorkerBuilder> {
+        let qstash = Qstash::builder(self.0.token(), url).url(self.0.url());
+        Ok(builder.dispatcher(qstash.build()?))
+    }
+}
