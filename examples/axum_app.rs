@@ -1,6 +1,6 @@
 //! An axum application with routes of its own, with belts nested in it.
 //!
-//! Run it with `cargo run --example axum_app`, and then
+//! Run it with `cargo run -p belts-examples --example axum_app`, and then
 //! ```text
 //! curl -d '{"email": "ada@example.com"}' -H 'content-type: application/json' localhost:3000/signup
 //! curl localhost:3000/belts/health

@@ -1,5 +1,5 @@
 //! The least there is: an event, a function with two steps, a worker.
-//! Run it twice with `cargo run --example hello`.
+//! Run it twice with `cargo run -p belts-examples --example hello`.
 
 use belts::{Event, step, store::Sqlite};
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! belts behind plain hyper: the router is a tower service, and needs no axum server.
 //!
-//! Run it with `cargo run --example hyper_app`, and then
+//! Run it with `cargo run -p belts-examples --example hyper_app`, and then
 //! ```text
 //! curl -d '{"event": {"type": "signed-up", "email": "ada@example.com"}}' -H 'content-type: application/json' localhost:3000
 //! ```

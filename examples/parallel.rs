@@ -1,5 +1,5 @@
 //! Steps side by side, with the tools that futures have anyway: keys are names, so the order does not matter.
-//! Run it with `cargo run --example parallel`.
+//! Run it with `cargo run -p belts-examples --example parallel`.
 
 use std::time::Duration;
 

@@ -3,7 +3,9 @@
 //! In earnest the two are programs of their own, and there may be many of each.
 //! Run it with `cargo run --example redis_queue`, or with `-- redis://:password@host:6379` for a server elsewhere.
 
-use belts::{Event, Worker, dispatch::Redis, step, store::Sqlite};
+use std::sync::Arc;
+
+use belts::{Event, State, Worker, dispatch::Redis, step, store::Sqlite};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
@@ -15,14 +17,14 @@ pub struct TeaOrdered {
 }
 
 /// Has a permit for each order that is done.
-static DONE: Semaphore = Semaphore::const_new(0);
+type Done = Arc<Semaphore>;
 
 #[belts::function(id = "ship-tea", on = TeaOrdered)]
-async fn ship(order: TeaOrdered) -> belts::Result<String> {
+async fn ship(order: TeaOrdered, State(done): State<Done>) -> belts::Result<String> {
     let TeaOrdered { number, tea } = order;
     let parcel = step!("pack", format!("parcel {number} with {tea}")).await?;
     step!("send", println!("  shipped {parcel}")).await?;
-    DONE.add_permits(1);
+    done.add_permits(1);
     Ok(parcel)
 }
 
@@ -51,14 +53,15 @@ async fn main() -> belts::Result<()> {
     let store = Sqlite::open(std::env::temp_dir().join("belts-redis-queue.db")).await?;
     let dispatcher = orders(&url).await?;
     println!("receiving from: {dispatcher:?}");
-    let warehouse = Worker::builder().store(store);
-    let warehouse = warehouse.dispatcher(dispatcher).build().await?;
+    let done = Done::new(Semaphore::new(0));
+    let warehouse = Worker::builder().store(store).dispatcher(dispatcher);
+    let warehouse = warehouse.state(Done::clone(&done)).build().await?;
     let running = tokio::spawn({
         let warehouse = warehouse.clone();
         async move { warehouse.run().await }
     });
-    let done = DONE.acquire_many(3).await;
-    drop(done.expect("nobody closes it"));
+    let shipped = done.acquire_many(3).await;
+    drop(shipped.expect("nobody closes it"));
     warehouse.shutdown();
     running.await.expect("the loop does not panic")
 }

@@ -1,12 +1,15 @@
 //! Failing steps: what is retried, when, and what is not.
-//! Run it with `cargo run --example retries`.
+//! Run it with `cargo run -p belts-examples --example retries`.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use belts::{ErrorKind, Event, Terminal as _, sleep, step, store::Memory};
+use belts::{ErrorKind, Event, State, Terminal as _, sleep, step, store::Memory};
 use serde::{Deserialize, Serialize};
 
 /// A customer wants to pay.
@@ -15,16 +18,35 @@ pub struct PaymentWanted {
     amount: String,
 }
 
+/// How often the services were called.
+#[derive(Debug, Clone, Default)]
+struct Calls {
+    rate: Arc<AtomicU32>,
+    greet: Arc<AtomicU32>,
+}
+
 #[belts::function(id = "pay", on = PaymentWanted)]
-async fn pay(wanted: PaymentWanted) -> belts::Result<String> {
+async fn pay(wanted: PaymentWanted, State(calls): State<Calls>) -> belts::Result<String> {
     // An error that no retry can help is marked as terminal: the step fails at once, and so does the run.
     let cents = step!("read-amount", wanted.amount.parse::<u64>().terminal()).await?;
 
     // By default a step is retried three times, 1 s to 60 s apart; here it is told otherwise.
-    let rate = step!("ask-rate", ask_rate(), retries = 5, backoff = "100ms..2s").await?;
+    let rate = step!(
+        "ask-rate",
+        ask_rate(&calls),
+        retries = 5,
+        backoff = "100ms..2s"
+    )
+    .await?;
 
     // An attempt that takes too long is a failed one.
-    let greeting = step!("greet", greet(), timeout = "200ms", backoff = "50ms..1s").await?;
+    let greeting = step!(
+        "greet",
+        greet(&calls),
+        timeout = "200ms",
+        backoff = "50ms..1s"
+    )
+    .await?;
 
     // A sleep of any length costs nothing: a run that sleeps for long leaves memory, and may wake up in another process.
     sleep!("cool-off", "500ms").await?;
@@ -49,9 +71,8 @@ async fn pay(wanted: PaymentWanted) -> belts::Result<String> {
 }
 
 /// Says itself when it wants to be asked again.
-fn ask_rate() -> belts::Result<f64> {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+fn ask_rate(calls: &Calls) -> belts::Result<f64> {
+    let call = calls.rate.fetch_add(1, Ordering::Relaxed) + 1;
     println!("  ask-rate, call {call}");
     if call < 3 {
         Err(belts::retry_after(
@@ -64,9 +85,8 @@ fn ask_rate() -> belts::Result<f64> {
 }
 
 /// Hangs when it is called for the first time.
-async fn greet() -> String {
-    static CALLS: AtomicU32 = AtomicU32::new(0);
-    let call = CALLS.fetch_add(1, Ordering::Relaxed) + 1;
+async fn greet(calls: &Calls) -> String {
+    let call = calls.greet.fetch_add(1, Ordering::Relaxed) + 1;
     println!("  greet, call {call}");
     if call == 1 {
         std::future::pending::<()>().await;
@@ -87,6 +107,7 @@ fn charge(what: &str, cents: u64) -> Result<String, std::io::Error> {
 async fn main() -> belts::Result<()> {
     let worker = belts::Worker::builder()
         .store(Memory::new())
+        .state(Calls::default())
         // Called once for each run that failed for good, after that is durable.
         .on_error(|failure| async move { println!("  on_error: {}", failure.error.report()) })
         .build()

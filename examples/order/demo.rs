@@ -15,12 +15,13 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStderr, Command},
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 
 use crate::{
-    effects,
+    effects::{self, Effects},
     publish::{self, Road},
     shop::OrderCreated,
     verdict::Verdict,
@@ -33,7 +34,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Where the worker listens; a free port where it is not set.
 pub(crate) const ADDRESS: &str = "BELTS_ADDR";
 /// Where cargo keeps this package, so that the example works from any folder.
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/orders.jsonl");
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/orders.jsonl");
 
 /// Kills and restarts a worker in the middle of 200 orders; whether everything went as promised.
 pub(crate) async fn run() -> Outcome<bool> {
@@ -51,7 +52,7 @@ pub(crate) async fn run() -> Outcome<bool> {
     println!("store          {}", without_password(&place.store));
     println!("dispatcher     {}", without_password(road.name()));
 
-    let mut worker = Running::start(&place).await?;
+    let worker = Running::start(&place).await?;
     println!("worker         pid {} at {}", worker.pid, worker.url);
     let first_url = worker.url.clone();
     let (address, publishing) = tokio::sync::watch::channel(first_url);
@@ -64,13 +65,13 @@ pub(crate) async fn run() -> Outcome<bool> {
         returned(&place.log)
     );
 
-    worker = Running::start(&place).await?;
+    let worker = Running::start(&place).await?;
     println!("worker again   pid {} at {}", worker.pid, worker.url);
     address.send_replace(worker.url.clone());
     client.await??;
     let verdict = || Verdict::of(&orders, &effects::read(&place.log), 1);
     let finished = wait_until("the last order", || verdict().is_complete()).await;
-    worker.stop().await?;
+    worker.kill().await?;
     let verdict = verdict();
     verdict.print();
     if finished.is_ok() && verdict.is_good() {
@@ -87,7 +88,7 @@ pub(crate) async fn serve() -> Outcome<()> {
     println!(
         "try it:  curl -d '{{\"event\":{EXAMPLE}}}' -H 'content-type: application/json' 'http://127.0.0.1:8787/?mode=sync'"
     );
-    Ok(belts::serve().await?)
+    Ok(belts::serve().state(Effects::from_env()?).await?)
 }
 
 const EXAMPLE: &str = r#"{"type":"order-created","order_id":"ord-1","customer":"Ada","currency":"EUR","items":[{"sku":"mug","name":"Mug","quantity":1,"unit_price":1290}],"parcels":1,"payment_token":"tok_visa","warehouse":"lyon"}"#;
@@ -101,6 +102,7 @@ pub(crate) async fn work() -> Outcome<()> {
         // Started again under its name it takes its runs back at once, on every store.
         .name("order-example")
         .concurrency(24)
+        .state(Effects::from_env()?)
         .build()
         .await?;
     let address = std::env::var(ADDRESS).unwrap_or_else(|_| "127.0.0.1:0".to_owned());
@@ -145,6 +147,7 @@ struct Running {
     child: Child,
     pid: u32,
     url: String,
+    said: JoinHandle<()>,
 }
 
 impl Running {
@@ -155,23 +158,38 @@ impl Running {
             .env(effects::ENV, &place.log)
             .envs(place.variables.iter().cloned())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let pid = child.id().ok_or("the worker ended at once")?;
-        let stdout = child.stdout.take().ok_or("the worker has no output")?;
+        let pipes = child.stdout.take().zip(child.stderr.take());
+        let (stdout, stderr) = pipes.ok_or("the worker has no output")?;
+        let said = tokio::spawn(pass_on(pid, stderr));
         let mut lines = BufReader::new(stdout).lines();
-        let first = timeout(PATIENCE, lines.next_line()).await??;
-        let url = first.ok_or("the worker ended before it listened; its error is above")?;
-        Ok(Self { child, pid, url })
+        let Some(url) = timeout(PATIENCE, lines.next_line()).await?? else {
+            said.await?;
+            return Err("the worker ended before it listened; its error is above".into());
+        };
+        Ok(Self {
+            child,
+            pid,
+            url,
+            said,
+        })
     }
 
     /// SIGKILL: the process gets no chance to say anything.
-    async fn kill(&mut self) -> Outcome<()> {
-        Ok(self.child.kill().await?)
+    async fn kill(mut self) -> Outcome<()> {
+        self.child.kill().await?;
+        Ok(self.said.await?)
     }
+}
 
-    async fn stop(&mut self) -> Outcome<()> {
-        Ok(self.child.kill().await?)
+/// Says what the worker says: two processes that write to one terminal would write into each other's lines.
+async fn pass_on(pid: u32, stderr: ChildStderr) {
+    let mut lines = BufReader::new(stderr).lines();
+    while let Ok(Some(line)) = lines.next_line().await {
+        println!("{pid:>14} | {line}");
     }
 }
 

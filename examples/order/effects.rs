@@ -6,9 +6,9 @@
 use std::{
     collections::HashMap,
     fs::{File, OpenOptions},
-    io::Write as _,
-    path::{Path, PathBuf},
-    sync::{Mutex, OnceLock},
+    io::{self, Write as _},
+    path::Path,
+    sync::{Arc, Mutex},
 };
 
 /// Names the file to the worker.
@@ -23,41 +23,51 @@ pub(crate) struct Line {
     pub(crate) step: String,
 }
 
-pub(crate) fn done(order: &str, step: &str) {
-    append("done", order, step);
+/// What a worker's steps write down what they did with: application state, of which each attempt has a clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Effects {
+    log: Option<Arc<File>>,
+    failures: Arc<Mutex<HashMap<String, u32>>>,
 }
 
-pub(crate) fn returned(order: &str, step: &str) {
-    append("returned", order, step);
-}
+impl Effects {
+    /// With the file that the environment names; without one nothing is written.
+    pub(crate) fn from_env() -> io::Result<Self> {
+        let open = |path| OpenOptions::new().create(true).append(true).open(path);
+        let log = std::env::var_os(ENV).map(open).transpose()?;
+        Ok(Self {
+            log: log.map(Arc::new),
+            failures: Arc::default(),
+        })
+    }
 
-pub(crate) fn outcome(order: &str, outcome: &str) {
-    append("outcome", order, outcome);
-}
+    pub(crate) fn done(&self, order: &str, step: &str) {
+        self.append("done", order, step);
+    }
 
-/// Counts the attempts at an order's warehouse in this process, from 1.
-pub(crate) fn count_failure(order: &str) -> u32 {
-    static COUNTS: OnceLock<Mutex<HashMap<String, u32>>> = OnceLock::new();
-    let mut counts = COUNTS
-        .get_or_init(Mutex::default)
-        .lock()
-        .expect("no holder of this lock panics");
-    let count = counts.entry(order.to_owned()).or_default();
-    *count += 1;
-    *count
-}
+    pub(crate) fn returned(&self, order: &str, step: &str) {
+        self.append("returned", order, step);
+    }
 
-fn append(what: &str, order: &str, step: &str) {
-    static LOG: OnceLock<Option<File>> = OnceLock::new();
-    let log = LOG.get_or_init(|| {
-        let path = std::env::var_os(ENV).map(PathBuf::from)?;
-        OpenOptions::new().create(true).append(true).open(path).ok()
-    });
-    // One write for each line: appends of several threads do not mix, and a killed process leaves no half line.
-    if let Some(mut log) = log.as_ref() {
-        let line = format!("{} {what} {order} {step}\n", std::process::id());
-        log.write_all(line.as_bytes())
-            .expect("the effects log can be written");
+    pub(crate) fn outcome(&self, order: &str, outcome: &str) {
+        self.append("outcome", order, outcome);
+    }
+
+    /// Counts the attempts at an order's warehouse in this process, from 1.
+    pub(crate) fn count_failure(&self, order: &str) -> u32 {
+        let mut failures = self.failures.lock().expect("no holder of this lock panics");
+        let count = failures.entry(order.to_owned()).or_default();
+        *count += 1;
+        *count
+    }
+
+    fn append(&self, what: &str, order: &str, step: &str) {
+        // One write for each line: appends of several threads do not mix, and a killed process leaves no half line.
+        if let Some(mut log) = self.log.as_deref() {
+            let line = format!("{} {what} {order} {step}\n", std::process::id());
+            log.write_all(line.as_bytes())
+                .expect("the effects log can be written");
+        }
     }
 }
 

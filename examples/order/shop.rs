@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use belts::{Context, Event, scope, sleep, step};
+use belts::{Context, Event, State, scope, sleep, step};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep as pause;
 
-use crate::effects;
+use crate::effects::Effects;
 
 /// A customer has placed an order.
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
@@ -79,29 +79,33 @@ impl OrderCreated {
 }
 
 #[belts::function(id = "process-order", on = OrderCreated, concurrency = 24)]
-async fn process_order(order: OrderCreated, cx: Context) -> belts::Result<Receipt> {
+async fn process_order(
+    order: OrderCreated,
+    State(effects): State<Effects>,
+    cx: Context,
+) -> belts::Result<Receipt> {
     let shelf = step!(
         "reserve-stock",
-        reserve(&order),
+        reserve(&order, &effects),
         retries = 5,
         backoff = "20ms..100ms"
     )
     .await?;
-    effects::returned(&order.order_id, "reserve-stock");
+    effects.returned(&order.order_id, "reserve-stock");
 
     let charge = step!(
         "charge-payment",
-        charge(&order, cx.idempotency_key("charge")),
+        charge(&order, cx.idempotency_key("charge"), &effects),
         timeout = "10s"
     )
     .await;
-    effects::returned(&order.order_id, "charge-payment");
+    effects.returned(&order.order_id, "charge-payment");
     let payment = match charge {
         Ok(payment) => payment,
         Err(declined) => {
-            step!("release-stock", release(&order, &shelf)).await?;
-            effects::returned(&order.order_id, "release-stock");
-            effects::outcome(&order.order_id, "declined");
+            step!("release-stock", release(&order, &shelf, &effects)).await?;
+            effects.returned(&order.order_id, "release-stock");
+            effects.outcome(&order.order_id, "declined");
             return Ok(Receipt::Declined {
                 reason: declined.report(),
             });
@@ -112,15 +116,15 @@ async fn process_order(order: OrderCreated, cx: Context) -> belts::Result<Receip
 
     let mut labels = Vec::new();
     for parcel in 1..=order.parcels {
-        labels.push(scope!("parcel-{parcel}", ship(&order, parcel)).await?);
+        labels.push(scope!("parcel-{parcel}", ship(&order, parcel, &effects)).await?);
     }
     let shipped = OrderShipped {
         order_id: order.order_id.clone(),
         total: order.total(),
     };
     step!("announce", publish_order_shipped(shipped.clone())).await?;
-    effects::returned(&order.order_id, "announce");
-    effects::outcome(&order.order_id, "shipped");
+    effects.returned(&order.order_id, "announce");
+    effects.outcome(&order.order_id, "shipped");
     Ok(Receipt::Shipped {
         total: shipped.total,
         payment,
@@ -130,40 +134,47 @@ async fn process_order(order: OrderCreated, cx: Context) -> belts::Result<Receip
 
 /// Packs and labels one parcel; its steps live under the scope that it is called in.
 #[belts::steps]
-async fn ship(order: &OrderCreated, parcel: u32) -> belts::Result<String> {
+async fn ship(order: &OrderCreated, parcel: u32, effects: &Effects) -> belts::Result<String> {
     let (packed, label) = tokio::try_join!(
-        step!("pack", pack(order, parcel)),
-        step!("print-label", print_label(order, parcel)),
+        step!("pack", pack(order, parcel, effects)),
+        step!("print-label", print_label(order, parcel, effects)),
     )?;
-    effects::returned(&order.order_id, &format!("parcel-{parcel}/pack"));
-    effects::returned(&order.order_id, &format!("parcel-{parcel}/print-label"));
+    effects.returned(&order.order_id, &format!("parcel-{parcel}/pack"));
+    effects.returned(&order.order_id, &format!("parcel-{parcel}/print-label"));
     debug_assert!(packed > 0, "a parcel holds something");
     Ok(label)
 }
 
 #[belts::function(id = "loyalty-points", on = OrderShipped)]
-async fn loyalty_points(shipped: OrderShipped) -> belts::Result<u64> {
-    let points = step!("credit-points", credit(&shipped)).await?;
-    effects::returned(&shipped.order_id, "credit-points");
-    effects::outcome(&shipped.order_id, "credited");
+async fn loyalty_points(
+    shipped: OrderShipped,
+    State(effects): State<Effects>,
+) -> belts::Result<u64> {
+    let points = step!("credit-points", credit(&shipped, &effects)).await?;
+    effects.returned(&shipped.order_id, "credit-points");
+    effects.outcome(&shipped.order_id, "credited");
     Ok(points)
 }
 
-async fn reserve(order: &OrderCreated) -> Result<String, String> {
+async fn reserve(order: &OrderCreated, effects: &Effects) -> Result<String, String> {
     pause(Duration::from_millis(4)).await;
-    if effects::count_failure(&order.order_id) <= order.warehouse_fails {
+    if effects.count_failure(&order.order_id) <= order.warehouse_fails {
         return Err(format!(
             "the warehouse in {} does not answer",
             order.warehouse
         ));
     }
-    effects::done(&order.order_id, "reserve-stock");
+    effects.done(&order.order_id, "reserve-stock");
     Ok(format!("{}-{}", order.warehouse, order.items.len()))
 }
 
-async fn charge(order: &OrderCreated, idempotency_key: String) -> belts::Result<String> {
+async fn charge(
+    order: &OrderCreated,
+    idempotency_key: String,
+    effects: &Effects,
+) -> belts::Result<String> {
     pause(Duration::from_millis(8)).await;
-    effects::done(&order.order_id, "charge-payment");
+    effects.done(&order.order_id, "charge-payment");
     match order.payment_token.as_str() {
         "tok_declined" => Err(belts::terminal("card declined")),
         "tok_insufficient_funds" => Err(belts::terminal("insufficient funds")),
@@ -171,9 +182,9 @@ async fn charge(order: &OrderCreated, idempotency_key: String) -> belts::Result<
     }
 }
 
-async fn release(order: &OrderCreated, shelf: &str) -> belts::Result<()> {
+async fn release(order: &OrderCreated, shelf: &str, effects: &Effects) -> belts::Result<()> {
     pause(Duration::from_millis(2)).await;
-    effects::done(&order.order_id, "release-stock");
+    effects.done(&order.order_id, "release-stock");
     debug_assert!(
         shelf.starts_with(&order.warehouse),
         "the shelf is in the order's warehouse"
@@ -181,19 +192,19 @@ async fn release(order: &OrderCreated, shelf: &str) -> belts::Result<()> {
     Ok(())
 }
 
-async fn pack(order: &OrderCreated, parcel: u32) -> usize {
+async fn pack(order: &OrderCreated, parcel: u32, effects: &Effects) -> usize {
     pause(Duration::from_millis(6)).await;
-    effects::done(&order.order_id, &format!("parcel-{parcel}/pack"));
+    effects.done(&order.order_id, &format!("parcel-{parcel}/pack"));
     order.items.len()
 }
 
-async fn print_label(order: &OrderCreated, parcel: u32) -> String {
+async fn print_label(order: &OrderCreated, parcel: u32, effects: &Effects) -> String {
     pause(Duration::from_millis(3)).await;
-    effects::done(&order.order_id, &format!("parcel-{parcel}/print-label"));
+    effects.done(&order.order_id, &format!("parcel-{parcel}/print-label"));
     format!("{}-{parcel}/{}", order.order_id, order.parcels)
 }
 
-fn credit(shipped: &OrderShipped) -> u64 {
-    effects::done(&shipped.order_id, "credit-points");
+fn credit(shipped: &OrderShipped, effects: &Effects) -> u64 {
+    effects.done(&shipped.order_id, "credit-points");
     shipped.total / 100
 }
