@@ -3,6 +3,13 @@
 #[doc = include_str!("../docs/architecture.md")]
 pub mod architecture {}
 
+#[doc = include_str!("../docs/functions.md")]
+pub mod functions {}
+
+#[cfg(feature = "http")]
+#[doc = include_str!("../docs/deployment.md")]
+pub mod deployment {}
+
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}
 
