@@ -76,9 +76,8 @@ fn the_contract_of_dispatchers_and_its_cases_say_the_same() {
 #[should_panic(expected = "this rule names no case: It is said and not tried.")]
 fn a_rule_without_a_case_is_seen() {
     let rule = "/// - It is said and not tried.\n";
-    let filler: String = (0..12)
-        .map(|n| format!("/// - Rule. (`case_{n}`)\n"))
-        .collect();
+    let filler = (0..12).map(|n| format!("/// - Rule. (`case_{n}`)\n"));
+    let filler = filler.collect::<Vec<_>>().concat();
     let source = format!("/// # Contract\n{filler}{rule}#[async_trait]");
     let cases: Vec<String> = (0..12).map(|n| format!("case_{n}")).collect();
     agree(
