@@ -7,6 +7,7 @@
 
 mod access;
 mod command;
+mod errors;
 mod functions;
 mod http;
 mod logs;

@@ -2,6 +2,7 @@
 
 mod away;
 mod conformance;
+mod errors;
 mod opening;
 mod postgres;
 mod proxy;

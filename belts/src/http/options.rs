@@ -179,7 +179,7 @@ impl WorkerBuilder {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> belts::Result<()> {
-    /// let builder = belts::Worker::builder().store_url("memory:");
+    /// let builder = belts::Worker::builder().store_url("memory:").publish_only();
     /// let error = builder.signing_keys(["whsec_c2hvcnQ="]).build().await.unwrap_err();
     /// assert_eq!(error.to_string(), "signing key 1 has 5 bytes, and needs at least 24");
     /// # Ok(()) }
@@ -201,7 +201,7 @@ impl WorkerBuilder {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> belts::Result<()> {
-    /// let builder = belts::Worker::builder().store_url("memory:");
+    /// let builder = belts::Worker::builder().store_url("memory:").publish_only();
     /// let error = builder.inspection_token("hunter2").build().await.unwrap_err();
     /// assert!(error.to_string().starts_with("the inspection token has 7 characters, and needs at least 16"));
     /// # Ok(()) }

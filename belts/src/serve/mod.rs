@@ -131,8 +131,8 @@ async fn from_env(states: States) -> Result<()> {
 impl Worker {
     /// Listens at an address, answers deliveries with the [`router`](Self::router) and drives runs, until
     /// [`shutdown`](Self::shutdown) is called or the process is asked to end (SIGTERM, SIGINT). Then it takes no new
-    /// deliveries, lets running steps finish for the grace period and gives the rest back. Asked a second time, it gives the
-    /// rest back at once.
+    /// deliveries, lets running steps and requests finish for the grace period and gives the rest back. Asked a second time, it
+    /// gives the rest back at once.
     ///
     /// Connections, and the time that each may take, are [limited](crate::http::Limits). On a development machine, with the
     /// runs in a file that [`store_url`](crate::WorkerBuilder::store_url) or `BELTS_STORE` names, an address that only this
