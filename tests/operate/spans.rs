@@ -48,6 +48,9 @@ impl Visit for Seen {
 /// The words of an event, and the spans that it lies in.
 type Told = (String, Vec<&'static str>);
 
+/// The words of an event, and its fields.
+type Said = (String, BTreeMap<&'static str, String>);
+
 /// Ids that a line of the log needs, in its span or in itself.
 const IDS: [&str; 4] = ["function", "run", "step", "attempt"];
 
@@ -57,7 +60,7 @@ struct Collect {
     spans: Arc<Mutex<Vec<(u64, Seen)>>>,
     events: Arc<Mutex<Vec<Told>>>,
     /// The fields of the events that have these words.
-    fields: Arc<Mutex<Vec<(String, BTreeMap<&'static str, String>)>>>,
+    fields: Arc<Mutex<Vec<Said>>>,
     /// Which span came before which.
     before: Arc<Mutex<Vec<[&'static str; 2]>>>,
 }

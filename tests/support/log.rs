@@ -9,7 +9,12 @@ use tracing::{
     Subscriber,
     span::{Attributes, Id},
 };
-use tracing_subscriber::{Layer, layer::Context, prelude::*, registry::LookupSpan};
+use tracing_subscriber::{
+    Layer,
+    layer::Context,
+    prelude::*,
+    registry::{LookupSpan, Scope},
+};
 
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
@@ -49,7 +54,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
         for span in context
             .event_scope(event)
             .into_iter()
-            .flat_map(|scope| scope.from_root())
+            .flat_map(Scope::from_root)
         {
             if let Some(Fields(fields)) = span.extensions().get() {
                 // A `String` takes everything.

@@ -190,7 +190,7 @@ async fn stays_silent(pulse: &Pulse, shared: &Shared) {
     clock.expire_at(clock.now().after(FAREWELL)).await;
     if pulse.silent_since().is_none() {
         // It is the last one.
-        pending().await
+        pending::<()>().await;
     }
 }
 

@@ -223,7 +223,7 @@ impl Worker {
     /// - Asked a second time (SIGTERM or SIGINT), it gives the runs back and cuts what is left within two seconds.
     /// - It returns when all of that is done, `Ok` however the requests ended.
     ///
-    /// What your code has spawned, WebSockets among it, is not waited for: [`stopped`](Self::stopped) tells it.
+    /// What your code has spawned, such as what answers a web socket, is not waited for: [`stopped`](Self::stopped) tells it.
     ///
     /// # What it is like
     /// As `axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())`: handlers find the peer's address by

@@ -123,18 +123,16 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         let path = Arc::clone(&begun.path);
         let span = span::step(&path, attempt);
         let ids = StepIds::of(&span, &path, attempt);
+        let step = Evaluated { path: &path, ids };
         run.metrics.steps_executed.increment(1);
         let begun_at = run.metrics.step_duration.begin();
         let mut expression = pin!(Some(expression));
         let outcome = {
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
-                match preset(&run, begun, ids, self.options.timeout).await {
+                match preset(&run, begun, step, self.options.timeout).await {
                     Some(preset) => preset,
-                    None => {
-                        let step = Evaluated { path: &path, ids };
-                        evaluate(&run, step, self.options.timeout, expression.as_mut()).await
-                    }
+                    None => evaluate(&run, step, self.options.timeout, expression.as_mut()).await,
                 }
             });
             inside_middleware(&run, &begun.path, attempt, body)
@@ -338,7 +336,7 @@ impl Begun {
 async fn preset<T: DeserializeOwned>(
     run: &Arc<LiveRun>,
     begun: &Begun,
-    ids: StepIds<'_>,
+    step: Evaluated<'_>,
     timeout: Option<Duration>,
 ) -> Option<Result<T>> {
     use crate::testing::Instead;
@@ -356,10 +354,6 @@ async fn preset<T: DeserializeOwned>(
                 pending().await
             };
             let hang = std::pin::pin!(Some(hang));
-            let step = Evaluated {
-                path: &begun.path,
-                ids,
-            };
             Some(Box::pin(evaluate(run, step, timeout, hang)).await)
         }
     }
@@ -369,7 +363,7 @@ async fn preset<T: DeserializeOwned>(
 async fn preset<T>(
     _: &LiveRun,
     _: &Begun,
-    _: StepIds<'_>,
+    _: Evaluated<'_>,
     _: Option<Duration>,
 ) -> Option<Result<T>> {
     None
