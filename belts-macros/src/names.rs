@@ -77,6 +77,7 @@ runtime! {
     encode_own: __private::encode_own;
     encoded_event: __private::EncodedEvent;
     entered: __private::Entered;
+    error: Error;
     event: Event;
     event_entry: __private::EventEntry;
     event_set: EventSet;
@@ -95,8 +96,8 @@ runtime! {
     key_def: __private::KeyDef;
     location: __private::Location;
     make_call: __private::call;
-    next: __private::Next;
     of_any_error: __private::of_any_error;
+    next: __private::Next;
     publish: __private::publish;
     publish_builder: Publish;
     returned: __private::Returned;

@@ -3,6 +3,7 @@
 //! `cargo bench` prints every row; `cargo bench --bench rows -- step` those whose name begins so.
 //! `docs/benchmarks.md` says what the rows mean.
 
+mod compile;
 mod functions;
 mod http;
 mod journal;
@@ -87,6 +88,7 @@ async fn rows() -> Outcome {
         "recover-sqlite" => async { recover::recover("recover-sqlite", Place::sqlite) },
         "recover-postgres" => async { recover::recover("recover-postgres", Place::postgres) },
         "parked-sqlite" => parked::parked(),
+        "compile-500" => async { compile::many_steps() },
     }
     Ok(())
 }

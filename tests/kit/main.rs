@@ -4,6 +4,7 @@
 
 mod asserts;
 mod crashes;
+mod long;
 mod original;
 mod presets;
 mod router;

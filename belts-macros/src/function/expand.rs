@@ -5,6 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Attribute, Expr, Ident, Pat, PatIdent, PatType, Visibility, spanned::Spanned as _};
 
 use super::{
+    groups::group,
     instrument::skipping,
     mark::{KeyUse, Marked, mark},
     model::{Function, Options},
@@ -111,6 +112,7 @@ impl Head<'_> {
 pub(super) fn with_scope(body: TokenStream, scope: &TokenStream, krate: &Krate) -> Marked {
     let (attributes, body) = split_inner_attributes(body);
     let Marked { body, keys } = mark(body, krate);
+    let body = group(body, krate);
     let body = quote!(#attributes #scope #body);
     Marked { body, keys }
 }

@@ -3,6 +3,7 @@
 mod check;
 mod expand;
 mod fallback;
+mod groups;
 mod instrument;
 mod mark;
 mod model;
