@@ -100,7 +100,7 @@ impl Postgres {
         PostgresBuilder::with_url(url)
     }
 
-    /// Uses a pool that is there already. The store takes connections of it and keeps them.
+    /// Uses a pool that is there already, of sqlx 0.9 as belts has it. The store takes connections of it and keeps them.
     ///
     /// ```no_run
     /// # async fn open(pool: sqlx::PgPool) -> belts::Result<()> {
