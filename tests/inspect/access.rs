@@ -292,10 +292,10 @@ async fn under_a_server_of_ones_own_the_token_needs_no_address_and_a_development
     assert_eq!(asks(address, None).await, 200);
     server.abort();
 
-    let served = listener().await;
-    let address = served.local_addr().unwrap();
+    let ours = listener().await;
+    let address = ours.local_addr().unwrap();
     tokio::select! {
-        ended = worker.serve_with(app(&worker), served) => panic!("it serves on: {ended:?}"),
+        ended = worker.serve_with(app(&worker), ours) => panic!("it serves on: {ended:?}"),
         status = asks(address, None) => assert_eq!(status, 200),
     }
 }
