@@ -60,19 +60,19 @@ async fn child() {
     if std::env::var_os("BELTS_TEST_HOOKS").is_none() {
         return;
     }
-    let hears = |who: &'static str| {
+    let listening = |who: &'static str| {
         Box::new(move |info: &panic::PanicHookInfo<'_>| {
             HEARD.lock().unwrap().push(format!("{who} {info}"));
         })
     };
     // One that the program has set before.
-    panic::set_hook(hears("first"));
+    panic::set_hook(listening("first"));
     assert!(report("early").await.contains(HERE));
     let heard = std::mem::take(&mut *HEARD.lock().unwrap());
     assert!(matches!(&heard[..], [one] if one.starts_with("first ") && one.contains("early")));
     // One that hands on, and one that does not and so has the last word.
     let others = panic::take_hook();
-    let second = hears("second");
+    let second = listening("second");
     panic::set_hook(Box::new(move |info| {
         second(info);
         others(info);
@@ -84,7 +84,7 @@ async fn child() {
         .filter_map(|line| line.split(' ').next())
         .collect();
     assert_eq!(who, ["second", "first"]);
-    panic::set_hook(hears("third"));
+    panic::set_hook(listening("third"));
     assert!(
         report("late")
             .await

@@ -279,7 +279,7 @@ async fn upgrade(mut request: Request) -> Result<Response, Infallible> {
     Ok(answer.body(Body::empty()).unwrap())
 }
 
-/// As WebSockets are. It is no longer one of the connections whose number is limited, nor one that could be given up for others.
+/// As web sockets are. It is no longer one of the connections whose number is limited, nor one that could be given up for others.
 #[tokio::test]
 async fn a_connection_may_be_upgraded_and_takes_no_place_from_then_on() {
     let builder = builder().limits(Limits::new().connections(1));
