@@ -68,7 +68,26 @@ impl Worker {
     /// # Errors
     /// As [`WorkerBuilder::build`]; and a value is wrong: the error names the variable and says what is right.
     pub async fn from_env() -> Result<Self> {
-        Config::from_env()?.builder().build().await
+        WorkerBuilder::from_env()?.build().await
+    }
+}
+
+impl WorkerBuilder {
+    /// A builder that has what the environment says, by the variables of [`Worker::from_env`] but for `BELTS_ADDR`; what is set on
+    /// it afterwards counts in their place.
+    ///
+    /// ```no_run
+    /// # async fn example(pool: String, app: axum::Router) -> Result<(), Box<dyn std::error::Error>> {
+    /// let worker = belts::WorkerBuilder::from_env()?.state(pool).build().await?;
+    /// let app = app.nest_service("/belts", worker.router());
+    /// worker.serve_with(app, tokio::net::TcpListener::bind("127.0.0.1:3000").await?).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// A value is wrong: the error names the variable and says what is right.
+    pub fn from_env() -> Result<Self> {
+        Ok(Config::from_env()?.builder())
     }
 }
 

@@ -166,6 +166,18 @@ impl<T: Clone + Send + Sync + 'static> Argument for State<T> {
     }
 }
 
+/// axum's wrapper of the same name and shape, which stands in many a file that has functions too.
+#[cfg(feature = "http")]
+impl<T: Clone + Send + Sync + 'static> Argument for axum::extract::State<T> {
+    fn need() -> Option<Need> {
+        Some(Need::of::<T>())
+    }
+
+    fn of(run: &Invocation) -> Result<Self> {
+        run.scope.state().map(Self)
+    }
+}
+
 /// What a function may return.
 #[diagnostic::on_unimplemented(
     message = "a belts function returns `Result<T, E>`, not `{Self}`",

@@ -46,6 +46,8 @@ use std::{
 /// # Ok(()) }
 /// ```
 ///
+/// In a file that has axum's `State` in scope, that one means the same here (feature `http`).
+///
 /// Take it in any order with the [`Context`](crate::Context), after the event. A helper gets what it needs as an ordinary
 /// argument. A worker without the value fails in [`build`](crate::WorkerBuilder::build), with the function and the type in its
 /// error.

@@ -75,6 +75,29 @@ async fn count(order: Ordered, numbers: State<Vec<u64>>) -> belts::Result<usize>
     step!("count", order.id.len() + numbers.len()).await
 }
 
+/// With axum's wrapper, which whoever has handlers in the same file has in scope.
+#[belts::function(id = "state-of-axum", on = Ordered)]
+async fn of_axum(
+    order: Ordered,
+    axum::extract::State(numbers): axum::extract::State<Vec<u64>>,
+) -> belts::Result<usize> {
+    step!("count", order.id.len() * numbers.len()).await
+}
+
+#[tokio::test]
+async fn the_wrapper_of_axum_means_the_same() {
+    let picked = Harness::builder().function(of_axum);
+    let harness = picked.state(vec![1_u64, 2]).build().await.unwrap();
+    let run = harness.run(of_axum, ordered("ada")).await.unwrap();
+    assert_eq!(run.output().unwrap(), 6);
+    let lacking = Worker::builder().store(Memory::new()).function(of_axum);
+    let error = lacking.build().await.unwrap_err().to_string();
+    assert!(
+        error.contains("takes `State<alloc::vec::Vec<u64>>`"),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn functions_take_states_and_the_context_in_any_order() {
     let sent = Sent::default();

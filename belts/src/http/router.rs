@@ -34,7 +34,7 @@ impl Worker {
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
     /// let worker = belts::Worker::builder()
     ///     .store_url("sqlite://belts.db")
-    ///     .signing_keys([std::env::var("BELTS_SIGNING_KEYS")?])
+    ///     .signing_keys(std::env::var("BELTS_SIGNING_KEYS")?.split(','))
     ///     .build()
     ///     .await?;
     /// let app = axum::Router::new().nest_service("/belts", worker.router());

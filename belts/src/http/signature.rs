@@ -81,6 +81,9 @@ impl SigningKey {
 
     fn read(secret: &str) -> Result<Self, String> {
         let bytes = match secret.strip_prefix(PREFIX) {
+            Some(encoded) if encoded.contains(',') => {
+                return Err("has a comma in it: give each key as an item of its own".to_owned());
+            }
             Some(encoded) => STANDARD
                 .decode(encoded)
                 .map_err(|_| format!("is not base64 after its prefix `{PREFIX}`"))?,
@@ -160,7 +163,11 @@ fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Ref
     headers
         .get(name)
         .and_then(|value| value.to_str().ok())
-        .ok_or_else(|| Refusal::signature(format!("the header `{name}` is missing or not text")))
+        .ok_or_else(|| {
+            Refusal::signature(format!(
+                "this worker has signing keys, so a delivery must be signed by one of them, and the header `{name}` is missing or not text"
+            ))
+        })
 }
 
 /// The signatures of our version; a sender that rotates its keys sends a few.

@@ -204,7 +204,7 @@ impl Worker {
     ///
     /// let worker = belts::Worker::builder()
     ///     .store_url("sqlite://belts.db")
-    ///     .signing_keys([std::env::var("BELTS_SIGNING_KEYS")?])
+    ///     .signing_keys(std::env::var("BELTS_SIGNING_KEYS")?.split(','))
     ///     .build()
     ///     .await?;
     /// let app = Router::new()

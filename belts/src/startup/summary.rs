@@ -62,7 +62,7 @@ impl Summary<'_> {
         let mut notes = Vec::new();
         if !shared.store.capabilities().durable {
             notes.push(
-                "the store keeps nothing beyond this process; BELTS_STORE=sqlite://belts.db does",
+                "the store keeps nothing beyond this process; the one of `sqlite://belts.db` does",
             );
         }
         match (self.open && !shared.verifies(), local) {

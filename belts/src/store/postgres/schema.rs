@@ -184,7 +184,7 @@ async fn change(
     run(
         connection,
         schema,
-        "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SELECT pg_advisory_xact_lock({lock})",
+        "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock({lock})",
     )
     .await?;
     let found = find(connection, schema).await?;
