@@ -49,9 +49,9 @@ impl Package {
         fs::create_dir(directory.file("src"))?;
         let manifest = format!(
             "[package]\nname = \"many-steps\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
-             [dependencies]\nbelts = {{ path = {:?} }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n\n\
+             [dependencies]\nbelts = {{ path = '{}' }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n\n\
              [workspace]\n",
-            root.join("belts")
+            root.join("belts").display()
         );
         fs::write(directory.file("Cargo.toml"), manifest)?;
         fs::copy(root.join("Cargo.lock"), directory.file("Cargo.lock"))?;
