@@ -29,7 +29,7 @@ use crate::{
 /// event. It returns when the run has ended, which this process drives if it has the function; another one does otherwise. Who
 /// stops waiting stops nothing: the run goes on.
 ///
-/// Inside a function a call belongs into a step, whose record keeps it from being made again when the run resumes. Its run's id
+/// Inside a function a call belongs in a step, whose record keeps it from being made again when the run resumes. Its run's id
 /// follows from the run, the step and the event there, so that a retried step finds the run that it has started.
 ///
 /// ```rust,standalone_crate

@@ -69,23 +69,28 @@ impl fmt::Debug for FunctionDef {
     }
 }
 
+impl FunctionDef {
+    /// A function that takes no event and never ends, for what has only some of the fields to say.
+    pub(crate) const BLANK: Self = Self {
+        id: "unfinished",
+        events: &[],
+        keys: &[],
+        options: FunctionOptions::default,
+        accepts: None,
+        check: |_, _| Ok(None),
+        needs: &[],
+        start: |_| Box::pin(std::future::pending()),
+        location: Location {
+            file: "",
+            line: 0,
+            column: 0,
+        },
+        package: "",
+    };
+}
+
 /// Stands for a function that has mistakes, so that its uses are no mistakes of their own.
-pub static UNFINISHED: FunctionDef = FunctionDef {
-    id: "unfinished",
-    events: &[],
-    keys: &[],
-    options: FunctionOptions::default,
-    accepts: None,
-    check: |_, _| Ok(None),
-    needs: &[],
-    start: |_| Box::pin(std::future::pending()),
-    location: Location {
-        file: "",
-        line: 0,
-        column: 0,
-    },
-    package: "",
-};
+pub static UNFINISHED: FunctionDef = FunctionDef::BLANK;
 
 /// What `inventory` collects of functions.
 #[derive(Debug)]

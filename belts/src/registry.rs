@@ -7,7 +7,7 @@ use crate::{
     guard,
     private::{Ask, EventEntry, FunctionDef, FunctionEntry},
     run::Location,
-    state::{Missing, States},
+    state::{States, missing},
     store::Subscription,
     telemetry::FunctionMetrics,
 };
@@ -133,19 +133,19 @@ impl Registry {
     /// # Errors
     /// It names each function that lacks something, and what.
     pub(crate) fn check_needs(&self, states: &States) -> Result<()> {
-        let missing = |function: &'_ Registered| {
+        let mut lacks = Vec::new();
+        for function in &self.functions {
             let def = function.def;
             let needs = def.needs.iter().filter_map(|need| need());
-            let lacking = needs.filter(|need| !states.has(need));
-            let told = lacking.map(|need| Missing::new(def.id, need, states).to_string());
-            told.map(|told| format!("{} (package {}): {told}", place(def), def.package))
-                .collect::<Vec<_>>()
-        };
-        let missing: Vec<String> = self.functions.iter().flat_map(missing).collect();
-        if missing.is_empty() {
+            for need in needs.filter(|need| !states.has(need)) {
+                let (taken, package) = (need.of_function(def.id), def.package);
+                lacks.push(format!("{taken} at {} (package {package})", place(def)));
+            }
+        }
+        if lacks.is_empty() {
             Ok(())
         } else {
-            Err(Error::new(ErrorKind::Config, missing.join("\n")))
+            Err(Error::new(ErrorKind::Config, missing(&lacks, states)))
         }
     }
 
@@ -258,24 +258,19 @@ fn place(def: &FunctionDef) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ErrorKind, FunctionOptions};
+    use crate::ErrorKind;
 
     const fn def(id: &'static str, line: u32) -> FunctionDef {
         FunctionDef {
             id,
             events: &[&["ping", "pong"], &["ping"]],
-            keys: &[],
-            options: FunctionOptions::default,
-            accepts: None,
-            check: |_, _| Ok(None),
-            needs: &[],
-            start: |_| Box::pin(std::future::pending()),
             location: Location {
                 file: "shop.rs",
                 line,
                 column: 1,
             },
             package: "shop",
+            ..FunctionDef::BLANK
         }
     }
 

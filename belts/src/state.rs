@@ -82,36 +82,24 @@ impl Need {
             name: type_name::<T>(),
         }
     }
-}
 
-/// What a function takes and the worker does not have.
-pub(crate) struct Missing<'a> {
-    function_id: &'a str,
-    need: Need,
-    states: &'a States,
-}
-
-impl<'a> Missing<'a> {
-    pub(crate) fn new(function_id: &'a str, need: Need, states: &'a States) -> Self {
-        Self {
-            function_id,
-            need,
-            states,
-        }
+    /// Names a function that takes this.
+    pub(crate) fn of_function(&self, function_id: &str) -> String {
+        format!("`{function_id}` takes `State<{}>`", self.name)
     }
 }
 
-impl fmt::Display for Missing<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (function, need) = (self.function_id, self.need.name);
-        write!(
-            f,
-            "`{function}` takes `State<{need}>`, and the worker has no such state: add `.state(…)` with a value of that type"
-        )?;
-        match self.states.names().as_slice() {
-            [] => Ok(()),
-            names => write!(f, "; it has: `{}`", names.join("`, `")),
-        }
+/// Says what functions take that a worker does not have; each of `lacks` names one function and one type.
+pub(crate) fn missing(lacks: &[String], states: &States) -> String {
+    let (which, how) = match lacks {
+        [_] => ("no such state", "a value of that type"),
+        _ => ("no such states", "a value of each type"),
+    };
+    let lacks = lacks.join("; ");
+    let text = format!("{lacks}; the worker has {which}: add `.state(…)` with {how}");
+    match states.names().as_slice() {
+        [] => text,
+        names => format!("{text}; it has: `{}`", names.join("`, `")),
     }
 }
 

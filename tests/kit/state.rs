@@ -118,20 +118,27 @@ async fn a_worker_that_lacks_a_state_is_not_built_and_says_what_lacks_where() {
     let error = lacking.build().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     let text = error.to_string();
-    let lines: Vec<&str> = text.lines().collect();
-    let [first, second] = lines[..] else {
-        panic!("one line for each state that lacks: {text}");
+    let parts: Vec<&str> = text.split("; ").collect();
+    let [first, second, advice, has] = parts[..] else {
+        panic!("one part for each state that lacks: {text}");
     };
     assert!(
-        first.starts_with("tests/kit/state.rs:")
-            && first.contains("(package belts-suite): `state-confirm` takes `State<")
-            && first.contains("state::Sent>`, and the worker has no such state: add `.state(…)` with a value of that type; it has: `")
-            && first.contains("dyn "),
+        first.starts_with("`state-confirm` takes `State<")
+            && first.contains("state::Sent>` at tests/kit/state.rs:")
+            && first.ends_with("(package belts-suite)"),
         "{first}"
     );
     assert!(
-        second.contains("`state-count` takes `State<alloc::vec::Vec<u64>>`"),
+        second.starts_with("`state-count` takes `State<alloc::vec::Vec<u64>>` at "),
         "{second}"
+    );
+    assert_eq!(
+        advice,
+        "the worker has no such states: add `.state(…)` with a value of each type"
+    );
+    assert!(
+        has.starts_with("it has: `") && has.contains("dyn "),
+        "{has}"
     );
     let whole = builder().function(count).state(vec![1_u64]);
     whole.build().await.unwrap();

@@ -109,14 +109,7 @@ impl<'a> DescribedFunction<'a> {
     fn of(function: &'a Registered) -> Self {
         Self {
             id: &function.id,
-            events: function
-                .def
-                .events
-                .iter()
-                .copied()
-                .flatten()
-                .copied()
-                .collect(),
+            events: function.event_types().collect(),
             options: DescribedOptions::of(&function.options),
         }
     }

@@ -83,7 +83,7 @@ impl Refusal {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "inspection needs the header `authorization: Bearer …` with the inspection token of this worker; there is none, or another",
+            "inspection needs the header `authorization: Bearer …` with the inspection token of this worker; it is missing or wrong",
         )
     }
 

@@ -39,7 +39,7 @@ fn no_functions(meant: bool) -> &'static str {
 /// Tells the log what each function is.
 fn tell_of_functions(shared: &Shared) {
     if let Some(dispatcher) = &shared.dispatcher {
-        tracing::info!(?dispatcher, "events go by a dispatcher");
+        tracing::info!(?dispatcher, "publishing through a dispatcher");
     }
     for function in shared.registry.functions() {
         let (events, options, package) =
@@ -49,15 +49,7 @@ fn tell_of_functions(shared: &Shared) {
 }
 
 fn events(function: &Registered) -> String {
-    function
-        .def
-        .events
-        .iter()
-        .copied()
-        .flatten()
-        .copied()
-        .collect::<Vec<_>>()
-        .join(", ")
+    function.event_types().collect::<Vec<_>>().join(", ")
 }
 
 /// The options that a function sets, as it would write them.

@@ -62,7 +62,7 @@ impl Summary<'_> {
         let mut notes = Vec::new();
         if !shared.store.capabilities().durable {
             notes.push(
-                "the store keeps nothing beyond this process; the one of `sqlite://belts.db` does",
+                "the store is lost when this process ends, and every run with it; one at `sqlite://belts.db` is kept",
             );
         }
         match (self.open && !shared.verifies(), local) {
@@ -138,24 +138,14 @@ fn counted(functions: &[Registered]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FunctionOptions, Location, private::FunctionDef, registry::Registry};
+    use crate::{private::FunctionDef, registry::Registry};
 
     const fn def(id: &'static str, package: &'static str) -> FunctionDef {
         FunctionDef {
             id,
             events: &[&["ping"]],
-            keys: &[],
-            options: FunctionOptions::default,
-            accepts: None,
-            check: |_, _| Ok(None),
-            needs: &[],
-            start: |_| Box::pin(std::future::pending()),
-            location: Location {
-                file: "shop.rs",
-                line: 1,
-                column: 1,
-            },
             package,
+            ..FunctionDef::BLANK
         }
     }
 

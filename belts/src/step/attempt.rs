@@ -120,14 +120,15 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         };
         let run = Arc::clone(&self.scope.run);
         let attempt = begun.failed_attempts + 1;
-        let path = Arc::clone(&begun.path);
-        let span = span::step(&path, attempt);
-        let ids = StepIds::of(&span, &path, attempt);
-        let step = Evaluated { path: &path, ids };
+        let span = span::step(&begun.path, attempt);
         run.metrics.steps_executed.increment(1);
         let begun_at = run.metrics.step_duration.begin();
         let mut expression = pin!(Some(expression));
         let outcome = {
+            let step = Evaluated {
+                path: &begun.path,
+                ids: StepIds::of(&span, &begun.path, attempt),
+            };
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
                 match preset(&run, begun, step, self.options.timeout).await {
@@ -157,6 +158,8 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             ),
             Err(error) => {
                 let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
+                let path = Arc::clone(&begun.path);
+                let ids = StepIds::of(&span, &path, attempt);
                 let failed = || begun.failed::<T>(&run, ids, &error, policy, now);
                 let (entry, over) = span.in_scope(failed);
                 guard::discard(error);

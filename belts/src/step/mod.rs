@@ -16,7 +16,7 @@ use crate::{
     context::Context,
     error::{Error, ErrorKind, Result},
     run::{Backoff, Decision, Location, Request, Violation, join},
-    state::{Missing, Need},
+    state::{Need, missing},
     store::{Entry, StepKind, StepState},
     worker::live::{Active, CURRENT_STEP, LiveRun, Place},
 };
@@ -79,8 +79,8 @@ impl Scope {
     pub(crate) fn state<T: Clone + 'static>(&self) -> Result<T> {
         let states = &self.run.worker.states;
         states.get().ok_or_else(|| {
-            let missing = Missing::new(&self.run.function_id, Need::of::<T>(), states);
-            Error::new(ErrorKind::Config, missing.to_string())
+            let lack = Need::of::<T>().of_function(&self.run.function_id);
+            Error::new(ErrorKind::Config, missing(&[lack], states))
         })
     }
 

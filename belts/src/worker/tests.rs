@@ -48,14 +48,10 @@ fn start(run: Invocation) -> Driven {
 pub(super) static DEF: FunctionDef = FunctionDef {
     id: "by-hand",
     events: &[&["ping"]],
-    keys: &[],
-    options: crate::FunctionOptions::default,
-    accepts: None,
-    check: |_, _| Ok(None),
-    needs: &[],
     start,
     location: AT,
     package: "belts",
+    ..FunctionDef::BLANK
 };
 
 fn ping() -> crate::EncodedEvent {

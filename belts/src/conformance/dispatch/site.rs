@@ -30,11 +30,7 @@ const EVENT: &str = "conformance-sent";
 static FUNCTION: FunctionDef = FunctionDef {
     id: "conformance/receive",
     events: &[&[EVENT]],
-    keys: &[],
-    options: crate::FunctionOptions::default,
-    accepts: None,
     check,
-    needs: &[],
     start: |_| Box::pin(async { private::finish(Ok::<(), crate::Error>(())) }),
     location: Location {
         file: file!(),
@@ -42,6 +38,7 @@ static FUNCTION: FunctionDef = FunctionDef {
         column: 1,
     },
     package: "belts",
+    ..FunctionDef::BLANK
 };
 
 /// From this number on events do not fit at their first arrivals, as if those were to a worker of another version.

@@ -139,7 +139,7 @@ impl Drive<'_> {
                 tracing::warn!(
                     function = ids.function,
                     run = ids.run,
-                    "this process stood still for longer than its lease; whoever has the run now goes on with it"
+                    "the lease expired while this process was stalled; another worker may have the run now"
                 );
                 Err(Ended::Abandoned)
             }

@@ -61,3 +61,52 @@ impl Outbox {
 fn size(entry: &Entry) -> usize {
     entry.value.len() + entry.path.len() + entry.type_name.len() + 64
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        clock::Timestamp,
+        store::{StepKind, StepState},
+    };
+
+    fn entry(seq: u32, bytes: usize) -> Entry {
+        Entry {
+            seq,
+            path: "step".into(),
+            kind: StepKind::Step,
+            state: StepState::Completed,
+            value: Arc::from(vec![b' '; bytes]),
+            type_name: "".into(),
+            attempts: 1,
+            due_at: None,
+            started_at: Timestamp::from_millis(0),
+            finished_at: None,
+        }
+    }
+
+    #[test]
+    fn who_waits_for_which_record_is_known_in_each_part() {
+        let mut outbox = Outbox::default();
+        for (seq, awaited) in (0..).zip([true, false, true, false, false]) {
+            outbox.push(entry(seq, PART / 2 - 200), awaited);
+        }
+        let seqs = |outbox: &Outbox| {
+            outbox
+                .entries
+                .iter()
+                .map(|entry| entry.seq)
+                .collect::<Vec<_>>()
+        };
+        let mut first = outbox.take_part();
+        assert_eq!((seqs(&first), first.awaited()), (vec![0, 1], 1));
+        let second = outbox.take_part();
+        assert_eq!((seqs(&second), second.awaited()), (vec![2, 3], 1));
+        assert_eq!((seqs(&outbox), outbox.awaited()), (vec![4], 0));
+        first.append(second);
+        assert_eq!((seqs(&first), first.awaited()), (vec![0, 1, 2, 3], 2));
+        assert_eq!(first.unawaited, [1, 3]);
+    }
+}
