@@ -14,6 +14,8 @@
 //! - `cli`: the program `belts`, which shows runs and changes them, on any store or by HTTP.
 //! - `testing`: the testing kit, `belts::testing`.
 //! - `conformance`: the suites that a store or a dispatcher of your own should pass.
+//!
+//! belts needs Rust 1.94 or newer, which sqlx requires; one version holds for every set of features.
 #![cfg_attr(
     not(all(
         feature = "macros",
