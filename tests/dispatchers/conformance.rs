@@ -7,10 +7,8 @@ use belts::{
     conformance::dispatch::Transport,
     dispatch::{Channel, Http, Qstash, Redis, SharedDispatcher},
 };
-use belts_suite::{
-    qstash::Mock,
-    servers::{self, Prefix, Queue},
-};
+use belts_qstash_mock::Mock;
+use belts_suite::servers::{self, Prefix, Queue};
 
 use crate::sqs;
 
@@ -94,7 +92,7 @@ impl Queues {
 #[async_trait::async_trait]
 impl Transport for Queues {
     async fn connect(&self, _url: &str) -> belts::Result<SharedDispatcher> {
-        Ok(Arc::new(sqs::support::open(&self.queue).await))
+        Ok(Arc::new(sqs::queue::open(&self.queue).await))
     }
 }
 

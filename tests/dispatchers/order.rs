@@ -61,7 +61,7 @@ fn over_redis() {
 #[tokio::test(flavor = "multi_thread")]
 #[cfg_attr(not(has_python), ignore = "no python3 with pip found: install them")]
 async fn over_sqs() {
-    let queue = sqs::support::queue().await;
+    let queue = sqs::queue::queue().await;
     let url = queue.url().replacen("http://", "sqs://", 1) + "?region=us-east-1&tls=off";
     let credentials = [
         ("AWS_ACCESS_KEY_ID", "any"),

@@ -3,8 +3,8 @@
 mod answers;
 mod clock;
 mod deliver;
+pub(crate) mod mail;
 mod options;
 mod push;
 mod refused;
-pub(crate) mod support;
 mod verify;

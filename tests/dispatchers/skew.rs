@@ -13,7 +13,7 @@ use belts::{
 };
 use tokio::net::TcpListener;
 
-use crate::{qstash::support as service, redis::Stream, sqs::support as queues};
+use crate::{qstash::mail as service, redis::Stream, sqs::queue as queues};
 
 /// Before the deploy.
 mod old {

@@ -5,5 +5,5 @@ mod contract;
 mod faults;
 mod fifo;
 mod opening;
-pub(crate) mod support;
+pub(crate) mod queue;
 mod workers;

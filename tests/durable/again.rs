@@ -8,7 +8,7 @@ use std::sync::{
 use belts::{ErrorKind, Event, Worker, step, store::Memory, testing::Harness};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Named, effect, effects, named, runs_of, within};
+use crate::gated::{Named, effect, effects, named, runs_of, within};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Event)]
 struct Item {

@@ -16,7 +16,7 @@ use belts::{
 use futures_util::future::try_join_all;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use crate::support::{
+use crate::gated::{
     Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of, within,
     worker_of,
 };

@@ -10,7 +10,7 @@ use belts::{
 use belts_suite::servers;
 use tokio::sync::oneshot;
 
-use crate::support::{Named, effect, effects, looped, named, publish_named, within_time};
+use crate::gated::{Named, effect, effects, looped, named, publish_named, within_time};
 
 const LEASE: Duration = Duration::from_millis(900);
 const LIMIT: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use belts::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Named, effect, effects, named};
+use crate::gated::{Named, effect, effects, named};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct Payment {

@@ -7,7 +7,7 @@ use belts::{
     store::{Memory, RunStatus, Store},
 };
 
-use crate::support::{
+use crate::gated::{
     Named, effect, effects, eventually, gate, looped, named, publish_named, within,
 };
 
@@ -61,7 +61,7 @@ async fn a_run_that_is_cancelled_here_is_dropped_at_once() {
     .await;
     let executed = within("the answer", executing).await.unwrap().unwrap();
     assert_eq!(executed.runs[0].status, RunStatus::Cancelled);
-    crate::support::open("cancelled here");
+    crate::gated::open("cancelled here");
     assert_eq!(effects("cancelled here second"), 0);
 }
 
@@ -86,7 +86,7 @@ async fn a_run_that_is_cancelled_elsewhere_is_dropped_soon() {
         effects("cancelled elsewhere gone") == 1
     })
     .await;
-    crate::support::open("cancelled elsewhere");
+    crate::gated::open("cancelled elsewhere");
     let run = store.run(&page.runs[0].run_id).await.unwrap().unwrap();
     assert_eq!(run.status, RunStatus::Cancelled);
     worker.shutdown();

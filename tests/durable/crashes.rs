@@ -8,7 +8,7 @@ use belts::{
     testing::{Faults, ManualClock, Reopen as _, SqliteFile},
 };
 
-use crate::support::{
+use crate::gated::{
     Named, effects, eventually, gated, looped, named, open, publish_named, worker_of,
 };
 

@@ -15,7 +15,7 @@ use belts::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::support::{
+use crate::gated::{
     Named, effect, effects, eventually, gated, looped, named, open, publish_named, runs_of, within,
     worker_of,
 };

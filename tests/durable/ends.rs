@@ -13,11 +13,11 @@ use belts::{
 };
 
 use crate::{
-    late::Meddled,
-    support::{
+    gated::{
         Named, effect, effects, eventually, gate, gated, looped, named, open, publish_named,
         runs_of, within, worker_of,
     },
+    late::Meddled,
 };
 
 /// A request named the step at which a run was to stop, and failed. The run stopped there all the same when the loop drove it.

@@ -3,7 +3,7 @@
 use belts::{ErrorKind, Event, EventSet, Worker, store::Memory};
 use serde::{Deserialize, Serialize};
 
-use crate::support::within;
+use crate::gated::within;
 
 #[derive(Debug, Serialize, Deserialize, Event)]
 #[event(type = "weighed", validate = has_weight)]

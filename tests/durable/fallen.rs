@@ -4,7 +4,7 @@ use std::{future::IntoFuture as _, panic, process::Command, sync::Mutex};
 
 use belts::{Worker, step, store::Memory};
 
-use crate::support::{Named, named, within};
+use crate::gated::{Named, named, within};
 
 #[belts::function(id = "falls-at-a-place", on = Named, retries = 0)]
 async fn falls(event: Named) -> belts::Result<u32> {

@@ -17,7 +17,7 @@ use belts::{
     testing::ManualClock,
 };
 
-use crate::support::{
+use crate::gated::{
     Named, effect, effects, eventually, looped, named, publish_named, runs_of, within, worker_of,
 };
 

@@ -5,7 +5,7 @@ use belts::{
     store::{Memory, RunRecord, RunStatus},
 };
 
-use crate::support::{Named, effect, effects, eventually, looped, named, publish_named, within};
+use crate::gated::{Named, effect, effects, eventually, looped, named, publish_named, within};
 
 #[belts::function(id = "hooked", on = Named, retries = 0)]
 async fn hooked(event: Named) -> belts::Result<()> {

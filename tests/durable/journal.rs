@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use belts::{ErrorKind, sleep, step, testing::Harness};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Named, effect, effects, named, within};
+use crate::gated::{Named, effect, effects, named, within};
 
 static KEYS_ARE_FIXED: AtomicBool = AtomicBool::new(false);
 

@@ -9,11 +9,11 @@ use belts::{
 };
 
 use crate::{
-    late::Meddled,
-    support::{
+    gated::{
         Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of,
         within, worker_of,
     },
+    late::Meddled,
 };
 
 /// Waits at its gate the first time only, and says which time it was.

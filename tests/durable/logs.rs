@@ -9,7 +9,7 @@ use belts::{
 };
 use belts_suite::log;
 
-use crate::support::{Named, eventually, looped, named, within};
+use crate::gated::{Named, eventually, looped, named, within};
 
 /// The warnings that have these in them.
 fn warnings_with(parts: [&str; 2]) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use belts::{ErrorKind, Event, Terminal as _, step, store::StepState, testing::Harness};
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Named, effect, effects, eventually, named, within};
+use crate::gated::{Named, effect, effects, eventually, named, within};
 
 /// Which row of the table a run is about.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

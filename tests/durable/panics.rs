@@ -26,7 +26,7 @@ use belts::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::support::{effect, effects, eventually, looped, runs_of, within};
+use crate::gated::{effect, effects, eventually, looped, runs_of, within};
 
 /// Which code panics.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

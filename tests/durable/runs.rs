@@ -17,9 +17,7 @@ use belts::{
 
 use tokio::sync::Semaphore;
 
-use crate::support::{
-    Named, effect, effects, eventually, gated, named, open, publish_named, within,
-};
+use crate::gated::{Named, effect, effects, eventually, gated, named, open, publish_named, within};
 
 #[belts::function(id = "third-time-lucky", on = Named, retries = 2, backoff = "1s..1s")]
 async fn third_time_lucky(event: Named, cx: Context) -> belts::Result<u32> {

@@ -12,7 +12,7 @@ use belts::{
     testing::{Reopen, SqliteFile},
 };
 
-use crate::support::{
+use crate::gated::{
     Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of, within,
 };
 

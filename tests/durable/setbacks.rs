@@ -8,7 +8,7 @@ use belts::{
     testing::{Faults, ManualClock},
 };
 
-use crate::support::{Named, effect, effects, eventually, looped, named, publish_named, within};
+use crate::gated::{Named, effect, effects, eventually, looped, named, publish_named, within};
 
 #[belts::function(id = "charges", on = Named, retries = 1, backoff = "1s..1s")]
 async fn charges(event: Named) -> belts::Result<String> {

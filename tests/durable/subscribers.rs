@@ -11,7 +11,7 @@ use belts::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::support::{runs_of, worker_of};
+use crate::gated::{runs_of, worker_of};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 #[event(type = "subscribers-paid")]

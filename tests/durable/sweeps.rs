@@ -9,8 +9,8 @@ use belts::{
 
 use crate::{
     functions::*,
+    gated::within_time,
     places::{InSchema, UnderPrefix},
-    support::within_time,
 };
 
 /// A sweep opens a store some forty times, which takes a server a while.

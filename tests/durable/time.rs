@@ -9,11 +9,11 @@ use belts::{
 };
 
 use crate::{
-    late::Meddled,
-    support::{
+    gated::{
         Named, effect, effects, eventually, gate, looped, named, publish_named, runs_of, within,
         worker_of,
     },
+    late::Meddled,
 };
 
 /// Counts how many of it are in memory.

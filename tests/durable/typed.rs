@@ -12,7 +12,7 @@ use belts::{
 use belts_suite::log;
 use serde::{Deserialize, Serialize};
 
-use crate::support::{Named, effect, effects, named, within};
+use crate::gated::{Named, effect, effects, named, within};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
 enum PaymentError {

@@ -18,7 +18,7 @@ use belts::{
 use proptest::{collection, option, prelude::*};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::support::{Named, named, within};
+use crate::gated::{Named, named, within};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Shape {

@@ -9,8 +9,8 @@ use belts::{
 };
 
 use crate::{
+    gated::{eventually, looped, within},
     late::Meddled,
-    support::{eventually, looped, within},
 };
 
 /// Before the deploy.

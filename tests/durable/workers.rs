@@ -8,7 +8,7 @@ use belts::{
     testing::ManualClock,
 };
 
-use crate::support::{
+use crate::gated::{
     Named, effect, effects, eventually, gate, gated, looped, named, open, publish_named, runs_of,
     within, worker_of,
 };

@@ -11,7 +11,7 @@ use axum::{
     routing,
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use belts_suite::qstash::{Message, Mock};
+use belts_qstash_mock::{Message, Mock};
 use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,

@@ -1,9 +1,7 @@
 //! Examples on the services that carry events.
 
-use belts_suite::{
-    qstash::Mock,
-    servers::{Moto, Redis, free_port},
-};
+use belts_qstash_mock::Mock;
+use belts_suite::servers::{Moto, Redis, free_port};
 
 use crate::program::{Running, SOON, command, directory, run};
 

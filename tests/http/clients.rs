@@ -1,16 +1,17 @@
 //! Clients in other languages, which sign with their ecosystems' own libraries: the files in `examples/clients`.
 
+mod installed;
+
 use std::{net::SocketAddr, path::Path, process::Output};
 
 use belts::{
     Worker,
     store::{Memory, RunFilter, RunRecord, Store as _},
 };
-use belts_suite::clients;
 use serde_json::Value;
 use tokio::{net::TcpListener, process::Command, task::JoinHandle};
 
-use crate::support::builder;
+use crate::router::builder;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER_KEY: &str = "whsec_bm90IHRoZSBrZXkgb2YgdGhpcyB3b3JrZXI=";
@@ -103,11 +104,11 @@ fn packages() -> &'static Path {
 #[tokio::test]
 #[cfg_attr(not(has_node), ignore = "no node or npm found: install them")]
 async fn a_client_in_javascript_publishes_with_its_own_signature() {
-    publishes(&|| Box::pin(async { clients::node(packages()).await.unwrap() })).await;
+    publishes(&|| Box::pin(async { installed::node(packages()).await.unwrap() })).await;
 }
 
 #[tokio::test]
 #[cfg_attr(not(has_python), ignore = "no python3 with pip found: install them")]
 async fn a_client_in_python_publishes_with_its_own_signature() {
-    publishes(&|| Box::pin(async { clients::python(packages()).await.unwrap() })).await;
+    publishes(&|| Box::pin(async { installed::python(packages()).await.unwrap() })).await;
 }

@@ -4,7 +4,7 @@ use axum::{Router, http::StatusCode};
 use belts::store::{Memory, RunStatus, Store as _};
 use serde_json::json;
 
-use crate::support::*;
+use crate::router::*;
 
 const ORDER: &str = r#"{"event":{"type":"order-created","order_id":"o-1","cents":41}}"#;
 

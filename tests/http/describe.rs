@@ -17,7 +17,7 @@ use belts::{
 use belts_suite::Hooked;
 use serde_json::json;
 
-use crate::support::*;
+use crate::router::*;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 

@@ -11,7 +11,7 @@ use belts::{
 };
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::router::*;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const ORDER: &str = r#"{"event":{"type":"order-created","order_id":"o-1","cents":41}}"#;

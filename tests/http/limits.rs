@@ -10,7 +10,7 @@ use tokio::{
     sync::oneshot,
 };
 
-use crate::support::*;
+use crate::router::*;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ mod doors;
 mod limits;
 mod modes;
 mod refuse;
+mod router;
 mod serve;
 mod serve_with;
 mod sign;
-mod support;

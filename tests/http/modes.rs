@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::support::*;
+use crate::router::*;
 
 fn waited(gate: &str, mode: &str) -> Request<Body> {
     json_to(
@@ -21,7 +21,7 @@ fn waited(gate: &str, mode: &str) -> Request<Body> {
 }
 
 fn json_to(mode: &str, body: &str) -> Request<Body> {
-    crate::support::json(&format!("/?mode={mode}"))
+    crate::router::json(&format!("/?mode={mode}"))
         .body(body.to_owned().into())
         .unwrap()
 }

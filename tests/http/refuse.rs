@@ -5,7 +5,7 @@ use axum::{
     http::{Method, Request, StatusCode},
 };
 
-use crate::support::*;
+use crate::router::*;
 
 async fn refused(body: &str) -> Answer {
     let answer = send(&worker().await, post(body.to_owned())).await;

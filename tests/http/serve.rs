@@ -13,7 +13,7 @@ use belts_suite::Hooked;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Notify};
 
-use crate::support::*;
+use crate::router::*;
 
 const ORDER: &str = r#"{"event":{"type":"order-created","order_id":"o-1","cents":41}}"#;
 

@@ -26,7 +26,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::support::{ManualClock, builder, gate, post, send, worker};
+use crate::router::{ManualClock, builder, gate, post, send, worker};
 
 const SOON: Duration = Duration::from_secs(30);
 

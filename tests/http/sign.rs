@@ -8,7 +8,7 @@ use axum::{
 };
 use belts::{Clock as _, SystemClock, Worker, http::SigningKey};
 
-use crate::support::*;
+use crate::router::*;
 
 const NEW: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OLD: &str = "correct horse battery staple";

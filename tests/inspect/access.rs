@@ -5,7 +5,7 @@ use std::future::IntoFuture as _;
 use axum::http::Request;
 use belts::Worker;
 
-use crate::support::*;
+use crate::shop::*;
 
 const TOKEN: &str = "correct-horse-battery-staple";
 

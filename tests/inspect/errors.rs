@@ -4,7 +4,7 @@ use belts::{Error, Event, store::RunStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::shop::*;
 
 /// Something that fails with a value.
 #[derive(Debug, Serialize, Deserialize, Event)]

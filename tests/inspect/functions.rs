@@ -13,7 +13,7 @@ use belts_suite::Hooked;
 use serde_json::json;
 use tokio::sync::Notify;
 
-use crate::support::*;
+use crate::shop::*;
 
 /// A session that has the function `old`, and two runs of it.
 pub(crate) async fn with_old_function(store: &SharedStore) -> WorkerId {

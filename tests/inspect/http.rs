@@ -3,7 +3,7 @@
 use belts::store::RunStatus;
 use serde_json::{Value, json};
 
-use crate::support::*;
+use crate::shop::*;
 
 #[tokio::test]
 async fn a_list_says_which_runs_failed_and_why() {

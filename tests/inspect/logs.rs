@@ -5,7 +5,7 @@ use belts::{Event, Worker, step, testing::ManualClock};
 use belts_suite::log;
 use serde::{Deserialize, Serialize};
 
-use crate::support::*;
+use crate::shop::*;
 
 const TOKEN: &str = "correct-horse-battery-staple";
 

@@ -13,5 +13,5 @@ mod http;
 mod logs;
 mod pages;
 mod proxies;
-mod support;
+mod shop;
 mod worker;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use belts::Event;
 use serde::{Deserialize, Serialize};
 
-use crate::support::*;
+use crate::shop::*;
 
 /// More than a page holds of failures, of which 16 KiB are listed.
 const MANY: usize = 300;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use belts::{Worker, store::Memory};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::*;
+use crate::shop::*;
 
 /// Passes connections on, byte by byte, as `ssh -L` and the forwarders of clusters do.
 async fn forwarder(to: SocketAddr) -> String {

@@ -11,7 +11,7 @@ use belts::{
     store::{RunStatus, StepState},
 };
 
-use crate::support::*;
+use crate::shop::*;
 
 #[tokio::test]
 async fn failed_runs_say_at_which_step_and_why() {

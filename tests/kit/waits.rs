@@ -1,11 +1,12 @@
 //! Waits within a run under the clock of a harness: what they move, and whom they leave alone.
 
-use std::{future::IntoFuture, time::Duration};
+use std::time::Duration;
 
 use belts::{
     ErrorKind, Event, retry_after, sleep, step,
     testing::{Harness, ManualClock},
 };
+use belts_suite::within;
 use serde::{Deserialize, Serialize};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -20,15 +21,6 @@ async fn work() -> u32 {
         tokio::task::yield_now().await;
     }
     1
-}
-
-/// Returns what the future does, but does not wait for ever.
-async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
-    let waited = tokio::time::timeout(Duration::from_secs(10), future.into_future());
-    match waited.await {
-        Ok(value) => value,
-        Err(elapsed) => panic!("{what}: {elapsed}"),
-    }
 }
 
 #[belts::function(id = "naps-beside-work", on = Begun)]

@@ -6,7 +6,7 @@ use belts::{Worker, store::Memory};
 use metrics_exporter_dogstatsd::DogStatsDBuilder;
 use tokio::net::UdpSocket;
 
-use crate::support::*;
+use crate::measured::*;
 
 #[tokio::test]
 async fn labels_arrive_as_tags() {

@@ -3,6 +3,6 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
 
 mod dogstatsd;
+mod measured;
 mod metrics;
 mod middleware;
-mod support;

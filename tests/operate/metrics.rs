@@ -15,7 +15,7 @@ use belts::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tower::ServiceExt as _;
 
-use crate::support::*;
+use crate::measured::*;
 
 const PAGE: &str = include_str!("../../belts/docs/operations.md");
 

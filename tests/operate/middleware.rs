@@ -14,7 +14,7 @@ use belts::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::support::*;
+use crate::measured::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct Wrapped {

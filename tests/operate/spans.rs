@@ -24,11 +24,11 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context, prelude::*, registry::LookupSpan};
 
-use support::*;
+use measured::*;
 
 // The binary `operate` uses the rest of it.
 #[allow(dead_code)]
-mod support;
+mod measured;
 
 #[derive(Debug, Clone, Default)]
 struct Seen {

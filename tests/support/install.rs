@@ -20,11 +20,11 @@ const DEADLINE: Duration = Duration::from_secs(180);
 static FAILED: Mutex<BTreeMap<&str, String>> = Mutex::const_new(BTreeMap::new());
 
 /// Packages of npm, as `package.json` among the files names them.
-pub(crate) async fn npm(
-    parent: &Path,
-    name: &'static str,
-    files: &[(&str, &str)],
-) -> io::Result<PathBuf> {
+///
+/// # Errors
+///
+/// If npm is missing, or the packages cannot be installed.
+pub async fn npm(parent: &Path, name: &'static str, files: &[(&str, &str)]) -> io::Result<PathBuf> {
     let npm = [
         "npm",
         "install",
@@ -40,11 +40,11 @@ pub(crate) async fn npm(
 }
 
 /// Packages of `PyPI`, as `requirements.txt` among the files names them; they lie in `packages` beside the files.
-pub(crate) async fn pip(
-    parent: &Path,
-    name: &'static str,
-    files: &[(&str, &str)],
-) -> io::Result<PathBuf> {
+///
+/// # Errors
+///
+/// If Python or pip is missing, or the packages cannot be installed.
+pub async fn pip(parent: &Path, name: &'static str, files: &[(&str, &str)]) -> io::Result<PathBuf> {
     let pip = [
         "python3",
         "-m",

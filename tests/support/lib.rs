@@ -1,14 +1,12 @@
-//! Shared by the tests of belts.
+//! What several suites of tests share.
 
 mod cargo;
-pub mod clients;
 mod hooked;
-mod install;
+pub mod install;
 pub mod log;
-mod moment;
-pub mod qstash;
 pub mod servers;
+mod wait;
 
 pub use cargo::cargo;
 pub use hooked::{Before, Hooked};
-pub use moment::a_moment;
+pub use wait::{a_moment, within, within_time};

@@ -1,10 +1,10 @@
 //! Callbacks: who is told of an attempt, and of what.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use belts_suite::qstash::{Delivery, Mock};
+use belts_qstash_mock::{Delivery, Mock};
 use serde_json::{Value, json};
 
-use super::support::*;
+use super::destination::*;
 
 fn news(delivery: &Delivery) -> Value {
     serde_json::from_slice(&delivery.body).unwrap()

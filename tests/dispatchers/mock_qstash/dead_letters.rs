@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use serde_json::json;
 
-use super::support::*;
+use super::destination::*;
 
 #[tokio::test]
 async fn a_dead_letter_shows_the_message_and_its_last_answer() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::support::*;
+use super::destination::*;
 
 const LATER: (&str, &str) = ("upstash-delay", "30d");
 

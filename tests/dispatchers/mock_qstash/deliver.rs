@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use belts_suite::qstash::{Mock, State};
+use belts_qstash_mock::{Mock, State};
 use tokio::sync::Semaphore;
 
-use super::support::*;
+use super::destination::*;
 
 #[tokio::test]
 async fn a_message_keeps_its_id_over_its_retries_which_are_counted() {

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use belts_suite::qstash::{Faults, Mock, Refusal, When};
+use belts_qstash_mock::{Faults, Mock, Refusal, When};
 
 use serde_json::json;
 
-use super::support::*;
+use super::destination::*;
 
 #[tokio::test]
 async fn a_message_is_delivered_twice_with_the_same_id_and_another_token() {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use belts_suite::qstash::{Faults, Forge, Keys, Message, Mock, Verdict, When, peers::Peer};
+use belts_qstash_mock::{Faults, Forge, Keys, Message, Mock, Verdict, When};
 
-use super::{sign::BODY, support::*};
+use super::{destination::*, peers::Peer, sign::BODY};
 
 /// The SDK agrees with a strict receiver, but accepts the tokens named in `lax` and refuses those in `harsh`.
 pub(crate) async fn forged(peer: &mut Peer, forge: &Forge, lax: &[&str], harsh: &[&str]) {
@@ -31,7 +31,7 @@ pub(crate) async fn vectors(peer: &mut Peer) {
             1_700_000_100,
         );
         let mut forged = forge.named("good, current key");
-        forged.token = belts_suite::qstash::sign(key, &super::sign::claims(body));
+        forged.token = belts_qstash_mock::sign(key, &super::sign::claims(body));
         peer.verify(&keys, &forged).await.unwrap();
     }
 }

@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use belts_suite::qstash::{Mock, State};
+use belts_qstash_mock::{Mock, State};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::support::*;
+use super::destination::*;
 
 async fn enqueue(
     mock: &Mock,

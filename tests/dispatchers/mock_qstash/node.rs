@@ -1,9 +1,10 @@
 //! The npm package `@upstash/qstash` publishes to the mock, and its receiver judges what the mock signs.
 
-use belts_suite::qstash::{Faults, Forge, Keys, Mock, Refusal, When, peers::Peer};
+use belts_qstash_mock::{Faults, Forge, Keys, Mock, Refusal, When};
+
 use serde_json::json;
 
-use super::{judge, sign::BODY, support::*};
+use super::{destination::*, judge, peers::Peer, sign::BODY};
 
 async fn peer(mock: &Mock) -> Peer {
     let peer = Peer::node(mock, packages()).await;

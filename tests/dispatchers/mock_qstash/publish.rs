@@ -1,9 +1,9 @@
 //! Publishing: who may, where the message goes, and what is refused.
 
-use belts_suite::qstash::State;
+use belts_qstash_mock::State;
 use serde_json::json;
 
-use super::support::*;
+use super::destination::*;
 
 #[tokio::test]
 async fn only_the_right_token_may_publish() {
@@ -308,7 +308,7 @@ async fn what_waits_can_be_cancelled_by_id_by_filter_or_all_at_once() {
     assert_eq!(mock.deliveries().len(), 0);
 }
 
-async fn ask_cancel(mock: &belts_suite::qstash::Mock, path: String) -> (u16, serde_json::Value) {
+async fn ask_cancel(mock: &belts_qstash_mock::Mock, path: String) -> (u16, serde_json::Value) {
     let said = ask(mock, "DELETE", &path, &[], "").await;
     (said.status, said.body["cancelled"].clone())
 }

@@ -1,8 +1,8 @@
 //! Signatures: the vectors of the protocol, letter for letter, and keys that change.
 
-use belts_suite::qstash::{Claims, Keys, body_hash, sign};
+use belts_qstash_mock::{Claims, Keys, body_hash, sign};
 
-use super::support::*;
+use super::destination::*;
 
 const CLAIMS: &str = "eyJhdWQiOiIiLCJib2R5IjoiZ19NM0MyUzFiUS01bnNVZy1ZeW5ZWW5qVm1KNEc1OWJtLU9GWW1pb2VYRT0iLCJleHAiOjE3MDAwMDAzMDAsImlhdCI6MTcwMDAwMDAwMCwiaXNzIjoiVXBzdGFzaCIsImp0aSI6Imp3dF82N2t4WEQ2VUJBazdEcVU2aHp1SE1EZFhGWGZQIiwibmJmIjoxNzAwMDAwMDAwLCJzdWIiOiJodHRwczovL2FwcC5leGFtcGxlLmNvbS9iZWx0cyJ9";
 const EMPTY: &str = "eyJhdWQiOiIiLCJib2R5IjoiNDdERVFwajhIQlNhLV9USW1XLTVKQ2V1UWVSa201Tk1wSldaRzNoU3VGVT0iLCJleHAiOjE3MDAwMDAzMDAsImlhdCI6MTcwMDAwMDAwMCwiaXNzIjoiVXBzdGFzaCIsImp0aSI6Imp3dF82N2t4WEQ2VUJBazdEcVU2aHp1SE1EZFhGWGZQIiwibmJmIjoxNzAwMDAwMDAwLCJzdWIiOiJodHRwczovL2FwcC5leGFtcGxlLmNvbS9iZWx0cyJ9";

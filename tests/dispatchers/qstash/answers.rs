@@ -6,10 +6,10 @@ use belts::{
     ErrorKind, Worker,
     dispatch::{Dispatcher, Message, Qstash},
 };
-use belts_suite::qstash::{Faults, Refusal, When};
+use belts_qstash_mock::{Faults, Refusal, When};
 use tokio::sync::Semaphore;
 
-use super::{super::mock_qstash::support::gated, support::*};
+use super::{super::mock_qstash::destination::gated, mail::*};
 
 async fn error_of(qstash: &Qstash) -> belts::Error {
     let sent = qstash.send(vec![Message::new("m1", *b"{}")]).await;

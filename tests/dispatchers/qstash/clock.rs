@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use belts::{Clock, Timestamp};
-use belts_suite::qstash::{Mock, Settings};
+use belts_qstash_mock::{Mock, Settings};
 use tokio::time::Instant;
 
 /// How much faster.

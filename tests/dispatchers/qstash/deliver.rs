@@ -8,10 +8,10 @@ use belts::{
     step,
     store::Sqlite,
 };
-use belts_suite::qstash::{Faults, Refusal, When};
+use belts_qstash_mock::{Faults, Refusal, When};
 use tokio::{sync::Notify, time::Instant};
 
-use super::support::*;
+use super::mail::*;
 
 #[tokio::test]
 async fn an_event_goes_through_the_service_and_its_function_runs() {
@@ -189,7 +189,7 @@ async fn a_moment_is_waited_for_here_and_not_made_a_second() {
 
 #[tokio::test]
 async fn a_message_does_not_come_before_its_delay_is_over() {
-    let mock = belts_suite::qstash::Mock::start().unwrap();
+    let mock = belts_qstash_mock::Mock::start().unwrap();
     let url = destination(|_| with_headers(200, [])).await;
     let qstash = to(&mock, &url).build().unwrap();
     let message = Message::new("later", *b"{}").with_delay(Duration::from_millis(300));

@@ -7,9 +7,9 @@ use belts::{
     ErrorKind,
     dispatch::{Dispatcher, Message, MessageOptions, QstashFlowControl, QstashOptions, Sent},
 };
-use belts_suite::qstash::{Faults, Refusal, When};
+use belts_qstash_mock::{Faults, Refusal, When};
 
-use super::support::*;
+use super::mail::*;
 
 fn with(options: QstashOptions) -> MessageOptions {
     let mut all = MessageOptions::default();

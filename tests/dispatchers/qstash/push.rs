@@ -8,14 +8,12 @@ use belts::{
         Memory, Postgres, Redis, RunRecord, RunStatus, SharedStore, Sqlite, StepKind, StepState,
     },
 };
-use belts_suite::{
-    qstash::{Delivery, Faults, Mock, Refusal, When},
-    servers,
-};
+use belts_qstash_mock::{Delivery, Faults, Mock, Refusal, When};
+use belts_suite::servers;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::{clock::FastClock, support::*};
+use super::{clock::FastClock, mail::*};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 pub(crate) struct InOneGo {

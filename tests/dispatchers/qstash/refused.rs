@@ -2,9 +2,9 @@
 
 use belts::dispatch::Dispatcher as _;
 use belts::{Worker, dispatch::Message, store::Memory};
-use belts_suite::qstash::{Delivery, Mock, State};
+use belts_qstash_mock::{Delivery, Mock, State};
 
-use super::support::*;
+use super::mail::*;
 
 /// The deliveries of a message with this body.
 async fn delivered(mock: &Mock, url: &str, headers: &[(&str, &str)], body: &str) -> Vec<Delivery> {

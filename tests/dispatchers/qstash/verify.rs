@@ -8,12 +8,12 @@ use axum::{
     http::{Request, Response, StatusCode},
 };
 use belts::{Worker, dispatch::Qstash, store::Memory, testing::ManualClock};
-use belts_suite::qstash::{Claims, Delivery, Faults, Forge, Forged, Keys, Verdict, When, sign};
+use belts_qstash_mock::{Claims, Delivery, Faults, Forge, Forged, Keys, Verdict, When, sign};
 use http_body_util::BodyExt as _;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::support::*;
+use super::mail::*;
 
 const NOW: u64 = 1_700_000_100;
 const URL: &str = "https://app.example.com/belts";

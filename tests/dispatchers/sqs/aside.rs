@@ -8,7 +8,7 @@ use belts::dispatch::{
 };
 use belts_suite::servers::Queue;
 
-use super::support::*;
+use super::queue::*;
 
 fn aside(receipt: Receipt) -> Vec<Nack> {
     vec![Nack::new(

@@ -7,7 +7,7 @@ use belts::{
     dispatch::{Dispatcher as _, Message, MessageOptions, Nack, SqsOptions, Verdict},
 };
 
-use super::support::*;
+use super::queue::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -16,7 +16,7 @@ use belts_suite::servers::sqs_client;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::support::soon;
+use super::queue::soon;
 
 /// What the next calls of an operation are answered; any other is answered by an empty object.
 #[derive(Clone, Default)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use belts::dispatch::{Dispatcher as _, Message, MessageOptions, Nack, SqsOptions, Verdict};
 
-use super::support::*;
+use super::queue::*;
 
 fn message(id: &str, group: &str) -> Message {
     Message::new(id, id.as_bytes()).with_group(group)

@@ -9,7 +9,7 @@ use belts::{
 };
 use belts_suite::servers::{free_port, sqs_client};
 
-use super::support::*;
+use super::queue::*;
 
 async fn refused(builder: SqsBuilder) -> (ErrorKind, String) {
     let error = soon("it is opened", builder.open())

@@ -11,7 +11,7 @@ use belts::{
 use belts_suite::servers::{Moto, Queue};
 use serde::{Deserialize, Serialize};
 
-use super::support::*;
+use super::queue::*;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct SqsOrder {

@@ -13,7 +13,7 @@ use belts::{Worker, WorkerBuilder};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::support::*;
+use crate::shop::*;
 
 const TOKEN: &str = "correct-horse-battery-staple";
 

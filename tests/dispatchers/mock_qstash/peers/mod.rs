@@ -7,6 +7,7 @@ mod install;
 
 use std::{fmt, io, path::Path, process::Stdio, time::Duration};
 
+use belts_qstash_mock::{Delivery, Forged, Keys, Mock};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
@@ -14,11 +15,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Delivery, Forged, Keys, Mock};
-
 /// A running SDK. It ends when it is dropped.
 #[derive(Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     calls: ChildStdin,
     answers: Lines<BufReader<ChildStdout>>,
     /// What its receiver calls the tolerance of clocks.
@@ -29,14 +28,13 @@ pub struct Peer {
 
 /// What an SDK said of a call that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PeerError {
+pub(crate) struct PeerError {
     /// The class of the error.
-    pub name: String,
+    pub(crate) name: String,
     /// Its message.
-    pub message: String,
+    pub(crate) message: String,
     /// The HTTP status, where the error knows it.
-    pub status: Option<u64>,
+    pub(crate) status: Option<u64>,
 }
 
 const CALL: Duration = Duration::from_secs(60);
@@ -47,7 +45,7 @@ impl Peer {
     /// # Errors
     ///
     /// If node or npm is missing, or the package cannot be installed.
-    pub async fn node(mock: &Mock, directory: &Path) -> io::Result<Self> {
+    pub(crate) async fn node(mock: &Mock, directory: &Path) -> io::Result<Self> {
         Self::node_with_token(mock, mock.token(), directory).await
     }
 
@@ -56,7 +54,11 @@ impl Peer {
     /// # Errors
     ///
     /// If node or npm is missing, or the package cannot be installed.
-    pub async fn node_with_token(mock: &Mock, token: &str, directory: &Path) -> io::Result<Self> {
+    pub(crate) async fn node_with_token(
+        mock: &Mock,
+        token: &str,
+        directory: &Path,
+    ) -> io::Result<Self> {
         let mut command = Command::new("node");
         command.arg(install::node(directory).await?);
         Self::start(command, [mock.url(), token], "clockTolerance")
@@ -67,7 +69,7 @@ impl Peer {
     /// # Errors
     ///
     /// If Python or pip is missing, or the package cannot be installed.
-    pub async fn python(mock: &Mock, directory: &Path) -> io::Result<Self> {
+    pub(crate) async fn python(mock: &Mock, directory: &Path) -> io::Result<Self> {
         Self::python_with_token(mock, mock.token(), directory).await
     }
 
@@ -76,7 +78,11 @@ impl Peer {
     /// # Errors
     ///
     /// If Python or pip is missing, or the package cannot be installed.
-    pub async fn python_with_token(mock: &Mock, token: &str, directory: &Path) -> io::Result<Self> {
+    pub(crate) async fn python_with_token(
+        mock: &Mock,
+        token: &str,
+        directory: &Path,
+    ) -> io::Result<Self> {
         let program = install::python(directory).await?;
         let mut command = Command::new("python3");
         command
@@ -120,7 +126,7 @@ impl Peer {
     /// # Panics
     ///
     /// If the program ended, or takes longer than a minute.
-    pub async fn call(&mut self, call: &str, arguments: Value) -> Result<Value, PeerError> {
+    pub(crate) async fn call(&mut self, call: &str, arguments: Value) -> Result<Value, PeerError> {
         self.ask(json!({ "call": call, "arguments": arguments }))
             .await
     }
@@ -134,7 +140,7 @@ impl Peer {
     /// # Panics
     ///
     /// If the program ended, or takes longer than a minute.
-    pub async fn call_queue(
+    pub(crate) async fn call_queue(
         &mut self,
         queue: &str,
         call: &str,
@@ -153,7 +159,7 @@ impl Peer {
     /// # Panics
     ///
     /// If the program ended, or takes longer than a minute.
-    pub async fn verify(&mut self, keys: &Keys, forged: &Forged) -> Result<(), PeerError> {
+    pub(crate) async fn verify(&mut self, keys: &Keys, forged: &Forged) -> Result<(), PeerError> {
         let mut request = json!({
             "signature": forged.token,
             "body": String::from_utf8_lossy(&forged.body),
@@ -179,7 +185,7 @@ impl Peer {
     /// # Panics
     ///
     /// If the program ended, or takes longer than a minute.
-    pub async fn verify_delivery(
+    pub(crate) async fn verify_delivery(
         &mut self,
         keys: &Keys,
         delivery: &Delivery,

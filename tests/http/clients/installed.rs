@@ -4,19 +4,15 @@ use std::{io, path::Path};
 
 use tokio::process::Command;
 
-use crate::install::{npm, pip};
+use belts_suite::install::{npm, pip};
 
 /// `examples/clients/publish.mjs`, with the npm package that it imports; installed somewhere below `directory`.
-///
-/// # Errors
-///
-/// If node or npm is missing, or the package cannot be installed.
-pub async fn node(directory: &Path) -> io::Result<Command> {
+pub(super) async fn node(directory: &Path) -> io::Result<Command> {
     let files = [
-        ("package.json", include_str!("clients/package.json")),
+        ("package.json", include_str!("package.json")),
         (
             "publish.mjs",
-            include_str!("../../examples/clients/publish.mjs"),
+            include_str!("../../../examples/clients/publish.mjs"),
         ),
     ];
     let installed = npm(directory, "client-npm", &files).await?;
@@ -26,16 +22,12 @@ pub async fn node(directory: &Path) -> io::Result<Command> {
 }
 
 /// `examples/clients/publish.py`, with the package of `PyPI` that it imports; installed somewhere below `directory`.
-///
-/// # Errors
-///
-/// If Python or pip is missing, or the package cannot be installed.
-pub async fn python(directory: &Path) -> io::Result<Command> {
+pub(super) async fn python(directory: &Path) -> io::Result<Command> {
     let files = [
-        ("requirements.txt", include_str!("clients/requirements.txt")),
+        ("requirements.txt", include_str!("requirements.txt")),
         (
             "publish.py",
-            include_str!("../../examples/clients/publish.py"),
+            include_str!("../../../examples/clients/publish.py"),
         ),
     ];
     let installed = pip(directory, "client-pypi", &files).await?;

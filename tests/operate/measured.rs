@@ -2,12 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    future::IntoFuture,
     sync::{LazyLock, Mutex},
     time::Duration,
 };
 
 use belts::{Event, step};
+pub(crate) use belts_suite::within;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -71,17 +71,6 @@ pub(crate) fn gate(name: &str) -> watch::Sender<bool> {
         .entry(name.to_owned())
         .or_default()
         .clone()
-}
-
-/// Waits, but not for ever.
-///
-/// # Panics
-/// It takes longer than ten seconds.
-pub(crate) async fn within<T>(what: &str, future: impl IntoFuture<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(10), Box::pin(future.into_future())).await {
-        Ok(value) => value,
-        Err(elapsed) => panic!("{what}: {elapsed}"),
-    }
 }
 
 /// Returns when the condition holds.

@@ -1,12 +1,13 @@
-//! Shared by the durability tests.
+//! The function `gated`, effects that are counted, and gates that a test opens.
 
-use std::{collections::BTreeMap, future::IntoFuture, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex};
 
 use belts::{
     Event, Worker, step,
     store::{RunFilter, RunRecord, Store},
     testing::ManualClock,
 };
+pub(crate) use belts_suite::{within, within_time};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -34,36 +35,6 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
         }
     };
     within(what, waited).await;
-}
-
-/// Waits, but not for ever.
-///
-/// # Panics
-/// It takes longer than ten seconds.
-pub(crate) fn within<T>(
-    what: &str,
-    future: impl IntoFuture<Output = T>,
-) -> impl Future<Output = T> {
-    within_time(Duration::from_secs(10), what, future)
-}
-
-/// Waits, but not for longer than this.
-///
-/// # Panics
-/// It takes longer.
-pub(crate) fn within_time<T>(
-    time: Duration,
-    what: &str,
-    future: impl IntoFuture<Output = T>,
-) -> impl Future<Output = T> {
-    // Boxed, since a whole harness may be in it.
-    let waited = Box::pin(tokio::time::timeout(time, future.into_future()));
-    async move {
-        match waited.await {
-            Ok(value) => value,
-            Err(elapsed) => panic!("{what}: {elapsed} after {time:?}"),
-        }
-    }
 }
 
 /// Doors at which steps wait until a test opens them, by name.

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
-use belts_suite::qstash::{Delivery, Mock, Settings};
+use belts_qstash_mock::{Delivery, Mock, Settings};
 use serde_json::Value;
 use tokio::net::TcpListener;
 

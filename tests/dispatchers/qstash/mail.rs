@@ -14,12 +14,14 @@ use belts::{
     step,
     store::{Memory, RunFilter, RunRecord, RunStatus},
 };
-use belts_suite::qstash::Mock;
+use belts_qstash_mock::Mock;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt as _;
 
-pub(crate) use super::super::mock_qstash::support::{SOON, ask, destination, fast, with_headers};
+pub(crate) use super::super::mock_qstash::destination::{
+    SOON, ask, destination, fast, with_headers,
+};
 
 /// An event whose name tells tests apart.
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::install::{npm, pip};
+use belts_suite::install::{npm, pip};
 
 /// The path of the program for npm's SDK.
 pub(super) async fn node(directory: &Path) -> io::Result<PathBuf> {
