@@ -36,13 +36,13 @@ macro_rules! table {
 
 table! {
     RUNS_STARTED: Counter "belts_runs_started_total" Count ["function"]
-        "runs driven of which nothing was recorded before";
+        "runs driven that had nothing recorded yet";
     RUNS_RESUMED: Counter "belts_runs_resumed_total" Count ["function"]
-        "times a run went on from its journal: after a sleep, a retry, a hand-on, a crash";
+        "times a run resumed from its journal: after a sleep, a retry, a hand-over, a crash";
     RUNS_COMPLETED: Counter "belts_runs_completed_total" Count ["function"]
         "runs that returned `Ok`";
     RUNS_FAILED: Counter "belts_runs_failed_total" Count ["function"]
-        "runs that failed for good, but for those that the store itself cannot read";
+        "runs that failed for good, except those that the store itself cannot read";
     RUNS_RUNNING: Gauge "belts_runs_running" Count ["function"]
         "runs that this worker drives now";
     STEPS_EXECUTED: Counter "belts_steps_executed_total" Count ["function"]
@@ -50,7 +50,7 @@ table! {
     STEPS_FAILED: Counter "belts_steps_failed_total" Count ["function"]
         "attempts of steps that failed, whether they are retried or not";
     STEPS_REPLAYED: Counter "belts_steps_replayed_total" Count ["function"]
-        "steps that returned what was recorded";
+        "steps that returned their recorded result";
     STEP_DURATION: Histogram "belts_step_duration_seconds" Seconds ["function"]
         "how long an attempt of a step took, without its write";
     PUBLISHED: Counter "belts_published_total" Count []
@@ -58,17 +58,17 @@ table! {
     DELIVERIES: Counter "belts_deliveries_total" Count ["via", "outcome"]
         "deliveries received, `via` `http` or `message`, with the `outcome` `accepted`, `duplicate` or `refused`";
     REFUSED: Counter "belts_refused_total" Count ["door", "status"]
-        "requests refused for who sent them, at the `door` `inspection` or `delivery`, with `status` `401`, `403` or `404`";
+        "unauthorized requests, at the `door` `inspection` or `delivery`, with `status` `401`, `403` or `404`";
     COMMIT_BATCH_SIZE: Histogram "belts_commit_batch_size" Count []
-        "records in one write of a run: its steps that ended together, and its end or pause";
+        "records in one write of a run: steps that finished together, and the run's end or pause";
     COMMIT_SECONDS: Histogram "belts_commit_seconds" Seconds []
-        "how long such a write took, waiting for others included";
+        "how long such a write took, including the time in the queue";
     LEASES_LOST: Counter "belts_leases_lost_total" Count []
-        "drives given up because the run is no longer this worker's: another one has it, or it was cancelled";
+        "runs abandoned after losing the lease: another worker claimed the run, or it was cancelled";
     RUNS_DUE: Gauge "belts_runs_due" Count ["function"]
-        "runs in the store that are due and wait for a worker, looked up every 10 s; 10,000 stands for that or more";
+        "runs in the store that are due and waiting for a worker, counted every 10 s; 10,000 means that or more";
     OLDEST_DUE: Gauge "belts_oldest_due_seconds" Seconds []
-        "for how long the oldest run has been due that this worker knows of and has not taken on; 0 for none";
+        "how long the oldest run that this worker knows of, but does not drive, has been due; 0 if there is none";
 }
 
 static METADATA: Metadata<'static> = Metadata::new("belts", Level::INFO, None);
