@@ -62,7 +62,11 @@ pub(crate) async fn to_the_end<F: Future>(mut slot: Pin<&mut Option<F>>) -> Resu
     outcome
 }
 
-fn poll<F: Future>(slot: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Result<F::Output>> {
+/// Polls the future in its place, if there is one; its panic is an error.
+pub(crate) fn poll<F: Future>(
+    slot: Pin<&mut Option<F>>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<F::Output>> {
     let Some(future) = slot.as_pin_mut() else {
         return Poll::Pending;
     };

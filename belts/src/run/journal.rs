@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use foldhash::fast::RandomState;
+
 use super::violation::{Location, Violation};
 use crate::{
     clock::Timestamp,
@@ -43,7 +45,7 @@ pub(crate) enum Decision {
 pub(crate) struct Journal {
     /// What the store has.
     entries: Vec<Entry>,
-    by_path: HashMap<Arc<str>, Slot>,
+    by_path: HashMap<Arc<str>, Slot, RandomState>,
     next_seq: u32,
     /// How many steps the run has, recorded or begun.
     steps: u32,
@@ -66,7 +68,7 @@ struct Slot {
 impl Journal {
     /// The journal as the store has it.
     pub(crate) fn new(entries: Vec<Entry>) -> Self {
-        let mut by_path = HashMap::with_capacity(entries.len());
+        let mut by_path = HashMap::with_capacity_and_hasher(entries.len(), RandomState::default());
         let mut next_seq = 0;
         for (place, entry) in entries.iter().enumerate() {
             // A gap is left where a step was begun and its process died, or where a rerun dropped a failure.

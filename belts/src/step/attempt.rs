@@ -89,21 +89,23 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
                 None => pending().await,
             },
             Phase::Begun(..) => {
-                self.wait_for_retry().await;
+                let now = self.wait_for_retry().await;
                 // Otherwise what runs now could not be recorded, and another worker may have recorded it already.
-                self.scope.run.holds_lease().await;
+                self.scope.run.holds_lease(now).await;
                 Next::Attempt
             }
             Phase::New => unreachable!("`begin` leaves `New`"),
         }
     }
 
-    async fn wait_for_retry(&mut self) {
+    /// Returns when the attempt is due, and what time it is then.
+    async fn wait_for_retry(&mut self) -> Timestamp {
         let Phase::Begun(begun, _) = &mut self.phase else {
-            return;
+            return self.scope.run.worker.clock.now();
         };
         let Some(due_at) = begun.due_at.take() else {
-            return;
+            // The first attempt: the clock was read for it a moment ago.
+            return begun.started_at;
         };
         // While it waits the guard changes hands: a long wait does not count as under way.
         let active = std::mem::replace(&mut self.phase, Phase::Over(None));
@@ -111,6 +113,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             self.scope.wait(due_at, active).await;
             self.phase = Phase::Begun(begun, self.scope.run.activate());
         }
+        self.scope.run.worker.clock.now()
     }
 
     /// Polls the expression to its end and records what came of it.

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -58,7 +58,7 @@ where
     };
     let clock = &run.worker.clock;
     let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
-    let expression = watched(run, step.ids, limit, guard::to_the_end(expression));
+    let expression = watched(run, step.ids, limit, expression);
     let expression = CURRENT_STEP.scope(current, expression);
     let Some((timeout, deadline)) = limit else {
         return finished(expression.await.0);
@@ -86,22 +86,23 @@ fn finished<T>(outcome: Result<Attempted<T>>) -> Result<T> {
     outcome?.map_err(|Caught(error)| error)
 }
 
-/// Warns, once, of an expression that keeps its thread in one poll, for a good part of a lease or past its time limit: nothing
-/// else has a turn on it then. Tells whether it was the limit.
+/// Polls the expression in its place to its end, where a panic is an error, and drops it. Warns, once, of one that keeps its thread
+/// in one poll, for a good part of a lease or past its time limit: nothing else has a turn on it then. Tells whether it was the
+/// limit.
 async fn watched<F: Future>(
     run: &LiveRun,
     step: StepIds<'_>,
     limit: Option<(Duration, Timestamp)>,
-    expression: F,
-) -> (F::Output, bool) {
-    let (mut expression, mut warned, mut overran) = (pin!(expression), false, false);
+    mut expression: Pin<&mut Option<F>>,
+) -> (Result<F::Output>, bool) {
+    let (mut warned, mut overran) = (false, false);
     let clock = &run.worker.clock;
     let is_left = |deadline| clock.now() < deadline;
-    poll_fn(|cx| {
+    let outcome = poll_fn(|cx| {
         let since = run.worker.looks();
         // Of one poll alone, so that nothing else that takes time, or sets the clock, is held against the expression.
         let limit = limit.filter(|(_, deadline)| !overran && is_left(*deadline));
-        let poll = expression.as_mut().poll(cx);
+        let poll = guard::poll(expression.as_mut(), cx);
         if let Some((timeout, deadline)) = limit
             && !is_left(deadline)
         {
@@ -121,9 +122,11 @@ async fn watched<F: Future>(
                  `tokio::task::spawn_blocking`"
             );
         }
-        poll.map(|output| (output, overran))
+        poll
     })
-    .await
+    .await;
+    guard::clear(expression);
+    (outcome, overran)
 }
 
 /// The value as it is recorded, and as it is read back: what this attempt returns is what every later one will.

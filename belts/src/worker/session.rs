@@ -91,8 +91,12 @@ impl Shared {
 
     /// How long others still wait for a sign of life, as far as this worker knows.
     pub(super) fn lease_left(&self) -> Duration {
+        self.lease_left_at(self.clock.now())
+    }
+
+    fn lease_left_at(&self, now: Timestamp) -> Duration {
         let until = self.session.until.load(Ordering::Acquire);
-        let left = Timestamp::from_millis(until).since(self.clock.now());
+        let left = Timestamp::from_millis(until).since(now);
         // After a clock was set back nobody here knows; the store, or another worker, may go by another.
         if left > self.session.lease {
             Duration::ZERO
@@ -101,10 +105,10 @@ impl Shared {
         }
     }
 
-    /// Whether leases of that life hold for all that this worker knows. If not, the store has to be asked: the process, or the
+    /// Whether leases of that life hold now, for all that this worker knows. If not, the store has to be asked: the process, or the
     /// machine, stood still for longer than a lease, and others may have taken its runs.
-    pub(crate) fn keeps_leases(&self, life: u64) -> bool {
-        !self.lease_left().is_zero() && self.session_life() == life
+    pub(crate) fn keeps_leases(&self, life: u64, now: Timestamp) -> bool {
+        !self.lease_left_at(now).is_zero() && self.session_life() == life
     }
 
     /// Notes that the store counts the lease from `now`; `anew` if others may have taken runs that were claimed before.

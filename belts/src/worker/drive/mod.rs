@@ -274,8 +274,10 @@ impl<'a> Drive<'a> {
     ) -> Poll<Event> {
         let busy = write.is_some();
         // To wake a driver that is awake would have it polled once more, and another thread of the runtime woken for it.
-        waker.forget_driver();
-        self.run.forget_driver();
+        // Both have its waker or neither.
+        if waker.forget_driver() {
+            self.run.forget_driver();
+        }
         if let Some((write, ..)) = write
             && let Poll::Ready(result) = Pin::new(write).poll(cx)
         {

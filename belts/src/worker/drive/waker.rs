@@ -12,6 +12,8 @@ use std::{
 pub(super) struct FunctionWaker {
     woken: AtomicBool,
     driver: Mutex<Option<Waker>>,
+    /// Whether the driver's waker was left here since it was last forgotten. Only the driver looks at it.
+    left: AtomicBool,
 }
 
 impl FunctionWaker {
@@ -19,6 +21,7 @@ impl FunctionWaker {
         Self {
             woken: AtomicBool::new(true),
             driver: Mutex::new(None),
+            left: AtomicBool::new(false),
         }
     }
 
@@ -26,8 +29,14 @@ impl FunctionWaker {
         self.woken.load(Ordering::Acquire)
     }
 
-    pub(super) fn forget_driver(&self) {
+    /// Notes that the driver is awake; false if it left no waker.
+    pub(super) fn forget_driver(&self) -> bool {
+        if !self.left.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.left.store(false, Ordering::Relaxed);
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        true
     }
 
     /// Has the function polled once more in this turn.
@@ -41,6 +50,7 @@ impl FunctionWaker {
 
     /// Leaves the driver's waker; false if the function was woken meanwhile.
     pub(super) fn wait(&self, driver: &Waker) -> bool {
+        self.left.store(true, Ordering::Relaxed);
         *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver.clone());
         !self.is_woken()
     }

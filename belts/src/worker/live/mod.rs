@@ -197,10 +197,14 @@ impl LiveRun {
 
     /// Returns once the lease is known to stand; never if the run is no longer ours, which ends the drive.
     ///
-    /// That is at once, unless the process stood still for longer than a lease: then the driver asks the store.
-    pub(crate) async fn holds_lease(&self) {
+    /// That is at once, unless the process stood still for longer than a lease: then the driver asks the store. `now` has just
+    /// been read.
+    pub(crate) async fn holds_lease(&self, now: Timestamp) {
+        let mut just_read = Some(now);
         poll_fn(|cx| {
-            let sure = self.worker.keeps_leases(self.life.load(Ordering::Acquire));
+            let now = just_read.take().unwrap_or_else(|| self.worker.clock.now());
+            let life = self.life.load(Ordering::Acquire);
+            let sure = self.worker.keeps_leases(life, now);
             if sure && !self.has_lost_lease() {
                 return Poll::Ready(());
             }
