@@ -62,7 +62,7 @@ runtime! {
     absent: __private::UNFINISHED;
     accepts: __private::accepts;
     argument: __private::Argument;
-    awaitable: __private::dispatch::Awaitable;
+    awaitable: __private::autoref::Awaitable;
     backoff: __private::Backoff;
     call: Call;
     check: __private::check;
@@ -81,9 +81,9 @@ runtime! {
     event: Event;
     event_entry: __private::EventEntry;
     event_set: EventSet;
-    fallible: __private::dispatch::Fallible;
+    fallible: __private::autoref::Fallible;
     finish: __private::finish;
-    flow: __private::dispatch::Flow;
+    flow: __private::autoref::Flow;
     format: __private::format;
     function_def: __private::FunctionDef;
     function_entry: __private::FunctionEntry;
@@ -107,11 +107,11 @@ runtime! {
     step_options: __private::StepOptions;
     submit: __private::inventory::submit;
     unknown_type: __private::unknown_type;
-    via_borrowed: __private::dispatch::ViaBorrowed;
-    via_future: __private::dispatch::ViaFuture;
-    via_plain: __private::dispatch::ViaPlain;
-    via_result: __private::dispatch::ViaResult;
-    via_value: __private::dispatch::ViaValue;
+    via_borrowed: __private::autoref::ViaBorrowed;
+    via_future: __private::autoref::ViaFuture;
+    via_plain: __private::autoref::ViaPlain;
+    via_result: __private::autoref::ViaResult;
+    via_value: __private::autoref::ViaValue;
 }
 
 impl Runtime {

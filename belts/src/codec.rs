@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
-pub use crate::{failure::Failure, valued::ErrorValue};
+pub use crate::error::{failure::Failure, valued::ErrorValue};
 pub(crate) use notice::Lost;
 use notice::{Noticing, Seen};
 

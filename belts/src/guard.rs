@@ -19,11 +19,7 @@ use std::{
 
 pub(crate) use place::note_places;
 
-use crate::{
-    error::{Error, ErrorKind, Result},
-    terminal::Classified,
-    valued::Valued,
-};
+use crate::error::{Error, ErrorKind, Result, terminal::Classified, valued::Valued};
 
 /// The most links of a chain of errors that are looked at; a `source` that returns its own error has no end.
 const MOST_LINKS: usize = 100;

@@ -29,36 +29,29 @@
 )]
 
 #[doc(hidden)]
-#[path = "private.rs"]
+#[path = "private/mod.rs"]
 pub mod __private;
-mod call;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
 mod clock;
 pub mod codec;
-mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
-mod context;
 pub mod dispatch;
-mod dispatch_url;
 mod error;
 mod event;
-mod failure;
-mod finish;
 mod function;
 mod guard;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "http")]
 pub mod http;
+mod id;
 mod inspect;
-mod keys;
+mod live;
 pub mod middleware;
 mod plain;
-#[cfg(any(feature = "http-dispatch", feature = "qstash"))]
-mod post;
 mod publish;
 #[cfg(feature = "redis")]
 mod redis;
@@ -66,36 +59,29 @@ mod registry;
 mod run;
 #[cfg(feature = "http")]
 mod serve;
-mod startup;
-mod state;
+#[cfg(feature = "http")]
+mod signature;
 mod step;
 pub mod store;
-mod store_url;
 mod telemetry;
-mod terminal;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod valued;
-mod wire;
 mod worker;
 
 use __private as private;
 #[cfg(feature = "macros")]
 pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps};
-pub use call::Call;
 pub use clock::{Clock, SystemClock, Timestamp};
-pub use context::Context;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};
-pub use function::{Continuation, Function, FunctionOptions, id_of};
+pub use function::{Call, Continuation, Function, FunctionOptions, State, id_of};
 pub use inspect::{ListRuns, Runs};
+pub use live::Context;
 pub use publish::{Publish, Published, StartedRun};
 pub use run::{Backoff, Location};
 #[cfg(feature = "http")]
 pub use serve::{Serve, serve};
-pub use state::State;
 pub use telemetry::Propagator;
-pub use terminal::{Terminal, retry_after, terminal};
 pub use worker::{
     Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions,
 };

@@ -1,61 +1,24 @@
 //! Publishing: from a typed event to a durable one.
 
 use std::{
-    cell::Cell,
-    collections::HashMap,
     future::{Future, IntoFuture},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
-use uuid::Uuid;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    codec::{self, Lost},
     dispatch::{MessageOption, MessageOptions},
     error::{Error, ErrorKind, Result},
-    event::{EncodedEvent, EventSet},
-    guard,
+    event::EncodedEvent,
+    id::event_id,
+    live::{CURRENT_RUN, step_key},
     store::{EventDigest, NewEvent, PublishedRun, Subscription, Target},
-    telemetry::span::RunIds,
-    wire,
-    worker::{
-        Worker,
-        live::{CURRENT_RUN, CURRENT_STEP, LiveRun},
-    },
+    worker::{Worker, installed::worker_for},
 };
-
-thread_local! {
-    /// What JSON could not hold of the event that this thread wrote last.
-    static LOST: Cell<Lost> = const { Cell::new(Lost::NOTHING) };
-}
-
-tokio::task_local! {
-    /// The worker of the scope that is being polled.
-    static SCOPED: Worker;
-}
-
-static INSTALLED: RwLock<Option<Worker>> = RwLock::new(None);
-
-pub(crate) fn install(worker: &Worker) {
-    *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(worker.clone());
-}
-
-/// Polls a future with this worker in place of the installed one.
-pub(crate) async fn scope<F: Future>(worker: Worker, future: F) -> F::Output {
-    SCOPED.scope(worker, future).await
-}
-
-fn installed() -> Option<Worker> {
-    INSTALLED
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone()
-}
 
 /// An event about to be published: await it, with or without options.
 ///
@@ -216,7 +179,7 @@ impl Publish {
         let event = self.event?;
         check_key(self.idempotency_key.as_deref())?;
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
-        let worker = worker_for(self.worker, run.as_ref())?;
+        let worker = worker_for(self.worker)?;
         worker.shared().check_event_size(&event)?;
         if self.must_start {
             has_subscriber(&worker, &event.event_type).await?;
@@ -228,7 +191,7 @@ impl Publish {
             (None, None) => None,
         };
         if let (None, Some(run)) = (&key, &run) {
-            let ids = RunIds::of(run);
+            let ids = run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, event_type = %event.event_type,
                 "published outside a step: it will be published again whenever the run resumes; write step!(\"…\", publish_…(event))"
@@ -298,56 +261,6 @@ fn check_key(key: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// The id of an event: one that follows from its type and its idempotency key, or a new one.
-pub(crate) fn event_id(event_type: &str, key: Option<&str>) -> String {
-    match key {
-        Some(key) => stable_id(&[event_type, key]),
-        None => Uuid::now_v7().simple().to_string(),
-    }
-}
-
-/// The worker that was named, or else that of the scope or the run whose code this is, or else the installed one.
-pub(crate) fn worker_for(named: Option<Worker>, run: Option<&Arc<LiveRun>>) -> Result<Worker> {
-    let of_run = || run.map(|run| Worker::from_shared(Arc::clone(&run.worker)));
-    let of_scope = || SCOPED.try_with(Worker::clone).ok();
-    let inner = named.or_else(of_scope).or_else(of_run);
-    inner.or_else(installed).ok_or_else(|| {
-        Error::new(
-            ErrorKind::NoWorker,
-            "no worker to publish through: call `worker.install()` once at start-up (`belts::serve()` does), \
-             name one with `.via(&worker)`, or put the code into `worker.scope(…)`",
-        )
-    })
-}
-
-/// How often an attempt of a step has published what, by digest.
-#[derive(Debug, Default)]
-pub(crate) struct PublishedHere(Mutex<HashMap<EventDigest, u32>>);
-
-impl PublishedHere {
-    /// How often it published the same before.
-    fn count(&self, digest: EventDigest) -> u32 {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(digest).or_default();
-        *count += 1;
-        *count - 1
-    }
-}
-
-/// The key of an event that this step publishes; `None` outside a step.
-///
-/// What a retried attempt publishes again is found by it, in whatever order, and what it publishes otherwise is an event of
-/// its own: a list that was fetched anew may hold other items.
-pub(crate) fn step_key(run_id: &str, digest: EventDigest) -> Option<String> {
-    CURRENT_STEP
-        .try_with(|step| {
-            let count = step.published.count(digest).to_string();
-            let digest = format!("{digest:?}");
-            stable_id(&[run_id, &step.path, &digest, &count])
-        })
-        .ok()
-}
-
 impl IntoFuture for Publish {
     type Output = Result<Published>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
@@ -355,107 +268,4 @@ impl IntoFuture for Publish {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
     }
-}
-
-/// An id that follows from its parts: a UUID version 8 over their SHA-256, each part with its length before it.
-pub(crate) fn stable_id(parts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let digest = hash.finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    Uuid::new_v8(bytes).simple().to_string()
-}
-
-/// A valid event as it is published.
-pub(crate) fn checked<E: EventSet>(event: &E) -> Result<EncodedEvent> {
-    guard::call("to write the event", || {
-        event.check()?;
-        LOST.take();
-        let encoded = event.encode()?;
-        let lost = LOST.take();
-        if !lost.is_nothing() {
-            comes_back::<E>(&encoded, lost)?;
-        }
-        Ok(encoded)
-    })
-}
-
-/// Whether a function will read what was written, although JSON could not hold all of it.
-fn comes_back<E: EventSet>(encoded: &EncodedEvent, lost: Lost) -> Result<()> {
-    let misread = match E::decode(&encoded.event_type, &encoded.payload) {
-        Err(error) => Some(format!("cannot be read back ({error})")),
-        Ok(back) => {
-            back.encode()?;
-            (LOST.take() != lost).then(|| "would not come back as it is".to_owned())
-        }
-    };
-    let Some(misread) = misread else {
-        return Ok(());
-    };
-    Err(Error::new(
-        ErrorKind::InvalidEvent,
-        format!(
-            "event `{}` {misread}: {}",
-            encoded.event_type,
-            lost.reason()
-        ),
-    ))
-}
-
-/// Where serde's attributes make it so, such as `flatten`, no macro sees it.
-const TYPE_OF_ITS_OWN: &str = "has a field `type` of its own, which holds the event's type on the wire; name that field otherwise, such as \
-     `kind`";
-
-/// Writes an event as a JSON object.
-pub(crate) fn encode<T: Serialize + ?Sized>(
-    event_type: &'static str,
-    value: &T,
-    correlation_key: Option<String>,
-) -> Result<EncodedEvent> {
-    let fail = |reason: &str| {
-        Error::new(
-            ErrorKind::InvalidEvent,
-            format!("event `{event_type}` {reason}"),
-        )
-    };
-    let mut payload = Vec::with_capacity(128);
-    let lost = codec::write_json(&mut payload, value)
-        .map_err(|error| fail("cannot be written as JSON").with_source(error))?;
-    LOST.set(lost);
-    if payload == b"null" {
-        payload = b"{}".to_vec();
-    }
-    if payload.first() != Some(&b'{') {
-        return Err(fail(
-            "is not a JSON object: an event is a struct with named fields",
-        ));
-    }
-    if wire::has_type(&payload) {
-        return Err(fail(TYPE_OF_ITS_OWN));
-    }
-    Ok(EncodedEvent {
-        event_type: event_type.into(),
-        payload: payload.into(),
-        correlation_key: correlation_key.map(Into::into),
-    })
-}
-
-/// Reads an event; where it does not fit, a second reading finds the path to the field.
-pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
-    serde_json::from_slice(payload).map_err(|error| {
-        let mut reader = serde_json::Deserializer::from_slice(payload);
-        let path = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-            Err(error) => format!(" at `{}`", error.path()),
-            Ok(_) => String::new(),
-        };
-        let misfit = codec::misfit(&error);
-        Error::new(
-            ErrorKind::InvalidEvent,
-            format!("the event does not fit{path}: {misfit}"),
-        )
-    })
 }

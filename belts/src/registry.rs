@@ -4,10 +4,12 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    function::{
+        Ask, EventEntry, FunctionDef, FunctionEntry,
+        state::{States, missing},
+    },
     guard,
-    private::{Ask, EventEntry, FunctionDef, FunctionEntry},
     run::Location,
-    state::{States, missing},
     store::Subscription,
     telemetry::FunctionMetrics,
 };

@@ -9,8 +9,7 @@ use crate::{
     clock::Timestamp,
     error::Result,
     inspect::shape::{Changed, Forgotten, ShownFunction, ShownPage, ShownPurge, ShownRun},
-    store::NewEvent,
-    store_url,
+    store::{self, NewEvent},
 };
 
 /// What every command is written on.
@@ -98,14 +97,14 @@ impl PlaceArgs {
 
 async fn open_store(store: &Named, actor: &str) -> Result<Direct, Wrong> {
     let Named { url, by } = store;
-    store_url::check(url).map_err(|wrong| Wrong::usage(format!("{by}: the URL {wrong}")))?;
+    store::url::check(url).map_err(|wrong| Wrong::usage(format!("{by}: the URL {wrong}")))?;
     if url.starts_with("memory:") {
         return Err(Wrong::usage(format!(
             "{by}: a store in memory is seen by its own worker only; ask that by `--worker <URL>`"
         )));
     }
     // Opening would make a new one.
-    if let Some(path) = store_url::file(url).filter(|path| !Path::new(path).exists()) {
+    if let Some(path) = store::url::file(url).filter(|path| !Path::new(path).exists()) {
         let here = if Path::new(&path).is_relative() {
             " where you are; a path that begins with `/` is the same from everywhere"
         } else {
@@ -115,7 +114,7 @@ async fn open_store(store: &Named, actor: &str) -> Result<Direct, Wrong> {
             "{by}: there is no file `{path}`{here}"
         )));
     }
-    Ok(Direct::new(Box::pin(store_url::open(url)).await?, actor))
+    Ok(Direct::new(Box::pin(store::url::open(url)).await?, actor))
 }
 
 pub(super) fn variable(name: &str) -> Result<Option<String>, Wrong> {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use serde::Serialize;
 
 use super::wrong::Wrong;
-use crate::{inspect::shape::Time, plain, store::RunStatus, wire};
+use crate::{dispatch::wire, inspect::shape::Time, plain, store::RunStatus};
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]

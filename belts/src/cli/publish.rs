@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     clock::{Clock as _, SystemClock},
-    publish::event_id,
+    dispatch::wire,
+    id::event_id,
     store::{EventDigest, NewEvent, Target},
-    wire,
 };
 
 #[derive(Serialize)]

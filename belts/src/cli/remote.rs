@@ -16,16 +16,21 @@ use super::{
 };
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
-    config::{DEFAULT_STORE, check_url},
-    dispatch::{Dispatcher as _, Http, Message},
+    dispatch::{
+        Dispatcher as _, Http, Message,
+        post::{Answer, Poster, Timeouts},
+        wire,
+    },
     error::{Error, ErrorKind, Result},
-    http::{access::is_local, development},
+    http::{
+        development,
+        url::{check_url, is_local},
+    },
     inspect::shape::{
         Changed, Forgotten, ShownFunction, ShownFunctions, ShownPage, ShownPurge, ShownRun,
     },
-    post::{Answer, Poster, Timeouts},
-    store::NewEvent,
-    store_url, wire,
+    store::{self, NewEvent},
+    worker::config::DEFAULT_STORE,
 };
 
 const TIMEOUTS: Timeouts = Timeouts {
@@ -61,7 +66,7 @@ fn token_for(url: &str) -> Result<Option<String>, Wrong> {
         return Ok(None);
     }
     let store = variable("BELTS_STORE")?.unwrap_or_else(|| DEFAULT_STORE.to_owned());
-    Ok(store_url::file(&store).and_then(|file| development::find(Path::new(&file))))
+    Ok(store::url::file(&store).and_then(|file| development::find(Path::new(&file))))
 }
 
 impl Remote {

@@ -35,6 +35,8 @@ mod channel;
 #[cfg(feature = "http-dispatch")]
 mod http;
 mod message;
+#[cfg(any(feature = "http-dispatch", feature = "qstash"))]
+pub(crate) mod post;
 #[cfg(feature = "http")]
 mod pushed;
 #[cfg(feature = "qstash")]
@@ -43,6 +45,8 @@ mod qstash;
 mod redis;
 #[cfg(feature = "sqs")]
 mod sqs;
+pub(crate) mod url;
+pub(crate) mod wire;
 
 pub use channel::Channel;
 #[cfg(feature = "http-dispatch")]

@@ -1,12 +1,13 @@
 //! Who may inspect: whoever has the token and, on a development machine that was said to be one, whoever is on it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use axum::{
     extract::ConnectInfo,
     http::{HeaderValue, header, request::Parts, uri::Authority},
 };
 
+use super::url::is_local;
 use crate::worker::Worker;
 
 /// What a proxy in front leaves behind: the peer is then the proxy, and says nothing of who asks.
@@ -58,15 +59,4 @@ pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = Option<Authority>> {
     let read = |value: &HeaderValue| value.to_str().ok()?.parse().ok();
     let headers = parts.headers.get_all(header::HOST).iter().map(read);
     headers.chain(parts.uri.authority().cloned().map(Some))
-}
-
-/// Whether a host names the machine itself.
-pub(crate) fn is_local(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || address(host).is_some_and(|address| address.to_canonical().is_loopback())
-}
-
-pub(super) fn address(host: &str) -> Option<IpAddr> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse().ok()
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{refusal::Refusal, refused::peer};
-use crate::{inspect::Runs, wire, worker::Worker};
+use crate::{dispatch::wire, inspect::Runs, worker::Worker};
 
 /// By what right somebody inspects; [`AskedRuns`] finds it in the request.
 #[derive(Debug, Clone, Copy)]

@@ -12,15 +12,17 @@ use super::{
     HttpMode, access, body,
     modes::{self, Tells},
     refusal::Refusal,
-    refused, signature,
+    refused, verify,
 };
 use crate::{
-    dispatch::{Pushed, Recognized},
+    dispatch::{
+        Pushed, Recognized,
+        wire::{self, Body},
+    },
     error::{Error, ErrorKind},
     guard::catch_panic,
-    publish,
+    id::stable_id,
     telemetry::{Door, traceparent},
-    wire::{self, Body},
     worker::{Asked, Execute, Shared, Worker},
 };
 
@@ -79,7 +81,7 @@ fn verify(
         }
     }
     if !shared.http.keys.is_empty() {
-        signature::verify(&shared.http.keys, headers, body, now)?;
+        verify::verify(&shared.http.keys, headers, body, now)?;
     } else if shared.dispatcher_signs() {
         return Err(Refusal::signature(
             "the request carries no signature of the dispatcher, and this worker takes no others",
@@ -201,7 +203,7 @@ fn wake(worker: &Worker, context: wire::Context) -> Execute {
 /// The event's id, where the sender named the message: another road to an id never has parts that begin like these.
 fn foreign_id(headers: &HeaderMap, sender: Option<&Recognized>) -> Result<Option<String>, Refusal> {
     if let Some(message) = sender.and_then(|sender| sender.message_id.as_deref()) {
-        return Ok(Some(publish::stable_id(&["message", message])));
+        return Ok(Some(stable_id(&["message", message])));
     }
     let Some(message) = headers.get(wire::WEBHOOK_ID) else {
         return Ok(None);
@@ -217,7 +219,7 @@ fn foreign_id(headers: &HeaderMap, sender: Option<&Recognized>) -> Result<Option
 /// so even a setting that is wrong, such as the dispatcher's token, is no reason to put it aside.
 fn unfinished(shared: &Shared, error: Error) -> Refusal {
     match error.kind() {
-        ErrorKind::Busy => Refusal::from(error).retry_after(shared.lease()),
+        ErrorKind::Busy => Refusal::from(error).retry_after(shared.host.lease.length),
         ErrorKind::Config | ErrorKind::TooLarge => {
             Refusal::from(Error::dispatcher("a run cannot be handed on", error))
                 .without_retry_after()

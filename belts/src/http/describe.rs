@@ -14,11 +14,10 @@ use serde::Serialize;
 
 use super::{access, answer};
 use crate::{
-    function::{Continuation, FunctionOptions},
-    private::EventEntry,
+    dispatch::wire,
+    function::{Continuation, EventEntry, FunctionOptions},
     registry::Registered,
     run::RetryPolicy,
-    wire,
     worker::Worker,
 };
 

@@ -7,19 +7,14 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use tokio::sync::Mutex;
 
 use super::{answer, refusal::Refusal};
-use crate::{clock::Timestamp, worker::Worker};
+use crate::worker::Worker;
 
 /// How long the store may take to show that it lives.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
 /// How long an answer of the store counts, so that whoever asks often does not burden it.
 const COUNTS: Duration = Duration::from_secs(1);
-
-/// How the store was when it was last asked.
-#[derive(Debug, Default)]
-pub(crate) struct Health(Mutex<Option<(Timestamp, Result<(), Refusal>)>>);
 
 pub(super) async fn health(State(worker): State<Worker>) -> Response {
     if worker.shared().is_draining() {

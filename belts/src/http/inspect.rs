@@ -18,6 +18,7 @@ use super::{
     router::method_not_allowed,
 };
 use crate::{
+    dispatch::wire,
     inspect::{
         ListRuns, Runs,
         shape::{Changed, ShownPage, ShownPurge, ShownRun},
@@ -26,7 +27,6 @@ use crate::{
     plain::plain,
     store::{RunStatus, Timestamp},
     telemetry::Door,
-    wire,
     worker::Worker,
 };
 

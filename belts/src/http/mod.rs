@@ -43,17 +43,20 @@
 //! # Limits
 //! Bodies, times, connections and waiting requests are bounded: see [`Limits`].
 
-pub(crate) mod access;
+mod access;
 mod actor;
 mod answer;
 mod body;
+mod builder;
 mod deliver;
 mod describe;
 pub(crate) mod development;
 mod functions;
 mod health;
 mod inspect;
+mod last_look;
 mod limits;
+mod mode;
 mod modes;
 mod options;
 mod page;
@@ -61,14 +64,14 @@ mod refusal;
 mod refused;
 mod replay;
 mod router;
-mod signature;
 mod token;
+pub(crate) mod url;
+mod verify;
 
-pub use crate::serve::Listener;
+pub use crate::{serve::Listener, signature::SigningKey};
 pub use limits::Limits;
-pub use modes::HttpMode;
+pub use mode::HttpMode;
 pub(crate) use options::HttpOptions;
-pub use signature::SigningKey;
 pub(crate) use token::InspectionToken;
 
 /// The answer to a path that nothing is at.

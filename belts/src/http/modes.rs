@@ -1,6 +1,6 @@
 //! How a delivery is answered: at once, at the end, or bit by bit until the end.
 
-use std::{convert::Infallible, pin::Pin, str::FromStr, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes},
@@ -12,62 +12,18 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{answer, refusal::Refusal};
+use super::{answer, mode::HttpMode, refusal::Refusal};
 use crate::{
+    dispatch::wire,
     error::{Error, ErrorKind, Result},
     guard::catch_panic,
     plain::json_line,
     store::RunStatus,
-    wire,
     worker::{Executed, FinishedRun, Shared, Started},
 };
 
 /// How often a `stream` answer shows that it lives; half of what is promised, so that a busy worker keeps the promise.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-
-/// How the router answers a delivery.
-///
-/// A request picks one with `?mode=accept`, `?mode=sync` or `?mode=stream`. Where it does not, and
-/// [`http_mode`](crate::WorkerBuilder::http_mode) says nothing, it is `Accept` while the worker's loop runs, and `Sync`
-/// otherwise, as nothing would go on after the answer then. [`modes`](crate::WorkerBuilder::modes) says which there are. A worker without a loop whose [dispatcher](crate::dispatch) can
-/// hold messages back answers in none of these ways: it drives the runs within the request, hands on what is left of them,
-/// and then says 200.
-///
-/// What runs came to is told of those that this delivery started. Where they were there before, as the message came again or
-/// names a run, the answer has their ids alone, with 200 once they have ended; whoever may [inspect](crate::http#inspection) is
-/// told the rest too.
-///
-/// ```
-/// use belts::http::HttpMode;
-/// assert_eq!("stream".parse::<HttpMode>()?, HttpMode::Stream);
-/// # Ok::<(), belts::Error>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum HttpMode {
-    /// 202 with the event's id and its runs, as soon as they are durable.
-    Accept,
-    /// 200 with the output of each run once all have ended, or 500 if one failed.
-    Sync,
-    /// 200 at once, then lines of JSON: heartbeats, and what `Sync` would have answered as the last line.
-    Stream,
-}
-
-impl FromStr for HttpMode {
-    type Err = Error;
-
-    fn from_str(mode: &str) -> Result<Self> {
-        match mode {
-            "accept" => Ok(Self::Accept),
-            "sync" => Ok(Self::Sync),
-            "stream" => Ok(Self::Stream),
-            _ => Err(Error::new(
-                ErrorKind::Config,
-                "the mode must be `accept`, `sync` or `stream`",
-            )),
-        }
-    }
-}
 
 impl HttpMode {
     /// The mode of a request; `None` where its runs are driven within it and what is left of them is handed on.

@@ -1,4 +1,4 @@
-//! What can be set about HTTP when a worker is built.
+//! What is set about HTTP, and what the router remembers between requests.
 
 use std::{
     path::PathBuf,
@@ -8,12 +8,12 @@ use std::{
 use tokio::sync::Semaphore;
 
 use super::{
-    HttpMode, InspectionToken, Limits, SigningKey, access, health::Health, replay::Replays,
+    InspectionToken, Limits, last_look::LastLook, mode::HttpMode, replay::Replays, url::is_local,
 };
 use crate::{
     dispatch::Dispatcher,
     error::{Error, ErrorKind, Result},
-    worker::WorkerBuilder,
+    signature::SigningKey,
 };
 
 /// What the router does.
@@ -38,12 +38,13 @@ pub(crate) struct HttpOptions {
     pub(crate) store_file: Option<PathBuf>,
     /// Whether the functions were picked by hand, so that none at all is meant.
     pub(crate) picked: bool,
-    pub(crate) health: Health,
+    pub(crate) health: LastLook,
     pub(crate) replays: Replays,
     /// The places of requests that wait for runs.
     pub(super) waiting: Arc<Semaphore>,
     /// What was wrong with a setting; it comes out when the worker is built.
-    wrong: Option<Error>,
+    /// Why the worker cannot be built.
+    pub(super) wrong: Option<Error>,
 }
 
 impl Default for HttpOptions {
@@ -61,7 +62,7 @@ impl Default for HttpOptions {
             store: String::new(),
             store_file: None,
             picked: false,
-            health: Health::default(),
+            health: LastLook::default(),
             replays: Replays::default(),
             waiting: Arc::new(Semaphore::new(0)),
             wrong: None,
@@ -71,7 +72,10 @@ impl Default for HttpOptions {
 
 impl HttpOptions {
     /// The settings, if all of them are right.
-    pub(crate) fn checked(mut self) -> Result<Self> {
+    pub(crate) fn checked(
+        mut self,
+        insecure_by_env: impl FnOnce() -> Result<bool>,
+    ) -> Result<Self> {
         if let Some(error) = self.wrong.take() {
             return Err(error);
         }
@@ -83,7 +87,7 @@ impl HttpOptions {
             ));
         }
         self.limits.check()?;
-        self.insecure = self.insecure || crate::config::insecure_by_env()?;
+        self.insecure = self.insecure || insecure_by_env()?;
         self.waiting = Arc::new(Semaphore::new(self.limits.most_waiting()));
         Ok(self)
     }
@@ -116,147 +120,10 @@ impl HttpOptions {
 
     /// Whether others than this machine reach this worker, as its URL says.
     pub(crate) fn is_public(&self) -> bool {
-        self.url.is_some() && !self.url_host().is_some_and(|host| access::is_local(&host))
+        self.url.is_some() && !self.url_host().is_some_and(|host| is_local(&host))
     }
 }
 
 fn config(message: &str) -> Error {
     Error::new(ErrorKind::Config, message)
-}
-
-impl WorkerBuilder {
-    /// How the router answers a delivery that does not ask for a mode itself; see [`HttpMode`] for the default.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// use belts::http::HttpMode;
-    /// let worker = belts::Worker::builder()
-    ///     .store_url("memory:")
-    ///     .publish_only()
-    ///     .http_mode(HttpMode::Sync)
-    ///     .build()
-    ///     .await?;
-    /// let app: axum::Router = axum::Router::new().nest("/belts", worker.router());
-    /// # drop(app);
-    /// # Ok(()) }
-    /// ```
-    pub fn http_mode(mut self, mode: HttpMode) -> Self {
-        self.http.mode = Some(mode);
-        self
-    }
-
-    /// The modes that a request may ask for; all of them where this is not said. The mode is not signed: whoever can send a
-    /// delivery can send it with another. A request for another mode is refused with 403.
-    ///
-    /// A list without the mode of [`http_mode`](Self::http_mode) makes [`build`](Self::build) fail.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// use belts::http::HttpMode;
-    /// let builder = belts::Worker::builder().store_url("memory:").publish_only();
-    /// let worker = builder.modes([HttpMode::Accept]).build().await?;
-    /// # drop(worker);
-    /// # Ok(()) }
-    /// ```
-    pub fn modes(mut self, modes: impl IntoIterator<Item = HttpMode>) -> Self {
-        self.http.modes = Some(modes.into_iter().collect());
-        self
-    }
-
-    /// How many connections and waiting requests there may be, and how long each may take; see [`Limits`].
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.http.limits = limits;
-        self
-    }
-
-    /// The keys that deliveries are signed with; see [`SigningKey`] for how they are written. The first signs, and each
-    /// of them verifies, so that a new key can be put before an old one. With any key set, every delivery must verify.
-    ///
-    /// A key that cannot be read or is too short makes [`build`](Self::build) fail.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// let builder = belts::Worker::builder().store_url("memory:").publish_only();
-    /// let error = builder.signing_keys(["whsec_c2hvcnQ="]).build().await.unwrap_err();
-    /// assert_eq!(error.to_string(), "signing key 1 has 5 bytes, and needs at least 24");
-    /// # Ok(()) }
-    /// ```
-    pub fn signing_keys<K: AsRef<str>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
-        match SigningKey::read_all(keys) {
-            Ok(keys) => self.http.keys = keys,
-            Err(error) => self.http.wrong = Some(error),
-        }
-        self
-    }
-
-    /// The token of those who may look at runs and change them over HTTP, sent as `Authorization: Bearer …`; at least 16
-    /// characters. Where there is none, nobody may, unless [`serve`](crate::Worker::serve) makes one on a
-    /// [development machine](crate::guide::inspection). It gives no right to deliver.
-    ///
-    /// A token that is too short makes [`build`](Self::build) fail.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// let builder = belts::Worker::builder().store_url("memory:").publish_only();
-    /// let error = builder.inspection_token("hunter2").build().await.unwrap_err();
-    /// assert!(error.to_string().starts_with("the inspection token has 7 characters, and needs at least 16"));
-    /// # Ok(()) }
-    /// ```
-    pub fn inspection_token(mut self, token: impl AsRef<str>) -> Self {
-        match InspectionToken::new(token.as_ref()) {
-            Ok(token) => self.http.inspection_token = Some(token),
-            Err(wrong) => {
-                let text = format!("the inspection token {wrong}");
-                self.http.wrong = Some(Error::new(ErrorKind::Config, text));
-            }
-        }
-        self
-    }
-
-    /// Says that this is a development machine: without a token, whoever is on it may look at runs and change them over HTTP.
-    /// `BELTS_INSPECTION=local` does the same. A [token](Self::inspection_token) goes before it.
-    ///
-    /// A proxy or a forwarder on this machine that leaves no trace of itself makes everybody look local. So
-    /// [`build`](Self::build) fails where others are expected: with [signing keys](Self::signing_keys), a public
-    /// [`url`](Self::url), or a dispatcher that calls this worker. And `serve` then listens on loopback only.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// let builder = belts::Worker::builder().store_url("memory:").publish_only().inspection_local();
-    /// let error = builder.url("https://app.example/belts").build().await.unwrap_err();
-    /// assert!(error.to_string().contains("BELTS_INSPECTION_TOKEN"));
-    /// # Ok(()) }
-    /// ```
-    pub fn inspection_local(mut self) -> Self {
-        self.http.inspection_local = true;
-        self
-    }
-
-    /// Where the router is reached from outside, for those who deliver: `https://app.example/belts`.
-    ///
-    /// A URL that is not `http` or `https` makes [`build`](Self::build) fail.
-    pub fn url(mut self, url: impl Into<String>) -> Self {
-        let url = url.into();
-        match crate::config::check_url(&url) {
-            Ok(()) => self.http.url = Some(url),
-            Err(expected) => {
-                self.http.wrong = Some(Error::new(ErrorKind::Config, format!("`url` {expected}")));
-            }
-        }
-        self
-    }
-
-    /// Lets the [router](crate::Worker::router) take deliveries without a signing key, and [`serve`](crate::Worker::serve)
-    /// listen beyond this machine: whoever reaches it may then start functions. `BELTS_INSECURE=1` does the same.
-    ///
-    /// Web pages stay out: `Host` must be this machine, an IP address or that of [`url`](Self::url), and `Origin` none other.
-    pub fn insecure(mut self, insecure: bool) -> Self {
-        self.http.insecure = insecure;
-        self
-    }
 }

@@ -12,9 +12,10 @@ use axum::{
 
 use super::{
     HttpOptions,
-    access::{self, Inspector, is_local},
+    access::{self, Inspector},
     refusal::Refusal,
     refused,
+    url::{address, is_local},
 };
 use crate::{telemetry::Door, worker::Worker};
 
@@ -48,8 +49,7 @@ fn check(http: &HttpOptions, parts: &Parts) -> Result<(), Refusal> {
     for host in access::hosts(parts) {
         // Behind a bare address is no name that could point elsewhere tomorrow.
         let right = |host: &Authority| {
-            known(host.host())
-                || (http.insecure || is_health) && access::address(host.host()).is_some()
+            known(host.host()) || (http.insecure || is_health) && address(host.host()).is_some()
         };
         if !host.as_ref().is_some_and(right) {
             return Err(Refusal::foreign_host());

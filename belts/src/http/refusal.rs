@@ -10,10 +10,12 @@ use serde::Serialize;
 
 use super::answer;
 use crate::{
-    dispatch::Recognized,
+    dispatch::{
+        Recognized,
+        wire::{self, Fault, Misread},
+    },
     error::{Error, ErrorKind},
     plain::Clean,
-    wire::{self, Fault, Misread},
 };
 
 /// When to come back where nothing says it better.

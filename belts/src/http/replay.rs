@@ -8,8 +8,7 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::signature::WINDOW_MILLIS;
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, signature::WINDOW_MILLIS};
 
 /// How long a signature can count: its time may lie as far ahead as behind.
 const COUNTS: Duration = Duration::from_millis(2 * WINDOW_MILLIS);

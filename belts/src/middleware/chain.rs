@@ -1,12 +1,62 @@
-//! How one middleware calls the next, and the last of them the function or the step.
+//! A middleware, and how one calls the next, and the last of them the function or the step.
 
 use std::{fmt, future::Future, pin::Pin, pin::pin, sync::Arc};
 
-use super::{Middleware, Outcome, RunInfo, StepInfo};
+use async_trait::async_trait;
+
+use super::info::{RunInfo, StepInfo};
 use crate::{
     error::{Error, ErrorKind, Result},
     guard::catch_panic,
 };
+
+/// What came of a function or a step, without its value.
+pub type Outcome = Result<()>;
+
+/// Code around functions and steps; see the [module](self).
+///
+/// Put [`#[async_trait]`](https://docs.rs/async-trait) on an impl.
+#[async_trait]
+pub trait Middleware: Send + Sync + 'static {
+    /// Is called around each drive of a run's function.
+    ///
+    /// # Errors
+    /// An error is the outcome of the function's attempt.
+    async fn run(&self, run: &RunInfo, next: Next<'_>) -> Outcome {
+        let _ = run;
+        next.call().await
+    }
+
+    /// Is called around each attempt of a step.
+    ///
+    /// ```
+    /// # use async_trait::async_trait;
+    /// use belts::middleware::{Middleware, Next, Outcome, StepInfo};
+    ///
+    /// /// Prints how each attempt of a step ended.
+    /// struct Report;
+    ///
+    /// #[async_trait]
+    /// impl Middleware for Report {
+    ///     async fn step(&self, step: &StepInfo, next: Next<'_>) -> Outcome {
+    ///         let outcome = next.call().await;
+    ///         let word = outcome.as_ref().map_or_else(|error| error.kind().as_str(), |()| "ok");
+    ///         println!("{} of {}, attempt {}: {word}", step.path(), step.run().run_id(), step.attempt());
+    ///         outcome
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// An error is the outcome of the attempt.
+    async fn step(&self, step: &StepInfo, next: Next<'_>) -> Outcome {
+        let _ = step;
+        next.call().await
+    }
+}
+
+/// The middleware of a worker, outermost first.
+pub(crate) type Layers = Vec<Arc<dyn Middleware>>;
 
 /// What is inside a middleware: the next one, or the function or the step itself.
 #[must_use = "nothing runs until `call`"]

@@ -8,58 +8,65 @@ use std::{
 
 use serde::de::DeserializeOwned;
 
-use crate::{error::Result, publish, worker::live::LiveRun};
+use crate::{
+    clock::{Clock, Timestamp},
+    error::Result,
+    event,
+};
 
 /// The run that middleware is around.
 #[derive(Clone)]
 pub struct RunInfo {
-    run: Arc<LiveRun>,
+    pub(crate) run_id: Arc<str>,
+    pub(crate) function_id: Arc<str>,
+    pub(crate) event_id: Arc<str>,
+    pub(crate) event_type: Arc<str>,
+    pub(crate) payload: Arc<[u8]>,
+    pub(crate) started_at: Timestamp,
+    pub(crate) attempt: u32,
+    pub(crate) resumed: bool,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl RunInfo {
-    pub(crate) fn new(run: &Arc<LiveRun>) -> Self {
-        let run = Arc::clone(run);
-        Self { run }
-    }
-
     /// The run's id.
     pub fn run_id(&self) -> &str {
-        &self.run.run_id
+        &self.run_id
     }
 
     /// The function's id.
     pub fn function_id(&self) -> &str {
-        &self.run.function_id
+        &self.function_id
     }
 
     /// The id of the event that started the run.
     pub fn event_id(&self) -> &str {
-        &self.run.event_id
+        &self.event_id
     }
 
     /// The type of that event.
     pub fn event_type(&self) -> &str {
-        &self.run.event_type
+        &self.event_type
     }
 
     /// Which attempt of the function this is, from 1. A resumption after a sleep or a crash is no new attempt.
     pub fn attempt(&self) -> u32 {
-        self.run.attempt
+        self.attempt
     }
 
     /// Whether something of the run was recorded before.
     pub fn is_resumed(&self) -> bool {
-        self.run.resumed
+        self.resumed
     }
 
     /// When the run first started; the same on every attempt.
     pub fn timestamp(&self) -> SystemTime {
-        self.run.started_at.to_system_time()
+        self.started_at.to_system_time()
     }
 
     /// How long ago that was, by the worker's clock.
     pub fn age(&self) -> Duration {
-        self.run.worker.clock.now().since(self.run.started_at)
+        self.clock.now().since(self.started_at)
     }
 
     /// The event, read as a `T`, which may name only the fields that are of interest.
@@ -90,12 +97,12 @@ impl RunInfo {
     /// # Errors
     /// It does not fit.
     pub fn event<T: DeserializeOwned>(&self) -> Result<T> {
-        publish::decode(&self.run.payload)
+        event::decode(&self.payload)
     }
 
     /// The event's JSON.
     pub fn event_json(&self) -> &[u8] {
-        &self.run.payload
+        &self.payload
     }
 }
 
@@ -118,9 +125,9 @@ pub struct StepInfo {
 }
 
 impl StepInfo {
-    pub(crate) fn new(run: &Arc<LiveRun>, path: &Arc<str>, attempt: u32) -> Self {
+    pub(crate) fn new(run: RunInfo, path: &Arc<str>, attempt: u32) -> Self {
         Self {
-            run: RunInfo::new(run),
+            run,
             path: Arc::clone(path),
             attempt,
         }

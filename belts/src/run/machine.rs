@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::retry::RetryPolicy;
-use crate::{clock::Timestamp, error::Error, failure, store::Transition};
+use crate::{
+    clock::Timestamp,
+    error::{Error, failure},
+    store::Transition,
+};
 
 /// What becomes of a step after a failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]

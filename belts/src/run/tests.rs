@@ -147,7 +147,7 @@ fn retry_after_is_a_lower_bound_and_terminal_is_final() {
         StepVerdict::RetryAt(Timestamp::from_millis(91_000))
     );
     assert_eq!(
-        after_step_failure(&crate::terminal("no"), policy, 1, NOW, 0.0),
+        after_step_failure(&crate::error::terminal("no"), policy, 1, NOW, 0.0),
         StepVerdict::GiveUp
     );
 }
@@ -167,7 +167,7 @@ fn a_function_is_retried_unless_its_error_is_final() {
             ..
         }
     ));
-    let terminal = crate::terminal("no");
+    let terminal = crate::error::terminal("no");
     assert!(matches!(
         after_function(Err(&terminal), policy, 0, NOW, 1.0),
         Transition::Fail {

@@ -17,16 +17,15 @@ use tokio::{
 #[cfg(doc)]
 use crate::ErrorKind;
 use crate::{
-    config::Config,
     error::Result,
+    function::state::States,
     registry::Registry,
-    startup,
-    state::States,
-    worker::{Shared, Worker},
+    worker::{Shared, Worker, config::Config},
 };
 
 mod accept;
 mod accepting;
+mod announce;
 mod check;
 mod listener;
 mod pulse;
@@ -262,7 +261,7 @@ impl Worker {
         if let Some(address) = place.address {
             self.make_token(address.ip());
         }
-        startup::announce(self, place, open);
+        announce::announce(self, place, open);
         let expected = shared.expect_loop();
         let mut accepting = Accepting::spawn(accept::accept(listener, app, Arc::clone(shared)));
         // Requests may take longer than the loop, which heeds signals only while it runs.

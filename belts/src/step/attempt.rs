@@ -17,15 +17,17 @@ use super::{
 use crate::{
     clock::Timestamp,
     codec::{self, Failure, Outcome},
-    error::{Error, ErrorKind, Result},
+    error::{
+        Error, ErrorKind, Result,
+        terminal::{Class, Classified},
+    },
     guard,
+    live::{Active, LiveRun},
     middleware::{self, Around, StepInfo},
-    private::Attempted,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
+    step::Attempted,
     store::{Entry, StepKind, StepState},
-    telemetry::span::{self, RunIds, StepIds},
-    terminal::{Class, Classified},
-    worker::live::{Active, LiveRun},
+    telemetry::span::{self, StepIds},
 };
 
 /// A step: a loop over [`next`](Step::next) and [`attempt`](Step::attempt), which generated code writes in place
@@ -65,10 +67,11 @@ struct Begun {
     due_at: Option<Timestamp>,
 }
 
-impl<T> Step<T> {
-    pub(super) fn new(scope: Scope, key: Key, at: &'static Location, options: StepOptions) -> Self {
-        Self {
-            scope,
+impl Scope {
+    /// A step whose expression has this key.
+    pub fn step<T>(&self, key: Key, at: &'static Location, options: StepOptions) -> Step<T> {
+        Step {
+            scope: self.clone(),
             key,
             at,
             options,
@@ -101,7 +104,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
     /// Returns when the attempt is due, and what time it is then.
     async fn wait_for_retry(&mut self) -> Timestamp {
         let Phase::Begun(begun, _) = &mut self.phase else {
-            return self.scope.run.worker.clock.now();
+            return self.scope.run.host.clock.now();
         };
         let Some(due_at) = begun.due_at.take() else {
             // The first attempt: the clock was read for it a moment ago.
@@ -113,7 +116,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             self.scope.wait(due_at, active).await;
             self.phase = Phase::Begun(begun, self.scope.run.activate());
         }
-        self.scope.run.worker.clock.now()
+        self.scope.run.host.clock.now()
     }
 
     /// Polls the expression to its end and records what came of it.
@@ -153,7 +156,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             run.abandon(cut_off(&begun.path, service, error));
             return pending().await;
         }
-        let now = run.worker.clock.now();
+        let now = run.host.clock.now();
         let (entry, over) = match outcome.and_then(|value| read_back(value, &run)) {
             Ok((bytes, value)) => (
                 begun.entry::<T>(StepState::Completed, bytes, None, now),
@@ -190,11 +193,11 @@ async fn inside_middleware<T: Send>(
     attempt: u32,
     body: Pin<&mut (impl Future<Output = Result<T>> + Send)>,
 ) -> Result<T> {
-    let layers = &run.worker.middleware;
+    let layers = &run.host.middleware;
     if layers.is_empty() {
         return body.await;
     }
-    let info = StepInfo::new(run, path, attempt);
+    let info = StepInfo::new(run.info(), path, attempt);
     middleware::around(layers, Around::Step(&info), body).await
 }
 
@@ -218,14 +221,15 @@ async fn begin<T: DeserializeOwned>(scope: &Scope, key: &Key, at: &'static Locat
     let path = join(scope.prefix.as_deref(), key.as_str());
     let begun = match scope.decide(&path, StepKind::Step, at).await {
         Decision::Replay { value, type_name } => {
-            span::replayed(&scope.run, &path);
+            scope.run.metrics.steps_replayed.increment(1);
+            span::replayed(&path);
             return match replay(&scope.run, path, &value, type_name, at) {
                 Some(result) => Phase::Over(Some(result)),
                 None => pending().await,
             };
         }
         Decision::Begin { seq } => {
-            let started_at = scope.run.worker.clock.now();
+            let started_at = scope.run.host.clock.now();
             Begun {
                 path,
                 seq,
@@ -291,8 +295,8 @@ impl Begun {
         let attempt = self.failed_attempts;
         let failure = Failure::of(error);
         let bytes = codec::encode_err(&failure);
-        let (ids, report) = (RunIds::of(run), error.report());
-        match after_step_failure(error, policy, attempt, now, run.worker.random()) {
+        let (ids, report) = (run.ids(), error.report());
+        match after_step_failure(error, policy, attempt, now, run.host.random()) {
             StepVerdict::RetryAt(due_at) => {
                 tracing::warn!(
                     function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
@@ -347,14 +351,14 @@ async fn preset<T: DeserializeOwned>(
 ) -> Option<Result<T>> {
     use crate::testing::Instead;
 
-    let probe = run.worker.probe.as_ref()?;
+    let probe = run.host.probe.as_ref()?;
     match probe.consult(&run.run_id, &begun.path, begun.failed_attempts)? {
         Instead::Return(result) => Some(result),
         Instead::Hang => {
             let hang = async {
                 // The sleep moves a clock that skips sleeps, and so the time limit runs out.
                 if let Some(timeout) = timeout {
-                    let clock = &run.worker.clock;
+                    let clock = &run.host.clock;
                     clock.sleep_until(clock.now().after(timeout)).await;
                 }
                 pending().await

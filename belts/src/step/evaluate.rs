@@ -15,10 +15,9 @@ use crate::{
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
     guard,
-    private::{Attempted, Caught},
-    publish::PublishedHere,
-    telemetry::span::{RunIds, StepIds},
-    worker::live::{CURRENT_STEP, CurrentStep, LiveRun},
+    live::{CURRENT_STEP, CurrentStep, LiveRun, PublishedHere},
+    step::{Attempted, Caught},
+    telemetry::span::StepIds,
 };
 
 /// The name of a type. Each thread keeps the last one, since the steps of a loop have one type.
@@ -56,7 +55,7 @@ where
         path: Arc::clone(step.path),
         published: PublishedHere::default(),
     };
-    let clock = &run.worker.clock;
+    let clock = &run.host.clock;
     let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
     let expression = watched(run, step.ids, limit, expression);
     let expression = CURRENT_STEP.scope(current, expression);
@@ -96,10 +95,10 @@ async fn watched<F: Future>(
     mut expression: Pin<&mut Option<F>>,
 ) -> (Result<F::Output>, bool) {
     let (mut warned, mut overran) = (false, false);
-    let clock = &run.worker.clock;
+    let clock = &run.host.clock;
     let is_left = |deadline| clock.now() < deadline;
     let outcome = poll_fn(|cx| {
-        let since = run.worker.looks();
+        let since = run.host.looks.so_far();
         // Of one poll alone, so that nothing else that takes time, or sets the clock, is held against the expression.
         let limit = limit.filter(|(_, deadline)| !overran && is_left(*deadline));
         let poll = guard::poll(expression.as_mut(), cx);
@@ -107,15 +106,15 @@ async fn watched<F: Future>(
             && !is_left(deadline)
         {
             overran = true;
-            let ids = RunIds::of(run);
+            let ids = run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(), ?timeout,
                 "the step blocked its thread past its time limit, and counts as timed out; put what blocks into \
                  `tokio::task::spawn_blocking`"
             );
-        } else if !warned && !overran && run.worker.has_blocked(since) {
+        } else if !warned && !overran && run.host.looks.has_blocked(since) {
             warned = true;
-            let ids = RunIds::of(run);
+            let ids = run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
                 "the step blocks its thread, and with it whatever else would run there; put what blocks into \
@@ -135,7 +134,7 @@ pub(super) fn checked<T: Serialize + DeserializeOwned>(
     run: &LiveRun,
 ) -> Result<(Arc<[u8]>, T)> {
     let (bytes, lost) = codec::encode_ok_noticing(value)?;
-    let limit = run.worker.max_value_bytes;
+    let limit = run.host.max_value_bytes;
     if bytes.len() > limit {
         return Err(Error::new(
             ErrorKind::TooLarge,

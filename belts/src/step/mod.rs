@@ -1,6 +1,7 @@
 //! Steps, sleeps and scopes as generated code drives them: `step!` and its like expand to calls of this module.
 
 mod attempt;
+mod caught;
 mod evaluate;
 
 use std::{
@@ -10,15 +11,15 @@ use std::{
 };
 
 pub use attempt::{Next, Step};
+pub use caught::{AnyError, Attempted, Caught, of_any_error};
 
 use crate::{
     clock::Timestamp,
-    context::Context,
     error::{Error, ErrorKind, Result},
+    function::state::{Need, missing},
+    live::{Active, CURRENT_STEP, Context, LiveRun, Place},
     run::{Backoff, Decision, Location, Request, Violation, join},
-    state::{Need, missing},
     store::{Entry, StepKind, StepState},
-    worker::live::{Active, CURRENT_STEP, LiveRun, Place},
 };
 
 /// Waits up to this long stay in memory; longer ones leave it.
@@ -77,16 +78,11 @@ impl Scope {
 
     /// A clone of the worker's state of this type.
     pub(crate) fn state<T: Clone + 'static>(&self) -> Result<T> {
-        let states = &self.run.worker.states;
+        let states = &self.run.host.states;
         states.get().ok_or_else(|| {
             let lack = Need::of::<T>().of_function(&self.run.function_id);
             Error::new(ErrorKind::Config, missing(&[lack], states))
         })
-    }
-
-    /// A step, not begun.
-    pub fn step<T>(&self, key: Key, at: &'static Location, options: StepOptions) -> Step<T> {
-        Step::new(self.clone(), key, at, options)
     }
 
     /// A sleep of `duration` from when it is first reached.
@@ -117,7 +113,7 @@ impl Scope {
         until: impl FnOnce(Timestamp) -> Timestamp + Send,
     ) -> Result<()> {
         let path = join(self.prefix.as_deref(), key.as_str());
-        let clock = Arc::clone(&self.run.worker.clock);
+        let clock = Arc::clone(&self.run.host.clock);
         match self.decide(&path, StepKind::Sleep, at).await {
             Decision::Begin { seq } => {
                 let now = clock.now();
@@ -173,7 +169,7 @@ impl Scope {
 
     /// Returns at `until`, or never: a run that waits for long leaves memory.
     async fn wait(&self, until: Timestamp, active: Active) {
-        let clock = &self.run.worker.clock;
+        let clock = &self.run.host.clock;
         let now = clock.now();
         if until <= now {
             return;
@@ -188,7 +184,7 @@ impl Scope {
     /// Waits for a moment that is near. A clock that a test moves is left to the driver, which moves it only when nothing
     /// else of the run is under way: the time limits of other steps would run out.
     async fn wait_in_memory(&self, until: Timestamp, active: Active) {
-        let clock = &self.run.worker.clock;
+        let clock = &self.run.host.clock;
         if clock.is_manual() {
             let parked = self.run.park(until, Place::InMemory);
             drop(active);
@@ -204,7 +200,7 @@ impl Scope {
         let parked = self.run.park(until, Place::Anywhere);
         drop(active);
         // The run leaves memory if it can; a clock that skips sleeps is not to skip that.
-        parked.wait(self.run.worker.clock.expire_at(until)).await;
+        parked.wait(self.run.host.clock.expire_at(until)).await;
     }
 }
 

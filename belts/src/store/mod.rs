@@ -12,6 +12,7 @@ use async_trait::async_trait;
 pub use crate::clock::Timestamp;
 use crate::error::Result;
 
+pub(crate) mod finish;
 mod memory;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -21,6 +22,7 @@ mod redis;
 mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+pub(crate) mod url;
 mod wake;
 mod wants;
 

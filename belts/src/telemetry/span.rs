@@ -16,7 +16,6 @@ use crate::{
     guard,
     plain::Clean,
     store::ClaimedRun,
-    worker::live::LiveRun,
 };
 
 /// The name of a run's span.
@@ -73,12 +72,13 @@ pub(crate) struct RunIds<'a> {
 }
 
 impl<'a> RunIds<'a> {
-    pub(crate) fn of(run: &'a LiveRun) -> Self {
-        let unsaid = |id: &'a str| (!run.in_span).then(|| display(Clean(id)));
+    /// Those of a run that is driven within its span, or not.
+    pub(crate) fn new(function: &'a str, run: &'a str, attempt: u32, in_span: bool) -> Self {
+        let unsaid = |id: &'a str| (!in_span).then(|| display(Clean(id)));
         Self {
-            function: unsaid(&run.function_id),
-            run: unsaid(&run.run_id),
-            attempt: (!run.in_span).then_some(run.attempt),
+            function: unsaid(function),
+            run: unsaid(run),
+            attempt: (!in_span).then_some(attempt),
         }
     }
 }
@@ -131,7 +131,6 @@ pub(crate) fn outcome<T>(span: &Span, outcome: &Result<T>) {
 }
 
 /// A step that returns what was recorded: a span without length, for those who look closely.
-pub(crate) fn replayed(run: &LiveRun, path: &Arc<str>) {
-    run.metrics.steps_replayed.increment(1);
+pub(crate) fn replayed(path: &Arc<str>) {
     drop(tracing::debug_span!("step", step = %Clean(path), replayed = true));
 }

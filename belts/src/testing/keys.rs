@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    keys::KeyDef,
+    function::KeyDef,
     registry::Registered,
 };
 

@@ -8,8 +8,8 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{
-    error::{Error, ErrorKind, Result},
+use crate::error::{
+    Error, ErrorKind, Result,
     failure::Failure,
     terminal::{retry_after, terminal},
 };

@@ -12,21 +12,28 @@ use std::{
 
 use tokio::sync::Notify;
 
+#[cfg(feature = "http")]
+use super::config::variables::insecure_by_env;
 use super::{
-    ErrorHook, RunFailure, Shared, Worker, WorkerOptions, session::Session, shutdown::Shutdown,
+    driven::Driven,
+    handle::Worker,
+    hook::{ErrorHook, RunFailure},
+    options::WorkerOptions,
+    session::Session,
+    setbacks::Setbacks,
+    shared::Shared,
+    shutdown::Shutdown,
     slots::Slots,
 };
 use crate::{
     clock::{Clock, Guarded, SystemClock},
-    dispatch::{Dispatcher, SharedDispatcher},
-    dispatch_url,
+    dispatch::{self, Dispatcher, SharedDispatcher},
     error::{Error, ErrorKind, Result},
-    function::{self, Function},
+    function::{self, Function, FunctionDef, state::States},
+    live::{Host, SessionLease},
     middleware::{Layers, Middleware},
-    private::FunctionDef,
     registry::Registry,
-    state::States,
-    store::{Memory, SharedStore, Store},
+    store::{self, Memory, SharedStore, Store},
     telemetry::{Propagator, WorkerMetrics},
 };
 
@@ -67,10 +74,10 @@ enum DispatcherSource {
 }
 
 impl DispatcherSource {
-    async fn open(self, around: dispatch_url::Surroundings) -> Result<Option<SharedDispatcher>> {
+    async fn open(self, around: dispatch::url::Surroundings) -> Result<Option<SharedDispatcher>> {
         match self {
             Self::Given(dispatcher) => Ok(Some(dispatcher)),
-            Self::Url(url) => Box::pin(dispatch_url::open(&url, around)).await,
+            Self::Url(url) => Box::pin(dispatch::url::open(&url, around)).await,
         }
     }
 }
@@ -100,6 +107,13 @@ impl Default for WorkerBuilder {
             #[cfg(feature = "http")]
             http: crate::http::HttpOptions::default(),
         }
+    }
+}
+
+impl Worker {
+    /// Begins to build a worker.
+    pub fn builder() -> WorkerBuilder {
+        WorkerBuilder::default()
     }
 }
 
@@ -306,21 +320,21 @@ impl WorkerBuilder {
             registry.check_needs(&self.states)?;
         }
         #[cfg(feature = "http")]
-        let mut http = self.http.checked()?;
+        let mut http = self.http.checked(insecure_by_env)?;
         #[cfg(feature = "http")]
         {
             http.picked = self.functions.is_some();
             http.store = match &self.store {
                 Some(StoreSource::Given(store)) => format!("{store:?}"),
-                Some(StoreSource::Url(url)) => crate::store_url::shown(url),
+                Some(StoreSource::Url(url)) => store::url::shown(url),
                 None => "none, as this worker only publishes".to_owned(),
             };
             http.store_file = match &self.store {
-                Some(StoreSource::Url(url)) => crate::store_url::file(url).map(Into::into),
+                Some(StoreSource::Url(url)) => store::url::file(url).map(Into::into),
                 _ => None,
             };
         }
-        let around = dispatch_url::Surroundings {
+        let around = dispatch::url::Surroundings {
             #[cfg(feature = "http")]
             url: http.url.clone(),
             #[cfg(feature = "http")]
@@ -333,9 +347,7 @@ impl WorkerBuilder {
             None => None,
         };
         let lifeline = match &self.store {
-            Some(StoreSource::Url(url)) if crate::store_url::has_connections(url) => {
-                Some(url.clone())
-            }
+            Some(StoreSource::Url(url)) if store::url::has_connections(url) => Some(url.clone()),
             _ => None,
         };
         #[cfg(feature = "http")]
@@ -343,7 +355,7 @@ impl WorkerBuilder {
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
             // Apart, since the clients of servers make it a large future.
-            Some(StoreSource::Url(url)) => Box::pin(crate::store_url::open(&url)).await?,
+            Some(StoreSource::Url(url)) => Box::pin(store::url::open(&url)).await?,
             // What such a worker publishes never touches its store.
             None if dispatcher.is_some() && self.functions.as_ref().is_some_and(Vec::is_empty) => {
                 Arc::new(Memory::new())
@@ -355,20 +367,30 @@ impl WorkerBuilder {
             }
         };
         let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
+        let (clock, session) = (self.clock, Session::new(self.name));
+        let host = Host {
+            clock: Arc::clone(&clock),
+            random: self.random,
+            states: self.states,
+            middleware: self.middleware,
+            max_value_bytes: self.max_value_bytes,
+            max_steps: self.max_steps,
+            lease: SessionLease::new(self.lease),
+            looks: Arc::clone(&session.pulse.looks),
+            #[cfg(feature = "testing")]
+            probe: self.probe,
+        };
         let shared = Arc::new(Shared {
+            host: Arc::new(host),
             store,
             dispatcher,
             budget: self.budget,
-            clock: self.clock,
+            clock,
             registry,
-            states: self.states,
-            max_value_bytes: self.max_value_bytes,
             max_body_bytes: self.max_body_bytes,
-            max_steps: self.max_steps,
-            random: self.random,
             slots,
             options: RwLock::new(self.options),
-            session: Session::new(self.name, self.lease),
+            session,
             due: Notify::new(),
             next_due: AtomicI64::new(i64::MAX),
             left_due: AtomicI64::new(i64::MAX),
@@ -377,20 +399,17 @@ impl WorkerBuilder {
             home: Mutex::new(None),
             lifeline,
             waiting: Mutex::new(HashMap::new()),
-            driven: super::driven::Driven::default(),
+            driven: Driven::default(),
             #[cfg(feature = "http")]
-            last_purge: super::purge::LastPurge::default(),
-            setbacks: super::setbacks::Setbacks::default(),
+            last_purge: super::last_purge::LastPurge::default(),
+            setbacks: Setbacks::default(),
             suspects: AtomicBool::new(false),
             max_crashes: self.max_crashes,
             targets: Mutex::new(HashMap::new()),
             on_error: self.on_error,
-            middleware: self.middleware,
             propagator: self.propagator,
             metrics: WorkerMetrics::new(),
             warned: Mutex::new(HashSet::new()),
-            #[cfg(feature = "testing")]
-            probe: self.probe,
             #[cfg(feature = "http")]
             http,
         });

@@ -9,9 +9,8 @@ use super::{Shared, slots::Reservation};
 use crate::{
     clock::Timestamp,
     error::{ErrorKind, Result},
-    finish::to_the_end_at,
     guard::catch_panic,
-    store::Claim,
+    store::{Claim, finish::to_the_end_at},
 };
 
 /// How often the store is asked at most which of the runs that are driven are no longer ours.

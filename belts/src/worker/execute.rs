@@ -6,17 +6,17 @@ use std::{
     sync::Arc,
 };
 
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Shared, Worker, fits::takes, listen::Endings, wait::Started};
+use super::{
+    executed::Executed, fits::takes, handle::Worker, listen::Endings, shared::Shared, wait::Started,
+};
 use crate::{
     clock::Timestamp,
+    dispatch::wire,
     error::{Error, ErrorKind, Result},
-    event::EncodedEvent,
+    event::{self, EncodedEvent, EventSet},
     store::{EventDigest, NewEvent, RunRecord, RunStatus, Target},
-    wire,
 };
 
 /// An event about to be delivered in process: await it, with or without options. See [`Worker::execute`].
@@ -47,69 +47,6 @@ pub struct Execute {
     pub(crate) hands_on: bool,
     /// Whether the event was checked against the functions that take it.
     pub(crate) checked: bool,
-}
-
-/// What an event's functions came to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Executed {
-    /// The event's id.
-    pub event_id: String,
-    /// Whether the event, or the run that was named, was there before.
-    pub duplicate: bool,
-    /// Its runs, sorted by function id.
-    pub runs: Vec<FinishedRun>,
-}
-
-/// Where a run stood when the wait for it ended.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct FinishedRun {
-    /// The run's id.
-    pub run_id: String,
-    /// The function's id.
-    pub function_id: String,
-    /// Completed, failed, cancelled, or stopped at the step that was asked for.
-    pub status: RunStatus,
-    /// The output as JSON if it completed, `null` if it stopped, or the error.
-    pub result: Result<Box<RawValue>>,
-}
-
-impl Executed {
-    /// The output of one function.
-    ///
-    /// # Errors
-    /// The function has no run here, its run failed, or its output is not a `T`.
-    pub fn output<T: DeserializeOwned>(mut self, function_id: &str) -> Result<T> {
-        let Some(index) = self
-            .runs
-            .iter()
-            .position(|run| run.function_id == function_id)
-        else {
-            return Err(Error::new(
-                ErrorKind::UnknownFunction,
-                format!("the event started no run of the function `{function_id}`"),
-            ));
-        };
-        self.runs.swap_remove(index).output()
-    }
-}
-
-impl FinishedRun {
-    /// The output.
-    ///
-    /// # Errors
-    /// The run failed, or its output is not a `T`.
-    pub fn output<T: DeserializeOwned>(self) -> Result<T> {
-        serde_json::from_str(self.result?.get()).map_err(|error| {
-            let wanted = std::any::type_name::<T>();
-            Error::new(
-                ErrorKind::Codec,
-                format!("the output of `{}` is no `{wanted}`", self.function_id),
-            )
-            .with_source(error)
-        })
-    }
 }
 
 impl Execute {
@@ -413,5 +350,36 @@ impl Shared {
             return Err(busy(run_id));
         }
         Ok(())
+    }
+}
+
+impl Worker {
+    /// Delivers an event in process and waits until every function that it starts has ended.
+    ///
+    /// ```rust,standalone_crate
+    /// # use belts::{Event, step};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Event)]
+    /// # struct Ping { n: u32 }
+    /// # #[belts::function(id = "double", on = Ping)]
+    /// # async fn double(ping: Ping) -> belts::Result<u32> { step!("double", ping.n * 2).await }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = belts::Worker::builder().store(belts::store::Memory::new()).build().await?;
+    /// let executed = worker.execute(Ping { n: 4 }).function("double").run_id("test-123").await?;
+    /// assert_eq!(executed.runs[0].run_id, "test-123");
+    /// assert_eq!(executed.output::<u32>("double")?, 8);
+    /// # Ok(()) }
+    /// ```
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is given away, as by the `publish_*` helpers"
+    )]
+    pub fn execute<E: EventSet>(&self, event: E) -> Execute {
+        let event = event::checked(&event).and_then(|event| {
+            self.shared.check_event_size(&event)?;
+            Ok(event)
+        });
+        Execute::new(self.clone(), event)
     }
 }

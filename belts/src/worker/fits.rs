@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::Shared;
 use crate::{
+    dispatch::wire,
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     store::{Subscription, Target},
-    wire,
 };
 
 impl Shared {

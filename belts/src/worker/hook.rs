@@ -2,13 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use super::{Shared, Worker, live::LiveRun};
-use futures_util::FutureExt as _;
-
-use crate::{
-    error::Error,
-    guard::{self, catch_panic},
-};
+use crate::{error::Error, live::LiveRun};
 
 /// A hook that is called once for each run that failed for good.
 pub(super) type ErrorHook =
@@ -35,25 +29,6 @@ impl RunFailure {
             function_id: run.function_id.to_string(),
             event_id: run.event_id.to_string(),
             error,
-        }
-    }
-}
-
-impl Shared {
-    /// Tells the hook, and returns when it is done. Its panic stays with it.
-    pub(super) async fn tell_failure(self: &Arc<Self>, failure: RunFailure) {
-        let Some(hook) = &self.on_error else {
-            return guard::discard(failure);
-        };
-        let told = match guard::call("to call it", || Ok(hook(failure))) {
-            Ok(telling) => {
-                let worker = Worker::from_shared(Arc::clone(self));
-                catch_panic(worker.scope(telling).map(Ok)).await
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = told {
-            tracing::error!(error = %error.report(), "the error hook panicked");
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{Ended, Shared};
+use super::{ended::Ended, shared::Shared};
 
 /// What is heard of the end of runs that have just been started here, by run id.
 pub(crate) type Endings = HashMap<Arc<str>, Ending>;

@@ -1,40 +1,25 @@
-//! Keeps the session alive: a task renews it, and a thread of its own steps in when that task gets no turn.
-//!
-//! The task lives on a runtime whose threads user code can block, or that ends before the worker does. The connections of
-//! a store mostly belong to that runtime, so the thread leaves the renewal to the task as long as it answers. Where it
-//! does not, the thread renews on a small runtime of its own: at once where the store needs no connection, else by a
-//! second handle on the store, if its URL is known.
+//! What the task and the thread that renew a session share.
 
-use std::{
-    sync::{
-        Arc, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::{Notify, watch};
 
-use super::Shared;
-use crate::{
-    clock::{Clock, SystemClock, Timestamp},
-    error::Result,
-    guard::catch_panic,
-    store::SharedStore,
-};
+use crate::live::Looks;
 
 /// What the task and the thread share.
 #[derive(Debug)]
 pub(super) struct Pulse {
     /// The thread asks the task whether it gets its turns; and others, whether there is something to give back.
-    ask: Notify,
-    answered: AtomicBool,
+    pub(super) ask: Notify,
+    pub(super) answered: AtomicBool,
     /// The number of the task that renews, and whether it is there.
     task: AtomicU64,
-    alive: AtomicBool,
-    /// Counts the thread's looks, so that whoever blocks a thread can tell for how long without a clock.
-    looks: AtomicU64,
-    stop: watch::Sender<bool>,
+    pub(super) alive: AtomicBool,
+    pub(super) looks: Arc<Looks>,
+    pub(super) stop: watch::Sender<bool>,
 }
 
 impl Default for Pulse {
@@ -44,14 +29,11 @@ impl Default for Pulse {
             answered: AtomicBool::new(true),
             task: AtomicU64::new(0),
             alive: AtomicBool::new(false),
-            looks: AtomicU64::new(0),
+            looks: Arc::default(),
             stop: watch::Sender::new(false),
         }
     }
 }
-
-/// How many times within a lease the thread looks.
-const LOOKS: u32 = 6;
 
 impl Pulse {
     /// Ends the thread and the task.
@@ -66,7 +48,7 @@ impl Pulse {
     }
 
     /// Begins to be the task that renews, in place of any before.
-    fn begin(self: &Arc<Self>) -> Role {
+    pub(super) fn begin(self: &Arc<Self>) -> Role {
         let number = self.task.fetch_add(1, Ordering::AcqRel) + 1;
         self.alive.store(true, Ordering::Release);
         self.ask.notify_waiters();
@@ -77,7 +59,7 @@ impl Pulse {
     }
 
     /// Whether the task has not answered since the last call; asks again.
-    fn is_silent(&self) -> bool {
+    pub(super) fn is_silent(&self) -> bool {
         let answered = self.answered.swap(false, Ordering::AcqRel);
         self.ask.notify_one();
         !answered
@@ -85,13 +67,13 @@ impl Pulse {
 }
 
 /// The task that renews, until this is dropped.
-struct Role {
-    pulse: Arc<Pulse>,
+pub(super) struct Role {
+    pub(super) pulse: Arc<Pulse>,
     number: u64,
 }
 
 impl Role {
-    fn is_mine(&self) -> bool {
+    pub(super) fn is_mine(&self) -> bool {
         self.pulse.task.load(Ordering::Acquire) == self.number
     }
 }
@@ -100,153 +82,6 @@ impl Drop for Role {
     fn drop(&mut self) {
         if self.is_mine() {
             self.pulse.alive.store(false, Ordering::Release);
-        }
-    }
-}
-
-/// A thread that is kept from one look of the thread to the third after it is blocked for a third of a lease at least.
-const BLOCKED: u64 = 3;
-
-impl Shared {
-    /// What [`has_blocked`](Self::has_blocked) asks for: a clock that costs nothing to read.
-    pub(crate) fn looks(&self) -> u64 {
-        self.session.pulse.looks.load(Ordering::Relaxed)
-    }
-
-    /// Whether a third of a lease has gone by since then.
-    pub(crate) fn has_blocked(&self, since: u64) -> bool {
-        self.looks().wrapping_sub(since) >= BLOCKED
-    }
-
-    /// Makes sure that somebody renews the session: a runtime may have ended, and the task with it.
-    pub(super) fn ensure_renewal(self: &Arc<Self>) {
-        if !self.session.pulse.alive.load(Ordering::Acquire) {
-            self.spawn_at_home(self.renew_forever());
-        }
-    }
-
-    /// Renews three times in each lease, until the worker is gone or another task does. It counts as there from the call on.
-    pub(super) fn renew_forever(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
-        let role = self.session.pulse.begin();
-        let (worker, clock) = (Arc::downgrade(self), Arc::clone(&self.clock));
-        renew_forever(worker, clock, role, self.session.lease / 3)
-    }
-
-    /// Starts the thread. Without it the task renews alone.
-    pub(super) fn watch_renewal(self: &Arc<Self>) {
-        let (worker, pulse) = (Arc::downgrade(self), Arc::clone(&self.session.pulse));
-        let every = self.session.lease / LOOKS;
-        let thread = std::thread::Builder::new().name("belts-renewal".into());
-        let started = thread.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            runtime.block_on(watch(&worker, &pulse, every));
-            std::io::Result::Ok(())
-        });
-        if let Err(error) = started {
-            tracing::warn!(%error, "no thread to renew the lease while steps block the runtime");
-        }
-    }
-
-    /// Renews if half of the lease is gone. `lifeline` is a handle on the store whose connections live on this runtime.
-    async fn step_in(&self, lifeline: &mut Option<SharedStore>) -> Result<()> {
-        let Some(session) = self.present_session() else {
-            return Ok(());
-        };
-        if self.lease_left() * 2 <= self.session.lease {
-            match &self.lifeline {
-                None => drop(self.renew(session).await?),
-                Some(url) => {
-                    let store = match lifeline.take() {
-                        Some(store) => store,
-                        None => Box::pin(crate::store_url::open(url)).await?,
-                    };
-                    self.renew_by(&store, session).await?;
-                    *lifeline = Some(store);
-                }
-            }
-        }
-        // Where the task is gone and not only held up, nobody else does this.
-        if !self.session.pulse.alive.load(Ordering::Acquire) {
-            self.give_back_unheard().await?;
-        }
-        Ok(())
-    }
-}
-
-async fn renew_forever(worker: Weak<Shared>, clock: Arc<dyn Clock>, role: Role, every: Duration) {
-    let mut next = clock.now().after(every);
-    loop {
-        // A clock that was set back would make it a longer time.
-        next = next.min(clock.now().after(every));
-        let due = tokio::select! {
-            () = clock.expire_at(next) => true,
-            () = role.pulse.ask.notified() => {
-                role.pulse.answered.store(true, Ordering::Release);
-                false
-            }
-        };
-        let Some(shared) = worker.upgrade() else {
-            return;
-        };
-        if shared.shutdown.is_over() || !role.is_mine() {
-            return;
-        }
-        if let Err(error) = catch_panic(beat(&shared, due)).await {
-            tracing::error!(error = %error.report(), "cannot renew the lease; runs may move to another worker");
-        }
-        if due {
-            next = clock.now().after(every);
-        }
-    }
-}
-
-async fn beat(shared: &Shared, due: bool) -> Result<()> {
-    let Some(session) = shared.present_session() else {
-        return Ok(());
-    };
-    if due {
-        shared.renew(session).await?;
-    }
-    shared.give_back_unheard().await?;
-    // The loop, where there is one, asks more often.
-    if due && !shared.is_running() {
-        shared.end_revoked().await?;
-    }
-    Ok(())
-}
-
-/// The life of the thread.
-async fn watch(worker: &Weak<Shared>, pulse: &Pulse, every: Duration) {
-    let (clock, mut stop) = (SystemClock, pulse.stop.subscribe());
-    let mut lifeline = None;
-    loop {
-        let next: Timestamp = clock.now().after(every);
-        tokio::select! {
-            () = clock.expire_at(next) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-        pulse.looks.fetch_add(1, Ordering::Relaxed);
-        if !pulse.is_silent() {
-            continue;
-        }
-        let Some(shared) = worker.upgrade() else {
-            return;
-        };
-        if shared.shutdown.is_over() {
-            return;
-        }
-        // One that takes longer would come too late.
-        let stepped_in = catch_panic(shared.step_in(&mut lifeline));
-        match tokio::time::timeout(every * 2, stepped_in).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::error!(error = %error.report(), "cannot renew the lease beside a blocked runtime");
-            }
-            Err(_) => {
-                tracing::error!("the lease cannot be renewed in time beside a blocked runtime");
-            }
         }
     }
 }

@@ -1,16 +1,12 @@
 //! Removes what finished longer ago than the retention time: beside the loop, and where there is none now and then within a
 //! delivery.
 
-#[cfg(feature = "http")]
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use super::Shared;
-#[cfg(feature = "http")]
-use crate::clock::Timestamp;
 use crate::{
     error::{ErrorKind, Result},
     guard::catch_panic,
@@ -20,35 +16,6 @@ use crate::{
 /// How often finished runs are purged, and how many at once.
 const EVERY: Duration = Duration::from_secs(600);
 const BATCH: usize = 500;
-
-/// When a delivery last purged, in milliseconds.
-#[cfg(feature = "http")]
-#[derive(Debug)]
-pub(crate) struct LastPurge(AtomicI64);
-
-#[cfg(feature = "http")]
-impl Default for LastPurge {
-    fn default() -> Self {
-        Self(AtomicI64::new(i64::MIN))
-    }
-}
-
-#[cfg(feature = "http")]
-impl LastPurge {
-    /// Whether it is time again; if so, nobody else is told the same.
-    fn is_over(&self, now: Timestamp) -> bool {
-        let last = self.0.load(Ordering::Acquire);
-        let over = now.since(Timestamp::from_millis(last)) >= EVERY;
-        over && self
-            .0
-            .compare_exchange(last, now.as_millis(), Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-    }
-
-    fn go_on_at_once(&self) {
-        self.0.store(i64::MIN, Ordering::Release);
-    }
-}
 
 impl Shared {
     async fn purge_batch(&self) -> Result<Purged> {
@@ -66,7 +33,7 @@ impl Shared {
     /// Purges a batch, if the last one was long ago or left something.
     #[cfg(feature = "http")]
     pub(super) async fn purge_now_and_then(&self) {
-        if self.last_purge.is_over(self.clock.now())
+        if self.last_purge.is_over(self.clock.now(), EVERY)
             && self.purge_batch().await.is_ok_and(|purged| purged.more)
         {
             self.last_purge.go_on_at_once();

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
-use super::{Ended, Shared, execute::busy, listen::Ending, wait::Started};
+use super::{ended::Ended, execute::busy, listen::Ending, shared::Shared, wait::Started};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},

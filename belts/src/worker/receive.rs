@@ -13,13 +13,12 @@ use super::{
 };
 use crate::{
     Backoff,
-    dispatch::{Delivery, Nack, Receipt, SharedDispatcher, Verdict},
+    dispatch::{Delivery, Nack, Receipt, SharedDispatcher, Verdict, wire},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     guard::catch_panic,
+    id::stable_id,
     plain::Clean,
-    publish::stable_id,
-    wire,
 };
 
 /// The most messages that are made durable at once.

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use crate::{
     Backoff,
-    dispatch::{Delivery, Verdict},
+    dispatch::{Delivery, Verdict, wire},
     error::{Error, ErrorKind},
-    wire,
 };
 
 /// How long a message waits that could not be made durable, by how often it came.

@@ -4,8 +4,8 @@ use std::sync::{Arc, atomic::Ordering};
 
 use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{Shared, Worker, shutdown::Asked};
-use crate::{error::Result, startup};
+use super::{Shared, Worker, signals::Asked};
+use crate::error::Result;
 
 impl Worker {
     /// Receives messages where the [dispatcher](crate::dispatch) has to be asked for them, claims and drives runs, until
@@ -19,7 +19,7 @@ impl Worker {
     /// # Errors
     /// The store cannot be reached at the start. Later failures are logged and retried.
     pub async fn run(&self) -> Result<()> {
-        startup::tell_of_the_loop(&self.shared);
+        super::announce::tell_of_the_loop(&self.shared);
         self.run_as(None).await
     }
 
@@ -37,7 +37,7 @@ impl Worker {
         shared.session().await?;
         let mut aside = JoinSet::new();
         aside.spawn(shared.renew_forever());
-        aside.spawn(super::shutdown::on_signal(asked, Arc::downgrade(shared)));
+        aside.spawn(super::stop::on_signal(asked, Arc::downgrade(shared)));
         aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
         let running = expected.unwrap_or_else(|| Running::begin(shared));
@@ -79,5 +79,14 @@ impl<'a> Home<'a> {
 impl Drop for Home<'_> {
     fn drop(&mut self) {
         self.0.set_home(None);
+    }
+}
+
+impl Shared {
+    /// Says that a loop is about to run, so that deliveries meanwhile need not wait for their runs; hand it to
+    /// [`Worker::run_expected`].
+    #[cfg(feature = "http")]
+    pub(crate) fn expect_loop(self: &Arc<Self>) -> Running {
+        Running::begin(self)
     }
 }

@@ -7,14 +7,13 @@ use tracing::Span;
 use super::Shared;
 use crate::{
     clock::Timestamp,
-    dispatch::{Message, MessageOptions, Sent, SharedDispatcher},
+    dispatch::{Message, MessageOptions, Sent, SharedDispatcher, wire},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     guard,
     publish::{Published, StartedRun},
     store::NewEvent,
     telemetry::{span::propagator_fell, traceparent},
-    wire,
 };
 
 impl Shared {
@@ -77,7 +76,7 @@ impl Shared {
         let Some(dispatcher) = &self.dispatcher else {
             return Ok(());
         };
-        let id = crate::publish::stable_id(&[
+        let id = crate::id::stable_id(&[
             "wake-up",
             run_id,
             &due_at.as_millis().to_string(),

@@ -1,4 +1,4 @@
-//! Runs that were given up because something of theirs could not be written: how often in a row, and how they go back.
+//! How often in a row runs were given up because something of theirs could not be written or read.
 
 use std::{
     collections::HashMap,
@@ -9,21 +9,11 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    Ended, Shared,
-    refused::{HAND_ON, MISFIT_PATIENCE},
-};
-use crate::{
-    Backoff,
-    guard::catch_panic,
-    store::{Commit, CommitBatch, Lease, Transition},
-};
+use super::refused::{HAND_ON, MISFIT_PATIENCE};
+use crate::run::Backoff;
 
 /// How long a run rests, by how often in a row it was given up.
 const REST: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(60));
-
-/// How long a worker waits between attempts to give a run back.
-const STORE_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
 /// After so many in a row it is the run's own fault: each time the store worked well enough to give it back and to lease it anew.
 const OWN_FAULT: u32 = 5;
@@ -70,21 +60,10 @@ impl Setbacks {
             *count
         })
     }
-}
 
-/// What a run was given up for the last time comes to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Setback {
-    /// How long the run rests.
-    pub(super) pause: Duration,
-    /// Whether this is a failed attempt of the run's own.
-    pub(super) own_fault: bool,
-}
-
-impl Shared {
     /// Counts that a run is given up; `unwritten` if that is because a write of its own failed.
-    pub(super) fn set_back(&self, run_id: &Arc<str>, unwritten: bool) -> Setback {
-        let count = self.setbacks.add(run_id, |count| {
+    pub(super) fn gave_up(&self, run_id: &Arc<str>, unwritten: bool) -> Setback {
+        let count = self.add(run_id, |count| {
             count.all = count.all.saturating_add(1);
             count.unwritten += u32::from(unwritten && count.unwritten <= OWN_FAULT);
         });
@@ -102,52 +81,23 @@ impl Shared {
             count.misread = if went_on { 1 } else { count.misread + 1 };
             count.recorded = recorded;
         };
-        let times = self.setbacks.add(run_id, add).misread;
+        let times = self.add(run_id, add).misread;
         (times < MISFIT_PATIENCE).then(|| HAND_ON.ceiling(times))
     }
 
     /// Notes that something of a run was recorded.
     pub(super) fn went_on(&self, run_id: &Arc<str>) {
-        if self.setbacks.count.load(Ordering::Acquire) > 0 {
-            self.setbacks.change(|runs| runs.remove(run_id));
+        if self.count.load(Ordering::Acquire) > 0 {
+            self.change(|runs| runs.remove(run_id));
         }
     }
+}
 
-    /// Gives a run back to the store as soon as the store works again; it is due after a pause.
-    pub(super) fn give_back_later(
-        self: &Arc<Self>,
-        run_id: &Arc<str>,
-        lease: Lease,
-        pause: Duration,
-    ) {
-        let (worker, run_id) = (Arc::clone(self), Arc::clone(run_id));
-        let mut resting = self.rest(lease);
-        self.spawn_at_home(async move {
-            let due_at = worker.clock.now().after(pause);
-            for failed in 1.. {
-                let next = worker.clock.now().after(STORE_BACKOFF.ceiling(failed));
-                worker.clock.sleep_until(next).await;
-                if worker.shutdown.is_over() {
-                    return;
-                }
-                let now = worker.clock.now();
-                let due_at = due_at.max(now);
-                let commit = Commit {
-                    lease,
-                    entries: vec![],
-                    transition: Some(Transition::Suspend { due_at }),
-                };
-                let commits = vec![commit];
-                let given_back = worker.store.commit(CommitBatch { commits, now });
-                // If the lease is gone, so is the need to give it back.
-                if catch_panic(given_back).await.is_ok() {
-                    resting.given_back = true;
-                    drop(resting);
-                    worker.expect_due(due_at);
-                    worker.tell(&run_id, &Ended::Suspended(due_at));
-                    return;
-                }
-            }
-        });
-    }
+/// What a run was given up for the last time comes to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setback {
+    /// How long the run rests.
+    pub(super) pause: Duration,
+    /// Whether this is a failed attempt of the run's own.
+    pub(super) own_fault: bool,
 }

@@ -6,9 +6,11 @@ use super::{Shared, listen::Endings};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
-    finish::to_the_end_at,
     plain::Clean,
-    store::{ClaimedRun, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target},
+    store::{
+        ClaimedRun, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target,
+        finish::to_the_end_at,
+    },
 };
 
 impl Shared {

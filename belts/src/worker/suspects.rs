@@ -3,10 +3,7 @@
 //! does not count against them.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -31,9 +28,6 @@ impl Drop for Suspected {
         self.0.suspects.store(false, Ordering::Release);
     }
 }
-
-/// Whether a place is taken.
-pub(super) type Suspects = AtomicBool;
 
 impl Shared {
     /// The failure of a run that was in hand too often when a process died.

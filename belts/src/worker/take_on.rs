@@ -9,8 +9,9 @@ use tracing::{Instrument, Span};
 
 use super::{
     Shared,
-    drive::{Ended, drive},
-    driven::Driving,
+    drive::drive,
+    ended::Ended,
+    leases::Driving,
     slots::{Reservation, Slot},
     suspects::Suspected,
 };
@@ -48,7 +49,7 @@ impl Shared {
             let (ended, failure) = catch_panic(driven).await.unwrap_or_else(|error| {
                 let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
                 tracing::error!(run, error = %error.report(), "the drive of a run broke; it will be resumed");
-                let pause = worker.set_back(&run_id, false).pause;
+                let pause = worker.setbacks.gave_up(&run_id, false).pause;
                 worker.give_back_later(&run_id, lease, pause);
                 (Ended::Abandoned, None)
             });

@@ -7,8 +7,9 @@ use std::sync::{
 
 use super::*;
 use crate::{
-    private::{Driven, FunctionDef, Invocation, Key, Next, StepOptions},
+    function::{Driven, FunctionDef, Invocation},
     run::Location,
+    step::{Key, Next, StepOptions},
     store::{Memory, RunStatus},
 };
 
@@ -34,7 +35,7 @@ macro_rules! by_hand {
     }};
 }
 
-async fn body(scope: &crate::private::Scope) -> Result<u32> {
+async fn body(scope: &crate::step::Scope) -> Result<u32> {
     let one = by_hand!(scope, "one", EFFECTS.fetch_add(1, Ordering::SeqCst)).await?;
     let (two, three) =
         tokio::try_join!(by_hand!(scope, "two", 2), by_hand!(scope, "three", one + 3))?;
@@ -45,7 +46,7 @@ fn start(run: Invocation) -> Driven {
     Box::pin(async move { crate::private::finish(body(&run.scope()).await) })
 }
 
-pub(super) static DEF: FunctionDef = FunctionDef {
+pub(crate) static DEF: FunctionDef = FunctionDef {
     id: "by-hand",
     events: &[&["ping"]],
     start,
@@ -245,10 +246,10 @@ async fn a_run_that_another_version_goes_on_with_is_left_to_it_for_ever() {
     let run = Arc::from("run");
     for recorded in 0..30 {
         for _ in 1..refused::MISFIT_PATIENCE {
-            assert!(worker.shared.misread(&run, recorded).is_some());
+            assert!(worker.shared.setbacks.misread(&run, recorded).is_some());
         }
     }
-    assert!(worker.shared.misread(&run, 29).is_none());
+    assert!(worker.shared.setbacks.misread(&run, 29).is_none());
 }
 
 /// Returns when `condition` holds, which it must within some seconds.

@@ -6,7 +6,8 @@ use futures_util::future::try_join_all;
 use serde_json::value::RawValue;
 
 use super::{
-    Ended, Executed, FinishedRun, Shared,
+    Executed, FinishedRun, Shared,
+    ended::Ended,
     listen::{Ending, Endings},
 };
 use crate::{

@@ -25,8 +25,8 @@ use tower_service::Service as _;
 use super::bench::{Arrived, PATIENCE};
 use crate::{
     clock::{Clock as _, SystemClock},
+    dispatch::wire,
     error::{Error, Result},
-    wire,
 };
 
 /// The most bytes of a body.

@@ -8,9 +8,11 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{
     clock::{Clock as _, SystemClock},
+    dispatch::{
+        post::{self, Failed},
+        wire::EVENT_ID,
+    },
     error::{Error, ErrorKind},
-    post::{self, Failed},
-    wire::EVENT_ID,
 };
 
 /// What to look at where no worker answers.

@@ -7,9 +7,10 @@ use axum::http::{Uri, uri::Scheme};
 use super::Http;
 use crate::{
     Backoff,
+    dispatch::post::{Poster, Timeouts},
     error::{Error, ErrorKind, Result},
-    http::SigningKey,
-    post::{Poster, Timeouts},
+    http::url::check_url,
+    signature::SigningKey,
 };
 
 /// Sets up an [`Http`] dispatcher.
@@ -77,8 +78,7 @@ impl HttpBuilder {
     /// # Errors
     /// The URL is not one of a router, a key cannot be read, or a setting is out of range.
     pub fn build(self) -> Result<Http> {
-        crate::config::check_url(&self.url)
-            .map_err(|expected| config(format!("`url` {expected}")))?;
+        check_url(&self.url).map_err(|expected| config(format!("`url` {expected}")))?;
         if self.timeout.is_zero() {
             return Err(config("`timeout` must be longer than zero"));
         }
@@ -109,7 +109,7 @@ fn config(message: impl Into<String>) -> Error {
 impl fmt::Debug for HttpBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // What was not checked yet may hold a password.
-        let checked = crate::config::check_url(&self.url).is_ok();
+        let checked = check_url(&self.url).is_ok();
         f.debug_struct("HttpBuilder")
             .field("url", &checked.then_some(&self.url))
             .finish_non_exhaustive()

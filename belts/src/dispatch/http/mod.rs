@@ -13,11 +13,10 @@ use super::{Capabilities, Dispatcher, Message, Sent};
 use crate::{
     Backoff,
     clock::{Clock as _, SystemClock},
+    dispatch::{post::Poster, wire},
     error::{Error, ErrorKind, Result},
-    http::SigningKey,
     plain::Clean,
-    post::Poster,
-    wire,
+    signature::SigningKey,
 };
 
 mod answer;

@@ -13,7 +13,7 @@ use super::{
     urls,
     verify::KeyPair,
 };
-use crate::{error::Result, post::Timeouts};
+use crate::{dispatch::post::Timeouts, error::Result};
 
 /// What the free plan allows; the others allow more.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);

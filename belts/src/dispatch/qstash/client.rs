@@ -10,8 +10,8 @@ use axum::{
 use super::error::{self, Place};
 use crate::{
     Backoff,
+    dispatch::post::{Answer, Failed, Poster, Timeouts},
     error::Result,
-    post::{Answer, Failed, Poster, Timeouts},
 };
 
 /// How often a request is made before it has failed.

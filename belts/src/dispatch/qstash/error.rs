@@ -4,8 +4,8 @@ use axum::http::HeaderMap;
 use serde::Deserialize;
 
 use crate::{
+    dispatch::post::{Answer, Failed},
     error::{Error, ErrorKind},
-    post::{Answer, Failed},
 };
 
 /// The most characters of the service's own words in an error.

@@ -9,7 +9,7 @@ use super::{Inner, client::pause, error, headers, headers::Headers, options::Qst
 use crate::{
     dispatch::{Message, Sent},
     error::{Error, ErrorKind, Result},
-    publish::stable_id,
+    id::stable_id,
 };
 
 /// The most messages, and about the most bytes, of one batch. The service names no limit of the first, and a far higher one
@@ -145,7 +145,7 @@ impl Inner {
         let url = format!("{}/v2/batch", self.client.base());
         let answer = self
             .client
-            .post(&url, headers, crate::wire::json(&items))
+            .post(&url, headers, crate::dispatch::wire::json(&items))
             .await?;
         let said: Vec<Said> =
             serde_json::from_slice(&answer.body).map_err(|_| self.client.place().misread())?;

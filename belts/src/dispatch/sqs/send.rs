@@ -13,7 +13,7 @@ use super::{
 use crate::{
     dispatch::{Message, Sent},
     error::{Error, ErrorKind, Result},
-    publish::stable_id,
+    id::stable_id,
 };
 
 /// The longest id of a group or for duplicates, in bytes.

@@ -15,7 +15,7 @@ use std::{
 use tokio::{runtime::Handle, sync::oneshot};
 
 use super::error::Fault;
-use crate::finish::to_the_end;
+use crate::store::finish::to_the_end;
 
 /// The most writes of one batch, and about the most bytes.
 const MAX_WRITES: usize = 256;

@@ -6,8 +6,7 @@ use sqlx::postgres::PgBindIterExt as _;
 
 use super::{database::Database, error::Fault, sql::Parameters};
 use crate::{
-    error::{Error, ErrorKind},
-    failure::envelope,
+    error::{Error, ErrorKind, failure::envelope},
     store::{Claim, ClaimedRun, Lease, SetAside, Timestamp},
 };
 

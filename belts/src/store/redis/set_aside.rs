@@ -4,8 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Fault, Redis, commit::lease_text, script};
 use crate::{
-    error::{Error, ErrorKind, Result},
-    failure::envelope,
+    error::{Error, ErrorKind, Result, failure::envelope},
     store::{ClaimedRun, Lease, SetAside, Timestamp},
 };
 

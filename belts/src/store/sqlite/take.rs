@@ -10,8 +10,7 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    error::{Error, ErrorKind},
-    failure,
+    error::{Error, ErrorKind, failure},
     store::{
         Claim, ClaimedRun, Entry, Lease, RunStatus, SetAside, Timestamp, claimed_crashes,
         next_token, progress,

@@ -3,8 +3,8 @@
 use super::Harness;
 use crate::{
     error::Result,
-    event::{Event, EventSet},
-    publish::{self, Publish},
+    event::{self, Event, EventSet},
+    publish::Publish,
     testing::diff::diff,
 };
 
@@ -16,7 +16,7 @@ impl Harness {
         reason = "an event is handed over, as to the `publish_*` helpers"
     )]
     pub fn publish<E: EventSet>(&self, event: E) -> Publish {
-        Publish::new(publish::checked(&event)).via(&self.worker())
+        Publish::new(event::checked(&event)).via(&self.worker())
     }
 
     /// The events of one type that were published so far, in order, by tests and by steps; those that

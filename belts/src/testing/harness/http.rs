@@ -182,7 +182,7 @@ impl Post {
     }
 }
 
-const ID: &str = crate::wire::WEBHOOK_ID;
+const ID: &str = crate::dispatch::wire::WEBHOOK_ID;
 
 impl IntoFuture for Post {
     type Output = Result<Answer>;

@@ -15,9 +15,8 @@ use super::{Crash, Faults, ManualClock, Probe, Reopen, Sweep, TestStore, keys, s
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
-    event::{EncodedEvent, EventSet},
+    event::{self, EncodedEvent, EventSet},
     function::{Function, id_of},
-    publish,
     store::{Memory, RunFilter, RunRecord, StepState},
     worker::{Worker, WorkerBuilder},
 };
@@ -161,7 +160,7 @@ impl Harness {
     where
         F: Function<M, Event: EventSet>,
     {
-        Deliver::new(self.clone(), id_of(function), publish::checked(&event))
+        Deliver::new(self.clone(), id_of(function), event::checked(&event))
     }
 
     pub(crate) fn deliver_encoded<T>(

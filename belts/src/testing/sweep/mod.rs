@@ -11,9 +11,8 @@ use std::{
 use super::{Crash, Harness, HarnessBuilder, Reopen, TestRun};
 use crate::{
     error::{Error, ErrorKind, Result},
-    event::{EncodedEvent, EventSet},
+    event::{self, EncodedEvent, EventSet},
     function::{Function, id_of},
-    publish,
 };
 
 mod outcome;
@@ -138,7 +137,7 @@ impl<E, T> Sweep<E, T> {
     where
         E: EventSet,
     {
-        self.event = Some(publish::checked(&event));
+        self.event = Some(event::checked(&event));
         self
     }
 

@@ -2,48 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Drive, write::Underway};
+use super::{driver::Drive, write::Underway};
+use crate::worker::ended::Ended;
 use crate::{
-    clock::Timestamp,
-    error::{Error, Result},
-    failure::{self, Failure},
+    error::{
+        Error, Result,
+        failure::{self, Failure},
+    },
     guard,
+    live::Outbox,
     run::after_function,
     store::Transition,
-    telemetry::span::RunIds,
-    worker::live::Outbox,
 };
-
-/// How the drive of a run ended, as far as this worker is concerned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// It returned `Ok`; with the output as an envelope.
-    Completed(Arc<[u8]>),
-    /// It failed for good.
-    Failed,
-    /// It goes on at this time.
-    Suspended(Timestamp),
-    /// It reached the step at which it was asked to stop.
-    Stopped,
-    /// The function's filter did not want the event.
-    Skipped,
-    /// The lease was lost, or the store failed: nothing more was written.
-    Abandoned,
-}
-
-impl Ended {
-    /// The word for it, in spans.
-    pub(crate) fn as_str(&self) -> &'static str {
-        match self {
-            Self::Completed(_) => "completed",
-            Self::Failed => "failed",
-            Self::Suspended(_) => "suspended",
-            Self::Stopped => "stopped",
-            Self::Skipped => "skipped",
-            Self::Abandoned => "abandoned",
-        }
-    }
-}
 
 /// How long a run rests after the store failed while its own code used it.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -69,7 +39,7 @@ impl Drive<'_> {
             outcome => outcome,
         };
         let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
-        let (now, random) = (self.worker.clock.now(), self.worker.random());
+        let (now, random) = (self.worker.clock.now(), self.worker.host.random());
         let failed_attempts = self.claimed.failed_attempts;
         let mut transition = match &outcome {
             Ok(output) => after_function(
@@ -109,7 +79,7 @@ impl Drive<'_> {
     /// Ends the drive of a run that is no longer ours: nothing more of it could be recorded.
     pub(super) fn lease_lost(&self) -> Ended {
         self.worker.metrics.leases_lost.increment(1);
-        let ids = RunIds::of(self.run);
+        let ids = self.run.ids();
         tracing::info!(
             function = ids.function,
             run = ids.run,
@@ -124,7 +94,7 @@ impl Drive<'_> {
         let worker = self.worker;
         let asked = async {
             worker.session().await?;
-            let life = worker.session_life();
+            let life = worker.host.lease.life();
             let revoked = worker.store.revoked(&[self.lease]).await?;
             Ok::<_, Error>(revoked.is_empty().then_some(life))
         };
@@ -135,7 +105,7 @@ impl Drive<'_> {
             }
             Ok(None) => {
                 worker.metrics.leases_lost.increment(1);
-                let ids = RunIds::of(self.run);
+                let ids = self.run.ids();
                 tracing::warn!(
                     function = ids.function,
                     run = ids.run,
@@ -159,14 +129,15 @@ impl Drive<'_> {
 
     /// Lets the run go on from its journal a little later: that the store or the dispatcher failed is no outcome of the run.
     async fn put_off(&self, error: &Error) -> Ended {
-        let ids = RunIds::of(self.run);
+        let ids = self.run.ids();
         tracing::warn!(
             function = ids.function, run = ids.run, error = %error.report(),
             "the attempt is abandoned and will be resumed"
         );
         let pause = self
             .worker
-            .set_back(&self.run.run_id, false)
+            .setbacks
+            .gave_up(&self.run.run_id, false)
             .pause
             .max(STORE_PAUSE);
         let due_at = self.worker.clock.now().after(pause);
@@ -178,14 +149,17 @@ impl Drive<'_> {
     /// has come here more often than chance explains, and nobody recorded anything of it in between.
     pub(super) async fn leave_to_others(&self, error: Error) -> Ended {
         let (function, event_type) = (&self.run.function_id, &self.run.event_type);
-        let misread = self.worker.misread(&self.run.run_id, self.run.recorded);
+        let misread = self
+            .worker
+            .setbacks
+            .misread(&self.run.run_id, self.run.recorded);
         let Some(pause) = misread else {
             return self.fail(&error).await;
         };
         // What the error says may be another for each event.
         let about = format!("{function} cannot read {event_type}");
         if self.worker.first_warning(&about.into()) {
-            let ids = RunIds::of(self.run);
+            let ids = self.run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, %event_type, error = %error.report(),
                 "this version of the program cannot read the run's event; it is left to others for some minutes before it fails"
@@ -232,7 +206,7 @@ impl Drive<'_> {
             transition,
             Transition::Suspend { .. } | Transition::Retry { .. }
         ) {
-            self.worker.went_on(&self.run.run_id);
+            self.worker.setbacks.went_on(&self.run.run_id);
         }
         match transition {
             Transition::Complete { output } => Ended::Completed(output),
@@ -247,7 +221,7 @@ impl Drive<'_> {
     }
 
     pub(super) fn log(&self, error: &Error, transition: &Transition) {
-        let ids = RunIds::of(self.run);
+        let ids = self.run.ids();
         match transition {
             Transition::Retry { due_at, .. } => tracing::warn!(
                 function = ids.function, run = ids.run, attempt = ids.attempt, retry_at = %due_at, error = %error.report(), "run failed and will be retried"

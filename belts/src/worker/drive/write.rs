@@ -6,12 +6,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Drive, Ended};
+use super::driver::Drive;
+use crate::worker::ended::Ended;
 use crate::{
     error::{Error, ErrorKind, Result},
     run::after_function,
     store::{Commit, CommitBatch, CommitOutcome, Entry, Transition},
-    telemetry::{Begun, Timer, span::RunIds},
+    telemetry::{Begun, Timer},
 };
 
 pub(super) type Written = Result<Vec<CommitOutcome>>;
@@ -61,7 +62,7 @@ impl<'a> Drive<'a> {
             Ok(outcomes) if outcomes.first() == Some(&CommitOutcome::Applied) => Ok(()),
             Ok(_) => {
                 self.worker.metrics.leases_lost.increment(1);
-                let ids = RunIds::of(self.run);
+                let ids = self.run.ids();
                 tracing::warn!(
                     function = ids.function,
                     run = ids.run,
@@ -78,13 +79,13 @@ impl<'a> Drive<'a> {
     /// That the store failed is no outcome of the run. But what fails again and again, while the store does all else, is the fault
     /// of what is to be written: then it is a failed attempt, with the policy of any other.
     pub(super) async fn not_written(&self, error: &Error) -> Ended {
-        let setback = self.worker.set_back(&self.run.run_id, true);
+        let setback = self.worker.setbacks.gave_up(&self.run.run_id, true);
         if (setback.own_fault || !error.is_retryable())
             && let Some(ended) = self.count_as_failed(error).await
         {
             return ended;
         }
-        let ids = RunIds::of(self.run);
+        let ids = self.run.ids();
         tracing::error!(
             function = ids.function, run = ids.run, error = %error.report(), pause = ?setback.pause,
             "the store failed; the attempt is abandoned and will be resumed"
@@ -101,7 +102,7 @@ impl<'a> Drive<'a> {
             ErrorKind::Unwritable,
             format!("what the run left to be recorded cannot be written: {report}"),
         );
-        let (now, random) = (self.worker.clock.now(), self.worker.random());
+        let (now, random) = (self.worker.clock.now(), self.worker.host.random());
         let failed = self.claimed.failed_attempts;
         let transition = after_function(Err(&error), self.policy, failed, now, random);
         self.log(&error, &transition);

@@ -1,0 +1,108 @@
+//! How an event is written and read, and whether it comes back as it is.
+
+use std::cell::Cell;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{EncodedEvent, EventSet};
+use crate::{
+    codec::{self, Lost},
+    dispatch::wire,
+    error::{Error, ErrorKind, Result},
+    guard,
+};
+
+thread_local! {
+    /// What JSON could not hold of the event that this thread wrote last.
+    static LOST: Cell<Lost> = const { Cell::new(Lost::NOTHING) };
+}
+
+/// A valid event as it is published.
+pub(crate) fn checked<E: EventSet>(event: &E) -> Result<EncodedEvent> {
+    guard::call("to write the event", || {
+        event.check()?;
+        LOST.take();
+        let encoded = event.encode()?;
+        let lost = LOST.take();
+        if !lost.is_nothing() {
+            comes_back::<E>(&encoded, lost)?;
+        }
+        Ok(encoded)
+    })
+}
+
+/// Whether a function will read what was written, although JSON could not hold all of it.
+fn comes_back<E: EventSet>(encoded: &EncodedEvent, lost: Lost) -> Result<()> {
+    let misread = match E::decode(&encoded.event_type, &encoded.payload) {
+        Err(error) => Some(format!("cannot be read back ({error})")),
+        Ok(back) => {
+            back.encode()?;
+            (LOST.take() != lost).then(|| "would not come back as it is".to_owned())
+        }
+    };
+    let Some(misread) = misread else {
+        return Ok(());
+    };
+    Err(Error::new(
+        ErrorKind::InvalidEvent,
+        format!(
+            "event `{}` {misread}: {}",
+            encoded.event_type,
+            lost.reason()
+        ),
+    ))
+}
+
+/// Where serde's attributes make it so, such as `flatten`, no macro sees it.
+const TYPE_OF_ITS_OWN: &str = "has a field `type` of its own, which holds the event's type on the wire; name that field otherwise, such as \
+     `kind`";
+
+/// Writes an event as a JSON object.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    event_type: &'static str,
+    value: &T,
+    correlation_key: Option<String>,
+) -> Result<EncodedEvent> {
+    let fail = |reason: &str| {
+        Error::new(
+            ErrorKind::InvalidEvent,
+            format!("event `{event_type}` {reason}"),
+        )
+    };
+    let mut payload = Vec::with_capacity(128);
+    let lost = codec::write_json(&mut payload, value)
+        .map_err(|error| fail("cannot be written as JSON").with_source(error))?;
+    LOST.set(lost);
+    if payload == b"null" {
+        payload = b"{}".to_vec();
+    }
+    if payload.first() != Some(&b'{') {
+        return Err(fail(
+            "is not a JSON object: an event is a struct with named fields",
+        ));
+    }
+    if wire::has_type(&payload) {
+        return Err(fail(TYPE_OF_ITS_OWN));
+    }
+    Ok(EncodedEvent {
+        event_type: event_type.into(),
+        payload: payload.into(),
+        correlation_key: correlation_key.map(Into::into),
+    })
+}
+
+/// Reads an event; where it does not fit, a second reading finds the path to the field.
+pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
+    serde_json::from_slice(payload).map_err(|error| {
+        let mut reader = serde_json::Deserializer::from_slice(payload);
+        let path = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) => format!(" at `{}`", error.path()),
+            Ok(_) => String::new(),
+        };
+        let misfit = codec::misfit(&error);
+        Error::new(
+            ErrorKind::InvalidEvent,
+            format!("the event does not fit{path}: {misfit}"),
+        )
+    })
+}

@@ -1,0 +1,51 @@
+//! What a function may take besides its event.
+
+use super::{
+    definition::Invocation,
+    state::{Need, State},
+};
+use crate::{error::Result, live::Context};
+
+/// What a function may take besides its event.
+#[diagnostic::on_unimplemented(
+    message = "a function cannot take `{Self}`: after its event it takes the `belts::Context` and the application's state",
+    label = "neither `belts::Context` nor `belts::State<…>`",
+    note = "for a value that the worker holds write `belts::State<{Self}>`, and give it to the worker with `.state(…)`"
+)]
+pub trait Argument: Sized {
+    /// What the worker must have for it.
+    fn need() -> Option<Need> {
+        None
+    }
+
+    /// The value for one attempt of a run.
+    fn of(run: &Invocation) -> Result<Self>;
+}
+
+impl Argument for Context {
+    fn of(run: &Invocation) -> Result<Self> {
+        Ok(run.scope.context())
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Argument for State<T> {
+    fn need() -> Option<Need> {
+        Some(Need::of::<T>())
+    }
+
+    fn of(run: &Invocation) -> Result<Self> {
+        run.scope.state().map(Self)
+    }
+}
+
+/// axum's wrapper of the same name and shape, which stands in many a file that has functions too.
+#[cfg(feature = "http")]
+impl<T: Clone + Send + Sync + 'static> Argument for axum::extract::State<T> {
+    fn need() -> Option<Need> {
+        Some(Need::of::<T>())
+    }
+
+    fn of(run: &Invocation) -> Result<Self> {
+        run.scope.state().map(Self)
+    }
+}

@@ -1,0 +1,172 @@
+//! Calling a function by its name: one run of it alone, and its result.
+
+use std::{
+    fmt,
+    future::{Future, IntoFuture},
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
+
+use super::{
+    definition::{Definition, FunctionDef},
+    returned::Returned,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    event::{self, EncodedEvent, EventSet},
+    id::stable_id,
+    live::{CURRENT_RUN, LiveRun, step_key},
+    store::EventDigest,
+    worker::{Execute, Worker, installed::worker_for},
+};
+
+/// A function with its event, about to be called: await it for the result of its run, with or without options.
+///
+/// The name of a function makes one, and runs nothing by itself. A call starts this function only, whoever else listens for the
+/// event. It returns when the run has ended, which this process drives if it has the function; another one does otherwise. Who
+/// stops waiting stops nothing: the run goes on.
+///
+/// Inside a function a call belongs in a step, whose record keeps it from being made again when the run resumes. Its run's id
+/// follows from the run, the step and the event there, so that a retried step finds the run that it has started.
+///
+/// ```rust,standalone_crate
+/// use belts::{Event, Worker, step, store::Memory};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct PaymentRequested { cents: u64 }
+///
+/// #[belts::function(id = "charge-order", on = PaymentRequested)]
+/// async fn charge_order(payment: PaymentRequested) -> belts::Result<u64> {
+///     step!("charge", payment.cents).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> belts::Result<()> {
+/// let worker = Worker::builder().store(Memory::new()).build().await?;
+/// let charged = charge_order(PaymentRequested { cents: 250 }).run_id("pay-o-17").via(&worker).await?;
+/// assert_eq!(charged, 250);
+/// # Ok(()) }
+/// ```
+#[must_use = "write `.await` behind it: nothing runs before"]
+pub struct Call<E, R, D> {
+    event: E,
+    options: Options,
+    types: PhantomData<fn() -> (R, D)>,
+}
+
+#[derive(Debug, Default)]
+struct Options {
+    run_id: Option<String>,
+    retries: Option<u32>,
+    delay: Option<Duration>,
+    worker: Option<Worker>,
+}
+
+impl<E, R, D> Call<E, R, D> {
+    pub(crate) fn new(event: E) -> Self {
+        Self {
+            event,
+            options: Options::default(),
+            types: PhantomData,
+        }
+    }
+
+    /// Gives the run this id. If there is a run of this function under it, whatever its event, that one is waited for, and
+    /// nothing is started.
+    pub fn run_id(mut self, id: impl Into<String>) -> Self {
+        self.options.run_id = Some(id.into());
+        self
+    }
+
+    /// Retries of the run, in place of what the function says; 0 means none.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.options.retries = Some(retries);
+        self
+    }
+
+    /// Starts the run after `delay`.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.options.delay = Some(delay);
+        self
+    }
+
+    /// Calls through this worker instead of the installed one.
+    pub fn via(mut self, worker: &Worker) -> Self {
+        self.options.worker = Some(worker.clone());
+        self
+    }
+}
+
+impl<E: fmt::Debug, R, D: Definition> fmt::Debug for Call<E, R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("function", &D::DEFINITION.id)
+            .field("event", &self.event)
+            .field("options", &self.options)
+            .finish()
+    }
+}
+
+impl<E, R, D> IntoFuture for Call<E, R, D>
+where
+    E: EventSet,
+    R: Returned,
+    R::Output: DeserializeOwned + 'static,
+    D: Definition,
+{
+    type Output = Result<R::Output>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let event = event::checked(&self.event);
+        Box::pin(async move {
+            let function = D::DEFINITION;
+            let executed = execute(function, event, self.options)?.await?;
+            executed.output(function.id)
+        })
+    }
+}
+
+/// What makes a call: one run of this function.
+fn execute(
+    function: &FunctionDef,
+    event: Result<EncodedEvent>,
+    options: Options,
+) -> Result<Execute> {
+    let event = event?;
+    let caller = CURRENT_RUN.try_with(Arc::clone).ok();
+    let worker = worker_for(options.worker)?;
+    worker.shared().check_event_size(&event)?;
+    let run_id = match (options.run_id, &caller) {
+        (None, Some(caller)) => Some(child_id(caller, function.id, &event)?),
+        (run_id, _) => run_id,
+    };
+    let due_at = options.delay.map(|delay| worker.now().after(delay));
+    let mut execute = Execute::new(worker, Ok(event)).function(function.id);
+    execute.run_id = run_id;
+    execute.retries = options.retries;
+    execute.due_at = due_at;
+    Ok(execute)
+}
+
+/// The id of a run that another one calls: what a retried step calls again is found by it.
+fn child_id(caller: &LiveRun, function: &str, event: &EncodedEvent) -> Result<String> {
+    let digest = EventDigest::of(&event.event_type, &event.payload);
+    step_key(&caller.run_id, digest)
+        .map(|key| stable_id(&["call", function, &key]))
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the run `{}` calls `{function}` outside of a step, so it would call it again whenever it resumes; put the \
+                     call into a step: step!(\"…\", the_call)",
+                    caller.run_id
+                ),
+            )
+        })
+}

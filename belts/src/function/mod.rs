@@ -1,0 +1,103 @@
+//! Functions: what stands for one in code, and their options.
+
+mod argument;
+mod call;
+mod definition;
+mod keys;
+mod options;
+mod returned;
+pub(crate) mod state;
+
+pub use argument::Argument;
+pub use call::Call;
+pub use definition::{
+    Ask, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation, UNFINISHED,
+};
+pub use keys::KeyDef;
+pub use options::{Continuation, FunctionOptions};
+pub use returned::Returned;
+pub use state::State;
+
+/// A function of belts, by its name: what takes one as an argument asks for this.
+///
+/// `#[belts::function]` makes a name such as `fn welcome(signup: Signup) -> Call<Signup, belts::Result<usize>, …>`. Nothing
+/// else implements this, and nobody has to: a helper that passes functions on writes
+/// `fn my_helper<M, F: belts::Function<M>>(function: F)` and leaves `M` to the compiler.
+///
+/// ```
+/// use belts::{Event, step};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct Signup { email: String }
+///
+/// #[belts::function(id = "welcome-by-mail", on = Signup)]
+/// async fn welcome(signup: Signup) -> belts::Result<usize> {
+///     step!("count", signup.email.len()).await
+/// }
+///
+/// fn shout<M, F: belts::Function<M>>(function: F) -> String {
+///     belts::id_of(function).to_uppercase()
+/// }
+/// assert_eq!(shout(welcome), "WELCOME-BY-MAIL");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "this is no function of belts",
+    label = "expected the name of an `async fn` marked `#[belts::function]`",
+    note = "give the name alone, without parentheses: `.function(process_order)`"
+)]
+pub trait Function<M>: sealed::Sealed<M> {
+    /// The event that it takes.
+    type Event;
+    /// What it returns when it succeeds.
+    type Output;
+
+    #[doc(hidden)]
+    fn definition() -> &'static FunctionDef;
+}
+
+mod sealed {
+    use super::{Call, Definition};
+
+    pub trait Sealed<M> {}
+
+    impl<F, E, R, D: Definition> Sealed<Call<E, R, D>> for F where F: Fn(E) -> Call<E, R, D> {}
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, E, R: Returned, D: Definition> Function<Call<E, R, D>> for F
+where
+    F: Fn(E) -> Call<E, R, D>,
+{
+    type Event = E;
+    type Output = R::Output;
+
+    fn definition() -> &'static FunctionDef {
+        D::DEFINITION
+    }
+}
+
+/// The id of a function, as it stands in its attribute.
+///
+/// ```
+/// use belts::{Event, step};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct Signup { email: String }
+///
+/// #[belts::function(id = "welcome-by-mail", on = Signup)]
+/// async fn welcome(signup: Signup) -> belts::Result<usize> {
+///     step!("count", signup.email.len()).await
+/// }
+///
+/// assert_eq!(belts::id_of(welcome), "welcome-by-mail");
+/// ```
+pub fn id_of<M, F: Function<M>>(function: F) -> &'static str {
+    of(function).id
+}
+
+/// The definition of the function that a name stands for.
+pub(crate) fn of<M, F: Function<M>>(_: F) -> &'static FunctionDef {
+    F::definition()
+}

@@ -1,0 +1,52 @@
+//! The run and the step that the code which asks belongs to.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::run::LiveRun;
+use crate::{id::stable_id, store::EventDigest};
+
+tokio::task_local! {
+    /// The run whose function is being polled.
+    pub(crate) static CURRENT_RUN: Arc<LiveRun>;
+    /// The step whose expression is being polled.
+    pub(crate) static CURRENT_STEP: CurrentStep;
+}
+
+/// The step whose expression is being polled.
+#[derive(Debug)]
+pub(crate) struct CurrentStep {
+    pub(crate) path: Arc<str>,
+    /// The events that this attempt has published, so that each has an idempotency key of its own.
+    pub(crate) published: PublishedHere,
+}
+
+/// How often an attempt of a step has published what, by digest.
+#[derive(Debug, Default)]
+pub(crate) struct PublishedHere(Mutex<HashMap<EventDigest, u32>>);
+
+impl PublishedHere {
+    /// How often it published the same before.
+    fn count(&self, digest: EventDigest) -> u32 {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(digest).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+/// The key of an event that this step publishes; `None` outside a step.
+///
+/// What a retried attempt publishes again is found by it, in whatever order, and what it publishes otherwise is an event of
+/// its own: a list that was fetched anew may hold other items.
+pub(crate) fn step_key(run_id: &str, digest: EventDigest) -> Option<String> {
+    CURRENT_STEP
+        .try_with(|step| {
+            let count = step.published.count(digest).to_string();
+            let digest = format!("{digest:?}");
+            stable_id(&[run_id, &step.path, &digest, &count])
+        })
+        .ok()
+}

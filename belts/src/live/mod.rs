@@ -1,0 +1,20 @@
+//! A run while it is driven: what its step futures and its driver share.
+//!
+//! Step futures do no IO. They ask the journal, leave what is to be recorded in the outbox, and wait for a ticket that
+//! the driver redeems once the write is durable.
+
+mod context;
+mod current;
+mod host;
+mod outbox;
+mod run;
+#[cfg(test)]
+mod tests;
+mod tickets;
+
+pub use context::Context;
+pub(crate) use current::{CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, step_key};
+pub(crate) use host::{Host, Looks, SessionLease};
+pub(crate) use outbox::Outbox;
+pub(crate) use run::{Found, LiveRun, Place};
+pub(crate) use tickets::Active;

@@ -1,0 +1,374 @@
+//! A run while it is driven: what its step futures and its driver share.
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::poll_fn,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Poll, Waker},
+};
+
+use super::{host::Host, outbox::Outbox};
+use crate::{
+    clock::{Clock, Timestamp},
+    error::Error,
+    middleware::RunInfo,
+    run::{Decision, Journal, Location, Request, Violation},
+    store::ClaimedRun,
+    telemetry::{
+        FunctionMetrics,
+        span::{self, RunIds},
+    },
+};
+
+/// A run while it is driven.
+pub(crate) struct LiveRun {
+    pub(crate) run_id: Arc<str>,
+    pub(crate) function_id: Arc<str>,
+    pub(crate) event_id: Arc<str>,
+    pub(crate) event_type: Arc<str>,
+    pub(crate) payload: Arc<[u8]>,
+    pub(crate) started_at: Timestamp,
+    /// 1 for the first attempt of the function.
+    pub(crate) attempt: u32,
+    /// Whether it is driven within a span that says which run it is.
+    pub(crate) in_span: bool,
+    /// Whether something of it was recorded before.
+    pub(crate) resumed: bool,
+    /// How many records it had when it was claimed.
+    pub(crate) recorded: usize,
+    pub(crate) host: Arc<Host>,
+    pub(crate) metrics: Arc<FunctionMetrics>,
+    /// The life of the worker's session in which the lease was last known to stand.
+    life: AtomicU64,
+    /// Whether the run is known to be no longer ours.
+    lost: AtomicBool,
+    /// Whether this program could not read the run's event.
+    misread: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) journal: Journal,
+    pub(super) outbox: Outbox,
+    /// How many records are durable. They become so in the order in which they were left.
+    pub(super) durable: u64,
+    /// Who waits for each of the records that are not.
+    pub(super) waiting: VecDeque<Option<Waker>>,
+    /// Step futures that execute, wait in memory, or wait for their record.
+    pub(super) active: usize,
+    /// Steps that wait for a time too far away to stay in memory, or for a clock that a test moves.
+    pub(super) parked: Vec<ParkedStep>,
+    pub(super) next_parked: u64,
+    pub(super) violation: Option<Error>,
+    /// Steps that begin only once the lease is known to stand.
+    pub(super) unsure: Vec<Waker>,
+    pub(super) driver: Option<Waker>,
+}
+
+/// Where a run may be while one of its steps waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the store alone.
+    Anywhere,
+    /// In memory, since the wait is short; a clock that skips sleeps may be moved.
+    InMemory,
+}
+
+/// A step that waits for a time, and who is woken for it then.
+pub(super) struct ParkedStep {
+    pub(super) id: u64,
+    pub(super) until: Timestamp,
+    pub(super) place: Place,
+    pub(super) waker: Option<Waker>,
+}
+
+/// What the driver finds when the function waits.
+pub(crate) enum Found {
+    /// The code and the journal cannot both be right, or the store failed in a step.
+    Violation(Error),
+    /// The run is no longer ours, so that nothing more could be recorded.
+    LeaseLost,
+    /// A step is about to begin, and the lease may have ended.
+    Unsure,
+    /// Every step waits for a time far away: the run can leave memory until the first of them, if nothing else is awaited.
+    Idle(Timestamp),
+    /// Every step waits, one of them in memory: a clock that skips sleeps goes to this moment.
+    Rest(Timestamp),
+    /// Something is to be recorded; `settled` when nothing else is under way.
+    Flush { outbox: Outbox, settled: bool },
+    /// Nothing to do until something wakes.
+    Nothing,
+}
+
+impl LiveRun {
+    /// A claimed run, of whose journal this is the only owner from here on.
+    pub(crate) fn new(
+        claimed: &mut ClaimedRun,
+        max_steps: Option<u32>,
+        metrics: Arc<FunctionMetrics>,
+        host: Arc<Host>,
+    ) -> Self {
+        let most_steps = max_steps.unwrap_or(host.max_steps);
+        let recorded = claimed.journal.len();
+        let journal = Journal::new(std::mem::take(&mut claimed.journal));
+        Self {
+            run_id: Arc::clone(&claimed.run_id),
+            function_id: Arc::clone(&claimed.function_id),
+            event_id: Arc::clone(&claimed.event_id),
+            event_type: Arc::clone(&claimed.event_type),
+            payload: Arc::clone(&claimed.payload),
+            started_at: claimed.started_at,
+            attempt: claimed.failed_attempts + 1,
+            in_span: span::is_around(),
+            resumed: claimed.failed_attempts > 0 || !journal.is_empty(),
+            recorded,
+            metrics,
+            life: AtomicU64::new(host.lease.life()),
+            lost: AtomicBool::new(false),
+            misread: AtomicBool::new(false),
+            host,
+            state: Mutex::new(State {
+                journal: journal.limited(most_steps),
+                ..State::default()
+            }),
+        }
+    }
+
+    /// Its ids, for a line of the log within its span.
+    pub(crate) fn ids(&self) -> RunIds<'_> {
+        RunIds::new(&self.function_id, &self.run_id, self.attempt, self.in_span)
+    }
+
+    /// What middleware is told of it.
+    pub(crate) fn info(&self) -> RunInfo {
+        RunInfo {
+            run_id: Arc::clone(&self.run_id),
+            function_id: Arc::clone(&self.function_id),
+            event_id: Arc::clone(&self.event_id),
+            event_type: Arc::clone(&self.event_type),
+            payload: Arc::clone(&self.payload),
+            started_at: self.started_at,
+            attempt: self.attempt,
+            resumed: self.resumed,
+            clock: Arc::clone(&self.host.clock),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between statements, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the journal; a violation ends the run, and the caller waits for that.
+    pub(crate) fn decide(&self, request: Request<'_>) -> Option<Decision> {
+        let mut state = self.state();
+        match state.journal.decide(request) {
+            Ok(decision) => Some(decision),
+            Err(violation) => {
+                state.end(violation.into_error());
+                None
+            }
+        }
+    }
+
+    /// Whether the step of this path has a recorded outcome.
+    pub(crate) fn has_recorded(&self, path: &str) -> bool {
+        self.state().journal.has_recorded(path)
+    }
+
+    /// Marks a scope's path as reached; whether that was right.
+    pub(crate) fn reach(&self, path: &Arc<str>, at: &'static Location) -> bool {
+        let mut state = self.state();
+        match state.journal.reach(path, at) {
+            Ok(()) => true,
+            Err(violation) => {
+                state.end(violation.into_error());
+                false
+            }
+        }
+    }
+
+    /// Returns once the lease is known to stand; never if the run is no longer ours, which ends the drive.
+    ///
+    /// That is at once, unless the process stood still for longer than a lease: then the driver asks the store. `now` has just
+    /// been read.
+    pub(crate) async fn holds_lease(&self, now: Timestamp) {
+        let mut just_read = Some(now);
+        poll_fn(|cx| {
+            let now = just_read.take().unwrap_or_else(|| self.host.clock.now());
+            let life = self.life.load(Ordering::Acquire);
+            let sure = self.host.keeps_leases(life, now);
+            if sure && !self.has_lost_lease() {
+                return Poll::Ready(());
+            }
+            let mut state = self.state();
+            state.unsure.push(cx.waker().clone());
+            state.wake_driver();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Notes that the store has the lease, asked in this life of the session.
+    pub(crate) fn lease_stands(&self, life: u64) {
+        self.life.store(life, Ordering::Release);
+        let unsure = std::mem::take(&mut self.state().unsure);
+        unsure.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends the drive, since the run is no longer ours.
+    pub(crate) fn lose_lease(&self) {
+        self.lost.store(true, Ordering::Release);
+        self.state().wake_driver();
+    }
+
+    /// Notes that this program cannot read the run's event.
+    pub(crate) fn misread(&self) {
+        self.misread.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_misread(&self) -> bool {
+        self.misread.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_lost_lease(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Ends the attempt without an outcome, since the store failed.
+    pub(crate) fn abandon(&self, error: Error) {
+        self.state().end(error);
+    }
+
+    pub(crate) fn violate(&self, violation: Violation) {
+        self.state().end(violation.into_error());
+    }
+
+    /// What the driver has to do, now that the function waits. `busy` while a write is under way, `woken` while the
+    /// function wants another turn before it leaves memory.
+    pub(crate) fn look(&self, busy: bool, woken: bool) -> Found {
+        let mut state = self.state();
+        state.driver = None;
+        if let Some(error) = state.violation.take() {
+            return Found::Violation(error);
+        }
+        if self.has_lost_lease() {
+            return Found::LeaseLost;
+        }
+        if busy {
+            return Found::Nothing;
+        }
+        if !state.unsure.is_empty() {
+            return Found::Unsure;
+        }
+        if state.active == 0
+            && !woken
+            && state.waits_in_memory() == 0
+            && let Some(until) = state.parked.iter().map(|parked| parked.until).min()
+        {
+            return Found::Idle(until);
+        }
+        if state.outbox.entries.is_empty() {
+            let rests = state.active == 0 && !woken;
+            return match rests.then(|| state.next_moment(&*self.host.clock)) {
+                Some(Some(moment)) => Found::Rest(moment),
+                _ => Found::Nothing,
+            };
+        }
+        let outbox = state.outbox.take_part();
+        let under_way = state.active + state.waits_in_memory();
+        let settled = state.outbox.entries.is_empty() && under_way <= outbox.awaited();
+        Found::Flush { outbox, settled }
+    }
+
+    /// Has the driver woken by what step futures on other tasks leave behind; false if something is there already.
+    ///
+    /// `stays` says that the run was found idle and stays in memory all the same.
+    pub(crate) fn wait_for_steps(&self, waker: &Waker, busy: bool, stays: bool) -> bool {
+        let mut state = self.state();
+        let idle = state.active == 0 && !state.parked.is_empty() && state.waits_in_memory() == 0;
+        let leaves = !stays && idle;
+        if state.violation.is_some()
+            || self.has_lost_lease()
+            || !(busy || !leaves && state.outbox.entries.is_empty() && state.unsure.is_empty())
+        {
+            return false;
+        }
+        state.driver = Some(waker.clone());
+        true
+    }
+
+    /// Notes that the driver is awake.
+    pub(crate) fn forget_driver(&self) {
+        self.state().driver = None;
+    }
+
+    /// How many clones of the function's waker its steps hold, and how many parked steps have wakers of another kind.
+    pub(crate) fn known_wakers(&self, function: &Waker) -> (usize, usize) {
+        let state = self.state();
+        let parked = || {
+            state
+                .parked
+                .iter()
+                .filter_map(|parked| parked.waker.as_ref())
+        };
+        let tickets = state.waiting.iter().flatten();
+        let own = tickets
+            .chain(parked())
+            .filter(|waker| waker.will_wake(function));
+        let foreign = parked().filter(|waker| !waker.will_wake(function));
+        (own.count(), foreign.count())
+    }
+
+    /// As much of it as is written at once.
+    pub(crate) fn take_part(&self) -> Outbox {
+        self.state().outbox.take_part()
+    }
+
+    pub(crate) fn take_outbox(&self) -> Outbox {
+        std::mem::take(&mut self.state().outbox)
+    }
+}
+
+impl State {
+    /// How many steps wait in memory for a clock that a test moves.
+    fn waits_in_memory(&self) -> usize {
+        let in_memory = |parked: &&ParkedStep| parked.place == Place::InMemory;
+        self.parked.iter().filter(in_memory).count()
+    }
+
+    /// The next moment that a parked step waits for, if one of them waits in memory.
+    fn next_moment(&self, clock: &dyn Clock) -> Option<Timestamp> {
+        if self.waits_in_memory() == 0 {
+            return None;
+        }
+        let now = clock.now();
+        let moments = self.parked.iter().map(|parked| parked.until);
+        moments.filter(|moment| *moment > now).min()
+    }
+
+    fn end(&mut self, error: Error) {
+        self.violation.get_or_insert(error);
+        self.wake_driver();
+    }
+
+    pub(super) fn wake_driver(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+}
+
+impl fmt::Debug for LiveRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveRun")
+            .field("run_id", &self.run_id)
+            .field("function_id", &self.function_id)
+            .finish_non_exhaustive()
+    }
+}

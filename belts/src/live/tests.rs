@@ -1,0 +1,93 @@
+//! The driver and step futures on other tasks.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Wake, Waker},
+};
+
+use super::*;
+use crate::{
+    clock::Timestamp,
+    store::{ClaimedRun, Lease, Memory, WorkerId},
+    worker::{Worker, tests::DEF},
+};
+
+#[derive(Default)]
+struct Woken(AtomicU32);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+async fn live() -> Arc<LiveRun> {
+    let function = &DEF;
+    let builder = Worker::builder().store(Memory::new()).define(function);
+    let worker = builder.build().await.expect("a worker");
+    let lease = Lease {
+        run: 1,
+        worker: WorkerId(1),
+        token: 1,
+    };
+    let mut claimed = ClaimedRun {
+        lease,
+        run_id: "run".into(),
+        function_id: "by-hand".into(),
+        event_id: "event".into(),
+        event_type: "ping".into(),
+        payload: Arc::from(*b"{}"),
+        failed_attempts: 0,
+        retries: None,
+        traceparent: None,
+        started_at: Timestamp::from_millis(0),
+        crashes: 0,
+        journal: Vec::new(),
+    };
+    let shared = worker.shared();
+    let function = &shared.registry.functions()[0];
+    Arc::new(LiveRun::new(
+        &mut claimed,
+        None,
+        Arc::clone(&function.metrics),
+        Arc::clone(&shared.host),
+    ))
+}
+
+/// A step on another task parked between the driver's look and its wait. Nothing woke the driver any more, and the run kept
+/// its place in memory until its sleep was over.
+#[tokio::test]
+async fn a_driver_does_not_wait_for_a_run_that_has_become_idle_meanwhile() {
+    let run = live().await;
+    let driver = Waker::from(Arc::new(Woken::default()));
+    assert!(matches!(run.look(false, false), Found::Nothing));
+    let parked = run.park(Timestamp::from_millis(i64::MAX), Place::Anywhere);
+    assert!(!run.wait_for_steps(&driver, false, false), "it looks again");
+    assert!(matches!(run.look(false, false), Found::Idle(_)));
+    assert!(run.wait_for_steps(&driver, false, true), "the run stays");
+    drop(parked);
+    assert!(run.wait_for_steps(&driver, false, false));
+}
+
+/// The driver of a run that stays beside a long sleep hears of what steps do meanwhile.
+#[tokio::test]
+async fn the_driver_of_a_run_that_stays_is_woken_by_its_steps() {
+    let run = live().await;
+    let woken = Arc::new(Woken::default());
+    let driver = Waker::from(Arc::clone(&woken));
+    let times = || woken.0.load(Ordering::SeqCst);
+    let _parked = run.park(Timestamp::from_millis(i64::MAX), Place::Anywhere);
+    assert!(run.wait_for_steps(&driver, false, true));
+    drop(run.activate());
+    assert_eq!(times(), 1, "a step was under way");
+    assert!(run.wait_for_steps(&driver, false, true));
+    let _second = run.park(Timestamp::from_millis(1), Place::Anywhere);
+    assert_eq!(times(), 2, "a step parked");
+    assert!(run.wait_for_steps(&driver, false, true));
+    run.lose_lease();
+    assert_eq!(times(), 3, "the run is no longer ours");
+    assert!(!run.wait_for_steps(&driver, false, true));
+}

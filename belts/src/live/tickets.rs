@@ -1,0 +1,144 @@
+//! What step futures hold: a ticket for a record that is not durable yet, and that they are under way or wait for long.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+};
+
+use super::run::{LiveRun, ParkedStep, Place};
+use crate::{clock::Timestamp, store::Entry};
+
+impl LiveRun {
+    /// Leaves an entry to be recorded. The ticket is redeemed when it is durable; `awaited` says that the caller,
+    /// still counted as under way, waits for that.
+    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> Ticket<'_> {
+        let mut state = self.state();
+        state.outbox.push(entry, awaited);
+        let number = state.durable + state.waiting.len() as u64;
+        state.waiting.push_back(None);
+        state.wake_driver();
+        Ticket { run: self, number }
+    }
+
+    /// Says that the next `count` records are durable.
+    pub(crate) fn redeem(&self, count: usize) {
+        for _ in 0..count {
+            let mut state = self.state();
+            let waiting = state.waiting.pop_front().flatten();
+            state.durable += 1;
+            drop(state);
+            if let Some(waker) = waiting {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Counts the caller as under way until the guard is dropped.
+    pub(crate) fn activate(self: &Arc<Self>) -> Active {
+        self.state().active += 1;
+        Active(Arc::clone(self))
+    }
+
+    /// Counts the caller as waiting for a time until the guard is dropped.
+    pub(crate) fn park(self: &Arc<Self>, until: Timestamp, place: Place) -> Parked {
+        let mut state = self.state();
+        let id = state.next_parked;
+        state.next_parked += 1;
+        state.parked.push(ParkedStep {
+            id,
+            until,
+            place,
+            waker: None,
+        });
+        state.wake_driver();
+        Parked(Arc::clone(self), id)
+    }
+}
+
+/// Waits until a record is durable; never returns if the run ends before that.
+#[derive(Debug)]
+#[must_use = "a ticket waits when it is awaited"]
+pub(crate) struct Ticket<'a> {
+    run: &'a LiveRun,
+    /// The place of the record among all of this drive, from 0.
+    number: u64,
+}
+
+impl Future for Ticket<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.run.state();
+        let Some(ahead) = self.number.checked_sub(state.durable) else {
+            return Poll::Ready(());
+        };
+        let place = usize::try_from(ahead)
+            .ok()
+            .and_then(|ahead| state.waiting.get_mut(ahead));
+        let former = place.and_then(|place| place.replace(cx.waker().clone()));
+        // Whatever hangs on a waker goes without the lock.
+        drop(state);
+        drop(former);
+        Poll::Pending
+    }
+}
+
+/// A step future that is under way.
+#[derive(Debug)]
+pub(crate) struct Active(Arc<LiveRun>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.active -= 1;
+        state.wake_driver();
+    }
+}
+
+/// A step future that waits for a time.
+#[derive(Debug)]
+pub(crate) struct Parked(Arc<LiveRun>, u64);
+
+impl Parked {
+    /// Waits for the time, with one clone of the caller's waker, where the driver sees it.
+    pub(crate) async fn wait(&self, time: impl Future<Output = ()>) {
+        let waker = Waker::from(Arc::new(ParkedWaker(Arc::clone(&self.0), self.1)));
+        let mut time = pin!(time);
+        poll_fn(|cx| {
+            drop(self.0.set_parked_waker(self.1, Some(cx.waker().clone())));
+            time.as_mut().poll(&mut Context::from_waker(&waker))
+        })
+        .await;
+    }
+}
+
+impl LiveRun {
+    /// The waker that was there before, to be dropped or woken without the lock.
+    fn set_parked_waker(&self, id: u64, waker: Option<Waker>) -> Option<Waker> {
+        let mut state = self.state();
+        let parked = state.parked.iter_mut().find(|parked| parked.id == id)?;
+        std::mem::replace(&mut parked.waker, waker)
+    }
+}
+
+struct ParkedWaker(Arc<LiveRun>, u64);
+
+impl Wake for ParkedWaker {
+    fn wake(self: Arc<Self>) {
+        if let Some(waker) = self.0.set_parked_waker(self.1, None) {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Parked {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        let place = state.parked.iter().position(|parked| parked.id == self.1);
+        let gone = place.map(|place| state.parked.swap_remove(place));
+        drop(state);
+        drop(gone);
+    }
+}

@@ -1,0 +1,250 @@
+//! The turns of a drive: the function is polled, and what its steps leave behind is written, until the run ends or leaves.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use super::{
+    driver::Drive,
+    stay::{Stay, Verdict},
+    waker::FunctionWaker,
+    write::{Underway, Written},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    function::{Continuation, Invocation},
+    guard::{self, Held, catch_panic},
+    live::{CURRENT_RUN, Found, Outbox},
+    middleware::{self, Around},
+    step::Scope,
+    store::{StepKind, StepState, Transition},
+    worker::{Worker, ended::Ended, installed},
+};
+
+/// The most turns between function and store in one poll, so that a run of fast steps lets others have a turn.
+const TURNS: usize = 64;
+
+/// What made the driver stop polling.
+enum Event {
+    Returned(Result<Arc<[u8]>>),
+    Found(Found),
+    Written(Written),
+}
+
+impl Drive<'_> {
+    /// Drives the run. A panic that nobody expected is a failed attempt: to only try again would have no end.
+    pub(super) async fn go_whatever_breaks(&self) -> Ended {
+        let mut going = pin!(Some(self.go()));
+        match guard::to_the_end(going.as_mut()).await {
+            Ok(ended) => ended,
+            Err(error) => self.returned(Err(error), None).await,
+        }
+    }
+
+    async fn go(&self) -> Ended {
+        if self
+            .target
+            .as_ref()
+            .is_some_and(|target| self.run.has_recorded(target))
+        {
+            return self.end(Outbox::default(), Transition::Stop).await;
+        }
+        let scope = Scope::root(Arc::clone(self.run));
+        let invocation = Invocation {
+            scope,
+            event_type: Arc::clone(&self.run.event_type),
+            payload: Arc::clone(&self.run.payload),
+        };
+        let limited = self.limited(self.inside_middleware(invocation));
+        let limited = CURRENT_RUN.scope(Arc::clone(self.run), limited);
+        let worker = Worker::from_shared(Arc::clone(self.worker));
+        let mut function = Held::new(installed::scope(worker, limited));
+        let waker = Arc::new(FunctionWaker::new());
+        let function_waker = Waker::from(Arc::clone(&waker));
+        let mut write: Option<Underway<'_>> = None;
+        let mut stay = Stay::default();
+        loop {
+            let event = poll_fn(|cx| {
+                let wakers = (&*waker, &function_waker);
+                self.turn(cx, &mut function, wakers, &mut stay, write.as_mut())
+            })
+            .await;
+            match event {
+                Event::Returned(outcome) => return self.returned(outcome, write.take()).await,
+                Event::Found(Found::Violation(error)) => {
+                    return self.violated(error, write.take()).await;
+                }
+                Event::Found(Found::LeaseLost) => return self.lease_lost(),
+                Event::Found(Found::Unsure) => {
+                    if let Err(ended) = self.make_sure().await {
+                        return ended;
+                    }
+                }
+                Event::Found(Found::Idle(due_at)) => {
+                    let outbox = self.run.take_outbox();
+                    return self.end(outbox, Transition::Suspend { due_at }).await;
+                }
+                Event::Found(Found::Flush { outbox, settled }) => {
+                    let transition = self.after_steps(&outbox, settled);
+                    if let Some(transition) = &transition
+                        && !settled
+                    {
+                        let mut all = outbox;
+                        all.append(self.run.take_outbox());
+                        return self.end(all, transition.clone()).await;
+                    }
+                    let count = outbox.entries.len();
+                    let written = self.write(outbox.entries, transition.clone());
+                    write = Some((written, count, transition));
+                }
+                Event::Found(Found::Nothing | Found::Rest(_)) => {}
+                Event::Written(result) => {
+                    let Some((_, count, transition)) = write.take() else {
+                        continue;
+                    };
+                    if let Err(ended) = self.applied(result).await {
+                        return ended;
+                    }
+                    self.worker.setbacks.went_on(&self.run.run_id);
+                    match transition {
+                        Some(transition) => return self.ended(transition),
+                        None => self.run.redeem(count),
+                    }
+                    // A store that is always done at once would otherwise never let others have a turn.
+                    tokio::task::coop::consume_budget().await;
+                }
+            }
+        }
+    }
+
+    /// One drive of the function, with whatever the program has put around it.
+    async fn inside_middleware(&self, invocation: Invocation) -> Result<Arc<[u8]>> {
+        let start = self.function.def.start;
+        let body = pin!(catch_panic(async move { start(invocation).await }));
+        let layers = &self.worker.host.middleware;
+        if layers.is_empty() {
+            return self.watch.watched(body).await;
+        }
+        let body = pin!(self.watch.watched(body));
+        let info = self.run.info();
+        middleware::around(layers, Around::Run(&info), body).await
+    }
+
+    /// Puts the function's `timeout` around one drive of it.
+    async fn limited(&self, body: impl Future<Output = Result<Arc<[u8]>>>) -> Result<Arc<[u8]>> {
+        let Some(timeout) = self.function.options.timeout else {
+            return body.await;
+        };
+        let clock = &self.worker.clock;
+        tokio::select! {
+            biased;
+            outcome = body => outcome,
+            () = clock.expire_at(clock.now().after(timeout)) => {
+                Err(Error::new(ErrorKind::TimedOut, format!("the function timed out after {timeout:?}")))
+            }
+        }
+    }
+
+    /// One turn: the write under way, then the function if something woke it, then what it left behind.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an exclusive borrow cannot be copied"
+    )]
+    fn turn<F: Future<Output = Result<Arc<[u8]>>>>(
+        &self,
+        cx: &mut Context<'_>,
+        function: &mut Held<F>,
+        (waker, function_waker): (&FunctionWaker, &Waker),
+        stay: &mut Stay,
+        write: Option<&mut Underway<'_>>,
+    ) -> Poll<Event> {
+        let busy = write.is_some();
+        // To wake a driver that is awake would have it polled once more, and another thread of the runtime woken for it.
+        // Both have its waker or neither.
+        if waker.forget_driver() {
+            self.run.forget_driver();
+        }
+        if let Some((write, ..)) = write
+            && let Poll::Ready(result) = Pin::new(write).poll(cx)
+        {
+            return Poll::Ready(Event::Written(result));
+        }
+        for _ in 0..TURNS {
+            if self.run.has_lost_lease() {
+                return Poll::Ready(Event::Found(Found::LeaseLost));
+            }
+            if waker.take_woken() {
+                stay.woken();
+                let polled = function.poll(&mut Context::from_waker(function_waker));
+                if let Poll::Ready(outcome) = polled {
+                    return Poll::Ready(Event::Returned(outcome));
+                }
+            }
+            let mut stays = false;
+            match self.run.look(busy, waker.is_woken()) {
+                // It is not, or no longer, idle: the next time begins anew.
+                Found::Nothing => stay.moved_on(),
+                Found::Rest(moment) => {
+                    stay.moved_on();
+                    if self.worker.clock.skip_to(moment) {
+                        continue;
+                    }
+                }
+                Found::Idle(due_at) => match stay.verdict(self, cx) {
+                    _ if waker.is_woken() => continue,
+                    Verdict::Leave => return Poll::Ready(Event::Found(Found::Idle(due_at))),
+                    Verdict::Again => {
+                        waker.poll_again();
+                        continue;
+                    }
+                    // What was recorded for a run that leaves is recorded now.
+                    Verdict::Stay => {
+                        stays = true;
+                        let outbox = self.run.take_part();
+                        let settled = false;
+                        if !outbox.entries.is_empty() {
+                            let flush = Found::Flush { outbox, settled };
+                            return Poll::Ready(Event::Found(flush));
+                        }
+                    }
+                },
+                found => {
+                    stay.moved_on();
+                    return Poll::Ready(Event::Found(found));
+                }
+            }
+            if self.run.wait_for_steps(cx.waker(), busy, stays) && waker.wait(cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether the run stops here although it could go on: after the step that was asked for, or between deliveries.
+    ///
+    /// `settled` says that no other step is under way; only the step that was asked for stops the run regardless.
+    fn after_steps(&self, outbox: &Outbox, settled: bool) -> Option<Transition> {
+        let mut recorded = outbox
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == StepKind::Step && entry.state != StepState::Waiting)
+            .peekable();
+        recorded.peek()?;
+        if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
+            return Some(Transition::Stop);
+        }
+        let clock = &self.worker.clock;
+        let hand_on = self.function.options.continuation == Continuation::PerStep
+            || self
+                .deadline
+                .is_some_and(|deadline| clock.now() >= deadline)
+            || self.worker.is_draining();
+        (hand_on && settled).then(|| Transition::Suspend {
+            due_at: self.worker.time_to_go_on(clock.now()),
+        })
+    }
+}

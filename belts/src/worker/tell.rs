@@ -1,0 +1,27 @@
+//! Who is told that a run has failed for good.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+
+use super::{RunFailure, Shared, Worker};
+use crate::guard::{self, catch_panic};
+
+impl Shared {
+    /// Tells the hook, and returns when it is done. Its panic stays with it.
+    pub(super) async fn tell_failure(self: &Arc<Self>, failure: RunFailure) {
+        let Some(hook) = &self.on_error else {
+            return guard::discard(failure);
+        };
+        let told = match guard::call("to call it", || Ok(hook(failure))) {
+            Ok(telling) => {
+                let worker = Worker::from_shared(Arc::clone(self));
+                catch_panic(worker.scope(telling).map(Ok)).await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = told {
+            tracing::error!(error = %error.report(), "the error hook panicked");
+        }
+    }
+}
