@@ -16,8 +16,6 @@ use tree::Tree;
 
 /// Circles that are still to be opened, as the files of each. A new one belongs in the code that makes it, not in here.
 const TO_OPEN: &[&[&str]] = &[
-    &["cli/direct.rs", "cli/place.rs", "cli/remote.rs"],
-    &["cli/print.rs", "cli/wrong.rs"],
     &[
         "codec.rs",
         "error/failure.rs",
@@ -26,47 +24,9 @@ const TO_OPEN: &[&[&str]] = &[
         "error/valued.rs",
         "guard.rs",
     ],
-    &[
-        "conformance/dispatch/bench.rs",
-        "conformance/dispatch/front.rs",
-        "conformance/dispatch/mod.rs",
-    ],
-    &["conformance/store/bench.rs", "conformance/store/mod.rs"],
-    &[
-        "dispatch/qstash/builder.rs",
-        "dispatch/qstash/env.rs",
-        "dispatch/qstash/mod.rs",
-    ],
-    &[
-        "dispatch/redis/builder.rs",
-        "dispatch/redis/mod.rs",
-        "dispatch/redis/receive.rs",
-        "dispatch/redis/send.rs",
-    ],
-    &[
-        "dispatch/sqs/aside.rs",
-        "dispatch/sqs/builder.rs",
-        "dispatch/sqs/mod.rs",
-        "dispatch/sqs/receive.rs",
-        "dispatch/sqs/settle.rs",
-        "dispatch/sqs/url.rs",
-    ],
     &["event/renames.rs", "event/serde.rs"],
-    &["http/functions.rs", "http/inspect.rs", "http/router.rs"],
-    &["serve/accept.rs", "serve/mod.rs"],
     &["step/expand.rs", "step/mod.rs", "step/parse.rs"],
     &["store/postgres/builder.rs", "store/postgres/mod.rs"],
-    &[
-        "store/postgres/claim.rs",
-        "store/postgres/database.rs",
-        "store/postgres/set_aside.rs",
-    ],
-    &[
-        "store/postgres/connections.rs",
-        "store/postgres/schema.rs",
-        "store/postgres/sql.rs",
-    ],
-    &["store/postgres/plan.rs", "store/postgres/publish.rs"],
     &["store/records/claim.rs", "store/records/commit.rs"],
     &[
         "store/redis/builder.rs",
@@ -99,8 +59,26 @@ fn no_file_of_the_macros_depends_on_itself_through_others() {
     no_circles("belts-macros/src");
 }
 
+/// Each list shrinks with its circle, and goes with it.
+#[test]
+fn no_circle_is_listed_to_be_opened_that_is_open() {
+    let crates = ["belts/src", "belts-macros/src"].map(sources);
+    let circles: Vec<_> = crates.iter().flat_map(circles).collect();
+    for files in TO_OPEN {
+        let is_there = circles.iter().any(|circle| circle.files.iter().eq(*files));
+        assert!(
+            is_there,
+            "{files:?} are no circle any more: take them from the list"
+        );
+    }
+}
+
+fn sources(folder: &str) -> Sources {
+    Sources::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+}
+
 fn no_circles(folder: &str) {
-    let sources = Sources::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+    let sources = sources(folder);
     let circles = circles(&sources);
     let known = |circle: &Circle| {
         TO_OPEN

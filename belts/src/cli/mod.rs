@@ -10,6 +10,8 @@ mod actor;
 mod args;
 mod direct;
 mod functions;
+mod named;
+mod open;
 mod pages;
 mod place;
 mod print;

@@ -1,6 +1,9 @@
 //! What the program prints, and for whom: a person at a terminal, or another program.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use serde::Serialize;
 
@@ -101,4 +104,22 @@ pub(super) fn plural(count: usize, what: &str) -> String {
 /// What to say of a run that was not changed.
 pub(super) fn unchanged(id: &str, status: RunStatus, wanted: &str) {
     tell(&format!("the run {id} is {status}, and cannot be {wanted}"));
+}
+
+impl Wrong {
+    /// Says it on standard error; 1 is for what failed, 2 for wrong arguments, as clap has it.
+    pub(super) fn tell(self) -> ExitCode {
+        match self {
+            Self::Usage(message) => {
+                tell(&format!("error: {message}"));
+                ExitCode::from(2)
+            }
+            Self::Failed(message) => {
+                tell(&format!("error: {message}"));
+                ExitCode::FAILURE
+            }
+            Self::Said => ExitCode::FAILURE,
+            Self::Unread => ExitCode::SUCCESS,
+        }
+    }
 }

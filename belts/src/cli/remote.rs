@@ -10,7 +10,8 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    place::{Asked, Named, Place, Sent, variable},
+    named::{Named, variable},
+    place::{Asked, Place, Sent},
     print,
     wrong::Wrong,
 };

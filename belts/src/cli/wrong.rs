@@ -1,8 +1,7 @@
-//! Why a command did not do what it was asked, and what the process says of it.
+//! Why a command did not do what it was asked.
 
-use std::{error::Error as StdError, process::ExitCode};
+use std::error::Error as StdError;
 
-use super::print;
 use crate::error::{Error, ErrorKind};
 
 /// Why there is no success.
@@ -25,22 +24,6 @@ impl Wrong {
 
     pub(super) fn failed(message: &str, error: impl StdError) -> Self {
         Self::Failed(format!("{message}: {error}"))
-    }
-
-    /// Says it on standard error; 1 is for what failed, 2 for wrong arguments, as clap has it.
-    pub(super) fn tell(self) -> ExitCode {
-        match self {
-            Self::Usage(message) => {
-                print::tell(&format!("error: {message}"));
-                ExitCode::from(2)
-            }
-            Self::Failed(message) => {
-                print::tell(&format!("error: {message}"));
-                ExitCode::FAILURE
-            }
-            Self::Said => ExitCode::FAILURE,
-            Self::Unread => ExitCode::SUCCESS,
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use axum::{http::Uri, response::Response};
 
 use super::{
     actor::{AskedRuns, Id},
-    inspect::{flag, json, query, unknown},
+    query::{flag, json, query, unknown},
     refusal::Refusal,
 };
 use crate::inspect::shape::{Forgotten, ShownFunction, ShownFunctions};

@@ -60,6 +60,7 @@ mod mode;
 mod modes;
 mod options;
 mod page;
+mod query;
 mod refusal;
 mod refused;
 mod replay;

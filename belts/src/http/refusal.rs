@@ -303,3 +303,11 @@ impl IntoResponse for Refusal {
         response
     }
 }
+
+pub(super) fn method_not_allowed(allowed: &'static str) -> Response {
+    let mut response = Refusal::method().into_response();
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}

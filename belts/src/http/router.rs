@@ -2,9 +2,7 @@
 
 use axum::{
     Router,
-    http::{HeaderValue, header},
     middleware::{from_fn_with_state, map_response},
-    response::{IntoResponse, Response},
     routing::{get, post},
 };
 
@@ -12,7 +10,7 @@ use super::{
     answer::unsniffed,
     deliver::{deliver, refuse},
     describe, health, inspect, page,
-    refusal::{NO_KEY, Refusal},
+    refusal::{NO_KEY, method_not_allowed},
 };
 use crate::worker::Worker;
 
@@ -74,12 +72,4 @@ impl Worker {
             .route_layer(map_response(unsniffed))
             .with_state(self.clone())
     }
-}
-
-pub(super) fn method_not_allowed(allowed: &'static str) -> Response {
-    let mut response = Refusal::method().into_response();
-    response
-        .headers_mut()
-        .insert(header::ALLOW, HeaderValue::from_static(allowed));
-    response
 }

@@ -26,12 +26,13 @@ use tokio::{
 use tower_service::Service as _;
 
 use super::{
-    FAREWELL,
     listener::Door,
     pulse::{Answer, Pulse, Watched},
 };
 use crate::{Backoff, clock::Timestamp, worker::Shared};
 
+/// How long connections may take to close after the last run has ended, and a request to begin after the shutdown has.
+pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 /// How long to wait where no connection can be accepted, as the process has too many files open.
 const REST: Backoff = Backoff::new(Duration::from_millis(10), Duration::from_secs(1));
 /// How long a connection may be silent before its place is given to one that waits.

@@ -5,7 +5,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{self, Poll},
-    time::Duration,
 };
 
 use axum::Router;
@@ -30,14 +29,12 @@ mod check;
 mod listener;
 mod pulse;
 
+use accept::FAREWELL;
 use accepting::Accepting;
 use check::{no_functions, unbound, unresolved};
 use listener::Door;
 pub use listener::Listener;
 pub(crate) use listener::Place;
-
-/// How long connections may take to close after the last run has ended, and a request to begin after the shutdown has.
-const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Serves every function in the program, set up by the environment: [`Worker::from_env`], then [`Worker::serve`] at
 /// `BELTS_ADDR`, `127.0.0.1:8787` where it is not set.

@@ -2,15 +2,17 @@
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
-use super::{Transport, front::Front};
+use super::{
+    arrived::{Arrived, PATIENCE},
+    front::Front,
+    transport::Transport,
+};
 use crate::{
-    clock::{Clock as _, SystemClock, Timestamp},
+    clock::{Clock as _, SystemClock},
     dispatch::{Delivery, Message, SharedDispatcher},
     error::Result,
 };
 
-/// Far more than anything here takes, and less than a test may.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How exactly clocks and timers agree.
 pub(super) const SLACK: Duration = Duration::from_millis(100);
 
@@ -55,13 +57,6 @@ pub(super) struct Inbox {
     pub(super) front: Front,
     client: SharedDispatcher,
     ready: VecDeque<Arrived>,
-}
-
-/// A body that has arrived.
-#[derive(Debug)]
-pub(super) struct Arrived {
-    pub(super) body: Vec<u8>,
-    pub(super) at: Timestamp,
 }
 
 impl Inbox {

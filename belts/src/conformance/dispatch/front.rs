@@ -22,7 +22,7 @@ use tokio::{
 };
 use tower_service::Service as _;
 
-use super::bench::{Arrived, PATIENCE};
+use super::arrived::{Arrived, PATIENCE};
 use crate::{
     clock::{Clock as _, SystemClock},
     dispatch::wire,

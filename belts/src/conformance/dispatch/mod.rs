@@ -25,34 +25,20 @@
 
 use std::{future::Future, pin::Pin};
 
-use async_trait::async_trait;
+use crate::error::Result;
 
-use crate::{dispatch::SharedDispatcher, error::Result, worker::WorkerBuilder};
-
+mod arrived;
 mod bench;
 mod front;
 mod meddler;
 mod receiving;
 mod sending;
 mod site;
+mod transport;
 mod workers;
 
 use bench::Bench;
-
-/// One transport, empty at first, that lives as long as this value.
-#[async_trait]
-pub trait Transport: Send + Sync + 'static {
-    /// A client of this transport, independent of the other ones, as if in another process. One that pushes sends to `url`.
-    ///
-    /// # Errors
-    /// The transport cannot be reached; the case then fails.
-    async fn connect(&self, url: &str) -> Result<SharedDispatcher>;
-
-    /// Sets up a worker that is to receive: with the keys that its requests are signed with, for one.
-    fn receiver(&self, builder: WorkerBuilder) -> WorkerBuilder {
-        builder
-    }
-}
+pub use transport::Transport;
 
 suite! { $ dispatch, "dispatcher", Transport, dispatcher_conformance,
 "Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh [`Transport`](crate::conformance::dispatch::Transport) and is evaluated in each test. An attribute before it is put on every test, such as `#[ignore = \"no server found\"]`." {

@@ -2,7 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::bench::{Bench, PATIENCE, SLACK, numbered, pause, receive, send};
+use super::arrived::PATIENCE;
+use super::bench::{Bench, SLACK, numbered, pause, receive, send};
 use crate::{
     clock::{Clock as _, SystemClock},
     dispatch::{Delivery, Nack, SharedDispatcher, Verdict},

@@ -10,7 +10,8 @@ use tokio::task::JoinHandle;
 
 use super::{
     Transport,
-    bench::{PATIENCE, pause},
+    arrived::PATIENCE,
+    bench::pause,
     front::{Fault, Front},
     meddler::Meddler,
 };

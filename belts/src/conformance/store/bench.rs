@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Storage;
+use super::storage::Storage;
 use crate::{
     error::Result,
     store::{

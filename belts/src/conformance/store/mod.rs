@@ -24,9 +24,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use async_trait::async_trait;
-
-use crate::{error::Result, store::SharedStore};
+use crate::error::Result;
 
 mod bench;
 mod claims;
@@ -38,21 +36,12 @@ mod listing;
 mod publishing;
 mod races;
 mod sessions;
+mod storage;
 mod transitions;
 mod waking;
 
 use bench::Bench;
-
-/// One storage, empty at first, that lives as long as this value.
-#[async_trait]
-pub trait Storage: Send + Sync + 'static {
-    /// A client of this storage, independent of the other ones: where stores can be shared between processes, as if in
-    /// another process.
-    ///
-    /// # Errors
-    /// The storage cannot be opened; the case then fails.
-    async fn open(&self) -> Result<SharedStore>;
-}
+pub use storage::Storage;
 
 suite! { $ store, "store", Storage, store_conformance,
 "Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. An attribute before it is put on every test, such as `#[ignore = \"no server found\"]`." {

@@ -24,6 +24,13 @@ pub struct HttpBuilder {
     patience: Duration,
 }
 
+impl Http {
+    /// Begins to set up a dispatcher that posts to this URL.
+    pub fn builder(url: impl Into<String>) -> HttpBuilder {
+        HttpBuilder::new(url.into())
+    }
+}
+
 impl HttpBuilder {
     pub(super) fn new(url: String) -> Self {
         Self {

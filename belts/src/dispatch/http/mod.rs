@@ -62,11 +62,6 @@ pub struct Http {
 }
 
 impl Http {
-    /// Begins to set up a dispatcher that posts to this URL.
-    pub fn builder(url: impl Into<String>) -> HttpBuilder {
-        HttpBuilder::new(url.into())
-    }
-
     /// Sends one message until an answer settles it.
     async fn deliver(&self, message: Message) -> Result<Sent> {
         let mut failed = 0;

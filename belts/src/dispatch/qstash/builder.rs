@@ -42,6 +42,21 @@ pub struct QstashBuilder {
     timeouts: Timeouts,
 }
 
+impl Qstash {
+    /// Settings of a dispatcher with this token, whose messages go to the worker's router at `destination`, as the service
+    /// reaches it.
+    ///
+    /// ```
+    /// use belts::dispatch::{Dispatcher, Qstash};
+    /// let qstash = Qstash::builder("token", "https://app.example/belts").build()?;
+    /// assert!(!qstash.capabilities().signs, "without signing keys it publishes only");
+    /// # Ok::<(), belts::Error>(())
+    /// ```
+    pub fn builder(token: impl Into<String>, destination: impl Into<String>) -> QstashBuilder {
+        QstashBuilder::new(token.into(), destination.into())
+    }
+}
+
 impl QstashBuilder {
     pub(super) fn new(token: String, destination: String) -> Self {
         Self {

@@ -5,6 +5,28 @@ use std::env::VarError;
 use super::{Qstash, QstashBuilder, error, receiver};
 use crate::error::Result;
 
+impl Qstash {
+    /// A dispatcher set up by the variables that the service's console shows: `QSTASH_TOKEN`, and `QSTASH_URL`,
+    /// `QSTASH_CURRENT_SIGNING_KEY` and `QSTASH_NEXT_SIGNING_KEY` if they are set.
+    ///
+    /// With `QSTASH_REGION=US_EAST_1` or `EU_CENTRAL_1` the token is `US_EAST_1_QSTASH_TOKEN`, and the URL
+    /// `US_EAST_1_QSTASH_URL`. Deliveries of a region are verified with its own keys, such as
+    /// `US_EAST_1_QSTASH_CURRENT_SIGNING_KEY`, where they are set.
+    ///
+    /// ```no_run
+    /// # fn example() -> belts::Result<()> {
+    /// let qstash = belts::dispatch::Qstash::from_env("https://app.example/belts")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Of kind [`Config`](crate::ErrorKind::Config): a variable is missing or wrong; the error names it. And as
+    /// [`QstashBuilder::build`].
+    pub fn from_env(destination: impl Into<String>) -> Result<Self> {
+        read(destination.into(), &|name| std::env::var(name))?.build()
+    }
+}
+
 /// How a variable is looked up; tests look elsewhere than in the environment.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 

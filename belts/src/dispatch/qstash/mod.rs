@@ -74,41 +74,6 @@ struct Inner {
     max_bytes: usize,
 }
 
-impl Qstash {
-    /// Settings of a dispatcher with this token, whose messages go to the worker's router at `destination`, as the service
-    /// reaches it.
-    ///
-    /// ```
-    /// use belts::dispatch::{Dispatcher, Qstash};
-    /// let qstash = Qstash::builder("token", "https://app.example/belts").build()?;
-    /// assert!(!qstash.capabilities().signs, "without signing keys it publishes only");
-    /// # Ok::<(), belts::Error>(())
-    /// ```
-    pub fn builder(token: impl Into<String>, destination: impl Into<String>) -> QstashBuilder {
-        QstashBuilder::new(token.into(), destination.into())
-    }
-
-    /// A dispatcher set up by the variables that the service's console shows: `QSTASH_TOKEN`, and `QSTASH_URL`,
-    /// `QSTASH_CURRENT_SIGNING_KEY` and `QSTASH_NEXT_SIGNING_KEY` if they are set.
-    ///
-    /// With `QSTASH_REGION=US_EAST_1` or `EU_CENTRAL_1` the token is `US_EAST_1_QSTASH_TOKEN`, and the URL
-    /// `US_EAST_1_QSTASH_URL`. Deliveries of a region are verified with its own keys, such as
-    /// `US_EAST_1_QSTASH_CURRENT_SIGNING_KEY`, where they are set.
-    ///
-    /// ```no_run
-    /// # fn example() -> belts::Result<()> {
-    /// let qstash = belts::dispatch::Qstash::from_env("https://app.example/belts")?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// Of kind [`Config`](crate::ErrorKind::Config): a variable is missing or wrong; the error names it. And as
-    /// [`QstashBuilder::build`].
-    pub fn from_env(destination: impl Into<String>) -> Result<Self> {
-        env::read(destination.into(), &|name| std::env::var(name))?.build()
-    }
-}
-
 #[async_trait]
 impl Dispatcher for Qstash {
     fn capabilities(&self) -> Capabilities {

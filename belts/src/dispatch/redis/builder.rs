@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Inner, Keys, Redis, receive::Rounds, script};
+use super::{Inner, Keys, Redis, rounds::Rounds, script};
 use crate::{
     error::{Error, ErrorKind, Result},
     redis::{
@@ -29,6 +29,35 @@ pub struct RedisBuilder {
     visibility: Duration,
     dead_letters: usize,
     retry_for: Duration,
+}
+
+impl Redis {
+    /// Opens the dispatcher at `redis://[user][:password@]host[:port][/database]`; `rediss://` is the same with TLS.
+    ///
+    /// # Errors
+    /// As [`RedisBuilder::open`].
+    pub async fn open(url: impl Into<String>) -> Result<Self> {
+        Self::builder(url).open().await
+    }
+
+    /// Opens a dispatcher with other settings than the usual ones.
+    ///
+    /// ```no_run
+    /// # async fn open() -> belts::Result<()> {
+    /// use belts::dispatch::Redis;
+    /// use std::time::Duration;
+    /// let dispatcher = Redis::builder("redis://127.0.0.1:6379")
+    ///     .stream("orders")
+    ///     .group("billing")
+    ///     .visibility(Duration::from_secs(60))
+    ///     .open()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(url: impl Into<String>) -> RedisBuilder {
+        RedisBuilder::new(url.into())
+    }
 }
 
 impl RedisBuilder {

@@ -20,13 +20,14 @@ use crate::{
 
 mod builder;
 mod receive;
+mod rounds;
 mod script;
 mod send;
 mod settle;
 mod taken;
 
 pub use builder::RedisBuilder;
-use receive::Rounds;
+use rounds::Rounds;
 use script::{Call, Script};
 
 /// The longest body: Redis takes no longer value, unless `proto-max-bulk-len` was set.
@@ -107,33 +108,6 @@ impl Keys {
 }
 
 impl Redis {
-    /// Opens the dispatcher at `redis://[user][:password@]host[:port][/database]`; `rediss://` is the same with TLS.
-    ///
-    /// # Errors
-    /// As [`RedisBuilder::open`].
-    pub async fn open(url: impl Into<String>) -> Result<Self> {
-        Self::builder(url).open().await
-    }
-
-    /// Opens a dispatcher with other settings than the usual ones.
-    ///
-    /// ```no_run
-    /// # async fn open() -> belts::Result<()> {
-    /// use belts::dispatch::Redis;
-    /// use std::time::Duration;
-    /// let dispatcher = Redis::builder("redis://127.0.0.1:6379")
-    ///     .stream("orders")
-    ///     .group("billing")
-    ///     .visibility(Duration::from_secs(60))
-    ///     .open()
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn builder(url: impl Into<String>) -> RedisBuilder {
-        RedisBuilder::new(url.into())
-    }
-
     /// A call of a script with the keys of this dispatcher.
     fn call(&self, script: &'static Script) -> Call {
         Call::with_keys(script, &self.inner.keys.all())

@@ -6,10 +6,11 @@ use std::{
 };
 
 use redis::{AsyncConnectionConfig, Cmd, RedisResult, Value, aio::MultiplexedConnection};
-use tokio::time::Instant;
 
 use super::{
-    Delivery, Receipt, Redis, script,
+    Delivery, Receipt, Redis,
+    rounds::{LONGEST_WAIT, Rounds},
+    script,
     send::millis,
     taken::{Taken, first_read, taken},
 };
@@ -24,50 +25,8 @@ use crate::{
 
 /// The most messages that one call takes: others wait meanwhile.
 const MOST: usize = 1_000;
-/// The longest wait, so that delayed and abandoned messages are looked at too.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// After how many visibilities a consumer is forgotten that is gone.
 const FORGOTTEN_AFTER: u32 = 10;
-
-/// When it is time again for what need not be done at each call.
-pub(super) struct Rounds {
-    /// The time between two looks for what others have left.
-    pause: Duration,
-    look_at: Option<Instant>,
-    /// The time between two looks for consumers that are gone.
-    tidy_pause: Duration,
-    tidy_at: Option<Instant>,
-}
-
-impl Rounds {
-    pub(super) fn new(visibility: Duration) -> Self {
-        Self {
-            pause: visibility.div_f64(4.0).min(LONGEST_WAIT),
-            look_at: None,
-            tidy_pause: visibility,
-            tidy_at: None,
-        }
-    }
-
-    fn looks(&mut self) -> bool {
-        is_time(&mut self.look_at, self.pause)
-    }
-
-    fn tidies(&mut self) -> bool {
-        is_time(&mut self.tidy_at, self.tidy_pause)
-    }
-}
-
-/// Whether it is time, and if it is, when it is time again.
-fn is_time(at: &mut Option<Instant>, pause: Duration) -> bool {
-    let now = Instant::now();
-    let is_time = at.is_none_or(|at| now >= at);
-    if is_time {
-        // One that is too far away never comes.
-        *at = Some(now.checked_add(pause).unwrap_or(now + LONGEST_WAIT));
-    }
-    is_time
-}
 
 impl Redis {
     pub(super) async fn receive_messages(&self, most: usize) -> Result<Vec<Delivery>> {

@@ -9,10 +9,10 @@ use super::{
     aside::Aside,
     client::{self, Link},
     flight::Flight,
+    lanes::Lanes,
+    limits,
+    place::place,
     queue::Queue,
-    receive::Lanes,
-    settle,
-    url::place,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,6 +30,34 @@ pub struct SqsBuilder {
     visibility: Option<Duration>,
     wait: Duration,
     timeout: Duration,
+}
+
+impl Sqs {
+    /// Opens the queue of this URL, with the credentials that AWS's own tools would find.
+    ///
+    /// # Errors
+    /// As [`SqsBuilder::open`].
+    pub async fn open(queue_url: impl Into<String>) -> Result<Self> {
+        Self::builder(queue_url).open().await
+    }
+
+    /// Opens a queue with other settings than the usual ones.
+    ///
+    /// ```no_run
+    /// # async fn open() -> belts::Result<()> {
+    /// use belts::dispatch::Sqs;
+    /// use std::time::Duration;
+    /// let queue = Sqs::builder("http://127.0.0.1:4566/000000000000/orders")
+    ///     .region("us-east-1")
+    ///     .visibility(Duration::from_secs(60))
+    ///     .open()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn builder(queue_url: impl Into<String>) -> SqsBuilder {
+        SqsBuilder::new(queue_url.into())
+    }
 }
 
 impl SqsBuilder {
@@ -135,7 +163,7 @@ impl SqsBuilder {
         }
         if self
             .visibility
-            .is_some_and(|it| !whole(it) || it > settle::LONGEST)
+            .is_some_and(|it| !whole(it) || it > limits::LONGEST)
         {
             return Err(config(
                 "the `visibility` of the SQS dispatcher must be 1 second to 12 hours, in whole seconds",

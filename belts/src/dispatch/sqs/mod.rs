@@ -16,7 +16,11 @@ mod builder;
 mod client;
 mod fault;
 mod flight;
+mod lanes;
+mod limits;
 mod options;
+mod place;
+mod put_aside;
 mod queue;
 mod receive;
 mod send;
@@ -31,13 +35,9 @@ use aside::Aside;
 use client::Link;
 use fault::Fault;
 use flight::Flight;
+use lanes::Lanes;
+use limits::MAX_DELAY;
 use queue::Queue;
-use receive::Lanes;
-
-/// The most entries of one call.
-const BATCH: usize = 10;
-/// The longest time that SQS holds a message by itself.
-const MAX_DELAY: Duration = Duration::from_secs(900);
 
 /// A dispatcher on an SQS queue, standard or FIFO. Clones are the same dispatcher.
 ///
@@ -78,32 +78,6 @@ struct Inner {
 }
 
 impl Sqs {
-    /// Opens the queue of this URL, with the credentials that AWS's own tools would find.
-    ///
-    /// # Errors
-    /// As [`SqsBuilder::open`].
-    pub async fn open(queue_url: impl Into<String>) -> Result<Self> {
-        Self::builder(queue_url).open().await
-    }
-
-    /// Opens a queue with other settings than the usual ones.
-    ///
-    /// ```no_run
-    /// # async fn open() -> belts::Result<()> {
-    /// use belts::dispatch::Sqs;
-    /// use std::time::Duration;
-    /// let queue = Sqs::builder("http://127.0.0.1:4566/000000000000/orders")
-    ///     .region("us-east-1")
-    ///     .visibility(Duration::from_secs(60))
-    ///     .open()
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn builder(queue_url: impl Into<String>) -> SqsBuilder {
-        SqsBuilder::new(queue_url.into())
-    }
-
     fn error(&self, fault: &Fault) -> crate::Error {
         fault.to_error(&self.inner.queue.name)
     }

@@ -1,55 +1,20 @@
 //! Messages from the queue: one long poll while little comes, several short ones at once while much does.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as Attribute};
 use futures_util::future::join_all;
 
 use super::{
-    BATCH, Fault, Sqs,
+    Fault, Sqs,
     body::{self, ENCODING},
     flight::Kept,
-    settle::{FURTHEST, whole_seconds},
+    limits::{BATCH, FURTHEST, whole_seconds},
 };
 use crate::{
     dispatch::{Delivery, Receipt},
     error::Result,
 };
-
-/// The most polls at once.
-const MOST_LANES: usize = 8;
-
-/// How many polls are made at once: more after full ones. Several long polls would keep the messages of the first waiting
-/// for the others, so only short polls stand side by side, and only when much is to be expected.
-pub(super) struct Lanes(AtomicUsize);
-
-impl Default for Lanes {
-    fn default() -> Self {
-        Self(AtomicUsize::new(1))
-    }
-}
-
-impl Lanes {
-    fn open(&self, most: usize) -> usize {
-        self.0.load(Ordering::Relaxed).min(most.div_ceil(BATCH))
-    }
-
-    /// Learns from a round of so many polls.
-    fn learn(&self, lanes: usize, messages: usize) {
-        let next = match messages {
-            0 => 1,
-            many if 2 * many >= lanes * BATCH => (2 * lanes).min(MOST_LANES),
-            _ => lanes,
-        };
-        self.0.store(next, Ordering::Relaxed);
-    }
-}
 
 impl Sqs {
     pub(super) async fn receive_some(&self, most: usize) -> Result<Vec<Delivery>> {
@@ -160,26 +125,4 @@ fn group(message: &Message) -> Option<&str> {
 
 fn attribute<'a>(message: &'a Message, name: &Attribute) -> Option<&'a str> {
     message.attributes()?.get(name).map(String::as_str)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn polls_grow_in_number_while_they_are_full() {
-        let lanes = Lanes::default();
-        assert_eq!(lanes.open(64), 1);
-        lanes.learn(1, 10);
-        lanes.learn(2, 15);
-        assert_eq!(
-            (lanes.open(64), lanes.open(11)),
-            (4, 2),
-            "no more than are asked for"
-        );
-        lanes.learn(4, 3);
-        assert_eq!(lanes.open(64), 4);
-        lanes.learn(4, 0);
-        assert_eq!(lanes.open(64), 1);
-    }
 }

@@ -5,10 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry as Entry;
 
 use super::{
-    BATCH, Fault, MAX_DELAY, Sqs, SqsOptions, aside,
+    Fault, Sqs, SqsOptions,
     body::{self, Attributes, ENCODING},
+    limits::{BATCH, MAX_DELAY, whole_seconds},
+    put_aside,
     queue::Queue,
-    settle::whole_seconds,
 };
 use crate::{
     dispatch::{Message, Sent},
@@ -140,7 +141,7 @@ fn prepare(queue: &Queue, place: usize, message: &Message) -> Result<Ready, Unfi
     if encoded {
         attributes.insert(ENCODING.to_owned(), body::encoding()?);
     }
-    let bytes = text.len() + aside::size(&attributes);
+    let bytes = text.len() + put_aside::size(&attributes);
     if bytes > queue.max_bytes {
         return Err(Unfit::Size(bytes));
     }

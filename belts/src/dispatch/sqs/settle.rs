@@ -7,16 +7,14 @@ use aws_sdk_sqs::types::{
 };
 use futures_util::future::join_all;
 
-use super::{BATCH, Fault, Sqs};
+use super::{
+    Fault, Sqs,
+    limits::{BATCH, FURTHEST, whole_seconds},
+};
 use crate::{
     dispatch::{Nack, Receipt, Verdict},
     error::Result,
 };
-
-/// The longest time that SQS hides a message.
-pub(super) const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
-/// The longest time that a message is hidden from now on: SQS counts from when it gave it out.
-pub(super) const FURTHEST: Duration = LONGEST.saturating_sub(Duration::from_secs(600));
 
 /// A receipt, and for how long its message is to be hidden from now on.
 type Hiding<'a> = (&'a Receipt, Duration);
@@ -124,23 +122,4 @@ fn faults(failed: &[BatchResultErrorEntry]) -> Vec<Fault> {
 
 fn first(faults: Vec<Fault>) -> Result<(), Fault> {
     faults.into_iter().next().map_or(Ok(()), Err)
-}
-
-/// Seconds for the service, which knows no parts of them; none is shorter than asked for.
-pub(super) fn whole_seconds(time: Duration) -> i32 {
-    let more = u64::from(time.subsec_nanos() > 0);
-    i32::try_from(time.as_secs() + more).unwrap_or(i32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_are_rounded_up() {
-        let cases = [(0, 0), (1, 1), (999, 1), (1000, 1), (1001, 2)];
-        for (millis, seconds) in cases {
-            assert_eq!(whole_seconds(Duration::from_millis(millis)), seconds);
-        }
-    }
 }

@@ -11,7 +11,8 @@ use super::{
     Postgres,
     connections::{Connections, in_time},
     error::{Fault, Server, cannot_open, config},
-    schema::{Schema, migrate},
+    migrate::migrate,
+    schema::Schema,
 };
 use crate::error::Result;
 

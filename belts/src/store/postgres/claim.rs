@@ -1,14 +1,8 @@
 //! Which runs a worker gets: the question in one round trip, and the reading of its many-coloured answer.
 
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 
 use sqlx::postgres::{PgBindIterExt as _, PgRow};
-use tokio::time::Instant;
 
 use super::{
     database::Database,
@@ -23,30 +17,11 @@ use crate::store::{
     claimed_crashes, progress,
 };
 
-/// How often the processes of others are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// A process whose lock is missing for so long is dead; one that lives takes it again on a new connection.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A claim that meets another in the wrong order is rolled back by the server, and tried again so many times.
 const MAX_TIMES: u32 = 5;
-
-/// When the processes of others were last looked for.
-#[derive(Debug, Default)]
-pub(super) struct LastLook(Mutex<Option<Instant>>);
-
-impl LastLook {
-    /// Whether it is time to look again.
-    fn is_over(&self) -> bool {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let over = last.is_none_or(|last| last.elapsed() >= LOOK_EVERY);
-        if over {
-            *last = Some(Instant::now());
-        }
-        over
-    }
-}
 
 impl Database {
     /// Claims runs; `None` where the session is not known. This is never sent twice: what the first one leased comes back by

@@ -10,9 +10,9 @@ use sqlx::{FromRow, postgres::PgRow};
 use tokio::time::Instant;
 
 use super::{
-    claim::LastLook,
     connections::{Connections, Loan},
     error::{Fault, Server},
+    last_look::LastLook,
     schema::Schema,
     sql::{Parameters, Statement, Statements},
 };

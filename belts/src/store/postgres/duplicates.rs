@@ -7,7 +7,8 @@ use sqlx::postgres::{PgBindIterExt as _, PgRow};
 use super::{
     connections::Loan,
     error::Fault,
-    publish::{Placed, Publishes, targeted_run},
+    placed::Placed,
+    publish::{Publishes, targeted_run},
     rows::Columns,
     sql::Parameters,
     text::to_column,

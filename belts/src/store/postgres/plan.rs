@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    publish::Placed,
+    placed::Placed,
     queue::{MAX_STATEMENT, fitting},
     sessions::Sessions,
     subscribers::Subscribers,

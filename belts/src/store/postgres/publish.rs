@@ -10,13 +10,14 @@ use super::{
     connections::Loan,
     database::Database,
     error::Fault,
+    placed::Placed,
     plan::{Plan, PlannedRun},
     queue::{Batch, MAX_VALUE},
     sql::Parameters,
     subscribers,
     text::to_column,
 };
-use crate::store::{Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target, Timestamp};
+use crate::store::{Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target};
 
 /// Writes events for the queue.
 pub(super) struct Publishes {
@@ -40,16 +41,6 @@ impl Ticketed {
             .collect();
         Self { request, tickets }
     }
-}
-
-/// An event of a batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<'a> {
-    pub(super) event: &'a NewEvent,
-    pub(super) ticket: i64,
-    pub(super) now: Timestamp,
-    /// Which of the requests it belongs to.
-    pub(super) request: usize,
 }
 
 /// What the server says of a round.

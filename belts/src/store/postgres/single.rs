@@ -3,8 +3,9 @@
 use super::{
     connections::Loan,
     error::Fault,
+    placed::Placed,
     plan::{Plan, PlannedRun},
-    publish::{Placed, Publishes, begun, targeted_run},
+    publish::{Publishes, begun, targeted_run},
     rows::Columns,
     sql::Parameters,
     text::to_column,

@@ -1,0 +1,58 @@
+//! Opens what the arguments name: a store in this process, or a worker's router.
+
+use std::path::Path;
+
+use super::{
+    args::PlaceArgs, direct::Direct, named::Named, place::Place, remote::Remote, wrong::Wrong,
+};
+use crate::store;
+
+impl PlaceArgs {
+    /// Opens what the arguments name, or else the environment.
+    pub(super) async fn open(self, actor: &str) -> Result<Box<dyn Place>, Wrong> {
+        let named = (
+            Named::new(self.store, "`--store`"),
+            Named::new(self.worker, "`--worker`"),
+        );
+        let (store, worker) = match named {
+            (None, None) => (
+                Named::in_environment("BELTS_STORE")?,
+                Named::in_environment("BELTS_WORKER")?,
+            ),
+            given => given,
+        };
+        match (store, worker) {
+            (Some(_), Some(_)) => Err(Wrong::usage(
+                "BELTS_STORE and BELTS_WORKER are both set: say which is meant by `--store <URL>` or `--worker <URL>`",
+            )),
+            (None, None) => Err(Wrong::usage(
+                "where are the runs? Name their store by `--store <URL>` or BELTS_STORE, or a worker by `--worker <URL>` or \
+                 BELTS_WORKER",
+            )),
+            (Some(store), None) => Ok(Box::new(open_store(&store, actor).await?)),
+            (None, Some(worker)) => Ok(Box::new(Remote::new(&worker, actor)?)),
+        }
+    }
+}
+
+async fn open_store(store: &Named, actor: &str) -> Result<Direct, Wrong> {
+    let Named { url, by } = store;
+    store::url::check(url).map_err(|wrong| Wrong::usage(format!("{by}: the URL {wrong}")))?;
+    if url.starts_with("memory:") {
+        return Err(Wrong::usage(format!(
+            "{by}: a store in memory is seen by its own worker only; ask that by `--worker <URL>`"
+        )));
+    }
+    // Opening would make a new one.
+    if let Some(path) = store::url::file(url).filter(|path| !Path::new(path).exists()) {
+        let here = if Path::new(&path).is_relative() {
+            " where you are; a path that begins with `/` is the same from everywhere"
+        } else {
+            ""
+        };
+        return Err(Wrong::Failed(format!(
+            "{by}: there is no file `{path}`{here}"
+        )));
+    }
+    Ok(Direct::new(Box::pin(store::url::open(url)).await?, actor))
+}
