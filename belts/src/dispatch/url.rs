@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_redis_url_has_the_settings_of_the_builder() {
         let url = "rediss://:hunter2@host:6380/2?stream=orders&group=billing&visibility=45s&dead_letters=5&key_prefix=shop&protocol=resp3";
-        let shown = format!("{:?}", crate::redis(url).expect("it is right"));
+        let shown = format!("{:?}", super::redis(url).expect("it is right"));
         for part in [
             "\"orders\"",
             "\"billing\"",

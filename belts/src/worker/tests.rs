@@ -5,8 +5,10 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use super::*;
+use super::{ended::Ended, *};
 use crate::{
+    clock::Clock as _,
+    error::{ErrorKind, Result},
     function::{Driven, FunctionDef, Invocation},
     run::Location,
     step::{Key, Next, StepOptions},
