@@ -80,7 +80,7 @@ fn sources(folder: &str) -> Sources {
 fn no_circles(folder: &str) {
     let sources = sources(folder);
     let circles = circles(&sources);
-    let known = |circle: &Circle| {
+    let known = |circle: &Circle<'_>| {
         TO_OPEN
             .iter()
             .any(|files| circle.files.iter().all(|file| files.contains(file)))
