@@ -43,10 +43,7 @@ async fn main() -> anyhow::Result<()> {
         println!("published {}", published.event_id);
     }
 
-    let filter = RunFilter {
-        statuses: vec![RunStatus::Completed],
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new().with_statuses([RunStatus::Completed]);
     let ended = async {
         let mut looks = tokio::time::interval(Duration::from_millis(100));
         while store.list(filter.clone()).await?.runs.len() < items.len() {

@@ -213,7 +213,7 @@ impl Publish {
             due_at,
             retries: self.retries,
             traceparent: worker.shared().traceparent(),
-            target: Target::Subscribers { except: Vec::new() },
+            target: Target::subscribers(),
         };
         let event_type = Arc::clone(&new.event_type);
         let published = worker.shared().send(new, self.options).await?;

@@ -184,10 +184,7 @@ impl Registry {
                 let mut event_types: Vec<_> = function.event_types().collect();
                 event_types.sort_unstable();
                 event_types.dedup();
-                Subscription {
-                    function_id: Arc::clone(&function.id),
-                    event_types: event_types.into_iter().map(Arc::from).collect(),
-                }
+                Subscription::new(Arc::clone(&function.id), event_types)
             })
             .collect()
     }

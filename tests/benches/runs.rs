@@ -149,12 +149,8 @@ pub(crate) async fn ended(worker: &Worker, runs: usize) -> Outcome {
         pause(Duration::from_millis(1)).await;
     }
     loop {
-        let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
-        let filter = RunFilter {
-            statuses,
-            limit: 1,
-            ..RunFilter::default()
-        };
+        let unfinished = [RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+        let filter = RunFilter::new().with_statuses(unfinished).with_limit(1);
         if worker.store().list(filter).await?.runs.is_empty() {
             return Ok(());
         }

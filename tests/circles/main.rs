@@ -27,7 +27,6 @@ const TO_OPEN: &[&[&str]] = &[
     &["event/renames.rs", "event/serde.rs"],
     &["step/expand.rs", "step/mod.rs", "step/parse.rs"],
     &["store/postgres/builder.rs", "store/postgres/mod.rs"],
-    &["store/records/claim.rs", "store/records/commit.rs"],
     &[
         "store/redis/builder.rs",
         "store/redis/mod.rs",

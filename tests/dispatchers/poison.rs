@@ -104,11 +104,7 @@ async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
 }
 
 async fn completed(store: &Memory) -> usize {
-    let statuses = vec![RunStatus::Completed];
-    let filter = RunFilter {
-        statuses,
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new().with_statuses([RunStatus::Completed]);
     store.list(filter).await.unwrap().runs.len()
 }
 

@@ -124,12 +124,7 @@ impl Versions {
     /// Waits until every event has run, each by a version that can read it.
     async fn all_run(&self) {
         let count = async |statuses: Vec<RunStatus>| {
-            let limit = 1000;
-            let filter = RunFilter {
-                statuses,
-                limit,
-                ..RunFilter::default()
-            };
+            let filter = RunFilter::new().with_statuses(statuses).with_limit(1000);
             self.store.list(filter).await.unwrap().runs.len()
         };
         let all = 3 * EVENTS as usize;

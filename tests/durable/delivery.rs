@@ -227,16 +227,9 @@ async fn each_worker_runs_its_own_functions_only() {
 #[tokio::test]
 async fn a_run_of_an_unknown_function_is_left_alone() {
     let (clock, store) = (ManualClock::default(), Memory::new());
-    let ghost = Subscription {
-        function_id: "ghost".into(),
-        event_types: vec!["named".into()],
-    };
-    let request = Register {
-        name: None,
-        subscriptions: vec![ghost],
-        now: clock.now(),
-        lease: Duration::from_secs(30),
-    };
+    let ghost = Subscription::new("ghost", ["named"]);
+    let request =
+        Register::new(clock.now(), Duration::from_secs(30)).with_subscriptions(vec![ghost]);
     store.register(request).await.unwrap();
     let worker = worker_of(store.clone(), gated, &clock).await;
     let running = looped(&worker);

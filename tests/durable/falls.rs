@@ -11,8 +11,8 @@ use belts::{
     Timestamp, Worker, step,
     store::{
         Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
-        RunRecord, RunStatus, Store, Subscription, WorkerId,
+        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
+        RunPage, RunRecord, RunStatus, Store, Subscription, WorkerId,
     },
     testing::ManualClock,
 };
@@ -102,8 +102,7 @@ falls! {
     list(filter: RunFilter) -> belts::Result<RunPage>;
     backlog(functions: &[Arc<str>], now: Timestamp, most: usize) -> belts::Result<Vec<usize>>;
     cancel(run: &str, now: Timestamp) -> belts::Result<bool>;
-    rerun(run: &str, now: Timestamp) -> belts::Result<bool>;
-    rerun_from(run: &str, seq: u32, now: Timestamp) -> belts::Result<bool>;
+    rerun(request: Rerun) -> belts::Result<bool>;
     purge(before: Timestamp, limit: usize) -> belts::Result<Purged>;
     functions(now: Timestamp, most: usize) -> belts::Result<Vec<FunctionRecord>>;
     forget(function: &str, now: Timestamp, limit: usize) -> belts::Result<Purged>;

@@ -112,9 +112,6 @@ pub(crate) fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<(
 
 /// Every run of a function in a store.
 pub(crate) async fn runs_of(store: &dyn Store, function: &str) -> Vec<RunRecord> {
-    let filter = RunFilter {
-        function_id: Some(function.into()),
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new().with_function(function);
     store.list(filter).await.unwrap().runs
 }

@@ -13,8 +13,8 @@ use belts::{
     Timestamp,
     store::{
         Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
-        RunRecord, Store, Subscription, WorkerId,
+        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
+        RunPage, RunRecord, Store, Subscription, WorkerId,
     },
 };
 use tokio::sync::watch;
@@ -210,12 +210,8 @@ impl Store for Meddled {
         self.store.cancel(run, now).await
     }
 
-    async fn rerun(&self, run: &str, now: Timestamp) -> belts::Result<bool> {
-        self.store.rerun(run, now).await
-    }
-
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> belts::Result<bool> {
-        self.store.rerun_from(run, seq, now).await
+    async fn rerun(&self, request: Rerun) -> belts::Result<bool> {
+        self.store.rerun(request).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> belts::Result<Purged> {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use belts::{
     Clock as _, ErrorKind, Runs, SystemClock,
     store::{
-        EventDigest, FunctionRecord, Memory, NewEvent, Publish, Register, RunStatus, SharedStore,
-        Subscription, Target, WorkerId,
+        FunctionRecord, Memory, NewEvent, Publish, Register, RunStatus, SharedStore, Subscription,
+        WorkerId,
     },
 };
 use belts_suite::Hooked;
@@ -18,33 +18,12 @@ use crate::shop::*;
 /// A session that has the function `old`, and two runs of it.
 pub(crate) async fn with_old_function(store: &SharedStore) -> WorkerId {
     let now = SystemClock.now();
-    let register = Register {
-        name: None,
-        subscriptions: vec![Subscription {
-            function_id: "old".into(),
-            event_types: vec!["old-event".into()],
-        }],
-        now,
-        lease: std::time::Duration::from_secs(3_600),
-    };
+    let register = Register::new(now, std::time::Duration::from_secs(3_600))
+        .with_subscriptions(vec![Subscription::new("old", ["old-event"])]);
     let session = store.register(register).await.unwrap();
     for id in ["e-1", "e-2"] {
-        let event = NewEvent {
-            id: id.into(),
-            event_type: "old-event".into(),
-            payload: Arc::from(&b"{}"[..]),
-            digest: EventDigest::of("old-event", b"{}"),
-            correlation_key: None,
-            due_at: now,
-            retries: None,
-            traceparent: None,
-            target: Target::Subscribers { except: Vec::new() },
-        };
-        let publish = Publish {
-            events: vec![event],
-            claim: None,
-            now,
-        };
+        let event = NewEvent::new(id, "old-event", &b"{}"[..], now);
+        let publish = Publish::new(vec![event], now);
         store.publish(publish).await.unwrap();
     }
     session

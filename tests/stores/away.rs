@@ -9,11 +9,7 @@ use belts_suite::servers;
 use crate::requests::{at, event};
 
 async fn publish(store: &dyn Store, id: &str) -> Result<PublishedEvent> {
-    let request = Publish {
-        events: vec![event(id)],
-        claim: None,
-        now: at(0),
-    };
+    let request = Publish::new(vec![event(id)], at(0));
     Ok(store.publish(request).await?.remove(0))
 }
 

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use belts::{
     Timestamp,
     store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, EventDigest,
-        FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register, StepKind, StepState,
-        Store, Subscription, Target, Transition, WorkerId,
+        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
+        Lease, NewEvent, Publish, PublishedEvent, Register, StepKind, StepState, Store,
+        Subscription, Target, Transition, WorkerId,
     },
 };
 
@@ -19,35 +19,15 @@ pub(crate) fn at(millis: i64) -> Timestamp {
 
 /// A worker for `f` and `g`, which both listen to `t`.
 pub(crate) async fn worker(store: &impl Store) -> belts::Result<WorkerId> {
-    let subscriptions = ["f", "g"].map(|function| Subscription {
-        function_id: function.into(),
-        event_types: vec!["t".into()],
-    });
+    let subscriptions = ["f", "g"].map(|function| Subscription::new(function, ["t"]));
     store
-        .register(Register {
-            name: None,
-            subscriptions: subscriptions.into(),
-            now: at(0),
-            lease: LEASE,
-        })
+        .register(Register::new(at(0), LEASE).with_subscriptions(subscriptions.into()))
         .await
 }
 
 /// An event for `f` alone.
 pub(crate) fn event(id: &str) -> NewEvent {
-    NewEvent {
-        id: id.into(),
-        event_type: "t".into(),
-        payload: Arc::from(*b"{}"),
-        digest: EventDigest::of("t", b"{}"),
-        correlation_key: None,
-        due_at: at(0),
-        retries: None,
-        traceparent: None,
-        target: Target::Subscribers {
-            except: vec!["g".into()],
-        },
-    }
+    NewEvent::new(id, "t", *b"{}", at(0)).with_target(Target::subscribers_except(vec!["g".into()]))
 }
 
 pub(crate) async fn publish(store: &impl Store, event: NewEvent) -> belts::Result<PublishedEvent> {
@@ -60,25 +40,13 @@ pub(crate) async fn publish_to(
     event: NewEvent,
     worker: Option<WorkerId>,
 ) -> belts::Result<PublishedEvent> {
-    let request = Publish {
-        events: vec![event],
-        claim: worker.map(capacity),
-        now: at(0),
-    };
+    let request = Publish::new(vec![event], at(0)).with_claim(worker.map(capacity));
     Ok(store.publish(request).await?.remove(0))
 }
 
 pub(crate) fn capacity(worker: WorkerId) -> Capacity {
-    let functions = ["f", "g"].map(|function| FunctionCapacity {
-        function_id: function.into(),
-        limit: 10_000,
-        event_types: None,
-    });
-    Capacity {
-        worker,
-        limit: 10_000,
-        functions: functions.into(),
-    }
+    let functions = ["f", "g"].map(|function| FunctionCapacity::new(function, 10_000));
+    Capacity::new(worker, 10_000, functions)
 }
 
 pub(crate) async fn claim(
@@ -86,29 +54,20 @@ pub(crate) async fn claim(
     worker: WorkerId,
     now: Timestamp,
 ) -> belts::Result<Claimed> {
-    store
-        .claim(Claim {
-            capacity: capacity(worker),
-            only: None,
-            max_bytes: usize::MAX,
-            now,
-        })
-        .await
+    store.claim(Claim::new(capacity(worker), now)).await
 }
 
 pub(crate) fn entry(seq: u32) -> Entry {
-    Entry {
+    Entry::new(
         seq,
-        path: format!("step-{seq}").into(),
-        kind: StepKind::Step,
-        state: StepState::Completed,
-        type_name: "()".into(),
-        value: Arc::from(*b"{\"v\":1,\"ok\":null}"),
-        attempts: 1,
-        due_at: None,
-        started_at: at(1),
-        finished_at: Some(at(1)),
-    }
+        format!("step-{seq}"),
+        StepKind::Step,
+        StepState::Completed,
+        at(1),
+    )
+    .with_attempts(1)
+    .with_finished_at(at(1))
+    .with_value("()", *b"{\"v\":1,\"ok\":null}")
 }
 
 pub(crate) async fn commit(
@@ -117,29 +76,19 @@ pub(crate) async fn commit(
     entries: Vec<Entry>,
     transition: Option<Transition>,
 ) -> belts::Result<CommitOutcome> {
-    let commits = vec![Commit {
-        lease,
-        entries,
-        transition,
-    }];
-    let batch = CommitBatch {
-        commits,
-        now: at(1),
-    };
+    let commit = Commit::new(lease)
+        .with_entries(entries)
+        .with_transition(transition);
+    let batch = CommitBatch::new(vec![commit], at(1));
     Ok(store.commit(batch).await?[0])
 }
 
 pub(crate) fn complete() -> Transition {
-    Transition::Complete {
-        output: Arc::from(*b"{\"v\":1,\"ok\":1}"),
-    }
+    Transition::complete(*b"{\"v\":1,\"ok\":1}")
 }
 
 pub(crate) fn fail() -> Transition {
-    Transition::Fail {
-        failed_attempts: 4,
-        error: Arc::from(*b"{\"v\":1,\"err\":1}"),
-    }
+    Transition::fail(4, *b"{\"v\":1,\"err\":1}")
 }
 
 /// Publishes an event, and leases its run.

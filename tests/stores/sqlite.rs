@@ -2,14 +2,14 @@
 
 #[cfg(target_os = "linux")]
 use std::path::Path;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use belts::{
     ErrorKind, Timestamp,
     store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, EventDigest,
-        FunctionCapacity, Lease, NewEvent, Publish, Register, RunFilter, Sqlite, StepKind,
-        StepState, Store, Subscription, Synchronous, Target, WorkerId,
+        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
+        Lease, NewEvent, Publish, Register, RunFilter, Sqlite, StepKind, StepState, Store,
+        Subscription, Synchronous, WorkerId,
     },
 };
 use tempfile::TempDir;
@@ -32,90 +32,43 @@ fn at(millis: i64) -> Timestamp {
 }
 
 pub(crate) async fn worker(store: &Sqlite) -> belts::Result<WorkerId> {
-    let subscriptions = vec![Subscription {
-        function_id: "f".into(),
-        event_types: vec!["t".into()],
-    }];
+    let subscriptions = vec![Subscription::new("f", ["t"])];
     store
-        .register(Register {
-            name: None,
-            subscriptions,
-            now: at(0),
-            lease: LEASE,
-        })
+        .register(Register::new(at(0), LEASE).with_subscriptions(subscriptions))
         .await
 }
 
 fn event(id: &str, size: usize) -> NewEvent {
-    NewEvent {
-        id: id.into(),
-        event_type: "t".into(),
-        payload: vec![b'x'; size].into(),
-        digest: EventDigest::of("t", &vec![b'x'; size]),
-        correlation_key: None,
-        due_at: at(0),
-        retries: None,
-        traceparent: None,
-        target: Target::Subscribers { except: Vec::new() },
-    }
+    NewEvent::new(id, "t", vec![b'x'; size], at(0))
 }
 
 pub(crate) async fn publish(store: &Sqlite, id: &str) -> belts::Result<()> {
     store
-        .publish(Publish {
-            events: vec![event(id, 10)],
-            claim: None,
-            now: at(0),
-        })
+        .publish(Publish::new(vec![event(id, 10)], at(0)))
         .await?;
     Ok(())
 }
 
 async fn claim(store: &Sqlite, worker: WorkerId, now: Timestamp) -> belts::Result<Claimed> {
-    let functions = [FunctionCapacity {
-        function_id: "f".into(),
-        limit: 100,
-        event_types: None,
-    }]
-    .into();
+    let functions = [FunctionCapacity::new("f", 100)];
     store
-        .claim(Claim {
-            capacity: Capacity {
-                worker,
-                limit: 100,
-                functions,
-            },
-            only: None,
-            max_bytes: usize::MAX,
-            now,
-        })
+        .claim(Claim::new(Capacity::new(worker, 100, functions), now))
         .await
 }
 
 async fn commit(store: &Sqlite, lease: Lease, seq: u32) -> belts::Result<CommitOutcome> {
-    let entry = Entry {
+    let entry = Entry::new(
         seq,
-        path: format!("step-{seq}").into(),
-        kind: StepKind::Step,
-        state: StepState::Completed,
-        type_name: "()".into(),
-        value: Arc::from(*b"{}"),
-        attempts: 1,
-        due_at: None,
-        started_at: at(1),
-        finished_at: Some(at(1)),
-    };
-    let commits = vec![Commit {
-        lease,
-        entries: vec![entry],
-        transition: None,
-    }];
-    Ok(store
-        .commit(CommitBatch {
-            commits,
-            now: at(1),
-        })
-        .await?[0])
+        format!("step-{seq}"),
+        StepKind::Step,
+        StepState::Completed,
+        at(1),
+    )
+    .with_attempts(1)
+    .with_finished_at(at(1))
+    .with_value("()", *b"{}");
+    let commits = vec![Commit::new(lease).with_entries(vec![entry])];
+    Ok(store.commit(CommitBatch::new(commits, at(1))).await?[0])
 }
 
 /// Writers of several stores on one file wait for each other, and lose nothing.
@@ -150,12 +103,7 @@ async fn many_stores_write_to_one_file() -> belts::Result<()> {
         writer.await.expect("writing does not panic")?;
     }
     let store = Sqlite::open(&path).await?;
-    let page = store
-        .list(RunFilter {
-            limit: 10_000,
-            ..RunFilter::default()
-        })
-        .await?;
+    let page = store.list(RunFilter::new().with_limit(10_000)).await?;
     assert_eq!(page.runs.len(), 4 * 8 * 25);
     Ok(())
 }
@@ -378,13 +326,7 @@ async fn fill(directory: &Path) -> belts::Result<()> {
         .expect("nobody else writes");
     let publishing = async |id: &str, size| {
         let events = vec![event(id, size)];
-        store
-            .publish(Publish {
-                events,
-                claim: None,
-                now: at(0),
-            })
-            .await
+        store.publish(Publish::new(events, at(0))).await
     };
     let (small, large, another, ()) = tokio::join!(
         publishing("small", 10),
@@ -403,14 +345,7 @@ async fn fill(directory: &Path) -> belts::Result<()> {
             event(&format!("e-{written}"), 20_000),
             event(&format!("f-{written}"), 20_000),
         ];
-        match store
-            .publish(Publish {
-                events,
-                claim: None,
-                now: at(0),
-            })
-            .await
-        {
+        match store.publish(Publish::new(events, at(0))).await {
             Ok(_) => written += 1,
             Err(error) => break error,
         }
@@ -420,10 +355,7 @@ async fn fill(directory: &Path) -> belts::Result<()> {
     let count = async || {
         belts::Result::Ok(
             store
-                .list(RunFilter {
-                    limit: 1_000,
-                    ..RunFilter::default()
-                })
+                .list(RunFilter::new().with_limit(1_000))
                 .await?
                 .runs
                 .len(),
@@ -432,16 +364,7 @@ async fn fill(directory: &Path) -> belts::Result<()> {
     assert_eq!(count().await?, 2 * written, "nothing is half written");
     std::fs::remove_file(&ballast).expect("the ballast is there");
     let events = vec![event("after", 20_000)];
-    assert!(
-        !store
-            .publish(Publish {
-                events,
-                claim: None,
-                now: at(0)
-            })
-            .await?[0]
-            .duplicate
-    );
+    assert!(!store.publish(Publish::new(events, at(0))).await?[0].duplicate);
     assert_eq!(count().await?, 2 * written + 1, "it works again");
     Ok(())
 }

@@ -39,11 +39,9 @@ fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<()>> {
 }
 
 async fn count(store: &SharedStore, function: &str, status: RunStatus) -> usize {
-    let filter = RunFilter {
-        function_id: Some(function.into()),
-        statuses: vec![status],
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new()
+        .with_function(function)
+        .with_statuses([status]);
     store.list(filter).await.unwrap().runs.len()
 }
 

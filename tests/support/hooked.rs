@@ -6,8 +6,8 @@ use belts::{
     Result, Timestamp,
     store::{
         Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord,
-        SharedStore, Store, Subscription, WorkerId,
+        Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
+        RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
 };
 
@@ -104,11 +104,8 @@ impl Store for Hooked {
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.at("cancel").await?.cancel(run, now).await
     }
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.at("rerun").await?.rerun(run, now).await
-    }
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
-        self.at("rerun_from").await?.rerun_from(run, seq, now).await
+    async fn rerun(&self, request: Rerun) -> Result<bool> {
+        self.at("rerun").await?.rerun(request).await
     }
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         self.at("purge").await?.purge(before, limit).await

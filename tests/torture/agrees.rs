@@ -16,10 +16,7 @@ use crate::{
 /// The store has the same runs, each with the output and the steps that the log has.
 pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<(), Failure> {
     let mut seen = HashSet::new();
-    let mut filter = RunFilter {
-        limit: 500,
-        ..RunFilter::default()
-    };
+    let mut filter = RunFilter::new().with_limit(500);
     loop {
         let page = persist(|| worker.store().list(filter.clone()), |_| {}).await?;
         for run in page.runs {

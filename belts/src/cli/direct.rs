@@ -97,11 +97,7 @@ impl Place for Direct {
     }
 
     async fn publish(&self, event: NewEvent) -> Result<Sent> {
-        let request = Publish {
-            events: vec![event],
-            claim: None,
-            now: SystemClock.now(),
-        };
+        let request = Publish::new(vec![event], SystemClock.now());
         let published = self.store.publish(request).await?;
         let runs = published.iter().flat_map(|event| &event.runs);
         Ok(Sent {

@@ -19,7 +19,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     dispatch::wire,
     id::event_id,
-    store::{EventDigest, NewEvent, Target},
+    store::NewEvent,
 };
 
 #[derive(Serialize)]
@@ -44,17 +44,12 @@ pub(super) async fn publish(place: &dyn Place, asked: PublishArgs, out: Out) -> 
         .map_err(|wrong| Wrong::usage(wrong.message))?;
     let now = SystemClock.now();
     let id = event_id(&event_type, asked.key.as_deref());
-    let event = NewEvent {
-        digest: EventDigest::of(&event_type, &payload),
-        id: id.as_str().into(),
-        event_type: event_type.as_str().into(),
-        payload: payload.into(),
-        correlation_key: None,
-        due_at: asked.delay.map_or(now, |delay| now.after(delay)),
-        retries: None,
-        traceparent: None,
-        target: Target::Subscribers { except: Vec::new() },
-    };
+    let event = NewEvent::new(
+        id.as_str(),
+        event_type.as_str(),
+        payload,
+        asked.delay.map_or(now, |delay| now.after(delay)),
+    );
     let sent = place.publish(event).await?;
     let runs = sent.runs.as_deref();
     if out.json {

@@ -32,6 +32,7 @@ use async_trait::async_trait;
 use crate::error::Result;
 
 mod channel;
+mod error;
 #[cfg(feature = "http-dispatch")]
 mod http;
 mod message;
@@ -153,7 +154,8 @@ pub trait Dispatcher: fmt::Debug + Send + Sync + 'static {
     /// Checks a request to the router, where this dispatcher pushes: `None` if it does not look like one of its messages.
     ///
     /// # Errors
-    /// Of kind [`Signature`](crate::ErrorKind::Signature): it looks like one, and is not, or cannot be verified.
+    /// Of kind [`Signature`](crate::ErrorKind::Signature), made with [`Error::signature`](crate::Error::signature): it looks like one,
+    /// and is not, or cannot be verified.
     #[cfg(feature = "http")]
     fn recognize(&self, request: &Pushed<'_>) -> Option<Result<Recognized>> {
         let _ = request;

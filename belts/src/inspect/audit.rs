@@ -48,11 +48,7 @@ impl Runs {
 
     /// Keeps with a run what is about to be done to it, where the log has it already.
     pub(super) async fn note_quietly(&self, run_id: &str, action: &str) -> Result<()> {
-        let note = Note {
-            at: self.clock.now(),
-            by: Arc::clone(&self.by),
-            action: action.into(),
-        };
+        let note = Note::new(self.clock.now(), Arc::clone(&self.by), action);
         // Whether there is such a run shows when it is changed.
         self.store.note(run_id, note).await.map(drop)
     }

@@ -3,7 +3,7 @@
 use super::Runs;
 use crate::{
     error::{Error, ErrorKind, Result},
-    store::RunStatus,
+    store::{Rerun, RunStatus},
 };
 
 impl Runs {
@@ -36,7 +36,9 @@ impl Runs {
     pub async fn rerun(&self, run_id: &str) -> Result<bool> {
         let rerun = self.has_stopped(run_id).await? && {
             self.note(run_id, "rerun").await?;
-            self.store.rerun(run_id, self.clock.now()).await?
+            self.store
+                .rerun(Rerun::new(run_id, self.clock.now()))
+                .await?
         };
         self.tell(run_id).await?;
         Ok(rerun)
@@ -80,7 +82,8 @@ impl Runs {
         let rerun = self.has_stopped(run_id).await? && {
             self.note(run_id, &format!("rerun from {step}")).await?;
             let now = self.clock.now();
-            self.store.rerun_from(run_id, entry.seq, now).await?
+            let request = Rerun::new(run_id, now).with_from(entry.seq);
+            self.store.rerun(request).await?
         };
         self.tell(run_id).await?;
         Ok(rerun)

@@ -64,8 +64,6 @@ fn size(entry: &Entry) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::{
         clock::Timestamp,
@@ -73,18 +71,15 @@ mod tests {
     };
 
     fn entry(seq: u32, bytes: usize) -> Entry {
-        Entry {
+        Entry::new(
             seq,
-            path: "step".into(),
-            kind: StepKind::Step,
-            state: StepState::Completed,
-            value: Arc::from(vec![b' '; bytes]),
-            type_name: "".into(),
-            attempts: 1,
-            due_at: None,
-            started_at: Timestamp::from_millis(0),
-            finished_at: None,
-        }
+            "step",
+            StepKind::Step,
+            StepState::Completed,
+            Timestamp::from_millis(0),
+        )
+        .with_attempts(1)
+        .with_value("", vec![b' '; bytes])
     }
 
     #[test]

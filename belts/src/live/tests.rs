@@ -28,11 +28,7 @@ async fn live() -> Arc<LiveRun> {
     let function = &DEF;
     let builder = Worker::builder().store(Memory::new()).define(function);
     let worker = builder.build().await.expect("a worker");
-    let lease = Lease {
-        run: 1,
-        worker: WorkerId(1),
-        token: 1,
-    };
+    let lease = Lease::new(1, WorkerId(1), 1);
     let mut claimed = ClaimedRun {
         lease,
         run_id: "run".into(),

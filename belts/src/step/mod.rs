@@ -205,18 +205,9 @@ impl Scope {
 }
 
 fn sleep_entry(seq: u32, path: Arc<str>, now: Timestamp, due_at: Timestamp) -> Entry {
-    Entry {
-        seq,
-        path,
-        kind: StepKind::Sleep,
-        state: StepState::Waiting,
-        type_name: Arc::from(""),
-        value: Arc::from([]),
-        attempts: 0,
-        due_at: Some(due_at),
-        started_at: now,
-        finished_at: None,
-    }
+    Entry::new(seq, path, StepKind::Sleep, StepState::Waiting, now)
+        .with_due_at(due_at)
+        .with_value("", [])
 }
 
 /// A scope that `scope!` made.

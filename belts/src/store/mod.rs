@@ -10,32 +10,29 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 pub use crate::clock::Timestamp;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
+mod ending;
+mod error;
 pub(crate) mod finish;
 mod memory;
+pub mod parts;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod records;
 #[cfg(feature = "redis")]
 mod redis;
-mod shared;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 pub(crate) mod url;
-mod wake;
-mod wants;
 
+pub use ending::Ending;
 pub use memory::Memory;
 #[cfg(feature = "postgres")]
 pub use postgres::{Postgres, PostgresBuilder};
 pub use records::*;
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};
-use shared::{
-    Budget, MAX_UNKNOWN_FUNCTIONS, claimed_crashes, due_by, listed_result, new_id, next_token,
-    page_limit, page_mark, progress, still_living, unknown_session,
-};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 
@@ -104,7 +101,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - It brings no more than `max_bytes` of events and journals, but for a single run. (`claim_is_bounded_in_bytes`)
 /// - A run that cannot be read stops nobody: it is set aside and named. If the reason may be a newer version, such as an
 ///   unknown kind of step, it is put off for a minute, for others to claim; else it fails, and can be rerun. Either way its
-///   record tells the error. (no case: nothing that this trait writes is unreadable, so each store has tests of its own)
+///   record tells the error, made with [`Error::unreadable`](crate::Error::unreadable). (no case: nothing that this trait writes is unreadable, so each store has tests of its own)
 /// - A commit whose lease is not the run's present one writes nothing and answers [`CommitOutcome::LeaseLost`].
 ///   (`late_commit_is_refused`)
 /// - So is one for a run that was removed, even if another run has its number. (`removed_run_cannot_be_written`)
@@ -161,7 +158,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others: the journal may have
 ///   gaps in `seq` then. Failed attempts count from 0 again, and `started_at` stays. (`rerun_keeps_recorded_steps`)
 /// - It leaves every other run as it is. (`rerun_only_failed_or_cancelled`)
-/// - `rerun_from` does the same, and drops the entries from a `seq` on, whatever they are. (`rerun_from_drops_what_came_after`)
+/// - With [`Rerun::from`] it drops the entries from that `seq` on too, whatever they are. (`rerun_from_drops_what_came_after`)
 /// - `backlog` counts what a claim could bring now, however often one function is asked for. (`backlog_counts_what_is_due`)
 /// - `list` brings the runs that pass every part of the filter, newest first; its pages together bring each run once, whatever
 ///   is published meanwhile. (`list_filters_and_pages`)
@@ -210,7 +207,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// The store cannot be reached or written. Leases that may have been given all the same come back by
-    /// [`release`](Self::release). The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
+    /// [`release`](Self::release). The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more: see
+    /// [`Error::unknown_session`](crate::Error::unknown_session).
     async fn claim(&self, request: Claim) -> Result<Claimed>;
 
     /// Writes journal entries and transitions, each commit only if its lease still holds.
@@ -219,15 +217,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// Nothing was written, or the store cannot tell; the worker then drops the runs and claims them anew.
-    /// The kind is [`TooLarge`](crate::ErrorKind::TooLarge) where what is to be written can never be, so that another try does not
-    /// help; what was written together with it by others is not to suffer.
+    /// The kind is [`TooLarge`](crate::ErrorKind::TooLarge), made with [`Error::too_large`](crate::Error::too_large), where what is
+    /// to be written can never be, so that another try does not help; what was written together with it by others is not to suffer.
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>>;
 
     /// Extends the lease of a worker for all runs that it drives.
     ///
     /// # Errors
     /// The store cannot be reached or written; the lease ends when it would have.
-    /// The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more.
+    /// The kind is [`Busy`](crate::ErrorKind::Busy) where the session is not known, or no more: see
+    /// [`Error::unknown_session`](crate::Error::unknown_session).
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()>;
 
     /// Which of these leases stand no longer: the run was cancelled, ended, or was taken by another.
@@ -273,7 +272,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Runs that pass the filter, newest first, a page at a time.
     ///
     /// # Errors
-    /// The store cannot be reached.
+    /// The store cannot be reached, or the mark is one that no page gave: see [`Error::wrong_page_mark`](crate::Error::wrong_page_mark).
     async fn list(&self, filter: RunFilter) -> Result<RunPage>;
 
     /// How many runs of each of these functions are due and wait for a worker, in their order; no more than `most` are counted
@@ -294,17 +293,12 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached or written.
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool>;
 
-    /// Makes a failed or cancelled run due again, with its failed entries dropped; whether there was one.
+    /// Makes a failed or cancelled run due again, with its failed entries dropped, and those from [`Rerun::from`] on; whether
+    /// there was such a run.
     ///
     /// # Errors
     /// The store cannot be reached or written.
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool>;
-
-    /// As [`rerun`](Self::rerun), and with the entries dropped whose `seq` is this one or greater; whether there was such a run.
-    ///
-    /// # Errors
-    /// The store cannot be reached or written.
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool>;
+    async fn rerun(&self, request: Rerun) -> Result<bool>;
 
     /// Removes at most `limit` runs that finished before `before`, and at most as many events that started nothing.
     ///
@@ -323,8 +317,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// for it.
     ///
     /// # Errors
-    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) where a living session has the function. And the store cannot be
-    /// reached or written.
+    /// The kind is [`Conflict`](crate::ErrorKind::Conflict), made with [`Error::function_in_use`](crate::Error::function_in_use), where a
+    /// living session has the function. And the store cannot be reached or written.
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged>;
 
     /// Keeps what somebody did to a run with it; whether there is such a run.
@@ -332,6 +326,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store cannot be reached or written.
     async fn note(&self, run: &str, note: Note) -> Result<bool>;
+}
+
+impl RunFilter {
+    /// The number of the run at which the last page ended, where that is how pages are marked.
+    fn mark(&self) -> Result<Option<i64>> {
+        let mark = self.after.as_ref().map(|mark| mark.parse());
+        mark.transpose().map_err(Error::wrong_page_mark)
+    }
 }
 
 /// A shared store of any kind.

@@ -14,8 +14,8 @@ use crate::{
     error::{Error, Result},
     store::{
         Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage,
-        RunRecord, SharedStore, Store, Subscription, WorkerId,
+        NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
+        RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
 };
 
@@ -377,12 +377,8 @@ impl Store for Faults {
         self.write(self.inner.cancel(run, now)).await
     }
 
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.write(self.inner.rerun(run, now)).await
-    }
-
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
-        self.write(self.inner.rerun_from(run, seq, now)).await
+    async fn rerun(&self, request: Rerun) -> Result<bool> {
+        self.write(self.inner.rerun(request)).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {

@@ -31,12 +31,12 @@ impl Shared {
         function: usize,
     ) -> Result<bool> {
         let mut reservation = self.slots.reserve(std::iter::once(function), true);
-        let claim = Claim {
-            capacity: reservation.capacity(self.session().await?),
-            only: Some(Arc::clone(run_id)),
-            max_bytes: MAX_CLAIM_BYTES,
-            now: self.clock.now(),
-        };
+        let claim = Claim::new(
+            reservation.capacity(self.session().await?),
+            self.clock.now(),
+        )
+        .with_only(Arc::clone(run_id))
+        .with_max_bytes(MAX_CLAIM_BYTES);
         let worker = Arc::clone(self);
         to_the_end_at(self.home(), async move {
             Ok(worker.claim(claim, &mut reservation).await?.runs > 0)
@@ -108,12 +108,11 @@ impl Shared {
         }
         let some_left_out = reservation.leaves_out(&self.registry);
         self.next_due.store(i64::MAX, Ordering::Release);
-        let claim = Claim {
-            capacity: reservation.capacity(self.session().await?),
-            only: None,
-            max_bytes: MAX_CLAIM_BYTES,
-            now: self.clock.now(),
-        };
+        let claim = Claim::new(
+            reservation.capacity(self.session().await?),
+            self.clock.now(),
+        )
+        .with_max_bytes(MAX_CLAIM_BYTES);
         let worker = Arc::clone(self);
         to_the_end_at(self.home(), async move {
             let TakenOn { next_due, runs } = worker.claim(claim, &mut reservation).await?;

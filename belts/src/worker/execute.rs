@@ -176,7 +176,7 @@ impl Execute {
         let function_id = match self.function.take() {
             Some(id) => known_function(shared, id).await?,
             None if self.run_id.is_none() && self.until.is_none() => {
-                return Ok(Target::Subscribers { except: Vec::new() });
+                return Ok(Target::subscribers());
             }
             None => only_listener(shared, event_type)?,
         };
@@ -189,10 +189,7 @@ impl Execute {
             .run_id
             .take()
             .or_else(|| self.until.is_some().then(new_id));
-        Ok(Target::Function {
-            function_id,
-            run_id: run_id.map(Into::into),
-        })
+        Ok(Target::function(function_id, run_id.map(Into::into)))
     }
 
     /// Goes on with the run that was named.

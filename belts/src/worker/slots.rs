@@ -172,17 +172,14 @@ impl Reservation {
         let functions = self
             .functions
             .iter()
-            .map(|(index, limit)| FunctionCapacity {
-                function_id: Arc::clone(&state.functions[*index].id),
-                limit: *limit,
-                event_types: Some(Arc::clone(&state.functions[*index].event_types)),
+            .map(|(index, limit)| {
+                let function = &state.functions[*index];
+                let mut capacity = FunctionCapacity::new(Arc::clone(&function.id), *limit);
+                capacity.event_types = Some(Arc::clone(&function.event_types));
+                capacity
             })
-            .collect();
-        Capacity {
-            worker,
-            limit: self.total,
-            functions,
-        }
+            .collect::<Arc<[_]>>();
+        Capacity::new(worker, self.total, functions)
     }
 
     /// The place for a run that the claim brought.

@@ -62,11 +62,7 @@ impl Shared {
             };
             claim = asking.is_some().then(|| reservation.capacity(session));
         }
-        let request = Publish {
-            events: vec![event.clone()],
-            claim,
-            now,
-        };
+        let request = Publish::new(vec![event.clone()], now).with_claim(claim);
         let published = self.store.publish(request).await;
         if let Some(asking) = &mut asking {
             asking.answered(&published);

@@ -79,13 +79,13 @@ impl Shared {
         }
         let now = self.clock.now();
         let due_at = now.after(LATER);
-        let commit = |run: &ClaimedRun| Commit {
-            lease: run.lease,
-            entries: vec![],
-            transition: Some(Transition::Suspend { due_at }),
+        let commit = |run: &ClaimedRun| {
+            Commit::new(run.lease)
+                .with_entries(vec![])
+                .with_transition(Transition::suspend(due_at))
         };
         let commits = runs.iter().map(commit).collect();
-        match self.store.commit(CommitBatch { commits, now }).await {
+        match self.store.commit(CommitBatch::new(commits, now)).await {
             Ok(_) => self.expect_due(due_at),
             Err(error) => {
                 tracing::warn!(error = %error.report(), "cannot give runs back; trying again");

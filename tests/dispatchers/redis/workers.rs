@@ -69,11 +69,7 @@ fn memory() -> SharedStore {
 }
 
 async fn count(store: &SharedStore, statuses: Vec<RunStatus>) -> belts::Result<usize> {
-    let filter = RunFilter {
-        statuses,
-        limit: 1_000,
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new().with_statuses(statuses).with_limit(1_000);
     Ok(store.list(filter).await?.runs.len())
 }
 

@@ -55,10 +55,7 @@ impl Running {
     }
 
     async fn completed(&self) -> usize {
-        let filter = RunFilter {
-            statuses: vec![RunStatus::Completed],
-            ..RunFilter::default()
-        };
+        let filter = RunFilter::new().with_statuses([RunStatus::Completed]);
         self.store.list(filter).await.unwrap().runs.len()
     }
 

@@ -1,7 +1,5 @@
 //! Writes that are too big, or that the server does not take: each fails for itself, and nothing else does.
 
-use std::sync::Arc;
-
 use belts::{
     ErrorKind,
     store::{CommitOutcome, Entry, RunStatus, Store},
@@ -11,10 +9,7 @@ use super::{InSchema, ask, run};
 use crate::requests::{begin, commit, complete, entry, event, publish, worker};
 
 fn big(seq: u32, bytes: usize) -> Entry {
-    Entry {
-        value: vec![b' '; bytes].into(),
-        ..entry(seq)
-    }
+    entry(seq).with_value("()", vec![b' '; bytes])
 }
 
 /// The results of 300 steps of 4 MB each were ready at one moment. One statement of more than 1 GB was made of them, which no
@@ -63,8 +58,7 @@ async fn value_that_can_never_be_sent_is_too_large() -> belts::Result<()> {
     let store = schema.builder().open().await?;
     let ours = worker(&store).await?;
     let (_, lease) = begin(&store, "e", ours).await?;
-    let value: Arc<[u8]> = vec![0; 1_000_000_001].into();
-    let entry = Entry { value, ..entry(0) };
+    let entry = entry(0).with_value("()", vec![0; 1_000_000_001]);
     let error = commit(&store, lease, vec![entry], None)
         .await
         .expect_err("nobody can send it");

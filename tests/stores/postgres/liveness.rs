@@ -122,17 +122,10 @@ async fn the_one_who_listens_is_woken_and_not_by_itself() -> belts::Result<()> {
 fn dead_process_wants_on_for_a_day() {
     const DAY: i64 = 24 * 60 * 60 * 1000;
     let schema = InSchema::new();
-    let wants = |function: &str| Subscription {
-        function_id: function.into(),
-        event_types: vec!["t".into()],
-    };
+    let wants = |function: &str| Subscription::new(function, ["t"]);
     let register = async |store: &Postgres, functions: &[&str], now| {
-        let request = Register {
-            name: None,
-            subscriptions: functions.iter().map(|function| wants(function)).collect(),
-            now,
-            lease: LEASE,
-        };
+        let request = Register::new(now, LEASE)
+            .with_subscriptions(functions.iter().map(|function| wants(function)).collect());
         store.register(request).await
     };
     let dead = blocking(async {

@@ -2,7 +2,9 @@
 
 use belts::{
     ErrorKind,
-    store::{CommitOutcome, Lease, Postgres, Release, RunStatus, Store, Transition, WorkerId},
+    store::{
+        CommitOutcome, Lease, Postgres, Release, Rerun, RunStatus, Store, Transition, WorkerId,
+    },
 };
 
 use super::{InSchema, ask, pool, run};
@@ -26,7 +28,7 @@ async fn open(schema: &InSchema) -> belts::Result<(Proxy, Postgres, WorkerId)> {
     claim(&store, worker, at(0)).await?;
     store.run("nobody").await?;
     store.cancel("nobody", at(0)).await?;
-    store.rerun("nobody", at(0)).await?;
+    store.rerun(Rerun::new("nobody", at(0))).await?;
     // And the one that listens is connected.
     while ask::<i64>(schema.sql("SELECT count(*) FROM {schema}.workers WHERE watched")).await == 0 {
         belts_suite::a_moment().await;
@@ -65,19 +67,12 @@ async fn step_whose_answer_was_lost_is_written_once() -> belts::Result<()> {
 async fn end_whose_answer_was_lost_is_applied_once() -> belts::Result<()> {
     let schema = InSchema::new();
     let (proxy, store, worker) = open(&schema).await?;
-    let bytes = || "{}".as_bytes().into();
+    let bytes = || *b"{}";
     let ends = [
-        Transition::Suspend { due_at: at(9) },
-        Transition::Retry {
-            due_at: at(9),
-            failed_attempts: 2,
-            error: bytes(),
-        },
-        Transition::Complete { output: bytes() },
-        Transition::Fail {
-            failed_attempts: 4,
-            error: bytes(),
-        },
+        Transition::suspend(at(9)),
+        Transition::retry(at(9), 2, bytes()),
+        Transition::complete(bytes()),
+        Transition::fail(4, bytes()),
         Transition::Stop,
         Transition::Skip,
     ];
@@ -91,7 +86,7 @@ async fn end_whose_answer_was_lost_is_applied_once() -> belts::Result<()> {
             &store,
             lease,
             vec![entry(1)],
-            Some(Transition::Suspend { due_at: at(8) }),
+            Some(Transition::suspend(at(8))),
         )
         .await?;
         assert_eq!(late, CommitOutcome::LeaseLost, "{end:?}");
@@ -110,9 +105,7 @@ async fn lost_lease_stays_lost_when_the_answer_is_lost() -> belts::Result<()> {
     let (run_id, lease) = begin(&store, "e", worker).await?;
     store.cancel(&run_id, at(1)).await?;
     proxy.lose_next_answer();
-    let end = Transition::Complete {
-        output: "{}".as_bytes().into(),
-    };
+    let end = Transition::complete("{}".as_bytes());
     assert_eq!(
         commit(&store, lease, vec![entry(0)], Some(end)).await?,
         CommitOutcome::LeaseLost
@@ -169,11 +162,7 @@ async fn claim_whose_answer_was_lost_fails_and_its_leases_come_back() -> belts::
         claim(&store, worker, at(0)).await?.runs.is_empty(),
         "they are leased to nobody who knows"
     );
-    let release = Release {
-        worker,
-        keep: Vec::new(),
-        now: at(1),
-    };
+    let release = Release::new(worker, at(1));
     assert_eq!(store.release(release).await?, 1);
     assert_eq!(claim(&store, worker, at(1)).await?.runs.len(), 1);
     Ok(())
@@ -191,11 +180,7 @@ async fn claim_that_comes_after_the_release_leases_nothing() -> belts::Result<()
     let store = schema.builder().open().await?;
     let worker = worker(&store).await?;
     publish(&store, event("e")).await?;
-    let release = Release {
-        worker,
-        keep: Vec::new(),
-        now: at(1),
-    };
+    let release = Release::new(worker, at(1));
     store.release(release).await?;
     let barred = "SELECT count(*) FROM {schema}.workers AS w, {schema}.claim(w.barred_store, w.barred_call - 1, w.id, \
          1700000000001, 9, '{f}', '{9}', NULL, false, 0)";
@@ -221,7 +206,7 @@ async fn what_people_do_to_runs_is_done_once() -> belts::Result<()> {
     assert!(proxy.has_lost());
     assert!(!store.cancel(&run_id, at(6)).await?);
     proxy.lose_next_answer();
-    assert!(store.rerun(&run_id, at(7)).await?);
+    assert!(store.rerun(Rerun::new(&*run_id, at(7))).await?);
     assert!(proxy.has_lost());
     let record = store.run(&run_id).await?.expect("the run is there");
     assert_eq!(
@@ -254,9 +239,7 @@ async fn connections_that_the_server_ends_are_replaced() -> belts::Result<()> {
                             CommitOutcome::Applied
                         );
                     }
-                    let end = Transition::Complete {
-                        output: "{}".as_bytes().into(),
-                    };
+                    let end = Transition::complete("{}".as_bytes());
                     assert_eq!(
                         commit(&store, lease, vec![entry(3)], Some(end)).await?,
                         CommitOutcome::Applied

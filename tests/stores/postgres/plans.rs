@@ -20,9 +20,8 @@ async fn fill(schema: &InSchema, waits: bool) -> belts::Result<(WorkerId, Vec<Le
     }
     let publish = async |kind: &str, claim| {
         let events = (0..RUNS).map(|number| event(&format!("{kind}-{number}")));
-        let events = events.collect();
-        let now = at(0);
-        store.publish(Publish { events, claim, now }).await
+        let request = Publish::new(events.collect(), at(0)).with_claim(claim);
+        store.publish(request).await
     };
     if waits {
         publish("waiting", None).await?;
@@ -36,16 +35,14 @@ async fn fill(schema: &InSchema, waits: bool) -> belts::Result<(WorkerId, Vec<Le
 /// All that a worker asks for that is about some of its runs, by a process that makes its plans now.
 async fn work(schema: &InSchema, worker: WorkerId, leases: &[Lease]) -> belts::Result<()> {
     let store = schema.builder().open().await?;
-    let commits = |leases: &[Lease]| CommitBatch {
-        commits: leases
-            .iter()
-            .map(|lease| Commit {
-                lease: *lease,
-                entries: vec![entry(0)],
-                transition: None,
-            })
-            .collect(),
-        now: at(1),
+    let commits = |leases: &[Lease]| {
+        CommitBatch::new(
+            leases
+                .iter()
+                .map(|lease| Commit::new(*lease).with_entries(vec![entry(0)]))
+                .collect(),
+            at(1),
+        )
     };
     // Many at once, and single steps.
     for leases in std::iter::once(&leases[..64]).chain(leases[64..96].chunks(1)) {

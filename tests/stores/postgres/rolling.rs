@@ -190,10 +190,7 @@ async fn database_of_the_version_before_is_kept() -> belts::Result<()> {
     let version = "SELECT max(version)::bigint FROM {schema}.schema_version";
     assert_eq!(ask::<i64>(schema.sql(version)).await, 3);
     // Nobody of this version has said what it wants, so what was wanted stands; and so it does when the old one ends.
-    let both = ["f", "g"].map(|function| Subscription {
-        function_id: function.into(),
-        event_types: vec!["t".into()],
-    });
+    let both = ["f", "g"].map(|function| Subscription::new(function, ["t"]));
     assert_eq!(store.subscriptions().await?, both);
     assert_eq!(old.asks(second::DEREGISTER).await, 0);
     assert_eq!(store.subscriptions().await?, both);

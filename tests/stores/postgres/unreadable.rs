@@ -18,7 +18,7 @@ async fn row_that_cannot_be_read_is_set_aside() -> belts::Result<()> {
     let mut spoiled = Vec::new();
     for id in ["newer", "orphan", "sound"] {
         let (run_id, lease) = begin(&store, id, ours).await?;
-        let back = belts::store::Transition::Suspend { due_at: at(0) };
+        let back = belts::store::Transition::suspend(at(0));
         commit(&store, lease, vec![entry(0)], Some(back)).await?;
         spoiled.push(run_id);
     }

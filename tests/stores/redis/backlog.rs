@@ -1,42 +1,25 @@
 //! A backlog that a worker cannot read, in front of what it can.
 
-use std::sync::Arc;
-
-use belts::store::{Claim, Claimed, FunctionCapacity, NewEvent, Publish, Redis, Store, WorkerId};
+use belts::store::{Claim, Claimed, NewEvent, Publish, Redis, Store, WorkerId};
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
-use crate::requests::{at, capacity, event, worker};
+use crate::requests::{at, capacity, worker};
 
 fn of_type(id: &str, event_type: &str) -> NewEvent {
-    NewEvent {
-        event_type: event_type.into(),
-        target: belts::store::Target::Function {
-            function_id: "f".into(),
-            run_id: None,
-        },
-        ..event(id)
-    }
+    NewEvent::new(id, event_type, *b"{}", at(0))
+        .with_target(belts::store::Target::function("f", None))
 }
 
 async fn claim(store: &Redis, worker: WorkerId, types: &[&str]) -> belts::Result<Claimed> {
-    let types: Arc<[Arc<str>]> = types.iter().map(|name| Arc::from(*name)).collect();
     let mut able = capacity(worker);
     able.limit = 10;
     able.functions = able
         .functions
         .iter()
-        .map(|function| FunctionCapacity {
-            event_types: Some(Arc::clone(&types)),
-            ..function.clone()
-        })
+        .map(|function| function.clone().with_event_types(types.iter().copied()))
         .collect();
-    let request = Claim {
-        capacity: able,
-        only: None,
-        max_bytes: usize::MAX,
-        now: at(1),
-    };
+    let request = Claim::new(able, at(1));
     store.claim(request).await
 }
 
@@ -52,15 +35,10 @@ async fn unreadable_backlog_is_looked_at_once() -> belts::Result<()> {
     let mut events: Vec<_> = (0..2_500)
         .map(|number| of_type(&format!("e-{number}"), "returned"))
         .collect();
-    events.push(NewEvent {
-        due_at: at(1),
-        ..of_type("last", "placed")
-    });
-    let publish = Publish {
-        events,
-        claim: None,
-        now: at(0),
-    };
+    let mut last = of_type("last", "placed");
+    last.due_at = at(1);
+    events.push(last);
+    let publish = Publish::new(events, at(0));
     store.publish(publish).await?;
     let mut turns = 0;
     let run = loop {
@@ -99,11 +77,7 @@ async fn what_only_an_earlier_release_can_read_stays_where_it_looks() -> belts::
     let store = Redis::open(server.url()).await?;
     let worker = worker(&store).await?;
     let events = (0..250).map(|number| of_type(&format!("e-{number}"), "returned"));
-    let publish = Publish {
-        events: events.collect(),
-        claim: None,
-        now: at(0),
-    };
+    let publish = Publish::new(events.collect(), at(0));
     store.publish(publish).await?;
     let tell =
         |command: Cmd| -> redis::Value { server.command(&command).expect("the server runs") };
@@ -127,15 +101,9 @@ async fn what_only_an_earlier_release_can_read_stays_where_it_looks() -> belts::
     assert_eq!(in_common(), 100, "as many again");
     // What is new finds its place, and its reader.
     let events = (250..400).map(|number| of_type(&format!("e-{number}"), "returned"));
-    let last = NewEvent {
-        due_at: at(1),
-        ..of_type("last", "placed")
-    };
-    let publish = Publish {
-        events: events.chain([last]).collect(),
-        claim: None,
-        now: at(0),
-    };
+    let mut last = of_type("last", "placed");
+    last.due_at = at(1);
+    let publish = Publish::new(events.chain([last]).collect(), at(0));
     store.publish(publish).await?;
     let claimed = claim(&store, worker, &["placed"]).await?;
     assert_eq!(claimed.runs.len(), 1);

@@ -56,10 +56,7 @@ async fn work(store: &Redis, tasks: usize, each: usize) -> belts::Result<()> {
 
 /// All those runs are there once, complete with their journals.
 async fn all_done(store: &Redis, runs: usize) -> belts::Result<()> {
-    let filter = RunFilter {
-        limit: 10_000,
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new().with_limit(10_000);
     let page = store.list(filter).await?;
     let events: HashSet<_> = page.runs.iter().map(|run| &run.event_id).collect();
     assert_eq!((page.runs.len(), events.len()), (runs, runs));
@@ -164,13 +161,9 @@ async fn lease_from_before_the_loss_of_all_data_writes_nothing() -> belts::Resul
     assert!(!published.duplicate);
     let new = published.runs[0].lease.expect("the worker has room");
     assert_eq!(old.run, new.run, "numbers begin again");
-    for late in [
-        old,
-        belts::store::Lease {
-            worker: after,
-            ..old
-        },
-    ] {
+    let mut of_another = old;
+    of_another.worker = after;
+    for late in [old, of_another] {
         let outcome = commit(&store, late, vec![entry(0)], Some(complete())).await?;
         assert_eq!(outcome, CommitOutcome::LeaseLost);
     }

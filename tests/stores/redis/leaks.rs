@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use belts::store::{
-    Claim, CommitOutcome, FunctionCapacity, NewEvent, Note, Redis, Release, Store, Target,
-    Transition, WorkerId,
+    Claim, CommitOutcome, NewEvent, Note, Redis, Release, Rerun, Store, Target, Transition,
+    WorkerId,
 };
 use belts_suite::servers;
 use redis::cmd;
@@ -29,20 +29,11 @@ fn keys(server: &servers::Redis) -> Vec<String> {
 }
 
 fn both(id: &str) -> NewEvent {
-    NewEvent {
-        target: Target::Subscribers { except: Vec::new() },
-        ..event(id)
-    }
+    event(id).with_target(Target::subscribers())
 }
 
 fn named(id: &str, run: &str) -> NewEvent {
-    NewEvent {
-        target: Target::Function {
-            function_id: "f".into(),
-            run_id: Some(run.into()),
-        },
-        ..event(id)
-    }
+    event(id).with_target(Target::function("f", Some(run.into())))
 }
 
 async fn end_all(store: &Redis, worker: WorkerId, transition: &Transition) -> belts::Result<()> {
@@ -71,23 +62,15 @@ async fn walk(store: &Redis, other: &Redis) -> belts::Result<()> {
     }
     publish(store, named("named", "my run")).await?;
     for transition in [
-        Transition::Suspend { due_at: at(0) },
-        Transition::Retry {
-            due_at: at(0),
-            failed_attempts: 1,
-            error: (*b"{}").into(),
-        },
+        Transition::suspend(at(0)),
+        Transition::retry(at(0), 1, *b"{}"),
         fail(),
     ] {
         end_all(store, worker, &transition).await?;
     }
-    let note = Note {
-        at: at(1),
-        by: "ada".into(),
-        action: "rerun".into(),
-    };
+    let note = Note::new(at(1), "ada", "rerun");
     store.note("my run", note).await?;
-    assert!(store.rerun("my run", at(1)).await?);
+    assert!(store.rerun(Rerun::new("my run", at(1))).await?);
     end_all(other, worker, &complete()).await?;
     // Stopped, and cancelled so; cancelled while it waits; given back by a session that ends.
     for id in ["stopped", "waiting", "given back"] {
@@ -97,11 +80,7 @@ async fn walk(store: &Redis, other: &Redis) -> belts::Result<()> {
         }
         if id == "given back" {
             claim(store, worker, at(1)).await?;
-            let release = Release {
-                worker,
-                keep: Vec::new(),
-                now: at(1),
-            };
+            let release = Release::new(worker, at(1));
             store.release(release).await?;
         }
         assert!(store.cancel(id, at(1)).await?);
@@ -112,23 +91,13 @@ async fn walk(store: &Redis, other: &Redis) -> belts::Result<()> {
     able.functions = able
         .functions
         .iter()
-        .map(|function| FunctionCapacity {
-            event_types: Some(["other".into()].into()),
-            ..function.clone()
-        })
+        .map(|function| function.clone().with_event_types(["other"]))
         .collect();
-    let request = Claim {
-        capacity: able,
-        only: None,
-        max_bytes: usize::MAX,
-        now: at(1),
-    };
+    let request = Claim::new(able, at(1));
     assert!(store.claim(request).await?.runs.is_empty());
     // Nobody listens for these.
-    let nobody = NewEvent {
-        event_type: "nobody".into(),
-        ..both("nobody")
-    };
+    let mut nobody = both("nobody");
+    nobody.event_type = "nobody".into();
     publish(store, nobody).await?;
     store.deregister(worker, at(1)).await?;
     for function in ["f", "g"] {

@@ -10,10 +10,9 @@ use redis::cmd;
 use crate::requests::{at, claim, event, publish, worker};
 
 fn big(id: &str) -> NewEvent {
-    NewEvent {
-        payload: vec![b'x'; 100_000].into(),
-        ..event(id)
-    }
+    let mut big = event(id);
+    big.payload = vec![b'x'; 100_000].into();
+    big
 }
 
 #[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
@@ -28,11 +27,7 @@ async fn full_memory_is_an_error_that_passes() -> belts::Result<()> {
     let mut written = 0;
     let error = loop {
         let events = vec![big(&format!("e-{written}")), big(&format!("f-{written}"))];
-        let request = Publish {
-            events,
-            claim: None,
-            now: at(0),
-        };
+        let request = Publish::new(events, at(0));
         match store.publish(request).await {
             Ok(_) => written += 1,
             Err(error) => break error,
@@ -41,10 +36,7 @@ async fn full_memory_is_an_error_that_passes() -> belts::Result<()> {
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.is_retryable());
     assert!(error.to_string().contains("out of memory"), "{error}");
-    let all = RunFilter {
-        limit: 1_000,
-        ..RunFilter::default()
-    };
+    let all = RunFilter::new().with_limit(1_000);
     let count = async || belts::Result::Ok(store.list(all.clone()).await?.runs.len());
     assert_eq!(count().await?, 2 * written, "nothing is half written");
     let more = cmd("CONFIG")
@@ -93,10 +85,8 @@ async fn ends_of_time_are_kept() -> belts::Result<()> {
     let store = Redis::open(server.url()).await?;
     let worker = worker(&store).await?;
     for due in [i64::MAX, i64::MAX - 1, i64::MIN, -1, 0] {
-        let event = NewEvent {
-            due_at: Timestamp::from_millis(due),
-            ..event(&due.to_string())
-        };
+        let mut event = event(&due.to_string());
+        event.due_at = Timestamp::from_millis(due);
         let run = publish(&store, event).await?.runs.remove(0).run_id;
         let record = store.run(&run).await?.expect("the run is there");
         assert_eq!(record.due_at, Some(Timestamp::from_millis(due)));

@@ -2,7 +2,7 @@
 
 use belts::{
     ErrorKind,
-    store::{CommitOutcome, Redis, Release, RunFilter, RunStatus, Store, Transition},
+    store::{CommitOutcome, Redis, Release, Rerun, RunFilter, RunStatus, Store, Transition},
 };
 use belts_suite::servers::{self, Prefix};
 
@@ -50,20 +50,13 @@ async fn lost_answer_of_a_commit_counts_as_written() -> belts::Result<()> {
         ..
     } = &lossy;
     let worker = worker(store).await?;
-    let retry = Transition::Retry {
-        due_at: at(50),
-        failed_attempts: 2,
-        error: (*b"why").into(),
-    };
+    let retry = Transition::retry(at(50), 2, *b"why");
     let transitions = [
         (None, RunStatus::Running),
         (Some(complete()), RunStatus::Completed),
         (Some(fail()), RunStatus::Failed),
         (Some(retry), RunStatus::Suspended),
-        (
-            Some(Transition::Suspend { due_at: at(0) }),
-            RunStatus::Suspended,
-        ),
+        (Some(Transition::suspend(at(0))), RunStatus::Suspended),
         (Some(Transition::Stop), RunStatus::Stopped),
     ];
     for (transition, status) in transitions {
@@ -113,7 +106,7 @@ async fn run_that_only_looks_so_was_not_written() -> belts::Result<()> {
     let published = publish_to(store, event("e"), Some(first)).await?;
     let lease = published.runs[0].lease.expect("the worker has room");
     proxy.hold();
-    let suspend = Some(Transition::Suspend { due_at: at(30_000) });
+    let suspend = Some(Transition::suspend(at(30_000)));
     let late = {
         let store = store.clone();
         tokio::spawn(async move { commit(&store, lease, vec![entry(0)], suspend).await })
@@ -122,12 +115,7 @@ async fn run_that_only_looks_so_was_not_written() -> belts::Result<()> {
     let mut none = crate::requests::capacity(second);
     none.limit = 0;
     direct
-        .claim(belts::store::Claim {
-            capacity: none,
-            only: None,
-            max_bytes: usize::MAX,
-            now: at(30_000),
-        })
+        .claim(belts::store::Claim::new(none, at(30_000)))
         .await?;
     proxy.lose_next_answer();
     proxy.let_through();
@@ -171,11 +159,7 @@ async fn lost_answer_of_a_claim_is_an_error_and_its_leases_are_given_back() -> b
         .expect_err("nobody knows what it brought");
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(claim(store, worker, at(1)).await?.runs.is_empty());
-    let release = Release {
-        worker,
-        keep: Vec::new(),
-        now: at(2),
-    };
+    let release = Release::new(worker, at(2));
     assert_eq!(store.release(release).await?, 1);
     assert_eq!(claim(store, worker, at(2)).await?.runs.len(), 1);
     Ok(())
@@ -200,11 +184,7 @@ async fn claim_that_arrives_after_the_release_leases_nothing() -> belts::Result<
     let publishing = publish_to(store, event("late"), Some(worker));
     let publish_late = tokio::time::timeout(gone, publishing).await;
     assert!(late.is_err() && publish_late.is_err(), "both are held back");
-    let release = Release {
-        worker,
-        keep: Vec::new(),
-        now: at(2),
-    };
+    let release = Release::new(worker, at(2));
     assert_eq!(direct.release(release).await?, 0);
     proxy.let_through();
     // Goes the same way, and so arrives after them.
@@ -232,9 +212,9 @@ async fn lost_answers_of_what_people_do() -> belts::Result<()> {
     assert!(proxy.has_lost());
     assert!(!store.cancel(&run, at(1)).await?, "another one finds it so");
     proxy.lose_next_answer();
-    assert!(store.rerun(&run, at(2)).await?);
+    assert!(store.rerun(Rerun::new(&*run, at(2))).await?);
     assert!(proxy.has_lost());
-    assert!(!store.rerun(&run, at(2)).await?);
+    assert!(!store.rerun(Rerun::new(&*run, at(2))).await?);
     proxy.lose_next_answer();
     store.renew(worker, at(2), crate::requests::LEASE).await?;
     proxy.lose_next_answer();

@@ -65,10 +65,7 @@ fn write(server: &servers::Redis) {
 }
 
 fn all_of(id: &str) -> NewEvent {
-    NewEvent {
-        target: Target::Subscribers { except: Vec::new() },
-        ..event(id)
-    }
+    event(id).with_target(Target::subscribers())
 }
 
 #[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
@@ -84,17 +81,9 @@ async fn runs_of_the_previous_release_go_on() -> belts::Result<()> {
     able.functions = able
         .functions
         .iter()
-        .map(|function| belts::store::FunctionCapacity {
-            event_types: Some(["t".into()].into()),
-            ..function.clone()
-        })
+        .map(|function| function.clone().with_event_types(["t"]))
         .collect();
-    let request = belts::store::Claim {
-        capacity: able,
-        only: None,
-        max_bytes: usize::MAX,
-        now: at(1),
-    };
+    let request = belts::store::Claim::new(able, at(1));
     let claimed = store.claim(request).await?;
     assert_eq!(claimed.runs.len(), 1);
     assert_eq!(&*claimed.runs[0].run_id, "0-1");
@@ -160,14 +149,8 @@ async fn session_of_the_previous_release_wants_on_beside_ours() -> belts::Result
         .expect("the server starts");
     write(&server);
     let store = Redis::open(server.url()).await?;
-    let register = |now| Register {
-        name: None,
-        subscriptions: vec![Subscription {
-            function_id: "f".into(),
-            event_types: vec!["t".into(), "u".into()],
-        }],
-        now,
-        lease: LEASE,
+    let register = |now| {
+        Register::new(now, LEASE).with_subscriptions(vec![Subscription::new("f", ["t", "u"])])
     };
     store.register(register(at(0))).await?;
     assert_eq!(
@@ -200,16 +183,8 @@ async fn what_ended_sessions_of_the_previous_release_wanted_stands_by_function()
     let _done: i64 = server.command(&gone).expect("the server runs");
     let store = Redis::open(server.url()).await?;
     let register = async |function: &str| {
-        let subscriptions = vec![Subscription {
-            function_id: function.into(),
-            event_types: vec!["u".into()],
-        }];
-        let request = Register {
-            name: None,
-            subscriptions,
-            now: at(0),
-            lease: LEASE,
-        };
+        let subscriptions = vec![Subscription::new(function, ["u"])];
+        let request = Register::new(at(0), LEASE).with_subscriptions(subscriptions);
         store.register(request).await
     };
     let runs = async |id: &str| -> belts::Result<usize> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use belts::store::{NewEvent, Redis, RunFilter, RunStatus, Store, Target};
+use belts::store::{Redis, Rerun, RunFilter, RunStatus, Store, Target};
 use belts_suite::servers;
 use redis::cmd;
 
@@ -34,13 +34,7 @@ async fn finished_run_goes_with_all_that_belongs_to_it() -> belts::Result<()> {
         .expect("the server starts");
     let store = with_ttl(&server).await?;
     let worker = worker(&store).await?;
-    let named = NewEvent {
-        target: Target::Function {
-            function_id: "f".into(),
-            run_id: Some("my run".into()),
-        },
-        ..event("e")
-    };
+    let named = event("e").with_target(Target::function("f", Some("my run".into())));
     publish(&store, named.clone()).await?;
     let lease = claim(&store, worker, at(0)).await?.runs[0].lease;
     commit(&store, lease, vec![entry(0)], None).await?;
@@ -76,10 +70,7 @@ async fn event_stays_for_the_last_of_its_runs() -> belts::Result<()> {
         .expect("the server starts");
     let store = with_ttl(&server).await?;
     let worker = worker(&store).await?;
-    let both = NewEvent {
-        target: Target::Subscribers { except: Vec::new() },
-        ..event("e")
-    };
+    let both = event("e").with_target(Target::subscribers());
     let published = publish(&store, both.clone()).await?;
     let runs = claim(&store, worker, at(0)).await?.runs;
     let lease_of = |function: &str| {
@@ -108,7 +99,7 @@ async fn rerun_stays() -> belts::Result<()> {
     let run = publish(&store, event("e")).await?.runs.remove(0).run_id;
     let lease = claim(&store, worker, at(0)).await?.runs[0].lease;
     commit(&store, lease, vec![entry(0)], Some(fail())).await?;
-    assert!(store.rerun(&run, at(2)).await?);
+    assert!(store.rerun(Rerun::new(&*run, at(2))).await?);
     pause(2 * TTL).await;
     let claimed = claim(&store, worker, at(2)).await?;
     assert_eq!(claimed.runs[0].run_id, run);

@@ -48,11 +48,7 @@ async fn of_two_drives_after_a_rollback_one_can_write() -> belts::Result<()> {
                 CommitOutcome::LeaseLost
             );
             assert_eq!(store.revoked(&leases).await?, [lost]);
-            let release = Release {
-                worker: who,
-                keep,
-                now: at(2),
-            };
+            let release = Release::new(who, at(2)).with_keep(keep);
             assert_eq!(store.release(release).await?, 1);
         }
     }

@@ -1,6 +1,6 @@
 //! Keys that somebody spoiled, or a newer version wrote: none of them stops the others.
 
-use belts::store::{Redis, RunFilter, RunStatus, SetAside, Store};
+use belts::store::{Redis, Rerun, RunFilter, RunStatus, SetAside, Store};
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
@@ -64,7 +64,7 @@ async fn unreadable_run_fails_and_the_others_are_claimed() -> belts::Result<()> 
     assert_eq!(page.runs.len(), 2, "a list shows it too");
     // It can be mended and run again.
     spoiled.set("event:bad", "1 1 ,1,\n{\"t\":\"t\"}\n{}");
-    assert!(store.rerun(&run, at(2)).await?);
+    assert!(store.rerun(Rerun::new(&*run, at(2))).await?);
     let claimed = claim(store, worker, at(3)).await?;
     assert_eq!(claimed.runs[0].run_id, run);
     assert_eq!(store.run(&run).await?.expect("it runs").result, None);
@@ -78,7 +78,7 @@ async fn what_a_newer_version_may_have_written_is_put_off() -> belts::Result<()>
     let store = &spoiled.store;
     let worker = worker(store).await?;
     let (run, lease) = begin(store, "e", worker).await?;
-    let suspend = belts::store::Transition::Suspend { due_at: at(1) };
+    let suspend = belts::store::Transition::suspend(at(1));
     commit(store, lease, vec![entry(0)], Some(suspend)).await?;
     let newer = "0{\"p\":\"a\",\"t\":\"()\",\"k\":\"signal\",\"b\":1}\n";
     spoiled.set_field(&format!("steps:{}", lease.run), "1", newer);
@@ -111,7 +111,7 @@ async fn keys_of_another_type_stop_nobody() -> belts::Result<()> {
     let store = &spoiled.store;
     let first = worker(store).await?;
     let (_, held) = begin(store, "journal", first).await?;
-    let suspend = belts::store::Transition::Suspend { due_at: at(1) };
+    let suspend = belts::store::Transition::suspend(at(1));
     commit(store, held, vec![entry(0)], Some(suspend)).await?;
     spoiled.set(&format!("steps:{}", held.run), "no journal");
     publish(store, event("hash")).await?;

@@ -1,6 +1,6 @@
 //! The version of the schema before the present one: its databases, and its processes that still run.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use belts::store::{
     Capacity, Claim, Claimed, CommitOutcome, EventDigest, FunctionCapacity, Lease, Register,
@@ -12,40 +12,19 @@ use super::directory;
 use crate::requests::{LEASE, at, commit, entry, event, publish};
 
 fn listens(event_types: &[&str]) -> Vec<Subscription> {
-    vec![Subscription {
-        function_id: "f".into(),
-        event_types: event_types.iter().map(|name| Arc::from(*name)).collect(),
-    }]
+    vec![Subscription::new("f", event_types.iter().copied())]
 }
 
 async fn register(store: &Sqlite, event_types: &[&str]) -> belts::Result<WorkerId> {
-    let request = Register {
-        name: None,
-        subscriptions: listens(event_types),
-        now: at(1),
-        lease: LEASE,
-    };
+    let request = Register::new(at(1), LEASE).with_subscriptions(listens(event_types));
     store.register(request).await
 }
 
 /// Claims as a worker that reads only `t`.
 async fn claim(store: &Sqlite, worker: WorkerId, now: i64) -> belts::Result<Claimed> {
-    let functions = FunctionCapacity {
-        function_id: "f".into(),
-        limit: 10,
-        event_types: Some([Arc::from("t")].into()),
-    };
-    let capacity = Capacity {
-        worker,
-        limit: 10,
-        functions: [functions].into(),
-    };
-    let request = Claim {
-        capacity,
-        only: None,
-        max_bytes: usize::MAX,
-        now: at(now),
-    };
+    let functions = FunctionCapacity::new("f", 10).with_event_types(["t"]);
+    let capacity = Capacity::new(worker, 10, [functions]);
+    let request = Claim::new(capacity, at(now));
     store.claim(request).await
 }
 
@@ -71,11 +50,7 @@ async fn database_of_the_previous_version_keeps_what_it_holds() -> belts::Result
     assert_eq!(&*claimed[0].run_id, "run-waits");
     assert!(claimed[0].lease.token > 17);
     // The session of the previous version lives on with its run, until its time is over.
-    let lease = Lease {
-        run: 2,
-        worker: WorkerId(1),
-        token: 18,
-    };
+    let lease = Lease::new(2, WorkerId(1), 18);
     let written = commit(&store, lease, vec![entry(1)], None).await?;
     assert_eq!(written, CommitOutcome::Applied);
     store.renew(worker, at(30_000), LEASE).await?;
@@ -117,7 +92,7 @@ async fn previous_version_works_beside_the_present_one() -> belts::Result<()> {
     .expect("the statements of the previous version work");
     let mut returned = event("returned");
     returned.event_type = "u".into();
-    returned.target = Target::Subscribers { except: Vec::new() };
+    returned.target = Target::subscribers();
     assert_eq!(publish(&store, returned).await?.runs.len(), 1);
     let claimed = claim(&store, worker, 2).await?;
     let runs: Vec<&str> = claimed.runs.iter().map(|run| &*run.run_id).collect();
@@ -150,20 +125,12 @@ async fn what_ended_sessions_of_the_previous_version_wanted_stands_by_function()
         )
         .expect("the tables are those of the previous version");
     let store = Sqlite::open(&path).await?;
-    let other = |event_types: &[&str]| Subscription {
-        function_id: "other".into(),
-        event_types: event_types.iter().map(|name| Arc::from(*name)).collect(),
-    };
+    let other = |event_types: &[&str]| Subscription::new("other", event_types.iter().copied());
     let both = |types: &[&str]| [listens(types), vec![other(&["t"])]].concat();
     assert_eq!(store.subscriptions().await?, both(&["t"]));
     register(&store, &["u"]).await?;
     assert_eq!(store.subscriptions().await?, both(&["u"]));
-    let request = Register {
-        name: None,
-        subscriptions: vec![other(&["u"])],
-        now: at(1),
-        lease: LEASE,
-    };
+    let request = Register::new(at(1), LEASE).with_subscriptions(vec![other(&["u"])]);
     store.register(request).await?;
     assert_eq!(
         store.subscriptions().await?,

@@ -62,11 +62,7 @@ async fn session_goes_on(store: &Sqlite, worker: WorkerId, lease: Lease) -> belt
     store.renew(worker, at(1), LEASE).await?;
     assert_eq!(store.revoked(&[lease]).await?, []);
     for (keep, given_back) in [(vec![lease], 0), (Vec::new(), 1)] {
-        let release = Release {
-            worker,
-            keep,
-            now: at(1),
-        };
+        let release = Release::new(worker, at(1)).with_keep(keep);
         assert_eq!(store.release(release).await?, given_back);
     }
     assert_eq!(store.revoked(&[lease]).await?, [lease]);

@@ -1,6 +1,6 @@
 //! Rows that cannot be read: of a newer version, or spoiled.
 
-use belts::store::{RunFilter, RunStatus, Sqlite, Store, Transition};
+use belts::store::{Rerun, RunFilter, RunStatus, Sqlite, Store, Transition};
 use rusqlite::Connection;
 
 use super::directory;
@@ -11,7 +11,7 @@ async fn two_runs(path: &std::path::Path) -> belts::Result<(Sqlite, std::sync::A
     let store = Sqlite::open(path).await?;
     let first = worker(&store).await?;
     let (bad, lease) = begin(&store, "bad", first).await?;
-    let suspend = Some(Transition::Suspend { due_at: at(1) });
+    let suspend = Some(Transition::suspend(at(1)));
     commit(&store, lease, vec![entry(0)], suspend).await?;
     publish(&store, event("good")).await?;
     Ok((store, bad))
@@ -98,7 +98,7 @@ async fn row_that_nobody_can_have_written_fails_its_run_alone() -> belts::Result
         let record = store.run(&bad).await?.expect("the run is there");
         assert_eq!(record.status, RunStatus::Failed);
         assert!(told(record.result.as_deref()).contains("cannot be read"));
-        assert!(store.rerun(&bad, at(3)).await?);
+        assert!(store.rerun(Rerun::new(&*bad, at(3))).await?);
         assert_eq!(claim(&store, second, at(3)).await?.runs.len(), 1);
     }
     Ok(())

@@ -23,7 +23,7 @@ use crate::{
     function::FunctionDef,
     private,
     publish::Published,
-    store::{EventDigest, Memory, NewEvent, RunFilter, RunRecord, RunStatus, Store as _, Target},
+    store::{Memory, NewEvent, RunFilter, RunRecord, RunStatus, Store as _},
     worker::Worker,
 };
 
@@ -142,10 +142,7 @@ impl Site {
     }
 
     async fn runs(&self) -> Result<Vec<RunRecord>> {
-        let filter = RunFilter {
-            limit: 1000,
-            ..RunFilter::default()
-        };
+        let filter = RunFilter::new().with_limit(1000);
         Ok(self.store.list(filter).await?.runs)
     }
 
@@ -196,17 +193,7 @@ impl Publisher {
     /// Publishes event number so and so.
     pub(super) async fn publish(&self, number: usize, due_at: Timestamp) -> Result<Published> {
         let payload = format!("{{\"number\":{number}}}").into_bytes();
-        let event = NewEvent {
-            id: format!("event-{number}").into(),
-            event_type: EVENT.into(),
-            digest: EventDigest::of(EVENT, &payload),
-            payload: payload.into(),
-            correlation_key: None,
-            due_at,
-            retries: None,
-            traceparent: None,
-            target: Target::Subscribers { except: Vec::new() },
-        };
+        let event = NewEvent::new(format!("event-{number}"), EVENT, payload, due_at);
         self.0.shared().send(event, MessageOptions::default()).await
     }
 

@@ -7,9 +7,8 @@ use crate::{
     error::Result,
     store::{
         Capacity, Claim, Claimed, ClaimedRun, Commit, CommitBatch, CommitOutcome, Entry,
-        EventDigest, FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register,
-        SharedStore, StepKind, StepState, Store, Subscription, Target, Timestamp, Transition,
-        WorkerId,
+        FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register, SharedStore,
+        StepKind, StepState, Store, Subscription, Target, Timestamp, Transition, WorkerId,
     },
 };
 
@@ -82,33 +81,18 @@ impl Client {
             .iter()
             .map(|function| subscription(function, &[function]))
             .collect();
-        self.register(Register {
-            name: None,
-            subscriptions,
-            now: at(0),
-            lease: LEASE,
-        })
-        .await
+        self.register(Register::new(at(0), LEASE).with_subscriptions(subscriptions))
+            .await
     }
 
     pub(super) async fn named_worker(&self, name: &str, now: Timestamp) -> Result<WorkerId> {
-        self.register(Register {
-            name: Some(name.into()),
-            subscriptions: Vec::new(),
-            now,
-            lease: LEASE,
-        })
-        .await
+        self.register(Register::new(now, LEASE).with_name(name))
+            .await
     }
 
     pub(super) async fn subscribe(&self, subscriptions: Vec<Subscription>) -> Result<WorkerId> {
-        self.register(Register {
-            name: None,
-            subscriptions,
-            now: at(0),
-            lease: LEASE,
-        })
-        .await
+        self.register(Register::new(at(0), LEASE).with_subscriptions(subscriptions))
+            .await
     }
 
     /// Publishes events without claiming.
@@ -117,12 +101,7 @@ impl Client {
         events: Vec<NewEvent>,
         now: Timestamp,
     ) -> Result<Vec<PublishedEvent>> {
-        self.publish(Publish {
-            events,
-            claim: None,
-            now,
-        })
-        .await
+        self.publish(Publish::new(events, now)).await
     }
 
     /// Publishes one event at the beginning; answers the id of its first run.
@@ -138,13 +117,8 @@ impl Client {
         functions: &[&str],
         now: Timestamp,
     ) -> Result<Claimed> {
-        self.claim(Claim {
-            capacity: capacity(worker, 100, functions),
-            only: None,
-            max_bytes: usize::MAX,
-            now,
-        })
-        .await
+        self.claim(Claim::new(capacity(worker, 100, functions), now))
+            .await
     }
 
     /// Claims the one run that must be due.
@@ -194,7 +168,7 @@ impl Client {
             entries,
             transition,
         }];
-        let outcomes = self.commit(CommitBatch { commits, now }).await?;
+        let outcomes = self.commit(CommitBatch::new(commits, now)).await?;
         assert_eq!(outcomes.len(), 1, "one commit has one outcome");
         Ok(outcomes[0])
     }
@@ -222,68 +196,30 @@ impl Client {
 }
 
 pub(super) fn subscription(function: &str, event_types: &[&str]) -> Subscription {
-    let event_types = event_types
-        .iter()
-        .map(|event_type| Arc::from(*event_type))
-        .collect();
-    Subscription {
-        function_id: function.into(),
-        event_types,
-    }
+    Subscription::new(function, event_types.iter().copied())
 }
 
 pub(super) fn capacity(worker: WorkerId, limit: usize, functions: &[&str]) -> Capacity {
-    let each = functions.iter().map(|function| FunctionCapacity {
-        function_id: Arc::from(*function),
-        limit: 100,
-        event_types: None,
-    });
-    Capacity {
-        worker,
-        limit,
-        functions: each.collect(),
-    }
+    let each = functions.iter();
+    let each = each.map(|function| FunctionCapacity::new(*function, 100));
+    Capacity::new(worker, limit, each.collect::<Vec<_>>())
 }
 
 const PAYLOAD: &[u8; 7] = b"{\"a\":1}";
 
 pub(super) fn event(id: &str, event_type: &str) -> NewEvent {
-    NewEvent {
-        id: id.into(),
-        event_type: event_type.into(),
-        payload: Arc::from(*PAYLOAD),
-        digest: EventDigest::of(event_type, PAYLOAD),
-        correlation_key: None,
-        due_at: at(0),
-        retries: None,
-        traceparent: None,
-        target: Target::Subscribers { except: Vec::new() },
-    }
+    NewEvent::new(id, event_type, *PAYLOAD, at(0))
 }
 
 pub(super) fn targeted(id: &str, function: &str, run: Option<&str>) -> NewEvent {
-    let target = Target::Function {
-        function_id: function.into(),
-        run_id: run.map(Arc::from),
-    };
-    NewEvent {
-        target,
-        ..event(id, "targeted")
-    }
+    let target = Target::function(function, run.map(Arc::from));
+    event(id, "targeted").with_target(target)
 }
 
 /// A completed step.
 pub(super) fn entry(seq: u32, path: &str, json: &str) -> Entry {
-    Entry {
-        seq,
-        path: path.into(),
-        kind: StepKind::Step,
-        state: StepState::Completed,
-        type_name: "i32".into(),
-        value: ok(json),
-        attempts: 1,
-        due_at: None,
-        started_at: at(1),
-        finished_at: Some(at(2)),
-    }
+    Entry::new(seq, path, StepKind::Step, StepState::Completed, at(1))
+        .with_attempts(1)
+        .with_finished_at(at(2))
+        .with_value("i32", ok(json))
 }

@@ -21,7 +21,7 @@ pub(super) async fn claim_brings_the_journal(bench: Bench) -> Result<()> {
             at(1),
         )
         .await?;
-    let release = Some(Transition::Suspend { due_at: at(2) });
+    let release = Some(Transition::suspend(at(2)));
     store
         .must_write(lease, vec![entry(1, "b", "2")], release, at(2))
         .await?;
@@ -66,11 +66,7 @@ pub(super) async fn claim_brings_the_run(bench: Bench) -> Result<()> {
         .expect("the run of g is due");
     assert_eq!(other.retries, None, "no retries were said");
     assert_eq!(other.traceparent, None, "no span was named");
-    let retry = Transition::Retry {
-        due_at: at(9),
-        failed_attempts: 2,
-        error: ok("null"),
-    };
+    let retry = Transition::retry(at(9), 2, ok("null"));
     store
         .must_write(run.lease, Vec::new(), Some(retry), at(6))
         .await?;
@@ -102,22 +98,9 @@ pub(super) async fn claim_respects_limits(bench: Bench) -> Result<()> {
     });
     store.publish_all(events.collect(), at(0)).await?;
     let claim = |limit, a, b, now| {
-        let function = |id: &str, limit| FunctionCapacity {
-            function_id: id.into(),
-            limit,
-            event_types: None,
-        };
-        let functions = [function("b", b), function("a", a), function("unknown", 5)].into();
-        Claim {
-            capacity: Capacity {
-                worker,
-                limit,
-                functions,
-            },
-            only: None,
-            max_bytes: usize::MAX,
-            now: at(now),
-        }
+        let function = |id: &str, limit| FunctionCapacity::new(id, limit);
+        let functions = [function("b", b), function("a", a), function("unknown", 5)];
+        Claim::new(Capacity::new(worker, limit, functions), at(now))
     };
     let events_of = |claimed: &crate::store::Claimed| -> Vec<i64> {
         claimed
@@ -186,18 +169,13 @@ pub(super) async fn claim_tells_when_the_next_is_due(bench: Bench) -> Result<()>
         .must_write(
             claimed.runs[0].lease,
             vec![],
-            Some(Transition::Suspend { due_at: at(900) }),
+            Some(Transition::suspend(at(900))),
             at(301),
         )
         .await?;
     let capacity = super::bench::capacity(worker, 100, &["f"]);
     let named = store
-        .claim(Claim {
-            capacity,
-            only: Some(run),
-            max_bytes: usize::MAX,
-            now: at(302),
-        })
+        .claim(Claim::new(capacity, at(302)).with_only(run))
         .await?;
     assert_eq!(
         (named.runs.len(), named.next_due),
@@ -260,7 +238,7 @@ pub(super) async fn claim_by_name(bench: Bench) -> Result<()> {
         again.is_none(),
         "a session does not take a run from itself while it drives it"
     );
-    let output = Transition::Complete { output: ok("1") };
+    let output = Transition::complete(ok("1"));
     store
         .must_write(first.lease, Vec::new(), Some(output), at(2))
         .await?;
@@ -315,12 +293,10 @@ pub(super) async fn backlog_of_one_delays_no_other(bench: Bench) -> Result<()> {
         events.push(event);
     }
     store.publish_all(events, at(0)).await?;
-    let claim = Claim {
-        capacity: super::bench::capacity(worker, 8, &["busy", "quiet", "third"]),
-        only: None,
-        max_bytes: usize::MAX,
-        now: at(2_000),
-    };
+    let claim = Claim::new(
+        super::bench::capacity(worker, 8, &["busy", "quiet", "third"]),
+        at(2_000),
+    );
     let claimed = store.claim(claim.clone()).await?;
     let of = |function: &str| {
         claimed
@@ -349,16 +325,8 @@ pub(super) async fn claim_leaves_unreadable_types(bench: Bench) -> Result<()> {
     let published = store.publish_all(events, at(0)).await?;
     let reading = |worker, types: &[&str]| {
         let types: Vec<Arc<str>> = types.iter().map(|name| Arc::from(*name)).collect();
-        let function = FunctionCapacity {
-            function_id: "f".into(),
-            limit: 10,
-            event_types: Some(types.into()),
-        };
-        Capacity {
-            worker,
-            limit: 10,
-            functions: [function].into(),
-        }
+        let function = FunctionCapacity::new("f", 10).with_event_types(types);
+        Capacity::new(worker, 10, [function])
     };
     let claim = |capacity, only| Claim {
         capacity,
@@ -373,10 +341,7 @@ pub(super) async fn claim_leaves_unreadable_types(bench: Bench) -> Result<()> {
         claimed.next_due, None,
         "what it cannot read is not waited for"
     );
-    let unknown = UnknownType {
-        function_id: "f".into(),
-        event_type: "returned".into(),
-    };
+    let unknown = UnknownType::new("f", "returned");
     assert_eq!(claimed.unknown_types, [unknown]);
     assert!(claimed.unknown_functions.is_empty());
     let left = Arc::clone(&published[0].runs[0].run_id);
@@ -393,11 +358,8 @@ pub(super) async fn claim_leaves_unreadable_types(bench: Bench) -> Result<()> {
     assert_eq!(claimed.next_due, Some(at(500)));
     assert!(claimed.unknown_types.is_empty());
     // What is published with a claim goes the same way.
-    let publish = Publish {
-        events: vec![event("3", "returned")],
-        claim: Some(reading(old, &["placed"])),
-        now: at(2),
-    };
+    let publish =
+        Publish::new(vec![event("3", "returned")], at(2)).with_claim(reading(old, &["placed"]));
     assert!(store.publish(publish).await?[0].runs[0].lease.is_none());
     Ok(())
 }
@@ -411,18 +373,15 @@ pub(super) async fn claim_is_bounded_in_bytes(bench: Bench) -> Result<()> {
         event.payload = json.clone().into_bytes().into();
         store.publish_all(vec![event], at(0)).await?;
     }
-    let claim = |max_bytes| Claim {
-        capacity: super::bench::capacity(worker, 10, &["f"]),
-        only: None,
-        max_bytes,
-        now: at(1),
+    let claim = |max_bytes| {
+        Claim::new(super::bench::capacity(worker, 10, &["f"]), at(1)).with_max_bytes(max_bytes)
     };
     let one = store.claim(claim(1)).await?;
     assert_eq!(one.runs.len(), 1, "one run at least");
     assert_eq!(one.next_due, Some(at(0)), "the others are due still");
     // Its journal counts as well.
     let big = entry(0, "a", &format!("\"{}\"", "y".repeat(20_000)));
-    let release = Some(Transition::Suspend { due_at: at(0) });
+    let release = Some(Transition::suspend(at(0)));
     store
         .must_write(one.runs[0].lease, vec![big], release, at(1))
         .await?;

@@ -66,12 +66,7 @@ pub(super) async fn batch_is_atomic(bench: Bench) -> Result<()> {
     let publishing = tokio::spawn(async move { store.publish_all(events, at(0)).await });
     loop {
         let done = publishing.is_finished();
-        let page = other
-            .list(RunFilter {
-                limit: EVENTS,
-                ..RunFilter::default()
-            })
-            .await?;
+        let page = other.list(RunFilter::new().with_limit(EVENTS)).await?;
         assert!(
             page.runs.is_empty() || page.runs.len() == EVENTS,
             "{} of {EVENTS} runs are there",
@@ -99,20 +94,11 @@ pub(super) async fn batch_refuses_one_by_one(bench: Bench) -> Result<()> {
     let runs = store.take(worker, &["f"], at(0)).await?.runs;
     let mut commits: Vec<Commit> = runs
         .iter()
-        .map(|run| Commit {
-            lease: run.lease,
-            entries: vec![entry(0, "one", "1")],
-            transition: None,
-        })
+        .map(|run| Commit::new(run.lease).with_entries(vec![entry(0, "one", "1")]))
         .collect();
     commits[1].lease.token += 1;
     commits[1].transition = Some(Transition::Stop);
-    let outcomes = store
-        .commit(CommitBatch {
-            commits,
-            now: at(1),
-        })
-        .await?;
+    let outcomes = store.commit(CommitBatch::new(commits, at(1))).await?;
     assert_eq!(
         outcomes,
         [
@@ -126,18 +112,11 @@ pub(super) async fn batch_refuses_one_by_one(bench: Bench) -> Result<()> {
         assert_eq!(store.record(&run.run_id).await?.status, RunStatus::Running);
     }
     // The first commit of a run ends the lease for the second.
-    let end = |output| Commit {
-        lease: runs[0].lease,
-        entries: Vec::new(),
-        transition: Some(Transition::Complete {
-            output: super::bench::ok(output),
-        }),
+    let end = |output| {
+        Commit::new(runs[0].lease).with_transition(Transition::complete(super::bench::ok(output)))
     };
     let outcomes = store
-        .commit(CommitBatch {
-            commits: vec![end("1"), end("2")],
-            now: at(2),
-        })
+        .commit(CommitBatch::new(vec![end("1"), end("2")], at(2)))
         .await?;
     assert_eq!(outcomes, [CommitOutcome::Applied, CommitOutcome::LeaseLost]);
     assert_eq!(

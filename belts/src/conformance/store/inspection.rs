@@ -5,18 +5,18 @@ use std::sync::Arc;
 use super::bench::{Bench, LEASE, at, entry, event, ok, subscription};
 use crate::{
     error::Result,
-    store::{CommitOutcome, Entry, Note, Purged, RunFilter, RunStatus, StepState, Transition},
+    store::{
+        CommitOutcome, Entry, Note, Purged, Register, Rerun, RunFilter, RunStatus, StepState,
+        Timestamp, Transition,
+    },
 };
 
 pub(super) fn complete() -> Transition {
-    Transition::Complete { output: ok("1") }
+    Transition::complete(ok("1"))
 }
 
 pub(super) fn fail() -> Transition {
-    Transition::Fail {
-        failed_attempts: 4,
-        error: ok("\"why\""),
-    }
+    Transition::fail(4, ok("\"why\""))
 }
 
 pub(super) async fn run_record_follows_the_run(bench: Bench) -> Result<()> {
@@ -107,6 +107,10 @@ pub(super) async fn cancel_only_the_living(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+fn from(run: &str, seq: u32, now: Timestamp) -> Rerun {
+    Rerun::new(run, now).with_from(seq)
+}
+
 pub(super) async fn rerun_keeps_recorded_steps(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
@@ -125,7 +129,7 @@ pub(super) async fn rerun_keeps_recorded_steps(bench: Bench) -> Result<()> {
     store
         .must_write(first, entries, Some(fail()), at(4))
         .await?;
-    assert!(store.rerun(&run, at(10)).await?);
+    assert!(store.rerun(Rerun::new(&*run, at(10))).await?);
     let record = store.record(&run).await?;
     assert!(!record.status.is_finished());
     assert_eq!(
@@ -169,16 +173,16 @@ pub(super) async fn rerun_from_drops_what_came_after(bench: Bench) -> Result<()>
     };
     for claimed in store.take(worker, &["f"], at(3)).await?.runs {
         assert!(
-            !store.rerun_from(&claimed.run_id, 0, at(3)).await?,
+            !store.rerun(from(&claimed.run_id, 0, at(3))).await?,
             "it is running"
         );
         store
             .must_write(claimed.lease, entries(), Some(fail()), at(4))
             .await?;
     }
-    assert!(store.rerun_from(&run, 4, at(10)).await?);
+    assert!(store.rerun(from(&run, 4, at(10))).await?);
     assert!(
-        !store.rerun_from(&run, 0, at(11)).await?,
+        !store.rerun(from(&run, 0, at(11))).await?,
         "it is due already"
     );
     let again = store.take_one(worker, &["f"], at(11)).await?;
@@ -197,7 +201,7 @@ pub(super) async fn rerun_from_drops_what_came_after(bench: Bench) -> Result<()>
         )
         .await?;
     assert!(
-        store.rerun_from(&run, 0, at(13)).await?,
+        store.rerun(from(&run, 0, at(13))).await?,
         "everything may go"
     );
     assert!(store.journal(&run).await?.is_empty());
@@ -209,17 +213,29 @@ pub(super) async fn rerun_only_failed_or_cancelled(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
-    assert!(!store.rerun(&run, at(1)).await?, "it is pending");
+    assert!(
+        !store.rerun(Rerun::new(&*run, at(1))).await?,
+        "it is pending"
+    );
     let lease = store.take_one(worker, &["f"], at(1)).await?.lease;
-    assert!(!store.rerun(&run, at(2)).await?, "it is running");
+    assert!(
+        !store.rerun(Rerun::new(&*run, at(2))).await?,
+        "it is running"
+    );
     store.must_write(lease, Vec::new(), None, at(2)).await?;
     assert!(store.cancel(&run, at(3)).await?);
-    assert!(store.rerun(&run, at(4)).await?, "it was cancelled");
+    assert!(
+        store.rerun(Rerun::new(&*run, at(4))).await?,
+        "it was cancelled"
+    );
     let lease = store.take_one(worker, &["f"], at(4)).await?.lease;
     store
         .must_write(lease, Vec::new(), Some(complete()), at(5))
         .await?;
-    assert!(!store.rerun(&run, at(6)).await?, "it is completed");
+    assert!(
+        !store.rerun(Rerun::new(&*run, at(6))).await?,
+        "it is completed"
+    );
     Ok(())
 }
 
@@ -311,7 +327,7 @@ pub(super) async fn unknown_run_is_nothing(bench: Bench) -> Result<()> {
     assert!(store.run("nobody").await?.is_none());
     assert!(store.journal("nobody").await?.is_empty());
     assert!(!store.cancel("nobody", at(0)).await?);
-    assert!(!store.rerun("nobody", at(0)).await?);
+    assert!(!store.rerun(Rerun::new("nobody", at(0))).await?);
     assert_eq!(store.purge(at(0), 10).await?.runs, 0);
     Ok(())
 }
@@ -326,7 +342,7 @@ pub(super) async fn purge_says_what_is_left(bench: Bench) -> Result<()> {
     let worker = store.worker(&["f"]).await?;
     store.start("run", "f").await?;
     let run = store.take_one(worker, &["f"], at(0)).await?;
-    let output = Some(Transition::Complete { output: ok("1") });
+    let output = Some(Transition::complete(ok("1")));
     store
         .must_write(run.lease, Vec::new(), output, at(1))
         .await?;
@@ -447,12 +463,7 @@ pub(super) async fn silent_session_of_a_forgotten_function_registers_again(
     let renewed = store.renew(silent, at(30_002), LEASE).await;
     let error = renewed.expect_err("it has ended");
     assert_eq!(error.kind(), crate::ErrorKind::Busy);
-    let request = crate::store::Register {
-        name: None,
-        subscriptions: both(),
-        now: at(30_002),
-        lease: LEASE,
-    };
+    let request = Register::new(at(30_002), LEASE).with_subscriptions(both());
     let back = store.register(request).await?;
     assert_eq!(runs("3", at(30_002)).await?, 2);
     let functions = ["beside", "gone"];
@@ -466,11 +477,8 @@ pub(super) async fn notes_are_kept(bench: Bench) -> Result<()> {
     store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
     assert!(store.record(&run).await?.notes.is_empty());
-    let note = |number: i64| Note {
-        at: at(number),
-        by: "ada \u{1b}[31m\"quoted\"".into(),
-        action: format!("rerun {number}").into(),
-    };
+    let by = "ada \u{1b}[31m\"quoted\"";
+    let note = |number: i64| Note::new(at(number), by, format!("rerun {number}"));
     assert!(!store.note("no such run", note(0)).await?);
     for number in 0..53 {
         assert!(store.note(&run, note(number)).await?);

@@ -19,7 +19,7 @@ async fn begin(bench: &Bench) -> Result<(WorkerId, Arc<str>, Lease)> {
 /// Writes entries and reads them back, by inspection and by another claim.
 async fn come_back(bench: &Bench, entries: Vec<Entry>) -> Result<()> {
     let (worker, run, lease) = begin(bench).await?;
-    let release = Some(Transition::Suspend { due_at: at(1) });
+    let release = Some(Transition::suspend(at(1)));
     bench
         .store
         .must_write(lease, entries.clone(), release, at(1))
@@ -89,10 +89,7 @@ pub(super) async fn entry_never_goes_back(bench: Bench) -> Result<()> {
         finished_at: None,
         ..entry(0, "a", "null")
     };
-    let completed = Entry {
-        attempts: 3,
-        ..entry(0, "a", "1")
-    };
+    let completed = entry(0, "a", "1").with_attempts(3);
     let failed = Entry {
         state: StepState::Failed,
         attempts: 2,
@@ -244,7 +241,7 @@ pub(super) async fn long_journal_comes_back_in_order(bench: Bench) -> Result<()>
     for part in entries.chunks(1_000) {
         store.must_write(lease, part.to_vec(), None, at(1)).await?;
     }
-    let release = Some(Transition::Suspend { due_at: at(2) });
+    let release = Some(Transition::suspend(at(2)));
     store.must_write(lease, Vec::new(), release, at(2)).await?;
     let run = store.take_one(worker, &["f"], at(2)).await?;
     assert!(

@@ -28,14 +28,7 @@ pub(super) async fn claim_is_exclusive(bench: Bench) -> Result<()> {
             let mut leases = Vec::new();
             loop {
                 let capacity = capacity(worker, 7, &["f"]);
-                let claimed = client
-                    .claim(Claim {
-                        capacity,
-                        only: None,
-                        max_bytes: usize::MAX,
-                        now: at(0),
-                    })
-                    .await?;
+                let claimed = client.claim(Claim::new(capacity, at(0))).await?;
                 if claimed.runs.is_empty() {
                     // The client comes along: to end it would make its runs due.
                     return Result::Ok((client, leases));
@@ -66,7 +59,7 @@ pub(super) async fn late_commit_is_refused(bench: Bench) -> Result<()> {
     let held = other.take_one(second, &["f"], at(30_000)).await?.lease;
     assert!(held.token > lost.token);
     // By its own clock the first is still in time.
-    let complete = Some(Transition::Complete { output: ok("1") });
+    let complete = Some(Transition::complete(ok("1")));
     let late = store
         .write(
             lost,
@@ -129,11 +122,7 @@ pub(super) async fn release_spares_what_is_kept(bench: Bench) -> Result<()> {
         token: stale.token - 1,
         ..stale
     };
-    let release = Release {
-        worker,
-        keep: vec![kept, old, others],
-        now: at(5),
-    };
+    let release = Release::new(worker, at(5)).with_keep(vec![kept, old, others]);
     assert_eq!(store.release(release.clone()).await?, 2);
     assert_eq!(
         store.release(release).await?,
@@ -178,7 +167,7 @@ pub(super) async fn late_commit_without_successor_is_written(bench: Bench) -> Re
     assert_eq!(taken.journal.len(), 2);
     for transition in [
         None,
-        Some(Transition::Suspend { due_at: at(0) }),
+        Some(Transition::suspend(at(0))),
         Some(Transition::Skip),
     ] {
         let late = store
@@ -208,7 +197,7 @@ pub(super) async fn tokens_cannot_be_foreseen(bench: Bench) -> Result<()> {
                     .collect::<std::collections::BTreeMap<_, _>>(),
             );
             for run in runs {
-                let release = Some(Transition::Suspend { due_at: at(0) });
+                let release = Some(Transition::suspend(at(0)));
                 store
                     .must_write(run.lease, Vec::new(), release, at(turn))
                     .await?;
@@ -241,11 +230,11 @@ pub(super) async fn revoked_leases_are_told(bench: Bench) -> Result<()> {
         run.expect("the run was claimed")
     };
     assert!(other.cancel(&of("cancelled").run_id, at(1)).await?);
-    let output = Some(Transition::Complete { output: ok("1") });
+    let output = Some(Transition::complete(ok("1")));
     store
         .must_write(of("ended").lease, Vec::new(), output, at(1))
         .await?;
-    let release = Some(Transition::Suspend { due_at: at(1) });
+    let release = Some(Transition::suspend(at(1)));
     store
         .must_write(of("taken").lease, Vec::new(), release, at(1))
         .await?;
@@ -292,7 +281,7 @@ pub(super) async fn crashes_without_a_record_are_counted(bench: Bench) -> Result
         .must_write(
             taken.lease,
             vec![entry(1, "two", "2")],
-            Some(Transition::Suspend { due_at: at(40_003) }),
+            Some(Transition::suspend(at(40_003))),
             at(40_003),
         )
         .await?;
@@ -391,7 +380,7 @@ pub(super) async fn clocks_may_differ(bench: Bench) -> Result<()> {
         .must_write(
             lease,
             Vec::new(),
-            Some(Transition::Suspend { due_at: at(0) }),
+            Some(Transition::suspend(at(0))),
             at(12_000),
         )
         .await?;

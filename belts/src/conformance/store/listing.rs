@@ -36,10 +36,7 @@ pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
     }
     newest_first.reverse();
     let mut seen = Vec::new();
-    let mut filter = RunFilter {
-        limit: 4,
-        ..RunFilter::default()
-    };
+    let mut filter = RunFilter::new().with_limit(4);
     loop {
         let page = store.list(filter.clone()).await?;
         assert!(page.runs.len() <= 4);
@@ -71,43 +68,11 @@ pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
 
     let count = async |filter: RunFilter| Result::Ok(store.list(filter).await?.runs.len());
     let all = RunFilter::default;
-    assert_eq!(
-        count(RunFilter {
-            function_id: Some("g".into()),
-            ..all()
-        })
-        .await?,
-        4
-    );
-    assert_eq!(
-        count(RunFilter {
-            function_id: Some("nobody".into()),
-            ..all()
-        })
-        .await?,
-        0
-    );
-    assert_eq!(
-        count(RunFilter {
-            event_id: Some("e-1".into()),
-            ..all()
-        })
-        .await?,
-        2
-    );
-    assert_eq!(
-        count(RunFilter {
-            event_id: Some("e-9".into()),
-            ..all()
-        })
-        .await?,
-        0
-    );
-    let of_g = RunFilter {
-        event_id: Some("e-1".into()),
-        function_id: Some("g".into()),
-        ..all()
-    };
+    assert_eq!(count(all().with_function("g")).await?, 4);
+    assert_eq!(count(all().with_function("nobody")).await?, 0);
+    assert_eq!(count(all().with_event("e-1")).await?, 2);
+    assert_eq!(count(all().with_event("e-9")).await?, 0);
+    let of_g = all().with_event("e-1").with_function("g");
     assert_eq!(count(of_g).await?, 1);
     for run in store.take(worker, &["g"], at(9)).await?.runs.iter().skip(1) {
         store
@@ -190,10 +155,7 @@ pub(super) async fn list_goes_by_the_time(bench: Bench) -> Result<()> {
 }
 
 pub(super) async fn wrong_page_mark_is_an_error(bench: Bench) -> Result<()> {
-    let filter = RunFilter {
-        after: Some("no mark of a page".into()),
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new().with_after("no mark of a page");
     let error = bench
         .store
         .list(filter)
@@ -221,7 +183,7 @@ pub(super) async fn backlog_counts_what_is_due(bench: Bench) -> Result<()> {
     let lease = store.take(worker, &["f"], at(0)).await?.runs[0].lease;
     assert_eq!(backlog(0, 100).await?[0], 1, "the run of g still waits");
     assert_eq!(backlog(0, 100).await?[1], 0, "what is driven does not wait");
-    let suspend = Some(Transition::Suspend { due_at: at(20) });
+    let suspend = Some(Transition::suspend(at(20)));
     store.must_write(lease, Vec::new(), suspend, at(1)).await?;
     assert_eq!(backlog(19, 100).await?[1], 0);
     assert_eq!(backlog(20, 100).await?[1], 1);
@@ -240,34 +202,10 @@ pub(super) async fn list_brings_no_values(bench: Bench) -> Result<()> {
     };
     let mut ended = Vec::new();
     for (id, transition) in [
-        (
-            "output",
-            Transition::Complete {
-                output: ok("\"secret\""),
-            },
-        ),
-        (
-            "short",
-            Transition::Fail {
-                failed_attempts: 1,
-                error: failure(100),
-            },
-        ),
-        (
-            "long",
-            Transition::Fail {
-                failed_attempts: 1,
-                error: failure(20_000),
-            },
-        ),
-        (
-            "retry",
-            Transition::Retry {
-                due_at: at(9),
-                failed_attempts: 1,
-                error: failure(100),
-            },
-        ),
+        ("output", Transition::complete(ok("\"secret\""))),
+        ("short", Transition::fail(1, failure(100))),
+        ("long", Transition::fail(1, failure(20_000))),
+        ("retry", Transition::retry(at(9), 1, failure(100))),
     ] {
         store.start(id, "f").await?;
         let run = store.take_one(worker, &["f"], at(0)).await?;

@@ -84,10 +84,7 @@ pub(super) async fn publish_twice_at_once_is_one_event(bench: Bench) -> Result<(
     assert_eq!(
         bench
             .store
-            .list(RunFilter {
-                limit: 1_000,
-                ..RunFilter::default()
-            })
+            .list(RunFilter::new().with_limit(1_000))
             .await?
             .runs
             .len(),
@@ -136,16 +133,8 @@ pub(super) async fn publish_starts_one_run_per_function(bench: Bench) -> Result<
 pub(super) async fn publish_claims_within_capacity(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["a", "b", "c"]).await?;
-    let limit = |function: &str, limit| FunctionCapacity {
-        function_id: function.into(),
-        limit,
-        event_types: None,
-    };
-    let claim = Capacity {
-        worker,
-        limit: 4,
-        functions: [limit("a", 2), limit("b", 9)].into(),
-    };
+    let limit = |function: &str, limit| FunctionCapacity::new(function, limit);
+    let claim = Capacity::new(worker, 4, [limit("a", 2), limit("b", 9)]);
     let events = ["a", "a", "a", "c", "b", "b", "b"];
     let events = events
         .iter()
@@ -153,11 +142,7 @@ pub(super) async fn publish_claims_within_capacity(bench: Bench) -> Result<()> {
         .map(|(number, kind)| event(&number.to_string(), kind))
         .collect();
     let published = store
-        .publish(Publish {
-            events,
-            claim: Some(claim),
-            now: at(0),
-        })
+        .publish(Publish::new(events, at(0)).with_claim(claim))
         .await?;
     let leased: Vec<bool> = published
         .iter()
@@ -273,9 +258,7 @@ pub(super) async fn excepted_functions_are_left_out(bench: Bench) -> Result<()> 
         .collect();
     store.subscribe(subscriptions).await?;
     let mut event = event("e", "t");
-    event.target = Target::Subscribers {
-        except: vec!["b".into(), "nobody".into()],
-    };
+    event.target = Target::subscribers_except(vec!["b".into(), "nobody".into()]);
     let published = store.publish_all(vec![event], at(0)).await?;
     assert_eq!(functions(&published[0]), ["a", "c"]);
     Ok(())

@@ -20,12 +20,7 @@ async fn publish(client: Client, count: usize) -> Result<()> {
 /// Claims and ends runs of three steps each, until `total` runs have ended.
 async fn work(client: Client, worker: WorkerId, total: usize) -> Result<()> {
     loop {
-        let claim = Claim {
-            capacity: capacity(worker, 5, &["f"]),
-            only: None,
-            max_bytes: usize::MAX,
-            now: at(0),
-        };
+        let claim = Claim::new(capacity(worker, 5, &["f"]), at(0));
         for run in client.claim(claim).await?.runs {
             assert!(run.journal.is_empty(), "nobody else has driven the run");
             for seq in 0..3 {
@@ -34,7 +29,7 @@ async fn work(client: Client, worker: WorkerId, total: usize) -> Result<()> {
                     .must_write(run.lease, vec![step], None, at(1))
                     .await?;
             }
-            let complete = Some(Transition::Complete { output: ok("1") });
+            let complete = Some(Transition::complete(ok("1")));
             client
                 .must_write(run.lease, Vec::new(), complete, at(1))
                 .await?;
@@ -47,11 +42,9 @@ async fn work(client: Client, worker: WorkerId, total: usize) -> Result<()> {
 }
 
 async fn completed(client: &Client, limit: usize) -> Result<usize> {
-    let filter = RunFilter {
-        statuses: vec![RunStatus::Completed],
-        limit,
-        ..RunFilter::default()
-    };
+    let filter = RunFilter::new()
+        .with_statuses([RunStatus::Completed])
+        .with_limit(limit);
     Ok(client.list(filter).await?.runs.len())
 }
 
@@ -125,7 +118,7 @@ pub(super) async fn commit_and_takeover_agree(bench: Bench) -> Result<()> {
             "the claim brings what was written: {outcome:?}"
         );
         assert_eq!(store.journal(&id).await?.len(), expected);
-        let complete = Some(Transition::Complete { output: ok("1") });
+        let complete = Some(Transition::complete(ok("1")));
         other
             .must_write(runs[0].lease, Vec::new(), complete, late)
             .await?;
@@ -151,7 +144,7 @@ pub(super) async fn purge_beside_work_loses_nothing(bench: Bench) -> Result<()> 
         for (id, ends) in [("ends", true), ("lives", false)] {
             store.start(&format!("{id}-{number}"), "f").await?;
             let run = store.take_one(worker, &["f"], at(0)).await?;
-            let transition = ends.then(|| Transition::Complete { output: ok("1") });
+            let transition = ends.then(|| Transition::complete(ok("1")));
             store
                 .must_write(run.lease, vec![entry(0, "step", "1")], transition, at(1))
                 .await?;

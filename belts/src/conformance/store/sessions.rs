@@ -92,12 +92,8 @@ pub(super) async fn silent_session_wants_on_for_a_day(bench: Bench) -> Result<()
     other.subscribe(vec![subscription("kept", &["t"])]).await?;
     let runs = async |id: &str, now| -> Result<usize> {
         let later = bench.another().await?;
-        let request = crate::store::Register {
-            name: None,
-            subscriptions: vec![subscription("kept", &["t"])],
-            now,
-            lease: LEASE,
-        };
+        let request = crate::store::Register::new(now, LEASE)
+            .with_subscriptions(vec![subscription("kept", &["t"])]);
         let worker = later.register(request).await?;
         later.take(worker, &[], now).await?;
         let published = later.publish_all(vec![event(id, "t")], now).await?;

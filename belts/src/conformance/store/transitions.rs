@@ -46,7 +46,7 @@ async fn says(bench: &Bench, run: &str, status: RunStatus) -> Result<RunRecord> 
 }
 
 pub(super) async fn suspended_run_is_due_at_its_time(bench: Bench) -> Result<()> {
-    let (worker, run) = give_back(&bench, Transition::Suspend { due_at: at(500) }).await?;
+    let (worker, run) = give_back(&bench, Transition::suspend(at(500))).await?;
     assert_eq!(
         says(&bench, &run, RunStatus::Suspended).await?.due_at,
         Some(at(500))
@@ -68,7 +68,7 @@ pub(super) async fn suspended_run_is_due_at_its_time(bench: Bench) -> Result<()>
 }
 
 pub(super) async fn released_run_is_due_at_once(bench: Bench) -> Result<()> {
-    let (_, run) = give_back(&bench, Transition::Suspend { due_at: at(20) }).await?;
+    let (_, run) = give_back(&bench, Transition::suspend(at(20))).await?;
     let other = bench.another().await?;
     let worker = other.worker(&["f"]).await?;
     assert_eq!(other.take_one(worker, &["f"], at(20)).await?.run_id, run);
@@ -76,11 +76,7 @@ pub(super) async fn released_run_is_due_at_once(bench: Bench) -> Result<()> {
 }
 
 pub(super) async fn retried_run_counts_its_failures(bench: Bench) -> Result<()> {
-    let retry = Transition::Retry {
-        due_at: at(900),
-        failed_attempts: 3,
-        error: ok("\"why\""),
-    };
+    let retry = Transition::retry(at(900), 3, ok("\"why\""));
     let (worker, run) = give_back(&bench, retry).await?;
     let record = says(&bench, &run, RunStatus::Suspended).await?;
     assert_eq!(
@@ -90,7 +86,7 @@ pub(super) async fn retried_run_counts_its_failures(bench: Bench) -> Result<()> 
     assert_eq!(record.due_at, Some(at(900)));
     let claimed = bench.store.take_one(worker, &["f"], at(900)).await?;
     assert_eq!(claimed.failed_attempts, 3);
-    let complete = Some(Transition::Complete { output: ok("7") });
+    let complete = Some(Transition::complete(ok("7")));
     bench
         .store
         .must_write(claimed.lease, Vec::new(), complete, at(901))
@@ -105,7 +101,7 @@ pub(super) async fn retried_run_counts_its_failures(bench: Bench) -> Result<()> 
 }
 
 pub(super) async fn completed_run_keeps_its_output(bench: Bench) -> Result<()> {
-    let (worker, run) = give_back(&bench, Transition::Complete { output: ok("null") }).await?;
+    let (worker, run) = give_back(&bench, Transition::complete(ok("null"))).await?;
     let record = says(&bench, &run, RunStatus::Completed).await?;
     assert_eq!((record.result, record.due_at), (Some(ok("null")), None));
     let claimed = bench.store.take(worker, &["f"], at(29_999)).await?;
@@ -115,10 +111,7 @@ pub(super) async fn completed_run_keeps_its_output(bench: Bench) -> Result<()> {
 }
 
 pub(super) async fn failed_run_keeps_its_failure(bench: Bench) -> Result<()> {
-    let fail = Transition::Fail {
-        failed_attempts: 4,
-        error: ok("\"why\""),
-    };
+    let fail = Transition::fail(4, ok("\"why\""));
     let (worker, run) = give_back(&bench, fail).await?;
     let record = says(&bench, &run, RunStatus::Failed).await?;
     assert_eq!(
@@ -152,7 +145,7 @@ pub(super) async fn stopped_run_waits_to_be_named(bench: Bench) -> Result<()> {
         .await?
         .expect("it is asked for by name");
     assert_eq!(claimed.journal, [entry(0, "one", "1")]);
-    let complete = Some(Transition::Complete { output: ok("1") });
+    let complete = Some(Transition::complete(ok("1")));
     bench
         .store
         .must_write(claimed.lease, Vec::new(), complete, at(29_999))

@@ -47,7 +47,7 @@ pub(super) async fn release_wakes_another_client(bench: Bench) -> Result<()> {
     tokio::time::timeout(SOON, async {
         while !waiting.is_finished() {
             for run in store.take(worker, &["f"], at(0)).await?.runs {
-                let release = Some(Transition::Suspend { due_at: at(0) });
+                let release = Some(Transition::suspend(at(0)));
                 store
                     .must_write(run.lease, Vec::new(), release, at(0))
                     .await?;

@@ -6,8 +6,8 @@ use super::tables::{Run, Tables};
 use crate::{
     error::Result,
     store::{
-        Budget, Claim, Claimed, ClaimedRun, FunctionCapacity, MAX_UNKNOWN_FUNCTIONS, Timestamp,
-        UnknownType, WorkerId, claimed_crashes,
+        Claim, Claimed, ClaimedRun, FunctionCapacity, Timestamp, UnknownType, WorkerId,
+        parts::{Budget, MAX_UNKNOWN_FUNCTIONS},
     },
 };
 
@@ -77,9 +77,8 @@ impl Tables {
                         .first()
                         .is_some_and(|(due_at, _)| *due_at <= request.now)
             });
-            unknown.extend(unread.map(|(event_type, _)| UnknownType {
-                function_id: Arc::clone(&capacity.function_id),
-                event_type: Arc::clone(event_type),
+            unknown.extend(unread.map(|(event_type, _)| {
+                UnknownType::new(Arc::clone(&capacity.function_id), Arc::clone(event_type))
             }));
         }
         unknown.truncate(MAX_UNKNOWN_FUNCTIONS);
@@ -136,7 +135,7 @@ impl Tables {
             retries: run.retries,
             traceparent: run.event.traceparent.clone(),
             started_at: run.started_at.unwrap_or(now),
-            crashes: claimed_crashes(run.crashes.0, run.crashes.1, run.progress()),
+            crashes: run.crashes.in_a_row(run.progress()),
             journal: run.journal.clone(),
         })
     }

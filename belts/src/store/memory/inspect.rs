@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::tables::{Run, Tables};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     store::{
-        Entry, FunctionRecord, Note, Purged, RunFilter, RunPage, RunRecord, RunStatus, StepState,
-        Timestamp, WorkerId, listed_result, page_limit, page_mark, still_living,
+        Entry, FunctionRecord, Note, Purged, Rerun, RunFilter, RunPage, RunRecord, RunStatus,
+        StepState, Timestamp, WorkerId, parts::Crashes,
     },
 };
 
@@ -26,8 +26,8 @@ impl Tables {
     }
 
     pub(super) fn list(&self, filter: &RunFilter) -> Result<RunPage> {
-        let limit = page_limit(filter);
-        let below = page_mark(filter)?.unwrap_or(i64::MAX);
+        let limit = filter.page_size();
+        let below = filter.mark()?.unwrap_or(i64::MAX);
         let passes = |run: &Run| {
             filter
                 .function_id
@@ -37,7 +37,7 @@ impl Tables {
                     .event_id
                     .as_ref()
                     .is_none_or(|id| *id == run.event.id)
-                && filter.includes(run.finished_at.unwrap_or(run.event.published_at))
+                && filter.includes_time(run.finished_at.unwrap_or(run.event.published_at))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };
         let mut found = self
@@ -48,10 +48,8 @@ impl Tables {
         let mut page = RunPage::default();
         let mut last = None;
         for (number, run) in found.by_ref().take(limit) {
-            let mut record = self.record_of(run);
-            record.payload = Arc::default();
-            record.result = listed_result(run.status, run.result.as_ref());
-            page.runs.push(record);
+            let record = self.record_of(run);
+            page.runs.push(record.listed());
             last = Some(*number);
         }
         if found.next().is_some() {
@@ -84,7 +82,8 @@ impl Tables {
         true
     }
 
-    pub(super) fn rerun(&mut self, run_id: &str, from: Option<u32>, now: Timestamp) -> bool {
+    pub(super) fn rerun(&mut self, request: &Rerun) -> bool {
+        let Rerun { run_id, from, now } = request;
         let Some(number) = self.run_ids.get(run_id).copied() else {
             return false;
         };
@@ -99,13 +98,13 @@ impl Tables {
         });
         run.failed_attempts = 0;
         run.result = None;
-        run.crashes = (0, 0);
+        run.crashes = Crashes::default();
         let status = if run.started_at.is_some() {
             RunStatus::Suspended
         } else {
             RunStatus::Pending
         };
-        self.enqueue(number, status, now);
+        self.enqueue(number, status, *now);
         true
     }
 
@@ -129,11 +128,9 @@ impl Tables {
         }
         let idle = self.purge_idle(before, limit);
         let left = self.finished.first();
-        Purged {
-            runs: old.len(),
-            events: idle,
-            more: left.is_some_and(|(finished_at, _)| *finished_at < before) || idle == limit,
-        }
+        Purged::new(old.len())
+            .with_events(idle)
+            .with_more(left.is_some_and(|(finished_at, _)| *finished_at < before) || idle == limit)
     }
 
     /// Removes events that started nothing. They are kept as long as finished runs, so that their ids stay known.
@@ -159,14 +156,9 @@ impl Tables {
         }
         let mut records: BTreeMap<Arc<str>, FunctionRecord> = BTreeMap::new();
         let mut record = |id: &Arc<str>, event_types: &[Arc<str>], unfinished| {
-            let record = records
-                .entry(Arc::clone(id))
-                .or_insert_with(|| FunctionRecord {
-                    function_id: Arc::clone(id),
-                    event_types: Vec::new(),
-                    living: living.contains(id),
-                    unfinished: 0,
-                });
+            let record = records.entry(Arc::clone(id)).or_insert_with(|| {
+                FunctionRecord::new(Arc::clone(id)).with_living(living.contains(id))
+            });
             record.event_types.extend_from_slice(event_types);
             record.unfinished += unfinished;
         };
@@ -191,7 +183,7 @@ impl Tables {
         limit: usize,
     ) -> Result<Purged> {
         if self.living_functions(now).contains(function) {
-            return Err(still_living(function));
+            return Err(Error::function_in_use(function));
         }
         // They are silent. Whoever comes back registers again, and wants it again.
         let having = self.sessions.iter().filter(|(_, session)| {
@@ -213,11 +205,7 @@ impl Tables {
         for number in numbers.iter().take(limit) {
             self.finish(*number, RunStatus::Cancelled, now);
         }
-        Ok(Purged {
-            runs: numbers.len().min(limit),
-            events: 0,
-            more: numbers.len() > limit,
-        })
+        Ok(Purged::new(numbers.len().min(limit)).with_more(numbers.len() > limit))
     }
 
     pub(super) fn note(&mut self, run_id: &str, note: Note) -> bool {

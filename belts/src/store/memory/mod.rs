@@ -10,8 +10,8 @@ use async_trait::async_trait;
 
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
-    Subscription, Timestamp, WorkerId, wake::Wake,
+    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
+    Store, Subscription, Timestamp, WorkerId, parts::Wake,
 };
 use crate::error::Result;
 
@@ -153,16 +153,9 @@ impl Store for Memory {
         }))
     }
 
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
+    async fn rerun(&self, request: Rerun) -> Result<bool> {
         Ok(self.write(|tables| {
-            let found = tables.rerun(run, None, now);
-            (found, found)
-        }))
-    }
-
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
-        Ok(self.write(|tables| {
-            let found = tables.rerun(run, Some(seq), now);
+            let found = tables.rerun(&request);
             (found, found)
         }))
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::tables::{Event, EventData, Run, Tables};
 use crate::store::{
-    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
-    WorkerId, due_by, new_id,
+    Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
+    parts::{Budget, Crashes, due_by, new_id},
 };
 
 impl Tables {
@@ -170,7 +170,7 @@ impl Tables {
             started_at: None,
             finished_at: None,
             result: None,
-            crashes: (0, 0),
+            crashes: Crashes::default(),
             notes: Vec::new(),
             journal: Vec::new(),
         };

@@ -8,7 +8,7 @@ use std::{
 use super::tables::{Session, Tables};
 use crate::{
     error::{Error, Result},
-    store::{Register, Release, RunStatus, Timestamp, WorkerId, unknown_session},
+    store::{Register, Release, RunStatus, Timestamp, WorkerId},
 };
 
 /// A session is forgotten this long after its lease time has ended.
@@ -100,7 +100,7 @@ impl Tables {
         let session = self
             .sessions
             .get_mut(&worker)
-            .ok_or_else(|| unknown_session(worker))?;
+            .ok_or_else(|| Error::unknown_session(worker))?;
         if session.lease_until <= now {
             session.lease_until = now.after(session.lease);
         }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::store::{
-    Entry, EventDigest, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId, next_token,
-    progress,
+    Entry, EventDigest, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId,
+    parts::{Crashes, next_token, progress},
 };
 
 #[derive(Default)]
@@ -74,7 +74,7 @@ pub(super) struct Run {
     pub(super) finished_at: Option<Timestamp>,
     pub(super) result: Option<Arc<[u8]>>,
     /// How often in a row a worker died with it, and how much was recorded at the last of these times.
-    pub(super) crashes: (u32, u64),
+    pub(super) crashes: Crashes,
     pub(super) notes: Vec<Note>,
     /// Sorted by `seq`.
     pub(super) journal: Vec<Entry>,
@@ -141,9 +141,7 @@ impl Tables {
     pub(super) fn crash(&mut self, number: i64, due_at: Timestamp) {
         self.enqueue(number, RunStatus::Suspended, due_at);
         if let Some(run) = self.runs.get_mut(&number) {
-            let (crashes, then) = run.crashes;
-            let now = run.progress();
-            run.crashes = (if now > then { 1 } else { crashes + 1 }, now);
+            run.crashes = run.crashes.and_one_more(run.progress());
         }
     }
 
@@ -154,11 +152,7 @@ impl Tables {
         run.worker = Some(worker);
         run.token = next_token(run.token);
         run.started_at.get_or_insert(now);
-        let lease = Lease {
-            run: number,
-            worker,
-            token: run.token,
-        };
+        let lease = Lease::new(number, worker, run.token);
         self.sessions.get_mut(&worker)?.runs.insert(number);
         Some(lease)
     }

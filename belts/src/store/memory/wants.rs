@@ -8,20 +8,18 @@ use std::{
 use super::tables::Tables;
 use crate::store::{
     Subscription, Timestamp,
-    wants::{Wants, together},
+    parts::{Wants, together},
 };
 
 impl Tables {
     /// Looks again at what the sessions want, now that one has come or has ended.
     pub(super) fn settle_wants(&mut self) {
-        let ended = self.ended.iter().map(|subscriptions| Wants {
-            living: false,
-            subscriptions: Arc::clone(subscriptions),
-        });
-        let sessions = self.sessions.values().map(|session| Wants {
-            living: true,
-            subscriptions: Arc::clone(&session.wants),
-        });
+        let ended = self
+            .ended
+            .iter()
+            .map(|wants| Wants::new(false, Arc::clone(wants)));
+        let sessions = self.sessions.values();
+        let sessions = sessions.map(|session| Wants::new(true, Arc::clone(&session.wants)));
         let all: Vec<Wants> = ended.chain(sessions).collect();
         let together = together(&all);
         let fallen: HashSet<usize> = together.fallen.iter().copied().collect();

@@ -1,7 +1,7 @@
 //! What people do to runs: cancel, rerun, purge, forget, and the notes about it.
 
 use super::{claim::number, database::Database, error::Fault, sql::Parameters, text::to_column};
-use crate::store::{Note, Purged, RunRecord, RunStatus, Timestamp};
+use crate::store::{Note, Purged, Rerun, RunRecord, RunStatus, Timestamp};
 
 impl Database {
     pub(super) async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool, Fault> {
@@ -21,12 +21,12 @@ impl Database {
         Ok(cancelled)
     }
 
-    pub(super) async fn rerun(
-        &self,
-        run: &str,
-        from: Option<u32>,
-        now: Timestamp,
-    ) -> Result<bool, Fault> {
+    pub(super) async fn rerun(&self, request: &Rerun) -> Result<bool, Fault> {
+        let Rerun {
+            run_id: run,
+            from,
+            now,
+        } = request;
         let rerun = async |resent| {
             let parameters = Parameters::default()
                 .bind(to_column(run))
@@ -34,7 +34,7 @@ impl Database {
                 .bind(&self.store)
                 .bind(from.map(i64::from));
             let (made_due,): (bool,) = self.row(&self.sql.rerun, parameters).await?;
-            let is_ours = |run: &RunRecord| run.due_at == Some(now);
+            let is_ours = |run: &RunRecord| run.due_at == Some(*now);
             Ok(made_due || resent && self.run(run).await?.as_ref().is_some_and(is_ours))
         };
         let made_due = self.insist(rerun).await?;
@@ -51,11 +51,9 @@ impl Database {
             self.row(&self.sql.purge, parameters)
         };
         let (runs, events, more): (i64, i64, bool) = self.insist(purge).await?;
-        Ok(Purged {
-            runs: count(runs),
-            events: count(events),
-            more,
-        })
+        Ok(Purged::new(count(runs))
+            .with_events(count(events))
+            .with_more(more))
     }
 
     /// Ends runs of a function; `None` where a living session has it.
@@ -76,11 +74,8 @@ impl Database {
         let (living, ended, more): (bool, Option<i64>, Option<bool>) = self.insist(forget).await?;
         // Silent sessions may have ended, whose other runs are due.
         self.wake_if(!living);
-        Ok((!living).then(|| Purged {
-            runs: count(ended.unwrap_or(0)),
-            events: 0,
-            more: more.unwrap_or(false),
-        }))
+        Ok((!living)
+            .then(|| Purged::new(count(ended.unwrap_or(0))).with_more(more.unwrap_or(false))))
     }
 
     /// Keeps a note with a run; whether there is one. If this is sent twice, the note may be there twice.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::store::{
     Claim, Claimed, ClaimedRun, Entry, FunctionCapacity, Lease, UnknownType, WorkerId,
-    claimed_crashes, progress,
+    parts::{Crashes, progress},
 };
 
 /// A process whose lock is missing for so long is dead; one that lives takes it again on a new connection.
@@ -143,10 +143,9 @@ fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Answer, Vec<Unreadable>), F
                 }
                 coming[last.1].add(entries.read(columns, &STEP));
             }
-            4 => claimed.unknown_types.push(UnknownType {
-                function_id: columns.text(8)?,
-                event_type: columns.text(9)?,
-            }),
+            4 => claimed
+                .unknown_types
+                .push(UnknownType::new(columns.text(8)?, columns.text(9)?)),
             _ => return Err(Fault::Row("part of a claim")),
         }
     }
@@ -165,11 +164,7 @@ impl Coming {
         let retries: Option<i32> = columns.get(7)?;
         let (crashed_at, crashes): (Option<i64>, Option<i64>) = (columns.get(3)?, columns.get(5)?);
         let mut run = ClaimedRun {
-            lease: Lease {
-                run: columns.get(1)?,
-                worker,
-                token: columns.get(2)?,
-            },
+            lease: Lease::new(columns.get(1)?, worker, columns.get(2)?),
             run_id: columns.text(8)?,
             function_id: columns.text(9)?,
             event_id: Arc::default(),
@@ -208,7 +203,7 @@ impl Coming {
         // They come from an index, so mostly there is nothing to do.
         run.journal.sort_by_key(|entry| entry.seq);
         let now = progress(run.failed_attempts, &run.journal);
-        run.crashes = claimed_crashes(run.crashes, self.crashed_at, now);
+        run.crashes = Crashes::new(run.crashes, self.crashed_at).in_a_row(now);
         Ok(self.run)
     }
 }

@@ -121,11 +121,7 @@ fn parts(commit: &Commit) -> Vec<Commit> {
     let mut rest = &*commit.entries;
     while !rest.is_empty() {
         let (part, later) = rest.split_at(fitting(rest, |entry| entry.value.len()));
-        parts.push(Commit {
-            lease: commit.lease,
-            entries: part.to_vec(),
-            transition: None,
-        });
+        parts.push(Commit::new(commit.lease).with_entries(part.to_vec()));
         rest = later;
     }
     if let Some(last) = parts.last_mut() {

@@ -16,7 +16,7 @@ use super::{
     schema::Schema,
     sql::{Parameters, Statement, Statements},
 };
-use crate::{error::Error, plain::Clean, store::wake::Wake};
+use crate::{error::Error, plain::Clean, store::parts::Wake};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ impl Database {
             sql: Statements::new(&schema),
             schema,
             server,
-            store: crate::store::new_id().to_string(),
+            store: crate::store::parts::new_id().to_string(),
             wake: Wake::default(),
             last_look: LastLook::default(),
             retry_for,

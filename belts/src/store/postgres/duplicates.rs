@@ -59,11 +59,7 @@ impl FoundRun {
     /// The lease that our own lost answer gave, if it still holds: each later claim of the run has a greater token.
     fn lease(&self, ticket: i64) -> Option<Lease> {
         let worker = self.worker.filter(|_| self.token == ticket).map(WorkerId)?;
-        Some(Lease {
-            run: self.number,
-            worker,
-            token: self.token,
-        })
+        Some(Lease::new(self.number, worker, self.token))
     }
 }
 

@@ -147,12 +147,10 @@ impl Database {
             let columns = Columns(row);
             let (event_types, unfinished): (Vec<String>, i64) = (columns.get(1)?, columns.get(3)?);
             let unfinished = usize::try_from(unfinished).unwrap_or(0);
-            Ok(FunctionRecord {
-                function_id: columns.text(0)?,
-                event_types: event_types.iter().map(|name| from_column(name)).collect(),
-                living: columns.get(2)?,
-                unfinished: unfinished.min(most),
-            })
+            Ok(FunctionRecord::new(columns.text(0)?)
+                .with_event_types(event_types.iter().map(|name| from_column(name)).collect())
+                .with_living(columns.get(2)?)
+                .with_unfinished(unfinished.min(most)))
         });
         records.collect()
     }

@@ -13,10 +13,10 @@ use sqlx::PgPool;
 
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
-    Subscription, Timestamp, WorkerId, page_limit, page_mark, still_living, unknown_session,
+    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
+    Store, Subscription, Timestamp, WorkerId,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 mod arrays;
 mod builder;
@@ -184,7 +184,7 @@ impl Store for Postgres {
     async fn claim(&self, request: Claim) -> Result<Claimed> {
         let worker = request.capacity.worker;
         let claimed = self.answer(self.inner.database.claim(&request).await)?;
-        claimed.ok_or_else(|| unknown_session(worker))
+        claimed.ok_or_else(|| Error::unknown_session(worker))
     }
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
@@ -196,7 +196,7 @@ impl Store for Postgres {
         if known {
             Ok(())
         } else {
-            Err(unknown_session(worker))
+            Err(Error::unknown_session(worker))
         }
     }
 
@@ -229,8 +229,8 @@ impl Store for Postgres {
     }
 
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
-        let limit = page_limit(&filter);
-        let below = page_mark(&filter)?.unwrap_or(i64::MAX);
+        let limit = filter.page_size();
+        let below = filter.mark()?.unwrap_or(i64::MAX);
         self.read(|database| database.list(&filter, limit, below))
             .await
     }
@@ -249,12 +249,8 @@ impl Store for Postgres {
         self.answer(self.inner.database.cancel(run, now).await)
     }
 
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.answer(self.inner.database.rerun(run, None, now).await)
-    }
-
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
-        self.answer(self.inner.database.rerun(run, Some(seq), now).await)
+    async fn rerun(&self, request: Rerun) -> Result<bool> {
+        self.answer(self.inner.database.rerun(&request).await)
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
@@ -267,7 +263,7 @@ impl Store for Postgres {
 
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         let forgotten = self.answer(self.inner.database.forget(function, now, limit).await)?;
-        forgotten.ok_or_else(|| still_living(function))
+        forgotten.ok_or_else(|| Error::function_in_use(function))
     }
 
     async fn note(&self, run: &str, note: Note) -> Result<bool> {

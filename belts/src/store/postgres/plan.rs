@@ -8,7 +8,10 @@ use super::{
     sessions::Sessions,
     subscribers::Subscribers,
 };
-use crate::store::{Budget, Capacity, Target, WorkerId, new_id};
+use crate::store::{
+    Capacity, Target, WorkerId,
+    parts::{Budget, new_id},
+};
 
 /// What is to be written for a batch of events.
 #[derive(Debug)]

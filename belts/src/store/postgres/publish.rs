@@ -274,11 +274,7 @@ pub(super) fn begun(
         lease: run
             .worker
             .filter(|worker| living.contains(&worker.0))
-            .map(|worker| Lease {
-                run: run.number(event),
-                worker,
-                token,
-            }),
+            .map(|worker| Lease::new(run.number(event), worker, token)),
     });
     begun.collect()
 }

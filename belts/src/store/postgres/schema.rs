@@ -1,7 +1,7 @@
 //! The name of the schema, in the SQL of the store.
 
 use super::error::config;
-use crate::{error::Result, store::MAX_UNKNOWN_FUNCTIONS};
+use crate::{error::Result, store::parts::MAX_UNKNOWN_FUNCTIONS};
 
 /// The name of our schema, which is put into SQL as it is, since names cannot be parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use sqlx::postgres::PgBindIterExt as _;
 
 use super::{database::Database, error::Fault, sql::Parameters};
 use crate::{
-    error::{Error, ErrorKind, failure::envelope},
+    error::{Error, failure::envelope},
     store::{Claim, ClaimedRun, Lease, SetAside, Timestamp},
 };
 
@@ -38,7 +38,7 @@ impl Unreadable {
 
     /// What stands on the run's record.
     fn error(&self) -> Arc<[u8]> {
-        let error = Error::new(ErrorKind::Mismatch, "the run cannot be read from the store");
+        let error = Error::unreadable("the run cannot be read from the store");
         envelope(&error.with_source(self.fault.clone()))
     }
 }
@@ -66,11 +66,9 @@ impl Database {
             .bind(dues.bind_iter())
             .bind(errors.iter().map(|error| &**error).bind_iter());
         self.rows(&self.sql.set_aside, parameters).await?;
-        let set_aside = unreadable.into_iter().map(|run| SetAside {
-            run_id: run.run_id,
-            function_id: run.function_id,
-            reason: run.fault.to_string().into(),
-        });
+        let set_aside = unreadable
+            .into_iter()
+            .map(|run| SetAside::new(run.run_id, run.function_id, run.fault.to_string()));
         Ok(set_aside.collect())
     }
 }

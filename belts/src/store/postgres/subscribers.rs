@@ -49,10 +49,7 @@ impl Subscribers {
         for (function_id, event_type) in pairs {
             match all.last_mut() {
                 Some(last) if last.function_id == function_id => last.event_types.push(event_type),
-                _ => all.push(Subscription {
-                    function_id,
-                    event_types: vec![event_type],
-                }),
+                _ => all.push(Subscription::new(function_id, [event_type])),
             }
         }
         Ok(all)

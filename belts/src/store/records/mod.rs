@@ -1,13 +1,12 @@
 //! The vocabulary of the [`Store`](super::Store) trait: what goes in and what comes out.
+//!
+//! Records grow as belts does, so they are `#[non_exhaustive]`: a constructor takes what a record always has, and a `with_…`
+//! method adds what it may have, or sets it from an `Option`. The fields are public, to be read, and to be set.
 
-mod claim;
-mod commit;
-mod inspect;
-mod publish;
-mod session;
+mod journal;
+mod requests;
+mod runs;
 
-pub use claim::*;
-pub use commit::*;
-pub use inspect::*;
-pub use publish::*;
-pub use session::*;
+pub use journal::*;
+pub use requests::*;
+pub use runs::*;

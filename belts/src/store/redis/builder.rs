@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     redis::client::{checked_name, client},
-    store::wake::Wake,
+    store::parts::Wake,
 };
 
 /// Settings of a [`Redis`] store; see [`Redis::builder`].

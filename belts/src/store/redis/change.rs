@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Note, Purged, Timestamp, new_id},
+    store::{Note, Purged, Rerun, Timestamp, parts::new_id},
 };
 
 /// The most runs that one call removes: others wait meanwhile.
@@ -35,19 +35,15 @@ impl Redis {
         Ok(is_cancelled)
     }
 
-    pub(super) async fn rerun_run(
-        &self,
-        run: &str,
-        from: Option<u32>,
-        now: Timestamp,
-    ) -> Result<bool> {
+    pub(super) async fn rerun_run(&self, request: &Rerun) -> Result<bool> {
+        let Rerun { run_id, from, now } = request;
         let ticket = new_id();
         let answer = self.run(|_| {
             let mut call = self.call(&script::RERUN);
             call.arg(now.as_millis())
                 .arg(&self.inner.sender)
                 .arg(&*ticket)
-                .arg(run)
+                .arg(&**run_id)
                 .optional(from.map(|seq| seq.to_string()).as_deref());
             call
         });

@@ -11,11 +11,8 @@ use super::{
     set_aside::Unreadable,
 };
 use crate::{
-    error::Result,
-    store::{
-        Claim, Claimed, ClaimedRun, Lease, SetAside, Timestamp, UnknownType, WorkerId,
-        unknown_session,
-    },
+    error::{Error, Result},
+    store::{Claim, Claimed, ClaimedRun, Lease, SetAside, Timestamp, UnknownType, WorkerId},
 };
 
 /// The part of a token that nobody can foresee; a new one for each claim.
@@ -39,7 +36,7 @@ impl Redis {
                 word => self.read(reply::raw(word))?,
             };
             match &*answer {
-                b"unknown" => return Err(unknown_session(worker)),
+                b"unknown" => return Err(Error::unknown_session(worker)),
                 // The session of another had so many runs that their release takes several calls.
                 b"again" => {}
                 // Another client of the same session has begun a round of which this one had not heard.
@@ -95,30 +92,23 @@ fn claimed(answer: redis::Value, worker: WorkerId) -> Result<(Claimed, Vec<Unrea
     }
     let mut unknown = row.row()?;
     while !unknown.is_empty() {
-        claimed.unknown_types.push(UnknownType {
-            function_id: unknown.text()?,
-            event_type: unknown.text()?,
-        });
+        claimed
+            .unknown_types
+            .push(UnknownType::new(unknown.text()?, unknown.text()?));
     }
     let mut lost = row.row()?;
     while !lost.is_empty() {
         let mut lost = lost.row()?;
-        claimed.set_aside.push(SetAside {
-            run_id: lost.text()?,
-            function_id: lost.text()?,
-            reason: lost.text()?,
-        });
+        claimed
+            .set_aside
+            .push(SetAside::new(lost.text()?, lost.text()?, lost.text()?));
     }
     Ok((claimed, unreadable))
 }
 
 /// A leased run; or what there is of it where it cannot be read.
 fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unreadable>, Fault> {
-    let lease = Lease {
-        run: row.number()?,
-        worker,
-        token: row.number()?,
-    };
+    let lease = Lease::new(row.number()?, worker, row.number()?);
     let (run_id, function_id) = (row.raw()?, row.raw()?);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into();
     let (run_id, function_id) = (text(&run_id), text(&function_id));

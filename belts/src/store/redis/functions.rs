@@ -7,8 +7,8 @@ use super::{
     script,
 };
 use crate::{
-    error::Result,
-    store::{FunctionRecord, Purged, Timestamp, still_living},
+    error::{Error, Result},
+    store::{FunctionRecord, Purged, Timestamp},
 };
 
 /// The most runs that one call cancels: others wait meanwhile.
@@ -48,7 +48,7 @@ impl Redis {
                 call
             });
             let redis::Value::Array(counts) = answer.await? else {
-                return Err(still_living(function));
+                return Err(Error::function_in_use(function));
             };
             let counts: Result<Vec<_>, _> = counts.iter().map(reply::count).collect();
             if let [cancelled, more] = *self.read(counts)? {
@@ -75,12 +75,12 @@ fn functions(answer: redis::Value) -> Result<Vec<FunctionRecord>, Fault> {
             event_types.push(types.text()?);
         }
         event_types.sort_unstable();
-        all.push(FunctionRecord {
-            function_id,
-            event_types,
-            living: reply::count(&function.value())? > 0,
-            unfinished: reply::count(&function.value())?,
-        });
+        all.push(
+            FunctionRecord::new(function_id)
+                .with_event_types(event_types)
+                .with_living(reply::count(&function.value())? > 0)
+                .with_unfinished(reply::count(&function.value())?),
+        );
     }
     all.sort_unstable_by(|a, b| a.function_id.cmp(&b.function_id));
     Ok(all)

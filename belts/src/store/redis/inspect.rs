@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Entry, RunFilter, RunPage, RunRecord, Timestamp, page_limit, page_mark},
+    store::{Entry, RunFilter, RunPage, RunRecord, Timestamp},
 };
 
 /// The most runs that one call looks at, of which few may pass the filter: others wait meanwhile.
@@ -65,8 +65,8 @@ impl Redis {
     }
 
     pub(super) async fn list_runs(&self, filter: &RunFilter) -> Result<RunPage> {
-        let limit = page_limit(filter);
-        let mut below = page_mark(filter)?.unwrap_or(i64::MAX);
+        let limit = filter.page_size();
+        let mut below = filter.mark()?.unwrap_or(i64::MAX);
         let mut found = Vec::new();
         // One more than the page has, to know whether there is another.
         while found.len() <= limit {

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
-    Subscription, Timestamp, WorkerId, wake::Wake,
+    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
+    Store, Subscription, Timestamp, WorkerId, parts::Wake,
 };
 use crate::{
     error::Result,
@@ -225,12 +225,8 @@ impl Store for Redis {
         self.cancel_run(run, now).await
     }
 
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.rerun_run(run, None, now).await
-    }
-
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
-        self.rerun_run(run, Some(seq), now).await
+    async fn rerun(&self, request: Rerun) -> Result<bool> {
+        self.rerun_run(&request).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     store::{
         Capacity, FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target,
-        WorkerId, new_id,
+        WorkerId, parts::new_id,
     },
 };
 
@@ -150,7 +150,7 @@ fn published_event(mut row: Row, worker: Option<WorkerId>) -> Result<PublishedEv
         let token = row.optional_number()?;
         let lease = worker
             .zip(token)
-            .map(|(worker, token)| Lease { run, worker, token });
+            .map(|(worker, token)| Lease::new(run, worker, token));
         runs.push(PublishedRun {
             run_id,
             function_id,

@@ -239,18 +239,16 @@ mod tests {
 
     #[test]
     fn a_usual_small_entry_stays_small() {
-        let entry = Entry {
-            seq: 0,
-            path: "a".into(),
-            kind: StepKind::Step,
-            state: StepState::Completed,
-            type_name: "i32".into(),
-            value: Arc::from(*b"{\"v\":1,\"ok\":1}"),
-            attempts: 1,
-            due_at: None,
-            started_at: Timestamp::from_millis(1_700_000_000_000),
-            finished_at: Some(Timestamp::from_millis(1_700_000_000_001)),
-        };
+        let entry = Entry::new(
+            0,
+            "a",
+            StepKind::Step,
+            StepState::Completed,
+            Timestamp::from_millis(1_700_000_000_000),
+        )
+        .with_attempts(1)
+        .with_finished_at(Timestamp::from_millis(1_700_000_000_001))
+        .with_value("i32", *b"{\"v\":1,\"ok\":1}");
         let bytes = encode_entry(&entry);
         // Redis keeps a hash of values up to this size without a pointer for each.
         assert!(bytes.len() <= 64, "{}", String::from_utf8_lossy(&bytes));
@@ -260,18 +258,16 @@ mod tests {
     #[test]
     fn the_ends_of_time_come_back() {
         for (began, finished) in [(i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (0, -1)] {
-            let entry = Entry {
-                seq: 7,
-                path: "\n".into(),
-                kind: StepKind::Sleep,
-                state: StepState::Waiting,
-                type_name: "\u{0}".into(),
-                value: Arc::default(),
-                attempts: 0,
-                due_at: Some(Timestamp::from_millis(i64::MAX)),
-                started_at: Timestamp::from_millis(began),
-                finished_at: Some(Timestamp::from_millis(finished)),
-            };
+            let entry = Entry::new(
+                7,
+                "\n",
+                StepKind::Sleep,
+                StepState::Waiting,
+                Timestamp::from_millis(began),
+            )
+            .with_due_at(Timestamp::from_millis(i64::MAX))
+            .with_finished_at(Timestamp::from_millis(finished))
+            .with_value("\u{0}", []);
             let bytes = encode_entry(&entry);
             assert_eq!(decode_entry(7, &bytes).expect("it was written so"), entry);
         }

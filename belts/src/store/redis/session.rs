@@ -10,8 +10,8 @@ use super::{
     script::{self, Call},
 };
 use crate::{
-    error::Result,
-    store::{Lease, Register, Release, Subscription, Timestamp, WorkerId, new_id, unknown_session},
+    error::{Error, Result},
+    store::{Lease, Register, Release, Subscription, Timestamp, WorkerId, parts::new_id},
 };
 
 /// Sessions are forgotten this long after their lease time has ended.
@@ -73,7 +73,7 @@ impl Redis {
             call
         });
         match &*answer.await? {
-            b"unknown" => Err(unknown_session(worker)),
+            b"unknown" => Err(Error::unknown_session(worker)),
             _ => Ok(()),
         }
     }
@@ -182,10 +182,7 @@ fn subscriptions(answer: redis::Value) -> Result<Vec<Subscription>, super::Fault
             event_types.push(types.text()?);
         }
         event_types.sort_unstable();
-        all.push(Subscription {
-            function_id,
-            event_types,
-        });
+        all.push(Subscription::new(function_id, event_types));
     }
     all.sort_unstable_by(|a, b| a.function_id.cmp(&b.function_id));
     Ok(all)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Fault, Redis, commit::lease_text, script};
 use crate::{
-    error::{Error, ErrorKind, Result, failure::envelope},
+    error::{Error, Result, failure::envelope},
     store::{ClaimedRun, Lease, SetAside, Timestamp},
 };
 
@@ -46,7 +46,7 @@ impl Redis {
         for run in unreadable {
             let due_at = run.due_at(now).map(|due_at| due_at.as_millis().to_string());
             let reason: Arc<str> = run.fault.to_string().into();
-            let error = Error::new(ErrorKind::Mismatch, "the run cannot be read from the store");
+            let error = Error::unreadable("the run cannot be read from the store");
             let error = envelope(&error.with_source(run.fault));
             let call = |_| {
                 let mut call = self.call(&script::SET_ASIDE);
@@ -61,11 +61,7 @@ impl Redis {
                 call
             };
             self.run(call).await?;
-            set_aside.push(SetAside {
-                run_id: run.run_id,
-                function_id: run.function_id,
-                reason,
-            });
+            set_aside.push(SetAside::new(run.run_id, run.function_id, reason));
         }
         Ok(set_aside)
     }

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::link::{BACKOFF, CONNECT, pause};
-use crate::{plain::Clean, store::wake::Wake};
+use crate::{plain::Clean, store::parts::Wake};
 
 /// How long it may be silent before the connection is tried.
 const SILENCE: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use super::{
     rows::{FIRST_FINISHED, notes, state_number, status_number},
     tx::Tx,
 };
-use crate::store::{Note, Purged, RunStatus, StepState, Timestamp};
+use crate::store::{Note, Purged, Rerun, RunStatus, StepState, Timestamp};
 
 impl Tx<'_> {
     pub(super) fn cancel(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
@@ -41,18 +41,14 @@ impl Tx<'_> {
         Ok(true)
     }
 
-    pub(super) fn rerun(
-        &mut self,
-        run_id: &str,
-        from: Option<u32>,
-        now: Timestamp,
-    ) -> Result<bool, Fault> {
+    pub(super) fn rerun(&mut self, request: &Rerun) -> Result<bool, Fault> {
+        let Rerun { run_id, from, now } = request;
         let number: Option<i64> = self
             .connection
             .prepare_cached("SELECT number FROM runs WHERE id = ?1 AND status IN (?2, ?3)")?
             .query_row(
                 params![
-                    run_id,
+                    &**run_id,
                     status_number(RunStatus::Failed),
                     status_number(RunStatus::Cancelled)
                 ],
@@ -98,10 +94,8 @@ impl Tx<'_> {
                  (SELECT number FROM events WHERE idle IS NOT NULL AND published_at < ?1 ORDER BY published_at LIMIT ?2)",
             params![before.as_millis(), most],
         )?;
-        Ok(Purged {
-            runs: old.len(),
-            events,
-            more: old.len() >= limit || events >= limit,
-        })
+        Ok(Purged::new(old.len())
+            .with_events(events)
+            .with_more(old.len() >= limit || events >= limit))
     }
 }

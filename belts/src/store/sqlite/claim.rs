@@ -13,7 +13,8 @@ use super::{
 use crate::{
     error::Error,
     store::{
-        Budget, Claim, Claimed, ClaimedRun, MAX_UNKNOWN_FUNCTIONS, Timestamp, UnknownType, WorkerId,
+        Claim, Claimed, ClaimedRun, Timestamp, UnknownType, WorkerId,
+        parts::{Budget, MAX_UNKNOWN_FUNCTIONS},
     },
 };
 
@@ -158,10 +159,7 @@ impl Tx<'_> {
         }
         Ok(match self.names.name(head.event_type) {
             Ok(event_type) if !functions[place].reads(&event_type) => {
-                Standing::UnknownType(UnknownType {
-                    function_id,
-                    event_type,
-                })
+                Standing::UnknownType(UnknownType::new(function_id, event_type))
             }
             // Nobody can read a type whose name is lost: its runs are taken, and set aside.
             Err(fault) if !fault.is_of_the_row() => return Err(fault),

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    store::{FunctionRecord, Purged, RunStatus, Timestamp, still_living},
+    store::{FunctionRecord, Purged, RunStatus, Timestamp},
 };
 
 /// The unfinished runs of function `?1`, at most `?2`: those that wait, those in hand, and those that were asked to stop.
@@ -63,12 +63,7 @@ pub(super) fn records(
 }
 
 fn record(id: &Arc<str>, event_types: Vec<Arc<str>>) -> FunctionRecord {
-    FunctionRecord {
-        function_id: Arc::clone(id),
-        event_types,
-        living: false,
-        unfinished: 0,
-    }
+    FunctionRecord::new(Arc::clone(id)).with_event_types(event_types)
 }
 
 fn functions_with_runs(connection: &Connection) -> Result<BTreeSet<i64>, Fault> {
@@ -103,7 +98,7 @@ impl Tx<'_> {
             return Ok(Ok(Purged::default()));
         };
         if wants::living_functions(self.connection, now)?.contains(&function) {
-            return Ok(Err(still_living(function_id)));
+            return Ok(Err(Error::function_in_use(function_id)));
         }
         self.adopt_earlier_sessions()?;
         // They are silent.
@@ -123,10 +118,8 @@ impl Tx<'_> {
             )?;
         }
         self.wakes = true;
-        Ok(Ok(Purged {
-            runs: unfinished.len().min(limit),
-            events: 0,
-            more: unfinished.len() > limit,
-        }))
+        Ok(Ok(
+            Purged::new(unfinished.len().min(limit)).with_more(unfinished.len() > limit)
+        ))
     }
 }

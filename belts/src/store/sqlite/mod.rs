@@ -16,8 +16,8 @@ use rusqlite::Connection;
 
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, RunFilter, RunPage, RunRecord, Store,
-    Subscription, Timestamp, WorkerId, page_limit, page_mark,
+    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
+    Store, Subscription, Timestamp, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -281,8 +281,8 @@ impl Store for Sqlite {
     }
 
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
-        let limit = page_limit(&filter);
-        let below = page_mark(&filter)?.unwrap_or(i64::MAX);
+        let limit = filter.page_size();
+        let below = filter.mark()?.unwrap_or(i64::MAX);
         self.read_aside(move |connection, names| {
             inspect::list(connection, names, &filter, limit, below)
         })
@@ -310,20 +310,8 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn rerun(&self, run: &str, now: Timestamp) -> Result<bool> {
-        let run = run.to_owned();
-        self.inner
-            .writer
-            .submit(move |tx| tx.rerun(&run, None, now))
-            .await
-    }
-
-    async fn rerun_from(&self, run: &str, seq: u32, now: Timestamp) -> Result<bool> {
-        let run = run.to_owned();
-        self.inner
-            .writer
-            .submit(move |tx| tx.rerun(&run, Some(seq), now))
-            .await
+    async fn rerun(&self, request: Rerun) -> Result<bool> {
+        self.inner.writer.submit(move |tx| tx.rerun(&request)).await
     }
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {

@@ -10,8 +10,8 @@ use super::{
     tx::Tx,
 };
 use crate::store::{
-    Budget, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
-    WorkerId, due_by, new_id, next_token,
+    Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
+    parts::{Budget, due_by, new_id, next_token},
 };
 
 /// What a new run begins with.
@@ -147,11 +147,7 @@ impl Tx<'_> {
                 run.event_type,
             ],
         )?;
-        Ok(worker.map(|worker| Lease {
-            run: self.connection.last_insert_rowid(),
-            worker,
-            token,
-        }))
+        Ok(worker.map(|worker| Lease::new(self.connection.last_insert_rowid(), worker, token)))
     }
 
     fn targets(&mut self, event_type: i64, target: &Target) -> Result<Vec<i64>, Fault> {
@@ -191,11 +187,7 @@ impl Tx<'_> {
             return Ok(None);
         };
         let function_id = self.names.name_or_unknown(function)?;
-        let run = PublishedRun {
-            run_id: Arc::clone(run_id),
-            function_id,
-            lease: None,
-        };
+        let run = PublishedRun::new(Arc::clone(run_id), function_id);
         Ok(Some(PublishedEvent {
             event_id,
             duplicate: true,
@@ -232,11 +224,10 @@ impl Tx<'_> {
         let mut rows = statement.query(params![event])?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {
-            runs.push(PublishedRun {
-                run_id: lossy(row, 0)?,
-                function_id: self.names.name_or_unknown(row.get(1)?)?,
-                lease: None,
-            });
+            runs.push(PublishedRun::new(
+                lossy(row, 0)?,
+                self.names.name_or_unknown(row.get(1)?)?,
+            ));
         }
         Ok(runs)
     }

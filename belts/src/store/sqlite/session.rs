@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::{error::Fault, rows::status_number, tx::Tx};
 use crate::{
     error::Error,
-    store::{Register, Release, RunStatus, Timestamp, WorkerId, unknown_session},
+    store::{Register, Release, RunStatus, Timestamp, WorkerId},
 };
 
 /// Sessions are forgotten this long after their lease time has ended.
@@ -113,7 +113,7 @@ impl Tx<'_> {
             params![worker.0, now.after(lease).as_millis(), millis(lease)],
         )?;
         if renewed == 0 {
-            return Ok(Err(unknown_session(worker)));
+            return Ok(Err(Error::unknown_session(worker)));
         }
         self.hear_of(now)?;
         Ok(Ok(()))
@@ -126,7 +126,7 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Result<(), Error>, Fault> {
         let Some(until) = self.lease_until(worker)? else {
-            return Ok(Err(unknown_session(worker)));
+            return Ok(Err(Error::unknown_session(worker)));
         };
         if until <= now {
             self.forget_lease();

@@ -1,6 +1,6 @@
 //! Leasing one run: its row and its journal are read in the same transaction, and what cannot be read is set aside.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension as _, params};
 
@@ -10,10 +10,10 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    error::{Error, ErrorKind, failure},
+    error::{Error, failure},
     store::{
-        Claim, ClaimedRun, Entry, Lease, RunStatus, SetAside, Timestamp, claimed_crashes,
-        next_token, progress,
+        Claim, ClaimedRun, Entry, Lease, RunStatus, SetAside, Timestamp,
+        parts::{Crashes, next_token, progress},
     },
 };
 
@@ -105,11 +105,7 @@ impl Tx<'_> {
         let failed_attempts = small(row, 6)?;
         let then = u64::try_from(row.get::<_, i64>(12)?).unwrap_or(0);
         let run = ClaimedRun {
-            lease: Lease {
-                run: number,
-                worker: request.capacity.worker,
-                token: next_token(row.get(0)?),
-            },
+            lease: Lease::new(number, request.capacity.worker, next_token(row.get(0)?)),
             run_id: text(row, 1)?,
             function_id: self.names.name(row.get(2)?)?,
             event_id: text(row, 3)?,
@@ -124,7 +120,9 @@ impl Tx<'_> {
             started_at: started_at.map_or(request.now, Timestamp::from_millis),
             crashes: match small(row, 11)? {
                 0 => 0,
-                crashes => claimed_crashes(crashes, then, progress(failed_attempts, &journal)),
+                crashes => {
+                    Crashes::new(crashes, then).in_a_row(progress(failed_attempts, &journal))
+                }
             },
             journal,
         };
@@ -172,7 +170,7 @@ impl Tx<'_> {
             ""
         };
         let reason = format!("the run cannot be read, since {fault}{hint}");
-        let envelope = failure::envelope(&Error::new(ErrorKind::Mismatch, reason.as_str()));
+        let envelope = failure::envelope(&Error::unreadable(reason.as_str()));
         if newer {
             self.execute(
                 "UPDATE runs SET due_at = iif(due_at IS NULL, NULL, ?2), result = ?3 WHERE number = ?1",
@@ -184,10 +182,10 @@ impl Tx<'_> {
                 params![number, status_number(RunStatus::Failed), now.as_millis(), &*envelope],
             )?;
         }
-        Ok(Taken::SetAside(SetAside {
+        Ok(Taken::SetAside(SetAside::new(
             run_id,
-            function_id: self.names.name_or_unknown(function)?,
-            reason: Arc::from(reason),
-        }))
+            self.names.name_or_unknown(function)?,
+            reason,
+        )))
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::store::{
     Subscription, Timestamp, WorkerId,
-    wants::{Wants, together},
+    parts::{Wants, together},
 };
 
 /// In place of an event type: the function listens for nothing.
@@ -210,9 +210,6 @@ pub(super) fn subscriptions(
 fn add(all: &mut Vec<Subscription>, function_id: Arc<str>, event_type: Option<Arc<str>>) {
     match all.last_mut() {
         Some(last) if last.function_id == function_id => last.event_types.extend(event_type),
-        _ => all.push(Subscription {
-            function_id,
-            event_types: event_type.into_iter().collect(),
-        }),
+        _ => all.push(Subscription::new(function_id, event_type)),
     }
 }

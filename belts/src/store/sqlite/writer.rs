@@ -24,7 +24,7 @@ use super::{
     names::SharedNames,
     tx::{Recall, Tx},
 };
-use crate::{error::Error, store::wake::Wake};
+use crate::{error::Error, store::parts::Wake};
 
 /// The most writes of one transaction, so that other processes get their turn.
 const MAX_BATCH: usize = 1024;

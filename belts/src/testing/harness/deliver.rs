@@ -170,11 +170,9 @@ fn new_id() -> String {
 
 /// The run that an event has started before.
 async fn known_run(harness: &Harness, event_id: &str, function: &str) -> Result<Option<String>> {
-    let filter = crate::store::RunFilter {
-        event_id: Some(event_id.into()),
-        function_id: Some(function.into()),
-        ..crate::store::RunFilter::default()
-    };
+    let filter = crate::store::RunFilter::new()
+        .with_event(event_id)
+        .with_function(function);
     let page = harness.store().shared().list(filter).await?;
     Ok(page.runs.first().map(|run| run.run_id.to_string()))
 }

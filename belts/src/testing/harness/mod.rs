@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     event::{self, EncodedEvent, EventSet},
     function::{Function, id_of},
-    store::{Memory, RunFilter, RunRecord, StepState},
+    store::{Memory, Rerun, RunFilter, RunRecord, StepState},
     worker::{Worker, WorkerBuilder},
 };
 
@@ -336,7 +336,7 @@ impl Harness {
             let text = format!("run `{run_id}` belongs to `{owner}`, not to `{function}`");
             return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
         }
-        if !store.shared().rerun(run_id, self.now()).await? {
+        if !store.shared().rerun(Rerun::new(run_id, self.now())).await? {
             let text = format!(
                 "run `{run_id}` is {}; only a failed or cancelled run can be rerun",
                 record.status
@@ -371,10 +371,7 @@ impl Harness {
 
     /// Every run in the store.
     pub(crate) async fn runs(&self) -> Result<Vec<RunRecord>> {
-        let filter = RunFilter {
-            limit: usize::from(u16::MAX),
-            ..RunFilter::default()
-        };
+        let filter = RunFilter::new().with_limit(usize::from(u16::MAX));
         Ok(self.store().shared().list(filter).await?.runs)
     }
 

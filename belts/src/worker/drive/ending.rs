@@ -141,7 +141,7 @@ impl Drive<'_> {
             .pause
             .max(STORE_PAUSE);
         let due_at = self.worker.clock.now().after(pause);
-        self.end(self.run.take_outbox(), Transition::Suspend { due_at })
+        self.end(self.run.take_outbox(), Transition::suspend(due_at))
             .await
     }
 
@@ -168,16 +168,14 @@ impl Drive<'_> {
         let due_at = self
             .worker
             .time_to_go_on(self.worker.clock.now().after(pause));
-        let suspended = Transition::Suspend { due_at };
+        let suspended = Transition::suspend(due_at);
         self.end(self.run.take_outbox(), suspended).await
     }
 
     /// Fails the run for good.
     pub(super) async fn fail(&self, error: &Error) -> Ended {
-        let transition = Transition::Fail {
-            failed_attempts: self.claimed.failed_attempts + 1,
-            error: failure::envelope(error),
-        };
+        let transition =
+            Transition::fail(self.claimed.failed_attempts + 1, failure::envelope(error));
         self.log(error, &transition);
         let ended = self.end(self.run.take_outbox(), transition).await;
         if matches!(ended, Ended::Failed) {

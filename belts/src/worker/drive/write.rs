@@ -43,14 +43,15 @@ impl<'a> Drive<'a> {
         let records = entries.len() + usize::from(transition.is_some());
         metrics.commit_batch_size.record(count(records));
         let begun = metrics.commit_seconds.begin();
-        let commits = vec![Commit {
-            lease: self.lease,
-            entries,
-            transition,
-        }];
+        let commit = Commit::new(self.lease)
+            .with_entries(entries)
+            .with_transition(transition);
         let now = self.worker.clock.now();
         Write {
-            commit: self.worker.store.commit(CommitBatch { commits, now }),
+            commit: self
+                .worker
+                .store
+                .commit(CommitBatch::new(vec![commit], now)),
             begun,
             seconds: &metrics.commit_seconds,
         }

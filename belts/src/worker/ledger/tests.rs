@@ -4,11 +4,7 @@ use super::*;
 use crate::store::WorkerId;
 
 fn lease(run: i64) -> Lease {
-    Lease {
-        run,
-        worker: WorkerId(1),
-        token: run,
-    }
+    Lease::new(run, WorkerId(1), run)
 }
 
 fn name(run: i64) -> Arc<str> {

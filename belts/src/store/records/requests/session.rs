@@ -59,7 +59,17 @@ impl fmt::Display for WorkerId {
 }
 
 /// Begins a session; see [`Store::register`](crate::store::Store::register).
+///
+/// ```
+/// use belts::{Timestamp, store::{Register, Subscription}};
+/// use std::time::Duration;
+/// let register = Register::new(Timestamp::from_millis(0), Duration::from_secs(30))
+///     .with_name("worker of host 3")
+///     .with_subscriptions(vec![Subscription::new("ship-order", ["order-created"])]);
+/// assert_eq!(&*register.subscriptions[0].event_types[0], "order-created");
+/// ```
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Register {
     /// A name that outlives the process, so that a restarted worker takes its own runs back at once.
     pub name: Option<Arc<str>>,
@@ -71,11 +81,51 @@ pub struct Register {
     pub lease: Duration,
 }
 
+impl Register {
+    /// A session without a name that wants nothing.
+    pub fn new(now: Timestamp, lease: Duration) -> Self {
+        Self {
+            name: None,
+            subscriptions: Vec::new(),
+            now,
+            lease,
+        }
+    }
+
+    /// Sets the name that outlives the process.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets what the session wants to be started for.
+    #[must_use]
+    pub fn with_subscriptions(mut self, subscriptions: Vec<Subscription>) -> Self {
+        self.subscriptions = subscriptions;
+        self
+    }
+}
+
 /// A function and the event types that it listens for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Subscription {
     /// The function's id.
     pub function_id: Arc<str>,
     /// The event types.
     pub event_types: Vec<Arc<str>>,
+}
+
+impl Subscription {
+    /// A function that listens for these event types.
+    pub fn new<T: Into<Arc<str>>>(
+        function_id: impl Into<Arc<str>>,
+        event_types: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self {
+            function_id: function_id.into(),
+            event_types: event_types.into_iter().map(Into::into).collect(),
+        }
+    }
 }

@@ -5,27 +5,49 @@ use std::{
     sync::Arc,
 };
 
-use super::Subscription;
+use crate::store::Subscription;
 
 /// What one session wants, or wanted.
 #[derive(Debug, Clone)]
-pub(super) struct Wants {
+#[non_exhaustive]
+pub struct Wants {
     /// Whether the session lives, or has died less than a day ago.
-    pub(super) living: bool,
-    pub(super) subscriptions: Arc<[Subscription]>,
+    pub living: bool,
+    /// The functions that it has, with the event types that they listen for.
+    pub subscriptions: Arc<[Subscription]>,
 }
 
-/// What they want together.
+impl Wants {
+    /// What a session wants: whether it lives, or has died less than a day ago, and the functions that it has.
+    pub fn new(living: bool, subscriptions: impl Into<Arc<[Subscription]>>) -> Self {
+        Self {
+            living,
+            subscriptions: subscriptions.into(),
+        }
+    }
+}
+
+/// What the sessions of a store want together.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Together {
+#[non_exhaustive]
+pub struct Together {
     /// The event types of each function.
-    pub(super) functions: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    pub functions: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// The places of those whose session has ended and which have fallen, since a living one speaks for their program.
-    pub(super) fallen: Vec<usize>,
+    pub fallen: Vec<usize>,
 }
 
 /// Joins what living sessions want with what ended ones wanted whose program nobody living speaks for.
-pub(super) fn together(all: &[Wants]) -> Together {
+///
+/// ```
+/// use belts::store::{Subscription, parts::{Wants, together}};
+/// let before = [Subscription::new("ship-order", ["order-created"]), Subscription::new("removed", ["order-created"])];
+/// let after = [Subscription::new("ship-order", ["order-created"])];
+/// let together = together(&[Wants::new(false, before), Wants::new(true, after.clone())]);
+/// assert_eq!(together.subscriptions(), after);
+/// assert_eq!(together.fallen, [0]);
+/// ```
+pub fn together(all: &[Wants]) -> Together {
     let spoken_for: HashSet<&Arc<str>> = all
         .iter()
         .filter(|wants| wants.living)
@@ -56,15 +78,14 @@ pub(super) fn together(all: &[Wants]) -> Together {
 
 impl Together {
     /// The functions that listen for anything, sorted by id.
-    pub(super) fn subscriptions(&self) -> Vec<Subscription> {
+    pub fn subscriptions(&self) -> Vec<Subscription> {
         let listening = self
             .functions
             .iter()
             .filter(|(_, event_types)| !event_types.is_empty());
         listening
-            .map(|(function_id, event_types)| Subscription {
-                function_id: Arc::clone(function_id),
-                event_types: event_types.iter().cloned().collect(),
+            .map(|(function_id, event_types)| {
+                Subscription::new(Arc::clone(function_id), event_types.iter().cloned())
             })
             .collect()
     }
@@ -75,10 +96,9 @@ mod tests {
     use super::*;
 
     fn wants(living: bool, subscriptions: &[(&str, &[&str])]) -> Wants {
-        let subscriptions = subscriptions.iter().map(|(function, types)| Subscription {
-            function_id: (*function).into(),
-            event_types: types.iter().map(|name| Arc::from(*name)).collect(),
-        });
+        let subscriptions = subscriptions
+            .iter()
+            .map(|(function, types)| Subscription::new(*function, types.iter().copied()));
         Wants {
             living,
             subscriptions: subscriptions.collect(),

@@ -7,9 +7,19 @@ use tokio::sync::Notify;
 /// A counter of wake-ups and the ones who wait for the next.
 ///
 /// A wake-up that comes while nobody waits is kept for the next one who does. Where several wait in turn, each sees
-/// every wake-up that comes after its `wait` was first polled.
+/// every wake-up that comes after its `wait` was first polled. That is what [`Store::woken`](crate::store::Store::woken) asks for,
+/// as long as no other process writes to the store.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let wake = belts::store::parts::Wake::default();
+/// wake.wake();
+/// wake.wait().await;
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Default)]
-pub(super) struct Wake {
+pub struct Wake {
     count: AtomicU64,
     /// The last count that someone has been told of.
     told: AtomicU64,
@@ -17,12 +27,14 @@ pub(super) struct Wake {
 }
 
 impl Wake {
-    pub(super) fn wake(&self) {
+    /// Wakes whoever waits, or the next who will.
+    pub fn wake(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
         self.notify.notify_waiters();
     }
 
-    pub(super) async fn wait(&self) {
+    /// Waits for a wake-up.
+    pub async fn wait(&self) {
         let notified = self.notify.notified();
         tokio::pin!(notified);
         // From here on `notify_waiters` reaches us, so a wake-up is either in `count` already or will be heard.

@@ -1,0 +1,66 @@
+//! Parts that every store needs, those of this crate and one of your own: ids, tokens, limits, and the rules of the
+//! [contract](super::Store#contract) that are easy to get wrong.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Timestamp;
+
+mod budget;
+mod crashes;
+mod wake;
+mod wants;
+
+pub use budget::Budget;
+pub use crashes::{Crashes, progress};
+pub use wake::Wake;
+pub use wants::{Together, Wants, together};
+
+/// The most functions that a claim names as unknown.
+pub const MAX_UNKNOWN_FUNCTIONS: usize = 8;
+
+/// What an ended session wants counts this long after the end of its lease time, and so do the clocks of workers for a publisher
+/// that heard of none since.
+pub const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A new id for a run; ids sort by the time of their making.
+///
+/// ```
+/// use belts::store::parts::new_id;
+/// assert_ne!(new_id(), new_id());
+/// ```
+pub fn new_id() -> Arc<str> {
+    let mut text = [0; uuid::fmt::Simple::LENGTH];
+    Arc::from(&*uuid::Uuid::now_v7().simple().encode_lower(&mut text))
+}
+
+/// The bits of a token that cannot be foreseen. With a counter of 24 bits above them a token stays exact as a double, which
+/// Redis has for numbers.
+const CHANCE: u32 = 29;
+
+/// The token of the next claim of a run: greater than the last one, by an amount that nobody can foresee. A new run's is 0.
+///
+/// ```
+/// use belts::store::parts::next_token;
+/// let first = next_token(0);
+/// assert!(next_token(first) > first);
+/// ```
+pub fn next_token(last: i64) -> i64 {
+    let chance = i64::from(fastrand::u32(..1 << CHANCE));
+    (((last >> CHANCE) + 1) << CHANCE) | chance
+}
+
+/// When a run is due whose event asks for `due_at`, by the clock of the workers where it is due at once: `now` is the publisher's
+/// clock, and `seen` the latest time at which a worker was heard of.
+///
+/// ```
+/// use belts::{Timestamp, store::parts::due_by};
+/// let [workers, publisher, later] = [1_000, 9_000, 20_000].map(Timestamp::from_millis);
+/// assert_eq!(due_by(publisher, publisher, Some(workers)), workers);
+/// assert_eq!(due_by(later, publisher, Some(workers)), later);
+/// ```
+pub fn due_by(due_at: Timestamp, now: Timestamp, seen: Option<Timestamp>) -> Timestamp {
+    match seen {
+        Some(seen) if due_at <= now && due_at > seen && now.since(seen) <= REMEMBERED => seen,
+        _ => due_at,
+    }
+}

@@ -1,0 +1,138 @@
+//! What a run has recorded.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+
+/// One recorded step of a run.
+///
+/// ```
+/// use belts::{Timestamp, store::{Entry, StepKind, StepState}};
+/// let (began, ended) = (Timestamp::from_millis(1), Timestamp::from_millis(2));
+/// let entry = Entry::new(0, "weigh", StepKind::Step, StepState::Completed, began)
+///     .with_value("u32", *br#"{"v":1,"ok":300}"#)
+///     .with_attempts(1)
+///     .with_finished_at(ended);
+/// assert_eq!((&*entry.path, entry.due_at), ("weigh", None));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its place in the order of recording, from 0.
+    pub seq: u32,
+    /// Its key under the keys of its scopes; compared as a whole.
+    pub path: Arc<str>,
+    /// What it is.
+    pub kind: StepKind,
+    /// How far it is.
+    pub state: StepState,
+    /// The name of the result's Rust type.
+    pub type_name: Arc<str>,
+    /// The result or failure, as an envelope; the last failure while it waits for a retry; empty for a sleep.
+    pub value: Arc<[u8]>,
+    /// Attempts begun, this one included; 0 for a sleep.
+    pub attempts: u32,
+    /// When a waiting entry goes on.
+    pub due_at: Option<Timestamp>,
+    /// When the first attempt began.
+    pub started_at: Timestamp,
+    /// When it was recorded for good.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Entry {
+    /// An entry without a value, a time or attempts.
+    pub fn new(
+        seq: u32,
+        path: impl Into<Arc<str>>,
+        kind: StepKind,
+        state: StepState,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            seq,
+            path: path.into(),
+            kind,
+            state,
+            type_name: Arc::default(),
+            value: Arc::default(),
+            attempts: 0,
+            due_at: None,
+            started_at,
+            finished_at: None,
+        }
+    }
+
+    /// Sets its result or failure, with the name of its Rust type.
+    #[must_use]
+    pub fn with_value(
+        mut self,
+        type_name: impl Into<Arc<str>>,
+        value: impl Into<Arc<[u8]>>,
+    ) -> Self {
+        self.type_name = type_name.into();
+        self.value = value.into();
+        self
+    }
+
+    /// Sets how many attempts have begun.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Sets when it goes on.
+    #[must_use]
+    pub fn with_due_at(mut self, due_at: impl Into<Option<Timestamp>>) -> Self {
+        self.due_at = due_at.into();
+        self
+    }
+
+    /// Sets when it was recorded for good.
+    #[must_use]
+    pub fn with_finished_at(mut self, finished_at: impl Into<Option<Timestamp>>) -> Self {
+        self.finished_at = finished_at.into();
+        self
+    }
+
+    /// Whether this entry was sent before the one that is there under its `seq`, so that it must not replace it: it waits and the
+    /// other is finished, or it has fewer attempts.
+    ///
+    /// ```
+    /// use belts::{Timestamp, store::{Entry, StepKind, StepState}};
+    /// let entry = |state| Entry::new(0, "weigh", StepKind::Step, state, Timestamp::from_millis(1));
+    /// let (waiting, completed) = (entry(StepState::Waiting), entry(StepState::Completed));
+    /// assert!(waiting.is_behind(&completed) && !completed.is_behind(&waiting));
+    /// ```
+    pub fn is_behind(&self, present: &Self) -> bool {
+        let waits = |entry: &Self| entry.state == StepState::Waiting;
+        waits(self) && !waits(present) || self.attempts < present.attempts
+    }
+}
+
+/// What a journal entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StepKind {
+    /// A `step!`.
+    Step,
+    /// A `sleep!` or `sleep_until!`.
+    Sleep,
+}
+
+/// How far a journal entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StepState {
+    /// It goes on at `due_at`: a sleep, or a failed attempt that will be retried.
+    Waiting,
+    /// Its result is recorded.
+    Completed,
+    /// Its failure is recorded.
+    Failed,
+}

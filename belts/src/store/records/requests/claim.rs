@@ -1,0 +1,149 @@
+//! What a worker can take on, and what it gives back.
+
+use std::sync::Arc;
+
+use super::WorkerId;
+use crate::{clock::Timestamp, store::Lease};
+
+/// How much a worker can take on.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Capacity {
+    /// The session.
+    pub worker: WorkerId,
+    /// The most runs in all.
+    pub limit: usize,
+    /// The functions of the worker, each with the most runs of it. Others are left alone.
+    pub functions: Arc<[FunctionCapacity]>,
+}
+
+impl Capacity {
+    /// Room for so many runs in all, of these functions.
+    pub fn new(
+        worker: WorkerId,
+        limit: usize,
+        functions: impl Into<Arc<[FunctionCapacity]>>,
+    ) -> Self {
+        Self {
+            worker,
+            limit,
+            functions: functions.into(),
+        }
+    }
+}
+
+/// How many runs of one function a worker can take on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FunctionCapacity {
+    /// The function's id.
+    pub function_id: Arc<str>,
+    /// The most runs of it.
+    pub limit: usize,
+    /// The event types that the worker's code can read for it; runs of others are left to workers that can. `None` is any.
+    pub event_types: Option<Arc<[Arc<str>]>>,
+}
+
+impl FunctionCapacity {
+    /// Room for so many runs of the function, of events of any type.
+    pub fn new(function_id: impl Into<Arc<str>>, limit: usize) -> Self {
+        Self {
+            function_id: function_id.into(),
+            limit,
+            event_types: None,
+        }
+    }
+
+    /// Names the event types that the worker's code can read for it.
+    #[must_use]
+    pub fn with_event_types<T: Into<Arc<str>>>(
+        mut self,
+        event_types: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.event_types = Some(event_types.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Whether the worker can read events of this type for the function.
+    pub fn reads(&self, event_type: &str) -> bool {
+        let read = self.event_types.as_deref();
+        read.is_none_or(|types| types.iter().any(|known| &**known == event_type))
+    }
+}
+
+/// Asks for due runs; see [`Store::claim`](crate::store::Store::claim).
+///
+/// ```
+/// use belts::{Timestamp, store::{Capacity, Claim, FunctionCapacity, WorkerId}};
+/// let capacity = Capacity::new(WorkerId(1), 10, [FunctionCapacity::new("ship-order", 4)]);
+/// let claim = Claim::new(capacity, Timestamp::from_millis(0)).with_only("r-1");
+/// assert_eq!(claim.max_bytes, usize::MAX);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Claim {
+    /// Who asks, and for how much.
+    pub capacity: Capacity,
+    /// Only this run, due or not, unless it has finished or a live session, this one included, drives it.
+    pub only: Option<Arc<str>>,
+    /// The most bytes of events and journals that the claim may bring, though one run at least.
+    pub max_bytes: usize,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+impl Claim {
+    /// Asks for whatever is due, of any size.
+    pub fn new(capacity: Capacity, now: Timestamp) -> Self {
+        Self {
+            capacity,
+            only: None,
+            max_bytes: usize::MAX,
+            now,
+        }
+    }
+
+    /// Asks for this run only.
+    #[must_use]
+    pub fn with_only(mut self, run_id: impl Into<Arc<str>>) -> Self {
+        self.only = Some(run_id.into());
+        self
+    }
+
+    /// Sets the most bytes of events and journals.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: usize) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+}
+
+/// Gives runs back; see [`Store::release`](crate::store::Store::release).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Release {
+    /// The session.
+    pub worker: WorkerId,
+    /// The leases that it keeps.
+    pub keep: Vec<Lease>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+impl Release {
+    /// Gives back every run of the session.
+    pub fn new(worker: WorkerId, now: Timestamp) -> Self {
+        Self {
+            worker,
+            keep: Vec::new(),
+            now,
+        }
+    }
+
+    /// Names the leases that it keeps.
+    #[must_use]
+    pub fn with_keep(mut self, keep: Vec<Lease>) -> Self {
+        self.keep = keep;
+        self
+    }
+}

@@ -1,0 +1,153 @@
+//! What a worker writes for a run: entries of its journal, and what becomes of it.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Timestamp,
+    store::{Entry, Lease},
+};
+
+/// Commits of several runs in one write; see [`Store::commit`](crate::store::Store::commit).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CommitBatch {
+    /// The commits.
+    pub commits: Vec<Commit>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+impl CommitBatch {
+    /// These commits, written at this time.
+    pub fn new(commits: Vec<Commit>, now: Timestamp) -> Self {
+        Self { commits, now }
+    }
+}
+
+/// What a worker writes for one run.
+///
+/// ```
+/// use belts::store::{Commit, Lease, Transition, WorkerId};
+/// let lease = Lease::new(7, WorkerId(1), 4711);
+/// let output: &[u8] = br#"{"v":1,"ok":300}"#;
+/// let commit = Commit::new(lease).with_transition(Transition::complete(output));
+/// assert!(commit.entries.is_empty());
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Commit {
+    /// The right to write.
+    pub lease: Lease,
+    /// New and changed journal entries.
+    pub entries: Vec<Entry>,
+    /// What becomes of the run; `None` while it goes on.
+    pub transition: Option<Transition>,
+}
+
+impl Commit {
+    /// A commit that writes nothing and lets the run go on.
+    pub fn new(lease: Lease) -> Self {
+        Self {
+            lease,
+            entries: Vec::new(),
+            transition: None,
+        }
+    }
+
+    /// Sets the entries to write.
+    #[must_use]
+    pub fn with_entries(mut self, entries: Vec<Entry>) -> Self {
+        self.entries = entries;
+        self
+    }
+
+    /// Sets what becomes of the run.
+    #[must_use]
+    pub fn with_transition(mut self, transition: impl Into<Option<Transition>>) -> Self {
+        self.transition = transition.into();
+        self
+    }
+}
+
+/// Whether a commit was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommitOutcome {
+    /// It was.
+    Applied,
+    /// The lease had ended; nothing was written.
+    LeaseLost,
+}
+
+/// What becomes of a run; each ends the lease.
+///
+/// A store need not tell them apart: [`ending`](Self::ending) says what each writes.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Transition {
+    /// The run goes on at `due_at`: it sleeps, waits for a retry of a step, or was released.
+    #[non_exhaustive]
+    Suspend {
+        /// When it is due.
+        due_at: Timestamp,
+    },
+    /// The attempt failed; the next one begins at `due_at`.
+    #[non_exhaustive]
+    Retry {
+        /// When it is due.
+        due_at: Timestamp,
+        /// Failed attempts so far, this one included.
+        failed_attempts: u32,
+        /// The failure, as an envelope of [`codec`](crate::codec).
+        error: Arc<[u8]>,
+    },
+    /// The function returned `Ok`.
+    #[non_exhaustive]
+    Complete {
+        /// The output, as an envelope.
+        output: Arc<[u8]>,
+    },
+    /// The run failed for good.
+    #[non_exhaustive]
+    Fail {
+        /// Failed attempts, this one included.
+        failed_attempts: u32,
+        /// The failure, as an envelope.
+        error: Arc<[u8]>,
+    },
+    /// The run reached the step at which it was asked to stop; it goes on when it is asked for by name.
+    Stop,
+    /// The function's filter does not want the event; the run is removed.
+    Skip,
+}
+
+impl Transition {
+    /// The run goes on at `due_at`.
+    pub fn suspend(due_at: Timestamp) -> Self {
+        Self::Suspend { due_at }
+    }
+
+    /// The attempt failed, as `failed_attempts` have by now; the next one begins at `due_at`.
+    pub fn retry(due_at: Timestamp, failed_attempts: u32, error: impl Into<Arc<[u8]>>) -> Self {
+        Self::Retry {
+            due_at,
+            failed_attempts,
+            error: error.into(),
+        }
+    }
+
+    /// The function returned `Ok`.
+    pub fn complete(output: impl Into<Arc<[u8]>>) -> Self {
+        Self::Complete {
+            output: output.into(),
+        }
+    }
+
+    /// The run failed for good, after `failed_attempts`.
+    pub fn fail(failed_attempts: u32, error: impl Into<Arc<[u8]>>) -> Self {
+        Self::Fail {
+            failed_attempts,
+            error: error.into(),
+        }
+    }
+}

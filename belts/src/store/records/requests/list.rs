@@ -1,0 +1,133 @@
+//! Which runs to list, and which to do again.
+
+use std::sync::Arc;
+
+use crate::{clock::Timestamp, store::RunStatus};
+
+/// Which runs to list.
+///
+/// ```
+/// use belts::store::{RunFilter, RunStatus};
+/// let failed = RunFilter::new().with_function("ship-order").with_statuses([RunStatus::Failed]);
+/// assert_eq!(failed.page_size(), 100);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct RunFilter {
+    /// Only runs of this function.
+    pub function_id: Option<Arc<str>>,
+    /// Only runs in one of these states; all of them where empty.
+    pub statuses: Vec<RunStatus>,
+    /// Only runs of this event.
+    pub event_id: Option<Arc<str>>,
+    /// Only runs that ended at this time or later; of one that goes on, the time of its event counts.
+    pub since: Option<Timestamp>,
+    /// Only runs that ended before this time; of one that goes on, the time of its event counts.
+    pub until: Option<Timestamp>,
+    /// The most runs of a page; 100 where 0.
+    pub limit: usize,
+    /// Where the last page ended, from [`RunPage::next`].
+    pub after: Option<String>,
+}
+
+impl RunFilter {
+    /// Every run.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only runs of this function.
+    #[must_use]
+    pub fn with_function(mut self, function_id: impl Into<Arc<str>>) -> Self {
+        self.function_id = Some(function_id.into());
+        self
+    }
+
+    /// Only runs in one of these states.
+    #[must_use]
+    pub fn with_statuses(mut self, statuses: impl Into<Vec<RunStatus>>) -> Self {
+        self.statuses = statuses.into();
+        self
+    }
+
+    /// Only runs of this event.
+    #[must_use]
+    pub fn with_event(mut self, event_id: impl Into<Arc<str>>) -> Self {
+        self.event_id = Some(event_id.into());
+        self
+    }
+
+    /// Only runs of this time or later.
+    #[must_use]
+    pub fn with_since(mut self, since: impl Into<Option<Timestamp>>) -> Self {
+        self.since = since.into();
+        self
+    }
+
+    /// Only runs before this time.
+    #[must_use]
+    pub fn with_until(mut self, until: impl Into<Option<Timestamp>>) -> Self {
+        self.until = until.into();
+        self
+    }
+
+    /// Sets the most runs of a page.
+    #[must_use]
+    pub fn with_limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Goes on where the last page ended.
+    #[must_use]
+    pub fn with_after(mut self, after: impl Into<String>) -> Self {
+        self.after = Some(after.into());
+        self
+    }
+
+    /// The most runs of a page.
+    pub fn page_size(&self) -> usize {
+        if self.limit == 0 { 100 } else { self.limit }
+    }
+
+    /// Whether it asks for runs of this time: when the run ended, or its event was published if it goes on.
+    pub fn includes_time(&self, time: Timestamp) -> bool {
+        self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+/// Makes a run due again; see [`Store::rerun`](crate::store::Store::rerun).
+///
+/// ```
+/// use belts::{Timestamp, store::Rerun};
+/// let again = Rerun::new("r-1", Timestamp::from_millis(0));
+/// assert_eq!((again.from, again.with_from(3).from), (None, Some(3)));
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Rerun {
+    /// The run.
+    pub run_id: Arc<str>,
+    /// Entries of this `seq` or a greater one are dropped, whatever they are.
+    pub from: Option<u32>,
+    /// The time now.
+    pub now: Timestamp,
+}
+
+impl Rerun {
+    /// Does the run again, with all that it has recorded but for failures.
+    pub fn new(run_id: impl Into<Arc<str>>, now: Timestamp) -> Self {
+        Self {
+            run_id: run_id.into(),
+            from: None,
+            now,
+        }
+    }
+
+    /// Drops the entries from this `seq` on.
+    #[must_use]
+    pub fn with_from(mut self, from: impl Into<Option<u32>>) -> Self {
+        self.from = from.into();
+        self
+    }
+}

@@ -1,0 +1,15 @@
+//! What a store is asked for.
+
+mod claim;
+mod commit;
+mod digest;
+mod list;
+mod publish;
+mod session;
+
+pub use claim::*;
+pub use commit::*;
+pub use digest::*;
+pub use list::*;
+pub use publish::*;
+pub use session::*;

@@ -1,0 +1,155 @@
+//! Runs as inspection shows them.
+
+use std::sync::Arc;
+
+use super::{Note, RunStatus};
+use crate::clock::Timestamp;
+
+/// The most bytes of a failure that a list brings.
+const LISTED_FAILURE: usize = 16 * 1024;
+
+/// A run as inspection shows it.
+///
+/// ```
+/// use belts::{Timestamp, store::{RunRecord, RunStatus}};
+/// let event = ("o-17".into(), "order-created".into(), (*b"{}").into());
+/// let (published, ended) = (Timestamp::from_millis(1), Timestamp::from_millis(2));
+/// let record = RunRecord::new("r-1".into(), "ship-order".into(), event, RunStatus::Completed, published)
+///     .with_result(*br#"{"v":1,"ok":7}"#)
+///     .with_finished_at(ended);
+/// assert_eq!(record.listed().result, None);
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RunRecord {
+    /// The run's id.
+    pub run_id: Arc<str>,
+    /// The function's id.
+    pub function_id: Arc<str>,
+    /// The event's id.
+    pub event_id: Arc<str>,
+    /// The event's type.
+    pub event_type: Arc<str>,
+    /// The event as JSON, without its `type`; empty in a list.
+    pub payload: Arc<[u8]>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Failed attempts so far.
+    pub failed_attempts: u32,
+    /// The output or the last failure, as an envelope. A list has failures only, and those of at most 16 KiB.
+    pub result: Option<Arc<[u8]>>,
+    /// When the event was published.
+    pub created_at: Timestamp,
+    /// When the run first started.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// When it goes on, if it waits.
+    pub due_at: Option<Timestamp>,
+    /// What people did to it, the earliest first; the last [`Note::MOST`].
+    pub notes: Vec<Note>,
+}
+
+impl RunRecord {
+    /// The record of a run that has not started. The event is its id, its type, and what it says.
+    pub fn new(
+        run_id: Arc<str>,
+        function_id: Arc<str>,
+        event: (Arc<str>, Arc<str>, Arc<[u8]>),
+        status: RunStatus,
+        created_at: Timestamp,
+    ) -> Self {
+        let (event_id, event_type, payload) = event;
+        Self {
+            run_id,
+            function_id,
+            event_id,
+            event_type,
+            payload,
+            status,
+            failed_attempts: 0,
+            result: None,
+            created_at,
+            started_at: None,
+            finished_at: None,
+            due_at: None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Sets how many attempts have failed.
+    #[must_use]
+    pub fn with_failed_attempts(mut self, failed_attempts: u32) -> Self {
+        self.failed_attempts = failed_attempts;
+        self
+    }
+
+    /// Sets its output or last failure.
+    #[must_use]
+    pub fn with_result(mut self, result: impl Into<Arc<[u8]>>) -> Self {
+        self.result = Some(result.into());
+        self
+    }
+
+    /// Sets when it first started.
+    #[must_use]
+    pub fn with_started_at(mut self, started_at: impl Into<Option<Timestamp>>) -> Self {
+        self.started_at = started_at.into();
+        self
+    }
+
+    /// Sets when it ended.
+    #[must_use]
+    pub fn with_finished_at(mut self, finished_at: impl Into<Option<Timestamp>>) -> Self {
+        self.finished_at = finished_at.into();
+        self
+    }
+
+    /// Sets when it goes on.
+    #[must_use]
+    pub fn with_due_at(mut self, due_at: impl Into<Option<Timestamp>>) -> Self {
+        self.due_at = due_at.into();
+        self
+    }
+
+    /// Sets what people did to it.
+    #[must_use]
+    pub fn with_notes(mut self, notes: Vec<Note>) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// What a list brings of it: no event, no output, and a failure only if it is short.
+    #[must_use]
+    pub fn listed(mut self) -> Self {
+        self.payload = Arc::default();
+        let status = self.status;
+        self.result
+            .take_if(|result| status == RunStatus::Completed || result.len() > LISTED_FAILURE);
+        self
+    }
+}
+
+/// One page of runs.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct RunPage {
+    /// The runs, newest first.
+    pub runs: Vec<RunRecord>,
+    /// What to pass as [`RunFilter::after`] for the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
+impl RunPage {
+    /// The last page.
+    pub fn new(runs: Vec<RunRecord>) -> Self {
+        Self { runs, next: None }
+    }
+
+    /// Says where the next page begins.
+    #[must_use]
+    pub fn with_next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
