@@ -1,4 +1,4 @@
-//! A panic of a macro is our mistake: it becomes one compile error that asks for a report, and the user's item stays.
+//! A panic of a macro is our bug: it becomes one compile error that asks for a report, and the user's item is kept.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +7,7 @@ use quote::quote;
 
 use crate::function::Item;
 
-/// Expands an attribute; after a panic the fn stays, without its body, whose macros nobody would expand.
+/// Expands an attribute; after a panic the fn is kept, without its body, since nobody would expand the macros in it.
 pub(crate) fn in_attribute(
     name: &str,
     item: &TokenStream,
@@ -19,7 +19,7 @@ pub(crate) fn in_attribute(
     })
 }
 
-/// Expands what has no item to keep: a derive, or a macro in a body.
+/// Expands a macro without an item to keep: a derive, or a macro in a body.
 pub(crate) fn in_macro(name: &str, expand: impl FnOnce() -> TokenStream) -> TokenStream {
     caught(name, expand).unwrap_or_else(|error| error)
 }

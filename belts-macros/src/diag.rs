@@ -1,14 +1,14 @@
-//! Where mistakes are collected, and how an unknown word is answered.
+//! Collects mistakes, and suggests words for unknown ones.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 
-/// All mistakes of one macro call, so that its user sees them at once.
+/// All mistakes of one macro call, so that the user sees them at once.
 #[derive(Debug, Default)]
 pub(crate) struct Errors(Vec<syn::Error>);
 
 impl Errors {
-    /// Points at everything that `at` is written with.
+    /// Points at all tokens of `at`.
     pub(crate) fn at(&mut self, at: impl ToTokens, message: impl std::fmt::Display) {
         self.0.push(syn::Error::new_spanned(at, message));
     }
@@ -25,7 +25,7 @@ impl Errors {
         self.0.is_empty()
     }
 
-    /// The mistakes as `compile_error!`s, which fit where items or statements may stand.
+    /// The mistakes as `compile_error!`s, valid in place of items or statements.
     pub(crate) fn drain(&mut self) -> TokenStream {
         self.0
             .drain(..)
@@ -34,7 +34,7 @@ impl Errors {
     }
 }
 
-/// Answers an unknown word: the nearest known one, if any is near, and all of them.
+/// Answers an unknown word: the nearest known one, if any is close, and the whole list.
 pub(crate) fn suggest(word: &str, known: &[&str]) -> String {
     let nearest = known
         .iter()

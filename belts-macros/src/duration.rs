@@ -1,4 +1,4 @@
-//! Durations and backoffs as they stand in strings: `"1h30m"`, `"1s..60s"`.
+//! Durations and backoffs as written in strings: `"1h30m"`, `"1s..60s"`.
 
 use std::time::Duration;
 
@@ -28,12 +28,12 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let (number, after) = split(rest, |c| c.is_ascii_digit());
         let (unit, after) = split(after, |c| c.is_ascii_alphabetic());
         let number: u64 = number.parse().map_err(|_| wrong())?;
-        // The iterator goes on from unit to smaller unit, so a unit out of order is not found.
+        // The iterator moves on to ever smaller units, so a unit out of order is not found.
         let (_, micros) = units.find(|(name, _)| *name == unit).ok_or_else(wrong)?;
         total = number
             .checked_mul(*micros)
             .and_then(|part| total.checked_add(part))
-            .ok_or_else(|| format!("`{text}` is too long a duration"))?;
+            .ok_or_else(|| format!("`{text}` is too long"))?;
         rest = after;
     }
     Ok(Duration::from_micros(total))
@@ -47,7 +47,7 @@ pub(crate) fn parse_backoff(text: &str) -> Result<(Duration, Duration), String> 
     let (first, max) = (parse(first.trim())?, parse(max.trim())?);
     if first > max {
         return Err(format!(
-            "the backoff `{text}` shrinks; write the shortest wait first"
+            "the backoff `{text}` decreases; write the shortest wait first"
         ));
     }
     Ok((first, max))

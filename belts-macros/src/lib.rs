@@ -1,4 +1,4 @@
-//! The macros of belts. Use them through the `belts` crate, which documents them too.
+//! The macros of belts. Use them through the `belts` crate, which documents them as well.
 
 mod bug;
 mod diag;
@@ -15,10 +15,10 @@ use crate::step::Macro;
 
 /// Makes a free `async fn(event)` a durable function.
 ///
-/// After the event it may take the `belts::Context` of its run, and `belts::State<T>` for what the application gave the worker,
+/// After the event it may take the `belts::Context` of its run, and `belts::State<T>` for values given to the worker,
 /// in any order: `async fn(order: OrderCreated, State(pool): State<PgPool>, cx: Context)`.
-/// It returns a `Result<T, E>` with `T: Serialize` and any error `E`. Its name becomes a fn that takes the event and makes a
-/// `belts::Call`, which runs nothing until it is awaited; the name alone is what `.function(…)`, `belts::id_of(…)` and the
+/// It returns a `Result<T, E>` with `T: Serialize` and any error `E`. Its name becomes a fn that takes the event and returns a
+/// `belts::Call`, which runs nothing until it is awaited. The bare name is what `.function(…)`, `belts::id_of(…)` and the
 /// testing kit take.
 ///
 /// ```ignore (needs belts)
@@ -29,18 +29,18 @@ use crate::step::Macro;
 /// }
 /// ```
 ///
-/// | option | what it says |
+/// | option | meaning |
 /// |---|---|
 /// | `id = "…"` | required: 1 to 100 characters of `a-z 0-9 - _ . /`, unique in the program |
-/// | `on = Type`, `on = [A, B]` | required: the events that start it; the argument's type holds them all |
-/// | `when = \|event\| bool` | starts only for events that pass |
-/// | `retries = 3` | of the function as a whole |
-/// | `backoff = "1s..60s"` | the wait between them, or a `belts::Backoff` |
-/// | `timeout = "30s"` | the longest that one attempt may be driven without a pause, or a `Duration` |
-/// | `concurrency = 4` | the most runs at once in one process |
-/// | `max_steps = 1000` | the most steps of one run; 10,000 unless the worker says otherwise |
-/// | `continuation = "inline"`, `"per-step"` | whether the next step follows in place or in a delivery of its own |
-/// | `crate = path` | where belts is, if not at `::belts` |
+/// | `on = Type`, `on = [A, B]` | required: the events that start it; the argument's type includes all of them |
+/// | `when = \|event\| bool` | starts only for events that pass this filter |
+/// | `retries = 3` | retries of the function as a whole |
+/// | `backoff = "1s..60s"` | the wait between retries, or a `belts::Backoff` |
+/// | `timeout = "30s"` | how long one attempt may be driven without a pause, or a `Duration` |
+/// | `concurrency = 4` | the maximum of runs at once in one process |
+/// | `max_steps = 1000` | the maximum of steps in one run; by default the worker's, 10,000 |
+/// | `continuation = "inline"`, `"per-step"` | whether the next step runs in the same delivery or in one of its own |
+/// | `crate = path` | the path of belts, if not `::belts` |
 #[proc_macro_attribute]
 pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = item.into();
@@ -52,9 +52,9 @@ pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes an `async fn` or method a helper that may contain steps; call it with [`scope!`].
 ///
-/// Helpers may be generic, borrow, and return anything. They take one hidden argument more, the last, which `scope!` adds and
-/// `#[tracing::instrument]` skips. In a helper whose `T` is a `Result`, a step of `T` is a step of a value: an `Err` in it is
-/// recorded as a success. The one option is `crate = path`.
+/// Helpers may be generic, borrow, and return anything. They get one more, hidden argument at the end, which `scope!` adds and
+/// `#[tracing::instrument]` skips. If a helper's `T` is a `Result`, a step of type `T` records it as a value: an `Err` in it is
+/// recorded as a success. The only option is `crate = path`.
 #[proc_macro_attribute]
 pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = item.into();
@@ -66,45 +66,45 @@ pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// `step!("key", expr)`: runs an expression once in a run, and remembers its value.
 ///
-/// A future of `belts::Result<T>` that does nothing until awaited. The expression is a future or a plain value, of
-/// `Result<T, E>` or of `T`, with an owned `T: Serialize + DeserializeOwned` and any error `E`; it may borrow locals, and is
-/// evaluated anew for each retry. It is the call itself and no closure. `move` before it takes what it names, as before a
+/// Returns a future of `belts::Result<T>` that does nothing until awaited. The expression is a future or a plain value, of
+/// `Result<T, E>` or of `T`, with an owned `T: Serialize + DeserializeOwned` and any error `E`. It may borrow locals, and is
+/// evaluated again for each retry. It is the call itself, not a closure. `move` before it moves what it names, as before a
 /// closure.
 ///
-/// The key is a string literal that may capture variables, `"ship-{sku}"`, and is reached once in a run. It stands in one place
-/// of a function: not in two arms of a `match` either, so that a key tells which place a record is from. Places under different
-/// `#[cfg]`s are told apart by the build.
+/// The key is a string literal that may capture variables, `"ship-{sku}"`, and is used once in a run. It may appear in only one
+/// place of a function, not even in two arms of a `match`, so that a key tells which place a record belongs to. Places under
+/// different `#[cfg]`s are separate.
 ///
-/// After the expression come options: `retries = 5`, `backoff = "1s..60s"`, `timeout = "30s"` (of each attempt; an expression
-/// that blocks its thread is not cut off, and counts as timed out when it returns).
+/// Options follow the expression: `retries = 5`, `backoff = "1s..60s"`, `timeout = "30s"` (of each attempt; an expression
+/// that blocks its thread cannot be interrupted, and counts as timed out when it returns).
 ///
-/// What the expression borrows from temporaries lives until its future is done, as in `f(&g()).await`. `?` and `return` in it
-/// leave the step and not the function: what they return is what the attempt came to. `?` takes any error, and an `async` block
-/// that ends with `Ok(…)` need not say which error it has.
+/// Temporaries that the expression borrows from live until its future is done, as in `f(&g()).await`. `?` and `return` in it
+/// leave the step, not the function: what they return is the result of the attempt. `?` takes any error, and an `async` block
+/// that ends with `Ok(…)` need not name its error type.
 #[proc_macro]
 pub fn step(input: TokenStream) -> TokenStream {
     in_body(Macro::Step, input)
 }
 
-/// `sleep!("key", "10m")`: waits for a time, over crashes and restarts.
+/// `sleep!("key", "10m")`: waits for a duration, across crashes and restarts.
 ///
-/// A future of `belts::Result<()>`. The time is a string checked at compile time, or a `Duration`.
+/// Returns a future of `belts::Result<()>`. The duration is a string checked at compile time, or a `Duration`.
 #[proc_macro]
 pub fn sleep(input: TokenStream) -> TokenStream {
     in_body(Macro::Sleep, input)
 }
 
-/// `sleep_until!("key", time)`: waits for a point in time, over crashes and restarts.
+/// `sleep_until!("key", time)`: waits for a point in time, across crashes and restarts.
 ///
-/// A future of `belts::Result<()>`. The time is a `SystemTime` or whatever converts into one.
+/// Returns a future of `belts::Result<()>`. The time is a `SystemTime` or anything that converts into one.
 #[proc_macro]
 pub fn sleep_until(input: TokenStream) -> TokenStream {
     in_body(Macro::SleepUntil, input)
 }
 
-/// `scope!("key", helper(…))`: calls a helper marked [`macro@steps`]; the helper's keys live under this one.
+/// `scope!("key", helper(…))`: calls a helper marked [`macro@steps`]; the helper's keys are nested under this one.
 ///
-/// A future of whatever the helper returns. `move` before the call takes what it names.
+/// Returns a future of the helper's output. `move` before the call moves what it names.
 #[proc_macro]
 pub fn scope(input: TokenStream) -> TokenStream {
     in_body(Macro::Scope, input)
@@ -112,25 +112,25 @@ pub fn scope(input: TokenStream) -> TokenStream {
 
 /// Makes a struct with named fields an event, or an enum a union of events.
 ///
-/// With the type come helpers of its visibility: `publish_order_created(event)` for a struct `OrderCreated`, and
-/// `publish_cancelled(fields…)` for a variant `Cancelled { … }`. A variant around one other event, `Created(OrderCreated)` or
-/// `Created(Box<OrderCreated>)`, takes that event's type and checks, and has no helper of its own. A struct needs serde's
+/// It also generates helpers with the type's visibility: `publish_order_created(event)` for a struct `OrderCreated`, and
+/// `publish_cancelled(fields…)` for a variant `Cancelled { … }`. A variant that wraps another event, `Created(OrderCreated)` or
+/// `Created(Box<OrderCreated>)`, uses that event's type and checks, and has no helper of its own. A struct needs serde's
 /// `Serialize` and `Deserialize`; an enum needs neither.
 ///
-/// A type on the wire has one Rust type in a program, or its worker is not built: the error names both places. A variant
-/// `Cancelled` is `cancelled` there, whatever its enum is called; where another enum has one too, give it a `type`.
+/// A type on the wire belongs to one Rust type in a program; otherwise the worker is not built, and the error names both places.
+/// A variant `Cancelled` is `cancelled` on the wire, whatever its enum is called; if another enum has one too, set its `type`.
 ///
-/// | `#[event(…)]` | where | what it says |
+/// | `#[event(…)]` | where | meaning |
 /// |---|---|---|
-/// | `type = "…"` | struct, variant | the type on the wire; the name in kebab-case without it |
+/// | `type = "…"` | struct, variant | the type on the wire; by default the name in kebab-case |
 /// | `key = field` | struct, variant | the field with the correlation key |
-/// | `publish = name`, `publish = false` | variant | what its helper is called, or that it has none: two enums in one module may have a variant of one name, and "the name `publish_created` is defined multiple times" |
-/// | `validate = path` | struct, enum | a `fn(&Self) -> Result<(), impl Display>` that checks each event |
-/// | `crate = path` | struct, enum | where belts is, if not at `::belts` |
+/// | `publish = name`, `publish = false` | variant | the name of its helper, or that it has none; for two enums in one module with variants of the same name ("the name `publish_created` is defined multiple times") |
+/// | `validate = path` | struct, enum | a `fn(&Self) -> Result<(), impl Display>` that validates each event |
+/// | `crate = path` | struct, enum | the path of belts, if not `::belts` |
 ///
-/// Of serde's attributes, a struct and the fields of a variant take them all. An enum takes `rename_all_fields` and
-/// `deny_unknown_fields`, and a variant `rename_all`; the others are refused, with what to write in their place. `type` on
-/// the wire is the event's own type, so no field may be written or read under that name.
+/// A struct and the fields of a variant accept all of serde's attributes. An enum accepts `rename_all_fields` and
+/// `deny_unknown_fields`, and a variant `rename_all`; others are refused, with what to write instead. `type` on
+/// the wire is the event type, so no field may be written or read under that name.
 #[proc_macro_derive(Event, attributes(event, serde))]
 pub fn derive_event(item: TokenStream) -> TokenStream {
     bug::in_macro("`#[derive(Event)]`", || event::derive(item.into())).into()

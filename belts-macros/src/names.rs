@@ -23,7 +23,7 @@ impl Krate {
         &self.0
     }
 
-    /// The path with its own hygiene, but standing at `at`, so that errors point there.
+    /// The path with its own hygiene, but located at `at`, so that errors point there.
     fn located_at(&self, at: Span) -> TokenStream {
         if self.0.to_string() == ":: belts" {
             let span = at_site(at);
@@ -44,11 +44,11 @@ impl Krate {
 
 macro_rules! runtime {
     ($($field:ident: $($path:ident)::+;)*) => {
-        /// Every runtime path, spanned at one place of the user's source.
+        /// Every runtime path, located at one place of the user's source.
         pub(crate) struct Runtime { $(pub(crate) $field: TokenStream,)* }
 
         impl Krate {
-            /// The paths with hygiene of the macro and the place of `at`.
+            /// The paths with the hygiene of the macro, located at `at`.
             pub(crate) fn at(&self, at: Span) -> Runtime {
                 let krate = self.located_at(at);
                 let span = at_site(at);
@@ -115,7 +115,7 @@ runtime! {
 }
 
 impl Runtime {
-    /// The place of a token as a `Location`.
+    /// The location of a token as a `Location`.
     pub(crate) fn here(&self, at: Span) -> TokenStream {
         let location = &self.location;
         quote_spanned! {at=>
@@ -127,12 +127,12 @@ impl Runtime {
 /// The macros that attributes mark.
 pub(crate) const MARKED: [&str; 4] = ["step", "sleep", "sleep_until", "scope"];
 
-/// Names of the macro's own, at a place of the user's source.
+/// Names of the macro's own, located in the user's source.
 pub(crate) fn at_site(at: Span) -> Span {
     Span::mixed_site().located_at(at)
 }
 
-/// A binding of the macro's own, for which no constant of the user's can be taken.
+/// A binding of the macro's own, which no constant of the user can shadow.
 pub(crate) fn local(word: &str, at: Span) -> Ident {
     Ident::new(&format!("__belts_{word}"), at_site(at))
 }
@@ -142,12 +142,12 @@ pub(crate) fn cx(at: Span) -> Ident {
     Ident::new(CX, at_site(at))
 }
 
-/// The hidden parameter, which the body sees through a reference: so `async move` blocks take none of it along.
+/// The hidden parameter, which the body sees through a reference, so that `async move` blocks do not move it.
 pub(crate) fn scope(at: Span) -> Ident {
     Ident::new(SCOPE, at_site(at))
 }
 
-/// What stands before a marked macro's own arguments.
+/// What precedes a marked macro's own arguments.
 pub(crate) fn mark(krate: &Krate, at: Span) -> TokenStream {
     let (cx, krate) = (cx(at), krate.tokens());
     quote!(#cx [#krate])
@@ -168,7 +168,7 @@ pub(crate) fn kebab(name: &str) -> String {
     words(name).join("-")
 }
 
-/// `publish_order_created`, at the place of `OrderCreated`.
+/// `publish_order_created`, located at `OrderCreated`.
 pub(crate) fn publish_fn(name: &Ident) -> Ident {
     format_ident!(
         "publish_{}",
@@ -206,7 +206,7 @@ pub(crate) fn unraw(name: &Ident) -> String {
     text.strip_prefix("r#").map(str::to_owned).unwrap_or(text)
 }
 
-/// The words of a name in lower case; a run of capitals is one word, save its last before a small letter.
+/// The words of a name in lower case; a run of capitals is one word, except that its last one starts the word that follows.
 fn words(name: &str) -> Vec<String> {
     let letters: Vec<char> = name.chars().collect();
     let mut words = vec![String::new()];

@@ -77,14 +77,14 @@ impl Table {
     }
 }
 
-/// One option as the user wrote it.
+/// One option as written by the user.
 pub(crate) struct Opt {
     pub(crate) key: Ident,
     pub(crate) value: Expr,
     example: &'static str,
 }
 
-/// The options of one call; every name is known and stands once.
+/// The options of one call; every name is known and occurs once.
 #[derive(Default)]
 pub(crate) struct Given(Vec<Opt>);
 
@@ -101,7 +101,7 @@ impl Given {
         given
     }
 
-    /// Reads to the end of the input, over mistakes.
+    /// Reads to the end of the input, past mistakes.
     pub(crate) fn read(&mut self, input: ParseStream<'_>, table: &Table, errors: &mut Errors) {
         while !input.is_empty() {
             match one(input, table) {
@@ -139,7 +139,7 @@ impl Given {
         Some(self.0.swap_remove(at))
     }
 
-    /// Whether the value of an option holds this word.
+    /// Whether the value of an option contains this word.
     pub(crate) fn mentions(&self, option: &str, word: &str) -> bool {
         let mut values = self.0.iter().filter(|opt| opt.key == option);
         values.any(|opt| holds(opt.value.to_token_stream(), word))
@@ -205,7 +205,7 @@ fn skip_option(input: ParseStream<'_>) {
     }
 }
 
-/// Readers; each says what it wants where the value is something else.
+/// Readers; each says what it expects if the value is something else.
 impl Opt {
     fn wrong(&self, wanted: &str, errors: &mut Errors) {
         errors.at(
@@ -333,7 +333,7 @@ impl Opt {
     }
 }
 
-/// A string with a duration, checked here, or any other expression as it is.
+/// A string with a duration, checked here, or any other expression unchanged.
 pub(crate) fn duration_value(value: &Expr, names: &Krate, errors: &mut Errors) -> TokenStream {
     let Some(literal) = literal(value) else {
         return quote!(#value);
@@ -341,14 +341,14 @@ pub(crate) fn duration_value(value: &Expr, names: &Krate, errors: &mut Errors) -
     let parsed = match literal {
         Lit::Str(text) => duration::parse(&text.value()),
         _ => Err(
-            "a duration has a unit: write a string such as `\"30s\"`, or a `Duration`".to_owned(),
+            "a duration needs a unit: write a string such as `\"30s\"`, or a `Duration`".to_owned(),
         ),
     };
     let duration = recover(parsed, value, errors);
     duration_tokens(duration, &names.at(value.span()))
 }
 
-/// The value, or a stand-in and the mistake.
+/// The value, or a placeholder and the mistake.
 fn recover<T: Default>(parsed: Result<T, String>, at: &Expr, errors: &mut Errors) -> T {
     parsed.unwrap_or_else(|message| {
         errors.at(at, message);

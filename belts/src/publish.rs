@@ -42,7 +42,7 @@ use crate::{
 /// println!("{} duplicate: {}", published.event_id, published.duplicate);
 /// # Ok(()) }
 /// ```
-#[must_use = "write `.await` behind it: nothing is published before"]
+#[must_use = "nothing is published until this is awaited: add `.await`"]
 #[derive(Debug)]
 pub struct Publish {
     event: Result<EncodedEvent>,

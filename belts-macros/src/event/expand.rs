@@ -80,7 +80,7 @@ fn check(validate: &Path, event: &Event) -> TokenStream {
     }
 }
 
-/// What the user's function says of `self`, which is an event of this type.
+/// The verdict of the user's function on `self`, which is an event of this type.
 pub(super) fn asked(validate: &Path, event_type: &impl ToTokens, krate: &Krate) -> TokenStream {
     let at = validate.span();
     let invalid = krate.at(at).invalid;

@@ -31,6 +31,6 @@ pub(crate) fn derive(item: TokenStream) -> TokenStream {
         None => TokenStream::new(),
     };
     let errors = errors.drain();
-    // Expanded even so, where it can be: a mistake in an option should not make every use of the event one.
+    // Expanded anyway, if possible: a mistake in an option should not turn every use of the event into another one.
     quote!(#expanded #errors)
 }

@@ -34,7 +34,7 @@ pub(crate) struct Event {
     pub(crate) validate: Option<Path>,
     pub(crate) krate: Krate,
     pub(crate) deprecated: Option<Attribute>,
-    /// `#[allow(deprecated)]`, where the item says anything of that.
+    /// `#[allow(deprecated)]`, if the item is or uses something deprecated.
     pub(crate) allow: TokenStream,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Union {
     pub(crate) variants: Vec<Variant>,
     pub(crate) validate: Option<Path>,
     pub(crate) krate: Krate,
-    /// `#[allow(deprecated)]`, where the item says anything of that.
+    /// `#[allow(deprecated)]`, if the item is or uses something deprecated.
     pub(crate) allow: TokenStream,
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct Variant {
 }
 
 pub(crate) enum Body {
-    /// Around another event, whose type it takes.
+    /// Wraps another event and uses its type.
     Newtype(Box<Type>),
     Own(Box<Own>),
 }
@@ -65,10 +65,10 @@ pub(crate) struct Own {
     pub(crate) event_type: Literal,
     pub(crate) text: String,
     pub(crate) key: Option<Ident>,
-    /// Without any `Self`, as they stand in other places too.
+    /// Without `Self`, since they are repeated in other places.
     pub(crate) fields: Vec<Field>,
     pub(crate) unit: bool,
-    /// For the struct that is written and read in its place.
+    /// For the struct that is written and read instead.
     pub(crate) serde: Vec<Attribute>,
     /// The name of its helper, if it has one.
     pub(crate) helper: Option<Ident>,
@@ -77,7 +77,7 @@ pub(crate) struct Own {
 }
 
 impl Model {
-    /// Every mistake goes to the sink; `None` follows only where there were some.
+    /// Every mistake goes to the sink; `None` is returned only if there were some.
     pub(crate) fn build(input: &DeriveInput, errors: &mut Errors) -> Option<Self> {
         let table = if matches!(input.data, Data::Enum(_)) {
             &ENUM
@@ -90,7 +90,7 @@ impl Model {
         let (name, vis) = (input.ident.clone(), input.vis.clone());
         if !input.generics.params.is_empty() {
             let message = format!(
-                "an event is stored and read back by its type, so `{name}` cannot be generic or borrow; own its data"
+                "an event is stored and read back by its type, so `{name}` cannot be generic or borrow; make its data owned"
             );
             errors.at(&input.generics, message);
             return None;
@@ -144,7 +144,7 @@ fn variants(input: &DeriveInput, data: &DataEnum, errors: &mut Errors) -> Option
     if variants.is_empty() {
         errors.at(
             name,
-            format!("`{name}` has no variants, so no event fits it; add one"),
+            format!("`{name}` has no variants, so it matches no event; add one"),
         );
         return None;
     }
@@ -206,19 +206,19 @@ fn variant(
     })
 }
 
-/// A variant around an event has nothing of its own.
+/// A variant that wraps an event has no options of its own.
 fn around(item: &SynVariant, field: &Field, given: &mut Given, errors: &mut Errors) {
     for (option, has) in [("type", "type"), ("key", "key"), ("publish", "helper")] {
         if let Some(opt) = given.take(option) {
             let message =
-                format!("a variant around an event takes that event's {has}; remove `{option}`");
+                format!("a variant that wraps an event uses that event's {has}; remove `{option}`");
             errors.at(&opt.key, message);
         }
     }
     for attribute in of_event(&field.attrs) {
         errors.at(
             attribute,
-            "a variant around an event takes that event's options; remove `#[event(…)]`",
+            "a variant that wraps an event uses that event's options; remove `#[event(…)]`",
         );
     }
     serde::none_around(&item.attrs, errors);
@@ -254,7 +254,7 @@ fn deprecated(attrs: &[Attribute]) -> Option<Attribute> {
         .cloned()
 }
 
-/// Lets generated code name what the item says is deprecated. Anywhere else it would be one more lint that cannot be forbidden.
+/// Lets generated code name deprecated items. Elsewhere it would be one more lint that users cannot forbid.
 fn allow(input: &DeriveInput) -> TokenStream {
     fn says_so(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
@@ -289,7 +289,7 @@ fn named<'a>(name: &Ident, fields: &'a Fields, errors: &mut Errors) -> Option<&'
     None
 }
 
-/// No two variants of one type, as far as their types stand here.
+/// No two variants have the same type, as far as their types are visible here.
 fn distinct(variants: &[Variant], errors: &mut Errors) {
     let own = || {
         variants.iter().filter_map(|variant| match &variant.body {
@@ -301,7 +301,7 @@ fn distinct(variants: &[Variant], errors: &mut Errors) {
         if let Some((other, _)) = own().find(|(other, two)| *other != name && two.text == one.text)
         {
             let message = format!(
-                "`{name}` and `{other}` have one event type, `{}`; give each its own `type`",
+                "`{name}` and `{other}` have the same event type, `{}`; give each its own `type`",
                 one.text
             );
             errors.push(one.event_type.span(), message);
@@ -309,7 +309,7 @@ fn distinct(variants: &[Variant], errors: &mut Errors) {
     }
 }
 
-/// The type of a field, for its error's place.
+/// The type of a field, for the span of an error.
 pub(crate) fn span_of(ty: &Type) -> Span {
     ty.span()
 }

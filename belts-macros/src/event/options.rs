@@ -1,4 +1,4 @@
-//! `#[event(…)]`: what the options on one place say, and those that stand where none belong.
+//! `#[event(…)]`: the options of one item, and those written where none belong.
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::quote;
@@ -10,7 +10,7 @@ use crate::{
     option::{Given, Table},
 };
 
-/// The options of all `#[event(…)]` on one place, together.
+/// The options of all `#[event(…)]` on one item, together.
 pub(super) fn options(attrs: &[Attribute], table: &Table, errors: &mut Errors) -> Given {
     let mut all = TokenStream::new();
     for attribute in of_event(attrs) {
@@ -32,7 +32,7 @@ pub(super) fn options(attrs: &[Attribute], table: &Table, errors: &mut Errors) -
     Given::parse(all, table, errors)
 }
 
-/// Fields have no options; those of the whole stand on `owner`.
+/// Fields have no options; the options of the event are on `owner`.
 pub(super) fn none_on_fields<'a>(
     fields: impl IntoIterator<Item = &'a Field>,
     owner: &str,
@@ -42,10 +42,10 @@ pub(super) fn none_on_fields<'a>(
         for attribute in of_event(&field.attrs) {
             let name = field.ident.as_ref().map_or_else(String::new, unraw);
             let message = if is_about_key(attribute) {
-                format!("the key is said on the {owner}: `#[event(key = {name})]`")
+                format!("write the key on the {owner}: `#[event(key = {name})]`")
             } else {
                 format!(
-                    "a field has no `#[event(…)]`; its options stand on the {owner}, such as `#[event(key = {name})]`"
+                    "fields take no `#[event(…)]`; put the options on the {owner}, such as `#[event(key = {name})]`"
                 )
             };
             errors.at(attribute, message);
@@ -92,13 +92,13 @@ fn check_type(text: &str) -> Result<(), String> {
     }
     if let Some(wrong) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
         return Err(format!(
-            "an event's `type` cannot hold {wrong:?}; join words by `-`"
+            "an event's `type` cannot contain {wrong:?}; separate words with `-`"
         ));
     }
     match text.chars().count() {
         1..=100 => Ok(()),
         long => Err(format!(
-            "an event's `type` has at most 100 characters, and this one {long}; shorten it"
+            "an event's `type` has at most 100 characters, but this one has {long}; shorten it"
         )),
     }
 }
@@ -126,9 +126,9 @@ pub(super) fn key<'a>(
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let message = match names.as_slice() {
-        [] => format!("there is no field `{key}`, or any other, to be the `key`"),
+        [] => format!("`key` names the field `{key}`, but there are no fields"),
         names => format!(
-            "there is no field `{key}` to be the `key`; {}",
+            "`key` names the field `{key}`, which does not exist; {}",
             suggest(&unraw(&key), names)
         ),
     };

@@ -1,4 +1,4 @@
-//! The names that serde gives fields on the wire, which keeps `type` for the event's own.
+//! The names that serde gives fields on the wire, which reserves `type` for the event type.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
@@ -15,7 +15,7 @@ use crate::{diag::Errors, names::unraw, option::ungrouped};
 pub(super) struct Renames {
     serialize: Option<Expr>,
     deserialize: Option<Expr>,
-    /// What serde is to complain of.
+    /// Left for serde to report.
     wrong: Vec<Meta>,
 }
 
@@ -53,7 +53,7 @@ impl Renames {
         }
     }
 
-    /// Rules of the whole, for where there is none.
+    /// The rules of the whole, where this has none.
     pub(super) fn or(&mut self, other: &Self) {
         self.serialize = self.serialize.take().or_else(|| other.serialize.clone());
         self.deserialize = self
@@ -93,7 +93,7 @@ pub(super) fn of_struct<'a>(
     let mut renames = Renames::default();
     for meta in of_serde(attrs).flat_map(metas) {
         if meta.path().is_ident("rename_all") {
-            // A wrong rule is serde's to complain of.
+            // serde reports a wrong rule.
             renames.read(&meta, &mut Errors::default());
         }
         if let Meta::NameValue(pair) = &meta
@@ -103,20 +103,20 @@ pub(super) fn of_struct<'a>(
         {
             errors.at(
                 tag,
-                "`type` holds the event's own type; name the tag otherwise, such as `kind`, or remove it",
+                "`type` holds the event type; use another name for the tag, such as `kind`, or remove it",
             );
         }
     }
     no_type_field(fields, &renames, errors);
 }
 
-/// The wire keeps `type` for the event's own type.
+/// The wire reserves `type` for the event type.
 pub(super) fn no_type_field<'a>(
     fields: impl IntoIterator<Item = &'a Field>,
     renames: &Renames,
     errors: &mut Errors,
 ) {
-    let message = "a field cannot be written as `type`, which holds the event's own; name it otherwise, such as `kind`";
+    let message = "a field cannot be written as `type`, which holds the event type; use another name, such as `kind`";
     for field in fields {
         let given = Names::of(field);
         if given.is_absent {
@@ -132,7 +132,7 @@ pub(super) fn no_type_field<'a>(
     }
 }
 
-/// Whether the field's own name becomes `type` by this rule.
+/// Whether this rule turns the field's own name into `type`.
 fn is_type_by(rule: Option<&Expr>, field: &Field) -> bool {
     let name = field.ident.as_ref().map_or_else(String::new, unraw);
     let rule = rule.and_then(text).map(LitStr::value);
@@ -140,13 +140,13 @@ fn is_type_by(rule: Option<&Expr>, field: &Field) -> bool {
         || rule.is_some_and(|rule| rule == "camelCase") && name.trim_matches('_') == "type"
 }
 
-/// What names a field has besides that of its own.
+/// The names of a field besides its own.
 #[derive(Default)]
 struct Names {
     all: Vec<LitStr>,
     serialize: bool,
     deserialize: bool,
-    /// Skipped, or its fields stand in its place.
+    /// Skipped, or replaced by its own fields.
     is_absent: bool,
 }
 
@@ -187,7 +187,7 @@ impl Names {
     }
 }
 
-/// What stands in the attribute; nothing where that is serde's to complain of.
+/// The content of the attribute; empty if serde has to report it.
 fn metas(attribute: &Attribute) -> Vec<Meta> {
     match &attribute.meta {
         Meta::List(list) => metas_of(&list.tokens),

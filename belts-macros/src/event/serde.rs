@@ -1,7 +1,7 @@
-//! What serde's attributes mean for events. Each is known by name at every place: what counts is kept for the structs that
-//! stand for variants, and the rest is refused with what to write in its place.
+//! What serde's attributes mean for events. Each is known by name at every place: those with an effect are copied to the structs
+//! that stand for variants, and the others are refused with what to write instead.
 //!
-//! On a struct, and on the fields of a variant, serde's own derives read them, and say which they do not know.
+//! On a struct, and on the fields of a variant, serde's own derives read them and report unknown ones.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
@@ -10,13 +10,13 @@ use syn::{Attribute, Field, LitStr, Meta, Token, punctuated::Punctuated};
 use super::renames::{Renames, no_type_field, text};
 use crate::diag::{Errors, suggest};
 
-/// A place where serde's attributes may stand, with those that serde knows there.
+/// A place for serde's attributes, with those that serde knows there.
 struct Place {
     /// With its article.
     called: &'static str,
-    /// What counts for events.
+    /// Those that have an effect on events.
     kept: &'static [&'static str],
-    /// What does not, and what to do; nothing more than to remove it where that is empty.
+    /// Those that do not, and what to do; empty if they only have to be removed.
     refused: &'static [(&'static str, &'static str)],
 }
 
@@ -28,17 +28,14 @@ const ENUM: Place = Place {
             "rename_all",
             "write `#[event(type = \"…\")]` on the variants, and `rename_all_fields` for their fields",
         ),
-        (
-            "tag",
-            "remove it, as an event's type stands in `type` always",
-        ),
+        ("tag", "remove it: the event type is always in `type`"),
         (
             "content",
-            "remove it, as an event's fields stand beside its type",
+            "remove it: an event's fields are next to its type",
         ),
-        ("untagged", "remove it, as an event is read by its type"),
+        ("untagged", "remove it: an event is read by its type"),
         ("default", "write it on the fields"),
-        ("crate", "remove it, as belts finds serde by itself"),
+        ("crate", "remove it: belts finds serde by itself"),
         ("rename", ""),
         ("bound", ""),
         ("remote", ""),
@@ -60,16 +57,16 @@ const VARIANT: Place = Place {
         ("rename", "write `#[event(type = \"…\")]`"),
         (
             "alias",
-            "give the other type a variant of its own, with `#[event(type = \"…\")]`",
+            "give the other type its own variant, with `#[event(type = \"…\")]`",
         ),
         ("skip", EVERY),
         ("skip_serializing", EVERY),
         ("skip_deserializing", EVERY),
         (
             "other",
-            "remove it, as an event of another type starts no function that takes this enum",
+            "remove it: an event of another type does not start a function that takes this enum",
         ),
-        ("untagged", "remove it, as an event is read by its type"),
+        ("untagged", "remove it: an event is read by its type"),
         ("with", "write it on a field"),
         ("serialize_with", "write it on a field"),
         ("deserialize_with", "write it on a field"),
@@ -77,9 +74,9 @@ const VARIANT: Place = Place {
         ("borrow", ""),
     ],
 };
-const EVERY: &str = "keep what is no event out of the enum";
+const EVERY: &str = "move what is not an event out of the enum";
 
-/// What an enum says of all its variants.
+/// What an enum sets for all its variants.
 #[derive(Default)]
 pub(super) struct Container {
     deny_unknown_fields: Option<Meta>,
@@ -101,7 +98,7 @@ impl Container {
     }
 }
 
-/// What an enum and its variant say of a struct of the variant's fields, whose names are checked.
+/// What an enum and its variant set for a struct with the variant's fields, whose names are checked.
 pub(super) fn of_variant(
     container: &Container,
     attrs: &[Attribute],
@@ -127,17 +124,17 @@ pub(super) fn of_variant(
     }
 }
 
-/// A variant around an event says nothing of how that is written.
+/// A variant that wraps an event has no attributes about how it is written.
 pub(super) fn none_around(attrs: &[Attribute], errors: &mut Errors) {
     for attribute in of_serde(attrs) {
         errors.at(
             attribute,
-            "a variant around an event is written as that event; say it there",
+            "a variant that wraps an event is serialized as that event; move this attribute there",
         );
     }
 }
 
-/// The attributes that count at a place; those that do not are mistakes.
+/// The attributes with an effect at a place; the others are mistakes.
 fn known(attrs: &[Attribute], place: &Place, errors: &mut Errors) -> Vec<Meta> {
     let mut kept = Vec::new();
     for attribute in of_serde(attrs) {
@@ -156,7 +153,7 @@ fn counts(meta: &Meta, place: &Place, errors: &mut Errors) -> bool {
     }
     let refused = place.refused.iter().find(|(name, _)| path.is_ident(name));
     match refused {
-        // It says what is so.
+        // It states what is already true.
         Some(("tag", _)) if value_of(meta).is_some_and(|tag| tag == "type") => {}
         Some((name, why)) => errors.at(meta, refusal(name, why, meta, place)),
         None => {
@@ -177,11 +174,11 @@ fn refusal(name: &str, why: &str, meta: &Meta, place: &Place) -> String {
     match (name, value_of(meta)) {
         ("rename", Some(value)) if !why.is_empty() => {
             format!(
-                "serde's `rename` does not count on {called}; write `#[event(type = {value:?})]`"
+                "serde's `rename` has no effect on {called}; write `#[event(type = {value:?})]`"
             )
         }
-        _ if why.is_empty() => format!("serde's `{name}` does not count on {called}; remove it"),
-        _ => format!("serde's `{name}` does not count on {called}; {why}"),
+        _ if why.is_empty() => format!("serde's `{name}` has no effect on {called}; remove it"),
+        _ => format!("serde's `{name}` has no effect on {called}; {why}"),
     }
 }
 

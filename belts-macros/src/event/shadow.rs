@@ -1,4 +1,4 @@
-//! The structs that stand for a variant: one that its fields are written from, by reference, and one that they are read into.
+//! The structs that stand for a variant: its fields are written from one, by reference, and read into the other.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::names::{Krate, Runtime, at_site, local, unraw};
 
-/// What serde is called beside them.
+/// The name of serde next to them.
 pub(super) const SERDE: &str = "__belts_serde";
 
 pub(super) fn shadow(variant: &Variant, krate: &Krate) -> Option<TokenStream> {
@@ -67,7 +67,7 @@ pub(super) fn shadow_names(variant: &Variant) -> (Ident, Ident) {
     )
 }
 
-/// Fns through which serde calls the user's: a field that is written holds a reference, and a generic fn would take that for
+/// Fns through which serde calls the user's: a field to be written holds a reference, and a generic fn would take that for
 /// the value.
 struct Through<'a> {
     variant: String,
@@ -76,13 +76,13 @@ struct Through<'a> {
 }
 
 impl Through<'_> {
-    /// The serde attributes of a field that is written.
+    /// The serde attributes of a field to be written.
     fn attributes(&mut self, field: &Field) -> Vec<Attribute> {
         of_serde(&field.attrs)
             .map(|attribute| {
                 let list =
                     attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-                // What cannot be read is serde's to complain of.
+                // serde reports what cannot be parsed.
                 let Ok(list) = list else {
                     return attribute.clone();
                 };
@@ -96,7 +96,7 @@ impl Through<'_> {
         self.instead(meta, field).unwrap_or_else(|| quote!(#meta))
     }
 
-    /// What stands in place of an attribute that names a fn.
+    /// The replacement for an attribute that names a fn.
     fn instead(&mut self, meta: &Meta, field: &Field) -> Option<TokenStream> {
         let Meta::NameValue(pair) = meta else {
             return None;
@@ -152,7 +152,7 @@ impl Through<'_> {
         text
     }
 
-    /// A name for a fn, and as serde reads it.
+    /// A name for a fn, in the form that serde reads.
     fn name(&self, what: &str, field: &Field, at: Span) -> (Ident, LitStr) {
         let field = field.ident.as_ref().map_or_else(String::new, unraw);
         let name = local(&format!("{what}_{}_{field}", self.variant), at);

@@ -1,7 +1,7 @@
 //! What an enum becomes: an `EventSet` of its variants' types, with a publish helper for each variant of its own.
 //!
-//! A variant with fields is written and read as a private struct of these fields, so that the enum itself needs
-//! no serde at all and its attributes for fields still count.
+//! A variant with fields is written and read as a private struct of these fields, so the enum itself needs
+//! no serde impls, and attributes on its fields still take effect.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -48,7 +48,7 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
     let register =
         (!own.is_empty()).then(|| register(&quote!(&[#(#own_types),*]), &quote!(#name), at, krate));
     let distinct = distinct(union);
-    // By a name, as serde's derives read a path from a string, which cannot hold every path.
+    // By a name, as serde's derives read a path from a string, which cannot express every path.
     let serde_name = Ident::new(SERDE, at_site(at));
     let helpers = variants.iter().map(|variant| helper(union, variant));
     quote_spanned! {at_site(at)=>
@@ -123,7 +123,7 @@ fn encode(variant: &Variant, krate: &Krate) -> TokenStream {
     }
 }
 
-/// Names for the fields, which may be those of constants.
+/// Names for the fields that cannot clash with the user's constants.
 fn bindings(own: &Own, at: Span) -> impl Iterator<Item = Ident> {
     (0..own.fields.len()).map(move |index| local(&format!("field_{index}"), at))
 }
@@ -178,7 +178,7 @@ fn decode(variant: &Variant, krate: &Krate) -> TokenStream {
     }
 }
 
-/// `EventSet::check`: variants around events are checked as these, and then all by the user's function.
+/// `EventSet::check`: variants that wrap events are checked as those events, then all variants by the user's function.
 fn check(union: &Union) -> TokenStream {
     let at = union.name.span();
     let check_result = union.krate.at(at).check_result;
@@ -228,7 +228,7 @@ fn type_of_self(union: &Union, validate: &Path) -> TokenStream {
     quote_spanned!(at_site(validate.span())=> match self { #(#arms)* })
 }
 
-/// Compile-time checks for types that stand elsewhere: those of variants around events.
+/// Compile-time checks for types defined elsewhere: those of variants that wrap events.
 fn distinct(union: &Union) -> TokenStream {
     let Union {
         variants, krate, ..
@@ -246,7 +246,7 @@ fn distinct(union: &Union) -> TokenStream {
             let span = two.name.span();
             let holds = krate.at(span).holds;
             let message = format!(
-                "`{}` and `{}` have one event type; give each its own",
+                "`{}` and `{}` have the same event type; give each its own",
                 unraw(&two.name),
                 unraw(&one.name)
             );
@@ -297,7 +297,7 @@ fn helper(union: &Union, variant: &Variant) -> Option<TokenStream> {
         unraw(union_name),
         unraw(name)
     );
-    // Under the names that the user gave them, which are seen in docs and editors.
+    // With the names that the user gave them, which docs and editors show.
     let arguments = own.fields.iter().map(|field| {
         let (name, ty) = (&field.ident, &field.ty);
         quote!(#name: #ty)

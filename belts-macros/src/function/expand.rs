@@ -1,4 +1,4 @@
-//! What a function becomes: a fn of its name that makes a call, with the user's fn and its registration inside.
+//! What a function becomes: a fn of the same name that returns a call, with the user's fn and its registration inside.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -64,7 +64,7 @@ pub(super) struct Head<'a> {
 }
 
 impl Head<'_> {
-    /// The fn that makes calls, with the user's fn and other items inside it.
+    /// The fn that returns calls, with the user's fn and other items inside it.
     pub(super) fn with(
         &self,
         the_fn: &TokenStream,
@@ -108,7 +108,7 @@ impl Head<'_> {
     }
 }
 
-/// The body as it is expanded, after a statement that makes its scope.
+/// The expanded body, after a statement that creates its scope.
 pub(super) fn with_scope(body: TokenStream, scope: &TokenStream, krate: &Krate) -> Marked {
     let (attributes, body) = split_inner_attributes(body);
     let Marked { body, keys } = mark(body, krate);
@@ -124,7 +124,7 @@ fn lend(function: &Function) -> TokenStream {
     quote_spanned!(at_site(at)=> let #cx = &#hidden;)
 }
 
-/// What the name stands for, within the fn of that name.
+/// What the name refers to inside the fn of that name.
 fn handle(name: &Ident) -> Ident {
     Ident::new("__BeltsFunction", at_site(name.span()))
 }
@@ -141,7 +141,7 @@ fn argument(pattern: &Pat) -> Ident {
     }
 }
 
-/// The user's fn under its own name, as an associated one: so its body's own name is still the handle.
+/// The user's fn under its own name, as an associated fn, so that its name inside the body still is the handle.
 fn the_fn(function: &Function, body: &TokenStream) -> TokenStream {
     let Function {
         inner,
@@ -164,7 +164,7 @@ fn the_fn(function: &Function, body: &TokenStream) -> TokenStream {
 
 /// Reads the event, calls the fn and writes its output.
 ///
-/// It stands in one body with all else that needs the event's and the output's type, so that rustc complains once.
+/// It shares one body with everything else that depends on the types of event and output, so that rustc reports them once.
 fn start(function: &Function) -> TokenStream {
     let Function {
         name,
@@ -249,7 +249,7 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
     }
 }
 
-/// What each argument behind the event needs of the worker, written as in [`start`], so that rustc complains once.
+/// What each argument after the event needs of the worker, written as in [`start`], so that rustc reports it once.
 fn needs<'a>(
     others: &'a [PatType],
     krate: &'a Krate,
@@ -276,7 +276,7 @@ fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
 fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
     let at = event.span();
     let event_set = krate.at(at).event_set;
-    // Not by a generic function: rustc would say of a type that is no event once more that it is none.
+    // Not through a generic function: rustc would report once more that a type is not an event.
     quote_spanned! {at_site(at)=>
         |__belts_type, __belts_payload| {
             let __belts_event = <#event as #event_set>::decode(__belts_type, __belts_payload)?;
@@ -326,7 +326,7 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
     }
 }
 
-/// A compile-time check that the parameter can hold every event of `on`.
+/// A compile-time check that the parameter includes every event of `on`.
 fn on_fits(function: &Function) -> TokenStream {
     let Function {
         name,
@@ -347,10 +347,10 @@ fn on_fits(function: &Function) -> TokenStream {
     let taken = spelled(&event_type.to_token_stream());
     let message = match listed.as_slice() {
         [one] => format!(
-            "`{name}` is started by `on = {one}` but takes `{taken}`; take `{one}`, or an enum that holds it"
+            "`{name}` is started by `on = {one}` but takes `{taken}`; take `{one}`, or an enum that includes it"
         ),
         several => format!(
-            "`{name}` is started by `on = [{}]` but takes `{taken}`, which does not hold them all; \
+            "`{name}` is started by `on = [{}]` but takes `{taken}`, which does not include all of them; \
              take an enum of events that does",
             several.join(", ")
         ),

@@ -1,4 +1,4 @@
-//! After a mistake: the user's fn as it stands, so that editors and rustc go on with it, and then the mistakes.
+//! After a mistake: the user's fn as written, so that editors and rustc can continue with it, and then the mistakes.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -14,8 +14,8 @@ use crate::{
     names::{self, Krate, at_site},
 };
 
-/// The fn with a scope that is never there, since nothing of this is run. Where its signature is whole, its name makes calls as
-/// it would without the mistakes, or each use of it would be one more.
+/// The fn with a scope that never exists, since none of this runs. If its signature is complete, its name returns calls as it
+/// would without the mistakes; otherwise each use of it would be another one.
 pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> TokenStream {
     let Item {
         attrs,
@@ -24,7 +24,7 @@ pub(crate) fn with_errors(item: &Item, krate: &Krate, errors: &mut Errors) -> To
         body,
     } = item;
     let mut sig = sig.clone();
-    // Awaits in the body are no second mistake.
+    // Awaits in the body are not another mistake.
     sig.asyncness = sig
         .asyncness
         .or_else(|| Some(syn::token::Async(sig.fn_token.span)));
@@ -75,7 +75,7 @@ fn event(sig: &Signature) -> Option<&PatType> {
     }
 }
 
-/// Whether the type can stand in a signature: rustc has a say of its own about `_` and `impl Trait`.
+/// Whether the type may appear in a signature: rustc reports `_` and `impl Trait` itself.
 fn names_type(ty: &Type) -> bool {
     matches!(ty, Type::Path(_) | Type::Group(_) | Type::Paren(_))
 }
@@ -90,10 +90,10 @@ fn output(sig: &Signature, krate: &Krate) -> TokenStream {
     }
 }
 
-/// For an item that is no fn.
+/// For an item that is not an fn.
 pub(crate) fn not_a_fn(item: &TokenStream, attribute: &str, error: &syn::Error) -> TokenStream {
     if super::parse::looks_like_fn(item) {
-        // rustc reads the same tokens next and says what is wrong.
+        // rustc reads the same tokens next and reports what is wrong.
         let error = error.to_compile_error();
         return quote!(#item #error);
     }
@@ -102,7 +102,7 @@ pub(crate) fn not_a_fn(item: &TokenStream, attribute: &str, error: &syn::Error) 
         .into_iter()
         .find(|token| matches!(token, proc_macro2::TokenTree::Ident(_)));
     let span = first.map_or_else(Span::call_site, |token| token.span());
-    let message = format!("`#[belts::{attribute}]` goes on an `async fn`, and this is none");
+    let message = format!("`#[belts::{attribute}]` can only be applied to an `async fn`");
     let error = syn::Error::new(span, message).to_compile_error();
     quote!(#item #error)
 }

@@ -1,8 +1,8 @@
-//! Long bodies: steps that follow each other are put into `async` blocks, some in each.
+//! Long bodies: consecutive steps are grouped into `async` blocks.
 //!
 //! rustc visits each place of an `async` body once for each `.await` before it, so five hundred steps in one body would take it
-//! half a minute. A block is a body of its own, and one `.await` in the body around it. Only plain statements are put there,
-//! `step!(…).await?` with or without a `let`, whose meaning that does not change; and only where there are many of them.
+//! half a minute. A block is a body of its own, and a single `.await` in the body around it. Only plain statements are grouped,
+//! `step!(…).await?` with or without a `let`, whose meaning does not change, and only if there are many of them.
 
 use std::collections::HashSet;
 
@@ -11,12 +11,12 @@ use quote::{quote, quote_spanned};
 
 use crate::names::{CX, Krate, at_site, unraw};
 
-/// From so many such statements on a body is a long one.
+/// A body with this many such statements is a long one.
 const MANY: usize = 48;
 /// The most statements of a block.
 const MOST: usize = 24;
 
-/// The marked body, with its rows of steps in blocks if it is a long one.
+/// The marked body, with its sequences of steps in blocks if it is long.
 pub(super) fn group(body: TokenStream, krate: &Krate) -> TokenStream {
     let (statements, rest) = split(body.clone());
     let plain = statements.iter().filter(|statement| statement.is_plain());
@@ -25,7 +25,7 @@ pub(super) fn group(body: TokenStream, krate: &Krate) -> TokenStream {
     }
     let rows = statements.chunk_by(|a, b| a.is_plain() && b.is_plain());
     let rows: Vec<_> = rows.flat_map(|row| row.chunks(MOST)).collect();
-    // From the end, so that it is known of each name whether it is said again.
+    // From the end, so that it is known whether each name is used again.
     let mut said = HashSet::new();
     note_words(rest.clone(), &mut said);
     let mut grouped = Vec::with_capacity(rows.len());
@@ -41,7 +41,7 @@ pub(super) fn group(body: TokenStream, krate: &Krate) -> TokenStream {
     grouped.into_iter().rev().chain([rest]).collect()
 }
 
-/// Every word of the tokens, those in strings among them, which may capture variables.
+/// Every word in the tokens, including those in strings, which may capture variables.
 fn note_words(tokens: TokenStream, said: &mut HashSet<String>) {
     for token in tokens {
         match token {
@@ -59,7 +59,7 @@ fn note_words(tokens: TokenStream, said: &mut HashSet<String>) {
     }
 }
 
-/// What ends in a semicolon.
+/// A statement that ends in a semicolon.
 struct Statement {
     tokens: TokenStream,
     plain: Option<Plain>,
@@ -82,7 +82,7 @@ impl Statement {
     }
 }
 
-/// The statements, and what follows the last semicolon.
+/// The statements, and the rest after the last semicolon.
 fn split(body: TokenStream) -> (Vec<Statement>, TokenStream) {
     let (mut statements, mut tokens) = (Vec::new(), Vec::new());
     for token in body {
@@ -138,7 +138,7 @@ fn without_path(mut before: &[TokenTree]) -> &[TokenTree] {
     before
 }
 
-/// What a `let` of one name binds, or that there is none; `None` for anything else.
+/// What a `let` of one name binds, or that there is no `let`; `None` for anything else.
 #[expect(clippy::option_option, reason = "no `let` is one of the two answers")]
 fn binding(before: &[TokenTree]) -> Option<Option<Binding>> {
     let (mutable, name, rest) = match before {
@@ -169,14 +169,14 @@ fn is_word(token: &TokenTree, text: &str) -> bool {
     matches!(token, TokenTree::Ident(word) if word == text)
 }
 
-/// The statements in a block that gives out what they bind, as far as it is said again.
+/// The statements in a block that returns the names they bind, if these are used again.
 fn block(statements: &[Statement], said: &HashSet<String>, krate: &Krate) -> TokenStream {
     let mut bound: Vec<&Binding> = Vec::new();
     for binding in statements
         .iter()
         .filter_map(|it| it.plain.as_ref()?.binding.as_ref())
     {
-        // Of a name that is bound again the last one counts.
+        // If a name is bound again, the last binding counts.
         bound.retain(|earlier| earlier.name != binding.name);
         bound.push(binding);
     }

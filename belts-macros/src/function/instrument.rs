@@ -1,4 +1,4 @@
-//! `#[tracing::instrument]` records the arguments of an fn, and the hidden one is none of the user's.
+//! `#[tracing::instrument]` records the arguments of an fn; the hidden one is not the user's.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -53,7 +53,7 @@ fn within_cfg(list: &mut MetaList) {
     }
 }
 
-/// The arguments of `instrument` with one more to skip; `None` where all are skipped, or where they are not understood.
+/// The arguments of `instrument` with one more to skip; `None` if all are skipped, or if they are not understood.
 fn with_skip(given: TokenStream) -> Option<TokenStream> {
     let hidden = syn::Ident::new(SCOPE, proc_macro2::Span::mixed_site());
     let mut found = false;
@@ -77,7 +77,7 @@ fn with_skip(given: TokenStream) -> Option<TokenStream> {
     Some(quote!(#(#arguments),*))
 }
 
-/// What stands between the commas; none of it is empty.
+/// What is between the commas; nothing in the result is empty.
 fn split(tokens: TokenStream) -> Vec<TokenStream> {
     let mut parts = vec![TokenStream::new()];
     for token in tokens {

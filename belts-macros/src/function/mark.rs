@@ -1,8 +1,8 @@
 //! Marks each `step!`, `sleep!`, `sleep_until!` and `scope!` in a body's tokens, and touches nothing else.
 //!
-//! The mark names the hidden parameter with the hygiene of the attribute, at the place of the user's token.
-//! A nested fn does not see that parameter, so what stands in one gets a mark that says so.
-//! On the way it notes the keys, for what is known of a function before it runs.
+//! The mark names the hidden parameter with the hygiene of the attribute, located at the user's token.
+//! A nested fn does not see that parameter, so macros in one get a mark that says so.
+//! It also collects the keys, for what is known about a function before it runs.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::LitStr;
@@ -38,7 +38,7 @@ pub(crate) fn mark(body: TokenStream, krate: &Krate) -> Marked {
     }
 }
 
-/// The names of the macros that a body defines: a `scope!` of its own is none of ours.
+/// The names of the macros that a body defines: its own `scope!` is not ours.
 pub(super) fn own_macros(body: &TokenStream) -> Vec<String> {
     let tokens: Vec<TokenTree> = body.clone().into_iter().collect();
     let mut own = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn own_macros(body: &TokenStream) -> Vec<String> {
     own
 }
 
-/// Where tokens stand.
+/// Where tokens are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Body,
@@ -106,7 +106,7 @@ impl Marker<'_> {
         place: Place,
     ) -> TokenTree {
         let inside = match item {
-            // It is expanded by an attribute of its own.
+            // Another attribute of ours expands it.
             Some(Item::Attributed) => return TokenTree::Group(group.clone()),
             Some(Item::Plain) => Place::Nested,
             None => place,
@@ -129,13 +129,13 @@ impl Marker<'_> {
 
     fn note(&mut self, name: &Ident, arguments: TokenStream) {
         if let Some(which) = Macro::from_name(&name.to_string()) {
-            // What a `macro_rules!` of the body's own puts there is known only when it is expanded.
+            // What a `macro_rules!` of the body generates is known only when it is expanded.
             let pattern = first_text(arguments).unwrap_or_else(|| "{}".to_owned());
             self.keys.push(KeyUse { which, pattern });
         }
     }
 
-    /// The name, where the group at `at` is that of one of our macros: `step!(…)`, `belts::step!(…)`.
+    /// The name, if the group at `at` belongs to one of our macros: `step!(…)`, `belts::step!(…)`.
     fn macro_name<'t>(&self, tokens: &'t [TokenTree], at: usize) -> Option<&'t Ident> {
         let [before @ .., TokenTree::Ident(name), TokenTree::Punct(bang)] = &tokens[..at] else {
             return None;
@@ -156,7 +156,7 @@ impl Marker<'_> {
     }
 }
 
-/// The text of a string literal that stands first, perhaps in the invisible brackets of a `$key:literal`.
+/// The text of a leading string literal, perhaps in the invisible brackets of a `$key:literal`.
 fn first_text(tokens: TokenStream) -> Option<String> {
     match tokens.into_iter().next()? {
         TokenTree::Group(group) if group.delimiter() == Delimiter::None => {
@@ -196,7 +196,7 @@ fn starts_item(tokens: &[TokenTree], at: usize) -> Option<Item> {
     }
 }
 
-/// Whether one of our attributes stands right before `fn`, among others and words like `pub` and `async`.
+/// Whether one of our attributes is right before `fn`, among others and words like `pub` and `async`.
 fn attributed(before: &[TokenTree]) -> bool {
     for token in before.iter().rev() {
         match token {

@@ -59,9 +59,9 @@ fn take_ours(attrs: &mut Vec<Attribute>, first: &str, krate: &Krate, errors: &mu
         errors.at(
             attr,
             if second == first {
-                format!("`#[belts::{first}]` is there twice; keep one")
+                format!("`#[belts::{first}]` is applied twice; keep one")
             } else {
-                "an fn is a function, which is started by events, or a helper with steps, which is called with `scope!`; \
+                "an fn is either a function, started by events, or a helper with steps, called with `scope!`; \
                  keep one of `#[belts::function]` and `#[belts::steps]`"
                     .to_owned()
             },

@@ -44,7 +44,7 @@ pub(crate) struct Options {
 }
 
 impl Function {
-    /// Every mistake goes to the sink; `None` follows only where there were some.
+    /// Every mistake goes to the sink; `None` is returned only if there were some.
     pub(crate) fn build(
         item: &Item,
         mut given: Given,
@@ -98,25 +98,22 @@ pub(super) fn check_qualifiers(sig: &Signature, attribute: &str, errors: &mut Er
     if sig.asyncness.is_none() {
         errors.at(
             sig.fn_token,
-            format!("`#[belts::{attribute}]` goes on an `async fn`; write `async` before `fn`"),
+            format!("`#[belts::{attribute}]` can only be applied to an `async fn`; write `async` before `fn`"),
         );
     }
     if let Some(token) = &sig.constness {
-        errors.at(token, "a function of belts cannot be `const`; remove it");
+        errors.at(token, "a belts function cannot be `const`; remove it");
     }
     if let Safety::Unsafe(token) = &sig.safety {
-        errors.at(token, "a function of belts cannot be `unsafe`; remove it");
+        errors.at(token, "a belts function cannot be `unsafe`; remove it");
     }
     if let Some(abi) = &sig.abi {
-        errors.at(
-            abi,
-            "a function of belts has Rust's own ABI; remove `extern`",
-        );
+        errors.at(abi, "a belts function has Rust's own ABI; remove `extern`");
     }
     if let Some(variadic) = &sig.variadic {
         errors.at(
             variadic,
-            "a function of belts takes no variadic arguments; remove them",
+            "a belts function takes no variadic arguments; remove them",
         );
     }
 }
@@ -124,12 +121,13 @@ pub(super) fn check_qualifiers(sig: &Signature, attribute: &str, errors: &mut Er
 fn check_signature(sig: &Signature, errors: &mut Errors) {
     check_qualifiers(sig, "function", errors);
     if matches!(sig.output, ReturnType::Default) {
-        let message = "a function returns a `Result`; write `-> belts::Result<()>` behind it, and end with `Ok(())`";
+        let message =
+            "a function must return a `Result`; add `-> belts::Result<()>`, and end with `Ok(())`";
         errors.push(sig.paren_token.span.close(), message);
     }
     let generics = &sig.generics;
     if !generics.params.is_empty() {
-        let message = "a function is found by its id, so it cannot be generic; put the generic part into a fn that it calls";
+        let message = "a function is looked up by its id, so it cannot be generic; move the generic part into a fn that it calls";
         errors.at(generics, message);
     } else if let Some(clause) = &generics.where_clause {
         errors.at(
@@ -149,7 +147,7 @@ fn arguments(
     for argument in &sig.inputs {
         match argument {
             FnArg::Receiver(receiver) => {
-                let message = "a function is a free `async fn` and cannot take `self`; take what it shares as \
+                let message = "a function is a free `async fn` and cannot take `self`; take what is shared as \
                                `belts::State<…>`, and call the method on that";
                 errors.at(receiver, message);
                 return None;
@@ -163,7 +161,7 @@ fn arguments(
     let mut typed = typed.into_iter();
     let Some(event) = typed.next() else {
         let message = format!(
-            "a function takes the event it is started by: `async fn {}(event: OrderCreated)`",
+            "a function takes the event that starts it: `async fn {}(event: OrderCreated)`",
             sig.ident
         );
         errors.push(sig.paren_token.span.join(), message);
@@ -176,17 +174,17 @@ fn arguments(
     Some((event, others))
 }
 
-/// `None` where a type behind the event cannot be looked up.
+/// `None` if a type after the event cannot be looked up.
 fn named(others: &[PatType], errors: &mut Errors) -> Option<()> {
     let mut all = Some(());
     for other in others {
         let message = match &*other.ty {
             Type::Reference(reference) => format!(
-                "a function owns what it takes; write `belts::State<{}>` for a value that the worker holds, and `belts::Context` \
+                "a function owns its arguments; write `belts::State<{}>` for a value given to the worker, and `belts::Context` \
                  for the run's context",
                 spelled(&reference.elem.to_token_stream())
             ),
-            Type::ImplTrait(_) => "a function takes states by their type; name it, such as \
+            Type::ImplTrait(_) => "a state is selected by its type; name the type, such as \
                                    `belts::State<Arc<dyn Mailer>>`"
                 .to_owned(),
             _ => continue,
@@ -197,19 +195,19 @@ fn named(others: &[PatType], errors: &mut Errors) -> Option<()> {
     all
 }
 
-/// What attributes see, they see before `cfg` takes anything away.
+/// Attributes see their input before `cfg` removes anything.
 fn under_cfg(argument: &PatType, errors: &mut Errors) {
     if let Some(cfg) = argument
         .attrs
         .iter()
         .find(|attr| attr.path().is_ident("cfg"))
     {
-        let message = "an argument of a function cannot be under `#[cfg]`; put the `#[cfg]` on one of two functions";
+        let message = "an argument of a function cannot have `#[cfg]`; write two functions, each with its own `#[cfg]`";
         errors.at(cfg, message);
     }
 }
 
-/// `None` where the first argument is the context or a state; an event of that name stands in `on` too.
+/// `None` if the first argument is the context or a state; an event of that name is listed in `on`.
 fn event_comes_first(
     event: &PatType,
     alone: bool,
@@ -230,20 +228,20 @@ fn event_comes_first(
     }
     let message = if alone {
         format!(
-            "a function takes the event that it is started by, and then the {what}: `(event: OrderCreated, {example})`"
+            "a function takes the event that starts it, then the {what}: `(event: OrderCreated, {example})`"
         )
     } else {
-        format!("the event comes first, and then the {what}: `(event: OrderCreated, {example})`")
+        format!("the event comes first, then the {what}: `(event: OrderCreated, {example})`")
     };
     errors.at(path, message);
     None
 }
 
-/// `None` where the first argument cannot be an event.
+/// `None` if the first argument cannot be an event.
 fn event_type(event: &PatType, errors: &mut Errors) -> Option<()> {
     let message = match &*event.ty {
         Type::ImplTrait(_) => {
-            "a function takes events of one type; name it, or an enum that derives `belts::Event`"
+            "a function takes events of one type; write that type, or an enum that derives `belts::Event`"
                 .to_owned()
         }
         Type::Reference(reference) => format!(
@@ -285,13 +283,13 @@ fn check_id(id: &str) -> Result<(), String> {
     }
     if let Some(wrong) = id.chars().find(|c| !allowed(*c)) {
         return Err(format!(
-            "an `id` cannot hold {wrong:?}; use `a-z`, `0-9`, `-`, `_`, `.` and `/`"
+            "an `id` cannot contain {wrong:?}; use `a-z`, `0-9`, `-`, `_`, `.` and `/`"
         ));
     }
     match id.len() {
         1..=100 => Ok(()),
         long => Err(format!(
-            "an `id` has at most 100 characters, and this one {long}; shorten it"
+            "an `id` has at most 100 characters, but this one has {long}; shorten it"
         )),
     }
 }
@@ -304,7 +302,7 @@ fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr
         };
         errors.at(
             &sig.ident,
-            format!("a function needs the event it is started by: add `on = {event}`"),
+            format!("a function needs an event that starts it: add `on = {event}`"),
         );
         return None;
     };
@@ -312,7 +310,7 @@ fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr
     (!on.is_empty()).then_some(on)
 }
 
-/// The return type; that there is one has been checked.
+/// The return type; its presence has been checked.
 fn output(sig: &Signature) -> TokenStream {
     match &sig.output {
         ReturnType::Type(_, output) => output.to_token_stream(),
@@ -320,7 +318,7 @@ fn output(sig: &Signature) -> TokenStream {
     }
 }
 
-/// Attributes that say something about the name that others see.
+/// Attributes that concern the name that others see.
 pub(super) fn is_outer(attribute: &Attribute) -> bool {
     const OUTER: [&str; 9] = [
         "doc",

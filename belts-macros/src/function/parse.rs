@@ -38,7 +38,7 @@ impl Parse for Item {
     }
 }
 
-/// The body, out of the invisible brackets that a `$body:block` of `macro_rules!` comes in.
+/// The body, without the invisible brackets around a `$body:block` of `macro_rules!`.
 fn braces(token: TokenTree) -> syn::Result<Group> {
     match token {
         TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(body),
@@ -83,7 +83,7 @@ pub(crate) fn split_inner_attributes(body: TokenStream) -> (TokenStream, TokenSt
     (tokens.into_iter().take(at).collect(), rest)
 }
 
-/// Whether the tokens look like an fn, so that rustc says better what is wrong with it.
+/// Whether the tokens look like an fn, so that rustc can report better what is wrong with it.
 pub(crate) fn looks_like_fn(item: &TokenStream) -> bool {
     item.clone()
         .into_iter()

@@ -33,7 +33,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     } = parsed;
     let at = sig.ident.span();
     let (hidden, scope) = (names::scope(at), krate.at(at).helper_scope);
-    // By value and last: a borrow would have a say in what `-> &str` borrows from, and `Shop::pack(&shop, n)` begins as it is.
+    // By value and last: a borrow would affect what `-> &str` borrows from, and `Shop::pack(&shop, n)` starts unchanged.
     let argument: TokenStream = quote_spanned!(at_site(at)=> #hidden: #scope);
     sig.inputs.push(FnArg::Typed(syn::parse_quote!(#argument)));
     sig.asyncness = sig

@@ -1,4 +1,4 @@
-//! The error of an `async` block in a step: where nothing in the block says what it is, the macro does.
+//! The error type of an `async` block in a step: if nothing in the block determines it, the macro does.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
@@ -6,7 +6,7 @@ use syn::{Expr, PathArguments, Stmt};
 
 use crate::option::ungrouped;
 
-/// Macros that leave no block by themselves.
+/// Macros that do not leave a block by themselves.
 const PLAIN: [&str; 24] = [
     "assert",
     "assert_eq",
@@ -34,8 +34,8 @@ const PLAIN: [&str; 24] = [
     "writeln",
 ];
 
-/// Whether the expression is an `async` block that ends with a bare `Ok(…)`, and names no error anywhere: no `Err`, no `return`,
-/// no macro that may hold one. rustc asks for its type, and any error will do.
+/// Whether the expression is an `async` block that ends with a bare `Ok(…)` and names no error anywhere: no `Err`, no `return`,
+/// no macro that may contain one. rustc asks for its type, and any error will do.
 pub(super) fn leaves_error_open(expr: &Expr) -> bool {
     let Expr::Async(block) = ungrouped(expr) else {
         return false;

@@ -69,7 +69,7 @@ fn step(
     } else {
         at_expression(expr, attempt(&mark.krate, expr))
     };
-    // At the place of the expression, which errors about the result's type are about.
+    // Located at the expression, which errors about the result's type concern.
     let first = at_site(ends(expr).0);
     let driver = mark.krate.at(first).step;
     let next_attempt = quote_spanned!(first=> #driver::next(&mut __belts_step).await);
@@ -97,7 +97,7 @@ fn step(
     }
 }
 
-/// The result of a step whose expression never has a value: of whatever type is asked for, and of none that has to be named.
+/// The result of a step whose expression never returns: any type fits, and none has to be named.
 fn without_value(at: Span) -> TokenStream {
     quote_spanned! {at_site(at)=>
         match __belts_result {
@@ -110,7 +110,7 @@ fn without_value(at: Span) -> TokenStream {
     }
 }
 
-/// Whether the expression is a macro that only panics. Of what else never returns only rustc knows.
+/// Whether the expression is a macro that only panics. Only rustc knows what else never returns.
 fn diverges(expr: &Expr) -> bool {
     const PANICS: [&str; 4] = ["todo", "unimplemented", "unreachable", "panic"];
     match ungrouped(expr) {
@@ -126,7 +126,7 @@ fn diverges(expr: &Expr) -> bool {
 
 /// The content of an `async` block that evaluates the expression once.
 ///
-/// The expression is a `match`'s scrutinee, so that what it borrows from temporaries lives until its future is done.
+/// The expression is the scrutinee of a `match`, so that temporaries it borrows from live until its future is done.
 /// For a plain value the arm that awaits is unreachable by type, so that temporaries need not be `Send`.
 fn attempt(krate: &Krate, expr: &Expr) -> TokenStream {
     let (here, _) = ends(expr);
@@ -178,7 +178,7 @@ fn attempt(krate: &Krate, expr: &Expr) -> TokenStream {
     }
 }
 
-/// Braces around `inside`, at the place of the expression.
+/// Braces around `inside`, located at the expression.
 fn at_expression(expr: &Expr, inside: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, inside);
     block.set_span(at_site(ends(expr).1));
@@ -271,7 +271,7 @@ fn key(key: &Key, names: &Runtime) -> TokenStream {
     }
 }
 
-/// The places of the first and the last token; a group counts as its brackets.
+/// The locations of the first and the last token; a group counts as its brackets.
 fn ends(expr: &Expr) -> (Span, Span) {
     let mut tokens = expr.to_token_stream().into_iter();
     let first = tokens.next();

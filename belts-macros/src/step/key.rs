@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, Span};
 use syn::{Ident, LitStr, ext::IdentExt as _, parse::Parser as _};
 
-/// A key as written, and what it is at run time.
+/// A key as written, and what it becomes at run time.
 pub(crate) struct Key {
     pub(crate) literal: LitStr,
     pub(crate) kind: Kind,
@@ -11,7 +11,7 @@ pub(crate) struct Key {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// No captures; escapes are undone.
+    /// No captures, unescaped.
     Plain(String),
     /// Goes through `format!`.
     Captures,
@@ -26,7 +26,7 @@ impl Key {
         }
     }
 
-    /// For expanding on after a mistake.
+    /// For expanding further after a mistake.
     pub(crate) fn stand_in(literal: LitStr) -> Self {
         Self {
             literal,
@@ -34,7 +34,7 @@ impl Key {
         }
     }
 
-    /// The key where it has no captures.
+    /// The key, if it has no captures.
     pub(crate) fn plain(&self) -> Option<&str> {
         match &self.kind {
             Kind::Plain(text) => Some(text),
@@ -79,7 +79,7 @@ fn read(text: &str) -> Result<Kind, String> {
     })
 }
 
-/// What stands between braces: a variable, and perhaps a format after a colon.
+/// The content of the braces: a variable, and perhaps a format after a colon.
 fn capture(inside: &str) -> Result<(), String> {
     let name = inside.split(':').next().unwrap_or_default().trim();
     let digits_only = name.chars().all(|c| c.is_ascii_digit());
@@ -88,20 +88,20 @@ fn capture(inside: &str) -> Result<(), String> {
             "name the variable inside the braces, as in `\"ship-{{sku}}\"`; `{{{inside}}}` takes none"
         ));
     }
-    // As `format!` has it: `{type}` is the variable `r#type`, and `{self}` is `self`.
+    // As in `format!`: `{type}` is the variable `r#type`, and `{self}` is `self`.
     if Ident::parse_any.parse_str(name).is_err() {
         return Err(format!(
-            "the braces of a key hold the name of a variable; bind it first, `let sku = {name};`, and write `{{sku}}`"
+            "braces in a key take the name of a variable; bind it first, `let sku = {name};`, and write `{{sku}}`"
         ));
     }
     Ok(())
 }
 
 fn unbalanced(brace: char) -> String {
-    format!("unbalanced `{brace}` in the key; write `{brace}{brace}` for a brace itself")
+    format!("unbalanced `{brace}` in the key; write `{brace}{brace}` for a literal brace")
 }
 
-/// A literal of this text, at the place of the key.
+/// A literal with this text, located at the key.
 pub(crate) fn text_at(text: &str, span: Span) -> Literal {
     let mut literal = Literal::string(text);
     literal.set_span(span);

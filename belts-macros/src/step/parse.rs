@@ -1,4 +1,4 @@
-//! What stands in the parentheses of a marked macro.
+//! The arguments of a marked macro.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -29,7 +29,7 @@ pub(crate) enum Unmarked {
 }
 
 impl Mark {
-    /// Takes the mark off.
+    /// Removes the mark.
     pub(crate) fn split(input: TokenStream) -> Result<(Self, TokenStream), Unmarked> {
         let mut tokens = input.into_iter();
         match (tokens.next(), tokens.next()) {
@@ -77,7 +77,7 @@ pub(crate) struct StepOptions {
 }
 
 impl Call {
-    /// `None` where there is no expression to go on with.
+    /// `None` if there is no expression to continue with.
     pub(crate) fn parse(
         which: Macro,
         mark: &Mark,
@@ -85,7 +85,7 @@ impl Call {
         errors: &mut Errors,
     ) -> Option<Self> {
         let parser = |input: ParseStream<'_>| Ok(read(which, mark, input, errors));
-        // Every mistake went to the sink; an error here is of tokens left over after one.
+        // Every mistake went to the sink; an error here is about tokens left over after one.
         parser.parse2(arguments).ok().flatten()
     }
 }
@@ -165,7 +165,7 @@ fn start(
     }
 }
 
-/// `None` is for a key so wrong that what follows it cannot be told.
+/// `None` for a key so wrong that what follows it cannot be interpreted.
 fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key> {
     let (name, example) = (which.name(), which.example());
     if input.is_empty() {
@@ -193,7 +193,7 @@ fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key>
     if let Expr::Lit(literal) = &first
         && let syn::Lit::ByteStr(_) | syn::Lit::CStr(_) = &literal.lit
     {
-        errors.at(&first, "a key is text; write the string without its prefix");
+        errors.at(&first, "a key must be a plain string; remove the prefix");
         return Some(Key::stand_in(LitStr::new("", Span::call_site())));
     }
     // `expr, other` is a computed key; `expr` alone, or with options, has none.
@@ -201,18 +201,18 @@ fn key(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Key>
     if input.peek(Token![,]) && !options_follow {
         errors.at(
             &first,
-            "a key is a string literal; put what varies in braces, as in `\"ship-{sku}\"`",
+            "a key must be a string literal; put variables in braces, as in `\"ship-{sku}\"`",
         );
         return Some(Key::stand_in(LitStr::new("", Span::call_site())));
     }
     errors.at(
         &first,
-        format!("`{name}` needs a key first, a string literal: `{example}`"),
+        format!("the first argument of `{name}` must be its key, a string literal: `{example}`"),
     );
     None
 }
 
-/// A `move` that is not a closure's own.
+/// A `move` that does not belong to a closure.
 fn moves(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<Token![move]> {
     if !input.peek(Token![move]) || input.peek2(Token![|]) || input.peek2(Token![||]) {
         return None;
@@ -249,7 +249,7 @@ impl StepOptions {
     }
 }
 
-/// `retries = 3` where the expression is due.
+/// `retries = 3` in place of the expression.
 fn is_option(expr: &Expr) -> bool {
     let Expr::Assign(assign) = expr else {
         return false;
@@ -276,7 +276,7 @@ fn evaluated(key: &Key, expr: Expr, errors: &mut Errors) -> Option<Expr> {
     };
     let written = written.strip_suffix(".await").unwrap_or(&written);
     let message = format!(
-        "a step takes the call itself and no closure: `step!({key}, {written})`, or `step!({key}, async {{ … }})` for several"
+        "a step takes the call itself, not a closure: `step!({key}, {written})`, or `step!({key}, async {{ … }})` for several"
     );
     errors.at(closure, message);
     None
@@ -291,7 +291,7 @@ fn helper_call(key: &Key, expr: &Expr, errors: &mut Errors) -> Option<Expr> {
     match expr {
         Expr::Call(call) if is_box_pin(&call.func) => {
             let message = format!(
-                "the box goes around the scope: `Box::pin(scope!({}, {})).await`",
+                "put the box around the scope: `Box::pin(scope!({}, {})).await`",
                 key.literal.token(),
                 spelled(&call.args.to_token_stream())
             );
@@ -299,12 +299,11 @@ fn helper_call(key: &Key, expr: &Expr, errors: &mut Errors) -> Option<Expr> {
         }
         Expr::Call(_) | Expr::MethodCall(_) => return Some(expr.clone()),
         Expr::Await(awaited) => {
-            let message =
-                "`scope!` awaits the helper itself; write `.await` behind the `scope!(…)`";
+            let message = "`scope!` awaits the helper itself; write `.await` after the `scope!(…)`";
             errors.at(awaited.await_token, message);
         }
         other => {
-            let message = "`scope!` takes a call of a helper marked `#[belts::steps]`: \
+            let message = "`scope!` takes a call to a helper marked `#[belts::steps]`: \
                            `scope!(\"parcel-{n}\", ship_parcel(&order, n))`";
             errors.at(quote!(#other), message);
         }

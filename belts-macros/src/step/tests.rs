@@ -57,7 +57,7 @@ fn unmarked_calls_say_where_they_belong() {
 }
 
 #[test]
-fn closures_are_one_mistake_and_move_before_one_is_its_own() {
+fn a_closure_is_reported_once_with_its_own_move() {
     for closure in [
         quote!(|| charge(1)),
         quote!(move || async { charge(1).await }),
@@ -65,7 +65,7 @@ fn closures_are_one_mistake_and_move_before_one_is_its_own() {
     ] {
         let text = expanded(Macro::Step, quote!("a", #closure));
         assert_eq!(text.matches("compile_error").count(), 1, "{text}");
-        assert!(text.contains("the call itself and no closure"), "{text}");
+        assert!(text.contains("the call itself, not a closure"), "{text}");
     }
     let text = expanded(Macro::Step, quote!("a", || charge(1)));
     assert!(text.contains("step!(\\\"a\\\", charge(1))"), "{text}");
@@ -83,14 +83,18 @@ fn keys_capture_what_format_captures() {
 }
 
 #[test]
-fn what_stands_in_the_wrong_place_is_said_with_the_right_one() {
+fn misplaced_arguments_are_answered_with_the_right_form() {
     for (which, arguments, wanted) in [
         (
             Macro::Step,
             quote!("a", retries = 3, charge()),
             "options come after the expression: `step!(\\\"a\\\", charge(&order), retries = 3)`",
         ),
-        (Macro::Step, quote!(b"a", charge()), "a key is text"),
+        (
+            Macro::Step,
+            quote!(b"a", charge()),
+            "a key must be a plain string",
+        ),
         (
             Macro::Scope,
             quote!("a", Box::pin(walk(n - 1))),

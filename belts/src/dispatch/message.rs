@@ -78,8 +78,8 @@ impl Message {
 ///
 /// A dispatcher of another kind leaves it alone, so that the same program works with either.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an option of a message",
-    note = "a dispatcher names its own in its documentation; those of the event itself, such as the delay, are methods of `Publish`"
+    message = "`{Self}` is not a message option",
+    note = "the documentation of a dispatcher lists its options; options of the event itself, such as the delay, are methods of `Publish`"
 )]
 pub trait MessageOption: Any + fmt::Debug + Send + Sync {}
 

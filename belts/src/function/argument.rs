@@ -8,9 +8,9 @@ use crate::{error::Result, live::Context};
 
 /// What a function may take besides its event.
 #[diagnostic::on_unimplemented(
-    message = "a function cannot take `{Self}`: after its event it takes the `belts::Context` and the application's state",
+    message = "a function cannot take `{Self}`: after the event it takes `belts::Context` and `belts::State<…>`",
     label = "neither `belts::Context` nor `belts::State<…>`",
-    note = "for a value that the worker holds write `belts::State<{Self}>`, and give it to the worker with `.state(…)`"
+    note = "for a shared value write `belts::State<{Self}>`, and give it to the worker with `.state(…)`"
 )]
 pub trait Argument: Sized {
     /// What the worker must have for it.

@@ -52,7 +52,7 @@ use crate::{
 /// assert_eq!(charged, 250);
 /// # Ok(()) }
 /// ```
-#[must_use = "write `.await` behind it: nothing runs before"]
+#[must_use = "nothing runs until this is awaited: add `.await`"]
 pub struct Call<E, R, D> {
     event: E,
     options: Options,

@@ -42,7 +42,7 @@ pub use state::State;
 /// assert_eq!(shout(welcome), "WELCOME-BY-MAIL");
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "this is no function of belts",
+    message = "this is not a belts function",
     label = "expected the name of an `async fn` marked `#[belts::function]`",
     note = "give the name alone, without parentheses: `.function(process_order)`"
 )]

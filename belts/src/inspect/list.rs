@@ -36,7 +36,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 /// # assert!(page.runs.is_empty());
 /// # Ok(()) }
 /// ```
-#[must_use = "write `.await` behind it: nothing is listed before"]
+#[must_use = "nothing is listed until this is awaited: add `.await`"]
 #[derive(Clone)]
 pub struct ListRuns {
     store: SharedStore,

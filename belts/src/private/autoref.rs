@@ -119,9 +119,9 @@ impl PlainTag {
 
 /// What no reference is. rustc would say of one that `Deserialize` is not general enough.
 #[diagnostic::on_unimplemented(
-    message = "the value of a step is owned, and this is a `{Self}`",
+    message = "the value of a step must be owned, but this is a `{Self}`",
     label = "borrows its value",
-    note = "it is recorded, and read back when the run resumes; write `.to_owned()` or `.clone()` behind it"
+    note = "it is recorded, and read back when the run resumes; add `.to_owned()` or `.clone()`"
 )]
 pub trait Owned {
     type Value;

@@ -67,7 +67,7 @@ pub fn serve() -> Serve {
 
 /// Makes a worker from the environment and serves when it is awaited; see [`serve`].
 #[derive(Default)]
-#[must_use = "nothing is served before this is awaited: add `.await`"]
+#[must_use = "nothing is served until this is awaited: add `.await`"]
 pub struct Serve {
     states: States,
     serving: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,

@@ -9,7 +9,7 @@ use crate::error::{BoxError, Error};
     message = "`{Self}` is not an error that a step or function can return",
     label = "fails with `{Self}`",
     note = "implement `std::error::Error` for `{Self}`, or map it to a `String`, an `anyhow::Error` or a `belts::Error`",
-    note = "a boxed error is `Box<dyn std::error::Error + Send + Sync>`, since a run may go on in another thread"
+    note = "a boxed error is `Box<dyn std::error::Error + Send + Sync>`, since a run may resume on another thread"
 )]
 pub trait AnyError {
     /// As an error of belts.

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// An event about to be delivered in process: await it, with or without options. See [`Worker::execute`].
-#[must_use = "write `.await` behind it: nothing is delivered before"]
+#[must_use = "nothing is delivered until this is awaited: add `.await`"]
 #[derive(Debug)]
 #[expect(
     clippy::struct_excessive_bools,

@@ -108,7 +108,7 @@ fn no_attribute_is_ignored_wherever_it_stands() {
 }
 
 #[test]
-fn attributes_of_serde_that_do_not_count_are_answered_with_what_to_write() {
+fn serde_attributes_without_effect_are_answered_with_what_to_write() {
     for (item, answer) in [
         (
             quote!(
@@ -135,7 +135,7 @@ fn attributes_of_serde_that_do_not_count_are_answered_with_what_to_write() {
                     B { id: u8 },
                 }
             ),
-            "an event's type stands in `type` always",
+            "the event type is always in `type`",
         ),
         (
             quote!(
@@ -144,7 +144,7 @@ fn attributes_of_serde_that_do_not_count_are_answered_with_what_to_write() {
                     B { id: u8 },
                 }
             ),
-            "keep what is no event out of the enum",
+            "move what is not an event out of the enum",
         ),
         (
             quote!(
@@ -170,7 +170,7 @@ fn attributes_of_serde_that_do_not_count_are_answered_with_what_to_write() {
                     B(#[serde(default)] C),
                 }
             ),
-            "a variant around an event is written as that event",
+            "a variant that wraps an event is serialized as that event",
         ),
         (
             quote!(
@@ -179,7 +179,7 @@ fn attributes_of_serde_that_do_not_count_are_answered_with_what_to_write() {
                     order_id: u8,
                 }
             ),
-            "the key is said on the struct: `#[event(key = order_id)]`",
+            "write the key on the struct: `#[event(key = order_id)]`",
         ),
     ] {
         let text = derive(item).to_string();

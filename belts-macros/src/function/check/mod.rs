@@ -1,6 +1,6 @@
 //! Checks over a parsed copy of a body: keys used twice, keys without a capture in loops, steps in steps and in tasks.
 //!
-//! What each macro can see for itself, it says itself; here is what takes the whole body to see.
+//! Each macro reports what it can see for itself; this module checks what takes the whole body.
 
 mod once;
 mod task;
@@ -50,10 +50,10 @@ const PER_ITEM: [&str; 20] = [
     "partition",
 ];
 
-/// Those among them that an `Option` or a `Result` has too, and calls at most once.
+/// Those that `Option` and `Result` also have, and call at most once.
 const PER_VALUE: [&str; 3] = ["map", "filter", "inspect"];
 
-/// Says nothing of a body that does not parse: rustc says it better.
+/// Reports nothing about a body that does not parse: rustc does it better.
 pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
     let parser = |input: ParseStream<'_>| {
         Attribute::parse_inner(input)?;
@@ -116,7 +116,7 @@ struct Repeat {
     what: String,
     /// A variable that differs each time, if there is a plain one.
     variable: Option<String>,
-    /// What else it may be, and what to write then.
+    /// What else it could be, and what to write then.
     otherwise: &'static str,
 }
 
@@ -127,7 +127,7 @@ impl Walk<'_> {
         self.repeat = outside;
     }
 
-    /// Visits what attributes may stand on.
+    /// Visits everything that may have attributes.
     fn under(&mut self, visit: impl FnOnce(&mut Self)) {
         let outside = self.cfg.clone();
         visit(self);
@@ -147,8 +147,8 @@ impl Walk<'_> {
         if let Some(step) = &self.step {
             let name = which.name();
             let message = format!(
-                "`{name}` stands inside the expression of step `{step}`; a step is done or not done as a whole, \
-                 so await this one first and use its value"
+                "`{name}` is inside the expression of step `{step}`, but a step is recorded as a whole; \
+                 await this one first and use its value"
             );
             self.errors.at(at, message);
         }
@@ -180,13 +180,15 @@ impl Walk<'_> {
                 what, otherwise, ..
             } = repeat;
             let differs = match &repeat.variable {
-                Some(name) => format!("put what differs into it, as in `\"{plain}-{{{name}}}\"`"),
+                Some(name) => format!("add what differs, as in `\"{plain}-{{{name}}}\"`"),
                 None => {
-                    format!("count the rounds, `n += 1`, and put that into it: `\"{plain}-{{n}}\"`")
+                    format!(
+                        "count the iterations, `n += 1`, and add the number: `\"{plain}-{{n}}\"`"
+                    )
                 }
             };
             let message = format!(
-                "key `{plain}` is reached again and again {what}, and a key is used once in a run; {differs}{otherwise}"
+                "key `{plain}` is reused {what}, but a key is used once in a run; {differs}{otherwise}"
             );
             self.errors.at(&key.literal, message);
         }
@@ -198,15 +200,15 @@ impl Walk<'_> {
             let uses = self.keys.iter().filter(|other| other.meets(this)).count();
             if uses > 1 {
                 let message = format!(
-                    "key `{key}` is used {uses} times in this function; give each place a key of its own, \
-                     even where only one of them is reached"
+                    "key `{key}` is used {uses} times in this function; give each place its own key, \
+                     even if a run reaches only one of them"
                 );
                 self.errors.at(literal, message);
             }
         }
     }
 
-    /// Macros in tokens that are no list of expressions.
+    /// Macros in tokens that are not a list of expressions.
     fn scan(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         for (at, token) in tokens.iter().enumerate() {
@@ -284,7 +286,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.once.bind(node);
     }
 
-    /// A nested item has keys of its own, or none.
+    /// A nested item has its own keys, or none.
     fn visit_item(&mut self, _: &'ast Item) {}
 
     fn visit_expr_for_loop(&mut self, node: &'ast ExprForLoop) {
@@ -293,7 +295,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             .for_each(|attr| self.visit_attribute(attr));
         self.visit_expr(&node.expr);
         let repeat = Repeat {
-            what: "in this `for` loop".to_owned(),
+            what: "on every iteration of this `for` loop".to_owned(),
             variable: variable(&node.pat),
             otherwise: "",
         };
@@ -302,7 +304,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_expr_while(&mut self, node: &'ast ExprWhile) {
         let repeat = Repeat {
-            what: "in this `while` loop".to_owned(),
+            what: "on every iteration of this `while` loop".to_owned(),
             variable: None,
             otherwise: "",
         };
@@ -311,7 +313,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_expr_loop(&mut self, node: &'ast ExprLoop) {
         let repeat = Repeat {
-            what: "in this `loop`".to_owned(),
+            what: "on every iteration of this `loop`".to_owned(),
             variable: None,
             otherwise: "",
         };
@@ -371,7 +373,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 }
 
 impl Walk<'_> {
-    /// What makes a closure run again and again. One without parameters is called for no items, as that of `bool::then`.
+    /// What makes a closure run repeatedly. One without parameters is not called per item, as that of `bool::then`.
     fn repeat_of(&self, call: &ExprMethodCall, argument: &Expr) -> Option<Repeat> {
         let Expr::Closure(closure) = argument else {
             return None;
@@ -388,7 +390,7 @@ impl Walk<'_> {
             ""
         };
         Some(Repeat {
-            what: format!("in the closure of `{method}`"),
+            what: format!("on every call of the closure of `{method}`"),
             variable: closure_variable(closure),
             otherwise,
         })
@@ -405,7 +407,7 @@ fn ours(path: &syn::Path, krate: &Krate) -> Option<Macro> {
     }
 }
 
-/// The key of a call and the expressions after it; `None` where the macro itself will complain.
+/// The key of a call and the expressions after it; `None` if the macro itself will report it.
 fn split(tokens: &TokenStream) -> Option<(Key, Vec<Expr>)> {
     let parser = |input: ParseStream<'_>| {
         let key = Key::new(input.parse()?)?;

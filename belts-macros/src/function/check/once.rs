@@ -1,11 +1,11 @@
-//! Expressions that hold at most one value, an `Option` or a `Result`, as far as it can be seen: what `map` calls for them, it
-//! calls once.
+//! Expressions known to hold at most one value, an `Option` or a `Result`: `map` on them calls its closure at most
+//! once.
 
 use syn::{Expr, Local, Pat, Path, Type};
 
 use crate::option::ungrouped;
 
-/// Methods that end in an `Option` or a `Result`, whatever they are called on.
+/// Methods that return an `Option` or a `Result`, whatever they are called on.
 const ENDS_IN_ONE: [&str; 18] = [
     "as_deref",
     "as_deref_mut",
@@ -27,13 +27,13 @@ const ENDS_IN_ONE: [&str; 18] = [
     "try_into",
 ];
 
-/// Methods whose value is one if what they are called on is.
+/// Methods that return one if they are called on one.
 const PASSES_ON: [&str; 14] = [
     "and_then", "as_mut", "as_ref", "clone", "cloned", "copied", "filter", "inspect", "map",
     "map_err", "or", "or_else", "take", "zip",
 ];
 
-/// Methods that make an iterator.
+/// Methods that return an iterator.
 const ITERATES: [&str; 14] = [
     "bytes",
     "chars",
@@ -51,7 +51,7 @@ const ITERATES: [&str; 14] = [
     "windows",
 ];
 
-/// Whether this is an iterator beyond doubt.
+/// Whether this certainly is an iterator.
 pub(super) fn iterates(expr: &Expr) -> bool {
     match ungrouped(expr) {
         Expr::Paren(inside) => iterates(&inside.expr),
@@ -69,7 +69,7 @@ pub(super) fn iterates(expr: &Expr) -> bool {
 pub(super) struct Once(Vec<String>);
 
 impl Once {
-    /// Learns of a `let`.
+    /// Takes note of a `let`.
     pub(super) fn bind(&mut self, local: &Local) {
         let (pattern, told) = match &local.pat {
             Pat::Type(typed) => (&*typed.pat, is_one(&typed.ty)),

@@ -1,16 +1,16 @@
-//! Steps in tasks: a run neither waits for a task nor resumes one, and the scope of its steps does not outlive it.
+//! Steps in tasks: a run neither waits for a task nor resumes one, and the scope of its steps may be gone before the task ends.
 
 use proc_macro2::Ident;
 
 use crate::step::Macro;
 
-/// Functions and methods that make a task or a thread of what they are given.
+/// Functions and methods that start a task or a thread from their argument.
 const SPAWN: [&str; 4] = ["spawn", "spawn_blocking", "spawn_local", "spawn_on"];
 
-/// A place in what a task is made of.
+/// A place inside what a task is started from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
-    /// In the argument: what is awaited there is done before there is a task.
+    /// In the argument: what is awaited there finishes before the task starts.
     Argument,
     /// In a block or closure, which the task runs.
     Inside,
@@ -32,7 +32,7 @@ pub(super) fn made_by(name: &Ident) -> Option<Task> {
 pub(super) fn message(which: Macro) -> String {
     let name = which.name();
     format!(
-        "`{name}` stands in a task of its own, which may outlive its run; await steps side by side in the function itself, \
-         `tokio::join!(step!(…), step!(…))`, and spawn within a step's expression if you have to"
+        "`{name}` is in a task of its own, which may outlive the run; await steps concurrently in the function itself, \
+         `tokio::join!(step!(…), step!(…))`, and spawn inside a step's expression if you have to"
     )
 }

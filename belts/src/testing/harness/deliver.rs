@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A function about to be run for an event: await it, with or without options. See [`Harness::run`].
-#[must_use = "write `.await` behind it: nothing is delivered before"]
+#[must_use = "nothing is delivered until this is awaited: add `.await`"]
 #[derive(Debug)]
 pub struct Deliver<T> {
     harness: Harness,

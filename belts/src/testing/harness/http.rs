@@ -104,7 +104,7 @@ fn died() -> Error {
 }
 
 /// A `POST` about to be made: await it, with or without options. See [`Harness::post`].
-#[must_use = "write `.await` behind it: nothing is sent before"]
+#[must_use = "nothing is sent until this is awaited: add `.await`"]
 #[derive(Debug)]
 pub struct Post {
     harness: Harness,

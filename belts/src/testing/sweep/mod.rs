@@ -79,7 +79,7 @@ pub fn sweep<P: Reopen>(place: impl Fn() -> P + Send + Sync + 'static) -> Sweep<
 }
 
 /// A sweep about to be made: give it a [`function`](Self::function) and an [`event`](Self::event), and await it.
-#[must_use = "write `.await` behind it: nothing is swept before"]
+#[must_use = "nothing is swept until this is awaited: add `.await`"]
 pub struct Sweep<E, T> {
     place: Arc<dyn Fn() -> Box<dyn Reopen> + Send + Sync>,
     function: Option<&'static str>,
