@@ -131,7 +131,7 @@ impl fmt::Display for Timestamp {
 /// Tells the time and waits for it. The worker asks nothing else for the time.
 #[async_trait]
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
     /// Returns at `deadline` or after it; at once if it has passed.

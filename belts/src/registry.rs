@@ -90,7 +90,7 @@ impl Registry {
     /// The given functions.
     ///
     /// # Errors
-    /// Two functions have one id.
+    /// Two functions have the same id.
     pub(crate) fn of(defs: impl IntoIterator<Item = &'static FunctionDef>) -> Result<Self> {
         let mut defs: Vec<_> = defs.into_iter().collect();
         defs.sort_by_key(|def| (def.id, def.location.file, def.location.line));

@@ -12,17 +12,17 @@ use crate::{
     error::{Error, ErrorKind, Result},
 };
 
-/// How far a signature's time may lie from the worker's, either way.
+/// How far a signature's time may differ from the worker's.
 pub(crate) const WINDOW_MILLIS: u64 = 5 * 60 * 1000;
-/// The scheme asks for 24 to 64 bytes.
+/// The scheme demands 24 to 64 bytes.
 const MIN_KEY_BYTES: usize = 24;
 const PREFIX: &str = "whsec_";
 const VERSION: &str = "v1";
 
-/// A secret that signs deliveries by the [Standard Webhooks](https://www.standardwebhooks.com) scheme.
+/// A secret that signs deliveries according to [Standard Webhooks](https://www.standardwebhooks.com).
 ///
-/// It is read from `whsec_` and base64, from base64 alone, as the scheme's other libraries have it, or, where it is not
-/// base64, from the text as it stands. It has at least 24 bytes, and never shows in `Debug`.
+/// It is written as `whsec_` and base64, as base64 alone, like in other libraries, or, if it is not
+/// base64, as plain text. It has at least 24 bytes, and `Debug` never shows it.
 ///
 /// ```
 /// use belts::http::SigningKey;
@@ -45,7 +45,7 @@ pub struct SigningKey {
 impl SigningKey {
     /// The headers that sign a request with this body: `webhook-id`, `webhook-timestamp` and `webhook-signature`.
     ///
-    /// The id stays the same when a message is sent again. The receiver wants a time within five minutes of its own.
+    /// The id stays the same when a message is resent. The receiver accepts a time within five minutes of its own.
     pub fn sign(
         &self,
         id: &str,
@@ -64,7 +64,7 @@ impl SigningKey {
         ]
     }
 
-    /// Reads keys; the error names the place of the wrong one, and not the key.
+    /// Parses keys; the error names the position of the invalid one, and not the key.
     pub(crate) fn read_all<K: AsRef<str>>(keys: impl IntoIterator<Item = K>) -> Result<Vec<Self>> {
         let read = |(index, key): (usize, K)| {
             Self::read(key.as_ref()).map_err(|wrong| {
@@ -80,7 +80,7 @@ impl SigningKey {
     fn read(secret: &str) -> Result<Self, String> {
         let bytes = match secret.strip_prefix(PREFIX) {
             Some(encoded) if encoded.contains(',') => {
-                return Err("has a comma in it: give each key as an item of its own".to_owned());
+                return Err("contains a comma: pass each key separately".to_owned());
             }
             Some(encoded) => STANDARD
                 .decode(encoded)
@@ -94,7 +94,7 @@ impl SigningKey {
             ));
         }
         let mac = Hmac::new_from_slice(&bytes)
-            .map_err(|_| "has a length that HMAC cannot take".to_owned())?;
+            .map_err(|_| "has a length that HMAC does not support".to_owned())?;
         Ok(Self { mac })
     }
 
@@ -133,7 +133,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The signatures of our version; a sender that rotates its keys sends a few.
+/// The signatures of our version; a sender that rotates its keys sends several.
 fn candidates(signatures: &str) -> impl Iterator<Item = CtOutput<Hmac<Sha256>>> + '_ {
     const MOST: usize = 8;
     signatures

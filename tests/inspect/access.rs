@@ -249,7 +249,7 @@ async fn tokens_never_show() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the inspection token must be of visible ASCII characters, without spaces"
+        "the inspection token must consist of visible ASCII characters, without spaces"
     );
 }
 

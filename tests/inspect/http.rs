@@ -221,7 +221,7 @@ async fn a_wrong_question_is_told_what_is_right() {
         ("/runs?status=broken", "`pending`, `running`"),
         (
             "/runs?since=yesterday",
-            "`since`: `yesterday` is no time: write how long ago, such as `24h`",
+            "`since`: `yesterday` is not a time: write an age, such as `24h`",
         ),
         ("/runs?limit=0", "from 1 to 1000"),
         ("/runs?limit=1001", "from 1 to 1000"),
@@ -245,7 +245,7 @@ async fn a_wrong_question_is_told_what_is_right() {
     }
     for (path, part) in [
         ("/runs/purge", "`before` is missing"),
-        ("/runs/purge?before=soon", "`before`: `soon` is no time"),
+        ("/runs/purge?before=soon", "`before`: `soon` is not a time"),
         ("/runs/purge?older=30d", "there is `before`"),
     ] {
         let (status, body) = locally(&worker, post(path)).await;

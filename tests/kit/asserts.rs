@@ -75,7 +75,7 @@ async fn a_failed_run_says_why_it_is_not_completed() {
         run.assert_completed();
     });
     assert!(
-        message.starts_with("run `r-1` of `send-parcel` should be completed and is failed: "),
+        message.starts_with("run `r-1` of `send-parcel` should be completed, but is failed: "),
         "{message}"
     );
     assert!(message.contains("no stamps"), "{message}");

@@ -50,7 +50,7 @@ async fn a_sound_function_passes_the_sweep() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "a run ended otherwise than undisturbed")]
+#[should_panic(expected = "a run ended differently than without a crash")]
 async fn the_sweep_finds_a_function_that_counts_outside_of_steps() {
     Harness::sweep(unsound, Counted {}).await.unwrap();
 }

@@ -109,7 +109,7 @@ async fn attempts_without_a_result_are_a_wrong_preset() {
     let builder = Harness::builder().preset_attempts::<()>("charge", []);
     assert_eq!(
         builder.build().await.unwrap_err().to_string(),
-        "a preset of attempts needs at least one result"
+        "`preset_attempts` needs at least one result"
     );
 }
 
@@ -158,7 +158,7 @@ async fn a_preset_of_another_type_is_an_error_that_names_the_step() {
     let run = harness.run(buy, Bought {}).await.unwrap();
     let output = run.output().unwrap();
     assert!(
-        output.contains("the preset of the step `charge` is no"),
+        output.contains("the preset of the step `charge` is not"),
         "{output}"
     );
 }
@@ -172,7 +172,7 @@ fn complaint(harness: Harness) -> Option<String> {
 /// A misspelt path was ignored, and the test went on with the real payment.
 #[tokio::test]
 async fn a_preset_for_a_step_that_no_function_has_is_an_error_at_once() {
-    let nowhere = "no function here has a step `chrage`; the nearest is `charge`";
+    let nowhere = "no function of this harness has a step `chrage`; the closest is `charge`";
     let builder = Harness::builder().preset("chrage", Ok("p-1"));
     let error = builder.build().await.unwrap_err();
     assert_eq!(
@@ -212,7 +212,7 @@ async fn only_the_functions_of_the_harness_count() {
         .preset("charge", Ok("p-1"));
     let error = builder.build().await.unwrap_err().to_string();
     assert!(
-        error.starts_with("no function here has a step `charge`"),
+        error.starts_with("no function of this harness has a step `charge`"),
         "{error}"
     );
 }
@@ -230,7 +230,7 @@ async fn a_preset_for_a_step_with_a_capture_or_in_a_scope_is_known() {
     let wrong = |path: &str| harness.preset(path, Ok("")).unwrap_err().to_string();
     assert_eq!(
         wrong("parcl-a/label"),
-        "no function here has a step `parcl-a/label`; the nearest are those of the scope `parcel-{parcel}`, such as \
+        "no function of this harness has a step `parcl-a/label`; the closest are those of the scope `parcel-{parcel}`, such as \
          `parcel-{parcel}/label`"
     );
     assert_eq!(
@@ -239,7 +239,7 @@ async fn a_preset_for_a_step_with_a_capture_or_in_a_scope_is_known() {
     );
     assert_eq!(
         wrong("dry"),
-        "`dry` is a sleep, and what is preset takes the place of a step's expression; a sleep is over when the clock is there"
+        "`dry` is a sleep, but a preset replaces a step's expression; a sleep ends when the clock reaches its time"
     );
 }
 
@@ -251,8 +251,8 @@ async fn a_preset_that_no_run_has_reached_fails_the_test() {
     assert_eq!(run.output().unwrap(), "p-real");
     assert_eq!(
         complaint(harness).unwrap(),
-        "no run has reached what is preset for `refuse`, `thank`; these steps were: `charge`. Correct the path, or say \
-         `preset_if_reached` where a run may do without the step"
+        "no run has reached the preset for `refuse`, `thank`; reached were: `charge`. Correct the path, or use \
+         `preset_if_reached` if a run need not reach the step"
     );
 }
 

@@ -98,7 +98,7 @@ async fn a_worker_that_dies_while_it_answers_is_an_error_and_the_next_one_resume
     harness.faults().crash(Crash::After(2));
     let post = || harness.post(order()).header("webhook-id", "m-1");
     let died = post().await.unwrap_err();
-    assert_eq!(died.to_string(), "the worker died before it had answered");
+    assert_eq!(died.to_string(), "the worker died before it responded");
     harness.restart().await.unwrap();
     let body: Value = post().await.unwrap().assert_status(200).json().unwrap();
     // The first delivery had started the run, so the second is told which it is, and not what it came to.
@@ -119,7 +119,7 @@ async fn the_router_takes_any_request() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the answer should be 200 and is 404: {\"error\":true")]
+#[should_panic(expected = "the status should be 200, but is 404: {\"error\":true")]
 async fn an_unexpected_status_shows_the_body() {
     let harness = Harness::new().await.unwrap();
     let unknown = harness.post(json!({ "event": { "type": "unheard-of" } }));

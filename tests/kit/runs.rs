@@ -83,7 +83,7 @@ async fn to_stop_at_a_step_that_is_not_there_is_an_error_that_names_those_that_a
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "run `r-1` was to stop at the step `handover` and has not recorded it: its steps are: drive, hand-over; \
+        "run `r-1` should have stopped at the step `handover`, but has not recorded it: its steps are: drive, hand-over; \
          the run is completed"
     );
 }

@@ -1,10 +1,10 @@
-//! Who calls the program, as far as the system tells: nobody checks it.
+//! Who calls the program, according to the system: nobody checks it.
 
 use std::{env, fs};
 
 use crate::plain::plain;
 
-/// The name that was given, or else the user of the system and its host.
+/// The given name, or else the system user and host.
 pub(super) fn actor(given: Option<&str>) -> String {
     if let Some(name) = given.map(str::trim).filter(|name| !name.is_empty()) {
         return plain(name).into_owned();
@@ -25,7 +25,7 @@ fn host() -> Option<String> {
         .or_else(|| variable(&["HOSTNAME", "COMPUTERNAME"]))
 }
 
-/// The first of these variables that says anything.
+/// The first of these variables that is not empty.
 fn variable(names: &[&str]) -> Option<String> {
     let read = |name| {
         env::var(name)

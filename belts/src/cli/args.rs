@@ -1,4 +1,4 @@
-//! What the program can be asked for.
+//! The command line of the program.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::{
     store::RunStatus,
 };
 
-/// Shows runs of durable functions, and changes them
+/// Shows and changes runs of durable functions
 #[derive(Debug, Parser)]
 #[command(name = "belts", version, disable_help_subcommand = true)]
 pub(super) struct Args {
     #[command(flatten)]
     pub(super) place: PlaceArgs,
 
-    /// Prints JSON, one object in each line
+    /// Prints JSON, one object per line
     #[arg(long, global = true)]
     pub(super) json: bool,
 
-    /// Who asks for a change, as it stands in the log and with the run; the user and host where nothing is said
+    /// Who makes a change, as shown in the log and on the run; by default the user and host
     #[arg(long = "as", global = true, value_name = "NAME")]
     pub(super) actor: Option<String>,
 
@@ -37,7 +37,7 @@ pub(super) struct PlaceArgs {
     #[arg(long, global = true, value_name = "URL", conflicts_with = "worker")]
     pub(super) store: Option<String>,
 
-    /// A worker that serves HTTP, such as `https://app.example/belts` [env: `BELTS_WORKER`]; its token is taken from
+    /// A worker that serves HTTP, such as `https://app.example/belts` [env: `BELTS_WORKER`]; its token is read from
     /// `BELTS_INSPECTION_TOKEN`
     #[arg(long, global = true, value_name = "URL")]
     pub(super) worker: Option<String>,
@@ -51,7 +51,7 @@ pub(super) enum Command {
     Run {
         /// The run's id
         id: String,
-        /// Shows the event's payload and what was recorded too
+        /// Also shows the event's payload and the recorded results
         #[arg(long)]
         values: bool,
     },
@@ -61,11 +61,11 @@ pub(super) enum Command {
         #[arg(required = true)]
         ids: Vec<String>,
     },
-    /// Has failed or cancelled runs go on: what they have recorded stays
+    /// Resumes failed or cancelled runs; what they have recorded stays
     Rerun(RerunArgs),
     /// Lists functions with the events that start them, and how many of their runs have not ended
     Functions {
-        /// Only those that no living worker has: they were removed, or their program does not run
+        /// Only those that no living worker has: they were removed, or their program is not running
         #[arg(long)]
         orphaned: bool,
     },
@@ -74,19 +74,19 @@ pub(super) enum Command {
         /// The function's id
         #[arg(value_name = "FUNCTION")]
         id: String,
-        /// Does not ask before it cancels runs
+        /// Does not ask before cancelling runs
         #[arg(long)]
         yes: bool,
     },
     /// Publishes an event
     Publish(PublishArgs),
-    /// Removes runs that have ended, with all that they recorded
+    /// Removes runs that have ended, with everything they recorded
     Purge {
-        /// Those that ended before this: so long ago, such as `30d`, or a date
+        /// Those that ended before this: an age, such as `30d`, or a date
         #[arg(long, value_name = "TIME", value_parser = moment)]
         before: Timestamp,
     },
-    /// Prints a script with which a shell completes commands
+    /// Prints a shell completion script
     Completions {
         /// The shell
         shell: Shell,
@@ -102,31 +102,31 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "ID")]
     pub(super) event: Option<String>,
 
-    /// The most runs
+    /// The maximum number of runs
     #[arg(long, value_name = "RUNS", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) limit: u32,
 
-    /// Goes on after an earlier list, which says what to write here
+    /// Continues an earlier list, which shows the value to use
     #[arg(long, value_name = "MARK")]
     pub(super) page: Option<String>,
 }
 
-/// Conditions of runs.
+/// Filters for runs.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub(super) struct Which {
     /// Only runs of this function
     #[arg(long, value_name = "ID")]
     pub(super) function: Option<String>,
 
-    /// Only runs that stand like this; several, separated by commas
+    /// Only runs with this status, or one of several separated by commas
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(RunStatus::ALL.map(RunStatus::as_str)))]
     pub(super) status: Vec<String>,
 
-    /// Only runs that ended, or whose event came, since this: so long ago, such as `24h`, or a date
+    /// Only runs that ended, or whose event was published, since this: an age, such as `24h`, or a date
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) since: Option<Timestamp>,
 
-    /// Only runs that ended, or whose event came, before this
+    /// Only runs that ended, or whose event was published, before this
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) until: Option<Timestamp>,
 }
@@ -140,11 +140,11 @@ pub(super) struct RerunArgs {
     #[command(flatten)]
     pub(super) which: Which,
 
-    /// Drops what was recorded from this step on, so that it is done again
+    /// Discards everything recorded from this step on, so that it is done again
     #[arg(long, value_name = "STEP")]
     pub(super) from: Option<String>,
 
-    /// Does not ask before it changes runs that were not named
+    /// Does not ask before changing runs that were selected by filters
     #[arg(long)]
     pub(super) yes: bool,
 }
@@ -155,15 +155,15 @@ pub(super) struct PublishArgs {
     #[arg(value_name = "TYPE")]
     pub(super) event_type: String,
 
-    /// The event as a JSON object without its type; `@file` takes it from a file, `-` from standard input
+    /// The event as a JSON object without its type; `@file` reads it from a file, `-` from standard input
     #[arg(value_name = "JSON")]
     pub(super) payload: String,
 
-    /// Publishes once for each type and key, however often this is called
+    /// Publishes once per type and key, however often this is called
     #[arg(long, value_name = "KEY")]
     pub(super) key: Option<String>,
 
-    /// Starts the functions so much later, such as `10m`
+    /// Starts the functions after this delay, such as `10m`
     #[arg(long, value_name = "TIME", value_parser = delay)]
     pub(super) delay: Option<Duration>,
 }

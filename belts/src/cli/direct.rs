@@ -1,4 +1,4 @@
-//! Runs in a store that this process opens. It registers no worker there, and claims nothing.
+//! Runs in a store that this process opens. It registers no worker and claims nothing.
 
 use async_trait::async_trait;
 

@@ -19,7 +19,7 @@ pub(super) async fn list(place: &dyn Place, orphaned: bool, out: Out) -> Result<
         print::tell(if orphaned {
             "a living worker has every function"
         } else {
-            "no worker has subscribed a function yet"
+            "no worker has registered a function yet"
         });
         return Ok(());
     }
@@ -50,7 +50,7 @@ pub(super) async fn forget(place: &dyn Place, id: &str, yes: bool, out: Out) -> 
     let functions = place.functions().await?;
     let Some(function) = functions.iter().find(|function| function.id == id) else {
         return Err(Wrong::Failed(format!(
-            "there is no function `{id}` that anybody wants or that has runs to end; `belts functions` lists those that there are"
+            "there is no function `{id}` with subscriptions or unfinished runs; `belts functions` lists the functions"
         )));
     };
     if function.living {
@@ -61,7 +61,7 @@ pub(super) async fn forget(place: &dyn Place, id: &str, yes: bool, out: Out) -> 
     if function.unfinished > 0 && !yes {
         agree(
             &format!("{} of `{}`", runs(function), plain(id)),
-            "be cancelled, for no living worker has the function",
+            "be cancelled, since no living worker has the function",
         )?;
     }
     let forgotten = place.forget(id).await?;

@@ -1,6 +1,6 @@
-//! The program `belts`: what it is asked for, where the runs are, and what it prints.
+//! The program `belts`: its arguments, where the runs are, and its output.
 //!
-//! Each command is written once, on `Place`, behind which is a store or a worker.
+//! Each command is written once, against `Place`, which is a store or a worker.
 
 use std::process::ExitCode;
 
@@ -25,7 +25,7 @@ use args::{Args, Command};
 use print::Out;
 use wrong::Wrong;
 
-/// Does what the arguments of this process ask for.
+/// Runs the command in this process's arguments.
 pub fn main() -> ExitCode {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -4,7 +4,7 @@ use std::env;
 
 use super::wrong::Wrong;
 
-/// A URL, and what it was given by.
+/// A URL, and the option or variable it comes from.
 pub(super) struct Named {
     pub(super) url: String,
     pub(super) by: &'static str,

@@ -8,7 +8,7 @@ use super::{
 use crate::store;
 
 impl PlaceArgs {
-    /// Opens what the arguments name, or else the environment.
+    /// Opens the place named by the arguments, or else by the environment.
     pub(super) async fn open(self, actor: &str) -> Result<Box<dyn Place>, Wrong> {
         let named = (
             Named::new(self.store, "`--store`"),
@@ -23,10 +23,10 @@ impl PlaceArgs {
         };
         match (store, worker) {
             (Some(_), Some(_)) => Err(Wrong::usage(
-                "BELTS_STORE and BELTS_WORKER are both set: say which is meant by `--store <URL>` or `--worker <URL>`",
+                "BELTS_STORE and BELTS_WORKER are both set: choose one with `--store <URL>` or `--worker <URL>`",
             )),
             (None, None) => Err(Wrong::usage(
-                "where are the runs? Name their store by `--store <URL>` or BELTS_STORE, or a worker by `--worker <URL>` or \
+                "where are the runs? Name their store with `--store <URL>` or BELTS_STORE, or a worker with `--worker <URL>` or \
                  BELTS_WORKER",
             )),
             (Some(store), None) => Ok(Box::new(open_store(&store, actor).await?)),
@@ -40,13 +40,13 @@ async fn open_store(store: &Named, actor: &str) -> Result<Direct, Wrong> {
     store::url::check(url).map_err(|wrong| Wrong::usage(format!("{by}: the URL {wrong}")))?;
     if url.starts_with("memory:") {
         return Err(Wrong::usage(format!(
-            "{by}: a store in memory is seen by its own worker only; ask that by `--worker <URL>`"
+            "{by}: a store in memory is visible only to its own worker; use `--worker <URL>`"
         )));
     }
-    // Opening would make a new one.
+    // Opening would create a new one.
     if let Some(path) = store::url::file(url).filter(|path| !Path::new(path).exists()) {
         let here = if Path::new(&path).is_relative() {
-            " where you are; a path that begins with `/` is the same from everywhere"
+            " in the current directory; use a path that begins with `/` to be independent of it"
         } else {
             ""
         };

@@ -1,4 +1,4 @@
-//! Reading page after page, though what answers may never come to an end.
+//! Reads page after page, although a server might send them endlessly.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,12 @@ use super::{
 };
 use crate::inspect::shape::ShownRun;
 
-/// The most runs that are asked for at once.
+/// The most runs per request.
 const PAGE: usize = 500;
-/// How many pages in a row may hold nothing.
+/// How many pages in a row may be empty.
 const MOST_EMPTY: usize = 1_000;
 
-/// Reads pages until there are so many runs; and where to go on.
+/// Reads pages until there are this many runs, and returns where to continue.
 pub(super) async fn collect(
     place: &dyn Place,
     mut asked: Asked,
@@ -28,7 +28,7 @@ pub(super) async fn collect(
         let mut page = place.list(asked.clone()).await?;
         empty = if page.runs.is_empty() { empty + 1 } else { 0 };
         if page.runs.len() > asked.limit {
-            return Err(endless("it sends more runs than it was asked for"));
+            return Err(endless("it sends more runs than requested"));
         }
         runs.append(&mut page.runs);
         let Some(next) = page.next else {
@@ -38,10 +38,10 @@ pub(super) async fn collect(
             return Ok((runs, Some(next)));
         }
         if empty >= MOST_EMPTY {
-            return Err(endless("page after page holds nothing"));
+            return Err(endless("every page is empty"));
         }
         if !marks.insert(next.clone()) {
-            return Err(endless("a page names an earlier one as its next"));
+            return Err(endless("a page links back to an earlier one"));
         }
         asked.page = Some(next);
     }
@@ -49,6 +49,6 @@ pub(super) async fn collect(
 
 fn endless(what: &str) -> Wrong {
     Wrong::Failed(format!(
-        "the list of runs does not come to an end, so nothing was done: {what}; is what answers a worker?"
+        "the list of runs does not end, so nothing was done: {what}; is this a worker?"
     ))
 }

@@ -9,7 +9,7 @@ use crate::{
     store::NewEvent,
 };
 
-/// What every command is written on.
+/// The operations behind all commands.
 #[async_trait]
 pub(super) trait Place: Send + Sync {
     /// One page of runs, newest first.
@@ -17,13 +17,13 @@ pub(super) trait Place: Send + Sync {
     /// A run with its steps.
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun>;
     async fn cancel(&self, id: &str) -> Result<Changed>;
-    /// Has a run go on, if need be with nothing left of what was recorded from a step on.
+    /// Resumes a run, optionally without anything recorded from a step on.
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed>;
-    /// Removes a part of what ended before a time; the answer says whether anything is left.
+    /// Removes some of the runs that ended before a time, and says whether any are left.
     async fn purge(&self, before: Timestamp) -> Result<ShownPurge>;
     async fn functions(&self) -> Result<Vec<ShownFunction>>;
     async fn forget(&self, function: &str) -> Result<Forgotten>;
-    /// Publishes; whether the event was there before, and its runs where that is known.
+    /// Publishes an event; returns whether it existed before, and its runs if they are known.
     async fn publish(&self, event: NewEvent) -> Result<Sent>;
 }
 
@@ -32,7 +32,7 @@ pub(super) trait Place: Send + Sync {
 pub(super) struct Asked {
     pub(super) function: Option<String>,
     pub(super) event: Option<String>,
-    /// Words of [`RunStatus`](crate::store::RunStatus), which were checked.
+    /// Names of [`RunStatus`](crate::store::RunStatus), already checked.
     pub(super) statuses: Vec<String>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
@@ -40,10 +40,10 @@ pub(super) struct Asked {
     pub(super) page: Option<String>,
 }
 
-/// What became of an event.
+/// The result of publishing an event.
 #[derive(Debug)]
 pub(super) struct Sent {
     pub(super) duplicate: bool,
-    /// Run ids with their functions' ids; a worker elsewhere does not tell.
+    /// Run ids with their functions' ids; a remote worker does not return the latter.
     pub(super) runs: Option<Vec<(String, String)>>,
 }

@@ -1,4 +1,4 @@
-//! What the program prints, and for whom: a person at a terminal, or another program.
+//! The output of the program, for a person at a terminal or for another program.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -13,9 +13,9 @@ use crate::{dispatch::wire, inspect::shape::Time, plain, store::RunStatus};
 /// How to print.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Out {
-    /// One JSON object in each line.
+    /// One JSON object per line.
     pub(super) json: bool,
-    /// How many characters a line has; `None` where no terminal reads it.
+    /// The width of a line in characters; `None` if the output is not a terminal.
     pub(super) width: Option<usize>,
     colours: bool,
 }
@@ -32,7 +32,7 @@ impl Out {
         }
     }
 
-    /// Paints a line or a cell by how a run or step stands.
+    /// Colours a line or a cell by the status of a run or step.
     pub(super) fn painted(self, text: &str, word: &str) -> String {
         let colour = match word {
             _ if !self.colours => return text.to_owned(),
@@ -53,7 +53,7 @@ pub(super) fn object(body: &impl Serialize) -> Result<(), Wrong> {
     write(&line)
 }
 
-/// Prints a text. Whoever reads it may have gone, as `head` does.
+/// Prints a text. The reader may have gone, as with `head`.
 pub(super) fn write(text: &str) -> Result<(), Wrong> {
     let mut out = io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
@@ -63,13 +63,13 @@ pub(super) fn write(text: &str) -> Result<(), Wrong> {
     })
 }
 
-/// Says something beside what is printed, on standard error. It may quote others.
+/// Prints a message on standard error. It may quote others.
 pub(super) fn tell(text: &str) {
-    // Whoever reads it may have gone.
+    // The reader may have gone.
     let _ = writeln!(io::stderr(), "{}", plain::Clean(text));
 }
 
-/// A text of others in one line: nothing in it may steer the terminal.
+/// Text of others on one line: nothing in it can control the terminal.
 pub(super) fn plain(text: &str) -> String {
     plain::plain(text).into_owned()
 }
@@ -83,7 +83,7 @@ pub(super) fn time(time: Time) -> String {
     }
 }
 
-/// How long something took, to two places or so.
+/// A duration, to about two digits.
 pub(super) fn took(millis: u64) -> String {
     match millis {
         0..1_000 => format!("{millis} ms"),
@@ -101,13 +101,13 @@ pub(super) fn plural(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// What to say of a run that was not changed.
+/// The message about a run that was not changed.
 pub(super) fn unchanged(id: &str, status: RunStatus, wanted: &str) {
     tell(&format!("the run {id} is {status}, and cannot be {wanted}"));
 }
 
 impl Wrong {
-    /// Says it on standard error; 1 is for what failed, 2 for wrong arguments, as clap has it.
+    /// Prints it on standard error; the status is 1 for failures and 2 for wrong arguments, as in clap.
     pub(super) fn tell(self) -> ExitCode {
         match self {
             Self::Usage(message) => {

@@ -61,7 +61,7 @@ pub(super) async fn publish(place: &dyn Place, asked: PublishArgs, out: Out) -> 
         });
     }
     if sent.duplicate {
-        return print::write(&format!("{id} was published before\n"));
+        return print::write(&format!("{id} was already published\n"));
     }
     let started = runs.map_or_else(String::new, |runs| {
         format!(", started {}", plural(runs.len(), "run"))
@@ -71,7 +71,7 @@ pub(super) async fn publish(place: &dyn Place, asked: PublishArgs, out: Out) -> 
         print::write(&format!("  {}  {}\n", plain(run), plain(function)))?;
     }
     if runs.is_some_and(<[_]>::is_empty) {
-        print::tell(&format!("no function listens for `{event_type}`"));
+        print::tell(&format!("no function subscribes to `{event_type}`"));
     }
     Ok(())
 }
@@ -85,7 +85,7 @@ impl<'a> ShownRun<'a> {
     }
 }
 
-/// The payload, as it was written.
+/// The payload as given.
 fn payload(given: &str) -> Result<Vec<u8>, Wrong> {
     let json = match given.strip_prefix('@') {
         Some(path) => fs::read(path).map_err(|error| {
@@ -104,7 +104,7 @@ fn payload(given: &str) -> Result<Vec<u8>, Wrong> {
         .map_err(|error| Wrong::usage(format!("the event must be a JSON object: {error}")))?;
     if fields.contains_key("type") {
         return Err(Wrong::usage(
-            "the event has a field `type`; leave it out, as it is an argument of its own",
+            "the event has a field `type`; leave it out, since the type is a separate argument",
         ));
     }
     Ok(json.trim_ascii().to_vec())

@@ -38,26 +38,26 @@ const TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(10),
     request: Duration::from_secs(60),
 };
-/// The most bytes of an answer: a run with all its values may be large.
+/// The size limit of a response: a run with all its values may be large.
 const LONGEST_ANSWER: usize = 256 * 1024 * 1024;
 
 pub(super) struct Remote {
-    /// Without a slash at its end.
+    /// Without a trailing slash.
     url: String,
     headers: HeaderMap,
     client: Poster,
-    /// How events are published: as any other program does it.
+    /// Publishes events like any other program.
     events: Http,
 }
 
-/// What a router says when it does not do what was asked.
+/// A router's error response.
 #[derive(Deserialize)]
 struct Refused {
     message: String,
     code: String,
 }
 
-/// The token of a worker: the one that is set, or the one that a worker on this machine keeps beside its store.
+/// The token of a worker: the configured one, or the one that a worker on this machine keeps next to its store.
 fn token_for(url: &str) -> Result<Option<String>, Wrong> {
     if let Some(token) = variable("BELTS_INSPECTION_TOKEN")? {
         return Ok(Some(token));
@@ -79,13 +79,15 @@ impl Remote {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        // What no header carries was written out; a name is not worth an error.
+        // Characters not allowed in a header were escaped; a name is not worth an error.
         if let Ok(actor) = HeaderValue::from_bytes(actor.as_bytes()) {
             headers.insert(wire::ACTOR, actor);
         }
         if let Some(token) = token_for(url)? {
             let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-                Wrong::usage("BELTS_INSPECTION_TOKEN has characters that no header can carry")
+                Wrong::usage(
+                    "BELTS_INSPECTION_TOKEN has characters that are not allowed in a header",
+                )
             })?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
@@ -112,21 +114,21 @@ impl Remote {
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T> {
         let url: Uri = format!("{}{path}", self.url).parse().map_err(|error| {
-            Error::new(ErrorKind::Config, "`--worker` cannot be read").with_source(error)
+            Error::new(ErrorKind::Config, "`--worker` is not a valid URL").with_source(error)
         })?;
         let answered = self
             .client
             .send(method, &url, &self.headers, &Bytes::new())
             .await;
         let answer = answered.map_err(|failed| {
-            let text = format!("there is no answer from the worker at {}", self.url);
+            let text = format!("the worker at {} does not respond", self.url);
             Error::dispatcher(text, failed.into_source())
         })?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer));
         }
         serde_json::from_slice(&answer.body).map_err(|error| {
-            let text = format!("what answers at {} is no worker of this version", self.url);
+            let text = format!("the server at {} is not a worker of this version", self.url);
             Error::new(ErrorKind::Config, text).with_source(error)
         })
     }
@@ -135,7 +137,7 @@ impl Remote {
         let (url, status) = (&self.url, answer.status.as_u16());
         let Ok(refused) = serde_json::from_slice::<Refused>(&answer.body) else {
             let text = format!(
-                "{url} answers with status {status}: `--worker` must be where a worker's router is mounted"
+                "{url} answers with status {status}: `--worker` must be the URL at which a worker's router is mounted"
             );
             return Error::new(ErrorKind::Config, text);
         };
@@ -146,20 +148,20 @@ impl Remote {
             (404, _) => Error::new(
                 ErrorKind::Config,
                 format!(
-                    "the worker at {url} shows no runs from here: give it an inspection token, and the same in \
-                     BELTS_INSPECTION_TOKEN here"
+                    "the worker at {url} does not allow inspection from here: give it an inspection token, and set \
+                     BELTS_INSPECTION_TOKEN here to the same"
                 ),
             ),
             (401, _) => Error::new(
                 ErrorKind::Config,
                 format!(
-                    "the worker at {url} asks for its inspection token: set BELTS_INSPECTION_TOKEN here to the same as there; \
-                     where `serve` made it, run this on its machine in its folder, or with its BELTS_STORE"
+                    "the worker at {url} requires its inspection token: set BELTS_INSPECTION_TOKEN here to the same; if \
+                     `serve` made the token, run this on its machine, in its directory or with its BELTS_STORE"
                 ),
             ),
             _ => Error::new(
                 ErrorKind::Failed,
-                format!("the worker at {url} answers: {}", refused.message),
+                format!("the worker at {url} responded: {}", refused.message),
             ),
         }
     }
@@ -222,7 +224,7 @@ impl Place for Remote {
         let body = wire::event(&event, SystemClock.now());
         let mut sent = self.events.send(vec![Message::new(event.id, body)]).await?;
         let sent = sent.pop().ok_or_else(|| {
-            Error::dispatcher("the event may not have been sent", "there is no answer")
+            Error::dispatcher("the event may not have been sent", "there was no response")
         })??;
         Ok(Sent {
             duplicate: sent.duplicate,
@@ -231,7 +233,7 @@ impl Place for Remote {
     }
 }
 
-/// Warns before a token goes where others on the way can read it.
+/// Warns before a token is sent where others on the network path can read it.
 fn warn_of_open_road(url: &str) {
     let open = url.parse::<Uri>().ok().filter(|url| {
         let local = url.host().is_some_and(is_local);
@@ -239,13 +241,13 @@ fn warn_of_open_road(url: &str) {
     });
     if let Some(host) = open.as_ref().and_then(Uri::host) {
         print::tell(&format!(
-            "warning: BELTS_INSPECTION_TOKEN is sent to {host} over plain http, where whoever is on the way can read it; use \
+            "warning: BELTS_INSPECTION_TOKEN is sent to {host} over plain http, where anyone on the network path can read it; use \
              https, or a tunnel to that machine"
         ));
     }
 }
 
-/// A text as a part of a path or of a query.
+/// Text as a part of a path or of a query.
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

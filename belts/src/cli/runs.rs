@@ -16,7 +16,7 @@ use crate::{
     store::{RunStatus, StepState, Timestamp},
 };
 
-/// The most runs that are changed by one command without being named.
+/// The most runs that one command changes if they are selected by filters.
 const MOST_CHOSEN: usize = 100_000;
 
 pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Result<(), Wrong> {
@@ -34,7 +34,7 @@ pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Resul
     }
     if let Some(next) = next {
         print::tell(&format!(
-            "there are more: add `--page {next}`, or raise `--limit`"
+            "there are more runs: add `--page {next}`, or raise `--limit`"
         ));
     }
     Ok(())
@@ -75,7 +75,7 @@ pub(super) async fn show(place: &dyn Place, id: &str, values: bool, out: Out) ->
     print::write(&about(&run, out))?;
     let steps = run.steps.as_deref().unwrap_or_default();
     if steps.is_empty() {
-        print::write("\nno step is recorded\n")?;
+        print::write("\nno steps recorded\n")?;
     } else {
         print::write(&format!("\n{}", journal(steps).text(out)))?;
     }
@@ -85,7 +85,7 @@ pub(super) async fn show(place: &dyn Place, id: &str, values: bool, out: Out) ->
     steps.iter().filter(|_| values).try_for_each(output)
 }
 
-/// What people did to the run.
+/// The operator actions on the run.
 fn changes(notes: &[ShownNote]) -> Table {
     let mut table = Table::new(&["CHANGED", "WHAT", "BY"], usize::MAX);
     for note in notes {
@@ -94,7 +94,7 @@ fn changes(notes: &[ShownNote]) -> Table {
     table
 }
 
-/// The run itself, a line for each thing to say of it.
+/// The run itself, one line per property.
 fn about(run: &ShownRun, out: Out) -> String {
     let status = run.status.to_string();
     let mut lines = vec![
@@ -219,16 +219,16 @@ pub(super) async fn rerun(place: &dyn Place, asked: &RerunArgs, out: Out) -> Res
 }
 
 impl RerunArgs {
-    /// What clap cannot tell: whether runs are named or chosen, of those that can run again.
+    /// Checks what clap cannot: whether runs are given by id or selected, and can be rerun.
     pub(super) fn check(&self) -> Result<(), Wrong> {
         if self.ids.is_empty() && self.which.status.is_empty() {
             return Err(Wrong::usage(
-                "which runs? Name them by their ids, or choose them by `--status failed`, with `--since` and `--function` if need be",
+                "which runs? Give their ids, or select them with `--status failed`, and if needed `--since` and `--function`",
             ));
         }
         if self.ids.is_empty() && self.from.is_some() {
             return Err(Wrong::usage(
-                "`--from` is a step of one function: name its runs by their ids",
+                "`--from` is a step of one function: give the ids of its runs",
             ));
         }
         let again = [RunStatus::Failed, RunStatus::Cancelled].map(RunStatus::as_str);
@@ -239,18 +239,18 @@ impl RerunArgs {
             .find(|word| !again.contains(&&***word));
         other.map_or(Ok(()), |other| {
             Err(Wrong::usage(format!(
-                "`--status {other}`: only runs that are `failed` or `cancelled` can run again"
+                "`--status {other}`: only `failed` or `cancelled` runs can be rerun"
             )))
         })
     }
 }
 
-/// The runs that fit the conditions, once somebody has agreed.
+/// The runs that match the filters, once somebody has confirmed.
 async fn chosen(place: &dyn Place, asked: &RerunArgs) -> Result<Vec<String>, Wrong> {
     let (runs, more) = collect(place, conditions(&asked.which), MOST_CHOSEN).await?;
     if more.is_some() {
         return Err(Wrong::usage(format!(
-            "more than {MOST_CHOSEN} runs fit, and nothing was changed: take fewer at once, by `--since`, `--until` or `--function`"
+            "more than {MOST_CHOSEN} runs match, so nothing was changed: select fewer with `--since`, `--until` or `--function`"
         )));
     }
     if runs.is_empty() {
@@ -263,13 +263,13 @@ async fn chosen(place: &dyn Place, asked: &RerunArgs) -> Result<Vec<String>, Wro
     Ok(runs.into_iter().map(|run| run.run_id).collect())
 }
 
-/// Asks whoever sits at the terminal; of nobody there it asks the flag.
+/// Asks the user at the terminal; without a terminal, `--yes` is required.
 pub(super) fn agree(what: &str, how: &str) -> Result<(), Wrong> {
     if !io::stdin().is_terminal() {
         return Err(Wrong::usage(format!("{what} would {how}: add `--yes`")));
     }
     let _ = write!(io::stderr(), "{what} will {how}; go on? [y/N] ");
-    // Without the question there is still the answer.
+    // If the question cannot be printed, the answer still can be read.
     let _ = io::stderr().flush();
     let mut answer = String::new();
     io::stdin()
@@ -297,13 +297,13 @@ fn refused(changed: &Changed, wanted: &str, out: Out) -> Result<(), Wrong> {
     Err(Wrong::Said)
 }
 
-/// Says why one of several did not work.
+/// Prints why one of several failed.
 fn mishap(report: String) -> Result<(), Wrong> {
     Wrong::Failed(report).tell();
     Err(Wrong::Said)
 }
 
-/// Removes part after part, and says how far it is where that takes long.
+/// Purges part by part, and shows the progress if it takes long.
 pub(super) async fn purge(place: &dyn Place, before: Timestamp, out: Out) -> Result<(), Wrong> {
     let mut all = ShownPurge::default();
     loop {
@@ -314,7 +314,7 @@ pub(super) async fn purge(place: &dyn Place, before: Timestamp, out: Out) -> Res
         let nothing = part.purged == 0 && part.events == 0;
         all.purged += part.purged;
         all.events += part.events;
-        // One that says there is more, and does nothing about it, is not asked for ever.
+        // A server that says there is more, but removes nothing, is not asked forever.
         all.more = part.more;
         if nothing || !part.more {
             break;
@@ -327,7 +327,7 @@ pub(super) async fn purge(place: &dyn Place, before: Timestamp, out: Out) -> Res
         print::write(&format!("purged {}\n", purged(&all)))?;
     }
     if all.more {
-        print::tell("there is more to purge, which could not be removed now; call this again");
+        print::tell("some runs could not be removed now; run this again");
     }
     Ok(())
 }
@@ -343,7 +343,7 @@ fn purged(all: &ShownPurge) -> String {
     }
 }
 
-/// What went before something broke is gone all the same.
+/// What was purged before a failure stays purged.
 fn stopped(error: Error, all: &ShownPurge) -> Wrong {
     if all.purged + all.events > 0 {
         print::tell(&format!("purged {} before it stopped", purged(all)));

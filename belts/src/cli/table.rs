@@ -1,17 +1,17 @@
-//! A table of text, as wide as the terminal.
+//! A text table that fits the terminal.
 
 use super::print::{Out, plain};
 
-/// Rows under a heading. Where the terminal is too narrow, the last column gives way.
+/// Rows under a heading. If the terminal is too narrow, the last column is cut.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
-    /// The column whose word says in which colour the row's cell is.
+    /// The column that determines the colour of its cell.
     painted: usize,
 }
 
 /// Between two columns.
 const GAP: &str = "  ";
-/// What is left of the last column at least.
+/// The minimum width of the last column.
 const LEAST: usize = 10;
 
 impl Table {

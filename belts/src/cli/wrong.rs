@@ -7,13 +7,13 @@ use crate::error::{Error, ErrorKind};
 /// Why there is no success.
 #[derive(Debug)]
 pub(super) enum Wrong {
-    /// The arguments cannot be right.
+    /// The arguments are wrong.
     Usage(String),
-    /// It did not work.
+    /// It failed.
     Failed(String),
-    /// It did not work for some of what was asked, and that was said.
+    /// It failed for some of the runs, which has been reported.
     Said,
-    /// Nobody reads what is printed any more.
+    /// The reader of the output has gone.
     Unread,
 }
 

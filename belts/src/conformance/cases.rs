@@ -1,6 +1,6 @@
-//! What the suites have in common: the one list of the cases, and how each is run.
+//! What the suites share: the one list of the cases, and how each is run.
 
-/// Makes `Case`, `CASES`, `run`, `run_all` and the macro of tests from the one list of a suite's cases.
+/// Generates `Case`, `CASES`, `run`, `run_all` and the test macro from the one list of a suite's cases.
 macro_rules! suite {
     (
         $dollar:tt $suite:ident, $what:literal, $factory:ident, $tests:ident, $evaluated:literal
@@ -8,16 +8,16 @@ macro_rules! suite {
     ) => {
         type Running = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 
-        /// One rule, and how it is tried.
+        /// One rule and its test.
         #[derive(Debug, Clone, Copy)]
         pub struct Case {
-            /// The rule's name, as it stands in the contract.
+            /// The rule's name, as in the contract.
             pub name: &'static str,
             run: fn(Bench) -> Running,
         }
 
         impl Case {
-            /// Tries the rule.
+            /// Tests the rule.
             ///
             /// # Errors
             #[doc = concat!("The ", $what, " failed.")]
@@ -29,7 +29,7 @@ macro_rules! suite {
             }
         }
 
-        /// Tries every rule, each on a fresh one.
+        /// Tests every rule, each on a fresh one.
         ///
         /// # Panics
         #[doc = concat!("The ", $what, " broke a rule or failed; the text names every such rule.")]
@@ -72,7 +72,7 @@ macro_rules! suite {
         #[doc = $evaluated]
         #[macro_export]
         macro_rules! $tests {
-            // An attribute could begin an expression too, so it has an arm of its own.
+            // An attribute could also start an expression, so it has an arm of its own.
             (@tests ($dollar($dollar attribute:meta)?) $dollar fresh:expr) => {
                 $($(
                     $dollar(#[$dollar attribute])?

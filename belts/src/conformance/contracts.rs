@@ -1,4 +1,4 @@
-//! The contracts and the cases say the same: no rule without a case, no case without a rule.
+//! The contracts and the cases agree: no rule without a case, no case without a rule.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ fn rules(source: &str) -> Vec<String> {
     rules
 }
 
-/// The cases in the brackets at the end of a rule; none where the brackets say why.
+/// The cases in the brackets at the end of a rule; none if the brackets say why.
 fn cases(rule: &str) -> Option<Vec<&str>> {
     let (_, brackets) = rule.strip_suffix(')')?.rsplit_once('(')?;
     if brackets.starts_with("no case: ") {

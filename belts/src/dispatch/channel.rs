@@ -39,7 +39,7 @@ struct Shared {
     visibility: Duration,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Told whenever a message may be there.
+    /// Notified whenever a message may be available.
     sent: Notify,
 }
 
@@ -53,22 +53,22 @@ struct State {
 /// A message that is not acknowledged.
 struct Held {
     message: Message,
-    /// When the next receiver may have it.
+    /// When it may be delivered to the next receiver.
     visible_at: Timestamp,
     arrivals: u32,
-    /// How many arrivals in a row got no answer.
+    /// How many deliveries in a row went unacknowledged.
     unanswered: u32,
-    /// The receipt of its last arrival, until that is answered.
+    /// The receipt of its last delivery, until that is settled.
     receipt: Option<Receipt>,
 }
 
 impl Channel {
-    /// An empty channel, whose deliveries come again when they are not acknowledged within the visibility.
+    /// An empty channel, which redelivers messages that are not acknowledged within the visibility timeout.
     pub fn new(visibility: Duration) -> Self {
         Self::with_clock(visibility, SystemClock)
     }
 
-    /// As [`new`](Self::new), by another clock than the system's.
+    /// As [`new`](Self::new), with another clock than the system's.
     pub fn with_clock(visibility: Duration, clock: impl Clock) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -80,7 +80,7 @@ impl Channel {
         }
     }
 
-    /// The messages that were put aside, with the reasons.
+    /// The messages that were set aside, with the reasons.
     pub fn put_aside(&self) -> Vec<(Delivery, String)> {
         self.state().put_aside.clone()
     }
@@ -102,7 +102,7 @@ impl Channel {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What can be seen now; or when to look again.
+    /// The messages that are visible now, or when to look again.
     fn take(&self, most: usize) -> Result<Vec<Delivery>, Option<Timestamp>> {
         let now = self.shared.clock.now();
         let mut state = self.state();
@@ -183,7 +183,7 @@ impl Dispatcher for Channel {
         loop {
             let sent = self.shared.sent.notified();
             tokio::pin!(sent);
-            // What is sent from here on is heard of.
+            // From here on, sends are noticed.
             sent.as_mut().enable();
             match self.take(most) {
                 Ok(taken) => return Ok(taken),
@@ -247,8 +247,8 @@ impl Dispatcher for Channel {
     }
 }
 
-/// Of several receivers that wait for one message, chance says who gets it, and not who waits first: that may be the one who
-/// has put it off.
+/// Of several receivers that wait for a message, a random one gets it, not the first to wait: that could be the one that has
+/// just handed it back.
 async fn take_turns() {
     if fastrand::bool() {
         tokio::task::yield_now().await;

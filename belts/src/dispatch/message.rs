@@ -1,4 +1,4 @@
-//! The vocabulary of the [`Dispatcher`](super::Dispatcher) trait: what goes in and what comes out.
+//! The types of the [`Dispatcher`](super::Dispatcher) trait: its arguments and results.
 
 use std::{
     any::{Any, TypeId},
@@ -12,17 +12,17 @@ use std::{
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Message {
-    /// Its id: the same for the same message, however often it is sent. A transport that knows duplicates goes by it.
+    /// Its id: the same for the same message, however often it is sent. A transport that deduplicates uses it.
     pub id: Arc<str>,
-    /// JSON, as the router takes it.
+    /// JSON, in the format of the router.
     pub body: Arc<[u8]>,
-    /// How long it is to be held back.
+    /// How long to delay it.
     pub delay: Duration,
     /// The event's type; `None` for a wake-up.
     pub event_type: Option<Arc<str>>,
-    /// The event's correlation key, or for a wake-up the run's id: what belongs together.
+    /// The event's correlation key, or the run's id for a wake-up: what groups related messages.
     pub group: Option<Arc<str>>,
-    /// What the publisher asked of one kind of dispatcher.
+    /// The publisher's options for particular dispatchers.
     pub options: MessageOptions,
 }
 
@@ -45,28 +45,28 @@ impl Message {
         }
     }
 
-    /// Holds it back.
+    /// Delays it.
     #[must_use]
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Says of which type its event is.
+    /// Sets the type of its event.
     #[must_use]
     pub fn with_event_type(mut self, event_type: impl Into<Arc<str>>) -> Self {
         self.event_type = Some(event_type.into());
         self
     }
 
-    /// Says with which other messages it belongs together.
+    /// Sets the key that groups related messages.
     #[must_use]
     pub fn with_group(mut self, group: impl Into<Arc<str>>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// Asks something of one kind of dispatcher.
+    /// Adds an option for one kind of dispatcher.
     #[must_use]
     pub fn with_options(mut self, options: MessageOptions) -> Self {
         self.options = options;
@@ -74,9 +74,9 @@ impl Message {
     }
 }
 
-/// Something that a publisher can ask of one kind of dispatcher for one message, such as a label.
+/// An option for one kind of dispatcher that a publisher can set on a message, such as a label.
 ///
-/// A dispatcher of another kind leaves it alone, so that the same program works with either.
+/// Other dispatchers ignore it, so the same program works with either.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a message option",
     note = "the documentation of a dispatcher lists its options; options of the event itself, such as the delay, are methods of `Publish`"
@@ -88,7 +88,7 @@ pub trait MessageOption: Any + fmt::Debug + Send + Sync {}
 pub struct MessageOptions(HashMap<TypeId, Arc<dyn MessageOption>>);
 
 impl MessageOptions {
-    /// Adds an option, in place of the one of this type.
+    /// Adds an option, replacing the one of this type.
     pub fn insert<T: MessageOption>(&mut self, option: T) {
         self.0.insert(TypeId::of::<T>(), Arc::new(option));
     }
@@ -100,18 +100,18 @@ impl MessageOptions {
     }
 }
 
-/// What became of a message that was handed over.
+/// The result of sending a message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Sent {
     /// The transport's own id of the message, if it gave one.
     pub message_id: Option<Arc<str>>,
-    /// Whether the transport knew the message already.
+    /// Whether the transport recognized the message as a duplicate.
     pub duplicate: bool,
 }
 
 impl Sent {
-    /// A message that the transport took under this id.
+    /// A message that the transport accepted under this id.
     pub fn new(message_id: impl Into<Arc<str>>) -> Self {
         Self {
             message_id: Some(message_id.into()),
@@ -119,7 +119,7 @@ impl Sent {
         }
     }
 
-    /// Says that the transport knew the message already.
+    /// Marks the message as a duplicate that the transport recognized.
     #[must_use]
     pub fn duplicate(mut self, duplicate: bool) -> Self {
         self.duplicate = duplicate;
@@ -127,25 +127,25 @@ impl Sent {
     }
 }
 
-/// One arrival of a message.
+/// One delivery of a message.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// What to acknowledge it by.
+    /// What to acknowledge it with.
     pub receipt: Receipt,
-    /// The transport's own id of the message, the same at each arrival.
+    /// The transport's own id of the message, the same for each delivery.
     pub message_id: Arc<str>,
     /// The body.
     pub body: Vec<u8>,
-    /// How often it has arrived, this time included.
+    /// How often it has been delivered, including this time.
     pub arrivals: u32,
-    /// How many arrivals before this one were neither acknowledged nor given back; `None` where the transport cannot tell. A
-    /// message of which nobody lives to say anything is put aside in the end.
+    /// How many deliveries before this one were neither acknowledged nor returned; `None` if the transport cannot tell. A
+    /// message that keeps going unacknowledged is set aside in the end.
     pub unanswered: Option<u32>,
 }
 
 impl Delivery {
-    /// A delivery that arrives for the first time.
+    /// The first delivery of a message.
     pub fn new(
         receipt: Receipt,
         message_id: impl Into<Arc<str>>,
@@ -160,14 +160,14 @@ impl Delivery {
         }
     }
 
-    /// Says how often it has arrived.
+    /// Sets how often it has been delivered.
     #[must_use]
     pub fn with_arrivals(mut self, arrivals: u32) -> Self {
         self.arrivals = arrivals;
         self
     }
 
-    /// Says how many arrivals before this one got no answer.
+    /// Sets how many deliveries before this one went unacknowledged.
     #[must_use]
     pub fn with_unanswered(mut self, unanswered: u32) -> Self {
         self.unanswered = Some(unanswered);
@@ -175,12 +175,12 @@ impl Delivery {
     }
 }
 
-/// What one arrival is acknowledged by; only its dispatcher knows what it means.
+/// Identifies a delivery when it is acknowledged; only its dispatcher knows what it means.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Receipt(Arc<str>);
 
 impl Receipt {
-    /// A receipt of this text.
+    /// A receipt with this text.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
@@ -191,20 +191,20 @@ impl Receipt {
     }
 }
 
-/// A delivery that is given back.
+/// A delivery that is returned to the transport.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Nack {
-    /// Which one.
+    /// Which delivery.
     pub receipt: Receipt,
-    /// What is to become of it.
+    /// What should happen to it.
     pub verdict: Verdict,
-    /// Why, for a person; nothing of the payload is in it.
+    /// The reason, for people; it contains nothing of the payload.
     pub reason: String,
 }
 
 impl Nack {
-    /// Gives a delivery back.
+    /// Returns a delivery.
     pub fn new(receipt: Receipt, verdict: Verdict, reason: impl Into<String>) -> Self {
         Self {
             receipt,
@@ -214,11 +214,11 @@ impl Nack {
     }
 }
 
-/// What is to become of a delivery that is given back.
+/// What should happen to a delivery that is returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It comes again after this time.
+    /// It is redelivered after this time.
     Later(Duration),
-    /// No try can help: it is put aside, where the transport has a place for that, or left to the transport's own limit.
+    /// No retry can help: it is set aside if the transport has a place for that, or left to the transport's own limit.
     PutAside,
 }

@@ -1,9 +1,9 @@
-//! How a published event reaches a worker: the [`Dispatcher`] trait, its contract and its vocabulary.
+//! How a published event reaches a worker: the [`Dispatcher`] trait, its contract and its types.
 //!
 //! Without a dispatcher, publishing is a write to the store, and every worker on that store finds the runs there. A
-//! dispatcher carries the event to a worker by another road: for publishers that cannot reach the store, for hosts that
-//! run only while a request is served, for queues that are there already. It decides nothing about events and never looks
-//! into a message; the worker that receives one makes it durable in its store before it is acknowledged.
+//! dispatcher carries the event to a worker another way: for publishers that cannot reach the store, for hosts that
+//! run only while they handle a request, for queues that you already have. It makes no decisions about events and never looks
+//! into a message; the worker that receives one makes it durable in its store before it acknowledges it.
 #![cfg_attr(
     all(
         feature = "http-dispatch",
@@ -66,15 +66,15 @@ pub(crate) use sqs::{check as check_sqs, open as open_sqs};
 
 /// Carries messages from publishers to workers.
 ///
-/// Some dispatchers are asked for messages ([`Capabilities::pulls`]): a worker with a loop calls
-/// [`receive`](Self::receive), makes what came durable, and calls [`ack`](Self::ack) or [`nack`](Self::nack). The others
-/// push: they post each message to a worker's [router](crate::Worker::router), and the status of the answer is the
+/// Some dispatchers are polled for messages ([`Capabilities::pulls`]): a worker with a loop calls
+/// [`receive`](Self::receive), makes the messages durable, and calls [`ack`](Self::ack) or [`nack`](Self::nack). The others
+/// push: they post each message to a worker's [router](crate::Worker::router), and the status of the response is the
 /// acknowledgement.
 ///
-/// `Debug` says in a few words where messages go, without a secret: it is what the worker shows at its start.
+/// `Debug` names in a few words where messages go, without secrets: the worker prints it at start.
 ///
 /// # Contract
-/// Each rule is followed by the cases of the conformance suite that try it, and each case stands at its rule.
+/// Each rule is followed by the cases of the conformance suite that test it, and each case is named at its rule.
 ///
 /// Sending:
 /// - A message for which [`send`](Self::send) has answered `Ok` reaches a worker, if [`Capabilities::durable`] says so, whatever becomes
@@ -102,16 +102,16 @@ pub(crate) use sqs::{check as check_sqs, open as open_sqs};
 /// - A worker that shuts down while it receives loses nothing. (`shutdown_in_mid_delivery_loses_nothing`)
 #[async_trait]
 pub trait Dispatcher: fmt::Debug + Send + Sync + 'static {
-    /// What this dispatcher can do.
+    /// The capabilities of this dispatcher.
     fn capabilities(&self) -> Capabilities;
 
-    /// Hands messages over. The answers stand in the order of the messages.
+    /// Sends messages. The results are in the order of the messages.
     ///
     /// The delays are within [`Capabilities::max_delay`]. Sending a message again under its [`id`](Message::id) is safe.
     ///
     /// # Errors
-    /// The transport cannot be reached, or refused the whole batch; some of it may have been taken all the same. The kind is
-    /// [`Dispatcher`](crate::ErrorKind::Dispatcher) where another try can help; it is made with
+    /// The transport cannot be reached, or refused the whole batch; some of it may have been accepted all the same. The kind is
+    /// [`Dispatcher`](crate::ErrorKind::Dispatcher) if a retry can help; create it with
     /// [`Error::dispatcher`](crate::Error::dispatcher).
     async fn send(&self, batch: Vec<Message>) -> Result<Vec<Result<Sent>>>;
 
@@ -124,7 +124,7 @@ pub trait Dispatcher: fmt::Debug + Send + Sync + 'static {
         std::future::pending().await
     }
 
-    /// Begins the visibility of these deliveries anew.
+    /// Restarts the visibility timeout of these deliveries.
     ///
     /// # Errors
     /// The transport cannot be reached, or refuses.
@@ -133,25 +133,25 @@ pub trait Dispatcher: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Says that these deliveries are durable elsewhere.
+    /// Acknowledges deliveries, which are durable elsewhere.
     ///
     /// # Errors
-    /// The transport cannot be reached, or refuses; some of them may come again.
+    /// The transport cannot be reached, or refuses; some of them may be redelivered.
     async fn ack(&self, receipts: Vec<Receipt>) -> Result<()> {
         let _ = receipts;
         Ok(())
     }
 
-    /// Gives these deliveries back: to come again later, or to be put aside.
+    /// Returns these deliveries: to be redelivered later, or set aside.
     ///
     /// # Errors
-    /// The transport cannot be reached, or refuses; they come again when their visibility is over.
+    /// The transport cannot be reached, or refuses; they are redelivered after the visibility timeout.
     async fn nack(&self, refused: Vec<Nack>) -> Result<()> {
         let _ = refused;
         Ok(())
     }
 
-    /// Checks a request to the router, where this dispatcher pushes: `None` if it does not look like one of its messages.
+    /// Verifies a request to the router, if this dispatcher pushes: `None` if it does not look like one of its messages.
     ///
     /// # Errors
     /// Of kind [`Signature`](crate::ErrorKind::Signature), made with [`Error::signature`](crate::Error::signature): it looks like one,
@@ -170,19 +170,19 @@ pub type SharedDispatcher = Arc<dyn Dispatcher>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Capabilities {
-    /// What was sent reaches a worker, whatever becomes of the sender.
+    /// A message that was sent reaches a worker, whatever happens to the sender.
     pub durable: bool,
-    /// A worker asks for messages, in place of being called.
+    /// A worker polls for messages, instead of being called.
     pub pulls: bool,
-    /// What it pushes is signed, and a worker that has it takes no other requests, but for those with a signing key of its
+    /// Its requests are signed, and a worker that has it accepts no other requests, except those signed with a signing key of its
     /// own.
     pub signs: bool,
-    /// The longest delay that the transport holds by itself. A message that is due later is sent at once or after this
-    /// time, and the store holds the rest.
+    /// The longest delay that the transport supports. A message that is due later is sent at once or after this
+    /// time, and the store keeps the rest of the delay.
     pub max_delay: Duration,
-    /// How long a delivery belongs to its receiver alone.
+    /// How long a delivery is hidden from other receivers.
     pub visibility: Option<Duration>,
-    /// The most bytes of a message's body.
+    /// The size limit of a message's body, in bytes.
     pub max_bytes: Option<usize>,
 }
 
@@ -197,14 +197,14 @@ impl Capabilities {
         max_bytes: None,
     };
 
-    /// Says that what was sent reaches a worker.
+    /// Declares that a message that was sent reaches a worker.
     #[must_use]
     pub const fn durable(mut self) -> Self {
         self.durable = true;
         self
     }
 
-    /// Says that a worker asks for messages, and how long each is its alone.
+    /// Declares that a worker polls for messages, and how long each delivery is hidden from others.
     #[must_use]
     pub const fn pulls(mut self, visibility: Duration) -> Self {
         self.pulls = true;
@@ -212,21 +212,21 @@ impl Capabilities {
         self
     }
 
-    /// Says that what it pushes is signed.
+    /// Declares that its requests are signed.
     #[must_use]
     pub const fn signs(mut self) -> Self {
         self.signs = true;
         self
     }
 
-    /// Says how long a message can be delayed.
+    /// Declares how long a message can be delayed.
     #[must_use]
     pub const fn max_delay(mut self, max_delay: Duration) -> Self {
         self.max_delay = max_delay;
         self
     }
 
-    /// Says how big a message's body can be.
+    /// Declares how large a message's body can be.
     #[must_use]
     pub const fn max_bytes(mut self, max_bytes: usize) -> Self {
         self.max_bytes = Some(max_bytes);

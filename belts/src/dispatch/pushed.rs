@@ -1,25 +1,25 @@
-//! Requests of dispatchers that push: who recognizes one, and how it is answered when no retry can help.
+//! Requests of dispatchers that push: how they are recognized, and how they are answered when no retry can help.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::clock::Timestamp;
 
-/// A request to the router, as it came.
+/// A request to the router, unmodified.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Pushed<'a> {
     /// The headers.
     pub headers: &'a HeaderMap,
-    /// The body, before anything was read from it.
+    /// The raw body.
     pub body: &'a [u8],
-    /// Where the router is reached from outside, if [that was said](crate::WorkerBuilder::url).
+    /// The public URL of the router, if [it was set](crate::WorkerBuilder::url).
     pub url: Option<&'a str>,
     /// The worker's time.
     pub now: Timestamp,
 }
 
 impl<'a> Pushed<'a> {
-    /// A request of this body.
+    /// A request with this body.
     pub fn new(headers: &'a HeaderMap, body: &'a [u8], now: Timestamp) -> Self {
         Self {
             headers,
@@ -29,7 +29,7 @@ impl<'a> Pushed<'a> {
         }
     }
 
-    /// Says where the router is reached from outside.
+    /// Sets the public URL of the router.
     #[must_use]
     pub fn with_url(mut self, url: Option<&'a str>) -> Self {
         self.url = url;
@@ -37,13 +37,13 @@ impl<'a> Pushed<'a> {
     }
 }
 
-/// A request that is verified to be a dispatcher's.
+/// A request verified to come from a dispatcher.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recognized {
-    /// The transport's own id of the message, the same at each arrival.
+    /// The transport's own id of the message, the same for each delivery.
     pub message_id: Option<String>,
-    /// How to say that no retry can help; by the status alone where `None`.
+    /// The response if no retry can help; `None` if the status alone says so.
     pub finality: Option<Finality>,
 }
 
@@ -56,7 +56,7 @@ impl Recognized {
         }
     }
 
-    /// Says how to answer when no retry can help.
+    /// Sets the response for when no retry can help.
     #[must_use]
     pub fn with_finality(mut self, finality: Finality) -> Self {
         self.finality = Some(finality);
@@ -64,11 +64,11 @@ impl Recognized {
     }
 }
 
-/// The answer that keeps a transport from trying again.
+/// The response that keeps a transport from retrying.
 #[derive(Debug, Clone)]
 pub struct Finality {
     /// The status.
     pub status: StatusCode,
-    /// A header beside it.
+    /// An additional header.
     pub header: (HeaderName, HeaderValue),
 }

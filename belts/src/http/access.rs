@@ -1,4 +1,4 @@
-//! Who may inspect: whoever has the token and, on a development machine that was said to be one, whoever is on it.
+//! Access to inspection: for clients with the token and, on a declared development machine, for local clients.
 
 use std::net::SocketAddr;
 
@@ -10,18 +10,18 @@ use axum::{
 use super::url::is_local;
 use crate::worker::Worker;
 
-/// What a proxy in front leaves behind: the peer is then the proxy, and says nothing of who asks.
+/// Headers added by proxies: the peer then is the proxy, which says nothing about the client.
 const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
-/// Who asks for runs.
+/// The client of an inspection request.
 pub(super) enum Inspector {
-    /// Somebody with the token.
+    /// A client with the token.
     Token,
-    /// This machine, there is no token, and somebody said that this is enough.
+    /// A local client; there is no token, and local access was enabled.
     ThisMachine,
-    /// Somebody without the token that there is.
+    /// A client without the token that is required.
     WithoutToken,
-    /// Somebody, and there is no token.
+    /// A client, and there is no token.
     Nobody,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn inspector(worker: &Worker, parts: &Parts) -> Inspector {
     }
 }
 
-/// Whether the asker may read what runs came to, and the description of the worker.
+/// Whether the client may read results of runs and the description of the worker.
 pub(super) fn may_read(worker: &Worker, parts: &Parts) -> bool {
     matches!(
         inspector(worker, parts),
@@ -43,8 +43,8 @@ pub(super) fn may_read(worker: &Worker, parts: &Parts) -> bool {
     )
 }
 
-/// Whether the request comes from this machine and is meant for it, as far as that shows: a forwarder that leaves nothing
-/// behind looks the same, so this alone is never a right.
+/// Whether the request appears to come from this machine and be meant for it. A forwarder that leaves no
+/// trace looks the same, so this alone never grants access.
 fn is_this_machine(parts: &Parts) -> bool {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
@@ -54,7 +54,7 @@ fn is_this_machine(parts: &Parts) -> bool {
         && hosts(parts).all(|host| host.is_some_and(|host| is_local(host.host())))
 }
 
-/// What the request says it is meant for: each `Host`, and what its own address names; `None` for what cannot be read.
+/// The hosts that the request names: each `Host`, and that of its own URI; `None` for unreadable ones.
 pub(super) fn hosts(parts: &Parts) -> impl Iterator<Item = Option<Authority>> {
     let read = |value: &HeaderValue| value.to_str().ok()?.parse().ok();
     let headers = parts.headers.get_all(header::HOST).iter().map(read);

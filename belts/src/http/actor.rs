@@ -1,4 +1,4 @@
-//! Who asks for changes over HTTP, as the log and the notes of runs name them.
+//! Who makes changes over HTTP, for the log and the notes of runs.
 
 use std::convert::Infallible;
 
@@ -10,14 +10,14 @@ use axum::{
 use super::{refusal::Refusal, refused::peer};
 use crate::{dispatch::wire, inspect::Runs, worker::Worker};
 
-/// By what right somebody inspects; [`AskedRuns`] finds it in the request.
+/// Why a client may inspect; [`AskedRuns`] finds it in the request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Right {
     Token,
     ThisMachine,
 }
 
-/// The worker's runs, for the one who sent the request.
+/// The worker's runs, on behalf of the client.
 pub(super) struct AskedRuns(pub(super) Runs);
 
 impl FromRequestParts<Worker> for AskedRuns {
@@ -37,15 +37,17 @@ impl FromRequestParts<Worker> for Id {
     async fn from_request_parts(parts: &mut Parts, worker: &Worker) -> Result<Self, Refusal> {
         let id = Path::<String>::from_request_parts(parts, worker).await;
         let Path(id) = id.map_err(|_| Refusal::bad_request("the id in the path is not UTF-8"))?;
-        // PostgreSQL cannot even be asked for it.
+        // PostgreSQL does not accept it in a query.
         if id.contains('\0') {
-            return Err(Refusal::bad_request("the id in the path has a NUL in it"));
+            return Err(Refusal::bad_request(
+                "the id in the path contains a NUL character",
+            ));
         }
         Ok(Self(id))
     }
 }
 
-/// By what right, from where, and under what name, which anybody can write into the header.
+/// The reason for the access, the address, and the name in the header, which anyone can write.
 fn actor(parts: &Parts) -> String {
     let right = match parts.extensions.get() {
         Some(Right::Token) => "token",

@@ -1,4 +1,4 @@
-//! Answers in JSON.
+//! JSON responses.
 
 use axum::{
     body::Body,
@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-/// Has browsers take an answer for what it says it is, and never for a page or a script.
+/// Keeps browsers from treating a response as a page or a script.
 pub(crate) async fn unsniffed(mut response: Response) -> Response {
     response.headers_mut().insert(
         header::X_CONTENT_TYPE_OPTIONS,
@@ -15,7 +15,7 @@ pub(crate) async fn unsniffed(mut response: Response) -> Response {
     response
 }
 
-/// An answer that nobody in between may keep.
+/// A response that nobody may cache.
 pub(super) fn json(status: StatusCode, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! Reading a body: its kind and its size.
+//! Reads a body: its type and its size.
 
 use std::{future::poll_fn, pin::Pin};
 
@@ -10,10 +10,10 @@ use axum::{
 use super::{Limits, refusal::Refusal};
 use crate::clock::Clock;
 
-/// How much of a body over the limit is read and dropped, so that a sender that reads only after writing sees the answer.
+/// How much of a body over the limit is read and dropped, so that a sender that reads only after writing sees the response.
 const MOST_DROPPED: usize = 16 * 1024 * 1024;
 
-/// Refuses what does not say that it is JSON. That also keeps web pages from posting here behind their reader's back:
+/// Rejects what is not declared to be JSON. That also keeps web pages from posting here without their user's knowledge:
 /// a browser asks before it sends this type to another site.
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
     let given = headers
@@ -34,7 +34,7 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses what is compressed: a small body could become a large one.
+/// Rejects compressed bodies: a small one could become a large one.
 pub(super) fn require_plain(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     if encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -44,7 +44,7 @@ pub(super) fn require_plain(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// Reads a body of at most `limit` bytes, for as long as it may take.
+/// Reads a body of at most `limit` bytes, within its timeout.
 pub(super) async fn read_in_time(
     body: Body,
     limit: usize,
@@ -92,7 +92,7 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, Refusal>> {
         match frame.map(|frame| frame.into_data().ok()) {
             Ok(Some(data)) => return Some(Ok(data)),
             Ok(None) => {}
-            Err(_) => return Some(Err(Refusal::bad_request("the body ended before its time"))),
+            Err(_) => return Some(Err(Refusal::bad_request("the body ended early"))),
         }
     }
 }

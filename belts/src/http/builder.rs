@@ -1,4 +1,4 @@
-//! What can be set about HTTP when a worker is built.
+//! The HTTP settings of a worker.
 
 use super::{HttpMode, InspectionToken, Limits, url::check_url};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl WorkerBuilder {
-    /// How the router answers a delivery that does not ask for a mode itself; see [`HttpMode`] for the default.
+    /// How the router answers a delivery that does not select a mode; see [`HttpMode`] for the default.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -29,8 +29,8 @@ impl WorkerBuilder {
         self
     }
 
-    /// The modes that a request may ask for; all of them where this is not said. The mode is not signed: whoever can send a
-    /// delivery can send it with another. A request for another mode is refused with 403.
+    /// The modes that a request may select; by default all. The mode is not signed: whoever can send a
+    /// delivery can send it with another mode. A request for a mode that is not allowed gets 403.
     ///
     /// A list without the mode of [`http_mode`](Self::http_mode) makes [`build`](Self::build) fail.
     ///
@@ -48,16 +48,16 @@ impl WorkerBuilder {
         self
     }
 
-    /// How many connections and waiting requests there may be, and how long each may take; see [`Limits`].
+    /// How many connections and waiting requests are allowed, and how long each may take; see [`Limits`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.http.limits = limits;
         self
     }
 
-    /// The keys that deliveries are signed with; see [`SigningKey`] for how they are written. The first signs, and each
-    /// of them verifies, so that a new key can be put before an old one. With any key set, every delivery must verify.
+    /// The keys that deliveries are signed with; see [`SigningKey`] for their format. The first one signs, and each
+    /// of them verifies, so a new key can be added before an old one. If any key is set, every delivery must verify.
     ///
-    /// A key that cannot be read or is too short makes [`build`](Self::build) fail.
+    /// A key that is invalid or too short makes [`build`](Self::build) fail.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -75,9 +75,9 @@ impl WorkerBuilder {
         self
     }
 
-    /// The token of those who may look at runs and change them over HTTP, sent as `Authorization: Bearer …`; at least 16
-    /// characters. Where there is none, nobody may, unless [`serve`](crate::Worker::serve) makes one on a
-    /// [development machine](crate::guide::inspection). It gives no right to deliver.
+    /// The token for inspecting and changing runs over HTTP, sent as `Authorization: Bearer …`; at least 16
+    /// characters. Without one there is no access, unless [`serve`](crate::Worker::serve) makes one on a
+    /// [development machine](crate::guide::inspection). It does not allow deliveries.
     ///
     /// A token that is too short makes [`build`](Self::build) fail.
     ///
@@ -100,11 +100,11 @@ impl WorkerBuilder {
         self
     }
 
-    /// Says that this is a development machine: without a token, whoever is on it may look at runs and change them over HTTP.
-    /// `BELTS_INSPECTION=local` does the same. A [token](Self::inspection_token) goes before it.
+    /// Declares a development machine: without a token, local clients may inspect and change runs over HTTP.
+    /// `BELTS_INSPECTION=local` does the same. A [token](Self::inspection_token) takes precedence.
     ///
-    /// A proxy or a forwarder on this machine that leaves no trace of itself makes everybody look local. So
-    /// [`build`](Self::build) fails where others are expected: with [signing keys](Self::signing_keys), a public
+    /// A proxy or a forwarder on this machine that leaves no trace makes everybody look local. So
+    /// [`build`](Self::build) fails if others are expected: with [signing keys](Self::signing_keys), a public
     /// [`url`](Self::url), or a dispatcher that calls this worker. And `serve` then listens on loopback only.
     ///
     /// ```
@@ -120,7 +120,7 @@ impl WorkerBuilder {
         self
     }
 
-    /// Where the router is reached from outside, for those who deliver: `https://app.example/belts`.
+    /// The public URL of the router, for those who deliver: `https://app.example/belts`.
     ///
     /// A URL that is not `http` or `https` makes [`build`](Self::build) fail.
     pub fn url(mut self, url: impl Into<String>) -> Self {
@@ -134,10 +134,10 @@ impl WorkerBuilder {
         self
     }
 
-    /// Lets the [router](crate::Worker::router) take deliveries without a signing key, and [`serve`](crate::Worker::serve)
-    /// listen beyond this machine: whoever reaches it may then start functions. `BELTS_INSECURE=1` does the same.
+    /// Lets the [router](crate::Worker::router) accept deliveries without a signing key, and [`serve`](crate::Worker::serve)
+    /// listen beyond this machine: anyone who reaches it may then start functions. `BELTS_INSECURE=1` does the same.
     ///
-    /// Web pages stay out: `Host` must be this machine, an IP address or that of [`url`](Self::url), and `Origin` none other.
+    /// Web pages stay out: `Host` must be this machine, an IP address or the host of [`url`](Self::url), and `Origin` the same.
     pub fn insecure(mut self, insecure: bool) -> Self {
         self.http.insecure = insecure;
         self

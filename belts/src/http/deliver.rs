@@ -40,7 +40,7 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
     };
     match verify(shared, &parts.headers, &body) {
         Ok(sender) => {
-            // Whatever panics in one message, its sender has an answer.
+            // Whatever panics in one message, its sender gets a response.
             let received = async { Ok(receive(&worker, &parts, &body, sender.as_ref()).await) };
             catch_panic(received)
                 .await
@@ -58,7 +58,7 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
     }
 }
 
-/// Refuses a delivery, as nothing tells who sends it.
+/// Rejects deliveries, since nothing proves who sends them.
 pub(super) async fn refuse(State(worker): State<Worker>, request: Request) -> Refusal {
     let (parts, _) = request.into_parts();
     let refusal = Refusal::no_key();
@@ -67,7 +67,7 @@ pub(super) async fn refuse(State(worker): State<Worker>, request: Request) -> Re
     refusal
 }
 
-/// Who sent this: the dispatcher, or somebody with a signing key, or anybody where no key is set.
+/// The sender: the dispatcher, someone with a signing key, or anyone if no key is set.
 fn verify(
     shared: &Shared,
     headers: &HeaderMap,
@@ -84,7 +84,7 @@ fn verify(
         verify::verify(&shared.http.keys, headers, body, now)?;
     } else if shared.dispatcher_signs() {
         return Err(Refusal::signature(
-            "the request carries no signature of the dispatcher, and this worker takes no others",
+            "the request is not signed by the dispatcher, and this worker accepts nothing else",
         ));
     }
     Ok(None)
@@ -99,9 +99,9 @@ async fn receive(
     let shared = worker.shared();
     body::require_json(&parts.headers)?;
     body::require_plain(&parts.headers)?;
-    // `None` where the run is driven within the request and handed on.
+    // `None` if the run is driven within the request and handed on.
     let mode = match sender {
-        // A dispatcher that pushes reads the status as the verdict: by then all has to be handed on, where there is no loop.
+        // A dispatcher that pushes treats the status as the verdict: without a loop, everything must be handed on by then.
         Some(_) if shared.hands_on() => None,
         _ => HttpMode::of(&parts.uri, shared)?,
     };
@@ -111,7 +111,7 @@ async fn receive(
     };
     let foreign = foreign_id(&parts.headers, sender)?;
     let Body { event, mut context } = Body::read(body)?;
-    // A publisher names its span in the body, which no proxy changes.
+    // A publisher names its span in the body, which proxies do not change.
     if context.traceparent.is_none() {
         let header = parts.headers.get(wire::TRACEPARENT);
         context.traceparent = header.and_then(|text| traceparent(text.to_str().ok()?));
@@ -130,7 +130,7 @@ async fn receive(
         _ => Asked::Begin,
     };
     let wakes = event.is_none();
-    // A wake-up of a run that was purged meanwhile has nothing left to do; a person who names a run is told that it is not there.
+    // A wake-up of a run that has been purged has nothing left to do; a person who names a run is told that it does not exist.
     let may_be_over =
         wakes && context.function_id.is_none() && (context.timestamp.is_some() || sender.is_some());
     let mut execute = match event {
@@ -177,7 +177,7 @@ async fn receive(
     Ok(mode.answer(Arc::clone(shared), started, tells, place).await)
 }
 
-/// Whether a signed message was taken before. What was refused is not remembered: it has to come again.
+/// Whether a signed message was accepted before. Rejected ones are not remembered: they have to be redelivered.
 fn is_replay(shared: &Shared, headers: &HeaderMap) -> bool {
     let id = headers
         .get(wire::WEBHOOK_ID)
@@ -186,12 +186,12 @@ fn is_replay(shared: &Shared, headers: &HeaderMap) -> bool {
         && id.is_some_and(|id| shared.http.replays.take(id, shared.clock.now()))
 }
 
-/// A wake-up of a run that must be there.
+/// A wake-up of a run that has to exist.
 fn wake(worker: &Worker, context: wire::Context) -> Execute {
     let run_id = context.execution_id.unwrap_or_default();
     let unknown = Error::new(
         ErrorKind::UnknownRun,
-        format!("there is no run `{run_id}`, and no event to begin it with"),
+        format!("there is no run `{run_id}`, and no event to start it with"),
     );
     let mut execute = Execute::new(worker.clone(), Err(unknown));
     execute.function = context.function_id;
@@ -200,7 +200,7 @@ fn wake(worker: &Worker, context: wire::Context) -> Execute {
     execute
 }
 
-/// The event's id, where the sender named the message: another road to an id never has parts that begin like these.
+/// The event's id, if the sender named the message: ids made any other way never start with these parts.
 fn foreign_id(headers: &HeaderMap, sender: Option<&Recognized>) -> Result<Option<String>, Refusal> {
     if let Some(message) = sender.and_then(|sender| sender.message_id.as_deref()) {
         return Ok(Some(stable_id(&["message", message])));
@@ -215,14 +215,13 @@ fn foreign_id(headers: &HeaderMap, sender: Option<&Recognized>) -> Result<Option
     Ok(Some(wire::webhook_event_id(&message)))
 }
 
-/// Why a delivery is not done with: it has to come again, once the run can be had and handed on. The message itself is right,
-/// so even a setting that is wrong, such as the dispatcher's token, is no reason to put it aside.
+/// Why a delivery is unfinished: it must be redelivered, once the run can be leased and handed on. The message itself is valid,
+/// so not even a wrong setting, such as the dispatcher's token, is a reason to set it aside.
 fn unfinished(shared: &Shared, error: Error) -> Refusal {
     match error.kind() {
         ErrorKind::Busy => Refusal::from(error).retry_after(shared.host.lease.length),
         ErrorKind::Config | ErrorKind::TooLarge => {
-            Refusal::from(Error::dispatcher("a run cannot be handed on", error))
-                .without_retry_after()
+            Refusal::from(Error::dispatcher("could not hand on a run", error)).without_retry_after()
         }
         _ => Refusal::from(error).without_retry_after(),
     }

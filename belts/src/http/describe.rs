@@ -1,4 +1,4 @@
-//! What the worker tells about itself: its functions and events.
+//! The worker's description of itself: its functions and events.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

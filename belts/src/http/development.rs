@@ -1,4 +1,4 @@
-//! The token that `serve` makes on a development machine: in a file beside the store that only its owner reads, where the
+//! The token that `serve` makes on a development machine: in a file next to the store that only its owner can read, where the
 //! program `belts` finds it.
 
 use std::{
@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::InspectionToken;
 
-/// The file with the token of a store's file.
+/// The token's file, for a store's file.
 pub(crate) fn beside(store: &Path) -> PathBuf {
     let mut name = OsString::from(store);
     name.push("-token");
     name.into()
 }
 
-/// The token that is kept for a store, if there is one that nobody else can have written or read.
+/// The token of a store, if there is one that nobody else can have written or read.
 pub(crate) fn find(store: &Path) -> Option<String> {
     let path = beside(store);
     if !is_private(&path, store) {
@@ -29,7 +29,7 @@ pub(crate) fn find(store: &Path) -> Option<String> {
     InspectionToken::new(&text).is_ok().then_some(text)
 }
 
-/// Finds the token of a store, or makes one and keeps it.
+/// Finds the token of a store, or makes and stores one.
 pub(crate) fn make(store: &Path) -> io::Result<InspectionToken> {
     let token = match find(store) {
         Some(token) => token,
@@ -40,18 +40,18 @@ pub(crate) fn make(store: &Path) -> io::Result<InspectionToken> {
 
 fn keep(store: &Path) -> io::Result<String> {
     let path = beside(store);
-    // 244 random bits of the system.
+    // 244 random bits from the system.
     let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
     let mut new = OsString::from(&path);
     new.push(format!(".{}", Uuid::new_v4().simple()));
     write_private(Path::new(&new), &token)?;
     let kept = settle(Path::new(&new), &path, store);
-    // What is left of it is of no use to anybody.
+    // The rest is of no use to anyone.
     drop(fs::remove_file(&new));
     Ok(kept?.unwrap_or(token))
 }
 
-/// Gives a new token its place, in one move, so that nobody reads half of it; or finds the one of another process that started
+/// Moves a new token into place atomically, so that nobody reads half of it; or finds the one of another process that started
 /// at the same moment and was faster.
 fn settle(new: &Path, path: &Path, store: &Path) -> io::Result<Option<String>> {
     if fs::hard_link(new, path).is_ok() {
@@ -73,7 +73,7 @@ fn write_private(path: &Path, token: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Whether a file is one of the store's owner, whom alone it lets in.
+/// Whether a file belongs to the store's owner and is accessible to nobody else.
 fn is_private(path: &Path, store: &Path) -> bool {
     let Ok(file) = fs::symlink_metadata(path) else {
         return false;

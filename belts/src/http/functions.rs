@@ -1,4 +1,4 @@
-//! Functions over HTTP: which the store knows, and to have done with one that was removed.
+//! Functions over HTTP: which the store knows, and forgetting removed ones.
 
 use axum::{http::Uri, response::Response};
 
@@ -29,7 +29,7 @@ pub(super) async fn forget(
     Id(function_id): Id,
 ) -> Result<Response, Refusal> {
     let id = function_id.clone();
-    // It may take longer than whoever asked waits, and goes on then.
+    // It may take longer than the client waits, and continues then.
     let forgetting = tokio::spawn(async move { runs.forget(&id).await });
     let ended = forgetting.await.map_err(|_| Refusal::shutdown())??;
     Ok(json(&Forgotten {

@@ -1,4 +1,4 @@
-//! Whether the worker is well: it takes deliveries, and its store answers.
+//! Health: whether the worker takes deliveries and its store responds.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use axum::{
 use super::{answer, refusal::Refusal};
 use crate::worker::Worker;
 
-/// How long the store may take to show that it lives.
+/// How long the store may take to respond.
 const STORE_PATIENCE: Duration = Duration::from_secs(1);
-/// How long an answer of the store counts, so that whoever asks often does not burden it.
+/// How long a response of the store is reused, so that frequent requests do not burden it.
 const COUNTS: Duration = Duration::from_secs(1);
 
 pub(super) async fn health(State(worker): State<Worker>) -> Response {
     if worker.shared().is_draining() {
         return Refusal::shutdown().into_response();
     }
-    // A task of its own: whoever hangs up in between does not have the store asked again.
+    // A separate task: a client that disconnects does not cause another query.
     let looked = tokio::spawn(async move { look(&worker).await });
     match looked.await.unwrap_or_else(|_| Err(Refusal::shutdown())) {
         Ok(()) => answer::json(StatusCode::OK, &br#"{"ok":true}"#[..]),
@@ -45,11 +45,11 @@ async fn look(worker: &Worker) -> Result<(), Refusal> {
 
 async fn ask(worker: &Worker) -> Result<(), Refusal> {
     let clock = &worker.shared().clock;
-    // No run has this id; the question is whether there is an answer.
+    // No run has this id; the question is whether the store responds.
     tokio::select! {
         answer = worker.store().run("-") => answer.map(drop).map_err(Refusal::from),
         () = clock.expire_at(clock.now().after(STORE_PATIENCE)) => {
-            Err(crate::Error::store("the store does not answer", "no answer within a second").into())
+            Err(crate::Error::store("the store does not respond", "no response within a second").into())
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs over HTTP: to list, look at, cancel, run again and purge, for those who may.
+//! Runs over HTTP: list, show, cancel, rerun and purge, for clients with access.
 
 use axum::{
     Router,
@@ -30,7 +30,7 @@ use crate::{
 /// The routes, each behind [`guard`].
 pub(super) fn routes(worker: &Worker) -> Router<Worker> {
     let only = |allowed| move || async move { method_not_allowed(allowed) };
-    // A run may have been given the id `purge`.
+    // A run may have the id `purge`.
     let purge_or_run =
         post(purge).get(|runs: AskedRuns, uri: Uri| show(runs, Id("purge".to_owned()), uri));
     Router::new()
@@ -53,11 +53,11 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
         .route_layer(middleware::from_fn_with_state(worker.clone(), guard))
 }
 
-/// Lets those through who may inspect. To others nothing is here, unless there is a token that they could have.
+/// Lets clients with access through. To others there is nothing here, unless there is a token that they could have.
 async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let right = match access::inspector(&worker, &parts) {
-        // A web page can have its reader's browser post a form to this machine, but not of this type.
+        // A web page can make its user's browser post a form to this machine, but not with this type.
         Inspector::ThisMachine if parts.method == Method::POST => {
             if let Err(refusal) = body::require_json(&parts.headers) {
                 return refusal.into_response();
@@ -116,7 +116,7 @@ fn narrowed(
         "page" => list.after(value),
         "values" => {
             return Err(Refusal::bad_request(
-                "a list has no values; ask for one run by `/runs/<id>?values=true`",
+                "a list has no values; request a single run with `/runs/<id>?values=true`",
             ));
         }
         _ => {
@@ -169,7 +169,7 @@ async fn now_stands(runs: &Runs, run_id: String, changed: bool) -> Result<Respon
     }))
 }
 
-/// Removes a part: all of it may take longer than anybody waits for an answer.
+/// Removes a part: purging everything may take longer than anyone waits for a response.
 async fn purge(
     State(worker): State<Worker>,
     AskedRuns(runs): AskedRuns,
@@ -183,7 +183,7 @@ async fn purge(
         before = Some(moment(&name, &value, worker.now())?);
     }
     let before = before.ok_or_else(|| {
-        Refusal::bad_request("`before` is missing: say how old runs must be to go, such as `30d`")
+        Refusal::bad_request("`before` is missing: say how old runs have to be, such as `30d`")
     })?;
     Ok(json(&ShownPurge::from(runs.purge_part(before).await?)))
 }

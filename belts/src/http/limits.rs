@@ -1,29 +1,29 @@
-//! How much of itself a worker gives to those who ask it.
+//! The resources that a worker spends on requests.
 
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Where the system does not say how many files and connections a process may have open; some have so few.
+/// Used if the system does not reveal how many files and connections a process may have open; some allow only this many.
 #[cfg(not(unix))]
 const OPEN_FILES: usize = 256;
-/// The most connections where nothing is said.
+/// The default maximum of connections.
 const CONNECTIONS: usize = 1024;
-/// The most waiting requests where nothing is said.
+/// The default maximum of waiting requests.
 const WAITING: usize = 256;
 
-/// The limits of [`serve`](crate::Worker::serve), and those that the [router](crate::Worker::router) keeps under any server:
+/// The limits of [`serve`](crate::Worker::serve), and those that the [router](crate::Worker::router) enforces under any server:
 /// set by [`WorkerBuilder::limits`](crate::WorkerBuilder::limits).
 ///
-/// | | default | beyond it |
+/// | | default | over the limit |
 /// |---|---|---|
-/// | [`connections`](Self::connections) | half of the files that the process may open, 1024 at most | new ones wait, and the one that has been silent for longest is closed for them |
-/// | [`head`](Self::head) | 10 s | a connection whose request has not begun with all of its headers by then is closed |
-/// | [`body`](Self::body) | 30 s | a delivery whose body is not there by then is answered 408 |
-/// | [`idle`](Self::idle) | 75 s | a connection without a request, or whose reader takes nothing, is closed |
-/// | [`waiting`](Self::waiting) | half of the connections, 256 at most | `sync` and `stream` deliveries beyond are answered 503, before anything of them is done |
+/// | [`connections`](Self::connections) | half of the files that the process may open, 1024 at most | new ones wait, and the one that has been silent longest is closed for them |
+/// | [`head`](Self::head) | 10 s | a connection that has not sent all headers of its request by then is closed |
+/// | [`body`](Self::body) | 30 s | a delivery whose body has not arrived by then gets 408 |
+/// | [`idle`](Self::idle) | 75 s | a connection without a request, or whose client does not read the response, is closed |
+/// | [`waiting`](Self::waiting) | half of the connections, 256 at most | further `sync` and `stream` deliveries get 503, before anything is done for them |
 ///
-/// `body` and `waiting` are the router's; the others are those of `serve` and [`serve_with`](crate::Worker::serve_with), as
+/// `body` and `waiting` apply to the router; the others to `serve` and [`serve_with`](crate::Worker::serve_with), since
 /// another server has its own.
 ///
 /// ```
@@ -59,7 +59,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits where nothing is said.
+    /// The default limits.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -72,14 +72,14 @@ impl Limits {
         self
     }
 
-    /// The most requests at once that wait for the end of runs, in the modes `sync` and `stream`.
+    /// The most requests at once that wait for runs to end, in the modes `sync` and `stream`.
     #[must_use]
     pub fn waiting(mut self, requests: usize) -> Self {
         self.waiting = Some(requests);
         self
     }
 
-    /// How long the headers of a request may take, from their first byte or from the begin of the connection.
+    /// How long the headers of a request may take, from their first byte or from the start of the connection.
     #[must_use]
     pub fn head(mut self, time: Duration) -> Self {
         self.head = time;
@@ -93,7 +93,7 @@ impl Limits {
         self
     }
 
-    /// How long a connection may be open without a request, or an answer without being read.
+    /// How long a connection may be open without a request, or with an unread response.
     #[must_use]
     pub fn idle(mut self, time: Duration) -> Self {
         self.idle = time;
@@ -116,9 +116,9 @@ impl Limits {
         } else if self.connections.is_some_and(|most| most > MOST_PERMITS)
             || self.waiting.is_some_and(|most| most > MOST_PERMITS)
         {
-            "`connections` and `waiting` are larger than any machine serves"
+            "`connections` and `waiting` are larger than any machine can serve"
         } else if self.head.is_zero() || self.body.is_zero() || self.idle.is_zero() {
-            "the times of the limits must be longer than zero"
+            "the timeouts of the limits must be longer than zero"
         } else {
             return Ok(());
         };

@@ -6,15 +6,15 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How the router answers a delivery.
 ///
-/// A request picks one with `?mode=accept`, `?mode=sync` or `?mode=stream`. Where it does not, and
-/// [`http_mode`](crate::WorkerBuilder::http_mode) says nothing, it is `Accept` while the worker's loop runs, and `Sync`
-/// otherwise, as nothing would go on after the answer then. [`modes`](crate::WorkerBuilder::modes) says which there are. A worker without a loop whose [dispatcher](crate::dispatch) can
-/// hold messages back answers in none of these ways: it drives the runs within the request, hands on what is left of them,
-/// and then says 200.
+/// A request selects one with `?mode=accept`, `?mode=sync` or `?mode=stream`. If it does not, and
+/// [`http_mode`](crate::WorkerBuilder::http_mode) is not set, it is `Accept` while the worker's loop runs, and otherwise `Sync`,
+/// since nothing would continue after the response. [`modes`](crate::WorkerBuilder::modes) restricts them. A worker without a loop whose [dispatcher](crate::dispatch) can
+/// delay messages uses none of these modes: it drives the runs within the request, hands on the rest,
+/// and then responds with 200.
 ///
-/// What runs came to is told of those that this delivery started. Where they were there before, as the message came again or
-/// names a run, the answer has their ids alone, with 200 once they have ended; whoever may [inspect](crate::http#inspection) is
-/// told the rest too.
+/// Results are returned only of runs that this delivery started. If they existed before, because the message is a duplicate or
+/// names a run, the response has only their ids, with 200 once they have ended; clients with access to [inspection](crate::http#inspection)
+/// also get the results.
 ///
 /// ```
 /// use belts::http::HttpMode;
@@ -28,7 +28,7 @@ pub enum HttpMode {
     Accept,
     /// 200 with the output of each run once all have ended, or 500 if one failed.
     Sync,
-    /// 200 at once, then lines of JSON: heartbeats, and what `Sync` would have answered as the last line.
+    /// 200 at once, then lines of JSON: heartbeats, and finally the response of `Sync`.
     Stream,
 }
 

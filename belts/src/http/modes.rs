@@ -1,4 +1,4 @@
-//! How a delivery is answered: at once, at the end, or bit by bit until the end.
+//! How a delivery is answered: at once, at the end, or with a stream until the end.
 
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
@@ -22,11 +22,11 @@ use crate::{
     worker::{Executed, FinishedRun, Shared, Started},
 };
 
-/// How often a `stream` answer shows that it lives; half of what is promised, so that a busy worker keeps the promise.
+/// How often a `stream` response sends a heartbeat; half of what is promised, so that a busy worker keeps the promise.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
 impl HttpMode {
-    /// The mode of a request; `None` where its runs are driven within it and what is left of them is handed on.
+    /// The mode of a request; `None` if its runs are driven within it and the rest is handed on.
     pub(super) fn of(uri: &Uri, shared: &Shared) -> Result<Option<Self>, Refusal> {
         let pairs = uri.query().unwrap_or_default().split('&');
         let asked = pairs
@@ -58,7 +58,7 @@ impl HttpMode {
         }
     }
 
-    /// Takes a place among those that wait for runs, where this mode waits.
+    /// Takes a place among the requests that wait for runs, if this mode waits.
     pub(super) fn wait_in_line(mode: Option<Self>, shared: &Shared) -> Result<Place, Refusal> {
         if !matches!(mode, Some(Self::Sync | Self::Stream)) {
             return Ok(Place(None));
@@ -78,7 +78,7 @@ impl HttpMode {
         place: Place,
     ) -> Response {
         match self {
-            // Nobody has to wait for what is not told, where the runs go on by themselves.
+            // There is no need to wait for what is not returned, if the runs continue by themselves.
             _ if tells == Tells::IdsAtOnce && shared.is_running() => accepted(started),
             Self::Accept => accepted(started),
             Self::Sync => match outcome(&shared, started).await {
@@ -96,14 +96,14 @@ pub(super) struct Place(
     #[expect(dead_code, reason = "it counts while it is there")] Option<OwnedSemaphorePermit>,
 );
 
-/// What an answer tells of runs.
+/// What a response contains of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tells {
-    /// What they came to: this delivery started them, or whoever sent it may inspect.
+    /// Their results: this delivery started them, or its sender may inspect.
     Outcomes,
-    /// Which they are, once they have ended: they were there before.
+    /// Their ids, once they have ended: they existed before.
     Ids,
-    /// Which they are: the message itself was taken before, and may be one that somebody captured.
+    /// Their ids: the message itself was accepted before, and may have been captured.
     IdsAtOnce,
 }
 
@@ -181,12 +181,12 @@ fn accepted(started: Started) -> Response {
     answer::json(StatusCode::ACCEPTED, body)
 }
 
-/// The answer once every run has ended or was handed on.
+/// The response once every run has ended or was handed on.
 pub(super) fn handed_on(started: &Started) -> Response {
     answer::json(StatusCode::OK, wire::json(&Accepted::of(started)))
 }
 
-/// The answer where the run that was to go on is over and forgotten.
+/// The response if the run to be continued has ended and was purged.
 pub(super) fn over() -> Response {
     answer::json(StatusCode::OK, br#"{"runs":[]}"#.to_vec())
 }
@@ -225,7 +225,7 @@ async fn outcome(shared: &Shared, started: Started) -> Result<Executed> {
         executed = started.wait() => executed,
         () = shared.gone() => Err(Error::new(
             ErrorKind::Shutdown,
-            "the worker shut down before the run ended; the run goes on with the next worker",
+            "the worker shut down before the run ended; another worker will continue it",
         )),
     }
 }
@@ -278,7 +278,7 @@ impl<'a> EndedRun<'a> {
     }
 }
 
-/// The last line of a stream, in the making; `None` once it is written.
+/// The future of the last line of a stream; `None` once it is written.
 type LastLine = Option<Pin<Box<dyn Future<Output = Vec<u8>> + Send>>>;
 
 fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -> Response {
@@ -291,7 +291,7 @@ fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -
             Err(error) => Refusal::from(error).json(),
         }
     }));
-    // The first line comes at once, so that a proxy in between sees the answer begin.
+    // The first line is sent at once, so that a proxy sees the response begin.
     let lines = stream::unfold((last, Duration::ZERO), move |(mut last, pause)| {
         let clock = Arc::clone(&clock);
         async move {
@@ -314,11 +314,11 @@ fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/x-ndjson"),
     );
-    // Who only publishes need not wait for the last line.
+    // A publisher need not wait for the last line.
     if let Ok(event_id) = event_id {
         headers.insert(wire::EVENT_ID, event_id);
     }
-    // nginx would hold the lines back.
+    // nginx would buffer the lines.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     response
 }

@@ -20,29 +20,29 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct HttpOptions {
     pub(crate) mode: Option<HttpMode>,
-    /// The modes that a request may have; all of them where `None`.
+    /// The modes that a request may have; `None` for all.
     pub(crate) modes: Option<Vec<HttpMode>>,
     pub(crate) limits: Limits,
-    /// The first signs, all verify.
+    /// The first one signs, all of them verify.
     pub(crate) keys: Vec<SigningKey>,
     pub(crate) inspection_token: Option<InspectionToken>,
-    /// Whether this is a development machine, on which whoever is there may inspect.
+    /// Whether this is a development machine, on which local clients may inspect.
     pub(crate) inspection_local: bool,
-    /// What `serve` made in place of the token.
+    /// What `serve` made instead of the token.
     pub(crate) made_token: OnceLock<InspectionToken>,
     pub(crate) url: Option<String>,
     pub(crate) insecure: bool,
-    /// The store as a person wants to read it.
+    /// The store as shown to people.
     pub(crate) store: String,
-    /// The store's file, where a URL names it.
+    /// The store's file, if a URL names it.
     pub(crate) store_file: Option<PathBuf>,
-    /// Whether the functions were picked by hand, so that none at all is meant.
+    /// Whether the functions were picked by hand, so that having none is intended.
     pub(crate) picked: bool,
     pub(crate) health: LastLook,
     pub(crate) replays: Replays,
     /// The places of requests that wait for runs.
     pub(super) waiting: Arc<Semaphore>,
-    /// What was wrong with a setting; it comes out when the worker is built.
+    /// An invalid setting; it is reported when the worker is built.
     /// Why the worker cannot be built.
     pub(super) wrong: Option<Error>,
 }
@@ -71,7 +71,7 @@ impl Default for HttpOptions {
 }
 
 impl HttpOptions {
-    /// The settings, if all of them are right.
+    /// The settings, if all of them are valid.
     pub(crate) fn checked(
         mut self,
         insecure_by_env: impl FnOnce() -> Result<bool>,
@@ -83,7 +83,7 @@ impl HttpOptions {
             && (modes.is_empty() || self.mode.is_some_and(|mode| !modes.contains(&mode)))
         {
             return Err(config(
-                "`modes` must have at least one mode, and that of `http_mode` among them",
+                "`modes` must contain at least one mode, including that of `http_mode`",
             ));
         }
         self.limits.check()?;
@@ -92,33 +92,33 @@ impl HttpOptions {
         Ok(self)
     }
 
-    /// Refuses to let whoever is on this machine inspect where others have a way to it.
+    /// Refuses local inspection if others can reach the worker.
     pub(crate) fn check_inspection(&self, dispatcher: Option<&dyn Dispatcher>) -> Result<()> {
         let calls = dispatcher.is_some_and(|dispatcher| !dispatcher.capabilities().pulls);
         if self.inspection_local && (!self.keys.is_empty() || self.is_public() || calls) {
             return Err(config(
-                "BELTS_INSPECTION=local (`.inspection_local()`) is for a development machine that nobody else reaches, and \
-                 signing keys, a public URL or a dispatcher that calls this worker say that others do: set \
-                 BELTS_INSPECTION_TOKEN (`.inspection_token(…)`) in its place",
+                "BELTS_INSPECTION=local (`.inspection_local()`) is for a development machine that nobody else can reach, but \
+                 signing keys, a public URL or a dispatcher that calls this worker mean that others can: set \
+                 BELTS_INSPECTION_TOKEN (`.inspection_token(…)`) instead",
             ));
         }
         Ok(())
     }
 
-    /// The token of those who may inspect.
+    /// The inspection token.
     pub(crate) fn token(&self) -> Option<&InspectionToken> {
         self.inspection_token
             .as_ref()
             .or_else(|| self.made_token.get())
     }
 
-    /// The host of the URL at which this worker is reached.
+    /// The host of the worker's public URL.
     pub(crate) fn url_host(&self) -> Option<String> {
         let url: axum::http::Uri = self.url.as_deref()?.parse().ok()?;
         url.host().map(str::to_owned)
     }
 
-    /// Whether others than this machine reach this worker, as its URL says.
+    /// Whether the public URL is reachable from other machines.
     pub(crate) fn is_public(&self) -> bool {
         self.url.is_some() && !self.url_host().is_some_and(|host| is_local(&host))
     }

@@ -1,7 +1,7 @@
-//! What a web page could send: where no key keeps strangers out, a page must not drive the worker from its reader's browser.
+//! Keeps out web pages: if no key protects the worker, a page must not drive it from its user's browser.
 //!
-//! A page may have its own name point to this machine (DNS rebinding); then `Host` is that name. And it may ask across
-//! sites; then the browser says so, by `Origin` or `Sec-Fetch-Site`.
+//! A page may let its own name resolve to this machine (DNS rebinding); then `Host` is that name. Or it may send requests across
+//! sites; then the browser says so, in `Origin` or `Sec-Fetch-Site`.
 
 use axum::{
     extract::{Request, State},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{telemetry::Door, worker::Worker};
 
-/// Keeps web pages out of a worker without a key, on every path. The token of inspection is a key of its own.
+/// Keeps web pages away from a worker without a key, on every path. The inspection token counts as a key.
 pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Response {
     let shared = worker.shared();
     if shared.verifies() {
@@ -44,10 +44,10 @@ pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: 
 
 fn check(http: &HttpOptions, parts: &Parts) -> Result<(), Refusal> {
     let known = |host: &str| is_local(host) || is_own(http, host);
-    // A probe asks for it by the address of the machine, and learns nothing.
+    // A probe uses the machine's address, and learns nothing.
     let is_health = parts.method != Method::POST && parts.uri.path().ends_with("/health");
     for host in access::hosts(parts) {
-        // Behind a bare address is no name that could point elsewhere tomorrow.
+        // A bare address has no name that could resolve to something else tomorrow.
         let right = |host: &Authority| {
             known(host.host()) || (http.insecure || is_health) && address(host.host()).is_some()
         };
@@ -64,7 +64,7 @@ fn check(http: &HttpOptions, parts: &Parts) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Where the page is from that asks; `None` for what cannot be read, as `null`.
+/// The origin of the requesting page; `None` for unreadable ones, such as `null`.
 fn origins(headers: &HeaderMap) -> impl Iterator<Item = Option<Authority>> {
     headers.get_all(header::ORIGIN).iter().map(|origin| {
         let origin: Uri = origin.to_str().ok()?.parse().ok()?;
@@ -78,7 +78,7 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
     said.any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site"))
 }
 
-/// Whether a host is that of the URL at which this worker is reached.
+/// Whether a host is that of the worker's public URL.
 fn is_own(http: &HttpOptions, host: &str) -> bool {
     http.url_host()
         .is_some_and(|own| own.eq_ignore_ascii_case(host))

@@ -14,10 +14,10 @@ use crate::{
     store::{RunStatus, Timestamp},
 };
 
-/// The most runs of a page.
+/// The most runs per page.
 const LONGEST_PAGE: usize = 1000;
 
-/// Reads a parameter that says yes or no.
+/// Parses a boolean parameter.
 pub(super) fn flag(name: &str, value: &str) -> Result<bool, Refusal> {
     match value {
         "true" | "1" => Ok(true),
@@ -30,12 +30,12 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, Refusal> {
 
 pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| Refusal::bad_request("the query cannot be read"))?
+        .map_err(|_| Refusal::bad_request("the query is invalid"))?
         .0;
     match pairs.iter().find(|(_, value)| value.contains('\0')) {
-        // PostgreSQL cannot even be asked for it.
+        // PostgreSQL does not accept it in a query.
         Some((name, _)) => Err(Refusal::bad_request(format!(
-            "`{}` has a NUL in it",
+            "`{}` contains a NUL character",
             plain(name)
         ))),
         None => Ok(pairs),
@@ -48,7 +48,7 @@ pub(super) fn status(word: &str) -> Result<RunStatus, Refusal> {
         .find(|status| status.as_str() == word)
         .ok_or_else(|| {
             let known = RunStatus::ALL.map(RunStatus::as_str).join("`, `");
-            Refusal::bad_request(format!("`status` must be of `{known}`"))
+            Refusal::bad_request(format!("`status` must be one or more of `{known}`"))
         })
 }
 
@@ -69,7 +69,7 @@ pub(super) fn limit(text: &str) -> Result<usize, Refusal> {
 
 pub(super) fn unknown(name: &str, known: &str) -> Refusal {
     Refusal::bad_request(format!(
-        "the query has `{}`, and there is {known}",
+        "unknown query parameter `{}`; known are {known}",
         plain(name)
     ))
 }

@@ -1,4 +1,4 @@
-//! What the router answers instead of doing what was asked: a status, a code for programs, a message for people.
+//! The router's error responses: a status, a code for programs, a message for people.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use crate::{
     plain::Clean,
 };
 
-/// When to come back where nothing says it better.
+/// The default of `Retry-After`.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// What a worker without a key says of deliveries.
-pub(super) const NO_KEY: &str = "this worker has no signing key, so whoever reaches it could start functions: set BELTS_SIGNING_KEYS \
+/// What a worker without a key says about deliveries.
+pub(super) const NO_KEY: &str = "this worker has no signing key, so anyone who reaches it could start functions: set BELTS_SIGNING_KEYS \
     (or `.signing_keys([…])`), for QStash QSTASH_CURRENT_SIGNING_KEY and QSTASH_NEXT_SIGNING_KEY, or BELTS_INSECURE=1 (or `.insecure(true)`) if something in front keeps strangers out";
 
-/// An answer with an error status. It holds nothing of the payload.
+/// A response with an error status. It contains nothing of the payload.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: String,
-    /// When to come back, where that makes sense.
+    /// When to retry, if that makes sense.
     retry_after: Option<Duration>,
-    /// Whether no program at all could take the message, however often it comes.
+    /// Whether no program at all could accept the message, however often it is sent.
     hopeless: bool,
 }
 
@@ -59,7 +59,7 @@ impl Refusal {
         }
     }
 
-    /// Says that no retry can help, whichever worker takes it.
+    /// Marks the message as hopeless for every worker.
     fn hopeless(mut self) -> Self {
         self.hopeless = true;
         self.without_retry_after()
@@ -85,42 +85,42 @@ impl Refusal {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
-            "inspection needs the header `authorization: Bearer …` with the inspection token of this worker; it is missing or wrong",
+            "inspection requires the header `authorization: Bearer …` with this worker's inspection token; it is missing or wrong",
         )
     }
 
-    /// There is no key by which a delivery could be told from a stranger's.
+    /// There is no key that could prove who sends a delivery.
     pub(super) fn no_key() -> Self {
         Self::signature(NO_KEY)
     }
 
     pub(super) fn foreign_host() -> Self {
         Self::forbidden(
-            "the request is for a host that is not this machine: set BELTS_URL (or `.url(…)`) on the worker to where it is \
-             reached, or a signing key",
+            "the request's `Host` is not this machine: set BELTS_URL (or `.url(…)`) on the worker to its public \
+             URL, or a signing key",
         )
     }
 
     pub(super) fn foreign_page() -> Self {
         Self::forbidden(
-            "a web page of another site may not ask this worker, which has no signing key",
+            "web pages of other sites have no access to this worker, which has no signing key",
         )
     }
 
     pub(super) fn mode() -> Self {
-        Self::forbidden("this worker does not answer in the mode that the request asks for")
+        Self::forbidden("this worker does not allow the mode that the request asks for")
     }
 
     fn forbidden(message: &str) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", message)
     }
 
-    /// So many requests wait that one more may not.
+    /// Too many requests are waiting.
     pub(super) fn crowded() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Busy.as_str(),
-            "too many requests wait for the end of runs; try again, or use `?mode=accept`",
+            "too many requests are waiting for runs to end; try again, or use `?mode=accept`",
         )
     }
 
@@ -129,7 +129,7 @@ impl Refusal {
         Self::new(
             StatusCode::REQUEST_TIMEOUT,
             "timeout",
-            format!("the body was not there after {time:?}; send it faster"),
+            format!("the body did not arrive within {time:?}; send it faster"),
         )
     }
 
@@ -142,7 +142,7 @@ impl Refusal {
         Self::new(
             StatusCode::NOT_FOUND,
             "not-found",
-            "nothing is here; deliveries go to the router's root",
+            "there is nothing at this path; deliveries go to the router's root",
         )
     }
 
@@ -150,7 +150,7 @@ impl Refusal {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method-not-allowed",
-            "this path does not take the method",
+            "this path does not support the method",
         )
     }
 
@@ -183,24 +183,24 @@ impl Refusal {
         self.status
     }
 
-    /// Why, for a person.
+    /// The reason, for a person.
     pub(super) fn reason(&self) -> &str {
         &self.message
     }
 
-    /// Says when to come back.
+    /// Sets when to retry.
     pub(super) fn retry_after(mut self, pause: Duration) -> Self {
         self.retry_after = Some(pause);
         self
     }
 
-    /// Leaves it to the sender when to come back.
+    /// Leaves it to the sender when to retry.
     pub(super) fn without_retry_after(mut self) -> Self {
         self.retry_after = None;
         self
     }
 
-    /// The answer to this sender, who may have a way of its own to hear that no retry can help.
+    /// The response for this sender, which may have its own way to learn that no retry can help.
     pub(super) fn answer(mut self, sender: Option<&Recognized>) -> Response {
         let finality = sender.and_then(|sender| sender.finality.as_ref());
         let Some(finality) = finality.filter(|_| self.hopeless) else {
@@ -209,7 +209,7 @@ impl Refusal {
         tracing::error!(
             code = self.code,
             reason = %Clean(&self.message),
-            "a message cannot be received, and will not come again"
+            "rejected a message for good; it will not be redelivered"
         );
         self.status = finality.status;
         let mut response = self.into_response();
@@ -218,7 +218,7 @@ impl Refusal {
         response
     }
 
-    /// The answer as JSON, for a place where the status is already gone.
+    /// The response as JSON, for a place where the status has been sent already.
     pub(super) fn json(&self) -> Vec<u8> {
         wire::json(&Body {
             error: true,
@@ -238,8 +238,8 @@ impl From<Misread> for Refusal {
     }
 }
 
-/// What an error of the worker means to the one who delivers. An event that does not fit this program may fit another one that
-/// takes deliveries beside it, such as the next version in a deploy, so that is never hopeless.
+/// What an error of the worker means to the sender. An event that does not fit this program may fit another one that
+/// takes deliveries next to it, such as the next version in a deploy, so that is never hopeless.
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let code = error.kind().as_str();
@@ -250,7 +250,7 @@ impl From<Error> for Refusal {
                 Self::new(StatusCode::NOT_FOUND, code, error.to_string())
             }
             ErrorKind::Busy => Self::new(StatusCode::CONFLICT, code, error.to_string()),
-            // What is there under the id stays there.
+            // The event under the existing id stays.
             ErrorKind::Conflict => {
                 Self::new(StatusCode::CONFLICT, code, error.to_string()).hopeless()
             }
@@ -259,7 +259,7 @@ impl From<Error> for Refusal {
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     code,
-                    "the store does not work at the moment; try again",
+                    "the store is not available at the moment; try again",
                 )
             }
             ErrorKind::Dispatcher => {
@@ -267,7 +267,7 @@ impl From<Error> for Refusal {
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     code,
-                    "the dispatcher does not work at the moment; try again",
+                    "the dispatcher is not available at the moment; try again",
                 )
             }
             ErrorKind::Signature => Self::signature(error.to_string()),

@@ -1,4 +1,4 @@
-//! Tells the operator of requests that are refused for who sends them.
+//! Tells the operator about unauthorized requests.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use crate::{plain::Clean, telemetry::Door, worker::Shared};
 /// The most characters of a path in the log.
 const LONGEST_PATH: usize = 200;
 
-/// Counts the refusal, and warns of it unless that was done a moment ago.
+/// Counts the refusal, and logs a warning unless there just was one.
 pub(super) fn tell(shared: &Shared, door: Door, parts: &Parts, refusal: &Refusal) {
     let (status, now) = (refusal.status().as_u16(), shared.clock.now());
     let Some(unsaid) = shared.metrics.refusals.count(door, status, now) else {
@@ -20,11 +20,11 @@ pub(super) fn tell(shared: &Shared, door: Door, parts: &Parts, refusal: &Refusal
     tracing::warn!(
         door = door.as_str(), status, peer = peer(parts).map(tracing::field::display),
         method = %parts.method, path = %Clean(path), reason = %Clean(refusal.reason()), unsaid,
-        "refused a request; `unsaid` others were since the last such line"
+        "refused a request; `unsaid` more since the last such line"
     );
 }
 
-/// Who asks, if the server tells. Behind a proxy it is the proxy.
+/// The client's address, if the server provides it. Behind a proxy it is the proxy's.
 pub(super) fn peer(parts: &Parts) -> Option<SocketAddr> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     peer.map(|ConnectInfo(peer)| *peer)

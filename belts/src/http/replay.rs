@@ -1,4 +1,4 @@
-//! Signed messages that were taken before: whoever sends a captured one again learns nothing by it.
+//! Signed messages that were accepted before: replaying a captured one reveals nothing.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -10,14 +10,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{clock::Timestamp, signature::WINDOW_MILLIS};
 
-/// How long a signature can count: its time may lie as far ahead as behind.
+/// How long a signature can be valid: its time may be as far ahead as behind.
 const COUNTS: Duration = Duration::from_millis(2 * WINDOW_MILLIS);
 /// The most messages that are remembered; the oldest is forgotten first.
 const MOST: usize = 16 * 1024;
 
 type Digest = [u8; 32];
 
-/// The ids of the messages that were taken lately.
+/// The ids of recently accepted messages.
 #[derive(Debug, Default)]
 pub(crate) struct Replays(Mutex<Taken>);
 
@@ -29,7 +29,7 @@ struct Taken {
 }
 
 impl Replays {
-    /// Remembers that a message was taken; whether it had been before.
+    /// Remembers an accepted message; returns whether it had been accepted before.
     pub(super) fn take(&self, id: &str, now: Timestamp) -> bool {
         let digest = Sha256::digest(id).into();
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! The router itself: which path and method leads where.
+//! The router itself: its paths and methods.
 
 use axum::{
     Router,
@@ -15,18 +15,18 @@ use super::{
 use crate::worker::Worker;
 
 impl Worker {
-    /// The router of this worker: an ordinary axum router, and so a tower service. [`http`](crate::http) describes it.
+    /// The router of this worker: an ordinary axum router, and so a tower service. See [`http`](crate::http).
     ///
-    /// Nest it in an application, and [`serve_with`](Self::serve_with) serves that and drives runs. Without a loop it works too: a
-    /// delivery then waits for the runs that it starts, as suits a serverless host.
+    /// Nest it in an application, which [`serve_with`](Self::serve_with) serves while it drives runs. It also works without a loop: a
+    /// delivery then waits for the runs that it starts, as on a serverless host.
     ///
-    /// It takes deliveries only if it can tell who sends them: with a [signing key](crate::WorkerBuilder::signing_keys) or a
-    /// dispatcher that signs. Without, each is refused with 401 and an error is logged here, unless
+    /// It accepts deliveries only if it can verify the sender: with a [signing key](crate::WorkerBuilder::signing_keys) or a
+    /// dispatcher that signs. Otherwise each is rejected with 401 and an error is logged here, unless
     /// [`insecure`](crate::WorkerBuilder::insecure) or `BELTS_INSECURE=1` says that something in front keeps strangers out.
-    /// Health and inspection answer all the same. A host is then known by its address or by the [URL](crate::WorkerBuilder::url).
+    /// Health and inspection work all the same. `Host` must then be an address or the host of the [URL](crate::WorkerBuilder::url).
     ///
-    /// axum hands `/belts` to what is nested there, but `/belts/` only to a nested *service*: with `nest_service` in
-    /// place of `nest` both answer.
+    /// axum passes `/belts` to whatever is nested there, but `/belts/` only to a nested *service*: with `nest_service`
+    /// instead of `nest`, both work.
     ///
     /// ```no_run
     /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,7 +49,7 @@ impl Worker {
         self.router_that(takes)
     }
 
-    /// The router, whatever was said of keys: for those who have looked who can reach it.
+    /// The router, whatever the keys: for callers that have checked who can reach it.
     pub(crate) fn open_router(&self) -> Router {
         self.router_that(true)
     }

@@ -1,4 +1,4 @@
-//! The token of those who may look at runs and change them.
+//! The token for inspecting and changing runs.
 
 use axum::http::{HeaderMap, header};
 use hmac::digest::CtOutput;
@@ -12,11 +12,11 @@ const LEAST_CHARACTERS: usize = 16;
 pub(crate) struct InspectionToken(CtOutput<Sha256>);
 
 impl InspectionToken {
-    /// Takes a token, or says what is wrong with it.
+    /// Accepts a token, or says what is wrong with it.
     pub(crate) fn new(token: &str) -> Result<Self, String> {
         let token = token.trim();
         if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("must be of visible ASCII characters, without spaces".to_owned());
+            return Err("must consist of visible ASCII characters, without spaces".to_owned());
         }
         if token.len() < LEAST_CHARACTERS {
             return Err(format!(
@@ -27,7 +27,7 @@ impl InspectionToken {
         Ok(Self(hash(token.as_bytes())))
     }
 
-    /// Whether these headers carry it. Hashes are compared in constant time, so that the time tells nothing of the token.
+    /// Whether these headers contain it. Hashes are compared in constant time, so that timing reveals nothing about the token.
     pub(super) fn is_in(&self, headers: &HeaderMap) -> bool {
         bearer(headers).is_some_and(|given| hash(given) == self.0)
     }

@@ -21,7 +21,7 @@ pub(crate) fn check_url(url: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether a host names the machine itself.
+/// Whether a host name means the machine itself.
 pub(crate) fn is_local(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || address(host).is_some_and(|address| address.to_canonical().is_loopback())

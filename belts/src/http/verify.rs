@@ -9,7 +9,7 @@ use crate::{
     signature::{SigningKey, WINDOW_MILLIS},
 };
 
-/// Whether one of the keys signed this body, not long ago.
+/// Whether one of the keys signed this body recently.
 pub(super) fn verify(
     keys: &[SigningKey],
     headers: &HeaderMap,
@@ -24,7 +24,7 @@ pub(super) fn verify(
     })?;
     if now.as_millis().abs_diff(signed_at.saturating_mul(1000)) > WINDOW_MILLIS {
         return Err(Refusal::signature(
-            "the signature is more than five minutes older or newer than this worker's time; sign again, or set the clocks",
+            "the signature's time differs from this worker's by more than five minutes; sign again, or set the clocks",
         ));
     }
     // Every signature meets every key, so that the time it takes tells nothing of which one fits.
@@ -36,7 +36,7 @@ pub(super) fn verify(
         Ok(())
     } else {
         Err(Refusal::signature(
-            "no signature fits the body and a signing key of this worker",
+            "no signature matches the body and a signing key of this worker",
         ))
     }
 }

@@ -1,6 +1,6 @@
-//! Who changes runs: a line in the log and a note on the run, before anything is changed.
+//! Who changes runs: a log line and a note on the run, before anything changes.
 //!
-//! Before, since whoever asks may be gone before the answer, and what was begun for them is dropped with them.
+//! Before, since a client may disconnect before the response, and its request is dropped then.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::{error::Result, plain::Clean, store::Note};
 const LONGEST_NAME: usize = 200;
 
 impl Runs {
-    /// Names who asks for the changes that are made through this: it stands in the log, and with the runs that are changed.
+    /// Names who makes the changes: for the log, and for the notes of the runs that are changed.
     ///
-    /// Nobody checks it. Control characters in it are written out wherever it is shown, and no more than 200 characters are kept.
+    /// Nobody checks the name. Control characters in it are escaped wherever it is shown, and at most 200 characters are kept.
     ///
     /// ```rust,standalone_crate
     /// # use belts::{Event, step, store::Memory};
@@ -39,24 +39,24 @@ impl Runs {
         self
     }
 
-    /// Tells of a change that is about to be made to a run.
+    /// Logs a change that is about to be made to a run.
     pub(super) async fn note(&self, run_id: &str, action: &str) -> Result<()> {
         let (by, action) = (&self.by, Clean(action));
-        tracing::info!(run = %Clean(run_id), %action, by = %Clean(by), "a run is changed by inspection");
+        tracing::info!(run = %Clean(run_id), %action, by = %Clean(by), "a run was changed through inspection");
         self.note_quietly(run_id, &action.to_string()).await
     }
 
-    /// Keeps with a run what is about to be done to it, where the log has it already.
+    /// Adds a note on a run about a change that is already in the log.
     pub(super) async fn note_quietly(&self, run_id: &str, action: &str) -> Result<()> {
         let note = Note::new(self.clock.now(), Arc::clone(&self.by), action);
-        // Whether there is such a run shows when it is changed.
+        // Whether the run exists becomes clear when it is changed.
         self.store.note(run_id, note).await.map(drop)
     }
 
-    /// Tells of a change that is about to be made to more than one run.
+    /// Logs a change that is about to be made to several runs.
     pub(super) fn tell_of(&self, action: &str) {
         let by = &self.by;
-        tracing::info!(action = %Clean(action), by = %Clean(by), "runs are changed by inspection");
+        tracing::info!(action = %Clean(action), by = %Clean(by), "runs were changed through inspection");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Changing a run: to cancel it, or to have it go on.
+//! Changing a run: cancelling and rerunning it.
 
 use super::Runs;
 use crate::{
@@ -9,10 +9,10 @@ use crate::{
 impl Runs {
     /// Cancels a run; `false` if it had ended already.
     ///
-    /// A step that runs at this moment is not interrupted. Its result is not recorded any more, and nothing comes after it.
+    /// A step that is running is not interrupted. Its result is no longer recorded, and nothing follows it.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and the store cannot be written.
+    /// As [`get`](Self::get), and if the store cannot be written.
     pub async fn cancel(&self, run_id: &str) -> Result<bool> {
         if self.get(run_id).await?.status.is_finished() {
             return Ok(false);
@@ -25,14 +25,14 @@ impl Runs {
         Ok(cancelled)
     }
 
-    /// Has a failed or cancelled run go on where it stopped; `false` if it is neither.
+    /// Resumes a failed or cancelled run where it stopped; `false` if it is neither.
     ///
-    /// It is the same run: results that are recorded stay and those steps do not run again, what failed does, and its
+    /// It is the same run: recorded results stay and those steps do not run again, failed steps do, and its
     /// attempts count from the beginning.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is due
-    /// again, but a worker without a loop could not hand it on; ask again.
+    /// As [`get`](Self::get), and if the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is due
+    /// again, but a worker without a loop could not hand it on; try again.
     pub async fn rerun(&self, run_id: &str) -> Result<bool> {
         let rerun = self.has_stopped(run_id).await? && {
             self.note(run_id, "rerun").await?;
@@ -44,10 +44,10 @@ impl Runs {
         Ok(rerun)
     }
 
-    /// As [`rerun`](Self::rerun), but from this step on nothing stays, although it was recorded: what the step and those that
+    /// As [`rerun`](Self::rerun), but discards the records from this step on: what the step and those that
     /// began after it have done, they do again.
     ///
-    /// The step is named by its path, as the journal has it.
+    /// The step is named by its path, as in the journal.
     ///
     /// ```rust,standalone_crate
     /// # use belts::{Event, step, store::Memory};
@@ -89,13 +89,13 @@ impl Runs {
         Ok(rerun)
     }
 
-    /// Whether a run is one that can go on.
+    /// Whether a run can be rerun.
     async fn has_stopped(&self, run_id: &str) -> Result<bool> {
         let status = self.get(run_id).await?.status;
         Ok(matches!(status, RunStatus::Failed | RunStatus::Cancelled))
     }
 
-    /// Has the worker hear of a run that may be due.
+    /// Notifies the worker of a run that may be due.
     async fn tell(&self, run_id: &str) -> Result<()> {
         let run = self.get(run_id).await?;
         if let (Some(worker), Some(due_at)) = (&self.worker, run.due_at) {

@@ -1,4 +1,4 @@
-//! The functions that a store knows: which are there, and how to have done with one that was removed.
+//! The functions that a store knows, and forgetting removed ones.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use crate::{
 
 /// The most runs of a function that are counted.
 pub(crate) const MOST_COUNTED: usize = 10_000;
-/// How many runs are ended in one write.
+/// How many runs are cancelled in one write.
 const BATCH: usize = 500;
 
 impl Runs {
-    /// Every function that somebody wants or that has runs which have not finished, sorted by id; of each no more than 10,000
+    /// Every function with subscriptions or unfinished runs, sorted by id; of each at most 10,000
     /// runs are counted.
     ///
-    /// One that is not [`living`](FunctionRecord::living) and has runs was removed, or its program does not run at the
+    /// A function that is not [`living`](FunctionRecord::living) and has runs was removed, or its program is not running at the
     /// moment: its runs wait until a worker has it again, or until it is [forgotten](Self::forget).
     ///
     /// # Errors
@@ -28,8 +28,8 @@ impl Runs {
         self.store.functions(self.clock.now(), MOST_COUNTED).await
     }
 
-    /// Cancels every unfinished run of a function that no living worker has, and drops what was wanted for it, so that events
-    /// start no runs of it any more; how many runs were cancelled.
+    /// Cancels every unfinished run of a function that no living worker has, and removes its subscriptions, so that events
+    /// no longer start it; returns how many runs were cancelled.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -44,8 +44,8 @@ impl Runs {
     /// ```
     ///
     /// # Errors
-    /// Of kind [`UnknownFunction`](ErrorKind::UnknownFunction): nobody wants it, and it has no such runs. Of kind
-    /// [`Conflict`](ErrorKind::Conflict): a living worker has it. And the store cannot be reached or written; a part of the
+    /// Of kind [`UnknownFunction`](ErrorKind::UnknownFunction): it has no subscriptions and no such runs. Of kind
+    /// [`Conflict`](ErrorKind::Conflict): a living worker has it. Also if the store cannot be reached or written; some of the
     /// runs may be cancelled.
     pub async fn forget(&self, function: &str) -> Result<Purged> {
         self.forgettable(function).await?;
@@ -66,7 +66,7 @@ impl Runs {
         }
     }
 
-    /// Looks whether a function is one to forget, before anything is noted. The store looks again.
+    /// Checks that a function can be forgotten, before anything is noted. The store checks again.
     async fn forgettable(&self, function: &str) -> Result<()> {
         let functions = self.store.functions(self.clock.now(), 1).await?;
         let known = functions
@@ -82,9 +82,7 @@ impl Runs {
             Some(_) => Ok(()),
             None => Err(Error::new(
                 ErrorKind::UnknownFunction,
-                format!(
-                    "there is no function `{function}` that anybody wants or that has runs to end"
-                ),
+                format!("there is no function `{function}` with subscriptions or unfinished runs"),
             )),
         }
     }

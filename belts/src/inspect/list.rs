@@ -12,13 +12,13 @@ use crate::{
     store::{RunFilter, RunPage, RunRecord, RunStatus, SharedStore},
 };
 
-/// The most bytes of a page, though one run at least.
+/// The size limit of a page in bytes, though it has at least one run.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// A list of runs about to be read: await it, with or without conditions. Each condition narrows it.
+/// A list of runs to be read: await it, with or without filters. Each filter narrows it.
 ///
-/// It has no payloads and no outputs, and of failures at most 16 KiB each: [`Runs::get`](crate::Runs::get) brings all of one
-/// run. A page of more than 4 MiB ends early, and the next goes on where it ended.
+/// It has no payloads and no outputs, and of failures at most 16 KiB each: [`Runs::get`](crate::Runs::get) returns all of one
+/// run. A page of more than 4 MiB ends early, and the next continues where it ended.
 ///
 /// ```
 /// use belts::store::RunStatus;
@@ -57,7 +57,7 @@ impl ListRuns {
         self
     }
 
-    /// Only runs that stand like this; called again, or like that.
+    /// Only runs with this status; called again, runs with any of them.
     pub fn status(mut self, status: RunStatus) -> Self {
         self.filter.statuses.push(status);
         self
@@ -69,25 +69,25 @@ impl ListRuns {
         self
     }
 
-    /// Only runs that ended at this time or later; of one that goes on, the time of its event counts.
+    /// Only runs that ended at this time or later; of unfinished runs, the time of the event counts.
     pub fn since(mut self, time: impl Into<SystemTime>) -> Self {
         self.filter.since = Some(time.into().into());
         self
     }
 
-    /// Only runs that ended before this time; of one that goes on, the time of its event counts.
+    /// Only runs that ended before this time; of unfinished runs, the time of the event counts.
     pub fn until(mut self, time: impl Into<SystemTime>) -> Self {
         self.filter.until = Some(time.into().into());
         self
     }
 
-    /// The most runs at once; default 100.
+    /// The most runs per page; default 100.
     pub fn limit(mut self, runs: usize) -> Self {
         self.filter.limit = runs;
         self
     }
 
-    /// Goes on after a page, from its [`next`](RunPage::next).
+    /// Continues after a page, with its [`next`](RunPage::next).
     pub fn after(mut self, mark: impl Into<String>) -> Self {
         self.filter.after = Some(mark.into());
         self

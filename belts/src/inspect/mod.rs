@@ -1,4 +1,4 @@
-//! What people ask of runs: which there are, how far each one is and why it failed, and to cancel it or run it again.
+//! Operator commands on runs: list them, show how far each one is and why it failed, cancel it or rerun it.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(crate) mod when;
 
 pub use list::ListRuns;
 
-/// The runs of a store: [`Worker::runs`](crate::Worker::runs) gives those of a worker, [`Runs::of`] those of any store.
+/// The runs of a store: [`Worker::runs`](crate::Worker::runs) for those of a worker, [`Runs::of`] for those of any store.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, step, store::{Memory, RunStatus}};
@@ -51,14 +51,14 @@ pub use list::ListRuns;
 pub struct Runs {
     store: SharedStore,
     clock: Arc<dyn Clock>,
-    /// The worker that is to hear at once of a run that is due again.
+    /// The worker to notify at once of a run that is due again.
     worker: Option<Arc<Shared>>,
-    /// Who asks.
+    /// Who makes the changes.
     by: Arc<str>,
 }
 
 impl Runs {
-    /// The runs of a store without a worker: nothing is registered in it, and no run is claimed.
+    /// The runs of a store without a worker: nothing is registered in it, and no runs are claimed.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -85,7 +85,7 @@ impl Runs {
         }
     }
 
-    /// Lists runs, newest first: all of them, or those that fit what is asked of the returned builder.
+    /// Lists runs, newest first: all of them, or those that match the filters of the returned builder.
     pub fn list(&self) -> ListRuns {
         ListRuns::new(Arc::clone(&self.store))
     }
@@ -93,7 +93,7 @@ impl Runs {
     /// One run.
     ///
     /// # Errors
-    /// Of kind [`UnknownRun`](ErrorKind::UnknownRun): there is none of that id. And the store cannot be reached.
+    /// Of kind [`UnknownRun`](ErrorKind::UnknownRun): there is none with that id. Also if the store cannot be reached.
     pub async fn get(&self, run_id: &str) -> Result<RunRecord> {
         let run = self.store.run(run_id).await?;
         run.ok_or_else(|| Error::new(ErrorKind::UnknownRun, format!("there is no run `{run_id}`")))

@@ -7,25 +7,25 @@ use crate::{clock::Timestamp, error::Result, store::Purged};
 
 /// How many runs are purged in one write.
 const BATCH: usize = 500;
-/// How many writes are one part: a request that purges has an answer within seconds.
+/// How many writes form one part: a request that purges is answered within seconds.
 const BATCHES_OF_PART: usize = 20;
 
 impl Runs {
-    /// Removes the runs that ended before a time, with their journals, and the events that started nothing: all of them.
+    /// Removes all runs that ended before a time, with their journals, and events that started nothing.
     ///
-    /// Workers do the same by themselves after their [`retention`](crate::WorkerBuilder::retention). Where there is much,
-    /// [`purge_part`](Self::purge_part) lets one tell how far it is.
+    /// Workers do the same by themselves after their [`retention`](crate::WorkerBuilder::retention). If there are many runs,
+    /// [`purge_part`](Self::purge_part) lets you show the progress.
     ///
     /// # Errors
-    /// The store cannot be reached or written; a part of the runs may be gone.
+    /// The store cannot be reached or written; some of the runs may be gone.
     pub async fn purge(&self, before: impl Into<SystemTime>) -> Result<Purged> {
         let before: Timestamp = before.into().into();
-        self.tell_of(&format!("purge what ended before {before}"));
+        self.tell_of(&format!("purge runs that ended before {before}"));
         self.batches(before, usize::MAX).await
     }
 
-    /// As [`purge`](Self::purge), but no more than 10,000 runs and as many events; [`more`](Purged::more) says whether
-    /// anything is left to ask for.
+    /// As [`purge`](Self::purge), but at most 10,000 runs and as many events; [`more`](Purged::more) says whether
+    /// any are left.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -49,7 +49,7 @@ impl Runs {
     /// As [`purge`](Self::purge).
     pub async fn purge_part(&self, before: impl Into<SystemTime>) -> Result<Purged> {
         let before: Timestamp = before.into().into();
-        self.tell_of(&format!("purge what ended before {before}"));
+        self.tell_of(&format!("purge runs that ended before {before}"));
         self.batches(before, BATCHES_OF_PART).await
     }
 

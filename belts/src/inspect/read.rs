@@ -1,4 +1,4 @@
-//! What a run and its steps came to, read from their envelopes.
+//! Results of a run and its steps, read from their envelopes.
 
 use std::time::Duration;
 
@@ -33,14 +33,14 @@ impl Entry {
         output(&self.value)
     }
 
-    /// From the beginning of the first attempt until the result was recorded, with the waits between attempts.
+    /// From the start of the first attempt until the result was recorded, including the waits between attempts.
     pub fn duration(&self) -> Option<Duration> {
         Some(self.finished_at?.since(self.started_at))
     }
 }
 
 impl Failure {
-    /// The error's text and its sources' texts in one line, as [`Error::report`](crate::Error::report) has it.
+    /// The error's text and those of its sources on one line, as in [`Error::report`](crate::Error::report).
     ///
     /// ```
     /// let failure = belts::codec::Failure {

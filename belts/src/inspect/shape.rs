@@ -1,6 +1,6 @@
 //! Runs and their steps as JSON, for the router and for the command line.
 //!
-//! Payloads and results are there only where they were asked for: they may be large, and not for everybody's eyes.
+//! Payloads and results are included only on request: they may be large, and are not for everybody's eyes.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ShownPage {
     pub(crate) runs: Vec<ShownRun>,
-    /// What to ask for as `page` to go on.
+    /// The `page` that follows.
     pub(crate) next: Option<String>,
 }
 
@@ -49,15 +49,15 @@ pub(crate) struct ShownRun {
         deserialize_with = "present"
     )]
     pub(crate) output: Option<Box<RawValue>>,
-    /// What people did to it.
+    /// Operator actions on the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<ShownNote>,
-    /// Only of a run that was asked for by its id.
+    /// Only if the run was requested by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) steps: Option<Vec<ShownStep>>,
 }
 
-/// What somebody did to a run. Nobody has checked who.
+/// An operator action on a run. Nobody has checked who made it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ShownNote {
     pub(crate) at: Time,
@@ -81,7 +81,7 @@ pub(crate) struct ShownFunctions {
     pub(crate) functions: Vec<ShownFunction>,
 }
 
-/// How many runs ended with a function that was forgotten.
+/// How many runs were cancelled with a function that was forgotten.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Forgotten {
@@ -109,7 +109,7 @@ pub(crate) struct ShownStep {
     pub(crate) output: Option<Box<RawValue>>,
 }
 
-/// What became of a run that was to be cancelled, or to go on.
+/// The result of cancelling or rerunning a run.
 #[derive(Debug, Serialize, Deserialize)]
 #[expect(
     clippy::struct_field_names,
@@ -118,9 +118,9 @@ pub(crate) struct ShownStep {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Changed {
     pub(crate) run_id: String,
-    /// Whether it was as asked for; the run is as it was otherwise.
+    /// Whether the change was made; otherwise the run is unchanged.
     pub(crate) changed: bool,
-    /// How it stands now.
+    /// The status of the run now.
     pub(crate) status: RunStatus,
 }
 
@@ -132,7 +132,7 @@ pub(crate) struct ShownPurge {
     /// Events that had started nothing.
     #[serde(default)]
     pub(crate) events: usize,
-    /// Whether anything is left to ask for.
+    /// Whether any are left.
     #[serde(default)]
     pub(crate) more: bool,
 }
@@ -161,13 +161,13 @@ impl ShownFunction {
         }
     }
 
-    /// Whether nobody who lives has it: it was removed, or its program does not run.
+    /// Whether no living worker has it: it was removed, or its program is not running.
     pub(crate) fn is_orphaned(&self) -> bool {
         !self.living
     }
 }
 
-/// A moment, by RFC 3339.
+/// A time in RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Time(pub(crate) Timestamp);
 
@@ -240,7 +240,7 @@ impl ShownStep {
     }
 }
 
-/// A result may be `null`, which is not the same as none.
+/// A result may be `null`, which is not the same as no result.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
     Box::<RawValue>::deserialize(deserializer).map(Some)
 }
@@ -256,7 +256,7 @@ impl<'de> Deserialize<'de> for Time {
         let text = String::deserialize(deserializer)?;
         let time = Timestamp::parse(&text);
         time.map(Self).ok_or_else(|| {
-            serde::de::Error::custom(format!("`{}` is no time by RFC 3339", plain(&text)))
+            serde::de::Error::custom(format!("`{}` is not an RFC 3339 time", plain(&text)))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Times as people write them: `24h` for so long ago, or a date.
+//! Times as written by people: `24h` for an age, or a date.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use jiff::{Span, SpanRelativeTo, civil::Date};
 
 use crate::{clock::Timestamp, plain::plain};
 
-/// A moment in the past, or what a text must be to name one.
+/// A time in the past, or an error that shows the accepted formats.
 pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Some(ago) = duration(text) {
         return Ok(now.before(ago));
@@ -17,14 +17,14 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     };
     Timestamp::parse(text).or_else(day).ok_or_else(|| {
         format!(
-            "`{}` is no time: write how long ago, such as `24h` or `30d`, or a date such as `2030-01-31` or \
+            "`{}` is not a time: write an age, such as `24h` or `30d`, or a date such as `2030-01-31` or \
              `2030-01-31T12:00:00Z`",
             plain(text)
         )
     })
 }
 
-/// A stretch of time such as `90s`, `24h` or `1h30m`.
+/// A duration such as `90s`, `24h` or `1h30m`.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     let span: Span = text.parse().ok()?;
     let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;

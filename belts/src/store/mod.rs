@@ -39,7 +39,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// Keeps runs, journals, events and subscriptions.
 ///
 /// # Contract
-/// Each rule is followed by the cases of the conformance suite that try it, and each case stands at its rule.
+/// Each rule is followed by the cases of the conformance suite that test it, and each case is named at its rule.
 ///
 /// Durability:
 /// - When a method has returned `Ok`, what it wrote survives the end of the process, if

@@ -36,7 +36,7 @@ impl FunctionMetrics {
         }
     }
 
-    /// Counts a run as driven until the guard is dropped, which happens too when the drive is cut off.
+    /// Counts a run as driven until the guard is dropped, even if the task is cut off.
     pub(crate) fn running(&self) -> Running<'_> {
         self.runs_running.increment(1.0);
         Running(self)
@@ -57,12 +57,12 @@ impl Drop for Running<'_> {
 #[derive(Debug)]
 pub(crate) struct WorkerMetrics {
     pub(crate) published: Counter,
-    /// Deliveries that the router got.
+    /// Deliveries that the router received.
     #[cfg(feature = "http")]
     pub(crate) http: Deliveries,
-    /// Messages that a dispatcher was asked for.
+    /// Messages that a dispatcher was polled for.
     pub(crate) messages: Deliveries,
-    /// Requests that were refused for who sent them.
+    /// Unauthorized requests.
     #[cfg(feature = "http")]
     pub(crate) refusals: super::Refusals,
     pub(crate) commit_batch_size: Histogram,
@@ -72,7 +72,7 @@ pub(crate) struct WorkerMetrics {
 }
 
 impl WorkerMetrics {
-    /// Takes the handles, and tells the recorder what all metrics mean.
+    /// Registers the metrics, and describes them to the recorder.
     pub(crate) fn new() -> Self {
         table::describe();
         Self {
@@ -90,7 +90,7 @@ impl WorkerMetrics {
     }
 }
 
-/// What became of deliveries that came one way.
+/// The results of deliveries of one kind.
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     accepted: Counter,
@@ -108,7 +108,7 @@ impl Deliveries {
         }
     }
 
-    /// Counts a delivery that was taken; `duplicate` if it was there before.
+    /// Counts an accepted delivery; `duplicate` if it existed before.
     pub(crate) fn taken(&self, duplicate: bool) {
         let counter = if duplicate {
             &self.duplicate

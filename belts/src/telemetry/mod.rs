@@ -1,7 +1,7 @@
-//! What operators see of a worker: metrics and spans, and how a trace goes on from one process to another.
+//! What operators see of a worker: metrics and spans, and traces across processes.
 //!
-//! Metrics go to the recorder that the program has installed when the worker is built, and nowhere without one. Handles are
-//! taken then, once, so that a step looks no name up.
+//! Metrics go to the recorder that is installed when the worker is built, and nowhere without one. They are
+//! registered once, at that time, so that a step looks up no names.
 
 mod metrics;
 mod propagate;

@@ -1,17 +1,17 @@
-//! Carrying a trace from whoever publishes an event into the runs that it starts.
+//! Carries a trace from the publisher of an event into the runs that it starts.
 
 use std::sync::Arc;
 
 use tracing::Span;
 
-/// Carries a trace from whoever publishes an event into the runs that the event starts, in whichever process they run.
+/// Carries a trace from the publisher of an event into the runs that the event starts, in whichever process they run.
 ///
-/// belts speaks to [`tracing`], which knows no ids that mean anything elsewhere. A propagator translates: a span into a
-/// `traceparent` as [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header) writes it, and back. belts
+/// belts uses [`tracing`], which has no ids that mean anything elsewhere. A propagator translates a span into a
+/// `traceparent` of [W3C Trace Context](https://www.w3.org/TR/trace-context/#traceparent-header), and back. belts
 /// keeps that text with the event, through every dispatcher and store. Set one with
 /// [`WorkerBuilder::propagator`](crate::WorkerBuilder::propagator), where events are published and where runs are driven.
 ///
-/// The example `opentelemetry` has the twenty lines for OpenTelemetry.
+/// The example `opentelemetry` implements it for OpenTelemetry in twenty lines.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, Propagator, Worker, step, store::Memory};
@@ -51,20 +51,20 @@ use tracing::Span;
 /// # Ok(()) }
 /// ```
 pub trait Propagator: Send + Sync + 'static {
-    /// The `traceparent` of this span, in which an event is published, or `None` if it is not traced. A text that is none is
-    /// left out.
+    /// The `traceparent` of this span, in which an event is published, or `None` if it is not traced. An invalid one is
+    /// ignored.
     fn inject(&self, span: &Span) -> Option<String>;
 
-    /// Makes `span`, which is new and in which a run is driven, a child of the span that `traceparent` names. It is called for
-    /// each drive of the run: once more after each sleep, retry or crash. Where no subscriber wants it, `span` is disabled.
+    /// Makes `span`, a new span in which a run is driven, a child of the span that `traceparent` names. It is called each
+    /// time the run is driven: again after each sleep, retry or crash. If no subscriber is interested, `span` is disabled.
     fn extract(&self, traceparent: &str, span: &Span);
 }
 
 /// The characters of a `traceparent`: version, trace id, parent id and flags, in hexadecimal digits.
 const PARTS: [usize; 4] = [2, 32, 16, 2];
 
-/// Takes a `traceparent` from outside. What is none is as good as missing, as the recommendation asks; of a later version
-/// than 00 the part that is read is the one that 00 has.
+/// Parses a `traceparent` from outside. An invalid one is treated as missing, as the recommendation asks; of a later version
+/// than 00, the part that 00 has is read.
 pub(crate) fn traceparent(text: &str) -> Option<Arc<str>> {
     let length = PARTS.iter().sum::<usize>() + PARTS.len() - 1;
     let known = text.get(..length)?;

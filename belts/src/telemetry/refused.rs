@@ -1,6 +1,6 @@
-//! Requests that were refused for who sent them: counted all, and told of now and then.
+//! Unauthorized requests: all are counted, and some are logged.
 //!
-//! Whoever guesses tokens shall be seen, and shall not fill the disk with lines of the log.
+//! Attempts to guess tokens must be visible, but must not fill the disk with log lines.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,10 +9,10 @@ use metrics::Counter;
 use super::table;
 use crate::clock::Timestamp;
 
-/// The least time between two lines about one door, in milliseconds.
+/// The minimum time between two lines about one door, in milliseconds.
 const SILENCE: i64 = 10_000;
 
-/// What was knocked at.
+/// What the request was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Door {
     Inspection,
@@ -34,7 +34,7 @@ pub(crate) struct Refusals {
     delivery: Knocks,
 }
 
-/// What came to one door.
+/// The refused requests of one door.
 #[derive(Debug)]
 struct Knocks {
     /// Of 401, 403 and 404.
@@ -58,7 +58,7 @@ impl Refusals {
         }
     }
 
-    /// Counts a request that was refused with this status. If it is time for a line about it, how many had none since the last.
+    /// Counts a request that was refused with this status. If it is time for a log line, returns how many had none since the last.
     pub(crate) fn count(&self, door: Door, status: u16, now: Timestamp) -> Option<u64> {
         match door {
             Door::Inspection => self.inspection.count(status, now),

@@ -1,7 +1,7 @@
-//! The spans: one around each drive of a run, one around each attempt of a step.
+//! The spans: one each time a run is driven, one for each attempt of a step.
 //!
-//! Without a subscriber that wants them they are empty, and cost a comparison. A line of the log within them does not repeat
-//! what they say; where nobody wants them, as with a filter that begins at WARN, it has the ids itself.
+//! Without an interested subscriber they are empty and cost a comparison. A log line inside them does not repeat
+//! their fields; if they are disabled, as with a filter at WARN, the line has the ids itself.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::{
 /// The name of a run's span.
 const RUN: &str = "run";
 
-/// A drive of a run. It begins a trace of its own, or goes on with that of whoever published the event; whatever span the run
-/// was started in comes before it.
+/// Driving a run once. It starts a trace of its own, or continues that of the event's publisher; it follows from the span that
+/// the run was started in.
 pub(crate) fn run(
     claimed: &ClaimedRun,
     worker: Option<&str>,
@@ -51,9 +51,9 @@ pub(crate) fn run(
     span
 }
 
-/// A trace ends here, and the event goes on without it.
+/// The trace ends here, and the event continues without it.
 pub(crate) fn propagator_fell(error: &Error) {
-    tracing::error!(error = %error.report(), "an event is published or driven without its trace");
+    tracing::error!(error = %error.report(), "publishing or driving an event without its trace");
 }
 
 /// An attempt of a step.
@@ -61,10 +61,10 @@ pub(crate) fn step(path: &str, attempt: u32) -> Span {
     tracing::info_span!("step", step = %Clean(path), attempt, replayed = false, outcome = Empty)
 }
 
-/// An id for a line of the log; none where the span around it has it.
+/// An id for a log line; none if the surrounding span has it.
 pub(crate) type Unsaid<'a> = Option<DisplayValue<Clean<&'a str>>>;
 
-/// The ids of a run, for a line of the log within its span.
+/// The ids of a run, for a log line inside its span.
 pub(crate) struct RunIds<'a> {
     pub(crate) function: Unsaid<'a>,
     pub(crate) run: Unsaid<'a>,
@@ -83,7 +83,7 @@ impl<'a> RunIds<'a> {
     }
 }
 
-/// A step and its attempt, for a line of the log within its span.
+/// A step and its attempt, for a log line inside its span.
 #[derive(Clone, Copy)]
 pub(crate) struct StepIds<'a> {
     path: &'a str,
@@ -100,7 +100,7 @@ impl<'a> StepIds<'a> {
         }
     }
 
-    /// A key may hold what somebody else wrote.
+    /// A key may contain text from others.
     pub(crate) fn step(self) -> Unsaid<'a> {
         (!self.in_span).then(|| display(Clean(self.path)))
     }
@@ -110,7 +110,7 @@ impl<'a> StepIds<'a> {
     }
 }
 
-/// Whether the span of a run is there and wanted, and this is within it.
+/// Whether the span of a run is enabled, and this is inside it.
 pub(crate) fn is_around() -> bool {
     let current = Span::current();
     current
@@ -118,9 +118,9 @@ pub(crate) fn is_around() -> bool {
         .is_some_and(|span| span.name() == RUN && span.target() == module_path!())
 }
 
-/// Notes what came of an attempt: `ok`, or the kind of its error.
+/// Records the result of an attempt: `ok`, or the kind of its error.
 pub(crate) fn outcome<T>(span: &Span, outcome: &Result<T>) {
-    // A span that nobody wants would still look for the field among its names.
+    // A disabled span would still look up the field by name.
     if span.is_disabled() {
         return;
     }
@@ -130,7 +130,7 @@ pub(crate) fn outcome<T>(span: &Span, outcome: &Result<T>) {
     span.record("outcome", word);
 }
 
-/// A step that returns what was recorded: a span without length, for those who look closely.
+/// A step that returns its recorded result: a span without duration, at DEBUG.
 pub(crate) fn replayed(path: &Arc<str>) {
     drop(tracing::debug_span!("step", step = %Clean(path), replayed = true));
 }

@@ -1,5 +1,5 @@
-//! The metrics: their names, kinds, units, labels and meanings. The handles, the descriptions that a recorder is given and
-//! the table in `docs/operations.md` follow this one.
+//! The metrics: their names, kinds, units, labels and meanings. The handles, the descriptions for a recorder and
+//! the table in `docs/operations.md` are derived from this table.
 
 use metrics::{Key, Label, Level, Metadata, Unit};
 
@@ -97,7 +97,7 @@ impl Metric {
     }
 }
 
-/// Tells the recorder what the metrics mean.
+/// Describes the metrics to the recorder.
 pub(super) fn describe() {
     metrics::with_recorder(|recorder| {
         for metric in ALL {

@@ -1,4 +1,4 @@
-//! Durations, measured only where somebody records them.
+//! Durations, measured only if somebody records them.
 
 use std::{cell::Cell, time::Instant};
 
@@ -42,7 +42,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Whether what is recorded goes anywhere: only then is a value asked for its number. It is recorded no times.
+/// Whether the histogram records anything: only then does it ask the value for its number.
 fn is_heard(histogram: &Histogram) -> bool {
     struct Asked<'a>(&'a Cell<bool>);
 

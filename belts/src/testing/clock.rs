@@ -13,13 +13,13 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, Timestamp};
 
-/// 2025-01-01T00:00:00Z, where a clock starts unless told otherwise.
+/// 2025-01-01T00:00:00Z, the default start.
 const START_MILLIS: i64 = 1_735_689_600_000;
 
 /// A clock that stands still until it is moved. Clones are the same clock.
 ///
-/// Whoever sleeps on it wakes when the time has passed, however it came to pass. With
-/// [`skip_sleeps`](Self::skip_sleeps) a sleep moves the clock itself and returns at once; time limits never do.
+/// Whatever sleeps on it wakes when the time has passed, however it passed. With
+/// [`skip_sleeps`](Self::skip_sleeps) a sleep moves the clock itself and returns at once; timeouts never do.
 ///
 /// ```
 /// use belts::{Clock, testing::ManualClock};
@@ -47,7 +47,7 @@ pub struct ManualClock {
 struct Shared {
     now: watch::Sender<Timestamp>,
     skips: AtomicBool,
-    /// How many journeys are under way, for which it skips sleeps whatever it was told.
+    /// How many journeys are in progress, for which it skips sleeps in any case.
     journeys: AtomicUsize,
 }
 
@@ -64,7 +64,7 @@ impl ManualClock {
         }
     }
 
-    /// Lets sleeps move the clock to their end and return at once. Time limits still wait for
+    /// Makes sleeps move the clock to their end and return at once. Timeouts still wait for
     /// [`advance`](Self::advance).
     ///
     /// ```
@@ -85,12 +85,12 @@ impl ManualClock {
         self
     }
 
-    /// The time now.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         *self.shared.now.borrow()
     }
 
-    /// Moves the clock forward and wakes whoever has slept long enough.
+    /// Moves the clock forward and wakes everything that has slept long enough.
     pub fn advance(&self, by: Duration) {
         self.shared.now.send_modify(|now| *now = now.after(by));
     }
@@ -108,13 +108,13 @@ impl ManualClock {
     /// Lets sleeps be skipped until the guard is dropped.
     pub(crate) fn journey(&self) -> Journey {
         self.shared.journeys.fetch_add(1, Ordering::AcqRel);
-        // Whoever sleeps already looks again.
+        // Current sleepers check again.
         self.shared.now.send_modify(|_| {});
         Journey(self.clone())
     }
 
     async fn reach(&self, deadline: Timestamp) {
-        // The sender lives as long as this clock, so the wait can only end well.
+        // The sender lives as long as this clock, so the wait cannot fail.
         let _ = self
             .shared
             .now
@@ -140,7 +140,7 @@ impl Clock for ManualClock {
     async fn sleep_until(&self, deadline: Timestamp) {
         if self.skips() {
             self.skip_to(deadline);
-            // Whoever sleeps in a loop lets others have a turn.
+            // Sleeping in a loop gives others a turn.
             tokio::task::yield_now().await;
         } else {
             self.reach(deadline).await;
@@ -165,7 +165,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// A stretch of time that is driven through: the clock skips sleeps as long as this lives.
+/// A period that is driven through: the clock skips sleeps as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Journey(ManualClock);
 

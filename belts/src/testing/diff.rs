@@ -1,10 +1,10 @@
-//! A readable difference between the sequence that a test expects and the one that it finds.
+//! A readable difference between the sequence that a test expects and the actual one.
 
 use std::fmt::Write as _;
 
-/// The difference line by line: `-` is missing, `+` is too much. `done` says what was done to those that are there.
+/// The difference line by line: `-` is missing, `+` is extra. `done` says what was done to the actual ones.
 pub(crate) fn diff(done: &str, expected: &[&str], actual: &[&str]) -> String {
-    // Lengths of the longest common subsequences of the ends of both lists.
+    // Lengths of the longest common subsequences of the tails of both lists.
     let mut common = vec![vec![0_usize; actual.len() + 1]; expected.len() + 1];
     for row in (0..expected.len()).rev() {
         for column in (0..actual.len()).rev() {

@@ -19,12 +19,12 @@ use crate::{
     },
 };
 
-/// When a process dies, counted in writes from the moment at which this is armed; the first is 1.
+/// When a process dies, counted in writes from the moment when this is armed; the first is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Crash {
-    /// The write is not made.
+    /// The write is not applied.
     Before(u32),
-    /// The write is made, but its answer is lost.
+    /// The write is applied, but its reply is lost.
     After(u32),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Crash {
     }
 }
 
-/// Wraps a store and makes it fail on demand; it is a store itself. Clones are the same one.
+/// Wraps a store and makes it fail on demand; it is a store itself. Clones are the same store.
 ///
 /// Every call that changes the store counts as a write: publish, claim, commit, renew, register and the rest.
 /// After a crash every call fails and nothing more is written, as if the process had died; what was written before
@@ -86,21 +86,21 @@ struct Plan {
     writes: u32,
     /// The number of the write at which it crashes, and whether after it.
     crash: Option<(u32, bool)>,
-    /// Writes that fail without being made.
+    /// Writes that fail without being applied.
     fails: Vec<u32>,
-    /// Writes that are made and fail all the same.
+    /// Writes that are applied and still fail.
     loses: Vec<u32>,
     delay: Option<(Arc<dyn Clock>, Duration)>,
-    /// The most bytes of results that a commit may have.
+    /// The most bytes of results in a commit.
     room: Option<usize>,
 }
 
-/// What is to happen to one write.
+/// What happens to one write.
 enum Fate {
     Write,
-    /// It is made, and then the process dies.
+    /// It is applied, and then the process dies.
     WriteAndDie,
-    /// It is made, and nobody hears of it.
+    /// It is applied, but its reply is lost.
     WriteAndFail,
 }
 
@@ -130,7 +130,7 @@ impl Faults {
         Arc::clone(&self.inner)
     }
 
-    /// How many writes were begun.
+    /// How many writes were started.
     pub fn writes(&self) -> u32 {
         self.plan().writes
     }
@@ -149,31 +149,31 @@ impl Faults {
         self.state.crashed.send_replace(true);
     }
 
-    /// Takes back a crash that has not happened.
+    /// Cancels a crash that has not happened.
     pub fn disarm(&self) {
         self.plan().crash = None;
     }
 
-    /// Lets one write fail without being made, counted from now on; the first is 1.
+    /// Makes one write fail without being applied, counted from now on; the first is 1.
     pub fn fail(&self, write: u32) {
         let mut plan = self.plan();
         let write = plan.writes + write;
         plan.fails.push(write);
     }
 
-    /// Lets one write be made and its answer be lost, as when a connection breaks; counted as in [`fail`](Self::fail).
+    /// Applies one write but loses its reply, as when a connection breaks; counted as in [`fail`](Self::fail).
     pub fn lose(&self, write: u32) {
         let mut plan = self.plan();
         let write = plan.writes + write;
         plan.loses.push(write);
     }
 
-    /// Lets each commit fail whose results have more bytes than this, as on a disk that is nearly full; `usize::MAX` ends that.
+    /// Makes each commit fail whose results have more bytes than this, as on a disk that is nearly full; `usize::MAX` ends that.
     pub fn fail_commits_over(&self, bytes: usize) {
         self.plan().room = Some(bytes);
     }
 
-    /// Makes each write wait on this clock before it is made.
+    /// Delays each write on this clock before it is applied.
     pub fn delay(&self, clock: impl Clock, delay: Duration) {
         self.plan().delay = Some((Arc::new(clock), delay));
     }
@@ -185,7 +185,7 @@ impl Faults {
 
     /// Returns when it has crashed.
     pub async fn crashed(&self) {
-        // The sender lives as long as this does, so the wait can only end well.
+        // The sender lives as long as this does, so the wait cannot fail.
         let _ = self
             .state
             .crashed
@@ -210,7 +210,7 @@ impl Faults {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a write and decides about it.
+    /// Counts a write and decides what happens to it.
     async fn begin(&self) -> Result<Fate> {
         let delay = self.plan().delay.clone();
         if let Some((clock, delay)) = delay {
@@ -228,21 +228,21 @@ impl Faults {
             }
             Some((at, true)) if at == write => Ok(Fate::WriteAndDie),
             _ if plan.fails.contains(&write) => Err(Error::store(
-                "a fault: the write failed",
-                "as the test asked",
+                "fault: the write failed",
+                "requested by the test",
             )),
             _ if plan.loses.contains(&write) => Ok(Fate::WriteAndFail),
             _ => Ok(Fate::Write),
         }
     }
 
-    /// Makes one write, or not, and crashes after it if it should.
+    /// Applies one write, or not, and crashes after it if armed.
     async fn write<T>(&self, write: impl Future<Output = Result<T>> + Send) -> Result<T> {
         let fate = self.begin().await?;
         let answer = write.await;
         match fate {
             Fate::Write => {
-                // A write that was under way when the process died was made, but nobody heard of it.
+                // A write in progress when the process died was applied, but its reply was lost.
                 self.alive()?;
                 answer
             }
@@ -251,8 +251,8 @@ impl Faults {
                 Err(dead())
             }
             Fate::WriteAndFail => Err(Error::store(
-                "a fault: the answer was lost",
-                "as the test asked",
+                "fault: the reply was lost",
+                "requested by the test",
             )),
         }
     }
@@ -267,7 +267,7 @@ impl Faults {
 }
 
 fn dead() -> Error {
-    Error::store("a fault: the process has crashed", "as the test asked")
+    Error::store("fault: the process has crashed", "requested by the test")
 }
 
 impl fmt::Debug for Faults {
@@ -324,8 +324,8 @@ impl Store for Faults {
         if room.is_some_and(|room| bytes > room) {
             self.alive()?;
             return Err(Error::store(
-                "a fault: the commit has no room",
-                "as the test asked",
+                "fault: there is no room for the commit",
+                "requested by the test",
             ));
         }
         self.write(self.inner.commit(request)).await

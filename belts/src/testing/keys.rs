@@ -1,4 +1,4 @@
-//! Whether a path that a test presets is that of a step of any function at all.
+//! Whether a path that a test presets belongs to a step of any function.
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// # Errors
-/// None of the functions has such a step. The error names the nearest that there is.
+/// None of the functions has such a step. The error names the closest one.
 pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
     let keys: Vec<KeyDef> = functions
         .iter()
@@ -18,14 +18,14 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
     }
     let text = match keys.iter().find(|key| key.is(path)) {
         Some(KeyDef::Sleep(_)) => format!(
-            "`{path}` is a sleep, and what is preset takes the place of a step's expression; a sleep is over when the clock \
-             is there"
+            "`{path}` is a sleep, but a preset replaces a step's expression; a sleep ends when the clock reaches \
+             its time"
         ),
         Some(KeyDef::Scope(_)) => {
             format!("`{path}` is a scope; preset a step in it, as in `{path}/label`")
         }
         _ => format!(
-            "no function here has a step `{path}`; {}",
+            "no function of this harness has a step `{path}`; {}",
             nearest(&keys, path)
         ),
     };
@@ -37,9 +37,9 @@ fn nearest(keys: &[KeyDef], path: &str) -> String {
     let steps = keys.iter().filter(|key| !matches!(key, KeyDef::Sleep(_)));
     match steps.min_by_key(|key| strsim::levenshtein(part, &key.fixed())) {
         Some(KeyDef::Scope(pattern)) => {
-            format!("the nearest are those of the scope `{pattern}`, such as `{pattern}/label`")
+            format!("the closest are those of the scope `{pattern}`, such as `{pattern}/label`")
         }
-        Some(key) => format!("the nearest is `{}`", key.pattern()),
-        None => "no function here has steps at all".to_owned(),
+        Some(key) => format!("the closest is `{}`", key.pattern()),
+        None => "no function of this harness has any steps".to_owned(),
     }
 }

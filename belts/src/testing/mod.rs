@@ -1,4 +1,4 @@
-//! Tests of functions: an in-memory worker with a clock in your hand, presets of steps, and crashes on demand.
+//! Tests of functions: an in-memory worker with a manual clock, presets of steps, and crashes on demand.
 //!
 //! ```rust,standalone_crate
 //! use belts::{Event, sleep, step, testing::Harness};
@@ -27,9 +27,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The pieces: [`Harness`] runs functions and reads what they recorded; [`ManualClock`] is its clock, and any worker's
-//! who wants it; [`Faults`] wraps a store and lets it fail or crash; [`sweep()`] crashes a function at every write that
-//! it makes and compares what comes of it.
+//! The pieces: [`Harness`] runs functions and reads what they recorded; [`ManualClock`] is its clock, and can be the clock of
+//! any worker; [`Faults`] wraps a store and makes it fail or crash; [`sweep()`] crashes a function at each of its writes
+//! and compares the results.
 
 mod clock;
 mod diff;

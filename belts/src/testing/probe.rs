@@ -1,4 +1,4 @@
-//! What a worker under test asks before it evaluates a step: presets, and a count of evaluations.
+//! Consulted by a worker under test before it evaluates a step: presets, and a count of evaluations.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -14,25 +14,25 @@ use crate::error::{
     terminal::{retry_after, terminal},
 };
 
-/// What a step does in place of its expression.
+/// What a step does instead of its expression.
 #[derive(Debug, Clone)]
 pub(crate) enum Preset {
     /// Returns this JSON.
     Value(Vec<u8>),
-    /// Fails each time like this.
+    /// Fails like this each time.
     Fails {
         failure: Failure,
         delay: Option<Duration>,
     },
-    /// Runs out of time each time.
+    /// Times out each time.
     TimesOut,
     /// Never ends by itself.
     Hangs,
-    /// One for each attempt; the last is for all that follow.
+    /// One for each attempt; the last is for all later ones.
     Attempts(Vec<Preset>),
 }
 
-/// What an attempt comes to without its expression.
+/// The result of an attempt without its expression.
 #[derive(Debug)]
 pub(crate) enum Instead<T> {
     Return(Result<T>),
@@ -64,13 +64,13 @@ impl Preset {
         if presets.is_empty() {
             return Err(Error::new(
                 ErrorKind::Config,
-                "a preset of attempts needs at least one result",
+                "`preset_attempts` needs at least one result",
             ));
         }
         Ok(Self::Attempts(presets))
     }
 
-    /// The preset of an error that comes back each time.
+    /// The preset of an error that is returned each time.
     pub(crate) fn failing(error: &Error) -> Self {
         Self::Fails {
             failure: Failure::of(error),
@@ -78,7 +78,7 @@ impl Preset {
         }
     }
 
-    /// What the step's attempt comes to after so many failed ones; `None` to evaluate the expression.
+    /// The result of the step's attempt after this many failed ones; `None` to evaluate the expression.
     fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Instead<T>> {
         Some(Instead::Return(match self {
             Self::Value(json) => read(json, path),
@@ -99,7 +99,7 @@ fn read<T: DeserializeOwned>(json: &[u8], path: &str) -> Result<T> {
         let wanted = std::any::type_name::<T>();
         Error::new(
             ErrorKind::Codec,
-            format!("the preset of the step `{path}` is no `{wanted}`"),
+            format!("the preset of the step `{path}` is not a `{wanted}`"),
         )
         .with_source(error)
     })
@@ -114,12 +114,12 @@ fn failed(failure: &Failure, delay: Option<Duration>) -> Error {
     }
 }
 
-/// What is preset of one step.
+/// The presets of one step.
 #[derive(Debug, Default)]
 struct Plan {
-    /// So many attempts fail, before anything else counts.
+    /// This many attempts fail first.
     fails_first: u32,
-    /// What becomes of the others; `None` to evaluate the expression.
+    /// The result of the others; `None` to evaluate the expression.
     then: Option<Preset>,
     /// Whether a run may end without it.
     optional: bool,
@@ -156,7 +156,7 @@ struct State {
     evaluations: BTreeMap<(String, String), u32>,
     /// Steps that were recorded when a worker died.
     recorded: HashSet<(String, String)>,
-    /// Of these, the ones that were evaluated again.
+    /// Those of them that were evaluated again.
     repeated: Vec<(String, String)>,
 }
 
@@ -165,7 +165,7 @@ impl Probe {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the attempts of a step come to, beside those that fail first.
+    /// Sets the result of a step's attempts, after those that fail first.
     pub(crate) fn set(&self, path: String, preset: Preset, optional: bool) {
         let mut state = self.state();
         let plan = state.plans.entry(path).or_default();
@@ -173,7 +173,7 @@ impl Probe {
         (plan.optional, plan.reached) = (optional, false);
     }
 
-    /// How many attempts of a step fail before anything else counts.
+    /// Sets how many attempts of a step fail first.
     pub(crate) fn fail_first(&self, path: String, times: u32) {
         let mut state = self.state();
         let plan = state.plans.entry(path).or_default();
@@ -181,7 +181,7 @@ impl Probe {
         (plan.optional, plan.reached) = (times == 0 && plan.then.is_none(), false);
     }
 
-    /// The paths of the steps that something is preset for.
+    /// The paths of the steps with presets.
     pub(crate) fn preset(&self) -> Vec<String> {
         self.state().plans.keys().cloned().collect()
     }
@@ -200,7 +200,7 @@ impl Probe {
         self.state().excused = true;
     }
 
-    /// What is wrong if the test ends now: presets that no run has reached.
+    /// The problem if the test ends now: presets that no run has reached.
     pub(crate) fn complaint(&self) -> Option<String> {
         let state = self.state();
         let left = state
@@ -213,20 +213,20 @@ impl Probe {
         }
         let seen: Vec<_> = state.seen.iter().map(|path| format!("`{path}`")).collect();
         let seen = match seen.len() {
-            0 => "no step at all was".to_owned(),
-            _ => format!("these steps were: {}", seen.join(", ")),
+            0 => "no step was".to_owned(),
+            _ => format!("reached were: {}", seen.join(", ")),
         };
         let failures = state.failures.iter().map(String::as_str);
         let failures = std::iter::once("").chain(failures).collect::<Vec<_>>();
         let failures = failures.join("\n  ");
         Some(format!(
-            "no run has reached what is preset for {}; {seen}. Correct the path, or say `preset_if_reached` where a run may do \
-             without the step{failures}",
+            "no run has reached the preset for {}; {seen}. Correct the path, or use `preset_if_reached` if a run need not \
+             reach the step{failures}",
             left.join(", ")
         ))
     }
 
-    /// Asked by a step that is about to evaluate its expression; `None` to do so.
+    /// Called by a step that is about to evaluate its expression; `None` to do so.
     pub(crate) fn consult<T: DeserializeOwned>(
         &self,
         run_id: &str,
@@ -251,14 +251,14 @@ impl Probe {
         preset
     }
 
-    /// Says that a step of a run is recorded, so that it must not be evaluated again.
+    /// Records that a step of a run is recorded, so that it must not be evaluated again.
     pub(crate) fn recorded(&self, run_id: &str, path: &str) {
         self.state()
             .recorded
             .insert((run_id.to_owned(), path.to_owned()));
     }
 
-    /// Forgets what was recorded of a run, since a rerun drops failures.
+    /// Forgets the records of a run, since a rerun drops failures.
     pub(crate) fn forget(&self, run_id: &str) {
         self.state().recorded.retain(|(run, _)| run != run_id);
     }

@@ -23,7 +23,7 @@ use crate::{
 /// ```
 #[async_trait]
 pub trait Reopen: Send + Sync + 'static {
-    /// Opens the store with all that was written to it before.
+    /// Opens the store with everything that was written to it before.
     ///
     /// # Errors
     /// The store cannot be opened.
@@ -37,7 +37,7 @@ impl Reopen for Memory {
     }
 }
 
-/// A store that is open already; opening it again gives the same one.
+/// A store that is already open; opening it again returns the same one.
 #[async_trait]
 impl Reopen for SharedStore {
     async fn open(&self) -> Result<SharedStore> {
@@ -114,7 +114,7 @@ mod sqlite {
 
     impl Drop for SqliteFile {
         fn drop(&mut self) {
-            // What is left behind lies among the system's temporary files.
+            // Leftovers are among the system's temporary files.
             let _ = fs::remove_dir_all(self.directory());
         }
     }

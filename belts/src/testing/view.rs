@@ -10,7 +10,7 @@ use crate::{
     store::{Entry, RunRecord, SharedStore, StepState},
 };
 
-/// The store of a [`Harness`](super::Harness), with short ways to what runs have recorded. It reads past all faults.
+/// The store of a [`Harness`](super::Harness), with shortcuts to recorded results. It reads past all faults.
 #[derive(Debug, Clone)]
 pub struct TestStore {
     store: SharedStore,

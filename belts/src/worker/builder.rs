@@ -171,7 +171,7 @@ impl WorkerBuilder {
         self
     }
 
-    /// Adds a function by hand. Once one was added, only those that were count, and not every one in the program.
+    /// Adds a function by hand. Once one is added, only added functions count, not every one in the program.
     pub fn function<M>(self, function: impl Function<M>) -> Self {
         self.define(function::of(function))
     }

@@ -58,7 +58,7 @@ impl Refused {
         }
     }
 
-    /// Why, for a person.
+    /// The reason, for a person.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Deadly(times) => format!(

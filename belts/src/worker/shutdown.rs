@@ -44,7 +44,7 @@ impl Shutdown {
 
     /// Returns when the shutdown has begun.
     pub(crate) async fn begun(&self) {
-        // The sender lives as long as this does, so the wait can only end well.
+        // The sender lives as long as this does, so the wait cannot fail.
         let _ = self.begun.subscribe().wait_for(|begun| *begun).await;
     }
 

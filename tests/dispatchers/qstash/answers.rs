@@ -23,7 +23,7 @@ async fn a_wrong_token_names_the_setting_and_can_be_put_right() {
     assert_eq!(error.kind(), ErrorKind::Dispatcher);
     let told = told(&error);
     assert!(
-        told.contains("refuses the token: set the token, or QSTASH_TOKEN,"),
+        told.contains("rejects the token: set the token, or QSTASH_TOKEN,"),
         "{told}"
     );
     assert!(told.contains("each region has its own"), "{told}");
@@ -49,7 +49,7 @@ async fn too_many_messages_are_told_apart_by_their_limit() {
                 header("ratelimit-limit", "1000"),
                 header("ratelimit-reset", "3600"),
             ],
-            "takes no more messages today: the plan's limit is reached; more from now on in 3600 s",
+            "accepts no more messages today: the plan's limit is reached; more from now on in 3600 s",
         ),
         (
             vec![
@@ -81,9 +81,9 @@ async fn each_status_says_whether_another_try_can_help() {
         (302, ErrorKind::Dispatcher, "set QSTASH_URL"),
         (400, ErrorKind::Config, "refuses the message"),
         (404, ErrorKind::Dispatcher, "set QSTASH_URL"),
-        (412, ErrorKind::Dispatcher, "did not take the message"),
+        (412, ErrorKind::Dispatcher, "did not accept the message"),
         (413, ErrorKind::TooLarge, "bigger than the plan allows"),
-        (500, ErrorKind::Dispatcher, "did not take the message"),
+        (500, ErrorKind::Dispatcher, "did not accept the message"),
     ];
     for (status, kind, part) in cases {
         let words = format!("no <hunter2> today\n{}", "é".repeat(500));
@@ -106,7 +106,7 @@ async fn a_service_that_hangs_is_an_error_after_its_time() {
     let error = error_of(&impatient(&base).build().unwrap()).await;
     assert_eq!(error.kind(), ErrorKind::Dispatcher);
     let told = told(&error);
-    assert!(told.contains("does not answer in time"), "{told}");
+    assert!(told.contains("does not respond in time"), "{told}");
     let host = base.trim_start_matches("http://");
     assert!(told.contains(&format!("QStash at {host}")), "{told}");
 }
@@ -180,7 +180,10 @@ async fn a_wrong_setting_is_named_when_the_dispatcher_is_built() {
             "for the region US_EAST_1",
         ),
         (new().retry_delay(""), "`retry_delay` is empty"),
-        (new().callback("nowhere"), "`callback` must be a whole URL"),
+        (
+            new().callback("nowhere"),
+            "`callback` must be a complete URL",
+        ),
         (
             new().connect_timeout(Duration::ZERO),
             "`connect_timeout` of zero",

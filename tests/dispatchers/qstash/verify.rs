@@ -105,11 +105,11 @@ async fn a_refusal_says_what_is_wrong_and_under_which_key() {
         ("body differs by a space", "it is for another body"),
         (
             "subject with a slash behind",
-            "`https://app.example.com/belts/`, and this worker is `https://app.example.com/belts`",
+            "`https://app.example.com/belts/`, but this worker is `https://app.example.com/belts`",
         ),
         ("alg is none", "not signed by HS256"),
         ("issuer in lower case", "issuer is not `Upstash`"),
-        ("no exp", "its claims are not complete"),
+        ("no exp", "its claims are incomplete"),
     ];
     for (name, part) in cases {
         let forged = forge.named(name);

@@ -110,7 +110,7 @@ async fn key_of_another_program_is_named() -> belts::Result<()> {
         let foreign = cmd("SET").arg(stream.key(kind)).arg("mine").to_owned();
         let _done: String = server.command(&foreign).expect("the server answers");
         let says = format!(
-            "has a string of another program under the key `{}`",
+            "has another program's string under the key `{}`",
             stream.key(kind)
         );
         is_config(stream.builder(), &says).await;

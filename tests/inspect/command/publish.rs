@@ -104,7 +104,7 @@ async fn an_event_comes_from_a_file_or_from_standard_input() {
         assert!(run.due_at.unwrap() > run.created_at, "it is delayed");
     }
     let unheard = at.belts(&["publish", "nobody-listens", "{}"]).await;
-    assert_eq!(unheard.err, "no function listens for `nobody-listens`\n");
+    assert_eq!(unheard.err, "no function subscribes to `nobody-listens`\n");
     assert!(unheard.good().ends_with("started 0 runs\n"));
 }
 

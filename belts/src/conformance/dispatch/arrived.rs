@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// Far more than anything here takes, and less than a test may.
+/// Far more than anything here takes, and less than a test may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A body that has arrived.

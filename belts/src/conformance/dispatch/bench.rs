@@ -1,4 +1,4 @@
-//! What the cases of single messages work with: a transport, and an inbox for what it brings.
+//! What the cases of single messages work with: a transport, and an inbox for its messages.
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
@@ -33,7 +33,7 @@ impl Bench {
         Ok(Self { transport })
     }
 
-    /// A client that receives from this transport; `None` where the transport pushes.
+    /// A client that receives from this transport; `None` if the transport pushes.
     pub(super) async fn receiver(&self) -> Result<Option<SharedDispatcher>> {
         let client = self.transport.connect("http://127.0.0.1:9").await?;
         Ok(Some(client).filter(|client| client.capabilities().pulls))
@@ -51,7 +51,7 @@ impl Bench {
     }
 }
 
-/// Takes in whatever arrives, and acknowledges it.
+/// Receives and acknowledges everything.
 #[derive(Debug)]
 pub(super) struct Inbox {
     pub(super) front: Front,
@@ -81,7 +81,7 @@ impl Inbox {
     }
 }
 
-/// What a receiver is given within this time; nothing if nothing comes.
+/// What a receiver gets within this time, if anything.
 pub(super) async fn receive(client: &SharedDispatcher, within: Duration) -> Result<Vec<Delivery>> {
     let deadline = SystemClock.now().after(within);
     loop {
@@ -101,7 +101,7 @@ pub(super) async fn receive(client: &SharedDispatcher, within: Duration) -> Resu
     }
 }
 
-/// Sends one message, which must be taken.
+/// Sends one message, which must be accepted.
 pub(super) async fn send(client: &SharedDispatcher, message: Message) -> Result<()> {
     let mut answers = client.send(vec![message]).await?;
     assert_eq!(answers.len(), 1, "one message, one answer");
@@ -112,7 +112,7 @@ pub(super) async fn pause(time: Duration) {
     SystemClock.expire_at(SystemClock.now().after(time)).await;
 }
 
-/// A message of JSON that says which one it is.
+/// A JSON message with a number.
 pub(super) fn numbered(number: usize) -> Message {
     Message::new(
         format!("message-{number}"),

@@ -1,4 +1,4 @@
-//! What stands where a pushing transport sends to: it keeps what comes, or lets it through to a worker, with faults.
+//! The destination of a pushing transport: it keeps messages, or passes them to a worker, with faults.
 
 use std::{
     collections::HashMap,
@@ -37,13 +37,13 @@ const MOST: usize = 8 * 1024 * 1024;
 pub(super) enum Fault {
     #[default]
     None,
-    /// Each is made twice, one after the other.
+    /// Each is made twice, in sequence.
     Twice,
-    /// Each is made twice, both at once.
+    /// Each is made twice, concurrently.
     TwiceAtOnce,
     /// The first acknowledgement of each is lost.
     LostAcknowledgement,
-    /// The first is held back until the others have come.
+    /// The first is held back until the others have arrived.
     Reordered { others: usize },
 }
 
@@ -57,22 +57,22 @@ pub(super) struct Front {
 
 struct Shared {
     fault: Fault,
-    /// The worker behind, if any.
+    /// The worker behind it, if any.
     worker: Mutex<Option<Router>>,
     arrivals: mpsc::UnboundedSender<Arrived>,
-    /// How often each body was answered by the worker.
+    /// How often the worker responded to each body.
     answered: Mutex<HashMap<Bytes, usize>>,
     passed: AtomicUsize,
     passing: Notify,
 }
 
 impl Front {
-    /// One that keeps what comes, and says that all is well.
+    /// A destination that keeps messages and reports success.
     pub(super) async fn inbox() -> Result<Self> {
         Self::open(Fault::None).await
     }
 
-    /// One for a worker that is put behind it.
+    /// A destination for a worker to be put behind it.
     pub(super) async fn open(fault: Fault) -> Result<Self> {
         let cannot = |error| Error::dispatcher("the suite cannot listen on this machine", error);
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(cannot)?;
@@ -108,7 +108,7 @@ impl Front {
             .unwrap_or_else(PoisonError::into_inner) = worker;
     }
 
-    /// The next body that came.
+    /// The next body that arrived.
     pub(super) async fn next(&self) -> Arrived {
         let mut arrived = self.arrived.lock().await;
         let next = tokio::time::timeout(PATIENCE, arrived.recv()).await;
@@ -161,7 +161,7 @@ async fn take(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     shared.meddle(&body, deliver).await
 }
 
-/// Says that a message was taken, as a worker does.
+/// Responds that a message was accepted, as a worker does.
 fn taken(headers: &HeaderMap, body: &[u8]) -> Response {
     let named = wire::Body::read(body).ok();
     let named = named.and_then(|body| body.context.event_id);

@@ -1,4 +1,4 @@
-//! A dispatcher between a worker and one that is asked for messages: it makes their deliveries go wrong.
+//! A dispatcher between a worker and a polled one: it disturbs the deliveries.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Meddler {
     inner: SharedDispatcher,
     fault: Fault,
-    /// What is delivered again at the next call, or was held back.
+    /// Deliveries to repeat in the next call, or held back.
     kept: Mutex<Vec<Delivery>>,
     lost: AtomicBool,
 }

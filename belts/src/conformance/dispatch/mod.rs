@@ -1,8 +1,8 @@
 //! The conformance suite for dispatchers: one case for each rule of the [`Dispatcher`](crate::dispatch::Dispatcher) contract.
 //!
-//! Implement [`Transport`] for something that opens clients of one queue, topic or service, give a maker of fresh ones to
-//! [`dispatcher_conformance!`](crate::dispatcher_conformance), and each case becomes a test of its own. The cases go by the
-//! system's time: let the visibility of the deliveries be a second or two.
+//! Implement [`Transport`] for something that opens clients of one queue, topic or service, pass a constructor of fresh ones to
+//! [`dispatcher_conformance!`](crate::dispatcher_conformance), and each case becomes a separate test. The cases use the
+//! system's time: set the visibility timeout to a second or two.
 //!
 //! ```
 //! use belts::{conformance::dispatch::Transport, dispatch::{Channel, SharedDispatcher}};

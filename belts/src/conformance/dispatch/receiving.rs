@@ -1,4 +1,4 @@
-//! Deliveries are acknowledged, given back, and come again. Where the dispatcher pushes, the answer's status does all that.
+//! Deliveries are acknowledged, returned, and redelivered. If the dispatcher pushes, the response's status does all that.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     error::Result,
 };
 
-/// Two receivers, and how long a delivery is one's alone.
+/// Two receivers, and how long a delivery is hidden from the other.
 async fn two(bench: &Bench) -> Result<Option<(SharedDispatcher, SharedDispatcher, Duration)>> {
     let (Some(one), Some(other)) = (bench.receiver().await?, bench.receiver().await?) else {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(super) async fn acknowledged_is_gone(bench: Bench) -> Result<()> {
     send(&one, numbered(1)).await?;
     let first = only(&one).await?;
     one.ack(vec![first.receipt.clone()]).await?;
-    // Once more does no harm.
+    // Acknowledging again does no harm.
     one.ack(vec![first.receipt]).await?;
     let again = receive(&other, visibility * 2 + SLACK).await?;
     assert!(again.is_empty(), "it came again: {again:?}");
@@ -133,7 +133,7 @@ pub(super) async fn dropped_receive_loses_nothing(bench: Bench) -> Result<()> {
     let mut missing: HashSet<Vec<u8>> = HashSet::new();
     for number in 0..MESSAGES {
         missing.insert(numbered(number).body.to_vec());
-        // A call that is dropped while a message is on its way, at one moment or another.
+        // Drops a call while a message is on its way, at varying moments.
         let patience = Duration::from_micros(200 * number as u64);
         let sending = async {
             send(&one, numbered(number)).await?;
@@ -142,7 +142,7 @@ pub(super) async fn dropped_receive_loses_nothing(bench: Bench) -> Result<()> {
         };
         let receiving = async {
             loop {
-                // What it is given before that is not acknowledged either.
+                // Messages that it gets before that are not acknowledged either.
                 if let Err(error) = one.receive(10).await {
                     return error;
                 }

@@ -1,4 +1,4 @@
-//! What was sent arrives: as it was, in time, and each message by itself.
+//! Messages arrive: unchanged, in time, and each by itself.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -49,7 +49,7 @@ pub(super) async fn delay_is_kept(bench: Bench) -> Result<()> {
     }
     let sent_at = SystemClock.now();
     send(&sender, numbered(1).with_delay(delay)).await?;
-    // One without a delay does not wait for it.
+    // A message without a delay does not wait for it.
     send(&sender, numbered(2)).await?;
     assert_eq!(inbox.next().await?.body, &*numbered(2).body);
     let late = inbox.next().await?;
@@ -63,7 +63,7 @@ pub(super) async fn batch_is_answered_in_order(bench: Bench) -> Result<()> {
     let mut inbox = bench.inbox().await?;
     let sender = bench.transport.connect(&inbox.front.url).await?;
     let mut batch: Vec<_> = (0..25).map(numbered).collect();
-    // One that is refused, where it is known what is.
+    // A message that is rejected, if the limits are known.
     let limit = sender
         .capabilities()
         .max_bytes

@@ -1,4 +1,4 @@
-//! A worker that receives, and a publisher that reaches it by the transport alone.
+//! A worker that receives, and a publisher that reaches it only through the transport.
 
 use std::{
     collections::BTreeMap,
@@ -43,7 +43,7 @@ static FUNCTION: FunctionDef = FunctionDef {
     ..FunctionDef::BLANK
 };
 
-/// From this number on events do not fit at their first arrivals, as if those were to a worker of another version.
+/// From this number on, events do not fit at first, as if a worker of another version had received them.
 const MISFITS: u64 = 1 << 40;
 /// How often such an event does not fit.
 const MISSES: u32 = 2;
@@ -102,7 +102,7 @@ impl Site {
         Ok(site)
     }
 
-    /// Starts a worker on the same store, in place of the one before.
+    /// Starts a worker on the same store, replacing the one before.
     pub(super) async fn start(&mut self) -> Result<()> {
         let dispatcher = self.transport.connect(&self.front.url).await?;
         let pulls = dispatcher.capabilities().pulls;
@@ -124,7 +124,7 @@ impl Site {
         Ok(())
     }
 
-    /// Lets the worker finish what it has begun.
+    /// Lets the worker finish what it has started.
     pub(super) async fn shut_down(&mut self) -> Result<()> {
         let Some((worker, running)) = self.worker.take() else {
             return Ok(());
@@ -133,7 +133,7 @@ impl Site {
         running.await.expect("the worker's loop does not panic")
     }
 
-    /// Sends something that is none of ours; the transport may refuse it.
+    /// Sends a foreign message, which the transport may reject.
     pub(super) async fn send_poison(&self, number: usize, body: &str) -> Result<()> {
         let message = crate::dispatch::Message::new(format!("poison-{number}"), body.as_bytes());
         let dispatcher = self.publisher.0.dispatcher().expect("it was given one");
@@ -146,7 +146,7 @@ impl Site {
         Ok(self.store.list(filter).await?.runs)
     }
 
-    /// Waits until so many events have a completed run, and goes on for a while, in which nothing may be added.
+    /// Waits until this many events have a completed run, and then for a while, in which none may be added.
     pub(super) async fn exactly(&self, events: usize, quiet: Duration) -> Result<Vec<RunRecord>> {
         let deadline = SystemClock.now().after(PATIENCE);
         loop {
@@ -177,7 +177,7 @@ impl Site {
         Ok(runs)
     }
 
-    /// Longer than an unacknowledged message takes to come again.
+    /// Longer than an unacknowledged message takes to be redelivered.
     pub(super) fn quiet(&self) -> Duration {
         let dispatcher = self.publisher.0.dispatcher().expect("it was given one");
         let visibility = dispatcher.capabilities().visibility;
@@ -185,12 +185,12 @@ impl Site {
     }
 }
 
-/// Publishes by the transport alone.
+/// Publishes only through the transport.
 #[derive(Debug, Clone)]
 pub(super) struct Publisher(Worker);
 
 impl Publisher {
-    /// Publishes event number so and so.
+    /// Publishes the event with this number.
     pub(super) async fn publish(&self, number: usize, due_at: Timestamp) -> Result<Published> {
         let payload = format!("{{\"number\":{number}}}").into_bytes();
         let event = NewEvent::new(format!("event-{number}"), EVENT, payload, due_at);

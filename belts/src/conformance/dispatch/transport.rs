@@ -7,13 +7,13 @@ use crate::{dispatch::SharedDispatcher, error::Result, worker::WorkerBuilder};
 /// One transport, empty at first, that lives as long as this value.
 #[async_trait]
 pub trait Transport: Send + Sync + 'static {
-    /// A client of this transport, independent of the other ones, as if in another process. One that pushes sends to `url`.
+    /// A client of this transport, independent of the others, as if in another process. One that pushes sends to `url`.
     ///
     /// # Errors
     /// The transport cannot be reached; the case then fails.
     async fn connect(&self, url: &str) -> Result<SharedDispatcher>;
 
-    /// Sets up a worker that is to receive: with the keys that its requests are signed with, for one.
+    /// Configures a worker that receives, for example with the keys that its requests are signed with.
     fn receiver(&self, builder: WorkerBuilder) -> WorkerBuilder {
         builder
     }

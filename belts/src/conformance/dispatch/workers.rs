@@ -1,4 +1,4 @@
-//! What a worker makes of deliveries that go wrong: each event starts each function once, and none is lost.
+//! A worker under disturbed deliveries: each event starts each function once, and none is lost.
 
 use std::time::Duration;
 

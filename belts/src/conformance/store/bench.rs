@@ -1,4 +1,4 @@
-//! What the cases work with: a storage, a client, and short words for the usual requests.
+//! What the cases work with: a storage, a client, and helpers for the usual requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
 /// The lease time of the suite's workers.
 pub(super) const LEASE: Duration = Duration::from_secs(30);
 
-/// A moment of the suite: `millis` after it begins.
+/// A time of the suite: `millis` after it begins.
 pub(super) fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + millis)
 }
@@ -62,7 +62,7 @@ impl Boxed {
     }
 }
 
-/// A store with the suite's short words.
+/// A store with the suite's helpers.
 #[derive(Debug, Clone)]
 pub(super) struct Client(pub(super) SharedStore);
 
@@ -75,7 +75,7 @@ impl std::ops::Deref for Client {
 }
 
 impl Client {
-    /// Registers a nameless worker at the beginning, for functions that each listen to the event type of their name.
+    /// Registers a nameless worker at the beginning, for functions that each subscribe to the event type of their name.
     pub(super) async fn worker(&self, functions: &[&str]) -> Result<WorkerId> {
         let subscriptions = functions
             .iter()
@@ -104,7 +104,7 @@ impl Client {
         self.publish(Publish::new(events, now)).await
     }
 
-    /// Publishes one event at the beginning; answers the id of its first run.
+    /// Publishes one event at the beginning; returns the id of its first run.
     pub(super) async fn start(&self, id: &str, event_type: &str) -> Result<Arc<str>> {
         let published = self.publish_all(vec![event(id, event_type)], at(0)).await?;
         Ok(Arc::clone(&published[0].runs[0].run_id))
@@ -173,7 +173,7 @@ impl Client {
         Ok(outcomes[0])
     }
 
-    /// Writes what must be written.
+    /// Commits, which must succeed.
     pub(super) async fn must_write(
         &self,
         lease: Lease,
@@ -186,7 +186,7 @@ impl Client {
         Ok(())
     }
 
-    /// A run that must be there.
+    /// A run that must exist.
     pub(super) async fn record(&self, run: &str) -> Result<crate::store::RunRecord> {
         Ok(self
             .run(run)

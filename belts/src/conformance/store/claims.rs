@@ -1,4 +1,4 @@
-//! Which runs a claim brings, and what it says about the others.
+//! Which runs a claim returns, and what it says about the others.
 
 use std::sync::Arc;
 
@@ -357,7 +357,7 @@ pub(super) async fn claim_leaves_unreadable_types(bench: Bench) -> Result<()> {
     assert_eq!(claimed.runs[0].run_id, left);
     assert_eq!(claimed.next_due, Some(at(500)));
     assert!(claimed.unknown_types.is_empty());
-    // What is published with a claim goes the same way.
+    // A publish with a claim behaves the same.
     let publish =
         Publish::new(vec![event("3", "returned")], at(2)).with_claim(reading(old, &["placed"]));
     assert!(store.publish(publish).await?[0].runs[0].lease.is_none());

@@ -1,4 +1,4 @@
-//! What was written stays, whole.
+//! What was written is kept, completely.
 
 use super::bench::{Bench, at, entry, event, subscription};
 use crate::{

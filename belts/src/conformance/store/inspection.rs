@@ -1,4 +1,4 @@
-//! Looking at runs, and what people do to them.
+//! Inspecting and changing runs.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ pub(super) async fn cancel_ends_the_lease(bench: Bench) -> Result<()> {
             .runs
             .is_empty()
     );
-    // Nor does the end of the worker bring it back.
+    // The end of the worker does not bring it back either.
     store.deregister(worker, at(7)).await?;
     assert_eq!(store.record(&run).await?.status, RunStatus::Cancelled);
     Ok(())
@@ -267,7 +267,7 @@ pub(super) async fn purge_spares_the_living(bench: Bench) -> Result<()> {
             )
             .await?;
     }
-    // Before 20: the two that finished at 10. One event still has a run that finished later, the other one that runs.
+    // Before 20: the two that finished at 10. One event still has a run that finished later, the other one that is running.
     assert_eq!(store.purge(at(20), 100).await?.runs, 2);
     assert!(store.run(&of("both", "f").run_id).await?.is_none());
     assert!(store.journal(&of("both", "f").run_id).await?.is_empty());
@@ -334,7 +334,7 @@ pub(super) async fn unknown_run_is_nothing(bench: Bench) -> Result<()> {
 
 pub(super) async fn purge_says_what_is_left(bench: Bench) -> Result<()> {
     let store = &bench.store;
-    // Nobody listens for these.
+    // Nobody subscribes to these.
     let events = (0..5)
         .map(|number| event(&format!("e-{number}"), "nobody"))
         .collect();
@@ -459,7 +459,7 @@ pub(super) async fn silent_session_of_a_forgotten_function_registers_again(
         1,
         "what it wanted besides stands"
     );
-    // It was only cut off. If its session lived on, nobody would know what it has.
+    // It was only cut off. If its session stayed alive, nobody would know which functions it has.
     let renewed = store.renew(silent, at(30_002), LEASE).await;
     let error = renewed.expect_err("it has ended");
     assert_eq!(error.kind(), crate::ErrorKind::Busy);

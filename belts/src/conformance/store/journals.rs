@@ -1,4 +1,4 @@
-//! What is recorded comes back as it was.
+//! Recorded entries come back unchanged.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ async fn begin(bench: &Bench) -> Result<(WorkerId, Arc<str>, Lease)> {
     Ok((worker, run, lease))
 }
 
-/// Writes entries and reads them back, by inspection and by another claim.
+/// Writes entries and reads them back, through inspection and through another claim.
 async fn come_back(bench: &Bench, entries: Vec<Entry>) -> Result<()> {
     let (worker, run, lease) = begin(bench).await?;
     let release = Some(Transition::suspend(at(1)));
@@ -66,7 +66,7 @@ pub(super) async fn entry_is_replaced_by_seq(bench: Bench) -> Result<()> {
         expected,
         "replaced, and a gap is no matter"
     );
-    // Twice in one batch: the last one stays.
+    // Twice in one batch: the last one wins.
     store
         .must_write(
             lease,
@@ -99,7 +99,7 @@ pub(super) async fn entry_never_goes_back(bench: Bench) -> Result<()> {
         seq: 1,
         ..waiting(2)
     };
-    // Each as a connection may bring it that was given up: after what was sent later.
+    // Each as an abandoned connection may deliver it: after what was sent later.
     for (written, late, kept) in [
         (waiting(2), waiting(1), waiting(2)),
         (completed.clone(), waiting(3), completed.clone()),
@@ -139,7 +139,7 @@ pub(super) async fn values_come_back_as_written(bench: Bench) -> Result<()> {
         .zip(values)
         .map(|(seq, json)| entry(seq, &format!("step-{seq}"), json))
         .collect();
-    // The store looks at no value: bytes that are no JSON, nor text, come back too.
+    // The store never parses a value: bytes that are not JSON, or not text, come back too.
     for value in [&b""[..], &[0][..], &[0xff, 0xfe, 0x00, 0x80][..]] {
         let seq = u32::try_from(entries.len()).expect("a few entries");
         entries.push(Entry {
@@ -206,7 +206,7 @@ pub(super) async fn odd_names_come_back_as_written(bench: Bench) -> Result<()> {
         ..entry(seq, name, "0")
     });
     come_back(&bench, entries.collect()).await?;
-    // The same for the ids of runs and events, and for event types: equal only if they are the same.
+    // The same for the ids of runs and events, and for event types: equal only if identical.
     let store = &bench.store;
     for name in names.iter().filter(|name| !name.is_empty()) {
         let mut event = super::bench::targeted(

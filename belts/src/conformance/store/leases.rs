@@ -1,4 +1,4 @@
-//! One worker at a time, and no writes after the end of a lease.
+//! One worker at a time, and no writes after a lease has ended.
 
 use std::collections::HashSet;
 
@@ -30,7 +30,7 @@ pub(super) async fn claim_is_exclusive(bench: Bench) -> Result<()> {
                 let capacity = capacity(worker, 7, &["f"]);
                 let claimed = client.claim(Claim::new(capacity, at(0))).await?;
                 if claimed.runs.is_empty() {
-                    // The client comes along: to end it would make its runs due.
+                    // The client is returned as well: dropping it would make its runs due.
                     return Result::Ok((client, leases));
                 }
                 leases.extend(claimed.runs.into_iter().map(|run| run.lease));
@@ -58,7 +58,7 @@ pub(super) async fn late_commit_is_refused(bench: Bench) -> Result<()> {
     other.renew(second, at(20_000), LEASE).await?;
     let held = other.take_one(second, &["f"], at(30_000)).await?.lease;
     assert!(held.token > lost.token);
-    // By its own clock the first is still in time.
+    // On its own clock the first is still in time.
     let complete = Some(Transition::complete(ok("1")));
     let late = store
         .write(
@@ -91,7 +91,7 @@ pub(super) async fn late_commit_is_refused(bench: Bench) -> Result<()> {
     }
     assert!(store.journal(&run).await?.is_empty(), "nothing was written");
     assert_eq!(store.record(&run).await?.status, RunStatus::Running);
-    // A commit after the transition is late as well.
+    // A commit after the transition is late, too.
     store
         .must_write(held, vec![entry(0, "step", "1")], complete, at(30_002))
         .await?;
@@ -117,7 +117,7 @@ pub(super) async fn release_spares_what_is_kept(bench: Bench) -> Result<()> {
         run.expect("the run was claimed").lease
     };
     let (kept, stale) = (lease_of("kept"), lease_of("stale"));
-    // A lease of an earlier claim does not keep the present one.
+    // A lease of an earlier claim does not extend the current one.
     let old = crate::store::Lease {
         token: stale.token - 1,
         ..stale
@@ -155,12 +155,12 @@ pub(super) async fn late_commit_without_successor_is_written(bench: Bench) -> Re
     store
         .must_write(lease, vec![entry(0, "in time", "1")], None, at(29_999))
         .await?;
-    // The worker's thread was blocked for longer than its lease, and nobody took the run from it.
+    // The worker's thread was blocked for longer than its lease, and nobody claimed the run.
     store
         .must_write(lease, vec![entry(1, "late", "2")], None, at(45_000))
         .await?;
     assert_eq!(store.journal(&run).await?.len(), 2);
-    // From here on somebody has.
+    // From here on somebody has claimed it.
     let second = other.worker(&["f"]).await?;
     other.renew(second, at(45_000), LEASE).await?;
     let taken = other.take_one(second, &["f"], at(45_001)).await?;
@@ -254,7 +254,7 @@ pub(super) async fn crashes_without_a_record_are_counted(bench: Bench) -> Result
     let mut now = 0;
     let mut crash = async |entries: Vec<crate::store::Entry>| -> Result<u32> {
         now += 1;
-        // Registering under the name of one that is there means that its process died.
+        // Registering under an existing name means that the earlier process died.
         let worker = store.named_worker("w", at(now)).await?;
         let run = store.take_one(worker, &["f"], at(now)).await?;
         store.must_write(run.lease, entries, None, at(now)).await?;
@@ -265,7 +265,7 @@ pub(super) async fn crashes_without_a_record_are_counted(bench: Bench) -> Result
     assert_eq!(crash(vec![entry(0, "one", "1")]).await?, 2);
     assert_eq!(crash(vec![]).await?, 1, "something was recorded since");
     assert_eq!(crash(vec![]).await?, 2);
-    // A session whose time ended without a word has crashed too; one that says goodbye has not.
+    // A session that expired has crashed, too; one that deregistered has not.
     let last = store.named_worker("w", at(10)).await?;
     assert_eq!(store.take_one(last, &["f"], at(10)).await?.crashes, 3);
     let other = bench.another().await?;
@@ -367,7 +367,7 @@ pub(super) async fn renewed_lease_holds(bench: Bench) -> Result<()> {
 pub(super) async fn clocks_may_differ(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let (ahead, behind) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
-    // The clock of `ahead` shows ten seconds more than that of `behind`.
+    // The clock of `ahead` is ten seconds ahead of that of `behind`.
     store.renew(ahead, at(10_000), LEASE).await?;
     let published = store.publish_all(vec![event("e", "f")], at(10_000)).await?;
     let lease = store.take_one(ahead, &["f"], at(10_000)).await?.lease;
@@ -375,7 +375,7 @@ pub(super) async fn clocks_may_differ(bench: Bench) -> Result<()> {
     store
         .must_write(lease, vec![entry(0, "one", "1")], None, at(12_000))
         .await?;
-    // Now `ahead` takes a run that `behind` still believes to have: the token decides, not the clocks.
+    // Now `ahead` claims a run that `behind` still believes to have: the token decides, not the clocks.
     store
         .must_write(
             lease,
@@ -404,7 +404,7 @@ pub(super) async fn removed_run_cannot_be_written(bench: Bench) -> Result<()> {
     store
         .must_write(removed, Vec::new(), Some(Transition::Skip), at(1))
         .await?;
-    // The next run may get the number of the removed one, but not its lease.
+    // The next run may reuse the number of the removed one, but not its lease.
     let run = store.start("e-2", "f").await?;
     store.take_one(worker, &["f"], at(1)).await?;
     let late = store

@@ -1,4 +1,4 @@
-//! Finding runs: pages of them, and how many wait.
+//! Finding runs: pages of them, and how many are waiting.
 
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
         let page = store.list(filter.clone()).await?;
         assert!(page.runs.len() <= 4);
         seen.extend(page.runs.iter().map(|run| Arc::clone(&run.run_id)));
-        // What is published meanwhile is newer and belongs to no later page.
+        // Runs published meanwhile are newer and appear on no later page.
         store
             .publish_all(
                 vec![event(&format!("meanwhile-{}", seen.len()), "y")],
@@ -59,7 +59,7 @@ pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
             .map(|run| newest_first.iter().position(|id| id == run))
             .collect::<Vec<_>>()
     };
-    // The two runs of one event have no order between them.
+    // The two runs of one event have no defined order.
     let events: Vec<usize> = order(&seen)
         .into_iter()
         .map(|place| place.expect("a run of the suite") / 2)

@@ -1,7 +1,7 @@
 //! The conformance suite for stores: one case for each rule of the [`Store`](crate::store::Store) contract.
 //!
-//! Implement [`Storage`] for something that opens clients of one storage, give a maker of fresh ones to
-//! [`store_conformance!`](crate::store_conformance), and each case becomes a test of its own:
+//! Implement [`Storage`] for something that opens clients of one storage, pass a constructor of fresh ones to
+//! [`store_conformance!`](crate::store_conformance), and each case becomes a separate test:
 //!
 //! ```
 //! use belts::{conformance::store::Storage, store::{Memory, SharedStore}};

@@ -195,7 +195,7 @@ pub(super) async fn publish_claims_only_what_is_due(bench: Bench) -> Result<()> 
         published[0].runs[0].lease.is_none(),
         "a delayed run is not claimed"
     );
-    // Nor does the session claim whose time has ended, although the publish holds.
+    // A session whose lease has ended does not claim either, although the publish succeeds.
     delayed.id = "late".into();
     let publish = |claim, now| Publish {
         events: vec![delayed.clone()],
@@ -300,7 +300,7 @@ pub(super) async fn other_event_under_one_id_is_a_conflict(bench: Bench) -> Resu
     changed.digest = EventDigest::of("t", &changed.payload);
     let mut targeted = targeted("e", "t", None);
     targeted.digest = EventDigest::of("targeted", &targeted.payload);
-    // Alone, in a batch, and beside the one that is there.
+    // Alone, in a batch, and next to the existing one.
     for events in [
         vec![event("e", "u")],
         vec![changed.clone()],

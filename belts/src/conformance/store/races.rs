@@ -1,4 +1,4 @@
-//! Clients that work at the same moment.
+//! Concurrent clients.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,7 +8,7 @@ use crate::{
     store::{Claim, CommitOutcome, RunFilter, RunStatus, Transition, WorkerId},
 };
 
-/// Publishes `count` events one by one, so that the claims of others come in between.
+/// Publishes `count` events one by one, so that the claims of others interleave.
 async fn publish(client: Client, count: usize) -> Result<()> {
     for number in 0..count {
         let events = vec![event(&format!("e-{number}"), "f")];
@@ -76,14 +76,14 @@ pub(super) async fn clients_at_once_share_the_work(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-/// A commit of one worker meets the claim of the other who takes its run over.
+/// A commit of one worker meets the claim of another that takes its run over.
 pub(super) async fn commit_and_takeover_agree(bench: Bench) -> Result<()> {
     const ROUNDS: i64 = 40;
     let (store, other) = (&bench.store, bench.another().await?);
     let (first, second) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
     let (mut written, mut refused) = (0, 0);
     for round in 0..ROUNDS {
-        // By the clock of the first its lease is fresh; by that of the second, who is far ahead, it has ended.
+        // On the clock of the first its lease is fresh; on that of the second, which is far ahead, it has ended.
         let (early, late) = (at(round * 100_000), at(round * 100_000 + 60_000));
         store.renew(first, early, LEASE).await?;
         other.renew(second, late, LEASE).await?;
@@ -101,7 +101,7 @@ pub(super) async fn commit_and_takeover_agree(bench: Bench) -> Result<()> {
         };
         let outcome = commit.await.expect("the commit does not panic")?;
         let mut runs = claim.await.expect("the claim does not panic")?.runs;
-        // A store may leave out a run that is being written; the next claim brings it.
+        // A store may skip a run that is being written; the next claim returns it.
         if runs.is_empty() {
             runs = other.take(second, &["f"], late).await?.runs;
         }

@@ -34,7 +34,7 @@ pub(super) async fn last_wants_stay_while_nobody_is_there(bench: Bench) -> Resul
     let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.subscribe(vec![subscription("f", &["t"])]).await?;
     store.deregister(worker, at(1)).await?;
-    // Another program lives on the store, and one that only publishes.
+    // The store has another living program, and one that only publishes.
     other.subscribe(vec![subscription("g", &["u"])]).await?;
     other.subscribe(Vec::new()).await?;
     for (client, id) in [(store, "1"), (&other, "2")] {
@@ -200,7 +200,7 @@ pub(super) async fn ended_session_keeps_what_nobody_took(bench: Bench) -> Result
     let worker = store.worker(&["f"]).await?;
     store.start("e", "f").await?;
     let lease = store.take_one(worker, &["f"], at(0)).await?.lease;
-    // Its time ends at 30,000. It lives again by `renew`, and by `claim`.
+    // Its lease ends at 30,000. `renew` and `claim` bring it back to life.
     store.renew(worker, at(30_000), LEASE).await?;
     store
         .must_write(lease, vec![entry(0, "one", "1")], None, at(30_001))

@@ -7,7 +7,7 @@ use crate::{error::Result, store::SharedStore};
 /// One storage, empty at first, that lives as long as this value.
 #[async_trait]
 pub trait Storage: Send + Sync + 'static {
-    /// A client of this storage, independent of the other ones: where stores can be shared between processes, as if in
+    /// A client of this storage, independent of the others: if stores can be shared between processes, as if in
     /// another process.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What becomes of a run when a worker gives it back.
+//! The state of a run after a worker releases it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::{
     store::{CommitOutcome, Lease, RunRecord, RunStatus, Transition, WorkerId},
 };
 
-/// Makes a run, and gives it back with one entry; the lease has then ended.
+/// Makes a run, and releases it with one entry, which ends the lease.
 async fn give_back(bench: &Bench, transition: Transition) -> Result<(WorkerId, Arc<str>)> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;

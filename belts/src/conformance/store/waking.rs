@@ -1,17 +1,17 @@
-//! Workers are told of runs that others have made due.
+//! Workers hear of runs that others have made due.
 
 use std::time::Duration;
 
 use super::bench::{Bench, at, event};
 use crate::{error::Result, store::Transition};
 
-/// Far more than a wake-up takes, and less than a test may.
+/// Far more than a wake-up takes, and less than a test may take.
 const SOON: Duration = Duration::from_secs(10);
 
 pub(super) async fn publish_wakes_another_client(bench: Bench) -> Result<()> {
     let other = bench.another().await?;
     bench.store.worker(&["f"]).await?;
-    // Several times, since a first look may only note where things stand.
+    // Several times, since the first look may only note the current state.
     for number in 0..3 {
         let waiting = {
             let other = other.clone();

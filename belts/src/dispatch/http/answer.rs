@@ -1,4 +1,4 @@
-//! What a worker's answer means to the one who sent a message.
+//! What a worker's response means to the sender of a message.
 
 use std::time::Duration;
 
@@ -15,29 +15,29 @@ use crate::{
     error::{Error, ErrorKind},
 };
 
-/// What to look at where no worker answers.
+/// What to check if the response does not come from a worker.
 const IS_IT_RIGHT: &str = "is the URL where the worker's router is mounted?";
 
-/// What became of one request.
+/// The result of one request.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The event is durable.
     Taken { duplicate: bool },
-    /// Another try can help, after this pause if one was asked for.
+    /// A retry can help, after this pause if one was requested.
     Later {
         error: Error,
         pause: Option<Duration>,
     },
-    /// No try can help.
+    /// No retry can help.
     Refused(Error),
 }
 
-/// What is looked for in a body.
+/// The fields of a body that matter here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Body {
     event_id: Option<String>,
-    /// Only a worker answers with these beside the event's id.
+    /// Only a worker sends these together with the event's id.
     runs: Option<Vec<IgnoredAny>>,
     duplicate: bool,
     error: bool,
@@ -52,7 +52,7 @@ impl Answer {
             Failed::Connecting(_) | Failed::Broken(_) => "cannot reach the worker".to_owned(),
             Failed::TooLong(_) => {
                 return Self::Refused(Error::dispatcher(
-                    format!("what answers says more than a worker does; {IS_IT_RIGHT}"),
+                    format!("the response is larger than any worker's; {IS_IT_RIGHT}"),
                     failed.into_source(),
                 ));
             }
@@ -63,8 +63,8 @@ impl Answer {
         }
     }
 
-    /// What an answer says of the message whose event `is_its` tells. It was taken only if a worker says so of this very event: a
-    /// login page, a proxy or another program says `200 OK` to anything.
+    /// The verdict on the message whose event `is_its` recognizes. It was accepted only if a worker says so of this very event: a
+    /// login page, a proxy or another program answers `200 OK` to anything.
     pub(super) fn read(answer: &post::Answer, is_its: impl Fn(&str) -> bool) -> Self {
         let status = answer.status;
         let pause = retry_after(&answer.headers);
@@ -72,7 +72,7 @@ impl Answer {
             return Self::Taken { duplicate: false };
         }
         let body: Body = serde_json::from_slice(&answer.body).unwrap_or_default();
-        // A worker that waits for its runs answers 500 for one that failed: the event was durable all the same.
+        // A worker that waits for its runs answers 500 if one failed: the event was durable all the same.
         let says_so = status.is_success() && !body.error || status.is_server_error() && body.error;
         if says_so && body.runs.is_some() && body.event_id.as_deref().is_some_and(is_its) {
             return Self::Taken {
@@ -88,8 +88,8 @@ impl Answer {
     }
 }
 
-/// Whether the answer is one of many lines, which begins once the event is durable and names it in a header: nobody has to wait
-/// for the last line.
+/// Whether this is a streamed response, which begins once the event is durable and names it in a header: there is no need to wait
+/// for its end.
 pub(super) fn streams(headers: &HeaderMap, is_its: impl Fn(&str) -> bool) -> bool {
     let event = headers.get(EVENT_ID).map(HeaderValue::to_str);
     matches!(event, Some(Ok(event)) if is_its(event))
@@ -99,18 +99,18 @@ fn is_for_later(status: StatusCode, body: &Body) -> bool {
     match status {
         StatusCode::CONFLICT => body.code != ErrorKind::Conflict.as_str(),
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => true,
-        // In a deploy the next request may meet the version that reads it.
+        // During a deploy the next request may reach the version that can read it.
         StatusCode::BAD_REQUEST => is_misfit(body),
         _ => status.is_server_error(),
     }
 }
 
-/// Whether this worker cannot take the event, which says nothing of others.
+/// Whether this worker cannot read the event, while others may.
 fn is_misfit(body: &Body) -> bool {
     body.code == ErrorKind::InvalidEvent.as_str() || body.code == "bad-request"
 }
 
-/// The answer as an error: what the worker said, or what to look at where it is no worker that answers.
+/// The response as an error: what the worker said, or what to check if it does not come from a worker.
 fn refusal(status: StatusCode, body: &Body) -> Error {
     let kind = match status {
         StatusCode::BAD_REQUEST if is_misfit(body) => ErrorKind::InvalidEvent,
@@ -119,7 +119,7 @@ fn refusal(status: StatusCode, body: &Body) -> Error {
         }
         StatusCode::CONFLICT if body.code == ErrorKind::Conflict.as_str() => ErrorKind::Conflict,
         StatusCode::PAYLOAD_TOO_LARGE => ErrorKind::TooLarge,
-        // A setting that somebody will put right too: a step that publishes waits for that.
+        // Includes settings that somebody will correct: a step that publishes waits for that.
         _ => ErrorKind::Dispatcher,
     };
     let said = match body.message.as_str() {
@@ -128,24 +128,24 @@ fn refusal(status: StatusCode, body: &Body) -> Error {
     };
     let advice = match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            "; give it the first of this side's signing keys, BELTS_SIGNING_KEYS or `.signing_keys(…)`"
+            "; give the worker the first of this program's signing keys, BELTS_SIGNING_KEYS or `.signing_keys(…)`"
                 .to_owned()
         }
         _ if kind == ErrorKind::Dispatcher && (body.code.is_empty() || status.is_success()) => {
-            format!("; that is no answer of a worker to this event; {IS_IT_RIGHT}")
+            format!("; this is not a worker's response to this event; {IS_IT_RIGHT}")
         }
         _ => String::new(),
     };
     let error = Error::new(kind, format!("the worker answered {status}{said}{advice}"));
     if kind == ErrorKind::InvalidEvent {
-        // So a step that publishes waits until a worker that reads it is there.
+        // So a step that publishes waits until there is a worker that can read it.
         let why = "another version of the worker may take it";
         return error.with_source(Error::dispatcher(why, "the event does not fit this one"));
     }
     error
 }
 
-/// Seconds or a date, by RFC 9110 section 10.2.3.
+/// Seconds or a date, as in RFC 9110 section 10.2.3.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     if let Ok(seconds) = value.trim().parse() {

@@ -1,4 +1,4 @@
-//! Setting up an HTTP dispatcher.
+//! The builder of an HTTP dispatcher.
 
 use std::{fmt, time::Duration};
 
@@ -13,8 +13,8 @@ use crate::{
     signature::SigningKey,
 };
 
-/// Sets up an [`Http`] dispatcher.
-#[must_use = "a dispatcher is made by `build`"]
+/// Builds an [`Http`] dispatcher.
+#[must_use = "`build` makes the dispatcher"]
 pub struct HttpBuilder {
     url: String,
     keys: Result<Vec<SigningKey>>,
@@ -25,7 +25,7 @@ pub struct HttpBuilder {
 }
 
 impl Http {
-    /// Begins to set up a dispatcher that posts to this URL.
+    /// A builder of a dispatcher that posts to this URL.
     pub fn builder(url: impl Into<String>) -> HttpBuilder {
         HttpBuilder::new(url.into())
     }
@@ -43,9 +43,9 @@ impl HttpBuilder {
         }
     }
 
-    /// The keys, as [`WorkerBuilder::signing_keys`](crate::WorkerBuilder::signing_keys) takes them; the first signs.
+    /// The keys, in the format of [`WorkerBuilder::signing_keys`](crate::WorkerBuilder::signing_keys); the first one signs.
     ///
-    /// To change a key, give the workers the new one before the old one, then the publishers, then take the old one away.
+    /// To rotate a key, add the new one to the workers, then to the publishers in first place, then remove the old one.
     pub fn signing_keys<K: AsRef<str>>(mut self, keys: impl IntoIterator<Item = K>) -> Self {
         self.keys = SigningKey::read_all(keys);
         self
@@ -56,34 +56,34 @@ impl HttpBuilder {
         self
     }
 
-    /// The longest that one request may take; default 10 s.
+    /// The timeout of one request; default 10 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How often a request that failed is made again; default 5.
+    /// How often a failed request is retried; default 5.
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// How long to wait before that, where the answer does not say; default up to 200 ms, doubling up to 5 s.
+    /// The wait before a retry, unless the response names one; default up to 200 ms, doubling up to 5 s.
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
         self
     }
 
-    /// The longest wait that `Retry-After` may ask for; an answer that asks for more makes the publish fail. Default 60 s.
+    /// The longest `Retry-After` that is honoured; if a response asks for more, the publish fails. Default 60 s.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// Makes the dispatcher, without a request.
+    /// Builds the dispatcher, without sending a request.
     ///
     /// # Errors
-    /// The URL is not one of a router, a key cannot be read, or a setting is out of range.
+    /// The URL is not that of a router, a key is invalid, or a setting is out of range.
     pub fn build(self) -> Result<Http> {
         check_url(&self.url).map_err(|expected| config(format!("`url` {expected}")))?;
         if self.timeout.is_zero() {
@@ -92,7 +92,7 @@ impl HttpBuilder {
         let url: Uri = self
             .url
             .parse()
-            .map_err(|error| config("`url` cannot be read").with_source(error))?;
+            .map_err(|error| config("`url` is invalid").with_source(error))?;
         let timeouts = Timeouts {
             connect: self.timeout,
             request: self.timeout,
@@ -115,7 +115,7 @@ fn config(message: impl Into<String>) -> Error {
 
 impl fmt::Debug for HttpBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What was not checked yet may hold a password.
+        // Unchecked settings may contain a password.
         let checked = check_url(&self.url).is_ok();
         f.debug_struct("HttpBuilder")
             .field("url", &checked.then_some(&self.url))

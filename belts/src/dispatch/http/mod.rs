@@ -25,21 +25,21 @@ mod builder;
 use answer::{Answer, streams};
 pub use builder::HttpBuilder;
 
-/// How many messages of a batch are under way at once.
+/// How many messages of a batch are in flight at once.
 const AT_ONCE: usize = 16;
 
-/// Posts each message to a worker's [router](crate::Worker::router), signed by the
-/// [Standard Webhooks](https://www.standardwebhooks.com) scheme.
+/// Posts each message to a worker's [router](crate::Worker::router), signed according to
+/// [Standard Webhooks](https://www.standardwebhooks.com).
 ///
-/// A publish returns once the worker has said that the event is durable in its store. Delays are held there too. The worker
-/// at the URL runs a loop: [`serve`](crate::Worker::serve) does.
+/// A publish returns once the worker has confirmed that the event is durable in its store. The store also keeps delays. The worker
+/// at the URL must run a loop, as [`serve`](crate::Worker::serve) does.
 ///
-/// An event counts as taken only if the answer is a worker's and names this event; anything else, such as the login page of a
-/// proxy, is an error that asks whether the URL is right.
+/// An event counts as published only if the response comes from a worker and names this event; anything else, such as the login
+/// page of a proxy, is an error that asks whether the URL is right.
 ///
-/// A request that fails, or is answered with 408, 409, 425, 429 or 5xx, is made again with backoff, or when `Retry-After` says.
-/// So is one whose event does not fit the worker that answered, as another one may run another version. The worker knows a
-/// message that comes twice, so nothing starts twice.
+/// A request that fails, or gets 408, 409, 425, 429 or 5xx, is retried with backoff, or when `Retry-After` says.
+/// So is one whose event does not fit the worker that responded, since another may run another version. The worker recognizes
+/// duplicates, so nothing starts twice.
 ///
 /// ```no_run
 /// # async fn example() -> belts::Result<()> {
@@ -54,7 +54,7 @@ const AT_ONCE: usize = 16;
 pub struct Http {
     url: Uri,
     client: Poster,
-    /// The first of those that were given; the receiver knows all of them.
+    /// The first of the given keys; the receiver knows all of them.
     key: Option<SigningKey>,
     retries: u32,
     backoff: Backoff,
@@ -62,7 +62,7 @@ pub struct Http {
 }
 
 impl Http {
-    /// Sends one message until an answer settles it.
+    /// Sends one message until a response settles it.
     async fn deliver(&self, message: Message) -> Result<Sent> {
         let mut failed = 0;
         loop {
@@ -74,7 +74,7 @@ impl Http {
                 Answer::Later { error, pause } => (error, pause),
             };
             failed += 1;
-            // Who says "at once" is not taken at its word.
+            // Even if the response says "at once", there is a pause.
             let shortest = self.backoff.ceiling(1) / 2;
             let own = || {
                 self.backoff
@@ -86,7 +86,7 @@ impl Http {
                 return Err(error);
             }
             tracing::warn!(
-                message = %Clean(&message.id), error = %error.report(), ?pause, "cannot deliver a message; trying again"
+                message = %Clean(&message.id), error = %error.report(), ?pause, "could not deliver a message; retrying"
             );
             rest(pause).await;
         }
@@ -98,7 +98,7 @@ impl Http {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        // Without a signature too, so that a message without an id of its own has the same one each time.
+        // Sent without a signature too, so that a message without an id of its own has the same one each time.
         if let Ok(id) = HeaderValue::from_str(&message.id) {
             headers.insert(wire::WEBHOOK_ID, id);
         }
@@ -124,9 +124,9 @@ impl Http {
     }
 }
 
-/// Whether this is the id that a worker gives the message's event.
+/// Whether a worker gives the message's event this id.
 fn is_event_of(message: &Message, event_id: &str) -> bool {
-    // What a publisher of ours sends goes by the event's own id.
+    // Our publishers use the event's own id.
     if *message.id == *event_id {
         return true;
     }
@@ -139,7 +139,7 @@ fn unsendable(message: &Message) -> Error {
     Error::new(
         ErrorKind::InvalidEvent,
         format!(
-            "the message's id `{}` has characters that no header can carry",
+            "the message's id `{}` has characters that are not allowed in a header",
             message.id.escape_default()
         ),
     )

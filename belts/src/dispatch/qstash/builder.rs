@@ -1,4 +1,4 @@
-//! The settings of a QStash dispatcher, and what may be wrong with them.
+//! The settings of a QStash dispatcher and their validation.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,17 +15,17 @@ use super::{
 };
 use crate::{dispatch::post::Timeouts, error::Result};
 
-/// What the free plan allows; the others allow more.
+/// The limit of the free plan; others allow more.
 const MAX_DELAY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const MAX_BYTES: usize = 1_000_000;
-/// Longer than clocks differ that are set over the network, and nothing beside the five minutes that a token lives.
+/// More than clocks differ that are set over the network, and little compared with the five minutes that a token is valid.
 const TOLERANCE: Duration = Duration::from_secs(5);
-/// Beyond this a token of five minutes would hardly be a limit.
+/// Beyond this, a validity of five minutes would hardly be a limit.
 const MOST_TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
 /// Settings of a [`Qstash`] dispatcher; see [`Qstash::builder`].
 #[derive(Clone)]
-#[must_use = "a dispatcher is made by `build`"]
+#[must_use = "`build` makes the dispatcher"]
 pub struct QstashBuilder {
     base: String,
     destination: String,
@@ -43,7 +43,7 @@ pub struct QstashBuilder {
 }
 
 impl Qstash {
-    /// Settings of a dispatcher with this token, whose messages go to the worker's router at `destination`, as the service
+    /// A builder with this token, for messages to the worker's router at `destination`, as the service
     /// reaches it.
     ///
     /// ```
@@ -79,23 +79,23 @@ impl QstashBuilder {
         }
     }
 
-    /// Where the service is: `https://qstash.upstash.io` where not said, which is that of the EU. Each region has its own URL,
+    /// The service's URL; default `https://qstash.upstash.io`, which is in the EU. Each region has its own URL,
     /// token and signing keys.
     pub fn url(mut self, base: impl Into<String>) -> Self {
         self.base = base.into();
         self
     }
 
-    /// The keys by which deliveries are verified: the current one, and the next, which the service takes after a rotation.
+    /// The keys that verify deliveries: the current one, and the next, which the service uses after a rotation.
     ///
-    /// Without them this dispatcher publishes only, and refuses what the service delivers.
+    /// Without them this dispatcher only publishes, and rejects the service's deliveries.
     pub fn signing_keys(mut self, current: impl Into<String>, next: impl Into<String>) -> Self {
         self.keys = Some((current.into(), next.into()));
         self
     }
 
-    /// The keys of deliveries from one region, such as `US_EAST_1`, where several deliver to this worker. The others are those
-    /// of any other region.
+    /// The keys for deliveries from one region, such as `US_EAST_1`, if several deliver to this worker. The keys without a region are
+    /// used for all other regions.
     pub fn region_signing_keys(
         mut self,
         region: impl AsRef<str>,
@@ -107,7 +107,7 @@ impl QstashBuilder {
         self
     }
 
-    /// How far the clock of this machine may be from the service's; 5 s where not said.
+    /// How far the clock of this machine may differ from the service's; default 5 s.
     pub fn clock_tolerance(mut self, tolerance: Duration) -> Self {
         self.tolerance = tolerance;
         self
@@ -167,58 +167,58 @@ impl QstashBuilder {
         self
     }
 
-    /// Holds back every event that is published without a delay of its own.
+    /// Delays every event that is published without a delay.
     pub fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Whether the service is given the message's id to know duplicates by; `true` where not said. Without it a request that is
-    /// made again, because its answer was lost, has the message delivered twice, which starts nothing twice.
+    /// Whether the service gets the message's id for deduplication; default `true`. Without it, a request that is
+    /// retried because its response was lost has the message delivered twice, which starts nothing twice.
     ///
-    /// The service remembers an id for ten minutes, whatever became of the message: an event that is published again under its
-    /// idempotency key within that time is left out even if the first message has failed and is in the dead letter queue.
-    /// From there it can be retried; or set this to `false`.
+    /// The service remembers an id for ten minutes, whatever happened to the message: an event that is published again under its
+    /// idempotency key within that time is dropped even if the first message has failed and is in the dead-letter queue.
+    /// Retry it from there, or set this to `false`.
     pub fn deduplicate(mut self, deduplicate: bool) -> Self {
         self.deduplicate = deduplicate;
         self
     }
 
-    /// The longest delay that the plan allows; 7 days where not said, as the free plan has it. The store holds the rest.
+    /// The longest delay that the plan allows; default 7 days, as in the free plan. The store keeps the rest.
     pub fn max_delay(mut self, max_delay: Duration) -> Self {
         self.max_delay = max_delay;
         self
     }
 
-    /// The most bytes of a message that the plan allows; 1,000,000 where not said, as the free plan has it.
+    /// The size limit of a message in the plan, in bytes; default 1,000,000, as in the free plan.
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// How long it may take to connect to the service; 5 s where not said.
+    /// The timeout for connecting to the service; default 5 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.connect = timeout;
         self
     }
 
-    /// How long the service may take to answer, with the connection; 15 s where not said. Where it took longer, nothing is tried
-    /// again.
+    /// The timeout for a response of the service, including the connection; default 15 s. After a timeout there is
+    /// no retry.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.timeouts.request = timeout;
         self
     }
 
-    /// Says which variable the token is from.
+    /// Sets the variable that the token is from.
     pub(super) fn token_name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.token_name);
         self
     }
 
-    /// Checks everything; nothing is sent.
+    /// Checks everything; sends nothing.
     ///
     /// # Errors
-    /// Of kind [`Config`](crate::ErrorKind::Config), naming the setting: a URL or the destination cannot be used, the token is
+    /// Of kind [`Config`](crate::ErrorKind::Config), naming the setting: a URL or the destination is invalid, the token is
     /// empty, a signing key does not look like one, an option is wrong, or a time is zero or too long.
     pub fn build(self) -> Result<Qstash> {
         let wrong = |name: &'static str| {
@@ -248,7 +248,7 @@ impl QstashBuilder {
             defaults: self.options,
             deduplicate: self.deduplicate,
             delay: self.delay,
-            // A delay is rounded up to whole seconds, and must not be longer than this then.
+            // A delay is rounded up to whole seconds, and must not exceed this after rounding.
             max_delay: Duration::from_secs(self.max_delay.as_secs()),
             max_bytes: self.max_bytes,
         })))
@@ -294,7 +294,7 @@ impl QstashBuilder {
 
 impl fmt::Debug for QstashBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The token and the keys are secrets, and so may be a query.
+        // The token and the keys are secrets, and a query may contain some.
         f.debug_struct("QstashBuilder")
             .field("url", &urls::without_query(&self.base))
             .field("destination", &urls::without_query(&self.destination))

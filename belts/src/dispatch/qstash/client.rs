@@ -1,4 +1,4 @@
-//! Requests to the service: authorized, tried again where that can help, and never for ever.
+//! Requests to the service: authorized, retried if that can help, but not forever.
 
 use std::{fmt, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::{
     error::Result,
 };
 
-/// How often a request is made before it has failed.
+/// How often a request is sent before it fails.
 const TRIES: u32 = 4;
 const PAUSE: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
@@ -47,7 +47,7 @@ impl Client {
         &self.place
     }
 
-    /// Posts until there is an answer of success. To post twice is safe, since each message has an id.
+    /// Posts until there is a success. Posting twice is safe, since each message has an id.
     pub(super) async fn post(
         &self,
         url: &str,
@@ -75,17 +75,17 @@ impl Client {
     }
 }
 
-/// Whether the same request may do better in a moment. One that was too many, or wrong, does not.
+/// Whether the same request may succeed in a moment. One over a limit, or an invalid one, will not.
 fn passes(answer: &Answer) -> bool {
     matches!(answer.status.as_u16(), 500 | 502 | 503 | 504)
 }
 
-/// Whether the service was not heard; one that took its time is not asked again.
+/// Whether the service did not receive the request; after a timeout there is no retry.
 fn may_pass(failed: &Failed) -> bool {
     !matches!(failed, Failed::TooSlow(_))
 }
 
-/// How long to rest after so many tries. Half of it is chance, so that many publishers do not come back together.
+/// How long to pause after this many tries. Half of it is random, so that many publishers do not return together.
 fn rest(tries: u32) -> Duration {
     PAUSE.ceiling(tries).mul_f64(0.5 + fastrand::f64() / 2.0)
 }

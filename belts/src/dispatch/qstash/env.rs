@@ -1,4 +1,4 @@
-//! The settings of a QStash dispatcher by the variables that the service's console names.
+//! The settings of a QStash dispatcher in the variables that the service's console shows.
 
 use std::env::VarError;
 
@@ -6,12 +6,12 @@ use super::{Qstash, QstashBuilder, error, receiver};
 use crate::error::Result;
 
 impl Qstash {
-    /// A dispatcher set up by the variables that the service's console shows: `QSTASH_TOKEN`, and `QSTASH_URL`,
+    /// A dispatcher configured by the variables that the service's console shows: `QSTASH_TOKEN`, and `QSTASH_URL`,
     /// `QSTASH_CURRENT_SIGNING_KEY` and `QSTASH_NEXT_SIGNING_KEY` if they are set.
     ///
     /// With `QSTASH_REGION=US_EAST_1` or `EU_CENTRAL_1` the token is `US_EAST_1_QSTASH_TOKEN`, and the URL
     /// `US_EAST_1_QSTASH_URL`. Deliveries of a region are verified with its own keys, such as
-    /// `US_EAST_1_QSTASH_CURRENT_SIGNING_KEY`, where they are set.
+    /// `US_EAST_1_QSTASH_CURRENT_SIGNING_KEY`, if they are set.
     ///
     /// ```no_run
     /// # fn example() -> belts::Result<()> {
@@ -27,7 +27,7 @@ impl Qstash {
     }
 }
 
-/// How a variable is looked up; tests look elsewhere than in the environment.
+/// How a variable is looked up; tests do not use the environment.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 
 /// The regions whose keys are looked for, and where their service is.
@@ -86,7 +86,7 @@ fn url_of(region: &str) -> Result<&'static str> {
     })
 }
 
-/// Both keys or none, since with one alone a rotation locks the worker out.
+/// Both keys or none, since with only one a rotation would lock the worker out.
 fn keys(lookup: Lookup<'_>, prefix: &str) -> Result<Option<(String, String)>> {
     let names = ["CURRENT", "NEXT"].map(|which| format!("{prefix}QSTASH_{which}_SIGNING_KEY"));
     let missing = |missing: &str, other: &str| {

@@ -1,4 +1,4 @@
-//! What is asked of the service, as the headers of a message.
+//! A message's options as headers of the service.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use super::{
     urls,
 };
 
-/// Names, which are in lower case as in the service's own clients, and values.
+/// Names, in lower case as in the service's own clients, and values.
 pub(super) type Headers = Vec<(String, String)>;
 
 /// The longest period of a rate.
 const LONGEST_PERIOD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// The headers of these options, or which of them is wrong.
+/// The headers for these options, or which of them is wrong.
 pub(super) fn of(options: &QstashOptions) -> Result<Headers, String> {
     let mut headers = Headers::new();
     let mut add = |setting: &str, name: &str, value: Option<Result<String, String>>| {
@@ -61,7 +61,7 @@ pub(super) fn of(options: &QstashOptions) -> Result<Headers, String> {
     Ok(headers)
 }
 
-/// A time in whole seconds, never shorter than it is.
+/// A time in whole seconds, rounded up.
 pub(super) fn seconds(time: Duration) -> String {
     let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     format!("{whole}s")
@@ -84,7 +84,7 @@ fn checked(value: String) -> Result<String, String> {
     } else if value.is_empty() {
         Err("is empty".to_owned())
     } else {
-        Err("has characters that no header can carry: use visible ASCII".to_owned())
+        Err("has characters that are not allowed in a header: use visible ASCII".to_owned())
     }
 }
 
@@ -100,7 +100,7 @@ fn limits(flow: &QstashFlowControl) -> Result<String, String> {
         return Err("needs a `parallelism` or a `rate`".to_owned());
     }
     if flow.parallelism == Some(0) || flow.rate == Some(0) {
-        return Err("must let at least one message through".to_owned());
+        return Err("must allow at least one message".to_owned());
     }
     let whole = |period: Duration| period.subsec_nanos() == 0;
     if let Some(period) = flow.period
@@ -125,21 +125,21 @@ fn list(words: &[String]) -> Option<Result<String, String>> {
         .iter()
         .any(|word| word.is_empty() || word.contains(','));
     Some(if wrong {
-        Err("must not be empty or have a comma".to_owned())
+        Err("must not be empty or contain a comma".to_owned())
     } else {
         Ok(words.join(","))
     })
 }
 
-/// The service takes the headers that it is to forward under names of their own.
+/// Headers to be forwarded have a prefix.
 fn forwarded(name: &str) -> Result<String, String> {
     let lower = name.to_ascii_lowercase();
     if HeaderName::from_bytes(lower.as_bytes()).is_err() {
-        return Err("`forward` has a name that no header can have".to_owned());
+        return Err("`forward` has a name that is not a valid header name".to_owned());
     }
     if lower.starts_with("upstash-") || lower == "content-type" {
         return Err(format!(
-            "`forward` cannot set `{lower}`, which is the service's"
+            "`forward` cannot set `{lower}`, which the service sets"
         ));
     }
     Ok(format!("upstash-forward-{lower}"))
@@ -207,7 +207,7 @@ mod tests {
             (new().deduplication_id(""), "`deduplication_id` is empty"),
             (
                 new().callback("ftp://hunter2"),
-                "`callback` must be a whole URL",
+                "`callback` must be a complete URL",
             ),
             (
                 new().failure_callback("hunter2"),

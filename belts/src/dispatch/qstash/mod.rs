@@ -1,7 +1,7 @@
-//! The QStash dispatcher: the service keeps each message and posts it to a worker's router until it is taken.
+//! The QStash dispatcher: the service keeps each message and posts it to a worker's router until it is accepted.
 //!
-//! A message goes to the service by `publish.rs`, and comes back as a request that `receiver.rs` verifies. Everything that the
-//! service calls by a name is in `headers.rs`, `publish.rs` and `receiver.rs`.
+//! `publish.rs` sends a message to the service, and `receiver.rs` verifies the request in which it comes back. All names that
+//! the service defines are in `headers.rs`, `publish.rs` and `receiver.rs`.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -27,20 +27,20 @@ use client::Client;
 pub use options::{QstashFlowControl, QstashOptions};
 use receiver::Receiver;
 
-/// Sends messages by [QStash](https://upstash.com/docs/qstash), which posts them to a worker's
+/// Sends messages through [QStash](https://upstash.com/docs/qstash), which posts them to a worker's
 /// [router](crate::Worker::router). Clones are the same dispatcher.
 ///
-/// It holds a message back for as long as its plan allows, so a worker without a loop, of which only the router is served,
-/// hands on what is left of a run: nothing has to run between deliveries. What one message is to have of its own, a publisher
-/// says with [`QstashOptions`].
+/// It delays a message for as long as its plan allows, so a worker without a loop, of which only the router is served,
+/// hands on the rest of a run: nothing has to run between deliveries. A publisher sets options of a single message
+/// with [`QstashOptions`].
 ///
-/// The worker believes a delivery if one of the two signing keys fits, it is for this worker's URL, for this body, and not
-/// older than five minutes. One that somebody caught and sends again within that time stands for the same message, whatever id it
-/// is given. Behind a proxy that URL is the public one, which is why it has to be said. The service tries
-/// again what is answered with no success, and puts a message that no retry can help into its dead letter queue at once.
+/// The worker accepts a delivery if one of the two signing keys matches, and it is for this worker's URL, for this body, and not
+/// older than five minutes. One that somebody intercepts and replays within that time stands for the same message, whatever id it
+/// is given. Behind a proxy the URL is the public one, so it has to be configured. The service retries
+/// every response that is not a success, and moves a message that no retry can help to its dead-letter queue at once.
 ///
-/// Where nothing but deliveries wakes a run, one that has failed for good leaves the run waiting until it is retried from the
-/// dead letter queue. Give messages more [retries](QstashBuilder::retries) than the service's three there, with a
+/// If only deliveries wake a run, one that has failed for good leaves the run waiting until it is retried from the
+/// dead-letter queue. Give messages more [retries](QstashBuilder::retries) than the service's default of three, with a
 /// [pause](QstashBuilder::retry_delay) that outlasts a deploy.
 ///
 /// ```rust,standalone_crate

@@ -1,13 +1,13 @@
-//! What a publisher can ask of QStash for one message, or for all.
+//! A publisher's QStash options, for one message or for all.
 
 use std::{fmt, time::Duration};
 
 use crate::dispatch::MessageOption;
 
-/// What QStash is to do with one message, given with [`Publish::option`](crate::Publish::option). What is not said here is as
-/// the [dispatcher](super::Qstash) has it, and then as the service has it.
+/// QStash options of one message, passed to [`Publish::option`](crate::Publish::option). Options that are not set here are those of
+/// the [dispatcher](super::Qstash), and then those of the service.
 ///
-/// A wrong value is an error of kind [`Config`](crate::ErrorKind::Config) when the message is sent.
+/// An invalid value is an error of kind [`Config`](crate::ErrorKind::Config) when the message is sent.
 ///
 /// ```
 /// use belts::dispatch::{QstashFlowControl, QstashOptions};
@@ -36,13 +36,13 @@ pub struct QstashOptions {
 }
 
 impl QstashOptions {
-    /// Asks nothing yet.
+    /// No options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How often a delivery is tried again that was not answered with success; 0 means never. The service's default is 3.
+    /// How often a delivery without a success is retried; 0 means never. The service's default is 3.
     #[must_use]
     pub fn retries(mut self, retries: u32) -> Self {
         self.retries = Some(retries);
@@ -57,21 +57,21 @@ impl QstashOptions {
         self
     }
 
-    /// How long the worker may take to answer a delivery, in whole seconds, rounded up. It only shortens the plan's limit.
+    /// The timeout for the worker's response to a delivery, in whole seconds, rounded up. It only shortens the plan's limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// What duplicates are known by, in place of the message's own id; within ten minutes the service takes only one.
+    /// The deduplication id, instead of the message's own id; within ten minutes the service accepts only one.
     #[must_use]
     pub fn deduplication_id(mut self, id: impl Into<String>) -> Self {
         self.deduplication_id = Some(id.into());
         self
     }
 
-    /// How many deliveries there may be at once or in a time.
+    /// Limits concurrent deliveries, or deliveries in a period.
     #[must_use]
     pub fn flow_control(mut self, flow_control: QstashFlowControl) -> Self {
         self.flow_control = Some(flow_control);
@@ -92,35 +92,35 @@ impl QstashOptions {
         self
     }
 
-    /// A label in the service's logs, beside those of the dispatcher.
+    /// A label in the service's logs, in addition to those of the dispatcher.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.labels.push(label.into());
         self
     }
 
-    /// A header that the delivery carries, beside those of the dispatcher.
+    /// A header of the delivery, in addition to those of the dispatcher.
     #[must_use]
     pub fn forward(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.forwarded.push((name.into(), value.into()));
         self
     }
 
-    /// Shows the body in the service's console and logs only as a hash. It is delivered as it is.
+    /// Shows the body in the service's console and logs only as a hash. It is delivered unchanged.
     #[must_use]
     pub fn redact_body(mut self) -> Self {
         self.redacted.push("body".to_owned());
         self
     }
 
-    /// Shows this header in the service's console and logs only as a hash. It is delivered as it is.
+    /// Shows this header in the service's console and logs only as a hash. It is delivered unchanged.
     #[must_use]
     pub fn redact_header(mut self, name: impl AsRef<str>) -> Self {
         self.redacted.push(format!("header[{}]", name.as_ref()));
         self
     }
 
-    /// These, and for what they do not say, the others.
+    /// These options, and the others where these are not set.
     pub(super) fn over(&self, others: &Self) -> Self {
         let mut all = self.clone();
         all.retries = all.retries.or(others.retries);
@@ -158,7 +158,7 @@ impl MessageOption for QstashOptions {}
 
 impl fmt::Debug for QstashOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URLs and the values of headers may hold secrets.
+        // The URLs and the values of headers may contain secrets.
         let forwarded: Vec<_> = self.forwarded.iter().map(|(name, _)| name).collect();
         f.debug_struct("QstashOptions")
             .field("retries", &self.retries)
@@ -173,9 +173,9 @@ impl fmt::Debug for QstashOptions {
     }
 }
 
-/// How many deliveries there may be of the messages of one key, at once or in a time. What is too much waits.
+/// Limits the deliveries of the messages with one key, concurrently or in a period. Messages over the limit wait.
 ///
-/// At least one of [`parallelism`](Self::parallelism) and [`rate`](Self::rate) has to be said.
+/// At least one of [`parallelism`](Self::parallelism) and [`rate`](Self::rate) has to be set.
 ///
 /// ```
 /// use belts::dispatch::QstashFlowControl;
@@ -200,21 +200,21 @@ impl QstashFlowControl {
         }
     }
 
-    /// At most so many deliveries at once.
+    /// At most this many deliveries at once.
     #[must_use]
     pub fn parallelism(mut self, deliveries: u32) -> Self {
         self.parallelism = Some(deliveries);
         self
     }
 
-    /// At most so many deliveries in a [period](Self::period).
+    /// At most this many deliveries in a [period](Self::period).
     #[must_use]
     pub fn rate(mut self, deliveries: u32) -> Self {
         self.rate = Some(deliveries);
         self
     }
 
-    /// The period of the rate, in whole seconds, at most a week; a second where not said.
+    /// The period of the rate, in whole seconds, at most a week; default one second.
     #[must_use]
     pub fn period(mut self, period: Duration) -> Self {
         self.period = Some(period);

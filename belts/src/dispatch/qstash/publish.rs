@@ -1,4 +1,4 @@
-//! Sending: one message as a request of its own, several in one batch.
+//! Sending: one message as a request, several as one batch.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     id::stable_id,
 };
 
-/// The most messages, and about the most bytes, of one batch. The service names no limit of the first, and a far higher one
+/// The most messages, and about the most bytes, of one batch. The service documents no limit of the first, and a far higher one
 /// of the second.
 const MOST: usize = 100;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -29,7 +29,7 @@ struct Item<'a> {
     body: &'a str,
 }
 
-/// What the service says of one message.
+/// The service's response for one message.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Said {
@@ -39,7 +39,7 @@ struct Said {
     error: Option<String>,
 }
 
-/// A message that can be sent, and its place among the answers.
+/// A message that can be sent, and its index among the results.
 struct Ready {
     place: usize,
     headers: Headers,
@@ -64,7 +64,7 @@ impl Inner {
                 Err(error) => answers[place] = Some(Err(error)),
             }
         }
-        // A batch holds texts only.
+        // A batch contains only text.
         let (texts, others): (Vec<_>, Vec<_>) = ready
             .into_iter()
             .partition(|one| std::str::from_utf8(&one.body).is_ok());
@@ -92,7 +92,7 @@ impl Inner {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "the message has {size} bytes, over the {} that QStash is set to carry; put the big part elsewhere, or raise `max_bytes` as far as the plan allows",
+                    "the message has {size} bytes, over the limit of {} for QStash; store the large part elsewhere, or raise `max_bytes` as far as the plan allows",
                     self.max_bytes
                 ),
             ));
@@ -115,7 +115,7 @@ impl Inner {
         Ok(headers)
     }
 
-    /// A wake-up has its time, and an event that was published with a delay too.
+    /// A wake-up has its time, as does an event that was published with a delay.
     fn delay_of(&self, message: &Message) -> Duration {
         if message.delay.is_zero() && message.event_type.is_some() {
             self.delay
@@ -177,7 +177,7 @@ fn is_waited_here(delay: Duration) -> bool {
     !delay.is_zero() && delay <= WAITED_HERE
 }
 
-/// The messages in their order, not too many together.
+/// Divides the messages into batches, in order.
 fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
     let mut batches: Vec<Vec<Ready>> = Vec::new();
     let mut bytes = 0;
@@ -194,7 +194,7 @@ fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
     batches
 }
 
-/// The message's id, or where no header can carry it, what follows from it.
+/// The message's id, or one derived from it if it is not allowed in a header.
 fn deduplication_id(id: &str) -> String {
     if headers::is_value(id) {
         id.to_owned()

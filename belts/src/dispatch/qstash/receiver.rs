@@ -1,4 +1,4 @@
-//! Which requests are deliveries of the service, and with which keys each is verified.
+//! Which requests are deliveries of the service, and which keys verify each.
 
 use std::time::Duration;
 
@@ -17,13 +17,13 @@ const SIGNATURE: &str = "upstash-signature";
 const MESSAGE_ID: &str = "upstash-message-id";
 const REGION: &str = "upstash-region";
 const NON_RETRYABLE: HeaderName = HeaderName::from_static("upstash-nonretryable-error");
-/// The status that, with the header above, keeps the service from trying again.
+/// The status that, with the header above, keeps the service from retrying.
 const FINAL_STATUS: u16 = 489;
 
 /// Verifies deliveries.
 #[derive(Debug)]
 pub(super) struct Receiver {
-    /// Those of any region that has none of its own.
+    /// The keys of all regions that have none of their own.
     pub(super) keys: Option<KeyPair>,
     pub(super) regions: Vec<(String, KeyPair)>,
     pub(super) tolerance: Duration,
@@ -49,7 +49,7 @@ impl Receiver {
         Some(verified.map_err(|wrong| {
             Error::new(
                 ErrorKind::Signature,
-                format!("the QStash signature is refused: {wrong}"),
+                format!("the QStash signature is not valid: {wrong}"),
             )
         }))
     }
@@ -64,7 +64,7 @@ impl Receiver {
             tolerance: self.tolerance,
             urls: &urls,
         })?;
-        // The id is not signed, but it is only ever compared with itself, and a token brings no second one.
+        // The id is not signed, but it is only compared with itself, and a token cannot introduce a second one.
         let message_id = only(request.headers, MESSAGE_ID)?;
         let Verified { id, expires_at } = verified;
         let first = id.map(|id| self.seen.first(id, message_id, expires_at, request.now));
@@ -88,7 +88,7 @@ impl Receiver {
     }
 }
 
-/// A region's name as variables have it: the service says `US-EAST-1` in a header, and `US_EAST_1` in a variable.
+/// A region's name as in variables: the service sends `US-EAST-1` in a header, and variables have `US_EAST_1`.
 pub(super) fn region(name: &str) -> String {
     name.replace('-', "_").to_ascii_uppercase()
 }
@@ -97,7 +97,9 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a str, String> {
     let mut values = headers.get_all(name).iter();
     match (values.next().map(|value| value.to_str()), values.next()) {
         (Some(Ok(value)), None) if !value.is_empty() => Ok(value),
-        _ => Err(format!("the header `{name}` is missing, or not one text")),
+        _ => Err(format!(
+            "the header `{name}` is missing, or not a single value"
+        )),
     }
 }
 

@@ -1,8 +1,8 @@
-//! Tokens that were used, for as long as they are valid, and the message that each came with.
+//! Used tokens, for as long as they are valid, and the message that each came with.
 //!
-//! A token signs the body and not the message's id, so that whoever caught a request could send it again under another id, and
-//! an event that has no id of its own would start once more. A token that comes again stands for the message that it came with
-//! first. That refuses nobody: the service may send the same token again when an answer was lost, and then with the same id.
+//! A token signs the body but not the message's id, so anyone who intercepts a request could replay it under another id, and
+//! an event without an id of its own would start once more. A token seen again stands for the message that it first came
+//! with. That rejects nobody: the service may resend a token whose response was lost, with the same id.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 /// The most tokens that are remembered: they are valid for five minutes.
 const MOST: usize = 50_000;
 
-/// A digest of what tells a token from all others.
+/// A digest that distinguishes a token from all others.
 pub(super) type TokenId = [u8; 32];
 
 /// The tokens of the last minutes.
@@ -54,7 +54,7 @@ impl Seen {
     }
 }
 
-/// Forgets what has expired, and where that is too little, the half that expires first.
+/// Forgets expired tokens, and if that is not enough, the half that expires first.
 fn make_room(all: &mut HashMap<TokenId, First>, now: Timestamp) {
     all.retain(|_, first| first.expires_at > now);
     if all.len() > MOST / 2 {

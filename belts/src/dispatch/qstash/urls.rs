@@ -1,48 +1,48 @@
-//! Which URLs there may be: the service's own, the destination of the messages, and those that are called back.
+//! Validates URLs: of the service, of the destination of messages, and of callbacks.
 
 use url::Url;
 
-/// The service, where no region is said: the same as `https://qstash-eu-central-1.upstash.io`.
+/// The service if no region is set: the same as `https://qstash-eu-central-1.upstash.io`.
 pub(super) const DEFAULT_BASE: &str = "https://qstash.upstash.io";
-/// What a base URL of old ends in.
+/// The suffix of older base URLs.
 const LEGACY_PATH: &str = "/v2/publish";
 
-/// The base URL of the service in its normal form, without a slash behind.
+/// The base URL of the service in its normal form, without a trailing slash.
 pub(super) fn read_base(text: &str) -> Result<String, String> {
     let url = read(text, "https://qstash-us-east-1.upstash.io")?;
     if url.query().is_some() {
-        return Err("must have no query".to_owned());
+        return Err("must not have a query".to_owned());
     }
     let base = url.as_str().trim_end_matches('/');
     let base = base.strip_suffix(LEGACY_PATH).unwrap_or(base);
     Ok(base.trim_end_matches('/').to_owned())
 }
 
-/// Checks where messages go. It stands unescaped in the path of the request, and the token of a delivery names it letter for
-/// letter, so it has to be the same on both sides.
+/// Checks the destination of messages. It is unescaped in the path of the request, and the token of a delivery repeats it letter
+/// for letter, so it must be the same on both sides.
 pub(super) fn check_destination(base: &str, text: &str) -> Result<(), String> {
     let url = read(text, "https://app.example/belts")?;
     if url.fragment().is_some() {
-        return Err("must have no `#`: what is behind it never leaves a client".to_owned());
+        return Err("must not contain `#`: a client never sends what follows it".to_owned());
     }
     if let Some((name, _)) = url.query_pairs().find(|(name, _)| is_taken(name)) {
         return Err(format!(
-            "must not have `{name}` in its query: QStash would take it for an option of its own"
+            "must not have `{name}` in its query: QStash would treat it as one of its own options"
         ));
     }
     let start = publish_url(base, "");
-    let target = Url::parse(&publish_url(base, text)).map_err(|_| "is no URL".to_owned())?;
+    let target = Url::parse(&publish_url(base, text)).map_err(|_| "is not a URL".to_owned())?;
     match target.as_str().strip_prefix(&start) {
         Some(sent) if sent == text => Ok(()),
         Some(sent) if Url::parse(sent).is_ok_and(|sent| sent.host() == url.host()) => Err(format!(
-            "must be written as it goes over the wire, `{}`",
+            "must be written as it is sent, `{}`",
             without_query(sent)
         )),
-        _ => Err("must have no `..` in its path, and a host in ASCII".to_owned()),
+        _ => Err("must not have `..` in its path, and its host must be ASCII".to_owned()),
     }
 }
 
-/// Checks a URL that is to be called back.
+/// Checks the URL of a callback.
 pub(super) fn check_callback(text: &str) -> Result<(), String> {
     read(text, "https://app.example/done").map(|_| ())
 }
@@ -52,12 +52,12 @@ pub(super) fn publish_url(base: &str, destination: &str) -> String {
     format!("{base}/v2/publish/{destination}")
 }
 
-/// A URL as a log may have it: a query may hold secrets.
+/// A URL for the log: a query may contain secrets.
 pub(super) fn without_query(url: &str) -> &str {
     url.split('?').next().unwrap_or_default()
 }
 
-/// Whether a token for `subject` is one for `url`. Without a path, a URL with and without a slash is the same.
+/// Whether a token for `subject` is valid for `url`. Without a path, URLs with and without a slash are the same.
 pub(super) fn is_same(subject: &str, url: &str) -> bool {
     let is_bare = |url: &str| url.splitn(4, '/').nth(3).is_none_or(str::is_empty);
     subject == url
@@ -72,9 +72,9 @@ fn is_taken(name: &str) -> bool {
     name.starts_with("upstash-") || name == "qstash_token"
 }
 
-/// The texts may hold secrets, so they are not repeated.
+/// The URLs may contain secrets, so errors do not repeat them.
 fn read(text: &str, example: &str) -> Result<Url, String> {
-    let whole = || format!("must be a whole URL such as `{example}`");
+    let whole = || format!("must be a complete URL such as `{example}`");
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(whole());
     }
@@ -83,7 +83,7 @@ fn read(text: &str, example: &str) -> Result<Url, String> {
         return Err(whole());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must have no user or password".to_owned());
+        return Err("must not have a user or password".to_owned());
     }
     Ok(url)
 }
@@ -129,9 +129,9 @@ mod tests {
             assert_eq!(check(right), Ok(()), "{right}");
         }
         let wrong = [
-            ("app.example/belts", "must be a whole URL"),
-            ("ftp://app.example", "must be a whole URL"),
-            ("https://app.example/a b", "must be a whole URL"),
+            ("app.example/belts", "must be a complete URL"),
+            ("ftp://app.example", "must be a complete URL"),
+            ("https://app.example/a b", "must be a complete URL"),
             ("https://app.example/#x", "no `#`"),
             ("https://ada:hunter2@app.example/", "no user or password"),
             ("https://app.example/a/../belts", "must be written as"),

@@ -1,4 +1,4 @@
-//! Whether a delivery is the service's: its token, its time, its destination and its body.
+//! Verifies that a delivery comes from the service: its token, its time, its destination and its body.
 
 use std::{fmt, time::Duration};
 
@@ -10,17 +10,17 @@ use sha2::{Digest as _, Sha256};
 use super::{seen::TokenId, urls};
 use crate::clock::Timestamp;
 
-/// What a signing key begins with; the key is the whole text, this too.
+/// The prefix of a signing key; it is part of the key.
 const PREFIX: &str = "sig_";
 
-/// The key that signs now, and the one that will after a rotation.
+/// The key that signs now, and the one that will sign after a rotation.
 #[derive(Clone)]
 pub(super) struct KeyPair {
     current: Hmac<Sha256>,
     next: Hmac<Sha256>,
 }
 
-/// A delivery, as far as its token speaks of it.
+/// A delivery, as far as its token covers it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Delivered<'a> {
     pub(super) token: &'a str,
@@ -40,7 +40,7 @@ struct Header {
 struct Claims {
     iss: String,
     sub: String,
-    /// Times may have fractions, by the standard of such tokens.
+    /// Times may have fractions, according to the standard of such tokens.
     exp: f64,
     nbf: f64,
     iat: Option<f64>,
@@ -48,17 +48,17 @@ struct Claims {
     body: String,
 }
 
-/// A token that is right.
+/// A valid token.
 #[derive(Debug)]
 pub(super) struct Verified {
-    /// What tells it from all others. Without its `jti`, two tokens of one second for equal bodies are equal.
+    /// Distinguishes it from all others. Without its `jti`, two tokens of the same second for equal bodies are equal.
     pub(super) id: Option<TokenId>,
-    /// From when on it is refused.
+    /// When it expires.
     pub(super) expires_at: Timestamp,
 }
 
 impl KeyPair {
-    /// Reads both keys; what is wrong names which, and not the key.
+    /// Parses both keys; the error says which is wrong, without repeating it.
     pub(super) fn read(current: &str, next: &str) -> Result<Self, String> {
         Ok(Self {
             current: read_key(current).map_err(|wrong| format!("current signing key {wrong}"))?,
@@ -72,8 +72,8 @@ impl KeyPair {
         let signed_with = self.which(signed, &signature).ok_or(
             "it is signed with neither the current nor the next signing key: if the keys were rotated, give this program the new ones",
         )?;
-        // From here on the token is the service's.
-        let claims: Claims = part(signed, 1).ok_or("its claims are not complete")?;
+        // From here on the token is known to be the service's.
+        let claims: Claims = part(signed, 1).ok_or("its claims are incomplete")?;
         claims.check(&delivered).map_err(|wrong| {
             format!("it is signed with the {signed_with} signing key, but {wrong}")
         })?;
@@ -105,10 +105,10 @@ fn read_key(key: &str) -> Result<Hmac<Sha256>, String> {
         ));
     }
     Hmac::new_from_slice(key.as_bytes())
-        .map_err(|_| "has a length that HMAC cannot take".to_owned())
+        .map_err(|_| "has a length that HMAC does not support".to_owned())
 }
 
-/// The part that is signed, and its signature, of a token that has the right form.
+/// The signed part and the signature of a well-formed token.
 fn split(token: &str) -> Result<(&str, Vec<u8>), &'static str> {
     const NO_TOKEN: &str = "it is not a token of three parts";
     let (signed, signature) = token.rsplit_once('.').ok_or(NO_TOKEN)?;
@@ -118,7 +118,7 @@ fn split(token: &str) -> Result<(&str, Vec<u8>), &'static str> {
     let header: Header = part(signed, 0).ok_or(NO_TOKEN)?;
     // The receiver chooses the algorithm, never the token.
     if header.alg != "HS256" {
-        return Err("it is not signed by HS256");
+        return Err("it is not signed with HS256");
     }
     let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| NO_TOKEN)?;
     Ok((signed, signature))
@@ -154,12 +154,12 @@ impl Claims {
         }
         if now >= self.exp + tolerance {
             return Err(format!(
-                "it expired {:.0} s ago: if all of them are, {set_clock}",
+                "it expired {:.0} s ago: if this happens to all of them, {set_clock}",
                 now - self.exp
             ));
         }
         if self.nbf.max(self.iat.unwrap_or(0.0)) > now + tolerance {
-            return Err(format!("its time has not come: {set_clock}"));
+            return Err(format!("it is not valid yet: {set_clock}"));
         }
         if !delivered
             .urls
@@ -167,7 +167,7 @@ impl Claims {
             .any(|url| urls::is_same(&self.sub, url))
         {
             return Err(format!(
-                "it is for `{}`, and this worker is `{}`: publish to the URL by which this worker knows itself",
+                "it is for `{}`, but this worker is `{}`: publish to the URL that this worker is configured with",
                 urls::without_query(&self.sub),
                 delivered
                     .urls
@@ -178,7 +178,7 @@ impl Claims {
             ));
         }
         if self.body.trim_end_matches('=') != hash {
-            return Err("it is for another body: something between the service and this worker changes bodies".to_owned());
+            return Err("it is for another body: something between the service and this worker modifies bodies".to_owned());
         }
         Ok(())
     }

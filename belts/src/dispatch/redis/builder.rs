@@ -1,4 +1,4 @@
-//! Opening a dispatcher: its settings, and what may be wrong with them.
+//! Opening a dispatcher: its settings and their validation.
 
 use std::{
     fmt,
@@ -40,7 +40,7 @@ impl Redis {
         Self::builder(url).open().await
     }
 
-    /// Opens a dispatcher with other settings than the usual ones.
+    /// A builder with the default settings.
     ///
     /// ```no_run
     /// # async fn open() -> belts::Result<()> {
@@ -73,52 +73,52 @@ impl RedisBuilder {
         }
     }
 
-    /// What the keys of this dispatcher begin with; `belts` where not said. A [store](crate::store::Redis) on the same
-    /// server may have the same.
+    /// The prefix of this dispatcher's keys; default `belts`. A [store](crate::store::Redis) on the same
+    /// server may use the same one.
     pub fn key_prefix(mut self, name: impl Into<String>) -> Self {
         self.key_prefix = name.into();
         self
     }
 
-    /// The name of the stream; `messages` where not said, whose key is `{belts}:stream:messages`.
+    /// The name of the stream; default `messages`, whose key is `{belts}:stream:messages`.
     pub fn stream(mut self, name: impl Into<String>) -> Self {
         self.stream = name.into();
         self
     }
 
-    /// The group of receivers that share the messages; `belts` where not said. It is made where it is missing, and gets
-    /// all that the stream holds then.
+    /// The group of receivers that share the messages; default `belts`. It is created if it is missing, and then gets
+    /// everything in the stream.
     pub fn group(mut self, name: impl Into<String>) -> Self {
         self.group = name.into();
         self
     }
 
-    /// How long a message belongs to its receiver alone before others are given it; 30 seconds where not said. A worker
-    /// prolongs it for as long as it needs the message, so it says how soon a dead worker is noticed.
+    /// How long a delivery is hidden from other receivers; default 30 seconds. A worker extends this as long as it
+    /// needs the message, so it determines how soon a dead worker is noticed.
     pub fn visibility(mut self, visibility: Duration) -> Self {
         self.visibility = visibility;
         self
     }
 
-    /// How many messages are kept of those that were put aside; 10,000 where not said. The oldest go first.
+    /// How many of the messages that were set aside are kept; default 10,000. The oldest are dropped first.
     pub fn dead_letters(mut self, most: usize) -> Self {
         self.dead_letters = most;
         self
     }
 
-    /// For how long a publish is sent again while the server is away, before it is an error; 10 s where not said.
+    /// How long a publish is retried while the server is down, before it fails; default 10 s.
     pub fn retry_for(mut self, time: Duration) -> Self {
         self.retry_for = time;
         self
     }
 
-    /// Connects, and makes sure that the server can keep messages.
+    /// Connects, and checks that the server can keep messages.
     ///
     /// # Errors
-    /// Of kind [`Config`](crate::ErrorKind::Config): the URL or a setting cannot be used, the server refuses the password,
-    /// the database or the user's rights, it is older than 6.2, a read-only replica, would evict messages when its memory is
+    /// Of kind [`Config`](crate::ErrorKind::Config): the URL or a setting is invalid, the server rejects the password,
+    /// the database or the user's permissions, is older than 6.2, is a read-only replica, would evict messages when its memory is
     /// full, or has something else under a key of this dispatcher. Of kind [`Dispatcher`](crate::ErrorKind::Dispatcher):
-    /// anything that may pass, such as a server that cannot be reached.
+    /// anything temporary, such as a server that cannot be reached.
     pub async fn open(self) -> Result<Redis> {
         let keys = self.checked_keys()?;
         let client = client(&self.url, Part::Dispatcher)?;
@@ -156,7 +156,7 @@ impl RedisBuilder {
 }
 
 impl Redis {
-    /// Looks whether the keys are those of a dispatcher.
+    /// Checks that the keys are those of a dispatcher.
     async fn check_keys(&self) -> Result<()> {
         let link = &self.inner.link;
         let answer = match self.run(|| self.call(&script::OPEN)).await {
@@ -174,7 +174,7 @@ impl Redis {
         match read().map_err(|fault| self.error(fault))? {
             None => Ok(()),
             Some((key, found)) => Err(config(format!(
-                "Redis at {} has a {found} of another program under the key `{key}`: set another `stream` or `key_prefix`",
+                "Redis at {} has another program's {found} under the key `{key}`: set another `stream` or `key_prefix`",
                 link.address()
             ))),
         }
@@ -183,7 +183,7 @@ impl Redis {
 
 impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL may hold a password.
+        // The URL may contain a password.
         f.debug_struct("RedisBuilder")
             .field("key_prefix", &self.key_prefix)
             .field("stream", &self.stream)

@@ -1,6 +1,6 @@
-//! The dispatcher on Redis: a stream with a consumer group, and beside it what is delayed and what was put aside.
+//! The dispatcher on Redis: a stream with a consumer group, and next to it delayed messages and those set aside.
 //!
-//! Whatever looks at more than one thing is one Lua script (`lua/`), which Redis runs whole and alone. The keys are
+//! Whatever touches more than one key is one Lua script (`lua/`), which Redis runs atomically. The keys are
 //! `{<prefix>}:stream:<stream>`, `…:delayed:…`, `…:bodies:…` and `…:dead:…`; their common hash tag keeps them together.
 
 use std::{
@@ -30,27 +30,27 @@ pub use builder::RedisBuilder;
 use rounds::Rounds;
 use script::{Call, Script};
 
-/// The longest body: Redis takes no longer value, unless `proto-max-bulk-len` was set.
+/// The longest body: Redis accepts no longer values, unless `proto-max-bulk-len` was changed.
 const MOST_BYTES: usize = 512 * 1024 * 1024;
 
-/// Carries messages on a stream of Redis, version 6.2 or later, or of a server that speaks like it. Clones are the same.
+/// Carries messages on a stream of Redis, version 6.2 or later, or of a compatible server. Clones are the same dispatcher.
 ///
-/// Workers receive as consumers of one group, so that each message goes to one of them; what a worker leaves behind when
-/// it dies, others are given once its visibility is over. Give programs that are each to have every message groups of
-/// their own. A message is deleted when every group has acknowledged it, so the stream holds what is still to be done and
-/// needs no trimming: nothing is ever cut off unread. A group that nobody receives for any more makes it grow; remove it
+/// Workers receive as consumers of one group, so each message goes to one of them; messages of a worker that
+/// dies go to others after the visibility timeout. Programs that each need every message use different
+/// groups. A message is deleted when every group has acknowledged it, so the stream contains only unfinished work and
+/// needs no trimming: nothing is ever dropped unread. A group that nobody receives for any more makes it grow; remove it
 /// with `XGROUP DESTROY`.
 ///
-/// What is delayed lies beside the stream until its time by the server's clock, and then comes within about a second.
-/// What no try can help is put aside, with the reason, in a stream of its own, `{belts}:dead:messages`, which keeps the
+/// Delayed messages wait next to the stream until they are due on the server's clock, and are delivered within about a second.
+/// A message that no retry can help is set aside, with the reason, in its own stream, `{belts}:dead:messages`, which keeps the
 /// [latest](RedisBuilder::dead_letters).
 ///
-/// What was sent is as durable as the server's settings make it: with `appendonly yes` a crash of the server loses at most
-/// its last second, with `appendfsync always` nothing; without an append-only file, of which
-/// [`open`](RedisBuilder::open) warns, everything since the last snapshot. [The store's table](crate::store#persistence) says
+/// Messages are as durable as the server is configured to be: with `appendonly yes` a crash of the server loses at most
+/// the last second, with `appendfsync always` nothing; without an append-only file, about which
+/// [`open`](RedisBuilder::open) warns, everything since the last snapshot. [The store's table](crate::store#persistence) has
 /// more.
 ///
-/// A message that is sent twice is carried twice, and starts each function once: the worker knows the event by its id.
+/// A message that is sent twice is delivered twice, and starts each function once: the worker recognizes the event by its id.
 ///
 /// Other programs may send too: `XADD {belts}:stream:messages * body '{"event":{"type":"order-created"}}'`.
 ///
@@ -70,16 +70,16 @@ pub struct Redis {
 
 struct Inner {
     link: Link,
-    /// Makes the connections on which receivers wait.
+    /// Opens the connections on which receivers wait.
     client: Client,
     keys: Keys,
     group: String,
-    /// The name of this receiver; no other has it.
+    /// The unique name of this receiver.
     consumer: String,
     visibility: Duration,
     dead_letters: usize,
     rounds: Mutex<Rounds>,
-    /// Connections on which nobody waits now.
+    /// Idle connections.
     waiting: Mutex<Vec<MultiplexedConnection>>,
 }
 
@@ -113,7 +113,7 @@ impl Redis {
         Call::with_keys(script, &self.inner.keys.all())
     }
 
-    /// Runs a script; where its outcome is unknown, again.
+    /// Runs a script, and repeats it if its outcome is unknown.
     async fn run(&self, build: impl Fn() -> Call + Send + Sync) -> Result<redis::Value, Fault> {
         self.inner.link.run(|_| build()).await
     }

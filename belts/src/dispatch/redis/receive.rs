@@ -1,4 +1,4 @@
-//! Receiving: what is there or was left behind, and if there is nothing, a wait for what comes.
+//! Receiving: available and abandoned messages first, and if there are none, a wait for new ones.
 
 use std::{
     sync::{MutexGuard, PoisonError},
@@ -23,9 +23,9 @@ use crate::{
     },
 };
 
-/// The most messages that one call takes: others wait meanwhile.
+/// The most messages that one call takes, since others wait meanwhile.
 const MOST: usize = 1_000;
-/// After how many visibilities a consumer is forgotten that is gone.
+/// After how many visibility timeouts a consumer that is gone is forgotten.
 const FORGOTTEN_AFTER: u32 = 10;
 
 impl Redis {
@@ -44,10 +44,10 @@ impl Redis {
                         failed = 0;
                         taken = first;
                     }
-                    // If it stays so, the next look at the stream says why.
+                    // If this persists, the next read of the stream says why.
                     Err(fault) => {
                         failed += 1;
-                        tracing::debug!(error = %Clean(&fault), "cannot wait for messages; looking again");
+                        tracing::debug!(error = %Clean(&fault), "cannot wait for messages; polling again");
                         pause(BACKOFF.ceiling(failed)).await;
                     }
                 }
@@ -59,7 +59,7 @@ impl Redis {
         }
     }
 
-    /// Takes what is there, and makes the group first where it is missing.
+    /// Takes what is available, and creates the group first if it is missing.
     async fn take(&self, most: usize) -> Result<(Vec<Taken>, Option<u64>)> {
         let looks = self.rounds().looks();
         let build = || {
@@ -79,14 +79,14 @@ impl Redis {
             answer = self.run(build).await;
         }
         let (taken, due_in) = answer.and_then(taken).map_err(|fault| self.error(fault))?;
-        // Where as much was left behind as can be taken at once, there may be more.
+        // If as many were abandoned as can be taken at once, there may be more.
         if taken.iter().filter(|taken| taken.times > 1).count() >= most {
             self.rounds().look_at = None;
         }
         Ok((taken, due_in))
     }
 
-    /// Makes the group, and the stream where that is missing too: it gets all that the stream holds.
+    /// Creates the group, and the stream if that is missing too: the group gets everything in the stream.
     async fn make_group(&self) -> Result<()> {
         let mut create = redis::cmd("XGROUP");
         create.arg("CREATE").arg(&self.inner.keys.stream);
@@ -99,8 +99,8 @@ impl Redis {
         }
     }
 
-    /// Waits for messages on a connection of its own. A call that is dropped drops the connection too, so that the
-    /// server gives nothing to a receiver that no longer waits.
+    /// Waits for messages on a separate connection. Dropping the call drops the connection too, so that the
+    /// server delivers nothing to a receiver that no longer waits.
     async fn wait(&self, most: usize, due_in: Option<u64>) -> Result<Vec<Taken>, Fault> {
         let mut connection = self.waiting_connection().await?;
         let read = self.blocking_read(most, due_in);
@@ -116,7 +116,7 @@ impl Redis {
         read.arg("GROUP")
             .arg(&self.inner.group)
             .arg(&self.inner.consumer);
-        // Zero would be for ever.
+        // Zero would mean forever.
         read.arg("COUNT")
             .arg(most)
             .arg("BLOCK")
@@ -139,14 +139,14 @@ impl Redis {
             .await
     }
 
-    /// Leaves out what is for another group.
+    /// Skips messages for another group.
     async fn ours(&self, taken: Vec<Taken>) -> Vec<Delivery> {
         let (ours, others): (Vec<_>, Vec<_>) = taken
             .into_iter()
             .partition(|taken| taken.is_for(&self.inner.group));
         if !others.is_empty() {
             let ids = others.iter().map(|taken| &*taken.id);
-            // If it fails, they come again.
+            // If it fails, they are redelivered.
             drop(self.acknowledge_ids(&ids.collect::<Vec<_>>()).await);
         }
         ours.into_iter().map(|taken| self.delivery(taken)).collect()
@@ -155,13 +155,13 @@ impl Redis {
     fn delivery(&self, taken: Taken) -> Delivery {
         let receipt = format!("{} {} {}", taken.id, taken.times, self.inner.consumer);
         let (id, arrivals) = (self.message_id(taken.origin()), taken.arrivals());
-        // What is given back gets an entry of its own, so all arrivals of one entry but the last got no answer.
+        // A message that is returned gets a new entry, so all deliveries of one entry but the last went unacknowledged.
         Delivery::new(Receipt::new(receipt), id, taken.body)
             .with_arrivals(arrivals)
             .with_unanswered(taken.times.saturating_sub(1))
     }
 
-    /// Forgets consumers that are gone, now and then.
+    /// Occasionally forgets consumers that are gone.
     async fn tidy(&self) {
         if !self.rounds().tidies() {
             return;
@@ -174,7 +174,7 @@ impl Redis {
                 .arg(&self.inner.consumer);
             call
         };
-        // There may be no group yet, and whatever else is wrong is noticed while receiving.
+        // There may be no group yet, and any other problem is noticed while receiving.
         drop(self.inner.link.run_once(&build()).await);
     }
 

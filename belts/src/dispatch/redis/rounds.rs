@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The longest wait, so that delayed and abandoned messages are looked at too.
+/// The longest wait, so that delayed and abandoned messages are checked as well.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// When it is time again for what need not be done at each call.
+/// When to repeat what need not be done in each call.
 pub(super) struct Rounds {
-    /// The time between two looks for what others have left.
+    /// The time between two checks for abandoned messages.
     pub(super) pause: Duration,
     pub(super) look_at: Option<Instant>,
-    /// The time between two looks for consumers that are gone.
+    /// The time between two checks for consumers that are gone.
     tidy_pause: Duration,
     tidy_at: Option<Instant>,
 }
@@ -36,12 +36,12 @@ impl Rounds {
     }
 }
 
-/// Whether it is time, and if it is, when it is time again.
+/// Whether it is time, and if so, sets the next time.
 fn is_time(at: &mut Option<Instant>, pause: Duration) -> bool {
     let now = Instant::now();
     let is_time = at.is_none_or(|at| now >= at);
     if is_time {
-        // One that is too far away never comes.
+        // A time that is too far away never comes.
         *at = Some(now.checked_add(pause).unwrap_or(now + LONGEST_WAIT));
     }
     is_time

@@ -1,4 +1,4 @@
-//! Messages on their way to the stream, or to where they are held back.
+//! Adds messages to the stream, or to the delayed ones.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use crate::{
     redis::{error::Fault, reply::Row},
 };
 
-/// The most messages of one script: others wait meanwhile.
+/// The most messages of one script, since others wait meanwhile.
 const BATCH: usize = 100;
-/// Nothing is held back for longer: a hundred years.
+/// The longest delay: a hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 impl Redis {
@@ -34,7 +34,7 @@ impl Redis {
 
     /// Adds some messages, and returns their ids.
     async fn add(&self, messages: &[&Message]) -> Result<Vec<String>> {
-        // A call that is made again has the same ids, so that what is held back is not held back twice.
+        // A repeated call has the same ids, so that a delayed message is not added twice.
         let held: Vec<String> = messages.iter().map(|_| new_id()).collect();
         let build = || {
             let mut call = self.call(&script::SEND);
@@ -56,13 +56,13 @@ impl Redis {
         answer.map_err(|fault| self.error(fault))
     }
 
-    /// The id of a message beyond this stream.
+    /// The id of a message outside this stream.
     pub(super) fn message_id(&self, id: &str) -> String {
         format!("{}/{id}", self.inner.keys.stream)
     }
 }
 
-/// Milliseconds, rather more than less.
+/// Milliseconds, rounded up.
 pub(super) fn millis(delay: Duration) -> u128 {
     delay.min(LONGEST).as_nanos().div_ceil(1_000_000)
 }
@@ -76,6 +76,6 @@ fn too_large(message: &Message) -> Error {
     let (id, size) = (&message.id, message.body.len());
     Error::new(
         ErrorKind::TooLarge,
-        format!("the message `{id}` has {size} bytes, over the {MOST_BYTES} that Redis carries"),
+        format!("the message `{id}` has {size} bytes, over the limit of {MOST_BYTES} for Redis"),
     )
 }

@@ -1,4 +1,4 @@
-//! What becomes of a delivery: it is kept for longer, acknowledged, put off or put aside.
+//! Settles a delivery: extends, acknowledges or postpones it, or sets it aside.
 
 use super::{Nack, Receipt, Redis, script, send::millis};
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     redis::error::{Fault, word},
 };
 
-/// The most deliveries of one script: others wait meanwhile.
+/// The most deliveries of one script, since others wait meanwhile.
 const BATCH: usize = 500;
 
-/// A receipt, read: it tells this arrival of the message from later ones.
+/// A parsed receipt: it distinguishes this delivery of the message from later ones.
 struct Held<'a> {
     id: &'a str,
     /// How often the group was given the entry.
@@ -19,7 +19,7 @@ struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    /// Reads a receipt; one of another kind of dispatcher holds nothing here.
+    /// Parses a receipt; one of another kind of dispatcher means nothing here.
     fn read(receipt: &'a Receipt) -> Option<Self> {
         let mut parts = receipt.as_str().splitn(3, ' ');
         let (id, times, consumer) = (parts.next()?, parts.next()?, parts.next()?);
@@ -93,7 +93,7 @@ impl Redis {
         Ok(())
     }
 
-    /// Without the group, as after `FLUSHALL`, there is nothing that anybody holds.
+    /// Without the group, as after `FLUSHALL`, nobody holds anything.
     fn settled(&self, answer: Result<redis::Value, Fault>) -> Result<()> {
         match answer {
             Err(Fault::Redis(error)) if word(&error) == "NOGROUP" => Ok(()),

@@ -1,4 +1,4 @@
-//! An entry of the stream as the server gives it.
+//! An entry of the stream, as the server returns it.
 
 use std::sync::Arc;
 
@@ -9,23 +9,23 @@ use crate::redis::{
     reply::{self, Row},
 };
 
-/// A message that was given to us.
+/// A message that was delivered to us.
 pub(super) struct Taken {
     /// The id of its entry.
     pub(super) id: Arc<str>,
     pub(super) body: Vec<u8>,
     /// How often the group was given this entry.
     pub(super) times: u32,
-    /// The id that it had before it was held back.
+    /// The id that it had before it was delayed.
     origin: Option<String>,
-    /// How often it had arrived before it was held back.
+    /// How often it had been delivered before it was delayed.
     before: u32,
-    /// The only group that it is for, if it is not for all.
+    /// The only group that it is for, unless it is for all.
     group: Option<Vec<u8>>,
 }
 
 impl Taken {
-    /// Reads an entry. A foreign one may lack our fields: one without a body is delivered with an empty one.
+    /// Parses an entry. A foreign one may lack our fields: one without a body is delivered with an empty one.
     fn read(entry: &mut Row) -> Result<Self, Fault> {
         let mut taken = Self {
             id: entry.text()?,
@@ -66,18 +66,18 @@ impl Taken {
             .is_none_or(|only| only == group.as_bytes())
     }
 
-    /// The id under which it was sent, the same at each arrival.
+    /// The id under which it was sent, the same for each delivery.
     pub(super) fn origin(&self) -> &str {
         self.origin.as_deref().unwrap_or(&self.id)
     }
 
-    /// How often it has arrived, this time included.
+    /// How often it has been delivered, including this time.
     pub(super) fn arrivals(&self) -> u32 {
         self.before.saturating_add(self.times)
     }
 }
 
-/// Reads the answer of the script that takes: messages, and in how many milliseconds a delayed one is due.
+/// Parses the reply of the script that takes messages: the messages, and in how many milliseconds a delayed one is due.
 pub(super) fn taken(answer: Value) -> Result<(Vec<Taken>, Option<u64>), Fault> {
     let mut row = Row::of(answer)?;
     let mut entries = row.row()?;
@@ -91,7 +91,7 @@ pub(super) fn taken(answer: Value) -> Result<(Vec<Taken>, Option<u64>), Fault> {
     Ok((taken, row.optional_number()?))
 }
 
-/// Reads the answer of `XREADGROUP` on one stream: nothing, or messages that the group was never given before.
+/// Parses the reply of `XREADGROUP` on one stream: nothing, or messages that the group was never given before.
 pub(super) fn first_read(answer: Value) -> Result<Vec<Taken>, Fault> {
     let entries = match answer {
         Value::Nil => return Ok(Vec::new()),

@@ -5,17 +5,17 @@ use super::{
     queue::{self, Queue},
 };
 
-/// The group of a FIFO queue that nobody waits for.
+/// The group of a FIFO queue for messages set aside.
 pub(super) const GROUP: &str = "belts-put-aside";
 
-/// What becomes of a message that is put aside.
+/// Where messages are set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Aside {
-    /// It goes to this queue at once. SQS would move it there too, but only after it came again as often as its policy says.
+    /// In this queue, at once. SQS would move them there too, but only after as many receives as its policy says.
     DeadLetters(String),
-    /// It goes to the end of its queue, into a group of its own, so that it does not hold up the group that it was in.
+    /// At the end of the same queue, in a separate group, so that they do not hold up their own group.
     Group,
-    /// It is hidden for as long as SQS hides a message.
+    /// In the queue, hidden for as long as SQS allows.
     Hidden,
 }
 
@@ -30,7 +30,7 @@ impl Aside {
         }
         tracing::warn!(
             queue = queue.name,
-            "the SQS queue has no dead-letter queue: messages that cannot be read stay in it, out of the way, until it drops them"
+            "the SQS queue has no dead-letter queue: unreadable messages stay in it, set aside, until it drops them"
         );
         if queue.fifo {
             Self::Group
@@ -39,12 +39,12 @@ impl Aside {
         }
     }
 
-    /// Whether messages are needed whole when they are put aside.
+    /// Whether the whole message is needed to set it aside.
     pub(super) fn keeps(&self) -> bool {
         *self != Self::Hidden
     }
 
-    /// Whether a message that came was put aside before.
+    /// Whether a message that was received had been set aside before.
     pub(super) fn has(&self, group: Option<&str>) -> bool {
         *self == Self::Group && group == Some(GROUP)
     }

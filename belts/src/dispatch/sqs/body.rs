@@ -1,4 +1,4 @@
-//! How a body travels: as it is where SQS takes its characters, and in base64 where not.
+//! Encodes a body: unchanged if SQS accepts its characters, otherwise in base64.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -7,14 +7,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::Fault;
 
-/// The attribute that names the encoding of a body, where it has one.
+/// The attribute that names the encoding of a body, if it has one.
 pub(super) const ENCODING: &str = "belts-encoding";
 const BASE64: &str = "base64";
 
 /// Attributes by name.
 pub(super) type Attributes = HashMap<String, MessageAttributeValue>;
 
-/// A body as text that SQS takes, and whether it is in base64.
+/// A body as text that SQS accepts, and whether it is in base64.
 pub(super) fn write(body: &[u8]) -> (Cow<'_, str>, bool) {
     match std::str::from_utf8(body) {
         Ok(text) if text.chars().all(is_taken) => (Cow::Borrowed(text), false),
@@ -22,7 +22,7 @@ pub(super) fn write(body: &[u8]) -> (Cow<'_, str>, bool) {
     }
 }
 
-/// The body of a message that came. What is not as it says is left for the worker to refuse.
+/// The body of a received message. One that is not what its attribute says is left for the worker to refuse.
 pub(super) fn read(text: &str, attributes: Option<&Attributes>) -> Vec<u8> {
     let encoding = attributes
         .and_then(|all| all.get(ENCODING))
@@ -47,7 +47,7 @@ pub(super) fn text(value: &str) -> Result<MessageAttributeValue, Fault> {
     attribute.build().map_err(Fault::unwritten)
 }
 
-/// Whether SQS takes a character; the service lists these.
+/// Whether SQS accepts a character; the service documents which.
 pub(super) fn is_taken(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }

@@ -1,4 +1,4 @@
-//! Opening a queue: its settings, and what may be wrong with them.
+//! Opening a queue: its settings and their validation.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ impl Sqs {
         Self::builder(queue_url).open().await
     }
 
-    /// Opens a queue with other settings than the usual ones.
+    /// A builder with the default settings.
     ///
     /// ```no_run
     /// # async fn open() -> belts::Result<()> {
@@ -73,54 +73,54 @@ impl SqsBuilder {
         }
     }
 
-    /// Where the service is, if it is not at the host of the queue's URL.
+    /// The endpoint of the service, if it is not the host of the queue's URL.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = Some(url.into());
         self
     }
 
-    /// The region, if the host of the queue's URL does not say it; AWS's own settings, such as `AWS_REGION`, where neither does.
+    /// The region, if the host of the queue's URL does not contain it; by default from AWS's own settings, such as `AWS_REGION`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// The client of your own program, with its credentials, region and endpoint. Its timeouts are replaced by
+    /// A client built by your own program, with its credentials, region and endpoint. Its timeouts are replaced by
     /// [`timeout`](Self::timeout).
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// How long a delivery belongs to the worker that received it, in whole seconds; what the queue says where not said. The
-    /// worker prolongs it while it needs to, so it is also how long a message waits after its worker died.
+    /// How long a delivery is hidden from other workers, in whole seconds; by default the queue's own timeout. The
+    /// worker extends it while it needs to, so it is also how long a message waits after its worker died.
     pub fn visibility(mut self, visibility: Duration) -> Self {
         self.visibility = Some(visibility);
         self
     }
 
-    /// How long the queue waits for a message before it answers that there is none, in whole seconds; 20 where not said, the
-    /// most there is.
+    /// How long the queue waits for a message before it returns none, in whole seconds; default 20, the
+    /// maximum.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.wait = wait;
         self
     }
 
-    /// How long the queue may take to answer a call, apart from the wait for messages; 10 seconds where not said. A call that
-    /// fails in passing is repeated within three times this time.
+    /// The timeout of a call, not counting the wait for messages; default 10 seconds. A call with a temporary
+    /// failure is retried within three times this time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Asks the queue for its attributes, and so makes sure that it is there and may be used.
+    /// Requests the queue's attributes, which checks that it exists and may be used.
     ///
     /// # Errors
-    /// Of kind [`Config`](crate::ErrorKind::Config): the URL is not one of a queue, the queue does not exist, there are no
-    /// credentials or no region, or wrong ones, or rights are missing. Of kind [`Dispatcher`](crate::ErrorKind::Dispatcher):
-    /// anything that may pass, such as a service that cannot be reached or does not answer.
+    /// Of kind [`Config`](crate::ErrorKind::Config): the URL is not that of a queue, the queue does not exist, credentials
+    /// or region are missing or wrong, or permissions are missing. Of kind [`Dispatcher`](crate::ErrorKind::Dispatcher):
+    /// anything temporary, such as a service that cannot be reached or does not respond.
     pub async fn open(self) -> Result<Sqs> {
-        // Apart, since the client of AWS makes it a large future.
+        // Boxed, since AWS's client makes it a large future.
         Box::pin(self.ask_and_open()).await
     }
 
@@ -135,7 +135,7 @@ impl SqsBuilder {
         let aside = Aside::choose(&link, &queue);
         let visibility = self.visibility.unwrap_or(queue.visibility);
         let inner = Inner {
-            // A queue that hides nothing would hand one message to every worker.
+            // A queue that hides nothing would deliver one message to every worker.
             visibility: visibility.max(Duration::from_secs(1)),
             wait: self.wait,
             flight: Flight::default(),
@@ -153,7 +153,7 @@ impl SqsBuilder {
         let whole = |time: Duration| time.subsec_nanos() == 0 && !time.is_zero();
         if place(&self.queue_url).is_none() {
             return Err(config(
-                "the URL of the SQS queue cannot be read; write `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, as the console shows it",
+                "the URL of the SQS queue is invalid; write `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`, as the console shows it",
             ));
         }
         if !whole(self.wait) || self.wait > LONGEST_WAIT {
@@ -184,7 +184,7 @@ impl SqsBuilder {
 
     async fn find_client(&self) -> Result<Client> {
         let place = place(&self.queue_url).expect("it was checked");
-        // Where the host is Amazon's usual one the SDK finds it, or another one that the environment names.
+        // If the host is Amazon's usual one, the SDK finds it, or another one that the environment names.
         let of_url = (!place.usual).then_some(place.origin);
         let endpoint = self.endpoint.clone().or(of_url);
         let region = self.region.clone().or(place.region);
@@ -194,7 +194,7 @@ impl SqsBuilder {
 
 impl fmt::Debug for SqsBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What was not checked yet may hold a password.
+        // Unchecked settings may contain a password.
         let checked = place(&self.queue_url).is_some();
         f.debug_struct("SqsBuilder")
             .field("queue_url", &checked.then_some(&self.queue_url))

@@ -1,4 +1,4 @@
-//! The client of the SDK: where it finds the service and who we are, and how long it waits.
+//! The SDK's client: endpoint, credentials and timeouts.
 
 use std::time::Duration;
 
@@ -16,21 +16,21 @@ use aws_smithy_http_client::{
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A call that failed in passing is tried again within this many times its time.
+/// A call with a temporary failure is retried within this many times its timeout.
 const PATIENCE: u32 = 3;
-/// Beyond the wait of a long poll, this is for the way there and back where calls have less time.
+/// Added to the wait of a long poll for the round trip.
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// A queue and how to call it.
 pub(super) struct Link {
     pub(super) url: String,
     pub(super) client: Client,
-    /// The same client, with the patience of a long poll.
+    /// The same client, with the timeout of a long poll.
     pub(super) poller: Client,
 }
 
 impl Link {
-    /// Calls have `timeout` to be answered, polls `wait` more.
+    /// Calls time out after `timeout`, polls `wait` later.
     pub(super) fn new(url: String, client: &Client, timeout: Duration, wait: Duration) -> Self {
         Self {
             url,
@@ -40,7 +40,7 @@ impl Link {
     }
 }
 
-/// A client whose calls each have this time. Its other settings stay as they are.
+/// A client with this timeout for each call. Its other settings stay unchanged.
 fn patient(client: &Client, connect: Duration, answer: Duration) -> Client {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(connect.min(CONNECT))
@@ -52,7 +52,7 @@ fn patient(client: &Client, connect: Duration, answer: Duration) -> Client {
         .config()
         .to_builder()
         .timeout_config(timeouts)
-        // A long poll that brings nothing is not stalled; the timeouts above find what is.
+        // A long poll that returns nothing is not stalled; the timeouts above find stalled ones.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .build();
     Client::from_conf(config)
@@ -89,13 +89,13 @@ pub(super) async fn find(
     match tokio::time::timeout(timeout * PATIENCE, finding).await {
         Ok(found) => found,
         Err(late) => Err(Error::dispatcher(
-            "the AWS credentials do not come in time",
+            "the AWS credentials did not arrive in time",
             late,
         )),
     }
 }
 
-/// Makes sure that there are credentials, whose absence the first call would tell less clearly.
+/// Checks that there are credentials; without this, the first call would report their absence less clearly.
 async fn identify(config: &SdkConfig) -> Result<()> {
     let Some(provider) = config.credentials_provider() else {
         return Ok(());

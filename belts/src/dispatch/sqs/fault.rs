@@ -26,9 +26,9 @@ enum Cause {
     Region,
     Throttled,
     TooLarge,
-    /// The message itself, such as the name of an attribute.
+    /// The message itself is wrong, for example the name of an attribute.
     Message,
-    /// The delivery is another receiver's meanwhile, or gone.
+    /// Another receiver has the delivery now, or it is gone.
     Late,
     Other,
 }
@@ -50,12 +50,12 @@ impl Fault {
         };
         let code = service.code().unwrap_or("unknown error");
         let status = error.raw_response().map(|answer| answer.status().as_u16());
-        // A code that is not known is told by its status.
+        // An unknown code is classified by its status.
         let sender = status.is_some_and(|status| status == 400);
         Self::answered(code, service.message().unwrap_or_default(), sender)
     }
 
-    /// One entry of a batch that was refused.
+    /// One entry of a batch that was rejected.
     pub(super) fn entry(entry: &BatchResultErrorEntry) -> Self {
         let message = entry.message().unwrap_or_default();
         Self::answered(entry.code(), message, entry.sender_fault())
@@ -69,11 +69,11 @@ impl Fault {
         }
     }
 
-    /// An answer without what it must have.
+    /// A response without a required part.
     pub(super) fn unanswered() -> Self {
         Self {
             cause: Cause::Other,
-            source: Source::Answer("it does not say what became of the message".into()),
+            source: Source::Answer("it does not say what happened to the message".into()),
         }
     }
 
@@ -84,12 +84,12 @@ impl Fault {
         }
     }
 
-    /// Whether another message in its place could be taken.
+    /// Whether another message could be accepted instead.
     pub(super) fn is_of_message(&self) -> bool {
         matches!(self.cause, Cause::Message | Cause::TooLarge)
     }
 
-    /// The error that the caller sees. What is wrong with the queue or with rights may be repaired while the worker runs.
+    /// The error that the caller sees. Problems with the queue or with permissions may be fixed while the worker runs.
     pub(super) fn to_error(&self, queue: &str) -> Error {
         let kind = match self.cause {
             Cause::TooLarge => ErrorKind::TooLarge,
@@ -99,7 +99,7 @@ impl Fault {
         self.with_kind(kind, queue)
     }
 
-    /// The error of a queue that cannot be opened: what is the setting's, says what to set.
+    /// The error of a queue that cannot be opened; if a setting is at fault, it says what to set.
     pub(super) fn into_opening_error(self, queue: &str) -> Error {
         let kind = match self.cause {
             Cause::Silence | Cause::Unreachable | Cause::Throttled | Cause::Late | Cause::Other => {
@@ -116,8 +116,8 @@ impl Fault {
     }
 }
 
-/// What a code of the service means. There are the codes of its JSON protocol, and those of the older one that some
-/// servers like it still give.
+/// What an error code of the service means. There are the codes of its JSON protocol, and those of the older one that some
+/// compatible servers still use.
 fn cause(code: &str, message: &str, sender: bool) -> Cause {
     let code = code.rsplit(['.', '#']).next().unwrap_or(code);
     match code {
@@ -143,7 +143,7 @@ fn cause(code: &str, message: &str, sender: bool) -> Cause {
         | "KmsThrottled" => Cause::Throttled,
         "BatchRequestTooLong" => Cause::TooLarge,
         "ReceiptHandleIsInvalid" | "MessageNotInflight" => Cause::Late,
-        // The same of an older receipt, where only the text tells.
+        // The same for an older receipt, where only the text tells.
         "InvalidParameterValue" if message.contains("ReceiptHandle") => Cause::Late,
         "InvalidMessageContents"
         | "InvalidAttributeName"
@@ -160,7 +160,7 @@ fn cause(code: &str, message: &str, sender: bool) -> Cause {
 impl Cause {
     fn what(self) -> &'static str {
         match self {
-            Self::Silence => "does not answer in time",
+            Self::Silence => "does not respond in time",
             Self::Unreachable => "cannot be reached",
             Self::NoQueue => "does not exist: check its URL, account and region, or create it",
             Self::NoRight => {
@@ -169,21 +169,19 @@ impl Cause {
             Self::Credentials => {
                 "refuses the credentials: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile or role that gives them"
             }
-            Self::Region => {
-                "is asked for in the wrong region: set `region` to the one of the queue"
-            }
-            Self::Throttled => "takes no more calls for the moment",
+            Self::Region => "is in another region: set `region` to the one of the queue",
+            Self::Throttled => "accepts no more calls at the moment",
             Self::TooLarge => {
-                "carries no message of this size; put the big part elsewhere and publish where it is"
+                "accepts no message of this size; store the large part elsewhere and publish its location"
             }
-            Self::Message => "refuses the message or its options",
-            Self::Late => "has given the message to another receiver, or has it no more",
+            Self::Message => "rejects the message or its options",
+            Self::Late => "has delivered the message to another receiver, or no longer has it",
             Self::Other => "failed",
         }
     }
 }
 
-/// Why: an error of the SDK, or what the service answered.
+/// The cause: an error of the SDK, or the service's response.
 #[derive(Debug, Clone)]
 enum Source {
     Sdk(Arc<dyn StdError + Send + Sync>),

@@ -1,5 +1,5 @@
-//! What was received and is not answered yet: SQS shows a message only when it gives it out, and one that is put aside is
-//! needed whole.
+//! Deliveries that are not settled yet: SQS returns a message only when it delivers it, and the whole message is needed to
+//! set it aside.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 
 use super::body::Attributes;
 
-/// A message as it came.
+/// A message as received.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) message_id: String,
@@ -18,12 +18,12 @@ pub(super) struct Kept {
     pub(super) group: Option<String>,
 }
 
-/// Messages by the text of their receipts, each for as long as anybody has the receipt.
+/// Messages by the text of their receipts, each for as long as the receipt exists.
 #[derive(Default)]
 pub(super) struct Flight(Mutex<HashMap<Arc<str>, Arc<Kept>>>);
 
 impl Flight {
-    /// Keeps messages, and forgets those whose receipts are gone.
+    /// Adds messages, and forgets those whose receipts are gone.
     pub(super) fn keep(&self, messages: impl IntoIterator<Item = (Arc<str>, Kept)>) {
         let mut all = self.all();
         // The receipt shares its text with the key here.

@@ -7,8 +7,8 @@ use super::limits::BATCH;
 /// The most polls at once.
 const MOST_LANES: usize = 8;
 
-/// How many polls are made at once: more after full ones. Several long polls would keep the messages of the first waiting
-/// for the others, so only short polls stand side by side, and only when much is to be expected.
+/// How many polls to make at once: more after full ones. Several long polls would make the messages of the first wait
+/// for the others, so only short polls run concurrently, and only when many messages are expected.
 pub(super) struct Lanes(AtomicUsize);
 
 impl Default for Lanes {
@@ -22,7 +22,7 @@ impl Lanes {
         self.0.load(Ordering::Relaxed).min(most.div_ceil(BATCH))
     }
 
-    /// Learns from a round of so many polls.
+    /// Learns from a round of this many polls.
     pub(super) fn learn(&self, lanes: usize, messages: usize) {
         let next = match messages {
             0 => 1,

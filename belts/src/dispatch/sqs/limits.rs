@@ -4,15 +4,15 @@ use std::time::Duration;
 
 /// The most entries of one call.
 pub(super) const BATCH: usize = 10;
-/// The longest time that SQS holds a message by itself.
+/// The longest delay that SQS supports.
 pub(super) const MAX_DELAY: Duration = Duration::from_secs(900);
 /// The longest time that SQS hides a message.
 pub(super) const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// The longest time that a message is hidden from now on: SQS counts from when it gave it out.
+/// The longest time that a message can be hidden from now on: SQS counts from when it was received.
 pub(super) const FURTHEST: Duration = LONGEST.saturating_sub(Duration::from_secs(600));
 
-/// Seconds for the service, which knows no parts of them; none is shorter than asked for.
+/// Whole seconds for the service, rounded up.
 pub(super) fn whole_seconds(time: Duration) -> i32 {
     let more = u64::from(time.subsec_nanos() > 0);
     i32::try_from(time.as_secs() + more).unwrap_or(i32::MAX)

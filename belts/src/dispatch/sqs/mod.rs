@@ -1,7 +1,7 @@
-//! The dispatcher on Amazon SQS: a queue carries events to whichever worker asks it first.
+//! The dispatcher on Amazon SQS: a queue delivers events to whichever worker polls it first.
 //!
-//! Workers take messages by long polls, keep them invisible to others while they make them durable, and delete them then.
-//! `docs/sqs.md` says which queue to make, which rights belts needs, and what becomes of messages that nobody can read.
+//! Workers receive messages by long polling, keep them hidden from others while they make them durable, and then delete them.
+//! `docs/sqs.md` explains how to create the queue, which permissions belts needs, and what happens to unreadable messages.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -41,12 +41,12 @@ use queue::Queue;
 
 /// A dispatcher on an SQS queue, standard or FIFO. Clones are the same dispatcher.
 ///
-/// A standard queue holds a message back for up to 15 minutes; the store of the worker holds the rest of a longer delay. A
-/// FIFO queue holds nothing back. It keeps the order of each group, which is that of [`SqsOptions::group`], or else the
-/// event's correlation key, or else the event's type; belts starts runs in this order, and they go on side by side.
+/// A standard queue delays a message for up to 15 minutes; the worker's store keeps the rest of a longer delay. A
+/// FIFO queue has no delays. It keeps the order of each group, which is [`SqsOptions::group`], or else the
+/// event's correlation key, or else the event's type; belts starts runs in this order, and they proceed concurrently.
 ///
-/// A message that no worker can read goes to the queue's dead-letter queue. [The guide](crate::guide::sqs) says what becomes of
-/// it where there is none, and which rights belts needs.
+/// A message that no worker can read goes to the queue's dead-letter queue. [The guide](crate::guide::sqs) describes what happens
+/// without one, and which permissions belts needs.
 ///
 /// ```no_run
 /// # async fn open() -> belts::Result<()> {
@@ -69,7 +69,7 @@ pub struct Sqs {
 struct Inner {
     link: Link,
     queue: Queue,
-    /// How long a delivery belongs to its receiver, in whole seconds.
+    /// How long a delivery is hidden from other receivers, in whole seconds.
     visibility: Duration,
     wait: Duration,
     aside: Aside,

@@ -1,10 +1,10 @@
-//! What a publisher may ask of SQS for one message.
+//! A publisher's SQS options for one message.
 
 use std::{collections::BTreeMap, fmt};
 
 use crate::dispatch::MessageOption;
 
-/// Options of one message for an [`Sqs`](super::Sqs) dispatcher; others leave them alone.
+/// Options of one message for an [`Sqs`](super::Sqs) dispatcher; other dispatchers ignore them.
 ///
 /// ```
 /// use belts::dispatch::{Message, MessageOptions, SqsOptions};
@@ -15,9 +15,9 @@ use crate::dispatch::MessageOption;
 /// assert!(message.options.get::<SqsOptions>().is_some());
 /// ```
 ///
-/// Events take them by [`Publish::option`](crate::Publish::option).
+/// Pass them to an event with [`Publish::option`](crate::Publish::option).
 #[derive(Clone, Default, PartialEq, Eq)]
-#[must_use = "options do something only in a message"]
+#[must_use = "options have an effect only in a message"]
 pub struct SqsOptions {
     pub(super) group: Option<String>,
     pub(super) deduplication_id: Option<String>,
@@ -30,15 +30,15 @@ impl SqsOptions {
         Self::default()
     }
 
-    /// Puts the message into a group: on a FIFO queue the messages of one group come in order, on a standard queue the groups
+    /// Puts the message into a group: on a FIFO queue the messages of one group are delivered in order, on a standard queue the groups
     /// share the workers fairly.
     pub fn group(mut self, group: impl Into<String>) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// What a FIFO queue knows duplicates by, for five minutes; the id of the message where not said. Standard queues know
-    /// none.
+    /// The deduplication id of a FIFO queue, which is remembered for five minutes; default the message's id. Standard queues do
+    /// not deduplicate.
     pub fn deduplication_id(mut self, id: impl Into<String>) -> Self {
         self.deduplication_id = Some(id.into());
         self
@@ -55,7 +55,7 @@ impl MessageOption for SqsOptions {}
 
 impl fmt::Debug for SqsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The values may be a user's data.
+        // The values may be user data.
         f.debug_struct("SqsOptions")
             .field("group", &self.group)
             .field("deduplication_id", &self.deduplication_id)

@@ -1,6 +1,6 @@
 //! What the URL of a queue says of its place.
 
-/// A queue's place: what stands before the account, and the region if the host is Amazon's.
+/// A queue's place: what precedes the account, and the region if the host is Amazon's.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) origin: String,
@@ -9,7 +9,7 @@ pub(super) struct Place {
     pub(super) usual: bool,
 }
 
-/// Reads the URL of a queue.
+/// Parses the URL of a queue.
 pub(super) fn place(queue_url: &str) -> Option<Place> {
     let (scheme, rest) = queue_url.split_once("://")?;
     let (host, path) = rest.split_once('/')?;

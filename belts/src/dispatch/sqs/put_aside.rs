@@ -14,15 +14,15 @@ use crate::dispatch::Receipt;
 /// The attribute of a message in the dead-letter queue that says why it is there.
 const REASON: &str = "belts-reason";
 
-/// The longest text of a reason, in characters.
+/// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 
 /// The most attributes of a message.
 const MOST_ATTRIBUTES: usize = 10;
 
 impl Sqs {
-    /// Puts a message aside. It is gone from where it was only once it is where it goes, so that none is lost; at worst there
-    /// are two of it.
+    /// Sets a message aside. It is deleted only once it is in its new place, so that none is lost; at worst there
+    /// are two copies.
     pub(super) async fn put_aside(&self, receipt: &Receipt, reason: &str) -> Result<(), Fault> {
         let inner = &self.inner;
         let target = match &inner.aside {
@@ -30,7 +30,7 @@ impl Sqs {
             Aside::DeadLetters(url) => url,
             Aside::Group => &inner.link.url,
         };
-        // A receipt from elsewhere: the policy of the queue takes care of the message when it has come often enough.
+        // A receipt from elsewhere: the policy of the queue deals with the message after enough receives.
         let Some(kept) = inner.flight.find(receipt.as_str()) else {
             return self.hide(receipt, inner.visibility).await;
         };
@@ -56,14 +56,14 @@ impl Sqs {
                 .filter(|_| inner.aside != Aside::Group);
             call = call
                 .message_group_id(group.unwrap_or(GROUP))
-                // The id that it has here, so that a second try within minutes leaves one of it.
+                // The id that it has here, so that a repeated attempt within minutes leaves one copy.
                 .message_deduplication_id(&kept.message_id);
         }
         call.send().await.map(drop).map_err(Fault::of)
     }
 }
 
-/// Says why, where there is room for it.
+/// Adds the reason, if there is room for it.
 fn add_reason(
     attributes: &mut Attributes,
     body: &str,

@@ -1,4 +1,4 @@
-//! What a queue says of itself.
+//! The attributes of a queue.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,19 +8,19 @@ use serde::Deserialize;
 use super::{client::Link, fault::Fault};
 use crate::error::{Error, ErrorKind, Result};
 
-/// A message's size limit where the queue does not tell, and the least that a call can carry.
+/// The size limit of a message if the queue does not reveal it, and the minimum for a call.
 const USUAL_SIZE: usize = 256 * 1024;
 
-/// A queue's attributes, as far as they matter here.
+/// A queue's attributes that matter here.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Queue {
     /// The last part of its URL.
     pub(super) name: String,
     pub(super) fifo: bool,
     pub(super) visibility: Duration,
-    /// The most bytes of a message, its attributes included.
+    /// The size limit of a message in bytes, including its attributes.
     pub(super) max_bytes: usize,
-    /// The ARN of the queue for messages that cannot be received.
+    /// The ARN of the dead-letter queue.
     pub(super) dead_letters: Option<String>,
 }
 
@@ -31,7 +31,7 @@ struct RedrivePolicy {
 }
 
 impl Queue {
-    /// Asks the queue.
+    /// Requests them.
     pub(super) async fn ask(link: &Link) -> Result<Self> {
         let name = name(&link.url);
         let answer = link
@@ -63,7 +63,7 @@ impl Queue {
         })
     }
 
-    /// The most bytes of all messages of one call: as much as the service lets a single message have.
+    /// The size limit of all messages of one call: the same as of a single message.
     pub(super) fn max_batch_bytes(&self) -> usize {
         self.max_bytes.max(USUAL_SIZE)
     }
@@ -71,13 +71,13 @@ impl Queue {
 
 fn read_policy(queue: &str, json: &str) -> Result<String> {
     let policy: RedrivePolicy = serde_json::from_str(json).map_err(|error| {
-        let message = format!("the redrive policy of the SQS queue `{queue}` cannot be read");
+        let message = format!("the redrive policy of the SQS queue `{queue}` is invalid");
         Error::new(ErrorKind::Config, message).with_source(error)
     })?;
     Ok(policy.dead_letter_target_arn)
 }
 
-/// The queue that an ARN names, beside the queue of a URL: a queue and its dead-letter queue are always in one region.
+/// The queue that an ARN names, as a sibling of a queue's URL: a queue and its dead-letter queue are always in one region.
 pub(super) fn beside(url: &str, arn: &str) -> Option<String> {
     let mut parts = arn.rsplit(':');
     let (name, account) = (parts.next()?, parts.next()?);

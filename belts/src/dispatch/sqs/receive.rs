@@ -1,4 +1,4 @@
-//! Messages from the queue: one long poll while little comes, several short ones at once while much does.
+//! Receives messages: one long poll while there are few, several short ones at once while there are many.
 
 use std::{sync::Arc, time::Duration};
 
@@ -36,7 +36,7 @@ impl Sqs {
         Ok(self.deliver(messages).await)
     }
 
-    /// Polls that do not wait. What one brings is not lost for the failure of another.
+    /// Polls that do not wait. Messages of one are kept if another fails.
     async fn poll_side_by_side(&self, lanes: usize, most: usize) -> Result<Vec<Message>> {
         let polls = (0..lanes).map(|lane| {
             let most = most.saturating_sub(lane * BATCH).min(BATCH);
@@ -57,7 +57,7 @@ impl Sqs {
 
     async fn poll(&self, most: usize, wait: Duration) -> Result<Vec<Message>, Fault> {
         let inner = &self.inner;
-        // All of them where they have to go with the message if it is put aside.
+        // All of them, if they have to accompany the message when it is set aside.
         let attributes = if inner.aside.keeps() { "All" } else { ENCODING };
         let call = inner
             .link
@@ -74,7 +74,7 @@ impl Sqs {
         Ok(answer.messages.unwrap_or_default())
     }
 
-    /// Messages as deliveries. Those that were put aside before stay there.
+    /// Messages as deliveries. Those that were set aside before stay there.
     async fn deliver(&self, messages: Vec<Message>) -> Vec<Delivery> {
         let aside = &self.inner.aside;
         let (mut deliveries, mut kept, mut hidden) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! Messages to the queue: as many in a call as fit, each with an answer of its own.
+//! Sends messages: as many in a call as fit, each with its own result.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -22,13 +22,13 @@ const LONGEST_ID: usize = 128;
 
 /// A message that is ready for a call.
 struct Ready {
-    /// Its place among the messages, which is also its id in the call.
+    /// Its index among the messages, which is also its id in the call.
     place: usize,
     entry: Entry,
     bytes: usize,
 }
 
-/// What a call says of each of its messages, by place.
+/// The result for each message of a call, by index.
 type Outcome = Vec<(usize, Result<Sent, Fault>)>;
 
 impl Sqs {
@@ -49,7 +49,7 @@ impl Sqs {
         }
         let mut taken = answers.len();
         let mut failed: Option<Fault> = None;
-        // One call after the other, as a FIFO queue has the order of the calls.
+        // One call after the other, since a FIFO queue keeps the order of the calls.
         for chunk in chunks(ready, queue.max_batch_bytes()) {
             let outcome = match &failed {
                 Some(fault) => for_all(&chunk, fault),
@@ -77,7 +77,7 @@ impl Sqs {
         answer.unwrap_or_else(|| Err(self.error(&Fault::unanswered())))
     }
 
-    /// Sends messages in one call. Some faults of one message make SQS refuse the call; then each goes alone.
+    /// Sends messages in one call. Some faults of one message make SQS reject the call; then each is sent alone.
     async fn send_chunk(&self, chunk: &[Ready]) -> Result<Outcome, Fault> {
         match self.call(chunk).await {
             Err(fault) if fault.is_of_message() => {}
@@ -164,7 +164,7 @@ fn prepare(queue: &Queue, place: usize, message: &Message) -> Result<Ready, Unfi
     })
 }
 
-/// The group of a message. A standard queue has groups only for those who ask for them.
+/// The group of a message. On a standard queue only messages that ask for one have a group.
 fn group<'a>(
     queue: &Queue,
     message: &'a Message,
@@ -178,7 +178,7 @@ fn group<'a>(
     asked.or_else(|| queue.fifo.then(usual))
 }
 
-/// An id as SQS takes it: the text itself, or one that follows from it.
+/// An id that SQS accepts: the text itself, or one derived from it.
 fn id(text: &str) -> String {
     let fits =
         (1..=LONGEST_ID).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -189,7 +189,7 @@ fn id(text: &str) -> String {
     }
 }
 
-/// Messages in calls: at most ten, and not too many bytes.
+/// Divides messages into calls: at most ten each, within the size limit.
 fn chunks(ready: Vec<Ready>, max_bytes: usize) -> Vec<Vec<Ready>> {
     let mut chunks: Vec<Vec<Ready>> = Vec::new();
     let mut bytes = 0;
@@ -217,7 +217,7 @@ fn too_large(queue: &Queue, bytes: usize) -> Error {
     Error::new(
         ErrorKind::TooLarge,
         format!(
-            "the message has {bytes} bytes with its attributes, over the {} that the SQS queue `{}` carries; put the big part elsewhere and publish where it is",
+            "the message has {bytes} bytes with its attributes, over the limit of {} of the SQS queue `{}`; store the large part elsewhere and publish its location",
             queue.max_bytes, queue.name
         ),
     )

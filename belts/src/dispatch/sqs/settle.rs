@@ -1,4 +1,4 @@
-//! What a worker says of deliveries: keep, delete, give back; ten in a call, the calls side by side.
+//! Settles deliveries: extends, deletes or returns them; ten in a call, the calls concurrently.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::{
     error::Result,
 };
 
-/// A receipt, and for how long its message is to be hidden from now on.
+/// A receipt, and how long to hide its message from now on.
 type Hiding<'a> = (&'a Receipt, Duration);
 
 impl Sqs {
-    /// Begins the visibility of deliveries anew.
+    /// Restarts the visibility timeout of deliveries.
     pub(super) async fn keep(&self, receipts: &[Receipt]) -> Result<()> {
         let visibility = self.inner.visibility;
         let all: Vec<Hiding<'_>> = receipts.iter().map(|it| (it, visibility)).collect();
@@ -33,7 +33,7 @@ impl Sqs {
         self.settled(calls.into_iter().flatten().collect())
     }
 
-    /// Has messages come later, or puts them aside.
+    /// Postpones messages, or sets them aside.
     pub(super) async fn give_back(&self, refused: Vec<Nack>) -> Result<()> {
         let (mut later, mut aside) = (Vec::new(), Vec::new());
         for nack in &refused {
@@ -57,7 +57,7 @@ impl Sqs {
         first(self.delete_some(std::slice::from_ref(receipt)).await)
     }
 
-    /// Hides messages, and returns what went wrong.
+    /// Hides messages, and returns the failures.
     async fn hide_all(&self, all: &[Hiding<'_>]) -> Vec<Fault> {
         let calls = join_all(all.chunks(BATCH).map(|some| self.hide_some(some))).await;
         calls.into_iter().flatten().collect()
@@ -110,7 +110,7 @@ impl Sqs {
         }
     }
 
-    /// The first of what went wrong stands for all.
+    /// The first failure stands for all.
     fn settled(&self, faults: Vec<Fault>) -> Result<()> {
         first(faults).map_err(|fault| self.error(&fault))
     }

@@ -9,7 +9,7 @@ pub(crate) async fn open(url: &str) -> Result<Sqs> {
     read(url).map_err(wrong)?.open().await
 }
 
-/// Says what is wrong with an `sqs://` URL, without opening anything.
+/// Validates an `sqs://` URL without opening anything.
 pub(crate) fn check(url: &str) -> Result<(), String> {
     read(url).map(drop)
 }
@@ -26,7 +26,7 @@ fn read(url: &str) -> Result<SqsBuilder, String> {
     });
     if queue.is_none() {
         return Err(format!(
-            "names no queue; write host, account and queue as in {EXAMPLE}"
+            "names no queue; write host, account and queue, as in {EXAMPLE}"
         ));
     }
     let (mut scheme, mut region) = ("https", None);

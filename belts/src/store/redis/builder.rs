@@ -102,7 +102,7 @@ impl RedisBuilder {
 
 impl fmt::Debug for RedisBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL may hold a password.
+        // The URL may contain a password.
         f.debug_struct("RedisBuilder")
             .field("key_prefix", &self.key_prefix)
             .field("ttl", &self.ttl)

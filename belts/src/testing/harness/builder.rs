@@ -11,14 +11,14 @@ use crate::{
     worker::WorkerBuilder,
 };
 
-/// Sets up a [`Harness`].
-#[must_use = "a harness is made by `build`"]
+/// Builds a [`Harness`].
+#[must_use = "`build` makes the harness"]
 pub struct HarnessBuilder {
     place: Box<dyn Reopen>,
     clock: ManualClock,
     change: Change,
     pub(super) probe: Probe,
-    /// The first preset that could not be used.
+    /// The first invalid preset.
     pub(super) failure: Option<Error>,
 }
 
@@ -37,28 +37,28 @@ impl Default for HarnessBuilder {
 }
 
 impl HarnessBuilder {
-    /// Keeps runs here instead of in a new [`Memory`].
+    /// Keeps runs in this store instead of a new [`Memory`].
     pub fn store(mut self, place: impl Reopen) -> Self {
         self.place = Box::new(place);
         self
     }
 
-    /// Takes the time from this clock. Unless it [skips sleeps](ManualClock::skip_sleeps), the test has to move it.
+    /// Uses this clock. Unless it [skips sleeps](ManualClock::skip_sleeps), the test has to move it.
     pub fn clock(mut self, clock: ManualClock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Adds a function by hand. Once one was added, only those that were count, and not every one in the program.
+    /// Adds a function by hand. Once one is added, only added functions count, not every one in the program.
     pub fn function<M>(self, function: impl Function<M>) -> Self {
         let function = function::of(function);
         self.worker(move |worker| worker.define(function))
     }
 
-    /// Gives functions a value of the application, or a fake of it, as [`WorkerBuilder::state`] does.
+    /// Gives functions a state of the application, or a fake of it, as [`WorkerBuilder::state`] does.
     ///
-    /// A harness with every function of the program does not ask for all that they take: a function whose state is missing
-    /// fails when it runs. One whose functions were [picked](Self::function) asks in [`build`](Self::build).
+    /// A harness with every function of the program does not require all their states: a function whose state is missing
+    /// fails when it runs. One whose functions were [picked](Self::function) requires them in [`build`](Self::build).
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, State, step, testing::Harness};
@@ -86,7 +86,7 @@ impl HarnessBuilder {
         self.worker(move |worker| worker.state(state.clone()))
     }
 
-    /// Changes the worker, each time that one is built: at the start, and after each crash.
+    /// Configures the worker, each time that one is built: at the start, and after each crash.
     ///
     /// ```rust,standalone_crate
     /// # use belts::testing::Harness;
@@ -107,7 +107,7 @@ impl HarnessBuilder {
     /// Opens the store and starts the worker.
     ///
     /// # Errors
-    /// A preset cannot be written as JSON, or no function of the harness has the step that it is for; the store cannot be opened, or the worker cannot be built.
+    /// A preset cannot be written as JSON, or no function of the harness has its step; the store cannot be opened, or the worker cannot be built.
     pub async fn build(self) -> Result<Harness> {
         if let Some(error) = self.failure {
             return Err(error);
@@ -132,7 +132,7 @@ impl HarnessBuilder {
 impl Setup {
     /// The worker's settings in every life.
     pub(super) fn worker(&self) -> WorkerBuilder {
-        // Time jumps here, and a lease that ended in such a jump would only be in the way. The name lets the next life
+        // Time jumps here, and a lease that ended in such a jump would only get in the way. The name lets the next life
         // take over what this one leaves.
         const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
         let worker = WorkerBuilder::default()

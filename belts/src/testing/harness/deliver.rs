@@ -19,7 +19,7 @@ use crate::{
     worker::{Execute, Worker},
 };
 
-/// A function about to be run for an event: await it, with or without options. See [`Harness::run`].
+/// A function to be run for an event: await it, with or without options. See [`Harness::run`].
 #[must_use = "nothing is delivered until this is awaited: add `.await`"]
 #[derive(Debug)]
 pub struct Deliver<T> {
@@ -53,7 +53,7 @@ impl<T> Deliver<T> {
         }
     }
 
-    /// Gives the run this id, or resumes the one that has it.
+    /// Gives the run this id, or resumes the run that has it.
     pub fn run_id(mut self, id: impl Into<String>) -> Self {
         self.run_id = Some(id.into());
         self
@@ -65,13 +65,13 @@ impl<T> Deliver<T> {
         self
     }
 
-    /// Goes on until the step of this path is recorded, then stops. A run that ends without it is an error.
+    /// Continues until the step with this path is recorded, then stops. A run that ends without it is an error.
     pub fn until(mut self, path: impl Into<String>) -> Self {
         self.until = Some(path.into());
         self
     }
 
-    /// Lets the worker die at a write, counted from the delivery, and another one resume.
+    /// Makes the worker die at a write, counted from the delivery, and another one resume.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::{Crash, Harness}};
@@ -100,7 +100,7 @@ impl<T> Deliver<T> {
         self
     }
 
-    /// Delivers the event so many times at once.
+    /// Delivers the event this many times concurrently.
     pub fn times(mut self, times: u32) -> Self {
         self.times = times.max(1);
         self
@@ -109,7 +109,7 @@ impl<T> Deliver<T> {
     pub(in crate::testing) async fn go(self) -> Result<TestRun<T>> {
         let probe = self.harness.shared_probe();
         let delivered = self.deliver().await;
-        // The test has an error to show already.
+        // The test already has an error to show.
         delivered.inspect_err(|_| probe.excuse())
     }
 
@@ -149,11 +149,11 @@ impl<T> Deliver<T> {
 }
 
 impl Harness {
-    /// Drives a run that is there already to its end, and no other one.
+    /// Drives an existing run to its end, and no other.
     pub(super) async fn resume<T>(&self, record: &RunRecord) -> Result<TestRun<T>> {
         let (run_id, function) = (Arc::clone(&record.run_id), Arc::clone(&record.function_id));
         let drive = |worker: Worker| {
-            let unknown = Error::new(ErrorKind::UnknownRun, "the run that was there is gone");
+            let unknown = Error::new(ErrorKind::UnknownRun, "the run no longer exists");
             let execute = Execute::new(worker, Err(unknown))
                 .function(&*function)
                 .run_id(&*run_id);
@@ -200,7 +200,7 @@ async fn deliver(worker: Worker, delivery: Delivery, times: u32) -> Result<()> {
     }
     while let Some(executed) = deliveries.join_next().await {
         executed.map_err(|error| {
-            Error::new(ErrorKind::Shutdown, "a delivery did not come to its end").with_source(error)
+            Error::new(ErrorKind::Shutdown, "a delivery did not finish").with_source(error)
         })??;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Events that go into a harness, and those that come out of its functions.
+//! Events published to a harness, and events published by its functions.
 
 use super::Harness;
 use crate::{
@@ -19,8 +19,8 @@ impl Harness {
         Publish::new(event::checked(&event)).via(&self.worker())
     }
 
-    /// The events of one type that were published so far, in order, by tests and by steps; those that
-    /// [`run`](Self::run) delivered are among them.
+    /// The events of one type that were published so far, in order, by tests and by steps, including those that
+    /// [`run`](Self::run) delivered.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -61,7 +61,7 @@ impl Harness {
     /// Asserts the types of all events that were published so far, in order; see [`published`](Self::published).
     ///
     /// # Panics
-    /// There are others; the message shows the difference.
+    /// They differ; the message shows the difference.
     #[track_caller]
     pub fn assert_events(&self, expected: &[&str]) {
         let events = self.life().faults.events();

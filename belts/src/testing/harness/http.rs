@@ -1,4 +1,4 @@
-//! Asking a harness's router without a socket.
+//! Requests to a harness's router without a socket.
 
 use std::{
     fmt,
@@ -22,13 +22,13 @@ use crate::{
 };
 
 impl Harness {
-    /// The worker's router, as it is until the next [`restart`](Self::restart). No loop runs beside it, so it answers a
-    /// delivery when its runs have ended, unless the request asks for another [mode](HttpMode).
+    /// The worker's router, until the next [`restart`](Self::restart). No loop runs next to it, so it answers a
+    /// delivery when its runs have ended, unless the request selects another [mode](HttpMode).
     pub fn router(&self) -> Router {
         self.worker().open_router()
     }
 
-    /// Posts JSON to the router's root, as whoever delivers events by HTTP does: await it, with or without options.
+    /// Posts JSON to the router's root, like a delivery over HTTP: await it, with or without options.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -79,7 +79,7 @@ impl Harness {
     /// ```
     ///
     /// # Errors
-    /// The worker died before it had answered, as the test asked; [`restart`](Self::restart) and send again.
+    /// The worker died before it responded, as requested by the test; [`restart`](Self::restart) and send again.
     pub async fn request(&self, request: Request<Body>) -> Result<Answer> {
         let life = self.life();
         let mut router = life.worker.open_router();
@@ -97,13 +97,10 @@ impl Harness {
 }
 
 fn died() -> Error {
-    Error::new(
-        ErrorKind::Shutdown,
-        "the worker died before it had answered",
-    )
+    Error::new(ErrorKind::Shutdown, "the worker died before it responded")
 }
 
-/// A `POST` about to be made: await it, with or without options. See [`Harness::post`].
+/// A `POST` to be sent: await it, with or without options. See [`Harness::post`].
 #[must_use = "nothing is sent until this is awaited: add `.await`"]
 #[derive(Debug)]
 pub struct Post {
@@ -115,7 +112,7 @@ pub struct Post {
 }
 
 impl Post {
-    /// Asks for an answer of this kind.
+    /// Selects the mode of the response.
     pub fn mode(mut self, mode: HttpMode) -> Self {
         self.uri = match mode {
             HttpMode::Accept => "/?mode=accept",
@@ -125,13 +122,13 @@ impl Post {
         self
     }
 
-    /// Adds a header. Requests with one `webhook-id` are the same message, come again.
+    /// Adds a header. Requests with the same `webhook-id` are duplicates of one message.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// Signs the request, by the harness's clock; the message's id is new unless a header `webhook-id` gives one.
+    /// Signs the request, using the harness's clock; the message's id is new unless a header `webhook-id` gives one.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -193,7 +190,7 @@ impl IntoFuture for Post {
     }
 }
 
-/// What a router answered.
+/// A response of the router.
 #[derive(Clone)]
 pub struct Answer {
     status: u16,
@@ -207,7 +204,7 @@ impl Answer {
         self.status
     }
 
-    /// A header that is text.
+    /// A header whose value is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -224,19 +221,23 @@ impl Answer {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let wanted = std::any::type_name::<T>();
-            Error::new(ErrorKind::Codec, format!("the answer is no `{wanted}`")).with_source(error)
+            Error::new(
+                ErrorKind::Codec,
+                format!("the response is not a `{wanted}`"),
+            )
+            .with_source(error)
         })
     }
 
     /// Asserts the status code.
     ///
     /// # Panics
-    /// It is another one; the message shows the body.
+    /// It differs; the message shows the body.
     #[track_caller]
     pub fn assert_status(&self, expected: u16) -> &Self {
         assert!(
             self.status == expected,
-            "the answer should be {expected} and is {}: {}",
+            "the status should be {expected}, but is {}: {}",
             self.status,
             String::from_utf8_lossy(&self.body)
         );

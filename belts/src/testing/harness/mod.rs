@@ -1,4 +1,4 @@
-//! A worker in memory whose time, steps and death are in the test's hands.
+//! A worker in memory whose time, steps and death the test controls.
 
 use std::{
     collections::BTreeMap,
@@ -39,7 +39,7 @@ pub use test_run::TestRun;
 /// An in-memory worker with a clock that skips sleeps.
 ///
 /// It runs functions to their end in no time: a run that sleeps moves the clock to the end of its sleep as soon as
-/// nothing else of it is under way. Clones are the same harness.
+/// nothing else of it is in progress. Clones are the same harness.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, sleep, step, testing::Harness};
@@ -75,12 +75,12 @@ pub struct Harness {
 struct Inner {
     setup: Setup,
     life: RwLock<Life>,
-    /// After which write the next life crashes as well; one more for each life, so that there is an end to it.
+    /// After which write the next life crashes as well; one more for each life, so that this ends.
     again: Mutex<Option<u32>>,
     crashes: AtomicU32,
 }
 
-/// What stays the same over crashes.
+/// What survives crashes.
 struct Setup {
     place: Box<dyn Reopen>,
     clock: ManualClock,
@@ -101,7 +101,7 @@ impl Life {
         Ok(Self { worker, faults })
     }
 
-    /// Whether a step of this path may be there.
+    /// Whether there may be a step with this path.
     fn check(&self, path: &str) -> Result<()> {
         keys::check(self.worker.shared().registry.functions(), path)
     }
@@ -113,15 +113,15 @@ impl Life {
 }
 
 impl Harness {
-    /// A harness with every function in the program, a store in memory and nothing preset.
+    /// A harness with every function in the program, a store in memory and no presets.
     ///
     /// # Errors
-    /// Two functions have one id.
+    /// Two functions have the same id.
     pub async fn new() -> Result<Self> {
         Self::builder().build().await
     }
 
-    /// Begins to build a harness.
+    /// A builder of a harness.
     pub fn builder() -> HarnessBuilder {
         HarnessBuilder::default()
     }
@@ -171,7 +171,7 @@ impl Harness {
         Deliver::new(self.clone(), function, Ok(event))
     }
 
-    /// Delivers one event twice at once, and waits for both to be answered.
+    /// Delivers one event twice concurrently, and waits for both responses.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -196,7 +196,7 @@ impl Harness {
         self.run(function, event).times(2)
     }
 
-    /// Crashes a function at every write of its run, in memory; [`sweep`] has more to choose from.
+    /// Crashes a function at every write of its run, in memory; [`sweep`] has more options.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -223,7 +223,7 @@ impl Harness {
         sweep(Memory::new).function(function).event(event)
     }
 
-    /// Every run of a function, in the order in which they came to be.
+    /// Every run of a function, in the order of creation.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -231,7 +231,7 @@ impl Harness {
         let function = id_of(function);
         let mut records = self.runs().await?;
         records.retain(|run| &*run.function_id == function);
-        // Ids sort by time as well, for runs that came to be at one moment of a clock that stands still.
+        // Ids sort by time as well, for runs created at one moment of a clock that stands still.
         records.sort_by(|a, b| (a.created_at, &a.run_id).cmp(&(b.created_at, &b.run_id)));
         let mut runs = Vec::with_capacity(records.len());
         for record in records {
@@ -245,18 +245,18 @@ impl Harness {
         TestStore::new(self.life().faults.inner())
     }
 
-    /// The faults of the store; they hold until the next [`restart`](Self::restart).
+    /// The faults of the store; they apply until the next [`restart`](Self::restart).
     pub fn faults(&self) -> Faults {
         self.life().faults
     }
 
-    /// The worker as it is until the next [`restart`](Self::restart).
+    /// The worker, until the next [`restart`](Self::restart).
     pub fn worker(&self) -> Worker {
         self.life().worker
     }
 
-    /// Has whatever the future publishes or calls go through the worker of this harness, as [`Worker::scope`] does: code
-    /// under test that is no function of belts, such as a handler, needs no `.via` and no `install` then.
+    /// Makes everything that the future publishes or calls go through the worker of this harness, as [`Worker::scope`] does: code
+    /// under test that is not a belts function, such as a handler, then needs no `.via` and no `install`.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -296,12 +296,12 @@ impl Harness {
         self.inner.setup.clock.now()
     }
 
-    /// How often the expressions of a run's steps were evaluated, by path. Presets are no evaluations.
+    /// How often the expressions of a run's steps were evaluated, by path. Presets do not count.
     pub fn evaluations(&self, run_id: &str) -> BTreeMap<String, u32> {
         self.inner.setup.probe.evaluations(run_id)
     }
 
-    /// Ends the worker as if its process had died, and starts another one on what the store holds.
+    /// Ends the worker as if its process had died, and starts another one on the same store.
     ///
     /// # Errors
     /// The store cannot be opened, or the worker cannot be built.
@@ -347,7 +347,7 @@ impl Harness {
         self.resume(&record).await
     }
 
-    /// Has every life after the present one crash as well, the next after this write.
+    /// Makes every later life crash as well, the next one after this write.
     pub(crate) fn crash_each_life(&self, write: Option<u32>) {
         *self
             .inner
@@ -356,7 +356,7 @@ impl Harness {
             .unwrap_or_else(PoisonError::into_inner) = write;
     }
 
-    /// How often the worker crashed so far.
+    /// How often the worker has crashed so far.
     pub(crate) fn crashes(&self) -> u32 {
         self.inner.crashes.load(Ordering::Relaxed)
     }
@@ -389,7 +389,7 @@ impl Harness {
         Ok(())
     }
 
-    /// Does some work and, each time that the worker crashes meanwhile, restarts it and does it again; how often
+    /// Does some work and, each time the worker crashes meanwhile, restarts it and does it again; returns how often
     /// that happened.
     async fn surviving<T>(
         &self,
@@ -424,7 +424,7 @@ impl Harness {
 }
 
 impl Drop for Inner {
-    /// A preset that no run has reached is a mistake of the test, most often in its path.
+    /// A preset that no run has reached is a mistake in the test, most often in its path.
     fn drop(&mut self) {
         if std::thread::panicking() {
             return;

@@ -1,4 +1,4 @@
-//! What steps do in place of their expressions, set before and after a harness is built.
+//! What steps do instead of their expressions, set before and after a harness is built.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ impl HarnessBuilder {
         self
     }
 
-    /// Gives a step its result; the expression is not evaluated. An `Err` goes through the step's retries as if the
+    /// Sets the result of a step; the expression is not evaluated. An `Err` goes through the step's retries as if the
     /// expression had returned it.
     ///
     /// ```rust,standalone_crate
@@ -55,8 +55,8 @@ impl HarnessBuilder {
         self.set(path, Preset::of(result), false)
     }
 
-    /// As [`preset`](Self::preset), for a step that a run may do without: any other preset that no run of the harness has
-    /// reached when it is dropped fails the test, since its path is wrong most often.
+    /// As [`preset`](Self::preset), for a step that the run need not reach. Any other preset that no run of the harness has
+    /// reached when it is dropped fails the test, since usually its path is wrong.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -94,12 +94,12 @@ impl HarnessBuilder {
         self.set(path, Preset::of(result), true)
     }
 
-    /// Lets every attempt of a step fail with this text; see [`preset`](Self::preset).
+    /// Makes every attempt of a step fail with this text; see [`preset`](Self::preset).
     pub fn preset_error(self, path: impl Into<String>, message: impl Into<String>) -> Self {
         self.preset::<()>(path, Err(Error::from_any(message.into())))
     }
 
-    /// Gives each attempt of a step its result, the first to the first; later ones get the last.
+    /// Sets the result of each attempt of a step; later attempts get the last one.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -135,13 +135,13 @@ impl HarnessBuilder {
         self.set(path, Preset::attempts(results), false)
     }
 
-    /// Lets every attempt of a step run out of time at once, whether the step has a time limit or not.
+    /// Makes every attempt of a step time out at once, whether the step has a timeout or not.
     pub fn preset_timeout(self, path: impl Into<String>) -> Self {
         self.set(path, Ok(Preset::TimesOut), false)
     }
 
-    /// Lets every attempt of a step hang until its own time limit ends it; the clock moves there at once. A step without
-    /// a limit hangs until the test [advances](Harness::advance) the clock past the function's.
+    /// Makes every attempt of a step hang until its own timeout ends it; the clock moves there at once. A step without
+    /// a timeout hangs until the test [advances](Harness::advance) the clock past the function's.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -172,7 +172,7 @@ impl HarnessBuilder {
         self.set(path, Ok(Preset::Hangs), false)
     }
 
-    /// Lets the first `times` attempts of a step fail, and the later ones be evaluated, or come to what is preset otherwise.
+    /// Makes the first `times` attempts of a step fail; later ones use the other preset, or evaluate the expression.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};
@@ -209,7 +209,7 @@ impl Harness {
         Ok(())
     }
 
-    /// Gives a step its result from now on; see [`HarnessBuilder::preset`].
+    /// Sets the result of a step from now on; see [`HarnessBuilder::preset`].
     ///
     /// # Errors
     /// The value cannot be written as JSON, or no function of the harness has such a step.
@@ -217,7 +217,7 @@ impl Harness {
         self.set(path, Preset::of(result)?, false)
     }
 
-    /// As [`preset`](Self::preset), for a step that a run may do without; see [`HarnessBuilder::preset_if_reached`].
+    /// As [`preset`](Self::preset), for a step that the run need not reach; see [`HarnessBuilder::preset_if_reached`].
     ///
     /// # Errors
     /// The value cannot be written as JSON, or no function of the harness has such a step.
@@ -229,7 +229,7 @@ impl Harness {
         self.set(path, Preset::of(result)?, true)
     }
 
-    /// Gives each attempt of a step its result from now on; see [`HarnessBuilder::preset_attempts`].
+    /// Sets the result of each attempt of a step from now on; see [`HarnessBuilder::preset_attempts`].
     ///
     /// # Errors
     /// A value cannot be written as JSON, or no function of the harness has such a step.
@@ -241,7 +241,7 @@ impl Harness {
         self.set(path, Preset::attempts(results)?, false)
     }
 
-    /// Lets every attempt of a step fail from now on.
+    /// Makes every attempt of a step fail from now on.
     ///
     /// # Panics
     /// No function of the harness has such a step.
@@ -251,7 +251,7 @@ impl Harness {
         there(self.set(path, Preset::failing(&error), false));
     }
 
-    /// Lets every attempt of a step run out of time from now on.
+    /// Makes every attempt of a step time out from now on.
     ///
     /// # Panics
     /// No function of the harness has such a step.
@@ -260,7 +260,7 @@ impl Harness {
         there(self.set(path, Preset::TimesOut, false));
     }
 
-    /// Lets every attempt of a step hang from now on; see [`HarnessBuilder::preset_hang`].
+    /// Makes every attempt of a step hang from now on; see [`HarnessBuilder::preset_hang`].
     ///
     /// # Panics
     /// No function of the harness has such a step.
@@ -269,7 +269,7 @@ impl Harness {
         there(self.set(path, Preset::Hangs, false));
     }
 
-    /// Lets the first `times` attempts of a step fail from now on, before what is preset otherwise; 0 takes that back.
+    /// Makes the first `times` attempts of a step fail from now on, before any other preset applies; 0 undoes that.
     ///
     /// # Panics
     /// No function of the harness has such a step.
@@ -280,13 +280,13 @@ impl Harness {
         self.inner.setup.probe.fail_first(path, times);
     }
 
-    /// Takes back whatever is preset of a step, so that it is evaluated.
+    /// Removes all presets of a step, so that it is evaluated.
     pub fn clear_preset(&self, path: &str) {
         self.inner.setup.probe.clear(path);
     }
 }
 
-/// Panics where the test is.
+/// Panics at the caller's location.
 #[track_caller]
 fn there(checked: Result<()>) {
     if let Err(error) = checked {

@@ -1,4 +1,4 @@
-//! What a run under test came to, and assertions about it.
+//! A run under test, and assertions about it.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
@@ -12,11 +12,11 @@ use crate::{
     testing::diff::diff,
 };
 
-/// Where a run under test stands: its output, its steps, and how often they were evaluated.
+/// The state of a run under test: its output, its steps, and how often they were evaluated.
 pub struct TestRun<T> {
     run_id: Arc<str>,
     function_id: Arc<str>,
-    /// `None` if the function's filter did not want the event.
+    /// `None` if the function's filter rejected the event.
     record: Option<RunRecord>,
     journal: Vec<Entry>,
     evaluations: BTreeMap<String, u32>,
@@ -52,7 +52,7 @@ impl<T> TestRun<T> {
         Ok(run)
     }
 
-    /// Whether it has recorded the step that it was to stop at.
+    /// Whether it has recorded the step at which it should stop.
     pub(super) fn has_stopped_at(&self, path: &str) -> Result<()> {
         let entry = self.journal.iter().find(|entry| &*entry.path == path);
         let why = match entry {
@@ -63,7 +63,7 @@ impl<T> TestRun<T> {
         };
         let (run_id, state, reason) = (&self.run_id, self.state(), self.reason());
         let text = format!(
-            "run `{run_id}` was to stop at the step `{path}` and has not recorded it: {why}; the run is {state}{reason}"
+            "run `{run_id}` should have stopped at the step `{path}`, but has not recorded it: {why}; the run is {state}{reason}"
         );
         Err(Error::new(ErrorKind::UnknownRun, text)
             .with_run(&self.run_id)
@@ -75,12 +75,12 @@ impl<T> TestRun<T> {
         &self.run_id
     }
 
-    /// Where it stands; `None` if the function's `when` filter did not want the event, so that there is no run.
+    /// Its status; `None` if the function's `when` filter rejected the event, so that there is no run.
     pub fn status(&self) -> Option<RunStatus> {
         self.record.as_ref().map(|record| record.status)
     }
 
-    /// What the store says of it; `None` if the function's `when` filter did not want the event.
+    /// Its record in the store; `None` if the function's `when` filter rejected the event.
     pub fn record(&self) -> Option<&RunRecord> {
         self.record.as_ref()
     }
@@ -88,7 +88,7 @@ impl<T> TestRun<T> {
     /// The function's output.
     ///
     /// # Errors
-    /// The error that the run failed with; or it has not ended, or its output is not a `T`.
+    /// The error that the run failed with; also if it has not ended, or its output is not a `T`.
     pub fn output(&self) -> Result<T>
     where
         T: DeserializeOwned,
@@ -150,23 +150,23 @@ impl<T> TestRun<T> {
         self.journal.iter().map(|entry| &*entry.path).collect()
     }
 
-    /// What it has recorded, in the order in which its steps began.
+    /// Its journal, in the order in which its steps began.
     pub fn journal(&self) -> &[Entry] {
         &self.journal
     }
 
-    /// How often a step's expression was evaluated. Presets are no evaluations.
+    /// How often a step's expression was evaluated. Presets do not count.
     pub fn evaluations(&self, path: &str) -> u32 {
         self.evaluations.get(path).copied().unwrap_or(0)
     }
 
-    /// How many attempts of a step are recorded, presets among them; 0 if it has none.
+    /// How many attempts of a step are recorded, including presets; 0 if it has none.
     pub fn attempts(&self, path: &str) -> u32 {
         let entry = self.journal.iter().find(|entry| &*entry.path == path);
         entry.map_or(0, |entry| entry.attempts)
     }
 
-    /// How often the worker crashed on the way.
+    /// How often the worker crashed during the run.
     pub fn crashes(&self) -> u32 {
         self.crashes
     }
@@ -193,7 +193,7 @@ impl<T> TestRun<T> {
     /// Asserts that the function returned `Ok`.
     ///
     /// # Panics
-    /// It did not; the message tells the error.
+    /// It did not; the message contains the error.
     #[track_caller]
     pub fn assert_completed(&self) -> &Self {
         self.assert_status(RunStatus::Completed)
@@ -212,7 +212,7 @@ impl<T> TestRun<T> {
     fn assert_status(&self, expected: RunStatus) -> &Self {
         assert!(
             self.status() == Some(expected),
-            "run `{}` of `{}` should be {expected} and is {}{}",
+            "run `{}` of `{}` should be {expected}, but is {}{}",
             self.run_id,
             self.function_id,
             self.state(),

@@ -1,4 +1,4 @@
-//! Letting time pass for a harness, and driving what comes due.
+//! Lets time pass for a harness, and drives what comes due.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::{
 };
 
 impl Harness {
-    /// Moves the clock forward and drives nothing; time limits that end meanwhile run out.
+    /// Moves the clock forward and drives nothing; timeouts that end meanwhile take effect.
     pub fn advance(&self, by: Duration) {
         self.inner.setup.clock.advance(by);
     }
 
-    /// Drives every run in the store to its end, those that come due first, and moves the clock as they need.
+    /// Drives every run in the store to its end, the earliest due first, and moves the clock as needed.
     ///
-    /// Runs of functions that this worker does not have, runs that stopped at a step, and runs that wait until the end of
-    /// time stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
+    /// Runs of functions that this worker does not have, runs that stopped at a step, and runs that wait forever
+    /// stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
     /// meanwhile.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Harness {
             .map(|_| ())
     }
 
-    /// Lets so much time pass: see [`travel_to`](Self::travel_to).
+    /// Lets this much time pass: see [`travel_to`](Self::travel_to).
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, sleep, step, testing::Harness};
@@ -68,11 +68,11 @@ impl Harness {
         self.travel_to(self.now().after(by)).await
     }
 
-    /// Lets time pass until then: what is due by then is driven, in the order in which it comes due, and the rest waits.
+    /// Lets time pass until then: what comes due by then is driven in order, and the rest waits.
     ///
-    /// The clock stands there at the end, whether it [skips sleeps](crate::testing::ManualClock::skip_sleeps) otherwise or
+    /// The clock ends there, whether it [skips sleeps](crate::testing::ManualClock::skip_sleeps) otherwise or
     /// not. Waits of up to three seconds happen in memory and are not cut short, so if one
-    /// is under way then, the clock ends with it. After a [crash](Harness::faults) the next worker's own pauses take time,
+    /// is in progress then, the clock ends with it. After a [crash](Harness::faults) the next worker's own pauses take time,
     /// too.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Harness {
     }
 }
 
-/// Drives what is due until then, or whatever there is.
+/// Drives what is due by then, or everything.
 async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
     let shared = worker.shared();
     while let Some(run) = next_due(&worker).await? {
@@ -110,13 +110,13 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
             }
             _ => continue,
         }
-        // The worker tells how each drive ends as long as it lives; if it dies, so does this.
+        // The worker reports the end of each drive while it is alive; if it dies, this ends too.
         let _ = ended.await;
     }
     Ok(())
 }
 
-/// The run that is under way or due first.
+/// The run that is in progress or due first.
 async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
     let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
     let filter = RunFilter {
@@ -130,6 +130,6 @@ async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
         .into_iter()
         .filter(|run| worker.shared().registry.index(&run.function_id).is_some())
         .filter(|run| !run.due_at.is_some_and(Timestamp::is_never));
-    // Ids sort by time as well, for runs that came to be at one moment of a clock that stands still.
+    // Ids sort by time as well, for runs created at one moment of a clock that stands still.
     Ok(known.min_by_key(|run| (run.due_at, run.created_at, run.run_id.clone())))
 }

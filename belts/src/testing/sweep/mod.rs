@@ -1,4 +1,4 @@
-//! Crashing a function at every write that it makes.
+//! Crashes a function at each of its writes.
 
 use std::{
     fmt,
@@ -19,25 +19,25 @@ mod outcome;
 
 use outcome::Snapshot;
 
-/// The id that the swept run has in every case, so that what follows from it is comparable.
+/// The id of the swept run in every case, so that whatever is derived from it is comparable.
 const RUN_ID: &str = "swept-run";
 
-/// More writes than any function under test makes; beyond it something runs in circles.
+/// More writes than any function under test makes; beyond it, something is looping.
 const TOO_MANY: u32 = 10_000;
 
-/// Sweeps a function: for every write of its run, a case in which the worker crashes before it and one in which it
+/// Sweeps a function: for every write of its run, one case in which the worker crashes before it and one in which it
 /// crashes after it, each on a new store, with another worker that resumes.
 ///
-/// `place` makes the store of a case; [`Memory::new`](crate::store::Memory::new) will do, and
+/// `place` makes the store of a case; [`Memory::new`](crate::store::Memory::new) is enough, and
 /// [`SqliteFile::temporary`](super::SqliteFile::temporary) opens its file anew after each crash. In a last
 /// case every worker crashes, the first after its second write and each one a write later than the one before.
 ///
 /// In every case:
-/// - the run and those that it starts end as they do undisturbed, with the same outputs and the same recorded steps,
+/// - the run and those that it starts end as they do without a crash, with the same outputs and the same recorded steps,
 ///   whose own results may differ;
 /// - the same events are published, each once;
 /// - a recorded step is never evaluated again;
-/// - no step is evaluated more often than undisturbed, but for once for each crash that it was not recorded at.
+/// - no step is evaluated more often than without a crash, except once for each crash before it was recorded.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, sleep, step, store::Memory, testing::sweep};
@@ -78,7 +78,7 @@ pub fn sweep<P: Reopen>(place: impl Fn() -> P + Send + Sync + 'static) -> Sweep<
     }
 }
 
-/// A sweep about to be made: give it a [`function`](Self::function) and an [`event`](Self::event), and await it.
+/// A sweep to be made: give it a [`function`](Self::function) and an [`event`](Self::event), and await it.
 #[must_use = "nothing is swept until this is awaited: add `.await`"]
 pub struct Sweep<E, T> {
     place: Arc<dyn Fn() -> Box<dyn Reopen> + Send + Sync>,
@@ -91,25 +91,25 @@ pub struct Sweep<E, T> {
 
 type Check<T> = Box<dyn Fn(&Case<'_, T>) + Send + Sync>;
 
-/// One case of a sweep, when all its runs have ended.
+/// One case of a sweep, after all its runs have ended.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Case<'a, T> {
-    /// Where it crashed; `None` in the undisturbed case, which comes first.
+    /// Where it crashed; `None` in the case without a crash, which comes first.
     pub crash: Option<Crash>,
     /// The run.
     pub run: &'a TestRun<T>,
-    /// All the rest: the store, the events, the clock.
+    /// Everything else: the store, the events, the clock.
     pub harness: &'a Harness,
 }
 
-/// How far a sweep went.
+/// The extent of a sweep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SweepReport {
-    /// The most writes that an undisturbed case or one with a crash made before its crash.
+    /// The most writes of the case without a crash, or of one with a crash before it.
     pub writes: u32,
-    /// How many cases were compared with the undisturbed one.
+    /// How many cases were compared with the one without a crash.
     pub cases: u32,
 }
 
@@ -150,7 +150,7 @@ impl<E, T> Sweep<E, T> {
         self
     }
 
-    /// Asserts more about each case, the undisturbed one included.
+    /// Adds assertions about each case, including the one without a crash.
     pub fn check(mut self, check: impl Fn(&Case<'_, T>) + Send + Sync + 'static) -> Self {
         self.check = Box::new(check);
         self
@@ -246,7 +246,7 @@ impl<E, T> Sweep<E, T> {
     }
 }
 
-/// Tells in which case a check panicked.
+/// Prints in which case a check panicked.
 struct Told(Option<Crash>);
 
 impl Drop for Told {
@@ -254,7 +254,7 @@ impl Drop for Told {
         if std::thread::panicking() {
             match self.0 {
                 Some(crash) => eprintln!("the check panicked in the case with {crash}"),
-                None => eprintln!("the check panicked in the undisturbed case"),
+                None => eprintln!("the check panicked in the case without a crash"),
             }
         }
     }

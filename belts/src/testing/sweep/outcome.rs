@@ -1,10 +1,10 @@
-//! What a case of a sweep left behind, and how it may differ from the undisturbed one.
+//! The final state of a case of a sweep, and how it may differ from the case without a crash.
 
 use std::collections::BTreeMap;
 
 use crate::{error::Result, store::Entry, testing::Harness};
 
-/// All that a case left behind, without what may differ from case to case.
+/// Everything that a case leaves behind, except what may differ from case to case.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     /// Sorted.
@@ -24,8 +24,8 @@ struct RunView {
     status: &'static str,
     failed_attempts: u32,
     result: Option<String>,
-    /// Path and state, sorted by path, since parallel steps begin in any order. What they returned may differ: steps are
-    /// the place for chance, and for a publish that says whether it came first.
+    /// Path and state, sorted by path, since parallel steps begin in any order. Their results may differ: steps are
+    /// the place for randomness, and for a publish that says whether it was the first.
     steps: Vec<(String, String)>,
 }
 
@@ -34,7 +34,7 @@ impl Snapshot {
         let store = harness.store();
         let (mut runs, mut evaluations) = (Vec::new(), BTreeMap::new());
         for listed in harness.runs().await? {
-            // A list brings no values.
+            // A list has no values.
             let Some(run) = store.shared().run(&listed.run_id).await? else {
                 continue;
             };
@@ -69,7 +69,7 @@ impl Snapshot {
         })
     }
 
-    /// Asserts that this is what an undisturbed case leaves behind, but for steps that the crashes interrupted.
+    /// Asserts that this equals the case without a crash, except for steps that the crashes interrupted.
     pub(super) fn assert_like(&self, expected: &Self, crashes: u32, case: &str) {
         assert!(
             self.repeated.is_empty(),
@@ -78,19 +78,19 @@ impl Snapshot {
         );
         assert_eq!(
             self.events, expected.events,
-            "with {case}, other events were published than undisturbed"
+            "with {case}, other events were published than without a crash"
         );
         assert_eq!(
             self.runs.len(),
             expected.runs.len(),
-            "with {case}, there are other runs than undisturbed:\n{:#?}\nundisturbed:\n{:#?}",
+            "with {case}, there are other runs than without a crash:\n{:#?}\nwithout a crash:\n{:#?}",
             self.runs,
             expected.runs
         );
         for (run, undisturbed) in self.runs.iter().zip(&expected.runs) {
             assert!(
                 run == undisturbed,
-                "with {case}, a run ended otherwise than undisturbed:\n{run:#?}\nundisturbed:\n{undisturbed:#?}"
+                "with {case}, a run ended differently than without a crash:\n{run:#?}\nwithout a crash:\n{undisturbed:#?}"
             );
         }
         for ((function, path), count) in &expected.evaluations {
@@ -101,7 +101,7 @@ impl Snapshot {
                 .unwrap_or(0);
             assert!(
                 here >= *count && here <= count + crashes,
-                "with {case}, the step `{path}` of `{function}` was evaluated {here} times, undisturbed {count} times"
+                "with {case}, the step `{path}` of `{function}` was evaluated {here} times, without a crash {count} times"
             );
         }
     }

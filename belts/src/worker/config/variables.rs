@@ -107,7 +107,7 @@ pub(crate) fn insecure_by_env() -> Result<bool> {
     read_insecure(&|name| std::env::var(name))
 }
 
-/// How a variable is looked up; tests look elsewhere than in the environment.
+/// How a variable is looked up; tests do not use the environment.
 pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 
 pub(super) fn config(message: String) -> Error {

@@ -88,7 +88,7 @@ pub struct Claim {
     pub only: Option<Arc<str>>,
     /// The most bytes of events and journals that the claim may bring, though one run at least.
     pub max_bytes: usize,
-    /// The time now.
+    /// The current time.
     pub now: Timestamp,
 }
 
@@ -126,7 +126,7 @@ pub struct Release {
     pub worker: WorkerId,
     /// The leases that it keeps.
     pub keep: Vec<Lease>,
-    /// The time now.
+    /// The current time.
     pub now: Timestamp,
 }
 

@@ -13,7 +13,7 @@ use crate::{
 pub struct CommitBatch {
     /// The commits.
     pub commits: Vec<Commit>,
-    /// The time now.
+    /// The current time.
     pub now: Timestamp,
 }
 

@@ -20,9 +20,9 @@ pub struct RunFilter {
     pub statuses: Vec<RunStatus>,
     /// Only runs of this event.
     pub event_id: Option<Arc<str>>,
-    /// Only runs that ended at this time or later; of one that goes on, the time of its event counts.
+    /// Only runs that ended at this time or later; of unfinished runs, the time of the event counts.
     pub since: Option<Timestamp>,
-    /// Only runs that ended before this time; of one that goes on, the time of its event counts.
+    /// Only runs that ended before this time; of unfinished runs, the time of the event counts.
     pub until: Option<Timestamp>,
     /// The most runs of a page; 100 where 0.
     pub limit: usize,
@@ -85,7 +85,7 @@ impl RunFilter {
         self
     }
 
-    /// The most runs of a page.
+    /// The most runs per page.
     pub fn page_size(&self) -> usize {
         if self.limit == 0 { 100 } else { self.limit }
     }
@@ -110,7 +110,7 @@ pub struct Rerun {
     pub run_id: Arc<str>,
     /// Entries of this `seq` or a greater one are dropped, whatever they are.
     pub from: Option<u32>,
-    /// The time now.
+    /// The current time.
     pub now: Timestamp,
 }
 

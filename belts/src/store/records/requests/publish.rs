@@ -13,7 +13,7 @@ pub struct Publish {
     pub events: Vec<NewEvent>,
     /// Where given, new runs that are due are leased at once within this capacity.
     pub claim: Option<Capacity>,
-    /// The time now.
+    /// The current time.
     pub now: Timestamp,
 }
 

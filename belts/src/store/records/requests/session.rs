@@ -75,7 +75,7 @@ pub struct Register {
     pub name: Option<Arc<str>>,
     /// The functions of this worker with the event types that they listen for.
     pub subscriptions: Vec<Subscription>,
-    /// The time now.
+    /// The current time.
     pub now: Timestamp,
     /// How long the session lives without `renew`.
     pub lease: Duration,
