@@ -216,7 +216,7 @@ async fn a_wrong_question_is_told_what_is_right() {
     for (path, part) in [
         (
             "/runs?state=failed",
-            "there is `function`, `event`, `status`",
+            "known: `function`, `event`, `status`",
         ),
         ("/runs?status=broken", "`pending`, `running`"),
         (
@@ -229,10 +229,13 @@ async fn a_wrong_question_is_told_what_is_right() {
             "/runs?page=first",
             "is not a mark that an earlier page gave",
         ),
-        ("/runs?values=true", "a list has no values; ask for one run"),
-        ("/functions?removed=1", "there is `orphaned`"),
+        (
+            "/runs?values=true",
+            "a list has no values; request a single run",
+        ),
+        ("/functions?removed=1", "known: `orphaned`"),
         ("/functions?orphaned=perhaps", "`true` or `false`"),
-        ("/runs/r?value=true", "there is `values`"),
+        ("/runs/r?value=true", "known: `values`"),
         ("/runs/r?values=please", "`true` or `false`"),
     ] {
         let (status, body) = locally(&worker, get(path)).await;
@@ -246,7 +249,7 @@ async fn a_wrong_question_is_told_what_is_right() {
     for (path, part) in [
         ("/runs/purge", "`before` is missing"),
         ("/runs/purge?before=soon", "`before`: `soon` is not a time"),
-        ("/runs/purge?older=30d", "there is `before`"),
+        ("/runs/purge?older=30d", "known: `before`"),
     ] {
         let (status, body) = locally(&worker, post(path)).await;
         assert_eq!(status, 400, "{path}");

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::place::{Asked, Place, Sent};
+use super::place::{Filters, Place, Sent};
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
     error::Result,
@@ -36,7 +36,7 @@ impl Direct {
 
 #[async_trait]
 impl Place for Direct {
-    async fn list(&self, asked: Asked) -> Result<ShownPage> {
+    async fn list(&self, asked: Filters) -> Result<ShownPage> {
         let mut list = self.runs.list().limit(asked.limit);
         for status in RunStatus::ALL {
             if asked.statuses.iter().any(|word| word == status.as_str()) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    place::{Asked, Place},
+    place::{Filters, Place},
     wrong::Wrong,
 };
 use crate::inspect::shape::ShownRun;
@@ -16,7 +16,7 @@ const MOST_EMPTY: usize = 1_000;
 /// Reads pages until there are this many runs, and returns where to continue.
 pub(super) async fn collect(
     place: &dyn Place,
-    mut asked: Asked,
+    mut asked: Filters,
     most: usize,
 ) -> Result<(Vec<ShownRun>, Option<String>), Wrong> {
     let mut runs: Vec<ShownRun> = Vec::new();

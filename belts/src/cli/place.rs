@@ -13,7 +13,7 @@ use crate::{
 #[async_trait]
 pub(super) trait Place: Send + Sync {
     /// One page of runs, newest first.
-    async fn list(&self, asked: Asked) -> Result<ShownPage>;
+    async fn list(&self, asked: Filters) -> Result<ShownPage>;
     /// A run with its steps.
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun>;
     async fn cancel(&self, id: &str) -> Result<Changed>;
@@ -29,7 +29,7 @@ pub(super) trait Place: Send + Sync {
 
 /// Which runs to list.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked {
+pub(super) struct Filters {
     pub(super) function: Option<String>,
     pub(super) event: Option<String>,
     /// Names of [`RunStatus`](crate::store::RunStatus), already checked.

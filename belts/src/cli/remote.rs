@@ -11,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     named::{Named, variable},
-    place::{Asked, Place, Sent},
+    place::{Filters, Place, Sent},
     print,
     wrong::Wrong,
 };
@@ -169,7 +169,7 @@ impl Remote {
 
 #[async_trait]
 impl Place for Remote {
-    async fn list(&self, asked: Asked) -> Result<ShownPage> {
+    async fn list(&self, asked: Filters) -> Result<ShownPage> {
         let statuses = Some(asked.statuses.join(",")).filter(|words| !words.is_empty());
         let parameters = [
             ("limit", Some(asked.limit.to_string())),

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use super::{
     args::{ListArgs, RerunArgs, Which},
     pages::collect,
-    place::{Asked, Place},
+    place::{Filters, Place},
     print::{self, Out, plain, plural, time, took},
     table::Table,
     wrong::Wrong,
@@ -40,13 +40,13 @@ pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Resul
     Ok(())
 }
 
-fn conditions(which: &Which) -> Asked {
-    Asked {
+fn conditions(which: &Which) -> Filters {
+    Filters {
         function: which.function.clone(),
         statuses: which.status.clone(),
         since: which.since,
         until: which.until,
-        ..Asked::default()
+        ..Filters::default()
     }
 }
 

@@ -226,7 +226,7 @@ impl Error {
     }
 
     /// Whether a store or a dispatcher failed, here or anywhere in the chain: that is never the outcome of a step or of a run.
-    pub(crate) fn is_no_outcome(&self) -> bool {
+    pub(crate) fn is_service_failure(&self) -> bool {
         self.failed_service().is_some()
     }
 

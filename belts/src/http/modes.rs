@@ -117,7 +117,7 @@ impl Tells {
 
     fn json(self, executed: &Executed) -> Vec<u8> {
         match self {
-            Self::Outcomes => Outcome::of(executed).json(),
+            Self::Outcomes => EndedRuns::of(executed).json(),
             Self::Ids | Self::IdsAtOnce => wire::json(&Accepted::of_ended(executed)),
         }
     }
@@ -141,7 +141,7 @@ struct AcceptedRun<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Outcome<'a> {
+struct EndedRuns<'a> {
     #[serde(skip_serializing_if = "Option::is_none", flatten)]
     failure: Option<Failure>,
     event_id: &'a str,
@@ -239,7 +239,7 @@ fn status(executed: &Executed) -> StatusCode {
     }
 }
 
-impl<'a> Outcome<'a> {
+impl<'a> EndedRuns<'a> {
     fn of(executed: &'a Executed) -> Self {
         let failure = executed
             .runs

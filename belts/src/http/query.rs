@@ -69,7 +69,7 @@ pub(super) fn limit(text: &str) -> Result<usize, Refusal> {
 
 pub(super) fn unknown(name: &str, known: &str) -> Refusal {
     Refusal::bad_request(format!(
-        "unknown query parameter `{}`; known are {known}",
+        "unknown query parameter `{}`; known: {known}",
         plain(name)
     ))
 }

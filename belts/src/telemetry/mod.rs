@@ -16,4 +16,4 @@ pub use propagate::Propagator;
 pub(crate) use propagate::traceparent;
 #[cfg(feature = "http")]
 pub(crate) use refused::{Door, Refusals};
-pub(crate) use timer::{Begun, Timer};
+pub(crate) use timer::{StartedAt, Timer};

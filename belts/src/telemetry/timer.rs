@@ -15,7 +15,7 @@ pub(crate) struct Timer {
 
 /// The beginning of something whose length is measured.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Begun(Option<Instant>);
+pub(crate) struct StartedAt(Option<Instant>);
 
 impl Timer {
     pub(super) fn new(seconds: Histogram) -> Self {
@@ -23,12 +23,12 @@ impl Timer {
         Self { seconds, is_heard }
     }
 
-    pub(crate) fn begin(&self) -> Begun {
-        Begun(self.is_heard.then(now))
+    pub(crate) fn begin(&self) -> StartedAt {
+        StartedAt(self.is_heard.then(now))
     }
 
-    pub(crate) fn record(&self, begun: Begun) {
-        if let Begun(Some(begun)) = begun {
+    pub(crate) fn record(&self, begun: StartedAt) {
+        if let StartedAt(Some(begun)) = begun {
             self.seconds.record(begun.elapsed().as_secs_f64());
         }
     }
@@ -44,9 +44,9 @@ fn now() -> Instant {
 
 /// Whether the histogram records anything: only then does it ask the value for its number.
 fn is_heard(histogram: &Histogram) -> bool {
-    struct Asked<'a>(&'a Cell<bool>);
+    struct Probe<'a>(&'a Cell<bool>);
 
-    impl IntoF64 for Asked<'_> {
+    impl IntoF64 for Probe<'_> {
         fn into_f64(self) -> f64 {
             self.0.set(true);
             0.0
@@ -54,7 +54,7 @@ fn is_heard(histogram: &Histogram) -> bool {
     }
 
     let asked = Cell::new(false);
-    histogram.record_many(Asked(&asked), 0);
+    histogram.record_many(Probe(&asked), 0);
     asked.get()
 }
 

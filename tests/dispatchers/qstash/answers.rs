@@ -41,7 +41,7 @@ async fn too_many_messages_are_told_apart_by_their_limit() {
                 header("burst-ratelimit-limit", "100"),
                 header("burst-ratelimit-reset", "1900000000"),
             ],
-            "too many requests in a second; more from 2030-03-17T17:46:40Z: HTTP status 429",
+            "too many requests in one second; try again after 2030-03-17T17:46:40Z: HTTP status 429",
         ),
         (
             vec![
@@ -49,7 +49,7 @@ async fn too_many_messages_are_told_apart_by_their_limit() {
                 header("ratelimit-limit", "1000"),
                 header("ratelimit-reset", "3600"),
             ],
-            "accepts no more messages today: the plan's limit is reached; more from now on in 3600 s",
+            "accepts no more messages today: the plan's limit is reached; try again in 3600 s",
         ),
         (
             vec![
@@ -57,9 +57,9 @@ async fn too_many_messages_are_told_apart_by_their_limit() {
                 header("x-ratelimit-limit-requests", "3"),
                 header("x-ratelimit-reset-requests", "6m5s"),
             ],
-            "too many requests to a language model; more from now on in 6m5s",
+            "too many requests to a language model; try again in 6m5s",
         ),
-        (Vec::new(), "has had too many requests"),
+        (Vec::new(), "received too many requests"),
     ];
     for (headers, part) in cases {
         let mut refusal = Refusal::new(When::Always, 429);
@@ -79,10 +79,10 @@ async fn too_many_messages_are_told_apart_by_their_limit() {
 async fn each_status_says_whether_another_try_can_help() {
     let cases = [
         (302, ErrorKind::Dispatcher, "set QSTASH_URL"),
-        (400, ErrorKind::Config, "refuses the message"),
+        (400, ErrorKind::Config, "rejects the message"),
         (404, ErrorKind::Dispatcher, "set QSTASH_URL"),
         (412, ErrorKind::Dispatcher, "did not accept the message"),
-        (413, ErrorKind::TooLarge, "bigger than the plan allows"),
+        (413, ErrorKind::TooLarge, "larger than the plan allows"),
         (500, ErrorKind::Dispatcher, "did not accept the message"),
     ];
     for (status, kind, part) in cases {
@@ -131,7 +131,7 @@ async fn an_answer_that_is_not_the_services_is_an_error() {
         let base = destination(move |_| answer).await;
         let error = error_of(&impatient(&base).build().unwrap()).await;
         assert_eq!(error.kind(), ErrorKind::Dispatcher);
-        assert!(told(&error).contains("not understood"), "{}", told(&error));
+        assert!(told(&error).contains("cannot be interpreted"), "{}", told(&error));
     }
 }
 

@@ -121,7 +121,7 @@ async fn several_messages_are_one_batch_and_each_is_answered_by_itself() {
     assert_eq!(kind(1), ErrorKind::Config);
     assert_eq!(kind(3), ErrorKind::Dispatcher);
     assert_eq!(kind(4), ErrorKind::TooLarge);
-    assert!(told(answers[3].as_ref().unwrap_err()).contains("refuses the message: "));
+    assert!(told(answers[3].as_ref().unwrap_err()).contains("rejects the message: "));
     assert!(sent(5).duplicate && sent(5).message_id == sent(0).message_id);
     // What is no text cannot be in a batch.
     assert_eq!(mock.requests().len(), 2);

@@ -101,13 +101,13 @@ async fn a_refusal_says_what_is_wrong_and_under_which_key() {
             "expired, no tolerance",
             "signed with the current signing key, but it expired 1 s ago",
         ),
-        ("not yet, no tolerance", "its time has not come"),
+        ("not yet, no tolerance", "it is not valid yet"),
         ("body differs by a space", "it is for another body"),
         (
             "subject with a slash behind",
             "`https://app.example.com/belts/`, but this worker is `https://app.example.com/belts`",
         ),
-        ("alg is none", "not signed by HS256"),
+        ("alg is none", "not signed with HS256"),
         ("issuer in lower case", "issuer is not `Upstash`"),
         ("no exp", "its claims are incomplete"),
     ];

@@ -60,7 +60,7 @@ async fn service_that_does_not_answer_is_not_waited_for() {
         .timeout(Duration::from_millis(200));
     let (kind, report) = refused(builder).await;
     assert_eq!(kind, ErrorKind::Dispatcher, "{report}");
-    assert!(report.contains("does not answer"), "{report}");
+    assert!(report.contains("does not respond"), "{report}");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn a_removed_function_is_counted_before_it_is_forgotten() {
     );
     assert_eq!(
         at.belts(&["forget", "old"]).await.usage(),
-        "error: 2 runs of `old` would be cancelled, for no living worker has the function: add `--yes`\n"
+        "error: 2 runs of `old` would be cancelled, since no living worker has the function: add `--yes`\n"
     );
     assert_eq!(
         at.belts(&["forget", "old", "--yes", "--as", "ada"])

@@ -196,7 +196,7 @@ async fn claim_that_arrives_after_the_release_leases_nothing() -> belts::Result<
 
 #[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
 #[tokio::test]
-async fn lost_answers_of_what_people_do() -> belts::Result<()> {
+async fn admin_calls_survive_lost_replies() -> belts::Result<()> {
     let lossy = lossy().await?;
     let Lossy {
         proxy,

@@ -163,7 +163,7 @@ fn too_many(headers: &HeaderMap) -> String {
         return "received too many requests".to_owned();
     };
     match headers.get(*reset).and_then(|reset| reset.to_str().ok()) {
-        Some(reset) => format!("{what}; more from {}", time(reset)),
+        Some(reset) => format!("{what}; try again {}", time(reset)),
         None => (*what).to_owned(),
     }
 }
@@ -174,8 +174,8 @@ fn time(reset: &str) -> String {
     const SINCE_1970: i64 = 1_000_000_000;
     match reset.parse::<i64>() {
         Ok(seconds) if seconds >= SINCE_1970 => jiff::Timestamp::from_second(seconds)
-            .map_or_else(|_| "a later time".to_owned(), |time| time.to_string()),
-        Ok(seconds) => format!("{seconds} s from now"),
-        Err(_) => format!("{} from now", reset.chars().take(40).collect::<String>()),
+            .map_or_else(|_| "later".to_owned(), |time| format!("after {time}")),
+        Ok(seconds) => format!("in {seconds} s"),
+        Err(_) => format!("in {}", reset.chars().take(40).collect::<String>()),
     }
 }

@@ -29,7 +29,7 @@ struct Ready {
 }
 
 /// The result for each message of a call, by index.
-type Outcome = Vec<(usize, Result<Sent, Fault>)>;
+type SendResults = Vec<(usize, Result<Sent, Fault>)>;
 
 impl Sqs {
     pub(super) async fn send_batch(&self, batch: Vec<Message>) -> Result<Vec<Result<Sent>>> {
@@ -78,12 +78,12 @@ impl Sqs {
     }
 
     /// Sends messages in one call. Some faults of one message make SQS reject the call; then each is sent alone.
-    async fn send_chunk(&self, chunk: &[Ready]) -> Result<Outcome, Fault> {
+    async fn send_chunk(&self, chunk: &[Ready]) -> Result<SendResults, Fault> {
         match self.call(chunk).await {
             Err(fault) if fault.is_of_message() => {}
             answered => return answered,
         }
-        let mut outcome = Outcome::new();
+        let mut outcome = SendResults::new();
         for message in chunk {
             let alone = std::slice::from_ref(message);
             match self.call(alone).await {
@@ -94,7 +94,7 @@ impl Sqs {
         Ok(outcome)
     }
 
-    async fn call(&self, chunk: &[Ready]) -> Result<Outcome, Fault> {
+    async fn call(&self, chunk: &[Ready]) -> Result<SendResults, Fault> {
         let link = &self.inner.link;
         let entries = chunk.iter().map(|message| message.entry.clone()).collect();
         let call = link
@@ -206,7 +206,7 @@ fn chunks(ready: Vec<Ready>, max_bytes: usize) -> Vec<Vec<Ready>> {
     chunks
 }
 
-fn for_all(chunk: &[Ready], fault: &Fault) -> Outcome {
+fn for_all(chunk: &[Ready], fault: &Fault) -> SendResults {
     chunk
         .iter()
         .map(|message| (message.place, Err(fault.clone())))

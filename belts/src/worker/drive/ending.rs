@@ -30,7 +30,7 @@ impl Drive<'_> {
             return ended;
         }
         if let Err(error) = &outcome
-            && error.is_no_outcome()
+            && error.is_service_failure()
         {
             return self.put_off(error).await;
         }
@@ -121,7 +121,7 @@ impl Drive<'_> {
         if let Some(ended) = self.ended_by(write).await {
             return ended;
         }
-        if error.is_no_outcome() {
+        if error.is_service_failure() {
             return self.put_off(&error).await;
         }
         self.fail(&error).await

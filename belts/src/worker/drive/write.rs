@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     run::after_function,
     store::{Commit, CommitBatch, CommitOutcome, Entry, Transition},
-    telemetry::{Begun, Timer},
+    telemetry::{StartedAt, Timer},
 };
 
 pub(super) type Written = Result<Vec<CommitOutcome>>;
@@ -20,7 +20,7 @@ pub(super) type Written = Result<Vec<CommitOutcome>>;
 /// A write to the store, measured.
 pub(super) struct Write<'a> {
     commit: Pin<Box<dyn Future<Output = Written> + Send + 'a>>,
-    begun: Begun,
+    begun: StartedAt,
     seconds: &'a Timer,
 }
 
