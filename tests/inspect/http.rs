@@ -214,10 +214,7 @@ async fn runs_are_purged_by_age() {
 async fn a_wrong_question_is_told_what_is_right() {
     let worker = builder().build().await.unwrap();
     for (path, part) in [
-        (
-            "/runs?state=failed",
-            "known: `function`, `event`, `status`",
-        ),
+        ("/runs?state=failed", "known: `function`, `event`, `status`"),
         ("/runs?status=broken", "`pending`, `running`"),
         (
             "/runs?since=yesterday",

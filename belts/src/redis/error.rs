@@ -99,7 +99,7 @@ impl Fault {
 
     fn what(&self, part: Part) -> &'static str {
         let Self::Redis(error) = self else {
-            return "gave an answer that is not understood";
+            return "sent a response that cannot be interpreted";
         };
         match (word(error), part) {
             ("OOM", Part::Store) => {

@@ -131,7 +131,11 @@ async fn an_answer_that_is_not_the_services_is_an_error() {
         let base = destination(move |_| answer).await;
         let error = error_of(&impatient(&base).build().unwrap()).await;
         assert_eq!(error.kind(), ErrorKind::Dispatcher);
-        assert!(told(&error).contains("cannot be interpreted"), "{}", told(&error));
+        assert!(
+            told(&error).contains("cannot be interpreted"),
+            "{}",
+            told(&error)
+        );
     }
 }
 

@@ -93,7 +93,10 @@ impl Sqs {
         self.inner.flight.keep(kept);
         for receipt in hidden {
             if let Err(fault) = self.hide(&receipt, FURTHEST).await {
-                tracing::debug!(?fault, "a message that was put aside comes again soon");
+                tracing::debug!(
+                    ?fault,
+                    "a message that was set aside will be redelivered soon"
+                );
             }
         }
         deliveries
