@@ -5,7 +5,7 @@
 //! curl -d '{"email": "ada@example.com"}' -H 'content-type: application/json' localhost:3000/signup
 //! curl localhost:3000/belts/health
 //! ```
-//! `ADDRESS` names another place to listen at.
+//! `ADDRESS` sets another listening address.
 
 use actix_web::{
     App, HttpRequest, HttpResponse, HttpServer,
@@ -29,7 +29,7 @@ async fn welcome(signup: SignedUp) -> belts::Result<()> {
     step!("send-mail", println!("mail to {}", signup.email)).await
 }
 
-/// A route of the application: it answers as soon as the event is durable.
+/// A route of the application: it responds as soon as the event is durable.
 async fn sign_up(
     worker: web::Data<Worker>,
     signup: web::Json<SignedUp>,
@@ -39,7 +39,7 @@ async fn sign_up(
     Ok(format!("event {}\n", published.event_id))
 }
 
-/// Hands a request to the worker's router. actix has `http` types of its own, so what is in them is copied.
+/// Passes a request to the worker's router. actix has its own `http` types, so the contents are copied.
 async fn forward(
     worker: web::Data<Worker>,
     request: HttpRequest,
@@ -50,7 +50,7 @@ async fn forward(
     let mut forwarded = http::Request::builder()
         .method(request.method().as_str())
         .uri(format!("/{path}"));
-    // Where the request comes from, for the logs.
+    // The client's address, for the logs.
     if let Some(peer) = request.peer_addr() {
         forwarded = forwarded.extension(ConnectInfo(peer));
     }
@@ -68,12 +68,12 @@ async fn forward(
     Ok(response.streaming(answer.into_body().into_data_stream()))
 }
 
-// tokio's own main: runs share its threads, and do not sit on one of actix's.
+// tokio's own main: runs are driven on its threads, and not on actix's.
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let worker = Worker::builder()
         .store(Sqlite::open("belts.db").await?)
-        // Whoever reaches this program may deliver; beyond this machine it needs `.signing_keys([…])` in place of this.
+        // Anyone who reaches this program may deliver; beyond this machine, use `.signing_keys([…])` instead.
         .insecure(true)
         .build()
         .await?;
@@ -82,7 +82,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = HttpServer::new(move || {
         App::new()
             .app_data(worker.clone())
-            // As much as the worker takes; actix alone would stop at a quarter of it.
+            // The worker's limit; actix's default is a quarter of it.
             .app_data(web::PayloadConfig::new(1024 * 1024))
             .route("/signup", web::post().to(sign_up))
             .service(web::scope("/belts").default_service(web::to(forward)))
@@ -92,7 +92,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for address in server.addrs() {
         println!("listening on {address}");
     }
-    // Both end on SIGTERM and SIGINT: the server takes no more requests then, and running steps get a grace period.
+    // Both end on SIGTERM and SIGINT: the server stops accepting requests, and running steps get a grace period.
     let server = server.shutdown_signal(stopped).shutdown_timeout(10).run();
     let server = async { server.await.map_err(belts::Error::from_any) };
     tokio::try_join!(server, runs.run())?;

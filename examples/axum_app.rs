@@ -5,7 +5,7 @@
 //! curl -d '{"email": "ada@example.com"}' -H 'content-type: application/json' localhost:3000/signup
 //! curl localhost:3000/belts/health
 //! ```
-//! `ADDRESS` names another place to listen at.
+//! `ADDRESS` sets another listening address.
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing};
 use belts::{Event, Worker, step, store::Sqlite};
@@ -27,7 +27,7 @@ async fn welcome(signup: SignedUp) -> belts::Result<()> {
     .await
 }
 
-/// A route of the application: it answers as soon as the event is durable.
+/// A route of the application: it responds as soon as the event is durable.
 ///
 /// An email that signs up twice is welcomed once.
 async fn sign_up(
@@ -50,7 +50,7 @@ async fn sign_up(
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let worker = Worker::builder()
         .store(Sqlite::open("belts.db").await?)
-        // Whoever reaches this program may deliver; beyond this machine it needs `.signing_keys([…])` in place of this.
+        // Anyone who reaches this program may deliver; beyond this machine, use `.signing_keys([…])` instead.
         .insecure(true)
         .build()
         .await?;
@@ -62,7 +62,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = tokio::net::TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
 
-    // Ends on SIGTERM and SIGINT: no more requests then, those under way and running steps get a grace period.
+    // Ends on SIGTERM and SIGINT: no new requests then; requests in progress and running steps get a grace period.
     worker.serve_with(app, listener).await?;
     Ok(())
 }

@@ -21,7 +21,7 @@ async fn welcome(signup: SignedUp) -> belts::Result<String> {
 async fn main() -> belts::Result<()> {
     let store = Sqlite::open(std::env::temp_dir().join("belts-hello.db")).await?;
     let worker = belts::Worker::builder().store(store).build().await?;
-    // The run id makes the second start find the first one's run, and no step runs again.
+    // With the run id, the second start finds the first one's run, and no step runs again.
     let executed = worker
         .execute(SignedUp {
             email: "ada@example.com".into(),

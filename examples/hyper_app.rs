@@ -4,7 +4,7 @@
 //! ```text
 //! curl -d '{"event": {"type": "signed-up", "email": "ada@example.com"}}' -H 'content-type: application/json' localhost:3000
 //! ```
-//! `ADDRESS` names another place to listen at.
+//! `ADDRESS` sets another listening address.
 
 use std::pin::pin;
 
@@ -30,7 +30,7 @@ async fn welcome(signup: SignedUp) -> belts::Result<()> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let worker = Worker::builder()
         .store(Sqlite::open("belts.db").await?)
-        // Whoever reaches this program may deliver; beyond this machine it needs `.signing_keys([…])` in place of this.
+        // Anyone who reaches this program may deliver; beyond this machine, use `.signing_keys([…])` instead.
         .insecure(true)
         .build()
         .await?;
@@ -39,14 +39,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("listening on {}", listener.local_addr()?);
 
-    // Both end on SIGTERM and SIGINT: the server takes no more requests then, and running steps get a grace period.
+    // Both end on SIGTERM and SIGINT: the server stops accepting requests, and running steps get a grace period.
     let server = serve(listener, service, worker.stopped());
     let server = async { server.await.map_err(belts::Error::from_any) };
     tokio::try_join!(server, worker.run())?;
     Ok(())
 }
 
-/// Answers requests until it is told to stop, and those that are under way then.
+/// Serves requests until it is told to stop, and then finishes those in progress.
 async fn serve(
     listener: TcpListener,
     service: TowerToHyperService<Router>,

@@ -26,7 +26,7 @@ pub struct ReportAsked {
 #[belts::function(id = "write-report", on = ReportAsked)]
 async fn write_report(asked: ReportAsked) -> belts::Result<String> {
     let rows = step!("collect", asked.month.len() * 1000).await?;
-    // Nothing runs meanwhile: the rest of the run is a message that QStash holds until then.
+    // Nothing runs meanwhile: the rest of the run is a message that QStash delays until then.
     sleep!("until the books are closed", "2h").await?;
     step!("write", format!("{}: {rows} rows", asked.month)).await
 }

@@ -18,7 +18,7 @@ use tracing_subscriber::prelude::*;
 
 const TRACEPARENT: &str = "traceparent";
 
-/// What belts keeps with an event, in the words of OpenTelemetry.
+/// Translates what belts keeps with an event for OpenTelemetry.
 struct OpenTelemetry(TraceContextPropagator);
 
 impl Propagator for OpenTelemetry {
@@ -30,7 +30,7 @@ impl Propagator for OpenTelemetry {
 
     fn extract(&self, traceparent: &str, span: &Span) {
         let headers = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
-        // It fails where nothing is exported.
+        // It fails if nothing is exported.
         let _ = span.set_parent(self.0.extract(&headers));
     }
 }
@@ -65,7 +65,7 @@ async fn main() -> belts::Result<()> {
     // Without a filter there are spans of replayed steps as well, which are at the level DEBUG.
     tracing_subscriber::registry().with(spans).init();
 
-    // Two processes, say: a web server that publishes, and a worker.
+    // These could be two processes: a web server that publishes, and a worker.
     let store = Memory::new();
     let builder = || {
         let propagator = OpenTelemetry(TraceContextPropagator::new());
@@ -92,7 +92,7 @@ async fn main() -> belts::Result<()> {
     worker.shutdown();
     driving.await.expect("the worker does not panic")?;
 
-    // Whatever is still to be exported goes out now.
+    // Exports what is left.
     if let Err(error) = provider.shutdown() {
         eprintln!("the spans were not all exported: {error}");
     }

@@ -1,4 +1,4 @@
-//! Steps side by side, with the tools that futures have anyway: keys are names, so the order does not matter.
+//! Concurrent steps, with the usual tools for futures: keys are names, so the order does not matter.
 //! Run it with `cargo run -p belts-examples --example parallel`.
 
 use std::time::Duration;
@@ -16,13 +16,13 @@ pub struct OrderPaid {
 
 #[belts::function(id = "fulfil", on = OrderPaid)]
 async fn fulfil(order: OrderPaid) -> belts::Result<Vec<String>> {
-    // A few, each with a name of its own.
+    // A few, each with its own name.
     let (invoice, insured) = tokio::try_join!(
         step!("invoice", call("invoice", &order.order_id)),
         step!("insure", call("insure", &order.order_id))
     )?;
 
-    // Many: the key has a capture, and `move` means what it means before a closure.
+    // Many: the key has a capture, and `move` works as before a closure.
     let weights = try_join_all(
         order
             .parcels
@@ -31,7 +31,7 @@ async fn fulfil(order: OrderPaid) -> belts::Result<Vec<String>> {
     )
     .await?;
 
-    // Helpers with steps of their own; `scope!` puts the helper's keys under its own.
+    // Helpers with steps of their own; `scope!` nests the helper's keys under its own.
     let labels = try_join_all(
         order
             .parcels

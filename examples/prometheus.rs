@@ -5,7 +5,7 @@
 //! curl -d '{"event": {"type": "order-placed", "cents": 4200}}' -H 'content-type: application/json' localhost:3000/belts
 //! curl localhost:3000/metrics
 //! ```
-//! `ADDRESS` names another place to listen at.
+//! `ADDRESS` sets another listening address.
 
 #![expect(
     clippy::disallowed_methods,
@@ -37,7 +37,7 @@ async fn place_order(order: OrderPlaced) -> belts::Result<u64> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // Before the worker, which takes its handles when it is built. With buckets, durations can be added up over workers.
+    // Before the worker, which registers its metrics when it is built. With buckets, durations can be aggregated over workers.
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(
             Matcher::Suffix("_seconds".to_owned()),
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .install_recorder()?;
     let worker = Worker::builder()
         .store(Memory::new())
-        // Whoever reaches this program may deliver; beyond this machine it needs `.signing_keys([…])` in place of this.
+        // Anyone who reaches this program may deliver; beyond this machine, use `.signing_keys([…])` instead.
         .insecure(true)
         .build()
         .await?;
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route(
             "/metrics",
             routing::get(move || {
-                // What was recorded is put into the buckets; a busy program does so now and then between scrapes too.
+                // Moves recorded values into the buckets; a busy program also does so between scrapes.
                 metrics.run_upkeep();
                 std::future::ready(metrics.render())
             }),

@@ -1,6 +1,6 @@
 //! A worker on QStash: events go to the service, which keeps them and posts them to this program.
 //!
-//! With the values that the console of QStash shows, and a URL by which the service reaches this machine, such as that of a
+//! With the values that the console of QStash shows, and a URL at which the service reaches this machine, such as that of a
 //! tunnel to port 8787:
 //! ```text
 //! export QSTASH_URL=https://qstash-us-east-1.upstash.io   # the URL of the region
@@ -10,9 +10,9 @@
 //! export BELTS_URL=https://….example
 //! cargo run --example qstash
 //! ```
-//! `ADDRESS` names another place to listen at than 127.0.0.1:8787.
+//! `ADDRESS` sets another listening address than 127.0.0.1:8787.
 //!
-//! It publishes one event and waits for the delivery. Anybody with the token can publish another:
+//! It publishes one event and waits for the delivery. Anyone with the token can publish another:
 //! ```text
 //! curl "$QSTASH_URL/v2/publish/$BELTS_URL" -H "authorization: Bearer $QSTASH_TOKEN" \
 //!     -H 'content-type: application/json' -d '{"event": {"type": "invoice-due", "number": 8}}'

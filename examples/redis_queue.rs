@@ -1,6 +1,6 @@
-//! Orders go through a stream of Redis: one worker publishes and has no store, another receives and runs them on SQLite.
+//! Orders go through a Redis stream: one worker publishes and has no store, another receives and runs them on SQLite.
 //!
-//! In earnest the two are programs of their own, and there may be many of each.
+//! In production the two are separate programs, and there may be many of each.
 //! Run it with `cargo run --example redis_queue`, or with `-- redis://:password@host:6379` for a server elsewhere.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct TeaOrdered {
     tea: String,
 }
 
-/// Has a permit for each order that is done.
+/// Has one permit for each finished order.
 type Done = Arc<Semaphore>;
 
 #[belts::function(id = "ship-tea", on = TeaOrdered)]
@@ -38,7 +38,7 @@ async fn main() -> belts::Result<()> {
     let url = std::env::args().nth(1);
     let url = url.unwrap_or_else(|| "redis://127.0.0.1:6379".to_owned());
 
-    // What it publishes is on the server when the call returns, whether anybody receives yet or not.
+    // What it publishes is on the server when the call returns, whether or not anybody is receiving yet.
     let shop = Worker::builder().publish_only();
     let shop = shop.dispatcher(orders(&url).await?).build().await?;
     for (number, tea) in (1..).zip(["assam", "keemun", "sencha"]) {

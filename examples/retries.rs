@@ -30,7 +30,7 @@ async fn pay(wanted: PaymentWanted, State(calls): State<Calls>) -> belts::Result
     // An error that no retry can help is marked as terminal: the step fails at once, and so does the run.
     let cents = step!("read-amount", wanted.amount.parse::<u64>().terminal()).await?;
 
-    // By default a step is retried three times, 1 s to 60 s apart; here it is told otherwise.
+    // By default a step is retried three times, 1 s to 60 s apart; here the options differ.
     let rate = step!(
         "ask-rate",
         ask_rate(&calls),
@@ -48,11 +48,11 @@ async fn pay(wanted: PaymentWanted, State(calls): State<Calls>) -> belts::Result
     )
     .await?;
 
-    // A sleep of any length costs nothing: a run that sleeps for long leaves memory, and may wake up in another process.
+    // A sleep of any length costs nothing: during a long one the run leaves memory, and may wake up in another process.
     sleep!("cool-off", "500ms").await?;
 
-    // A step that has failed for good is an `Err` like any other. It is recorded: every later attempt of this run sees
-    // the same one, and takes the same way.
+    // A step that has failed for good is an ordinary `Err`. It is recorded: every later attempt of this run sees
+    // the same one, and takes the same branch.
     let paid_by = match step!(
         "charge-card",
         charge("card", cents),
@@ -70,7 +70,7 @@ async fn pay(wanted: PaymentWanted, State(calls): State<Calls>) -> belts::Result
     Ok(format!("{greeting}, {paid_by} at {rate}"))
 }
 
-/// Says itself when it wants to be asked again.
+/// Says when it wants to be retried.
 fn ask_rate(calls: &Calls) -> belts::Result<f64> {
     let call = calls.rate.fetch_add(1, Ordering::Relaxed) + 1;
     println!("  ask-rate, call {call}");
@@ -84,7 +84,7 @@ fn ask_rate(calls: &Calls) -> belts::Result<f64> {
     }
 }
 
-/// Hangs when it is called for the first time.
+/// Hangs on its first call.
 async fn greet(calls: &Calls) -> String {
     let call = calls.greet.fetch_add(1, Ordering::Relaxed) + 1;
     println!("  greet, call {call}");
@@ -108,7 +108,7 @@ async fn main() -> belts::Result<()> {
     let worker = belts::Worker::builder()
         .store(Memory::new())
         .state(Calls::default())
-        // Called once for each run that failed for good, after that is durable.
+        // Called once for each run that failed for good, after the failure is durable.
         .on_error(|failure| async move { println!("  on_error: {}", failure.error.report()) })
         .build()
         .await?;

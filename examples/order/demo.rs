@@ -31,12 +31,12 @@ pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const STORE: &str = "BELTS_STORE";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-/// Where the worker listens; a free port where it is not set.
+/// The worker's address; by default a free port.
 pub(crate) const ADDRESS: &str = "BELTS_ADDR";
-/// Where cargo keeps this package, so that the example works from any folder.
+/// The folder of this package, so that the example works from any folder.
 const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/orders.jsonl");
 
-/// Kills and restarts a worker in the middle of 200 orders; whether everything went as promised.
+/// Kills and restarts a worker in the middle of 200 orders; returns whether every promise was kept.
 pub(crate) async fn run() -> Outcome<bool> {
     let text =
         std::fs::read_to_string(DATA).map_err(|error| format!("cannot read {DATA}: {error}"))?;
@@ -45,7 +45,7 @@ pub(crate) async fn run() -> Outcome<bool> {
         .iter()
         .map(|body| serde_json::from_str(body))
         .collect::<Result<Vec<OrderCreated>, _>>()?;
-    // The worker publishes on this road too, so it stays until the end.
+    // The worker publishes this way too, so it stays until the end.
     let road = Arc::new(Road::from_env()?);
     let place = Place::fresh(&road)?;
     let expected: usize = orders.iter().map(steps_of).sum();
@@ -83,7 +83,7 @@ pub(crate) async fn run() -> Outcome<bool> {
     Ok(verdict.is_good())
 }
 
-/// Keeps a worker running for a curl by hand.
+/// Keeps a worker running, for manual requests.
 pub(crate) async fn serve() -> Outcome<()> {
     println!(
         "try it:  curl -d '{{\"event\":{EXAMPLE}}}' -H 'content-type: application/json' 'http://127.0.0.1:8787/?mode=sync'"
@@ -99,7 +99,7 @@ pub(crate) async fn work() -> Outcome<()> {
     let builder = publish::by_env(belts::Worker::builder());
     let worker = builder
         .store_url(store)
-        // Started again under its name it takes its runs back at once, on every store.
+        // Restarted under its name, it takes its runs back at once, on every store.
         .name("order-example")
         .concurrency(24)
         .state(Effects::from_env()?)
@@ -116,7 +116,7 @@ struct Place {
     folder: PathBuf,
     store: String,
     log: PathBuf,
-    /// What the worker is told of the way that events take.
+    /// The worker's settings for the way that events take.
     variables: Vec<(&'static str, String)>,
 }
 
@@ -185,7 +185,7 @@ impl Running {
     }
 }
 
-/// Says what the worker says: two processes that write to one terminal would write into each other's lines.
+/// Prints the worker's output: two processes writing to one terminal would mix their lines.
 async fn pass_on(pid: u32, stderr: ChildStderr) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
@@ -202,7 +202,7 @@ fn steps_of(order: &OrderCreated) -> usize {
     }
 }
 
-/// The URL of a server has a password in it, which is nothing for a screen.
+/// The URL of a server contains a password, which does not belong on a screen.
 fn without_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, place))) => format!("{scheme}://…@{place}"),

@@ -1,4 +1,4 @@
-//! The effects log: what the steps did, written by themselves, so that belts is not its own witness.
+//! The effects log: written by the steps themselves, so that belts is not its own witness.
 //!
 //! A line is `<pid> <what> <order> <step>`, where `done` says that a step's expression did its work, `returned` that the
 //! step came back to its function (so its result was recorded), and `outcome` that an order is through.
@@ -23,7 +23,7 @@ pub(crate) struct Line {
     pub(crate) step: String,
 }
 
-/// What a worker's steps write down what they did with: application state, of which each attempt has a clone.
+/// How a worker's steps log their effects: application state, cloned for each attempt.
 #[derive(Debug, Clone)]
 pub(crate) struct Effects {
     log: Option<Arc<File>>,
@@ -31,7 +31,7 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    /// With the file that the environment names; without one nothing is written.
+    /// Uses the file that the environment names; without one, nothing is written.
     pub(crate) fn from_env() -> io::Result<Self> {
         let open = |path| OpenOptions::new().create(true).append(true).open(path);
         let log = std::env::var_os(ENV).map(open).transpose()?;

@@ -1,7 +1,7 @@
 //! Processes 200 orders, kills the worker half-way with SIGKILL, starts it again, and shows that no recorded step ran twice.
 //!
-//! `cargo run -p belts-examples --example order` does all of that; with `-- --serve` after it a worker goes on for a curl by
-//! hand.
+//! `cargo run -p belts-examples --example order` does all of that; with `-- --serve` a worker keeps running for manual
+//! requests.
 //!
 //! `BELTS_STORE` chooses another store, and `BELTS_DISPATCHER` the way that the orders take to the worker: `http`, `redis://…`,
 //! `sqs://…`, or `qstash`, which is a mock of the service within this program unless `QSTASH_URL` is set. They need a feature

@@ -1,4 +1,4 @@
-//! A mock of QStash within this program, for those who have no account there.
+//! A mock of QStash inside this program, for users without an account.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ pub(crate) struct Mocked(Mock);
 
 impl Mocked {
     pub(crate) fn start() -> Outcome<Self> {
-        // It tries again sooner than the service: the worker is away for a moment only.
+        // It retries sooner than the service: the worker is down only for a moment.
         let mock = Mock::settings().backoff(Duration::from_secs(3));
         Ok(Self(mock.start()?))
     }
 
-    /// What the worker is told of the service.
+    /// The worker's settings for the service.
     pub(crate) fn variables(&self) -> [(&'static str, String); 4] {
         let keys = self.0.keys();
         [

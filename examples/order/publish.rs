@@ -33,16 +33,16 @@ const DISPATCHER: &str = "BELTS_DISPATCHER";
 const URL: &str = "BELTS_URL";
 const KEYS: &str = "BELTS_SIGNING_KEYS";
 
-/// The way of the orders.
+/// The way that orders take.
 pub(crate) enum Road {
-    /// Straight to the worker's router, with the status as the answer.
+    /// Directly to the worker's router, with the status as the response.
     Posted,
-    /// By the dispatcher of this name or URL.
+    /// Through the dispatcher with this name or URL.
     Dispatched {
         name: String,
-        /// Where the worker listens each time, for dispatchers that call it.
+        /// A fixed address of the worker, for dispatchers that call it.
         address: String,
-        /// Stands in for the service, if there is none.
+        /// Replaces the service, if there is none.
         mock: Option<Mocked>,
     },
 }
@@ -53,7 +53,7 @@ impl Road {
             Ok(name) if name != "store" && !name.is_empty() => name,
             _ => return Ok(Self::Posted),
         };
-        // Who calls the worker has to find it again after the crash.
+        // Whoever calls the worker must find it again after the crash.
         let free = std::net::TcpListener::bind("127.0.0.1:0")?;
         let address = free.local_addr()?.to_string();
         let mocked = name == "qstash" && std::env::var_os("QSTASH_URL").is_none();
@@ -73,7 +73,7 @@ impl Road {
         }
     }
 
-    /// What the worker and the publisher are told.
+    /// The settings of worker and publisher.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let Self::Dispatched {
             name,
@@ -99,7 +99,7 @@ impl Road {
         orders: Vec<OrderCreated>,
         worker: watch::Receiver<String>,
     ) -> Outcome<()> {
-        // A store that outlives this program knows the ids of its last time.
+        // A store that outlives this program remembers the ids of the previous run.
         let time = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
         let ids = (0..).map(|number| format!("order-{time}-{number}"));
         let orders = ids.zip(orders);
@@ -121,7 +121,7 @@ impl Road {
         Ok(())
     }
 
-    /// A program that publishes, and has neither functions nor a store.
+    /// A program that only publishes, without functions or a store.
     async fn publisher(&self) -> Outcome<Worker> {
         let variables: HashMap<_, _> = self.variables().into_iter().collect();
         let builder = Worker::builder().publish_only();
@@ -137,7 +137,7 @@ impl Road {
     }
 }
 
-/// Sets a worker up as the environment says.
+/// Configures a worker from the environment.
 pub(crate) fn by_env(builder: WorkerBuilder) -> WorkerBuilder {
     by_variables(builder, variable)
 }
@@ -162,7 +162,7 @@ fn by_variables(
     builder
 }
 
-/// Publishes as any client would: POST, and again with the same id until an answer says that it is durable.
+/// Publishes like any client: POST, repeated with the same id until a response says that it is durable.
 async fn post_all(
     orders: impl Iterator<Item = (String, OrderCreated)>,
     mut worker: watch::Receiver<String>,

@@ -1,4 +1,4 @@
-//! The shop: its events, and the two functions that listen for them.
+//! The shop: its events, and the two functions that subscribe to them.
 
 #![expect(
     clippy::disallowed_methods,
@@ -24,7 +24,7 @@ pub(crate) struct OrderCreated {
     pub(crate) parcels: u32,
     pub(crate) payment_token: String,
     pub(crate) warehouse: String,
-    /// How often this order's warehouse fails before it answers.
+    /// How often this order's warehouse fails before it responds.
     #[serde(default)]
     pub(crate) warehouse_fails: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,7 +48,7 @@ pub(crate) struct OrderShipped {
     total: u64,
 }
 
-/// What became of an order.
+/// The result of an order.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Receipt {
     Shipped {

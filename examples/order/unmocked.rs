@@ -1,4 +1,4 @@
-//! In place of the mock of QStash, where this program is built without it.
+//! Replaces the mock of QStash if this program is built without it.
 
 use belts::WorkerBuilder;
 

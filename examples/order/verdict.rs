@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::{effects::Line, shop::OrderCreated};
 
-/// What the log says.
+/// What the log shows.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     orders: usize,
@@ -79,7 +79,7 @@ impl Verdict {
         }
     }
 
-    /// Whether every order is through.
+    /// Whether every order is finished.
     pub(crate) fn is_complete(&self) -> bool {
         self.without_outcome.is_empty()
     }
