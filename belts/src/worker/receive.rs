@@ -124,12 +124,12 @@ impl Shared {
         if !durable.is_empty()
             && let Err(error) = catch_panic(dispatcher.ack(durable)).await
         {
-            tracing::warn!(error = %error.report(), "cannot acknowledge messages; they will come again, and start nothing");
+            tracing::warn!(error = %error.report(), "could not acknowledge messages; they will be redelivered, and start nothing");
         }
         if !refused.is_empty()
             && let Err(error) = catch_panic(dispatcher.nack(refused)).await
         {
-            tracing::warn!(error = %error.report(), "cannot give messages back; they will come again");
+            tracing::warn!(error = %error.report(), "could not return messages; they will be redelivered");
         }
     }
 
@@ -143,7 +143,7 @@ impl Shared {
             self.clock.expire_at(self.clock.now().after(pause)).await;
             let receipts = lock(held).clone();
             if let Err(error) = catch_panic(dispatcher.extend(&receipts)).await {
-                tracing::warn!(error = %error.report(), "cannot keep messages; others may be given them too");
+                tracing::warn!(error = %error.report(), "could not extend the visibility timeout; messages may be redelivered");
             }
         }
     }
@@ -163,10 +163,10 @@ impl Shared {
         let (verdict, reason) = (refused.verdict(delivery.arrivals), refused.reason());
         match verdict {
             Verdict::PutAside => tracing::error!(
-                message = %Clean(&delivery.message_id), reason, "a message cannot be received; it is put aside"
+                message = %Clean(&delivery.message_id), reason, "a message cannot be received; it is set aside"
             ),
             Verdict::Later(pause) => tracing::warn!(
-                message = %Clean(&delivery.message_id), ?pause, reason, "a message cannot be received now; it will come again"
+                message = %Clean(&delivery.message_id), ?pause, reason, "a message cannot be received now; it will be redelivered"
             ),
         }
         Fate::Refused(Nack::new(delivery.receipt.clone(), verdict, reason))

@@ -107,10 +107,10 @@ impl Shared {
         tokio::select! {
             () = self.shutdown.joined() => {}
             () = self.clock.expire_at(self.clock.now().after(self.options().grace)) => {
-                tracing::warn!(running = self.slots.used(), "the grace period is over; the runs are given back");
+                tracing::warn!(running = self.slots.used(), "the grace period is over; the runs are released");
             }
             () = self.shutdown.hurried() => {
-                tracing::warn!(running = self.slots.used(), "asked to end once more, so the grace period is over; the runs are given back");
+                tracing::warn!(running = self.slots.used(), "asked to end once more, so the grace period is over; the runs are released");
             }
         }
         self.shutdown.abort_all();
@@ -118,14 +118,14 @@ impl Shared {
         tokio::select! {
             () = self.shutdown.joined() => {}
             () = self.clock.expire_at(patience) => {
-                tracing::warn!("a step blocks its thread and cannot be ended; its run is given back all the same");
+                tracing::warn!("a step blocks its thread and cannot be stopped; its run is released all the same");
             }
         }
         if let Some(session) = self.present_session()
             && let Err(error) =
                 catch_panic(async { self.store.deregister(session, self.clock.now()).await }).await
         {
-            tracing::warn!(error = %error.report(), "cannot end the session; its runs move on when its lease ends");
+            tracing::warn!(error = %error.report(), "could not end the session; its runs become due when its lease expires");
         }
         self.shutdown.over.send_replace(true);
     }

@@ -11,10 +11,6 @@ use crate::{
     store::{RunFilter, RunStatus, Transition},
 };
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "one set of runs, listed in every way"
-)]
 pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store
