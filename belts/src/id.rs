@@ -1,5 +1,7 @@
 //! Ids: new ones, and those that follow from what they stand for.
 
+use std::sync::Arc;
+
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -7,8 +9,19 @@ use uuid::Uuid;
 pub(crate) fn event_id(event_type: &str, key: Option<&str>) -> String {
     match key {
         Some(key) => stable_id(&[event_type, key]),
-        None => Uuid::now_v7().simple().to_string(),
+        None => new_id().to_string(),
     }
+}
+
+/// A new id, of a run or an event; ids sort by the time of their making.
+///
+/// ```
+/// use belts::store::parts::new_id;
+/// assert_ne!(new_id(), new_id());
+/// ```
+pub fn new_id() -> Arc<str> {
+    let mut text = [0; uuid::fmt::Simple::LENGTH];
+    Arc::from(&*Uuid::now_v7().simple().encode_lower(&mut text))
 }
 
 /// An id that follows from its parts: a UUID version 8 over their SHA-256, each part with its length before it.

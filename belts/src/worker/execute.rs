@@ -6,8 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use uuid::Uuid;
-
 use super::{
     executed::Executed, fits::takes, handle::Worker, listen::Endings, shared::Shared, wait::Started,
 };
@@ -16,6 +14,7 @@ use crate::{
     dispatch::wire,
     error::{Error, ErrorKind, Result},
     event::{self, EncodedEvent, EventSet},
+    id::new_id,
     store::{EventDigest, NewEvent, RunRecord, RunStatus, Target},
 };
 
@@ -116,7 +115,7 @@ impl Execute {
         let now = shared.clock.now();
         let new = NewEvent {
             digest: EventDigest::of(&event.event_type, &event.payload),
-            id: self.event_id.take().unwrap_or_else(new_id).into(),
+            id: self.event_id.take().map_or_else(new_id, Into::into),
             event_type: event.event_type,
             payload: event.payload,
             correlation_key: event.correlation_key,
@@ -185,11 +184,9 @@ impl Execute {
             takes(&function_id, &types, event_type)?;
         }
         // A run that is to stop at a step needs its id before it starts.
-        let run_id = self
-            .run_id
-            .take()
-            .or_else(|| self.until.is_some().then(new_id));
-        Ok(Target::function(function_id, run_id.map(Into::into)))
+        let given = self.run_id.take().map(Into::into);
+        let run_id = given.or_else(|| self.until.is_some().then(new_id));
+        Ok(Target::function(function_id, run_id))
     }
 
     /// Goes on with the run that was named.
@@ -243,10 +240,6 @@ impl Execute {
             endings: Endings::new(),
         })
     }
-}
-
-fn new_id() -> String {
-    Uuid::now_v7().simple().to_string()
 }
 
 /// The id of a function that some worker has, this one above all.

@@ -1,9 +1,9 @@
 //! Fenced writes of workers into memory.
 
+use std::sync::Arc;
+
 use super::tables::{Run, Tables};
-use crate::store::{
-    Commit, CommitBatch, CommitOutcome, Entry, Lease, RunStatus, StepState, Timestamp, Transition,
-};
+use crate::store::{Commit, CommitBatch, CommitOutcome, Entry, Lease, Timestamp, Transition};
 
 impl Tables {
     /// Commits; whether a run was left for others to claim.
@@ -14,15 +14,12 @@ impl Tables {
             .commits
             .into_iter()
             .map(|commit| {
-                let due_at = match &commit.transition {
-                    Some(Transition::Suspend { due_at } | Transition::Retry { due_at, .. }) => {
-                        Some(*due_at)
-                    }
-                    _ => None,
-                };
+                let transition = commit.transition.as_ref();
+                let is_due = transition
+                    .and_then(Transition::ending)
+                    .is_some_and(|ending| ending.is_due(now));
                 let outcome = self.commit_one(commit, now);
-                left |=
-                    outcome == CommitOutcome::Applied && due_at.is_some_and(|due_at| due_at <= now);
+                left |= outcome == CommitOutcome::Applied && is_due;
                 outcome
             })
             .collect();
@@ -41,7 +38,7 @@ impl Tables {
             run.write(entry);
         }
         if let Some(transition) = commit.transition {
-            self.change(lease.run, transition, now);
+            self.change(lease.run, &transition, now);
         }
         CommitOutcome::Applied
     }
@@ -60,39 +57,24 @@ impl Tables {
             .collect()
     }
 
-    fn change(&mut self, number: i64, transition: Transition, now: Timestamp) {
-        let Some(run) = self.runs.get_mut(&number) else {
+    fn change(&mut self, number: i64, transition: &Transition, now: Timestamp) {
+        let Some(ending) = transition.ending() else {
+            return self.remove(number);
+        };
+        let Some(run) = self.detach(number) else {
             return;
         };
-        match transition {
-            Transition::Suspend { due_at } => self.enqueue(number, RunStatus::Suspended, due_at),
-            Transition::Retry {
-                due_at,
-                failed_attempts,
-                error,
-            } => {
-                run.failed_attempts = failed_attempts;
-                run.result = Some(error);
-                self.enqueue(number, RunStatus::Suspended, due_at);
-            }
-            Transition::Complete { output } => {
-                run.result = Some(output);
-                self.finish(number, RunStatus::Completed, now);
-            }
-            Transition::Fail {
-                failed_attempts,
-                error,
-            } => {
-                run.failed_attempts = failed_attempts;
-                run.result = Some(error);
-                self.finish(number, RunStatus::Failed, now);
-            }
-            Transition::Stop => {
-                if let Some(run) = self.detach(number) {
-                    run.status = RunStatus::Stopped;
-                }
-            }
-            Transition::Skip => self.remove(number),
+        run.status = ending.status;
+        if let Some(failed_attempts) = ending.failed_attempts {
+            run.failed_attempts = failed_attempts;
+        }
+        if let Some(result) = ending.result {
+            run.result = Some(Arc::clone(result));
+        }
+        if let Some(due_at) = ending.due_at {
+            self.enqueue(number, ending.status, due_at);
+        } else if ending.status.is_finished() {
+            self.finish(number, ending.status, now);
         }
     }
 }
@@ -108,15 +90,9 @@ impl Run {
             .journal
             .binary_search_by_key(&entry.seq, |known| known.seq)
         {
-            Ok(place) if is_behind(&entry, &self.journal[place]) => {}
+            Ok(place) if entry.is_behind(&self.journal[place]) => {}
             Ok(place) => self.journal[place] = entry,
             Err(place) => self.journal.insert(place, entry),
         }
     }
-}
-
-/// Whether an entry was sent before the one that is there.
-fn is_behind(entry: &Entry, present: &Entry) -> bool {
-    let waits = |entry: &Entry| entry.state == StepState::Waiting;
-    waits(entry) && !waits(present) || entry.attempts < present.attempts
 }

@@ -1,7 +1,7 @@
 //! Parts that every store needs, those of this crate and one of your own: ids, tokens, limits, and the rules of the
 //! [contract](super::Store#contract) that are easy to get wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use super::Timestamp;
 
@@ -10,9 +10,12 @@ mod crashes;
 mod wake;
 mod wants;
 
+pub use crate::id::new_id;
 pub use budget::Budget;
 pub use crashes::{Crashes, progress};
 pub use wake::Wake;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(super) use wants::add_row;
 pub use wants::{Together, Wants, together};
 
 /// The most functions that a claim names as unknown.
@@ -21,17 +24,6 @@ pub const MAX_UNKNOWN_FUNCTIONS: usize = 8;
 /// What an ended session wants counts this long after the end of its lease time, and so do the clocks of workers for a publisher
 /// that heard of none since.
 pub const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A new id for a run; ids sort by the time of their making.
-///
-/// ```
-/// use belts::store::parts::new_id;
-/// assert_ne!(new_id(), new_id());
-/// ```
-pub fn new_id() -> Arc<str> {
-    let mut text = [0; uuid::fmt::Simple::LENGTH];
-    Arc::from(&*uuid::Uuid::now_v7().simple().encode_lower(&mut text))
-}
 
 /// The bits of a token that cannot be foreseen. With a counter of 24 bits above them a token stays exact as a double, which
 /// Redis has for numbers.

@@ -91,6 +91,19 @@ impl Together {
     }
 }
 
+/// Adds a row of a function and an event type, if it has one, where the rows of one function follow each other.
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+pub(in crate::store) fn add_row(
+    all: &mut Vec<Subscription>,
+    function_id: Arc<str>,
+    event_type: Option<Arc<str>>,
+) {
+    match all.last_mut() {
+        Some(last) if last.function_id == function_id => last.event_types.extend(event_type),
+        _ => all.push(Subscription::new(function_id, event_type)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use super::{
     sql::Parameters,
     text::to_column,
 };
-use crate::store::{Commit, Entry, Lease, RunStatus, Timestamp, Transition};
+use crate::store::{Commit, Ending, Entry, Lease, Timestamp, Transition};
 
 /// The word by which the server knows that a run is to be removed.
 const SKIPPED: &str = "skipped";
@@ -24,92 +24,34 @@ pub(super) struct Placed<'a> {
 impl Placed<'_> {
     /// Whether the run is due right after.
     pub(super) fn leaves_due(&self) -> bool {
-        let ending = self.commit.transition.as_ref().map(Ending::of);
-        ending.is_some_and(|ending| ending.leaves_due(self.now))
+        let transition = self.commit.transition.as_ref();
+        let ending = transition.and_then(Transition::ending);
+        ending.is_some_and(|ending| ending.is_due(self.now))
     }
 }
 
-/// The new state of a run that gives its lease back.
-#[derive(Clone, Copy)]
-struct Ending<'a> {
-    status: &'static str,
-    finishes: bool,
-    due_at: Option<Timestamp>,
-    failures: Option<u32>,
-    result: Option<&'a [u8]>,
-}
-
-impl<'a> Ending<'a> {
-    fn to(status: RunStatus) -> Self {
-        Self {
-            status: status.as_str(),
-            finishes: status.is_finished(),
-            due_at: None,
-            failures: None,
-            result: None,
-        }
-    }
-
-    fn leaves_due(&self, now: Timestamp) -> bool {
-        self.due_at.is_some_and(|due_at| due_at <= now)
-    }
-
-    fn of(transition: &'a Transition) -> Self {
-        match transition {
-            Transition::Suspend { due_at } => Self {
-                due_at: Some(*due_at),
-                ..Self::to(RunStatus::Suspended)
-            },
-            Transition::Retry {
-                due_at,
-                failed_attempts,
-                error,
-            } => Self {
-                due_at: Some(*due_at),
-                failures: Some(*failed_attempts),
-                result: Some(error),
-                ..Self::to(RunStatus::Suspended)
-            },
-            Transition::Complete { output } => Self {
-                result: Some(output),
-                ..Self::to(RunStatus::Completed)
-            },
-            Transition::Fail {
-                failed_attempts,
-                error,
-            } => Self {
-                failures: Some(*failed_attempts),
-                result: Some(error),
-                ..Self::to(RunStatus::Failed)
-            },
-            Transition::Stop => Self::to(RunStatus::Stopped),
-            Transition::Skip => Self {
-                status: SKIPPED,
-                ..Self::to(RunStatus::Cancelled)
-            },
-        }
-    }
+/// The output or failure that a commit writes, if any.
+fn result(commit: &Commit) -> Option<&[u8]> {
+    let ending = commit.transition.as_ref()?.ending()?;
+    ending.result.map(|result| &**result)
 }
 
 /// About how many bytes a commit is.
 pub(super) fn size(commit: &Commit) -> usize {
-    let result = commit
-        .transition
-        .as_ref()
-        .and_then(|transition| Ending::of(transition).result);
     let entries = commit
         .entries
         .iter()
         .map(|entry| 100 + entry.path.len() + entry.value.len());
-    result.map_or(0, <[u8]>::len) + entries.sum::<usize>()
+    result(commit).map_or(0, <[u8]>::len) + entries.sum::<usize>()
 }
 
 /// The bytes of a commit's largest value.
 pub(super) fn largest(commit: &Commit) -> usize {
-    let transition = commit.transition.as_ref();
-    let result = transition.and_then(|transition| Ending::of(transition).result);
     let entries = commit.entries.iter().map(|entry| entry.value.len());
-    entries.max().max(result.map(<[u8]>::len)).unwrap_or(0)
+    entries
+        .max()
+        .max(result(commit).map(<[u8]>::len))
+        .unwrap_or(0)
 }
 
 /// Binds one entry to the parameters of the statement `step`.
@@ -143,42 +85,39 @@ pub(super) fn bind(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters
 }
 
 fn bind_endings(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
-    let endings: Vec<(i32, Timestamp, Ending<'_>)> = (1..)
+    // `None` stands for a run that is removed.
+    let endings: Vec<(i32, Timestamp, Option<Ending<'_>>)> = (1..)
         .zip(commits)
         .filter_map(|(place, placed)| {
-            Some((
-                place,
-                placed.now,
-                Ending::of(placed.commit.transition.as_ref()?),
-            ))
+            let transition = placed.commit.transition.as_ref()?;
+            Some((place, placed.now, transition.ending()))
         })
         .collect();
-    let each = || endings.iter().map(|(_, _, ending)| ending);
+    let each = || endings.iter().map(|(_, _, ending)| ending.as_ref());
     let dated = || endings.iter().map(|(_, now, ending)| (*now, ending));
+    let status =
+        |ending: Option<&Ending<'_>>| ending.map_or(SKIPPED, |ending| ending.status.as_str());
+    let due_at = |ending: Option<&Ending<'_>>| Some(ending?.due_at?.as_millis());
+    let failures = |ending: Option<&Ending<'_>>| Some(ending?.failed_attempts?.cast_signed());
+    let finished_at = |(now, ending): (Timestamp, &Option<Ending<'_>>)| {
+        let finished_at = ending.map_or(Some(now), |ending| ending.finished_at(now));
+        finished_at.map(Timestamp::as_millis)
+    };
+    let is_due = |(now, ending): (Timestamp, &Option<Ending<'_>>)| {
+        ending.is_some_and(|ending| ending.is_due(now))
+    };
+    let results = endings.iter().map(|(_, _, ending)| {
+        let result = ending.as_ref().and_then(|ending| ending.result);
+        result.map(|result| &**result)
+    });
     parameters
         .bind(endings.iter().map(|(place, ..)| *place).bind_iter())
-        .bind(each().map(|ending| ending.status).bind_iter())
-        .bind(
-            each()
-                .map(|ending| ending.due_at.map(Timestamp::as_millis))
-                .bind_iter(),
-        )
-        .bind(
-            each()
-                .map(|ending| ending.failures.map(u32::cast_signed))
-                .bind_iter(),
-        )
-        .bind(each().map(|ending| ending.result).bind_iter())
-        .bind(
-            dated()
-                .map(|(now, ending)| ending.finishes.then_some(now.as_millis()))
-                .bind_iter(),
-        )
-        .bind(
-            dated()
-                .map(|(now, ending)| ending.leaves_due(now))
-                .bind_iter(),
-        )
+        .bind(each().map(status).bind_iter())
+        .bind(each().map(due_at).bind_iter())
+        .bind(each().map(failures).bind_iter())
+        .bind(results.bind_iter())
+        .bind(dated().map(finished_at).bind_iter())
+        .bind(dated().map(is_due).bind_iter())
 }
 
 /// The entries with the places of their commits, sorted as the table is. Of two in one place the later stays.

@@ -8,7 +8,7 @@ use std::{
 use sqlx::postgres::PgRow;
 
 use super::{connections::Loan, database::Database, error::Fault, rows::Columns, sql::Parameters};
-use crate::store::Subscription;
+use crate::store::{Subscription, parts::add_row};
 
 /// The subscriptions as of one version of them.
 #[derive(Debug, Default)]
@@ -47,10 +47,7 @@ impl Subscribers {
         pairs.sort();
         let mut all: Vec<Subscription> = Vec::new();
         for (function_id, event_type) in pairs {
-            match all.last_mut() {
-                Some(last) if last.function_id == function_id => last.event_types.push(event_type),
-                _ => all.push(Subscription::new(function_id, [event_type])),
-            }
+            add_row(&mut all, function_id, Some(event_type));
         }
         Ok(all)
     }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Commit, CommitBatch, CommitOutcome, Lease, RunStatus, Timestamp, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Lease, Timestamp, Transition},
 };
 
 impl Redis {
@@ -112,37 +112,20 @@ fn add_commit(call: &mut Call, commit: &Commit) {
 
 /// The new status, when the run is due, its failed attempts, and its result; empty where there is none.
 fn add_change(call: &mut Call, transition: &Transition) {
-    use RunStatus::{Completed, Failed, Stopped, Suspended};
-    match transition {
-        Transition::Suspend { due_at } => {
-            let due = due_at.as_millis();
-            call.arg(status_digit(Suspended)).arg(due).arg("").arg("")
-        }
-        Transition::Retry {
-            due_at,
-            failed_attempts,
-            error,
-        } => call
-            .arg(status_digit(Suspended))
-            .arg(due_at.as_millis())
-            .arg(*failed_attempts)
-            .arg(&**error),
-        Transition::Complete { output } => call
-            .arg(status_digit(Completed))
-            .arg("")
-            .arg("")
-            .arg(&**output),
-        Transition::Fail {
-            failed_attempts,
-            error,
-        } => call
-            .arg(status_digit(Failed))
-            .arg("")
-            .arg(*failed_attempts)
-            .arg(&**error),
-        Transition::Stop => call.arg(status_digit(Stopped)).arg("").arg("").arg(""),
-        Transition::Skip => call.arg("x").arg("").arg("").arg(""),
+    let Some(ending) = transition.ending() else {
+        call.arg("x").arg("").arg("").arg("");
+        return;
     };
+    call.arg(status_digit(ending.status));
+    match ending.due_at {
+        Some(due_at) => call.arg(due_at.as_millis()),
+        None => call.arg(""),
+    };
+    match ending.failed_attempts {
+        Some(failed_attempts) => call.arg(failed_attempts),
+        None => call.arg(""),
+    };
+    call.arg(ending.result.map_or(&[][..], |result| &**result));
 }
 
 fn outcomes(answer: redis::Value, expected: usize) -> Result<Vec<CommitOutcome>, Fault> {
@@ -158,12 +141,11 @@ fn outcomes(answer: redis::Value, expected: usize) -> Result<Vec<CommitOutcome>,
 }
 
 fn leaves_due_runs(request: &CommitBatch, outcomes: &[CommitOutcome]) -> bool {
-    let is_left = |transition: &Option<Transition>, now: Timestamp| match transition {
-        Some(Transition::Suspend { due_at } | Transition::Retry { due_at, .. }) => *due_at <= now,
-        _ => false,
-    };
     let mut commits = request.commits.iter().zip(outcomes);
     commits.any(|(commit, outcome)| {
-        *outcome == CommitOutcome::Applied && is_left(&commit.transition, request.now)
+        let transition = commit.transition.as_ref();
+        let ending = transition.and_then(Transition::ending);
+        *outcome == CommitOutcome::Applied
+            && ending.is_some_and(|ending| ending.is_due(request.now))
     })
 }

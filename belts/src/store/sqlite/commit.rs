@@ -8,61 +8,8 @@ use super::{
     tx::Tx,
 };
 use crate::store::{
-    Commit, CommitBatch, CommitOutcome, Entry, Lease, RunStatus, Timestamp, Transition,
+    Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, Timestamp, Transition,
 };
-
-/// The new state of a run that gives its lease back.
-struct Change<'a> {
-    status: RunStatus,
-    due_at: Option<Timestamp>,
-    failed_attempts: Option<u32>,
-    result: Option<&'a [u8]>,
-}
-
-impl<'a> Change<'a> {
-    fn to(status: RunStatus) -> Self {
-        Self {
-            status,
-            due_at: None,
-            failed_attempts: None,
-            result: None,
-        }
-    }
-
-    /// `None` for a transition that removes the run.
-    fn of(transition: &'a Transition) -> Option<Self> {
-        Some(match transition {
-            Transition::Suspend { due_at } => Self {
-                due_at: Some(*due_at),
-                ..Self::to(RunStatus::Suspended)
-            },
-            Transition::Retry {
-                due_at,
-                failed_attempts,
-                error,
-            } => Self {
-                due_at: Some(*due_at),
-                failed_attempts: Some(*failed_attempts),
-                result: Some(error),
-                ..Self::to(RunStatus::Suspended)
-            },
-            Transition::Complete { output } => Self {
-                result: Some(output),
-                ..Self::to(RunStatus::Completed)
-            },
-            Transition::Fail {
-                failed_attempts,
-                error,
-            } => Self {
-                failed_attempts: Some(*failed_attempts),
-                result: Some(error),
-                ..Self::to(RunStatus::Failed)
-            },
-            Transition::Stop => Self::to(RunStatus::Stopped),
-            Transition::Skip => return None,
-        })
-    }
-}
 
 fn holds(connection: &Connection, lease: &Lease) -> Result<bool, Fault> {
     let held = connection
@@ -96,8 +43,8 @@ impl Tx<'_> {
         let lease = &commit.lease;
         let holds = match &commit.transition {
             None => holds(self.connection, lease)?,
-            Some(transition) => match Change::of(transition) {
-                Some(change) => self.change(lease, &change, now)?,
+            Some(transition) => match transition.ending() {
+                Some(ending) => self.change(lease, &ending, now)?,
                 None => self.skip(lease)?,
             },
         };
@@ -115,7 +62,7 @@ impl Tx<'_> {
     fn change(
         &mut self,
         lease: &Lease,
-        change: &Change<'_>,
+        ending: &Ending<'_>,
         now: Timestamp,
     ) -> Result<bool, Fault> {
         let changed = self.execute(
@@ -126,14 +73,14 @@ impl Tx<'_> {
                 lease.run,
                 lease.worker.0,
                 lease.token,
-                status_number(change.status),
-                change.due_at.map(Timestamp::as_millis),
-                change.failed_attempts,
-                change.result,
-                change.status.is_finished().then_some(now.as_millis()),
+                status_number(ending.status),
+                ending.due_at.map(Timestamp::as_millis),
+                ending.failed_attempts,
+                ending.result.map(|result| &**result),
+                ending.finished_at(now).map(Timestamp::as_millis),
             ],
         )?;
-        self.wakes |= changed > 0 && change.due_at.is_some_and(|due_at| due_at <= now);
+        self.wakes |= changed > 0 && ending.is_due(now);
         Ok(changed > 0)
     }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::store::{
     Subscription, Timestamp, WorkerId,
-    parts::{Wants, together},
+    parts::{Wants, add_row, together},
 };
 
 /// In place of an event type: the function listens for nothing.
@@ -108,19 +108,12 @@ impl Tx<'_> {
                 continue;
             };
             if let Some((.., subscriptions)) = all.last_mut() {
-                add(subscriptions, function_id, event_type);
+                add_row(subscriptions, function_id, event_type);
             }
         }
-        let all = all.into_iter().map(|(session, living, subscriptions)| {
-            let subscriptions = subscriptions.into();
-            (
-                session,
-                Wants {
-                    living,
-                    subscriptions,
-                },
-            )
-        });
+        let all = all
+            .into_iter()
+            .map(|(session, living, subscriptions)| (session, Wants::new(living, subscriptions)));
         Ok(all.unzip())
     }
 
@@ -201,15 +194,7 @@ pub(super) fn subscriptions(
     pairs.sort();
     let mut all = Vec::new();
     for (function_id, event_type) in pairs {
-        add(&mut all, function_id, Some(event_type));
+        add_row(&mut all, function_id, Some(event_type));
     }
     Ok(all)
-}
-
-/// Adds an event type to a function, where the rows of one function follow each other.
-fn add(all: &mut Vec<Subscription>, function_id: Arc<str>, event_type: Option<Arc<str>>) {
-    match all.last_mut() {
-        Some(last) if last.function_id == function_id => last.event_types.extend(event_type),
-        _ => all.push(Subscription::new(function_id, event_type)),
-    }
 }

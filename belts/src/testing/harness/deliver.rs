@@ -8,12 +8,12 @@ use std::{
 };
 
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use super::{Harness, TestRun};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
+    id::new_id,
     store::RunRecord,
     testing::Crash,
     worker::{Execute, Worker},
@@ -116,12 +116,12 @@ impl<T> Deliver<T> {
     async fn deliver(self) -> Result<TestRun<T>> {
         let harness = self.harness;
         let event = self.event?;
-        let event_id = self.event_id.unwrap_or_else(new_id);
+        let event_id = self.event_id.unwrap_or_else(|| new_id().to_string());
         let run_id = match self.run_id {
             Some(id) => id,
             None => known_run(&harness, &event_id, self.function)
                 .await?
-                .unwrap_or_else(new_id),
+                .unwrap_or_else(|| new_id().to_string()),
         };
         if let Some(crash) = self.crash {
             harness.faults().crash(crash);
@@ -162,10 +162,6 @@ impl Harness {
         let (_, crashes) = self.surviving(drive).await?;
         TestRun::read(self, &function, Arc::clone(&run_id), crashes).await
     }
-}
-
-fn new_id() -> String {
-    Uuid::now_v7().simple().to_string()
 }
 
 /// The run that an event has started before.
