@@ -24,8 +24,6 @@ const TO_OPEN: &[&[&str]] = &[
         "error/valued.rs",
         "guard.rs",
     ],
-    &["event/renames.rs", "event/serde.rs"],
-    &["step/expand.rs", "step/mod.rs", "step/parse.rs"],
     &["store/postgres/builder.rs", "store/postgres/mod.rs"],
     &[
         "store/redis/builder.rs",
@@ -38,14 +36,6 @@ const TO_OPEN: &[&[&str]] = &[
         "store/sqlite/readers.rs",
     ],
     &["store/sqlite/names.rs", "store/sqlite/rows.rs"],
-    &[
-        "testing/harness/builder.rs",
-        "testing/harness/deliver.rs",
-        "testing/harness/mod.rs",
-        "testing/harness/test_run.rs",
-        "testing/sweep/mod.rs",
-        "testing/sweep/outcome.rs",
-    ],
 ];
 
 #[test]

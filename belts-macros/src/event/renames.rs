@@ -7,7 +7,6 @@ use syn::{
     punctuated::Punctuated,
 };
 
-use super::serde::of_serde;
 use crate::{diag::Errors, names::unraw, option::ungrouped};
 
 /// The rules by which fields are renamed, for each direction.
@@ -213,4 +212,10 @@ pub(super) fn text(value: &Expr) -> Option<&LitStr> {
         }) => Some(text),
         _ => None,
     }
+}
+
+pub(super) fn of_serde(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
+    attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("serde"))
 }

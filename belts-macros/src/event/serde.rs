@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::{Attribute, Field, LitStr, Meta, Token, punctuated::Punctuated};
 
-use super::renames::{Renames, no_type_field, text};
+use super::renames::{Renames, no_type_field, of_serde, text};
 use crate::diag::{Errors, suggest};
 
 /// A place for serde's attributes, with those that serde knows there.
@@ -187,10 +187,4 @@ fn value_of(meta: &Meta) -> Option<String> {
         Meta::NameValue(pair) => text(&pair.value).map(LitStr::value),
         _ => None,
     }
-}
-
-pub(super) fn of_serde(attrs: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attrs
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("serde"))
 }

@@ -8,7 +8,7 @@ use syn::{
 
 use super::{
     model::{Body, Own, Variant},
-    serde::of_serde,
+    renames::of_serde,
 };
 use crate::names::{Krate, Runtime, at_site, local, unraw};
 

@@ -4,6 +4,7 @@ mod error;
 pub(crate) mod expand;
 pub(crate) mod key;
 pub(crate) mod parse;
+mod which;
 
 #[cfg(test)]
 mod tests;
@@ -11,47 +12,8 @@ mod tests;
 use proc_macro2::{Span, TokenStream};
 
 use self::parse::{Call, Mark};
+pub(crate) use self::which::Macro;
 use crate::diag::Errors;
-
-/// Which of the macros.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Macro {
-    Step,
-    Sleep,
-    SleepUntil,
-    Scope,
-}
-
-impl Macro {
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "step" => Some(Self::Step),
-            "sleep" => Some(Self::Sleep),
-            "sleep_until" => Some(Self::SleepUntil),
-            "scope" => Some(Self::Scope),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Step => "step!",
-            Self::Sleep => "sleep!",
-            Self::SleepUntil => "sleep_until!",
-            Self::Scope => "scope!",
-        }
-    }
-
-    /// A whole call, for messages.
-    pub(crate) fn example(self) -> &'static str {
-        match self {
-            Self::Step => "step!(\"charge-payment\", charge(&order))",
-            Self::Sleep => "sleep!(\"cool-off\", \"10m\")",
-            Self::SleepUntil => "sleep_until!(\"opening\", time)",
-            Self::Scope => "scope!(\"parcel-{n}\", ship_parcel(&order, n))",
-        }
-    }
-}
 
 /// Expands one call.
 pub(crate) fn expand(which: Macro, input: TokenStream) -> TokenStream {

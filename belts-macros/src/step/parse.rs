@@ -7,7 +7,7 @@ use syn::{
     parse::{ParseStream, Parser as _},
 };
 
-use super::{Macro, key::Key};
+use super::{key::Key, which::Macro};
 use crate::{
     diag::Errors,
     names::{CX, Krate, NESTED, spelled},

@@ -1,8 +1,8 @@
 //! Building a harness.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
-use super::{Harness, Setup};
+use super::{Harness, setup::Setup};
 use crate::{
     error::{Error, Result},
     function::{self, Function},
@@ -33,6 +33,21 @@ impl Default for HarnessBuilder {
             probe: Probe::default(),
             failure: None,
         }
+    }
+}
+
+impl Harness {
+    /// A harness with every function in the program, a store in memory and no presets.
+    ///
+    /// # Errors
+    /// Two functions have the same id.
+    pub async fn new() -> Result<Self> {
+        Self::builder().build().await
+    }
+
+    /// A builder of a harness.
+    pub fn builder() -> HarnessBuilder {
+        HarnessBuilder::default()
     }
 }
 
@@ -126,23 +141,6 @@ impl HarnessBuilder {
             probe: Arc::new(probe),
         })
         .await
-    }
-}
-
-impl Setup {
-    /// The worker's settings in every life.
-    pub(super) fn worker(&self) -> WorkerBuilder {
-        // Time jumps here, and a lease that ended in such a jump would only get in the way. The name lets the next life
-        // take over what this one leaves.
-        const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-        let worker = WorkerBuilder::default()
-            .clock(self.clock.clone())
-            .name("harness")
-            .lease(CENTURY)
-            .jitter(|| 1.0);
-        let mut worker = (self.change)(worker);
-        worker.probe = Some(Arc::clone(&self.probe));
-        worker
     }
 }
 

@@ -12,7 +12,8 @@ use tokio::task::JoinSet;
 use super::{Harness, TestRun};
 use crate::{
     error::{Error, ErrorKind, Result},
-    event::EncodedEvent,
+    event::{self, EncodedEvent, EventSet},
+    function::{Function, id_of},
     id::new_id,
     store::RunRecord,
     testing::Crash,
@@ -32,6 +33,53 @@ pub struct Deliver<T> {
     crash: Option<Crash>,
     times: u32,
     output: PhantomData<fn() -> T>,
+}
+
+impl Harness {
+    /// Runs a function for an event: await it, with or without options.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an event is handed over, as to the `publish_*` helpers"
+    )]
+    pub fn run<M, F>(&self, function: F, event: F::Event) -> Deliver<F::Output>
+    where
+        F: Function<M, Event: EventSet>,
+    {
+        Deliver::new(self.clone(), id_of(function), event::checked(&event))
+    }
+
+    pub(crate) fn deliver_encoded<T>(
+        &self,
+        function: &'static str,
+        event: EncodedEvent,
+    ) -> Deliver<T> {
+        Deliver::new(self.clone(), function, Ok(event))
+    }
+
+    /// Delivers one event twice concurrently, and waits for both responses.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ping {}
+    ///
+    /// #[belts::function(id = "pong", on = Ping)]
+    /// async fn pong(_: Ping) -> belts::Result<()> { step!("pong", ()).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let run = Harness::new().await?.deliver_twice(pong, Ping {}).await?;
+    /// assert_eq!(run.evaluations("pong"), 1);
+    /// # Ok(()) }
+    /// ```
+    pub fn deliver_twice<M, F>(&self, function: F, event: F::Event) -> Deliver<F::Output>
+    where
+        F: Function<M, Event: EventSet>,
+    {
+        self.run(function, event).times(2)
+    }
 }
 
 impl<T> Deliver<T> {

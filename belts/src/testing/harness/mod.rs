@@ -11,14 +11,12 @@ use std::{
     },
 };
 
-use super::{Crash, Faults, ManualClock, Probe, Reopen, Sweep, TestStore, keys, sweep};
+use super::{Crash, Faults, ManualClock, Probe, TestStore, keys};
 use crate::{
     clock::Timestamp,
-    error::{Error, Result},
-    event::{self, EncodedEvent, EventSet},
-    function::{Function, id_of},
-    store::{Memory, Rerun, RunFilter, RunRecord, StepState},
-    worker::{Worker, WorkerBuilder},
+    error::Result,
+    store::{RunFilter, RunRecord, StepState},
+    worker::Worker,
 };
 
 mod builder;
@@ -27,6 +25,8 @@ mod events;
 #[cfg(feature = "http")]
 mod http;
 mod presets;
+mod runs;
+mod setup;
 mod test_run;
 mod time;
 
@@ -35,6 +35,8 @@ pub use deliver::Deliver;
 #[cfg(feature = "http")]
 pub use http::{Answer, Post};
 pub use test_run::TestRun;
+
+use setup::Setup;
 
 /// An in-memory worker with a clock that skips sleeps.
 ///
@@ -80,14 +82,6 @@ struct Inner {
     crashes: AtomicU32,
 }
 
-/// What survives crashes.
-struct Setup {
-    place: Box<dyn Reopen>,
-    clock: ManualClock,
-    change: Arc<dyn Fn(WorkerBuilder) -> WorkerBuilder + Send + Sync>,
-    probe: Arc<Probe>,
-}
-
 /// One process, from its start to its crash.
 #[derive(Clone)]
 struct Life {
@@ -113,19 +107,6 @@ impl Life {
 }
 
 impl Harness {
-    /// A harness with every function in the program, a store in memory and no presets.
-    ///
-    /// # Errors
-    /// Two functions have the same id.
-    pub async fn new() -> Result<Self> {
-        Self::builder().build().await
-    }
-
-    /// A builder of a harness.
-    pub fn builder() -> HarnessBuilder {
-        HarnessBuilder::default()
-    }
-
     async fn start(setup: Setup) -> Result<Self> {
         let faults = Faults::new(setup.place.open().await?);
         let life = Life::begin(&setup, faults).await?;
@@ -149,95 +130,6 @@ impl Harness {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    /// Runs a function for an event: await it, with or without options.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "an event is handed over, as to the `publish_*` helpers"
-    )]
-    pub fn run<M, F>(&self, function: F, event: F::Event) -> Deliver<F::Output>
-    where
-        F: Function<M, Event: EventSet>,
-    {
-        Deliver::new(self.clone(), id_of(function), event::checked(&event))
-    }
-
-    pub(crate) fn deliver_encoded<T>(
-        &self,
-        function: &'static str,
-        event: EncodedEvent,
-    ) -> Deliver<T> {
-        Deliver::new(self.clone(), function, Ok(event))
-    }
-
-    /// Delivers one event twice concurrently, and waits for both responses.
-    ///
-    /// ```rust,standalone_crate
-    /// use belts::{Event, step, testing::Harness};
-    /// use serde::{Deserialize, Serialize};
-    ///
-    /// #[derive(Serialize, Deserialize, Event)]
-    /// struct Ping {}
-    ///
-    /// #[belts::function(id = "pong", on = Ping)]
-    /// async fn pong(_: Ping) -> belts::Result<()> { step!("pong", ()).await }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// let run = Harness::new().await?.deliver_twice(pong, Ping {}).await?;
-    /// assert_eq!(run.evaluations("pong"), 1);
-    /// # Ok(()) }
-    /// ```
-    pub fn deliver_twice<M, F>(&self, function: F, event: F::Event) -> Deliver<F::Output>
-    where
-        F: Function<M, Event: EventSet>,
-    {
-        self.run(function, event).times(2)
-    }
-
-    /// Crashes a function at every write of its run, in memory; [`sweep`] has more options.
-    ///
-    /// ```rust,standalone_crate
-    /// use belts::{Event, step, testing::Harness};
-    /// use serde::{Deserialize, Serialize};
-    ///
-    /// #[derive(Serialize, Deserialize, Event)]
-    /// struct Paid { cents: u64 }
-    ///
-    /// #[belts::function(id = "book", on = Paid)]
-    /// async fn book(paid: Paid) -> belts::Result<u64> {
-    ///     let net = step!("net", paid.cents * 100 / 119).await?;
-    ///     step!("book", net).await
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// Harness::sweep(book, Paid { cents: 119 }).await?;
-    /// # Ok(()) }
-    /// ```
-    pub fn sweep<M, F>(function: F, event: F::Event) -> Sweep<F::Event, F::Output>
-    where
-        F: Function<M, Event: EventSet>,
-    {
-        sweep(Memory::new).function(function).event(event)
-    }
-
-    /// Every run of a function, in the order of creation.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn runs_of<M, F: Function<M>>(&self, function: F) -> Result<Vec<TestRun<F::Output>>> {
-        let function = id_of(function);
-        let mut records = self.runs().await?;
-        records.retain(|run| &*run.function_id == function);
-        // Ids sort by time as well, for runs created at one moment of a clock that stands still.
-        records.sort_by(|a, b| (a.created_at, &a.run_id).cmp(&(b.created_at, &b.run_id)));
-        let mut runs = Vec::with_capacity(records.len());
-        for record in records {
-            runs.push(TestRun::read(self, function, record.run_id, 0).await?);
-        }
-        Ok(runs)
     }
 
     /// What runs have recorded.
@@ -317,34 +209,6 @@ impl Harness {
             .write()
             .unwrap_or_else(PoisonError::into_inner) = life;
         Ok(())
-    }
-
-    /// Makes a failed run due again, keeping what succeeded, and drives it to its end. Other runs stay as they are.
-    ///
-    /// # Errors
-    /// There is no such run, it belongs to another function or has not failed, or the store fails.
-    pub async fn rerun<M, F: Function<M>>(
-        &self,
-        function: F,
-        run_id: &str,
-    ) -> Result<TestRun<F::Output>> {
-        let function = id_of(function);
-        let store = self.store();
-        let record = store.run(run_id).await?;
-        if &*record.function_id != function {
-            let owner = &record.function_id;
-            let text = format!("run `{run_id}` belongs to `{owner}`, not to `{function}`");
-            return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
-        }
-        if !store.shared().rerun(Rerun::new(run_id, self.now())).await? {
-            let text = format!(
-                "run `{run_id}` is {}; only a failed or cancelled run can be rerun",
-                record.status
-            );
-            return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
-        }
-        self.inner.setup.probe.forget(run_id);
-        self.resume(&record).await
     }
 
     /// Makes every later life crash as well, the next one after this write.

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{self, EncodedEvent, EventSet},
     function::{Function, id_of},
+    store::Memory,
 };
 
 mod outcome;
@@ -111,6 +112,35 @@ pub struct SweepReport {
     pub writes: u32,
     /// How many cases were compared with the one without a crash.
     pub cases: u32,
+}
+
+impl Harness {
+    /// Crashes a function at every write of its run, in memory; [`sweep`] has more options.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, step, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Paid { cents: u64 }
+    ///
+    /// #[belts::function(id = "book", on = Paid)]
+    /// async fn book(paid: Paid) -> belts::Result<u64> {
+    ///     let net = step!("net", paid.cents * 100 / 119).await?;
+    ///     step!("book", net).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// Harness::sweep(book, Paid { cents: 119 }).await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn sweep<M, F>(function: F, event: F::Event) -> Sweep<F::Event, F::Output>
+    where
+        F: Function<M, Event: EventSet>,
+    {
+        sweep(Memory::new).function(function).event(event)
+    }
 }
 
 impl Sweep<(), ()> {

@@ -1,0 +1,41 @@
+//! The four macros, their names and an example of each.
+
+/// Which of the macros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Macro {
+    Step,
+    Sleep,
+    SleepUntil,
+    Scope,
+}
+
+impl Macro {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "step" => Some(Self::Step),
+            "sleep" => Some(Self::Sleep),
+            "sleep_until" => Some(Self::SleepUntil),
+            "scope" => Some(Self::Scope),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Step => "step!",
+            Self::Sleep => "sleep!",
+            Self::SleepUntil => "sleep_until!",
+            Self::Scope => "scope!",
+        }
+    }
+
+    /// A whole call, for messages.
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Self::Step => "step!(\"charge-payment\", charge(&order))",
+            Self::Sleep => "sleep!(\"cool-off\", \"10m\")",
+            Self::SleepUntil => "sleep_until!(\"opening\", time)",
+            Self::Scope => "scope!(\"parcel-{n}\", ship_parcel(&order, n))",
+        }
+    }
+}
