@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
-pub use crate::error::{failure::Failure, valued::ErrorValue};
+pub use crate::error::{failure::Failure, value::ErrorValue};
 pub(crate) use notice::Lost;
 use notice::{Noticing, Seen};
 
@@ -99,6 +99,11 @@ pub fn encode_err(failure: &Failure) -> Arc<[u8]> {
     };
     // A failure is strings only, which always can be written.
     serde_json::to_vec(&out).unwrap_or_default().into()
+}
+
+/// The failure as an envelope.
+pub(crate) fn envelope(error: &Error) -> Arc<[u8]> {
+    encode_err(&Failure::of(error))
 }
 
 /// Reads an envelope whose result is of type `T`.

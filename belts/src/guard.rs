@@ -4,44 +4,29 @@
 //! values are all somebody else's. None of them may end the loop of a worker, a publisher or another run.
 //! What cannot be caught is a panic in a `Drop` while another panic unwinds: that aborts the process, as everywhere in Rust.
 
+mod caught;
 mod place;
+mod shown;
 
 use std::{
     any::Any,
-    error::Error as StdError,
-    fmt::{self, Write as _},
     future::{Future, poll_fn},
-    iter::successors,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     task::{Context, Poll},
 };
 
+pub(crate) use caught::quiet;
 pub(crate) use place::note_places;
+pub(crate) use shown::{MOST_LINKS, chain, source, text};
 
-use crate::error::{Error, ErrorKind, Result, terminal::Classified, valued::Valued};
-
-/// The most links of a chain of errors that are looked at; a `source` that returns its own error has no end.
-const MOST_LINKS: usize = 100;
-/// The most bytes of one text of an error that are kept.
-const MOST_TEXT: usize = 16 * 1024;
+use crate::error::{Error, ErrorKind, Result};
 
 /// Calls user code; its panic is an error that says what panicked.
 pub(crate) fn call<T>(what: &str, code: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(result) => result,
         Err(payload) => Err(panicked(what, payload)),
-    }
-}
-
-/// Calls user code that has nothing to say about its panic.
-pub(crate) fn quiet<T>(code: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            forget(payload);
-            None
-        }
     }
 }
 
@@ -116,118 +101,8 @@ impl<F> Drop for Held<F> {
     }
 }
 
-/// The text of what a user wrote a `Display` for, whatever that does.
-pub(crate) fn text(shown: &dyn fmt::Display, alternate: bool) -> String {
-    let mut out = Bounded::default();
-    let written = call("its `Display`", || {
-        let written = if alternate {
-            write!(out, "{shown:#}")
-        } else {
-            write!(out, "{shown}")
-        };
-        Ok(written.is_ok())
-    });
-    let Bounded { mut text, full } = out;
-    match written {
-        Ok(true) => {}
-        _ if full => text.push_str(" … (cut off)"),
-        Ok(false) => note(&mut text, "its `Display` failed"),
-        Err(error) => note(&mut text, &error.to_string()),
-    }
-    text
-}
-
-fn note(text: &mut String, what: &str) {
-    if text.is_empty() {
-        text.push_str("an error without a text");
-    }
-    text.push_str(" (");
-    text.push_str(what);
-    text.push(')');
-}
-
-/// A text of limited length.
-#[derive(Default)]
-struct Bounded {
-    text: String,
-    full: bool,
-}
-
-impl fmt::Write for Bounded {
-    fn write_str(&mut self, more: &str) -> fmt::Result {
-        let room = MOST_TEXT - self.text.len();
-        if more.len() <= room && !self.full {
-            self.text.push_str(more);
-            return Ok(());
-        }
-        if !self.full {
-            self.full = true;
-            self.text.push_str(beginning(more, room));
-        }
-        Err(fmt::Error)
-    }
-}
-
-/// As much of the text as fits into so many bytes.
-fn beginning(text: &str, most: usize) -> &str {
-    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
-}
-
-/// An error and its sources, outermost first.
-pub(crate) fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    successors(Some(error), |error| source(*error)).take(MOST_LINKS)
-}
-
-/// As [`chain`], and behind each error those that it prints in its own place.
-pub(crate) fn links<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    chain(error)
-        .flat_map(|link| successors(Some(link), |link| held(*link)))
-        .take(MOST_LINKS)
-}
-
-/// The error that one of ours carries and prints in its own place.
-fn held<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
-    let classified = || Some(error.downcast_ref::<Classified>()?.inner());
-    let valued = || Some(error.downcast_ref::<Valued>()?.inner());
-    let own = error.downcast_ref::<Error>();
-    own.and_then(Error::held)
-        .or_else(classified)
-        .or_else(valued)
-}
-
-/// The source of an error; none where asking for it panics.
-pub(crate) fn source<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> Option<&'a (dyn StdError + 'static)> {
-    quiet(|| error.source()).flatten()
-}
-
 fn panicked(what: &str, payload: Box<dyn Any + Send>) -> Error {
-    let text = place::text_of(&*payload);
-    forget(payload);
-    let place = place::take(text.as_deref()).map(|place| format!(", at {place}"));
-    let (text, place) = (text.as_deref(), place.as_deref());
-    let space = if what.is_empty() { "" } else { " " };
-    Error::new(
-        ErrorKind::Panicked,
-        format!(
-            "{what}{space}panicked: {}{}",
-            text.unwrap_or("with a value that is not text"),
-            place.unwrap_or_default()
-        ),
-    )
-}
-
-/// Drops what a panic carried, which may panic in turn.
-fn forget(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(second);
-    }
+    Error::new(ErrorKind::Panicked, caught::panicked(what, payload))
 }
 
 #[cfg(test)]

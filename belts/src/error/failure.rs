@@ -1,17 +1,14 @@
 //! Errors as they are recorded, and as they are read back.
 
-use std::{error::Error as StdError, fmt, sync::Arc};
-
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    codec,
-    error::{
-        Error, ErrorKind,
-        valued::{self, ErrorValue, Valued},
-    },
-    guard,
+use super::{
+    Error, ErrorKind,
+    links::value_of,
+    replayed::Replayed,
+    value::{ErrorValue, Valued},
 };
+use crate::guard;
 
 /// A failure as it is recorded: enough to show it, and to return it the same on every attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +41,7 @@ impl Failure {
             kind: error.kind().as_str().to_owned(),
             message,
             sources,
-            value: valued::value_of(error).cloned(),
+            value: value_of(error).cloned(),
         }
     }
 
@@ -85,32 +82,6 @@ impl Failure {
             source,
             value: self.value,
         }
-    }
-}
-
-/// An error read from a store: its text and its sources' texts, and the error itself where that was kept.
-#[derive(Debug)]
-pub(crate) struct Replayed {
-    message: String,
-    source: Option<Box<Replayed>>,
-    value: Option<ErrorValue>,
-}
-
-impl Replayed {
-    pub(crate) fn value(&self) -> Option<&ErrorValue> {
-        self.value.as_ref()
-    }
-}
-
-impl fmt::Display for Replayed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl StdError for Replayed {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_deref().map(|source| source as _)
     }
 }
 
@@ -178,9 +149,4 @@ impl ErrorKind {
             Self::Shutdown => "shutdown",
         }
     }
-}
-
-/// The failure as an envelope.
-pub(crate) fn envelope(error: &Error) -> Arc<[u8]> {
-    codec::encode_err(&Failure::of(error))
 }

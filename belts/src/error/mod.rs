@@ -1,24 +1,27 @@
 //! The one error of belts: what went wrong, whether trying again can help, and where.
 
+pub(crate) mod class;
 pub(crate) mod failure;
-pub(crate) mod terminal;
-pub(crate) mod valued;
+mod links;
+mod replayed;
+mod terminal;
+pub(crate) mod value;
+mod valued;
 
 use std::{error::Error as StdError, fmt, sync::Arc, time::Duration};
 
 pub use terminal::{Terminal, retry_after, terminal};
 
+pub(crate) use class::BoxError;
+use class::Class;
+
 use crate::{
-    error::terminal::Class,
     guard,
     plain::{Clean, plain},
 };
 
 /// `Result` with [`belts::Error`](Error).
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Any error at all, as functions and steps may return it.
-pub(crate) type BoxError = Box<dyn StdError + Send + Sync + 'static>;
 
 /// An error of belts or of a step.
 ///
@@ -259,19 +262,6 @@ impl Error {
     /// The path of the step in which it happened.
     pub fn step(&self) -> Option<&str> {
         self.0.step.as_deref()
-    }
-
-    /// The first error of type `T` in the chain.
-    ///
-    /// Behind a failed step, and in the caller of a failed run, there is none of yours, on the first attempt as on every later one:
-    /// a failure is recorded as texts. [`from_value`](Self::from_value) and [`value`](Self::value) are for those.
-    ///
-    /// ```
-    /// let error = belts::terminal(std::io::Error::other("gone"));
-    /// assert!(error.find::<std::io::Error>().is_some());
-    /// ```
-    pub fn find<T: StdError + 'static>(&self) -> Option<&T> {
-        guard::links(self).find_map(|error| error.downcast_ref::<T>())
     }
 
     /// This error and its sources in one line, joined by `: `. Control characters and others that would steer a terminal or a

@@ -3,48 +3,20 @@
 //! A recorded failure is texts. What stands beside them here is the error as its type writes it, so that code which knows the
 //! type can tell one business failure from another, on the attempt that failed as on every later one.
 
-use std::{any, error::Error as StdError, fmt};
+use std::{any, error::Error as StdError};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
-use crate::{
-    codec,
-    error::{BoxError, Error, Result, failure::Replayed},
-    guard,
-    plain::Clean,
+use super::{
+    Error, Result,
+    links::values,
+    value::{ErrorValue, Valued},
 };
+use crate::{codec, guard, plain::Clean};
 
 /// The most bytes of an error as JSON. A failure of 16 KiB is left out of lists.
 const MOST: usize = 8 * 1024;
-
-/// An error as its type wrote it, beside the texts of a failure.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct ErrorValue {
-    /// The name of its type, without the path.
-    #[serde(rename = "type")]
-    pub type_name: String,
-    /// The error as JSON.
-    pub json: Box<RawValue>,
-}
-
-impl PartialEq for ErrorValue {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.type_name, self.json.get()) == (&other.type_name, other.json.get())
-    }
-}
-
-impl Eq for ErrorValue {}
-
-/// Without the value, which is for whoever asks for it.
-impl fmt::Debug for ErrorValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ErrorValue")
-            .field("type_name", &self.type_name)
-            .field("bytes", &self.json.get().len())
-            .finish_non_exhaustive()
-    }
-}
 
 impl Error {
     /// An error of yours that comes back as what it is: [`value`](Self::value) reads it, behind a failed step and in the caller
@@ -132,21 +104,6 @@ impl Error {
     }
 }
 
-/// The first value in the chain of an error.
-pub(crate) fn value_of<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a ErrorValue> {
-    values(error).next()
-}
-
-fn values<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a ErrorValue> {
-    guard::links(error).filter_map(|link| {
-        let valued = link.downcast_ref::<Valued>();
-        let replayed = || link.downcast_ref::<Replayed>()?.value();
-        valued
-            .and_then(|valued| valued.value.as_ref())
-            .or_else(replayed)
-    })
-}
-
 /// The error as JSON from which it comes back.
 fn kept<E: Serialize + DeserializeOwned>(error: &E) -> Result<ErrorValue> {
     let mut json = Vec::new();
@@ -174,41 +131,4 @@ fn short_name<T>() -> &'static str {
     let name = any::type_name::<T>();
     let name = name.split_once('<').map_or(name, |(name, _)| name);
     name.rsplit_once("::").map_or(name, |(_, name)| name)
-}
-
-/// Carries a value as a link of the chain of errors, as wrappers hide the type of what they hold. It prints what it holds.
-pub(crate) struct Valued {
-    inner: BoxError,
-    value: Option<ErrorValue>,
-}
-
-impl Valued {
-    pub(crate) fn new(inner: impl Into<BoxError>, value: Option<ErrorValue>) -> Self {
-        Self {
-            inner: inner.into(),
-            value,
-        }
-    }
-
-    pub(crate) fn inner(&self) -> &(dyn StdError + 'static) {
-        self.inner.as_ref()
-    }
-}
-
-impl fmt::Debug for Valued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.inner, f)
-    }
-}
-
-impl fmt::Display for Valued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.inner, f)
-    }
-}
-
-impl StdError for Valued {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.inner.source()
-    }
 }

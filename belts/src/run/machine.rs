@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use super::retry::RetryPolicy;
-use crate::{
-    clock::Timestamp,
-    error::{Error, failure},
-    store::Transition,
-};
+use crate::{clock::Timestamp, codec, error::Error, store::Transition};
 
 /// What becomes of a step after a failed attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +48,7 @@ pub(crate) fn after_function(
     } else {
         None
     };
-    let error = failure::envelope(error);
+    let error = codec::envelope(error);
     match next {
         Some(due_at) => Transition::Retry {
             due_at,

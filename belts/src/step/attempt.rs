@@ -19,7 +19,7 @@ use crate::{
     codec::{self, Failure, Outcome},
     error::{
         Error, ErrorKind, Result,
-        terminal::{Class, Classified},
+        class::{Class, Classified},
     },
     guard,
     live::{Active, LiveRun},

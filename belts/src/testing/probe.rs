@@ -8,11 +8,7 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{
-    Error, ErrorKind, Result,
-    failure::Failure,
-    terminal::{retry_after, terminal},
-};
+use crate::error::{Error, ErrorKind, Result, failure::Failure, retry_after, terminal};
 
 /// What a step does instead of its expression.
 #[derive(Debug, Clone)]

@@ -6,7 +6,8 @@ use sqlx::postgres::PgBindIterExt as _;
 
 use super::{database::Database, error::Fault, sql::Parameters};
 use crate::{
-    error::{Error, failure::envelope},
+    codec::envelope,
+    error::Error,
     store::{Claim, ClaimedRun, Lease, SetAside, Timestamp},
 };
 

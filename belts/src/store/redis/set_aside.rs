@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{Fault, Redis, commit::lease_text, script};
 use crate::{
-    error::{Error, Result, failure::envelope},
+    codec::envelope,
+    error::{Error, Result},
     store::{ClaimedRun, Lease, SetAside, Timestamp},
 };
 

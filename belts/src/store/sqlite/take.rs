@@ -10,7 +10,8 @@ use super::{
     tx::Tx,
 };
 use crate::{
-    error::{Error, failure},
+    codec,
+    error::Error,
     store::{
         Claim, ClaimedRun, Entry, Lease, RunStatus, SetAside, Timestamp,
         parts::{Crashes, next_token, progress},
@@ -170,7 +171,7 @@ impl Tx<'_> {
             ""
         };
         let reason = format!("the run cannot be read, since {fault}{hint}");
-        let envelope = failure::envelope(&Error::unreadable(reason.as_str()));
+        let envelope = codec::envelope(&Error::unreadable(reason.as_str()));
         if newer {
             self.execute(
                 "UPDATE runs SET due_at = iif(due_at IS NULL, NULL, ?2), result = ?3 WHERE number = ?1",

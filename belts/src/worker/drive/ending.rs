@@ -5,10 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{driver::Drive, write::Underway};
 use crate::worker::ended::Ended;
 use crate::{
-    error::{
-        Error, Result,
-        failure::{self, Failure},
-    },
+    codec,
+    error::{Error, Result, failure::Failure},
     guard,
     live::Outbox,
     run::after_function,
@@ -175,7 +173,7 @@ impl Drive<'_> {
     /// Fails the run for good.
     pub(super) async fn fail(&self, error: &Error) -> Ended {
         let transition =
-            Transition::fail(self.claimed.failed_attempts + 1, failure::envelope(error));
+            Transition::fail(self.claimed.failed_attempts + 1, codec::envelope(error));
         self.log(error, &transition);
         let ended = self.end(self.run.take_outbox(), transition).await;
         if matches!(ended, Ended::Failed) {
