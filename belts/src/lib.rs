@@ -68,7 +68,6 @@ mod telemetry;
 pub mod testing;
 mod worker;
 
-use __private as private;
 #[cfg(feature = "macros")]
 pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps};
 pub use clock::{Clock, SystemClock, Timestamp};

@@ -45,7 +45,7 @@ async fn body(scope: &crate::step::Scope) -> Result<u32> {
 }
 
 fn start(run: Invocation) -> Driven {
-    Box::pin(async move { crate::private::finish(body(&run.scope()).await) })
+    Box::pin(async move { crate::__private::finish(body(&run.scope()).await) })
 }
 
 pub(crate) static DEF: FunctionDef = FunctionDef {

@@ -16,12 +16,11 @@ use super::{
     meddler::Meddler,
 };
 use crate::{
-    Location,
+    __private as private, Location,
     clock::{Clock as _, SystemClock, Timestamp},
     dispatch::MessageOptions,
     error::Result,
     function::FunctionDef,
-    private,
     publish::Published,
     store::{Memory, NewEvent, RunFilter, RunRecord, RunStatus, Store as _},
     worker::Worker,
