@@ -122,8 +122,8 @@ impl<'a> Tree<'a> {
     }
 
     fn name(&mut self, module: usize, name: String, named: Named) {
-        let names = &mut self.modules[module].names;
-        names.entry(name).or_default().push(named);
+        let known = &mut self.modules[module].names;
+        known.entry(name).or_default().push(named);
     }
 
     /// What a path stands for in a module; nothing where it leads out of the crate.

@@ -19,6 +19,9 @@ pub trait Argument: Sized {
     }
 
     /// The value for one attempt of a run.
+    ///
+    /// # Errors
+    /// The worker does not have it.
     fn of(run: &Invocation) -> Result<Self>;
 }
 

@@ -110,6 +110,9 @@ pub type Driven = Pin<Box<dyn Future<Output = Result<Arc<[u8]>>> + Send>>;
 
 impl Invocation {
     /// The event.
+    ///
+    /// # Errors
+    /// This program cannot read it.
     pub fn event<E: EventSet>(&self) -> Result<E> {
         let event = E::decode(&self.event_type, &self.payload);
         if event.is_err() {

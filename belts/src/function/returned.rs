@@ -12,6 +12,9 @@ pub trait Returned {
     /// What it returns when it succeeds.
     type Output;
     /// As a result of belts.
+    ///
+    /// # Errors
+    /// The function failed.
     fn into_result(self) -> Result<Self::Output>;
 }
 

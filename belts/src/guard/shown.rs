@@ -13,7 +13,7 @@ use super::caught::{panicked, quiet};
 pub(crate) const MOST_LINKS: usize = 100;
 
 /// The most bytes of one text of an error that are kept.
-const MOST_TEXT: usize = 16 * 1024;
+pub(super) const MOST_TEXT: usize = 16 * 1024;
 
 /// The text of what a user wrote a `Display` for, whatever that does.
 pub(crate) fn text(shown: &dyn fmt::Display, alternate: bool) -> String {

@@ -1,8 +1,8 @@
 //! What user code can do to the engine, by the smallest means.
 
-use std::{fmt, future::Future, panic, pin::Pin, task::Poll};
+use std::{error::Error as StdError, fmt, future::Future, panic, pin::Pin, task::Poll};
 
-use super::*;
+use super::{shown::MOST_TEXT, *};
 
 /// Panics when it is shown, asked and dropped, as far as it is told to.
 #[derive(Debug, Default)]

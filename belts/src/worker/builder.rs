@@ -324,15 +324,7 @@ impl WorkerBuilder {
         #[cfg(feature = "http")]
         {
             http.picked = self.functions.is_some();
-            http.store = match &self.store {
-                Some(StoreSource::Given(store)) => format!("{store:?}"),
-                Some(StoreSource::Url(url)) => store::url::shown(url),
-                None => "none, as this worker only publishes".to_owned(),
-            };
-            http.store_file = match &self.store {
-                Some(StoreSource::Url(url)) => store::url::file(url).map(Into::into),
-                _ => None,
-            };
+            describe_store(self.store.as_ref(), &mut http);
         }
         let around = dispatch::url::Surroundings {
             #[cfg(feature = "http")]
@@ -453,6 +445,20 @@ impl WorkerBuilder {
         }
         Ok(())
     }
+}
+
+/// Notes where the runs are, for those who are told of the worker.
+#[cfg(feature = "http")]
+fn describe_store(store: Option<&StoreSource>, http: &mut crate::http::HttpOptions) {
+    http.store = match store {
+        Some(StoreSource::Given(store)) => format!("{store:?}"),
+        Some(StoreSource::Url(url)) => store::url::shown(url),
+        None => "none, as this worker only publishes".to_owned(),
+    };
+    http.store_file = match store {
+        Some(StoreSource::Url(url)) => store::url::file(url).map(Into::into),
+        _ => None,
+    };
 }
 
 fn config(message: &str) -> Error {
