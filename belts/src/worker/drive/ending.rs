@@ -172,8 +172,7 @@ impl Drive<'_> {
 
     /// Fails the run for good.
     pub(super) async fn fail(&self, error: &Error) -> Ended {
-        let transition =
-            Transition::fail(self.claimed.failed_attempts + 1, codec::envelope(error));
+        let transition = Transition::fail(self.claimed.failed_attempts + 1, codec::envelope(error));
         self.log(error, &transition);
         let ended = self.end(self.run.take_outbox(), transition).await;
         if matches!(ended, Ended::Failed) {
