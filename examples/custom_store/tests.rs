@@ -60,7 +60,8 @@ mod conformance {
 
 /// Writes a run with one step into a new file, spoils the step, and claims the run again: its record, and when it is due.
 async fn spoiled(row: &[u8]) -> Result<(RunStatus, Option<Timestamp>)> {
-    const STEPS: TableDefinition<'_, (i64, u32), (&[u8], &[u8])> = TableDefinition::new("steps");
+    type Row = (&'static [u8], &'static [u8]);
+    const STEPS: TableDefinition<'_, (i64, u32), Row> = TableDefinition::new("steps");
     let [now, later] = [1_000, 1_000_000].map(Timestamp::from_millis);
     let storage = InFile::new();
     let store = storage.open().await?;

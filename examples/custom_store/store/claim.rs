@@ -97,7 +97,7 @@ impl Tables<'_> {
         let journal = match self.journal(number) {
             Ok(journal) => journal,
             Err(Fault::Row(error)) => {
-                let aside = self.set_aside(number, run, error, request.now)?;
+                let aside = self.set_aside(number, run, &error, request.now)?;
                 claimed.set_aside.push(aside);
                 return Ok(true);
             }
@@ -141,7 +141,7 @@ impl Tables<'_> {
         &mut self,
         number: i64,
         mut run: Run,
-        error: serde_json::Error,
+        error: &serde_json::Error,
         now: Timestamp,
     ) -> Result<SetAside, Fault> {
         // JSON of another form than ours may come from a newer version, whose workers can go on with the run.

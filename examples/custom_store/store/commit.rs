@@ -2,7 +2,7 @@
 
 use belts::{
     Timestamp,
-    store::{Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease},
+    store::{Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, Transition},
 };
 use redb::ReadableTable as _;
 
@@ -29,7 +29,7 @@ impl Tables<'_> {
             self.write(number, entry)?;
         }
         // What a transition writes is the same in every store, so belts says it.
-        match commit.transition.as_ref().map(|new| new.ending()) {
+        match commit.transition.as_ref().map(Transition::ending) {
             None => {}
             Some(None) => self.remove_run(number, &run)?,
             Some(Some(ending)) => {

@@ -166,13 +166,6 @@ impl Tables<'_> {
         most: usize,
     ) -> Result<Vec<FunctionRecord>, Fault> {
         let mut records: BTreeMap<Arc<str>, FunctionRecord> = BTreeMap::new();
-        fn of<'a>(
-            records: &'a mut BTreeMap<Arc<str>, FunctionRecord>,
-            id: &Arc<str>,
-        ) -> &'a mut FunctionRecord {
-            let record = records.entry(Arc::clone(id));
-            record.or_insert_with(|| FunctionRecord::new(Arc::clone(id)))
-        }
         for wanted in self.subscriptions()? {
             of(&mut records, &wanted.function_id).event_types = wanted.event_types;
         }
@@ -240,6 +233,14 @@ impl Tables<'_> {
         self.put_run(number, &run)?;
         Ok(true)
     }
+}
+
+fn of<'a>(
+    records: &'a mut BTreeMap<Arc<str>, FunctionRecord>,
+    id: &Arc<str>,
+) -> &'a mut FunctionRecord {
+    let record = records.entry(Arc::clone(id));
+    record.or_insert_with(|| FunctionRecord::new(Arc::clone(id)))
 }
 
 fn passes(run: &Run, filter: &RunFilter) -> bool {

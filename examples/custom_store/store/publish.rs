@@ -16,6 +16,9 @@ use super::{
     tables::Tables,
 };
 
+/// A function that an event starts, and the id that the run is to have.
+type Started = (Arc<str>, Option<Arc<str>>);
+
 impl Tables<'_> {
     pub(crate) fn publish(&mut self, request: Publish) -> Result<Vec<PublishedEvent>, Fault> {
         let now = request.now;
@@ -104,8 +107,7 @@ impl Tables<'_> {
         Ok(PublishedEvent::new(event.id, runs))
     }
 
-    /// The functions that an event starts, each with the id that its run is to have.
-    fn targets(&self, event: &NewEvent) -> Result<Vec<(Arc<str>, Option<Arc<str>>)>, Fault> {
+    fn targets(&self, event: &NewEvent) -> Result<Vec<Started>, Fault> {
         match &event.target {
             Target::Function {
                 function_id,

@@ -35,6 +35,7 @@ impl Session {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as belts calls it")]
 pub(crate) struct Event {
     pub(crate) event_type: Arc<str>,
     pub(crate) digest: [u8; 16],

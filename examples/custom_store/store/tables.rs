@@ -13,6 +13,9 @@ use super::{
     rows::{Event, Run, Session, Step, decode, encode},
 };
 
+/// A step without its value, and its value.
+type StepRow = (&'static [u8], &'static [u8]);
+
 const COUNTERS: TableDefinition<'_, &str, i64> = TableDefinition::new("counters");
 const SESSIONS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("sessions");
 const EVENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("events");
@@ -21,7 +24,7 @@ const IDLE: TableDefinition<'_, (i64, &str), ()> = TableDefinition::new("idle");
 const RUNS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("runs");
 const RUN_IDS: TableDefinition<'_, &str, i64> = TableDefinition::new("run_ids");
 const RESULTS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("results");
-const STEPS: TableDefinition<'_, (i64, u32), (&[u8], &[u8])> = TableDefinition::new("steps");
+const STEPS: TableDefinition<'_, (i64, u32), StepRow> = TableDefinition::new("steps");
 const DUE: TableDefinition<'_, (&str, &str, i64, i64), ()> = TableDefinition::new("due");
 const HELD: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("held");
 const FINISHED: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("finished");
@@ -38,7 +41,7 @@ pub(crate) struct Tables<'t> {
     pub(crate) runs: Table<'t, i64, &'static [u8]>,
     pub(crate) run_ids: Table<'t, &'static str, i64>,
     pub(crate) results: Table<'t, i64, &'static [u8]>,
-    pub(crate) steps: Table<'t, (i64, u32), (&'static [u8], &'static [u8])>,
+    pub(crate) steps: Table<'t, (i64, u32), StepRow>,
     /// Runs that wait, by function, event type and time.
     pub(crate) due: Table<'t, (&'static str, &'static str, i64, i64), ()>,
     /// Runs that are leased, by session.
