@@ -223,7 +223,7 @@ mod tests {
             (flow(QstashFlowControl::new("k")), "`flow_control` needs"),
             (
                 flow(QstashFlowControl::new("k").rate(0)),
-                "`flow_control` must let",
+                "`flow_control` must allow",
             ),
             (
                 flow(QstashFlowControl::new("ä").rate(1)),

@@ -248,7 +248,7 @@ mod tests {
                 "RequestThrottled",
                 "",
                 ErrorKind::Dispatcher,
-                "for the moment",
+                "at the moment",
             ),
             ("InternalError", "", ErrorKind::Dispatcher, "failed"),
         ];
