@@ -81,6 +81,7 @@ runtime! {
     event: Event;
     event_entry: __private::EventEntry;
     event_set: EventSet;
+    expression: __private::Expression;
     fallible: __private::autoref::Fallible;
     finish: __private::finish;
     flow: __private::autoref::Flow;
@@ -97,7 +98,6 @@ runtime! {
     location: __private::Location;
     make_call: __private::call;
     of_any_error: __private::of_any_error;
-    next: __private::Next;
     publish: __private::publish;
     publish_builder: Publish;
     returned: __private::Returned;

@@ -61,7 +61,7 @@ fn step(
         location,
         names,
     } = site;
-    let Runtime { scope, next, .. } = names;
+    let Runtime { scope, .. } = names;
     let (cx, options) = (&mark.cx, step_options(options, names));
     let diverges = diverges(expr);
     let attempt = if diverges {
@@ -71,10 +71,19 @@ fn step(
     };
     // Located at the expression, which errors about the result's type concern.
     let first = at_site(ends(expr).0);
-    let driver = mark.krate.at(first).step;
-    let next_attempt = quote_spanned!(first=> #driver::next(&mut __belts_step).await);
-    let run_attempt =
-        quote_spanned!(first=> #driver::attempt(&mut __belts_step, async #attempt).await);
+    let Runtime {
+        step: driver,
+        expression,
+        ..
+    } = mark.krate.at(first);
+    // In the place where it is polled, and behind a pointer from there on: what drives a step exists once for each type of
+    // result, and not once more for each expression. In statements of its own, since rustc looks at whatever is open in the
+    // arguments around it again and again: five hundred steps take it a third longer otherwise.
+    let place = quote_spanned! {first=>
+        let __belts_expression = ::core::pin::pin!(::core::option::Option::Some(async #attempt));
+        let __belts_expression = #expression::new(__belts_expression);
+    };
+    let next = quote_spanned!(first=> #driver::next(&mut __belts_step, __belts_expression).await);
     let (value, result) = if diverges {
         (quote!(::<()>), without_value(*here))
     } else {
@@ -84,9 +93,9 @@ fn step(
     let block = quote_spanned! {at_site(*here)=>
         let mut __belts_step = __belts_step;
         loop {
-            match #next_attempt {
-                #next::Return(__belts_result) => break #result,
-                #next::Attempt => #run_attempt,
+            #place
+            if let ::core::option::Option::Some(__belts_result) = #next {
+                break #result;
             }
         }
     };

@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use super::{
-    Key, STAYS_IN_MEMORY, Scope, StepOptions,
+    Expression, Key, STAYS_IN_MEMORY, Scope, StepOptions,
     evaluate::{Evaluated, checked, evaluate, type_name},
 };
 use crate::{
@@ -25,13 +25,12 @@ use crate::{
     live::{Active, LiveRun},
     middleware::{self, Around, StepInfo},
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
-    step::Attempted,
     store::{Entry, StepKind, StepState},
     telemetry::span::{self, StepIds},
 };
 
-/// A step: a loop over [`next`](Step::next) and [`attempt`](Step::attempt), which generated code writes in place
-/// because a closure's bounds would get in the way of borrowing.
+/// A step: a loop over [`next`](Step::next), which generated code writes in place because a closure's bounds would get in the way
+/// of borrowing.
 #[derive(Debug)]
 pub struct Step<T> {
     scope: Scope,
@@ -39,15 +38,6 @@ pub struct Step<T> {
     at: &'static Location,
     options: StepOptions,
     phase: Phase<T>,
-}
-
-/// What to do next about a step.
-#[derive(Debug)]
-pub enum Next<T> {
-    /// It is over.
-    Return(Result<T>),
-    /// Evaluate the expression and pass it to [`Step::attempt`].
-    Attempt,
 }
 
 #[derive(Debug)]
@@ -81,23 +71,23 @@ impl Scope {
 }
 
 impl<T: Serialize + DeserializeOwned + Send> Step<T> {
-    /// Whether to evaluate the expression, or what to return.
-    pub async fn next(&mut self) -> Next<T> {
+    /// What the step came to, if it is over; until then one attempt at the expression, when it is due.
+    pub async fn next(&mut self, expression: Expression<'_, T>) -> Option<Result<T>> {
         if matches!(self.phase, Phase::New) {
             self.phase = begin(&self.scope, &self.key, self.at).await;
         }
-        match &mut self.phase {
-            Phase::Over(result) => match result.take() {
-                Some(result) => Next::Return(result),
-                None => pending().await,
-            },
-            Phase::Begun(..) => {
-                let now = self.wait_for_retry().await;
-                // Otherwise what runs now could not be recorded, and another worker may have recorded it already.
-                self.scope.run.holds_lease(now).await;
-                Next::Attempt
-            }
-            Phase::New => unreachable!("`begin` leaves `New`"),
+        if matches!(self.phase, Phase::Begun(..)) {
+            let now = self.wait_for_retry().await;
+            // Otherwise what runs now could not be recorded, and another worker may have recorded it already.
+            self.scope.run.holds_lease(now).await;
+            self.attempt(expression).await;
+        }
+        let Phase::Over(result) = &mut self.phase else {
+            return None;
+        };
+        match result.take() {
+            Some(result) => Some(result),
+            None => pending().await,
         }
     }
 
@@ -120,7 +110,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
     }
 
     /// Polls the expression to its end and records what came of it.
-    pub async fn attempt<F: Future<Output = Attempted<T>> + Send>(&mut self, expression: F) {
+    async fn attempt(&mut self, mut expression: Expression<'_, T>) {
         let Phase::Begun(begun, _) = &mut self.phase else {
             return;
         };
@@ -129,7 +119,6 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
         let span = span::step(&begun.path, attempt);
         run.metrics.steps_executed.increment(1);
         let begun_at = run.metrics.step_duration.begin();
-        let mut expression = pin!(Some(expression));
         let outcome = {
             let step = Evaluated {
                 path: &begun.path,
@@ -139,7 +128,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             let body = pin!(async {
                 match preset(&run, begun, step, self.options.timeout).await {
                     Some(preset) => preset,
-                    None => evaluate(&run, step, self.options.timeout, expression.as_mut()).await,
+                    None => evaluate(&run, step, self.options.timeout, &mut expression).await,
                 }
             });
             inside_middleware(&run, &begun.path, attempt, body)
@@ -147,7 +136,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
                 .await
         };
         // It is there still where its time ran out, or a middleware left it.
-        guard::clear(expression);
+        expression.clear();
         run.metrics.step_duration.record(begun_at);
         span::outcome(&span, &outcome);
         if let Err(error) = &outcome
@@ -363,8 +352,9 @@ async fn preset<T: DeserializeOwned>(
                 }
                 pending().await
             };
-            let hang = std::pin::pin!(Some(hang));
-            Some(Box::pin(evaluate(run, step, timeout, hang)).await)
+            let hang = pin!(Some(hang));
+            let mut hang = Expression::new(hang);
+            Some(Box::pin(evaluate(run, step, timeout, &mut hang)).await)
         }
     }
 }

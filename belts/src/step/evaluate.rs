@@ -1,15 +1,10 @@
 //! One attempt of a step: its expression polled to the end, and its value as it will be recorded.
 
-use std::{
-    cell::RefCell,
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, future::poll_fn, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::Expression;
 use crate::{
     clock::Timestamp,
     codec::{self, Outcome},
@@ -42,15 +37,12 @@ pub(super) struct Evaluated<'a> {
 }
 
 /// Evaluates one attempt: a panic and a timeout are failures like any other.
-pub(super) async fn evaluate<T, F>(
+pub(super) async fn evaluate<T>(
     run: &Arc<LiveRun>,
     step: Evaluated<'_>,
     timeout: Option<Duration>,
-    expression: Pin<&mut Option<F>>,
-) -> Result<T>
-where
-    F: Future<Output = Attempted<T>>,
-{
+    expression: &mut Expression<'_, T>,
+) -> Result<T> {
     let current = CurrentStep {
         path: Arc::clone(step.path),
         published: PublishedHere::default(),
@@ -88,12 +80,12 @@ fn finished<T>(outcome: Result<Attempted<T>>) -> Result<T> {
 /// Polls the expression in its place to its end, where a panic is an error, and drops it. Warns, once, of one that keeps its thread
 /// in one poll, for a good part of a lease or past its time limit: nothing else has a turn on it then. Tells whether it was the
 /// limit.
-async fn watched<F: Future>(
+async fn watched<T>(
     run: &LiveRun,
     step: StepIds<'_>,
     limit: Option<(Duration, Timestamp)>,
-    mut expression: Pin<&mut Option<F>>,
-) -> (Result<F::Output>, bool) {
+    expression: &mut Expression<'_, T>,
+) -> (Result<Attempted<T>>, bool) {
     let (mut warned, mut overran) = (false, false);
     let clock = &run.host.clock;
     let is_left = |deadline| clock.now() < deadline;
@@ -101,7 +93,7 @@ async fn watched<F: Future>(
         let since = run.host.looks.so_far();
         // Of one poll alone, so that nothing else that takes time, or sets the clock, is held against the expression.
         let limit = limit.filter(|(_, deadline)| !overran && is_left(*deadline));
-        let poll = guard::poll(expression.as_mut(), cx);
+        let poll = expression.poll(cx);
         if let Some((timeout, deadline)) = limit
             && !is_left(deadline)
         {
@@ -124,7 +116,7 @@ async fn watched<F: Future>(
         poll
     })
     .await;
-    guard::clear(expression);
+    expression.clear();
     (outcome, overran)
 }
 

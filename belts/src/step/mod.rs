@@ -3,6 +3,7 @@
 mod attempt;
 mod caught;
 mod evaluate;
+mod expression;
 
 use std::{
     future::{Future, pending},
@@ -10,8 +11,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-pub use attempt::{Next, Step};
+pub use attempt::Step;
 pub use caught::{AnyError, Attempted, Caught, of_any_error};
+pub use expression::Expression;
 
 use crate::{
     clock::Timestamp,
