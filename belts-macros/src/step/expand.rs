@@ -61,7 +61,6 @@ fn step(
         location,
         names,
     } = site;
-    let Runtime { scope, .. } = names;
     let (cx, options) = (&mark.cx, step_options(options, names));
     let diverges = diverges(expr);
     let attempt = if diverges {
@@ -72,6 +71,7 @@ fn step(
     // Located at the expression, which errors about the result's type concern.
     let first = at_site(ends(expr).0);
     let Runtime {
+        scope,
         step: driver,
         expression,
         ..
@@ -100,8 +100,9 @@ fn step(
         }
     };
     let block = at_expression(expr, block);
+    let begin = quote_spanned!(first=> #scope::step #value (#cx, #key, &#location, #options));
     quote_spanned! {at_site(*here)=>
-        let __belts_step = #scope::step #value (#cx, #key, &#location, #options);
+        let __belts_step = #begin;
         #asynchronous #moves #block
     }
 }

@@ -12,7 +12,8 @@ use tracing::Instrument;
 
 use super::{
     Expression, Key, STAYS_IN_MEMORY, Scope, StepOptions,
-    evaluate::{Evaluated, checked, evaluate, type_name},
+    evaluate::{Evaluated, evaluate, type_name},
+    values::Values,
 };
 use crate::{
     clock::Timestamp,
@@ -37,6 +38,7 @@ pub struct Step<T> {
     key: Key,
     at: &'static Location,
     options: StepOptions,
+    values: Values<T>,
     phase: Phase<T>,
 }
 
@@ -59,22 +61,28 @@ struct Begun {
 
 impl Scope {
     /// A step whose expression has this key.
-    pub fn step<T>(&self, key: Key, at: &'static Location, options: StepOptions) -> Step<T> {
+    pub fn step<T: Serialize + DeserializeOwned>(
+        &self,
+        key: Key,
+        at: &'static Location,
+        options: StepOptions,
+    ) -> Step<T> {
         Step {
             scope: self.clone(),
             key,
             at,
             options,
+            values: Values::OF_TYPE,
             phase: Phase::New,
         }
     }
 }
 
-impl<T: Serialize + DeserializeOwned + Send> Step<T> {
+impl<T: Send> Step<T> {
     /// What the step came to, if it is over; until then one attempt at the expression, when it is due.
     pub async fn next(&mut self, expression: Expression<'_, T>) -> Option<Result<T>> {
         if matches!(self.phase, Phase::New) {
-            self.phase = begin(&self.scope, &self.key, self.at).await;
+            self.phase = begin(&self.scope, &self.key, self.at, &self.values).await;
         }
         if matches!(self.phase, Phase::Begun(..)) {
             let now = self.wait_for_retry().await;
@@ -126,7 +134,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             };
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
-                match preset(&run, begun, step, self.options.timeout).await {
+                match preset(&run, begun, step, self.options.timeout, &self.values).await {
                     Some(preset) => preset,
                     None => evaluate(&run, step, self.options.timeout, &mut expression).await,
                 }
@@ -146,7 +154,7 @@ impl<T: Serialize + DeserializeOwned + Send> Step<T> {
             return pending().await;
         }
         let now = run.host.clock.now();
-        let (entry, over) = match outcome.and_then(|value| read_back(value, &run)) {
+        let (entry, over) = match outcome.and_then(|value| read_back(value, &self.values, &run)) {
             Ok((bytes, value)) => (
                 begun.entry::<T>(StepState::Completed, bytes, None, now),
                 Some(Ok(value)),
@@ -191,8 +199,10 @@ async fn inside_middleware<T: Send>(
 }
 
 /// What is recorded of a value, and what every later attempt reads.
-fn read_back<T: Serialize + DeserializeOwned>(value: T, run: &LiveRun) -> Result<(Arc<[u8]>, T)> {
-    let checked = guard::call("to write or read the result", || checked(&value, run));
+fn read_back<T>(value: T, values: &Values<T>, run: &LiveRun) -> Result<(Arc<[u8]>, T)> {
+    let checked = guard::call("to write or read the result", || {
+        (values.checked)(&value, run)
+    });
     guard::discard(value);
     checked
 }
@@ -206,13 +216,13 @@ fn cut_off(path: &str, service: ErrorKind, error: &Error) -> Error {
     )
 }
 
-async fn begin<T: DeserializeOwned>(scope: &Scope, key: &Key, at: &'static Location) -> Phase<T> {
+async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Values<T>) -> Phase<T> {
     let path = join(scope.prefix.as_deref(), key.as_str());
     let begun = match scope.decide(&path, StepKind::Step, at).await {
         Decision::Replay { value, type_name } => {
             scope.run.metrics.steps_replayed.increment(1);
             span::replayed(&path);
-            return match replay(&scope.run, path, &value, type_name, at) {
+            return match replay(&scope.run, path, (values.decode)(&value), type_name, at) {
                 Some(result) => Phase::Over(Some(result)),
                 None => pending().await,
             };
@@ -244,14 +254,14 @@ async fn begin<T: DeserializeOwned>(scope: &Scope, key: &Key, at: &'static Locat
 }
 
 /// A recorded outcome; `None` where it does not fit the type, which ends the run.
-fn replay<T: DeserializeOwned>(
+fn replay<T>(
     run: &LiveRun,
     path: Arc<str>,
-    value: &[u8],
+    value: Result<Outcome<T>>,
     stored: Arc<str>,
     at: &'static Location,
 ) -> Option<Result<T>> {
-    match codec::decode::<T>(value) {
+    match value {
         Ok(Outcome::Ok(value)) => Some(Ok(value)),
         Ok(Outcome::Err(failure)) => Some(Err(recorded(run, &path, failure))),
         Err(error) => {
@@ -332,17 +342,22 @@ impl Begun {
 
 /// What a test wants this attempt to come to.
 #[cfg(feature = "testing")]
-async fn preset<T: DeserializeOwned>(
+async fn preset<T>(
     run: &Arc<LiveRun>,
     begun: &Begun,
     step: Evaluated<'_>,
     timeout: Option<Duration>,
+    values: &Values<T>,
 ) -> Option<Result<T>> {
-    use crate::testing::Instead;
+    use crate::testing::{Instead, misfit};
 
     let probe = run.host.probe.as_ref()?;
     match probe.consult(&run.run_id, &begun.path, begun.failed_attempts)? {
-        Instead::Return(result) => Some(result),
+        Instead::Return(json) => {
+            let misfits = |error| misfit(&begun.path, std::any::type_name::<T>(), error);
+            Some((values.preset)(&json).map_err(misfits))
+        }
+        Instead::Fail(error) => Some(Err(error)),
         Instead::Hang => {
             let hang = async {
                 // The sleep moves a clock that skips sleeps, and so the time limit runs out.
@@ -365,6 +380,7 @@ async fn preset<T>(
     _: &Begun,
     _: Evaluated<'_>,
     _: Option<Duration>,
+    _: &Values<T>,
 ) -> Option<Result<T>> {
     None
 }

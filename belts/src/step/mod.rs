@@ -4,6 +4,7 @@ mod attempt;
 mod caught;
 mod evaluate;
 mod expression;
+mod values;
 
 use std::{
     future::{Future, pending},

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result, failure::Failure, retry_after, terminal};
 
@@ -30,8 +30,10 @@ pub(crate) enum Preset {
 
 /// The result of an attempt without its expression.
 #[derive(Debug)]
-pub(crate) enum Instead<T> {
-    Return(Result<T>),
+pub(crate) enum Instead {
+    /// This result, as JSON.
+    Return(Vec<u8>),
+    Fail(Error),
     Hang,
 }
 
@@ -75,30 +77,30 @@ impl Preset {
     }
 
     /// The result of the step's attempt after this many failed ones; `None` to evaluate the expression.
-    fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Instead<T>> {
-        Some(Instead::Return(match self {
-            Self::Value(json) => read(json, path),
-            Self::Fails { failure, delay } => Err(failed(failure, *delay)),
-            Self::TimesOut => Err(Error::new(ErrorKind::TimedOut, "timed out, as preset")),
-            Self::Hangs => return Some(Instead::Hang),
+    fn apply(&self, failed_attempts: u32) -> Option<Instead> {
+        Some(match self {
+            Self::Value(json) => Instead::Return(json.clone()),
+            Self::Fails { failure, delay } => Instead::Fail(failed(failure, *delay)),
+            Self::TimesOut => {
+                Instead::Fail(Error::new(ErrorKind::TimedOut, "timed out, as preset"))
+            }
+            Self::Hangs => Instead::Hang,
             Self::Attempts(presets) => {
                 let index = usize::try_from(failed_attempts).unwrap_or(usize::MAX);
                 let preset = presets.get(index).or(presets.last());
-                return preset?.apply(path, failed_attempts);
+                return preset?.apply(failed_attempts);
             }
-        }))
+        })
     }
 }
 
-fn read<T: DeserializeOwned>(json: &[u8], path: &str) -> Result<T> {
-    serde_json::from_slice(json).map_err(|error| {
-        let wanted = std::any::type_name::<T>();
-        Error::new(
-            ErrorKind::Codec,
-            format!("the preset of the step `{path}` is not a `{wanted}`"),
-        )
-        .with_source(error)
-    })
+/// The error of a preset that does not fit its step.
+pub(crate) fn misfit(path: &str, wanted: &str, error: serde_json::Error) -> Error {
+    Error::new(
+        ErrorKind::Codec,
+        format!("the preset of the step `{path}` is not a `{wanted}`"),
+    )
+    .with_source(error)
 }
 
 fn failed(failure: &Failure, delay: Option<Duration>) -> Error {
@@ -123,13 +125,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn apply<T: DeserializeOwned>(&self, path: &str, failed_attempts: u32) -> Option<Instead<T>> {
+    fn apply(&self, failed_attempts: u32) -> Option<Instead> {
         if let Some(attempts) = failed_attempts.checked_sub(self.fails_first) {
-            return self.then.as_ref()?.apply(path, attempts);
+            return self.then.as_ref()?.apply(attempts);
         }
         let (attempt, times) = (failed_attempts + 1, self.fails_first);
         let text = format!("preset failure {attempt} of {times}");
-        Some(Instead::Return(Err(Error::new(ErrorKind::Failed, text))))
+        Some(Instead::Fail(Error::new(ErrorKind::Failed, text)))
     }
 }
 
@@ -223,19 +225,19 @@ impl Probe {
     }
 
     /// Called by a step that is about to evaluate its expression; `None` to do so.
-    pub(crate) fn consult<T: DeserializeOwned>(
+    pub(crate) fn consult(
         &self,
         run_id: &str,
         path: &str,
         failed_attempts: u32,
-    ) -> Option<Instead<T>> {
+    ) -> Option<Instead> {
         let mut state = self.state();
         if !state.seen.contains(path) {
             state.seen.insert(path.to_owned());
         }
         let preset = state.plans.get_mut(path).and_then(|plan| {
             plan.reached = true;
-            plan.apply(path, failed_attempts)
+            plan.apply(failed_attempts)
         });
         let key = (run_id.to_owned(), path.to_owned());
         if state.recorded.contains(&key) {

@@ -1,0 +1,39 @@
+//! How values of one type are recorded and read back.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::evaluate::checked;
+use crate::{
+    codec::{self, Outcome},
+    error::Result,
+    live::LiveRun,
+};
+
+/// What a step does with values of its type. Pointers, so that the beginning of a step alone asks whether its type can be recorded:
+/// what drives it would ask again, and the compiler say the same mistake twice.
+pub(super) struct Values<T> {
+    /// What is recorded of a value, and what is read back of that.
+    pub(super) checked: fn(&T, &LiveRun) -> Result<(Arc<[u8]>, T)>,
+    /// What an envelope holds.
+    pub(super) decode: fn(&[u8]) -> Result<Outcome<T>>,
+    /// What a test wants the step to return.
+    #[cfg(feature = "testing")]
+    pub(super) preset: fn(&[u8]) -> serde_json::Result<T>,
+}
+
+impl<T: Serialize + DeserializeOwned> Values<T> {
+    pub(super) const OF_TYPE: Self = Self {
+        checked: checked::<T>,
+        decode: codec::decode::<T>,
+        #[cfg(feature = "testing")]
+        preset: |json| serde_json::from_slice(json),
+    };
+}
+
+impl<T> fmt::Debug for Values<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(std::any::type_name::<T>())
+    }
+}
