@@ -133,7 +133,10 @@ mod tests {
             ("ftp://app.example", "must be a complete URL"),
             ("https://app.example/a b", "must be a complete URL"),
             ("https://app.example/#x", "not contain `#`"),
-            ("https://ada:hunter2@app.example/", "not have a user or password"),
+            (
+                "https://ada:hunter2@app.example/",
+                "not have a user or password",
+            ),
             ("https://app.example/a/../belts", "must be written as"),
             ("https://app.example/ä", "`https://app.example/%C3%A4`"),
             ("https://app.example/../../../x", "not have `..`"),
