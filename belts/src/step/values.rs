@@ -11,11 +11,14 @@ use crate::{
     live::LiveRun,
 };
 
+/// An envelope, and the value that it is read back as.
+type Recorded<T> = (Arc<[u8]>, T);
+
 /// What a step does with values of its type. Pointers, so that the beginning of a step alone asks whether its type can be recorded:
 /// what drives it would ask again, and the compiler say the same mistake twice.
 pub(super) struct Values<T> {
     /// What is recorded of a value, and what is read back of that.
-    pub(super) checked: fn(&T, &LiveRun) -> Result<(Arc<[u8]>, T)>,
+    pub(super) checked: fn(&T, &LiveRun) -> Result<Recorded<T>>,
     /// What an envelope holds.
     pub(super) decode: fn(&[u8]) -> Result<Outcome<T>>,
     /// What a test wants the step to return.

@@ -11,7 +11,7 @@ use crate::{
     error::{ErrorKind, Result},
     function::{Driven, FunctionDef, Invocation},
     run::Location,
-    step::{Key, Next, StepOptions},
+    step::{Expression, Key, StepOptions},
     store::{Memory, RunStatus},
 };
 
@@ -28,9 +28,9 @@ macro_rules! by_hand {
         async {
             let mut step = step;
             loop {
-                match step.next().await {
-                    Next::Return(result) => break result,
-                    Next::Attempt => step.attempt(async { Ok($expr) }).await,
+                let expression = std::pin::pin!(Some(async { Ok($expr) }));
+                if let Some(result) = step.next(Expression::new(expression)).await {
+                    break result;
                 }
             }
         }
