@@ -13,7 +13,7 @@ use crate::{
 /// What came of a function or a step, without its value.
 pub type Outcome = Result<()>;
 
-/// Code around functions and steps; see the [module](self).
+/// Code around functions and steps; see the [module](crate::middleware).
 ///
 /// Put [`#[async_trait]`](https://docs.rs/async-trait) on an impl.
 #[async_trait]

@@ -26,7 +26,7 @@ pub struct RunFilter {
     pub until: Option<Timestamp>,
     /// The most runs of a page; 100 where 0.
     pub limit: usize,
-    /// Where the last page ended, from [`RunPage::next`].
+    /// Where the last page ended, from [`RunPage::next`](crate::store::RunPage::next).
     pub after: Option<String>,
 }
 

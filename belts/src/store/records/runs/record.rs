@@ -136,7 +136,7 @@ impl RunRecord {
 pub struct RunPage {
     /// The runs, newest first.
     pub runs: Vec<RunRecord>,
-    /// What to pass as [`RunFilter::after`] for the next page; `None` at the end.
+    /// What to pass as [`RunFilter::after`](crate::store::RunFilter::after) for the next page; `None` at the end.
     pub next: Option<String>,
 }
 
