@@ -1,4 +1,4 @@
-//! A store of your own: here in one file, on the embedded key-value database redb. `store/mod.rs` says how to write one.
+//! A store of your own, here on the embedded key-value database redb. `store/mod.rs` says how to write one.
 //!
 //! The conformance suite says whether it is a store: `cargo test -p belts-examples-more --example custom_store`.
 //! Run it with `cargo run --example custom_store`.

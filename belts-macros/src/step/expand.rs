@@ -76,9 +76,9 @@ fn step(
         expression,
         ..
     } = mark.krate.at(first);
-    // In the place where it is polled, and behind a pointer from there on: what drives a step exists once for each type of
-    // result, and not once more for each expression. In statements of its own, since rustc looks at whatever is open in the
-    // arguments around it again and again: five hundred steps take it a third longer otherwise.
+    // Pinned here and passed as a pointer, so that what drives a step is compiled once for each type of result. These are
+    // statements of their own because rustc rechecks pending obligations at each nested argument: as one expression, five hundred
+    // steps take a third longer.
     let place = quote_spanned! {first=>
         let __belts_expression = ::core::pin::pin!(::core::option::Option::Some(async #attempt));
         let __belts_expression = #expression::new(__belts_expression);

@@ -1,4 +1,4 @@
-//! The expression of an attempt as what drives a step sees it: in its place, and of no type of its own.
+//! The expression of an attempt, with its type erased.
 
 use std::{
     fmt,
@@ -10,14 +10,14 @@ use std::{
 use super::Attempted;
 use crate::{error::Result, guard};
 
-/// The future of an attempt. Each expression has a type of its own; behind this pointer none of them makes another copy of what
-/// drives a step, which the compiler would have to work through once more.
-pub struct Expression<'a, T>(Pin<&'a mut (dyn InPlace<T> + 'a)>);
+/// The future of an attempt, pinned where generated code put it. Each expression has a type of its own; behind this pointer, what
+/// drives a step is compiled once for each type of result and not once for each expression.
+pub struct Expression<'a, T>(Pin<&'a mut (dyn Slot<T> + 'a)>);
 
 impl<'a, T> Expression<'a, T> {
-    /// The future in its place, which is empty after the attempt.
-    pub fn new<F: Future<Output = Attempted<T>> + Send>(place: Pin<&'a mut Option<F>>) -> Self {
-        Self(place)
+    /// The future in its slot, which is empty after the attempt.
+    pub fn new<F: Future<Output = Attempted<T>> + Send>(slot: Pin<&'a mut Option<F>>) -> Self {
+        Self(slot)
     }
 
     /// Polls it; its panic is an error.
@@ -37,12 +37,12 @@ impl<T> fmt::Debug for Expression<'_, T> {
     }
 }
 
-trait InPlace<T>: Send {
+trait Slot<T>: Send {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Attempted<T>>>;
     fn clear(self: Pin<&mut Self>);
 }
 
-impl<T, F: Future<Output = Attempted<T>> + Send> InPlace<T> for Option<F> {
+impl<T, F: Future<Output = Attempted<T>> + Send> Slot<T> for Option<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Attempted<T>>> {
         guard::poll(self, cx)
     }

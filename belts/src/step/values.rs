@@ -14,8 +14,8 @@ use crate::{
 /// An envelope, and the value that it is read back as.
 type Recorded<T> = (Arc<[u8]>, T);
 
-/// What a step does with values of its type. Pointers, so that the beginning of a step alone asks whether its type can be recorded:
-/// what drives it would ask again, and the compiler say the same mistake twice.
+/// What a step does with values of its type. These are function pointers so that only [`Scope::step`](super::Scope::step) has bounds
+/// on the type: with bounds on what drives a step as well, the compiler would report the same mistake twice.
 pub(super) struct Values<T> {
     /// What is recorded of a value, and what is read back of that.
     pub(super) checked: fn(&T, &LiveRun) -> Result<Recorded<T>>,

@@ -1,21 +1,17 @@
 //! Which runs a worker gets.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
 use belts::{
-    Error, Timestamp,
-    codec::{Failure, encode_err},
+    Timestamp,
     store::{
-        Claim, Claimed, ClaimedRun, FunctionCapacity, Lease, RunStatus, SetAside, UnknownType,
+        Claim, Claimed, ClaimedRun, FunctionCapacity, Lease, UnknownType,
         parts::{Budget, MAX_UNKNOWN_FUNCTIONS, progress},
     },
 };
 use redb::ReadableTable as _;
 
 use super::{fault::Fault, rows::Run, tables::Tables};
-
-/// How long a run is put off that a newer version may be able to read.
-const PUT_OFF: Duration = Duration::from_secs(60);
 
 impl Tables<'_> {
     pub(crate) fn claim(&mut self, request: &Claim) -> Result<Claimed, Fault> {
@@ -71,8 +67,21 @@ impl Tables<'_> {
         let mut order = Vec::new();
         while claimed.runs.len() < capacity.limit
             && let Some(Reverse((_, (due_at, number)))) = turns.pop()
-            && let Some(run) = self.run(number)?
         {
+            let run = match self.run(number) {
+                Ok(Some(run)) if run.due_at == Some(Timestamp::from_millis(due_at)) => run,
+                Err(Fault::Row(error)) => {
+                    let aside = self.set_aside_row(number, due_at, &error, request.now)?;
+                    claimed.set_aside.extend(aside);
+                    continue;
+                }
+                Err(fault) => return Err(fault),
+                // It was put off while its row could not be read, and since then somebody could.
+                Ok(_) => {
+                    self.remove_due(number, due_at)?;
+                    continue;
+                }
+            };
             let before = claimed.runs.len();
             if !self.take(number, run, request, &mut room, claimed)? {
                 break;
@@ -97,7 +106,7 @@ impl Tables<'_> {
         let journal = match self.journal(number) {
             Ok(journal) => journal,
             Err(Fault::Row(error)) => {
-                let aside = self.set_aside(number, run, &error, request.now)?;
+                let aside = self.set_aside_journal(number, run, &error, request.now)?;
                 claimed.set_aside.push(aside);
                 return Ok(true);
             }
@@ -118,7 +127,7 @@ impl Tables<'_> {
         self.put_run(number, &run)?;
         let crashes = run
             .crashes
-            .in_a_row(progress(run.failed_attempts, &journal));
+            .consecutive(progress(run.failed_attempts, &journal));
         let event = self.event(&run.event_id)?;
         let mut taken = ClaimedRun::new(
             Lease::new(number, worker, run.token),
@@ -134,29 +143,6 @@ impl Tables<'_> {
         taken.traceparent = event.and_then(|event| event.traceparent);
         claimed.runs.push(taken);
         Ok(true)
-    }
-
-    /// Keeps a run whose journal cannot be read from stopping others.
-    fn set_aside(
-        &mut self,
-        number: i64,
-        mut run: Run,
-        error: &serde_json::Error,
-        now: Timestamp,
-    ) -> Result<SetAside, Fault> {
-        // JSON of another form than ours may come from a newer version, whose workers can go on with the run.
-        let newer = error.is_data();
-        let reason =
-            format!("the run cannot be read, since a row is not what it should be: {error}");
-        let failure = encode_err(&Failure::of(&Error::unreadable(reason.as_str())));
-        self.put_result(number, &failure)?;
-        if newer {
-            run.due_at = run.due_at.map(|_| now.after(PUT_OFF));
-        } else {
-            run.finish(RunStatus::Failed, now);
-        }
-        self.put_run(number, &run)?;
-        Ok(SetAside::new(run.id, run.function_id, reason))
     }
 
     /// The runs of a function that are due, of the event types that pass, the longest due first and no more than `most`.
@@ -244,7 +230,7 @@ impl Tables<'_> {
     }
 
     /// The event types of the runs of a function that wait.
-    fn waiting_types(&self, function: &str) -> Result<Vec<Arc<str>>, Fault> {
+    pub(crate) fn waiting_types(&self, function: &str) -> Result<Vec<Arc<str>>, Fault> {
         let mut found: Vec<Arc<str>> = Vec::new();
         let mut from = String::new();
         while let Some(row) = self

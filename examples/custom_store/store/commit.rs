@@ -47,7 +47,7 @@ impl Tables<'_> {
     /// The run of a lease, if the lease is its present one.
     fn leased(&self, lease: &Lease) -> Result<Option<Run>, Fault> {
         let holds = |run: &Run| run.worker == Some(lease.worker) && run.token == lease.token;
-        Ok(self.run(lease.run)?.filter(holds))
+        Ok(self.readable_run(lease.run)?.filter(holds))
     }
 
     /// Which of these leases stand no longer.

@@ -55,7 +55,8 @@ impl Tables<'_> {
         let mut last = None;
         for row in self.runs.range(..below.unwrap_or(i64::MAX))?.rev() {
             let number = row?.0.value();
-            let Some(run) = self.run(number)?.filter(|run| passes(run, filter)) else {
+            let run = self.readable_run(number)?;
+            let Some(run) = run.filter(|run| passes(run, filter)) else {
                 continue;
             };
             if page.runs.len() == filter.page_size() {
@@ -132,7 +133,7 @@ impl Tables<'_> {
             .map(|row| Ok::<_, Fault>(row?.0.value().1))
             .collect::<Result<_, _>>()?;
         for number in &old {
-            let Some(run) = self.run(*number)? else {
+            let Some(run) = self.readable_run(*number)? else {
                 continue;
             };
             self.remove_run(*number, &run)?;
@@ -217,7 +218,8 @@ impl Tables<'_> {
         let mut unfinished = Vec::new();
         for row in self.runs.iter()? {
             let number = row?.0.value();
-            let run = self.run(number)?.filter(|run| !run.status.is_finished());
+            let run = self.readable_run(number)?;
+            let run = run.filter(|run| !run.status.is_finished());
             unfinished.extend(run.map(|run| (number, run)));
         }
         Ok(unfinished)

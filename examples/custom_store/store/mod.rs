@@ -1,4 +1,4 @@
-//! A store in one file, on the embedded key-value database redb.
+//! A store on the embedded key-value database redb, which keeps everything in one file.
 //!
 //! How to write a store:
 //!
@@ -24,6 +24,7 @@ use belts::{
 };
 use redb::Database;
 
+mod aside;
 mod claim;
 mod commit;
 mod fault;

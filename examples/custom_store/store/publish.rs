@@ -47,7 +47,7 @@ impl Tables<'_> {
             }
             let mut runs = Vec::new();
             for number in known.runs {
-                runs.extend(self.run(number)?);
+                runs.extend(self.readable_run(number)?);
             }
             runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
             let runs = runs.iter().map(named).collect();

@@ -19,7 +19,8 @@ pub(crate) struct Session {
     pub(crate) lease_until: Timestamp,
     pub(crate) lease: Duration,
     pub(crate) wants: Vec<Subscription>,
-    /// It said goodbye, or was silent for too long. Its row stays for what it wants, until another speaks for its program.
+    /// It was deregistered, or silent for too long. Its row stays for its subscriptions, until a session of the same program
+    /// supersedes it.
     pub(crate) ended: bool,
 }
 

@@ -6,7 +6,7 @@ use belts::{
     Error, Timestamp,
     store::{
         Register, Release, RunStatus, Subscription, WorkerId,
-        parts::{REMEMBERED, Wants, together},
+        parts::{SESSION_RETENTION, SessionSubscriptions, merge_subscriptions},
     },
 };
 use redb::ReadableTable as _;
@@ -17,9 +17,9 @@ impl Tables<'_> {
     pub(crate) fn register(&mut self, request: Register) -> Result<WorkerId, Fault> {
         let now = request.now;
         for (worker, session) in self.sessions()? {
-            // Who comes under the name of another one has taken its place: that process is dead.
+            // A session of the same name replaces this one: that process is dead.
             let replaced = request.name.is_some() && session.name == request.name;
-            let silent = session.lease_until < now.before(REMEMBERED);
+            let silent = session.lease_until < now.before(SESSION_RETENTION);
             if !session.ended && (replaced || silent) {
                 self.end_session(worker, now, true)?;
             }
@@ -34,7 +34,7 @@ impl Tables<'_> {
         };
         self.put_session(worker, &session)?;
         self.hear_of(now)?;
-        self.drop_fallen()?;
+        self.drop_superseded()?;
         Ok(worker)
     }
 
@@ -51,18 +51,18 @@ impl Tables<'_> {
         self.give_back(&self.held_by(worker)?, now, died)?;
         session.ended = true;
         self.put_session(worker, &session)?;
-        self.drop_fallen()
+        self.drop_superseded()
     }
 
     /// Takes runs out of the hands of their worker.
     fn give_back(&mut self, runs: &[i64], due_at: Timestamp, died: bool) -> Result<(), Fault> {
         for number in runs {
-            let Some(mut run) = self.run(*number)? else {
+            let Some(mut run) = self.readable_run(*number)? else {
                 continue;
             };
             if died {
                 let progress = self.progress(*number, &run)?;
-                run.crashes = run.crashes.and_one_more(progress);
+                run.crashes = run.crashes.with_crash_at(progress);
             }
             run.wait(RunStatus::Suspended, due_at);
             self.put_run(*number, &run)?;
@@ -110,7 +110,7 @@ impl Tables<'_> {
             }
         }
         for number in was_due {
-            if let Some(mut run) = self.run(number)? {
+            if let Some(mut run) = self.readable_run(number)? {
                 run.due_at = Some(now);
                 self.put_run(number, &run)?;
             }
@@ -128,7 +128,7 @@ impl Tables<'_> {
         let kept: HashSet<(i64, i64)> = keep.map(|lease| (lease.run, lease.token)).collect();
         let mut released = Vec::new();
         for number in self.held_by(request.worker)? {
-            let token = self.run(number)?.map_or(0, |run| run.token);
+            let token = self.readable_run(number)?.map_or(0, |run| run.token);
             if !kept.contains(&(number, token)) {
                 released.push(number);
             }
@@ -150,13 +150,13 @@ impl Tables<'_> {
     /// Which event types start which functions, sorted by function.
     pub(crate) fn subscriptions(&self) -> Result<Vec<Subscription>, Fault> {
         let wants = wants(&self.sessions()?);
-        Ok(together(&wants).subscriptions())
+        Ok(merge_subscriptions(&wants).subscriptions())
     }
 
-    /// Drops what ended sessions wanted for whose program a living one speaks.
-    pub(crate) fn drop_fallen(&mut self) -> Result<(), Fault> {
+    /// Removes ended sessions that a living one of the same program has superseded.
+    pub(crate) fn drop_superseded(&mut self) -> Result<(), Fault> {
         let sessions = self.sessions()?;
-        for place in together(&wants(&sessions)).fallen {
+        for place in merge_subscriptions(&wants(&sessions)).superseded {
             self.remove_session(sessions[place].0)?;
         }
         Ok(())
@@ -171,7 +171,9 @@ impl Tables<'_> {
     }
 }
 
-fn wants(sessions: &[(WorkerId, Session)]) -> Vec<Wants> {
-    let wants = |(_, session): &(_, Session)| Wants::new(!session.ended, session.wants.clone());
+fn wants(sessions: &[(WorkerId, Session)]) -> Vec<SessionSubscriptions> {
+    let wants = |(_, session): &(_, Session)| {
+        SessionSubscriptions::new(!session.ended, session.wants.clone())
+    };
     sessions.iter().map(wants).collect()
 }

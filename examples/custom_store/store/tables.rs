@@ -127,6 +127,18 @@ impl Tables<'_> {
         row.map(|row| decode(row.value())).transpose()
     }
 
+    /// The event of a run, and when it was published: for a run that cannot say so itself.
+    pub(crate) fn event_of(&self, number: i64) -> Result<Option<(Arc<str>, Timestamp)>, Fault> {
+        for row in self.events.iter()? {
+            let (id, event) = row?;
+            let event: Event = decode(event.value())?;
+            if event.runs.contains(&number) {
+                return Ok(Some((id.value().into(), event.published_at)));
+            }
+        }
+        Ok(None)
+    }
+
     pub(crate) fn put_event(&mut self, id: &str, event: &Event) -> Result<(), Fault> {
         let idle = (event.published_at.as_millis(), id);
         if event.runs.is_empty() {
@@ -158,6 +170,14 @@ impl Tables<'_> {
     pub(crate) fn run(&self, number: i64) -> Result<Option<Run>, Fault> {
         let row = self.runs.get(number)?;
         row.map(|row| decode(row.value())).transpose()
+    }
+
+    /// A run among others, which are not to suffer from it: nothing where its row cannot be read.
+    pub(crate) fn readable_run(&self, number: i64) -> Result<Option<Run>, Fault> {
+        match self.run(number) {
+            Err(Fault::Row(_)) => Ok(None),
+            run => run,
+        }
     }
 
     /// A run by its id, with its number.

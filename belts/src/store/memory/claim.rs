@@ -135,7 +135,7 @@ impl Tables {
             retries: run.retries,
             traceparent: run.event.traceparent.clone(),
             started_at: run.started_at.unwrap_or(now),
-            crashes: run.crashes.in_a_row(run.progress()),
+            crashes: run.crashes.consecutive(run.progress()),
             journal: run.journal.clone(),
         })
     }

@@ -141,7 +141,7 @@ impl Tables {
     pub(super) fn crash(&mut self, number: i64, due_at: Timestamp) {
         self.enqueue(number, RunStatus::Suspended, due_at);
         if let Some(run) = self.runs.get_mut(&number) {
-            run.crashes = run.crashes.and_one_more(run.progress());
+            run.crashes = run.crashes.with_crash_at(run.progress());
         }
     }
 

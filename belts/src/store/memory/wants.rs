@@ -8,7 +8,7 @@ use std::{
 use super::tables::Tables;
 use crate::store::{
     Subscription, Timestamp,
-    parts::{Wants, together},
+    parts::{SessionSubscriptions, merge_subscriptions},
 };
 
 impl Tables {
@@ -17,16 +17,20 @@ impl Tables {
         let ended = self
             .ended
             .iter()
-            .map(|wants| Wants::new(false, Arc::clone(wants)));
+            .map(|wants| SessionSubscriptions::new(false, Arc::clone(wants)));
         let sessions = self.sessions.values();
-        let sessions = sessions.map(|session| Wants::new(true, Arc::clone(&session.wants)));
-        let all: Vec<Wants> = ended.chain(sessions).collect();
-        let together = together(&all);
-        let fallen: HashSet<usize> = together.fallen.iter().copied().collect();
+        let sessions =
+            sessions.map(|session| SessionSubscriptions::new(true, Arc::clone(&session.wants)));
+        let all: Vec<SessionSubscriptions> = ended.chain(sessions).collect();
+        let merged = merge_subscriptions(&all);
+        let superseded: HashSet<usize> = merged.superseded.iter().copied().collect();
         let mut place = 0..;
-        self.ended
-            .retain(|_| place.next().is_none_or(|place| !fallen.contains(&place)));
-        self.subscriptions = together.subscriptions();
+        self.ended.retain(|_| {
+            place
+                .next()
+                .is_none_or(|place| !superseded.contains(&place))
+        });
+        self.subscriptions = merged.subscriptions();
         self.index_subscribers();
     }
 

@@ -1,41 +1,41 @@
-//! How often workers died with a run in hand.
+//! How often workers died while they drove a run.
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::Entry;
 
-/// How often in a row a worker died with a run in hand, and how much of the run was recorded at the last of these times.
+/// How often in a row a worker died while it drove a run, and how much of the run was recorded at the last of these times.
 ///
 /// ```
 /// use belts::store::parts::Crashes;
-/// let crashes = Crashes::default().and_one_more(2).and_one_more(2);
-/// assert_eq!(crashes.in_a_row(2), 2);
-/// assert_eq!(crashes.in_a_row(3), 0, "something was recorded since");
-/// assert_eq!(crashes.and_one_more(3).in_a_row(3), 1);
+/// let crashes = Crashes::default().with_crash_at(2).with_crash_at(2);
+/// assert_eq!(crashes.consecutive(2), 2);
+/// assert_eq!(crashes.consecutive(3), 0, "something was recorded since");
+/// assert_eq!(crashes.with_crash_at(3).consecutive(3), 1);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Crashes {
-    /// How often.
+    /// The number of crashes.
     pub count: u32,
-    /// The run's [`progress`] then.
+    /// The run's [`progress`] at the last of them.
     pub progress: u64,
 }
 
 impl Crashes {
-    /// So many crashes, the last at this progress.
+    /// This many crashes, the last at this progress.
     pub fn new(count: u32, progress: u64) -> Self {
         Self { count, progress }
     }
 
-    /// Counts a crash at this progress.
+    /// With one more crash, at this progress.
     #[must_use]
-    pub fn and_one_more(self, progress: u64) -> Self {
-        Self::new(self.in_a_row(progress) + 1, progress)
+    pub fn with_crash_at(self, progress: u64) -> Self {
+        Self::new(self.consecutive(progress) + 1, progress)
     }
 
-    /// What a claim tells of them when the run's progress is this: none if something was recorded since the last.
-    pub fn in_a_row(self, progress: u64) -> u32 {
+    /// The crashes in a row, as a claim reports them: none if something was recorded since the last.
+    pub fn consecutive(self, progress: u64) -> u32 {
         if progress > self.progress {
             0
         } else {

@@ -1,4 +1,4 @@
-//! Parts that every store needs, those of this crate and one of your own: ids, tokens, limits, and the rules of the
+//! What every store needs, including one of your own: ids, tokens, limits, and the rules of the
 //! [contract](super::Store#contract) that are easy to get wrong.
 
 use std::time::Duration;
@@ -16,14 +16,14 @@ pub use crashes::{Crashes, progress};
 pub use wake::Wake;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) use wants::add_row;
-pub use wants::{Together, Wants, together};
+pub use wants::{MergedSubscriptions, SessionSubscriptions, merge_subscriptions};
 
 /// The most functions that a claim names as unknown.
 pub const MAX_UNKNOWN_FUNCTIONS: usize = 8;
 
-/// What an ended session wants counts this long after the end of its lease time, and so do the clocks of workers for a publisher
-/// that heard of none since.
-pub const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long after the end of its lease a session's subscriptions still count, and how long a publisher goes by the clock of a worker
+/// that was heard of last.
+pub const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The bits of a token that cannot be foreseen. With a counter of 24 bits above them a token stays exact as a double, which
 /// Redis has for numbers.
@@ -52,7 +52,9 @@ pub fn next_token(last: i64) -> i64 {
 /// ```
 pub fn due_by(due_at: Timestamp, now: Timestamp, seen: Option<Timestamp>) -> Timestamp {
     match seen {
-        Some(seen) if due_at <= now && due_at > seen && now.since(seen) <= REMEMBERED => seen,
+        Some(seen) if due_at <= now && due_at > seen && now.since(seen) <= SESSION_RETENTION => {
+            seen
+        }
         _ => due_at,
     }
 }

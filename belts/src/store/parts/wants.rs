@@ -1,4 +1,4 @@
-//! What the sessions of a store want together: which event types start which functions.
+//! Merges the subscriptions of a store's sessions: which event types start which functions.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -7,18 +7,18 @@ use std::{
 
 use crate::store::Subscription;
 
-/// What one session wants, or wanted.
+/// The subscriptions of one session.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Wants {
-    /// Whether the session lives, or has died less than a day ago.
+pub struct SessionSubscriptions {
+    /// Whether the session is alive, or expired less than a day ago.
     pub living: bool,
-    /// The functions that it has, with the event types that they listen for.
+    /// Its functions, with the event types that they subscribe to.
     pub subscriptions: Arc<[Subscription]>,
 }
 
-impl Wants {
-    /// What a session wants: whether it lives, or has died less than a day ago, and the functions that it has.
+impl SessionSubscriptions {
+    /// The subscriptions of a session that is alive, or expired less than a day ago (`living`), or that has ended.
     pub fn new(living: bool, subscriptions: impl Into<Arc<[Subscription]>>) -> Self {
         Self {
             living,
@@ -27,56 +27,57 @@ impl Wants {
     }
 }
 
-/// What the sessions of a store want together.
+/// The subscriptions of all sessions of a store.
 #[derive(Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Together {
+pub struct MergedSubscriptions {
     /// The event types of each function.
     pub functions: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
-    /// The places of those whose session has ended and which have fallen, since a living one speaks for their program.
-    pub fallen: Vec<usize>,
+    /// The indexes of ended sessions whose subscriptions no longer count, since a living session has a function of the same
+    /// program.
+    pub superseded: Vec<usize>,
 }
 
-/// Joins what living sessions want with what ended ones wanted whose program nobody living speaks for.
+/// Merges the subscriptions of living sessions, and of ended ones that no living session of the same program has superseded.
 ///
 /// ```
-/// use belts::store::{Subscription, parts::{Wants, together}};
+/// use belts::store::{Subscription, parts::{SessionSubscriptions, merge_subscriptions}};
 /// let before = [Subscription::new("ship-order", ["order-created"]), Subscription::new("removed", ["order-created"])];
 /// let after = [Subscription::new("ship-order", ["order-created"])];
-/// let together = together(&[Wants::new(false, before), Wants::new(true, after.clone())]);
-/// assert_eq!(together.subscriptions(), after);
-/// assert_eq!(together.fallen, [0]);
+/// let merged = merge_subscriptions(&[SessionSubscriptions::new(false, before), SessionSubscriptions::new(true, after.clone())]);
+/// assert_eq!(merged.subscriptions(), after);
+/// assert_eq!(merged.superseded, [0]);
 /// ```
-pub fn together(all: &[Wants]) -> Together {
+pub fn merge_subscriptions(all: &[SessionSubscriptions]) -> MergedSubscriptions {
     let spoken_for: HashSet<&Arc<str>> = all
         .iter()
         .filter(|wants| wants.living)
         .flat_map(|wants| wants.subscriptions.iter())
         .map(|subscription| &subscription.function_id)
         .collect();
-    let mut together = Together::default();
+    let mut merged = MergedSubscriptions::default();
     for (place, wants) in all.iter().enumerate() {
-        let fallen = !wants.living
+        let superseded = !wants.living
             && wants
                 .subscriptions
                 .iter()
                 .any(|subscription| spoken_for.contains(&subscription.function_id));
-        if fallen {
-            together.fallen.push(place);
+        if superseded {
+            merged.superseded.push(place);
             continue;
         }
         for subscription in wants.subscriptions.iter() {
-            together
+            merged
                 .functions
                 .entry(Arc::clone(&subscription.function_id))
                 .or_default()
                 .extend(subscription.event_types.iter().cloned());
         }
     }
-    together
+    merged
 }
 
-impl Together {
+impl MergedSubscriptions {
     /// The functions that listen for anything, sorted by id.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let listening = self
@@ -108,19 +109,19 @@ pub(in crate::store) fn add_row(
 mod tests {
     use super::*;
 
-    fn wants(living: bool, subscriptions: &[(&str, &[&str])]) -> Wants {
+    fn wants(living: bool, subscriptions: &[(&str, &[&str])]) -> SessionSubscriptions {
         let subscriptions = subscriptions
             .iter()
             .map(|(function, types)| Subscription::new(*function, types.iter().copied()));
-        Wants {
+        SessionSubscriptions {
             living,
             subscriptions: subscriptions.collect(),
         }
     }
 
-    fn shown(all: &[Wants]) -> String {
-        let together = together(all);
-        let functions = together.subscriptions().into_iter().map(|subscription| {
+    fn shown(all: &[SessionSubscriptions]) -> String {
+        let merged = merge_subscriptions(all);
+        let functions = merged.subscriptions().into_iter().map(|subscription| {
             format!(
                 "{}({})",
                 subscription.function_id,
@@ -128,36 +129,36 @@ mod tests {
             )
         });
         let functions: Vec<_> = functions.collect();
-        format!("{} fallen {:?}", functions.join(" "), together.fallen)
+        format!("{} superseded {:?}", functions.join(" "), merged.superseded)
     }
 
     #[test]
-    fn the_living_want_together_and_the_ended_stand_until_somebody_speaks_for_them() {
+    fn living_sessions_count_and_ended_ones_until_they_are_superseded() {
         let old = |living| wants(living, &[("kept", &["placed"]), ("removed", &["placed"])]);
         let new = |living| wants(living, &[("kept", &["placed", "returned"])]);
         let other = |living| wants(living, &[("other", &["placed"])]);
         for (all, expected) in [
             (
                 vec![old(true), new(true)],
-                "kept(placed returned) removed(placed) fallen []",
+                "kept(placed returned) removed(placed) superseded []",
             ),
             (
                 vec![old(false), new(true)],
-                "kept(placed returned) fallen [0]",
+                "kept(placed returned) superseded [0]",
             ),
             (
                 vec![new(false), old(true)],
-                "kept(placed) removed(placed) fallen [0]",
+                "kept(placed) removed(placed) superseded [0]",
             ),
             (
                 vec![old(false), new(false)],
-                "kept(placed returned) removed(placed) fallen []",
+                "kept(placed returned) removed(placed) superseded []",
             ),
             (
                 vec![old(false), other(true)],
-                "kept(placed) other(placed) removed(placed) fallen []",
+                "kept(placed) other(placed) removed(placed) superseded []",
             ),
-            (vec![wants(true, &[("idle", &[])])], " fallen []"),
+            (vec![wants(true, &[("idle", &[])])], " superseded []"),
         ] {
             assert_eq!(shown(&all), expected);
         }

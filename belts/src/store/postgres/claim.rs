@@ -203,7 +203,7 @@ impl Coming {
         // They come from an index, so mostly there is nothing to do.
         run.journal.sort_by_key(|entry| entry.seq);
         let now = progress(run.failed_attempts, &run.journal);
-        run.crashes = Crashes::new(run.crashes, self.crashed_at).in_a_row(now);
+        run.crashes = Crashes::new(run.crashes, self.crashed_at).consecutive(now);
         Ok(self.run)
     }
 }

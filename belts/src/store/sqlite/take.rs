@@ -122,7 +122,7 @@ impl Tx<'_> {
             crashes: match small(row, 11)? {
                 0 => 0,
                 crashes => {
-                    Crashes::new(crashes, then).in_a_row(progress(failed_attempts, &journal))
+                    Crashes::new(crashes, then).consecutive(progress(failed_attempts, &journal))
                 }
             },
             journal,

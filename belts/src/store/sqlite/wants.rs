@@ -1,4 +1,4 @@
-//! Which functions an event starts, in SQLite: what each session wants, and what they want together.
+//! Which functions an event starts, in SQLite: the subscriptions of each session, and all of them merged.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::store::{
     Subscription, Timestamp, WorkerId,
-    parts::{Wants, add_row, together},
+    parts::{SessionSubscriptions, add_row, merge_subscriptions},
 };
 
 /// In place of an event type: the function listens for nothing.
@@ -55,15 +55,15 @@ impl Tx<'_> {
     pub(super) fn settle_wants(&mut self) -> Result<(), Fault> {
         self.adopt_earlier_sessions()?;
         let (sessions, all) = self.wants()?;
-        let together = together(&all);
-        for place in &together.fallen {
+        let merged = merge_subscriptions(&all);
+        for place in &merged.superseded {
             self.execute(
                 "DELETE FROM wants WHERE session = ?1",
                 params![sessions[*place]],
             )?;
         }
         let mut pairs = BTreeSet::new();
-        for subscription in together.subscriptions() {
+        for subscription in merged.subscriptions() {
             let function = self.names.number(&subscription.function_id)?;
             for event_type in &subscription.event_types {
                 pairs.insert((function, self.names.number(event_type)?));
@@ -87,7 +87,7 @@ impl Tx<'_> {
     }
 
     /// What every session wants, or wanted; its number stands in the same place. Words that cannot be read are left out.
-    fn wants(&mut self) -> Result<(Vec<i64>, Vec<Wants>), Fault> {
+    fn wants(&mut self) -> Result<(Vec<i64>, Vec<SessionSubscriptions>), Fault> {
         let mut statement = self.connection.prepare_cached(
             "SELECT session, function, event_type, EXISTS (SELECT 1 FROM workers WHERE id = session)
              FROM wants ORDER BY session, function",
@@ -111,9 +111,9 @@ impl Tx<'_> {
                 add_row(subscriptions, function_id, event_type);
             }
         }
-        let all = all
-            .into_iter()
-            .map(|(session, living, subscriptions)| (session, Wants::new(living, subscriptions)));
+        let all = all.into_iter().map(|(session, living, subscriptions)| {
+            (session, SessionSubscriptions::new(living, subscriptions))
+        });
         Ok(all.unzip())
     }
 
