@@ -30,19 +30,17 @@ async fn main() -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("tea.redb");
     let worker = belts::Worker::builder()
-        .store(FileStore::open(&path)?)
+        .store(FileStore::open(&path).await?)
         .build()
         .await?;
     let finished = worker.execute(TeaOrdered { cups: 2 }).await?;
     let cups: u32 = finished.output(belts::id_of(make_tea))?;
     println!("made tea for {cups}");
-    worker.shutdown();
-    worker.stopped().await;
     drop(worker);
 
     // As after a restart of the process.
     let worker = belts::Worker::builder()
-        .store(FileStore::open(&path)?)
+        .store(FileStore::open(&path).await?)
         .build()
         .await?;
     for run in worker.runs().list().await?.runs {

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use belts::{
 };
 use redb::TableDefinition;
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use crate::store::FileStore;
 
@@ -44,11 +45,11 @@ impl InFile {
 #[async_trait]
 impl Storage for InFile {
     async fn open(&self) -> Result<SharedStore> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().await;
         if let Some(store) = open.upgrade() {
             return Ok(store);
         }
-        let store: SharedStore = Arc::new(FileStore::open(self.path())?);
+        let store: SharedStore = Arc::new(FileStore::open(self.path()).await?);
         *open = Arc::downgrade(&store);
         Ok(store)
     }

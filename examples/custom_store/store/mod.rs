@@ -22,7 +22,8 @@ use belts::{
         RunRecord, Store, Subscription, WorkerId, parts::Wake,
     },
 };
-use redb::Database;
+use redb::{Database, DatabaseError};
+use tokio::time::Instant;
 
 mod aside;
 mod claim;
@@ -37,6 +38,10 @@ mod tables;
 use fault::Fault;
 use tables::Tables;
 
+/// How long [`FileStore::open`] waits for whoever has the file, and how often it looks.
+const PATIENCE: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
 /// A store in one file, for one process. Clones are the same store.
 #[derive(Debug, Clone)]
 pub(crate) struct FileStore {
@@ -50,9 +55,18 @@ pub(crate) struct Inner {
 }
 
 impl FileStore {
-    /// Opens a file, and creates it where there is none.
-    pub(crate) fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let file = Database::create(path).map_err(Fault::from)?;
+    /// Opens a file, and creates it where there is none. Whoever had it open may still be at its end, as the process before this one
+    /// in a deploy, or a task of a worker that was dropped; that is waited for.
+    pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let patience = Instant::now() + PATIENCE;
+        let file = loop {
+            match Database::create(&path) {
+                Err(DatabaseError::DatabaseAlreadyOpen) if Instant::now() < patience => {
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                }
+                opened => break opened.map_err(Fault::from)?,
+            }
+        };
         let wake = Wake::default();
         Ok(Self {
             inner: Arc::new(Inner { file, wake }),
