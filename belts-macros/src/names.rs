@@ -1,6 +1,6 @@
 //! The one table of what generated code may name: runtime paths and generated identifiers.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 
 /// The crate that holds the runtime: `::belts`, or what `crate = path` says.
@@ -81,7 +81,6 @@ runtime! {
     event: Event;
     event_entry: __private::EventEntry;
     event_set: EventSet;
-    expression: __private::Expression;
     fallible: __private::autoref::Fallible;
     finish: __private::finish;
     flow: __private::autoref::Flow;
@@ -103,6 +102,7 @@ runtime! {
     returned: __private::Returned;
     scope: __private::Scope;
     serde: __private::serde;
+    slot: __private::Slot;
     step: __private::Step;
     step_options: __private::StepOptions;
     submit: __private::inventory::submit;
@@ -151,6 +151,18 @@ pub(crate) fn scope(at: Span) -> Ident {
 pub(crate) fn mark(krate: &Krate, at: Span) -> TokenStream {
     let (cx, krate) = (cx(at), krate.tokens());
     quote!(#cx [#krate])
+}
+
+/// The arguments of a marked `step!`, where the `.await` after it is left to its expansion.
+pub(crate) fn mark_as_awaited(call: &Group) -> Group {
+    let arguments = call.stream().into_iter().enumerate();
+    let arguments = arguments.map(|(at, token)| match token {
+        TokenTree::Group(krate) if at == 1 => Group::new(Delimiter::Brace, krate.stream()).into(),
+        other => other,
+    });
+    let mut marked = Group::new(call.delimiter(), arguments.collect());
+    marked.set_span(call.span());
+    marked
 }
 
 /// The mark inside a nested fn, which has no scope.

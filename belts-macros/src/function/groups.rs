@@ -2,14 +2,15 @@
 //!
 //! rustc visits each place of an `async` body once for each `.await` before it, so five hundred steps in one body would take it
 //! half a minute. A block is a body of its own, and a single `.await` in the body around it. Only plain statements are grouped,
-//! `step!(…).await?` with or without a `let`, whose meaning does not change, and only if there are many of them.
+//! `step!(…).await?` with or without a `let`, whose meaning does not change, and only if there are many of them. A step in a block
+//! is awaited where it stands, without a future of its own, which halves what rustc does for it.
 
 use std::collections::HashSet;
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 
-use crate::names::{CX, Krate, at_site, unraw};
+use crate::names::{CX, Krate, at_site, mark_as_awaited, unraw};
 
 /// A body with this many such statements is a long one.
 const MANY: usize = 48;
@@ -79,6 +80,27 @@ struct Binding {
 impl Statement {
     fn is_plain(&self) -> bool {
         self.plain.is_some()
+    }
+
+    /// A plain statement whose step is awaited by its expansion, which is cheaper where rustc has many of them to check.
+    fn awaited_in_place(&self) -> TokenStream {
+        let tokens: Vec<_> = self.tokens.clone().into_iter().collect();
+        match &tokens[..] {
+            [
+                before @ ..,
+                name,
+                bang,
+                TokenTree::Group(call),
+                _dot,
+                _await,
+                question,
+                end,
+            ] if is_word(name, "step") => {
+                let call = mark_as_awaited(call);
+                quote!(#(#before)* #name #bang #call #question #end)
+            }
+            _ => self.tokens.clone(),
+        }
     }
 }
 
@@ -187,7 +209,7 @@ fn block(statements: &[Statement], said: &HashSet<String>, krate: &Krate) -> Tok
     let statements = statements.iter().map(|statement| {
         let mutable = matches!(&statement.plain, Some(Plain { binding: Some(binding), .. }) if binding.mutable.is_some());
         let allow = mutable.then(|| quote!(#[allow(unused_mut)]));
-        let tokens = &statement.tokens;
+        let tokens = statement.awaited_in_place();
         quote!(#allow #tokens)
     });
     let (names, patterns): (Vec<_>, Vec<_>) = bound
@@ -235,6 +257,8 @@ mod tests {
         let body = repeated(&quote!(belts::step!("a", x).await?;), 2 * MOST + 1);
         let text = grouped(&body);
         assert_eq!(text.matches("async {").count(), 2, "{text}");
+        let awaited = r#"belts :: step ! (__belts_cx { :: belts } "a" , x) ? ;"#;
+        assert_eq!(text.matches(awaited).count(), 2 * MOST, "{text}");
         assert!(
             text.ends_with(
                 "(()) } . await ? ; belts :: step ! (__belts_cx [:: belts] \"a\" , x) . await ? ;"

@@ -73,15 +73,15 @@ fn step(
     let Runtime {
         scope,
         step: driver,
-        expression,
+        slot,
         ..
     } = mark.krate.at(first);
-    // Pinned here and passed as a pointer, so that what drives a step is compiled once for each type of result. These are
-    // statements of their own because rustc rechecks pending obligations at each nested argument: as one expression, five hundred
-    // steps take a third longer.
+    // Pinned here and passed as a pointer, so that what drives a step is compiled once for each type of result. It is a coercion in
+    // a statement of its own because rustc rechecks pending obligations at each argument: as a call in one expression, five hundred
+    // steps take half as long again.
     let place = quote_spanned! {first=>
-        let __belts_expression = ::core::pin::pin!(::core::option::Option::Some(async #attempt));
-        let __belts_expression = #expression::new(__belts_expression);
+        let __belts_expression: ::core::pin::Pin<&mut (dyn #slot<_>)> =
+            ::core::pin::pin!(::core::option::Option::Some(async #attempt));
     };
     let next = quote_spanned!(first=> #driver::next(&mut __belts_step, __belts_expression).await);
     let (value, result) = if diverges {
@@ -90,8 +90,7 @@ fn step(
         (quote!(), quote_spanned!(at_site(*here)=> __belts_result))
     };
     let asynchronous = quote_spanned!(first=> async);
-    let block = quote_spanned! {at_site(*here)=>
-        let mut __belts_step = __belts_step;
+    let attempts = quote_spanned! {at_site(*here)=>
         loop {
             #place
             if let ::core::option::Option::Some(__belts_result) = #next {
@@ -99,11 +98,16 @@ fn step(
             }
         }
     };
-    let block = at_expression(expr, block);
     let begin = quote_spanned!(first=> #scope::step #value (#cx, #key, &#location, #options));
+    if mark.awaited && moves.is_none() {
+        return quote_spanned!(at_site(*here)=> let mut __belts_step = #begin; #attempts);
+    }
+    let attempts = quote_spanned!(at_site(*here)=> let mut __belts_step = __belts_step; #attempts);
+    let block = at_expression(expr, attempts);
+    let end = mark.awaited.then(|| quote_spanned!(first=> .await));
     quote_spanned! {at_site(*here)=>
         let __belts_step = #begin;
-        #asynchronous #moves #block
+        #asynchronous #moves #block #end
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Mark {
     /// The hidden parameter.
     pub(crate) cx: Ident,
     pub(crate) krate: Krate,
+    /// Whether the step is to be awaited where it stands.
+    pub(crate) awaited: bool,
 }
 
 /// Why there is no mark.
@@ -33,11 +35,13 @@ impl Mark {
     pub(crate) fn split(input: TokenStream) -> Result<(Self, TokenStream), Unmarked> {
         let mut tokens = input.into_iter();
         match (tokens.next(), tokens.next()) {
-            (Some(TokenTree::Ident(cx)), Some(TokenTree::Group(krate)))
-                if cx == CX && krate.delimiter() == Delimiter::Bracket =>
-            {
-                let krate = Krate::new(krate.stream());
-                Ok((Self { cx, krate }, tokens.collect()))
+            (Some(TokenTree::Ident(cx)), Some(TokenTree::Group(krate))) if cx == CX => {
+                let mark = Self {
+                    cx,
+                    awaited: krate.delimiter() == Delimiter::Brace,
+                    krate: Krate::new(krate.stream()),
+                };
+                Ok((mark, tokens.collect()))
             }
             (Some(TokenTree::Ident(nested)), _) if nested == NESTED => Err(Unmarked::NestedFn),
             _ => Err(Unmarked::Outside),

@@ -36,7 +36,7 @@ pub use crate::{
     publish::Publish,
     run::{Backoff, Location},
     step::{
-        AnyError, Attempted, Caught, Entered, Expression, Key, Scope, Step, StepOptions,
+        AnyError, Attempted, Caught, Entered, Key, Scope, Slot, Step, StepOptions,
         StepsHelpersAreCalledWithScope, of_any_error,
     },
 };

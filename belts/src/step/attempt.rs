@@ -144,7 +144,7 @@ impl<T: Send> Step<T> {
                 .await
         };
         // It is there still where its time ran out, or a middleware left it.
-        expression.clear();
+        expression.as_mut().clear();
         run.metrics.step_duration.record(begun_at);
         span::outcome(&span, &outcome);
         if let Err(error) = &outcome
@@ -367,8 +367,7 @@ async fn preset<T>(
                 }
                 pending().await
             };
-            let hang = pin!(Some(hang));
-            let mut hang = Expression::new(hang);
+            let mut hang: Expression<'_, T> = pin!(Some(hang));
             Some(Box::pin(evaluate(run, step, timeout, &mut hang)).await)
         }
     }

@@ -93,7 +93,7 @@ async fn watched<T>(
         let since = run.host.looks.so_far();
         // Of one poll alone, so that nothing else that takes time, or sets the clock, is held against the expression.
         let limit = limit.filter(|(_, deadline)| !overran && is_left(*deadline));
-        let poll = expression.poll(cx);
+        let poll = expression.as_mut().poll(cx);
         if let Some((timeout, deadline)) = limit
             && !is_left(deadline)
         {
@@ -116,7 +116,7 @@ async fn watched<T>(
         poll
     })
     .await;
-    expression.clear();
+    expression.as_mut().clear();
     (outcome, overran)
 }
 

@@ -14,7 +14,8 @@ use std::{
 
 pub use attempt::Step;
 pub use caught::{AnyError, Attempted, Caught, of_any_error};
-pub use expression::Expression;
+pub(crate) use expression::Expression;
+pub use expression::Slot;
 
 use crate::{
     clock::Timestamp,

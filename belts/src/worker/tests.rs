@@ -28,8 +28,8 @@ macro_rules! by_hand {
         async {
             let mut step = step;
             loop {
-                let expression = std::pin::pin!(Some(async { Ok($expr) }));
-                if let Some(result) = step.next(Expression::new(expression)).await {
+                let expression: Expression<'_, _> = std::pin::pin!(Some(async { Ok($expr) }));
+                if let Some(result) = step.next(expression).await {
                     break result;
                 }
             }
