@@ -9,7 +9,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use sqlx::PgPool;
 
 use super::{
     Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
@@ -31,6 +30,7 @@ mod inspect;
 mod last_look;
 mod listen;
 mod migrate;
+mod open;
 mod placed;
 mod plan;
 mod publish;
@@ -82,40 +82,7 @@ struct Inner {
 }
 
 impl Postgres {
-    /// Connects to a database, and creates the tables where there are none.
-    ///
-    /// # Errors
-    /// As [`PostgresBuilder::open`].
-    pub async fn open(url: &str) -> Result<Self> {
-        Self::builder(url).open().await
-    }
-
-    /// Connects to a database with other settings than the usual ones.
-    ///
-    /// ```no_run
-    /// # async fn open() -> belts::Result<()> {
-    /// use belts::store::Postgres;
-    /// let store = Postgres::builder("postgres://localhost/app").schema("billing_runs").max_connections(4).open().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn builder(url: &str) -> PostgresBuilder {
-        PostgresBuilder::with_url(url)
-    }
-
-    /// Uses a pool that is there already, of sqlx 0.9 as belts has it. The store takes connections of it and keeps them.
-    ///
-    /// ```no_run
-    /// # async fn open(pool: sqlx::PgPool) -> belts::Result<()> {
-    /// use belts::store::Postgres;
-    /// let store = Postgres::with_pool(pool).open().await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn with_pool(pool: PgPool) -> PostgresBuilder {
-        PostgresBuilder::with_pool(pool)
-    }
-
+    /// A store on a database whose tables are there.
     fn new(connections: Connections, schema: Schema, server: Server, retry_for: Duration) -> Self {
         let database = Arc::new(Database::new(connections, schema, server, retry_for));
         let inner = Inner {

@@ -1,33 +1,17 @@
-//! Opening a store: its settings, and what may be wrong with them.
+//! The settings with which a store is opened.
 
-use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicU64},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
-use super::{
-    Inner, Redis,
-    error::Part,
-    link::{Link, RETRY_FOR},
-    server,
-    tell::Teller,
-    watch::Watch,
-};
-use crate::{
-    error::{Error, ErrorKind, Result},
-    redis::client::{checked_name, client},
-    store::parts::Wake,
-};
+use super::link::RETRY_FOR;
 
 /// Settings of a [`Redis`] store; see [`Redis::builder`].
 #[derive(Clone)]
 #[must_use = "nothing is opened until `open` is awaited"]
 pub struct RedisBuilder {
-    url: String,
-    key_prefix: String,
-    ttl: Option<Duration>,
-    retry_for: Duration,
+    pub(super) url: String,
+    pub(super) key_prefix: String,
+    pub(super) ttl: Option<Duration>,
+    pub(super) retry_for: Duration,
 }
 
 impl RedisBuilder {
@@ -61,43 +45,6 @@ impl RedisBuilder {
         self.retry_for = time;
         self
     }
-
-    /// Connects, and makes sure that the server can keep runs.
-    ///
-    /// # Errors
-    /// Of kind [`Config`](crate::ErrorKind::Config): the URL cannot be read, the server refuses the password, the
-    /// database or the user's rights, it is older than 6.2, a read-only replica, would evict runs when its memory is
-    /// full, or holds data of a later version of belts. Of kind [`Store`](crate::ErrorKind::Store): anything that may
-    /// pass, such as a server that cannot be reached.
-    pub async fn open(self) -> Result<Redis> {
-        let prefix = checked_name("the key prefix of the Redis store", &self.key_prefix)?;
-        let keys = format!("{{{prefix}}}:");
-        let ttl = match self.ttl {
-            Some(ttl) => millis(ttl)?.to_string(),
-            None => String::new(),
-        };
-        let client = client(&self.url, Part::Store)?;
-        let link = Link::new(client.clone(), Part::Store, self.retry_for);
-        let lease_link = Link::new(client.clone(), Part::Store, self.retry_for);
-        server::check(&link, &keys).await?;
-        let wake = Arc::new(Wake::default());
-        let sender = format!("{:016x}", fastrand::u64(..));
-        let watch = Watch::new(client, &keys, &sender, &wake);
-        let inner = Inner {
-            link,
-            lease_link,
-            keys,
-            ttl,
-            sender,
-            round: AtomicU64::new(0),
-            wake,
-            teller: Teller::new(),
-            watch,
-        };
-        Ok(Redis {
-            inner: Arc::new(inner),
-        })
-    }
 }
 
 impl fmt::Debug for RedisBuilder {
@@ -109,19 +56,4 @@ impl fmt::Debug for RedisBuilder {
             .field("retry_for", &self.retry_for)
             .finish_non_exhaustive()
     }
-}
-
-fn millis(ttl: Duration) -> Result<u64> {
-    // Redis counts no keys down from much further away.
-    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    match u64::try_from(ttl.min(LONGEST).as_millis()) {
-        Ok(millis) if millis > 0 => Ok(millis),
-        _ => Err(config(
-            "the `ttl` of the Redis store must be at least a millisecond".to_owned(),
-        )),
-    }
-}
-
-fn config(message: String) -> Error {
-    Error::new(ErrorKind::Config, message)
 }

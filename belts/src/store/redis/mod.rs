@@ -27,6 +27,7 @@ mod claim;
 mod commit;
 mod functions;
 mod inspect;
+mod open;
 mod publish;
 mod rows;
 mod script;
@@ -62,7 +63,7 @@ pub struct Redis {
 }
 
 struct Inner {
-    link: Link,
+    link: Arc<Link>,
     /// For what keeps leases: it waits behind no other call.
     lease_link: Link,
     /// What every key begins with: the prefix in braces, and a colon.
@@ -74,37 +75,11 @@ struct Inner {
     /// Grows when a session gives back leases of which it never heard: what was sent before brings no more of them.
     round: AtomicU64,
     wake: Arc<Wake>,
-    teller: Teller,
+    teller: Arc<Teller>,
     watch: Watch,
 }
 
 impl Redis {
-    /// Opens the store at `redis://[user][:password@]host[:port][/database]`; `rediss://` is the same with TLS.
-    ///
-    /// # Errors
-    /// As [`RedisBuilder::open`].
-    pub async fn open(url: impl Into<String>) -> Result<Self> {
-        Self::builder(url).open().await
-    }
-
-    /// Opens a store with other settings than the usual ones.
-    ///
-    /// ```no_run
-    /// # async fn open() -> belts::Result<()> {
-    /// use belts::store::Redis;
-    /// use std::time::Duration;
-    /// let store = Redis::builder("redis://127.0.0.1:6379")
-    ///     .key_prefix("shop")
-    ///     .ttl(Duration::from_secs(7 * 24 * 60 * 60))
-    ///     .open()
-    ///     .await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn builder(url: impl Into<String>) -> RedisBuilder {
-        RedisBuilder::new(url.into())
-    }
-
     /// A call of a script with the keys of this store.
     fn call(&self, script: &'static Script) -> Call {
         Call::new(script, &self.inner.keys)
@@ -140,6 +115,18 @@ impl Redis {
     /// Wakes the workers of this process; others hear of it from the script.
     fn wake(&self) {
         self.inner.wake.wake();
+    }
+}
+
+impl Inner {
+    /// Wakes the workers of this process after a write that left runs for others. `quiet` is what the teller said before it:
+    /// without it, the script has told other processes.
+    fn left_runs(&self, quiet: Option<Duration>) {
+        self.wake.wake();
+        match quiet {
+            None => self.teller.told(),
+            Some(quiet) => self.teller.tell_after(quiet),
+        }
     }
 }
 

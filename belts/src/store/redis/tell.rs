@@ -10,14 +10,19 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Inner, link::pause};
+use super::link::{Link, pause};
 
 /// The least time between two messages. Every process hears each message of every other one, so that one for each of
 /// many writes would cost more than the writes; what comes within it is told at its end.
 const MOMENT: Duration = Duration::from_millis(5);
 
-#[derive(Debug)]
+/// Tells other processes.
 pub(super) struct Teller {
+    link: Arc<Link>,
+    /// What every key begins with.
+    keys: String,
+    /// Tells our own messages from those of others.
+    sender: String,
     began: Instant,
     /// The end of the present moment, in microseconds.
     quiet_until: AtomicU64,
@@ -26,8 +31,11 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(link: Arc<Link>, keys: &str, sender: &str) -> Self {
         Self {
+            link,
+            keys: keys.to_owned(),
+            sender: sender.to_owned(),
             began: Instant::now(),
             quiet_until: AtomicU64::new(0),
             is_promised: AtomicBool::new(false),
@@ -44,7 +52,7 @@ impl Teller {
     }
 
     /// Notes that others were told.
-    fn told(&self) {
+    pub(super) fn told(&self) {
         let moment = u64::try_from(MOMENT.as_micros()).unwrap_or(u64::MAX);
         self.quiet_until
             .store(self.micros() + moment, Ordering::Release);
@@ -53,44 +61,40 @@ impl Teller {
     fn micros(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
-}
-
-impl Inner {
-    /// Wakes the workers of this process after a write that left runs for others. `quiet` is what the teller said before
-    /// it: without it, the script has told other processes.
-    pub(super) fn left_runs(self: &Arc<Self>, quiet: Option<Duration>) {
-        self.wake.wake();
-        let Some(quiet) = quiet else {
-            return self.teller.told();
-        };
-        if !self.teller.is_promised.swap(true, Ordering::AcqRel) {
+    /// Tells others once the present moment is over, however many ask for it.
+    pub(super) fn tell_after(self: &Arc<Self>, quiet: Duration) {
+        if !self.is_promised.swap(true, Ordering::AcqRel) {
             tokio::spawn(tell_later(Promise(Arc::downgrade(self)), quiet));
         }
     }
-}
 
-/// Is taken back with this, be it that the runtime ends before somebody was told.
-struct Promise(Weak<Inner>);
-
-impl Drop for Promise {
-    fn drop(&mut self) {
-        if let Some(store) = self.0.upgrade() {
-            store.teller.is_promised.store(false, Ordering::Release);
+    /// It is a hint: should it be lost, the sweep of other processes finds the runs.
+    async fn tell(&self) {
+        self.told();
+        let mut tell = redis::cmd("PUBLISH");
+        tell.arg(format!("{}wake", self.keys)).arg(&self.sender);
+        if let Err(error) = self.link.send(&tell).await {
+            tracing::debug!(error = %crate::plain::Clean(&error), "other processes were not told of new runs");
         }
     }
 }
 
-/// It is a hint: should it be lost, the sweep of other processes finds the runs.
+/// Is taken back when this is dropped, be it that the runtime ends before somebody was told.
+struct Promise(Weak<Teller>);
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if let Some(teller) = self.0.upgrade() {
+            teller.is_promised.store(false, Ordering::Release);
+        }
+    }
+}
+
 async fn tell_later(promise: Promise, quiet: Duration) {
     pause(quiet).await;
-    let store = promise.0.upgrade();
+    let teller = promise.0.upgrade();
     drop(promise);
-    if let Some(store) = store {
-        store.teller.told();
-        let mut tell = redis::cmd("PUBLISH");
-        tell.arg(format!("{}wake", store.keys)).arg(&store.sender);
-        if let Err(error) = store.link.send(&tell).await {
-            tracing::debug!(error = %crate::plain::Clean(&error), "other processes were not told of new runs");
-        }
+    if let Some(teller) = teller {
+        teller.tell().await;
     }
 }

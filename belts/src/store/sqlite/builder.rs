@@ -1,18 +1,6 @@
-//! Opening a database: its settings, its connections, and what may be wrong with the path.
+//! The settings with which a database is opened.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
-
-use rusqlite::{Connection, OpenFlags};
-
-use super::{
-    Sqlite,
-    error::{Fault, config},
-    files, schema,
-};
-use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
 
 /// How sure a commit is before a step returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -30,8 +18,8 @@ pub enum Synchronous {
 #[derive(Debug, Clone)]
 #[must_use = "nothing is opened until `open` is awaited"]
 pub struct SqliteBuilder {
-    path: PathBuf,
-    synchronous: Synchronous,
+    pub(super) path: PathBuf,
+    pub(super) synchronous: Synchronous,
 }
 
 impl SqliteBuilder {
@@ -47,130 +35,4 @@ impl SqliteBuilder {
         self.synchronous = synchronous;
         self
     }
-
-    /// Opens the database, and creates it where there is none.
-    ///
-    /// # Errors
-    /// Of kind [`Config`](crate::ErrorKind::Config): the directory is missing, the path cannot be written, or the file
-    /// is not a database of this or an earlier version of belts. Of kind [`Store`](crate::ErrorKind::Store): anything
-    /// that may pass, such as a lock of another process or a full disk.
-    pub async fn open(self) -> Result<Sqlite> {
-        super::blocking(move || self.open_blocking()).await
-    }
-
-    fn open_blocking(&self) -> Result<Sqlite> {
-        check_path(&self.path)?;
-        let path = std::path::absolute(&self.path)
-            .map_err(|error| super::error::file("find", &self.path, error))?;
-        files::make_private(&path);
-        let writer = connect(&path, self.synchronous)?;
-        schema::migrate(&writer, &path)?;
-        // Opening waits for others in SQLite's own way; the writer has its own.
-        writer
-            .busy_timeout(Duration::ZERO)
-            .map_err(|error| Fault::from(error).into_error(&path))?;
-        Sqlite::start(path, writer)
-    }
-}
-
-fn check_path(path: &Path) -> Result<()> {
-    let shown = path.display();
-    if path.as_os_str().is_empty() || path == Path::new(":memory:") {
-        return Err(config(
-            "SQLite needs the path of a file; for a store in memory use `Memory`".into(),
-        ));
-    }
-    if path.is_dir() {
-        return Err(config(format!(
-            "{shown} is a directory, and SQLite needs the path of a file"
-        )));
-    }
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => Err(config(format!(
-            "the database {shown} cannot be created, since the directory {} does not exist",
-            parent.display()
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// Opens the writing connection.
-fn connect(path: &Path, synchronous: Synchronous) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(path, flags).map_err(|error| cannot_open(error, path))?;
-    let synchronous = match synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
-    configure(&connection, synchronous).map_err(|error| cannot_open(error, path))?;
-    Ok(connection)
-}
-
-/// Opens a reading connection of a database that the writer has opened.
-pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "query_only", true)?;
-    connection.pragma_update(None, "cache_size", -4_000)?;
-    connection.set_prepared_statement_cache_capacity(32);
-    Ok(connection)
-}
-
-fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
-    switch_to_log(connection)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "foreign_keys", false)?;
-    connection.pragma_update(None, "temp_store", "memory")?;
-    // 16 MiB of pages in memory. The log goes back into the database every 8 MiB, and is cut to that afterwards.
-    connection.pragma_update(None, "cache_size", -16_000)?;
-    connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
-    connection.pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
-    connection.set_prepared_statement_cache_capacity(128);
-    Ok(())
-}
-
-/// Makes a new database write to a log. Of several that do so at once, SQLite refuses all but one without any wait, so
-/// the waiting is ours: about 5 s.
-fn switch_to_log(connection: &Connection) -> rusqlite::Result<()> {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    connection.busy_timeout(Duration::ZERO)?;
-    for times in 0.. {
-        let switched = connection
-            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
-        match switched {
-            Err(error)
-                if times < 1_000
-                    && matches!(
-                        error.sqlite_error_code(),
-                        Some(DatabaseBusy | DatabaseLocked)
-                    ) =>
-            {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            result => return result.map(drop),
-        }
-    }
-    Ok(())
-}
-
-/// While opening, most failures are the setting's: the path is wrong, and trying again does not help.
-fn cannot_open(error: rusqlite::Error, path: &Path) -> Error {
-    use rusqlite::ErrorCode::{CannotOpen, NotADatabase, PermissionDenied, ReadOnly};
-    let fault = Fault::from(error);
-    let shown = path.display();
-    let message = match fault.code() {
-        Some(CannotOpen | PermissionDenied | ReadOnly) => {
-            format!(
-                "the database {shown} cannot be opened for writing; check the permissions of the file and its directory"
-            )
-        }
-        Some(NotADatabase) => format!("the file {shown} is not a SQLite database"),
-        _ => return fault.into_error(path),
-    };
-    config(message).with_source(fault)
 }

@@ -5,7 +5,6 @@
 
 use std::{
     fmt,
-    path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     thread::JoinHandle,
     time::Duration,
@@ -25,13 +24,16 @@ mod builder;
 mod change;
 mod claim;
 mod clock;
+mod columns;
 mod commit;
+mod connect;
 mod error;
 mod files;
 mod functions;
 mod inspect;
 mod liveness;
 mod names;
+mod open;
 mod publish;
 mod readers;
 mod rows;
@@ -83,56 +85,6 @@ struct Inner {
 }
 
 impl Sqlite {
-    /// Opens a database, and creates it where there is none.
-    ///
-    /// # Errors
-    /// As [`SqliteBuilder::open`].
-    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::builder(path).open().await
-    }
-
-    /// Opens a database with other settings than the usual ones.
-    ///
-    /// ```
-    /// # tokio::runtime::Runtime::new()?.block_on(async {
-    /// # let path = std::env::temp_dir().join(format!("belts-builder-{}.db", std::process::id()));
-    /// use belts::store::{Sqlite, Synchronous};
-    /// let store = Sqlite::builder(&path).synchronous(Synchronous::Normal).open().await?;
-    /// # drop(store);
-    /// # std::fs::remove_file(&path)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # })?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn builder(path: impl AsRef<Path>) -> SqliteBuilder {
-        SqliteBuilder::new(path.as_ref())
-    }
-
-    fn start(path: PathBuf, connection: Connection) -> Result<Self> {
-        let readers = Arc::new(Readers::new(path.clone()));
-        let liveness = Liveness::new(&path);
-        let writer = Arc::new(Writer::new(path, connection));
-        // From here on the commits of others are noticed, whenever somebody begins to wait for them.
-        writer.look();
-        let served = Arc::clone(&writer);
-        let thread = std::thread::Builder::new()
-            .name("belts-sqlite".into())
-            .spawn(move || served.serve())
-            .map_err(|error| {
-                Error::store("cannot start the thread that writes to SQLite", error)
-            })?;
-        let inner = Inner {
-            writer,
-            readers,
-            liveness,
-            watch: OnceLock::new(),
-            thread: Some(thread),
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
-    }
-
     fn read<T>(
         &self,
         read: impl FnOnce(&Connection, &SharedNames) -> Result<T, Fault>,

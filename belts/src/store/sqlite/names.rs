@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{error::Fault, rows};
+use super::{columns::text_of, error::Fault};
 
 /// What is known of the dictionary. Rows never change, so what is known stays true.
 #[derive(Debug, Default)]
@@ -111,7 +111,7 @@ impl<'a> Dictionary<'a> {
             let name: Arc<str> = self
                 .connection
                 .prepare_cached("SELECT name FROM names WHERE id = ?1")?
-                .query_row(params![id], |row| Ok(rows::text_of(row.get_ref(0)?)))
+                .query_row(params![id], |row| Ok(text_of(row.get_ref(0)?)))
                 .optional()?
                 .flatten()
                 .ok_or(Fault::Row("word"))?;

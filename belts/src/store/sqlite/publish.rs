@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{
-    error::Fault,
-    rows::{lossy, status_number},
-    tx::Tx,
-};
+use super::{columns::lossy, error::Fault, rows::status_number, tx::Tx};
 use crate::store::{
     Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
     parts::{Budget, due_by, new_id, next_token},

@@ -7,7 +7,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{builder::connect_reader, error::Fault};
+use super::{connect::connect_reader, error::Fault};
 
 /// The most idle connections that are kept.
 const MAX_IDLE: usize = 4;

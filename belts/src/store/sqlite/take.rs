@@ -5,8 +5,9 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{
+    columns::{bytes, lossy, small, text},
     error::Fault,
-    rows::{self, bytes, small, status_number, text},
+    rows::{self, status_number},
     tx::Tx,
 };
 use crate::{
@@ -157,9 +158,7 @@ impl Tx<'_> {
         let named = self
             .connection
             .prepare_cached("SELECT id, function FROM runs WHERE number = ?1")?
-            .query_row(params![number], |row| {
-                Ok((rows::lossy(row, 0)?, row.get(1)?))
-            })
+            .query_row(params![number], |row| Ok((lossy(row, 0)?, row.get(1)?)))
             .optional()?;
         let Some((run_id, function)) = named else {
             return Ok(Taken::Gone);

@@ -1,0 +1,92 @@
+//! The connections to a database, with their settings.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    builder::Synchronous,
+    error::{Fault, config},
+};
+use crate::error::{Error, Result};
+
+/// Opens the writing connection.
+pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| cannot_open(error, path))?;
+    let synchronous = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    configure(&connection, synchronous).map_err(|error| cannot_open(error, path))?;
+    Ok(connection)
+}
+
+/// Opens a reading connection of a database that the writer has opened.
+pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -4_000)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
+    switch_to_log(connection)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "foreign_keys", false)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    // 16 MiB of pages in memory. The log goes back into the database every 8 MiB, and is cut to that afterwards.
+    connection.pragma_update(None, "cache_size", -16_000)?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(())
+}
+
+/// Makes a new database write to a log. Of several that do so at once, SQLite refuses all but one without any wait, so
+/// the waiting is ours: about 5 s.
+fn switch_to_log(connection: &Connection) -> rusqlite::Result<()> {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    connection.busy_timeout(Duration::ZERO)?;
+    for times in 0.. {
+        let switched = connection
+            .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0));
+        match switched {
+            Err(error)
+                if times < 1_000
+                    && matches!(
+                        error.sqlite_error_code(),
+                        Some(DatabaseBusy | DatabaseLocked)
+                    ) =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            result => return result.map(drop),
+        }
+    }
+    Ok(())
+}
+
+/// While opening, most failures are the setting's: the path is wrong, and trying again does not help.
+fn cannot_open(error: rusqlite::Error, path: &Path) -> Error {
+    use rusqlite::ErrorCode::{CannotOpen, NotADatabase, PermissionDenied, ReadOnly};
+    let fault = Fault::from(error);
+    let shown = path.display();
+    let message = match fault.code() {
+        Some(CannotOpen | PermissionDenied | ReadOnly) => {
+            format!(
+                "the database {shown} cannot be opened for writing; check the permissions of the file and its directory"
+            )
+        }
+        Some(NotADatabase) => format!("the file {shown} is not a SQLite database"),
+        _ => return fault.into_error(path),
+    };
+    config(message).with_source(fault)
+}
