@@ -44,6 +44,25 @@ async fn worker_on(store: &Memory) -> Worker {
         .unwrap()
 }
 
+/// A run was cancelled between its claim and the first turn of its drive. Nobody was told, and its first step ran.
+#[tokio::test]
+async fn a_run_that_is_cancelled_before_its_first_turn_runs_no_step() {
+    let store = Memory::new();
+    let worker = worker_on(&store).await;
+    let running = looped(&worker);
+    // The loop is there, so that the publish starts the run at once.
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let published = publish_named(named("cancelled early")).via(&worker).await;
+    let run_id = published.unwrap().runs[0].run_id.clone();
+    assert!(worker.runs().cancel(&run_id).await.unwrap());
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(effects("cancelled early"), 0);
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
+
 /// A run was cancelled during a step of two seconds. The step went on, and the next one ran as well.
 #[tokio::test]
 async fn a_run_that_is_cancelled_here_is_dropped_at_once() {

@@ -142,10 +142,10 @@ async fn returns_meanwhile(event: Named) -> belts::Result<()> {
     }
 }
 
-/// A step was recorded together with the pause of its run, and the function returned during that write. Its end was written too,
-/// with a lease that the pause had ended: a warning of a lost lease, and a run that was due only once its lease was.
+/// A step was recorded together with the pause of its run, and the function went on during that write. It returned, and its end was
+/// written too, with a lease that the pause had ended: a warning of a lost lease, and a run that was due only once its lease was.
 #[tokio::test]
-async fn a_function_that_returns_while_a_pause_is_written_has_paused() {
+async fn a_function_does_not_go_on_while_its_pause_is_written() {
     let (clock, store) = (ManualClock::default(), Meddled::new(Memory::new()));
     let worker = worker_of(store.clone(), returns_meanwhile, &clock).await;
     let running = looped(&worker);
@@ -156,10 +156,10 @@ async fn a_function_that_returns_while_a_pause_is_written_has_paused() {
         .unwrap();
     eventually("the write", async || store.counts().held_commits() == 1).await;
     open("meanwhile");
-    eventually("the function returns", async || {
-        effects("meanwhile returned") == 1
-    })
-    .await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(effects("meanwhile returned"), 0);
     store.hold_commits(false);
     eventually("the run ends", async || {
         runs_of(&store, "returns-meanwhile").await[0].status == RunStatus::Completed
@@ -167,6 +167,42 @@ async fn a_function_that_returns_while_a_pause_is_written_has_paused() {
     .await;
     assert_eq!(store.counts().refused_commits(), 0);
     assert_eq!(effects("meanwhile"), 1);
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
+
+#[belts::function(id = "begins-meanwhile", on = Named, continuation = "per-step")]
+async fn begins_meanwhile(event: Named) -> belts::Result<()> {
+    let name = &event.name;
+    let two = async {
+        gate(name).await;
+        step!("two", effect(format!("{name} two"))).await
+    };
+    tokio::try_join!(step!("one", effect(name.as_str())), two)?;
+    Ok(())
+}
+
+/// A step was recorded together with the pause of its run. Another one began and ended during that write, was thrown away with the
+/// drive, and ran again later, although no process had died.
+#[tokio::test]
+async fn no_step_begins_while_a_pause_is_written() {
+    let (clock, store) = (ManualClock::default(), Meddled::new(Memory::new()));
+    let worker = worker_of(store.clone(), begins_meanwhile, &clock).await;
+    let running = looped(&worker);
+    store.hold_commits(true);
+    publish_named(named("begins")).via(&worker).await.unwrap();
+    eventually("the write", async || store.counts().held_commits() == 1).await;
+    open("begins");
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(effects("begins two"), 0);
+    store.hold_commits(false);
+    eventually("the run ends", async || {
+        runs_of(&store, "begins-meanwhile").await[0].status == RunStatus::Completed
+    })
+    .await;
+    assert_eq!((effects("begins"), effects("begins two")), (1, 1));
     worker.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();
 }

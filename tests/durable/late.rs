@@ -25,6 +25,8 @@ pub(crate) struct Meddled {
     holds: watch::Sender<bool>,
     held: Arc<AtomicU32>,
     holds_commits: watch::Sender<bool>,
+    holds_published: watch::Sender<bool>,
+    holds_goodbyes: watch::Sender<bool>,
     counts: Arc<Counts>,
     session: Arc<Mutex<Option<WorkerId>>>,
 }
@@ -35,6 +37,8 @@ pub(crate) struct Counts {
     registers: AtomicU32,
     claims: AtomicU32,
     held_commits: AtomicU32,
+    held_published: AtomicU32,
+    held_goodbyes: AtomicU32,
     refused_commits: AtomicU32,
     renewals: AtomicU32,
     refused_renewals: AtomicU32,
@@ -55,6 +59,16 @@ impl Counts {
 
     pub(crate) fn held_commits(&self) -> u32 {
         self.held_commits.load(Ordering::SeqCst)
+    }
+
+    /// Answers to publishes that were held up.
+    pub(crate) fn held_published(&self) -> u32 {
+        self.held_published.load(Ordering::SeqCst)
+    }
+
+    /// Ends of a session that were held up.
+    pub(crate) fn held_goodbyes(&self) -> u32 {
+        self.held_goodbyes.load(Ordering::SeqCst)
     }
 
     /// Commits whose lease was gone.
@@ -80,6 +94,8 @@ impl Meddled {
             holds: watch::Sender::new(false),
             held: Arc::default(),
             holds_commits: watch::Sender::new(false),
+            holds_published: watch::Sender::new(false),
+            holds_goodbyes: watch::Sender::new(false),
             counts: Arc::default(),
             session: Arc::default(),
         }
@@ -98,6 +114,16 @@ impl Meddled {
     /// Holds up commits, or lets them arrive.
     pub(crate) fn hold_commits(&self, hold: bool) {
         self.holds_commits.send_replace(hold);
+    }
+
+    /// Holds up the answers to publishes, or lets them arrive.
+    pub(crate) fn hold_published(&self, hold: bool) {
+        self.holds_published.send_replace(hold);
+    }
+
+    /// Holds up the end of a session, or lets it arrive.
+    pub(crate) fn hold_goodbyes(&self, hold: bool) {
+        self.holds_goodbyes.send_replace(hold);
     }
 
     pub(crate) fn counts(&self) -> &Counts {
@@ -130,11 +156,22 @@ impl Store for Meddled {
     }
 
     async fn deregister(&self, worker: WorkerId, now: Timestamp) -> belts::Result<()> {
+        if *self.holds_goodbyes.borrow() {
+            count(&self.counts.held_goodbyes);
+        }
+        let mut holds = self.holds_goodbyes.subscribe();
+        let _ = holds.wait_for(|holds| !holds).await;
         self.store.deregister(worker, now).await
     }
 
     async fn publish(&self, request: Publish) -> belts::Result<Vec<PublishedEvent>> {
-        self.store.publish(request).await
+        let published = self.store.publish(request).await;
+        if *self.holds_published.borrow() {
+            count(&self.counts.held_published);
+        }
+        let mut holds = self.holds_published.subscribe();
+        let _ = holds.wait_for(|holds| !holds).await;
+        published
     }
 
     async fn claim(&self, request: Claim) -> belts::Result<Claimed> {

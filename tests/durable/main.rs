@@ -15,6 +15,7 @@ mod fallen;
 mod falls;
 mod functions;
 mod gated;
+mod goodbyes;
 mod hooks;
 mod journal;
 mod late;

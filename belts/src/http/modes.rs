@@ -15,7 +15,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::{answer, mode::HttpMode, refusal::Refusal};
 use crate::{
     dispatch::wire,
-    error::{Error, ErrorKind, Result},
+    error::Result,
     guard::catch_panic,
     plain::json_line,
     store::RunStatus,
@@ -81,7 +81,7 @@ impl HttpMode {
             // There is no need to wait for what is not returned, if the runs continue by themselves.
             _ if tells == Tells::IdsAtOnce && shared.is_running() => accepted(started),
             Self::Accept => accepted(started),
-            Self::Sync => match outcome(&shared, started).await {
+            Self::Sync => match started.wait().await {
                 Ok(executed) => answer::json(tells.status(&executed), tells.json(&executed)),
                 Err(error) => Refusal::from(error).into_response(),
             },
@@ -218,18 +218,6 @@ impl<'a> Accepted<'a> {
     }
 }
 
-/// Waits for the runs, but not longer than this worker lives.
-async fn outcome(shared: &Shared, started: Started) -> Result<Executed> {
-    tokio::select! {
-        biased;
-        executed = started.wait() => executed,
-        () = shared.gone() => Err(Error::new(
-            ErrorKind::Shutdown,
-            "the worker shut down before the run ended; another worker will continue it",
-        )),
-    }
-}
-
 fn status(executed: &Executed) -> StatusCode {
     let failed = executed.runs.iter().any(|run| run.result.is_err());
     if failed {
@@ -286,7 +274,7 @@ fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -
     let event_id = HeaderValue::from_str(&started.event_id);
     let last: LastLine = Some(Box::pin(async move {
         let _place = place;
-        match catch_panic(outcome(&shared, started)).await {
+        match catch_panic(started.wait()).await {
             Ok(executed) => tells.json(&executed),
             Err(error) => Refusal::from(error).json(),
         }

@@ -388,7 +388,7 @@ impl WorkerBuilder {
             left_due: AtomicI64::new(i64::MAX),
             running: AtomicUsize::new(0),
             shutdown: Shutdown::default(),
-            home: Mutex::new(None),
+            homes: Mutex::default(),
             lifeline,
             waiting: Mutex::new(HashMap::new()),
             driven: Driven::default(),

@@ -1,6 +1,6 @@
 //! Which runs this process drives at the moment, so that it does not claim one of its own a second time.
 
-use std::sync::{Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
@@ -19,7 +19,18 @@ pub(crate) struct Driven {
 #[derive(Debug)]
 pub(super) struct Drive {
     pub(super) since: Timestamp,
+    /// The run, once it is driven and for as long as it is.
     pub(super) run: Weak<LiveRun>,
+    /// Whether the lease was lost before that.
+    pub(super) lost: bool,
+}
+
+impl Drive {
+    /// Notes that the lease is lost; the run that is to be told, if it is driven already.
+    pub(super) fn lose(&mut self) -> Option<Arc<LiveRun>> {
+        self.lost = true;
+        self.run.upgrade()
+    }
 }
 
 impl Driven {

@@ -41,6 +41,7 @@ impl Driving {
         let drive = Drive {
             since: worker.clock.now(),
             run: Weak::new(),
+            lost: false,
         };
         worker
             .driven
@@ -153,11 +154,15 @@ impl Shared {
 
     /// Makes a run that is driven known, so that it can be told that it is no longer ours.
     pub(super) fn attach(&self, lease: Lease, run: &Arc<LiveRun>) {
-        self.driven.change(|ledger| {
-            if let Some(drive) = ledger.about(&run.run_id, lease) {
-                drive.run = Arc::downgrade(run);
-            }
+        let lost = self.driven.change(|ledger| {
+            let drive = ledger.about(&run.run_id, lease)?;
+            drive.run = Arc::downgrade(run);
+            Some(drive.lost)
         });
+        // It was cancelled before its drive had its first turn.
+        if lost.unwrap_or(false) {
+            run.lose_lease();
+        }
     }
 
     /// To be held from before a request that may bring leases until its runs are driven.
@@ -248,10 +253,8 @@ impl Shared {
     /// Tells the drives of a run that it is no longer theirs.
     pub(crate) fn revoke(&self, run_id: &str) {
         let live = |ledger: &mut Ledger<Drive>| -> Vec<_> {
-            let drives = ledger.of_run(run_id);
-            drives
-                .filter_map(|(_, drive)| drive.run.upgrade())
-                .collect()
+            let drives = ledger.of_run_mut(run_id);
+            drives.filter_map(|(_, drive)| drive.lose()).collect()
         };
         for run in self.driven.change(live) {
             run.lose_lease();
@@ -276,8 +279,10 @@ impl Shared {
             return Ok(());
         }
         let live = self.driven.change(|ledger| -> Vec<_> {
-            let lost = ledger.all().filter(|(lease, _)| revoked.contains(lease));
-            lost.filter_map(|(_, drive)| drive.run.upgrade()).collect()
+            let lost = ledger
+                .all_mut()
+                .filter(|(lease, _)| revoked.contains(lease));
+            lost.filter_map(|(_, drive)| drive.lose()).collect()
         });
         for run in live {
             run.lose_lease();

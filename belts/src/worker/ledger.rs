@@ -118,13 +118,17 @@ impl<T> Ledger<T> {
     }
 
     /// What is driven of this run.
-    pub(super) fn of_run(&self, run_id: &str) -> impl Iterator<Item = &(Lease, T)> {
-        self.driven.get(run_id).into_iter().flatten()
+    pub(super) fn of_run_mut(&mut self, run_id: &str) -> impl Iterator<Item = &mut (Lease, T)> {
+        self.driven.get_mut(run_id).into_iter().flatten()
     }
 
     /// Everything that is driven.
     pub(super) fn all(&self) -> impl Iterator<Item = &(Lease, T)> {
         self.driven.values().flatten()
+    }
+
+    pub(super) fn all_mut(&mut self) -> impl Iterator<Item = &mut (Lease, T)> {
+        self.driven.values_mut().flatten()
     }
 
     pub(super) fn about(&mut self, run_id: &str, lease: Lease) -> Option<&mut T> {

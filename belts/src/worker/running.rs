@@ -42,7 +42,11 @@ impl Worker {
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
         let running = expected.unwrap_or_else(|| Running::begin(shared));
         let home = Home::settle(shared);
-        tokio::join!(shared.claim_forever(), shared.receive_forever());
+        // A store or dispatcher that does not answer holds up nobody who asks a second time.
+        tokio::select! {
+            _ = async { tokio::join!(shared.claim_forever(), shared.receive_forever()) } => {}
+            () = shared.shutdown.hurried() => {}
+        }
         drop((home, running));
         shared.drain().await;
         Ok(())
@@ -66,19 +70,23 @@ impl Drop for Running {
     }
 }
 
-/// The runtime of the loop, on which drives live while it is there.
-struct Home<'a>(&'a Shared);
+/// The runtime of a loop, on which drives live while it is there.
+struct Home<'a>(&'a Shared, Handle);
 
 impl<'a> Home<'a> {
     fn settle(shared: &'a Shared) -> Self {
-        shared.set_home(Some(Handle::current()));
-        Self(shared)
+        let home = Handle::current();
+        shared.homes().push(home.clone());
+        Self(shared, home)
     }
 }
 
 impl Drop for Home<'_> {
     fn drop(&mut self) {
-        self.0.set_home(None);
+        let mut homes = self.0.homes();
+        if let Some(place) = homes.iter().position(|home| home.id() == self.1.id()) {
+            homes.remove(place);
+        }
     }
 }
 

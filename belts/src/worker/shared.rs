@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     fmt,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -54,8 +54,8 @@ pub(crate) struct Shared {
     /// How many loops run or are about to, so that published runs may be claimed at once; see [`super::running::Running`].
     pub(super) running: AtomicUsize,
     pub(crate) shutdown: Shutdown,
-    /// Where the loop runs, and what goes on after those who asked for it have gone.
-    pub(super) home: Mutex<Option<Handle>>,
+    /// Where the loops run, and what goes on after those who asked for it have gone.
+    pub(super) homes: Mutex<Vec<Handle>>,
     /// The URL of the store, where its connections belong to a runtime.
     pub(super) lifeline: Option<String>,
     pub(super) waiting: Mutex<HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>>,
@@ -84,14 +84,14 @@ impl Shared {
             .clone()
     }
 
-    /// The runtime of the loop, or else the one that this is called on, if any.
+    /// The runtime of a loop, or else the one that this is called on, if any.
     pub(crate) fn home(&self) -> Option<Handle> {
-        let home = self.home.lock().unwrap_or_else(PoisonError::into_inner);
-        home.clone().or_else(|| Handle::try_current().ok())
+        let home = self.homes().last().cloned();
+        home.or_else(|| Handle::try_current().ok())
     }
 
-    pub(super) fn set_home(&self, home: Option<Handle>) {
-        *self.home.lock().unwrap_or_else(PoisonError::into_inner) = home;
+    pub(super) fn homes(&self) -> MutexGuard<'_, Vec<Handle>> {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a task on it. Without any runtime the process is at its end.

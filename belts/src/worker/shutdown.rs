@@ -15,7 +15,15 @@ pub(crate) struct Shutdown {
     /// Whether the grace period is over before its time.
     hurried: watch::Sender<bool>,
     pub(super) over: watch::Sender<bool>,
-    tasks: Mutex<JoinSet<()>>,
+    tasks: Mutex<Tasks>,
+}
+
+/// The drives.
+#[derive(Debug, Default)]
+struct Tasks {
+    drives: JoinSet<()>,
+    /// Whether a drive that comes now would outlive the end.
+    closed: bool,
 }
 
 impl Default for Shutdown {
@@ -24,7 +32,7 @@ impl Default for Shutdown {
             begun: watch::Sender::new(false),
             hurried: watch::Sender::new(false),
             over: watch::Sender::new(false),
-            tasks: Mutex::new(JoinSet::new()),
+            tasks: Mutex::default(),
         }
     }
 }
@@ -63,38 +71,43 @@ impl Shutdown {
     pub(crate) fn kill(&self) {
         self.over.send_replace(true);
         self.begin();
-        self.abort_all();
+        self.close();
     }
 
-    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn abort_all(&self) {
-        self.tasks().abort_all();
+    /// Ends every drive, and each that is yet to come: a claim or a publish that was under way may bring more.
+    pub(super) fn close(&self) {
+        let mut tasks = self.tasks();
+        tasks.closed = true;
+        tasks.drives.abort_all();
     }
 
     /// Returns when no drive is left, whenever it began.
     pub(super) async fn joined(&self) {
         std::future::poll_fn(|cx| {
             let mut tasks = self.tasks();
-            while std::task::ready!(tasks.poll_join_next(cx)).is_some() {}
+            while std::task::ready!(tasks.drives.poll_join_next(cx)).is_some() {}
             Poll::Ready(())
         })
         .await;
     }
 
     /// Returns when the worker has given back what it had.
-    #[cfg(feature = "http")]
     pub(super) async fn ended(&self) {
         // As above.
         let _ = self.over.subscribe().wait_for(|over| *over).await;
     }
 
-    /// Spawns the drive of a run on this runtime, and forgets those that have ended.
+    /// Spawns the drive of a run on this runtime, and forgets those that have ended. A drive that comes too late is dropped, which
+    /// leaves its run to the end of the session.
     pub(crate) fn spawn(&self, home: &Handle, drive: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.tasks();
-        while tasks.try_join_next().is_some() {}
-        tasks.spawn_on(drive, home);
+        while tasks.drives.try_join_next().is_some() {}
+        if !tasks.closed {
+            tasks.drives.spawn_on(drive, home);
+        }
     }
 }

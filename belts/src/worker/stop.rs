@@ -11,6 +11,9 @@ use crate::guard::catch_panic;
 /// How long the end waits for steps that were dropped.
 const ABORTED: Duration = Duration::from_secs(1);
 
+/// How long it waits for the store to end the session.
+const GOODBYE: Duration = Duration::from_secs(10);
+
 impl Worker {
     /// Begins the shutdown: [`run`](Worker::run) and `serve` return once running steps have ended or the grace period has.
     pub fn shutdown(&self) {
@@ -74,7 +77,6 @@ impl Shared {
     }
 
     /// Returns when no run will end here any more: after the drain, or the grace period where no loop is there to drain.
-    #[cfg(feature = "http")]
     pub(crate) async fn gone(&self) {
         self.shutdown.begun().await;
         let grace = self.options().grace;
@@ -98,8 +100,16 @@ impl Shared {
         self.shutdown.ended().await;
     }
 
-    /// Waits for running steps, drops what takes longer than the grace period, and gives the runs back.
+    /// Waits for running steps, drops what takes longer than the grace period, and gives the runs back. Of several loops of one
+    /// worker each does this; they are done when the first is.
     pub(crate) async fn drain(self: &Arc<Self>) {
+        tokio::select! {
+            () = self.let_go() => {}
+            () = self.shutdown.ended() => {}
+        }
+    }
+
+    async fn let_go(self: &Arc<Self>) {
         let running = self.slots.used();
         if running > 0 {
             tracing::info!(running, grace = ?self.options().grace, "shutting down; running steps may finish");
@@ -113,7 +123,7 @@ impl Shared {
                 tracing::warn!(running = self.slots.used(), "asked to end once more, so the grace period is over; the runs are released");
             }
         }
-        self.shutdown.abort_all();
+        self.shutdown.close();
         let patience = self.clock.now().after(ABORTED);
         tokio::select! {
             () = self.shutdown.joined() => {}
@@ -121,13 +131,29 @@ impl Shared {
                 tracing::warn!("a step blocks its thread and cannot be stopped; its run is released all the same");
             }
         }
-        if let Some(session) = self.present_session()
-            && let Err(error) =
-                catch_panic(async { self.store.deregister(session, self.clock.now()).await }).await
-        {
-            tracing::warn!(error = %error.report(), "could not end the session; its runs become due when its lease expires");
-        }
+        self.end_session().await;
         self.shutdown.over.send_replace(true);
+    }
+
+    /// Ends the session, which makes its runs due. A store that does not answer holds the end up for some seconds, and not beyond
+    /// the second signal.
+    async fn end_session(&self) {
+        let Some(session) = self.present_session() else {
+            return;
+        };
+        let goodbye = catch_panic(async { self.store.deregister(session, self.clock.now()).await });
+        tokio::select! {
+            biased;
+            ended = goodbye => if let Err(error) = ended {
+                tracing::warn!(error = %error.report(), "could not end the session; its runs become due when its lease expires");
+            },
+            () = self.clock.expire_at(self.clock.now().after(GOODBYE)) => {
+                tracing::warn!("the store did not answer in {GOODBYE:?}; the runs of this session become due when its lease expires");
+            }
+            () = self.shutdown.hurried() => {
+                tracing::warn!("asked to end once more before the store had answered; the runs of this session become due when its lease expires");
+            }
+        }
     }
 }
 

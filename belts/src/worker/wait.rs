@@ -29,8 +29,20 @@ pub(crate) struct Started {
 }
 
 impl Started {
-    /// Waits until every run has ended or stopped.
-    pub(crate) async fn wait(mut self) -> Result<Executed> {
+    /// Waits until every run has ended or stopped, but not longer than this worker lives.
+    pub(crate) async fn wait(self) -> Result<Executed> {
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            biased;
+            executed = self.ends() => executed,
+            () = shared.gone() => Err(Error::new(
+                ErrorKind::Shutdown,
+                "the worker shut down before the run ended; another worker will continue it",
+            )),
+        }
+    }
+
+    async fn ends(mut self) -> Result<Executed> {
         let waits = self.runs.into_iter().map(|(run_id, function_id)| {
             let (shared, ending) = (&self.shared, self.endings.remove(&run_id));
             async move {
@@ -57,14 +69,8 @@ impl Started {
             .iter()
             .any(|(run_id, _)| self.shared.target_of(run_id).is_some())
         {
-            let shared = Arc::clone(&self.shared);
-            let home = Arc::clone(&shared);
-            home.spawn_at_home(async move {
-                tokio::select! {
-                    _ = self.wait() => {}
-                    () = shared.gone() => {}
-                }
-            });
+            let home = Arc::clone(&self.shared);
+            home.spawn_at_home(async move { drop(self.wait().await) });
         }
     }
 }

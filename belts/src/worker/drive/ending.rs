@@ -67,11 +67,8 @@ impl Drive<'_> {
 
     /// Waits for the write under way, if there is one; how the drive has ended by it, if it has.
     async fn ended_by(&self, write: Option<Underway<'_>>) -> Option<Ended> {
-        let (write, _, transition) = write?;
-        match self.applied(write.await).await {
-            Ok(()) => transition.map(|transition| self.ended(transition)),
-            Err(ended) => Some(ended),
-        }
+        let (write, _) = write?;
+        self.applied(write.await).await.err()
     }
 
     /// Ends the drive of a run that is no longer ours: nothing more of it could be recorded.
@@ -194,6 +191,15 @@ impl Drive<'_> {
                 return self.ended(transition);
             }
         }
+    }
+
+    /// As [`end`](Self::end), of a run that got on.
+    pub(super) async fn end_after_steps(&self, outbox: Outbox, transition: Transition) -> Ended {
+        let ended = self.end(outbox, transition).await;
+        if ended != Ended::Abandoned {
+            self.worker.setbacks.went_on(&self.run.run_id);
+        }
+        ended
     }
 
     pub(super) fn ended(&self, transition: Transition) -> Ended {

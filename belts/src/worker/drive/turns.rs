@@ -88,31 +88,25 @@ impl Drive<'_> {
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
                 Event::Found(Found::Flush { outbox, settled }) => {
-                    let transition = self.after_steps(&outbox, settled);
-                    if let Some(transition) = &transition
-                        && !settled
-                    {
+                    if let Some(transition) = self.after_steps(&outbox, settled) {
+                        // The function is not polled meanwhile: a step that began now could not be recorded.
                         let mut all = outbox;
                         all.append(self.run.take_outbox());
-                        return self.end(all, transition.clone()).await;
+                        return self.end_after_steps(all, transition).await;
                     }
                     let count = outbox.entries.len();
-                    let written = self.write(outbox.entries, transition.clone());
-                    write = Some((written, count, transition));
+                    write = Some((self.write(outbox.entries, None), count));
                 }
                 Event::Found(Found::Nothing | Found::Rest(_)) => {}
                 Event::Written(result) => {
-                    let Some((_, count, transition)) = write.take() else {
+                    let Some((_, count)) = write.take() else {
                         continue;
                     };
                     if let Err(ended) = self.applied(result).await {
                         return ended;
                     }
                     self.worker.setbacks.went_on(&self.run.run_id);
-                    match transition {
-                        Some(transition) => return self.ended(transition),
-                        None => self.run.redeem(count),
-                    }
+                    self.run.redeem(count);
                     // A store that is always done at once would otherwise never let others have a turn.
                     tokio::task::coop::consume_budget().await;
                 }

@@ -34,8 +34,8 @@ impl Future for Write<'_> {
     }
 }
 
-/// A write under way: how many records it makes durable, and what becomes of the run with it.
-pub(super) type Underway<'a> = (Write<'a>, usize, Option<Transition>);
+/// A write under way, and how many records it makes durable.
+pub(super) type Underway<'a> = (Write<'a>, usize);
 
 impl<'a> Drive<'a> {
     pub(super) fn write(&self, entries: Vec<Entry>, transition: Option<Transition>) -> Write<'a> {
