@@ -66,6 +66,7 @@ pub mod store;
 mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod url;
 mod worker;
 
 #[cfg(feature = "macros")]

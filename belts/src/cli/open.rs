@@ -54,5 +54,5 @@ async fn open_store(store: &Named, actor: &str) -> Result<Direct, Wrong> {
             "{by}: there is no file `{path}`{here}"
         )));
     }
-    Ok(Direct::new(Box::pin(store::url::open(url)).await?, actor))
+    Ok(Direct::new(store::url::open(url).await?, actor))
 }

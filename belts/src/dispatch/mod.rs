@@ -60,9 +60,9 @@ pub use qstash::{Qstash, QstashBuilder, QstashFlowControl, QstashOptions};
 #[cfg(feature = "redis")]
 pub use redis::{Redis, RedisBuilder};
 #[cfg(feature = "sqs")]
-pub use sqs::{Sqs, SqsBuilder, SqsOptions};
+pub(crate) use sqs::read as read_sqs;
 #[cfg(feature = "sqs")]
-pub(crate) use sqs::{check as check_sqs, open as open_sqs};
+pub use sqs::{Sqs, SqsBuilder, SqsOptions};
 
 /// Carries messages from publishers to workers.
 ///

@@ -77,7 +77,7 @@ impl DispatcherSource {
     async fn open(self, around: dispatch::url::Surroundings) -> Result<Option<SharedDispatcher>> {
         match self {
             Self::Given(dispatcher) => Ok(Some(dispatcher)),
-            Self::Url(url) => Box::pin(dispatch::url::open(&url, around)).await,
+            Self::Url(url) => dispatch::url::open(&url, around).await,
         }
     }
 }
@@ -346,8 +346,7 @@ impl WorkerBuilder {
         http.check_inspection(dispatcher.as_deref())?;
         let store = match self.store {
             Some(StoreSource::Given(store)) => store,
-            // Apart, since the clients of servers make it a large future.
-            Some(StoreSource::Url(url)) => Box::pin(store::url::open(&url)).await?,
+            Some(StoreSource::Url(url)) => store::url::open(&url).await?,
             // What such a worker publishes never touches its store.
             None if dispatcher.is_some() && self.functions.as_ref().is_some_and(Vec::is_empty) => {
                 Arc::new(Memory::new())

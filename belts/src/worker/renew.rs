@@ -68,7 +68,7 @@ impl Shared {
                 Some(url) => {
                     let store = match lifeline.take() {
                         Some(store) => store,
-                        None => Box::pin(store::url::open(url)).await?,
+                        None => store::url::open(url).await?,
                     };
                     self.renew_by(&store, session).await?;
                     *lifeline = Some(store);

@@ -29,7 +29,7 @@ mod url;
 
 pub use builder::SqsBuilder;
 pub use options::SqsOptions;
-pub(crate) use url::{check, open};
+pub(crate) use url::read;
 
 use aside::Aside;
 use client::Link;

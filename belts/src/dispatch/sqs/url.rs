@@ -1,20 +1,9 @@
 //! `sqs://` URLs.
 
 use super::{Sqs, builder::SqsBuilder};
-use crate::error::{Error, ErrorKind, Result};
 
-/// Opens the dispatcher of an `sqs://` URL.
-pub(crate) async fn open(url: &str) -> Result<Sqs> {
-    let wrong = |wrong| Error::new(ErrorKind::Config, format!("the dispatcher {wrong}"));
-    read(url).map_err(wrong)?.open().await
-}
-
-/// Validates an `sqs://` URL without opening anything.
-pub(crate) fn check(url: &str) -> Result<(), String> {
-    read(url).map(drop)
-}
-
-fn read(url: &str) -> Result<SqsBuilder, String> {
+/// The settings that an `sqs://` URL names.
+pub(crate) fn read(url: &str) -> Result<SqsBuilder, String> {
     const EXAMPLE: &str = "`sqs://sqs.eu-west-1.amazonaws.com/123456789012/orders`";
     let rest = url.strip_prefix("sqs://").unwrap_or_default();
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -62,7 +51,7 @@ mod tests {
             "sqs://sqs.eu-west-1.amazonaws.com/123456789012/orders",
             "sqs://127.0.0.1:5000/123456789012/orders.fifo?region=us-east-1&tls=off",
         ] {
-            assert_eq!(check(url), Ok(()), "{url}");
+            assert!(read(url).is_ok(), "{url}");
         }
         let builder = read("sqs://127.0.0.1:5000/17/orders?region=us-east-1&tls=off").unwrap();
         let shown = format!("{builder:?}");
@@ -83,7 +72,7 @@ mod tests {
             ("sqs://ada:hunter2@host/17/orders", "AWS_ACCESS_KEY_ID"),
         ];
         for (url, part) in wrong {
-            let message = check(url).expect_err(url);
+            let message = read(url).expect_err(url);
             assert!(message.contains(part), "{url}: {message}");
             assert!(!message.contains("hunter2"), "{url}: {message}");
         }
