@@ -29,18 +29,7 @@ use crate::step::Macro;
 /// }
 /// ```
 ///
-/// | option | meaning |
-/// |---|---|
-/// | `id = "…"` | required: 1 to 100 characters of `a-z 0-9 - _ . /`, unique in the program |
-/// | `on = Type`, `on = [A, B]` | required: the events that start it; the argument's type includes all of them |
-/// | `when = \|event\| bool` | starts only for events that pass this filter |
-/// | `retries = 3` | retries of the function as a whole |
-/// | `backoff = "1s..60s"` | the wait between retries, or a `belts::Backoff` |
-/// | `timeout = "30s"` | how long one attempt may be driven without a pause, or a `Duration` |
-/// | `concurrency = 4` | the maximum of runs at once in one process |
-/// | `max_steps = 1000` | the maximum of steps in one run; by default the worker's, 10,000 |
-/// | `continuation = "inline"`, `"per-step"` | whether the next step runs in the same delivery or in one of its own |
-/// | `crate = path` | the path of belts, if not `::belts` |
+#[doc = option::function_options!()]
 #[proc_macro_attribute]
 pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = item.into();
@@ -54,7 +43,9 @@ pub fn function(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Helpers may be generic, borrow, and return anything. They get one more, hidden argument at the end, which `scope!` adds and
 /// `#[tracing::instrument]` skips. If a helper's `T` is a `Result`, a step of type `T` records it as a value: an `Err` in it is
-/// recorded as a success. The only option is `crate = path`.
+/// recorded as a success. There is one option:
+///
+#[doc = option::helper_options!()]
 #[proc_macro_attribute]
 pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
     let item = item.into();
@@ -75,8 +66,9 @@ pub fn steps(args: TokenStream, item: TokenStream) -> TokenStream {
 /// place of a function, not even in two arms of a `match`, so that a key tells which place a record belongs to. Places under
 /// different `#[cfg]`s are separate.
 ///
-/// Options follow the expression: `retries = 5`, `backoff = "1s..60s"`, `timeout = "30s"` (of each attempt; an expression
-/// that blocks its thread cannot be interrupted, and counts as timed out when it returns).
+/// Options follow the expression:
+///
+#[doc = option::step_options!()]
 ///
 /// Temporaries that the expression borrows from live until its future is done, as in `f(&g()).await`. `?` and `return` in it
 /// leave the step, not the function: what they return is the result of the attempt. `?` takes any error, and an `async` block

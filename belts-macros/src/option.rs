@@ -1,4 +1,4 @@
-//! Options, `name = value`: one table for the parser and the messages, and readers for their values.
+//! Options, `name = value`: one table for the parser, the messages and rustdoc, and readers for their values.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
@@ -18,40 +18,70 @@ use crate::{
 /// The options of one macro, each with an example that messages show.
 pub(crate) struct Table(&'static [(&'static str, &'static str)]);
 
-pub(crate) const FUNCTION: Table = Table(&[
-    ("id", "id = \"process-order\""),
-    ("on", "on = OrderCreated"),
-    ("when", "when = |event| event.cents > 0"),
-    ("retries", "retries = 3"),
-    ("backoff", "backoff = \"1s..60s\""),
-    ("timeout", "timeout = \"30s\""),
-    ("concurrency", "concurrency = 4"),
-    ("max_steps", "max_steps = 1000"),
-    ("continuation", "continuation = \"per-step\""),
-    ("crate", "crate = my_crate::belts"),
-]);
-pub(crate) const STEPS: Table = Table(&[("crate", "crate = my_crate::belts")]);
-pub(crate) const STEP: Table = Table(&[
-    ("retries", "retries = 5"),
-    ("backoff", "backoff = \"1s..60s\""),
-    ("timeout", "timeout = \"30s\""),
-]);
-pub(crate) const NONE: Table = Table(&[]);
-pub(crate) const STRUCT: Table = Table(&[
-    ("type", "type = \"order-created\""),
-    ("key", "key = order_id"),
-    ("validate", "validate = OrderCreated::validate"),
-    ("crate", "crate = my_crate::belts"),
-]);
-pub(crate) const ENUM: Table = Table(&[
-    ("validate", "validate = OrderEvent::validate"),
-    ("crate", "crate = my_crate::belts"),
-]);
-pub(crate) const VARIANT: Table = Table(&[
-    ("type", "type = \"order-created\""),
-    ("key", "key = order_id"),
-    ("publish", "publish = publish_order_created"),
-]);
+/// Makes a table, and the list of its options for rustdoc.
+macro_rules! table {
+    ($table:ident, $list:ident: $($name:literal = $example:literal $text:literal;)*) => {
+        pub(crate) const $table: Table = Table(&[$(($name, concat!($name, " = ", $example))),*]);
+        macro_rules! $list {
+            () => { concat!($("- `", $name, " = ", $example, "`: ", $text, "\n"),*) };
+        }
+        pub(crate) use $list;
+    };
+    ($table:ident: $($name:literal = $example:literal;)*) => {
+        pub(crate) const $table: Table = Table(&[$(($name, concat!($name, " = ", $example))),*]);
+    };
+}
+
+table! { FUNCTION, function_options:
+    "id" = r#""process-order""#
+        "required; 1 to 100 characters of `a-z 0-9 - _ . /`, unique in the program";
+    "on" = "OrderCreated"
+        "required; the event that starts it, or several, as in `[OrderCreated, OrderCancelled]`: the argument's type includes all of them";
+    "when" = "|event| event.cents > 0"
+        "starts only for events that pass this filter";
+    "retries" = "3"
+        "retries of the function as a whole; 3 by default";
+    "backoff" = r#""1s..60s""#
+        "the wait between retries, or a `belts::Backoff`";
+    "timeout" = r#""30s""#
+        "how long one attempt may be driven without a pause, or a `Duration`";
+    "concurrency" = "4"
+        "the maximum of runs at once in one process";
+    "max_steps" = "1000"
+        "the maximum of steps in one run; by default the worker's, 10,000";
+    "continuation" = r#""per-step""#
+        "each step runs in a delivery of its own; by default, `\"inline\"`, the next one runs in the same delivery";
+    "crate" = "my_crate::belts"
+        "the path of belts, if not `::belts`";
+}
+table! { STEPS, helper_options:
+    "crate" = "my_crate::belts"
+        "the path of belts, if not `::belts`";
+}
+table! { STEP, step_options:
+    "retries" = "5"
+        "retries after a failed attempt; 3 by default";
+    "backoff" = r#""1s..60s""#
+        "the wait between retries, or a `belts::Backoff`";
+    "timeout" = r#""30s""#
+        "how long each attempt may take, or a `Duration`; an expression that blocks its thread cannot be interrupted, and counts as timed out when it returns";
+}
+table! { NONE: }
+table! { STRUCT:
+    "type" = r#""order-created""#;
+    "key" = "order_id";
+    "validate" = "OrderCreated::validate";
+    "crate" = "my_crate::belts";
+}
+table! { ENUM:
+    "validate" = "OrderEvent::validate";
+    "crate" = "my_crate::belts";
+}
+table! { VARIANT:
+    "type" = r#""order-created""#;
+    "key" = "order_id";
+    "publish" = "publish_order_created";
+}
 
 impl Table {
     fn example(&self, name: &str) -> &'static str {
@@ -374,5 +404,46 @@ fn literal(expr: &Expr) -> Option<&Lit> {
     match ungrouped(expr) {
         Expr::Lit(literal) => Some(&literal.lit),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its table has a column for where an option may stand, so it is written there.
+    #[test]
+    fn the_docs_of_the_derive_list_every_option_where_it_is_known() {
+        let rows = include_str!("lib.rs")
+            .lines()
+            .skip_while(|line| !line.starts_with("/// | `#[event(…)]` | where |"))
+            .skip(2)
+            .take_while(|line| line.starts_with("/// |"));
+        let rows: Vec<Vec<&str>> = rows
+            .map(|line| line.split('|').map(str::trim).collect())
+            .collect();
+        for (place, table) in [("struct", STRUCT), ("enum", ENUM), ("variant", VARIANT)] {
+            let mut listed: Vec<&str> = rows
+                .iter()
+                .filter(|cells| cells[2].split(", ").any(|listed| listed == place))
+                .filter_map(|cells| cells[1].trim_start_matches('`').split(' ').next())
+                .collect();
+            let mut known = table.names();
+            known.sort_unstable();
+            listed.sort_unstable();
+            assert_eq!(listed, known, "on a {place}");
+        }
+    }
+
+    #[test]
+    fn the_examples_are_what_the_parser_reads() {
+        for table in [FUNCTION, STEPS, STEP, STRUCT, ENUM, VARIANT] {
+            let mut errors = Errors::default();
+            let all: Vec<&str> = table.0.iter().map(|(_, example)| *example).collect();
+            let tokens: TokenStream = all.join(", ").parse().expect("tokens");
+            let given = Given::parse(tokens, &table, &mut errors);
+            assert!(errors.is_empty(), "{all:?}: {errors:?}");
+            assert_eq!(given.0.len(), all.len());
+        }
     }
 }
