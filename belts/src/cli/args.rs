@@ -58,7 +58,7 @@ pub(super) enum Command {
     /// Cancels runs that have not ended
     Cancel {
         /// The runs' ids
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Resumes failed or cancelled runs; what they have recorded stays
@@ -69,7 +69,7 @@ pub(super) enum Command {
         #[arg(long)]
         orphaned: bool,
     },
-    /// Cancels the runs of a function that no living worker has, so that nothing waits for it any more
+    /// Cancels the runs of a function that no living worker has, so that nothing waits for it any more; asks first
     Forget {
         /// The function's id
         #[arg(value_name = "FUNCTION")]
@@ -80,7 +80,7 @@ pub(super) enum Command {
     },
     /// Publishes an event
     Publish(PublishArgs),
-    /// Removes runs that have ended, with everything they recorded
+    /// Removes runs that have ended, with everything they recorded, and events that started nothing
     Purge {
         /// Those that ended before this: an age, such as `30d`, or a date
         #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -88,7 +88,7 @@ pub(super) enum Command {
     },
     /// Prints a shell completion script
     Completions {
-        /// The shell
+        /// The shell: `bash`, `elvish`, `fish`, `powershell` or `zsh`
         shell: Shell,
     },
 }
@@ -134,7 +134,7 @@ pub(super) struct Which {
 #[derive(Debug, ClapArgs)]
 pub(super) struct RerunArgs {
     /// The runs' ids
-    #[arg(conflicts_with_all = ["status", "function", "since", "until"])]
+    #[arg(value_name = "ID", conflicts_with_all = ["status", "function", "since", "until"])]
     pub(super) ids: Vec<String>,
 
     #[command(flatten)]
@@ -178,10 +178,113 @@ fn delay(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{Arg, ArgAction, Command, CommandFactory as _, ValueEnum as _};
+
+    use super::Args;
 
     #[test]
     fn the_arguments_fit_together() {
-        super::Args::command().debug_assert();
+        Args::command().debug_assert();
+    }
+
+    /// Help without its capital, as in the middle of a row.
+    fn lower(help: Option<&clap::builder::StyledStr>) -> String {
+        let help = help.expect("help").to_string();
+        let mut letters = help.chars();
+        let first = letters.next().into_iter().flat_map(char::to_lowercase);
+        first.chain(letters).collect()
+    }
+
+    /// `ID`, `ID…`, `--yes` or `--since TIME`.
+    fn shown(arg: &Arg) -> String {
+        let name = arg.get_value_names().unwrap_or_default().join(" ");
+        match (arg.get_long(), arg.get_action()) {
+            (None, ArgAction::Append) => format!("{name}…"),
+            (None, _) => name,
+            (Some(long), ArgAction::SetTrue) => format!("--{long}"),
+            (Some(long), _) => format!("--{long} {name}"),
+        }
+    }
+
+    fn own_arguments(command: &Command) -> impl Iterator<Item = &Arg> {
+        command.get_arguments().filter(|arg| !arg.is_global_set())
+    }
+
+    fn command_row(command: &Command) -> String {
+        let mut usage = format!("belts {}", command.get_name());
+        for arg in own_arguments(command) {
+            let shown = shown(arg);
+            usage += &if arg.is_required_set() {
+                format!(" {shown}")
+            } else {
+                format!(" [{shown}]")
+            };
+        }
+        format!("| `{usage}` | {} |", lower(command.get_about()))
+    }
+
+    /// One row for what several commands have in common.
+    fn argument_rows(program: &Command) -> Vec<String> {
+        let mut rows: Vec<(String, String, Vec<String>)> = Vec::new();
+        for command in program.get_subcommands() {
+            for arg in own_arguments(command) {
+                let (shown, mut text) = (shown(arg), lower(arg.get_help()));
+                if let [default] = arg.get_default_values() {
+                    text += &format!("; {} by default", default.display());
+                }
+                let of = format!("`{}`", command.get_name());
+                match rows.iter_mut().find(|row| row.0 == shown && row.1 == text) {
+                    Some(row) => row.2.push(of),
+                    None => rows.push((shown, text, vec![of])),
+                }
+            }
+        }
+        rows.into_iter()
+            .map(|(shown, text, of)| format!("| `{shown}` | {} | {text} |", of.join(", ")))
+            .collect()
+    }
+
+    fn assert_listed(header: &str, expected: &[String]) {
+        let page = include_str!("../../docs/inspection.md").lines();
+        let listed: Vec<&str> = page
+            .skip_while(|line| *line != header)
+            .skip(2)
+            .take_while(|line| line.starts_with('|'))
+            .collect();
+        assert_eq!(
+            listed,
+            expected,
+            "the table below {header} should read:\n{}",
+            expected.join("\n")
+        );
+    }
+
+    #[test]
+    fn the_page_on_inspection_lists_every_command_and_argument_as_help_does() {
+        let program = Args::command();
+        let commands: Vec<String> = program.get_subcommands().map(command_row).collect();
+        assert_listed("| command | what it does |", &commands);
+        assert_listed("| argument | of | meaning |", &argument_rows(&program));
+    }
+
+    #[test]
+    fn the_help_names_every_shell() {
+        let program = Args::command();
+        let completions = program.find_subcommand("completions").expect("the command");
+        let help = lower(own_arguments(completions).next().and_then(Arg::get_help));
+        for shell in clap_complete::Shell::value_variants() {
+            assert!(help.contains(&format!("`{shell}`")), "{help}");
+        }
+    }
+
+    #[test]
+    fn the_page_on_inspection_names_the_options_of_every_command() {
+        let page = include_str!("../../docs/inspection.md");
+        let program = Args::command();
+        let global = program.get_arguments().filter(|arg| arg.is_global_set());
+        for arg in global {
+            let long = format!("`--{}", arg.get_long().expect("an option"));
+            assert!(page.contains(&long), "{long}");
+        }
     }
 }
