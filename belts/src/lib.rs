@@ -39,6 +39,7 @@ pub mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod dispatch;
+mod environment;
 mod error;
 mod event;
 mod function;

@@ -1,8 +1,7 @@
 //! URLs, and what they were given by.
 
-use std::env;
-
 use super::wrong::Wrong;
+use crate::environment::{self, Variable};
 
 /// A URL, and the option or variable it comes from.
 pub(super) struct Named {
@@ -15,17 +14,13 @@ impl Named {
         given.map(|url| Self { url, by: flag })
     }
 
-    pub(super) fn in_environment(name: &'static str) -> Result<Option<Self>, Wrong> {
-        Ok(Self::new(variable(name)?, name))
+    pub(super) fn in_environment(variable: &Variable) -> Result<Option<Self>, Wrong> {
+        Ok(Self::new(value_of(variable)?, variable.name))
     }
 }
 
-pub(super) fn variable(name: &str) -> Result<Option<String>, Wrong> {
-    match env::var(name) {
-        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => {
-            Err(Wrong::usage(format!("{name} is not valid UTF-8")))
-        }
-    }
+pub(super) fn value_of(variable: &Variable) -> Result<Option<String>, Wrong> {
+    variable
+        .read(&environment::of_process)
+        .map_err(Wrong::usage)
 }

@@ -5,7 +5,10 @@ use std::path::Path;
 use super::{
     args::PlaceArgs, direct::Direct, named::Named, place::Place, remote::Remote, wrong::Wrong,
 };
-use crate::store;
+use crate::{
+    environment::{STORE, WORKER},
+    store,
+};
 
 impl PlaceArgs {
     /// Opens the place named by the arguments, or else by the environment.
@@ -16,19 +19,18 @@ impl PlaceArgs {
         );
         let (store, worker) = match named {
             (None, None) => (
-                Named::in_environment("BELTS_STORE")?,
-                Named::in_environment("BELTS_WORKER")?,
+                Named::in_environment(&STORE)?,
+                Named::in_environment(&WORKER)?,
             ),
             given => given,
         };
         match (store, worker) {
-            (Some(_), Some(_)) => Err(Wrong::usage(
-                "BELTS_STORE and BELTS_WORKER are both set: choose one with `--store <URL>` or `--worker <URL>`",
-            )),
-            (None, None) => Err(Wrong::usage(
-                "where are the runs? Name their store with `--store <URL>` or BELTS_STORE, or a worker with `--worker <URL>` or \
-                 BELTS_WORKER",
-            )),
+            (Some(_), Some(_)) => Err(Wrong::usage(format!(
+                "{STORE} and {WORKER} are both set: choose one with `--store <URL>` or `--worker <URL>`"
+            ))),
+            (None, None) => Err(Wrong::usage(format!(
+                "where are the runs? Name their store with `--store <URL>` or {STORE}, or a worker with `--worker <URL>` or {WORKER}"
+            ))),
             (Some(store), None) => Ok(Box::new(open_store(&store, actor).await?)),
             (None, Some(worker)) => Ok(Box::new(Remote::new(&worker, actor)?)),
         }

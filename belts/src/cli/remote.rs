@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    named::{Named, variable},
+    named::{Named, value_of},
     place::{Filters, Place, Sent},
     print,
     wrong::Wrong,
@@ -22,6 +22,7 @@ use crate::{
         post::{Answer, Poster, Timeouts},
         wire,
     },
+    environment::{self, INSPECTION_TOKEN, SIGNING_KEYS, STORE},
     error::{Error, ErrorKind, Result},
     http::{
         development,
@@ -31,7 +32,6 @@ use crate::{
         Changed, Forgotten, ShownFunction, ShownFunctions, ShownPage, ShownPurge, ShownRun,
     },
     store::{self, NewEvent},
-    worker::config::DEFAULT_STORE,
 };
 
 const TIMEOUTS: Timeouts = Timeouts {
@@ -59,14 +59,16 @@ struct Refused {
 
 /// The token of a worker: the configured one, or the one that a worker on this machine keeps next to its store.
 fn token_for(url: &str) -> Result<Option<String>, Wrong> {
-    if let Some(token) = variable("BELTS_INSPECTION_TOKEN")? {
+    if let Some(token) = value_of(&INSPECTION_TOKEN)? {
         return Ok(Some(token));
     }
     let uri = url.parse::<Uri>().ok();
     if !uri.is_some_and(|uri| uri.host().is_some_and(is_local)) {
         return Ok(None);
     }
-    let store = variable("BELTS_STORE")?.unwrap_or_else(|| DEFAULT_STORE.to_owned());
+    let store = STORE
+        .read_or_default(&environment::of_process)
+        .map_err(Wrong::usage)?;
     Ok(store::url::file(&store).and_then(|file| development::find(Path::new(&file))))
 }
 
@@ -85,15 +87,15 @@ impl Remote {
         }
         if let Some(token) = token_for(url)? {
             let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-                Wrong::usage(
-                    "BELTS_INSPECTION_TOKEN has characters that are not allowed in a header",
-                )
+                Wrong::usage(format!(
+                    "{INSPECTION_TOKEN} has characters that are not allowed in a header"
+                ))
             })?;
             value.set_sensitive(true);
             headers.insert(header::AUTHORIZATION, value);
             warn_of_open_road(url);
         }
-        let keys = variable("BELTS_SIGNING_KEYS")?.unwrap_or_default();
+        let keys = value_of(&SIGNING_KEYS)?.unwrap_or_default();
         let keys = keys.split(',').map(str::trim).filter(|key| !key.is_empty());
         let url = url.trim_end_matches('/').to_owned();
         Ok(Self {

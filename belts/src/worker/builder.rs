@@ -52,7 +52,7 @@ pub struct WorkerBuilder {
     max_value_bytes: usize,
     max_body_bytes: usize,
     max_steps: u32,
-    max_crashes: u32,
+    pub(super) max_crashes: u32,
     random: Option<fn() -> f64>,
     on_error: Option<ErrorHook>,
     middleware: Layers,

@@ -1,9 +1,10 @@
 //! The settings of a QStash dispatcher in the variables that the service's console shows.
 
-use std::env::VarError;
-
 use super::{Qstash, QstashBuilder, error, receiver};
-use crate::error::Result;
+use crate::{
+    environment::{self, Lookup},
+    error::Result,
+};
 
 impl Qstash {
     /// A dispatcher configured by the variables that the service's console shows: `QSTASH_TOKEN`, and `QSTASH_URL`,
@@ -23,12 +24,9 @@ impl Qstash {
     /// Of kind [`Config`](crate::ErrorKind::Config): a variable is missing or wrong; the error names it. And as
     /// [`QstashBuilder::build`].
     pub fn from_env(destination: impl Into<String>) -> Result<Self> {
-        read(destination.into(), &|name| std::env::var(name))?.build()
+        read(destination.into(), &environment::of_process)?.build()
     }
 }
-
-/// How a variable is looked up; tests do not use the environment.
-pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 
 /// The regions whose keys are looked for, and where their service is.
 const REGIONS: [(&str, &str); 2] = [
@@ -111,17 +109,14 @@ fn keys(lookup: Lookup<'_>, prefix: &str) -> Result<Option<(String, String)>> {
 }
 
 fn variable(lookup: Lookup<'_>, name: &str) -> Result<Option<String>> {
-    match lookup(name) {
-        Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err(error::config(format!(
-            "cannot read {name}: it is not valid UTF-8"
-        ))),
-    }
+    environment::read(lookup, name)
+        .map_err(|wrong| error::config(format!("cannot read a variable: {wrong}")))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::env::VarError;
+
     use super::*;
     use crate::{dispatch::Dispatcher as _, error::ErrorKind};
 

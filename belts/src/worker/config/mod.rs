@@ -1,9 +1,8 @@
 //! Configuration by environment.
 
-mod unknown;
 pub(super) mod variables;
 
-use variables::{Lookup, config, read_concurrency, read_max_crashes, variable};
+use variables::{config, read_concurrency, read_max_crashes};
 #[cfg(feature = "http")]
 use variables::{
     read_addr, read_insecure, read_inspection, read_inspection_token, read_keys, read_url,
@@ -11,13 +10,11 @@ use variables::{
 
 use crate::{
     dispatch,
+    environment::{self, CONCURRENCY, DISPATCHER, Lookup, MAX_CRASHES, STORE},
     error::Result,
     store,
     worker::{Worker, WorkerBuilder},
 };
-
-/// Where runs are kept if nothing is said.
-pub(crate) const DEFAULT_STORE: &str = "sqlite://belts.db";
 
 /// What the environment says.
 #[derive(Debug)]
@@ -43,18 +40,7 @@ pub(crate) struct Config {
 impl Worker {
     /// A worker with every function in the program, set up by the environment:
     ///
-    /// | variable | default | |
-    /// |---|---|---|
-    /// | `BELTS_STORE` | `sqlite://belts.db` | where runs are kept: `sqlite:///abs/path.db?synchronous=normal`, `postgres://user:password@host/database?schema=belts&retry_for=10s` (feature `postgres`), `redis://:password@host:6379?key_prefix=belts&ttl=7d&retry_for=10s` (feature `redis`), `memory:` |
-    /// | `BELTS_DISPATCHER` | `store` | how events reach a worker: `http` (feature `http-dispatch`; posts to `BELTS_URL`), `redis://host:6379?stream=messages&group=belts&visibility=30s` (`redis`), `sqs://sqs.eu-west-1.amazonaws.com/123456789012/orders` (`sqs`), `qstash` (`qstash`; with `QSTASH_TOKEN`, `QSTASH_CURRENT_SIGNING_KEY`, `QSTASH_NEXT_SIGNING_KEY`) |
-    /// | `BELTS_CONCURRENCY` | `64` | the most runs at once |
-    /// | `BELTS_MAX_CRASHES` | `5` | how often in a row a process may die with a run in hand before the run fails |
-    /// | `BELTS_ADDR` | `127.0.0.1:8787` | where [`serve`](crate::serve()) listens |
-    /// | `BELTS_URL` | none | where the router is reached from outside, to which dispatchers post |
-    /// | `BELTS_SIGNING_KEYS` | none | the keys of deliveries, separated by commas; the first signs |
-    /// | `BELTS_INSPECTION_TOKEN` | none | the token of those who may [inspect runs](crate::guide::inspection) over HTTP; without it nobody may, unless `serve` makes one on a development machine |
-    /// | `BELTS_INSPECTION` | none | `local` says that this is a development machine, on which whoever is there may inspect without a token |
-    /// | `BELTS_INSECURE` | `0` | `1` lets the router take deliveries without a signing key, and `serve` listen beyond this machine |
+    #[doc = environment::variables_of_workers!()]
     ///
     /// A variable that is set to nothing counts as not set. One that begins with `BELTS_` and that nothing reads is warned of,
     /// with the nearest that is read.
@@ -95,20 +81,20 @@ impl WorkerBuilder {
 
 impl Config {
     pub(crate) fn from_env() -> Result<Self> {
-        unknown::warn(std::env::vars_os().map(|(name, _)| name));
-        Self::read(&|name| std::env::var(name))
+        environment::warn_of_unknown();
+        Self::read(&environment::of_process)
     }
 
     fn read(lookup: Lookup<'_>) -> Result<Self> {
-        let store = variable(lookup, "BELTS_STORE")?.unwrap_or_else(|| DEFAULT_STORE.to_owned());
-        store::url::check(&store).map_err(|wrong| config(format!("BELTS_STORE {wrong}")))?;
-        let dispatcher = variable(lookup, "BELTS_DISPATCHER")?;
+        let store = STORE.read_or_default(lookup).map_err(config)?;
+        store::url::check(&store).map_err(|wrong| config(format!("{STORE} {wrong}")))?;
+        let dispatcher = DISPATCHER.read(lookup).map_err(config)?;
         if let Some(dispatcher) = &dispatcher {
             dispatch::url::check(dispatcher)
-                .map_err(|wrong| config(format!("BELTS_DISPATCHER {wrong}")))?;
+                .map_err(|wrong| config(format!("{DISPATCHER} {wrong}")))?;
         }
-        let concurrency = variable(lookup, "BELTS_CONCURRENCY")?;
-        let max_crashes = variable(lookup, "BELTS_MAX_CRASHES")?;
+        let concurrency = CONCURRENCY.read(lookup).map_err(config)?;
+        let max_crashes = MAX_CRASHES.read(lookup).map_err(config)?;
         Ok(Self {
             store,
             dispatcher,
@@ -184,6 +170,18 @@ mod tests {
                 && !config.insecure
                 && config.concurrency.is_none()
         );
+    }
+
+    #[test]
+    fn the_defaults_in_the_table_are_the_builders() {
+        let options = crate::worker::WorkerOptions::default();
+        assert_eq!(CONCURRENCY.default, Some(&*options.concurrency.to_string()));
+        let crashes = Worker::builder().max_crashes.to_string();
+        assert_eq!(MAX_CRASHES.default, Some(&*crashes));
+        for variable in [STORE, DISPATCHER, environment::ADDR, environment::INSECURE] {
+            let default = variable.default.expect("a default");
+            assert!(read(&[(variable.name, default)]).is_ok(), "{variable}");
+        }
     }
 
     #[test]

@@ -2,26 +2,14 @@
 
 use std::ffi::OsString;
 
-/// Every variable that something of belts reads.
-const KNOWN: [&str; 11] = [
-    "BELTS_STORE",
-    "BELTS_DISPATCHER",
-    "BELTS_CONCURRENCY",
-    "BELTS_MAX_CRASHES",
-    "BELTS_ADDR",
-    "BELTS_URL",
-    "BELTS_SIGNING_KEYS",
-    "BELTS_INSPECTION_TOKEN",
-    "BELTS_INSPECTION",
-    "BELTS_INSECURE",
-    // Of the program `belts`.
-    "BELTS_WORKER",
-];
+use super::table::ALL;
+
 /// What the conformance suite and tests are told.
 const OF_TESTS: &str = "BELTS_TEST_";
 
-pub(super) fn warn(names: impl Iterator<Item = OsString>) {
-    for name in unknown(names) {
+/// Warns of variables in the environment of the process.
+pub(crate) fn warn_of_unknown() {
+    for name in unknown(std::env::vars_os().map(|(name, _)| name)) {
         // By its name alone: the value may be a secret.
         tracing::warn!(
             variable = %name,
@@ -35,18 +23,20 @@ fn unknown(names: impl Iterator<Item = OsString>) -> impl Iterator<Item = String
     names
         .filter_map(|name| name.into_string().ok())
         .filter(|name| name.starts_with("BELTS_") && !name.starts_with(OF_TESTS))
-        .filter(|name| !KNOWN.contains(&name.as_str()))
+        .filter(|name| ALL.iter().all(|known| known.name != name))
 }
 
 fn nearest(name: &str) -> &'static str {
-    KNOWN
-        .into_iter()
+    ALL.iter()
+        .map(|known| known.name)
         .min_by_key(|known| strsim::levenshtein(name, known))
         .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
 
     #[test]
@@ -76,20 +66,31 @@ mod tests {
         assert_eq!(told, ["BELTS_STROE"]);
     }
 
-    /// A variable that is read and not listed would be warned of.
+    /// Messages, rustdoc, help and pages name variables in prose.
     #[test]
-    fn every_variable_that_is_read_is_known() {
-        let read = [include_str!("mod.rs"), include_str!("variables.rs")];
-        let read = read.iter().flat_map(|file| file.split('"'));
-        let read: Vec<&str> = read
-            .filter(|text| {
-                text.starts_with("BELTS_")
-                    && !text.contains(|c: char| c != '_' && !c.is_ascii_uppercase())
-            })
-            .collect();
-        assert!(read.len() > 10, "{read:?}");
-        for name in read {
-            assert!(KNOWN.contains(&name), "{name}");
+    fn every_variable_that_anything_names_is_known() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut texts = vec![root.join("README.md")];
+        let mut folders = vec![root.join("src"), root.join("docs")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if !path.ends_with("environment/unknown.rs") {
+                    texts.push(path);
+                }
+            }
+        }
+        assert!(texts.len() > 100, "{texts:?}");
+        for path in texts {
+            let text = fs::read_to_string(&path).expect("text");
+            let words = text.split(|c: char| c != '_' && !c.is_ascii_uppercase());
+            // A prefix is no name, and the benchmarks have variables of their own.
+            let names = words
+                .filter(|word| word.len() > "BELTS_".len() && !word.starts_with("BELTS_BENCH_"));
+            let wrong: Vec<String> = unknown(names.map(OsString::from)).collect();
+            assert_eq!(wrong, Vec::<String>::new(), "in {}", path.display());
         }
     }
 }

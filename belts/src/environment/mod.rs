@@ -1,0 +1,13 @@
+//! The variables of the environment: how one is read, and which ones there are.
+
+mod table;
+mod unknown;
+mod variable;
+
+pub(crate) use table::*;
+pub(crate) use unknown::warn_of_unknown;
+#[cfg(feature = "cli")]
+pub(crate) use variable::Variable;
+#[cfg(feature = "qstash")]
+pub(crate) use variable::read;
+pub(crate) use variable::{Lookup, of_process};
