@@ -361,6 +361,9 @@ impl Worker {
     /// assert_eq!(executed.output::<u32>("double")?, 8);
     /// # Ok(()) }
     /// ```
+    ///
+    /// If the worker shuts down first, this is an error of kind [`Shutdown`](ErrorKind::Shutdown). The run is not lost: another
+    /// worker goes on with it, and `run_id` waits for it there.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an event is given away, as by the `publish_*` helpers"
