@@ -44,6 +44,9 @@ impl Krate {
 
 macro_rules! runtime {
     ($($field:ident: $($path:ident)::+;)*) => {
+        #[cfg(test)]
+        const PATHS: &[&str] = &[$(stringify!($($path)::+),)*];
+
         /// Every runtime path, located at one place of the user's source.
         pub(crate) struct Runtime { $(pub(crate) $field: TokenStream,)* }
 
@@ -58,15 +61,21 @@ macro_rules! runtime {
     };
 }
 
+// These appear in signatures and trait bounds that users see in editors, `cargo expand` and rustc's messages; the rest is private.
 runtime! {
+    call: Call;
+    check_result: Result;
+    error: Error;
+    event: Event;
+    event_set: EventSet;
+    publish_builder: Publish;
+
     absent: __private::UNFINISHED;
     accepts: __private::accepts;
     argument: __private::Argument;
     awaitable: __private::autoref::Awaitable;
     backoff: __private::Backoff;
-    call: Call;
     check: __private::check;
-    check_result: Result;
     continuation: __private::Continuation;
     correlation_key: __private::correlation_key;
     decode_event: __private::decode_event;
@@ -77,10 +86,7 @@ runtime! {
     encode_own: __private::encode_own;
     encoded_event: __private::EncodedEvent;
     entered: __private::Entered;
-    error: Error;
-    event: Event;
     event_entry: __private::EventEntry;
-    event_set: EventSet;
     fallible: __private::autoref::Fallible;
     finish: __private::finish;
     flow: __private::autoref::Flow;
@@ -98,7 +104,6 @@ runtime! {
     make_call: __private::call;
     of_any_error: __private::of_any_error;
     publish: __private::publish;
-    publish_builder: Publish;
     returned: __private::Returned;
     scope: __private::Scope;
     serde: __private::serde;
@@ -243,6 +248,25 @@ fn words(name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn generated_code_names_no_other_public_items_than_these() {
+        let public: Vec<_> = PATHS
+            .iter()
+            .filter(|path| !path.starts_with("__private"))
+            .collect();
+        assert_eq!(
+            public,
+            [
+                &"Call",
+                &"Result",
+                &"Error",
+                &"Event",
+                &"EventSet",
+                &"Publish"
+            ]
+        );
+    }
 
     #[test]
     fn type_names_become_kebab_case() {

@@ -43,7 +43,6 @@ mod environment;
 mod error;
 mod event;
 mod function;
-mod guard;
 #[cfg(any(doc, doctest))]
 pub mod guide;
 #[cfg(feature = "http")]
@@ -52,6 +51,7 @@ mod id;
 mod inspect;
 mod live;
 pub mod middleware;
+mod panic;
 mod plain;
 mod publish;
 #[cfg(feature = "redis")]

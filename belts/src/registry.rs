@@ -8,7 +8,7 @@ use crate::{
         Ask, EventEntry, FunctionDef, FunctionEntry,
         state::{States, missing},
     },
-    guard,
+    panic,
     run::Location,
     store::Subscription,
     telemetry::FunctionMetrics,
@@ -43,7 +43,7 @@ impl Registered {
             return Ok(true);
         };
         let what = format!("the filter of `{}`", self.id);
-        guard::call(&what, || accepts(event_type, payload))
+        panic::catch(&what, || accepts(event_type, payload))
     }
 
     /// The correlation key of an event that fits this function and is valid.
@@ -60,7 +60,7 @@ fn fits(
 ) -> Result<Option<Arc<str>>> {
     let mut answered = false;
     let what = format!("to read the event `{event_type}`");
-    let checked = guard::call(&what, || {
+    let checked = panic::catch(&what, || {
         let checked = check(event_type, payload);
         answered = true;
         checked

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 
 use super::{Clock, Timestamp};
-use crate::{error::Error, guard};
+use crate::{error::Error, panic};
 
 /// Tells the last time that the clock told where it panics, and waits by the system's timer.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl<C: Clock> Guarded<C> {
 #[async_trait]
 impl<C: Clock> Clock for Guarded<C> {
     fn now(&self) -> Timestamp {
-        match guard::quiet(|| self.clock.now()) {
+        match panic::quiet(|| self.clock.now()) {
             Some(now) => {
                 self.last.store(now.as_millis(), Ordering::Relaxed);
                 now
@@ -49,9 +49,9 @@ impl<C: Clock> Clock for Guarded<C> {
     }
 
     async fn sleep_until(&self, deadline: Timestamp) {
-        let slept = guard::call("the clock", || Ok(self.clock.sleep_until(deadline)));
+        let slept = panic::catch("the clock", || Ok(self.clock.sleep_until(deadline)));
         let slept = match slept {
-            Ok(sleep) => guard::catch_panic(sleep.map(Ok)).await,
+            Ok(sleep) => panic::catch_future(sleep.map(Ok)).await,
             Err(error) => Err(error),
         };
         if let Err(error) = slept {
@@ -60,9 +60,9 @@ impl<C: Clock> Clock for Guarded<C> {
     }
 
     async fn expire_at(&self, deadline: Timestamp) {
-        let expired = guard::call("the clock", || Ok(self.clock.expire_at(deadline)));
+        let expired = panic::catch("the clock", || Ok(self.clock.expire_at(deadline)));
         let expired = match expired {
-            Ok(expiry) => guard::catch_panic(expiry.map(Ok)).await,
+            Ok(expiry) => panic::catch_future(expiry.map(Ok)).await,
             Err(error) => Err(error),
         };
         if let Err(error) = expired {

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use crate::guard;
+use crate::panic;
 
 /// Any error at all, as functions and steps may return it.
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync + 'static>;
@@ -19,7 +19,7 @@ pub(crate) enum Class {
 impl Class {
     /// The class of the first classified error in the chain.
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Option<Self> {
-        guard::chain(error)
+        panic::chain(error)
             .find_map(|error| error.downcast_ref::<Classified>())
             .map(|classified| classified.class)
     }

@@ -8,7 +8,7 @@ use super::{
     replayed::Replayed,
     value::{ErrorValue, Valued},
 };
-use crate::guard;
+use crate::panic;
 
 /// A failure as it is recorded: enough to show it, and to return it the same on every attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +30,8 @@ impl Failure {
     pub fn of(error: &Error) -> Self {
         let message = error.to_string();
         let mut sources: Vec<String> = Vec::new();
-        for source in guard::chain(error).skip(1) {
-            let text = guard::text(source, false);
+        for source in panic::chain(error).skip(1) {
+            let text = panic::text(source, false);
             // A wrapper that prints its source's text already said it.
             if sources.last().unwrap_or(&message) != &text {
                 sources.push(text);

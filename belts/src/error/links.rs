@@ -8,7 +8,7 @@ use super::{
     replayed::Replayed,
     value::{ErrorValue, Valued},
 };
-use crate::guard::{MOST_LINKS, chain};
+use crate::panic::{MOST_LINKS, chain};
 
 impl Error {
     /// The first error of type `T` in the chain.

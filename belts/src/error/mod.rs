@@ -16,7 +16,7 @@ pub(crate) use class::BoxError;
 use class::Class;
 
 use crate::{
-    guard,
+    panic,
     plain::{Clean, plain},
 };
 
@@ -235,7 +235,7 @@ impl Error {
 
     /// `Store` or `Dispatcher`, if the failure of one is what it is about, or what it wraps.
     pub(crate) fn failed_service(&self) -> Option<ErrorKind> {
-        guard::chain(self)
+        panic::chain(self)
             .filter_map(|error| error.downcast_ref::<Self>())
             .map(Self::kind)
             .find(|kind| matches!(kind, ErrorKind::Store | ErrorKind::Dispatcher))
@@ -268,8 +268,8 @@ impl Error {
     /// log are written out, such as a line break as `\n`.
     pub fn report(&self) -> String {
         let mut line = self.to_string();
-        for error in guard::chain(self).skip(1) {
-            let text = guard::text(error, false);
+        for error in panic::chain(self).skip(1) {
+            let text = panic::text(error, false);
             // A wrapper that prints its source's text already said it.
             if !line.ends_with(&text) {
                 line.push_str(": ");
@@ -288,7 +288,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.0.message, &self.0.source) {
             (Some(message), _) => f.write_str(message),
-            (None, Some(source)) => f.write_str(&guard::text(source, f.alternate())),
+            (None, Some(source)) => f.write_str(&panic::text(source, f.alternate())),
             (None, None) => write!(f, "{:?}", self.0.kind),
         }
     }
@@ -315,7 +315,7 @@ impl StdError for Error {
         let source: &(dyn StdError + 'static) = self.0.source.as_deref()?;
         // Without a message of its own this error prints its source, so the chain goes on behind it.
         if self.0.message.is_none() {
-            guard::source(source)
+            panic::source(source)
         } else {
             Some(source)
         }

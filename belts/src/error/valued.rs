@@ -13,7 +13,7 @@ use super::{
     links::values,
     value::{ErrorValue, Valued},
 };
-use crate::{codec, guard, plain::Clean};
+use crate::{codec, panic, plain::Clean};
 
 /// The most bytes of an error as JSON. A failure of 16 KiB is left out of lists.
 const MOST: usize = 8 * 1024;
@@ -70,7 +70,7 @@ impl Error {
     where
         E: StdError + Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        let value = guard::call("to write the error", || kept(&error));
+        let value = panic::catch("to write the error", || kept(&error));
         let name = short_name::<E>();
         if let Err(reason) = &value {
             tracing::warn!(
@@ -99,7 +99,7 @@ impl Error {
         values(self)
             .filter(|value| value.type_name == name)
             .find_map(|value| {
-                guard::quiet(|| serde_json::from_str(value.json.get()).ok()).flatten()
+                panic::quiet(|| serde_json::from_str(value.json.get()).ok()).flatten()
             })
     }
 }

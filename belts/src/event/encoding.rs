@@ -9,7 +9,7 @@ use crate::{
     codec::{self, Lost},
     dispatch::wire,
     error::{Error, ErrorKind, Result},
-    guard,
+    panic,
 };
 
 thread_local! {
@@ -19,7 +19,7 @@ thread_local! {
 
 /// A valid event as it is published.
 pub(crate) fn checked<E: EventSet>(event: &E) -> Result<EncodedEvent> {
-    guard::call("to write the event", || {
+    panic::catch("to write the event", || {
         event.check()?;
         LOST.take();
         let encoded = event.encode()?;

@@ -20,8 +20,8 @@ use crate::{
         wire::{self, Body},
     },
     error::{Error, ErrorKind},
-    guard::catch_panic,
     id::stable_id,
+    panic::catch_future,
     telemetry::{Door, traceparent},
     worker::{Asked, Execute, Shared, Worker},
 };
@@ -42,7 +42,7 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
         Ok(sender) => {
             // Whatever panics in one message, its sender gets a response.
             let received = async { Ok(receive(&worker, &parts, &body, sender.as_ref()).await) };
-            catch_panic(received)
+            catch_future(received)
                 .await
                 .unwrap_or_else(|panic| Err(panic.into()))
                 .unwrap_or_else(|refusal| {

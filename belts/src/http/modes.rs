@@ -16,7 +16,7 @@ use super::{answer, mode::HttpMode, refusal::Refusal};
 use crate::{
     dispatch::wire,
     error::Result,
-    guard::catch_panic,
+    panic::catch_future,
     plain::json_line,
     store::RunStatus,
     worker::{Executed, FinishedRun, Shared, Started},
@@ -274,7 +274,7 @@ fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -
     let event_id = HeaderValue::from_str(&started.event_id);
     let last: LastLine = Some(Box::pin(async move {
         let _place = place;
-        match catch_panic(started.wait()).await {
+        match catch_future(started.wait()).await {
             Ok(executed) => tells.json(&executed),
             Err(error) => Refusal::from(error).json(),
         }

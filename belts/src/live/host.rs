@@ -12,8 +12,8 @@ use std::{
 use crate::{
     clock::{Clock, Timestamp},
     function::state::States,
-    guard,
     middleware::Layers,
+    panic,
 };
 
 /// What the runs of a worker share with it.
@@ -39,7 +39,7 @@ impl Host {
         let Some(random) = self.random else {
             return fastrand::f64();
         };
-        let given = guard::quiet(random).filter(|given| given.is_finite());
+        let given = panic::quiet(random).filter(|given| given.is_finite());
         given.map_or_else(fastrand::f64, |given| given.clamp(0.0, 1.0))
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::info::{RunInfo, StepInfo};
 use crate::{
     error::{Error, ErrorKind, Result},
-    guard::catch_panic,
+    panic::catch_future,
 };
 
 /// What came of a function or a step, without its value.
@@ -116,7 +116,7 @@ pub(crate) async fn around<T: Send>(
             around,
             body,
         };
-        catch_panic(next.call()).await
+        catch_future(next.call()).await
     };
     outcome?;
     value.ok_or_else(|| {

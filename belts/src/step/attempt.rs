@@ -22,9 +22,9 @@ use crate::{
         Error, ErrorKind, Result,
         class::{Class, Classified},
     },
-    guard,
     live::{Active, LiveRun},
     middleware::{self, Around, StepInfo},
+    panic,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
     store::{Entry, StepKind, StepState},
     telemetry::span::{self, StepIds},
@@ -165,7 +165,7 @@ impl<T: Send> Step<T> {
                 let ids = StepIds::of(&span, &path, attempt);
                 let failed = || begun.failed::<T>(&run, ids, &error, policy, now);
                 let (entry, over) = span.in_scope(failed);
-                guard::discard(error);
+                panic::discard(error);
                 (entry, over.map(Err))
             }
         };
@@ -200,10 +200,10 @@ async fn inside_middleware<T: Send>(
 
 /// What is recorded of a value, and what every later attempt reads.
 fn read_back<T>(value: T, values: &Values<T>, run: &LiveRun) -> Result<(Arc<[u8]>, T)> {
-    let checked = guard::call("to write or read the result", || {
+    let checked = panic::catch("to write or read the result", || {
         (values.checked)(&value, run)
     });
-    guard::discard(value);
+    panic::discard(value);
     checked
 }
 

@@ -9,8 +9,8 @@ use crate::{
     clock::Timestamp,
     codec::{self, Outcome},
     error::{Error, ErrorKind, Result},
-    guard,
     live::{CURRENT_STEP, CurrentStep, LiveRun, PublishedHere},
+    panic,
     step::{Attempted, Caught},
     telemetry::span::StepIds,
 };
@@ -58,7 +58,7 @@ pub(super) async fn evaluate<T>(
         biased;
         (outcome, overran) = expression => match finished(outcome) {
             Ok(late) if overran => {
-                guard::discard(late);
+                panic::discard(late);
                 Err(Error::new(
                     ErrorKind::TimedOut,
                     format!("timed out after {timeout:?}; it blocked its thread, so this was seen only when it returned"),

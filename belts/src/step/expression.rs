@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Attempted;
-use crate::{error::Result, guard};
+use crate::{error::Result, panic};
 
 /// The future of an attempt, pinned where generated code put it. Each expression has a type of its own; behind this pointer, what
 /// drives a step is compiled once for each type of result and not once for each expression.
@@ -27,10 +27,10 @@ pub trait Slot<T>: Send {
 
 impl<T, F: Future<Output = Attempted<T>> + Send> Slot<T> for Option<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Attempted<T>>> {
-        guard::poll(self, cx)
+        panic::poll(self, cx)
     }
 
     fn clear(self: Pin<&mut Self>) {
-        guard::clear(self);
+        panic::clear(self);
     }
 }

@@ -13,7 +13,7 @@ use tracing::{
 use super::Propagator;
 use crate::{
     error::{Error, Result},
-    guard,
+    panic,
     plain::Clean,
     store::ClaimedRun,
 };
@@ -39,7 +39,7 @@ pub(crate) fn run(
         outcome = Empty,
     );
     if let (Some(propagator), Some(traceparent)) = (propagator, &claimed.traceparent) {
-        let extracted = guard::call("the propagator", || {
+        let extracted = panic::catch("the propagator", || {
             propagator.extract(traceparent, &span);
             Ok(())
         });

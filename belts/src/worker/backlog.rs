@@ -8,7 +8,7 @@ use std::{
 use super::Shared;
 use crate::{
     error::{ErrorKind, Result},
-    guard::catch_panic,
+    panic::catch_future,
 };
 
 /// How often the store is asked, and how many runs of a function it counts at most.
@@ -18,7 +18,7 @@ const MOST: u16 = 10_000;
 /// Shows it as long as the worker lives.
 pub(super) async fn show_forever(worker: Weak<Shared>) {
     while let Some(shared) = worker.upgrade() {
-        if let Err(error) = catch_panic(shared.show_backlog()).await {
+        if let Err(error) = catch_future(shared.show_backlog()).await {
             if error.kind() == ErrorKind::Panicked {
                 tracing::error!(error = %error.report(), "counting the runs that wait panicked; counting again later");
             } else {

@@ -9,7 +9,7 @@ use super::{Shared, slots::Reservation};
 use crate::{
     clock::Timestamp,
     error::{ErrorKind, Result},
-    guard::catch_panic,
+    panic::catch_future,
     store::{Claim, finish::to_the_end_at},
 };
 
@@ -68,11 +68,11 @@ impl Shared {
             // Later than it can be where the clock was set back.
             if look <= now || look.since(now) > LOOK_FOR_REVOKED {
                 look = now.after(LOOK_FOR_REVOKED);
-                if let Err(error) = catch_panic(self.end_revoked()).await {
+                if let Err(error) = catch_future(self.end_revoked()).await {
                     tracing::warn!(error = %error.report(), "cannot ask which runs were cancelled; asking again");
                 }
             }
-            let wait = match catch_panic(self.claim_due()).await {
+            let wait = match catch_future(self.claim_due()).await {
                 Ok(wait) => {
                     failures = 0;
                     wait
@@ -84,7 +84,7 @@ impl Shared {
                             self.begin_again().await;
                             Ok(())
                         };
-                        drop(catch_panic(again).await);
+                        drop(catch_future(again).await);
                     }
                     tracing::error!(error = %error.report(), "cannot claim runs; trying again");
                     let pause = STORE_BACKOFF.ceiling(failures);
@@ -177,7 +177,7 @@ impl Shared {
             self.store.woken().await;
             Ok(())
         };
-        if let Err(error) = catch_panic(woken).await {
+        if let Err(error) = catch_future(woken).await {
             tracing::error!(error = %error.report(), "the store panicked while a worker waited for it; work is looked for now and then");
             std::future::pending::<()>().await;
         }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{ended::Ended, shared::Shared};
 use crate::{
-    guard::catch_panic,
+    panic::catch_future,
     run::Backoff,
     store::{Commit, CommitBatch, Lease, Transition},
 };
@@ -40,7 +40,7 @@ impl Shared {
                 let commits = vec![commit];
                 let given_back = worker.store.commit(CommitBatch { commits, now });
                 // If the lease is gone, so is the need to give it back.
-                if catch_panic(given_back).await.is_ok() {
+                if catch_future(given_back).await.is_ok() {
                     resting.given_back = true;
                     drop(resting);
                     worker.expect_due(due_at);

@@ -9,7 +9,7 @@ use std::{
 use super::Shared;
 use crate::{
     error::{ErrorKind, Result},
-    guard::catch_panic,
+    panic::catch_future,
     store::Purged,
 };
 
@@ -20,7 +20,7 @@ const BATCH: usize = 500;
 impl Shared {
     async fn purge_batch(&self) -> Result<Purged> {
         let before = self.clock.now().before(self.options().retention);
-        let purged = catch_panic(async { self.store.purge(before, BATCH).await }).await;
+        let purged = catch_future(async { self.store.purge(before, BATCH).await }).await;
         purged.inspect_err(|error| {
             if error.kind() == ErrorKind::Panicked {
                 tracing::error!(error = %error.report(), "the store panicked while it purged finished runs; trying again later");

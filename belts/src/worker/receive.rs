@@ -16,8 +16,8 @@ use crate::{
     dispatch::{Delivery, Nack, Receipt, SharedDispatcher, Verdict, wire},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
-    guard::catch_panic,
     id::stable_id,
+    panic::catch_future,
     plain::Clean,
 };
 
@@ -51,7 +51,7 @@ impl Shared {
         while !self.is_draining() {
             let begun = self.clock.now();
             let received = tokio::select! {
-                received = catch_panic(dispatcher.receive(BATCH)) => received,
+                received = catch_future(dispatcher.receive(BATCH)) => received,
                 () = self.shutdown.begun() => return,
             };
             match received {
@@ -122,12 +122,12 @@ impl Shared {
         let answered = |receipt: &Receipt| deliveries.iter().any(|it| it.receipt == *receipt);
         lock(held).retain(|receipt| !answered(receipt));
         if !durable.is_empty()
-            && let Err(error) = catch_panic(dispatcher.ack(durable)).await
+            && let Err(error) = catch_future(dispatcher.ack(durable)).await
         {
             tracing::warn!(error = %error.report(), "could not acknowledge messages; they will be redelivered, and start nothing");
         }
         if !refused.is_empty()
-            && let Err(error) = catch_panic(dispatcher.nack(refused)).await
+            && let Err(error) = catch_future(dispatcher.nack(refused)).await
         {
             tracing::warn!(error = %error.report(), "could not return messages; they will be redelivered");
         }
@@ -142,7 +142,7 @@ impl Shared {
         loop {
             self.clock.expire_at(self.clock.now().after(pause)).await;
             let receipts = lock(held).clone();
-            if let Err(error) = catch_panic(dispatcher.extend(&receipts)).await {
+            if let Err(error) = catch_future(dispatcher.extend(&receipts)).await {
                 tracing::warn!(error = %error.report(), "could not extend the visibility timeout; messages may be redelivered");
             }
         }
@@ -153,7 +153,7 @@ impl Shared {
         let refused = if let Some(deadly) = deadly(delivery) {
             deadly
         } else {
-            let taken = catch_panic(async { Ok(self.make_durable(delivery).await) });
+            let taken = catch_future(async { Ok(self.make_durable(delivery).await) });
             match taken.await.unwrap_or_else(|panic| Err(panic.into())) {
                 Ok(()) => return Fate::Durable,
                 Err(refused) => refused,

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock::{Clock, SystemClock, Timestamp},
     error::Result,
-    guard::catch_panic,
+    panic::catch_future,
     store::{self, SharedStore},
 };
 
@@ -101,7 +101,7 @@ async fn renew_forever(worker: Weak<Shared>, clock: Arc<dyn Clock>, role: Role, 
         if shared.shutdown.is_over() || !role.is_mine() {
             return;
         }
-        if let Err(error) = catch_panic(beat(&shared, due)).await {
+        if let Err(error) = catch_future(beat(&shared, due)).await {
             tracing::error!(error = %error.report(), "cannot renew the lease; runs may move to another worker");
         }
         if due {
@@ -146,7 +146,7 @@ async fn watch(worker: &Weak<Shared>, pulse: &Pulse, every: Duration) {
             return;
         }
         // One that takes longer would come too late.
-        let stepped_in = catch_panic(shared.step_in(&mut lifeline));
+        let stepped_in = catch_future(shared.step_in(&mut lifeline));
         match tokio::time::timeout(every * 2, stepped_in).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {

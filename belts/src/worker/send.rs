@@ -10,7 +10,7 @@ use crate::{
     dispatch::{Message, MessageOptions, Sent, SharedDispatcher, wire},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
-    guard,
+    panic,
     publish::{Published, StartedRun},
     store::NewEvent,
     telemetry::{span::propagator_fell, traceparent},
@@ -20,7 +20,7 @@ impl Shared {
     /// The span that this is called in, for those who follow a trace; `None` where nobody does.
     pub(crate) fn traceparent(&self) -> Option<Arc<str>> {
         let propagator = self.propagator.as_ref()?;
-        let injected = guard::call("the propagator", || Ok(propagator.inject(&Span::current())));
+        let injected = panic::catch("the propagator", || Ok(propagator.inject(&Span::current())));
         let injected = injected.inspect_err(propagator_fell);
         traceparent(&injected.ok().flatten()?)
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Worker, shared::Shared, signals::Asked};
-use crate::guard::catch_panic;
+use crate::panic::catch_future;
 
 /// How long the end waits for steps that were dropped.
 const ABORTED: Duration = Duration::from_secs(1);
@@ -141,7 +141,8 @@ impl Shared {
         let Some(session) = self.present_session() else {
             return;
         };
-        let goodbye = catch_panic(async { self.store.deregister(session, self.clock.now()).await });
+        let goodbye =
+            catch_future(async { self.store.deregister(session, self.clock.now()).await });
         tokio::select! {
             biased;
             ended = goodbye => if let Err(error) = ended {

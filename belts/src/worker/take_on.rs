@@ -16,7 +16,7 @@ use super::{
     suspects::Suspected,
 };
 use crate::{
-    guard::catch_panic,
+    panic::catch_future,
     plain::Clean,
     store::{Claimed, ClaimedRun, SetAside, UnknownType},
     telemetry::span,
@@ -46,7 +46,7 @@ impl Shared {
             let lease = claimed.lease;
             let driven =
                 async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
-            let (ended, failure) = catch_panic(driven).await.unwrap_or_else(|error| {
+            let (ended, failure) = catch_future(driven).await.unwrap_or_else(|error| {
                 let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
                 tracing::error!(run, error = %error.report(), "the drive of a run broke; it will be resumed");
                 let pause = worker.setbacks.gave_up(&run_id, false).pause;

@@ -7,8 +7,8 @@ use crate::worker::ended::Ended;
 use crate::{
     codec,
     error::{Error, Result, failure::Failure},
-    guard,
     live::Outbox,
+    panic,
     run::after_function,
     store::Transition,
 };
@@ -24,7 +24,7 @@ impl Drive<'_> {
     ) -> Ended {
         // What was left in the outbox belongs to futures that the function dropped; it is recorded all the same.
         if let Some(ended) = self.ended_by(write).await {
-            guard::discard(outcome);
+            panic::discard(outcome);
             return ended;
         }
         if let Err(error) = &outcome
@@ -60,7 +60,7 @@ impl Drive<'_> {
             (Err(error), Ended::Failed) => {
                 let _ = self.failure.set(error);
             }
-            (outcome, _) => guard::discard(outcome),
+            (outcome, _) => panic::discard(outcome),
         }
         ended
     }

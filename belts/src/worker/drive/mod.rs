@@ -15,8 +15,8 @@ use driver::Drive;
 use super::{ended::Ended, hook::RunFailure, shared::Shared};
 use crate::{
     error::{ErrorKind, Result},
-    guard,
     live::{LiveRun, Outbox},
+    panic,
     registry::Registered,
     store::{ClaimedRun, Transition},
 };
@@ -27,7 +27,7 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
 ) -> (Ended, Option<RunFailure>) {
-    guard::note_places();
+    panic::note_places();
     let crashed = worker.crashed(&claimed);
     // A run that is not to be driven has none of its code called.
     let wanted = match &crashed {

@@ -16,9 +16,9 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     function::{Continuation, Invocation},
-    guard::{self, Held, catch_panic},
     live::{CURRENT_RUN, Found, Outbox},
     middleware::{self, Around},
+    panic::{self, Held, catch_future},
     step::Scope,
     store::{StepKind, StepState, Transition},
     worker::{Worker, ended::Ended, installed},
@@ -38,7 +38,7 @@ impl Drive<'_> {
     /// Drives the run. A panic that nobody expected is a failed attempt: to only try again would have no end.
     pub(super) async fn go_whatever_breaks(&self) -> Ended {
         let mut going = pin!(Some(self.go()));
-        match guard::to_the_end(going.as_mut()).await {
+        match panic::to_the_end(going.as_mut()).await {
             Ok(ended) => ended,
             Err(error) => self.returned(Err(error), None).await,
         }
@@ -117,7 +117,7 @@ impl Drive<'_> {
     /// One drive of the function, with whatever the program has put around it.
     async fn inside_middleware(&self, invocation: Invocation) -> Result<Arc<[u8]>> {
         let start = self.function.def.start;
-        let body = pin!(catch_panic(async move { start(invocation).await }));
+        let body = pin!(catch_future(async move { start(invocation).await }));
         let layers = &self.worker.host.middleware;
         if layers.is_empty() {
             return self.watch.watched(body).await;

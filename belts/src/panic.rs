@@ -23,7 +23,7 @@ pub(crate) use shown::{MOST_LINKS, chain, source, text};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Calls user code; its panic is an error that says what panicked.
-pub(crate) fn call<T>(what: &str, code: impl FnOnce() -> Result<T>) -> Result<T> {
+pub(crate) fn catch<T>(what: &str, code: impl FnOnce() -> Result<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(code)) {
         Ok(result) => result,
         Err(payload) => Err(panicked(what, payload)),
@@ -31,7 +31,7 @@ pub(crate) fn call<T>(what: &str, code: impl FnOnce() -> Result<T>) -> Result<T>
 }
 
 /// Polls the future to its end and drops it; a panic of either stays here, and one of the future is an error.
-pub(crate) async fn catch_panic<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+pub(crate) async fn catch_future<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     let mut slot = pin!(Some(future));
     to_the_end(slot.as_mut()).await?
 }

@@ -102,10 +102,10 @@ fn a_chain_of_errors_has_an_end() {
 #[tokio::test]
 async fn a_future_is_polled_and_dropped_without_harm() {
     assert_eq!(
-        catch_panic(Falls { ready: true }).await.expect("a value"),
+        catch_future(Falls { ready: true }).await.expect("a value"),
         7
     );
-    let error = catch_panic(Falls { ready: false })
+    let error = catch_future(Falls { ready: false })
         .await
         .expect_err("a panic");
     assert!(error.to_string().starts_with("panicked: not ready"));
@@ -120,7 +120,7 @@ fn what_a_panic_carries_may_panic_too() {
             panic::panic_any(Self);
         }
     }
-    let error = call("it", || -> Result<()> { panic::panic_any(Payload) }).expect_err("a panic");
+    let error = catch("it", || -> Result<()> { panic::panic_any(Payload) }).expect_err("a panic");
     assert_eq!(error.kind(), ErrorKind::Panicked);
     assert_eq!(quiet(|| -> () { panic::panic_any(Payload) }), None);
 }
