@@ -30,7 +30,12 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
     let (parts, body) = request.into_parts();
     let shared = worker.shared();
     let http = &shared.http;
-    let read = body::read_in_time(body, shared.max_body_bytes, &http.limits, &*shared.clock);
+    let read = body::read_in_time(
+        body,
+        shared.settings.max_body_bytes,
+        &http.limits,
+        &*shared.clock,
+    );
     let body = match read.await {
         Ok(body) => body,
         Err(refusal) => {

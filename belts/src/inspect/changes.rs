@@ -99,7 +99,7 @@ impl Runs {
     async fn tell(&self, run_id: &str) -> Result<()> {
         let run = self.get(run_id).await?;
         if let (Some(worker), Some(due_at)) = (&self.worker, run.due_at) {
-            worker.expect_due(due_at);
+            worker.due.expect(due_at);
             #[cfg(feature = "http")]
             if worker.hands_on() {
                 worker.hand_on(&run.run_id, due_at, 0).await?;

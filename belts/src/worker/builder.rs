@@ -1,29 +1,28 @@
 //! Building a worker.
 
 use std::{
-    collections::{HashMap, HashSet},
     future::Future,
-    sync::{
-        Arc, Mutex, RwLock,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize},
-    },
+    sync::{Arc, RwLock},
     time::Duration,
 };
-
-use tokio::sync::Notify;
 
 #[cfg(feature = "http")]
 use super::config::variables::insecure_by_env;
 use super::{
     driven::Driven,
+    due::Due,
     handle::Worker,
     hook::{ErrorHook, RunFailure},
+    loops::Loops,
     options::WorkerOptions,
     session::Session,
     setbacks::Setbacks,
+    settings::Settings,
     shared::Shared,
     shutdown::Shutdown,
     slots::Slots,
+    waiters::Waiters,
+    warned::Warned,
 };
 use crate::{
     clock::{Clock, Guarded, SystemClock},
@@ -338,7 +337,7 @@ impl WorkerBuilder {
             Some(dispatcher) => dispatcher.open(around).await?,
             None => None,
         };
-        let lifeline = match &self.store {
+        let store_url = match &self.store {
             Some(StoreSource::Url(url)) if store::url::has_connections(url) => Some(url.clone()),
             _ => None,
         };
@@ -375,34 +374,31 @@ impl WorkerBuilder {
             host: Arc::new(host),
             store,
             dispatcher,
-            budget: self.budget,
             clock,
             registry,
-            max_body_bytes: self.max_body_bytes,
-            slots,
-            options: RwLock::new(self.options),
-            session,
-            due: Notify::new(),
-            next_due: AtomicI64::new(i64::MAX),
-            left_due: AtomicI64::new(i64::MAX),
-            running: AtomicUsize::new(0),
-            shutdown: Shutdown::default(),
-            homes: Mutex::default(),
-            lifeline,
-            waiting: Mutex::new(HashMap::new()),
-            driven: Driven::default(),
-            #[cfg(feature = "http")]
-            last_purge: super::last_purge::LastPurge::default(),
-            setbacks: Setbacks::default(),
-            suspects: AtomicBool::new(false),
-            max_crashes: self.max_crashes,
-            targets: Mutex::new(HashMap::new()),
-            on_error: self.on_error,
-            propagator: self.propagator,
-            metrics: WorkerMetrics::new(),
-            warned: Mutex::new(HashSet::new()),
+            settings: Settings {
+                options: RwLock::new(self.options),
+                budget: self.budget,
+                max_body_bytes: self.max_body_bytes,
+                max_crashes: self.max_crashes,
+                store_url,
+                on_error: self.on_error,
+                propagator: self.propagator,
+            },
             #[cfg(feature = "http")]
             http,
+            session,
+            slots,
+            driven: Driven::default(),
+            due: Due::default(),
+            waiters: Waiters::default(),
+            setbacks: Setbacks::default(),
+            warned: Warned::default(),
+            loops: Loops::default(),
+            shutdown: Shutdown::default(),
+            #[cfg(feature = "http")]
+            last_purge: super::last_purge::LastPurge::default(),
+            metrics: WorkerMetrics::new(),
         });
         // From here on every publisher on the store knows what this program listens for.
         shared.session().await?;

@@ -1,9 +1,6 @@
 //! Claiming what is due: one run by its name, or whatever there is room for, again and again.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{Shared, slots::Reservation};
 use crate::{
@@ -38,7 +35,7 @@ impl Shared {
         .with_only(Arc::clone(run_id))
         .with_max_bytes(MAX_CLAIM_BYTES);
         let worker = Arc::clone(self);
-        to_the_end_at(self.home(), async move {
+        to_the_end_at(self.loops.home(), async move {
             Ok(worker.claim(claim, &mut reservation).await?.runs > 0)
         })
         .await
@@ -107,19 +104,16 @@ impl Shared {
             return Ok(Wait::ForRoom);
         }
         let some_left_out = reservation.leaves_out(&self.registry);
-        self.next_due.store(i64::MAX, Ordering::Release);
+        self.due.begin_claim();
         let claim = Claim::new(
             reservation.capacity(self.session().await?),
             self.clock.now(),
         )
         .with_max_bytes(MAX_CLAIM_BYTES);
         let worker = Arc::clone(self);
-        to_the_end_at(self.home(), async move {
+        to_the_end_at(self.loops.home(), async move {
             let TakenOn { next_due, runs } = worker.claim(claim, &mut reservation).await?;
-            worker.left_due.store(
-                next_due.map_or(i64::MAX, Timestamp::as_millis),
-                Ordering::Release,
-            );
+            worker.due.end_claim(next_due);
             worker.show_oldest_due();
             drop(reservation);
             // A claim brings so many bytes and no more; there may be room for what it left.
@@ -137,9 +131,7 @@ impl Shared {
 
     /// Shows for how long the oldest run is due that the last claim left, or that was published here without room for it.
     fn show_oldest_due(&self) {
-        let left = self.left_due.load(Ordering::Acquire);
-        let oldest = left.min(self.next_due.load(Ordering::Acquire));
-        let age = self.clock.now().since(Timestamp::from_millis(oldest));
+        let age = self.clock.now().since(self.due.oldest());
         self.metrics.oldest_due.set(age.as_secs_f64());
     }
 
@@ -156,11 +148,10 @@ impl Shared {
         let now = self.clock.now();
         let sweep = now.after(self.options().sweep);
         let backlog = next_due.is_some_and(|due| due <= now);
-        let local = Timestamp::from_millis(self.next_due.load(Ordering::Acquire));
         let deadline = next_due
             .filter(|due| *due > now)
             .into_iter()
-            .chain([local.max(now), sweep])
+            .chain([self.due.expected().max(now), sweep])
             .min();
         tokio::select! {
             () = self.due.notified() => {}

@@ -133,7 +133,7 @@ impl Execute {
                 },
                 Some(step),
             ) => {
-                shared.set_target(run_id, step.as_str().into());
+                shared.waiters.set_target(run_id, step.as_str().into());
                 Some(run_id)
             }
             _ => None,
@@ -148,7 +148,7 @@ impl Execute {
                 .as_ref()
                 .is_ok_and(|(published, _)| !published.duplicate),
         ) {
-            shared.clear_target(run_id);
+            shared.waiters.clear_target(run_id);
         }
         let (published, endings) = published?;
         let runs: Vec<_> = published
@@ -216,8 +216,8 @@ impl Execute {
             match self.until {
                 // A drive reads its target at its start.
                 Some(_) if self.exclusive && shared.drives(&run_id) => return Err(busy(&run_id)),
-                Some(step) => shared.set_target(&run_id, step.into()),
-                None => shared.clear_target(&run_id),
+                Some(step) => shared.waiters.set_target(&run_id, step.into()),
+                None => shared.waiters.clear_target(&run_id),
             }
             let taken = async {
                 let taken =
@@ -228,7 +228,7 @@ impl Execute {
                 Ok(())
             };
             if let Err(error) = taken.await {
-                shared.clear_target(&run_id);
+                shared.waiters.clear_target(&run_id);
                 return Err(error);
             }
         }

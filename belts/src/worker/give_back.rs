@@ -22,7 +22,7 @@ impl Shared {
     ) {
         let (worker, run_id) = (Arc::clone(self), Arc::clone(run_id));
         let mut resting = self.rest(lease);
-        self.spawn_at_home(async move {
+        self.loops.spawn(async move {
             let due_at = worker.clock.now().after(pause);
             for failed in 1.. {
                 let next = worker.clock.now().after(STORE_BACKOFF.ceiling(failed));
@@ -43,7 +43,7 @@ impl Shared {
                 if catch_future(given_back).await.is_ok() {
                     resting.given_back = true;
                     drop(resting);
-                    worker.expect_due(due_at);
+                    worker.due.expect(due_at);
                     worker.tell(&run_id, &Ended::Suspended(due_at));
                     return;
                 }

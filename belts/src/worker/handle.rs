@@ -1,9 +1,6 @@
 //! The worker as its users hold it.
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use super::{WorkerOptions, shared::Shared};
 use crate::{clock::Timestamp, dispatch::SharedDispatcher, store::SharedStore};
@@ -82,15 +79,11 @@ impl Worker {
     /// # Ok(()) }
     /// ```
     pub fn configure(&self, change: impl FnOnce(&mut WorkerOptions)) {
-        let mut options = self
-            .shared
-            .options
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        change(&mut options);
-        self.shared.slots.set_limit(options.concurrency.max(1));
-        drop(options);
-        self.shared.due.notify_one();
+        let shared = &self.shared;
+        shared.settings.change(change, |options| {
+            shared.slots.set_limit(options.concurrency.max(1));
+        });
+        shared.due.notify();
     }
 }
 

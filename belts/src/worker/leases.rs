@@ -212,7 +212,7 @@ impl Shared {
     fn tell_of_doubts(&self) {
         if self.driven.change(|ledger| ledger.can_settle()) {
             self.session.pulse.ask();
-            self.due.notify_one();
+            self.due.notify();
         }
     }
 
@@ -245,7 +245,7 @@ impl Shared {
         // What came up meanwhile is settled next.
         self.tell_of_doubts();
         if released > 0 {
-            self.due.notify_one();
+            self.due.notify();
         }
         Ok(())
     }

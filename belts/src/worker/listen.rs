@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     future::Future,
     pin::Pin,
-    sync::{Arc, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -18,36 +18,15 @@ pub(crate) type Endings = HashMap<Arc<str>, Ending>;
 impl Shared {
     /// Tells those who wait for a run in this process.
     pub(super) fn tell(&self, run_id: &Arc<str>, ended: &Ended) {
-        let waiting = self
-            .waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(run_id);
-        for sender in waiting.into_iter().flatten() {
-            let _ = sender.send(ended.clone());
-        }
+        self.waiters.tell(run_id, ended);
     }
 
     /// Hears of the next end of a drive of this run in this process.
     pub(crate) fn listen(self: &Arc<Self>, run_id: &Arc<str>) -> Ending {
-        let (sender, receiver) = oneshot::channel();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.entry(Arc::clone(run_id)).or_default().push(sender);
         Ending {
-            receiver,
+            receiver: self.waiters.add(run_id),
             worker: Arc::clone(self),
             run_id: Arc::clone(run_id),
-        }
-    }
-
-    /// Forgets those who no longer wait for this run.
-    fn forget_gone(&self, run_id: &str) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(senders) = waiting.get_mut(run_id) {
-            senders.retain(|sender| !sender.is_closed());
-            if senders.is_empty() {
-                waiting.remove(run_id);
-            }
         }
     }
 }
@@ -73,7 +52,7 @@ impl Drop for Ending {
         // After the end nobody is listed any more.
         if !self.receiver.is_terminated() {
             self.receiver.close();
-            self.worker.forget_gone(&self.run_id);
+            self.worker.waiters.remove_closed(&self.run_id);
         }
     }
 }

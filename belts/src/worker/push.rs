@@ -40,7 +40,7 @@ impl Started {
             let (shared, ending) = (&self.shared, self.endings.remove(run_id));
             async move {
                 let advanced = shared.advance(run_id, function_id, asked, ending).await;
-                shared.clear_target(run_id);
+                shared.waiters.clear_target(run_id);
                 advanced
             }
         });

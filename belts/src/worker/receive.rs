@@ -173,7 +173,7 @@ impl Shared {
     }
 
     async fn make_durable(self: &Arc<Self>, delivery: &Delivery) -> Result<(), Refused> {
-        let (size, limit) = (delivery.body.len(), self.max_body_bytes);
+        let (size, limit) = (delivery.body.len(), self.settings.max_body_bytes);
         if size > limit {
             return Err(Refused::Failed(Error::new(
                 ErrorKind::TooLarge,
@@ -186,7 +186,7 @@ impl Shared {
         let Some(event) = body.event else {
             // The run is in the store, where the loop finds it.
             self.metrics.messages.taken(false);
-            self.due.notify_one();
+            self.due.notify();
             return Ok(());
         };
         let worker = Worker::from_shared(Arc::clone(self));

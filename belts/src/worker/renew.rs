@@ -29,7 +29,7 @@ impl Shared {
     /// Makes sure that somebody renews the session: a runtime may have ended, and the task with it.
     pub(super) fn ensure_renewal(self: &Arc<Self>) {
         if !self.session.pulse.alive.load(Ordering::Acquire) {
-            self.spawn_at_home(self.renew_forever());
+            self.loops.spawn(self.renew_forever());
         }
     }
 
@@ -63,7 +63,7 @@ impl Shared {
             return Ok(());
         };
         if self.host.lease_left() * 2 <= self.host.lease.length {
-            match &self.lifeline {
+            match &self.settings.store_url {
                 None => drop(self.renew(session).await?),
                 Some(url) => {
                     let store = match lifeline.take() {

@@ -1,6 +1,6 @@
 //! The life of a worker's loop, from its start to the end of its shutdown.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use tokio::{runtime::Handle, task::JoinSet};
 
@@ -59,14 +59,14 @@ pub(crate) struct Running(Arc<Shared>);
 
 impl Running {
     pub(super) fn begin(shared: &Arc<Shared>) -> Self {
-        shared.running.fetch_add(1, Ordering::AcqRel);
+        shared.loops.begin();
         Self(Arc::clone(shared))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::AcqRel);
+        self.0.loops.end();
     }
 }
 
@@ -76,17 +76,14 @@ struct Home<'a>(&'a Shared, Handle);
 impl<'a> Home<'a> {
     fn settle(shared: &'a Shared) -> Self {
         let home = Handle::current();
-        shared.homes().push(home.clone());
+        shared.loops.settle(home.clone());
         Self(shared, home)
     }
 }
 
 impl Drop for Home<'_> {
     fn drop(&mut self) {
-        let mut homes = self.0.homes();
-        if let Some(place) = homes.iter().position(|home| home.id() == self.1.id()) {
-            homes.remove(place);
-        }
+        self.0.loops.leave(&self.1);
     }
 }
 

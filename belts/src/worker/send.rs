@@ -19,7 +19,7 @@ use crate::{
 impl Shared {
     /// The span that this is called in, for those who follow a trace; `None` where nobody does.
     pub(crate) fn traceparent(&self) -> Option<Arc<str>> {
-        let propagator = self.propagator.as_ref()?;
+        let propagator = self.settings.propagator.as_ref()?;
         let injected = panic::catch("the propagator", || Ok(propagator.inject(&Span::current())));
         let injected = injected.inspect_err(propagator_fell);
         traceparent(&injected.ok().flatten()?)
@@ -116,7 +116,7 @@ impl Shared {
 
     /// When a drive that begins now has to hand its run on.
     pub(crate) fn hand_on_at(&self) -> Option<Timestamp> {
-        let budget = self.budget.filter(|_| self.hands_on())?;
+        let budget = self.settings.budget.filter(|_| self.hands_on())?;
         Some(self.clock.now().after(budget))
     }
 
@@ -134,7 +134,7 @@ impl Shared {
     pub(crate) fn check_event_size(&self, event: &EncodedEvent) -> Result<()> {
         let (size, limit) = (
             wire::size_of(&event.event_type, &event.payload),
-            self.max_body_bytes,
+            self.settings.max_body_bytes,
         );
         if size > limit {
             return Err(too_large(size, limit, "`max_body_bytes`"));
@@ -145,7 +145,9 @@ impl Shared {
     async fn hand_over(&self, dispatcher: &SharedDispatcher, message: Message) -> Result<Sent> {
         let (size, id) = (message.body.len(), Arc::clone(&message.id));
         let carried = dispatcher.capabilities().max_bytes;
-        let limit = carried.map_or(self.max_body_bytes, |most| most.min(self.max_body_bytes));
+        let limit = carried.map_or(self.settings.max_body_bytes, |most| {
+            most.min(self.settings.max_body_bytes)
+        });
         if size > limit {
             let whose = "the dispatcher's or `max_body_bytes`";
             return Err(too_large(size, limit, whose));

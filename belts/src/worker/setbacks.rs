@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -37,6 +37,8 @@ pub(super) struct Setbacks {
     runs: Mutex<HashMap<Arc<str>, Count>>,
     /// How many runs that is, so that a write which goes well costs no lock.
     count: AtomicUsize,
+    /// Whether a run under suspicion of ending the process is driven.
+    is_suspect_driven: AtomicBool,
 }
 
 impl Setbacks {
@@ -90,6 +92,15 @@ impl Setbacks {
         if self.count.load(Ordering::Acquire) > 0 {
             self.change(|runs| runs.remove(run_id));
         }
+    }
+
+    /// Takes the place of the one suspect that is driven, if it is free.
+    pub(super) fn begin_suspect(&self) -> bool {
+        !self.is_suspect_driven.swap(true, Ordering::AcqRel)
+    }
+
+    pub(super) fn end_suspect(&self) {
+        self.is_suspect_driven.store(false, Ordering::Release);
     }
 }
 

@@ -35,7 +35,7 @@ impl Shared {
             self.filter(&event.event_type, &event.payload, except)?;
         }
         let worker = Arc::clone(self);
-        to_the_end_at(self.home(), async move {
+        to_the_end_at(self.loops.home(), async move {
             worker.publish_and_start(event, force, listen).await
         })
         .await
@@ -100,8 +100,8 @@ impl Shared {
             }
         }
         if left_behind {
-            self.expect_due(event.due_at);
-            self.due.notify_one();
+            self.due.expect(event.due_at);
+            self.due.notify();
         }
         Ok((published, endings))
     }
@@ -132,7 +132,11 @@ impl Shared {
     fn nobody_listens(&self, event: &NewEvent) {
         let event_type = &event.event_type;
         let filtered = self.registry.listeners(event_type).next().is_some();
-        if filtered || !self.first_warning(&format!("nobody takes {event_type}").into()) {
+        if filtered
+            || !self
+                .warned
+                .is_first(&format!("nobody takes {event_type}").into())
+        {
             return;
         }
         let advice = if self.registry.functions().is_empty() {

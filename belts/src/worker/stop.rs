@@ -83,7 +83,7 @@ impl Shared {
         tokio::select! {
             () = self.shutdown.ended() => {}
             () = self.shutdown.hurried() => {}
-            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.has_loop() => {}
+            () = self.clock.expire_at(self.clock.now().after(grace)), if !self.loops.is_any() => {}
         }
     }
 

@@ -2,10 +2,7 @@
 //! anything. One at a time is driven, and the leases of others are given back before that, so that the next death of the process
 //! does not count against them.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use super::Shared;
 use crate::{
@@ -25,14 +22,14 @@ pub(super) struct Suspected(Arc<Shared>);
 
 impl Drop for Suspected {
     fn drop(&mut self) {
-        self.0.suspects.store(false, Ordering::Release);
+        self.0.setbacks.end_suspect();
     }
 }
 
 impl Shared {
     /// The failure of a run that was in hand too often when a process died.
     pub(super) fn crashed(&self, claimed: &ClaimedRun) -> Option<Error> {
-        let (crashes, most) = (claimed.crashes, self.max_crashes);
+        let (crashes, most) = (claimed.crashes, self.settings.max_crashes);
         (crashes >= most).then(|| {
             Error::new(
                 ErrorKind::Crashed,
@@ -51,7 +48,8 @@ impl Shared {
         runs: Vec<ClaimedRun>,
     ) -> Vec<(ClaimedRun, Option<Suspected>)> {
         // A run over the limit only fails, and so does no harm.
-        let suspected = |run: &ClaimedRun| (SUSPECT..self.max_crashes).contains(&run.crashes);
+        let suspected =
+            |run: &ClaimedRun| (SUSPECT..self.settings.max_crashes).contains(&run.crashes);
         if !runs.iter().any(suspected) {
             return runs.into_iter().map(|run| (run, None)).collect();
         }
@@ -59,7 +57,7 @@ impl Shared {
         for run in runs {
             if !suspected(&run) {
                 left.push((run, None));
-            } else if !self.suspects.swap(true, Ordering::AcqRel) {
+            } else if self.setbacks.begin_suspect() {
                 tracing::warn!(
                     function = %run.function_id, run = %run.run_id, crashes = run.crashes,
                     "processes died with this run in hand; it is driven as the only one of its kind"
@@ -86,7 +84,7 @@ impl Shared {
         };
         let commits = runs.iter().map(commit).collect();
         match self.store.commit(CommitBatch::new(commits, now)).await {
-            Ok(_) => self.expect_due(due_at),
+            Ok(_) => self.due.expect(due_at),
             Err(error) => {
                 tracing::warn!(error = %error.report(), "cannot give runs back; trying again");
                 for run in runs {

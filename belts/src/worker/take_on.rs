@@ -1,9 +1,6 @@
 //! What becomes of runs that were claimed: each is driven as a task of its own, and what this program cannot drive is told of.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tracing::{Instrument, Span};
 
@@ -40,7 +37,7 @@ impl Shared {
         let span = span::run(
             &claimed,
             self.session.name.as_deref(),
-            self.propagator.as_deref(),
+            self.settings.propagator.as_deref(),
         );
         let driven = async move {
             let lease = claimed.lease;
@@ -63,7 +60,7 @@ impl Shared {
             worker.tell(&run_id, &ended);
         };
         // Without a runtime the drive is dropped, which gives the run back.
-        if let Some(home) = self.home() {
+        if let Some(home) = self.loops.home() {
             self.shutdown.spawn(&home, driven.instrument(span));
         }
     }
@@ -89,7 +86,7 @@ impl Shared {
             }
         }
         for function in claimed.unknown_functions {
-            if self.first_warning(&function) {
+            if self.warned.is_first(&function) {
                 tracing::warn!(
                     function = %Clean(&function),
                     "runs of a function that this program does not have wait for a worker that has it"
@@ -101,7 +98,10 @@ impl Shared {
             event_type,
         } in claimed.unknown_types
         {
-            if self.first_warning(&format!("{function_id} {event_type}").into()) {
+            if self
+                .warned
+                .is_first(&format!("{function_id} {event_type}").into())
+            {
                 tracing::warn!(
                     function = %Clean(&function_id), event_type = %Clean(&event_type),
                     "runs of an event type that this program does not take for the function wait for a worker that takes it"
@@ -120,10 +120,5 @@ impl Shared {
             );
         }
         count
-    }
-
-    pub(super) fn first_warning(&self, about: &Arc<str>) -> bool {
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
-        warned.insert(Arc::clone(about))
     }
 }

@@ -10,7 +10,7 @@ use crate::panic::{self, catch_future};
 impl Shared {
     /// Tells the hook, and returns when it is done. Its panic stays with it.
     pub(super) async fn tell_failure(self: &Arc<Self>, failure: RunFailure) {
-        let Some(hook) = &self.on_error else {
+        let Some(hook) = &self.settings.on_error else {
             return panic::discard(failure);
         };
         let told = match panic::catch("to call it", || Ok(hook(failure))) {

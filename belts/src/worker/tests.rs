@@ -135,7 +135,7 @@ async fn who_no_longer_waits_for_a_run_leaves_nothing_behind() {
     drop(worker.shared.listen(&gone));
     let ending = worker.shared.listen(&stays);
     drop(worker.shared.listen(&stays));
-    let waiting = || worker.shared.waiting.lock().expect("no panic").len();
+    let waiting = || worker.shared.waiters.count();
     assert_eq!(waiting(), 1);
     worker.shared.tell(&stays, &Ended::Skipped);
     assert_eq!(ending.await, Ok(Ended::Skipped));

@@ -47,7 +47,7 @@ impl Started {
             let (shared, ending) = (&self.shared, self.endings.remove(&run_id));
             async move {
                 let finished = shared.finish(&run_id, &function_id, ending).await;
-                shared.clear_target(&run_id);
+                shared.waiters.clear_target(&run_id);
                 finished
             }
         });
@@ -67,10 +67,10 @@ impl Started {
         if self
             .runs
             .iter()
-            .any(|(run_id, _)| self.shared.target_of(run_id).is_some())
+            .any(|(run_id, _)| self.shared.waiters.target_of(run_id).is_some())
         {
             let home = Arc::clone(&self.shared);
-            home.spawn_at_home(async move { drop(self.wait().await) });
+            home.loops.spawn(async move { drop(self.wait().await) });
         }
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Drive<'a> {
             function,
             lease: claimed.lease,
             policy: RetryPolicy::new(claimed.retries.or(options.retries), options.backoff),
-            target: worker.target_of(&claimed.run_id),
+            target: worker.waiters.target_of(&claimed.run_id),
             deadline: worker.hand_on_at(),
             watch: Watch::default(),
             failure: OnceLock::new(),

@@ -6,7 +6,7 @@ use super::{driver::Drive, write::Underway};
 use crate::worker::ended::Ended;
 use crate::{
     codec,
-    error::{Error, Result, failure::Failure},
+    error::{Error, ErrorKind, Result, failure::Failure},
     live::Outbox,
     panic,
     run::after_function,
@@ -36,7 +36,7 @@ impl Drive<'_> {
             Err(error) if self.run.is_misread() => return self.leave_to_others(error).await,
             outcome => outcome,
         };
-        let outcome = outcome.and_then(|output| self.worker.check_size(output, "output"));
+        let outcome = outcome.and_then(|output| self.check_size(output));
         let (now, random) = (self.worker.clock.now(), self.worker.host.random());
         let failed_attempts = self.claimed.failed_attempts;
         let mut transition = match &outcome {
@@ -63,6 +63,20 @@ impl Drive<'_> {
             (outcome, _) => panic::discard(outcome),
         }
         ended
+    }
+
+    /// The output, unless it exceeds the limit.
+    fn check_size(&self, output: Arc<[u8]>) -> Result<Arc<[u8]>> {
+        let (size, limit) = (output.len(), self.worker.host.max_value_bytes);
+        if size <= limit {
+            return Ok(output);
+        }
+        Err(Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "the output has {size} bytes, over the limit of {limit}; raise `max_value_bytes` or return less"
+            ),
+        ))
     }
 
     /// Waits for the write under way, if there is one; how the drive has ended by it, if it has.
@@ -153,7 +167,7 @@ impl Drive<'_> {
         };
         // What the error says may be another for each event.
         let about = format!("{function} cannot read {event_type}");
-        if self.worker.first_warning(&about.into()) {
+        if self.worker.warned.is_first(&about.into()) {
             let ids = self.run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, %event_type, error = %error.report(),
@@ -215,7 +229,7 @@ impl Drive<'_> {
             Transition::Stop => Ended::Stopped,
             Transition::Skip => Ended::Skipped,
             Transition::Suspend { due_at } | Transition::Retry { due_at, .. } => {
-                self.worker.expect_due(due_at);
+                self.worker.due.expect(due_at);
                 Ended::Suspended(due_at)
             }
         }
