@@ -1,15 +1,20 @@
 //! What the log says of runs, and that it says it in lines of its own.
 
-use std::{future::IntoFuture as _, sync::LazyLock, thread, time::Duration};
+use std::{
+    future::IntoFuture as _,
+    sync::{Arc, LazyLock},
+    thread,
+    time::Duration,
+};
 
 use belts::{
     Worker, step,
     store::{Memory, RunStatus},
-    testing::ManualClock,
+    testing::{Faults, ManualClock},
 };
 use belts_suite::log;
 
-use crate::gated::{Named, eventually, looped, named, within};
+use crate::gated::{Named, effects, eventually, gated, looped, named, open, within, worker_of};
 
 /// The warnings that have these in them.
 fn warnings_with(parts: [&str; 2]) -> Vec<String> {
@@ -41,6 +46,35 @@ async fn a_step_that_blocks_its_thread_is_named_in_one_line() {
     let named = "step{step=block-x\\n2026 INFO forged attempt=1";
     assert!(told[0].contains(named), "{told:#?}");
     assert!(!told[0].contains(char::is_control), "{told:#?}");
+}
+
+/// A process had died, and the log of the one that went on with its runs did not say so.
+#[tokio::test]
+async fn a_run_that_is_taken_over_from_a_dead_process_is_told_of() {
+    log::keep();
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let faults = Faults::new(Arc::new(store.clone()));
+    let dead = worker_of(faults.clone(), gated, &clock).await;
+    let other = worker_of(store, gated, &clock).await;
+    let first = tokio::spawn(
+        dead.execute(named("taken-over"))
+            .run_id("taken-over")
+            .into_future(),
+    );
+    eventually("the step begins", async || effects("taken-over") == 1).await;
+    let writes = faults.writes();
+    faults.fail(1);
+    clock.advance(Duration::from_secs(31));
+    eventually("the renewal fails", async || faults.writes() > writes).await;
+    let second = other.execute(named("taken-over")).run_id("taken-over");
+    let second = tokio::spawn(second.into_future());
+    eventually("it goes on", async || effects("taken-over") == 2).await;
+    first.abort();
+    open("taken-over");
+    within("the run", second).await.unwrap().unwrap();
+    let told = log::lines_with(&["INFO", "goes on here", "run=taken-over "]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].contains(" deaths=1"), "{told:#?}");
 }
 
 static CLOCK: LazyLock<ManualClock> = LazyLock::new(ManualClock::default);

@@ -85,7 +85,7 @@ impl HttpMode {
                 Ok(executed) => answer::json(tells.status(&executed), tells.json(&executed)),
                 Err(error) => Refusal::from(error).into_response(),
             },
-            Self::Stream => streamed(shared, started, tells, place),
+            Self::Stream => streamed(&shared, started, tells, place),
         }
     }
 }
@@ -269,7 +269,7 @@ impl<'a> EndedRun<'a> {
 /// The future of the last line of a stream; `None` once it is written.
 type LastLine = Option<Pin<Box<dyn Future<Output = Vec<u8>> + Send>>>;
 
-fn streamed(shared: Arc<Shared>, started: Started, tells: Tells, place: Place) -> Response {
+fn streamed(shared: &Shared, started: Started, tells: Tells, place: Place) -> Response {
     let clock = Arc::clone(&shared.clock);
     let event_id = HeaderValue::from_str(&started.event_id);
     let last: LastLine = Some(Box::pin(async move {

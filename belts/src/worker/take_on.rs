@@ -40,7 +40,15 @@ impl Shared {
             self.settings.propagator.as_deref(),
         );
         let driven = async move {
-            let lease = claimed.lease;
+            let (lease, deaths) = (claimed.lease, claimed.crashes);
+            if deaths > 0 {
+                let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
+                tracing::info!(
+                    run,
+                    deaths,
+                    "the process that drove this run died; it goes on here"
+                );
+            }
             let driven =
                 async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
             let (ended, failure) = catch_future(driven).await.unwrap_or_else(|error| {

@@ -7,7 +7,7 @@ use sqlx::PgPool;
 /// For how long a server that is away is asked again where nothing else is said.
 const RETRY_FOR: Duration = Duration::from_secs(10);
 
-/// Settings of a [`Postgres`] store; see [`Postgres::builder`].
+/// Settings of a [`Postgres`](crate::store::Postgres) store; see [`Postgres::builder`](crate::store::Postgres::builder).
 #[derive(Debug, Clone)]
 #[must_use = "nothing is opened until `open` is awaited"]
 pub struct PostgresBuilder {
@@ -62,7 +62,7 @@ impl PostgresBuilder {
 
     /// The most connections that the store opens, beside one for listening; 8 where not said.
     ///
-    /// A store on a [pool of yours](Postgres::with_pool) takes at most half of the pool's connections, and no more than this.
+    /// A store on a [pool of yours](crate::store::Postgres::with_pool) takes at most half of the pool's connections, and no more than this.
     pub fn max_connections(mut self, number: u32) -> Self {
         self.max_connections = number;
         self

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::link::RETRY_FOR;
 
-/// Settings of a [`Redis`] store; see [`Redis::builder`].
+/// Settings of a [`Redis`](crate::store::Redis) store; see [`Redis::builder`](crate::store::Redis::builder).
 #[derive(Clone)]
 #[must_use = "nothing is opened until `open` is awaited"]
 pub struct RedisBuilder {

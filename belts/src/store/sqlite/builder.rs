@@ -14,7 +14,7 @@ pub enum Synchronous {
     Normal,
 }
 
-/// Settings of a [`Sqlite`] store; see [`Sqlite::builder`].
+/// Settings of a [`Sqlite`](crate::store::Sqlite) store; see [`Sqlite::builder`](crate::store::Sqlite::builder).
 #[derive(Debug, Clone)]
 #[must_use = "nothing is opened until `open` is awaited"]
 pub struct SqliteBuilder {
