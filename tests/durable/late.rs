@@ -25,8 +25,10 @@ pub(crate) struct Meddled {
     holds: watch::Sender<bool>,
     held: Arc<AtomicU32>,
     holds_commits: watch::Sender<bool>,
+    holds_publishes: watch::Sender<bool>,
     holds_published: watch::Sender<bool>,
     holds_goodbyes: watch::Sender<bool>,
+    holds_looks: watch::Sender<bool>,
     counts: Arc<Counts>,
     session: Arc<Mutex<Option<WorkerId>>>,
 }
@@ -37,8 +39,11 @@ pub(crate) struct Counts {
     registers: AtomicU32,
     claims: AtomicU32,
     held_commits: AtomicU32,
+    held_publishes: AtomicU32,
     held_published: AtomicU32,
+    duplicates: AtomicU32,
     held_goodbyes: AtomicU32,
+    held_looks: AtomicU32,
     refused_commits: AtomicU32,
     renewals: AtomicU32,
     refused_renewals: AtomicU32,
@@ -46,6 +51,14 @@ pub(crate) struct Counts {
 
 fn count(counter: &AtomicU32) {
     counter.fetch_add(1, Ordering::SeqCst);
+}
+
+/// Waits while it is held up here.
+async fn pass(holds: &watch::Sender<bool>, held: &AtomicU32) {
+    if *holds.borrow() {
+        count(held);
+    }
+    let _ = holds.subscribe().wait_for(|holds| !holds).await;
 }
 
 impl Counts {
@@ -59,6 +72,21 @@ impl Counts {
 
     pub(crate) fn held_commits(&self) -> u32 {
         self.held_commits.load(Ordering::SeqCst)
+    }
+
+    /// Publishes that were held up before the store heard of them.
+    pub(crate) fn held_publishes(&self) -> u32 {
+        self.held_publishes.load(Ordering::SeqCst)
+    }
+
+    /// Events that were there already.
+    pub(crate) fn duplicates(&self) -> u32 {
+        self.duplicates.load(Ordering::SeqCst)
+    }
+
+    /// Questions which leases stand no longer that were held up.
+    pub(crate) fn held_looks(&self) -> u32 {
+        self.held_looks.load(Ordering::SeqCst)
     }
 
     /// Answers to publishes that were held up.
@@ -94,8 +122,10 @@ impl Meddled {
             holds: watch::Sender::new(false),
             held: Arc::default(),
             holds_commits: watch::Sender::new(false),
+            holds_publishes: watch::Sender::new(false),
             holds_published: watch::Sender::new(false),
             holds_goodbyes: watch::Sender::new(false),
+            holds_looks: watch::Sender::new(false),
             counts: Arc::default(),
             session: Arc::default(),
         }
@@ -116,7 +146,17 @@ impl Meddled {
         self.holds_commits.send_replace(hold);
     }
 
-    /// Holds up the answers to publishes, or lets them arrive.
+    /// Holds up publishes, or lets them arrive.
+    pub(crate) fn hold_publishes(&self, hold: bool) {
+        self.holds_publishes.send_replace(hold);
+    }
+
+    /// Holds up the question which leases stand no longer, or lets it arrive.
+    pub(crate) fn hold_looks(&self, hold: bool) {
+        self.holds_looks.send_replace(hold);
+    }
+
+    /// Holds up the answers to publishes of something new, or lets them arrive.
     pub(crate) fn hold_published(&self, hold: bool) {
         self.holds_published.send_replace(hold);
     }
@@ -156,22 +196,19 @@ impl Store for Meddled {
     }
 
     async fn deregister(&self, worker: WorkerId, now: Timestamp) -> belts::Result<()> {
-        if *self.holds_goodbyes.borrow() {
-            count(&self.counts.held_goodbyes);
-        }
-        let mut holds = self.holds_goodbyes.subscribe();
-        let _ = holds.wait_for(|holds| !holds).await;
+        pass(&self.holds_goodbyes, &self.counts.held_goodbyes).await;
         self.store.deregister(worker, now).await
     }
 
     async fn publish(&self, request: Publish) -> belts::Result<Vec<PublishedEvent>> {
-        let published = self.store.publish(request).await;
-        if *self.holds_published.borrow() {
-            count(&self.counts.held_published);
+        pass(&self.holds_publishes, &self.counts.held_publishes).await;
+        let published = self.store.publish(request).await?;
+        if published.iter().any(|published| published.duplicate) {
+            count(&self.counts.duplicates);
+        } else {
+            pass(&self.holds_published, &self.counts.held_published).await;
         }
-        let mut holds = self.holds_published.subscribe();
-        let _ = holds.wait_for(|holds| !holds).await;
-        published
+        Ok(published)
     }
 
     async fn claim(&self, request: Claim) -> belts::Result<Claimed> {
@@ -180,14 +217,7 @@ impl Store for Meddled {
     }
 
     async fn commit(&self, request: CommitBatch) -> belts::Result<Vec<CommitOutcome>> {
-        if *self.holds_commits.borrow() {
-            count(&self.counts.held_commits);
-        }
-        let _ = self
-            .holds_commits
-            .subscribe()
-            .wait_for(|holds| !holds)
-            .await;
+        pass(&self.holds_commits, &self.counts.held_commits).await;
         let outcomes = self.store.commit(request).await?;
         let refused = |outcome: &&CommitOutcome| **outcome != CommitOutcome::Applied;
         outcomes
@@ -256,6 +286,7 @@ impl Store for Meddled {
     }
 
     async fn revoked(&self, leases: &[Lease]) -> belts::Result<Vec<Lease>> {
+        pass(&self.holds_looks, &self.counts.held_looks).await;
         self.store.revoked(leases).await
     }
 

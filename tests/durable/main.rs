@@ -26,6 +26,7 @@ mod panics;
 mod places;
 mod runs;
 mod runtimes;
+mod sessions;
 mod setbacks;
 mod subscribers;
 mod sweeps;

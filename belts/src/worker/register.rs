@@ -77,14 +77,25 @@ impl Shared {
             }
             // One that ends needs no other session: nothing is claimed by it any more.
             Err(error) if error.kind() == ErrorKind::Busy && !self.is_draining() => {
-                tracing::warn!("the worker's session had ended in the store; it begins a new one");
-                let worker = self.register(store).await?;
-                if let Some(current) = self.session.current.get() {
-                    current.store(worker.0, Ordering::Release);
-                }
-                Ok(worker)
+                self.replace(store, worker).await
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Begins a new session in place of one that the store has forgotten, unless somebody else has done so meanwhile: runs that
+    /// were claimed by one of two would be renewed by nobody.
+    async fn replace(&self, store: &SharedStore, forgotten: WorkerId) -> Result<WorkerId> {
+        let _alone = self.session.begins.lock().await;
+        let present = self.present_session();
+        if let Some(present) = present.filter(|present| *present != forgotten) {
+            return Ok(present);
+        }
+        tracing::warn!("the worker's session had ended in the store; it begins a new one");
+        let worker = self.register(store).await?;
+        if let Some(current) = self.session.current.get() {
+            current.store(worker.0, Ordering::Release);
+        }
+        Ok(worker)
     }
 }

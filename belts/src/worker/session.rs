@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicI64};
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::pulse::Pulse;
 
@@ -12,6 +12,8 @@ pub(crate) struct Session {
     pub(crate) name: Option<Arc<str>>,
     /// Its number, which changes when the store knows it no longer.
     pub(super) current: OnceCell<AtomicI64>,
+    /// Held by whoever begins a new one.
+    pub(super) begins: Mutex<()>,
     pub(super) pulse: Arc<Pulse>,
 }
 
@@ -26,6 +28,7 @@ impl Session {
         Self {
             name,
             current: OnceCell::new(),
+            begins: Mutex::new(()),
             pulse: Arc::default(),
         }
     }
