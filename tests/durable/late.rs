@@ -228,10 +228,7 @@ impl Store for Meddled {
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> belts::Result<()> {
-        if *self.holds.borrow() {
-            self.held.fetch_add(1, Ordering::SeqCst);
-        }
-        let _ = self.holds.subscribe().wait_for(|holds| !holds).await;
+        pass(&self.holds, &self.held).await;
         let renewed = self.store.renew(worker, now, lease).await;
         count(match renewed {
             Ok(()) => &self.counts.renewals,

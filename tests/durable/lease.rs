@@ -235,7 +235,7 @@ async fn what_ends_after_the_lease_is_recorded_if_nobody_took_the_run() {
 
 /// Waits at its gate between two steps, the first time only.
 #[belts::function(id = "stands-still", on = Named)]
-async fn stands_still(event: Named) -> belts::Result<()> {
+pub(crate) async fn stands_still(event: Named) -> belts::Result<()> {
     let name = &event.name;
     step!("one", effect(format!("{name} one"))).await?;
     effect(name.as_str());

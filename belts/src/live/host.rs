@@ -81,7 +81,7 @@ impl SessionLease {
         }
     }
 
-    /// What [`Host::keeps_leases`] asks for, of runs that are claimed now.
+    /// What [`Host::keeps_leases`] asks for, of runs that a request brings which is sent now.
     pub(crate) fn life(&self) -> u64 {
         self.life.load(Ordering::Acquire)
     }

@@ -106,9 +106,10 @@ pub(crate) enum Found {
 }
 
 impl LiveRun {
-    /// A claimed run, of whose journal this is the only owner from here on.
+    /// A run that was claimed in this life of the session, of whose journal this is the only owner from here on.
     pub(crate) fn new(
         claimed: &mut ClaimedRun,
+        life: u64,
         max_steps: Option<u32>,
         metrics: Arc<FunctionMetrics>,
         host: Arc<Host>,
@@ -128,7 +129,7 @@ impl LiveRun {
             resumed: claimed.failed_attempts > 0 || !journal.is_empty(),
             recorded,
             metrics,
-            life: AtomicU64::new(host.lease.life()),
+            life: AtomicU64::new(life),
             lost: AtomicBool::new(false),
             misread: AtomicBool::new(false),
             host,

@@ -47,6 +47,7 @@ async fn live() -> Arc<LiveRun> {
     let function = &shared.registry.functions()[0];
     Arc::new(LiveRun::new(
         &mut claimed,
+        shared.host.lease.life(),
         None,
         Arc::clone(&function.metrics),
         Arc::clone(&shared.host),

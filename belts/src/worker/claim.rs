@@ -48,11 +48,12 @@ impl Shared {
         reservation: &mut Reservation,
     ) -> Result<TakenOn> {
         let mut asking = self.ask().await;
+        let life = self.host.lease.life();
         let claimed = self.store.claim(claim).await;
         asking.answered(&claimed);
         let claimed = claimed?;
         let next_due = claimed.next_due;
-        let runs = self.take_on(claimed, reservation).await;
+        let runs = self.take_on(claimed, reservation, life).await;
         Ok(TakenOn { runs, next_due })
     }
 

@@ -72,6 +72,8 @@ impl Shared {
         let ended = self.host.lease.has_ended(now);
         match store.renew(worker, now, self.host.lease.length).await {
             Ok(()) => {
+                // It may have reached the store after the end of the lease, though it was sent before.
+                let ended = ended || self.host.lease.has_ended(self.clock.now());
                 self.host.lease.extend(now, ended);
                 Ok(worker)
             }

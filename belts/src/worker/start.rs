@@ -62,6 +62,7 @@ impl Shared {
             };
             claim = asking.is_some().then(|| reservation.capacity(session));
         }
+        let life = self.host.lease.life();
         let request = Publish::new(vec![event.clone()], now).with_claim(claim);
         let published = self.store.publish(request).await;
         if let Some(asking) = &mut asking {
@@ -94,6 +95,7 @@ impl Shared {
                         index,
                         slot,
                         None,
+                        life,
                     );
                 }
                 _ => left_behind |= index.is_some() && !published.duplicate,

@@ -23,13 +23,14 @@ use crate::{
 const NOT_OURS: Duration = Duration::from_secs(5);
 
 impl Shared {
-    /// Drives a leased run on a task of its own.
+    /// Drives a leased run on a task of its own. `life` is the one of the session in which it was asked for.
     pub(super) fn start(
         self: &Arc<Self>,
         claimed: ClaimedRun,
         index: usize,
         slot: Slot,
         suspected: Option<Suspected>,
+        life: u64,
     ) {
         let worker = Arc::clone(self);
         let run_id = Arc::clone(&claimed.run_id);
@@ -49,8 +50,8 @@ impl Shared {
                     "the process that drove this run died; it goes on here"
                 );
             }
-            let driven =
-                async { Ok(drive(&worker, &worker.registry.functions()[index], claimed).await) };
+            let function = &worker.registry.functions()[index];
+            let driven = async { Ok(drive(&worker, function, claimed, life).await) };
             let (ended, failure) = catch_future(driven).await.unwrap_or_else(|error| {
                 let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
                 tracing::error!(run, error = %error.report(), "the drive of a run broke; it will be resumed");
@@ -78,6 +79,7 @@ impl Shared {
         self: &Arc<Self>,
         claimed: Claimed,
         reservation: &mut Reservation,
+        life: u64,
     ) -> usize {
         let mut count = 0;
         for (run, suspected) in self.sort_out(claimed.runs).await {
@@ -89,7 +91,7 @@ impl Shared {
                     continue;
                 }
                 let slot = reservation.take(index);
-                self.start(run, index, slot, suspected);
+                self.start(run, index, slot, suspected, life);
                 count += 1;
             }
         }

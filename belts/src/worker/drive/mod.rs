@@ -26,6 +26,7 @@ pub(crate) async fn drive(
     worker: &Arc<Shared>,
     function: &Registered,
     mut claimed: ClaimedRun,
+    life: u64,
 ) -> (Ended, Option<RunFailure>) {
     panic::note_places();
     let crashed = worker.crashed(&claimed);
@@ -37,6 +38,7 @@ pub(crate) async fn drive(
     let metrics = &function.metrics;
     let run = Arc::new(LiveRun::new(
         &mut claimed,
+        life,
         function.options.max_steps,
         Arc::clone(metrics),
         Arc::clone(&worker.host),
