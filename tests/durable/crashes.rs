@@ -4,12 +4,14 @@ use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
 use belts::{
     Clock, Runs, SystemClock, Worker, step,
-    store::{Memory, RunStatus, Sqlite},
+    store::{Memory, RunStatus, Sqlite, Store},
     testing::{Faults, ManualClock, Reopen as _, SqliteFile},
 };
 
-use crate::gated::{
-    Named, effects, eventually, gated, looped, named, open, publish_named, worker_of,
+use crate::{
+    gated::{Named, effects, eventually, gated, looped, named, open, publish_named, worker_of},
+    late::Meddled,
+    runtimes::on_a_short_runtime,
 };
 
 const STORE: &str = "BELTS_TEST_CRASHES";
@@ -93,9 +95,44 @@ async fn a_run_that_ends_its_process_fails_and_the_innocent_complete() {
 /// A process with a name, and the store as it sees it.
 async fn process(store: &Memory, clock: &ManualClock) -> (Faults, Worker) {
     let faults = Faults::new(Arc::new(store.clone()));
-    let builder = Worker::builder().store(faults.clone()).name("w");
+    (faults.clone(), process_on(faults, clock).await)
+}
+
+pub(crate) async fn process_on(store: impl Store, clock: &ManualClock) -> Worker {
+    let builder = Worker::builder().store(store).name("w");
     let builder = builder.clock(clock.clone()).function(gated);
-    (faults, builder.build().await.unwrap())
+    builder.build().await.unwrap()
+}
+
+/// Two processes die with these runs in hand. Then one more is published, which nobody suspects.
+pub(crate) async fn suspects_and_one(
+    store: &Memory,
+    clock: &ManualClock,
+    suspects: [&str; 2],
+    innocent: &str,
+) {
+    let publisher = worker_of(store.clone(), gated, clock).await;
+    for name in suspects {
+        publish_named(named(name)).via(&publisher).await.unwrap();
+    }
+    for deaths in 1..=2 {
+        let (faults, worker) = process(store, clock).await;
+        let running = looped(&worker);
+        eventually("the steps begin", async || {
+            suspects.map(effects) == [deaths; 2]
+        })
+        .await;
+        faults.crash_now();
+        running.abort();
+    }
+    publish_named(named(innocent))
+        .via(&publisher)
+        .await
+        .unwrap();
+    for name in suspects {
+        open(name);
+    }
+    open(innocent);
 }
 
 /// Three runs were in hand at each death of the process, and none of them could be told from the one that caused it.
@@ -135,6 +172,36 @@ async fn suspects_are_driven_one_at_a_time() {
     let failed = runs.iter().filter(|run| run.status == RunStatus::Failed);
     let failed: Vec<_> = failed.map(|run| run.failure().unwrap().kind).collect();
     assert_eq!(failed, ["crashed"]);
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+}
+
+/// A runtime ended while its worker gave back one of the suspects that a claim had brought. What had come with them stayed leased to
+/// a worker that drove none of it, for as long as it lived.
+#[tokio::test]
+async fn runs_that_were_claimed_and_not_yet_driven_when_the_runtime_ended_are_given_back() {
+    let (clock, memory) = (ManualClock::default(), Memory::new());
+    let suspects = ["cut off one", "cut off two"];
+    suspects_and_one(&memory, &clock, suspects, "cut off with them").await;
+    let store = Meddled::new(memory);
+    let worker = process_on(store.clone(), &clock).await;
+    store.hold_commits(true);
+    let (first, held) = (worker.clone(), store.clone());
+    let cut_off = on_a_short_runtime(async move {
+        let _running = looped(&first);
+        while held.counts().held_commits() == 0 {
+            tokio::task::yield_now().await;
+        }
+    });
+    let cut_off = tokio::task::spawn_blocking(move || cut_off.join());
+    cut_off.await.unwrap().unwrap();
+    store.hold_commits(false);
+    let running = looped(&worker);
+    eventually("the innocent run", async || {
+        clock.advance(Duration::from_millis(100));
+        effects("cut off with them after") == 1
+    })
+    .await;
     worker.shutdown();
     running.await.unwrap().unwrap();
 }

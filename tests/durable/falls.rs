@@ -17,8 +17,12 @@ use belts::{
     testing::ManualClock,
 };
 
-use crate::gated::{
-    Named, effect, effects, eventually, looped, named, publish_named, runs_of, within, worker_of,
+use crate::{
+    crashes::{process_on, suspects_and_one},
+    gated::{
+        Named, effect, effects, eventually, looped, named, publish_named, runs_of, within,
+        worker_of,
+    },
 };
 
 /// A store of which some methods panic.
@@ -146,6 +150,28 @@ async fn panic_of_a_store_ends_no_task_of_a_worker() {
     worker.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();
     assert_eq!(store.calls("deregister"), 1);
+}
+
+/// A claim brought two suspects and another run, and the store panicked when one suspect was given back. All three stayed leased to
+/// a worker that drove none of them, for as long as it lived.
+#[tokio::test]
+async fn panic_of_a_commit_that_gives_suspects_back_loses_no_other_run() {
+    let (clock, store) = (ManualClock::default(), Falls::default());
+    let suspects = ["fallen one", "fallen two"];
+    suspects_and_one(&store.store, &clock, suspects, "fallen with them").await;
+    store.panic("commit", 1);
+    let worker = process_on(store.clone(), &clock).await;
+    let running = looped(&worker);
+    let names = ["fallen with them", suspects[0], suspects[1]];
+    eventually("every run", async || {
+        clock.advance(Duration::from_millis(100));
+        names
+            .iter()
+            .all(|name| effects(&format!("{name} after")) == 1)
+    })
+    .await;
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
 }
 
 /// The store whose renewals the function waits for, while it keeps the only thread from all others.

@@ -31,7 +31,7 @@ async fn far_from_home(event: Named) -> belts::Result<()> {
     .await
 }
 
-fn on_a_short_runtime<T: Send + 'static>(
+pub(crate) fn on_a_short_runtime<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> std::thread::JoinHandle<T> {
     std::thread::spawn(|| {

@@ -50,10 +50,14 @@ impl Shared {
         let mut asking = self.ask().await;
         let life = self.host.lease.life();
         let claimed = self.store.claim(claim).await;
-        asking.answered(&claimed);
+        if claimed.is_err() {
+            asking.answered(&claimed);
+        }
         let claimed = claimed?;
         let next_due = claimed.next_due;
         let runs = self.take_on(claimed, reservation, life).await;
+        // Only now: what is cut off before leaves runs that nobody drives.
+        asking.answered(&Ok(()));
         Ok(TakenOn { runs, next_due })
     }
 

@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 use super::Shared;
 use crate::{
     error::{Error, ErrorKind},
+    panic::catch_future,
     store::{ClaimedRun, Commit, CommitBatch, Transition},
 };
 
@@ -83,7 +84,8 @@ impl Shared {
                 .with_transition(Transition::suspend(due_at))
         };
         let commits = runs.iter().map(commit).collect();
-        match self.store.commit(CommitBatch::new(commits, now)).await {
+        let commit = self.store.commit(CommitBatch::new(commits, now));
+        match catch_future(commit).await {
             Ok(_) => self.due.expect(due_at),
             Err(error) => {
                 tracing::warn!(error = %error.report(), "cannot give runs back; trying again");
