@@ -12,12 +12,17 @@ use std::{
 use belts::{
     Context, ErrorKind, Worker, sleep, step,
     store::{Memory, RunStatus, Store},
-    testing::Harness,
+    testing::{Harness, ManualClock},
 };
 
 use tokio::sync::Semaphore;
 
-use crate::gated::{Named, effect, effects, eventually, gated, named, open, publish_named, within};
+use crate::{
+    gated::{
+        Named, effect, effects, eventually, gated, named, open, publish_named, within, worker_of,
+    },
+    late::Meddled,
+};
 
 #[belts::function(id = "third-time-lucky", on = Named, retries = 2, backoff = "1s..1s")]
 async fn third_time_lucky(event: Named, cx: Context) -> belts::Result<u32> {
@@ -232,6 +237,37 @@ async fn a_run_stops_at_the_step_that_was_asked_for() {
         .unwrap();
     run.assert_completed().assert_steps(&["work", "after"]);
     assert_eq!(effects("stopped"), 1);
+}
+
+/// Two requests named the same new run and the step at which it was to stop. One of them heard that the run was there, and forgot
+/// the step for both: the drive, which had not begun, went on to the end.
+#[tokio::test]
+async fn a_request_that_is_a_duplicate_takes_no_step_to_stop_at_from_another() {
+    let (clock, store) = (ManualClock::default(), Meddled::new(Memory::new()));
+    let worker = worker_of(store.clone(), gated, &clock).await;
+    open("asked twice");
+    store.hold_publishes(true);
+    let execute = || {
+        let execute = worker.execute(named("asked twice")).run_id("asked twice");
+        tokio::spawn(execute.until("work").into_future())
+    };
+    let both = [execute(), execute()];
+    eventually("both are sent", async || {
+        store.counts().held_publishes() == 2
+    })
+    .await;
+    store.hold_published(true);
+    store.hold_publishes(false);
+    eventually("the duplicate is answered first", async || {
+        store.counts().held_published() == 1 && store.counts().duplicates() == 1
+    })
+    .await;
+    store.hold_published(false);
+    for executed in both {
+        let executed = within("the run", executed).await.unwrap().unwrap();
+        assert_eq!(executed.runs[0].status, RunStatus::Stopped);
+    }
+    assert_eq!(effects("asked twice after"), 0);
 }
 
 #[tokio::test]

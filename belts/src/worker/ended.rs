@@ -22,6 +22,11 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
+    /// Whether the run goes no further on its own.
+    pub(crate) fn is_final(&self) -> bool {
+        !matches!(self, Self::Suspended(_) | Self::Abandoned)
+    }
+
     /// The word for it, in spans.
     pub(crate) fn as_str(&self) -> &'static str {
         match self {

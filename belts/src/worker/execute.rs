@@ -125,7 +125,7 @@ impl Execute {
             target: target.clone(),
         };
         // The target must be known before the run starts.
-        let aimed = match (&target, &self.until) {
+        let mut aim = match (&target, &self.until) {
             (
                 Target::Function {
                     run_id: Some(run_id),
@@ -133,23 +133,19 @@ impl Execute {
                 },
                 Some(step),
             ) => {
-                shared.waiters.set_target(run_id, step.as_str().into());
-                Some(run_id)
+                let until = Some(step.as_str().into());
+                Some(shared.waiters.targets.set(run_id, until))
             }
             _ => None,
         };
         let waits = !self.in_background;
         let published = shared
-            .publish_and_hear(new, aimed.is_some() || waits, waits)
+            .publish_and_hear(new, aim.is_some() || waits, waits)
             .await;
-        if let (Some(run_id), false) = (
-            aimed,
-            published
-                .as_ref()
-                .is_ok_and(|(published, _)| !published.duplicate),
-        ) {
-            shared.waiters.clear_target(run_id);
-        }
+        let begins = published
+            .as_ref()
+            .is_ok_and(|(published, _)| !published.duplicate);
+        shared.waiters.targets.take_back(aim.take_if(|_| !begins));
         let (published, endings) = published?;
         let runs: Vec<_> = published
             .runs
@@ -167,6 +163,7 @@ impl Execute {
             duplicate: published.duplicate,
             runs,
             endings,
+            aim,
         })
     }
 
@@ -192,6 +189,7 @@ impl Execute {
     /// Goes on with the run that was named.
     async fn resume(self, shared: Arc<Shared>, record: RunRecord) -> Result<Started> {
         let (run_id, function_id) = (record.run_id, record.function_id);
+        let mut aim = None;
         if let Some(wanted) = self.function.filter(|wanted| **wanted != *function_id) {
             return Err(Error::new(
                 ErrorKind::UnknownRun,
@@ -213,12 +211,14 @@ impl Execute {
             if stopped {
                 shared.leave(&run_id).await;
             }
-            match self.until {
-                // A drive reads its target at its start.
-                Some(_) if self.exclusive && shared.drives(&run_id) => return Err(busy(&run_id)),
-                Some(step) => shared.waiters.set_target(&run_id, step.into()),
-                None => shared.waiters.clear_target(&run_id),
+            // A drive reads its target at its start.
+            if self.until.is_some() && self.exclusive && shared.drives(&run_id) {
+                return Err(busy(&run_id));
             }
+            let asked = shared
+                .waiters
+                .targets
+                .set(&run_id, self.until.map(Into::into));
             let taken = async {
                 let taken =
                     self.hands_on || shared.claim_unless_driven(&run_id, &function_id).await?;
@@ -228,9 +228,11 @@ impl Execute {
                 Ok(())
             };
             if let Err(error) = taken.await {
-                shared.waiters.clear_target(&run_id);
+                shared.waiters.targets.take_back(Some(asked));
                 return Err(error);
             }
+            shared.waiters.targets.replace_earlier(&asked);
+            aim = asked.until.is_some().then_some(asked);
         }
         Ok(Started {
             shared,
@@ -238,6 +240,7 @@ impl Execute {
             duplicate: true,
             runs: vec![(run_id, function_id)],
             endings: Endings::new(),
+            aim,
         })
     }
 }

@@ -47,6 +47,7 @@ mod start;
 mod stop;
 mod suspects;
 mod take_on;
+mod targets;
 mod tell;
 #[cfg(test)]
 pub(crate) mod tests;

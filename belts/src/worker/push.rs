@@ -38,14 +38,11 @@ impl Started {
     pub(crate) async fn hand_on(&mut self, asked: Asked) -> Result<()> {
         let drives = self.runs.iter().map(|(run_id, function_id)| {
             let (shared, ending) = (&self.shared, self.endings.remove(run_id));
-            async move {
-                let advanced = shared.advance(run_id, function_id, asked, ending).await;
-                shared.waiters.clear_target(run_id);
-                advanced
-            }
+            async move { shared.advance(run_id, function_id, asked, ending).await }
         });
         // One that fails keeps no other from being handed on.
         let handed_on = join_all(drives).await.into_iter().collect();
+        self.shared.waiters.targets.take_back(self.aim.take());
         self.shared.purge_now_and_then().await;
         handed_on
     }

@@ -35,6 +35,8 @@ impl Shared {
         let worker = Arc::clone(self);
         let run_id = Arc::clone(&claimed.run_id);
         let driving = Driving::new(self, &run_id, claimed.lease);
+        // Whoever asked for it may take it back before the drive is first polled.
+        let aim = self.waiters.targets.of(&run_id);
         let span = span::run(
             &claimed,
             self.session.name.as_deref(),
@@ -51,7 +53,8 @@ impl Shared {
                 );
             }
             let function = &worker.registry.functions()[index];
-            let driven = async { Ok(drive(&worker, function, claimed, life).await) };
+            let target = aim.as_ref().and_then(|aim| aim.until.clone());
+            let driven = async { Ok(drive(&worker, function, claimed, life, target).await) };
             let (ended, failure) = catch_future(driven).await.unwrap_or_else(|error| {
                 let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
                 tracing::error!(run, error = %error.report(), "the drive of a run broke; it will be resumed");
@@ -62,6 +65,10 @@ impl Shared {
             // The place is free before anybody hears of the end, who may want it.
             drop((slot, suspected));
             driving.end(&ended);
+            worker
+                .waiters
+                .targets
+                .take_back(aim.filter(|_| ended.is_final()));
             Span::current().record("outcome", ended.as_str());
             if let Some(failure) = failure {
                 worker.tell_failure(failure).await;

@@ -12,7 +12,7 @@ use crate::{
     function::{Driven, FunctionDef, Invocation},
     run::Location,
     step::{Expression, Key, StepOptions},
-    store::{Memory, RunStatus},
+    store::{Claim, Memory, RunStatus},
 };
 
 static AT: Location = Location {
@@ -230,6 +230,7 @@ async fn a_delivery_for_a_run_that_this_version_does_not_take_is_refused_at_once
             duplicate: true,
             runs: vec![(Arc::clone(&run.run_id), Arc::clone(&run.function_id))],
             endings: listen::Endings::new(),
+            aim: None,
         };
         let refused = started.hand_on(asked).await.expect_err("refused");
         assert_eq!(refused.kind(), ErrorKind::UnknownFunction, "{refused:?}");
@@ -252,6 +253,42 @@ async fn a_run_that_another_version_goes_on_with_is_left_to_it_for_ever() {
         }
     }
     assert!(worker.shared.setbacks.misread(&run, 29).is_none());
+}
+
+/// A request for a run that another worker drove was refused, and forgot the step at which an earlier one had asked it to stop.
+#[tokio::test]
+async fn a_request_that_is_refused_leaves_the_step_that_another_asked_to_stop_at() {
+    let store = Memory::new();
+    let build = || {
+        let function = &DEF;
+        let builder = Worker::builder().store(store.clone());
+        builder.define(function).build()
+    };
+    let here = build().await.expect("a worker");
+    let there = build().await.expect("a worker");
+    let published = crate::Publish::new(Ok(ping())).via(&here).await;
+    let run_id: Arc<str> = published.expect("published").runs[0].run_id.as_str().into();
+    let places = there.shared.slots.reserve(std::iter::once(0), true);
+    let session = there.shared.session().await.expect("a session");
+    let claim = Claim::new(places.capacity(session), there.shared.clock.now());
+    let claimed = there.store().claim(claim.with_only(Arc::clone(&run_id)));
+    assert_eq!(claimed.await.expect("a claim").runs.len(), 1);
+
+    here.shared.waiters.targets.set(&run_id, Some("two".into()));
+    for until in [Some("three"), None] {
+        let mut execute = Execute::new(here.clone(), Ok(ping())).run_id(&*run_id);
+        execute.until = until.map(Into::into);
+        execute.exclusive = true;
+        let refused = execute.await.expect_err("refused");
+        assert_eq!(refused.kind(), ErrorKind::Busy, "{refused:?}");
+        let aim = here
+            .shared
+            .waiters
+            .targets
+            .of(&run_id)
+            .expect("one is left");
+        assert_eq!(aim.until.as_deref(), Some("two"), "{until:?}");
+    }
 }
 
 /// Returns when `condition` holds, which it must within some seconds.

@@ -9,6 +9,7 @@ use super::{
     Executed, FinishedRun, Shared,
     ended::Ended,
     listen::{Ending, Endings},
+    targets::Aim,
 };
 use crate::{
     codec::{self, Outcome},
@@ -26,6 +27,8 @@ pub(crate) struct Started {
     pub(crate) runs: Vec<(Arc<str>, Arc<str>)>,
     /// What is heard of the end of those runs that have just been started here.
     pub(super) endings: Endings,
+    /// What was asked of its only run, until it has ended or stopped.
+    pub(super) aim: Option<Arc<Aim>>,
 }
 
 impl Started {
@@ -45,13 +48,11 @@ impl Started {
     async fn ends(mut self) -> Result<Executed> {
         let waits = self.runs.into_iter().map(|(run_id, function_id)| {
             let (shared, ending) = (&self.shared, self.endings.remove(&run_id));
-            async move {
-                let finished = shared.finish(&run_id, &function_id, ending).await;
-                shared.waiters.clear_target(&run_id);
-                finished
-            }
+            async move { shared.finish(&run_id, &function_id, ending).await }
         });
-        let runs = try_join_all(waits).await?.into_iter().flatten().collect();
+        let runs = try_join_all(waits).await;
+        self.shared.waiters.targets.take_back(self.aim);
+        let runs = runs?.into_iter().flatten().collect();
         Ok(Executed {
             event_id: self.event_id.to_string(),
             duplicate: self.duplicate,
@@ -64,11 +65,7 @@ impl Started {
 impl Started {
     /// Forgets the step at which a run was to stop once it has, without making the caller wait.
     pub(crate) fn watch_target(self) {
-        if self
-            .runs
-            .iter()
-            .any(|(run_id, _)| self.shared.waiters.target_of(run_id).is_some())
-        {
+        if self.aim.is_some() {
             let home = Arc::clone(&self.shared);
             home.loops.spawn(async move { drop(self.wait().await) });
         }

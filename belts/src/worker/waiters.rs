@@ -7,26 +7,20 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::ended::Ended;
+use super::{ended::Ended, targets::Targets};
 
 type Senders = HashMap<Arc<str>, Vec<oneshot::Sender<Ended>>>;
-type Targets = HashMap<Arc<str>, Arc<str>>;
 
 /// Who waits in this process for runs, by run id.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     ends: Mutex<Senders>,
-    /// The step after which a run stops, where its caller asked for that.
-    targets: Mutex<Targets>,
+    pub(super) targets: Targets,
 }
 
 impl Waiters {
     fn ends(&self) -> MutexGuard<'_, Senders> {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn targets(&self) -> MutexGuard<'_, Targets> {
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Receives the next end of a drive of this run.
@@ -60,17 +54,5 @@ impl Waiters {
     #[cfg(test)]
     pub(super) fn count(&self) -> usize {
         self.ends().len()
-    }
-
-    pub(super) fn set_target(&self, run_id: &Arc<str>, step: Arc<str>) {
-        self.targets().insert(Arc::clone(run_id), step);
-    }
-
-    pub(super) fn clear_target(&self, run_id: &str) {
-        self.targets().remove(run_id);
-    }
-
-    pub(super) fn target_of(&self, run_id: &str) -> Option<Arc<str>> {
-        self.targets().get(run_id).cloned()
     }
 }

@@ -36,6 +36,7 @@ impl<'a> Drive<'a> {
         run: &'a Arc<LiveRun>,
         function: &'a Registered,
         claimed: &'a ClaimedRun,
+        target: Option<Arc<str>>,
     ) -> Self {
         let options = &function.options;
         Self {
@@ -44,7 +45,7 @@ impl<'a> Drive<'a> {
             function,
             lease: claimed.lease,
             policy: RetryPolicy::new(claimed.retries.or(options.retries), options.backoff),
-            target: worker.waiters.target_of(&claimed.run_id),
+            target,
             deadline: worker.hand_on_at(),
             watch: Watch::default(),
             failure: OnceLock::new(),

@@ -27,6 +27,7 @@ pub(crate) async fn drive(
     function: &Registered,
     mut claimed: ClaimedRun,
     life: u64,
+    target: Option<Arc<str>>,
 ) -> (Ended, Option<RunFailure>) {
     panic::note_places();
     let crashed = worker.crashed(&claimed);
@@ -44,7 +45,7 @@ pub(crate) async fn drive(
         Arc::clone(&worker.host),
     ));
     worker.attach(claimed.lease, &run);
-    let drive = Drive::new(worker, &run, function, &claimed);
+    let drive = Drive::new(worker, &run, function, &claimed, target);
     if let Some(error) = crashed {
         let ended = drive.fail(&error).await;
         if ended == Ended::Failed {
