@@ -27,7 +27,7 @@ thread_local! {
 
 /// What an envelope holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome<T> {
+pub enum Decoded<T> {
     /// A result.
     Ok(T),
     /// A failure.
@@ -110,17 +110,17 @@ pub(crate) fn envelope(error: &Error) -> Arc<[u8]> {
 ///
 /// # Errors
 /// The bytes are no envelope, its version is not known, or the result does not fit `T`.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Outcome<T>> {
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Decoded<T>> {
     // Our own writing, the usual case, needs one parse; another spacing or order takes the long way.
     if let Some(value) = bytes
         .strip_prefix(OK_PREFIX)
         .and_then(|rest| rest.strip_suffix(b"}"))
     {
-        return value_of(value).map(Outcome::Ok);
+        return value_of(value).map(Decoded::Ok);
     }
     match raw(bytes)? {
-        Outcome::Ok(value) => value_of(value.get().as_bytes()).map(Outcome::Ok),
-        Outcome::Err(failure) => Ok(Outcome::Err(failure)),
+        Decoded::Ok(value) => value_of(value.get().as_bytes()).map(Decoded::Ok),
+        Decoded::Err(failure) => Ok(Decoded::Err(failure)),
     }
 }
 
@@ -128,7 +128,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Outcome<T>> {
 ///
 /// # Errors
 /// The bytes are no envelope, or its version is not known.
-pub fn raw(bytes: &[u8]) -> Result<Outcome<&RawValue>> {
+pub fn raw(bytes: &[u8]) -> Result<Decoded<&RawValue>> {
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
         Error::new(ErrorKind::Codec, "a recorded value is not an envelope").with_source(error)
     })?;
@@ -142,10 +142,10 @@ pub fn raw(bytes: &[u8]) -> Result<Outcome<&RawValue>> {
         ));
     }
     match (envelope.ok, envelope.err) {
-        (_, Some(failure)) => Ok(Outcome::Err(failure)),
-        (Some(value), None) => Ok(Outcome::Ok(value)),
+        (_, Some(failure)) => Ok(Decoded::Err(failure)),
+        (Some(value), None) => Ok(Decoded::Ok(value)),
         // serde reads `"ok":null` into `None`.
-        (None, None) => Ok(Outcome::Ok(RawValue::NULL)),
+        (None, None) => Ok(Decoded::Ok(RawValue::NULL)),
     }
 }
 

@@ -41,13 +41,13 @@ const VERSION: u64 = 1;
 #[derive(Debug)]
 pub(crate) struct Body {
     /// `None` for a wake-up.
-    pub(crate) event: Option<Event>,
+    pub(crate) event: Option<WireEvent>,
     pub(crate) context: Context,
 }
 
 /// An event, read as far as everybody can.
 #[derive(Debug)]
-pub(crate) struct Event {
+pub(crate) struct WireEvent {
     pub(crate) event_type: Arc<str>,
     /// The event without its `type`, every value as it was written.
     pub(crate) payload: Arc<[u8]>,
@@ -123,12 +123,12 @@ impl Body {
         if event.is_none() && context.execution_id.is_none() {
             return Err(misread("`event` is missing"));
         }
-        let event = event.map(Event::read).transpose()?;
+        let event = event.map(WireEvent::read).transpose()?;
         Ok(Self { event, context })
     }
 }
 
-impl Event {
+impl WireEvent {
     fn read(event: &RawValue) -> Result<Self, Misread> {
         let mut event = Fields::read(event.get().as_bytes(), "`event`")?;
         let event_type = event

@@ -23,7 +23,7 @@ use crate::{
     id::stable_id,
     panic::catch_future,
     telemetry::{Door, traceparent},
-    worker::{Asked, Execute, Shared, Worker},
+    worker::{Execute, Shared, Trigger, Worker},
 };
 
 pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> Response {
@@ -127,12 +127,12 @@ async fn receive(
     let place = HttpMode::wait_in_line(mode, shared)?;
     let named = context.execution_id.is_some();
     let asked = match (&event, context.timestamp) {
-        (None, Some(due_at)) => Asked::WakeUp {
+        (None, Some(due_at)) => Trigger::WakeUp {
             due_at,
             hop: context.hop,
         },
-        (_, None) if named => Asked::GoOn,
-        _ => Asked::Begin,
+        (_, None) if named => Trigger::GoOn,
+        _ => Trigger::Begin,
     };
     let wakes = event.is_none();
     // A wake-up of a run that has been purged has nothing left to do; a person who names a run is told that it does not exist.
@@ -144,7 +144,7 @@ async fn receive(
     };
     execute.in_background = mode == Some(HttpMode::Accept);
     execute.exclusive = match mode {
-        Some(HttpMode::Accept) => named && !matches!(asked, Asked::WakeUp { .. }),
+        Some(HttpMode::Accept) => named && !matches!(asked, Trigger::WakeUp { .. }),
         Some(_) => true,
         None => false,
     };

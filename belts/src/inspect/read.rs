@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use crate::{
-    codec::{self, Failure, Outcome},
+    codec::{self, Decoded, Failure},
     plain::plain,
     store::{Entry, RunRecord},
 };
@@ -65,14 +65,14 @@ impl Failure {
 
 fn failure(envelope: &[u8]) -> Option<Failure> {
     match codec::raw(envelope).ok()? {
-        Outcome::Err(failure) => Some(failure),
-        Outcome::Ok(_) => None,
+        Decoded::Err(failure) => Some(failure),
+        Decoded::Ok(_) => None,
     }
 }
 
 fn output(envelope: &[u8]) -> Option<&RawValue> {
     match codec::raw(envelope).ok()? {
-        Outcome::Ok(value) => Some(value),
-        Outcome::Err(_) => None,
+        Decoded::Ok(value) => Some(value),
+        Decoded::Err(_) => None,
     }
 }

@@ -64,9 +64,9 @@ impl Pulse {
     }
 
     /// Says that a request is there; it is answered when the returned value is dropped.
-    pub(super) fn begin(self: &Arc<Self>) -> Request {
+    pub(super) fn begin(self: &Arc<Self>) -> OpenRequest {
         self.is_at(At::Answering);
-        Request(Arc::clone(self))
+        OpenRequest(Arc::clone(self))
     }
 
     /// Says that the connection is over when the returned value is dropped, whoever holds its stream by then.
@@ -164,9 +164,9 @@ impl Pulse {
 
 /// A request that is being answered.
 #[derive(Debug)]
-pub(super) struct Request(Arc<Pulse>);
+pub(super) struct OpenRequest(Arc<Pulse>);
 
-impl Drop for Request {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.0.is_at(At::Idle);
     }
@@ -186,11 +186,11 @@ impl Drop for Ends {
 pub(super) struct Answer {
     body: Body,
     /// It is answered when the body is dropped.
-    _request: Request,
+    _request: OpenRequest,
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, request: Request) -> Self {
+    pub(super) fn new(body: Body, request: OpenRequest) -> Self {
         Self {
             body,
             _request: request,

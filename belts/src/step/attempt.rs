@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    codec::{self, Failure, Outcome},
+    codec::{self, Decoded, Failure},
     error::{
         Error, ErrorKind, Result,
         class::{Class, Classified},
@@ -257,13 +257,13 @@ async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Valu
 fn replay<T>(
     run: &LiveRun,
     path: Arc<str>,
-    value: Result<Outcome<T>>,
+    value: Result<Decoded<T>>,
     stored: Arc<str>,
     at: &'static Location,
 ) -> Option<Result<T>> {
     match value {
-        Ok(Outcome::Ok(value)) => Some(Ok(value)),
-        Ok(Outcome::Err(failure)) => Some(Err(recorded(run, &path, failure))),
+        Ok(Decoded::Ok(value)) => Some(Ok(value)),
+        Ok(Decoded::Err(failure)) => Some(Err(recorded(run, &path, failure))),
         Err(error) => {
             let expected = std::any::type_name::<T>();
             let reason = error.to_string();

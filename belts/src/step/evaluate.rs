@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::Expression;
 use crate::{
     clock::Timestamp,
-    codec::{self, Outcome},
+    codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     live::{CURRENT_STEP, CurrentStep, LiveRun, PublishedHere},
     panic,
@@ -138,14 +138,14 @@ pub(super) fn checked<T: Serialize + DeserializeOwned>(
         ));
     }
     match codec::decode::<T>(&bytes) {
-        Ok(Outcome::Ok(back)) if lost.is_nothing() => Ok((bytes, back)),
+        Ok(Decoded::Ok(back)) if lost.is_nothing() => Ok((bytes, back)),
         // What reads such a `null` as what it was is free to.
-        Ok(Outcome::Ok(back)) if codec::encode_ok_noticing(&back)?.1 == lost => Ok((bytes, back)),
-        Ok(Outcome::Ok(_)) => Err(Error::new(
+        Ok(Decoded::Ok(back)) if codec::encode_ok_noticing(&back)?.1 == lost => Ok((bytes, back)),
+        Ok(Decoded::Ok(_)) => Err(Error::new(
             ErrorKind::Codec,
             format!("the result would not come back as it is: {}", lost.reason()),
         )),
-        Ok(Outcome::Err(_)) => unreachable!("an envelope written by `encode_ok` holds a value"),
+        Ok(Decoded::Err(_)) => unreachable!("an envelope written by `encode_ok` holds a value"),
         Err(error) => {
             let wanted = std::any::type_name::<T>();
             let mut text = format!("the result cannot be read back as `{wanted}`: {error}");

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::evaluate::checked;
 use crate::{
-    codec::{self, Outcome},
+    codec::{self, Decoded},
     error::Result,
     live::LiveRun,
 };
@@ -20,7 +20,7 @@ pub(super) struct Values<T> {
     /// What is recorded of a value, and what is read back of that.
     pub(super) checked: fn(&T, &LiveRun) -> Result<Recorded<T>>,
     /// What an envelope holds.
-    pub(super) decode: fn(&[u8]) -> Result<Outcome<T>>,
+    pub(super) decode: fn(&[u8]) -> Result<Decoded<T>>,
     /// What a test wants the step to return.
     #[cfg(feature = "testing")]
     pub(super) preset: fn(&[u8]) -> serde_json::Result<T>,

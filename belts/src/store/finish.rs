@@ -21,7 +21,7 @@ pub(crate) async fn to_the_end_at<T: 'static>(
     home: Option<Handle>,
     work: impl Future<Output = T> + Send + 'static,
 ) -> T {
-    let mut begun = Begun {
+    let mut begun = Detached {
         work: Some(Box::pin(work)),
         home,
     };
@@ -37,12 +37,12 @@ pub(crate) async fn to_the_end_at<T: 'static>(
     done
 }
 
-struct Begun<T: 'static> {
+struct Detached<T: 'static> {
     work: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     home: Option<Handle>,
 }
 
-impl<T> Drop for Begun<T> {
+impl<T> Drop for Detached<T> {
     fn drop(&mut self) {
         let Some(work) = self.work.take() else { return };
         // Without a runtime the whole process is at its end, and so is the lease.

@@ -37,17 +37,17 @@ impl FunctionMetrics {
     }
 
     /// Counts a run as driven until the guard is dropped, even if the task is cut off.
-    pub(crate) fn running(&self) -> Running<'_> {
+    pub(crate) fn running(&self) -> RunningGuard<'_> {
         self.runs_running.increment(1.0);
-        Running(self)
+        RunningGuard(self)
     }
 }
 
 /// A run that is being driven.
 #[derive(Debug)]
-pub(crate) struct Running<'a>(&'a FunctionMetrics);
+pub(crate) struct RunningGuard<'a>(&'a FunctionMetrics);
 
-impl Drop for Running<'_> {
+impl Drop for RunningGuard<'_> {
     fn drop(&mut self) {
         self.0.runs_running.decrement(1.0);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    codec::{self, Outcome},
+    codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     store::{Entry, RunRecord, SharedStore, StepState},
 };
@@ -55,8 +55,8 @@ impl TestStore {
     /// The step is not recorded (the error lists those that are), it failed, or its result is not a `T`.
     pub async fn step_result<T: DeserializeOwned>(&self, run_id: &str, path: &str) -> Result<T> {
         match codec::decode::<T>(&self.recorded(run_id, path).await?.value) {
-            Ok(Outcome::Ok(value)) => Ok(value),
-            Ok(Outcome::Err(failure)) => Err(failure.into_error()),
+            Ok(Decoded::Ok(value)) => Ok(value),
+            Ok(Decoded::Err(failure)) => Err(failure.into_error()),
             Err(error) => Err(error),
         }
         .map_err(|error| error.with_step(&path.into()).with_run(&run_id.into()))
@@ -68,8 +68,8 @@ impl TestStore {
     /// The step is not recorded, or it succeeded.
     pub async fn step_error(&self, run_id: &str, path: &str) -> Result<Error> {
         match codec::raw(&self.recorded(run_id, path).await?.value)? {
-            Outcome::Err(failure) => Ok(failure.into_error()),
-            Outcome::Ok(value) => Err(Error::new(
+            Decoded::Err(failure) => Ok(failure.into_error()),
+            Decoded::Ok(value) => Err(Error::new(
                 ErrorKind::Mismatch,
                 format!("the step `{path}` of run `{run_id}` did not fail; it returned {value}"),
             )),

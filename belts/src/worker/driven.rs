@@ -10,14 +10,14 @@ use crate::{clock::Timestamp, live::LiveRun};
 /// The runs that are driven here.
 #[derive(Debug, Default)]
 pub(crate) struct Driven {
-    ledger: Mutex<Ledger<Drive>>,
+    ledger: Mutex<Ledger<DrivenRun>>,
     /// Told whenever doubts have been settled, or could not be.
     pub(super) calm: Notify,
 }
 
 /// What is known of a drive.
 #[derive(Debug)]
-pub(super) struct Drive {
+pub(super) struct DrivenRun {
     pub(super) since: Timestamp,
     /// The run, once it is driven and for as long as it is.
     pub(super) run: Weak<LiveRun>,
@@ -25,7 +25,7 @@ pub(super) struct Drive {
     pub(super) lost: bool,
 }
 
-impl Drive {
+impl DrivenRun {
     /// Notes that the lease is lost; the run that is to be told, if it is driven already.
     pub(super) fn lose(&mut self) -> Option<Arc<LiveRun>> {
         self.lost = true;
@@ -34,7 +34,7 @@ impl Drive {
 }
 
 impl Driven {
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Ledger<Drive>) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Ledger<DrivenRun>) -> T) -> T {
         change(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

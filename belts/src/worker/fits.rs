@@ -14,7 +14,7 @@ impl Shared {
     /// The event's correlation key, if somebody takes the event and it fits.
     pub(super) async fn check(
         &self,
-        event: &wire::Event,
+        event: &wire::WireEvent,
         function: Option<&str>,
     ) -> Result<Option<Arc<str>>> {
         let event_type = &*event.event_type;

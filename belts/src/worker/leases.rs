@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    driven::{Drive, Driven},
+    driven::{Driven, DrivenRun},
     ended::Ended,
     ledger::Ledger,
     shared::Shared,
@@ -38,7 +38,7 @@ pub(crate) struct Driving {
 
 impl Driving {
     pub(crate) fn new(worker: &Arc<Shared>, run_id: &Arc<str>, lease: Lease) -> Self {
-        let drive = Drive {
+        let drive = DrivenRun {
             since: worker.clock.now(),
             run: Weak::new(),
             lost: false,
@@ -252,7 +252,7 @@ impl Shared {
 
     /// Tells the drives of a run that it is no longer theirs.
     pub(crate) fn revoke(&self, run_id: &str) {
-        let live = |ledger: &mut Ledger<Drive>| -> Vec<_> {
+        let live = |ledger: &mut Ledger<DrivenRun>| -> Vec<_> {
             let drives = ledger.of_run_mut(run_id);
             drives.filter_map(|(_, drive)| drive.lose()).collect()
         };

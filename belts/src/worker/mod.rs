@@ -62,7 +62,7 @@ pub use handle::Worker;
 pub use hook::RunFailure;
 pub use options::WorkerOptions;
 #[cfg(feature = "http")]
-pub(crate) use push::Asked;
+pub(crate) use push::Trigger;
 pub(crate) use shared::Shared;
 #[cfg(feature = "http")]
 pub(crate) use wait::Started;

@@ -20,7 +20,7 @@ const STAYS: Duration = Duration::from_secs(3);
 
 /// What a delivery asks of a run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Asked {
+pub(crate) enum Trigger {
     /// To begin: it is one that the delivered event starts.
     Begin,
     /// To go on: whatever the run waits for is over.
@@ -35,7 +35,7 @@ impl Started {
     /// # Errors
     /// Of kind `Busy`: another worker drives one of the runs. And the store or the dispatcher failed. The delivery has to come
     /// again.
-    pub(crate) async fn hand_on(&mut self, asked: Asked) -> Result<()> {
+    pub(crate) async fn hand_on(&mut self, asked: Trigger) -> Result<()> {
         let drives = self.runs.iter().map(|(run_id, function_id)| {
             let (shared, ending) = (&self.shared, self.endings.remove(run_id));
             async move { shared.advance(run_id, function_id, asked, ending).await }
@@ -53,7 +53,7 @@ impl Shared {
         self: &Arc<Self>,
         run_id: &Arc<str>,
         function_id: &Arc<str>,
-        asked: Asked,
+        asked: Trigger,
         mut ending: Option<Ending>,
     ) -> Result<()> {
         loop {
@@ -71,7 +71,7 @@ impl Shared {
             let Some(record) = self.store.run(run_id).await? else {
                 return Ok(());
             };
-            let stopped = record.status == RunStatus::Stopped && !matches!(asked, Asked::GoOn);
+            let stopped = record.status == RunStatus::Stopped && !matches!(asked, Trigger::GoOn);
             if record.status.is_finished() || stopped {
                 return Ok(());
             }
@@ -82,10 +82,12 @@ impl Shared {
             }
             let due_at = record.due_at.unwrap_or_else(|| self.clock.now());
             let (due_at, hop) = match asked {
-                Asked::WakeUp { due_at: at, hop } if at == due_at => {
+                Trigger::WakeUp { due_at: at, hop } if at == due_at => {
                     (due_at, hop.saturating_add(1))
                 }
-                Asked::WakeUp { .. } | Asked::Begin if record.status == RunStatus::Suspended => {
+                Trigger::WakeUp { .. } | Trigger::Begin
+                    if record.status == RunStatus::Suspended =>
+                {
                     return self.hand_on(run_id, due_at, 0).await;
                 }
                 _ => (due_at, 0),

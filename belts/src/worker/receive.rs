@@ -210,7 +210,7 @@ impl Worker {
     /// Checks a received event; what is left is to start its runs. `foreign` is its id where its publisher gave none.
     pub(crate) async fn receive(
         &self,
-        event: wire::Event,
+        event: wire::WireEvent,
         context: wire::Context,
         foreign: Option<String>,
     ) -> Result<Execute> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{Shared, Worker, signals::Asked};
+use super::{Shared, Worker, signals::StopSignals};
 use crate::error::Result;
 
 impl Worker {
@@ -33,7 +33,7 @@ impl Worker {
     async fn run_as(&self, expected: Option<Running>) -> Result<()> {
         let shared = &self.shared;
         // First of all: whoever asks while the session is being opened is heard as well.
-        let asked = Asked::listen();
+        let asked = StopSignals::listen();
         shared.session().await?;
         let mut aside = JoinSet::new();
         aside.spawn(shared.renew_forever());

@@ -1,13 +1,13 @@
 //! The signals that ask a process to end.
 
 /// The signals that ask a process to end.
-pub(super) struct Asked {
+pub(super) struct StopSignals {
     #[cfg(unix)]
     signals: [Option<tokio::signal::unix::Signal>; 2],
 }
 
 #[cfg(unix)]
-impl Asked {
+impl StopSignals {
     pub(super) fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
@@ -38,7 +38,7 @@ async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
 }
 
 #[cfg(not(unix))]
-impl Asked {
+impl StopSignals {
     pub(super) fn listen() -> Self {
         Self {}
     }

@@ -21,11 +21,11 @@ pub(crate) struct Slots {
 struct State {
     used: usize,
     limit: usize,
-    functions: Vec<Function>,
+    functions: Vec<FunctionSlots>,
 }
 
 #[derive(Debug)]
-struct Function {
+struct FunctionSlots {
     id: Arc<str>,
     /// The event types that it can read.
     event_types: Arc<[Arc<str>]>,
@@ -56,7 +56,7 @@ impl Slots {
         let functions = registry
             .functions()
             .iter()
-            .map(|function| Function {
+            .map(|function| FunctionSlots {
                 id: Arc::clone(&function.id),
                 event_types: function.event_types().map(Arc::from).collect(),
                 used: 0,

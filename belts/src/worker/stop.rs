@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Worker, shared::Shared, signals::Asked};
+use super::{Worker, shared::Shared, signals::StopSignals};
 use crate::panic::catch_future;
 
 /// How long the end waits for steps that were dropped.
@@ -55,7 +55,7 @@ impl Worker {
         let mut begun = self.shared().shutdown.begun.subscribe();
         let worker = Arc::downgrade(self.shared());
         async move {
-            let mut asked = Asked::listen();
+            let mut asked = StopSignals::listen();
             tokio::select! {
                 // Without a worker it is an error, and there is nothing to wait for.
                 _ = begun.wait_for(|begun| *begun) => {}
@@ -73,7 +73,7 @@ impl Shared {
     /// Heeds signals for as long as it is polled, which may be longer than the loop runs.
     #[cfg(feature = "http")]
     pub(crate) fn heed_signals(self: &Arc<Self>) -> impl Future<Output = ()> + Send + use<> {
-        on_signal(Asked::listen(), Arc::downgrade(self))
+        on_signal(StopSignals::listen(), Arc::downgrade(self))
     }
 
     /// Returns when no run will end here any more: after the drain, or the grace period where no loop is there to drain.
@@ -159,7 +159,7 @@ impl Shared {
 }
 
 /// Begins the shutdown when the process is asked to end, and ends the grace period when it is asked again.
-pub(super) async fn on_signal(mut asked: Asked, worker: Weak<Shared>) {
+pub(super) async fn on_signal(mut asked: StopSignals, worker: Weak<Shared>) {
     asked.once().await;
     if let Some(shared) = worker.upgrade() {
         shared.shutdown.begin();

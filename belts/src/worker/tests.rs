@@ -223,7 +223,7 @@ async fn a_delivery_for_a_run_that_this_version_does_not_take_is_refused_at_once
     published.expect("published");
     let page = new.store().list(crate::store::RunFilter::default()).await;
     let run = page.expect("a list").runs.remove(0);
-    for asked in [Asked::Begin, Asked::GoOn] {
+    for asked in [Trigger::Begin, Trigger::GoOn] {
         let mut started = Started {
             shared: Arc::clone(old.shared()),
             event_id: Arc::clone(&run.event_id),

@@ -12,7 +12,7 @@ use super::{
     targets::Aim,
 };
 use crate::{
-    codec::{self, Outcome},
+    codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     store::{RunRecord, RunStatus},
 };
@@ -163,8 +163,8 @@ fn never(run_id: &Arc<str>, function_id: &Arc<str>) -> Error {
 
 fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {
     match codec::raw(envelope)? {
-        Outcome::Ok(value) => Ok(value.to_owned()),
-        Outcome::Err(failure) => Err(failure.into_error()),
+        Decoded::Ok(value) => Ok(value.to_owned()),
+        Decoded::Err(failure) => Err(failure.into_error()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::tables::{Event, EventData, Run, Tables};
+use super::tables::{EventData, EventRow, Run, Tables};
 use crate::store::{
     Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
     parts::{Budget, Crashes, due_by, new_id},
@@ -109,7 +109,7 @@ impl Tables {
         let event_id = Arc::clone(&data.id);
         self.events.insert(
             Arc::clone(&data.id),
-            Event {
+            EventRow {
                 data,
                 runs: numbers,
             },

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::tables::{Session, Tables};
+use super::tables::{SessionRow, Tables};
 use crate::{
     error::{Error, Result},
     store::{Register, Release, RunStatus, Timestamp, WorkerId},
@@ -42,7 +42,7 @@ impl Tables {
         }
         self.last_session += 1;
         let worker = WorkerId(self.last_session);
-        let session = Session {
+        let session = SessionRow {
             name: request.name,
             lease_until: request.now.after(request.lease),
             lease: request.lease,

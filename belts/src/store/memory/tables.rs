@@ -13,31 +13,31 @@ use crate::store::{
 
 #[derive(Default)]
 pub(super) struct Tables {
-    pub(super) functions: Vec<Function>,
+    pub(super) functions: Vec<FunctionRow>,
     pub(super) function_ids: HashMap<Arc<str>, usize>,
     /// The functions of each event type, sorted by id.
     pub(super) subscribers: HashMap<Arc<str>, Arc<[usize]>>,
     pub(super) subscriptions: Vec<Subscription>,
-    pub(super) sessions: BTreeMap<WorkerId, Session>,
+    pub(super) sessions: BTreeMap<WorkerId, SessionRow>,
     /// What ended sessions wanted whose program nobody living speaks for.
     pub(super) ended: Vec<Arc<[Subscription]>>,
     /// The latest time at which a worker was heard of.
     pub(super) seen: Option<Timestamp>,
     pub(super) last_session: i64,
-    pub(super) events: HashMap<Arc<str>, Event>,
+    pub(super) events: HashMap<Arc<str>, EventRow>,
     pub(super) runs: BTreeMap<i64, Run>,
     pub(super) run_ids: HashMap<Arc<str>, i64>,
     pub(super) last_run: i64,
     pub(super) finished: BTreeSet<(Timestamp, i64)>,
 }
 
-pub(super) struct Function {
+pub(super) struct FunctionRow {
     pub(super) id: Arc<str>,
     /// The runs that wait for their time, by event type.
     pub(super) due: BTreeMap<Arc<str>, BTreeSet<(Timestamp, i64)>>,
 }
 
-pub(super) struct Session {
+pub(super) struct SessionRow {
     pub(super) name: Option<Arc<str>>,
     pub(super) lease_until: Timestamp,
     pub(super) lease: Duration,
@@ -45,7 +45,7 @@ pub(super) struct Session {
     pub(super) wants: Arc<[Subscription]>,
 }
 
-pub(super) struct Event {
+pub(super) struct EventRow {
     pub(super) data: Arc<EventData>,
     pub(super) runs: Vec<i64>,
 }
@@ -87,7 +87,7 @@ impl Tables {
             return *known;
         }
         let number = self.functions.len();
-        self.functions.push(Function {
+        self.functions.push(FunctionRow {
             id: Arc::clone(id),
             due: BTreeMap::new(),
         });
@@ -176,7 +176,7 @@ impl Run {
     }
 }
 
-impl Function {
+impl FunctionRow {
     /// The runs that are due, of the event types that pass, the longest due first and no more than `most`.
     pub(super) fn due(
         &self,

@@ -36,7 +36,7 @@ pub(super) struct Writer {
     queue: Mutex<Queue>,
     handed: Condvar,
     /// Only the owner locks it, so nobody ever waits here.
-    desk: Mutex<Desk>,
+    connection: Mutex<WriteConnection>,
     pub(super) names: SharedNames,
     pub(super) wake: Wake,
 }
@@ -51,7 +51,8 @@ struct Queue {
     waiting: Vec<Box<dyn Queued>>,
 }
 
-struct Desk {
+/// The writing connection, for whoever owns it.
+struct WriteConnection {
     connection: Connection,
     recall: Recall,
 }
@@ -96,7 +97,7 @@ impl Writer {
             path,
             queue: Mutex::default(),
             handed: Condvar::new(),
-            desk: Mutex::new(Desk {
+            connection: Mutex::new(WriteConnection {
                 connection,
                 recall: Recall::default(),
             }),
@@ -162,9 +163,9 @@ impl Writer {
             return false;
         }
         let changed = {
-            let desk = &mut *self.desk();
+            let owned = &mut *self.connection();
             // What fails here fails the next write as well, where somebody hears of it.
-            desk.recall.look(&desk.connection).unwrap_or(false)
+            owned.recall.look(&owned.connection).unwrap_or(false)
         };
         self.give_up();
         if changed {
@@ -262,9 +263,9 @@ impl Writer {
         patience: Patience,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let desk = &mut *self.desk();
-        let connection = &desk.connection;
-        let mut tx = Tx::new(connection, &self.names, &mut desk.recall);
+        let owned = &mut *self.connection();
+        let connection = &owned.connection;
+        let mut tx = Tx::new(connection, &self.names, &mut owned.recall);
         let whole = || {
             begin(&tx, patience)?;
             let done = body(&mut tx)?;
@@ -294,8 +295,10 @@ impl Writer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connection(&self) -> MutexGuard<'_, WriteConnection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::Harness;
 use crate::{
-    codec::{self, Outcome},
+    codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     store::{Entry, RunRecord, RunStatus, StepKind, StepState},
     testing::diff::diff,
@@ -94,11 +94,11 @@ impl<T> TestRun<T> {
         T: DeserializeOwned,
     {
         match self.outcome()? {
-            Outcome::Ok(envelope) => match codec::decode(envelope)? {
-                Outcome::Ok(value) => Ok(value),
-                Outcome::Err(failure) => Err(failure.into_error()),
+            Decoded::Ok(envelope) => match codec::decode(envelope)? {
+                Decoded::Ok(value) => Ok(value),
+                Decoded::Err(failure) => Err(failure.into_error()),
             },
-            Outcome::Err(failure) => Err(failure.into_error()),
+            Decoded::Err(failure) => Err(failure.into_error()),
         }
         .map_err(|error| {
             error
@@ -110,7 +110,7 @@ impl<T> TestRun<T> {
     /// The error that the run failed with; `None` if it did not fail.
     pub fn error(&self) -> Option<Error> {
         match self.outcome() {
-            Ok(Outcome::Err(failure)) => Some(
+            Ok(Decoded::Err(failure)) => Some(
                 failure
                     .into_error()
                     .with_run(&self.run_id)
@@ -121,7 +121,7 @@ impl<T> TestRun<T> {
     }
 
     /// The envelope of the output, or the failure.
-    fn outcome(&self) -> Result<Outcome<&[u8]>> {
+    fn outcome(&self) -> Result<Decoded<&[u8]>> {
         let ended = self
             .record
             .as_ref()
@@ -135,8 +135,8 @@ impl<T> TestRun<T> {
             return Err(Error::new(ErrorKind::UnknownRun, text));
         };
         Ok(match codec::raw(envelope)? {
-            Outcome::Ok(_) => Outcome::Ok(envelope),
-            Outcome::Err(failure) => Outcome::Err(failure),
+            Decoded::Ok(_) => Decoded::Ok(envelope),
+            Decoded::Err(failure) => Decoded::Err(failure),
         })
     }
 

@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(60);
 
 /// What becomes of a run whose steps all wait for a time far away.
-pub(super) enum Verdict {
+pub(super) enum Decision {
     Leave,
     /// The function is to be polled once more.
     Again,
@@ -56,23 +56,23 @@ impl Stay {
         self.renewed = false;
     }
 
-    pub(super) fn verdict(&mut self, drive: &Drive<'_>, cx: &mut Context<'_>) -> Verdict {
+    pub(super) fn verdict(&mut self, drive: &Drive<'_>, cx: &mut Context<'_>) -> Decision {
         let others = drive.watch.others(drive.run);
         if others == Others::Nothing || drive.may_not_stay() {
-            return Verdict::Leave;
+            return Decision::Leave;
         }
         if !self.renewed {
             self.renewed = true;
             drive.watch.renew();
-            return Verdict::Again;
+            return Decision::Again;
         }
         let until = self.until.get_or_insert_with(|| drive.stays(others));
         if until.as_mut().poll(cx) == Poll::Pending {
-            return Verdict::Stay;
+            return Decision::Stay;
         }
         self.until = None;
         if others == Others::Perhaps || drive.may_not_stay() {
-            return Verdict::Leave;
+            return Decision::Leave;
         }
         if !std::mem::replace(&mut self.told, true) {
             let ids = drive.run.ids();
@@ -86,8 +86,8 @@ impl Stay {
         let until = self.until.insert(drive.stays(others));
         // Registers the driver.
         match until.as_mut().poll(cx) {
-            Poll::Pending => Verdict::Stay,
-            Poll::Ready(()) => Verdict::Leave,
+            Poll::Pending => Decision::Stay,
+            Poll::Ready(()) => Decision::Leave,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     driver::Drive,
-    stay::{Stay, Verdict},
+    stay::{Decision, Stay},
     waker::FunctionWaker,
     write::{Underway, Written},
 };
@@ -28,7 +28,7 @@ use crate::{
 const TURNS: usize = 64;
 
 /// What made the driver stop polling.
-enum Event {
+enum Stop {
     Returned(Result<Arc<[u8]>>),
     Found(Found),
     Written(Written),
@@ -73,21 +73,21 @@ impl Drive<'_> {
             })
             .await;
             match event {
-                Event::Returned(outcome) => return self.returned(outcome, write.take()).await,
-                Event::Found(Found::Violation(error)) => {
+                Stop::Returned(outcome) => return self.returned(outcome, write.take()).await,
+                Stop::Found(Found::Violation(error)) => {
                     return self.violated(error, write.take()).await;
                 }
-                Event::Found(Found::LeaseLost) => return self.lease_lost(),
-                Event::Found(Found::Unsure) => {
+                Stop::Found(Found::LeaseLost) => return self.lease_lost(),
+                Stop::Found(Found::Unsure) => {
                     if let Err(ended) = self.make_sure().await {
                         return ended;
                     }
                 }
-                Event::Found(Found::Idle(due_at)) => {
+                Stop::Found(Found::Idle(due_at)) => {
                     let outbox = self.run.take_outbox();
                     return self.end(outbox, Transition::Suspend { due_at }).await;
                 }
-                Event::Found(Found::Flush { outbox, settled }) => {
+                Stop::Found(Found::Flush { outbox, settled }) => {
                     if let Some(transition) = self.after_steps(&outbox, settled) {
                         // The function is not polled meanwhile: a step that began now could not be recorded.
                         let mut all = outbox;
@@ -97,8 +97,8 @@ impl Drive<'_> {
                     let count = outbox.entries.len();
                     write = Some((self.write(outbox.entries, None), count));
                 }
-                Event::Found(Found::Nothing | Found::Rest(_)) => {}
-                Event::Written(result) => {
+                Stop::Found(Found::Nothing | Found::Rest(_)) => {}
+                Stop::Written(result) => {
                     let Some((_, count)) = write.take() else {
                         continue;
                     };
@@ -154,7 +154,7 @@ impl Drive<'_> {
         (waker, function_waker): (&FunctionWaker, &Waker),
         stay: &mut Stay,
         write: Option<&mut Underway<'_>>,
-    ) -> Poll<Event> {
+    ) -> Poll<Stop> {
         let busy = write.is_some();
         // To wake a driver that is awake would have it polled once more, and another thread of the runtime woken for it.
         // Both have its waker or neither.
@@ -164,17 +164,17 @@ impl Drive<'_> {
         if let Some((write, ..)) = write
             && let Poll::Ready(result) = Pin::new(write).poll(cx)
         {
-            return Poll::Ready(Event::Written(result));
+            return Poll::Ready(Stop::Written(result));
         }
         for _ in 0..TURNS {
             if self.run.has_lost_lease() {
-                return Poll::Ready(Event::Found(Found::LeaseLost));
+                return Poll::Ready(Stop::Found(Found::LeaseLost));
             }
             if waker.take_woken() {
                 stay.woken();
                 let polled = function.poll(&mut Context::from_waker(function_waker));
                 if let Poll::Ready(outcome) = polled {
-                    return Poll::Ready(Event::Returned(outcome));
+                    return Poll::Ready(Stop::Returned(outcome));
                 }
             }
             let mut stays = false;
@@ -189,25 +189,25 @@ impl Drive<'_> {
                 }
                 Found::Idle(due_at) => match stay.verdict(self, cx) {
                     _ if waker.is_woken() => continue,
-                    Verdict::Leave => return Poll::Ready(Event::Found(Found::Idle(due_at))),
-                    Verdict::Again => {
+                    Decision::Leave => return Poll::Ready(Stop::Found(Found::Idle(due_at))),
+                    Decision::Again => {
                         waker.poll_again();
                         continue;
                     }
                     // What was recorded for a run that leaves is recorded now.
-                    Verdict::Stay => {
+                    Decision::Stay => {
                         stays = true;
                         let outbox = self.run.take_part();
                         let settled = false;
                         if !outbox.entries.is_empty() {
                             let flush = Found::Flush { outbox, settled };
-                            return Poll::Ready(Event::Found(flush));
+                            return Poll::Ready(Stop::Found(flush));
                         }
                     }
                 },
                 found => {
                     stay.moved_on();
-                    return Poll::Ready(Event::Found(found));
+                    return Poll::Ready(Stop::Found(found));
                 }
             }
             if self.run.wait_for_steps(cx.waker(), busy, stays) && waker.wait(cx.waker()) {

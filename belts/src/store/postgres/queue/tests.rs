@@ -47,7 +47,7 @@ impl Batch for Notes {
     }
 }
 
-struct Desk {
+struct TestQueue {
     queue: Arc<Queue<Notes>>,
     permits: Arc<Semaphore>,
     batches: Arc<Mutex<Vec<Vec<i32>>>>,
@@ -55,7 +55,7 @@ struct Desk {
 
 type Submitted = tokio::task::JoinHandle<Result<i32, Fault>>;
 
-impl Desk {
+impl TestQueue {
     fn new() -> Self {
         let (permits, batches) = (Arc::new(Semaphore::new(0)), Arc::default());
         let notes = Notes {
@@ -95,16 +95,16 @@ async fn answers(submitted: Vec<Submitted>) -> Vec<Option<i32>> {
 
 #[tokio::test]
 async fn those_who_wait_together_are_written_together() {
-    let desk = Desk::new();
-    let submitted = desk.submit(1..=4).await;
-    desk.permits.add_permits(9);
+    let queue = TestQueue::new();
+    let submitted = queue.submit(1..=4).await;
+    queue.permits.add_permits(9);
     assert_eq!(
         answers(submitted).await,
         [Some(10), Some(20), Some(30), Some(40)]
     );
-    assert_eq!(desk.batches(), [vec![1], vec![2, 3, 4]]);
+    assert_eq!(queue.batches(), [vec![1], vec![2, 3, 4]]);
     assert_eq!(
-        desk.queue.submit(5).await.ok(),
+        queue.queue.submit(5).await.ok(),
         Some(50),
         "the next one leads again"
     );
@@ -112,18 +112,18 @@ async fn those_who_wait_together_are_written_together() {
 
 #[tokio::test]
 async fn what_may_not_be_in_one_batch_waits_for_the_next() {
-    let desk = Desk::new();
-    let submitted = desk.submit([1, 2, 2, 3, 2]).await;
-    desk.permits.add_permits(9);
+    let queue = TestQueue::new();
+    let submitted = queue.submit([1, 2, 2, 3, 2]).await;
+    queue.permits.add_permits(9);
     assert_eq!(answers(submitted).await.len(), 5);
-    assert_eq!(desk.batches(), [vec![1], vec![2, 3], vec![2], vec![2]]);
+    assert_eq!(queue.batches(), [vec![1], vec![2, 3], vec![2], vec![2]]);
 }
 
 #[tokio::test]
 async fn one_bad_write_does_not_spoil_the_others() {
-    let desk = Desk::new();
-    let submitted = desk.submit([1, 2, -1, 3]).await;
-    desk.permits.add_permits(9);
+    let queue = TestQueue::new();
+    let submitted = queue.submit([1, 2, -1, 3]).await;
+    queue.permits.add_permits(9);
     assert_eq!(
         answers(submitted).await,
         [Some(10), Some(20), None, Some(30)]
@@ -133,26 +133,26 @@ async fn one_bad_write_does_not_spoil_the_others() {
 /// The future of a caller was dropped while it led the batch, and everybody after it waited for ever.
 #[tokio::test]
 async fn a_write_is_finished_when_its_caller_goes_away() {
-    let desk = Desk::new();
-    let mut submitted = desk.submit([1, 2]).await;
+    let queue = TestQueue::new();
+    let mut submitted = queue.submit([1, 2]).await;
     let leader = submitted.remove(0);
     leader.abort();
     assert!(leader.await.expect_err("it was aborted").is_cancelled());
-    desk.permits.add_permits(9);
+    queue.permits.add_permits(9);
     assert_eq!(answers(submitted).await, [Some(20)]);
-    assert_eq!(desk.batches(), [vec![1], vec![2]]);
+    assert_eq!(queue.batches(), [vec![1], vec![2]]);
 }
 
 #[tokio::test]
 async fn a_panic_is_that_of_its_batch_alone() {
-    let desk = Desk::new();
-    let mut submitted = desk.submit([-11, 2, -12, 3]).await;
-    desk.permits.add_permits(9);
+    let queue = TestQueue::new();
+    let mut submitted = queue.submit([-11, 2, -12, 3]).await;
+    queue.permits.add_permits(9);
     let leader = submitted.remove(0);
     assert!(leader.await.expect_err("it was the leader's").is_panic());
     assert_eq!(answers(submitted).await, [None, None, None]);
     assert_eq!(
-        desk.queue.submit(5).await.ok(),
+        queue.queue.submit(5).await.ok(),
         Some(50),
         "the queue lives on"
     );
@@ -166,17 +166,17 @@ fn those_who_wait_hear_of_the_end_of_the_runtime() {
             .expect("a runtime can be made")
     };
     let (first, second) = (runtime(), runtime());
-    let desk = Desk::new();
+    let queue = TestQueue::new();
     // One leads, one is in the batch of the task behind it, and one waits for the next; the one on the other runtime as well.
-    let mut submitted = first.block_on(desk.submit([1, 2]));
-    desk.permits.add_permits(1);
+    let mut submitted = first.block_on(queue.submit([1, 2]));
+    queue.permits.add_permits(1);
     let led = first
         .block_on(submitted.remove(0))
         .expect("it does not panic");
     assert_eq!(led.ok(), Some(10));
-    let waiting = second.block_on(desk.submit([3]));
+    let waiting = second.block_on(queue.submit([3]));
     drop(first);
     assert_eq!(second.block_on(answers(waiting)), [None]);
-    desk.permits.add_permits(9);
-    assert_eq!(second.block_on(desk.queue.submit(4)).ok(), Some(40));
+    queue.permits.add_permits(9);
+    assert_eq!(second.block_on(queue.queue.submit(4)).ok(), Some(40));
 }
