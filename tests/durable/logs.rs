@@ -165,7 +165,7 @@ async fn that_a_version_cannot_read_a_kind_of_event_is_told_once() {
         runs.iter().all(|run| run.status == RunStatus::Suspended)
     })
     .await;
-    let told = warnings_with(["cannot read the run's event", "misreads-and-tells"]);
+    let told = warnings_with(["cannot decode the run's event", "misreads-and-tells"]);
     assert_eq!(told.len(), 1, "{told:#?}");
     new.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();

@@ -187,11 +187,11 @@ async fn a_result_that_would_come_back_as_another_is_a_failure_that_says_so() {
         ("infinity", "step `b` failed"),
         (
             "some number",
-            "step `c` failed: the result would not come back as it is: JSON has no NaN",
+            "step `c` failed: the result would change when read back: JSON has no NaN",
         ),
         (
             "some unit",
-            "step `d` failed: the result would not come back as it is: `Some` of `()`",
+            "step `d` failed: the result would change when read back: `Some` of `()`",
         ),
         ("some none", "step `e` failed"),
         ("some deep", "step `f` failed"),
@@ -225,7 +225,7 @@ async fn an_event_that_no_function_could_read_is_not_published() {
     let harness = Harness::builder().function(summed).build().await.unwrap();
     for (total, share, wanted) in [
         (f64::NAN, None, "cannot be read back"),
-        (1.0, Some(f64::NEG_INFINITY), "would not come back as it is"),
+        (1.0, Some(f64::NEG_INFINITY), "would change when read back"),
     ] {
         let error = harness.publish(Summed { total, share }).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidEvent);

@@ -65,11 +65,11 @@ pub(super) enum Command {
     Rerun(RerunArgs),
     /// Lists functions with the events that start them, and how many of their runs have not ended
     Functions {
-        /// Only those that no living worker has: they were removed, or their program is not running
+        /// Only those that no running worker has: they were removed, or their program is not running
         #[arg(long)]
         orphaned: bool,
     },
-    /// Cancels the runs of a function that no living worker has, so that nothing waits for it any more; asks first
+    /// Cancels the runs of a function that no running worker has, so that nothing waits for it any more; asks first
     Forget {
         /// The function's id
         #[arg(value_name = "FUNCTION")]

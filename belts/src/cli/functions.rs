@@ -17,7 +17,7 @@ pub(super) async fn list(place: &dyn Place, orphaned: bool, out: Out) -> Result<
     }
     if functions.is_empty() {
         print::tell(if orphaned {
-            "a living worker has every function"
+            "a running worker has every function"
         } else {
             "no worker has registered a function yet"
         });
@@ -55,13 +55,13 @@ pub(super) async fn forget(place: &dyn Place, id: &str, yes: bool, out: Out) -> 
     };
     if function.living {
         return Err(Wrong::Failed(format!(
-            "a living worker has the function `{id}`: shut down the workers that have it, then forget it"
+            "a running worker has the function `{id}`: shut down the workers that have it, then forget it"
         )));
     }
     if function.unfinished > 0 && !yes {
         agree(
             &format!("{} of `{}`", runs(function), plain(id)),
-            "be cancelled, since no living worker has the function",
+            "be cancelled, since no running worker has the function",
         )?;
     }
     let forgotten = place.forget(id).await?;

@@ -13,7 +13,7 @@ pub(crate) fn warn_of_unknown() {
         // By its name alone: the value may be a secret.
         tracing::warn!(
             variable = %name,
-            "nothing reads this variable; the nearest that belts reads is {}",
+            "unknown environment variable; did you mean {}?",
             nearest(&name)
         );
     }

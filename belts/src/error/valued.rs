@@ -65,7 +65,7 @@ impl Error {
     /// ```
     ///
     /// It is written as JSON into the journal, of at most 8 KiB, and shown to whoever may inspect the run; the log has its text
-    /// alone. One that is larger, or would not come back as it is, comes back as text, with a warning.
+    /// alone. One that is larger, or would change when read back, is recorded as text, with a warning.
     pub fn from_value<E>(error: E) -> Self
     where
         E: StdError + Serialize + DeserializeOwned + Send + Sync + 'static,

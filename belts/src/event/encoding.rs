@@ -37,7 +37,7 @@ fn comes_back<E: EventSet>(encoded: &EncodedEvent, lost: Lost) -> Result<()> {
         Err(error) => Some(format!("cannot be read back ({error})")),
         Ok(back) => {
             back.encode()?;
-            (LOST.take() != lost).then(|| "would not come back as it is".to_owned())
+            (LOST.take() != lost).then(|| "would change when read back".to_owned())
         }
     };
     let Some(misread) = misread else {

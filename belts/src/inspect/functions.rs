@@ -28,7 +28,7 @@ impl Runs {
         self.store.functions(self.clock.now(), MOST_COUNTED).await
     }
 
-    /// Cancels every unfinished run of a function that no living worker has, and removes its subscriptions, so that events
+    /// Cancels every unfinished run of a function that no running worker has, and removes its subscriptions, so that events
     /// no longer start it; returns how many runs were cancelled.
     ///
     /// ```
@@ -45,7 +45,7 @@ impl Runs {
     ///
     /// # Errors
     /// Of kind [`UnknownFunction`](ErrorKind::UnknownFunction): it has no subscriptions and no such runs. Of kind
-    /// [`Conflict`](ErrorKind::Conflict): a living worker has it. Also if the store cannot be reached or written; some of the
+    /// [`Conflict`](ErrorKind::Conflict): a running worker has it. Also if the store cannot be reached or written; some of the
     /// runs may be cancelled.
     pub async fn forget(&self, function: &str) -> Result<Purged> {
         self.forgettable(function).await?;
@@ -76,7 +76,7 @@ impl Runs {
             Some(known) if known.living => Err(Error::new(
                 ErrorKind::Conflict,
                 format!(
-                    "a living worker has the function `{function}`: shut down the workers that have it, then forget it"
+                    "a running worker has the function `{function}`: shut down the workers that have it, then forget it"
                 ),
             )),
             Some(_) => Ok(()),

@@ -70,7 +70,7 @@ pub(crate) struct ShownNote {
 pub(crate) struct ShownFunction {
     pub(crate) id: String,
     pub(crate) events: Vec<String>,
-    /// Whether a living worker has it.
+    /// Whether a running worker has it.
     pub(crate) living: bool,
     /// Counted up to [`MOST_COUNTED`](super::functions::MOST_COUNTED).
     pub(crate) unfinished: usize,
@@ -161,7 +161,7 @@ impl ShownFunction {
         }
     }
 
-    /// Whether no living worker has it: it was removed, or its program is not running.
+    /// Whether no running worker has it: it was removed, or its program is not running.
     pub(crate) fn is_orphaned(&self) -> bool {
         !self.living
     }

@@ -61,7 +61,8 @@ pub(super) async fn evaluate<T>(
                 panic::discard(late);
                 Err(Error::new(
                     ErrorKind::TimedOut,
-                    format!("timed out after {timeout:?}; it blocked its thread, so this was seen only when it returned"),
+                    format!("timed out after {timeout:?}; it blocked its thread, so the timeout was noticed only when it \
+                     returned"),
                 ))
             }
             outcome => outcome,
@@ -101,7 +102,7 @@ async fn watched<T>(
             let ids = run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(), ?timeout,
-                "the step blocked its thread past its time limit, and counts as timed out; put what blocks into \
+                "the step blocked its thread past its timeout and counts as timed out; move blocking work into \
                  `tokio::task::spawn_blocking`"
             );
         } else if !warned && !overran && run.host.looks.has_blocked(since) {
@@ -109,8 +110,7 @@ async fn watched<T>(
             let ids = run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
-                "the step blocks its thread, and with it whatever else would run there; put what blocks into \
-                 `tokio::task::spawn_blocking`"
+                "the step blocks its thread and every other task on it; move blocking work into `tokio::task::spawn_blocking`"
             );
         }
         poll
@@ -143,7 +143,7 @@ pub(super) fn checked<T: Serialize + DeserializeOwned>(
         Ok(Decoded::Ok(back)) if codec::encode_ok_noticing(&back)?.1 == lost => Ok((bytes, back)),
         Ok(Decoded::Ok(_)) => Err(Error::new(
             ErrorKind::Codec,
-            format!("the result would not come back as it is: {}", lost.reason()),
+            format!("the result would change when read back: {}", lost.reason()),
         )),
         Ok(Decoded::Err(_)) => unreachable!("an envelope written by `encode_ok` holds a value"),
         Err(error) => {

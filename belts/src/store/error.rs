@@ -26,7 +26,7 @@ impl Error {
         Self::new(
             ErrorKind::Conflict,
             format!(
-                "a living worker has the function `{function}`; stop every worker that has it, then forget it"
+                "a running worker has the function `{function}`; stop every worker that has it, then forget it"
             ),
         )
     }

@@ -23,7 +23,7 @@ pub(crate) fn tell_of_the_loop(shared: &Shared) {
 #[cfg(feature = "http")]
 pub(crate) fn no_functions(meant: bool) -> &'static str {
     if meant {
-        "no functions: this worker only takes events for others"
+        "no functions: this worker only publishes events"
     } else {
         "no functions were found: a crate that is only in Cargo.toml is not linked, so name it in the code, as by \
          `use my_functions as _;` in `main.rs`; where none are meant, `.publish_only()` says so"

@@ -20,10 +20,10 @@ pub(super) async fn show_forever(worker: Weak<Shared>) {
     while let Some(shared) = worker.upgrade() {
         if let Err(error) = catch_future(shared.show_backlog()).await {
             if error.kind() == ErrorKind::Panicked {
-                tracing::error!(error = %error.report(), "counting the runs that wait panicked; counting again later");
+                tracing::error!(error = %error.report(), "the store panicked while counting the backlog; trying again later");
             } else {
                 // The claims, which matter more, say so aloud.
-                tracing::debug!(error = %error.report(), "cannot count the runs that wait");
+                tracing::debug!(error = %error.report(), "cannot count the backlog");
             }
         }
         let clock = Arc::clone(&shared.clock);

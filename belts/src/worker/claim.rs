@@ -71,7 +71,7 @@ impl Shared {
             if look <= now || look.since(now) > LOOK_FOR_REVOKED {
                 look = now.after(LOOK_FOR_REVOKED);
                 if let Err(error) = catch_future(self.end_revoked()).await {
-                    tracing::warn!(error = %error.report(), "cannot ask which runs were cancelled; asking again");
+                    tracing::warn!(error = %error.report(), "cannot check for cancelled runs; trying again");
                 }
             }
             let wait = match catch_future(self.claim_due()).await {
@@ -174,7 +174,7 @@ impl Shared {
             Ok(())
         };
         if let Err(error) = catch_future(woken).await {
-            tracing::error!(error = %error.report(), "the store panicked while a worker waited for it; work is looked for now and then");
+            tracing::error!(error = %error.report(), "the store panicked in `woken`; due runs are now found by the sweep alone");
             std::future::pending::<()>().await;
         }
     }

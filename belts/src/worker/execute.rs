@@ -277,7 +277,8 @@ fn only_listener(shared: &Shared, event_type: &str) -> Result<Arc<str>> {
         _ => Err(Error::new(
             ErrorKind::Config,
             format!(
-                "a run id or a step to stop at needs a function, as `{event_type}` does not have exactly one here"
+                "name the function: a run id or a step to stop at belongs to one function, and `{event_type}` does not start \
+                 exactly one here"
             ),
         )),
     }
@@ -286,7 +287,7 @@ fn only_listener(shared: &Shared, event_type: &str) -> Result<Arc<str>> {
 pub(super) fn busy(run_id: &str) -> Error {
     Error::new(
         ErrorKind::Busy,
-        format!("the run `{run_id}` is being driven already; try again later"),
+        format!("the run `{run_id}` is already being driven; try again later"),
     )
 }
 

@@ -239,7 +239,7 @@ impl Shared {
         if released > 0 {
             tracing::warn!(
                 runs = released,
-                "the store had leased runs to this worker that it did not drive; they are due again"
+                "released runs that were leased to this worker but not driven by it"
             );
         }
         // What came up meanwhile is settled next.

@@ -126,6 +126,6 @@ impl Shared {
 fn abandoned(run_id: &str) -> Error {
     Error::new(
         ErrorKind::Busy,
-        format!("the run `{run_id}` was given up here and goes on later"),
+        format!("the run `{run_id}` was abandoned here and will be resumed later"),
     )
 }

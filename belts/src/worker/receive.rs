@@ -124,7 +124,8 @@ impl Shared {
         if !durable.is_empty()
             && let Err(error) = catch_future(dispatcher.ack(durable)).await
         {
-            tracing::warn!(error = %error.report(), "could not acknowledge messages; they will be redelivered, and start nothing");
+            tracing::warn!(error = %error.report(), "could not acknowledge messages; they will be redelivered and recognized \
+             as duplicates");
         }
         if !refused.is_empty()
             && let Err(error) = catch_future(dispatcher.nack(refused)).await
@@ -163,10 +164,10 @@ impl Shared {
         let (verdict, reason) = (refused.verdict(delivery.arrivals), refused.reason());
         match verdict {
             Verdict::PutAside => tracing::error!(
-                message = %Clean(&delivery.message_id), reason, "a message cannot be received; it is set aside"
+                message = %Clean(&delivery.message_id), reason, "cannot process a message; it is set aside"
             ),
             Verdict::Later(pause) => tracing::warn!(
-                message = %Clean(&delivery.message_id), ?pause, reason, "a message cannot be received now; it will be redelivered"
+                message = %Clean(&delivery.message_id), ?pause, reason, "cannot process a message now; it will be redelivered"
             ),
         }
         Fate::Refused(Nack::new(delivery.receipt.clone(), verdict, reason))

@@ -62,7 +62,7 @@ impl Refused {
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Deadly(times) => format!(
-                "it was given out {times} times and never answered: the processes that had it may have ended with it"
+                "it was delivered {times} times and never settled: it may crash the processes that receive it"
             ),
             Self::Misread(misread) => misread.message.clone(),
             Self::Failed(error) => error.report(),

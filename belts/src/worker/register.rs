@@ -93,7 +93,7 @@ impl Shared {
         if let Some(present) = present.filter(|present| *present != forgotten) {
             return Ok(present);
         }
-        tracing::warn!("the worker's session had ended in the store; it begins a new one");
+        tracing::warn!("the worker's session has ended in the store; starting a new one");
         let worker = self.register(store).await?;
         if let Some(current) = self.session.current.get() {
             current.store(worker.0, Ordering::Release);

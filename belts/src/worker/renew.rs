@@ -53,7 +53,7 @@ impl Shared {
             std::io::Result::Ok(())
         });
         if let Err(error) = started {
-            tracing::warn!(%error, "no thread to renew the lease while steps block the runtime");
+            tracing::warn!(%error, "cannot start the thread that renews the lease while steps block the runtime");
         }
     }
 
@@ -150,10 +150,10 @@ async fn watch(worker: &Weak<Shared>, pulse: &Pulse, every: Duration) {
         match tokio::time::timeout(every * 2, stepped_in).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::error!(error = %error.report(), "cannot renew the lease beside a blocked runtime");
+                tracing::error!(error = %error.report(), "cannot renew the lease while the runtime is blocked");
             }
             Err(_) => {
-                tracing::error!("the lease cannot be renewed in time beside a blocked runtime");
+                tracing::error!("renewing the lease timed out while the runtime is blocked");
             }
         }
     }

@@ -87,7 +87,7 @@ impl Shared {
             .with_delay(delay.min(dispatcher.capabilities().max_delay))
             .with_group(Arc::clone(run_id));
         self.hand_over(dispatcher, message).await?;
-        tracing::debug!(run = %run_id, due = %due_at, "handed the run on");
+        tracing::debug!(run = %run_id, due = %due_at, "sent the message that resumes the run");
         Ok(())
     }
 
@@ -155,7 +155,7 @@ impl Shared {
         let answer = dispatcher.send(vec![message]).await?.pop();
         answer.unwrap_or_else(|| {
             Err(Error::dispatcher(
-                format!("the dispatcher did not say what became of the message `{id}`"),
+                format!("the dispatcher returned no result for the message `{id}`"),
                 "no answer",
             ))
         })
@@ -166,8 +166,8 @@ fn too_large(size: usize, limit: usize, whose: &str) -> Error {
     Error::new(
         ErrorKind::TooLarge,
         format!(
-            "the event has {size} bytes as a message, over the limit of {limit}, which is {whose}; put the big part elsewhere \
-             and publish where it is"
+            "the event has {size} bytes as a message, over the limit of {limit}, which is {whose}; store large data elsewhere \
+             and publish a reference to it"
         ),
     )
 }

@@ -71,7 +71,7 @@ impl Shared {
         let published = published?.pop().ok_or_else(|| {
             Error::new(
                 ErrorKind::Store,
-                "the store answered nothing for a published event",
+                "the store returned no result for a published event",
             )
         })?;
         if published.conflict {
@@ -121,7 +121,8 @@ impl Shared {
                 }
                 // The run that it gets fails by the function's policy, where it is seen and can be run again.
                 Err(error) if error.kind() == ErrorKind::Panicked => tracing::error!(
-                    function = %function.id, error = %error.report(), "a filter panicked; its function gets a run that says so"
+                    function = %function.id, error = %error.report(), "a filter panicked; the event starts a run of its \
+                     function, which fails with the panic"
                 ),
                 // One that cannot read the event keeps no other from it.
                 Err(error) => misfit = misfit.or(Some(error)),
@@ -142,13 +143,13 @@ impl Shared {
             return;
         }
         let advice = if self.registry.functions().is_empty() {
-            "; this worker only publishes, and no worker on its store has ever had one: start that first"
+            "; this worker only publishes, and no worker with such a function has ever run on its store: start that one first"
         } else {
             ""
         };
         tracing::warn!(
             event_type = %Clean(event_type), event = %Clean(&event.id),
-            "no function subscribes to this event type, so the event starts nothing, now or later{advice}"
+            "no function subscribes to this event type, so the event starts no run, now or later{advice}"
         );
     }
 
@@ -173,13 +174,13 @@ impl Shared {
 fn conflict(event: &NewEvent) -> Error {
     tracing::warn!(
         event = %Clean(&event.id), event_type = %Clean(&event.event_type),
-        "another event is there under this id; this one was not published"
+        "a different event with this id already exists; this one was not published"
     );
     Error::new(
         ErrorKind::Conflict,
         format!(
-            "another event, of another type or content, is there under the id `{}`, so this `{}` was not published; give each \
-             event an idempotency key of its own",
+            "an event with the id `{}` but a different type or payload already exists, so this `{}` was not published; give \
+             each event its own idempotency key",
             event.id, event.event_type
         ),
     )

@@ -117,10 +117,11 @@ impl Shared {
         tokio::select! {
             () = self.shutdown.joined() => {}
             () = self.clock.expire_at(self.clock.now().after(self.options().grace)) => {
-                tracing::warn!(running = self.slots.used(), "the grace period is over; the runs are released");
+                tracing::warn!(running = self.slots.used(), "the grace period is over; the remaining runs are released");
             }
             () = self.shutdown.hurried() => {
-                tracing::warn!(running = self.slots.used(), "asked to end once more, so the grace period is over; the runs are released");
+                tracing::warn!(running = self.slots.used(), "second shutdown signal: the grace period ends now, and the \
+                 remaining runs are released");
             }
         }
         self.shutdown.close();
@@ -128,7 +129,7 @@ impl Shared {
         tokio::select! {
             () = self.shutdown.joined() => {}
             () = self.clock.expire_at(patience) => {
-                tracing::warn!("a step blocks its thread and cannot be stopped; its run is released all the same");
+                tracing::warn!("a step blocks its thread and cannot be stopped; its run is released anyway");
             }
         }
         self.end_session().await;

@@ -35,9 +35,9 @@ impl Shared {
             Error::new(
                 ErrorKind::Crashed,
                 format!(
-                    "{crashes} processes in a row died with this run in hand, and nothing of it was recorded in between: most likely \
-                     one of its steps ends the process, by an abort, a stack overflow or its use of memory; fix the step and rerun \
-                     the run, or raise `max_crashes` from {most}"
+                    "{crashes} processes in a row died while driving this run, and none of them recorded any progress: most \
+                     likely one of its steps kills the process, by an abort, a stack overflow or its memory use; fix the step \
+                     and rerun the run, or raise `max_crashes` from {most}"
                 ),
             )
         })
@@ -61,7 +61,7 @@ impl Shared {
             } else if self.setbacks.begin_suspect() {
                 tracing::warn!(
                     function = %run.function_id, run = %run.run_id, crashes = run.crashes,
-                    "processes died with this run in hand; it is driven as the only one of its kind"
+                    "processes died while driving this run; no other such run is driven at the same time"
                 );
                 left.push((run, Some(Suspected(Arc::clone(self)))));
             } else {
@@ -88,7 +88,7 @@ impl Shared {
         match catch_future(commit).await {
             Ok(_) => self.due.expect(due_at),
             Err(error) => {
-                tracing::warn!(error = %error.report(), "cannot give runs back; trying again");
+                tracing::warn!(error = %error.report(), "cannot release runs; trying again");
                 for run in runs {
                     self.give_back_later(&run.run_id, run.lease, LATER);
                 }

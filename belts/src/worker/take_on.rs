@@ -57,7 +57,7 @@ impl Shared {
             let driven = async { Ok(drive(&worker, function, claimed, life, target).await) };
             let (ended, failure) = catch_future(driven).await.unwrap_or_else(|error| {
                 let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
-                tracing::error!(run, error = %error.report(), "the drive of a run broke; it will be resumed");
+                tracing::error!(run, error = %error.report(), "the worker panicked while driving a run; the run will be resumed");
                 let pause = worker.setbacks.gave_up(&run_id, false).pause;
                 worker.give_back_later(&run_id, lease, pause);
                 (Ended::Abandoned, None)
@@ -106,7 +106,7 @@ impl Shared {
             if self.warned.is_first(&function) {
                 tracing::warn!(
                     function = %Clean(&function),
-                    "runs of a function that this program does not have wait for a worker that has it"
+                    "due runs of a function that this program does not have are waiting for a worker that has it"
                 );
             }
         }
@@ -121,7 +121,8 @@ impl Shared {
             {
                 tracing::warn!(
                     function = %Clean(&function_id), event_type = %Clean(&event_type),
-                    "runs of an event type that this program does not take for the function wait for a worker that takes it"
+                    "due runs of an event type that the function does not take in this program are waiting for a worker that \
+                     takes it"
                 );
             }
         }

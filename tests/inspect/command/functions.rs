@@ -18,7 +18,7 @@ async fn a_removed_function_is_counted_before_it_is_forgotten() {
     let at = At(&["--store", &url], &[]);
     let living = at.belts(&["forget", "old", "--yes"]).await.failed();
     assert!(
-        living.contains("a living worker has the function `old`"),
+        living.contains("a running worker has the function `old`"),
         "{living}"
     );
     store.deregister(session, SystemClock.now()).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_removed_function_is_counted_before_it_is_forgotten() {
     );
     assert_eq!(
         at.belts(&["forget", "old"]).await.usage(),
-        "error: 2 runs of `old` would be cancelled, since no living worker has the function: add `--yes`\n"
+        "error: 2 runs of `old` would be cancelled, since no running worker has the function: add `--yes`\n"
     );
     assert_eq!(
         at.belts(&["forget", "old", "--yes", "--as", "ada"])

@@ -46,7 +46,7 @@ async fn wrong_user_is_named() {
     assert!(
         error
             .to_string()
-            .contains("does not let the user `nobody_of_that_name` in"),
+            .contains("rejects the user `nobody_of_that_name`"),
         "{error}"
     );
 }

@@ -177,7 +177,7 @@ impl Again {
     fn after(&mut self, fault: &Fault, retry_for: Duration) -> bool {
         let of_the_connection = fault.is_of_the_connection();
         if of_the_connection {
-            tracing::warn!(fault = %Clean(&fault), "the connection to Postgres failed; what was under way is sent again");
+            tracing::warn!(fault = %Clean(&fault), "the connection to Postgres failed; requests in flight are retried");
             self.resent = true;
         }
         (of_the_connection || fault.is_of_the_moment()) && self.since.elapsed() < retry_for

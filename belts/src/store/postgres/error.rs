@@ -113,9 +113,9 @@ impl Fault {
         let kind = self.kind();
         let message = match kind {
             ErrorKind::TooLarge => {
-                format!("an id is too long for {server}, or a value too big")
+                format!("an id or a value is too large for {server}")
             }
-            ErrorKind::Codec => format!("{server} does not take what is to be written"),
+            ErrorKind::Codec => format!("{server} rejected the data"),
             _ if self.is_of_a_pooler() => pooler(server),
             _ if self.is_of_the_connection() => format!("no connection to {server}"),
             _ if self.has_code(&["53100"]) => format!("no space is left for {server}"),
@@ -217,7 +217,7 @@ pub(super) fn cannot_open(fault: Fault, server: &Server, schema: &str) -> Error 
         pooler(server)
     } else if fault.has_code(&["28"]) {
         format!(
-            "Postgres at {place} does not let the user `{user}` in; check the user and password of the Postgres URL"
+            "Postgres at {place} rejects the user `{user}`; check the user and password of the Postgres URL"
         )
     } else if fault.has_code(&["3D000"]) {
         format!(

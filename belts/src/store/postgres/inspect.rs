@@ -162,7 +162,7 @@ fn readable(row: &PgRow) -> Option<RunRecord> {
     if let Err(fault) = &read {
         let run: Option<&str> = Columns(row).get(1).ok();
         let run = run.map(|run| tracing::field::display(Clean(run)));
-        tracing::warn!(run, fault = %Clean(fault), "a run cannot be read and is left out of the list");
+        tracing::warn!(run, fault = %Clean(fault), "cannot read a run; it is left out of the list");
     }
     read.ok()
 }

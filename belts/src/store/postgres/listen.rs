@@ -105,10 +105,11 @@ async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
                 database.wake.wake();
                 let fault = ear.attend(&database, &sessions).await;
                 lasted = since.elapsed();
-                tracing::warn!(fault = %Clean(&fault), "the connection that listens to Postgres failed; another one is opened");
+                tracing::warn!(fault = %Clean(&fault), "the connection that listens to Postgres failed; reconnecting");
             }
             Err(fault) => {
-                tracing::warn!(fault = %Clean(&fault), "no connection to listen to Postgres; runs of others are found by looking for them");
+                tracing::warn!(fault = %Clean(&fault), "cannot connect to listen to Postgres; runs published by other \
+                 processes are found by polling");
             }
         }
         wait(pause.after(lasted)).await;

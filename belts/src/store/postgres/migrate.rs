@@ -225,7 +225,7 @@ async fn check_version(
         schema = name,
         version,
         known,
-        "a later belts has changed the tables; this one works with them"
+        "a newer version of belts has migrated the tables; this version is compatible with them"
     );
     Ok(())
 }

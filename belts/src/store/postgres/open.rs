@@ -78,8 +78,9 @@ impl PostgresBuilder {
         let server = Server::of(&options);
         if is_open_to_others(&options) {
             tracing::warn!(
-                "the connections to {server} do not check who answers; whoever is between can read and change everything. Put \
-                 `?sslmode=verify-full` into the Postgres URL, and `&sslrootcert=…` where its certificate is not a public one"
+                "connections to {server} do not verify its certificate, so anyone on the network path can read and change \
+                 everything. Add `?sslmode=verify-full` to the Postgres URL, and `&sslrootcert=…` if the certificate is not \
+                 publicly trusted"
             );
         }
         if let Source::Pool(_) = self.source {

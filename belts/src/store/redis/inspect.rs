@@ -125,7 +125,7 @@ fn listed(answer: Value, found: &mut Vec<(RunRecord, i64)>) -> Result<Option<i64
         match record(runs.row()?) {
             Ok(run) => found.push(run),
             Err(fault) => {
-                tracing::warn!(fault = %crate::plain::Clean(&fault), "a run cannot be read and is left out of the list");
+                tracing::warn!(fault = %crate::plain::Clean(&fault), "cannot read a run; it is left out of the list");
             }
         }
     }

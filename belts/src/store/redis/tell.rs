@@ -74,7 +74,7 @@ impl Teller {
         let mut tell = redis::cmd("PUBLISH");
         tell.arg(format!("{}wake", self.keys)).arg(&self.sender);
         if let Err(error) = self.link.send(&tell).await {
-            tracing::debug!(error = %crate::plain::Clean(&error), "other processes were not told of new runs");
+            tracing::debug!(error = %crate::plain::Clean(&error), "could not notify other processes of new runs");
         }
     }
 }

@@ -81,7 +81,8 @@ impl Listener {
                 }
                 failed += 1;
                 if failed == 1 {
-                    tracing::warn!(error = %Clean(&error), "the connection that tells of new runs broke; until it is back, runs begin a little later");
+                    tracing::warn!(error = %Clean(&error), "lost the connection that announces new runs; until it is restored, \
+                     runs may start later");
                 }
             }
             pause(BACKOFF.ceiling(failed)).await;

@@ -101,7 +101,7 @@ impl Fault {
                 return Error::new(ErrorKind::TooLarge, message).with_source(self);
             }
             _ if matches!(self, Self::Gone) => format!(
-                "the database {path} was removed or replaced while it was in use, and nothing can be kept; restart this process"
+                "the database {path} was removed or replaced while in use, and nothing can be written; restart this process"
             ),
             _ => format!("the database {path} failed"),
         };

@@ -32,7 +32,7 @@ fn warn_if_open(database: &Path) {
     {
         tracing::warn!(
             path = %database.display(), mode = format!("{mode:03o}"),
-            "others than the owner may read the database; if they should not, take the right from it and from its -wal and -shm files (chmod 600)"
+            "other users can read the database; if they should not, run chmod 600 on it and on its -wal and -shm files"
         );
     }
 }
@@ -102,9 +102,10 @@ impl Presence {
         match other {
             Some((path, _)) if !was_gone => tracing::error!(
                 path = %path.display(),
-                "the file was removed or replaced while the database was in use: nothing is accepted any more; put it back, or restart this process"
+                "the database file was removed or replaced while in use: every request is refused; restore the file, or \
+                 restart this process"
             ),
-            None if was_gone => tracing::info!("the files of the database are back"),
+            None if was_gone => tracing::info!("the database files are back"),
             _ => {}
         }
     }

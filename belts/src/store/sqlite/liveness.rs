@@ -59,7 +59,7 @@ impl Liveness {
             }
             Err(error) => tracing::warn!(
                 directory = %self.directory.display(), %error,
-                "no lock file for this worker; others will notice its death only when its lease ends"
+                "cannot create this worker's lock file; if it dies, others notice only when its lease expires"
             ),
         }
     }

@@ -90,7 +90,8 @@ fn up_to_date(connection: &Connection, path: &Path) -> Result<bool, Error> {
                 "the database {path} has schema version {version}, and this belts knows {known}; upgrade belts"
             )));
         }
-        tracing::info!(%path, version, known, "a later belts has changed the tables; this one works with them");
+        tracing::info!(%path, version, known, "a newer version of belts has migrated the tables; this version is compatible \
+         with them");
     }
     Ok(version >= known)
 }

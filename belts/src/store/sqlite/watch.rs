@@ -34,7 +34,7 @@ impl Watch {
         let thread = std::thread::Builder::new()
             .name("belts-watch".into())
             .spawn(move || watch(&writer, &stopped))
-            .inspect_err(|error| tracing::warn!(%error, "no thread to watch for the commits of other processes"))
+            .inspect_err(|error| tracing::warn!(%error, "cannot start the thread that watches for commits of other processes"))
             .ok();
         Self { stop, thread }
     }

@@ -174,7 +174,7 @@ mod tests {
             #[cfg(feature = "sqlite")]
             ("sqlite://", "has no path"),
             #[cfg(feature = "sqlite")]
-            ("sqlite::memory:", "that is `memory:`"),
+            ("sqlite::memory:", "write `memory:`"),
             #[cfg(feature = "sqlite")]
             ("sqlite://a.db?mode=ro", "`synchronous=normal`"),
             ("memory://a", "must be just `memory:`"),

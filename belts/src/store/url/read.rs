@@ -22,7 +22,7 @@ pub(super) fn sqlite(url: &str) -> Result<(String, crate::store::SqliteBuilder),
     }
     if path == ":memory:" {
         return Err(format!(
-            "`{url}` asks for a store in memory; that is `memory:`"
+            "`{url}` asks for an in-memory store; write `memory:`"
         ));
     }
     let mut builder = Sqlite::builder(path);

@@ -92,7 +92,7 @@ impl Drive<'_> {
         tracing::info!(
             function = ids.function,
             run = ids.run,
-            "the run is driven no further here: it was cancelled, or another worker has it"
+            "run abandoned: it was cancelled, or another worker has claimed it"
         );
         Ended::Abandoned
     }
@@ -118,7 +118,7 @@ impl Drive<'_> {
                 tracing::warn!(
                     function = ids.function,
                     run = ids.run,
-                    "the lease expired while this process was stalled; another worker may have the run now"
+                    "lease expired while this process was stalled; another worker may own the run"
                 );
                 Err(Ended::Abandoned)
             }
@@ -171,7 +171,8 @@ impl Drive<'_> {
             let ids = self.run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, %event_type, error = %error.report(),
-                "this version of the program cannot read the run's event; it is left to others for some minutes before it fails"
+                "this version of the program cannot decode the run's event; other workers have a few minutes to claim the run \
+                 before it fails"
             );
         }
         let due_at = self

@@ -79,8 +79,8 @@ impl Stay {
             tracing::warn!(
                 function = ids.function,
                 run = ids.run,
-                "a run stays in memory and keeps its place, since its function awaits something that is no step beside a long \
-                 sleep; put that into a step, or limit its time"
+                "the run cannot be suspended, because its function awaits something other than a step during a long sleep; \
+                 move that into a step, or give it a timeout"
             );
         }
         let until = self.until.insert(drive.stays(others));

@@ -67,7 +67,7 @@ impl<'a> Drive<'a> {
                 tracing::warn!(
                     function = ids.function,
                     run = ids.run,
-                    "the lease was lost: the run was cancelled, or another worker goes on with it"
+                    "lease lost: the run was cancelled, or another worker has claimed it"
                 );
                 Err(Ended::Abandoned)
             }
@@ -101,7 +101,7 @@ impl<'a> Drive<'a> {
         let report = error.report();
         let error = Error::new(
             ErrorKind::Unwritable,
-            format!("what the run left to be recorded cannot be written: {report}"),
+            format!("the run's results cannot be written: {report}"),
         );
         let (now, random) = (self.worker.clock.now(), self.worker.host.random());
         let failed = self.claimed.failed_attempts;
