@@ -46,15 +46,15 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///   [`Capabilities::durable`] says so. (`reopened_store_has_everything`)
 /// - A batch is written whole or not at all. (`batch_is_atomic`)
 /// - Commits of a batch are refused one by one, in their order: one that ends a lease ends it for those behind it.
-///   (`batch_refuses_one_by_one`)
-/// - Clients that work at the same moment lose nothing to each other. (`clients_at_once_share_the_work`)
+///   (`batch_refuses_stale_commits_one_by_one`)
+/// - Clients that work at the same moment lose nothing to each other. (`concurrent_clients_share_the_work`)
 ///
 /// Publishing:
 /// - An event whose id is already there writes nothing and answers `duplicate` with the runs that it has. (`publish_twice_is_one_event`)
 /// - The same holds for publishers that send it at the same moment. (`publish_twice_at_once_is_one_event`)
-/// - An event that started nothing is known as well: whoever subscribes later does not get it. (`event_without_functions_is_known`)
+/// - An event that started nothing is known as well: whoever subscribes later does not get it. (`event_without_functions_is_recorded`)
 /// - An event that targets a run id which is already there writes nothing either; the answer names the event and function of
-///   that run. (`targeted_run_is_there_once`)
+///   that run. (`targeted_run_is_created_once`)
 /// - If what is there under its id is another event, of another [digest](EventDigest), nothing is written and the answer is
 ///   `conflict`. (`other_event_under_one_id_is_a_conflict`)
 /// - An event starts one run for each function that subscribes to its type at that moment, in the same write.
@@ -68,36 +68,37 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A run that is due now, of a function with free capacity in [`Publish::claim`], is leased to that worker in the same write,
 ///   if its session lives. (`publish_claims_within_capacity`)
 /// - No run is leased before it is due, or to a session whose lease time has ended. (`publish_claims_only_what_is_due`)
-/// - A session that is not known, or no more, publishes all the same, and is leased nothing.
+/// - A session that is unknown or has ended can still publish, but is leased nothing.
 ///   (`unknown_session_publishes_without_claiming`)
 ///
 /// Subscriptions:
-/// - They belong to sessions. A function listens for the event types that any session wants for it, until that session ends:
-///   it is deregistered, or another takes its name. (`living_sessions_want_together`)
-/// - What a session wanted stands after its end, so that what is published while nobody is there starts runs for those who come
-///   back. (`last_wants_stay_while_nobody_is_there`)
-/// - A change counts at once, for every client of the store. (`new_subscription_counts_at_once_everywhere`)
-/// - What an ended session wanted falls when a living session has a function in common with it: that one speaks for the program
-///   now. So a function that a new version does not have gets no runs once the last session of the old version has ended.
+/// - They belong to sessions. A function is subscribed to the event types that any session registered for it, until that
+///   session ends: it is deregistered, or another takes its name. (`subscriptions_of_live_sessions_are_combined`)
+/// - A session's subscriptions remain after it ends, so that events published while no worker is registered start runs for those
+///   that come back. (`subscriptions_outlive_their_session`)
+/// - A change takes effect at once, for every client of the store. (`new_subscription_takes_effect_at_once_everywhere`)
+/// - The subscriptions of an ended session are dropped when a live session shares a function with it: it is a newer instance of
+///   the same program. So a function that a new version does not have gets no runs once the last session of the old version has
+///   ended.
 ///   (`removed_function_gets_no_runs`)
-/// - A session that was not renewed in time, or whose process has died, wants on for a day: it may be on its way back, and what
-///   it alone listens for must not be lost. Then it has ended. (`silent_session_wants_on_for_a_day`)
+/// - A session that was not renewed in time, or whose process has died, stays subscribed for a day: it may be about to come back,
+///   and events that only it subscribes to must not be lost. Then it has ended. (`expired_session_stays_subscribed_for_a_day`)
 ///
 /// Leases:
 /// - At most one worker holds the lease of a run; each claim of a run has a greater token than all before. (`claim_is_exclusive`)
-/// - The token cannot be foreseen, so that a store which lost its last writes gives no lease a second time.
-///   (`tokens_cannot_be_foreseen`)
+/// - Tokens are unpredictable, so that a store which lost its last writes never issues the same lease twice.
+///   (`tokens_are_unpredictable`)
 /// - A claim returns the whole journal of each run, in the order of `seq`. (`claim_brings_the_journal`)
 /// - It brings what the run was started with: the event, its retries and its `traceparent`; when it first started, and how many
 ///   attempts have failed. (`claim_brings_the_run`)
 /// - A claim takes runs that are due, the longest due first, only of the functions named, within their limits. (`claim_respects_limits`)
-/// - Where more is due than it may take, the functions take turns, so that a backlog of one delays no other.
-///   (`backlog_of_one_delays_no_other`)
-/// - It takes only runs whose event type the worker can read; the others are left, and named. (`claim_leaves_unreadable_types`)
+/// - If more is due than it may take, the functions take turns, so that a backlog of one delays no other.
+///   (`claim_is_fair_between_functions`)
+/// - It takes only runs whose event type the worker can read; the others are skipped, and named. (`claim_skips_unreadable_event_types`)
 /// - It names functions with due runs that were not asked for. (`claim_names_unknown_functions`)
-/// - It says when the next run of the functions asked for is due. (`claim_tells_when_the_next_is_due`)
+/// - It says when the next run of the functions asked for is due. (`claim_reports_the_next_due_time`)
 /// - A claim of one run by its name takes it whether it is due or not, unless it has finished. (`claim_by_name`)
-/// - It takes no run that a living session drives, itself included. (`claim_by_name_respects_the_living`)
+/// - It takes no run that a live session drives, its own included. (`claim_by_name_leaves_runs_of_live_sessions`)
 /// - It brings no more than `max_bytes` of events and journals, but for a single run. (`claim_is_bounded_in_bytes`)
 /// - A run that cannot be read stops nobody: it is set aside and named. If the reason may be a newer version, such as an
 ///   unknown kind of step, it is put off for a minute, for others to claim; else it fails, and can be rerun. Either way its
@@ -105,14 +106,14 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A commit whose lease is not the run's present one writes nothing and answers [`CommitOutcome::LeaseLost`].
 ///   (`late_commit_is_refused`)
 /// - So is one for a run that was removed, even if another run has its number. (`removed_run_cannot_be_written`)
-/// - A lease whose time has ended stands until another session takes the run. (`late_commit_without_successor_is_written`)
+/// - A lease whose time has ended stays valid until another session claims the run. (`late_commit_is_written_until_the_run_is_claimed_again`)
 /// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. (`dead_worker_runs_are_claimed`)
-/// - A commit and a claim that meet come one after the other: the claim brings what the commit wrote, or the commit is
-///   refused. (`commit_and_takeover_agree`)
+/// - A commit and a claim at the same time are serialized: the claim returns what the commit wrote, or the commit is refused. (`commit_and_claim_are_serialized`)
 /// - `renew` moves the end of the worker's lease for all its runs. (`renewed_lease_holds`)
-/// - A session whose lease time has ended lives again with its next `renew` or `claim`, and keeps the runs that nobody has taken.
-///   (`ended_session_keeps_what_nobody_took`)
-/// - `revoked` tells which leases stand no longer, whatever ended them. (`revoked_leases_are_told`)
+/// - A session whose lease time has ended is live again after its next `renew` or `claim`, and keeps the runs that nobody else
+///   has claimed.
+///   (`expired_session_keeps_unclaimed_runs`)
+/// - `revoked` reports which leases are no longer valid, whatever ended them. (`revoked_leases_are_reported`)
 /// - When a session ends without having given its runs back, that counts as a crash of each of them, from one again if something
 ///   of the run was recorded since the last. A claim tells how many there were in a row. (`crashes_without_a_record_are_counted`)
 /// - Clients need not agree on the time: the token decides who holds a lease. (`clocks_may_differ`)
@@ -122,18 +123,18 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A worker registered under the name of an earlier one takes that one's runs over at once. (`same_name_takes_over`)
 /// - A worker that is deregistered leaves its runs due at once, and to do it twice is no error.
 ///   (`deregistered_worker_leaves_its_runs`)
-/// - `release` makes the runs of a session due at once, but for the leases that it keeps. (`release_spares_what_is_kept`)
+/// - `release` makes the runs of a session due at once, except those of the leases listed in `keep`. (`release_keeps_the_listed_leases`)
 ///
 /// Journals:
 /// - A commit writes each entry under its `seq`, replacing the one that is there; there may be gaps. (`entry_is_replaced_by_seq`)
-/// - But no entry is replaced by one that is behind it: a finished one by one that waits, or one by another of fewer attempts.
-///   So a write that was sent twice and comes late undoes nothing. (`entry_never_goes_back`)
+/// - But no entry is replaced by an earlier state: a finished one by one that waits, or one by another with fewer attempts. So a
+///   duplicate write that arrives late undoes nothing. (`entry_is_not_replaced_by_an_earlier_state`)
 /// - Paths, type names and values come back byte for byte. (`values_come_back_as_written`)
-/// - Names of any text are told apart by every byte: paths, types, and the ids of runs, events and functions.
-///   (`odd_names_come_back_as_written`)
+/// - Names are compared byte for byte: paths, types, and the ids of runs, events and functions.
+///   (`names_are_compared_byte_for_byte`)
 /// - A value of 1 MiB and a path of 10,000 bytes are nothing special. (`big_values_come_back`)
 /// - Neither is a journal of 10,000 entries. (`long_journal_comes_back_in_order`)
-/// - No run sees the entries of another. (`journals_do_not_mix`)
+/// - No run sees another run's entries. (`journals_are_isolated`)
 ///
 /// Transitions, each in the write of its commit:
 /// - A suspended run gives its lease up and is due at its time. (`suspended_run_is_due_at_its_time`)
@@ -141,40 +142,40 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A run that is retried keeps the count of its failed attempts and the last failure. (`retried_run_counts_its_failures`)
 /// - A completed run keeps its output. (`completed_run_keeps_its_output`)
 /// - A failed run keeps its failure. (`failed_run_keeps_its_failure`)
-/// - A stopped run has not finished, and is due only for who claims it by name. (`stopped_run_waits_to_be_named`)
-/// - A skipped run is removed with its journal; its event is known until it is purged. (`skipped_run_is_gone`)
+/// - A stopped run has not finished, and only a claim by name takes it. (`stopped_run_is_claimed_by_name_only`)
+/// - A skipped run is removed with its journal; its event is known until it is purged. (`skipped_run_is_removed`)
 ///
 /// Waking:
 /// - A publish wakes the other clients that wait. (`publish_wakes_another_client`)
-/// - So does a run that is given back. (`release_wakes_another_client`)
+/// - So does a run that is released. (`release_wakes_another_client`)
 /// - A wake-up that comes while nobody waits is kept for the next wait. (`wake_up_is_kept_for_the_next_wait`)
 ///
 /// Inspection:
-/// - The record of a run tells its status, when it is due, and when it was created, first started and finished.
-///   (`run_record_follows_the_run`)
-/// - To look at a run that is not there is no error, nor to change it. (`unknown_run_is_nothing`)
+/// - The record of a run shows its status, when it is due, and when it was created, first started and finished.
+///   (`run_record_tracks_the_run`)
+/// - Reading or changing a run that does not exist is no error. (`unknown_run_is_no_error`)
 /// - `cancel` ends a run that has not finished, and its lease with it, and wakes who may drive it. (`cancel_ends_the_lease`)
-/// - A run that has finished is not cancelled. (`cancel_only_the_living`)
+/// - A run that has finished is not cancelled. (`cancel_leaves_finished_runs_alone`)
 /// - `rerun` makes a failed or cancelled run due again and drops its failed entries, keeping the others: the journal may have
 ///   gaps in `seq` then. Failed attempts count from 0 again, and `started_at` stays. (`rerun_keeps_recorded_steps`)
-/// - It leaves every other run as it is. (`rerun_only_failed_or_cancelled`)
-/// - With [`Rerun::from`] it drops the entries from that `seq` on too, whatever they are. (`rerun_from_drops_what_came_after`)
+/// - It leaves runs of any other status alone. (`rerun_leaves_other_runs_alone`)
+/// - With [`Rerun::from`] it drops the entries from that `seq` on too, whatever they are. (`rerun_from_drops_later_entries`)
 /// - `backlog` counts what a claim could bring now, however often one function is asked for. (`backlog_counts_what_is_due`)
 /// - `list` brings the runs that pass every part of the filter, newest first; its pages together bring each run once, whatever
 ///   is published meanwhile. (`list_filters_and_pages`)
-/// - A mark that no page gave is an error of kind [`Config`](crate::ErrorKind::Config). (`wrong_page_mark_is_an_error`)
+/// - A page mark that no page returned is an error of kind [`Config`](crate::ErrorKind::Config). (`invalid_page_mark_is_an_error`)
 /// - `list` goes by the time at which a run ended, or its event was published if it goes on. (`list_goes_by_the_time`)
-/// - `list` brings no events and no outputs, and failures of at most 16 KiB. (`list_brings_no_values`)
+/// - `list` returns no events and no outputs, and failures of at most 16 KiB. (`list_omits_values`)
 /// - `purge` removes only runs that finished before the given time, their journals, and events that no run needs, whatever
-///   is written meanwhile. (`purge_spares_the_living`, `purge_beside_work_loses_nothing`)
+///   is written meanwhile. (`purge_keeps_unfinished_runs`, `purge_during_work_loses_nothing`)
 /// - It removes no more than `limit` at a time, the longest finished first. (`purge_is_bounded`)
-/// - It removes events that started nothing as fast as runs, and says whether anything is left. (`purge_says_what_is_left`)
-/// - `functions` names every function that somebody wants or that has runs which have not finished. (`functions_are_told`)
-/// - `forget` cancels the runs of a function that no living session has, and drops what was wanted for it.
-///   (`forgotten_function_ends`)
-/// - It ends silent sessions that have the function. One that comes back has to register, and then it wants it again.
-///   (`silent_session_of_a_forgotten_function_registers_again`)
-/// - `note` keeps what people did to a run, the last fifty times. (`notes_are_kept`)
+/// - It removes events that started nothing as fast as runs, and says whether anything is left. (`purge_reports_whether_anything_is_left`)
+/// - `functions` lists every function that is subscribed to something or has unfinished runs. (`functions_are_listed`)
+/// - `forget` cancels the runs of a function that no live session has, and removes its subscriptions.
+///   (`forget_cancels_runs_and_removes_subscriptions`)
+/// - It ends expired sessions that have the function. One that comes back has to register again, and so subscribes again.
+///   (`session_of_a_forgotten_function_must_register_again`)
+/// - `note` keeps the last fifty operator actions on a run. (`notes_are_kept`)
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// What this store can promise.

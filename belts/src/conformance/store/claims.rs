@@ -135,7 +135,7 @@ pub(super) async fn claim_respects_limits(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn claim_tells_when_the_next_is_due(bench: Bench) -> Result<()> {
+pub(super) async fn claim_reports_the_next_due_time(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f", "g"]).await?;
     assert_eq!(store.take(worker, &["f"], at(0)).await?.next_due, None);
@@ -253,7 +253,7 @@ pub(super) async fn claim_by_name(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn claim_by_name_respects_the_living(bench: Bench) -> Result<()> {
+pub(super) async fn claim_by_name_leaves_runs_of_live_sessions(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let (first, second) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
     let run = store.start("e", "f").await?;
@@ -277,7 +277,7 @@ pub(super) async fn claim_by_name_respects_the_living(bench: Bench) -> Result<()
     Ok(())
 }
 
-pub(super) async fn backlog_of_one_delays_no_other(bench: Bench) -> Result<()> {
+pub(super) async fn claim_is_fair_between_functions(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["busy", "quiet", "third"]).await?;
     let mut events: Vec<_> = (0..40)
@@ -311,7 +311,7 @@ pub(super) async fn backlog_of_one_delays_no_other(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn claim_leaves_unreadable_types(bench: Bench) -> Result<()> {
+pub(super) async fn claim_skips_unreadable_event_types(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let old = store
         .subscribe(vec![subscription("f", &["placed"])])

@@ -80,7 +80,7 @@ pub(super) async fn batch_is_atomic(bench: Bench) -> Result<()> {
     }
 }
 
-pub(super) async fn batch_refuses_one_by_one(bench: Bench) -> Result<()> {
+pub(super) async fn batch_refuses_stale_commits_one_by_one(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     store

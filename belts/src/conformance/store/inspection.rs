@@ -19,7 +19,7 @@ pub(super) fn fail() -> Transition {
     Transition::fail(4, ok("\"why\""))
 }
 
-pub(super) async fn run_record_follows_the_run(bench: Bench) -> Result<()> {
+pub(super) async fn run_record_tracks_the_run(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     let mut delayed = event("e", "f");
@@ -84,7 +84,7 @@ pub(super) async fn cancel_ends_the_lease(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn cancel_only_the_living(bench: Bench) -> Result<()> {
+pub(super) async fn cancel_leaves_finished_runs_alone(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     let mut sleeping = event("e-1", "f");
@@ -151,7 +151,7 @@ pub(super) async fn rerun_keeps_recorded_steps(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn rerun_from_drops_what_came_after(bench: Bench) -> Result<()> {
+pub(super) async fn rerun_from_drops_later_entries(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     let (run, other) = (
@@ -209,7 +209,7 @@ pub(super) async fn rerun_from_drops_what_came_after(bench: Bench) -> Result<()>
     Ok(())
 }
 
-pub(super) async fn rerun_only_failed_or_cancelled(bench: Bench) -> Result<()> {
+pub(super) async fn rerun_leaves_other_runs_alone(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
@@ -239,7 +239,7 @@ pub(super) async fn rerun_only_failed_or_cancelled(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn purge_spares_the_living(bench: Bench) -> Result<()> {
+pub(super) async fn purge_keeps_unfinished_runs(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store
         .subscribe(vec![subscription("f", &["t"]), subscription("g", &["t"])])
@@ -322,7 +322,7 @@ pub(super) async fn purge_is_bounded(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn unknown_run_is_nothing(bench: Bench) -> Result<()> {
+pub(super) async fn unknown_run_is_no_error(bench: Bench) -> Result<()> {
     let store = &bench.store;
     assert!(store.run("nobody").await?.is_none());
     assert!(store.journal("nobody").await?.is_empty());
@@ -332,7 +332,7 @@ pub(super) async fn unknown_run_is_nothing(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn purge_says_what_is_left(bench: Bench) -> Result<()> {
+pub(super) async fn purge_reports_whether_anything_is_left(bench: Bench) -> Result<()> {
     let store = &bench.store;
     // Nobody subscribes to these.
     let events = (0..5)
@@ -367,7 +367,7 @@ pub(super) async fn purge_says_what_is_left(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn functions_are_told(bench: Bench) -> Result<()> {
+pub(super) async fn functions_are_listed(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let old = store
         .subscribe(vec![
@@ -410,7 +410,7 @@ pub(super) async fn functions_are_told(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn forgotten_function_ends(bench: Bench) -> Result<()> {
+pub(super) async fn forget_cancels_runs_and_removes_subscriptions(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.subscribe(vec![subscription("gone", &["t"])]).await?;
     let events = (0..5)
@@ -441,7 +441,7 @@ pub(super) async fn forgotten_function_ends(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn silent_session_of_a_forgotten_function_registers_again(
+pub(super) async fn session_of_a_forgotten_function_must_register_again(
     bench: Bench,
 ) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);

@@ -79,7 +79,7 @@ pub(super) async fn entry_is_replaced_by_seq(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn entry_never_goes_back(bench: Bench) -> Result<()> {
+pub(super) async fn entry_is_not_replaced_by_an_earlier_state(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let (_, run, lease) = begin(&bench).await?;
     let waiting = |attempts| Entry {
@@ -168,7 +168,7 @@ pub(super) async fn values_come_back_as_written(bench: Bench) -> Result<()> {
     come_back(&bench, entries).await
 }
 
-pub(super) async fn odd_names_come_back_as_written(bench: Bench) -> Result<()> {
+pub(super) async fn names_are_compared_byte_for_byte(bench: Bench) -> Result<()> {
     let names = [
         "",
         "/",
@@ -265,7 +265,7 @@ pub(super) async fn big_values_come_back(bench: Bench) -> Result<()> {
     come_back(&bench, entries).await
 }
 
-pub(super) async fn journals_do_not_mix(bench: Bench) -> Result<()> {
+pub(super) async fn journals_are_isolated(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     for event in ["e-1", "e-2", "e-3"] {

@@ -103,7 +103,7 @@ pub(super) async fn late_commit_is_refused(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn release_spares_what_is_kept(bench: Bench) -> Result<()> {
+pub(super) async fn release_keeps_the_listed_leases(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let (worker, bystander) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
     store.start("others", "f").await?;
@@ -147,7 +147,9 @@ pub(super) async fn release_spares_what_is_kept(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn late_commit_without_successor_is_written(bench: Bench) -> Result<()> {
+pub(super) async fn late_commit_is_written_until_the_run_is_claimed_again(
+    bench: Bench,
+) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.worker(&["f"]).await?;
     let run = store.start("e", "f").await?;
@@ -179,7 +181,7 @@ pub(super) async fn late_commit_without_successor_is_written(bench: Bench) -> Re
     Ok(())
 }
 
-pub(super) async fn tokens_cannot_be_foreseen(bench: Bench) -> Result<()> {
+pub(super) async fn tokens_are_unpredictable(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     let mut steps = HashSet::new();
@@ -215,7 +217,7 @@ pub(super) async fn tokens_cannot_be_foreseen(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn revoked_leases_are_told(bench: Bench) -> Result<()> {
+pub(super) async fn revoked_leases_are_reported(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.worker(&["f"]).await?;
     for id in ["kept", "cancelled", "ended", "taken"] {

@@ -150,7 +150,7 @@ pub(super) async fn list_goes_by_the_time(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn wrong_page_mark_is_an_error(bench: Bench) -> Result<()> {
+pub(super) async fn invalid_page_mark_is_an_error(bench: Bench) -> Result<()> {
     let filter = RunFilter::new().with_after("no mark of a page");
     let error = bench
         .store
@@ -187,7 +187,7 @@ pub(super) async fn backlog_counts_what_is_due(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn list_brings_no_values(bench: Bench) -> Result<()> {
+pub(super) async fn list_omits_values(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;
     let failure = |size: usize| -> Arc<[u8]> {

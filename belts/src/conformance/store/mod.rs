@@ -46,50 +46,50 @@ pub use storage::Storage;
 suite! { $ store, "store", Storage, store_conformance,
 "Makes a `#[tokio::test]` of each rule, named for it. The argument makes a fresh [`Storage`](crate::conformance::store::Storage) and is evaluated in each test. An attribute before it is put on every test, such as `#[ignore = \"no server found\"]`." {
     durability {
-        reopened_store_has_everything batch_is_atomic batch_refuses_one_by_one
+        reopened_store_has_everything batch_is_atomic batch_refuses_stale_commits_one_by_one
     }
     publishing {
         publish_twice_is_one_event publish_twice_at_once_is_one_event publish_starts_one_run_per_function
-        publish_claims_within_capacity publish_claims_only_what_is_due targeted_run_is_there_once
-        targeted_event_needs_no_subscription excepted_functions_are_left_out event_without_functions_is_known
+        publish_claims_within_capacity publish_claims_only_what_is_due targeted_run_is_created_once
+        targeted_event_needs_no_subscription excepted_functions_are_left_out event_without_functions_is_recorded
         delayed_event_waits other_event_under_one_id_is_a_conflict due_at_once_whatever_the_publishers_clock
     }
     sessions {
-        living_sessions_want_together last_wants_stay_while_nobody_is_there removed_function_gets_no_runs
-        silent_session_wants_on_for_a_day new_subscription_counts_at_once_everywhere same_name_takes_over
-        deregistered_worker_leaves_its_runs unknown_session_is_busy ended_session_keeps_what_nobody_took
+        subscriptions_of_live_sessions_are_combined subscriptions_outlive_their_session removed_function_gets_no_runs
+        expired_session_stays_subscribed_for_a_day new_subscription_takes_effect_at_once_everywhere same_name_takes_over
+        deregistered_worker_leaves_its_runs unknown_session_is_busy expired_session_keeps_unclaimed_runs
         unknown_session_publishes_without_claiming
     }
     leases {
-        claim_is_exclusive late_commit_is_refused late_commit_without_successor_is_written tokens_cannot_be_foreseen revoked_leases_are_told
+        claim_is_exclusive late_commit_is_refused late_commit_is_written_until_the_run_is_claimed_again tokens_are_unpredictable revoked_leases_are_reported
         crashes_without_a_record_are_counted clock_set_back_delays_nothing_due
-        dead_worker_runs_are_claimed renewed_lease_holds clocks_may_differ release_spares_what_is_kept removed_run_cannot_be_written
+        dead_worker_runs_are_claimed renewed_lease_holds clocks_may_differ release_keeps_the_listed_leases removed_run_cannot_be_written
     }
     claims {
-        claim_brings_the_journal claim_brings_the_run claim_respects_limits claim_tells_when_the_next_is_due
-        backlog_of_one_delays_no_other claim_leaves_unreadable_types claim_is_bounded_in_bytes
-        claim_names_unknown_functions claim_by_name claim_by_name_respects_the_living
+        claim_brings_the_journal claim_brings_the_run claim_respects_limits claim_reports_the_next_due_time
+        claim_is_fair_between_functions claim_skips_unreadable_event_types claim_is_bounded_in_bytes
+        claim_names_unknown_functions claim_by_name claim_by_name_leaves_runs_of_live_sessions
     }
     journals {
-        entry_is_replaced_by_seq entry_never_goes_back values_come_back_as_written odd_names_come_back_as_written
-        long_journal_comes_back_in_order big_values_come_back journals_do_not_mix
+        entry_is_replaced_by_seq entry_is_not_replaced_by_an_earlier_state values_come_back_as_written names_are_compared_byte_for_byte
+        long_journal_comes_back_in_order big_values_come_back journals_are_isolated
     }
     transitions {
         suspended_run_is_due_at_its_time released_run_is_due_at_once retried_run_counts_its_failures
-        completed_run_keeps_its_output failed_run_keeps_its_failure stopped_run_waits_to_be_named skipped_run_is_gone
+        completed_run_keeps_its_output failed_run_keeps_its_failure stopped_run_is_claimed_by_name_only skipped_run_is_removed
     }
     races {
-        clients_at_once_share_the_work commit_and_takeover_agree purge_beside_work_loses_nothing
+        concurrent_clients_share_the_work commit_and_claim_are_serialized purge_during_work_loses_nothing
     }
     inspection {
-        run_record_follows_the_run cancel_ends_the_lease cancel_only_the_living rerun_keeps_recorded_steps
-        rerun_from_drops_what_came_after
-        rerun_only_failed_or_cancelled purge_spares_the_living purge_is_bounded
-        purge_says_what_is_left functions_are_told forgotten_function_ends
-        silent_session_of_a_forgotten_function_registers_again notes_are_kept unknown_run_is_nothing
+        run_record_tracks_the_run cancel_ends_the_lease cancel_leaves_finished_runs_alone rerun_keeps_recorded_steps
+        rerun_from_drops_later_entries
+        rerun_leaves_other_runs_alone purge_keeps_unfinished_runs purge_is_bounded
+        purge_reports_whether_anything_is_left functions_are_listed forget_cancels_runs_and_removes_subscriptions
+        session_of_a_forgotten_function_must_register_again notes_are_kept unknown_run_is_no_error
     }
     listing {
-        list_filters_and_pages list_goes_by_the_time list_brings_no_values backlog_counts_what_is_due wrong_page_mark_is_an_error
+        list_filters_and_pages list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

@@ -211,7 +211,7 @@ pub(super) async fn publish_claims_only_what_is_due(bench: Bench) -> Result<()> 
     Ok(())
 }
 
-pub(super) async fn targeted_run_is_there_once(bench: Bench) -> Result<()> {
+pub(super) async fn targeted_run_is_created_once(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let first = store
         .publish_all(vec![targeted("e-1", "f", Some("my run"))], at(0))
@@ -264,7 +264,7 @@ pub(super) async fn excepted_functions_are_left_out(bench: Bench) -> Result<()> 
     Ok(())
 }
 
-pub(super) async fn event_without_functions_is_known(bench: Bench) -> Result<()> {
+pub(super) async fn event_without_functions_is_recorded(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let first = store.publish_all(vec![event("e", "t")], at(0)).await?;
     assert!(!first[0].duplicate && first[0].runs.is_empty());

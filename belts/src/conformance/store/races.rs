@@ -48,7 +48,7 @@ async fn completed(client: &Client, limit: usize) -> Result<usize> {
     Ok(client.list(filter).await?.runs.len())
 }
 
-pub(super) async fn clients_at_once_share_the_work(bench: Bench) -> Result<()> {
+pub(super) async fn concurrent_clients_share_the_work(bench: Bench) -> Result<()> {
     const RUNS: usize = 60;
     let subscriptions = vec![subscription("f", &["f"])];
     bench.store.subscribe(subscriptions).await?;
@@ -77,7 +77,7 @@ pub(super) async fn clients_at_once_share_the_work(bench: Bench) -> Result<()> {
 }
 
 /// A commit of one worker meets the claim of another that takes its run over.
-pub(super) async fn commit_and_takeover_agree(bench: Bench) -> Result<()> {
+pub(super) async fn commit_and_claim_are_serialized(bench: Bench) -> Result<()> {
     const ROUNDS: i64 = 40;
     let (store, other) = (&bench.store, bench.another().await?);
     let (first, second) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
@@ -127,7 +127,7 @@ pub(super) async fn commit_and_takeover_agree(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn purge_beside_work_loses_nothing(bench: Bench) -> Result<()> {
+pub(super) async fn purge_during_work_loses_nothing(bench: Bench) -> Result<()> {
     const RUNS: usize = 40;
     let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.worker(&["f"]).await?;

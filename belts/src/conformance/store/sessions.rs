@@ -6,7 +6,7 @@ use crate::{
     store::{CommitOutcome, Publish, WorkerId},
 };
 
-pub(super) async fn living_sessions_want_together(bench: Bench) -> Result<()> {
+pub(super) async fn subscriptions_of_live_sessions_are_combined(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     // Either version may start first: the old one again after the new one too.
     let old = || vec![subscription("b", &["x", "y"]), subscription("a", &["x"])];
@@ -30,7 +30,7 @@ pub(super) async fn living_sessions_want_together(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn last_wants_stay_while_nobody_is_there(bench: Bench) -> Result<()> {
+pub(super) async fn subscriptions_outlive_their_session(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.subscribe(vec![subscription("f", &["t"])]).await?;
     store.deregister(worker, at(1)).await?;
@@ -81,7 +81,7 @@ pub(super) async fn removed_function_gets_no_runs(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn silent_session_wants_on_for_a_day(bench: Bench) -> Result<()> {
+pub(super) async fn expired_session_stays_subscribed_for_a_day(bench: Bench) -> Result<()> {
     const DAY: i64 = 24 * 60 * 60 * 1000;
     let (store, other) = (&bench.store, bench.another().await?);
     let both = vec![
@@ -106,7 +106,7 @@ pub(super) async fn silent_session_wants_on_for_a_day(bench: Bench) -> Result<()
     Ok(())
 }
 
-pub(super) async fn new_subscription_counts_at_once_everywhere(bench: Bench) -> Result<()> {
+pub(super) async fn new_subscription_takes_effect_at_once_everywhere(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let runs = async |client: &super::bench::Client, id: &str| -> Result<usize> {
         let published = client.publish_all(vec![event(id, "t")], at(0)).await?;
@@ -195,7 +195,7 @@ pub(super) async fn unknown_session_is_busy(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn ended_session_keeps_what_nobody_took(bench: Bench) -> Result<()> {
+pub(super) async fn expired_session_keeps_unclaimed_runs(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let worker = store.worker(&["f"]).await?;
     store.start("e", "f").await?;

@@ -129,7 +129,7 @@ pub(super) async fn failed_run_keeps_its_failure(bench: Bench) -> Result<()> {
     Ok(())
 }
 
-pub(super) async fn stopped_run_waits_to_be_named(bench: Bench) -> Result<()> {
+pub(super) async fn stopped_run_is_claimed_by_name_only(bench: Bench) -> Result<()> {
     let (worker, run) = give_back(&bench, Transition::Stop).await?;
     assert_eq!(says(&bench, &run, RunStatus::Stopped).await?.due_at, None);
     let claimed = bench.store.take(worker, &["f"], at(29_999)).await?;
@@ -152,7 +152,7 @@ pub(super) async fn stopped_run_waits_to_be_named(bench: Bench) -> Result<()> {
         .await
 }
 
-pub(super) async fn skipped_run_is_gone(bench: Bench) -> Result<()> {
+pub(super) async fn skipped_run_is_removed(bench: Bench) -> Result<()> {
     let (_, run) = give_back(&bench, Transition::Skip).await?;
     let store = &bench.store;
     assert!(store.run(&run).await?.is_none());
