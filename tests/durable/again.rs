@@ -92,7 +92,8 @@ async fn one_key_with_two_contents_is_an_error_that_is_not_retried() {
     assert_eq!(error.kind(), ErrorKind::StepFailed);
     let text = error.report();
     assert!(
-        text.contains("`tell-otherwise`") && text.contains("another event"),
+        text.contains("`tell-otherwise`")
+            && text.contains("different type or payload already exists"),
         "{text}"
     );
     assert_eq!((effects("told"), effects("told otherwise")), (1, 1));

@@ -104,10 +104,7 @@ async fn a_step_that_blocks_past_its_time_limit_has_timed_out() {
         report.contains("timed out after 2s; it blocked its thread"),
         "{report}"
     );
-    let told = warnings_with([
-        "blocked its thread past its time limit",
-        "function=overruns",
-    ]);
+    let told = warnings_with(["blocked its thread past its timeout", "function=overruns"]);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].contains("step{step=past "), "{told:#?}");
     assert!(told[0].contains(" timeout=2s"), "{told:#?}");

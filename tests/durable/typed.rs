@@ -5,7 +5,7 @@ use std::{future::IntoFuture as _, sync::Mutex};
 use anyhow::Context as _;
 use belts::{
     Error, ErrorKind, Terminal as _, Worker,
-    codec::{self, Outcome},
+    codec::{self, Decoded},
     step,
     store::{Memory, Sqlite, Store},
 };
@@ -176,7 +176,7 @@ fn an_error_that_would_not_come_back_is_text_alone_and_told_of() {
 #[test]
 fn a_failure_that_was_recorded_before_errors_were_kept_is_read() {
     let old = br#"{"v":1,"err":{"kind":"failed","message":"offline","sources":["no route"]}}"#;
-    let Outcome::Err(failure) = codec::decode::<u32>(old).unwrap() else {
+    let Decoded::Err(failure) = codec::decode::<u32>(old).unwrap() else {
         panic!("it is a failure");
     };
     assert_eq!(failure.value, None);
@@ -189,7 +189,7 @@ fn a_failure_that_was_recorded_before_errors_were_kept_is_read() {
         text.contains(r#""value":{"type":"PaymentError","json":{"Short":{"missing":3}}}"#),
         "{text}"
     );
-    assert_eq!(codec::decode::<u32>(&written).unwrap(), Outcome::Err(kept));
+    assert_eq!(codec::decode::<u32>(&written).unwrap(), Decoded::Err(kept));
 }
 
 #[belts::function(id = "fails-with-a-secret", on = Named, retries = 0)]

@@ -11,7 +11,7 @@ use std::{
 
 use belts::{
     ErrorKind, Event,
-    codec::{self, Outcome},
+    codec::{self, Decoded},
     step,
     testing::Harness,
 };
@@ -101,8 +101,8 @@ fn wide() -> impl Strategy<Value = Wide> {
 
 fn back<T: Serialize + DeserializeOwned>(value: &T) -> T {
     match codec::decode(&codec::encode_ok(value).unwrap()).unwrap() {
-        Outcome::Ok(back) => back,
-        Outcome::Err(failure) => panic!("{failure:?}"),
+        Decoded::Ok(back) => back,
+        Decoded::Err(failure) => panic!("{failure:?}"),
     }
 }
 

@@ -227,7 +227,7 @@ async fn a_new_run_id_needs_a_function_where_several_listen() {
     let body = r#"{"event":{"type":"order-cancelled","reason":"x"},"context":{"executionId":"r"}}"#;
     let answer = refused(body).await;
     assert_eq!(answer.code(), (400, "bad-request".to_owned()));
-    assert!(answer.message().contains("needs a function"));
+    assert!(answer.message().contains("name the function"));
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ impl Shared {
                 tracing::warn!("the store did not answer in {GOODBYE:?}; the runs of this session become due when its lease expires");
             }
             () = self.shutdown.hurried() => {
-                tracing::warn!("asked to end once more before the store had answered; the runs of this session become due when its lease expires");
+                tracing::warn!("second shutdown signal before the store answered; the runs of this session become due when its lease expires");
             }
         }
     }

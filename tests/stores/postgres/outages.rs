@@ -293,7 +293,9 @@ async fn id_that_no_index_takes_spoils_no_other() -> belts::Result<()> {
             Err(error) => {
                 assert_eq!(number, 10, "{error:?}");
                 assert!(
-                    error.to_string().starts_with("an id is too long"),
+                    error
+                        .to_string()
+                        .starts_with("an id or a value is too large"),
                     "{error}"
                 );
             }
