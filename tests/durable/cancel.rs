@@ -50,8 +50,10 @@ async fn a_run_that_is_cancelled_before_its_first_turn_runs_no_step() {
     let store = Memory::new();
     let worker = worker_on(&store).await;
     let running = looped(&worker);
-    // The loop is there, so that the publish starts the run at once.
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    // Once the loop is there, a publish starts its run at once.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
     let published = publish_named(named("cancelled early")).via(&worker).await;
     let run_id = published.unwrap().runs[0].run_id.clone();
     assert!(worker.runs().cancel(&run_id).await.unwrap());

@@ -23,7 +23,7 @@ use belts::{
     },
 };
 use redb::{Database, DatabaseError};
-use tokio::time::Instant;
+use tokio::time::interval;
 
 mod aside;
 mod claim;
@@ -38,9 +38,9 @@ mod tables;
 use fault::Fault;
 use tables::Tables;
 
-/// How long [`FileStore::open`] waits for whoever has the file, and how often it looks.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How often [`FileStore::open`] looks whether others still have the file, and how many times.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+const LOOKS: u32 = 500;
 
 /// A store in one file, for one process. Clones are the same store.
 #[derive(Debug, Clone)]
@@ -58,12 +58,11 @@ impl FileStore {
     /// Opens a file, and creates it where there is none. Whoever had it open may still be at its end, as the process before this one
     /// in a deploy, or a task of a worker that was dropped; that is waited for.
     pub(crate) async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let patience = Instant::now() + PATIENCE;
+        let (mut looks, mut left) = (interval(LOOK_AGAIN), LOOKS);
         let file = loop {
+            looks.tick().await;
             match Database::create(&path) {
-                Err(DatabaseError::DatabaseAlreadyOpen) if Instant::now() < patience => {
-                    tokio::time::sleep(LOOK_AGAIN).await;
-                }
+                Err(DatabaseError::DatabaseAlreadyOpen) if left > 0 => left -= 1,
                 opened => break opened.map_err(Fault::from)?,
             }
         };
