@@ -77,6 +77,28 @@ async fn a_run_that_is_taken_over_from_a_dead_process_is_told_of() {
     assert!(told[0].contains(" deaths=1"), "{told:#?}");
 }
 
+#[belts::function(id = "handles-a-decline", on = Named, retries = 0)]
+async fn handles_a_decline(event: Named) -> belts::Result<bool> {
+    let decline = || Err::<(), _>(belts::terminal(format!("{} has no funds", event.name)));
+    Ok(step!("charge", decline()).await.is_ok())
+}
+
+/// A function that handles a decline, as it should, warned of each one at night.
+#[tokio::test]
+async fn a_terminal_failure_of_a_step_is_no_warning() {
+    log::keep();
+    let builder = Worker::builder()
+        .store(Memory::new())
+        .function(handles_a_decline);
+    let worker = builder.build().await.unwrap();
+    let execute = worker.execute(named("ada")).run_id("declined");
+    let executed = within("the run", execute.into_future()).await.unwrap();
+    assert!(!executed.output::<bool>("handles-a-decline").unwrap());
+    let told = log::lines_with(&["step failed for good", "ada has no funds"]);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].starts_with("INFO"), "{told:#?}");
+}
+
 static CLOCK: LazyLock<ManualClock> = LazyLock::new(ManualClock::default);
 
 /// Blocks once past its time limit and once within it, as far as the clock can tell.

@@ -332,3 +332,43 @@ async fn a_dropped_step_future_leaves_no_trace() {
     assert_eq!(run.output().unwrap(), 2);
     run.assert_steps(&["quick", "after"]);
 }
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+struct Weighed {
+    grams: u32,
+}
+
+#[belts::function(id = "weigh-price", on = Weighed)]
+async fn weigh_price(weighed: Weighed) -> belts::Result<u32> {
+    step!("price", weighed.grams * 3).await
+}
+
+#[belts::function(id = "weigh-limit", on = Weighed, retries = 0)]
+async fn weigh_limit(weighed: Weighed) -> belts::Result<u32> {
+    step!(
+        "limit",
+        Err::<u32, _>(belts::terminal(format!("{} g is too much", weighed.grams)))
+    )
+    .await
+}
+
+/// To ask for the output of one function took the answer away, so that the output of the event's other function was out of reach.
+#[tokio::test]
+async fn every_output_of_an_event_can_be_asked_for_and_asked_for_again() {
+    let builder = belts::Worker::builder().store(belts::store::Memory::new());
+    let builder = builder.function(weigh_price).function(weigh_limit);
+    let worker = builder.build().await.unwrap();
+    let executed = within("the runs", worker.execute(Weighed { grams: 5 }))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(executed.output::<u32>("weigh-price").unwrap(), 15);
+        let error = executed.output::<u32>("weigh-limit").unwrap_err();
+        let run = executed.runs.iter().find(|run| run.result.is_err());
+        let told = run.unwrap().result.as_ref().unwrap_err();
+        assert_eq!(error.kind(), told.kind());
+        assert_eq!(error.report(), told.report());
+        assert!(error.report().contains("5 g is too much"), "{error:?}");
+        assert_eq!(format!("{error:?}"), format!("{told:?}"));
+    }
+}

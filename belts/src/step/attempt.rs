@@ -307,10 +307,18 @@ impl Begun {
                 (entry, None)
             }
             StepVerdict::GiveUp => {
-                tracing::warn!(
-                    function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
-                    error = %report, "step failed for good"
-                );
+                // A terminal error is what the step's author decided, and the function may handle it.
+                if Class::of(error) == Some(Class::Terminal) {
+                    tracing::info!(
+                        function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
+                        error = %report, "step failed for good"
+                    );
+                } else {
+                    tracing::warn!(
+                        function = ids.function, run = ids.run, step = step.step(), attempt = step.attempt(),
+                        error = %report, "step failed for good"
+                    );
+                }
                 let entry = self.entry::<T>(StepState::Failed, bytes, None, now);
                 (entry, Some(recorded(run, &self.path, failure)))
             }

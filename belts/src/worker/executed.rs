@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, failure::Failure},
     store::RunStatus,
 };
 
@@ -39,18 +39,15 @@ impl Executed {
     ///
     /// # Errors
     /// The function has no run here, its run failed, or its output is not a `T`.
-    pub fn output<T: DeserializeOwned>(mut self, function_id: &str) -> Result<T> {
-        let Some(index) = self
-            .runs
-            .iter()
-            .position(|run| run.function_id == function_id)
-        else {
+    pub fn output<T: DeserializeOwned>(&self, function_id: &str) -> Result<T> {
+        let run = self.runs.iter().find(|run| run.function_id == function_id);
+        let Some(run) = run else {
             return Err(Error::new(
                 ErrorKind::UnknownFunction,
                 format!("the event started no run of the function `{function_id}`"),
             ));
         };
-        self.runs.swap_remove(index).output()
+        run.output()
     }
 }
 
@@ -59,8 +56,9 @@ impl FinishedRun {
     ///
     /// # Errors
     /// The run failed, or its output is not a `T`.
-    pub fn output<T: DeserializeOwned>(self) -> Result<T> {
-        serde_json::from_str(self.result?.get()).map_err(|error| {
+    pub fn output<T: DeserializeOwned>(&self) -> Result<T> {
+        let output = self.result.as_ref().map_err(|error| self.again(error))?;
+        serde_json::from_str(output.get()).map_err(|error| {
             let wanted = std::any::type_name::<T>();
             Error::new(
                 ErrorKind::Codec,
@@ -68,5 +66,13 @@ impl FinishedRun {
             )
             .with_source(error)
         })
+    }
+
+    /// The run's error once more, as every process reads it.
+    fn again(&self, error: &Error) -> Error {
+        Failure::of(error)
+            .into_error()
+            .with_run(&self.run_id.as_str().into())
+            .with_function(&self.function_id.as_str().into())
     }
 }
