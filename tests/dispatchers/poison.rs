@@ -196,7 +196,7 @@ async fn message_that_nobody_lived_to_answer_is_put_aside_unread() {
     until("it is put aside", async || !channel.put_aside().is_empty()).await;
     let (_, reason) = channel.put_aside().remove(0);
     assert!(
-        reason.contains("given out 5 times and never answered"),
+        reason.contains("delivered 5 times and never settled"),
         "{reason}"
     );
     assert!(
