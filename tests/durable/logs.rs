@@ -72,7 +72,7 @@ async fn a_run_that_is_taken_over_from_a_dead_process_is_told_of() {
     first.abort();
     open("taken-over");
     within("the run", second).await.unwrap().unwrap();
-    let told = log::lines_with(&["INFO", "goes on here", "run=taken-over "]);
+    let told = log::lines_with(&["INFO", "continues here", "run=taken-over "]);
     assert_eq!(told.len(), 1, "{told:#?}");
     assert!(told[0].contains(" deaths=1"), "{told:#?}");
 }

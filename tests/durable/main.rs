@@ -21,6 +21,7 @@ mod journal;
 mod late;
 mod lease;
 mod logs;
+mod long;
 mod outcomes;
 mod panics;
 mod places;

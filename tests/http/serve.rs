@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use belts::{ErrorKind, Worker, store::Memory};
+use belts::{
+    ErrorKind, Worker,
+    store::{Memory, RunFilter, RunStatus, Sqlite, Store as _},
+};
 use belts_suite::Hooked;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Notify};
@@ -204,7 +207,21 @@ async fn strangers_are_kept_out_unless_there_is_a_key_or_somebody_means_it() {
 async fn child() -> belts::Result<()> {
     match std::env::var("BELTS_TEST_CHILD").as_deref() {
         Ok("patient") => {
-            let worker = builder().grace(Duration::from_secs(3600)).build().await?;
+            let file = std::env::var("BELTS_TEST_FILE").expect("a file");
+            // A server that is somewhat slow.
+            let slow = |method| -> belts_suite::Before {
+                Box::pin(async move {
+                    if method == "deregister" {
+                        for _ in 0..20 {
+                            belts_suite::a_moment().await;
+                        }
+                    }
+                    Ok(())
+                })
+            };
+            let store = Hooked::new(Arc::new(Sqlite::open(file).await?), slow);
+            let builder = builder().shared_store(store);
+            let worker = builder.grace(Duration::from_secs(3600)).build().await?;
             worker.serve("127.0.0.1:0").await
         }
         Ok(_) => belts::serve().await,
@@ -255,8 +272,12 @@ fn terminate(child: &Child) {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_process_that_is_asked_to_end_twice_waits_for_nothing() {
-    // Whoever pressed Ctrl-C a second time waited for the whole grace period.
-    let mut child = child_with(&[("BELTS_TEST_CHILD", "patient")])
+    // Whoever pressed Ctrl-C a second time waited for the whole grace period. When that was mended, a store that works was not
+    // given the time to release the runs, and they waited for the end of the lease.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("belts.db");
+    let path = file.to_str().unwrap();
+    let mut child = child_with(&[("BELTS_TEST_CHILD", "patient"), ("BELTS_TEST_FILE", path)])
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap())
@@ -284,6 +305,10 @@ async fn a_process_that_is_asked_to_end_twice_waits_for_nothing() {
     };
     let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
     assert!(ended.expect("the grace period is over").success());
+    let store = Sqlite::open(&file).await.unwrap();
+    let runs = store.list(RunFilter::default()).await.unwrap().runs;
+    assert_eq!(runs.len(), 1);
+    assert_eq!(runs[0].status, RunStatus::Suspended, "it is released");
 }
 
 /// 300 connections with half of their headers used up the 256 files that a process may have open: nobody else was

@@ -367,7 +367,7 @@ impl Worker {
     /// ```
     ///
     /// If the worker shuts down first, this is an error of kind [`Shutdown`](ErrorKind::Shutdown). The run is not lost: another
-    /// worker goes on with it, and `run_id` waits for it there.
+    /// worker continues it, and the same event with the same `run_id` waits for it there.
     #[expect(
         clippy::needless_pass_by_value,
         reason = "an event is given away, as by the `publish_*` helpers"

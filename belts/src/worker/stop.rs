@@ -11,8 +11,9 @@ use crate::panic::catch_future;
 /// How long the end waits for steps that were dropped.
 const ABORTED: Duration = Duration::from_secs(1);
 
-/// How long it waits for the store to end the session.
+/// How long it waits for the store to end the session, and how long after a second signal.
 const GOODBYE: Duration = Duration::from_secs(10);
+const HURRIED_GOODBYE: Duration = Duration::from_secs(2);
 
 impl Worker {
     /// Begins the shutdown: [`run`](Worker::run) and `serve` return once running steps have ended or the grace period has.
@@ -136,8 +137,8 @@ impl Shared {
         self.shutdown.over.send_replace(true);
     }
 
-    /// Ends the session, which makes its runs due. A store that does not answer holds the end up for some seconds, and not beyond
-    /// the second signal.
+    /// Ends the session, which makes its runs due. A store that does not answer holds this up for some seconds only; a second signal
+    /// shortens them, but leaves a store that works the time to release the runs.
     async fn end_session(&self) {
         let Some(session) = self.present_session() else {
             return;
@@ -149,12 +150,22 @@ impl Shared {
             ended = goodbye => if let Err(error) = ended {
                 tracing::warn!(error = %error.report(), "could not end the session; its runs become due when its lease expires");
             },
-            () = self.clock.expire_at(self.clock.now().after(GOODBYE)) => {
-                tracing::warn!("the store did not answer in {GOODBYE:?}; the runs of this session become due when its lease expires");
+            () = self.goodbye_is_over() => {
+                tracing::warn!("the store did not answer in time; the runs of this session become due when its lease expires");
             }
-            () = self.shutdown.hurried() => {
-                tracing::warn!("second shutdown signal before the store answered; the runs of this session become due when its lease expires");
-            }
+        }
+    }
+
+    /// Returns when the store has had its time to end the session.
+    async fn goodbye_is_over(&self) {
+        let hurried = async {
+            self.shutdown.hurried().await;
+            let over = self.clock.now().after(HURRIED_GOODBYE);
+            self.clock.expire_at(over).await;
+        };
+        tokio::select! {
+            () = self.clock.expire_at(self.clock.now().after(GOODBYE)) => {}
+            () = hurried => {}
         }
     }
 }

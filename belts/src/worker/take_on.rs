@@ -49,7 +49,7 @@ impl Shared {
                 tracing::info!(
                     run,
                     deaths,
-                    "the process that drove this run died; it goes on here"
+                    "the process that drove this run died; the run continues here"
                 );
             }
             let function = &worker.registry.functions()[index];

@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(60);
 
 /// What becomes of a run whose steps all wait for a time far away.
-pub(super) enum Decision {
+pub(super) enum StayVerdict {
     Leave,
     /// The function is to be polled once more.
     Again,
@@ -56,23 +56,23 @@ impl Stay {
         self.renewed = false;
     }
 
-    pub(super) fn verdict(&mut self, drive: &Drive<'_>, cx: &mut Context<'_>) -> Decision {
+    pub(super) fn verdict(&mut self, drive: &Drive<'_>, cx: &mut Context<'_>) -> StayVerdict {
         let others = drive.watch.others(drive.run);
         if others == Others::Nothing || drive.may_not_stay() {
-            return Decision::Leave;
+            return StayVerdict::Leave;
         }
         if !self.renewed {
             self.renewed = true;
             drive.watch.renew();
-            return Decision::Again;
+            return StayVerdict::Again;
         }
         let until = self.until.get_or_insert_with(|| drive.stays(others));
         if until.as_mut().poll(cx) == Poll::Pending {
-            return Decision::Stay;
+            return StayVerdict::Stay;
         }
         self.until = None;
         if others == Others::Perhaps || drive.may_not_stay() {
-            return Decision::Leave;
+            return StayVerdict::Leave;
         }
         if !std::mem::replace(&mut self.told, true) {
             let ids = drive.run.ids();
@@ -86,8 +86,8 @@ impl Stay {
         let until = self.until.insert(drive.stays(others));
         // Registers the driver.
         match until.as_mut().poll(cx) {
-            Poll::Pending => Decision::Stay,
-            Poll::Ready(()) => Decision::Leave,
+            Poll::Pending => StayVerdict::Stay,
+            Poll::Ready(()) => StayVerdict::Leave,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     driver::Drive,
-    stay::{Decision, Stay},
+    stay::{Stay, StayVerdict},
     waker::FunctionWaker,
     write::{Underway, Written},
 };
@@ -189,13 +189,13 @@ impl Drive<'_> {
                 }
                 Found::Idle(due_at) => match stay.verdict(self, cx) {
                     _ if waker.is_woken() => continue,
-                    Decision::Leave => return Poll::Ready(Stop::Found(Found::Idle(due_at))),
-                    Decision::Again => {
+                    StayVerdict::Leave => return Poll::Ready(Stop::Found(Found::Idle(due_at))),
+                    StayVerdict::Again => {
                         waker.poll_again();
                         continue;
                     }
                     // What was recorded for a run that leaves is recorded now.
-                    Decision::Stay => {
+                    StayVerdict::Stay => {
                         stays = true;
                         let outbox = self.run.take_part();
                         let settled = false;
