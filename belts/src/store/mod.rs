@@ -110,6 +110,8 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - When a worker's lease time has ended, or the store knows that its process is dead, its runs are due at once. (`dead_worker_runs_are_claimed`)
 /// - A commit and a claim at the same time are serialized: the claim returns what the commit wrote, or the commit is refused. (`commit_and_claim_are_serialized`)
 /// - `renew` moves the end of the worker's lease for all its runs. (`renewed_lease_holds`)
+/// - A `renew` that a later one has overtaken shortens no lease: its `now` lies less than ten leases before the last one's. One
+///   that lies further back is from a clock that was set back, and counts. (`late_renewal_shortens_no_lease`)
 /// - A session whose lease time has ended is live again after its next `renew` or `claim`, and keeps the runs that nobody else
 ///   has claimed.
 ///   (`expired_session_keeps_unclaimed_runs`)

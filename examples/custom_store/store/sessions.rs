@@ -6,7 +6,7 @@ use belts::{
     Error, Timestamp,
     store::{
         Register, Release, RunStatus, Subscription, WorkerId,
-        parts::{SESSION_RETENTION, SessionSubscriptions, merge_subscriptions},
+        parts::{SESSION_RETENTION, SessionSubscriptions, is_late_renewal, merge_subscriptions},
     },
 };
 use redb::ReadableTable as _;
@@ -78,8 +78,10 @@ impl Tables<'_> {
         lease: Duration,
     ) -> Result<(), Fault> {
         let mut session = self.revive(worker, now)?;
-        session.lease = lease;
-        session.lease_until = now.after(lease);
+        if !is_late_renewal(now, session.lease_until, session.lease) {
+            session.lease = lease;
+            session.lease_until = now.after(lease);
+        }
         self.put_session(worker, &session)
     }
 

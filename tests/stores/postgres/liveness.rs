@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use belts::store::{CommitOutcome, Postgres, Register, Store, Subscription, WorkerId};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::Instant;
 
-use super::{InSchema, ask, blocking, run};
+use super::{InSchema, ask, blocking, run, url};
 use crate::requests::{LEASE, at, begin, claim, commit, entry, event, publish, worker};
 
 /// More than the grace for a new connection, and much less than a lease.
@@ -110,6 +111,55 @@ async fn the_one_who_listens_is_woken_and_not_by_itself() -> belts::Result<()> {
         "once"
     );
     Ok(())
+}
+
+/// A server that had no connection left for the one that listens took every run from a process that lived, five seconds later
+/// and in the middle of its steps, though its lease was renewed all the time.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn process_that_cannot_listen_keeps_its_runs() -> belts::Result<()> {
+    let (schema, role) = (InSchema::new(), InSchema::new());
+    run(role.sql("CREATE ROLE {schema}_tenant LOGIN")).await;
+    let grant = "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO {schema}_tenant', current_database()); END $$";
+    run(role.sql(grant)).await;
+    let options: PgConnectOptions = url().parse().expect("the URL is one of Postgres");
+    let pool = PgPoolOptions::new()
+        .max_connections(4)
+        .connect_lazy_with(options.username(&format!("{}_tenant", role.0)));
+    let watched = async |wanted: i64| {
+        let sql = "SELECT count(*) FROM {schema}.workers WHERE watched";
+        while ask::<i64>(schema.sql(sql)).await != wanted {
+            belts_suite::a_moment().await;
+        }
+    };
+    let attack = async {
+        let store = Postgres::with_pool(pool.clone())
+            .schema(&schema.0)
+            .open()
+            .await?;
+        let ours = worker(&store).await?;
+        let (_, lease) = begin(&store, "e", ours).await?;
+        watched(1).await;
+        run(role.sql("ALTER ROLE {schema}_tenant CONNECTION LIMIT 0")).await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_locks
+            WHERE locktype = 'advisory' AND classid = '{schema}'::regnamespace::oid";
+        run(schema.sql(end)).await;
+        watched(0).await;
+        let other = schema.builder().open().await?;
+        let another = worker(&other).await?;
+        assert!(claim(&other, another, at(1)).await?.runs.is_empty());
+        assert!(store.revoked(&[lease]).await?.is_empty());
+        run(role.sql("ALTER ROLE {schema}_tenant CONNECTION LIMIT -1")).await;
+        watched(2).await;
+        belts::Result::Ok(())
+    };
+    let done = tokio::time::timeout(SOON, attack).await;
+    pool.close().await;
+    run(role.sql("ALTER ROLE {schema}_tenant NOLOGIN")).await;
+    done.expect("it says that it lives, and listens again")
 }
 
 /// What a process wanted whose lock had gone was dropped with its runs. If it was only cut off, it came back to a store that

@@ -366,6 +366,36 @@ pub(super) async fn renewed_lease_holds(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn late_renewal_shortens_no_lease(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let (first, second) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);
+    store.start("e", "f").await?;
+    store.renew(first, at(20_000), LEASE).await?;
+    let lease = store.take_one(first, &["f"], at(20_000)).await?.lease;
+    // A connection that broke held back what was sent before.
+    store.renew(first, at(10_000), LEASE).await?;
+    let before = other.take(second, &["f"], at(49_999)).await?.runs;
+    assert!(before.is_empty(), "the later renewal counts");
+    store
+        .must_write(lease, Vec::new(), None, at(49_999))
+        .await?;
+    assert!(store.revoked(&[lease]).await?.is_empty());
+    // A clock that was set back by more than ten leases must not leave the runs of a process that dies with nobody.
+    let (hour, early) = (at(3_600_000), at(50_000));
+    store.renew(first, hour, LEASE).await?;
+    store.renew(first, early, LEASE).await?;
+    other.renew(second, at(79_999), LEASE).await?;
+    assert!(
+        other
+            .take(second, &["f"], at(79_999))
+            .await?
+            .runs
+            .is_empty()
+    );
+    other.take_one(second, &["f"], at(80_000)).await?;
+    Ok(())
+}
+
 pub(super) async fn clocks_may_differ(bench: Bench) -> Result<()> {
     let (store, other) = (&bench.store, bench.another().await?);
     let (ahead, behind) = (store.worker(&["f"]).await?, other.worker(&["f"]).await?);

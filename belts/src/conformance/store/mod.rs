@@ -63,7 +63,7 @@ suite! { $ store, "store", Storage, store_conformance,
     leases {
         claim_is_exclusive late_commit_is_refused late_commit_is_written_until_the_run_is_claimed_again tokens_are_unpredictable revoked_leases_are_reported
         crashes_without_a_record_are_counted clock_set_back_delays_nothing_due
-        dead_worker_runs_are_claimed renewed_lease_holds clocks_may_differ release_keeps_the_listed_leases removed_run_cannot_be_written
+        dead_worker_runs_are_claimed renewed_lease_holds late_renewal_shortens_no_lease clocks_may_differ release_keeps_the_listed_leases removed_run_cannot_be_written
     }
     claims {
         claim_brings_the_journal claim_brings_the_run claim_respects_limits claim_reports_the_next_due_time

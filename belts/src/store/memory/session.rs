@@ -8,7 +8,7 @@ use std::{
 use super::tables::{SessionRow, Tables};
 use crate::{
     error::{Error, Result},
-    store::{Register, Release, RunStatus, Timestamp, WorkerId},
+    store::{Register, Release, RunStatus, Timestamp, WorkerId, parts::is_late_renewal},
 };
 
 /// A session is forgotten this long after its lease time has ended.
@@ -88,8 +88,10 @@ impl Tables {
     ) -> Result<()> {
         self.revive(worker, now)?;
         if let Some(session) = self.sessions.get_mut(&worker) {
-            session.lease = lease;
-            session.lease_until = now.after(lease);
+            if !is_late_renewal(now, session.lease_until, session.lease) {
+                session.lease = lease;
+                session.lease_until = now.after(lease);
+            }
         }
         Ok(())
     }

@@ -25,6 +25,29 @@ pub const MAX_UNKNOWN_FUNCTIONS: usize = 8;
 /// that was heard of last.
 pub const SESSION_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How many leases late a renewal may come; what lies further back is from a clock that was set back.
+const LATEST_RENEWAL: u32 = 10;
+
+/// Whether a renewal that says `now` was overtaken by the one that moved the end of a `lease` to `lease_until`, as happens to a
+/// request that a broken connection held back. To go by it would shorten the lease of a worker that relies on the later one.
+///
+/// A clock that was set back looks the same, so whatever is ten leases old, or older, counts.
+///
+/// ```
+/// use std::time::Duration;
+/// use belts::{Timestamp, store::parts::is_late_renewal};
+/// let lease = Duration::from_secs(30);
+/// let at = |seconds: i64| Timestamp::from_millis(seconds * 1_000);
+/// // The last renewal said 1000.
+/// assert!(is_late_renewal(at(995), at(1_030), lease));
+/// assert!(!is_late_renewal(at(1_010), at(1_030), lease));
+/// assert!(!is_late_renewal(at(700), at(1_030), lease), "the clock was set back");
+/// ```
+pub fn is_late_renewal(now: Timestamp, lease_until: Timestamp, lease: Duration) -> bool {
+    let last = lease_until.before(lease);
+    now < last && last.since(now) < lease.saturating_mul(LATEST_RENEWAL)
+}
+
 /// The bits of a token that cannot be foreseen. With a counter of 24 bits above them a token stays exact as a double, which
 /// Redis has for numbers.
 const CHANCE: u32 = 29;

@@ -1,6 +1,7 @@
 //! The connection that listens: it hears of runs that others made due, and its locks show that this process lives.
 //!
-//! Both end with the connection. A new one takes the locks again, and wakes once, since something may have been missed.
+//! Both end with the connection. A new one takes the locks again, and wakes once, since something may have been missed. Until
+//! then another connection says that this process lives, so that its sessions last as long as their leases.
 
 use std::{
     collections::HashSet,
@@ -18,6 +19,7 @@ use super::{
     connections::{in_time, settle},
     database::Database,
     error::Fault,
+    sql::Parameters,
 };
 use crate::{plain::Clean, store::WorkerId};
 
@@ -97,6 +99,8 @@ impl Pause {
 /// The life of the task.
 async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
     let mut pause = Pause::default();
+    // Before the first connection nobody misses a lock.
+    let mut excused = true;
     loop {
         let mut lasted = Duration::ZERO;
         match Ear::open(&database).await {
@@ -106,14 +110,29 @@ async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
                 let fault = ear.attend(&database, &sessions).await;
                 lasted = since.elapsed();
                 tracing::warn!(fault = %Clean(&fault), "the connection that listens to Postgres failed; reconnecting");
+                excused = false;
             }
             Err(fault) => {
                 tracing::warn!(fault = %Clean(&fault), "cannot connect to listen to Postgres; runs published by other \
                  processes are found by polling");
             }
         }
+        if !excused {
+            excused = excuse(&database, &sessions).await;
+        }
         wait(pause.after(lasted)).await;
     }
+}
+
+/// Says that the processes of these sessions live, though nobody has their locks: the server may be out of connections. Whether
+/// it was heard.
+async fn excuse(database: &Database, sessions: &Sessions) -> bool {
+    let wanted: Vec<i64> = sessions.wanted().iter().map(|worker| worker.0).collect();
+    let parameters = Parameters::default().bind(wanted);
+    database
+        .rows(&database.sql.excuse, parameters)
+        .await
+        .is_ok()
 }
 
 #[expect(

@@ -140,6 +140,8 @@ statements! {
             RETURNING 1
         ) SELECT EXISTS (SELECT FROM {schema}.workers WHERE id = $1), EXISTS (SELECT FROM taken)";
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
+    // Sessions without a connection that could hold their locks, whose leases alone count then.
+    excuse: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING pg_notify('{channel}', $3)";
     rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4)";

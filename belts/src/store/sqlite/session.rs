@@ -2,12 +2,12 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 
 use super::{error::Fault, rows::status_number, tx::Tx};
 use crate::{
     error::Error,
-    store::{Register, Release, RunStatus, Timestamp, WorkerId},
+    store::{Register, Release, RunStatus, Timestamp, WorkerId, parts::is_late_renewal},
 };
 
 /// Sessions are forgotten this long after their lease time has ended.
@@ -107,14 +107,24 @@ impl Tx<'_> {
         now: Timestamp,
         lease: Duration,
     ) -> Result<Result<(), Error>, Fault> {
+        let kept: Option<(i64, i64)> = self
+            .connection
+            .prepare_cached("SELECT lease_until, lease FROM workers WHERE id = ?1")?
+            .query_row(params![worker.0], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((until, length)) = kept else {
+            return Ok(Err(Error::unknown_session(worker)));
+        };
+        // The lease of one that was taken for dead is below zero, and any renewal revives it.
+        let length = Duration::from_millis(length.try_into().unwrap_or(0));
+        if is_late_renewal(now, Timestamp::from_millis(until), length) {
+            return Ok(Ok(()));
+        }
         self.forget_lease();
-        let renewed = self.execute(
+        self.execute(
             "UPDATE workers SET lease_until = ?2, lease = ?3 WHERE id = ?1",
             params![worker.0, now.after(lease).as_millis(), millis(lease)],
         )?;
-        if renewed == 0 {
-            return Ok(Err(Error::unknown_session(worker)));
-        }
         self.hear_of(now)?;
         Ok(Ok(()))
     }

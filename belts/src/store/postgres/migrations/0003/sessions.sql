@@ -77,9 +77,12 @@ END $$;
 CREATE OR REPLACE FUNCTION {schema}.renew(in_store text, in_worker bigint, in_now bigint, in_lease bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE {schema}.workers SET lease_until = in_now + in_lease, lease = in_lease WHERE id = in_worker;
+    -- One that was overtaken by a later one changes nothing; from ten leases on the clock was set back.
+    UPDATE {schema}.workers SET lease_until = in_now + in_lease, lease = in_lease
+        WHERE id = in_worker
+            AND (in_now >= lease_until - lease OR (lease_until - lease - in_now) / 10 >= lease);
     IF NOT FOUND THEN
-        RETURN NULL;
+        RETURN (SELECT 0 FROM {schema}.workers WHERE id = in_worker);
     END IF;
     PERFORM {schema}.hear_of(in_now);
     RETURN 0;
