@@ -122,7 +122,7 @@ pub(crate) const BLOCK: u32 = 500;
 
 /// So many steps, then as many more as one asks for by name; marks the beginning, each block of the first part, and
 /// each evaluation after it.
-#[belts::function(id = "resumed", on = Work)]
+#[belts::function(id = "resumed", on = Work, max_steps = 20_000)]
 pub(crate) async fn resumed(work: Work) -> belts::Result<()> {
     MARKS.mark();
     for n in 1..=work.steps {

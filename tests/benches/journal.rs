@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belts::{
     Worker,
-    store::{Memory, SharedStore, Sqlite, Synchronous},
+    store::{Memory, RunStatus, SharedStore, Sqlite, Synchronous},
 };
 
 use crate::{
@@ -21,11 +21,15 @@ const RECORDED: u32 = 10_000;
 
 /// Begins a run, or resumes it, and goes on until `step`.
 async fn until(worker: &Worker, run: &str, recorded: u32, step: String) -> Outcome {
-    worker
-        .execute(Work::of(recorded))
-        .run_id(run)
-        .until(step)
-        .await?;
+    let execute = worker.execute(Work::of(recorded)).run_id(run);
+    let executed = execute.until(step).await?;
+    // Whatever else ends a run, a step limit for one, would measure nothing.
+    for run in &executed.runs {
+        if run.status != RunStatus::Stopped {
+            run.output::<()>()?;
+            return Err("the run has ended before the step".into());
+        }
+    }
     Ok(())
 }
 
