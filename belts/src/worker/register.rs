@@ -18,7 +18,7 @@ impl Shared {
             .session
             .current
             .get_or_try_init(|| async {
-                let id = self.register(&self.store).await?;
+                let id = self.register().await?;
                 self.watch_renewal();
                 Ok::<_, Error>(AtomicI64::new(id.0))
             })
@@ -49,7 +49,7 @@ impl Shared {
         }
     }
 
-    async fn register(&self, store: &SharedStore) -> Result<WorkerId> {
+    async fn register(&self) -> Result<WorkerId> {
         let now = self.clock.now();
         let request = Register {
             name: self.session.name.clone(),
@@ -57,44 +57,44 @@ impl Shared {
             now,
             lease: self.host.lease.length,
         };
-        let worker = store.register(request).await?;
+        let worker = self.store.register(request).await?;
         self.host.lease.extend(now, true);
         Ok(worker)
     }
 
-    pub(super) async fn renew(&self, worker: WorkerId) -> Result<WorkerId> {
-        self.renew_by(&self.store, worker).await
-    }
-
     /// Renews the lease, or begins a new session where the store has forgotten this one.
-    pub(super) async fn renew_by(&self, store: &SharedStore, worker: WorkerId) -> Result<WorkerId> {
-        let now = self.clock.now();
-        let ended = self.host.lease.has_ended(now);
-        match store.renew(worker, now, self.host.lease.length).await {
-            Ok(()) => {
-                // It may have reached the store after the end of the lease, though it was sent before.
-                let ended = ended || self.host.lease.has_ended(self.clock.now());
-                self.host.lease.extend(now, ended);
-                Ok(worker)
-            }
+    pub(super) async fn renew(&self, worker: WorkerId) -> Result<WorkerId> {
+        match self.extend_by(&self.store, worker).await {
+            Ok(()) => Ok(worker),
             // One that ends needs no other session: nothing is claimed by it any more.
             Err(error) if error.kind() == ErrorKind::Busy && !self.is_draining() => {
-                self.replace(store, worker).await
+                self.replace(worker).await
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Renews the lease, whichever connections it takes.
+    pub(super) async fn extend_by(&self, store: &SharedStore, worker: WorkerId) -> Result<()> {
+        let now = self.clock.now();
+        let ended = self.host.lease.has_ended(now);
+        store.renew(worker, now, self.host.lease.length).await?;
+        // It may have reached the store after the end of the lease, though it was sent before.
+        let ended = ended || self.host.lease.has_ended(self.clock.now());
+        self.host.lease.extend(now, ended);
+        Ok(())
+    }
+
     /// Begins a new session in place of one that the store has forgotten, unless somebody else has done so meanwhile: runs that
     /// were claimed by one of two would be renewed by nobody.
-    async fn replace(&self, store: &SharedStore, forgotten: WorkerId) -> Result<WorkerId> {
+    async fn replace(&self, forgotten: WorkerId) -> Result<WorkerId> {
         let _alone = self.session.begins.lock().await;
         let present = self.present_session();
         if let Some(present) = present.filter(|present| *present != forgotten) {
             return Ok(present);
         }
         tracing::warn!("the worker's session has ended in the store; starting a new one");
-        let worker = self.register(store).await?;
+        let worker = self.register().await?;
         if let Some(current) = self.session.current.get() {
             current.store(worker.0, Ordering::Release);
         }

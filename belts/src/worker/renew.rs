@@ -70,7 +70,8 @@ impl Shared {
                         Some(store) => store,
                         None => store::url::open(url).await?,
                     };
-                    self.renew_by(&store, session).await?;
+                    // A new session would hang on these connections, so it is left to the task.
+                    self.extend_by(&store, session).await?;
                     *lifeline = Some(store);
                 }
             }

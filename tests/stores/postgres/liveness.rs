@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use belts::store::{CommitOutcome, Postgres, Register, Store, Subscription, WorkerId};
+use belts::{
+    ErrorKind,
+    store::{CommitOutcome, Postgres, Register, Release, Store, Subscription, WorkerId},
+};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::time::Instant;
 
@@ -162,6 +165,27 @@ async fn process_that_cannot_listen_keeps_its_runs() -> belts::Result<()> {
     done.expect("it says that it lives, and listens again")
 }
 
+/// A statement outlives a client that gave it up and sent it again. When the first copy came to its turn, it took the runs that had
+/// been claimed meanwhile from a worker that was driving them.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn copy_of_a_release_that_comes_late_takes_nothing() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = worker(&store).await?;
+    begin(&store, "e", worker).await?;
+    assert_eq!(store.release(Release::new(worker, at(1))).await?, 1);
+    let lease = claim(&store, worker, at(2)).await?.runs[0].lease;
+    let late = "SELECT {schema}.release(barred_store, barred_call, id, 1, '{}', '{}') FROM {schema}.workers";
+    assert_eq!(ask::<i64>(schema.sql(late)).await, 0);
+    assert!(store.revoked(&[lease]).await?.is_empty());
+    assert_eq!(store.release(Release::new(worker, at(3))).await?, 1);
+    Ok(())
+}
+
 /// What a process wanted whose lock had gone was dropped with its runs. If it was only cut off, it came back to a store that
 /// started nothing for it.
 #[test]
@@ -207,10 +231,11 @@ fn dead_process_wants_on_for_a_day() {
         assert_eq!(store.subscriptions().await?, [wants("f"), wants("old")]);
         register(&store, &["f"], at(DAY - 1)).await?;
         assert_eq!(store.subscriptions().await?, [wants("f"), wants("old")]);
-        // It was only cut off.
-        store.renew(dead, at(DAY - 1), LEASE).await?;
-        register(&store, &["f"], at(2 * DAY)).await?;
-        assert_eq!(store.subscriptions().await?, [wants("f"), wants("old")]);
+        // If it was only cut off, it has to know that its runs are gone.
+        let renewed = store.renew(dead, at(DAY - 1), LEASE).await;
+        assert_eq!(renewed.unwrap_err().kind(), ErrorKind::Busy);
+        let claimed = claim(&store, dead, at(DAY - 1)).await;
+        assert_eq!(claimed.unwrap_err().kind(), ErrorKind::Busy);
         register(&store, &["f"], at(2 * DAY + 30_000)).await?;
         assert_eq!(store.subscriptions().await?, [wants("f")]);
         belts::Result::<()>::Ok(())

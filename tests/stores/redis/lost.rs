@@ -5,6 +5,7 @@ use belts::{
     store::{CommitOutcome, Redis, Release, Rerun, RunFilter, RunStatus, Store, Transition},
 };
 use belts_suite::servers::{self, Prefix};
+use redis::cmd;
 
 use crate::{
     proxy::Proxy,
@@ -227,5 +228,39 @@ async fn admin_calls_survive_lost_replies() -> belts::Result<()> {
     store.purge(at(5), 10).await?;
     assert!(proxy.has_lost());
     assert!(direct.run(&run).await?.is_none());
+    Ok(())
+}
+
+/// A request that a broken connection held back was sent again. When the first copy came after all, it took the runs that had been
+/// claimed meanwhile from a worker that was driving them.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn copy_of_a_release_that_comes_late_takes_nothing() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = Redis::open(server.url()).await?;
+    let worker = worker(&store).await?;
+    publish(&store, event("e")).await?;
+    claim(&store, worker, at(1)).await?;
+    let log_all = "slowlog-log-slower-than";
+    let _done: String = server
+        .command(cmd("CONFIG").arg("SET").arg(log_all).arg(0))
+        .expect("it can be set");
+    assert_eq!(store.release(Release::new(worker, at(1))).await?, 1);
+    type Logged = (i64, i64, i64, Vec<String>, String, String);
+    let log: Vec<Logged> = server
+        .command(cmd("SLOWLOG").arg("GET").arg(10))
+        .expect("it has a log");
+    let mut calls = log.into_iter().map(|logged| logged.3);
+    let release = calls.find(|call| call[0] == "EVALSHA");
+    let release = release.expect("a release is one script");
+
+    let lease = claim(&store, worker, at(2)).await?.runs[0].lease;
+    let _late: redis::Value = server
+        .command(cmd("EVALSHA").arg(&release[1..]))
+        .expect("it is called");
+    assert!(store.revoked(&[lease]).await?.is_empty());
+    assert_eq!(store.release(Release::new(worker, at(3))).await?, 1);
     Ok(())
 }

@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,6 +45,8 @@ pub(super) struct Listener {
 struct Sessions {
     wanted: Mutex<HashSet<WorkerId>>,
     changed: Notify,
+    /// Whether the store may miss a lock of theirs, since one was taken.
+    watched: AtomicBool,
 }
 
 impl Listener {
@@ -99,8 +104,6 @@ impl Pause {
 /// The life of the task.
 async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
     let mut pause = Pause::default();
-    // Before the first connection nobody misses a lock.
-    let mut excused = true;
     loop {
         let mut lasted = Duration::ZERO;
         match Ear::open(&database).await {
@@ -110,29 +113,29 @@ async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
                 let fault = ear.attend(&database, &sessions).await;
                 lasted = since.elapsed();
                 tracing::warn!(fault = %Clean(&fault), "the connection that listens to Postgres failed; reconnecting");
-                excused = false;
             }
             Err(fault) => {
                 tracing::warn!(fault = %Clean(&fault), "cannot connect to listen to Postgres; runs published by other \
                  processes are found by polling");
             }
         }
-        if !excused {
-            excused = excuse(&database, &sessions).await;
-        }
+        excuse(&database, &sessions).await;
         wait(pause.after(lasted)).await;
     }
 }
 
-/// Says that the processes of these sessions live, though nobody has their locks: the server may be out of connections. Whether
-/// it was heard.
-async fn excuse(database: &Database, sessions: &Sessions) -> bool {
+/// Says once after each loss that the processes of these sessions live, though nobody has their locks: the server may be out of
+/// connections.
+async fn excuse(database: &Database, sessions: &Sessions) {
+    if !sessions.watched.load(Ordering::Acquire) {
+        return;
+    }
     let wanted: Vec<i64> = sessions.wanted().iter().map(|worker| worker.0).collect();
     let parameters = Parameters::default().bind(wanted);
-    database
-        .rows(&database.sql.excuse, parameters)
-        .await
-        .is_ok()
+    let excuse = database.rows_beside(&database.sql.excuse, parameters);
+    if let Ok(Ok(_)) = tokio::time::timeout(LOOK_EVERY, excuse).await {
+        sessions.watched.store(false, Ordering::Release);
+    }
 }
 
 #[expect(
@@ -141,6 +144,12 @@ async fn excuse(database: &Database, sessions: &Sessions) -> bool {
 )]
 async fn wait(pause: Duration) {
     tokio::time::sleep(pause).await;
+}
+
+/// A connection that does not answer soon is replaced, since a lock is not missed for long.
+async fn soon<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
+    let answer = tokio::time::timeout(LOOK_EVERY, in_time(answer)).await;
+    answer.unwrap_or(Err(Fault::Silent))
 }
 
 /// One connection that listens.
@@ -196,8 +205,10 @@ impl Ear {
                 },
                 () = sessions.changed.notified() => return Ok(()),
                 () = &mut tick => {
-                    let alive = sqlx::raw_sql("SELECT 1").execute(&mut self.listener);
-                    return in_time(alive).await.map(drop);
+                    let held: Vec<i64> = self.held.iter().map(|worker| worker.0).collect();
+                    let watched = sqlx::query(database.sql.watched.sql()).bind(held);
+                    let alive = watched.execute(&mut self.listener);
+                    return soon(alive).await.map(drop);
                 }
             }
         }
@@ -210,6 +221,7 @@ impl Ear {
             let watch = sqlx::query_as(database.sql.watch.sql()).bind(worker.0);
             let (known, taken): (bool, bool) = in_time(watch.fetch_one(&mut self.listener)).await?;
             if taken {
+                sessions.watched.store(true, Ordering::Release);
                 self.held.insert(worker);
             } else if !known {
                 // Somebody else has ended the session.

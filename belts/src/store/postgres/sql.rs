@@ -136,10 +136,14 @@ statements! {
     // Whether there is such a session, and whether this connection has its lock now.
     watch: "WITH taken AS (
             UPDATE {schema}.workers SET watched = true, missing_since = NULL
-            WHERE id = $1 AND pg_try_advisory_lock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))
+            WHERE id = $1 AND (watched OR missing_since IS NULL)
+                AND pg_try_advisory_lock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))
             RETURNING 1
-        ) SELECT EXISTS (SELECT FROM {schema}.workers WHERE id = $1), EXISTS (SELECT FROM taken)";
+        ) SELECT EXISTS (SELECT FROM {schema}.workers WHERE id = $1 AND (watched OR missing_since IS NULL)), EXISTS (SELECT FROM taken)";
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
+    // Tries the connection too. An excuse that was sent before may come late.
+    watched: "UPDATE {schema}.workers SET watched = true, missing_since = NULL
+        WHERE id = ANY ($1) AND NOT watched AND missing_since IS NULL";
     // Sessions without a connection that could hold their locks, whose leases alone count then.
     excuse: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2

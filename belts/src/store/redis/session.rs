@@ -96,24 +96,30 @@ impl Redis {
     }
 
     pub(super) async fn give_back(&self, request: &Release) -> Result<usize> {
-        let answer = self.run(|_| {
-            let mut call = self.call(&script::GIVE_BACK);
-            call.arg(request.now.as_millis())
-                .arg(&self.inner.sender)
-                .arg(request.worker.0)
-                .arg(self.round())
-                .arg(request.keep.len());
-            for lease in &request.keep {
-                call.arg(lease.run).arg(lease_text(lease));
+        loop {
+            // The same however often it is sent, so that a copy that comes late does nothing.
+            let round = self.round();
+            let answer = self.run(|_| {
+                let mut call = self.call(&script::GIVE_BACK);
+                call.arg(request.now.as_millis())
+                    .arg(&self.inner.sender)
+                    .arg(request.worker.0)
+                    .arg(round)
+                    .arg(request.keep.len());
+                for lease in &request.keep {
+                    call.arg(lease.run).arg(lease_text(lease));
+                }
+                call
+            });
+            let (given_back, round, is_done) = self.read(given_back(answer.await?))?;
+            self.join_round(round);
+            if given_back > 0 {
+                self.wake();
             }
-            call
-        });
-        let (given_back, round) = self.read(given_back(answer.await?))?;
-        self.join_round(round);
-        if given_back > 0 {
-            self.wake();
+            if is_done {
+                return Ok(given_back);
+            }
         }
-        Ok(given_back)
     }
 
     /// The round in which claims are sent.
@@ -165,10 +171,11 @@ fn wants(subscriptions: &[Subscription]) -> String {
     serde_json::to_string(&functions).expect("texts can be written as JSON")
 }
 
-/// How many runs were given back, and the round that began with it.
-fn given_back(answer: redis::Value) -> Result<(usize, u64), super::Fault> {
+/// How many runs were given back, the round that began with it, and whether that was done.
+fn given_back(answer: redis::Value) -> Result<(usize, u64, bool), super::Fault> {
     let mut row = Row::of(answer)?;
-    Ok((reply::count(&row.value())?, row.number()?))
+    let count = reply::count(&row.value())?;
+    Ok((count, row.number()?, reply::count(&row.value())? == 1))
 }
 
 fn subscriptions(answer: redis::Value) -> Result<Vec<Subscription>, super::Fault> {

@@ -35,9 +35,10 @@ BEGIN
         RETURN;
     END IF;
     IF in_look THEN
+        -- Whoever claims lives, even if its own lock is missing.
+        UPDATE {schema}.workers SET missing_since = NULL WHERE id IN (
+            SELECT id FROM {schema}.workers WHERE id = in_worker AND watched AND missing_since IS NOT NULL FOR UPDATE SKIP LOCKED);
         given_back := given_back + {schema}.bury(in_store, in_now, in_grace);
-        -- Whoever claims lives, even if its own lock was missing.
-        PERFORM {schema}.revive(in_store, in_worker, in_now);
     END IF;
     given_back := given_back + {schema}.give_back_ended(in_store, in_now);
 

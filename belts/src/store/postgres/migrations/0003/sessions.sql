@@ -42,8 +42,8 @@ BEGIN
     RETURN {schema}.crash_runs(in_store, in_worker, in_now);
 END $$;
 
--- Takes the runs of a session whose process is dead; how many became due. What it wants stands until it is forgotten, and if it
--- was only cut off, it lives again with its next call.
+-- Takes the runs of a session whose process is dead; how many became due. What it wants stands until it is forgotten. If the
+-- process was only cut off, it has to begin another session, by which it knows that its runs are no longer its own.
 CREATE FUNCTION {schema}.lose_session(in_store text, in_worker bigint, in_now bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     -- `missing_since` stays, which marks the dead.
@@ -62,11 +62,13 @@ BEGIN
     RETURN given_back;
 END $$;
 
--- Makes sure that a session lives, with the runs that nobody has taken from it; NULL where there is no such session.
+-- Makes sure that a session lives, with the runs that nobody has taken from it; NULL where there is no such session, or where its
+-- process was taken for dead.
 CREATE OR REPLACE FUNCTION {schema}.revive(in_store text, in_worker bigint, in_now bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    ends_at bigint := (SELECT lease_until FROM {schema}.workers WHERE id = in_worker);
+    ends_at bigint := (SELECT lease_until FROM {schema}.workers
+        WHERE id = in_worker AND (watched OR missing_since IS NULL));
 BEGIN
     IF ends_at <= in_now THEN
         UPDATE {schema}.workers SET lease_until = in_now + lease WHERE id = in_worker AND lease_until <= in_now;
@@ -79,13 +81,26 @@ RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     -- One that was overtaken by a later one changes nothing; from ten leases on the clock was set back.
     UPDATE {schema}.workers SET lease_until = in_now + in_lease, lease = in_lease
-        WHERE id = in_worker
+        WHERE id = in_worker AND (watched OR missing_since IS NULL)
             AND (in_now >= lease_until - lease OR (lease_until - lease - in_now) / 10 >= lease);
     IF NOT FOUND THEN
-        RETURN (SELECT 0 FROM {schema}.workers WHERE id = in_worker);
+        RETURN (SELECT 0 FROM {schema}.workers WHERE id = in_worker AND (watched OR missing_since IS NULL));
     END IF;
     PERFORM {schema}.hear_of(in_now);
     RETURN 0;
+END $$;
+
+-- A request that comes late, since it was sent again meanwhile, must not take what was leased after that.
+CREATE OR REPLACE FUNCTION {schema}.release(
+    in_store text, in_call bigint, in_worker bigint, in_now bigint, keep_runs bigint[], keep_tokens bigint[]
+) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE {schema}.workers SET barred_store = in_store, barred_call = in_call
+        WHERE id = in_worker AND (barred_store IS DISTINCT FROM in_store OR barred_call < in_call);
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    RETURN {schema}.give_back(in_store, in_worker, in_now, keep_runs, keep_tokens);
 END $$;
 
 -- Begins a session, and ends those of the same name and those that nobody will miss.
