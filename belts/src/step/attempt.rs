@@ -134,6 +134,10 @@ impl<T: Send> Step<T> {
             };
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
+                // A middleware may have waited for long.
+                if !run.host.middleware.is_empty() {
+                    run.holds_lease(run.host.clock.now()).await;
+                }
                 match preset(&run, begun, step, self.options.timeout, &self.values).await {
                     Some(preset) => preset,
                     None => evaluate(&run, step, self.options.timeout, &mut expression).await,
