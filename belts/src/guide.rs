@@ -6,6 +6,9 @@ pub mod architecture {}
 #[doc = include_str!("../docs/functions.md")]
 pub mod functions {}
 
+#[doc = include_str!("../docs/calling.md")]
+pub mod calling {}
+
 #[cfg(feature = "http")]
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}

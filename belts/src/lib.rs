@@ -75,7 +75,7 @@ pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};
-pub use function::{Call, Function, State, id_of};
+pub use function::{Call, Function, RunHandle, State, id_of, run_of};
 pub use inspect::{ListRuns, Runs};
 pub use live::Context;
 pub use publish::{Publish, Published, StartedRun};

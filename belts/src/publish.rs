@@ -14,6 +14,7 @@ use crate::{
     dispatch::{MessageOption, MessageOptions},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
+    function::{Function, RunHandle, run_of},
     id::event_id,
     live::{CURRENT_RUN, step_key},
     store::{EventDigest, NewEvent, PublishedRun, Subscription, Target},
@@ -84,6 +85,36 @@ pub struct StartedRun {
     pub run_id: String,
     /// The function's id.
     pub function_id: String,
+}
+
+impl Published {
+    /// A handle on the run of this function that the event started; `None` if it started none, or if a dispatcher carries it.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, Worker, step, store::Memory};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Signup { email: String }
+    ///
+    /// #[belts::function(id = "welcome", on = Signup)]
+    /// async fn welcome(signup: Signup) -> belts::Result<usize> {
+    ///     step!("count", signup.email.len()).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = Worker::builder().store(Memory::new()).build().await?;
+    /// let published = publish_signup(Signup { email: "ada@lovelace.uk".into() }).via(&worker).await?;
+    /// let run = published.run_of(welcome).expect("it is subscribed").via(&worker);
+    /// assert_eq!(run.result().await?, 15);
+    /// # Ok(()) }
+    /// ```
+    pub fn run_of<M, F: Function<M>>(&self, function: F) -> Option<RunHandle<F::Output>> {
+        let id = F::definition().id;
+        let run = self.runs.iter().find(|run| run.function_id == id)?;
+        Some(run_of(function, &run.run_id))
+    }
 }
 
 impl StartedRun {

@@ -16,6 +16,7 @@ mod falls;
 mod functions;
 mod gated;
 mod goodbyes;
+mod handles;
 mod hooks;
 mod journal;
 mod late;

@@ -132,6 +132,59 @@ async fn an_id_that_no_run_can_have_is_the_askers_mistake() {
 }
 
 #[tokio::test]
+async fn the_result_of_a_run_can_be_waited_for() {
+    let worker = with_failed_run(builder(), "result").await;
+    let (url, _serving) = served(&worker).await;
+    let run = wait(Waited {
+        shop: "result".into(),
+    })
+    .run_id("gated")
+    .via(&worker);
+    run.start().await.unwrap();
+    shop("result").reached.notified().await;
+    let path = "/runs/gated/result";
+    let going_on = json!({"runId": "gated", "functionId": "wait", "status": "running"});
+    for path in [path.to_owned(), format!("{path}?wait=1ms")] {
+        let answer = locally(&worker, get(&path)).await;
+        assert_eq!(answer, (202, going_on.clone()));
+    }
+    // Over a socket, as whoever waits for minutes would.
+    let asked = reqwest::get(format!("{url}{path}?wait=1m"));
+    let waits = tokio::spawn(async move { asked.await.unwrap().text().await.unwrap() });
+    shop("result").opened.notify_one();
+    let body = tokio::time::timeout(PATIENCE, waits).await.unwrap();
+    let body: Value = serde_json::from_str(&body.unwrap()).unwrap();
+    assert_eq!(
+        body,
+        json!({"runId": "gated", "functionId": "wait", "status": "completed", "output": null})
+    );
+    let (status, failed) = locally(&worker, get("/runs/failed/result")).await;
+    assert_eq!((status, failed["status"].as_str()), (200, Some("failed")));
+    assert_eq!(failed["error"]["message"], "step `charge-payment` failed");
+    assert!(failed.get("output").is_none() && failed.get("payload").is_none());
+    for (path, expected) in [
+        ("/runs/nobody/result?wait=10s", 404),
+        ("/runs/gated/result?wait=61s", 400),
+        ("/runs/gated/result?wait=soon", 400),
+        ("/runs/gated/result?patience=1s", 400),
+    ] {
+        let (status, _) = locally(&worker, get(path)).await;
+        assert_eq!(status, expected, "{path}");
+    }
+    let (status, _) = locally(&worker, post("/runs/gated/result")).await;
+    assert_eq!(status, 405);
+}
+
+/// A result tells what a run's steps returned, so it is for those who may inspect.
+#[tokio::test]
+async fn a_result_is_not_for_everybody() {
+    let worker = with_failed_run(builder(), "private").await;
+    let (status, body) = send(&worker, get("/runs/failed/result"), "192.0.2.7:5000").await;
+    assert_eq!(status, 404);
+    assert!(body.get("runId").is_none(), "{body}");
+}
+
+#[tokio::test]
 async fn a_run_is_cancelled_once() {
     let worker = with_failed_run(builder(), "cancel").await;
     worker.runs().rerun("failed").await.unwrap();

@@ -33,7 +33,7 @@ pub(crate) struct OrderCreated {
 }
 
 #[belts::function(id = "process-order", on = OrderCreated, retries = 0)]
-async fn process_order(order: OrderCreated) -> belts::Result<u64> {
+pub(crate) async fn process_order(order: OrderCreated) -> belts::Result<u64> {
     let shop = shop(&order.shop);
     let checked = step!("check-inventory", shop.check(order.cents)).await?;
     let paid = step!("charge-payment", shop.charge(checked), retries = 0).await?;
@@ -47,7 +47,7 @@ pub(crate) struct Waited {
 }
 
 #[belts::function(id = "wait", on = Waited)]
-async fn wait(event: Waited) -> belts::Result<()> {
+pub(crate) async fn wait(event: Waited) -> belts::Result<()> {
     let shop = shop(&event.shop);
     step!("gate", shop.pass()).await?;
     step!("after", shop.check(0)).await?;

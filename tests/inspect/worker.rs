@@ -168,6 +168,28 @@ async fn a_rerun_is_handed_on_where_no_loop_runs() {
     );
 }
 
+/// A run that somebody only starts would otherwise wait for a loop that is not there.
+#[tokio::test]
+async fn a_start_is_handed_on_where_no_loop_runs() {
+    let transport = Transport::default();
+    let builder = belts::Worker::builder()
+        .store(belts::store::Memory::new())
+        .dispatcher(transport.clone());
+    let worker = builder.build().await.unwrap();
+    let call = process_order(order("started")).run_id("started");
+    let run = call.via(&worker).start().await.unwrap();
+    let due_at = worker.runs().get("started").await.unwrap().due_at.unwrap();
+    let bodies = transport.sent.lock().unwrap().clone();
+    assert_eq!(
+        bodies,
+        [serde_json::json!({
+            "v": 1,
+            "context": {"executionId": "started", "timestamp": due_at.as_millis()},
+        })]
+    );
+    assert_eq!(run.status().await.unwrap(), RunStatus::Pending);
+}
+
 /// Takes messages and brings none.
 #[derive(Debug, Clone, Default)]
 struct Transport {

@@ -13,15 +13,16 @@ use serde::de::DeserializeOwned;
 
 use super::{
     definition::{Definition, FunctionDef},
+    handle::RunHandle,
     returned::Returned,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     event::{self, EncodedEvent, EventSet},
     id::stable_id,
-    live::{CURRENT_RUN, LiveRun, step_key},
+    live::{CURRENT_RUN, CURRENT_STEP, LiveRun, step_key},
     store::EventDigest,
-    worker::{Execute, Worker, installed::worker_for},
+    worker::{Execute, Known, Worker, installed::worker_for},
 };
 
 /// A function with its event, about to be called: await it for the result of its run, with or without options.
@@ -102,6 +103,53 @@ impl<E, R, D> Call<E, R, D> {
     }
 }
 
+impl<E, R, D> Call<E, R, D>
+where
+    E: EventSet,
+    R: Returned,
+    D: Definition,
+{
+    /// Starts the run and returns when it is durable, without waiting for its result, which the [handle](RunHandle) tells from any
+    /// process.
+    ///
+    /// If there is a run of this function under the [`run_id`](Self::run_id), the handle is one of that run: nothing is started, and
+    /// the run does not go on any sooner. A worker with a loop drives the run; one without drives it while somebody waits for the
+    /// [`result`](RunHandle::result), or hands it to its dispatcher in push mode.
+    ///
+    /// ```rust,standalone_crate
+    /// # use belts::{Event, Worker, step, store::Memory};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize, Event)]
+    /// # struct PaymentRequested { cents: u64 }
+    /// # #[belts::function(id = "charge-order", on = PaymentRequested)]
+    /// # async fn charge_order(payment: PaymentRequested) -> belts::Result<u64> {
+    /// #     step!("charge", payment.cents).await
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// # let worker = Worker::builder().store(Memory::new()).build().await?;
+    /// let run = charge_order(PaymentRequested { cents: 250 }).via(&worker).start().await?;
+    /// println!("charging as {}", run.run_id());
+    /// assert_eq!(run.result().await?, 250);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// The event is not valid or too large, no worker was named or installed, or the store cannot be written. In push mode the
+    /// dispatcher may fail after the run is durable: the error then has its [`run_id`](Error::run_id), and a call with that id hands
+    /// it on without starting another. Inside a function and outside of a step it is an error of kind
+    /// [`Config`](ErrorKind::Config).
+    pub async fn start(self) -> Result<RunHandle<R::Output>> {
+        let function = D::DEFINITION;
+        let worker = self.options.worker.clone();
+        let mut execute = execute(function, event::checked(&self.event), self.options)?;
+        execute.in_background = true;
+        execute.known = Known::Leave;
+        let run_id = execute.leave().await?;
+        Ok(RunHandle::new(run_id, function.id.to_owned(), worker))
+    }
+}
+
 impl<E: fmt::Debug, R, D: Definition> fmt::Debug for Call<E, R, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call")
@@ -142,8 +190,11 @@ fn execute(
     let caller = CURRENT_RUN.try_with(Arc::clone).ok();
     let worker = worker_for(options.worker)?;
     worker.shared().check_event_size(&event)?;
+    if let Some(caller) = &caller {
+        in_a_step(caller, function.id)?;
+    }
     let run_id = match (options.run_id, &caller) {
-        (None, Some(caller)) => Some(child_id(caller, function.id, &event)?),
+        (None, Some(caller)) => child_id(caller, function.id, &event),
         (run_id, _) => run_id,
     };
     let due_at = options.delay.map(|delay| worker.now().after(delay));
@@ -151,22 +202,28 @@ fn execute(
     execute.run_id = run_id;
     execute.retries = options.retries;
     execute.due_at = due_at;
+    execute.known = Known::AtItsTime;
     Ok(execute)
 }
 
+/// Outside of a step a call would be made again whenever its run resumes.
+fn in_a_step(caller: &LiveRun, function: &str) -> Result<()> {
+    if CURRENT_STEP.try_with(|_| ()).is_ok() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Config,
+        format!(
+            "the run `{}` calls `{function}` outside of a step, so it would call it again whenever it resumes; put the call into a \
+             step: step!(\"…\", the_call)",
+            caller.run_id
+        ),
+    ))
+}
+
 /// The id of a run that another one calls: what a retried step calls again is found by it.
-fn child_id(caller: &LiveRun, function: &str, event: &EncodedEvent) -> Result<String> {
+fn child_id(caller: &LiveRun, function: &str, event: &EncodedEvent) -> Option<String> {
     let digest = EventDigest::of(&event.event_type, &event.payload);
-    step_key(&caller.run_id, digest)
-        .map(|key| stable_id(&["call", function, &key]))
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::Config,
-                format!(
-                    "the run `{}` calls `{function}` outside of a step, so it would call it again whenever it resumes; put the \
-                     call into a step: step!(\"…\", the_call)",
-                    caller.run_id
-                ),
-            )
-        })
+    let key = step_key(&caller.run_id, digest)?;
+    Some(stable_id(&["call", function, &key]))
 }

@@ -3,6 +3,7 @@
 mod argument;
 mod call;
 mod definition;
+mod handle;
 mod keys;
 mod options;
 mod returned;
@@ -13,6 +14,7 @@ pub use call::Call;
 pub use definition::{
     Ask, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation, UNFINISHED,
 };
+pub use handle::{RunHandle, run_of};
 pub use keys::KeyDef;
 pub use options::{Continuation, FunctionOptions};
 pub use returned::Returned;

@@ -15,7 +15,7 @@ use super::{
     body, functions,
     query::{flag, json, limit, moment, query, status, unknown},
     refusal::{Refusal, method_not_allowed},
-    refused,
+    refused, result,
 };
 use crate::{
     inspect::{
@@ -40,6 +40,10 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
             purge_or_run.fallback(only("GET, HEAD, POST")),
         )
         .route("/runs/{id}", get(show).fallback(only("GET, HEAD")))
+        .route(
+            "/runs/{id}/result",
+            get(result::result).fallback(only("GET, HEAD")),
+        )
         .route("/runs/{id}/cancel", post(cancel).fallback(only("POST")))
         .route("/runs/{id}/rerun", post(rerun).fallback(only("POST")))
         .route(

@@ -21,7 +21,7 @@ const WAITING: usize = 256;
 /// | [`head`](Self::head) | 10 s | a connection that has not sent all headers of its request by then is closed |
 /// | [`body`](Self::body) | 30 s | a delivery whose body has not arrived by then gets 408 |
 /// | [`idle`](Self::idle) | 75 s | a connection without a request, or whose client does not read the response, is closed |
-/// | [`waiting`](Self::waiting) | half of the connections, 256 at most | further `sync` and `stream` deliveries get 503, before anything is done for them |
+/// | [`waiting`](Self::waiting) | half of the connections, 256 at most | further `sync` and `stream` deliveries, and requests that wait for a result, get 503 before anything is done for them |
 ///
 /// `body` and `waiting` apply to the router; the others to `serve` and [`serve_with`](crate::Worker::serve_with), since
 /// another server has its own.
@@ -72,7 +72,7 @@ impl Limits {
         self
     }
 
-    /// The most requests at once that wait for runs to end, in the modes `sync` and `stream`.
+    /// The most requests at once that wait for runs to end: in the modes `sync` and `stream`, and for a result.
     #[must_use]
     pub fn waiting(mut self, requests: usize) -> Self {
         self.waiting = Some(requests);

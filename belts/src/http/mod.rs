@@ -64,6 +64,7 @@ mod query;
 mod refusal;
 mod refused;
 mod replay;
+mod result;
 mod router;
 mod token;
 pub(crate) mod url;

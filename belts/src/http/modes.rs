@@ -63,11 +63,7 @@ impl HttpMode {
         if !matches!(mode, Some(Self::Sync | Self::Stream)) {
             return Ok(Place(None));
         }
-        let waiting = Arc::clone(&shared.http.waiting);
-        let place = waiting.try_acquire_owned();
-        place
-            .map(|place| Place(Some(place)))
-            .map_err(|_| Refusal::crowded())
+        Place::take(shared)
     }
 
     pub(super) async fn answer(
@@ -95,6 +91,16 @@ impl HttpMode {
 pub(super) struct Place(
     #[expect(dead_code, reason = "it counts while it is there")] Option<OwnedSemaphorePermit>,
 );
+
+impl Place {
+    /// Takes one, if one is free.
+    pub(super) fn take(shared: &Shared) -> Result<Self, Refusal> {
+        let place = Arc::clone(&shared.http.waiting).try_acquire_owned();
+        place
+            .map(|place| Self(Some(place)))
+            .map_err(|_| Refusal::crowded())
+    }
+}
 
 /// What a response contains of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,7 @@ impl Runs {
         self.note(run_id, "cancel").await?;
         let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
         if let (true, Some(worker)) = (cancelled, &self.worker) {
-            worker.revoke(run_id);
+            worker.cancelled(run_id);
         }
         Ok(cancelled)
     }

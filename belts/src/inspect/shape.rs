@@ -57,6 +57,19 @@ pub(crate) struct ShownRun {
     pub(crate) steps: Option<Vec<ShownStep>>,
 }
 
+/// What a run came to; without `output` and `error` while it goes on.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownResult {
+    run_id: String,
+    function_id: String,
+    status: RunStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
 /// An operator action on a run. Nobody has checked who made it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ShownNote {
@@ -209,6 +222,19 @@ impl ShownRun {
         let steps = journal.iter().map(|entry| ShownStep::of(entry, values));
         self.steps = Some(steps.collect());
         self
+    }
+}
+
+impl ShownResult {
+    pub(crate) fn of(run: &RunRecord) -> Self {
+        let output = run.output().map(ToOwned::to_owned);
+        Self {
+            run_id: run.run_id.to_string(),
+            function_id: run.function_id.to_string(),
+            status: run.status,
+            output,
+            error: run.failure().filter(|_| run.status == RunStatus::Failed),
+        }
     }
 }
 

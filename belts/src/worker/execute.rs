@@ -44,8 +44,21 @@ pub struct Execute {
     pub(crate) exclusive: bool,
     /// Leaves a run that is there already to the one who hands it on.
     pub(crate) hands_on: bool,
+    /// What becomes of a run that is there already.
+    pub(crate) known: Known,
     /// Whether the event was checked against the functions that take it.
     pub(crate) checked: bool,
+}
+
+/// What becomes of a run that is there already under the id that was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It goes on here and now.
+    Resume,
+    /// It goes on here at its time, which is now for one that has stopped.
+    AtItsTime,
+    /// It is left to whoever drives it.
+    Leave,
 }
 
 impl Execute {
@@ -63,8 +76,13 @@ impl Execute {
             in_background: false,
             exclusive: false,
             hands_on: false,
+            known: Known::Resume,
             checked: false,
         }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.worker.shared()
     }
 
     /// Only this function; an error of kind [`Config`](ErrorKind::Config) if it does not take the event.
@@ -198,7 +216,13 @@ impl Execute {
                 ),
             ));
         }
-        if !record.status.is_finished() {
+        let waits = record.due_at.is_some_and(|due| due > shared.clock.now());
+        let leaves = match self.known {
+            Known::Resume => false,
+            Known::AtItsTime => waits,
+            Known::Leave => true,
+        };
+        if !record.status.is_finished() && !leaves {
             let stopped = record.status == RunStatus::Stopped;
             if stopped && shared.registry.get(&function_id).is_none() {
                 return Err(Error::new(

@@ -26,6 +26,7 @@ mod ledger;
 mod listen;
 mod loops;
 mod options;
+mod outcome;
 mod pulse;
 mod purge;
 #[cfg(feature = "http")]
@@ -57,6 +58,7 @@ mod warned;
 
 pub use builder::WorkerBuilder;
 pub use execute::Execute;
+pub(crate) use execute::Known;
 pub use executed::{Executed, FinishedRun};
 pub use handle::Worker;
 pub use hook::RunFailure;

@@ -17,6 +17,9 @@ use crate::{
     store::{RunRecord, RunStatus},
 };
 
+/// The wait before the store is asked again about a run that another worker drives; twice as long each time, up to the sweep.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
 /// A delivered event whose runs are under way.
 #[derive(Debug)]
 pub(crate) struct Started {
@@ -38,10 +41,7 @@ impl Started {
         tokio::select! {
             biased;
             executed = self.ends() => executed,
-            () = shared.gone() => Err(Error::new(
-                ErrorKind::Shutdown,
-                "the worker shut down before the run ended; another worker will continue it",
-            )),
+            error = shared.shut_down() => Err(error),
         }
     }
 
@@ -74,13 +74,13 @@ impl Started {
 
 impl Shared {
     /// Waits for the end of a run, and drives it here where no loop does; `None` if a filter removed it.
-    async fn finish(
+    pub(super) async fn finish(
         self: &Arc<Self>,
         run_id: &Arc<str>,
         function_id: &Arc<str>,
         mut ending: Option<Ending>,
     ) -> Result<Option<FinishedRun>> {
-        let mut pause = Duration::from_millis(20);
+        let mut pause = FIRST_PAUSE;
         loop {
             // A run that has just been started here need not be looked for in the store.
             let ended = if let Some(ended) = ending.take() {
@@ -168,7 +168,7 @@ fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {
     }
 }
 
-fn finished(record: &RunRecord) -> FinishedRun {
+pub(super) fn finished(record: &RunRecord) -> FinishedRun {
     let result = match (record.status, &record.result) {
         (RunStatus::Cancelled, _) => Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
         (RunStatus::Stopped, _) | (_, None) => Ok(RawValue::NULL.to_owned()),

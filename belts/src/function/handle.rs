@@ -1,0 +1,227 @@
+//! A handle on one run: what it came to, from any process.
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Function;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    live::{CURRENT_RUN, CURRENT_STEP},
+    store::RunStatus,
+    worker::{Worker, installed::worker_for},
+};
+
+/// A run of a function, by its id: its result, its status, and its end, from any process on the store.
+///
+/// [`Call::start`](crate::Call::start) makes one, [`run_of`] makes one of an id that is known, and
+/// [`Published::run_of`](crate::Published::run_of) one of a run that an event started. What is written of it are the two ids, so
+/// that it can be sent, stored and recorded by a step; a worker that was named with [`via`](Self::via) is not. `T` is the output of
+/// the function.
+///
+/// ```rust,standalone_crate
+/// use belts::{Event, RunHandle, Worker, step, store::{Memory, RunStatus}};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct PaymentRequested { cents: u64 }
+///
+/// #[belts::function(id = "charge-order", on = PaymentRequested)]
+/// async fn charge_order(payment: PaymentRequested) -> belts::Result<u64> {
+///     step!("charge", payment.cents).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> belts::Result<()> {
+/// let worker = Worker::builder().store(Memory::new()).build().await?;
+/// worker.install();
+/// let run = charge_order(PaymentRequested { cents: 250 }).run_id("pay-o-17").start().await?;
+///
+/// // In another process, or later:
+/// let stored = serde_json::to_string(&run).unwrap();
+/// let run: RunHandle<u64> = serde_json::from_str(&stored).unwrap();
+/// assert_eq!(run.result().await?, 250);
+/// assert_eq!(belts::run_of(charge_order, "pay-o-17").status().await?, RunStatus::Completed);
+/// # Ok(()) }
+/// ```
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct RunHandle<T> {
+    run_id: String,
+    function_id: String,
+    #[serde(skip)]
+    worker: Option<Worker>,
+    #[serde(skip)]
+    output: PhantomData<fn() -> T>,
+}
+
+/// A handle on the run of this id; nothing is looked up before it is used.
+///
+/// ```
+/// use belts::{Event, step};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct PaymentRequested { cents: u64 }
+///
+/// #[belts::function(id = "charge-order", on = PaymentRequested)]
+/// async fn charge_order(payment: PaymentRequested) -> belts::Result<u64> {
+///     step!("charge", payment.cents).await
+/// }
+///
+/// let run = belts::run_of(charge_order, "pay-o-17");
+/// assert_eq!((run.run_id(), run.function_id()), ("pay-o-17", "charge-order"));
+/// ```
+pub fn run_of<M, F: Function<M>>(_: F, run_id: impl Into<String>) -> RunHandle<F::Output> {
+    RunHandle::new(run_id.into(), F::definition().id.to_owned(), None)
+}
+
+impl<T> RunHandle<T> {
+    pub(crate) fn new(run_id: String, function_id: String, worker: Option<Worker>) -> Self {
+        Self {
+            run_id,
+            function_id,
+            worker,
+            output: PhantomData,
+        }
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// The id of its function.
+    pub fn function_id(&self) -> &str {
+        &self.function_id
+    }
+
+    /// Asks the store of this worker in place of that of the installed one.
+    #[must_use]
+    pub fn via(mut self, worker: &Worker) -> Self {
+        self.worker = Some(worker.clone());
+        self
+    }
+
+    /// Waits for the run to end and returns its output.
+    ///
+    /// An end in this process is heard of at once; one in another process is found by looking, at the latest after the worker's
+    /// `sweep`. A worker without a loop drives the run itself meanwhile, if it has the function. Who stops waiting stops nothing.
+    ///
+    /// Inside a function this belongs in a step, which has a place while it waits.
+    ///
+    /// # Errors
+    /// That of the run, if it failed; of kind [`Cancelled`](ErrorKind::Cancelled) if it was cancelled, and
+    /// [`UnknownRun`](ErrorKind::UnknownRun) if the function has no run of this id: it was never started, a filter skipped it, or
+    /// it was purged. Of kind [`Codec`](ErrorKind::Codec) if its output is no `T`, [`Shutdown`](ErrorKind::Shutdown) if the worker
+    /// shuts down first, [`Busy`](ErrorKind::Busy) if the run was stopped at a step with [`until`](crate::Execute::until). And
+    /// [`NoWorker`](ErrorKind::NoWorker) where there is none, and if the store fails.
+    pub async fn result(&self) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        self.belongs_here()?;
+        let (worker, run_id, function_id) = self.parts()?;
+        let ended = worker.shared().outcome(&run_id, &function_id).await?;
+        ended.output()
+    }
+
+    /// As [`result`](Self::result), but only for so long; `None` if the run goes on after that. With no time at all it looks once.
+    ///
+    /// # Errors
+    /// As [`result`](Self::result).
+    pub async fn result_within(&self, limit: Duration) -> Result<Option<T>>
+    where
+        T: DeserializeOwned,
+    {
+        self.belongs_here()?;
+        let (worker, run_id, function_id) = self.parts()?;
+        let deadline = worker.now().after(limit);
+        let ended = worker
+            .shared()
+            .outcome_by(&run_id, &function_id, deadline)
+            .await?;
+        ended.map(|run| run.output()).transpose()
+    }
+
+    /// Where the run stands.
+    ///
+    /// # Errors
+    /// Of kind [`UnknownRun`](ErrorKind::UnknownRun) if the function has no run of this id, and if the store fails.
+    pub async fn status(&self) -> Result<RunStatus> {
+        let worker = self.worker()?;
+        let record = worker
+            .shared()
+            .record(&self.run_id, &self.function_id)
+            .await?;
+        Ok(record.status)
+    }
+
+    /// Cancels the run; `false` if it had ended already.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status), and if the store cannot be written.
+    pub async fn cancel(&self) -> Result<bool> {
+        let worker = self.worker()?;
+        worker
+            .shared()
+            .record(&self.run_id, &self.function_id)
+            .await?;
+        worker.runs().cancel(&self.run_id).await
+    }
+
+    fn worker(&self) -> Result<Worker> {
+        worker_for(self.worker.clone())
+    }
+
+    fn parts(&self) -> Result<(Worker, Arc<str>, Arc<str>)> {
+        let ids = (&*self.run_id, &*self.function_id);
+        Ok((self.worker()?, ids.0.into(), ids.1.into()))
+    }
+
+    /// An error in the function of a run outside of its steps: it would wait again whenever the run resumes, and hold a place.
+    fn belongs_here(&self) -> Result<()> {
+        let Ok(caller) = CURRENT_RUN.try_with(Arc::clone) else {
+            return Ok(());
+        };
+        if CURRENT_STEP.try_with(|_| ()).is_ok() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "the run `{}` waits for the run `{}` outside of a step, so it would wait again whenever it resumes; put it into a \
+                 step: step!(\"…\", run.result())",
+                caller.run_id, self.run_id
+            ),
+        ))
+    }
+}
+
+impl<T> Clone for RunHandle<T> {
+    fn clone(&self) -> Self {
+        Self::new(
+            self.run_id.clone(),
+            self.function_id.clone(),
+            self.worker.clone(),
+        )
+    }
+}
+
+/// By the ids alone.
+impl<T> PartialEq for RunHandle<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.run_id, &self.function_id) == (&other.run_id, &other.function_id)
+    }
+}
+
+impl<T> Eq for RunHandle<T> {}
+
+impl<T> fmt::Debug for RunHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunHandle")
+            .field("run_id", &self.run_id)
+            .field("function_id", &self.function_id)
+            .finish_non_exhaustive()
+    }
+}
