@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use belts::{
+    Worker,
+    middleware::{Middleware, Next, Outcome, StepInfo},
     step,
     store::{Memory, RunStatus},
     testing::{Faults, Harness, ManualClock},
@@ -294,4 +297,50 @@ async fn a_worker_that_stood_still_goes_on_with_a_run_that_nobody_took() {
     late.let_go();
     within("the run", executed).await.unwrap().unwrap();
     assert_eq!((effects("alone"), effects("alone two")), (1, 1));
+}
+
+#[belts::function(id = "waits-before-a-step", on = Named)]
+async fn waits_before_a_step(event: Named) -> belts::Result<()> {
+    let name = &event.name;
+    step!("work", effect(format!("{name} worked"))).await
+}
+
+/// A limiter of the kind that lets one through at a time.
+struct Queue;
+
+#[async_trait]
+impl Middleware for Queue {
+    async fn step(&self, _: &StepInfo, next: Next<'_>) -> Outcome {
+        effect("queued");
+        gate("queued").await;
+        next.call().await
+    }
+}
+
+/// The lease was looked at before the middleware around the step, which waited for longer than it lasted.
+#[tokio::test]
+async fn a_step_that_a_middleware_holds_up_does_not_begin_once_its_run_is_lost() {
+    let (clock, store) = (ManualClock::default(), Memory::new());
+    let late = Meddled::new(store.clone());
+    let builder = Worker::builder().store(late.clone()).clock(clock.clone());
+    let builder = builder.function(waits_before_a_step).middleware(Queue);
+    let still = builder.build().await.unwrap();
+    let other = worker_of(store.clone(), waits_before_a_step, &clock).await;
+    let delivery = still.execute(named("queue")).run_id("queue");
+    let first = tokio::spawn(async move { delivery.await });
+    eventually("it waits before the step", async || effects("queued") == 1).await;
+    late.hold();
+    clock.advance(Duration::from_secs(31));
+    let taken = other.execute(named("queue")).run_id("queue");
+    within("the other worker", taken).await.unwrap();
+
+    open("queued");
+    late.let_go();
+    eventually("it asks again after a while", async || {
+        clock.advance(Duration::from_millis(100));
+        first.is_finished()
+    })
+    .await;
+    first.await.unwrap().unwrap();
+    assert_eq!(effects("queue worked"), 1);
 }
