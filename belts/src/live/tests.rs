@@ -42,6 +42,7 @@ async fn live() -> Arc<LiveRun> {
         started_at: Timestamp::from_millis(0),
         crashes: 0,
         journal: Vec::new(),
+        arrivals: Vec::new(),
     };
     let shared = worker.shared();
     let function = &shared.registry.functions()[0];

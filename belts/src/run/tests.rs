@@ -31,6 +31,7 @@ fn entry(seq: u32, path: &str, state: StepState) -> Entry {
         value: (*b"{\"v\":1,\"ok\":7}").into(),
         attempts: 2,
         due_at: (state == StepState::Waiting).then_some(Timestamp::from_millis(5_000)),
+        wait: None,
         started_at: NOW,
         finished_at: None,
     }

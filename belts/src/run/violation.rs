@@ -150,5 +150,6 @@ fn word(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Step => "step",
         StepKind::Sleep => "sleep",
+        StepKind::Wait => "wait",
     }
 }

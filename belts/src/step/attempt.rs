@@ -346,6 +346,7 @@ impl Begun {
             value,
             attempts: self.failed_attempts + succeeded,
             due_at,
+            wait: None,
             started_at: self.started_at,
             finished_at: (state != StepState::Waiting).then_some(now),
         }

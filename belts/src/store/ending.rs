@@ -20,12 +20,14 @@ use super::{RunStatus, Timestamp, Transition};
 pub struct Ending<'a> {
     /// Where the run stands.
     pub status: RunStatus,
-    /// When it is due; `None` if it has finished, or waits to be named.
+    /// When it is due; `None` if it has finished, or waits to be named, or for something to arrive.
     pub due_at: Option<Timestamp>,
     /// Failed attempts so far; `None` leaves what is there.
     pub failed_attempts: Option<u32>,
     /// The output or the failure; `None` leaves what is there.
     pub result: Option<&'a Arc<[u8]>>,
+    /// Whether it is due at `due_at` and no earlier, whatever arrives for its waits.
+    pub keeps_time: bool,
 }
 
 impl<'a> Ending<'a> {
@@ -35,13 +37,15 @@ impl<'a> Ending<'a> {
             due_at: None,
             failed_attempts: None,
             result: None,
+            keeps_time: false,
         }
     }
 
-    fn due_at(self, due_at: Timestamp) -> Self {
+    fn put_off(due_at: Timestamp) -> Self {
         Self {
             due_at: Some(due_at),
-            ..self
+            keeps_time: true,
+            ..Self::to(RunStatus::Suspended)
         }
     }
 
@@ -58,6 +62,18 @@ impl<'a> Ending<'a> {
         self.status.is_finished().then_some(now)
     }
 
+    /// Whether it is due as soon as something arrives for one of its waits.
+    pub fn may_wait(&self) -> bool {
+        self.status == RunStatus::Suspended && !self.keeps_time
+    }
+
+    /// The same, but due at `now` at the latest: something has arrived already.
+    #[must_use]
+    pub fn due_by(self, now: Timestamp) -> Self {
+        let due_at = Some(self.due_at.map_or(now, |due_at| due_at.min(now)));
+        Self { due_at, ..self }
+    }
+
     /// Whether the run is due already, so that whoever waits for work is to be woken.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.due_at.is_some_and(|due_at| due_at <= now)
@@ -68,14 +84,16 @@ impl Transition {
     /// What it writes into the row of the run; `None` if the run is removed.
     pub fn ending(&self) -> Option<Ending<'_>> {
         Some(match self {
-            Self::Suspend { due_at } => Ending::to(RunStatus::Suspended).due_at(*due_at),
+            Self::Suspend { due_at } => Ending {
+                due_at: *due_at,
+                ..Ending::to(RunStatus::Suspended)
+            },
+            Self::PutOff { due_at } => Ending::put_off(*due_at),
             Self::Retry {
                 due_at,
                 failed_attempts,
                 error,
-            } => Ending::to(RunStatus::Suspended)
-                .due_at(*due_at)
-                .failed(*failed_attempts, error),
+            } => Ending::put_off(*due_at).failed(*failed_attempts, error),
             Self::Complete { output } => Ending {
                 result: Some(output),
                 ..Ending::to(RunStatus::Completed)

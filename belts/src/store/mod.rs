@@ -240,6 +240,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached.
     async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>>;
 
+    /// What has arrived for the open waits of these runs, as far as their leases hold: by `seq`, then by place, of each wait the
+    /// earliest that a claim would bring. Runs for which nothing has arrived are left out.
+    ///
+    /// A worker asks for this when it was [woken](Self::woken) while it drives runs that wait. A store that keeps no waits has no
+    /// more to say than this default.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
+        let _ = leases;
+        Ok(Vec::new())
+    }
+
     /// Gives back every run that a session holds, but for the leases that it keeps; how many.
     ///
     /// A worker asks for this when a `publish` or a `claim` failed: the store may have leased runs of which it never heard.

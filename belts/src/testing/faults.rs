@@ -13,7 +13,7 @@ use crate::{
     clock::{Clock, Timestamp},
     error::{Error, Result},
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
         NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
         RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
@@ -383,6 +383,11 @@ impl Store for Faults {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
         self.write(self.inner.purge(before, limit)).await
+    }
+
+    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
+        self.alive()?;
+        self.inner.arrived(leases).await
     }
 
     async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {

@@ -11,8 +11,8 @@ pub(crate) enum Ended {
     Completed(Arc<[u8]>),
     /// It failed for good.
     Failed,
-    /// It goes on at this time.
-    Suspended(Timestamp),
+    /// It goes on at this time, or once something arrives for it.
+    Suspended(Option<Timestamp>),
     /// It reached the step at which it was asked to stop.
     Stopped,
     /// The function's filter did not want the event.

@@ -35,7 +35,7 @@ impl Shared {
                 let commit = Commit {
                     lease,
                     entries: vec![],
-                    transition: Some(Transition::Suspend { due_at }),
+                    transition: Some(Transition::PutOff { due_at }),
                 };
                 let commits = vec![commit];
                 let given_back = worker.store.commit(CommitBatch { commits, now });
@@ -44,7 +44,7 @@ impl Shared {
                     resting.given_back = true;
                     drop(resting);
                     worker.due.expect(due_at);
-                    worker.tell(&run_id, &Ended::Suspended(due_at));
+                    worker.tell(&run_id, &Ended::Suspended(Some(due_at)));
                     return;
                 }
             }

@@ -60,7 +60,11 @@ impl Shared {
             if let Some(ending) = ending.take() {
                 // A drive that was cut off tells nobody.
                 match ending.await.unwrap_or(Ended::Abandoned) {
-                    Ended::Suspended(due_at) => return self.hand_on(run_id, due_at, 0).await,
+                    Ended::Suspended(Some(due_at)) => {
+                        return self.hand_on(run_id, due_at, 0).await;
+                    }
+                    // Whatever arrives for it finds it.
+                    Ended::Suspended(None) => return Ok(()),
                     Ended::Abandoned => return Err(abandoned(run_id)),
                     Ended::Completed(_) | Ended::Failed | Ended::Stopped | Ended::Skipped => {
                         return Ok(());

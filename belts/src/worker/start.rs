@@ -206,5 +206,6 @@ fn new_run(
         started_at: now,
         crashes: 0,
         journal: Vec::new(),
+        arrivals: Vec::new(),
     }
 }

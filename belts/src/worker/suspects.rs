@@ -81,7 +81,7 @@ impl Shared {
         let commit = |run: &ClaimedRun| {
             Commit::new(run.lease)
                 .with_entries(vec![])
-                .with_transition(Transition::suspend(due_at))
+                .with_transition(Transition::put_off(due_at))
         };
         let commits = runs.iter().map(commit).collect();
         let commit = self.store.commit(CommitBatch::new(commits, now));

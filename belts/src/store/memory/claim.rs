@@ -12,30 +12,41 @@ use crate::{
 };
 
 impl Tables {
-    pub(super) fn claim(&mut self, request: &Claim) -> Result<Claimed> {
+    /// Claims; whether runs were made due that others may want.
+    pub(super) fn claim(&mut self, request: &Claim) -> (Result<Claimed>, bool) {
         let (capacity, now) = (&request.capacity, request.now);
-        self.revive(capacity.worker, now)?;
+        if let Err(error) = self.revive(capacity.worker, now) {
+            return (Err(error), false);
+        }
         self.release_expired(now);
-        let numbers = match &request.only {
-            Some(run_id) => self.choose_named(run_id, request).into_iter().collect(),
+        let arrived = self.show_due(now);
+        (Ok(self.claimed(request)), arrived)
+    }
+
+    fn claimed(&mut self, request: &Claim) -> Claimed {
+        let (capacity, now) = (&request.capacity, request.now);
+        let (numbers, mut room) = match &request.only {
+            Some(run_id) => self.choose_named(run_id, request),
             None => self.choose_due(request),
         };
         let runs = numbers
             .into_iter()
-            .filter_map(|number| self.claim_one(number, capacity.worker, now))
+            .filter_map(|number| self.claim_one(number, capacity.worker, now, &mut room))
             .collect();
+        let delayed = self.waits.delayed.first_key_value();
         let next_due = capacity
             .functions
             .iter()
             .filter_map(|function| self.next_due(function))
+            .chain(delayed.map(|((due_at, _), _)| *due_at))
             .min();
-        Ok(Claimed {
+        Claimed {
             runs,
             next_due,
             unknown_functions: self.unknown_functions(request),
             unknown_types: self.unknown_types(request),
             set_aside: Vec::new(),
-        })
+        }
     }
 
     fn next_due(&self, capacity: &FunctionCapacity) -> Option<Timestamp> {
@@ -85,7 +96,17 @@ impl Tables {
         unknown
     }
 
-    fn choose_named(&self, run_id: &Arc<str>, request: &Claim) -> Option<i64> {
+    /// The run of that name if it can be claimed, and how much more may come with it.
+    fn choose_named(&self, run_id: &Arc<str>, request: &Claim) -> (Vec<i64>, usize) {
+        let named = self.named(run_id, request);
+        let bytes = named.map_or(0, |number| self.bytes(number));
+        (
+            named.into_iter().collect(),
+            request.max_bytes.saturating_sub(bytes),
+        )
+    }
+
+    fn named(&self, run_id: &Arc<str>, request: &Claim) -> Option<i64> {
         let number = *self.run_ids.get(run_id)?;
         let run = self.runs.get(&number)?;
         let driven = run.worker.is_some();
@@ -94,8 +115,9 @@ impl Tables {
         (free && !driven && !run.status.is_finished()).then_some(number)
     }
 
-    /// The functions take turns, each with the run that is due the longest; within a turn the longest due goes first.
-    fn choose_due(&self, request: &Claim) -> Vec<i64> {
+    /// The functions take turns, each with the run that is due the longest; within a turn the longest due goes first. And how much
+    /// more may come with these.
+    fn choose_due(&self, request: &Claim) -> (Vec<i64>, usize) {
         let capacity = &request.capacity;
         let mut turns = BinaryHeap::new();
         for function in capacity.functions.iter() {
@@ -107,21 +129,34 @@ impl Tables {
             }
         }
         let mut chosen = Vec::new();
-        let mut bytes = 0;
+        let mut left = request.max_bytes;
         while chosen.len() < capacity.limit
             && let Some(Reverse((_, (due_at, number)))) = turns.pop()
         {
-            bytes += self.runs[&number].bytes();
-            if bytes > request.max_bytes && !chosen.is_empty() {
+            let bytes = self.bytes(number);
+            if bytes > left && !chosen.is_empty() {
                 break;
             }
+            left = left.saturating_sub(bytes);
             chosen.push((due_at, number));
         }
         chosen.sort_unstable();
-        chosen.into_iter().map(|(_, number)| number).collect()
+        (chosen.into_iter().map(|(_, number)| number).collect(), left)
     }
 
-    fn claim_one(&mut self, number: i64, worker: WorkerId, now: Timestamp) -> Option<ClaimedRun> {
+    /// How large a run is in a claim, nearly.
+    fn bytes(&self, number: i64) -> usize {
+        let run = &self.runs[&number];
+        run.bytes() + self.first_arrivals_bytes(run)
+    }
+
+    fn claim_one(
+        &mut self,
+        number: i64,
+        worker: WorkerId,
+        now: Timestamp,
+        room: &mut usize,
+    ) -> Option<ClaimedRun> {
         let lease = self.lease(number, worker, now)?;
         let run = &self.runs[&number];
         Some(ClaimedRun {
@@ -137,12 +172,13 @@ impl Tables {
             started_at: run.started_at.unwrap_or(now),
             crashes: run.crashes.consecutive(run.progress()),
             journal: run.journal.clone(),
+            arrivals: self.arrivals(run, room),
         })
     }
 }
 
 impl Run {
-    /// How large it is in a claim, nearly.
+    /// How large its event and its journal are.
     fn bytes(&self) -> usize {
         let entries = self.journal.iter();
         let journal: usize = entries

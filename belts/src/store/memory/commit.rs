@@ -14,56 +14,51 @@ impl Tables {
             .commits
             .into_iter()
             .map(|commit| {
-                let transition = commit.transition.as_ref();
-                let is_due = transition
-                    .and_then(Transition::ending)
-                    .is_some_and(|ending| ending.is_due(now));
-                let outcome = self.commit_one(commit, now);
-                left |= outcome == CommitOutcome::Applied && is_due;
-                outcome
+                if !self.holds(&commit.lease) {
+                    return CommitOutcome::LeaseLost;
+                }
+                left |= self.commit_one(commit, now);
+                CommitOutcome::Applied
             })
             .collect();
         (outcomes, left)
     }
 
-    fn commit_one(&mut self, commit: Commit, now: Timestamp) -> CommitOutcome {
-        let lease = commit.lease;
-        let Some(run) = self.runs.get_mut(&lease.run) else {
-            return CommitOutcome::LeaseLost;
-        };
-        if run.worker != Some(lease.worker) || run.token != lease.token {
-            return CommitOutcome::LeaseLost;
-        }
+    pub(super) fn holds(&self, lease: &Lease) -> bool {
+        self.runs
+            .get(&lease.run)
+            .is_some_and(|run| run.worker == Some(lease.worker) && run.token == lease.token)
+    }
+
+    /// Writes a commit whose lease holds; whether the run was left for others to claim.
+    fn commit_one(&mut self, commit: Commit, now: Timestamp) -> bool {
+        let number = commit.lease.run;
         for entry in commit.entries {
-            run.write(entry);
+            self.write(number, entry, now);
         }
-        if let Some(transition) = commit.transition {
-            self.change(lease.run, &transition, now);
-        }
-        CommitOutcome::Applied
+        let transition = commit.transition;
+        transition.is_some_and(|transition| self.change(number, &transition, now))
     }
 
     /// Which of these leases stand no longer.
     pub(super) fn revoked(&self, leases: &[Lease]) -> Vec<Lease> {
-        let stands = |lease: &&Lease| {
-            self.runs
-                .get(&lease.run)
-                .is_some_and(|run| run.worker == Some(lease.worker) && run.token == lease.token)
-        };
-        leases
-            .iter()
-            .filter(|lease| !stands(lease))
-            .copied()
-            .collect()
+        let revoked = leases.iter().filter(|lease| !self.holds(lease));
+        revoked.copied().collect()
     }
 
-    fn change(&mut self, number: i64, transition: &Transition, now: Timestamp) {
-        let Some(ending) = transition.ending() else {
-            return self.remove(number);
+    /// Does a transition; whether the run is due at once.
+    fn change(&mut self, number: i64, transition: &Transition, now: Timestamp) -> bool {
+        let Some(mut ending) = transition.ending() else {
+            self.remove(number);
+            return false;
         };
+        if ending.may_wait() && self.has_arrivals(number) {
+            ending = ending.due_by(now);
+        }
         let Some(run) = self.detach(number) else {
-            return;
+            return false;
         };
+        run.keeps_time = ending.keeps_time;
         run.status = ending.status;
         if let Some(failed_attempts) = ending.failed_attempts {
             run.failed_attempts = failed_attempts;
@@ -76,11 +71,20 @@ impl Tables {
         } else if ending.status.is_finished() {
             self.finish(number, ending.status, now);
         }
+        ending.is_due(now)
     }
 }
 
 impl Run {
-    fn write(&mut self, entry: Entry) {
+    pub(super) fn entry(&self, seq: u32) -> Option<&Entry> {
+        let place = self
+            .journal
+            .binary_search_by_key(&seq, |known| known.seq)
+            .ok()?;
+        self.journal.get(place)
+    }
+
+    pub(super) fn write(&mut self, entry: Entry) {
         // Nearly always the next one.
         if self.journal.last().is_none_or(|last| last.seq < entry.seq) {
             self.journal.push(entry);

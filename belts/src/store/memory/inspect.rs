@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::tables::{Run, Tables};
+use super::{
+    awaits::Horizons,
+    tables::{EventRow, Run, Tables},
+};
 use crate::{
     error::{Error, Result},
     store::{
@@ -37,7 +40,7 @@ impl Tables {
                     .event_id
                     .as_ref()
                     .is_none_or(|id| *id == run.event.id)
-                && filter.includes_time(run.finished_at.unwrap_or(run.event.published_at))
+                && filter.includes_time(run.finished_at.unwrap_or(run.event.sight.published_at))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };
         let mut found = self
@@ -105,6 +108,7 @@ impl Tables {
             RunStatus::Pending
         };
         self.enqueue(number, status, *now);
+        self.open_waits(number);
         true
     }
 
@@ -116,34 +120,35 @@ impl Tables {
             .take(limit)
             .map(|(_, number)| (*number, Arc::clone(&self.runs[number].event.id)))
             .collect();
+        let horizons = self.horizons();
         for (number, event_id) in &old {
             self.remove(*number);
-            if self
-                .events
-                .get(event_id)
-                .is_some_and(|event| event.runs.is_empty())
-            {
-                self.events.remove(event_id);
+            let is_free = |event: &EventRow| {
+                event.runs.is_empty() && !self.is_looked_back_to(&event.data, &horizons)
+            };
+            if self.events.get(event_id).is_some_and(is_free) {
+                self.remove_event(event_id);
             }
         }
-        let idle = self.purge_idle(before, limit);
+        let idle = self.purge_idle(before, limit, &horizons);
         let left = self.finished.first();
         Purged::new(old.len())
             .with_events(idle)
             .with_more(left.is_some_and(|(finished_at, _)| *finished_at < before) || idle == limit)
     }
 
-    /// Removes events that started nothing. They are kept as long as finished runs, so that their ids stay known.
-    fn purge_idle(&mut self, before: Timestamp, limit: usize) -> usize {
+    /// Removes events that no run needs. They are kept as long as finished runs, so that their ids stay known.
+    fn purge_idle(&mut self, before: Timestamp, limit: usize, horizons: &Horizons) -> usize {
         let idle: Vec<Arc<str>> = self
             .events
             .values()
-            .filter(|event| event.runs.is_empty() && event.data.published_at < before)
+            .filter(|event| event.runs.is_empty() && event.data.sight.published_at < before)
+            .filter(|event| !self.is_looked_back_to(&event.data, horizons))
             .take(limit)
             .map(|event| Arc::clone(&event.data.id))
             .collect();
         for event in &idle {
-            self.events.remove(event);
+            self.remove_event(event);
         }
         idle.len()
     }
@@ -187,14 +192,14 @@ impl Tables {
         }
         // They are silent. Whoever comes back registers again, and wants it again.
         let having = self.sessions.iter().filter(|(_, session)| {
-            let mut wanted = session.wants.iter();
+            let mut wanted = session.wants.subscriptions.iter();
             wanted.any(|subscription| *subscription.function_id == *function)
         });
         let having: Vec<WorkerId> = having.map(|(worker, _)| *worker).collect();
         for worker in having {
             self.replace_session(worker, now);
         }
-        self.forget_wants(function);
+        self.forget_wants(function, now);
         let unfinished = self.runs.iter().filter(|(_, run)| {
             !run.status.is_finished() && *self.functions[run.function].id == *function
         });
@@ -233,7 +238,7 @@ impl Tables {
             function_id,
             event,
             run.status,
-            run.event.published_at,
+            run.event.sight.published_at,
         );
         record.failed_attempts = run.failed_attempts;
         record.result.clone_from(&run.result);

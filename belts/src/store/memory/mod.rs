@@ -9,18 +9,20 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
     Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
     Store, Subscription, Timestamp, WorkerId, parts::Wake,
 };
 use crate::error::Result;
 
+mod awaits;
 mod claim;
 mod commit;
 mod inspect;
 mod publish;
 mod session;
 mod tables;
+mod waits;
 mod wants;
 
 use tables::Tables;
@@ -78,7 +80,7 @@ impl fmt::Debug for Memory {
 #[async_trait]
 impl Store for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
+        Capabilities::NONE.waits()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -95,7 +97,7 @@ impl Store for Memory {
     }
 
     async fn claim(&self, request: Claim) -> Result<Claimed> {
-        self.tables().claim(&request)
+        self.write(|tables| tables.claim(&request))
     }
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
@@ -104,6 +106,10 @@ impl Store for Memory {
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.tables().renew(worker, now, lease)
+    }
+
+    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
+        Ok(self.tables().arrived(leases))
     }
 
     async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {

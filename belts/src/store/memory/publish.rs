@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::tables::{EventData, EventRow, Run, Tables};
 use crate::store::{
     Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
-    parts::{Budget, Crashes, due_by, new_id},
+    parts::{Budget, Crashes, Sight, due_by, new_id},
 };
 
 impl Tables {
@@ -27,10 +27,27 @@ impl Tables {
                 }
                 let published = self.publish_one(event, now, claim.as_mut());
                 left |= published.runs.iter().any(|run| run.lease.is_none());
+                left |= self.arrive(&published.event_id, now);
                 published
             })
             .collect();
         (published, left)
+    }
+
+    /// Gives a new event its place if anybody may wait for it; whether somebody does.
+    fn arrive(&mut self, event: &str, now: Timestamp) -> bool {
+        let data = match self.events.get(event) {
+            Some(row) if !row.data.targeted => &row.data,
+            _ => return false,
+        };
+        if !self.waits.awaited.contains_key(&data.event_type) {
+            return false;
+        }
+        let data = Arc::clone(data);
+        let now = due_by(now, now, self.seen);
+        // What fell due before it has its place before it.
+        let others = self.show_due(now);
+        self.show_or_delay(&data, now) || others
     }
 
     fn duplicate(&self, event: &NewEvent) -> Option<PublishedEvent> {
@@ -80,13 +97,20 @@ impl Tables {
     ) -> PublishedEvent {
         let due_at = due_by(event.due_at, now, self.seen);
         let (functions, run_id) = self.targets(&event.event_type, &event.target);
+        self.last_event += 1;
         let data = Arc::new(EventData {
             id: event.id,
             event_type: event.event_type,
             payload: event.payload,
             digest: event.digest,
             traceparent: event.traceparent,
-            published_at: now,
+            key: event.correlation_key,
+            targeted: matches!(event.target, Target::Function { .. }),
+            sight: Sight {
+                number: self.last_event,
+                published_at: now,
+                due_at: Some(event.due_at).filter(|due_at| *due_at > now),
+            },
         });
         let mut numbers = Vec::with_capacity(functions.len());
         let mut runs = Vec::with_capacity(functions.len());
@@ -111,6 +135,7 @@ impl Tables {
             Arc::clone(&data.id),
             EventRow {
                 data,
+                place: None,
                 runs: numbers,
             },
         );
@@ -171,6 +196,7 @@ impl Tables {
             finished_at: None,
             result: None,
             crashes: Crashes::default(),
+            keeps_time: false,
             notes: Vec::new(),
             journal: Vec::new(),
         };

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::tables::{SessionRow, Tables};
+use super::tables::{SessionRow, Tables, Wants};
 use crate::{
     error::{Error, Result},
     store::{Register, Release, RunStatus, Timestamp, WorkerId, parts::is_late_renewal},
@@ -37,7 +37,8 @@ impl Tables {
         for worker in silent {
             wakes |= self.replace_session(worker, request.now);
         }
-        for subscription in &request.subscriptions {
+        let subscriptions = request.wanted();
+        for subscription in &subscriptions {
             self.function(&subscription.function_id);
         }
         self.last_session += 1;
@@ -47,11 +48,14 @@ impl Tables {
             lease_until: request.now.after(request.lease),
             lease: request.lease,
             runs: BTreeSet::new(),
-            wants: request.subscriptions.into(),
+            wants: Wants {
+                subscriptions: subscriptions.into(),
+                awaits: request.awaits.into(),
+            },
         };
         self.sessions.insert(worker, session);
         self.hear_of(request.now);
-        self.settle_wants();
+        self.settle_wants(request.now);
         (worker, wakes)
     }
 
@@ -60,23 +64,23 @@ impl Tables {
         let made_due = self.release_runs(worker, |tables, run| {
             tables.enqueue(run, RunStatus::Suspended, now);
         });
-        self.drop_session(worker);
+        self.drop_session(worker, now);
         made_due
     }
 
     /// Ends a session whose name another takes, since its process has died, or that is silent; whether that made runs due.
     pub(super) fn replace_session(&mut self, worker: WorkerId, now: Timestamp) -> bool {
         let made_due = self.release_runs(worker, |tables, run| tables.crash(run, now));
-        self.drop_session(worker);
+        self.drop_session(worker, now);
         made_due
     }
 
-    fn drop_session(&mut self, worker: WorkerId) {
+    fn drop_session(&mut self, worker: WorkerId, now: Timestamp) {
         if let Some(session) = self.sessions.remove(&worker) {
-            if !session.wants.is_empty() {
+            if !session.wants.subscriptions.is_empty() {
                 self.ended.push(session.wants);
             }
-            self.settle_wants();
+            self.settle_wants(now);
         }
     }
 

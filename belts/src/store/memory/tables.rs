@@ -7,9 +7,11 @@ use std::{
 };
 
 use crate::store::{
-    Entry, EventDigest, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId,
-    parts::{Crashes, next_token, progress},
+    Awaits, Entry, EventDigest, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId,
+    parts::{Crashes, Sight, next_token, progress},
 };
+
+use super::waits::Waits;
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -20,7 +22,7 @@ pub(super) struct Tables {
     pub(super) subscriptions: Vec<Subscription>,
     pub(super) sessions: BTreeMap<WorkerId, SessionRow>,
     /// What ended sessions wanted whose program nobody living speaks for.
-    pub(super) ended: Vec<Arc<[Subscription]>>,
+    pub(super) ended: Vec<Wants>,
     /// The latest time at which a worker was heard of.
     pub(super) seen: Option<Timestamp>,
     pub(super) last_session: i64,
@@ -28,7 +30,9 @@ pub(super) struct Tables {
     pub(super) runs: BTreeMap<i64, Run>,
     pub(super) run_ids: HashMap<Arc<str>, i64>,
     pub(super) last_run: i64,
+    pub(super) last_event: i64,
     pub(super) finished: BTreeSet<(Timestamp, i64)>,
+    pub(super) waits: Waits,
 }
 
 pub(super) struct FunctionRow {
@@ -42,11 +46,20 @@ pub(super) struct SessionRow {
     pub(super) lease_until: Timestamp,
     pub(super) lease: Duration,
     pub(super) runs: BTreeSet<i64>,
-    pub(super) wants: Arc<[Subscription]>,
+    pub(super) wants: Wants,
+}
+
+/// What a session wants to be started for, and what its runs may wait for.
+#[derive(Clone)]
+pub(super) struct Wants {
+    pub(super) subscriptions: Arc<[Subscription]>,
+    pub(super) awaits: Arc<[Awaits]>,
 }
 
 pub(super) struct EventRow {
     pub(super) data: Arc<EventData>,
+    /// Its place among the events of types that are awaited.
+    pub(super) place: Option<i64>,
     pub(super) runs: Vec<i64>,
 }
 
@@ -56,7 +69,10 @@ pub(super) struct EventData {
     pub(super) payload: Arc<[u8]>,
     pub(super) digest: EventDigest,
     pub(super) traceparent: Option<Arc<str>>,
-    pub(super) published_at: Timestamp,
+    pub(super) key: Option<Arc<str>>,
+    /// It starts one function, and no wait finds it.
+    pub(super) targeted: bool,
+    pub(super) sight: Sight,
 }
 
 pub(super) struct Run {
@@ -75,6 +91,8 @@ pub(super) struct Run {
     pub(super) result: Option<Arc<[u8]>>,
     /// How often in a row a worker died with it, and how much was recorded at the last of these times.
     pub(super) crashes: Crashes,
+    /// It goes on at its time and no earlier, whatever arrives.
+    pub(super) keeps_time: bool,
     pub(super) notes: Vec<Note>,
     /// Sorted by `seq`.
     pub(super) journal: Vec<Entry>,
@@ -130,6 +148,7 @@ impl Tables {
 
     /// Ends a run.
     pub(super) fn finish(&mut self, number: i64, status: RunStatus, now: Timestamp) {
+        self.close_waits(number);
         if let Some(run) = self.detach(number) {
             run.status = status;
             run.finished_at = Some(now);
@@ -159,6 +178,7 @@ impl Tables {
 
     /// Forgets a run.
     pub(super) fn remove(&mut self, number: i64) {
+        self.close_waits(number);
         self.detach(number);
         let Some(run) = self.runs.remove(&number) else {
             return;

@@ -5,22 +5,23 @@ use std::{
     sync::Arc,
 };
 
-use super::tables::Tables;
+use super::tables::{Tables, Wants};
 use crate::store::{
-    Subscription, Timestamp,
+    Timestamp,
     parts::{SessionSubscriptions, merge_subscriptions},
 };
 
 impl Tables {
     /// Looks again at what the sessions want, now that one has come or has ended.
-    pub(super) fn settle_wants(&mut self) {
+    pub(super) fn settle_wants(&mut self, now: Timestamp) {
         let ended = self
             .ended
             .iter()
-            .map(|wants| SessionSubscriptions::new(false, Arc::clone(wants)));
+            .map(|wants| SessionSubscriptions::new(false, Arc::clone(&wants.subscriptions)));
         let sessions = self.sessions.values();
-        let sessions =
-            sessions.map(|session| SessionSubscriptions::new(true, Arc::clone(&session.wants)));
+        let sessions = sessions.map(|session| {
+            SessionSubscriptions::new(true, Arc::clone(&session.wants.subscriptions))
+        });
         let all: Vec<SessionSubscriptions> = ended.chain(sessions).collect();
         let merged = merge_subscriptions(&all);
         let superseded: HashSet<usize> = merged.superseded.iter().copied().collect();
@@ -32,6 +33,7 @@ impl Tables {
         });
         self.subscriptions = merged.subscriptions();
         self.index_subscribers();
+        self.settle_awaits(now);
     }
 
     /// The functions that a living session has.
@@ -39,18 +41,22 @@ impl Tables {
         self.sessions
             .values()
             .filter(|session| now < session.lease_until)
-            .flat_map(|session| session.wants.iter())
+            .flat_map(|session| session.wants.subscriptions.iter())
             .map(|subscription| Arc::clone(&subscription.function_id))
             .collect()
     }
 
     /// Drops what ended sessions wanted for a function.
-    pub(super) fn forget_wants(&mut self, function: &str) {
-        let without = |wants: &Arc<[Subscription]>| {
-            let others = wants
-                .iter()
-                .filter(|wanted| *wanted.function_id != *function);
-            others.cloned().collect()
+    pub(super) fn forget_wants(&mut self, function: &str, now: Timestamp) {
+        let without = |wants: &Wants| {
+            let subscriptions = wants.subscriptions.iter();
+            let subscriptions = subscriptions.filter(|wanted| *wanted.function_id != *function);
+            let awaits = wants.awaits.iter();
+            let awaits = awaits.filter(|awaits| *awaits.function_id != *function);
+            Wants {
+                subscriptions: subscriptions.cloned().collect(),
+                awaits: awaits.cloned().collect(),
+            }
         };
         for wants in &mut self.ended {
             *wants = without(wants);
@@ -58,6 +64,7 @@ impl Tables {
         self.subscriptions
             .retain(|wanted| *wanted.function_id != *function);
         self.index_subscribers();
+        self.settle_awaits(now);
     }
 
     fn index_subscribers(&mut self) {

@@ -7,12 +7,14 @@ use super::Timestamp;
 
 mod budget;
 mod crashes;
+mod sight;
 mod wake;
 mod wants;
 
 pub use crate::id::new_id;
 pub use budget::Budget;
 pub use crashes::{Crashes, progress};
+pub(super) use sight::{Sight, order_by_sight};
 pub use wake::Wake;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) use wants::add_row;
@@ -20,6 +22,9 @@ pub use wants::{MergedSubscriptions, SessionSubscriptions, merge_subscriptions};
 
 /// The most functions that a claim names as unknown.
 pub const MAX_UNKNOWN_FUNCTIONS: usize = 8;
+
+/// The most bytes of events that [`Store::arrived`](crate::store::Store::arrived) brings, beside the first for each wait.
+pub const MAX_ARRIVED_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long after the end of its lease a session's subscriptions still count, and how long a publisher goes by the clock of a worker
 /// that was heard of last.

@@ -178,6 +178,7 @@ impl Coming {
                 .and_then(|crashes| u32::try_from(crashes).ok())
                 .unwrap_or(0),
             journal: Vec::new(),
+            arrivals: Vec::new(),
         };
         let fault = read_event(columns, &mut run).err();
         let crashed_at = crashed_at.and_then(|progress| u64::try_from(progress).ok());

@@ -11,6 +11,7 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Step => "step",
         StepKind::Sleep => "sleep",
+        StepKind::Wait => "wait",
     }
 }
 
@@ -18,6 +19,7 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
     match word {
         "step" => Ok(StepKind::Step),
         "sleep" => Ok(StepKind::Sleep),
+        "wait" => Ok(StepKind::Wait),
         _ => Err(Fault::Word("kind of a step")),
     }
 }
@@ -112,6 +114,7 @@ impl Entries {
             type_name: Arc::clone(&self.last_type),
             attempts: columns.count(places.attempts)?,
             due_at: columns.maybe_time(places.due_at)?,
+            wait: None,
             started_at: columns.time(places.started_at)?,
             finished_at: columns.maybe_time(places.finished_at)?,
             value: columns.bytes(places.value)?,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Wait;
 use crate::clock::Timestamp;
 
 /// One recorded step of a run.
@@ -34,8 +35,10 @@ pub struct Entry {
     pub value: Arc<[u8]>,
     /// Attempts begun, this one included; 0 for a sleep.
     pub attempts: u32,
-    /// When a waiting entry goes on.
+    /// When a waiting entry goes on; the end of its patience where it waits for something else.
     pub due_at: Option<Timestamp>,
+    /// What it waits for, or waited for, beside a time.
+    pub wait: Option<Wait>,
     /// When the first attempt began.
     pub started_at: Timestamp,
     /// When it was recorded for good.
@@ -60,6 +63,7 @@ impl Entry {
             value: Arc::default(),
             attempts: 0,
             due_at: None,
+            wait: None,
             started_at,
             finished_at: None,
         }
@@ -88,6 +92,13 @@ impl Entry {
     #[must_use]
     pub fn with_due_at(mut self, due_at: impl Into<Option<Timestamp>>) -> Self {
         self.due_at = due_at.into();
+        self
+    }
+
+    /// Sets what it waits for.
+    #[must_use]
+    pub fn with_wait(mut self, wait: impl Into<Option<Wait>>) -> Self {
+        self.wait = wait.into();
         self
     }
 
@@ -122,6 +133,8 @@ pub enum StepKind {
     Step,
     /// A `sleep!` or `sleep_until!`.
     Sleep,
+    /// It waits for what others do; [`Entry::wait`] says for what.
+    Wait,
 }
 
 /// How far a journal entry is.
@@ -129,7 +142,7 @@ pub enum StepKind {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum StepState {
-    /// It goes on at `due_at`: a sleep, or a failed attempt that will be retried.
+    /// It goes on at `due_at`: a sleep, or a failed attempt that will be retried. Or it waits for something.
     Waiting,
     /// Its result is recorded.
     Completed,

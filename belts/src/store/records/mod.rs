@@ -6,7 +6,9 @@
 mod journal;
 mod requests;
 mod runs;
+mod wait;
 
 pub use journal::*;
 pub use requests::*;
 pub use runs::*;
+pub use wait::*;

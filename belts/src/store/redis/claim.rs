@@ -125,6 +125,7 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unre
         started_at: Timestamp::default(),
         crashes: 0,
         journal: Vec::new(),
+        arrivals: Vec::new(),
     };
     Ok(match fill(&mut run, row) {
         Ok(()) => Ok(run),

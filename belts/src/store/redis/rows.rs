@@ -49,11 +49,12 @@ const fn kind_word(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Step => STEP,
         StepKind::Sleep => "sleep",
+        StepKind::Wait => "wait",
     }
 }
 
 fn kind_of(word: &str) -> Result<StepKind, Fault> {
-    [StepKind::Step, StepKind::Sleep]
+    [StepKind::Step, StepKind::Sleep, StepKind::Wait]
         .into_iter()
         .find(|kind| kind_word(*kind) == word)
         .ok_or(Fault::Word("kind of step"))
@@ -101,6 +102,7 @@ pub(super) fn decode_entry(seq: u32, bytes: &[u8]) -> Result<Entry, Fault> {
         value: Arc::from(value),
         attempts: header.attempts,
         due_at: header.due_at.map(Timestamp::from_millis),
+        wait: None,
         started_at: Timestamp::from_millis(header.began_at),
         finished_at: header
             .finished_after

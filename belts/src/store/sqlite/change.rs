@@ -68,6 +68,7 @@ impl Tx<'_> {
             "DELETE FROM steps WHERE run = ?1 AND (state = ?2 OR seq >= ?3)",
             params![number, state_number(StepState::Failed), from],
         )?;
+        self.open_waits(number)?;
         self.wakes = true;
         Ok(true)
     }
@@ -94,6 +95,7 @@ impl Tx<'_> {
                  (SELECT number FROM events WHERE idle IS NOT NULL AND published_at < ?1 ORDER BY published_at LIMIT ?2)",
             params![before.as_millis(), most],
         )?;
+        let events = events + self.purge_spent(before, limit.saturating_sub(events))?;
         Ok(Purged::new(old.len())
             .with_events(events)
             .with_more(old.len() >= limit || events >= limit))

@@ -55,8 +55,12 @@ impl Tx<'_> {
         for worker in dead {
             self.lose_session(*worker, now)?;
         }
-        self.release_expired(now)?;
-        let mut claimed = Claimed::default();
+        let mut to_show = self.release_expired(now)?;
+        if to_show.is_some_and(|due_at| due_at <= now) {
+            self.show_due(now)?;
+            to_show = self.next_to_show()?;
+        }
+        let mut claimed = Claimed::default().with_next_due(to_show);
         let heads = self.told_heads()?;
         let wanted = self.look_at(&heads, request, &mut claimed)?;
         if let Some(run_id) = &request.only {

@@ -6,12 +6,13 @@ use super::{
     error::Fault,
     rows::{kind_number, state_number, status_number},
     tx::Tx,
+    waits::concerns_waits,
 };
 use crate::store::{
     Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, Timestamp, Transition,
 };
 
-fn holds(connection: &Connection, lease: &Lease) -> Result<bool, Fault> {
+pub(super) fn holds(connection: &Connection, lease: &Lease) -> Result<bool, Fault> {
     let held = connection
         .prepare_cached("SELECT 1 FROM runs WHERE number = ?1 AND worker = ?2 AND token = ?3")?
         .query_row(params![lease.run, lease.worker.0, lease.token], |_| Ok(()))
@@ -41,20 +42,25 @@ impl Tx<'_> {
 
     fn commit_one(&mut self, commit: &Commit, now: Timestamp) -> Result<CommitOutcome, Fault> {
         let lease = &commit.lease;
-        let holds = match &commit.transition {
+        let ending = commit.transition.as_ref().map(Transition::ending);
+        let holds = match &ending {
             None => holds(self.connection, lease)?,
-            Some(transition) => match transition.ending() {
-                Some(ending) => self.change(lease, &ending, now)?,
-                None => self.skip(lease)?,
-            },
+            Some(Some(ending)) => self.change(lease, ending, now)?,
+            Some(None) => self.skip(lease)?,
         };
         if !holds {
             return Ok(CommitOutcome::LeaseLost);
         }
-        if commit.transition != Some(Transition::Skip) {
-            for entry in &commit.entries {
-                self.write(lease.run, entry)?;
-            }
+        let ending = match ending {
+            Some(None) => return Ok(CommitOutcome::Applied),
+            ending => ending.flatten(),
+        };
+        let goes_on = ending.is_none_or(|ending| !ending.status.is_finished());
+        for entry in &commit.entries {
+            self.write(lease.run, entry, goes_on, now)?;
+        }
+        if ending.is_some_and(|ending| ending.may_wait()) {
+            self.hurry(lease.run, now)?;
         }
         Ok(CommitOutcome::Applied)
     }
@@ -67,7 +73,7 @@ impl Tx<'_> {
     ) -> Result<bool, Fault> {
         let changed = self.execute(
             "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
-                 result = coalesce(?7, result), finished_at = ?8
+                 result = coalesce(?7, result), finished_at = ?8, keeps_time = ?9
              WHERE number = ?1 AND worker = ?2 AND token = ?3",
             params![
                 lease.run,
@@ -78,6 +84,7 @@ impl Tx<'_> {
                 ending.failed_attempts,
                 ending.result.map(|result| &**result),
                 ending.finished_at(now).map(Timestamp::as_millis),
+                ending.keeps_time.then_some(1),
             ],
         )?;
         self.wakes |= changed > 0 && ending.is_due(now);
@@ -97,7 +104,8 @@ impl Tx<'_> {
         let Some(event) = event else { return Ok(false) };
         self.remove_run(lease.run)?;
         self.execute(
-            "UPDATE events SET idle = 1 WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)",
+            "UPDATE events SET idle = iif(place >= 0, NULL, 1), spent = iif(place >= 0, 1, NULL)
+             WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)",
             params![event],
         )?;
         Ok(true)
@@ -110,16 +118,52 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn write(&mut self, run: i64, entry: &Entry) -> Result<(), Fault> {
+    fn write(
+        &mut self,
+        run: i64,
+        entry: &Entry,
+        goes_on: bool,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        if !concerns_waits(entry) {
+            return self.write_step(run, entry, None);
+        }
+        if self.is_behind(run, entry)? {
+            return Ok(());
+        }
+        let wait = self.settle_wait(run, entry, goes_on, now)?;
+        let json = wait.map(|wait| serde_json::to_string(&wait));
+        let json = json.transpose().map_err(|_| Fault::Row("wait of a step"))?;
+        self.write_step(run, entry, json.as_deref())
+    }
+
+    /// Whether a later state of the entry is there.
+    fn is_behind(&self, run: i64, entry: &Entry) -> Result<bool, Fault> {
+        let behind = self
+            .connection
+            .prepare_cached(
+                // 1 is the state of an entry that waits.
+                "SELECT 1 FROM steps WHERE run = ?1 AND seq = ?2 AND (state <> 1 AND ?3 = 1 OR attempts > ?4)",
+            )?
+            .query_row(
+                params![run, entry.seq, state_number(entry.state), entry.attempts],
+                |_| Ok(()),
+            )
+            .optional()?;
+        Ok(behind.is_some())
+    }
+
+    fn write_step(&mut self, run: i64, entry: &Entry, wait: Option<&str>) -> Result<(), Fault> {
         let type_name = self.names.number(&entry.type_name)?;
         self.execute(
             // 1 is the state of an entry that waits.
-            "INSERT INTO steps (run, seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+            "INSERT INTO steps (run, seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value,
+                 wait)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
              ON CONFLICT (run, seq) DO UPDATE SET
                  path = excluded.path, kind = excluded.kind, state = excluded.state, type_name = excluded.type_name,
                  attempts = excluded.attempts, due_at = excluded.due_at, started_at = excluded.started_at,
-                 finished_at = excluded.finished_at, value = excluded.value
+                 finished_at = excluded.finished_at, value = excluded.value, wait = excluded.wait
              WHERE (state = 1 OR excluded.state <> 1) AND attempts <= excluded.attempts",
             params![
                 run,
@@ -133,6 +177,7 @@ impl Tx<'_> {
                 entry.started_at.as_millis(),
                 entry.finished_at.map(Timestamp::as_millis),
                 &*entry.value,
+                wait,
             ],
         )?;
         Ok(())

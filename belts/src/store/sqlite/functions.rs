@@ -19,16 +19,19 @@ use crate::{
     store::{FunctionRecord, Purged, RunStatus, Timestamp},
 };
 
-/// The unfinished runs of function `?1`, at most `?2`: those that wait, those in hand, and those that were asked to stop.
+/// The unfinished runs of function `?1`, at most `?2`: those that wait for a time, those in hand, those that were asked to stop, and
+/// those that wait for something to arrive.
 macro_rules! unfinished {
     () => {
         "SELECT number FROM (
              SELECT number FROM runs WHERE function = ?1 AND due_at IS NOT NULL
              UNION ALL SELECT number FROM runs WHERE worker IS NOT NULL AND +function = ?1
              UNION ALL SELECT number FROM runs WHERE function = ?1 AND status = 3
+             UNION ALL SELECT number FROM runs WHERE function = ?1 AND status = 2 AND due_at IS NULL AND worker IS NULL
          ) LIMIT ?2"
     };
 }
+pub(super) use unfinished;
 
 /// Every function that somebody wants or that has unfinished runs.
 pub(super) fn records(
@@ -70,7 +73,8 @@ fn functions_with_runs(connection: &Connection) -> Result<BTreeSet<i64>, Fault> 
     let mut functions: BTreeSet<i64> = connection
         .prepare_cached(
             "SELECT function FROM runs WHERE worker IS NOT NULL
-             UNION SELECT function FROM runs WHERE status = 3",
+             UNION SELECT function FROM runs WHERE status = 3
+             UNION SELECT function FROM runs WHERE status = 2 AND due_at IS NULL AND worker IS NULL",
         )?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
@@ -104,7 +108,7 @@ impl Tx<'_> {
         // They are silent.
         self.end_sessions_with(function, now)?;
         self.forget_wants(function)?;
-        self.settle_wants()?;
+        self.settle_wants(now)?;
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let unfinished: Vec<i64> = self
             .connection

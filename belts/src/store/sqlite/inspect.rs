@@ -37,7 +37,7 @@ pub(super) fn journal(
 ) -> Result<Vec<Entry>, Fault> {
     let mut dictionary = Dictionary::new(connection, names);
     let mut statement = connection.prepare_cached(
-        "SELECT seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value
+        "SELECT seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value, wait
          FROM steps WHERE run = (SELECT number FROM runs WHERE id = ?1) ORDER BY seq",
     )?;
     let mut found = statement.query(params![run_id])?;

@@ -14,12 +14,14 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
     Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
     Store, Subscription, Timestamp, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
+mod arrivals;
+mod awaits;
 mod builder;
 mod change;
 mod claim;
@@ -36,11 +38,13 @@ mod names;
 mod open;
 mod publish;
 mod readers;
+mod retention;
 mod rows;
 mod schema;
 mod session;
 mod take;
 mod tx;
+mod waits;
 mod wants;
 mod watch;
 mod writer;
@@ -147,7 +151,11 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Store for Sqlite {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.durable().shared().notices_dead_workers()
+        Capabilities::NONE
+            .durable()
+            .shared()
+            .notices_dead_workers()
+            .waits()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -271,6 +279,10 @@ impl Store for Sqlite {
             .writer
             .submit(move |tx| tx.purge(before, limit))
             .await
+    }
+
+    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
+        self.read(|connection, names| arrivals::arrived(connection, names, leases))
     }
 
     async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {

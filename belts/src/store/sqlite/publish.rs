@@ -10,6 +10,12 @@ use crate::store::{
     parts::{Budget, due_by, new_id, next_token},
 };
 
+/// In place of the place of an event that starts a single function.
+const NO_PLACE: i64 = -1;
+
+/// In place of the place of a delayed event that gets one when it falls due.
+const NOT_YET: i64 = 0;
+
 /// What a new run begins with.
 struct NewRun<'a> {
     id: &'a str,
@@ -48,18 +54,25 @@ impl Tx<'_> {
         }
         let event_type = self.names.number(&event.event_type)?;
         let functions = self.targets(event_type, &event.target)?;
+        let place = self.place_of(event, event_type, now)?;
+        let is_idle = functions.is_empty().then_some(1);
+        let stays = place.is_some_and(|place| place >= 0);
         let inserted = self.execute(
-            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload, traceparent, digest)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload, traceparent, digest,
+                 due_at, place, spent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING",
             params![
                 &*event.id,
                 event_type,
                 now.as_millis(),
                 event.correlation_key.as_deref(),
-                functions.is_empty().then_some(1),
+                is_idle.filter(|_| !stays),
                 &*event.payload,
                 event.traceparent.as_deref(),
                 &event.digest.0,
+                (event.due_at > now).then_some(event.due_at.as_millis()),
+                place,
+                is_idle.filter(|_| stays),
             ],
         )?;
         if inserted == 0 {
@@ -67,6 +80,9 @@ impl Tx<'_> {
         }
         let number = self.connection.last_insert_rowid();
         let due_at = self.due_by(event.due_at, now)?;
+        if place.is_some_and(|place| place > 0) {
+            self.wake_waiting(event_type, event.correlation_key.as_deref(), due_at)?;
+        }
         let run_id = match &event.target {
             Target::Function { run_id, .. } => run_id.as_ref(),
             Target::Subscribers { .. } => None,
@@ -105,6 +121,29 @@ impl Tx<'_> {
         })
     }
 
+    /// The place of an event among those that waits may find, as the table has it.
+    fn place_of(
+        &mut self,
+        event: &NewEvent,
+        event_type: i64,
+        now: Timestamp,
+    ) -> Result<Option<i64>, Fault> {
+        if let Target::Function { .. } = event.target {
+            return Ok(Some(NO_PLACE));
+        }
+        self.look()?;
+        if !self.awaited()?.has_type(event_type) {
+            return Ok(None);
+        }
+        if event.due_at > now {
+            return Ok(Some(NOT_YET));
+        }
+        // What fell due before it has its place before it.
+        let seen = self.due_by(now, now)?;
+        self.show_due(seen)?;
+        self.next_place().map(Some)
+    }
+
     /// When a run is due, by the clock of the workers where it is due at once.
     fn due_by(&mut self, due_at: Timestamp, now: Timestamp) -> Result<Timestamp, Fault> {
         if due_at > now {
@@ -119,6 +158,7 @@ impl Tx<'_> {
         worker: Option<WorkerId>,
         now: Timestamp,
     ) -> Result<Option<Lease>, Fault> {
+        let looks_back = self.awaited()?.has_function(run.function).then_some(1);
         // The number of a removed run may be used again. A token that cannot be foreseen keeps its late writes out.
         let token = next_token(0);
         let status = if worker.is_some() {
@@ -128,8 +168,8 @@ impl Tx<'_> {
         };
         self.execute(
             "INSERT INTO runs (id, function, event, status, due_at, worker, token, failed_attempts, retries, started_at,
-                 event_type)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10)",
+                 event_type, looks_back)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)",
             params![
                 run.id,
                 run.function,
@@ -141,6 +181,7 @@ impl Tx<'_> {
                 run.retries,
                 worker.map(|_| now.as_millis()),
                 run.event_type,
+                looks_back,
             ],
         )?;
         Ok(worker.map(|worker| Lease::new(self.connection.last_insert_rowid(), worker, token)))

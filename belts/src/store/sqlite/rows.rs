@@ -7,7 +7,7 @@ use super::{
     error::Fault,
     names::Dictionary,
 };
-use crate::store::{Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp};
+use crate::store::{Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp, Wait};
 
 pub(super) const fn status_number(status: RunStatus) -> i64 {
     match status {
@@ -35,6 +35,7 @@ pub(super) const fn kind_number(kind: StepKind) -> i64 {
     match kind {
         StepKind::Step => 0,
         StepKind::Sleep => 1,
+        StepKind::Wait => 2,
     }
 }
 
@@ -42,6 +43,7 @@ fn kind(number: i64) -> Result<StepKind, Fault> {
     match number {
         0 => Ok(StepKind::Step),
         1 => Ok(StepKind::Sleep),
+        2 => Ok(StepKind::Wait),
         _ => Err(Fault::Unknown("kind of a step")),
     }
 }
@@ -65,7 +67,7 @@ fn state(number: i64) -> Result<StepState, Fault> {
 
 /// The columns that [`entry`] reads.
 pub(super) const JOURNAL: &str =
-    "SELECT seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value
+    "SELECT seq, path, kind, state, type_name, attempts, due_at, started_at, finished_at, value, wait
      FROM steps WHERE run = ?1 ORDER BY seq";
 
 pub(super) fn entry(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<Entry, Fault> {
@@ -77,10 +79,22 @@ pub(super) fn entry(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<Entry, 
         type_name: names.name(row.get(4)?)?,
         attempts: small(row, 5)?,
         due_at: time(row, 6)?,
+        wait: wait(row.get_ref(10)?)?,
         started_at: Timestamp::from_millis(row.get(7)?),
         finished_at: time(row, 8)?,
         value: bytes(row, 9)?,
     })
+}
+
+/// What a step waits for, if anything.
+pub(super) fn wait(value: ValueRef<'_>) -> Result<Option<Wait>, Fault> {
+    match value {
+        ValueRef::Null => Ok(None),
+        ValueRef::Text(json) => serde_json::from_slice(json)
+            .map(Some)
+            .map_err(|_| Fault::Unknown("wait of a step")),
+        _ => Err(Fault::Row("wait of a step")),
+    }
 }
 
 /// The columns that [`record`] reads, with those of the event's payload and of the result.

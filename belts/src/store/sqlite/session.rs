@@ -43,10 +43,11 @@ impl Tx<'_> {
             ],
         )?;
         let worker = WorkerId(self.connection.last_insert_rowid());
-        self.want(worker, &request.subscriptions)?;
+        self.want(worker, &request.wanted())?;
+        self.await_types(worker, &request.awaits)?;
         self.succeed(worker)?;
         self.hear_of(request.now)?;
-        self.settle_wants()?;
+        self.settle_wants(request.now)?;
         Ok((worker, ended))
     }
 
@@ -56,7 +57,7 @@ impl Tx<'_> {
         self.adopt_earlier_sessions()?;
         self.release_runs(worker, now)?;
         self.drop_session(worker)?;
-        self.settle_wants()
+        self.settle_wants(now)
     }
 
     /// Gives up the runs of a session whose process has died. What it wants stands until it is forgotten.
@@ -181,20 +182,31 @@ impl Tx<'_> {
     }
 
     /// Makes the runs of all sessions due whose time has ended.
-    pub(super) fn release_expired(&mut self, now: Timestamp) -> Result<(), Fault> {
-        let mut ended = self.connection.prepare_cached(
-            "SELECT id, lease_until FROM workers
-             WHERE lease_until <= ?1 AND EXISTS (SELECT 1 FROM runs WHERE worker = workers.id)",
-        )?;
-        let mut rows = ended.query(params![now.as_millis()])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push((WorkerId(row.get(0)?), Timestamp::from_millis(row.get(1)?)));
+    ///
+    /// Answers when the next delayed event becomes visible, as `next_to_show` does: one statement for both is all that a claim can
+    /// spare.
+    pub(super) fn release_expired(&mut self, now: Timestamp) -> Result<Option<Timestamp>, Fault> {
+        let found: Vec<(Option<i64>, i64)> = self
+            .connection
+            .prepare_cached(
+                "SELECT id, lease_until FROM workers
+                 WHERE lease_until <= ?1 AND EXISTS (SELECT 1 FROM runs WHERE worker = workers.id)
+                 UNION ALL
+                 SELECT NULL, due_at FROM (SELECT due_at FROM events WHERE place = 0 ORDER BY due_at LIMIT 1)",
+            )?
+            .query_map(params![now.as_millis()], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut next_to_show = None;
+        for (worker, time) in found {
+            let time = Timestamp::from_millis(time);
+            match worker {
+                Some(worker) => self.crash_runs(WorkerId(worker), time)?,
+                None => next_to_show = Some(time),
+            }
         }
-        for (worker, until) in found {
-            self.crash_runs(worker, until)?;
-        }
-        Ok(())
+        Ok(next_to_show)
     }
 
     /// Makes the runs of a session due that ended without having given them back.

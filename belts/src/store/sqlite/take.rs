@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension as _, params};
 
 use super::{
+    arrivals::{self, Candidate, least_bytes},
     columns::{bytes, lossy, small, text},
     error::Fault,
     rows::{self, status_number},
@@ -14,7 +15,7 @@ use crate::{
     codec,
     error::Error,
     store::{
-        Claim, ClaimedRun, Entry, Lease, RunStatus, SetAside, Timestamp,
+        Claim, ClaimedRun, Entry, Lease, RunStatus, SetAside, StepState, Timestamp,
         parts::{Crashes, next_token, progress},
     },
 };
@@ -29,6 +30,11 @@ pub(super) struct Room {
 }
 
 impl Room {
+    /// What is left for what need not come with this claim.
+    fn rest(&mut self) -> &mut usize {
+        &mut self.left
+    }
+
     pub(super) fn new(max_bytes: usize) -> Self {
         Self {
             left: max_bytes,
@@ -102,11 +108,16 @@ impl Tx<'_> {
         let Some((journal, size)) = self.journal(number, payload.len(), room)? else {
             return Ok(Taken::NoRoom);
         };
+        let candidates = self.candidates(number, &journal)?;
+        let size = size + least_bytes(&candidates);
+        if !room.has(size) {
+            return Ok(Taken::NoRoom);
+        }
         let retries: Option<i64> = row.get(7)?;
         let started_at: Option<i64> = row.get(8)?;
         let failed_attempts = small(row, 6)?;
         let then = u64::try_from(row.get::<_, i64>(12)?).unwrap_or(0);
-        let run = ClaimedRun {
+        let mut run = ClaimedRun {
             lease: Lease::new(number, request.capacity.worker, next_token(row.get(0)?)),
             run_id: text(row, 1)?,
             function_id: self.names.name(row.get(2)?)?,
@@ -127,9 +138,29 @@ impl Tx<'_> {
                 }
             },
             journal,
+            arrivals: Vec::new(),
         };
         room.fill(size);
+        run.arrivals = arrivals::read(
+            self.connection,
+            &mut self.names,
+            &candidates,
+            room.rest(),
+        )?;
         Ok(Taken::Run(Box::new(run)))
+    }
+
+    /// What has arrived for a run, if it waits for anything.
+    fn candidates(&mut self, number: i64, journal: &[Entry]) -> Result<Vec<Candidate>, Fault> {
+        let waits = |entry: &Entry| entry.wait.is_some() && entry.state == StepState::Waiting;
+        if !journal.iter().any(waits) {
+            return Ok(Vec::new());
+        }
+        // Somebody opened them, perhaps another process of which this one has not heard.
+        if self.awaited()?.is_empty() {
+            self.recall.awaited = None;
+        }
+        arrivals::candidates(self.connection, number)
     }
 
     /// The journal, and how large it makes the run; `None` once it is known that there is no room for it.

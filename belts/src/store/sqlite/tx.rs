@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
+    awaits::Awaited,
     error::Fault,
     names::{Dictionary, SharedNames},
 };
@@ -17,6 +18,8 @@ pub(super) struct Recall {
     data_version: Option<i64>,
     /// The functions of each event type, sorted by id.
     subscribers: HashMap<i64, Arc<[i64]>>,
+    /// Which functions may wait for events.
+    pub(super) awaited: Option<Awaited>,
     /// The latest time at which a worker was heard of, as the database has it.
     #[expect(
         clippy::option_option,
@@ -45,6 +48,7 @@ impl Recall {
 
     pub(super) fn forget(&mut self) {
         self.subscribers.clear();
+        self.awaited = None;
         self.seen = None;
         self.heard = None;
     }

@@ -52,15 +52,14 @@ impl Tx<'_> {
     }
 
     /// Looks again at what the sessions want, now that one has come or has ended.
-    pub(super) fn settle_wants(&mut self) -> Result<(), Fault> {
+    pub(super) fn settle_wants(&mut self, now: Timestamp) -> Result<(), Fault> {
         self.adopt_earlier_sessions()?;
         let (sessions, all) = self.wants()?;
         let merged = merge_subscriptions(&all);
         for place in &merged.superseded {
-            self.execute(
-                "DELETE FROM wants WHERE session = ?1",
-                params![sessions[*place]],
-            )?;
+            let session = params![sessions[*place]];
+            self.execute("DELETE FROM wants WHERE session = ?1", session)?;
+            self.execute("DELETE FROM awaits WHERE session = ?1", session)?;
         }
         let mut pairs = BTreeSet::new();
         for subscription in merged.subscriptions() {
@@ -69,7 +68,8 @@ impl Tx<'_> {
                 pairs.insert((function, self.names.number(event_type)?));
             }
         }
-        self.replace_subscriptions(&pairs)
+        self.replace_subscriptions(&pairs)?;
+        self.settle_awaits(now)
     }
 
     /// Sessions of an earlier version do not say what they want: it is whatever starts functions now.
@@ -146,6 +146,7 @@ impl Tx<'_> {
     /// Drops what ended sessions wanted for a function.
     pub(super) fn forget_wants(&mut self, function: i64) -> Result<(), Fault> {
         self.execute("DELETE FROM wants WHERE function = ?1", params![function])?;
+        self.execute("DELETE FROM awaits WHERE function = ?1", params![function])?;
         self.execute(
             "UPDATE subscriptions SET fallen = 1 WHERE function = ?1",
             params![function],

@@ -150,7 +150,7 @@ impl Drive<'_> {
             .pause
             .max(STORE_PAUSE);
         let due_at = self.worker.clock.now().after(pause);
-        self.end(self.run.take_outbox(), Transition::suspend(due_at))
+        self.end(self.run.take_outbox(), Transition::put_off(due_at))
             .await
     }
 
@@ -178,8 +178,8 @@ impl Drive<'_> {
         let due_at = self
             .worker
             .time_to_go_on(self.worker.clock.now().after(pause));
-        let suspended = Transition::suspend(due_at);
-        self.end(self.run.take_outbox(), suspended).await
+        let put_off = Transition::put_off(due_at);
+        self.end(self.run.take_outbox(), put_off).await
     }
 
     /// Fails the run for good.
@@ -220,7 +220,7 @@ impl Drive<'_> {
     pub(super) fn ended(&self, transition: Transition) -> Ended {
         if !matches!(
             transition,
-            Transition::Suspend { .. } | Transition::Retry { .. }
+            Transition::Suspend { .. } | Transition::PutOff { .. } | Transition::Retry { .. }
         ) {
             self.worker.setbacks.went_on(&self.run.run_id);
         }
@@ -229,9 +229,14 @@ impl Drive<'_> {
             Transition::Fail { .. } => Ended::Failed,
             Transition::Stop => Ended::Stopped,
             Transition::Skip => Ended::Skipped,
-            Transition::Suspend { due_at } | Transition::Retry { due_at, .. } => {
+            Transition::Suspend { due_at: None } => Ended::Suspended(None),
+            Transition::Suspend {
+                due_at: Some(due_at),
+            }
+            | Transition::PutOff { due_at }
+            | Transition::Retry { due_at, .. } => {
                 self.worker.due.expect(due_at);
-                Ended::Suspended(due_at)
+                Ended::Suspended(Some(due_at))
             }
         }
     }

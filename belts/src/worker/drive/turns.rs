@@ -85,7 +85,7 @@ impl Drive<'_> {
                 }
                 Stop::Found(Found::Idle(due_at)) => {
                     let outbox = self.run.take_outbox();
-                    return self.end(outbox, Transition::Suspend { due_at }).await;
+                    return self.end(outbox, Transition::suspend(due_at)).await;
                 }
                 Stop::Found(Found::Flush { outbox, settled }) => {
                     if let Some(transition) = self.after_steps(&outbox, settled) {
@@ -237,8 +237,7 @@ impl Drive<'_> {
                 .deadline
                 .is_some_and(|deadline| clock.now() >= deadline)
             || self.worker.is_draining();
-        (hand_on && settled).then(|| Transition::Suspend {
-            due_at: self.worker.time_to_go_on(clock.now()),
-        })
+        (hand_on && settled)
+            .then(|| Transition::suspend(self.worker.time_to_go_on(clock.now())))
     }
 }

@@ -86,7 +86,8 @@ pub struct Claim {
     pub capacity: Capacity,
     /// Only this run, due or not, unless it has finished or a live session, this one included, drives it.
     pub only: Option<Arc<str>>,
-    /// The most bytes of events and journals that the claim may bring, though one run at least.
+    /// The most bytes of events, journals and arrivals that the claim may bring, though one run at least, with the first arrival of
+    /// each of its waits.
     pub max_bytes: usize,
     /// The current time.
     pub now: Timestamp,

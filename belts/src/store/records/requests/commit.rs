@@ -85,13 +85,19 @@ pub enum CommitOutcome {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Transition {
-    /// The run goes on at `due_at`: it sleeps, waits for a retry of a step, or was released.
+    /// The run goes on at `due_at`, or as soon as something arrives for one of its waits: it sleeps, waits, or was released.
     #[non_exhaustive]
     Suspend {
+        /// When it is due; `None` is not before something arrives.
+        due_at: Option<Timestamp>,
+    },
+    /// The run is put off until `due_at`, whatever arrives: this worker cannot go on with it now.
+    #[non_exhaustive]
+    PutOff {
         /// When it is due.
         due_at: Timestamp,
     },
-    /// The attempt failed; the next one begins at `due_at`.
+    /// The attempt failed; the next one begins at `due_at`, whatever arrives.
     #[non_exhaustive]
     Retry {
         /// When it is due.
@@ -122,9 +128,23 @@ pub enum Transition {
 }
 
 impl Transition {
-    /// The run goes on at `due_at`.
-    pub fn suspend(due_at: Timestamp) -> Self {
-        Self::Suspend { due_at }
+    /// The run goes on at `due_at`, if that is given, or as soon as something arrives for one of its waits.
+    ///
+    /// ```
+    /// use belts::{Timestamp, store::Transition};
+    /// let later = Timestamp::from_millis(1);
+    /// assert_eq!(Transition::suspend(later), Transition::suspend(Some(later)));
+    /// assert_ne!(Transition::suspend(later), Transition::put_off(later));
+    /// ```
+    pub fn suspend(due_at: impl Into<Option<Timestamp>>) -> Self {
+        Self::Suspend {
+            due_at: due_at.into(),
+        }
+    }
+
+    /// The run goes on at `due_at`, whatever arrives before.
+    pub fn put_off(due_at: Timestamp) -> Self {
+        Self::PutOff { due_at }
     }
 
     /// The attempt failed, as `failed_attempts` have by now; the next one begins at `due_at`.

@@ -16,6 +16,8 @@ pub struct Capabilities {
     pub shared: bool,
     /// The end of another worker's process is noticed before its lease ends.
     pub notices_dead_workers: bool,
+    /// Runs may wait for events: see [`Entry::wait`](crate::store::Entry::wait).
+    pub waits: bool,
 }
 
 impl Capabilities {
@@ -24,6 +26,7 @@ impl Capabilities {
         durable: false,
         shared: false,
         notices_dead_workers: false,
+        waits: false,
     };
 
     /// Says that writes survive the end of the process.
@@ -44,6 +47,13 @@ impl Capabilities {
     #[must_use]
     pub const fn notices_dead_workers(mut self) -> Self {
         self.notices_dead_workers = true;
+        self
+    }
+
+    /// Says that runs may wait for events.
+    #[must_use]
+    pub const fn waits(mut self) -> Self {
+        self.waits = true;
         self
     }
 }
@@ -75,6 +85,8 @@ pub struct Register {
     pub name: Option<Arc<str>>,
     /// The functions of this worker with the event types that they listen for.
     pub subscriptions: Vec<Subscription>,
+    /// The functions of this worker that may wait for events, with the types of these.
+    pub awaits: Vec<Awaits>,
     /// The current time.
     pub now: Timestamp,
     /// How long the session lives without `renew`.
@@ -87,6 +99,7 @@ impl Register {
         Self {
             name: None,
             subscriptions: Vec::new(),
+            awaits: Vec::new(),
             now,
             lease,
         }
@@ -105,6 +118,27 @@ impl Register {
         self.subscriptions = subscriptions;
         self
     }
+
+    /// Every function that the session has: one that only waits for events listens for nothing.
+    pub(crate) fn wanted(&self) -> Vec<Subscription> {
+        let mut all = self.subscriptions.clone();
+        for Awaits { function_id, .. } in &self.awaits {
+            if !all.iter().any(|wanted| wanted.function_id == *function_id) {
+                all.push(Subscription {
+                    function_id: Arc::clone(function_id),
+                    event_types: Vec::new(),
+                });
+            }
+        }
+        all
+    }
+
+    /// Sets what runs of the session's functions may wait for.
+    #[must_use]
+    pub fn with_awaits(mut self, awaits: Vec<Awaits>) -> Self {
+        self.awaits = awaits;
+        self
+    }
 }
 
 /// A function and the event types that it listens for.
@@ -119,6 +153,36 @@ pub struct Subscription {
 
 impl Subscription {
     /// A function that listens for these event types.
+    pub fn new<T: Into<Arc<str>>>(
+        function_id: impl Into<Arc<str>>,
+        event_types: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self {
+            function_id: function_id.into(),
+            event_types: event_types.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+/// A function and the event types that its runs may wait for.
+///
+/// ```
+/// use belts::{Timestamp, store::{Awaits, Register}};
+/// let register = Register::new(Timestamp::from_millis(0), std::time::Duration::from_secs(30))
+///     .with_awaits(vec![Awaits::new("ship-order", ["order-paid"])]);
+/// assert_eq!(&*register.awaits[0].function_id, "ship-order");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Awaits {
+    /// The function's id.
+    pub function_id: Arc<str>,
+    /// The event types.
+    pub event_types: Vec<Arc<str>>,
+}
+
+impl Awaits {
+    /// A function whose runs may wait for events of these types.
     pub fn new<T: Into<Arc<str>>>(
         function_id: impl Into<Arc<str>>,
         event_types: impl IntoIterator<Item = T>,

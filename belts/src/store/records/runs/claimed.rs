@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Timestamp,
-    store::{Entry, WorkerId},
+    store::{Arrival, Entry, WorkerId},
 };
 
 /// What a claim brought.
@@ -145,6 +145,8 @@ pub struct ClaimedRun {
     pub crashes: u32,
     /// The recorded steps, in the order of `seq`.
     pub journal: Vec<Entry>,
+    /// What has arrived for its open waits, by `seq`, then by place.
+    pub arrivals: Vec<Arrival>,
 }
 
 impl ClaimedRun {
@@ -170,6 +172,7 @@ impl ClaimedRun {
             started_at,
             crashes: 0,
             journal: Vec::new(),
+            arrivals: Vec::new(),
         }
     }
 
@@ -205,6 +208,13 @@ impl ClaimedRun {
     #[must_use]
     pub fn with_journal(mut self, journal: Vec<Entry>) -> Self {
         self.journal = journal;
+        self
+    }
+
+    /// Sets what has arrived for its open waits.
+    #[must_use]
+    pub fn with_arrivals(mut self, arrivals: Vec<Arrival>) -> Self {
+        self.arrivals = arrivals;
         self
     }
 }

@@ -41,3 +41,74 @@ CREATE INDEX runs_stopped ON runs (function) WHERE status = 3;
 CREATE TABLE schema_oldest (
     version INTEGER NOT NULL
 ) STRICT;
+
+-- What runs of each session's functions may wait for. Its rows come and go with those in `wants`.
+CREATE TABLE awaits (
+    session INTEGER NOT NULL,
+    function INTEGER NOT NULL,
+    event_type INTEGER NOT NULL,
+    PRIMARY KEY (session, function, event_type)
+) STRICT, WITHOUT ROWID;
+-- All of these, and what runs that are not over wait for beyond them. Events of these types get a place.
+CREATE TABLE awaited (
+    event_type INTEGER NOT NULL,
+    function INTEGER NOT NULL,
+    PRIMARY KEY (event_type, function)
+) STRICT, WITHOUT ROWID;
+-- The last place that was given, in one row: none is given twice.
+CREATE TABLE places (
+    last INTEGER NOT NULL
+) STRICT;
+INSERT INTO places (last) VALUES (0);
+-- When a delayed event becomes visible.
+ALTER TABLE events ADD COLUMN due_at INTEGER;
+-- Where it stands among the events that waits may find: NULL where nobody may wait for its type, 0 until a delayed one falls due, and
+-- below zero for one that starts a single function, which no wait finds.
+ALTER TABLE events ADD COLUMN place INTEGER;
+-- 1 where an event that has a place, or will have one, is needed by no run of its own; its `idle` is NULL then.
+ALTER TABLE events ADD COLUMN spent INTEGER;
+CREATE INDEX events_placed ON events (event_type, correlation_key, place) WHERE place > 0;
+CREATE INDEX events_falling_due ON events (due_at) WHERE place = 0;
+CREATE INDEX events_delayed ON events (event_type, due_at) WHERE due_at IS NOT NULL AND place IS NULL;
+CREATE INDEX events_spent ON events (event_type, place) WHERE spent IS NOT NULL;
+-- 1 where it may look back for events, and for all runs of earlier versions.
+ALTER TABLE runs ADD COLUMN looks_back INTEGER DEFAULT 1;
+-- 1 where it goes on at its time and no earlier, whatever arrives.
+ALTER TABLE runs ADD COLUMN keeps_time INTEGER;
+CREATE INDEX runs_looking ON runs (function, event) WHERE looks_back IS NOT NULL AND finished_at IS NULL;
+-- 2 is the status of a run that is suspended; it goes on when something arrives.
+CREATE INDEX runs_timeless ON runs (function) WHERE status = 2 AND due_at IS NULL AND worker IS NULL;
+-- What it waits for beside a time, as JSON.
+ALTER TABLE steps ADD COLUMN wait TEXT;
+-- The steps that wait, by what they wait for, and the place behind which they look.
+CREATE TABLE waits (
+    run INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    event_type INTEGER NOT NULL,
+    correlation_key TEXT,
+    cursor INTEGER NOT NULL,
+    PRIMARY KEY (run, seq, event_type)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX waits_open ON waits (event_type, correlation_key);
+-- The end of a run closes its waits, whichever version ends it.
+CREATE TRIGGER waits_end AFTER UPDATE OF finished_at ON runs
+WHEN NEW.finished_at IS NOT NULL AND NEW.looks_back IS NOT NULL BEGIN
+    DELETE FROM waits WHERE run = NEW.number;
+END;
+CREATE TRIGGER waits_go AFTER DELETE ON runs WHEN OLD.looks_back IS NOT NULL BEGIN
+    DELETE FROM waits WHERE run = OLD.number;
+END;
+-- A purge that finds no run of an event leaves it to those who may look back to it. Whoever removes it takes its place away first.
+CREATE TRIGGER events_stay BEFORE DELETE ON events WHEN OLD.place >= 0 BEGIN
+    UPDATE events SET spent = 1 WHERE number = OLD.number;
+    SELECT RAISE(IGNORE);
+END;
+-- Events of earlier versions, which have no digest, arrive as well. Delays and targets of theirs are not known here.
+CREATE TRIGGER events_arrive AFTER INSERT ON events WHEN NEW.digest IS NULL BEGIN
+    UPDATE places SET last = last + 1 WHERE EXISTS (SELECT 1 FROM awaited WHERE event_type = NEW.event_type);
+    UPDATE events SET place = (SELECT last FROM places), idle = NULL, spent = NEW.idle
+    WHERE number = NEW.number AND EXISTS (SELECT 1 FROM awaited WHERE event_type = NEW.event_type);
+    UPDATE runs SET due_at = NEW.published_at
+    WHERE number IN (SELECT run FROM waits WHERE event_type = NEW.event_type AND correlation_key IS NEW.correlation_key)
+        AND status = 2 AND worker IS NULL AND keeps_time IS NULL AND (due_at IS NULL OR due_at > NEW.published_at);
+END;

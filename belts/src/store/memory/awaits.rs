@@ -1,0 +1,133 @@
+//! Which event types anybody may wait for, in memory, and how long their events stay.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::tables::{EventData, EventRow, Tables};
+use crate::store::{
+    Awaits, Timestamp,
+    parts::{Sight, order_by_sight},
+};
+
+/// For each awaited type, the event of the first run that may look back for it.
+pub(super) type Horizons = HashMap<Arc<str>, Sight>;
+
+impl Tables {
+    /// Looks again at what the sessions await. What a function no longer awaits stands until its runs are over.
+    pub(super) fn settle_awaits(&mut self, now: Timestamp) {
+        let unfinished: BTreeSet<usize> = self
+            .runs
+            .values()
+            .filter(|run| !run.status.is_finished())
+            .map(|run| run.function)
+            .collect();
+        let sessions = self.sessions.values().map(|session| &session.wants);
+        let all: Vec<Awaits> = sessions
+            .chain(&self.ended)
+            .flat_map(|wants| wants.awaits.iter().cloned())
+            .collect();
+        let mut registered: BTreeSet<(usize, Arc<str>)> = BTreeSet::new();
+        for awaits in all {
+            let function = self.function(&awaits.function_id);
+            registered.extend(awaits.event_types.into_iter().map(|event_type| (function, event_type)));
+        }
+        for (event_type, functions) in &mut self.waits.awaited {
+            functions.retain(|function| {
+                unfinished.contains(function)
+                    || registered.contains(&(*function, Arc::clone(event_type)))
+            });
+        }
+        self.waits.awaited.retain(|_, functions| !functions.is_empty());
+        for (function, event_type) in registered {
+            self.begin_to_await(function, &event_type, now);
+        }
+    }
+
+    /// From here on runs of the function may wait for events of this type; those that are there are given their places if nobody
+    /// did so yet.
+    pub(super) fn begin_to_await(&mut self, function: usize, event_type: &Arc<str>, now: Timestamp) {
+        let known = self.waits.awaited.contains_key(event_type);
+        let functions = self.waits.awaited.entry(Arc::clone(event_type));
+        functions.or_default().insert(function);
+        if known {
+            return;
+        }
+        let placeless = |row: &&EventRow| {
+            row.place.is_none() && !row.data.targeted && row.data.event_type == *event_type
+        };
+        let mut events: Vec<Arc<EventData>> = self
+            .events
+            .values()
+            .filter(placeless)
+            .map(|row| Arc::clone(&row.data))
+            .collect();
+        events.sort_unstable_by_key(|event| event.sight.number);
+        order_by_sight(&mut events, |event| event.sight);
+        for event in events {
+            self.show_or_delay(&event, now);
+        }
+    }
+
+    /// Shows an event of an awaited type, or keeps it until its time; whether anybody waits for it.
+    pub(super) fn show_or_delay(&mut self, event: &Arc<EventData>, now: Timestamp) -> bool {
+        match event.sight.due_at.filter(|due_at| *due_at > now) {
+            None => self.show(event, now),
+            Some(due_at) => {
+                let place = (due_at, event.sight.number);
+                self.waits.delayed.insert(place, Arc::clone(event));
+                false
+            }
+        }
+    }
+
+    /// From where on events of each awaited type must stay.
+    pub(super) fn horizons(&self) -> Horizons {
+        let awaiting = self.awaiting_functions();
+        let mut first: HashMap<usize, Sight> = HashMap::new();
+        let looking = self.runs.values().filter(|run| !run.status.is_finished());
+        for run in looking.filter(|run| awaiting.contains(&run.function)) {
+            let sight = run.event.sight;
+            let earliest = first.entry(run.function).or_insert(sight);
+            if sight.precedes(earliest) {
+                *earliest = sight;
+            }
+        }
+        let of_type = |functions: &BTreeSet<usize>| {
+            let firsts = functions.iter().filter_map(|function| first.get(function));
+            firsts.copied().reduce(|a, b| if b.precedes(&a) { b } else { a })
+        };
+        let awaited = self.waits.awaited.iter();
+        awaited
+            .filter_map(|(event_type, functions)| {
+                Some((Arc::clone(event_type), of_type(functions)?))
+            })
+            .collect()
+    }
+
+    /// Whether a run that has not finished could still look back to an event, or wait for it to fall due.
+    pub(super) fn is_looked_back_to(&self, event: &EventData, horizons: &Horizons) -> bool {
+        let delayed = event
+            .sight
+            .due_at
+            .map(|due_at| (due_at, event.sight.number));
+        let to_come = delayed.is_some_and(|place| self.waits.delayed.contains_key(&place));
+        let horizon = horizons.get(&event.event_type).filter(|_| !event.targeted);
+        to_come || horizon.is_some_and(|start| !event.sight.precedes(start))
+    }
+
+    /// Forgets an event that nobody needs.
+    pub(super) fn remove_event(&mut self, id: &str) {
+        let Some(row) = self.events.remove(id) else {
+            return;
+        };
+        let lane = row.data.lane();
+        if let (Some(place), Some(lane)) = (row.place, self.waits.lanes.get_mut(&lane)) {
+            lane.log.remove(&place);
+        }
+        if self.waits.lanes.get(&lane).is_some_and(|row| row.is_empty()) {
+            self.waits.lanes.remove(&lane);
+        }
+    }
+}
