@@ -147,6 +147,49 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A stopped run has not finished, and only a claim by name takes it. (`stopped_run_is_claimed_by_name_only`)
 /// - A skipped run is removed with its journal; its event is known until it is purged. (`skipped_run_is_removed`)
 ///
+/// Waits, where [`Capabilities::waits`] says that the store keeps them:
+/// - The journal brings what an entry waits for, with a place for each type behind which it is looked for: of whatever the worker
+///   asked for the store makes places when it records the wait. (`wait_comes_back_with_places`)
+/// - An event makes every suspended run due, in the write that publishes it, that has an open wait for its type and key; each of
+///   their claims brings the event. (`event_makes_every_run_due_that_waits`)
+/// - Types and keys are compared byte for byte. A wait without a key is for events without one, and one for several types for an
+///   event of any of them. (`wait_matches_type_and_key`)
+/// - An event that came before the wait is found, if it was published after the one that started the run. That one never is.
+///   (`event_before_the_wait_is_found`)
+/// - Or if it came after what else the wait says: the moment when it was recorded, a time, or a place. (`wait_begins_where_it_says`)
+/// - A waiting entry that is written again looks behind its new places, of each type its own, and never before those where it was.
+///   (`wait_written_again_looks_further_on`)
+/// - An entry that was completed or has failed waits no more, and keeps what it waited for. (`settled_entry_waits_no_more`)
+/// - The end of a run closes its waits. (`end_of_a_run_closes_its_waits`)
+/// - `rerun` opens those again whose entries still wait. (`rerun_opens_what_still_waits`)
+/// - A run that is driven keeps its lease when something arrives for it: its worker is woken, and `arrived` tells what it is.
+///   (`driven_run_hears_of_what_arrives`)
+/// - A run that is suspended though something has arrived for it is due at once. (`run_with_arrivals_is_due_at_once`)
+/// - One that is suspended without a time is not due before something arrives. (`run_without_a_time_waits_for_arrivals`)
+/// - But a run that is retried, or was put off, is due at its time whatever arrives. (`pause_is_kept_whatever_arrives`)
+/// - Arrivals come in the order of `seq` and of places, for each wait the earliest and no more than [`Arrival::MOST`].
+///   (`earliest_arrivals_come_first`)
+/// - They count among the bytes of a claim, but for the first of each wait of a run that comes alone.
+///   (`arrivals_are_bounded_in_bytes`)
+/// - A delayed event arrives when it is due: the next claim of any worker makes it so, and each claim before says when that will be.
+///   (`delayed_event_arrives_when_it_is_due`)
+/// - In the order of events it counts from then, also as the one that started a run. (`delayed_event_counts_from_its_time`)
+/// - An event that targets a function is found by no wait. (`targeted_event_is_found_by_no_wait`)
+/// - No place is given twice, and later events have greater ones, whatever is purged. (`no_place_is_given_twice`)
+/// - From when on a type is awaited, by a session or a wait, events that are there are found as well, if a run that has not
+///   finished could look back to them. (`newly_awaited_type_finds_what_is_there`)
+/// - An event stays as long as a run that has not finished, of a function that awaits its type, could look back to it.
+///   (`event_stays_while_a_run_could_look_back`)
+/// - So does one that started runs, when these are purged. (`started_event_stays_for_others`)
+/// - What functions await belongs to sessions as subscriptions do, and stands as long as runs go on that may rely on it.
+///   (`awaited_types_belong_to_sessions`)
+/// - Events that must stay keep no purge from others. (`purge_passes_what_must_stay`)
+/// - An event and the wait for it meet, whichever comes first. (`event_and_wait_meet_in_any_order`)
+/// - They do when both are written at the same moment, by different clients. (`event_and_wait_meet_at_once`)
+/// - They do when nobody has waited for such an event before. (`event_and_first_wait_of_its_type_meet`)
+/// - A run that takes event after event sees each once, in the order of publishing, however many publish.
+///   (`each_event_is_found_once_in_order`)
+///
 /// Waking:
 /// - A publish wakes the other clients that wait. (`publish_wakes_another_client`)
 /// - So does a run that is released. (`release_wakes_another_client`)

@@ -13,9 +13,9 @@ use crate::{
     clock::{Clock, Timestamp},
     error::{Error, Result},
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
-        RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
+        Lease, NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
+        RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
 };
 

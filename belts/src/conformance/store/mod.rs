@@ -26,6 +26,7 @@ use std::{future::Future, pin::Pin};
 
 use crate::error::Result;
 
+mod arrivals;
 mod bench;
 mod claims;
 mod durability;
@@ -33,11 +34,14 @@ mod inspection;
 mod journals;
 mod leases;
 mod listing;
+mod looking_back;
+mod meeting;
 mod publishing;
 mod races;
 mod sessions;
 mod storage;
 mod transitions;
+mod waits;
 mod waking;
 
 use bench::Bench;
@@ -90,6 +94,24 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     listing {
         list_filters_and_pages list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
+    }
+    waits {
+        wait_comes_back_with_places event_makes_every_run_due_that_waits wait_matches_type_and_key event_before_the_wait_is_found
+        wait_begins_where_it_says wait_written_again_looks_further_on settled_entry_waits_no_more end_of_a_run_closes_its_waits
+        rerun_opens_what_still_waits driven_run_hears_of_what_arrives
+    }
+    arrivals {
+        run_with_arrivals_is_due_at_once run_without_a_time_waits_for_arrivals pause_is_kept_whatever_arrives
+        earliest_arrivals_come_first arrivals_are_bounded_in_bytes delayed_event_arrives_when_it_is_due
+        delayed_event_counts_from_its_time targeted_event_is_found_by_no_wait no_place_is_given_twice
+    }
+    looking_back {
+        newly_awaited_type_finds_what_is_there event_stays_while_a_run_could_look_back started_event_stays_for_others
+        awaited_types_belong_to_sessions purge_passes_what_must_stay
+    }
+    meeting {
+        event_and_wait_meet_in_any_order event_and_wait_meet_at_once event_and_first_wait_of_its_type_meet
+        each_event_is_found_once_in_order
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

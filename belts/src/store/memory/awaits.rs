@@ -1,13 +1,13 @@
 //! Which event types anybody may wait for, in memory, and how long their events stay.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use super::tables::{EventData, EventRow, Tables};
 use crate::store::{
-    Awaits, Timestamp,
+    Timestamp,
     parts::{Sight, order_by_sight},
 };
 
@@ -15,39 +15,49 @@ use crate::store::{
 pub(super) type Horizons = HashMap<Arc<str>, Sight>;
 
 impl Tables {
-    /// Looks again at what the sessions await. What a function no longer awaits stands until its runs are over.
+    /// Looks again at what the sessions await.
     pub(super) fn settle_awaits(&mut self, now: Timestamp) {
-        let unfinished: BTreeSet<usize> = self
-            .runs
-            .values()
-            .filter(|run| !run.status.is_finished())
-            .map(|run| run.function)
-            .collect();
-        let sessions = self.sessions.values().map(|session| &session.wants);
-        let all: Vec<Awaits> = sessions
-            .chain(&self.ended)
-            .flat_map(|wants| wants.awaits.iter().cloned())
-            .collect();
-        let mut registered: BTreeSet<(usize, Arc<str>)> = BTreeSet::new();
-        for awaits in all {
-            let function = self.function(&awaits.function_id);
-            registered.extend(awaits.event_types.into_iter().map(|event_type| (function, event_type)));
-        }
-        for (event_type, functions) in &mut self.waits.awaited {
-            functions.retain(|function| {
-                unfinished.contains(function)
-                    || registered.contains(&(*function, Arc::clone(event_type)))
-            });
-        }
-        self.waits.awaited.retain(|_, functions| !functions.is_empty());
-        for (function, event_type) in registered {
+        self.drop_unawaited();
+        for (function, event_type) in self.registered_awaits() {
             self.begin_to_await(function, &event_type, now);
         }
     }
 
+    /// What a function no longer awaits stands until its runs are over.
+    pub(super) fn drop_unawaited(&mut self) {
+        let going_on = self.runs.values().filter(|run| !run.status.is_finished());
+        let going_on: HashSet<usize> = going_on.map(|run| run.function).collect();
+        let registered = self.registered_awaits();
+        self.waits.awaited.retain(|event_type, functions| {
+            functions.retain(|function| {
+                going_on.contains(function)
+                    || registered.contains(&(*function, Arc::clone(event_type)))
+            });
+            !functions.is_empty()
+        });
+    }
+
+    fn registered_awaits(&mut self) -> BTreeSet<(usize, Arc<str>)> {
+        let sessions = self.sessions.values().map(|session| &session.wants);
+        let wants = sessions.chain(&self.ended);
+        let all: Vec<_> = wants.map(|wants| Arc::clone(&wants.awaits)).collect();
+        let mut registered = BTreeSet::new();
+        for awaits in all.iter().flat_map(|awaits| awaits.iter()) {
+            let function = self.function(&awaits.function_id);
+            let types = awaits.event_types.iter().cloned();
+            registered.extend(types.map(|event_type| (function, event_type)));
+        }
+        registered
+    }
+
     /// From here on runs of the function may wait for events of this type; those that are there are given their places if nobody
     /// did so yet.
-    pub(super) fn begin_to_await(&mut self, function: usize, event_type: &Arc<str>, now: Timestamp) {
+    pub(super) fn begin_to_await(
+        &mut self,
+        function: usize,
+        event_type: &Arc<str>,
+        now: Timestamp,
+    ) {
         let known = self.waits.awaited.contains_key(event_type);
         let functions = self.waits.awaited.entry(Arc::clone(event_type));
         functions.or_default().insert(function);
@@ -96,7 +106,9 @@ impl Tables {
         }
         let of_type = |functions: &BTreeSet<usize>| {
             let firsts = functions.iter().filter_map(|function| first.get(function));
-            firsts.copied().reduce(|a, b| if b.precedes(&a) { b } else { a })
+            firsts
+                .copied()
+                .reduce(|a, b| if b.precedes(&a) { b } else { a })
         };
         let awaited = self.waits.awaited.iter();
         awaited
@@ -126,7 +138,12 @@ impl Tables {
         if let (Some(place), Some(lane)) = (row.place, self.waits.lanes.get_mut(&lane)) {
             lane.log.remove(&place);
         }
-        if self.waits.lanes.get(&lane).is_some_and(|row| row.is_empty()) {
+        if self
+            .waits
+            .lanes
+            .get(&lane)
+            .is_some_and(|row| row.is_empty())
+        {
             self.waits.lanes.remove(&lane);
         }
     }

@@ -120,6 +120,7 @@ impl Tables {
             .take(limit)
             .map(|(_, number)| (*number, Arc::clone(&self.runs[number].event.id)))
             .collect();
+        self.drop_unawaited();
         let horizons = self.horizons();
         for (number, event_id) in &old {
             self.remove(*number);

@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
-    Store, Subscription, Timestamp, WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
+    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
+    RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
 };
 use crate::error::Result;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::tables::{EventData, EventRow, Run, Tables};
 use crate::store::{
     Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
-    parts::{Budget, Crashes, Sight, due_by, new_id},
+    parts::{Budget, Crashes, Sight, due_by, new_id, shown_by},
 };
 
 impl Tables {
@@ -44,10 +44,12 @@ impl Tables {
             return false;
         }
         let data = Arc::clone(data);
-        let now = due_by(now, now, self.seen);
+        if data.sight.due_at.is_some() {
+            return self.show_or_delay(&data, now);
+        }
         // What fell due before it has its place before it.
-        let others = self.show_due(now);
-        self.show_or_delay(&data, now) || others
+        let others = self.show_due(shown_by(now, self.seen));
+        self.show(&data, due_by(now, now, self.seen)) || others
     }
 
     fn duplicate(&self, event: &NewEvent) -> Option<PublishedEvent> {

@@ -44,7 +44,11 @@ impl LaneRow {
 }
 
 impl Waits {
-    fn log(&self, event_type: &Arc<str>, key: Option<&Arc<str>>) -> Option<&BTreeMap<i64, Arc<EventData>>> {
+    fn log(
+        &self,
+        event_type: &Arc<str>,
+        key: Option<&Arc<str>>,
+    ) -> Option<&BTreeMap<i64, Arc<EventData>>> {
         let lane = Lane {
             event_type: Arc::clone(event_type),
             key: key.cloned(),
@@ -65,20 +69,17 @@ impl Waits {
             let last = behind.find(|(_, event)| event.sight.precedes(&start.sight));
             last.map_or(0, |(place, _)| *place)
         };
-        let own = || rows().find(|(_, event)| event.sight.number == start.sight.number);
         match awaited.after {
             After::Place(place) => place,
             After::Now => self.last_place,
             After::Time(time) => before(time),
             After::Start if start.sight.due_at.is_none() => preceding(),
-            After::Start => {
-                before(start.sight.visible_at()).max(own().map_or(0, |(place, _)| *place))
-            }
+            After::Start => before(start.sight.visible_at()),
         }
     }
 
-    /// The earliest events that this entry waits for, if it does.
-    fn candidates(&self, entry: &Entry) -> Vec<(i64, &Arc<EventData>)> {
+    /// The earliest events that this entry of a run waits for, if it does. The one that started the run is none of them.
+    fn candidates(&self, run: &Run, entry: &Entry) -> Vec<(i64, &Arc<EventData>)> {
         let Some(Wait::Event { types, key }) = open_wait(entry) else {
             return Vec::new();
         };
@@ -87,7 +88,10 @@ impl Waits {
             if let (After::Place(place), Some(log)) =
                 (awaited.after, self.log(&awaited.event_type, key.as_ref()))
             {
-                let behind = log.range(place.saturating_add(1)..).take(Arrival::MOST);
+                let behind = log.range(place.saturating_add(1)..);
+                let behind = behind
+                    .filter(|(_, event)| event.id != run.event.id)
+                    .take(Arrival::MOST);
                 found.extend(behind.map(|(place, event)| (*place, event)));
             }
         }
@@ -148,17 +152,17 @@ impl Tables {
 
     /// Whether something has arrived for an open wait of a run.
     pub(super) fn has_arrivals(&self, number: i64) -> bool {
-        let journal = &self.runs[&number].journal;
-        journal
+        let run = &self.runs[&number];
+        run.journal
             .iter()
-            .any(|entry| !self.waits.candidates(entry).is_empty())
+            .any(|entry| !self.waits.candidates(run, entry).is_empty())
     }
 
     /// What has arrived for the open waits of a run: the first for each, and more as far as there is room.
     pub(super) fn arrivals(&self, run: &Run, room: &mut usize) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
         for entry in &run.journal {
-            for (nth, (place, event)) in self.waits.candidates(entry).into_iter().enumerate() {
+            for (nth, (place, event)) in self.waits.candidates(run, entry).into_iter().enumerate() {
                 let bytes = if nth == 0 { 0 } else { event.payload.len() };
                 let Some(left) = room.checked_sub(bytes) else {
                     break;
@@ -179,7 +183,7 @@ impl Tables {
     /// The bytes of what a claim of the run brings for its waits at least.
     pub(super) fn first_arrivals_bytes(&self, run: &Run) -> usize {
         let first = run.journal.iter().filter_map(|entry| {
-            let candidates = self.waits.candidates(entry);
+            let candidates = self.waits.candidates(run, entry);
             Some(candidates.first()?.1.payload.len())
         });
         first.sum()
@@ -204,7 +208,10 @@ impl Tables {
             return run.write(entry);
         }
         let present = run.entry(entry.seq).cloned();
-        if present.as_ref().is_some_and(|present| entry.is_behind(present)) {
+        if present
+            .as_ref()
+            .is_some_and(|present| entry.is_behind(present))
+        {
             return;
         }
         if let Some(present) = &present {

@@ -1,5 +1,7 @@
 //! When an event becomes visible to waits, and what that means for the order of events.
 
+use std::{collections::HashMap, time::Duration};
+
 use crate::store::Timestamp;
 
 /// When an event was published, and when it becomes visible.
@@ -30,11 +32,20 @@ impl Sight {
     }
 }
 
+/// How far the clock of a publisher is trusted to be ahead of the last worker that was heard of.
+const TRUSTED: Duration = Duration::from_secs(60);
+
+/// Up to when delayed events are shown before a plain one is: `now` is the publisher's clock, and `seen` the latest time at which a
+/// worker was heard of. What fell due before the plain one should have its place before it, and no clock should show it too early.
+pub(in crate::store) fn shown_by(now: Timestamp, seen: Option<Timestamp>) -> Timestamp {
+    seen.map_or(now, |seen| now.min(seen.after(TRUSTED)))
+}
+
 /// Puts events in the order in which they became visible: plain ones as they were published, and delayed ones among them by time.
 /// They come in the order of their numbers.
 pub(in crate::store) fn order_by_sight<T>(events: &mut [T], sight: impl Fn(&T) -> Sight) {
     let mut latest = Timestamp::from_millis(i64::MIN);
-    let keys: std::collections::HashMap<i64, Timestamp> = events
+    let keys: HashMap<i64, Timestamp> = events
         .iter()
         .map(&sight)
         .map(|sight| {

@@ -70,7 +70,10 @@ impl Wait {
     fn passed(&self, event_type: &str, key: &Option<Arc<str>>) -> Option<i64> {
         let Self::Event { types, key: own } = self;
         let mut types = types.iter().filter(|_| own == key);
-        match types.find(|awaited| *awaited.event_type == *event_type)?.after {
+        match types
+            .find(|awaited| *awaited.event_type == *event_type)?
+            .after
+        {
             After::Place(place) => Some(place),
             After::Start | After::Now | After::Time(_) => None,
         }

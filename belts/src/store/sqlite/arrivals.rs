@@ -59,7 +59,7 @@ impl Tx<'_> {
             .connection
             .prepare_cached(
                 "SELECT number, event_type, correlation_key FROM events
-                 WHERE place = 0 AND due_at <= ?1 ORDER BY due_at, number LIMIT ?2",
+                 WHERE place = 0 AND visible_at <= ?1 ORDER BY visible_at, number LIMIT ?2",
             )?
             .query_map(params![now.as_millis(), MAX_SHOWN], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
@@ -80,7 +80,9 @@ impl Tx<'_> {
     pub(super) fn next_to_show(&self) -> Result<Option<Timestamp>, Fault> {
         let next = self
             .connection
-            .prepare_cached("SELECT due_at FROM events WHERE place = 0 ORDER BY due_at LIMIT 1")?
+            .prepare_cached(
+                "SELECT visible_at FROM events WHERE place = 0 ORDER BY visible_at LIMIT 1",
+            )?
             .query_row([], |row| row.get(0))
             .optional()?;
         Ok(next.map(Timestamp::from_millis))
@@ -95,7 +97,7 @@ impl Tx<'_> {
             "UPDATE runs SET due_at = min(coalesce(due_at, ?2), ?2) WHERE number = ?1 AND EXISTS (
                  SELECT 1 FROM waits JOIN events ON events.event_type = waits.event_type
                      AND events.correlation_key IS waits.correlation_key AND place > cursor
-                 WHERE waits.run = ?1 AND place > 0)",
+                 WHERE waits.run = ?1 AND place > 0 AND events.number <> runs.event)",
             params![run, now.as_millis()],
         )?;
         self.wakes |= hurried > 0;
@@ -103,7 +105,8 @@ impl Tx<'_> {
     }
 }
 
-/// What has arrived for the open waits of a run: by `seq`, then by place, of each wait the earliest.
+/// What has arrived for the open waits of a run: by `seq`, then by place, of each wait the earliest. The event that started the run
+/// is none of it.
 pub(super) fn candidates(connection: &Connection, run: i64) -> Result<Vec<Candidate>, Fault> {
     let waits: Vec<(u32, i64, Value, i64)> = connection
         .prepare_cached("SELECT seq, event_type, correlation_key, cursor FROM waits WHERE run = ?1 ORDER BY seq")?
@@ -113,14 +116,16 @@ pub(super) fn candidates(connection: &Connection, run: i64) -> Result<Vec<Candid
         .collect::<rusqlite::Result<_>>()?;
     let mut behind = connection.prepare_cached(
         "SELECT place, number, length(payload) FROM events
-         WHERE event_type = ?1 AND correlation_key IS ?2 AND place > 0 AND place > ?3 ORDER BY place LIMIT ?4",
+         WHERE event_type = ?1 AND correlation_key IS ?2 AND place > 0 AND place > ?3
+             AND number <> (SELECT event FROM runs WHERE number = ?5)
+         ORDER BY place LIMIT ?4",
     )?;
     let most = i64::try_from(Arrival::MOST).unwrap_or(i64::MAX);
     let mut all = Vec::new();
     for of_entry in waits.chunk_by(|a, b| a.0 == b.0) {
         let mut found = Vec::new();
         for (seq, event_type, key, cursor) in of_entry {
-            let mut rows = behind.query(params![event_type, key, cursor, most])?;
+            let mut rows = behind.query(params![event_type, key, cursor, most, run])?;
             while let Some(row) = rows.next()? {
                 found.push(Candidate {
                     seq: *seq,
@@ -155,7 +160,8 @@ pub(super) fn read(
     candidates: &[Candidate],
     room: &mut usize,
 ) -> Result<Vec<Arrival>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT id, payload FROM events WHERE number = ?1")?;
+    let mut statement =
+        connection.prepare_cached("SELECT id, payload FROM events WHERE number = ?1")?;
     let mut arrivals = Vec::new();
     for of_entry in candidates.chunk_by(|a, b| a.seq == b.seq) {
         for candidate in of_entry {

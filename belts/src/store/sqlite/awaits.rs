@@ -89,6 +89,11 @@ impl Tx<'_> {
         event_type: i64,
         now: Timestamp,
     ) -> Result<(), Fault> {
+        if self.awaited()?.has(function, event_type) {
+            return Ok(());
+        }
+        // Another process may have been first.
+        self.recall.awaited = None;
         let awaited = self.awaited()?;
         if awaited.has(function, event_type) {
             return Ok(());
@@ -127,7 +132,11 @@ impl Tx<'_> {
             while let Some(row) = rows.next()? {
                 let (event_type, function) = (row.get(0)?, row.get(1)?);
                 awaited.functions.insert(function);
-                awaited.by_type.entry(event_type).or_default().insert(function);
+                awaited
+                    .by_type
+                    .entry(event_type)
+                    .or_default()
+                    .insert(function);
             }
             self.recall.awaited = Some(awaited);
         }
@@ -179,8 +188,8 @@ impl Tx<'_> {
 
     fn delayed(&self, event_type: i64) -> Result<Vec<Sight>, Fault> {
         self.sights(
-            "SELECT number, published_at, due_at FROM events
-             WHERE event_type = ?1 AND due_at IS NOT NULL AND place IS NULL",
+            "SELECT number, published_at, visible_at FROM events
+             WHERE event_type = ?1 AND visible_at IS NOT NULL AND place IS NULL",
             params![event_type],
         )
     }
@@ -190,8 +199,8 @@ impl Tx<'_> {
         self.sights(
             "SELECT number, published_at, NULL FROM events
              WHERE number > max(?2, coalesce(
-                     (SELECT max(number) FROM events WHERE event_type = ?1 AND place > 0 AND due_at IS NULL), 0))
-                 AND +event_type = ?1 AND place IS NULL AND due_at IS NULL",
+                     (SELECT max(number) FROM events WHERE event_type = ?1 AND place > 0 AND visible_at IS NULL), 0))
+                 AND +event_type = ?1 AND place IS NULL AND visible_at IS NULL",
             params![event_type, first],
         )
     }

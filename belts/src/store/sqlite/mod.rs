@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
-    Store, Subscription, Timestamp, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
+    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
+    RunRecord, Store, Subscription, Timestamp, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, params};
 use super::{columns::lossy, error::Fault, rows::status_number, tx::Tx};
 use crate::store::{
     Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
-    parts::{Budget, due_by, new_id, next_token},
+    parts::{Budget, due_by, new_id, next_token, shown_by},
 };
 
 /// In place of the place of an event that starts a single function.
@@ -59,7 +59,7 @@ impl Tx<'_> {
         let stays = place.is_some_and(|place| place >= 0);
         let inserted = self.execute(
             "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload, traceparent, digest,
-                 due_at, place, spent)
+                 visible_at, place, spent)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING",
             params![
                 &*event.id,
@@ -139,8 +139,8 @@ impl Tx<'_> {
             return Ok(Some(NOT_YET));
         }
         // What fell due before it has its place before it.
-        let seen = self.due_by(now, now)?;
-        self.show_due(seen)?;
+        let shown_by = shown_by(now, self.seen()?);
+        self.show_due(shown_by)?;
         self.next_place().map(Some)
     }
 

@@ -17,14 +17,14 @@ struct Horizon {
 struct Spent {
     number: i64,
     published_at: i64,
-    due_at: Option<i64>,
+    visible_at: Option<i64>,
 }
 
 impl Spent {
     fn may_go(&self, before: Timestamp, horizon: Option<Horizon>) -> bool {
-        let visible_at = self.due_at.unwrap_or(self.published_at);
-        let is_behind = |start: Horizon| match self.due_at {
-            Some(due_at) => due_at >= start.published_at,
+        let visible_at = self.visible_at.unwrap_or(self.published_at);
+        let is_behind = |start: Horizon| match self.visible_at {
+            Some(visible_at) => visible_at >= start.published_at,
             None => self.number > start.number,
         };
         visible_at < before.as_millis() && !horizon.is_some_and(is_behind)
@@ -44,7 +44,10 @@ impl Tx<'_> {
             let horizon = self.horizon(event_type)?;
             let spent = self.spent(event_type, limit - removed)?;
             // Those of one type have places in the order in which they became visible.
-            for event in spent.iter().take_while(|event| event.may_go(before, horizon)) {
+            for event in spent
+                .iter()
+                .take_while(|event| event.may_go(before, horizon))
+            {
                 self.remove_placed(event.number)?;
                 removed += 1;
             }
@@ -66,14 +69,14 @@ impl Tx<'_> {
     fn spent(&self, event_type: i64, most: usize) -> Result<Vec<Spent>, Fault> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, published_at, due_at FROM events
+            "SELECT number, published_at, visible_at FROM events
              WHERE spent IS NOT NULL AND event_type = ?1 AND place > 0 ORDER BY place LIMIT ?2",
         )?;
         let found = statement.query_map(params![event_type, most], |row| {
             Ok(Spent {
                 number: row.get(0)?,
                 published_at: row.get(1)?,
-                due_at: row.get(2)?,
+                visible_at: row.get(2)?,
             })
         })?;
         Ok(found.collect::<rusqlite::Result<_>>()?)

@@ -192,7 +192,7 @@ impl Tx<'_> {
                 "SELECT id, lease_until FROM workers
                  WHERE lease_until <= ?1 AND EXISTS (SELECT 1 FROM runs WHERE worker = workers.id)
                  UNION ALL
-                 SELECT NULL, due_at FROM (SELECT due_at FROM events WHERE place = 0 ORDER BY due_at LIMIT 1)",
+                 SELECT NULL, visible_at FROM (SELECT visible_at FROM events WHERE place = 0 ORDER BY visible_at LIMIT 1)",
             )?
             .query_map(params![now.as_millis()], |row| {
                 Ok((row.get(0)?, row.get(1)?))

@@ -141,12 +141,7 @@ impl Tx<'_> {
             arrivals: Vec::new(),
         };
         room.fill(size);
-        run.arrivals = arrivals::read(
-            self.connection,
-            &mut self.names,
-            &candidates,
-            room.rest(),
-        )?;
+        run.arrivals = arrivals::read(self.connection, &mut self.names, &candidates, room.rest())?;
         Ok(Taken::Run(Box::new(run)))
     }
 

@@ -48,10 +48,9 @@ impl Tx<'_> {
         let found = self
             .connection
             .prepare_cached("SELECT wait FROM steps WHERE run = ?1 AND seq = ?2 AND state = ?3")?
-            .query_row(
-                params![run, seq, state_number(StepState::Waiting)],
-                |row| Ok(rows::wait(row.get_ref(0)?)),
-            )
+            .query_row(params![run, seq, state_number(StepState::Waiting)], |row| {
+                Ok(rows::wait(row.get_ref(0)?))
+            })
             .optional()?;
         Ok(found.transpose()?.flatten())
     }
@@ -77,7 +76,7 @@ impl Tx<'_> {
 
     fn start(&self, run: i64) -> Result<Start, Fault> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT function, events.number, published_at, events.due_at
+            "SELECT function, events.number, published_at, visible_at
              FROM runs JOIN events ON events.number = runs.event WHERE runs.number = ?1",
         )?;
         let mut found = statement.query(params![run])?;
@@ -108,19 +107,12 @@ impl Tx<'_> {
                 // Backwards from the last, as far as there is anything to be found.
                 self.one_place(
                     "SELECT place FROM events WHERE event_type = ?1 AND correlation_key IS ?2 AND place > 0
-                         AND (number = ?3 OR iif(due_at IS NULL, number < ?3, due_at < ?4))
+                         AND (number = ?3 OR iif(visible_at IS NULL, number < ?3, visible_at < ?4))
                      ORDER BY place DESC LIMIT 1",
                     params![event_type, key, start.number, start.published_at.as_millis()],
                 )
             }
-            After::Start => {
-                let own = self.one_place(
-                    "SELECT place FROM events WHERE number = ?1 AND place > 0",
-                    params![start.number],
-                )?;
-                let before = self.place_before(event_type, key, start.visible_at())?;
-                Ok(own.max(before))
-            }
+            After::Start => self.place_before(event_type, key, start.visible_at()),
         }
     }
 
@@ -137,7 +129,7 @@ impl Tx<'_> {
     ) -> Result<i64, Fault> {
         let first = self.one_place(
             "SELECT place FROM events WHERE event_type = ?1 AND correlation_key IS ?2 AND place > 0
-                 AND coalesce(due_at, published_at) >= ?3
+                 AND coalesce(visible_at, published_at) >= ?3
              ORDER BY place LIMIT 1",
             params![event_type, key, time.as_millis()],
         )?;
@@ -187,8 +179,7 @@ impl Tx<'_> {
             let mut statement = self.connection.prepare_cached(
                 "SELECT seq, wait FROM steps WHERE run = ?1 AND state = ?2 AND wait IS NOT NULL",
             )?;
-            let mut found =
-                statement.query(params![run, state_number(StepState::Waiting)])?;
+            let mut found = statement.query(params![run, state_number(StepState::Waiting)])?;
             let mut waiting = Vec::new();
             while let Some(row) = found.next()? {
                 // One that cannot be read is seen by the claim, which sets the run aside.

@@ -237,7 +237,6 @@ impl Drive<'_> {
                 .deadline
                 .is_some_and(|deadline| clock.now() >= deadline)
             || self.worker.is_draining();
-        (hand_on && settled)
-            .then(|| Transition::suspend(self.worker.time_to_go_on(clock.now())))
+        (hand_on && settled).then(|| Transition::suspend(self.worker.time_to_go_on(clock.now())))
     }
 }

@@ -60,16 +60,16 @@ CREATE TABLE places (
     last INTEGER NOT NULL
 ) STRICT;
 INSERT INTO places (last) VALUES (0);
--- When a delayed event becomes visible.
-ALTER TABLE events ADD COLUMN due_at INTEGER;
+-- When a delayed event becomes visible. (Not `due_at`: earlier versions join this table with `runs`.)
+ALTER TABLE events ADD COLUMN visible_at INTEGER;
 -- Where it stands among the events that waits may find: NULL where nobody may wait for its type, 0 until a delayed one falls due, and
 -- below zero for one that starts a single function, which no wait finds.
 ALTER TABLE events ADD COLUMN place INTEGER;
 -- 1 where an event that has a place, or will have one, is needed by no run of its own; its `idle` is NULL then.
 ALTER TABLE events ADD COLUMN spent INTEGER;
 CREATE INDEX events_placed ON events (event_type, correlation_key, place) WHERE place > 0;
-CREATE INDEX events_falling_due ON events (due_at) WHERE place = 0;
-CREATE INDEX events_delayed ON events (event_type, due_at) WHERE due_at IS NOT NULL AND place IS NULL;
+CREATE INDEX events_falling_due ON events (visible_at) WHERE place = 0;
+CREATE INDEX events_delayed ON events (event_type, visible_at) WHERE visible_at IS NOT NULL AND place IS NULL;
 CREATE INDEX events_spent ON events (event_type, place) WHERE spent IS NOT NULL;
 -- 1 where it may look back for events, and for all runs of earlier versions.
 ALTER TABLE runs ADD COLUMN looks_back INTEGER DEFAULT 1;
