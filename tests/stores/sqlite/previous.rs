@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use belts::store::{
-    Capacity, Claim, Claimed, CommitOutcome, EventDigest, FunctionCapacity, Lease, Register,
-    RunFilter, RunStatus, Sqlite, Store, Subscription, Target, WorkerId,
+    After, AwaitedType, Awaits, Capacity, Claim, Claimed, CommitOutcome, Entry, EventDigest,
+    FunctionCapacity, Lease, Register, Release, RunFilter, RunStatus, Sqlite, StepKind, StepState,
+    Store, Subscription, Target, Transition, Wait, WorkerId,
 };
 use rusqlite::{Connection, params};
 
@@ -109,6 +110,84 @@ async fn previous_version_works_beside_the_present_one() -> belts::Result<()> {
     let run = store.run("run-of-old").await?.map(|run| run.status);
     assert_eq!(run, Some(RunStatus::Running));
     Ok(())
+}
+
+/// An event of a process of the previous version arrives for those who wait for it, stays when that process purges, and a run that it
+/// ends waits no more.
+#[tokio::test]
+async fn what_the_previous_version_publishes_arrives() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    let old = previous(&path);
+    let store = Sqlite::open(&path).await?;
+    let request = Register::new(at(1), LEASE)
+        .with_subscriptions(listens(&["t"]))
+        .with_awaits(vec![Awaits::new("f", ["paid"])]);
+    let worker = store.register(request).await?;
+    let run = claim(&store, worker, 1).await?.runs.remove(0);
+    let paid = Wait::event([AwaitedType::new("paid", After::Start)], "k");
+    let entry = Entry::new(7, "paid", StepKind::Wait, StepState::Waiting, at(1)).with_wait(paid);
+    let suspend = Some(Transition::suspend(None));
+    commit(&store, run.lease, vec![entry], suspend).await?;
+    assert!(claim(&store, worker, 2).await?.runs.is_empty());
+    old.execute_batch(
+        "INSERT OR IGNORE INTO names (name) VALUES ('paid');
+         INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload)
+             SELECT 'p', id, 1700000000003, 'k', 1, x'7b7d' FROM names WHERE name = 'paid';",
+    )
+    .expect("the statements of the previous version work");
+    tokio::time::timeout(LEASE, async {
+        loop {
+            let runs = claim(&store, worker, 4).await?.runs;
+            if let Some(run) = runs.first() {
+                assert_eq!(&*run.arrivals[0].event_id, "p");
+                return belts::Result::Ok(());
+            }
+            store.woken().await;
+        }
+    })
+    .await
+    .expect("the event is noticed")?;
+    // It purges what is idle, and what has no more runs.
+    old.execute_batch(
+        "DELETE FROM events WHERE number IN
+             (SELECT number FROM events WHERE idle IS NOT NULL AND published_at < 1800000000000);
+         DELETE FROM events WHERE id = 'p' AND NOT EXISTS (SELECT 1 FROM runs WHERE event = events.number);",
+    )
+    .expect("the statements of the previous version work");
+    assert_eq!(
+        store
+            .arrived(&[again(&store, worker, &run.run_id).await?])
+            .await?
+            .len(),
+        1
+    );
+    old.execute(
+        "UPDATE runs SET status = 6, due_at = NULL, worker = NULL, finished_at = 1700000000005 WHERE id = ?1",
+        params![&*run.run_id],
+    )
+    .expect("the statements of the previous version work");
+    let mut later = event("later");
+    (later.event_type, later.correlation_key) = ("paid".into(), Some("k".into()));
+    later.target = Target::subscribers();
+    publish(&store, later).await?;
+    let cancelled = store.run(&run.run_id).await?;
+    assert_eq!(
+        cancelled.map(|run| (run.status, run.due_at)),
+        Some((RunStatus::Cancelled, None))
+    );
+    Ok(())
+}
+
+/// The lease of a run that is claimed by its name.
+async fn again(store: &Sqlite, worker: WorkerId, run: &str) -> belts::Result<Lease> {
+    store.release(Release::new(worker, at(4))).await?;
+    let functions = FunctionCapacity::new("f", 10);
+    let capacity = Capacity::new(worker, 10, [functions]);
+    let claimed = store
+        .claim(Claim::new(capacity, at(4)).with_only(run))
+        .await?;
+    Ok(claimed.runs[0].lease)
 }
 
 /// What was wanted before sessions had wants was that of one session. It fell as a whole when a program came that had one of its

@@ -15,6 +15,10 @@ impl Tx<'_> {
             "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3 WHERE id = ?1 AND status < ?4",
             params![run_id, status_number(RunStatus::Cancelled), now.as_millis(), FIRST_FINISHED],
         )?;
+        self.execute(
+            "DELETE FROM waits WHERE run = (SELECT number FROM runs WHERE id = ?1 AND status >= ?2)",
+            params![run_id, FIRST_FINISHED],
+        )?;
         // Whoever drives it looks for what was taken from it.
         self.wakes |= cancelled > 0;
         Ok(cancelled > 0)

@@ -55,6 +55,7 @@ impl Tx<'_> {
         for worker in dead {
             self.lose_session(*worker, now)?;
         }
+        self.tell(now)?;
         let mut to_show = self.release_expired(now)?;
         if to_show.is_some_and(|due_at| due_at <= now) {
             self.show_due(now)?;

@@ -59,6 +59,9 @@ impl Tx<'_> {
         for entry in &commit.entries {
             self.write(lease.run, entry, goes_on, now)?;
         }
+        if !goes_on {
+            self.close_waits_if_any(lease.run)?;
+        }
         if ending.is_some_and(|ending| ending.may_wait()) {
             self.hurry(lease.run, now)?;
         }

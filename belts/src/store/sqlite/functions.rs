@@ -120,6 +120,7 @@ impl Tx<'_> {
                 "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3 WHERE number = ?1",
                 params![number, status_number(RunStatus::Cancelled), now.as_millis()],
             )?;
+            self.close_waits(*number)?;
         }
         self.wakes = true;
         Ok(Ok(

@@ -44,6 +44,7 @@ mod schema;
 mod session;
 mod take;
 mod tx;
+mod untold;
 mod waits;
 mod wants;
 mod watch;

@@ -207,6 +207,7 @@ impl Tx<'_> {
                 "UPDATE runs SET status = ?2, due_at = NULL, finished_at = ?3, result = ?4 WHERE number = ?1",
                 params![number, status_number(RunStatus::Failed), now.as_millis(), &*envelope],
             )?;
+            self.close_waits(number)?;
         }
         Ok(Taken::SetAside(SetAside::new(
             run_id,

@@ -20,6 +20,8 @@ pub(super) struct Recall {
     subscribers: HashMap<i64, Arc<[i64]>>,
     /// Which functions may wait for events.
     pub(super) awaited: Option<Awaited>,
+    /// Whether events of earlier versions were looked for since another process has committed.
+    pub(super) told: bool,
     /// The latest time at which a worker was heard of, as the database has it.
     #[expect(
         clippy::option_option,
@@ -49,6 +51,7 @@ impl Recall {
     pub(super) fn forget(&mut self) {
         self.subscribers.clear();
         self.awaited = None;
+        self.told = false;
         self.seen = None;
         self.heard = None;
     }

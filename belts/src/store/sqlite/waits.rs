@@ -173,8 +173,24 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Closes the waits of a run that is over.
+    pub(super) fn close_waits(&self, run: i64) -> Result<(), Fault> {
+        self.execute("DELETE FROM waits WHERE run = ?1", params![run])?;
+        Ok(())
+    }
+
+    /// The same, where many runs end that never waited for anything.
+    pub(super) fn close_waits_if_any(&mut self, run: i64) -> Result<(), Fault> {
+        if self.awaited()?.is_empty() {
+            return Ok(());
+        }
+        self.close_waits(run)
+    }
+
     /// Opens the waits of a run again, which goes on after its end.
     pub(super) fn open_waits(&mut self, run: i64) -> Result<(), Fault> {
+        // An earlier version that ended it closed none.
+        self.close_waits(run)?;
         let waiting: Vec<(u32, Option<Wait>)> = {
             let mut statement = self.connection.prepare_cached(
                 "SELECT seq, wait FROM steps WHERE run = ?1 AND state = ?2 AND wait IS NOT NULL",

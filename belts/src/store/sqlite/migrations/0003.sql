@@ -55,11 +55,14 @@ CREATE TABLE awaited (
     function INTEGER NOT NULL,
     PRIMARY KEY (event_type, function)
 ) STRICT, WITHOUT ROWID;
--- The last place that was given, in one row: none is given twice.
+-- In one row, the last place that was given: none is given twice. And the last event of an earlier version that was looked at.
 CREATE TABLE places (
-    last INTEGER NOT NULL
+    last INTEGER NOT NULL,
+    told INTEGER NOT NULL
 ) STRICT;
-INSERT INTO places (last) VALUES (0);
+INSERT INTO places (last, told) SELECT 0, coalesce(max(number), 0) FROM events;
+-- Events of earlier versions have no digest.
+CREATE INDEX events_untold ON events (number) WHERE digest IS NULL;
 -- When a delayed event becomes visible. (Not `due_at`: earlier versions join this table with `runs`.)
 ALTER TABLE events ADD COLUMN visible_at INTEGER;
 -- Where it stands among the events that waits may find: NULL where nobody may wait for its type, 0 until a delayed one falls due, and
@@ -90,11 +93,7 @@ CREATE TABLE waits (
     PRIMARY KEY (run, seq, event_type)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX waits_open ON waits (event_type, correlation_key);
--- The end of a run closes its waits, whichever version ends it.
-CREATE TRIGGER waits_end AFTER UPDATE OF finished_at ON runs
-WHEN NEW.finished_at IS NOT NULL AND NEW.looks_back IS NOT NULL BEGIN
-    DELETE FROM waits WHERE run = NEW.number;
-END;
+-- Triggers stand where nothing is in a hurry: they cost each statement on their tables that may fire them.
 CREATE TRIGGER waits_go AFTER DELETE ON runs WHEN OLD.looks_back IS NOT NULL BEGIN
     DELETE FROM waits WHERE run = OLD.number;
 END;
@@ -102,13 +101,4 @@ END;
 CREATE TRIGGER events_stay BEFORE DELETE ON events WHEN OLD.place >= 0 BEGIN
     UPDATE events SET spent = 1 WHERE number = OLD.number;
     SELECT RAISE(IGNORE);
-END;
--- Events of earlier versions, which have no digest, arrive as well. Delays and targets of theirs are not known here.
-CREATE TRIGGER events_arrive AFTER INSERT ON events WHEN NEW.digest IS NULL BEGIN
-    UPDATE places SET last = last + 1 WHERE EXISTS (SELECT 1 FROM awaited WHERE event_type = NEW.event_type);
-    UPDATE events SET place = (SELECT last FROM places), idle = NULL, spent = NEW.idle
-    WHERE number = NEW.number AND EXISTS (SELECT 1 FROM awaited WHERE event_type = NEW.event_type);
-    UPDATE runs SET due_at = NEW.published_at
-    WHERE number IN (SELECT run FROM waits WHERE event_type = NEW.event_type AND correlation_key IS NEW.correlation_key)
-        AND status = 2 AND worker IS NULL AND keeps_time IS NULL AND (due_at IS NULL OR due_at > NEW.published_at);
 END;
