@@ -2,7 +2,7 @@
 
 use super::{
     bench::{Bench, at, capacity, entry, event, ok, targeted},
-    waits::{keeps_none, keyed, met, payment, union},
+    waiting::{keeps_none, keyed, met, payment, union},
 };
 use crate::{
     error::Result,

@@ -2,7 +2,7 @@
 
 use super::{
     bench::{Bench, Client, LEASE, at, event, ok, subscription},
-    waits::{keeps_none, keyed, met, payment, union},
+    waiting::{keeps_none, keyed, met, payment, union},
 };
 use crate::{
     error::Result,

@@ -2,7 +2,7 @@
 
 use super::{
     bench::{Bench, Client, at},
-    waits::{keeps_none, keyed, met, payment, union},
+    waiting::{keeps_none, keyed, met, payment, union},
 };
 use crate::{
     error::Result,

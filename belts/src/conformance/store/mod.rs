@@ -41,6 +41,7 @@ mod races;
 mod sessions;
 mod storage;
 mod transitions;
+mod waiting;
 mod waits;
 mod waking;
 

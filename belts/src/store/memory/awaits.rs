@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::tables::{EventData, EventRow, Tables};
+use super::{
+    lanes::{EventData, EventRow},
+    tables::Tables,
+};
 use crate::store::{
     Timestamp,
     parts::{Sight, order_by_sight},

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     awaits::Horizons,
-    tables::{EventRow, Run, Tables},
+    lanes::EventRow,
+    tables::{Run, Tables},
 };
 use crate::{
     error::{Error, Result},

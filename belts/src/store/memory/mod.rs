@@ -19,6 +19,7 @@ mod awaits;
 mod claim;
 mod commit;
 mod inspect;
+mod lanes;
 mod publish;
 mod session;
 mod tables;

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::tables::{EventData, EventRow, Run, Tables};
+use super::{
+    lanes::{EventData, EventRow},
+    tables::{Run, Tables},
+};
 use crate::store::{
     Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
     parts::{Budget, Crashes, Sight, due_by, new_id, shown_by},

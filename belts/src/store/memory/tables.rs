@@ -7,11 +7,11 @@ use std::{
 };
 
 use crate::store::{
-    Awaits, Entry, EventDigest, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId,
-    parts::{Crashes, Sight, next_token, progress},
+    Awaits, Entry, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId,
+    parts::{Crashes, next_token, progress},
 };
 
-use super::waits::Waits;
+use super::lanes::{EventData, EventRow, Waits};
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -54,25 +54,6 @@ pub(super) struct SessionRow {
 pub(super) struct Wants {
     pub(super) subscriptions: Arc<[Subscription]>,
     pub(super) awaits: Arc<[Awaits]>,
-}
-
-pub(super) struct EventRow {
-    pub(super) data: Arc<EventData>,
-    /// Its place among the events of types that are awaited.
-    pub(super) place: Option<i64>,
-    pub(super) runs: Vec<i64>,
-}
-
-pub(super) struct EventData {
-    pub(super) id: Arc<str>,
-    pub(super) event_type: Arc<str>,
-    pub(super) payload: Arc<[u8]>,
-    pub(super) digest: EventDigest,
-    pub(super) traceparent: Option<Arc<str>>,
-    pub(super) key: Option<Arc<str>>,
-    /// It starts one function, and no wait finds it.
-    pub(super) targeted: bool,
-    pub(super) sight: Sight,
 }
 
 pub(super) struct Run {

@@ -1,121 +1,17 @@
-//! The waits of runs in memory: which are open, and which events wait to be found.
+//! The waits of runs in memory: how entries open and close them, and what arrives for them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     sync::Arc,
 };
 
-use super::tables::{EventData, Run, Tables};
-use crate::store::{
-    After, Arrival, AwaitedType, Entry, Lease, RunStatus, StepKind, StepState, Timestamp, Wait,
-    parts::MAX_ARRIVED_BYTES,
+use super::{
+    lanes::{EventData, Waits, open_wait},
+    tables::{Run, Tables},
 };
-
-/// What runs wait for, and what they may find.
-#[derive(Default)]
-pub(super) struct Waits {
-    /// The functions that may wait for events of each type. Events of other types get no place.
-    pub(super) awaited: HashMap<Arc<str>, BTreeSet<usize>>,
-    /// The events of each type and key that have a place, and those who wait for more.
-    pub(super) lanes: HashMap<Lane, LaneRow>,
-    /// The delayed events that get their place when they fall due.
-    pub(super) delayed: BTreeMap<(Timestamp, i64), Arc<EventData>>,
-    pub(super) last_place: i64,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct Lane {
-    pub(super) event_type: Arc<str>,
-    pub(super) key: Option<Arc<str>>,
-}
-
-#[derive(Default)]
-pub(super) struct LaneRow {
-    /// By place.
-    pub(super) log: BTreeMap<i64, Arc<EventData>>,
-    /// The run and the `seq` of each open wait.
-    waits: BTreeSet<(i64, u32)>,
-}
-
-impl LaneRow {
-    pub(super) fn is_empty(&self) -> bool {
-        self.waits.is_empty() && self.log.is_empty()
-    }
-}
-
-impl Waits {
-    fn log(
-        &self,
-        event_type: &Arc<str>,
-        key: Option<&Arc<str>>,
-    ) -> Option<&BTreeMap<i64, Arc<EventData>>> {
-        let lane = Lane {
-            event_type: Arc::clone(event_type),
-            key: key.cloned(),
-        };
-        self.lanes.get(&lane).map(|row| &row.log)
-    }
-
-    /// The place behind which a run of this event looks.
-    fn place(&self, start: &EventData, awaited: &AwaitedType, key: Option<&Arc<str>>) -> i64 {
-        let log = self.log(&awaited.event_type, key);
-        let rows = || log.into_iter().flatten();
-        let before = |time| {
-            let first = rows().find(|(_, event)| event.sight.visible_at() >= time);
-            first.map_or(self.last_place, |(place, _)| place - 1)
-        };
-        let preceding = || {
-            let mut behind = rows().rev();
-            let last = behind.find(|(_, event)| event.sight.precedes(&start.sight));
-            last.map_or(0, |(place, _)| *place)
-        };
-        match awaited.after {
-            After::Place(place) => place,
-            After::Now => self.last_place,
-            After::Time(time) => before(time),
-            After::Start if start.sight.due_at.is_none() => preceding(),
-            After::Start => before(start.sight.visible_at()),
-        }
-    }
-
-    /// The earliest events that this entry of a run waits for, if it does. The one that started the run is none of them.
-    fn candidates(&self, run: &Run, entry: &Entry) -> Vec<(i64, &Arc<EventData>)> {
-        let Some(Wait::Event { types, key }) = open_wait(entry) else {
-            return Vec::new();
-        };
-        let mut found = Vec::new();
-        for awaited in types.iter() {
-            if let (After::Place(place), Some(log)) =
-                (awaited.after, self.log(&awaited.event_type, key.as_ref()))
-            {
-                let behind = log.range(place.saturating_add(1)..);
-                let behind = behind
-                    .filter(|(_, event)| event.id != run.event.id)
-                    .take(Arrival::MOST);
-                found.extend(behind.map(|(place, event)| (*place, event)));
-            }
-        }
-        found.sort_unstable_by_key(|(place, _)| *place);
-        found.truncate(Arrival::MOST);
-        found
-    }
-
-    fn lanes_of(wait: &Wait) -> impl Iterator<Item = Lane> {
-        let Wait::Event { types, key } = wait;
-        types.iter().map(|awaited| Lane {
-            event_type: Arc::clone(&awaited.event_type),
-            key: key.clone(),
-        })
-    }
-}
-
-/// What an entry waits for, if it does.
-fn open_wait(entry: &Entry) -> Option<&Wait> {
-    entry
-        .wait
-        .as_ref()
-        .filter(|_| entry.state == StepState::Waiting)
-}
+use crate::store::{
+    Arrival, Entry, Lease, RunStatus, StepKind, Timestamp, Wait, parts::MAX_ARRIVED_BYTES,
+};
 
 impl Tables {
     /// Shows an event to those who wait for it; whether there are any.
@@ -155,14 +51,19 @@ impl Tables {
         let run = &self.runs[&number];
         run.journal
             .iter()
-            .any(|entry| !self.waits.candidates(run, entry).is_empty())
+            .any(|entry| !self.waits.candidates(&run.event, entry).is_empty())
     }
 
     /// What has arrived for the open waits of a run: the first for each, and more as far as there is room.
     pub(super) fn arrivals(&self, run: &Run, room: &mut usize) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
         for entry in &run.journal {
-            for (nth, (place, event)) in self.waits.candidates(run, entry).into_iter().enumerate() {
+            for (nth, (place, event)) in self
+                .waits
+                .candidates(&run.event, entry)
+                .into_iter()
+                .enumerate()
+            {
                 let bytes = if nth == 0 { 0 } else { event.payload.len() };
                 let Some(left) = room.checked_sub(bytes) else {
                     break;
@@ -183,7 +84,7 @@ impl Tables {
     /// The bytes of what a claim of the run brings for its waits at least.
     pub(super) fn first_arrivals_bytes(&self, run: &Run) -> usize {
         let first = run.journal.iter().filter_map(|entry| {
-            let candidates = self.waits.candidates(run, entry);
+            let candidates = self.waits.candidates(&run.event, entry);
             Some(candidates.first()?.1.payload.len())
         });
         first.sum()
@@ -294,14 +195,5 @@ impl Tables {
     /// The functions of which the runs may look back, in numbers.
     pub(super) fn awaiting_functions(&self) -> HashSet<usize> {
         self.waits.awaited.values().flatten().copied().collect()
-    }
-}
-
-impl EventData {
-    pub(super) fn lane(&self) -> Lane {
-        Lane {
-            event_type: Arc::clone(&self.event_type),
-            key: self.key.clone(),
-        }
     }
 }

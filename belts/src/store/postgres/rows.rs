@@ -11,6 +11,7 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Step => "step",
         StepKind::Sleep => "sleep",
+        // This store keeps no waits yet, so it reads none.
         StepKind::Wait => "wait",
     }
 }
@@ -19,7 +20,6 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
     match word {
         "step" => Ok(StepKind::Step),
         "sleep" => Ok(StepKind::Sleep),
-        "wait" => Ok(StepKind::Wait),
         _ => Err(Fault::Word("kind of a step")),
     }
 }

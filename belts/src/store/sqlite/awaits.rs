@@ -1,40 +1,12 @@
 //! Which event types anybody may wait for, in SQLite, and which events of theirs can be found.
 
-use std::collections::{HashMap, HashSet};
-
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{error::Fault, functions::unfinished, tx::Tx};
+use super::{awaited::Awaited, error::Fault, functions::unfinished, tx::Tx};
 use crate::store::{
     Awaits, Timestamp, WorkerId,
     parts::{Sight, order_by_sight},
 };
-
-/// Which functions may wait for events, and of which types.
-#[derive(Debug, Default)]
-pub(super) struct Awaited {
-    by_type: HashMap<i64, HashSet<i64>>,
-    functions: HashSet<i64>,
-}
-
-impl Awaited {
-    pub(super) fn has_type(&self, event_type: i64) -> bool {
-        self.by_type.contains_key(&event_type)
-    }
-
-    pub(super) fn has_function(&self, function: i64) -> bool {
-        self.functions.contains(&function)
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.functions.is_empty()
-    }
-
-    fn has(&self, function: i64, event_type: i64) -> bool {
-        let functions = self.by_type.get(&event_type);
-        functions.is_some_and(|functions| functions.contains(&function))
-    }
-}
 
 impl Tx<'_> {
     /// Keeps what runs of a new session's functions may wait for.
@@ -131,12 +103,7 @@ impl Tx<'_> {
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let (event_type, function) = (row.get(0)?, row.get(1)?);
-                awaited.functions.insert(function);
-                awaited
-                    .by_type
-                    .entry(event_type)
-                    .or_default()
-                    .insert(function);
+                awaited.add(function, event_type);
             }
             self.recall.awaited = Some(awaited);
         }

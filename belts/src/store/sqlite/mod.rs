@@ -21,6 +21,7 @@ use super::{
 use crate::error::{Error, ErrorKind, Result};
 
 mod arrivals;
+mod awaited;
 mod awaits;
 mod builder;
 mod change;

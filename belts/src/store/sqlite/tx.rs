@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
-    awaits::Awaited,
+    awaited::Awaited,
     error::Fault,
     names::{Dictionary, SharedNames},
 };
