@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use belts::{
     Timestamp,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
+        Lease, Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
         RunPage, RunRecord, Store, Subscription, WorkerId,
     },
 };
@@ -280,6 +280,10 @@ impl Store for Meddled {
 
     async fn purge(&self, before: Timestamp, limit: usize) -> belts::Result<Purged> {
         self.store.purge(before, limit).await
+    }
+
+    async fn arrived(&self, leases: &[Lease]) -> belts::Result<Vec<(Lease, Vec<Arrival>)>> {
+        self.store.arrived(leases).await
     }
 
     async fn revoked(&self, leases: &[Lease]) -> belts::Result<Vec<Lease>> {

@@ -5,8 +5,8 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use belts::{
     Result, Timestamp,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
+        Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
         RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
 };
@@ -70,6 +70,9 @@ impl Store for Hooked {
     }
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.at("renew").await?.renew(worker, now, lease).await
+    }
+    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
+        self.at("arrived").await?.arrived(leases).await
     }
     async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
         self.at("revoked").await?.revoked(leases).await

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    lanes::{EventData, EventRow},
+    lanes::{EventData, EventRow, LaneRow},
     tables::Tables,
 };
 use crate::store::{
@@ -141,12 +141,7 @@ impl Tables {
         if let (Some(place), Some(lane)) = (row.place, self.waits.lanes.get_mut(&lane)) {
             lane.log.remove(&place);
         }
-        if self
-            .waits
-            .lanes
-            .get(&lane)
-            .is_some_and(|row| row.is_empty())
-        {
+        if self.waits.lanes.get(&lane).is_some_and(LaneRow::is_empty) {
             self.waits.lanes.remove(&lane);
         }
     }

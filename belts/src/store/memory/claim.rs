@@ -19,7 +19,7 @@ impl Tables {
             return (Err(error), false);
         }
         self.release_expired(now);
-        let arrived = self.show_due(now);
+        let arrived = self.show_due(now, now);
         (Ok(self.claimed(request)), arrived)
     }
 

@@ -51,8 +51,9 @@ impl Tables {
             return self.show_or_delay(&data, now);
         }
         // What fell due before it has its place before it.
-        let others = self.show_due(shown_by(now, self.seen));
-        self.show(&data, due_by(now, now, self.seen)) || others
+        let due_at = due_by(now, now, self.seen);
+        let others = self.show_due(shown_by(now, self.seen), due_at);
+        self.show(&data, due_at) || others
     }
 
     fn duplicate(&self, event: &NewEvent) -> Option<PublishedEvent> {

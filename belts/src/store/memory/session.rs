@@ -119,6 +119,7 @@ impl Tables {
         let Some(seen) = seen.filter(|seen| *seen > now) else {
             return;
         };
+        self.show_due(seen, now);
         let was_due: Vec<i64> = self
             .runs
             .iter()

@@ -34,11 +34,11 @@ impl Tables {
         !waiting.is_empty()
     }
 
-    /// Shows the delayed events that have fallen due; whether anybody waits for one.
-    pub(super) fn show_due(&mut self, now: Timestamp) -> bool {
+    /// Shows the delayed events that fell due until then; whether anybody waits for one.
+    pub(super) fn show_due(&mut self, until: Timestamp, now: Timestamp) -> bool {
         let mut awaited = false;
         while let Some(first) = self.waits.delayed.first_entry()
-            && first.key().0 <= now
+            && first.key().0 <= until
         {
             let event = first.remove();
             awaited |= self.show(&event, now);
@@ -140,7 +140,7 @@ impl Tables {
         for awaited in types.iter() {
             self.begin_to_await(function, &awaited.event_type, now);
         }
-        self.show_due(now);
+        self.show_due(now, now);
         let present = present.and_then(open_wait);
         let resolved = wait.resolved(present, |awaited, _| {
             Ok::<_, std::convert::Infallible>(self.waits.place(&start, awaited, key.as_ref()))

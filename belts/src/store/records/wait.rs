@@ -49,7 +49,8 @@ impl Wait {
     ) -> Result<Self, E> {
         let Self::Event { types, key } = self;
         let resolve = |awaited: &AwaitedType| {
-            let passed = present.and_then(|present| present.passed(&awaited.event_type, key));
+            let passed =
+                present.and_then(|present| present.passed(&awaited.event_type, key.as_ref()));
             let place = match (awaited.after, passed) {
                 (After::Place(place), passed) => passed.map_or(place, |passed| passed.max(place)),
                 (_, Some(passed)) => passed,
@@ -67,9 +68,9 @@ impl Wait {
     }
 
     /// The place that this wait has passed for a type, if it waits for the same key.
-    fn passed(&self, event_type: &str, key: &Option<Arc<str>>) -> Option<i64> {
+    fn passed(&self, event_type: &str, key: Option<&Arc<str>>) -> Option<i64> {
         let Self::Event { types, key: own } = self;
-        let mut types = types.iter().filter(|_| own == key);
+        let mut types = types.iter().filter(|_| own.as_ref() == key);
         match types
             .find(|awaited| *awaited.event_type == *event_type)?
             .after

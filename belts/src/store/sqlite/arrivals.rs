@@ -53,15 +53,15 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Shows the delayed events that have fallen due, in the order of their times.
-    pub(super) fn show_due(&mut self, now: Timestamp) -> Result<(), Fault> {
+    /// Shows the delayed events that fell due until then, in the order of their times.
+    pub(super) fn show_due(&mut self, until: Timestamp, now: Timestamp) -> Result<(), Fault> {
         let due: Vec<(i64, i64, Option<String>)> = self
             .connection
             .prepare_cached(
                 "SELECT number, event_type, correlation_key FROM events
                  WHERE place = 0 AND visible_at <= ?1 ORDER BY visible_at, number LIMIT ?2",
             )?
-            .query_map(params![now.as_millis(), MAX_SHOWN], |row| {
+            .query_map(params![until.as_millis(), MAX_SHOWN], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?
             .collect::<rusqlite::Result<_>>()?;

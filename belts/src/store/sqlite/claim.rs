@@ -58,7 +58,7 @@ impl Tx<'_> {
         self.tell(now)?;
         let mut to_show = self.release_expired(now)?;
         if to_show.is_some_and(|due_at| due_at <= now) {
-            self.show_due(now)?;
+            self.show_due(now, now)?;
             to_show = self.next_to_show()?;
         }
         let mut claimed = Claimed::default().with_next_due(to_show);

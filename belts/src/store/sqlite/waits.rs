@@ -68,7 +68,7 @@ impl Tx<'_> {
             let event_type = self.names.number(&awaited.event_type)?;
             self.begin_to_await(start.function, event_type, now)?;
         }
-        self.show_due(now)?;
+        self.show_due(now, now)?;
         wait.resolved(present, |awaited, key| {
             self.place(&start.sight, awaited, key)
         })

@@ -9,6 +9,10 @@ use crate::clock::Timestamp;
 /// What a store can promise. A store never pretends: what it cannot do is `false` here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a promise of its own"
+)]
 pub struct Capabilities {
     /// What was written survives the end of the process.
     pub durable: bool,
