@@ -64,7 +64,7 @@ impl Tx<'_> {
         };
         self.execute(
             "UPDATE runs SET status = iif(started_at IS NULL, ?3, ?4), due_at = ?2, failed_attempts = 0, result = NULL,
-                 finished_at = NULL, crashes = 0, crash_progress = 0
+                 finished_at = NULL, crashes = 0, crash_progress = 0, looks_back = 1
              WHERE number = ?1",
             params![number, now.as_millis(), status_number(RunStatus::Pending), status_number(RunStatus::Suspended)],
         )?;

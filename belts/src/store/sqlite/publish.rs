@@ -138,11 +138,23 @@ impl Tx<'_> {
         if event.due_at > now {
             return Ok(Some(NOT_YET));
         }
+        if self.is_there(&event.id)? {
+            return Ok(None);
+        }
         // What fell due before it has its place before it.
         let shown_by = shown_by(now, self.seen()?);
         let due_at = self.due_by(now, now)?;
         self.show_due(shown_by, due_at)?;
         self.next_place().map(Some)
+    }
+
+    fn is_there(&self, event: &str) -> Result<bool, Fault> {
+        let found = self
+            .connection
+            .prepare_cached("SELECT 1 FROM events WHERE id = ?1")?
+            .query_row(params![event], |_| Ok(()))
+            .optional()?;
+        Ok(found.is_some())
     }
 
     /// When a run is due, by the clock of the workers where it is due at once.
