@@ -144,7 +144,7 @@ impl Tx<'_> {
                      SELECT event FROM runs WHERE due_at IS NOT NULL
                      UNION ALL SELECT event FROM runs WHERE worker IS NOT NULL
                      UNION ALL SELECT event FROM runs WHERE status = 3
-                     UNION ALL SELECT event FROM runs WHERE status = 2 AND due_at IS NULL AND worker IS NULL))",
+                     UNION ALL SELECT event FROM runs WHERE looks_back IS NOT NULL AND finished_at IS NULL))",
             )?
             .query_row([], |row| {
                 Ok((row.get(0)?, Timestamp::from_millis(row.get(1)?)))

@@ -76,7 +76,8 @@ impl Tx<'_> {
     ) -> Result<bool, Fault> {
         let changed = self.execute(
             "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
-                 result = coalesce(?7, result), finished_at = ?8, keeps_time = ?9
+                 result = coalesce(?7, result), finished_at = ?8, keeps_time = ?9,
+                 looks_back = coalesce(looks_back, ?10)
              WHERE number = ?1 AND worker = ?2 AND token = ?3",
             params![
                 lease.run,
@@ -88,6 +89,8 @@ impl Tx<'_> {
                 ending.result.map(|result| &**result),
                 ending.finished_at(now).map(Timestamp::as_millis),
                 ending.keeps_time.then_some(1),
+                // So it is found among the unfinished ones, without a time.
+                (ending.may_wait() && ending.due_at.is_none()).then_some(1),
             ],
         )?;
         self.wakes |= changed > 0 && ending.is_due(now);

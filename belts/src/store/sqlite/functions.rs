@@ -27,7 +27,8 @@ macro_rules! unfinished {
              SELECT number FROM runs WHERE function = ?1 AND due_at IS NOT NULL
              UNION ALL SELECT number FROM runs WHERE worker IS NOT NULL AND +function = ?1
              UNION ALL SELECT number FROM runs WHERE function = ?1 AND status = 3
-             UNION ALL SELECT number FROM runs WHERE function = ?1 AND status = 2 AND due_at IS NULL AND worker IS NULL
+             UNION ALL SELECT number FROM runs WHERE function = ?1 AND looks_back IS NOT NULL AND finished_at IS NULL
+                 AND +status = 2 AND due_at IS NULL AND worker IS NULL
          ) LIMIT ?2"
     };
 }
@@ -73,19 +74,22 @@ fn functions_with_runs(connection: &Connection) -> Result<BTreeSet<i64>, Fault> 
     let mut functions: BTreeSet<i64> = connection
         .prepare_cached(
             "SELECT function FROM runs WHERE worker IS NOT NULL
-             UNION SELECT function FROM runs WHERE status = 3
-             UNION SELECT function FROM runs WHERE status = 2 AND due_at IS NULL AND worker IS NULL",
+             UNION SELECT function FROM runs WHERE status = 3",
         )?
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     // One step in the index for each function.
-    let mut waiting = connection.prepare_cached(
+    for next in [
         "SELECT function FROM runs WHERE due_at IS NOT NULL AND function > ?1 ORDER BY function LIMIT 1",
-    )?;
-    let mut last = i64::MIN;
-    while let Some(function) = waiting.query_row([last], |row| row.get(0)).optional()? {
-        functions.insert(function);
-        last = function;
+        "SELECT function FROM runs WHERE looks_back IS NOT NULL AND finished_at IS NULL AND function > ?1
+         ORDER BY function LIMIT 1",
+    ] {
+        let mut next = connection.prepare_cached(next)?;
+        let mut last = i64::MIN;
+        while let Some(function) = next.query_row([last], |row| row.get(0)).optional()? {
+            functions.insert(function);
+            last = function;
+        }
     }
     Ok(functions)
 }

@@ -74,13 +74,11 @@ CREATE INDEX events_placed ON events (event_type, correlation_key, place) WHERE 
 CREATE INDEX events_falling_due ON events (visible_at) WHERE place = 0;
 CREATE INDEX events_delayed ON events (event_type, visible_at) WHERE visible_at IS NOT NULL AND place IS NULL;
 CREATE INDEX events_spent ON events (event_type, place) WHERE spent IS NOT NULL;
--- 1 where it may look back for events, and for all runs of earlier versions.
+-- 1 where it may look back for events, or is suspended until something arrives, and for all runs of earlier versions.
 ALTER TABLE runs ADD COLUMN looks_back INTEGER DEFAULT 1;
 -- 1 where it goes on at its time and no earlier, whatever arrives.
 ALTER TABLE runs ADD COLUMN keeps_time INTEGER;
 CREATE INDEX runs_looking ON runs (function, event) WHERE looks_back IS NOT NULL AND finished_at IS NULL;
--- 2 is the status of a run that is suspended; it goes on when something arrives.
-CREATE INDEX runs_timeless ON runs (function) WHERE status = 2 AND due_at IS NULL AND worker IS NULL;
 -- What it waits for beside a time, as JSON.
 ALTER TABLE steps ADD COLUMN wait TEXT;
 -- The steps that wait, by what they wait for, and the place behind which they look.
