@@ -94,6 +94,19 @@ pub fn sleep_until(input: TokenStream) -> TokenStream {
     in_body(Macro::SleepUntil, input)
 }
 
+/// `wait!("key", Event)`: waits for an event, across crashes and restarts.
+///
+/// Returns a future of `belts::Result<Event>`, or with a `timeout` of `belts::Result<Option<Event>>`. Options follow the type:
+///
+#[doc = option::wait_options!()]
+///
+/// An event that came before the wait is found, and each wait of a run takes the earliest behind the last one that a wait of this
+/// run for the same type and key took. Every run that waits gets the event. A union waits for any of its types.
+#[proc_macro]
+pub fn wait(input: TokenStream) -> TokenStream {
+    in_body(Macro::Wait, input)
+}
+
 /// `scope!("key", helper(…))`: calls a helper marked [`macro@steps`]; the helper's keys are nested under this one.
 ///
 /// Returns a future of the helper's output. `move` before the call moves what it names.

@@ -87,6 +87,7 @@ runtime! {
     encoded_event: __private::EncodedEvent;
     entered: __private::Entered;
     event_entry: __private::EventEntry;
+    event_keys: __private::key;
     fallible: __private::autoref::Fallible;
     finish: __private::finish;
     flow: __private::autoref::Flow;
@@ -107,6 +108,7 @@ runtime! {
     returned: __private::Returned;
     scope: __private::Scope;
     serde: __private::serde;
+    since: __private::Since;
     slot: __private::Slot;
     step: __private::Step;
     step_options: __private::StepOptions;
@@ -130,7 +132,7 @@ impl Runtime {
 }
 
 /// The macros that attributes mark.
-pub(crate) const MARKED: [&str; 4] = ["step", "sleep", "sleep_until", "scope"];
+pub(crate) const MARKED: [&str; 5] = ["step", "sleep", "sleep_until", "wait", "scope"];
 
 /// Names of the macro's own, located in the user's source.
 pub(crate) fn at_site(at: Span) -> Span {

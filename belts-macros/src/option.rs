@@ -66,6 +66,16 @@ table! { STEP, step_options:
     "timeout" = r#""30s""#
         "how long each attempt may take, or a `Duration`; an expression that blocks its thread cannot be interrupted, and counts as timed out when it returns";
 }
+table! { WAIT, wait_options:
+    "key" = "&order.order_id"
+        "whose event: a value of the type of the event's `#[event(key = …)]`, or a reference to one; needed if it has one";
+    "timeout" = r#""3d""#
+        "how long it waits, or a `Duration`; the result is then an `Option`, which is `None` when the time has run out";
+    "when" = "|paid| paid.cents > 100"
+        "passes over events that this closure refuses";
+    "since" = r#""start""#
+        "which events that are there already count: by default those published after the event that started the run; `\"now\"` none; a duration, `\"10m\"`, those of that time before the wait is first reached";
+}
 table! { NONE: }
 table! { STRUCT:
     "type" = r#""order-created""#;

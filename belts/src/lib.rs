@@ -71,7 +71,7 @@ mod url;
 mod worker;
 
 #[cfg(feature = "macros")]
-pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps};
+pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps, wait};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};

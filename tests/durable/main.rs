@@ -36,4 +36,5 @@ mod time;
 mod typed;
 mod values;
 mod versions;
+mod waits;
 mod workers;

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Path, spanned::Spanned as _};
+use syn::{GenericArgument, Path, PathArguments, Type, spanned::Spanned as _};
 
 use super::model::Event;
 use crate::{
@@ -29,6 +29,7 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
         ..
     } = krate.at(at);
     let key = correlation_key(event);
+    let key_type = key_type(event.key_type.as_ref(), krate, at);
     let check = event.validate.as_ref().map(|path| check(path, event));
     let (by_type, payload) = (local("type", at), local("payload", at));
     let register = register(
@@ -47,6 +48,7 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
             }
             #[automatically_derived]
             impl #event_set for #name {
+                type Key = #key_type;
                 const TYPES: &'static [&'static str] = &[#event_type];
                 fn encode(&self) -> #check_result<#encoded_event> {
                     #encode_own(self, #key)
@@ -59,6 +61,32 @@ pub(crate) fn expand(event: &Event) -> TokenStream {
             #register
         };
         #helper
+    }
+}
+
+/// The type of a correlation key; of an `Option`, what is in it: an event without one matches no wait.
+pub(super) fn key_type(key: Option<&Type>, krate: &Krate, at: Span) -> TokenStream {
+    let keys = krate.at(at).event_keys;
+    let Some(key) = key else {
+        return quote!(#keys::NoKey);
+    };
+    let inside = inside_option(key).unwrap_or(key);
+    quote!(#keys::Key<#inside>)
+}
+
+fn inside_option(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path
+        .path
+        .segments
+        .last()
+        .filter(|last| last.ident == "Option")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return None;
+    };
+    match arguments.args.first()? {
+        GenericArgument::Type(inside) => Some(inside),
+        _ => None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     diag::Errors,
-    names::{Krate, publish_fn},
+    names::{Krate, publish_fn, unraw},
     option::{ENUM, Given, STRUCT, VARIANT},
 };
 
@@ -31,6 +31,7 @@ pub(crate) struct Event {
     /// The event type.
     pub(crate) literal: Literal,
     pub(crate) key: Option<Ident>,
+    pub(crate) key_type: Option<Type>,
     pub(crate) validate: Option<Path>,
     pub(crate) krate: Krate,
     pub(crate) deprecated: Option<Attribute>,
@@ -106,6 +107,7 @@ impl Model {
                     name,
                     vis,
                     literal: event_type,
+                    key_type: type_of(key.as_ref(), &fields.named),
                     key,
                     validate,
                     krate,
@@ -130,6 +132,22 @@ impl Model {
             }
         }
     }
+}
+
+/// The type of the field of this name.
+pub(super) fn type_of<'a>(
+    name: Option<&Ident>,
+    fields: impl IntoIterator<Item = &'a Field>,
+) -> Option<Type> {
+    let name = unraw(name?);
+    let mut fields = fields.into_iter();
+    let field = fields.find(|field| {
+        field
+            .ident
+            .as_ref()
+            .is_some_and(|ident| unraw(ident) == name)
+    })?;
+    Some(field.ty.clone())
 }
 
 fn variants(input: &DeriveInput, data: &DataEnum, errors: &mut Errors) -> Option<Vec<Variant>> {

@@ -8,8 +8,8 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Path, spanned::Spanned as _};
 
 use super::{
-    expand::{asked, register},
-    model::{Body, Own, Union, Variant, span_of},
+    expand::{asked, key_type, register},
+    model::{Body, Own, Union, Variant, span_of, type_of},
     shadow::{SERDE, shadow, shadow_names},
 };
 use crate::{
@@ -35,6 +35,7 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
         ..
     } = krate.at(at);
     let types = variants.iter().map(|variant| event_type(variant, krate));
+    let key_types = key_types(variants, krate, at);
     let shadows = variants.iter().map(|variant| shadow(variant, krate));
     let encoders = variants.iter().map(|variant| encode(variant, krate));
     let decoders = variants.iter().map(|variant| decode(variant, krate));
@@ -59,6 +60,7 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
             #(#shadows)*
             #[automatically_derived]
             impl #event_set for #name {
+                type Key = #key_types;
                 const TYPES: &'static [&'static str] = &[#(#types),*];
                 fn encode(&self) -> #check_result<#encoded_event> {
                     match self { #(#encoders)* }
@@ -74,6 +76,21 @@ pub(crate) fn expand(union: &Union) -> TokenStream {
         };
         #(#helpers)*
     }
+}
+
+/// `Both<A, Both<B, C>>`.
+fn key_types(variants: &[Variant], krate: &Krate, at: Span) -> TokenStream {
+    let keys = krate.at(at).event_keys;
+    let one = |variant: &Variant| match &variant.body {
+        Body::Newtype(inner) => {
+            let event_set = krate.at(span_of(inner)).event_set;
+            quote!(<#inner as #event_set>::Key)
+        }
+        Body::Own(own) => key_type(type_of(own.key.as_ref(), &own.fields).as_ref(), krate, at),
+    };
+    let all = variants.iter().rev().map(one);
+    all.reduce(|rest, first| quote!(#keys::Both<#first, #rest>))
+        .unwrap_or_else(|| quote!(#keys::NoKey))
 }
 
 fn event_type(variant: &Variant, krate: &Krate) -> TokenStream {

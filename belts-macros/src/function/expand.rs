@@ -267,6 +267,7 @@ fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
     let kind = match which {
         Macro::Step => quote!(Step),
         Macro::Sleep | Macro::SleepUntil => quote!(Sleep),
+        Macro::Wait => quote!(Wait),
         Macro::Scope => quote!(Scope),
     };
     quote!(#key_def::#kind(#pattern))

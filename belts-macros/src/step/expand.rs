@@ -2,12 +2,12 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, Token};
+use syn::{Expr, Token, Type};
 
 use super::{
     error::leaves_error_open,
     key::{Key, Kind as KeyKind, text_at},
-    parse::{Call, Kind, Mark, StepOptions},
+    parse::{Call, Kind, Mark, Since, StepOptions, WaitOptions},
 };
 use crate::{
     diag::Errors,
@@ -33,6 +33,7 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
         } => step(&site, moves, &expr, options),
         Kind::Sleep { duration } => sleep(&site, &quote!(sleep), &duration),
         Kind::SleepUntil { time } => sleep(&site, &quote!(sleep_until), &time),
+        Kind::Wait { event, options } => wait(&site, &event, options),
         Kind::Scope { moves, call } => scope(&site, moves, call),
     };
     let errors = errors.drain();
@@ -229,6 +230,43 @@ fn sleep(site: &Site<'_>, method: &TokenStream, until: &impl ToTokens) -> TokenS
     } = site;
     let (cx, scope) = (&mark.cx, &names.scope);
     quote_spanned!(at_site(*here)=> #scope::#method(#cx, #key, &#location, #until))
+}
+
+fn wait(site: &Site<'_>, event: &Type, options: WaitOptions) -> TokenStream {
+    let Site {
+        mark,
+        here,
+        key,
+        location,
+        names,
+    } = site;
+    let (cx, scope, since) = (&mark.cx, &names.scope, &names.since);
+    let of = options.key.map_or_else(
+        || {
+            let at = ends(&syn::parse_quote!(#event)).0;
+            quote_spanned!(at_site(at)=> .keyless())
+        },
+        |key| {
+            let method = quote_spanned!(at_site(ends(&key).0)=> key);
+            quote!(.#method(#key))
+        },
+    );
+    let when = options.when.map(|when| {
+        let method = quote_spanned!(at_site(ends(&when).0)=> when);
+        quote!(.#method(#when))
+    });
+    let since = options.since.map(|begin| match begin {
+        Since::Start => quote!(.since(#since::Start)),
+        Since::Now => quote!(.since(#since::Now)),
+        Since::Ago(ago) => quote!(.since(#since::Ago(#ago))),
+    });
+    let end = match options.timeout {
+        Some(timeout) => quote!(.within(#timeout)),
+        None => quote!(.forever()),
+    };
+    quote_spanned! {at_site(*here)=>
+        #scope::wait_for::<#event>(#cx, #key, &#location) #of #since #when #end
+    }
 }
 
 fn scope(site: &Site<'_>, moves: Option<Token![move]>, call: Expr) -> TokenStream {

@@ -3,7 +3,7 @@
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::{
-    Expr, LitStr, Token,
+    Expr, LitStr, Token, Type,
     parse::{ParseStream, Parser as _},
 };
 
@@ -67,10 +67,29 @@ pub(crate) enum Kind {
     SleepUntil {
         time: Expr,
     },
+    Wait {
+        event: Type,
+        options: WaitOptions,
+    },
     Scope {
         moves: Option<Token![move]>,
         call: Expr,
     },
+}
+
+/// The options of a wait, of which each that is left out has a method of its own.
+pub(crate) struct WaitOptions {
+    pub(crate) key: Option<Expr>,
+    pub(crate) timeout: Option<TokenStream>,
+    pub(crate) when: Option<Expr>,
+    pub(crate) since: Option<Since>,
+}
+
+/// Where a wait begins to look.
+pub(crate) enum Since {
+    Start,
+    Now,
+    Ago(TokenStream),
 }
 
 /// Options as expressions of the runtime's types.
@@ -98,10 +117,10 @@ impl Call {
 fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
     let call = start(which, input, errors).and_then(|(key, moves, expr)| {
         let mut given = Given::default();
-        let table = if which == Macro::Step {
-            &option::STEP
-        } else {
-            &option::NONE
+        let table = match which {
+            Macro::Step => &option::STEP,
+            Macro::Wait => &option::WAIT,
+            Macro::Sleep | Macro::SleepUntil | Macro::Scope => &option::NONE,
         };
         rest(input, &mut given, table, errors);
         let kind = match which {
@@ -114,6 +133,10 @@ fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) 
                 duration: duration_value(&expr, &mark.krate, errors),
             },
             Macro::SleepUntil => Kind::SleepUntil { time: expr },
+            Macro::Wait => Kind::Wait {
+                event: event_type(&key, &expr, errors)?,
+                options: WaitOptions::new(given, &mark.krate, errors),
+            },
             Macro::Scope => Kind::Scope {
                 moves,
                 call: helper_call(&key, &expr, errors)?,
@@ -222,7 +245,7 @@ fn moves(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<To
         return None;
     }
     let moves = input.parse::<Token![move]>().ok()?;
-    if matches!(which, Macro::Sleep | Macro::SleepUntil) {
+    if matches!(which, Macro::Sleep | Macro::SleepUntil | Macro::Wait) {
         errors.at(
             moves,
             format!("`{}` takes no `move`: it borrows nothing", which.name()),
@@ -251,6 +274,47 @@ impl StepOptions {
             timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
         }
     }
+}
+
+impl WaitOptions {
+    fn new(mut given: Given, krate: &Krate, errors: &mut Errors) -> Self {
+        Self {
+            key: given.take("key").map(|opt| opt.value),
+            timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
+            when: given.take("when").map(|opt| opt.value),
+            since: given.take("since").map(|opt| since(opt, krate, errors)),
+        }
+    }
+}
+
+fn since(opt: option::Opt, krate: &Krate, errors: &mut Errors) -> Since {
+    let text = match ungrouped(&opt.value) {
+        Expr::Lit(literal) => match &literal.lit {
+            syn::Lit::Str(text) => text.value(),
+            _ => String::new(),
+        },
+        _ => String::new(),
+    };
+    match text.as_str() {
+        "start" => Since::Start,
+        "now" => Since::Now,
+        _ => Since::Ago(opt.duration(krate, errors)),
+    }
+}
+
+/// What a wait waits for: a type, and no value of it.
+fn event_type(key: &Key, expr: &Expr, errors: &mut Errors) -> Option<Type> {
+    if let Expr::Path(path) = ungrouped(expr)
+        && let Ok(event) = syn::parse2(path.to_token_stream())
+    {
+        return Some(event);
+    }
+    let message = format!(
+        "`wait!` takes the type of the event: `wait!({}, OrderPaid, key = &order.order_id)`",
+        key.literal.token()
+    );
+    errors.at(expr, message);
+    None
 }
 
 /// `retries = 3` in place of the expression.

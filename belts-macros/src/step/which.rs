@@ -1,4 +1,4 @@
-//! The four macros, their names and an example of each.
+//! The macros, their names and an example of each.
 
 /// Which of the macros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -6,6 +6,7 @@ pub(crate) enum Macro {
     Step,
     Sleep,
     SleepUntil,
+    Wait,
     Scope,
 }
 
@@ -15,6 +16,7 @@ impl Macro {
             "step" => Some(Self::Step),
             "sleep" => Some(Self::Sleep),
             "sleep_until" => Some(Self::SleepUntil),
+            "wait" => Some(Self::Wait),
             "scope" => Some(Self::Scope),
             _ => None,
         }
@@ -25,6 +27,7 @@ impl Macro {
             Self::Step => "step!",
             Self::Sleep => "sleep!",
             Self::SleepUntil => "sleep_until!",
+            Self::Wait => "wait!",
             Self::Scope => "scope!",
         }
     }
@@ -35,6 +38,7 @@ impl Macro {
             Self::Step => "step!(\"charge-payment\", charge(&order))",
             Self::Sleep => "sleep!(\"cool-off\", \"10m\")",
             Self::SleepUntil => "sleep_until!(\"opening\", time)",
+            Self::Wait => "wait!(\"payment\", OrderPaid, key = &order.order_id)",
             Self::Scope => "scope!(\"parcel-{n}\", ship_parcel(&order, n))",
         }
     }

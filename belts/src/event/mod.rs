@@ -1,6 +1,7 @@
 //! Events: typed messages that start functions.
 
 mod encoding;
+pub mod key;
 
 use std::sync::Arc;
 
@@ -41,6 +42,9 @@ pub trait Event: EventSet + Serialize + DeserializeOwned {
     note = "add `#[derive(serde::Serialize, serde::Deserialize, belts::Event)]` to `{Self}`"
 )]
 pub trait EventSet: Sized + Send + Sync + 'static {
+    /// The type of its correlation key, for who waits for it: [`key::Key`], or [`key::NoKey`].
+    type Key;
+
     /// The types that it holds.
     const TYPES: &'static [&'static str];
 
@@ -68,6 +72,8 @@ pub trait EventSet: Sized + Send + Sync + 'static {
 /// An event behind a pointer, as a variant that would be big holds it.
 #[diagnostic::do_not_recommend]
 impl<E: EventSet> EventSet for Box<E> {
+    type Key = E::Key;
+
     const TYPES: &'static [&'static str] = E::TYPES;
 
     fn encode(&self) -> Result<EncodedEvent> {

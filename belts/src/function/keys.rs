@@ -7,6 +7,8 @@ pub enum KeyDef {
     Step(&'static str),
     /// A `sleep!` or `sleep_until!`.
     Sleep(&'static str),
+    /// A `wait!`.
+    Wait(&'static str),
     /// A `scope!`, with the helper's keys under it.
     Scope(&'static str),
 }
@@ -39,7 +41,10 @@ mod paths {
         /// The key as it is written.
         pub(crate) fn pattern(self) -> &'static str {
             match self {
-                Self::Step(pattern) | Self::Sleep(pattern) | Self::Scope(pattern) => pattern,
+                Self::Step(pattern)
+                | Self::Sleep(pattern)
+                | Self::Wait(pattern)
+                | Self::Scope(pattern) => pattern,
             }
         }
     }

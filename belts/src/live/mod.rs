@@ -11,6 +11,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod waits;
 
 pub use context::Context;
 pub(crate) use current::{CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, step_key};

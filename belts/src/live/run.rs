@@ -11,13 +11,13 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{host::Host, outbox::Outbox};
+use super::{host::Host, outbox::Outbox, waits::Waits};
 use crate::{
     clock::{Clock, Timestamp},
     error::Error,
     middleware::RunInfo,
     run::{Decision, Journal, Location, Request, Violation},
-    store::ClaimedRun,
+    store::{ClaimedRun, Wait},
     telemetry::{
         FunctionMetrics,
         span::{self, RunIds},
@@ -64,6 +64,7 @@ pub(super) struct State {
     /// Steps that wait for a time too far away to stay in memory, or for a clock that a test moves.
     pub(super) parked: Vec<ParkedStep>,
     pub(super) next_parked: u64,
+    pub(super) waits: Waits,
     pub(super) violation: Option<Error>,
     /// Steps that begin only once the lease is known to stand.
     pub(super) unsure: Vec<Waker>,
@@ -79,10 +80,12 @@ pub(crate) enum Place {
     InMemory,
 }
 
-/// A step that waits for a time, and who is woken for it then.
+/// A step that waits for a time or for an event, and who is woken for it then.
 pub(super) struct ParkedStep {
     pub(super) id: u64,
-    pub(super) until: Timestamp,
+    pub(super) until: Option<Timestamp>,
+    /// Of a wait for an event.
+    pub(super) seq: Option<u32>,
     pub(super) place: Place,
     pub(super) waker: Option<Waker>,
 }
@@ -95,8 +98,11 @@ pub(crate) enum Found {
     LeaseLost,
     /// A step is about to begin, and the lease may have ended.
     Unsure,
-    /// Every step waits for a time far away: the run can leave memory until the first of them, if nothing else is awaited.
-    Idle(Timestamp),
+    /// Every step waits for an event or a time far away: the run can leave memory until the first of these, if nothing else is
+    /// awaited.
+    Idle(Option<Timestamp>),
+    /// The store is to be asked what has arrived.
+    Look,
     /// Every step waits, one of them in memory: a clock that skips sleeps goes to this moment.
     Rest(Timestamp),
     /// Something is to be recorded; `settled` when nothing else is under way.
@@ -117,6 +123,7 @@ impl LiveRun {
         let most_steps = max_steps.unwrap_or(host.max_steps);
         let recorded = claimed.journal.len();
         let journal = Journal::new(std::mem::take(&mut claimed.journal));
+        let waits = Waits::new(std::mem::take(&mut claimed.arrivals));
         Self {
             run_id: Arc::clone(&claimed.run_id),
             function_id: Arc::clone(&claimed.function_id),
@@ -135,6 +142,7 @@ impl LiveRun {
             host,
             state: Mutex::new(State {
                 journal: journal.limited(most_steps),
+                waits,
                 ..State::default()
             }),
         }
@@ -180,6 +188,17 @@ impl LiveRun {
     /// Whether the step of this path has a recorded outcome.
     pub(crate) fn has_recorded(&self, path: &str) -> bool {
         self.state().journal.has_recorded(path)
+    }
+
+    /// What the recorded wait of this `seq` waits for.
+    pub(crate) fn wait_of(&self, seq: u32) -> Option<Wait> {
+        let state = self.state();
+        state.journal.entry(seq)?.wait.clone()
+    }
+
+    /// Until when the recorded wait of this `seq` waits.
+    pub(crate) fn due_of(&self, seq: u32) -> Option<Timestamp> {
+        self.state().journal.entry(seq)?.due_at
     }
 
     /// Marks a scope's path as reached; whether that was right.
@@ -267,12 +286,11 @@ impl LiveRun {
         if !state.unsure.is_empty() {
             return Found::Unsure;
         }
-        if state.active == 0
-            && !woken
-            && state.waits_in_memory() == 0
-            && let Some(until) = state.parked.iter().map(|parked| parked.until).min()
-        {
-            return Found::Idle(until);
+        if state.waits.ask() {
+            return Found::Look;
+        }
+        if state.active == 0 && !woken && state.waits_in_memory() == 0 && !state.parked.is_empty() {
+            return Found::Idle(state.parked.iter().filter_map(|parked| parked.until).min());
         }
         if state.outbox.entries.is_empty() {
             let rests = state.active == 0 && !woken;
@@ -296,7 +314,11 @@ impl LiveRun {
         let leaves = !stays && idle;
         if state.violation.is_some()
             || self.has_lost_lease()
-            || !(busy || !leaves && state.outbox.entries.is_empty() && state.unsure.is_empty())
+            || !(busy
+                || !leaves
+                    && state.outbox.entries.is_empty()
+                    && state.unsure.is_empty()
+                    && !state.waits.ask())
         {
             return false;
         }
@@ -349,7 +371,7 @@ impl State {
             return None;
         }
         let now = clock.now();
-        let moments = self.parked.iter().map(|parked| parked.until);
+        let moments = self.parked.iter().filter_map(|parked| parked.until);
         moments.filter(|moment| *moment > now).min()
     }
 

@@ -43,12 +43,27 @@ impl LiveRun {
 
     /// Counts the caller as waiting for a time until the guard is dropped.
     pub(crate) fn park(self: &Arc<Self>, until: Timestamp, place: Place) -> Parked {
+        self.park_step(Some(until), None, place)
+    }
+
+    /// Counts the caller as waiting for an event, or until a time.
+    pub(crate) fn park_wait(self: &Arc<Self>, until: Option<Timestamp>, seq: u32) -> Parked {
+        self.park_step(until, Some(seq), Place::Anywhere)
+    }
+
+    fn park_step(
+        self: &Arc<Self>,
+        until: Option<Timestamp>,
+        seq: Option<u32>,
+        place: Place,
+    ) -> Parked {
         let mut state = self.state();
         let id = state.next_parked;
         state.next_parked += 1;
         state.parked.push(ParkedStep {
             id,
             until,
+            seq,
             place,
             waker: None,
         });
@@ -102,6 +117,10 @@ impl Drop for Active {
 pub(crate) struct Parked(Arc<LiveRun>, u64);
 
 impl Parked {
+    pub(super) fn run(&self) -> &LiveRun {
+        &self.0
+    }
+
     /// Waits for the time, with one clone of the caller's waker, where the driver sees it.
     pub(crate) async fn wait(&self, time: impl Future<Output = ()>) {
         let waker = Waker::from(Arc::new(ParkedWaker(Arc::clone(&self.0), self.1)));

@@ -27,7 +27,7 @@ use crate::{
     event::{self, EventSet},
 };
 pub use crate::{
-    event::EncodedEvent,
+    event::{EncodedEvent, key},
     function::{
         Argument, Ask, Call, Continuation, Definition, Driven, EventEntry, FunctionDef,
         FunctionEntry, FunctionOptions, Invocation, KeyDef, Returned, UNFINISHED, state::Need,
@@ -36,7 +36,7 @@ pub use crate::{
     publish::Publish,
     run::{Backoff, Location},
     step::{
-        AnyError, Attempted, Caught, Entered, Key, Scope, Slot, Step, StepOptions,
+        AnyError, Attempted, Caught, Entered, Key, Scope, Since, Slot, Step, StepOptions,
         StepsHelpersAreCalledWithScope, of_any_error,
     },
 };

@@ -173,6 +173,19 @@ impl Journal {
         entry.is_some_and(|entry| entry.kind == StepKind::Step && entry.state != StepState::Waiting)
     }
 
+    /// The recorded entry of this `seq`, as the store had it.
+    pub(crate) fn entry(&self, seq: u32) -> Option<&Entry> {
+        let place = self.entries.binary_search_by_key(&seq, |entry| entry.seq);
+        place.ok().map(|place| &self.entries[place])
+    }
+
+    /// The waits that are over.
+    pub(crate) fn settled_waits(&self) -> impl Iterator<Item = &Entry> {
+        let settled = |entry: &&Entry| entry.state != StepState::Waiting;
+        let waits = self.entries.iter().filter(settled);
+        waits.filter(|entry| entry.kind == StepKind::Wait)
+    }
+
     /// Marks a path as reached that is never recorded itself, such as a scope's.
     pub(crate) fn reach(
         &mut self,

@@ -5,6 +5,7 @@ mod caught;
 mod evaluate;
 mod expression;
 mod values;
+mod wait;
 
 use std::{
     future::{Future, pending},
@@ -16,6 +17,7 @@ pub use attempt::Step;
 pub use caught::{AnyError, Attempted, Caught, of_any_error};
 pub(crate) use expression::Expression;
 pub use expression::Slot;
+pub use wait::Since;
 
 use crate::{
     clock::Timestamp,

@@ -21,6 +21,9 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
             "`{path}` is a sleep, but a preset replaces a step's expression; a sleep ends when the clock reaches \
              its time"
         ),
+        Some(KeyDef::Wait(_)) => {
+            format!("`{path}` is a wait; publish the event that it waits for")
+        }
         Some(KeyDef::Scope(_)) => {
             format!("`{path}` is a scope; preset a step in it, as in `{path}/label`")
         }
@@ -34,7 +37,9 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
 
 fn nearest(keys: &[KeyDef], path: &str) -> String {
     let part = path.split('/').next().unwrap_or(path);
-    let steps = keys.iter().filter(|key| !matches!(key, KeyDef::Sleep(_)));
+    let steps = keys
+        .iter()
+        .filter(|key| !matches!(key, KeyDef::Sleep(_) | KeyDef::Wait(_)));
     match steps.min_by_key(|key| strsim::levenshtein(part, &key.fixed())) {
         Some(KeyDef::Scope(pattern)) => {
             format!("the closest are those of the scope `{pattern}`, such as `{pattern}/label`")

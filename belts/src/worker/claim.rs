@@ -74,6 +74,9 @@ impl Shared {
                     tracing::warn!(error = %error.report(), "cannot check for cancelled runs; trying again");
                 }
             }
+            if let Err(error) = catch_future(self.bring_arrivals()).await {
+                tracing::warn!(error = %error.report(), "cannot look for what runs wait for; trying again");
+            }
             let wait = match catch_future(self.claim_due()).await {
                 Ok(wait) => {
                     failures = 0;

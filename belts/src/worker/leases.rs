@@ -261,6 +261,26 @@ impl Shared {
         }
     }
 
+    /// Tells the runs that are driven and wait of what has arrived for them.
+    pub(crate) async fn bring_arrivals(&self) -> Result<()> {
+        let waiting: Vec<(Lease, Arc<LiveRun>)> = self.driven.change(|ledger| {
+            let live = ledger
+                .all()
+                .filter_map(|(lease, drive)| Some((*lease, drive.run.upgrade()?)));
+            live.filter(|(_, run)| run.has_open_waits()).collect()
+        });
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let leases: Vec<Lease> = waiting.iter().map(|(lease, _)| *lease).collect();
+        for (lease, arrivals) in self.store.arrived(&leases).await? {
+            if let Some((_, run)) = waiting.iter().find(|(known, _)| *known == lease) {
+                run.bring(arrivals, false);
+            }
+        }
+        Ok(())
+    }
+
     /// Asks the store which drives go on although their lease stands no longer, and ends them.
     pub(crate) async fn end_revoked(&self) -> Result<()> {
         let now = self.clock.now();

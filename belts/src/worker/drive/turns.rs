@@ -66,6 +66,7 @@ impl Drive<'_> {
         let function_waker = Waker::from(Arc::clone(&waker));
         let mut write: Option<Underway<'_>> = None;
         let mut stay = Stay::default();
+        let mut waits = false;
         loop {
             let event = poll_fn(|cx| {
                 let wakers = (&*waker, &function_waker);
@@ -83,6 +84,11 @@ impl Drive<'_> {
                         return ended;
                     }
                 }
+                Stop::Found(Found::Look) => {
+                    if let Err(ended) = self.look_for_arrivals().await {
+                        return ended;
+                    }
+                }
                 Stop::Found(Found::Idle(due_at)) => {
                     let outbox = self.run.take_outbox();
                     return self.end(outbox, Transition::suspend(due_at)).await;
@@ -95,6 +101,7 @@ impl Drive<'_> {
                         return self.end_after_steps(all, transition).await;
                     }
                     let count = outbox.entries.len();
+                    waits |= outbox.entries.iter().any(|entry| entry.wait.is_some());
                     write = Some((self.write(outbox.entries, None), count));
                 }
                 Stop::Found(Found::Nothing | Found::Rest(_)) => {}
@@ -107,6 +114,10 @@ impl Drive<'_> {
                     }
                     self.worker.setbacks.went_on(&self.run.run_id);
                     self.run.redeem(count);
+                    // What came before the wait was there makes nobody wake.
+                    if std::mem::take(&mut waits) {
+                        self.run.ask_for_arrivals();
+                    }
                     // A store that is always done at once would otherwise never let others have a turn.
                     tokio::task::coop::consume_budget().await;
                 }

@@ -1,0 +1,347 @@
+//! `wait!`: a step that is over when an event has come, or its time is.
+
+use std::{fmt, future::pending, marker::PhantomData, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Key, Scope};
+use crate::{
+    clock::Timestamp,
+    codec::{self, Decoded},
+    error::{Error, ErrorKind, Result},
+    event::{
+        EventSet,
+        key::{HasNoKey, KeyOf},
+    },
+    live::{Active, LiveRun},
+    run::{Decision, Location, join},
+    store::{After, Arrival, AwaitedType, Entry, StepKind, StepState, Wait},
+};
+
+/// Where a wait begins to look for events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Since {
+    /// Behind the event that started the run.
+    #[default]
+    Start,
+    /// When it is first reached.
+    Now,
+    /// So long before it is first reached.
+    Ago(Duration),
+}
+
+/// A wait for an event, with its options.
+#[must_use = "nothing is waited for until this is awaited"]
+pub struct Waiting<'a, E> {
+    scope: Scope,
+    key: Key,
+    at: &'static Location,
+    of_key: Option<Arc<str>>,
+    since: Since,
+    when: Option<Box<dyn FnMut(&E) -> bool + Send + 'a>>,
+    event: PhantomData<fn() -> E>,
+}
+
+/// What a wait records of the event that ended it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Taken {
+    id: Arc<str>,
+    #[serde(rename = "type")]
+    event_type: Arc<str>,
+    /// In the store's order of publishing.
+    place: i64,
+    event: Box<RawValue>,
+}
+
+impl<E> fmt::Debug for Waiting<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Waiting")
+            .field("key", &self.key)
+            .field("of_key", &self.of_key)
+            .field("since", &self.since)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Scope {
+    /// A wait for an event of this type.
+    pub fn wait_for<'a, E: EventSet>(&self, key: Key, at: &'static Location) -> Waiting<'a, E> {
+        Waiting {
+            scope: self.clone(),
+            key,
+            at,
+            of_key: None,
+            since: Since::Start,
+            when: None,
+            event: PhantomData,
+        }
+    }
+}
+
+impl<'a, E: EventSet> Waiting<'a, E> {
+    /// Of this correlation key alone.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "generated code gives whatever the user wrote"
+    )]
+    pub fn key<M>(mut self, key: impl KeyOf<E, M>) -> Self {
+        self.of_key = key.text().map(Into::into);
+        self
+    }
+
+    /// Of a type that has no correlation key.
+    pub fn keyless(self) -> Self
+    where
+        E::Key: HasNoKey,
+    {
+        self
+    }
+
+    /// Passes over events that this refuses.
+    pub fn when(mut self, when: impl FnMut(&E) -> bool + Send + 'a) -> Self {
+        self.when = Some(Box::new(when));
+        self
+    }
+
+    /// Where it begins to look.
+    pub fn since(mut self, since: Since) -> Self {
+        self.since = since;
+        self
+    }
+
+    /// Waits for as long as it takes.
+    pub async fn forever(self) -> Result<E> {
+        let path = join(self.scope.prefix.as_deref(), self.key.as_str());
+        let event = self.until(None).await?;
+        event.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Codec,
+                format!(
+                    "the wait `{path}` was recorded when it had a `timeout`, as one that had run out; give it the `timeout` again"
+                ),
+            )
+        })
+    }
+
+    /// Waits no longer than this.
+    pub async fn within(self, limit: Duration) -> Result<Option<E>> {
+        self.until(Some(limit)).await
+    }
+
+    async fn until(mut self, limit: Option<Duration>) -> Result<Option<E>> {
+        let run = Arc::clone(&self.scope.run);
+        let path = join(self.scope.prefix.as_deref(), self.key.as_str());
+        let now = run.host.clock.now();
+        let (seq, started_at, wait, begins) =
+            match self.scope.decide(&path, StepKind::Wait, self.at).await {
+                Decision::Replay { value, .. } => return read::<E>(&path, &value),
+                Decision::Begin { seq } => (seq, now, self.wait(now), true),
+                Decision::Resume {
+                    seq, started_at, ..
+                } => match run.wait_of(seq) {
+                    Some(wait) => (seq, started_at, wait, false),
+                    None => return Err(unreadable(&path)),
+                },
+            };
+        let until = match (begins, limit) {
+            (true, limit) => limit.map(|limit| now.after(limit)),
+            (false, _) => run.due_of(seq),
+        };
+        let mut open = Open {
+            run,
+            path,
+            seq,
+            started_at,
+            until,
+            wait,
+            passed: false,
+            active: None,
+        };
+        open.decide(begins, &mut self.when).await
+    }
+
+    /// What it waits for, reached now for the first time.
+    fn wait(&self, now: Timestamp) -> Wait {
+        let run = &self.scope.run;
+        let after = |event_type: &Arc<str>| {
+            let taken = run.taken(event_type, self.of_key.as_ref(), place_of);
+            match (taken, self.since) {
+                (Some(place), _) => After::Place(place),
+                (None, Since::Start) => After::Start,
+                (None, Since::Now) => After::Now,
+                (None, Since::Ago(ago)) => After::Time(now.before(ago)),
+            }
+        };
+        let types = E::TYPES.iter().map(|name| {
+            let event_type: Arc<str> = Arc::from(*name);
+            let after = after(&event_type);
+            AwaitedType::new(event_type, after)
+        });
+        Wait::event(types, self.of_key.as_deref())
+    }
+}
+
+/// A wait that is recorded and undecided.
+struct Open {
+    run: Arc<LiveRun>,
+    path: Arc<str>,
+    seq: u32,
+    started_at: Timestamp,
+    until: Option<Timestamp>,
+    wait: Wait,
+    /// Whether it has passed over an event since the store was asked: there may be more of them.
+    passed: bool,
+    /// While it is under way, and not parked.
+    active: Option<Active>,
+}
+
+impl Open {
+    async fn decide<E: EventSet>(
+        &mut self,
+        begins: bool,
+        when: &mut Option<Box<dyn FnMut(&E) -> bool + Send + '_>>,
+    ) -> Result<Option<E>> {
+        let run = Arc::clone(&self.run);
+        let _open = run.open_wait();
+        self.active = Some(run.activate());
+        let mut ticket = begins.then(|| run.record(self.entry(), false));
+        loop {
+            let mut moved = false;
+            while let Some(arrival) = run.next_arrival(self.seq) {
+                if let Some(event) = self.weigh(&arrival, when)? {
+                    self.settle(Some(&arrival)).await?;
+                    return Ok(Some(event));
+                }
+                moved = true;
+            }
+            if moved {
+                self.passed = true;
+                ticket = Some(run.record(self.entry(), false));
+            }
+            let now = run.host.clock.now();
+            // What a claim brings is all that had arrived, unless it was passed over.
+            if !begins && !self.passed && self.until.is_some_and(|until| until <= now) {
+                self.settle(None).await?;
+                return Ok(None);
+            }
+            let parked = run.park_wait(self.until, self.seq);
+            self.active = None;
+            let time = async {
+                match self.until {
+                    Some(until) => run.host.clock.expire_at(until).await,
+                    None => pending().await,
+                }
+            };
+            let arrived = parked.wait_for_arrival(self.seq, time).await;
+            self.active = Some(run.activate());
+            drop(parked);
+            if arrived {
+                continue;
+            }
+            // The time is over and the run is still in memory: an event may have come before that nobody has told of.
+            if let Some(ticket) = ticket.take() {
+                ticket.await;
+            }
+            run.look_for_arrivals().await;
+            if !run.has_arrived(self.seq) {
+                self.settle(None).await?;
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The event, if this wait takes it.
+    fn weigh<E: EventSet>(
+        &mut self,
+        arrival: &Arrival,
+        when: &mut Option<Box<dyn FnMut(&E) -> bool + Send + '_>>,
+    ) -> Result<Option<E>> {
+        let Wait::Event { types, key } = &self.wait;
+        let taken = self.run.taken(&arrival.event_type, key.as_ref(), place_of);
+        if taken.is_none_or(|taken| taken < arrival.place) {
+            let event = decode::<E>(&self.path, &arrival.event_type, &arrival.payload)?;
+            if when.as_mut().is_none_or(|when| when(&event)) {
+                self.run
+                    .take(&arrival.event_type, key.as_ref(), arrival.place);
+                return Ok(Some(event));
+            }
+        }
+        let moved = types.iter().map(|awaited| {
+            let passed = awaited.event_type == arrival.event_type;
+            let after = if passed {
+                After::Place(arrival.place)
+            } else {
+                awaited.after
+            };
+            AwaitedType::new(Arc::clone(&awaited.event_type), after)
+        });
+        self.wait = Wait::event(moved, key.as_deref());
+        Ok(None)
+    }
+
+    /// Records what ended the wait; returns when that is durable.
+    async fn settle(&self, arrival: Option<&Arrival>) -> Result<()> {
+        let taken = arrival.map(|arrival| {
+            serde_json::from_slice(&arrival.payload).map(|event| Taken {
+                id: Arc::clone(&arrival.event_id),
+                event_type: Arc::clone(&arrival.event_type),
+                place: arrival.place,
+                event,
+            })
+        });
+        let taken: Option<Taken> = taken.transpose().map_err(Error::from_any)?;
+        let mut entry = self.entry();
+        entry.state = StepState::Completed;
+        entry.value = codec::encode_ok(&taken)?;
+        entry.finished_at = Some(self.run.host.clock.now());
+        self.run.record(entry, true).await;
+        Ok(())
+    }
+
+    fn entry(&self) -> Entry {
+        Entry::new(
+            self.seq,
+            Arc::clone(&self.path),
+            StepKind::Wait,
+            StepState::Waiting,
+            self.started_at,
+        )
+        .with_due_at(self.until)
+        .with_wait(self.wait.clone())
+    }
+}
+
+/// The event that a settled wait has taken.
+fn place_of(entry: &Entry) -> Option<(Arc<str>, i64)> {
+    match codec::decode::<Option<Taken>>(&entry.value) {
+        Ok(Decoded::Ok(Some(taken))) => Some((taken.event_type, taken.place)),
+        _ => None,
+    }
+}
+
+fn read<E: EventSet>(path: &str, value: &[u8]) -> Result<Option<E>> {
+    let taken = match codec::decode::<Option<Taken>>(value)? {
+        Decoded::Ok(taken) => taken,
+        Decoded::Err(failure) => return Err(failure.into_error()),
+    };
+    let event = taken.map(|taken| decode(path, &taken.event_type, taken.event.get().as_bytes()));
+    event.transpose()
+}
+
+fn decode<E: EventSet>(path: &str, event_type: &str, payload: &[u8]) -> Result<E> {
+    E::decode(event_type, payload).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidEvent,
+            format!("the event that ended the wait `{path}` cannot be read"),
+        )
+        .with_source(error)
+    })
+}
+
+fn unreadable(path: &str) -> Error {
+    Error::new(
+        ErrorKind::Codec,
+        format!("the journal does not say what the wait `{path}` waits for"),
+    )
+}
