@@ -73,6 +73,7 @@ runtime! {
     absent: __private::UNFINISHED;
     accepts: __private::accepts;
     argument: __private::Argument;
+    await_entry: __private::AwaitEntry;
     awaitable: __private::autoref::Awaitable;
     backoff: __private::Backoff;
     check: __private::check;

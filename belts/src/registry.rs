@@ -5,12 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 use crate::{
     error::{Error, ErrorKind, Result},
     function::{
-        Ask, EventEntry, FunctionDef, FunctionEntry,
+        Ask, AwaitEntry, EventEntry, FunctionDef, FunctionEntry, KeyDef,
         state::{States, missing},
     },
     panic,
     run::Location,
-    store::Subscription,
+    store::{Awaits, Subscription},
     telemetry::FunctionMetrics,
 };
 
@@ -20,6 +20,8 @@ pub(crate) struct Registry {
     functions: Vec<Registered>,
     by_id: HashMap<&'static str, usize>,
     by_event: HashMap<&'static str, Vec<usize>>,
+    /// The event types that a `wait!` of the program names, sorted.
+    awaited: Vec<&'static str>,
 }
 
 /// A function with what is looked up often.
@@ -95,7 +97,10 @@ impl Registry {
         let mut defs: Vec<_> = defs.into_iter().collect();
         defs.sort_by_key(|def| (def.id, def.location.file, def.location.line));
         defs.dedup_by(|a, b| std::ptr::eq(*a, *b));
-        let mut registry = Self::default();
+        let mut registry = Self {
+            awaited: awaited(),
+            ..Self::default()
+        };
         for def in defs {
             if let Some(&first) = registry.by_id.get(def.id) {
                 let first = registry.functions[first].def;
@@ -170,6 +175,52 @@ impl Registry {
         let index = self.index(function_id)?;
         self.listeners(event_type)
             .find(|listener| *listener == index)
+    }
+
+    /// Whether a `wait!` of the program names this event type.
+    pub(crate) fn awaits(&self, event_type: &str) -> bool {
+        self.awaited.binary_search(&event_type).is_ok()
+    }
+
+    /// The functions that may wait, as far as one can tell before they run: those with a wait of their own, or with a helper that
+    /// may have one.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Registered> {
+        let may_wait = |key: &KeyDef| matches!(key, KeyDef::Wait(_) | KeyDef::Scope(_));
+        let functions = self.functions.iter().filter(|_| !self.awaited.is_empty());
+        functions.filter(move |function| function.def.keys.iter().any(may_wait))
+    }
+
+    /// What each of these may wait for. Of which waits a function has the program knows no more than the names of the types.
+    pub(crate) fn awaited(&self) -> Vec<Awaits> {
+        self.waiting()
+            .map(|function| Awaits::new(Arc::clone(&function.id), self.awaited.iter().copied()))
+            .collect()
+    }
+
+    /// Whether this store keeps what the functions wait for.
+    ///
+    /// # Errors
+    /// It does not; the error names the functions.
+    pub(crate) fn check_waits(&self, keeps_waits: bool) -> Result<()> {
+        let waits = |function: &&Registered| {
+            let mut keys = function.def.keys.iter();
+            keys.any(|key| matches!(key, KeyDef::Wait(_)))
+        };
+        let waiting: Vec<_> = self.functions.iter().filter(waits).collect();
+        if keeps_waits || waiting.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<_> = waiting
+            .iter()
+            .map(|function| format!("`{}` at {}", function.id, place(function.def)))
+            .collect();
+        Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "this store keeps no waits, which `wait!` needs; choose another store. Functions that wait: {}",
+                places.join(", ")
+            ),
+        ))
     }
 
     /// The functions that listen for an event type.
@@ -248,6 +299,14 @@ fn linked_key(event_type: &str, payload: &[u8]) -> Option<Arc<str>> {
         .into_iter()
         .find(|entry| entry.types.contains(&event_type))?;
     fits(entry.check, event_type, payload).ok().flatten()
+}
+
+fn awaited() -> Vec<&'static str> {
+    let entries = inventory::iter::<AwaitEntry>.into_iter();
+    let mut types: Vec<_> = entries.flat_map(|entry| entry.0.iter().copied()).collect();
+    types.sort_unstable();
+    types.dedup();
+    types
 }
 
 fn place(def: &FunctionDef) -> String {

@@ -264,7 +264,17 @@ fn wait(site: &Site<'_>, event: &Type, options: WaitOptions) -> TokenStream {
         Some(timeout) => quote!(.within(#timeout)),
         None => quote!(.forever()),
     };
+    let at = ends(&syn::parse_quote!(#event)).0;
+    let Runtime {
+        submit,
+        await_entry,
+        event_set,
+        ..
+    } = mark.krate.at(at);
+    let entry =
+        quote_spanned!(at_site(at)=> #submit! { #await_entry(<#event as #event_set>::TYPES) });
     quote_spanned! {at_site(*here)=>
+        const _: () = { #entry };
         #scope::wait_for::<#event>(#cx, #key, &#location) #of #since #when #end
     }
 }

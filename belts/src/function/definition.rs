@@ -126,3 +126,8 @@ impl Invocation {
         self.scope.clone()
     }
 }
+
+/// A `wait!` of the program, submitted at link time.
+#[derive(Debug)]
+pub struct AwaitEntry(pub &'static [&'static str]);
+inventory::collect!(AwaitEntry);

@@ -12,7 +12,8 @@ pub(crate) mod state;
 pub use argument::Argument;
 pub use call::Call;
 pub use definition::{
-    Ask, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation, UNFINISHED,
+    Ask, AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation,
+    UNFINISHED,
 };
 pub use handle::{RunHandle, run_of};
 pub use keys::KeyDef;

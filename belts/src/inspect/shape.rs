@@ -113,6 +113,9 @@ pub(crate) struct ShownStep {
     pub(crate) finished_at: Option<Time>,
     pub(crate) due_at: Option<Time>,
     pub(crate) duration_ms: Option<u64>,
+    /// What it waits for, or waited for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<String>,
     pub(crate) error: Option<Failure>,
     #[serde(
         default,
@@ -260,6 +263,7 @@ impl ShownStep {
             finished_at: entry.finished_at.map(Time),
             due_at: entry.due_at.map(Time),
             duration_ms: duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
+            waiting: entry.wait.as_ref().map(ToString::to_string),
             error: entry.failure(),
             output: entry.output().filter(|_| values).map(ToOwned::to_owned),
         }

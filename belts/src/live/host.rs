@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) middleware: Layers,
     pub(crate) max_value_bytes: usize,
     pub(crate) max_steps: u32,
+    /// Whether the store keeps waits.
+    pub(crate) keeps_waits: bool,
     pub(crate) lease: SessionLease,
     pub(crate) looks: Arc<Looks>,
     /// Asked before a step is evaluated, by tests.

@@ -29,7 +29,7 @@ use crate::{
 pub use crate::{
     event::{EncodedEvent, key},
     function::{
-        Argument, Ask, Call, Continuation, Definition, Driven, EventEntry, FunctionDef,
+        Argument, Ask, AwaitEntry, Call, Continuation, Definition, Driven, EventEntry, FunctionDef,
         FunctionEntry, FunctionOptions, Invocation, KeyDef, Returned, UNFINISHED, state::Need,
     },
     live::Context,

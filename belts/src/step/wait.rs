@@ -132,6 +132,14 @@ impl<'a, E: EventSet> Waiting<'a, E> {
     async fn until(mut self, limit: Option<Duration>) -> Result<Option<E>> {
         let run = Arc::clone(&self.scope.run);
         let path = join(self.scope.prefix.as_deref(), self.key.as_str());
+        if !run.host.keeps_waits {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "this store keeps no waits, which `wait!(\"{path}\", …)` needs; choose another store"
+                ),
+            ));
+        }
         let now = run.host.clock.now();
         let (seq, started_at, wait, begins) =
             match self.scope.decide(&path, StepKind::Wait, self.at).await {

@@ -356,6 +356,7 @@ impl WorkerBuilder {
                 ));
             }
         };
+        registry.check_waits(store.capabilities().waits)?;
         let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
         let (clock, session) = (self.clock, Session::new(self.name));
         let host = Host {
@@ -365,6 +366,7 @@ impl WorkerBuilder {
             middleware: self.middleware,
             max_value_bytes: self.max_value_bytes,
             max_steps: self.max_steps,
+            keeps_waits: store.capabilities().waits,
             lease: SessionLease::new(self.lease),
             looks: Arc::clone(&session.pulse.looks),
             #[cfg(feature = "testing")]

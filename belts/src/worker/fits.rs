@@ -39,7 +39,10 @@ impl Shared {
                 let types = function.event_types.iter().map(|known| &**known);
                 takes(id, &types.collect::<Vec<_>>(), event_type)?;
             }
-            (None, _) if self.registry.listeners(event_type).next().is_none() => {
+            (None, _)
+                if self.registry.listeners(event_type).next().is_none()
+                    && !self.registry.awaits(event_type) =>
+            {
                 known(event_type, &self.store.subscriptions().await?)?;
             }
             (None, _) => {}

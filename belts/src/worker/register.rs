@@ -54,7 +54,7 @@ impl Shared {
         let request = Register {
             name: self.session.name.clone(),
             subscriptions: self.registry.subscriptions(),
-            awaits: Vec::new(),
+            awaits: self.registry.awaited(),
             now,
             lease: self.host.lease.length,
         };

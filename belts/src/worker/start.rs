@@ -136,6 +136,7 @@ impl Shared {
         let event_type = &event.event_type;
         let filtered = self.registry.listeners(event_type).next().is_some();
         if filtered
+            || self.registry.awaits(event_type)
             || !self
                 .warned
                 .is_first(&format!("nobody takes {event_type}").into())

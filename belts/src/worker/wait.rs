@@ -14,7 +14,7 @@ use super::{
 use crate::{
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    store::{RunRecord, RunStatus},
+    store::{Entry, RunRecord, RunStatus, StepKind, StepState, Wait},
 };
 
 /// The wait before the store is asked again about a run that another worker drives; twice as long each time, up to the sweep.
@@ -126,6 +126,23 @@ impl Shared {
         else {
             return Ok(Look::Later);
         };
+        let now = self.clock.now();
+        if record.status == RunStatus::Suspended
+            && record.due_at.is_none_or(|due| due > now)
+            && self.clock.is_manual()
+            && let Some(wait) = self.open_wait(run_id).await?
+        {
+            // A test publishes the event, or lets time pass.
+            return Ok(Look::Over(Some(waits(&record, &wait))));
+        }
+        if record.due_at.is_none() && record.status == RunStatus::Suspended {
+            let look = now.after(self.options().sweep);
+            tokio::select! {
+                () = self.store.woken() => {}
+                () = self.clock.expire_at(look) => {}
+            }
+            return Ok(Look::Again);
+        }
         if let Some(due) = record.due_at {
             if due.is_never() && self.clock.is_manual() {
                 return Err(never(run_id, function_id));
@@ -142,6 +159,36 @@ impl Shared {
         let claimed = self.claim_run(run_id, index).await?;
         // Whoever cannot have it now looks again after a pause, whatever the reason.
         Ok(if claimed { Look::Again } else { Look::Later })
+    }
+}
+
+impl Shared {
+    /// What the run waits for, if it does.
+    async fn open_wait(&self, run_id: &str) -> Result<Option<Entry>> {
+        let journal = self.store.journal(run_id).await?;
+        let waits =
+            |entry: &Entry| entry.kind == StepKind::Wait && entry.state == StepState::Waiting;
+        Ok(journal.into_iter().find(waits))
+    }
+}
+
+/// A run that waits for an event which only the test can publish.
+fn waits(record: &RunRecord, entry: &Entry) -> FinishedRun {
+    let what = entry
+        .wait
+        .as_ref()
+        .map_or_else(String::new, Wait::to_string);
+    let text = format!(
+        "the run waits at `{}` for {what}; publish it, or let time pass with `travel`",
+        entry.path
+    );
+    FinishedRun {
+        run_id: record.run_id.to_string(),
+        function_id: record.function_id.to_string(),
+        status: record.status,
+        result: Err(Error::new(ErrorKind::Config, text)
+            .with_run(&record.run_id)
+            .with_function(&record.function_id)),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What a step may wait for beside a time, and what has arrived for it.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, plain::plain};
 
 /// What a journal entry waits for; how long, says its [`due_at`](crate::store::Entry::due_at).
 ///
@@ -77,6 +77,22 @@ impl Wait {
         {
             After::Place(place) => Some(place),
             After::Start | After::Now | After::Time(_) => None,
+        }
+    }
+}
+
+/// As people read it: ``event `order-paid` with the key `o-17` ``.
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Event { types, key } = self;
+        let types: Vec<_> = types
+            .iter()
+            .map(|awaited| format!("`{}`", plain(&awaited.event_type)))
+            .collect();
+        write!(f, "event {}", types.join(" or "))?;
+        match key {
+            Some(key) => write!(f, " with the key `{}`", plain(key)),
+            None => Ok(()),
         }
     }
 }

@@ -129,7 +129,9 @@ async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
         .runs
         .into_iter()
         .filter(|run| worker.shared().registry.index(&run.function_id).is_some())
-        .filter(|run| !run.due_at.is_some_and(Timestamp::is_never));
+        .filter(|run| !run.due_at.is_some_and(Timestamp::is_never))
+        // Such a run waits for an event.
+        .filter(|run| run.status != RunStatus::Suspended || run.due_at.is_some());
     // Ids sort by time as well, for runs created at one moment of a clock that stands still.
     Ok(known.min_by_key(|run| (run.due_at, run.created_at, run.run_id.clone())))
 }
