@@ -9,6 +9,10 @@ pub mod functions {}
 #[doc = include_str!("../docs/calling.md")]
 pub mod calling {}
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/waiting.md")]
+pub mod waiting {}
+
 #[cfg(feature = "http")]
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}

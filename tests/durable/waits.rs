@@ -1,13 +1,14 @@
 //! Runs that wait for events.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use belts::{
-    Event, Worker, step,
-    store::{Memory, RunStatus, Sqlite, StepKind, StepState},
-    testing::ManualClock,
+    ErrorKind, Event, Worker, step,
+    store::{Capabilities, Memory, RunStatus, Sqlite, StepKind, StepState},
+    testing::{Harness, ManualClock},
     wait,
 };
+use belts_suite::Hooked;
 use serde::{Deserialize, Serialize};
 
 use crate::gated::{effect, effects, eventually, looped, within};
@@ -308,4 +309,48 @@ async fn a_wait_outlives_its_process() {
     assert_eq!(effects("outlives begins"), 1);
     second.shutdown();
     running.await.unwrap().unwrap();
+}
+
+/// The harness neither lets the time of a wait pass nor waits for ever; what the test publishes goes on with the run.
+#[tokio::test]
+async fn a_test_stops_at_a_wait_and_says_for_what() {
+    let builder = Harness::builder().function(for_an_hour).function(payment);
+    let harness = builder.build().await.unwrap();
+    let begun = harness.now();
+    let run = harness.run(for_an_hour, created("tested")).run_id("tested");
+    let run = run.await.unwrap();
+    run.assert_steps(&["payment"]);
+    assert_eq!(run.status(), Some(RunStatus::Suspended));
+    assert_eq!(harness.now(), begun, "no time has passed");
+    harness.publish(paid("tested", 12)).await.unwrap();
+    harness.settle().await.unwrap();
+    let run = &harness.runs_of(for_an_hour).await.unwrap()[0];
+    assert_eq!(run.output().unwrap(), Some(12));
+
+    let run = harness.run(for_an_hour, created("late")).run_id("late");
+    run.await.unwrap();
+    harness.travel(Duration::from_secs(3_600)).await.unwrap();
+    let runs = harness.runs_of(for_an_hour).await.unwrap();
+    let late = runs.iter().find(|run| run.run_id() == "late").unwrap();
+    assert_eq!(late.output().unwrap(), None);
+
+    // Without a loop, who waits for the result is told what for.
+    let call = payment(created("asked")).run_id("asked");
+    let error = call.via(&harness.worker()).await.unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("event `waits-order-paid` with the key `asked`"),
+        "{text}"
+    );
+}
+
+/// A store that keeps no waits was an error at the first wait, at night.
+#[tokio::test]
+async fn a_store_without_waits_is_an_error_at_the_start() {
+    let store = Hooked::that_can(Arc::new(Memory::new()), Capabilities::NONE);
+    let builder = Worker::builder().shared_store(store).function(payment);
+    let error = builder.build().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    let text = error.to_string();
+    assert!(text.contains("`waits-for-payment` at "), "{text}");
 }

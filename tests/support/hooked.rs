@@ -17,6 +17,7 @@ pub type Before = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
 /// A store whose calls can be counted, held and refused.
 pub struct Hooked {
     inner: SharedStore,
+    capabilities: Capabilities,
     before: Box<dyn Fn(&'static str) -> Before + Send + Sync>,
 }
 
@@ -31,8 +32,18 @@ impl Hooked {
         before: impl Fn(&'static str) -> Before + Send + Sync + 'static,
     ) -> SharedStore {
         Arc::new(Self {
+            capabilities: inner.capabilities(),
             inner,
             before: Box::new(before),
+        })
+    }
+
+    /// The same store, which says that it can do less.
+    pub fn that_can(inner: SharedStore, capabilities: Capabilities) -> SharedStore {
+        Arc::new(Self {
+            capabilities,
+            inner,
+            before: Box::new(|_| Box::pin(async { Ok(()) })),
         })
     }
 
@@ -51,7 +62,7 @@ impl fmt::Debug for Hooked {
 #[async_trait::async_trait]
 impl Store for Hooked {
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        self.capabilities
     }
     async fn register(&self, request: Register) -> Result<WorkerId> {
         self.at("register").await?.register(request).await

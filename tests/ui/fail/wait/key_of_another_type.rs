@@ -1,0 +1,28 @@
+// The key is of another type than the event's.
+use belts::{Event, wait};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = id)]
+struct Ordered {
+    id: String,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = order)]
+struct Paid {
+    order: String,
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+struct DoorsOpen {}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<u32> {
+    let paid = wait!("payment", Paid, key = 17_u32).await?;
+    let _ = order.id;
+    Ok(paid.cents)
+}
+
+fn main() {}

@@ -1,0 +1,27 @@
+// With a `timeout` there may be no event.
+use belts::{Event, wait};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = id)]
+struct Ordered {
+    id: String,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = order)]
+struct Paid {
+    order: String,
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+struct DoorsOpen {}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<u32> {
+    let paid = wait!("payment", Paid, key = &order.id, timeout = "3d").await?;
+    Ok(paid.cents)
+}
+
+fn main() {}
