@@ -9,6 +9,7 @@ use super::{
     rows,
     script::{self, Call},
     set_aside::Unreadable,
+    waits::arrivals,
 };
 use crate::{
     error::{Error, Result},
@@ -27,7 +28,10 @@ impl Redis {
             let answer = self.inner.link.run_once(&call).await;
             let answer = match self.read(answer)? {
                 list @ redis::Value::Array(_) => {
-                    let (mut claimed, unreadable) = self.read(claimed(list, worker))?;
+                    let (mut claimed, unreadable, wakes) = self.read(claimed(list, worker))?;
+                    if wakes {
+                        self.wake();
+                    }
                     claimed
                         .set_aside
                         .extend(self.set_aside(request.now, unreadable).await?);
@@ -75,7 +79,11 @@ impl Redis {
     }
 }
 
-fn claimed(answer: redis::Value, worker: WorkerId) -> Result<(Claimed, Vec<Unreadable>), Fault> {
+/// What a claim brings, what of it cannot be read, and whether runs were made due that others may want.
+fn claimed(
+    answer: redis::Value,
+    worker: WorkerId,
+) -> Result<(Claimed, Vec<Unreadable>, bool), Fault> {
     let mut row = Row::of(answer)?;
     let (mut claimed, mut unreadable) = (Claimed::default(), Vec::new());
     let mut runs = row.row()?;
@@ -103,7 +111,8 @@ fn claimed(answer: redis::Value, worker: WorkerId) -> Result<(Claimed, Vec<Unrea
             .set_aside
             .push(SetAside::new(lost.text()?, lost.text()?, lost.text()?));
     }
-    Ok((claimed, unreadable))
+    let wakes = !row.raw()?.is_empty();
+    Ok((claimed, unreadable, wakes))
 }
 
 /// A leased run; or what there is of it where it cannot be read.
@@ -151,5 +160,8 @@ fn fill(run: &mut ClaimedRun, mut row: Row) -> Result<(), Fault> {
     run.payload = event.payload;
     run.traceparent = event.traceparent;
     run.journal = rows::decode_journal(journal)?;
+    if let list @ redis::Value::Array(_) = row.value() {
+        run.arrivals = arrivals(Row::of(list)?)?;
+    }
     Ok(())
 }

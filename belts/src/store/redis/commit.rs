@@ -4,18 +4,19 @@ use super::{
     Fault, Redis, reply,
     rows::{encode_entry, status_digit},
     script::{self, Call},
+    waits::{add_wait, concerns_waits},
 };
 use crate::{
     error::Result,
-    store::{Commit, CommitBatch, CommitOutcome, Lease, Timestamp, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Entry, Lease, Timestamp, Transition},
 };
 
 impl Redis {
     pub(super) async fn write_commits(&self, request: &CommitBatch) -> Result<Vec<CommitOutcome>> {
         let quiet = self.inner.teller.quiet();
         let answer = self.run(|resent| self.commit_call(request, resent, quiet.is_none()));
-        let outcomes = self.read(outcomes(answer.await?, request.commits.len()))?;
-        if leaves_due_runs(request, &outcomes) {
+        let (outcomes, has_arrived) = self.read(outcomes(answer.await?, request.commits.len()))?;
+        if has_arrived || leaves_due_runs(request, &outcomes) {
             self.inner.left_runs(quiet);
         }
         Ok(outcomes)
@@ -23,7 +24,9 @@ impl Redis {
 
     fn commit_call(&self, request: &CommitBatch, resent: bool, tells: bool) -> Call {
         // A script of its own for each of the two usual commits, and one for all others.
-        if let [commit] = &*request.commits {
+        if let [commit] = &*request.commits
+            && !commit.entries.iter().any(concerns_waits)
+        {
             match &commit.transition {
                 None => return self.step_call(commit),
                 Some(Transition::Complete { output }) if self.is_plain_end(commit, resent) => {
@@ -106,14 +109,23 @@ fn add_commit(call: &mut Call, commit: &Commit) {
             call.arg("");
         }
     }
-    call.arg(commit.entries.len());
-    add_entries(call, commit);
+    let entries = commit.entries.iter();
+    let (waits, plain): (Vec<&Entry>, Vec<&Entry>) =
+        entries.partition(|entry| concerns_waits(entry));
+    call.arg(plain.len());
+    for entry in plain {
+        call.arg(entry.seq).arg(encode_entry(entry));
+    }
+    call.arg(waits.len());
+    for entry in waits {
+        add_wait(call, entry);
+    }
 }
 
-/// The new status, when the run is due, its failed attempts, and its result; empty where there is none.
+/// The new status, when the run is due, its failed attempts, its result, and whether it keeps its time; empty where there is none.
 fn add_change(call: &mut Call, transition: &Transition) {
     let Some(ending) = transition.ending() else {
-        call.arg("x").arg("").arg("").arg("");
+        call.arg("x").arg("").arg("").arg("").arg("");
         return;
     };
     call.arg(status_digit(ending.status));
@@ -125,19 +137,21 @@ fn add_change(call: &mut Call, transition: &Transition) {
         Some(failed_attempts) => call.arg(failed_attempts),
         None => call.arg(""),
     };
-    call.arg(ending.result.map_or(&[][..], |result| &**result));
+    call.arg(ending.result.map_or(&[][..], |result| &**result))
+        .flag(ending.keeps_time);
 }
 
-fn outcomes(answer: redis::Value, expected: usize) -> Result<Vec<CommitOutcome>, Fault> {
+/// What became of each commit, and whether something had arrived for one of them.
+fn outcomes(answer: redis::Value, expected: usize) -> Result<(Vec<CommitOutcome>, bool), Fault> {
     let digits = reply::raw(answer)?;
     if digits.len() != expected {
         return Err(Fault::Reply("outcome of each commit"));
     }
     let outcome = |digit: &u8| match digit {
-        b'1' => CommitOutcome::Applied,
+        b'1' | b'2' => CommitOutcome::Applied,
         _ => CommitOutcome::LeaseLost,
     };
-    Ok(digits.iter().map(outcome).collect())
+    Ok((digits.iter().map(outcome).collect(), digits.contains(&b'2')))
 }
 
 fn leaves_due_runs(request: &CommitBatch, outcomes: &[CommitOutcome]) -> bool {

@@ -12,9 +12,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
-    Store, Subscription, Timestamp, WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
+    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
+    RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
 };
 use crate::{
     error::Result,
@@ -35,6 +35,7 @@ mod server;
 mod session;
 mod set_aside;
 mod tell;
+mod waits;
 mod watch;
 
 pub use builder::RedisBuilder;
@@ -142,7 +143,7 @@ impl fmt::Debug for Redis {
 #[async_trait]
 impl Store for Redis {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.durable().shared()
+        Capabilities::NONE.durable().shared().waits()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -171,6 +172,10 @@ impl Store for Redis {
 
     async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
         self.revoked_of(leases).await
+    }
+
+    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
+        self.arrived_for(leases).await
     }
 
     async fn release(&self, request: Release) -> Result<usize> {

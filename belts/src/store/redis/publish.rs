@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     store::{
         Capacity, FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target,
-        WorkerId, parts::new_id,
+        Timestamp, WorkerId, parts::new_id,
     },
 };
 
@@ -38,11 +38,12 @@ impl Redis {
         let quiet = self.inner.teller.quiet();
         let answer = self.run(|_| self.publish_call(request, &drafts, quiet.is_none()));
         let worker = request.claim.as_ref().map(|capacity| capacity.worker);
-        let published = self.read(published(answer.await?, worker))?;
-        if published
+        let events = request.events.len();
+        let (published, is_awaited) = self.read(published(answer.await?, worker, events))?;
+        let leaves_runs = published
             .iter()
-            .any(|event| !event.duplicate && event.runs.iter().any(|run| run.lease.is_none()))
-        {
+            .any(|event| !event.duplicate && event.runs.iter().any(|run| run.lease.is_none()));
+        if leaves_runs || is_awaited {
             self.inner.left_runs(quiet);
         }
         Ok(published)
@@ -65,7 +66,7 @@ impl Redis {
         }
         call.arg(request.events.len());
         for (event, draft) in request.events.iter().zip(drafts) {
-            add_event(&mut call, event, draft, &able);
+            add_event(&mut call, event, draft, &able, request.now);
         }
         call
     }
@@ -94,7 +95,13 @@ pub(super) fn most(limit: usize) -> usize {
     limit.min(1 << 30)
 }
 
-fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft, able: &[&FunctionCapacity]) {
+fn add_event(
+    call: &mut Call,
+    event: &NewEvent,
+    draft: &Draft,
+    able: &[&FunctionCapacity],
+    now: Timestamp,
+) {
     call.arg(&*event.id)
         .arg(&*event.event_type)
         .arg(event.due_at.as_millis());
@@ -104,7 +111,7 @@ fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft, able: &[&Function
     };
     call.arg(draft.ticket)
         .arg(&draft.id)
-        .arg(rows::encode_event(event));
+        .arg(rows::encode_event(event, now));
     let unread = || {
         able.iter()
             .filter(|function| !function.reads(&event.event_type))
@@ -130,13 +137,18 @@ fn add_event(call: &mut Call, event: &NewEvent, draft: &Draft, able: &[&Function
     }
 }
 
-fn published(answer: redis::Value, worker: Option<WorkerId>) -> Result<Vec<PublishedEvent>, Fault> {
+/// What became of so many events, and whether a run waits for one of them.
+fn published(
+    answer: redis::Value,
+    worker: Option<WorkerId>,
+    events: usize,
+) -> Result<(Vec<PublishedEvent>, bool), Fault> {
     let mut answers = Row::of(answer)?;
-    let mut published = Vec::new();
-    while !answers.is_empty() {
+    let mut published = Vec::with_capacity(events);
+    for _ in 0..events {
         published.push(published_event(answers.row()?, worker)?);
     }
-    Ok(published)
+    Ok((published, !answers.is_empty()))
 }
 
 fn published_event(mut row: Row, worker: Option<WorkerId>) -> Result<PublishedEvent, Fault> {

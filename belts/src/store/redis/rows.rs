@@ -4,11 +4,12 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
+use super::waits::WaitHeader;
 use super::{
     error::Fault,
     reply::{self, Row},
 };
-use crate::store::{Entry, NewEvent, Note, RunStatus, StepKind, StepState, Timestamp};
+use crate::store::{Entry, NewEvent, Note, RunStatus, StepKind, StepState, Target, Timestamp};
 
 /// The header of an entry. What is as usual is left out.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +34,9 @@ struct EntryHeader<'a> {
     /// Milliseconds from the beginning.
     #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
     finished_after: Option<i64>,
+    /// The last one, so that scripts can put places into it.
+    #[serde(rename = "w", borrow, default, skip_serializing_if = "Option::is_none")]
+    wait: Option<WaitHeader<'a>>,
 }
 
 const STEP: &str = "step";
@@ -83,6 +87,7 @@ pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
         finished_after: entry
             .finished_at
             .map(|end| end.as_millis().wrapping_sub(began_at)),
+        wait: entry.wait.as_ref().map(WaitHeader::of),
     };
     let mut bytes = Vec::with_capacity(96 + entry.path.len() + entry.value.len());
     bytes.push(state_digit(entry.state));
@@ -103,7 +108,7 @@ pub(super) fn decode_entry(seq: u32, bytes: &[u8]) -> Result<Entry, Fault> {
         value: Arc::from(value),
         attempts: header.attempts,
         due_at: header.due_at.map(Timestamp::from_millis),
-        wait: None,
+        wait: header.wait.map(|wait| wait.read()).transpose()?,
         started_at: Timestamp::from_millis(header.began_at),
         finished_at: header
             .finished_after
@@ -134,16 +139,24 @@ struct EventHeader<'a> {
     correlation_key: Option<Cow<'a, str>>,
     #[serde(rename = "p", borrow, default, skip_serializing_if = "Option::is_none")]
     traceparent: Option<Cow<'a, str>>,
+    /// When a delayed one is due: in digits, which scripts do not round.
+    #[serde(rename = "v", borrow, default, skip_serializing_if = "Option::is_none")]
+    visible_at: Option<Cow<'a, str>>,
+    /// 1 for an event that targets a function, and that no wait finds.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    targeted: Option<u8>,
     /// The digest; the last one, so that scripts find it.
     #[serde(rename = "d", borrow, default, skip_serializing_if = "Option::is_none")]
     digest: Option<Cow<'a, str>>,
 }
 
-pub(super) fn encode_event(event: &NewEvent) -> Vec<u8> {
+pub(super) fn encode_event(event: &NewEvent, now: Timestamp) -> Vec<u8> {
     let header = EventHeader {
         event_type: Cow::Borrowed(&event.event_type),
         correlation_key: event.correlation_key.as_deref().map(Cow::Borrowed),
         traceparent: event.traceparent.as_deref().map(Cow::Borrowed),
+        visible_at: (event.due_at > now).then(|| event.due_at.as_millis().to_string().into()),
+        targeted: matches!(event.target, Target::Function { .. }).then_some(1),
         digest: Some(Cow::Owned(format!("{:?}", event.digest))),
     };
     with_header(

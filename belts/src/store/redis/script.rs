@@ -16,8 +16,8 @@ macro_rules! parts {
 }
 
 parts! {
-    "apart" "attempts" "cancel" "common" "earlier" "event" "expire" "find" "forget" "head" "hear" "living" "record" "release"
-    "session" "settle" "unfinished" "wait" "write"
+    "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "event" "expire" "find" "forget" "head" "hear" "lane" "living"
+    "look" "looking" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "unfinished" "wait" "waits" "write"
 }
 
 macro_rules! scripts {
@@ -40,6 +40,7 @@ scripts! {
     DEREGISTER: "deregister";
     RENEW: "renew";
     REVOKED: "revoked";
+    ARRIVED: "arrived";
     GIVE_BACK: "give_back";
     PUBLISH: "publish";
     CLAIM: "claim";

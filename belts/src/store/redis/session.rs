@@ -1,6 +1,10 @@
 //! Workers' sessions in Redis: who is there, until when, and what they subscribe to.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::{
     Redis,
@@ -11,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    store::{Lease, Register, Release, Subscription, Timestamp, WorkerId, parts::new_id},
+    store::{Awaits, Lease, Register, Release, Subscription, Timestamp, WorkerId, parts::new_id},
 };
 
 /// Sessions are forgotten this long after their lease time has ended.
@@ -26,7 +30,8 @@ impl Redis {
         // After the loss of all data, or of the last writes, ids that workers still hold must not come again.
         let (first_id, step) = (fastrand::u64(1 << 32..1 << 40), fastrand::u32(1..1 << 20));
         let ticket = new_id();
-        let wants = wants(&request.subscriptions);
+        let (wanted, awaits) = (request.wanted(), awaits(&request.awaits));
+        let wants = wants(&wanted);
         let answer = self.run_to_end(&self.inner.link, |_| {
             let mut call = self.call(&script::REGISTER);
             call.arg(request.now.as_millis()).arg(&self.inner.sender);
@@ -36,8 +41,9 @@ impl Redis {
                 .arg(&*ticket)
                 .optional(request.name.as_deref())
                 .arg(request.now.before(FORGET_AFTER).as_millis())
-                .arg(&wants);
-            for subscription in &request.subscriptions {
+                .arg(&wants)
+                .arg(&awaits);
+            for subscription in &wanted {
                 call.arg(&*subscription.function_id);
             }
             call
@@ -163,10 +169,21 @@ fn add_lease(call: &mut Call, now: Timestamp, lease: Duration) {
 
 /// What a session wants, as JSON: the event types of each function.
 fn wants(subscriptions: &[Subscription]) -> String {
+    let all = subscriptions.iter();
+    types_by_function(all.map(|wanted| (&*wanted.function_id, &*wanted.event_types)))
+}
+
+/// What runs of its functions may wait for, in the same form.
+fn awaits(awaits: &[Awaits]) -> String {
+    let all = awaits.iter();
+    types_by_function(all.map(|awaits| (&*awaits.function_id, &*awaits.event_types)))
+}
+
+fn types_by_function<'a>(all: impl Iterator<Item = (&'a str, &'a [Arc<str>])>) -> String {
     let mut functions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for subscription in subscriptions {
-        let types = functions.entry(&subscription.function_id).or_default();
-        types.extend(subscription.event_types.iter().map(|known| &**known));
+    for (function, event_types) in all {
+        let types = functions.entry(function).or_default();
+        types.extend(event_types.iter().map(|known| &**known));
     }
     serde_json::to_string(&functions).expect("texts can be written as JSON")
 }

@@ -1,6 +1,7 @@
 -- Leases due runs. Answers "unknown" for a session that is not known, "again" where it must be called again first, the
 -- session's round where the call is of an earlier one; or the runs with their journals, when the next is due, functions with due
--- runs that were not named, functions and event types of due runs that cannot be read, and what is no run at all.
+-- runs that were not named, functions and event types of due runs that cannot be read, what is no run at all, and whether somebody
+-- waited for events that fell due.
 -- ARGV: now, sender, worker, round, most runs in all, most bytes, what nobody can foresee, whether one run is asked for, its id,
 -- count of functions; of each its id, the most runs of it, and its event types, counted, or nothing for any.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
@@ -39,6 +40,17 @@ if #ended > 0 then
   if #ended == 200 then return 'again' end
 end
 
+-- Delayed events that have fallen due.
+local delayed, has_shown = call('ZRANGE', P .. 'delayed', '0', '0', 'WITHSCORES'), ''
+if delayed[2] and tonumber(delayed[2]) <= clock then
+  include show
+  if show_due(now) then
+    has_shown = '1'
+    redis.pcall('PUBLISH', P .. 'wake', ARGV[2])
+  end
+  delayed = call('ZRANGE', P .. 'delayed', '0', '0', 'WITHSCORES')
+end
+
 local limits, named, readable, at = {}, {}, {}, 11
 for place = 1, tonumber(ARGV[10]) do
   local fn, types = ARGV[at], ARGV[at + 2]
@@ -66,7 +78,7 @@ local function read_run(number)
   local run = runs_read[number]
   if not run then
     run = redis.pcall('HMGET', P .. 'run:' .. number, 'id', 'event', 'token', 'failed', 'retries', 'started', 'type', 'apart',
-      'died', 'crashes', 'aside', 'status', 'lease', 'function')
+      'died', 'crashes', 'aside', 'status', 'lease', 'function', 'waits')
     runs_read[number] = run
   end
   return run
@@ -188,6 +200,12 @@ local function read_whole(one)
   if journal.err then journal, fault = {}, journal.err end
   local bytes = event and #event or 0
   for _, text in ipairs(journal) do bytes = bytes + #text end
+  if run[15] then
+    include look
+    local least
+    one.found, least = look_for(one.number, run[2], run[15])
+    bytes = bytes + least
+  end
   one.run, one.event, one.journal, one.fault = run, event, journal, fault
   return bytes
 end
@@ -206,8 +224,10 @@ if is_by_name then
   local event_type = fn and readable[fn] and type_of(run)
   if fn and room > 0 and (limits[fn] or 0) > 0 and (not event_type or reads(fn, event_type)) then
     local one = { number = number, fn = fn }
-    if read_whole(one) then
+    bytes = read_whole(one)
+    if bytes then
       chosen[1] = one
+      remove(P .. 'parked:' .. fn, number)
       remove(P .. 'due:' .. fn, number)
       if run[8] then remove(P .. 'apart:' .. run[8], number) end
       if run[12] == '3' then remove(P .. 'stopped:' .. fn, number) end
@@ -244,7 +264,7 @@ else
   if #chosen > 1 then table.sort(chosen, is_earlier) end
 end
 
-local runs, numbers = {}, {}
+local runs, numbers, room_left = {}, {}, math.max(0, most_bytes - (bytes or 0))
 for place, one in ipairs(chosen) do
   local number, run = one.number, one.run
   local key, started, crashes = P .. 'run:' .. number, run[6] or now, 0
@@ -271,7 +291,12 @@ for place, one in ipairs(chosen) do
     if crashes > 0 then call('HSET', key, 'crashes', string.format('%d %d', crashes, progress)) end
   end
   if run[8] or run[11] then call('HDEL', key, 'apart', 'aside') end
-  runs[place] = { number, token, run[1], one.fn, run[2], one.event, run[4], run[5], started, one.journal, crashes, one.fault }
+  local arrivals
+  if one.found then
+    include bring
+    arrivals, room_left = bring(one.found, room_left)
+  end
+  runs[place] = { number, token, run[1], one.fn, run[2], one.event, run[4], run[5], started, one.journal, crashes, one.fault, arrivals }
   numbers[place] = number
 end
 -- Lua hands over only so many arguments at once.
@@ -331,4 +356,5 @@ for _, name in ipairs(apart) do
     cannot_read(fn, event_type, due)
   end
 end
-return { runs, next_due, unknown, unknown_types, lost }
+goes_on(delayed[2])
+return { runs, next_due, unknown, unknown_types, lost, has_shown }

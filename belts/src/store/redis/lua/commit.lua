@@ -1,20 +1,31 @@
 -- Fenced writes of workers. Answers a digit for each commit: 1 where it was written, 0 where the lease is no more.
 -- ARGV: now, whether this is sent again, time to live of finished runs, sender or nothing, count of commits; for each
--- commit its run, worker, lease and change; where there is a change, its due, failed and result; count of entries, seq and
--- entry of each. A change is the new status, or "x" to remove the run.
+-- commit its run, worker, lease and change; where there is a change, its due, failed, result, and whether it keeps its time; count of
+-- entries, seq and entry of each; count of entries that wait or did, of each its seq, what stands before its places and behind them,
+-- whether there is a key, the key, count of types, and of each the type and behind what it is looked for. A change is the new status,
+-- or "x" to remove the run. Of a run that is due at once for what has arrived, or where others are, 2 is answered.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, outcomes, left_due, at = ARGV[1], ARGV[3], '', false, 6
 for _ = 1, tonumber(ARGV[5]) do
   local number, worker, lease, change = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local due, failed, result = '', '', ''
+  local due, failed, result, keeps = '', '', '', ''
   at = at + 4
   if change ~= '' then
-    due, failed, result = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-    at = at + 3
+    due, failed, result, keeps = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    at = at + 4
   end
   local first, last = at + 1, at + 2 * tonumber(ARGV[at])
-  at = last + 1
+  local waits
+  at = last + 2
+  for place = 1, tonumber(ARGV[last + 1]) do
+    local types, key = {}, ARGV[at + 3] ~= '' and ARGV[at + 4] or nil
+    waits = waits or {}
+    waits[place] = { seq = ARGV[at], head = ARGV[at + 1], tail = ARGV[at + 2], key = key, types = types }
+    local count = tonumber(ARGV[at + 5])
+    for nth = 1, count do types[nth] = { event_type = ARGV[at + 4 + 2 * nth], after = ARGV[at + 5 + 2 * nth] } end
+    at = at + 6 + 2 * count
+  end
   local run, steps = P .. 'run:' .. number, P .. 'steps:' .. number
   local outcome = '0'
   if call('HGET', run, 'lease') == lease then outcome = '1' end
@@ -22,7 +33,7 @@ for _ = 1, tonumber(ARGV[5]) do
   if outcome == '1' and change == 'x' then
     include forget
     local event_id, published_at, is_needed = forget(number)
-    if event_id and (ttl ~= '' or is_needed) then
+    if event_id and (ttl ~= '' or is_needed or call('HEXISTS', P .. 'placed', event_id) == 1) then
       include expire
       expire_event(event_id, ttl)
     elseif event_id then
@@ -32,19 +43,39 @@ for _ = 1, tonumber(ARGV[5]) do
   elseif outcome == '1' then
     include write
     for place = first, last, 2 do write(steps, ARGV[place], ARGV[place + 1]) end
+    if waits then
+      include resolve
+      for _, one in ipairs(waits) do
+        if write_wait(number, one.seq, one.head, one.tail, one.types, one.key, now) then outcome = '2' end
+      end
+    end
     if result ~= '' then call('HSET', steps, 'result', result) end
     if failed ~= '' then call('HSET', run, 'failed', failed) end
     if change == '2' then
-      local fn = call('HGET', run, 'function')
+      local found = call('HMGET', run, 'function', 'looks', 'waits', 'event')
+      if found[2] then call('HSET', run, 'keeps', keeps) end
+      if found[3] and keeps == '' and (due == '' or tonumber(due) > tonumber(now)) then
+        include look
+        if has_arrived(number, found[4], found[3]) then due, outcome = now, '2' end
+      end
       call('HSET', run, 'status', change, 'lease', '', 'due', due)
-      call('ZADD', P .. 'due:' .. fn, due, number)
-      left_due = left_due or tonumber(due) <= tonumber(now)
+      if due == '' then
+        call('ZADD', P .. 'parked:' .. found[1], number, number)
+      else
+        call('ZADD', P .. 'due:' .. found[1], due, number)
+        left_due = left_due or tonumber(due) <= tonumber(now)
+      end
     elseif change == '3' then
       call('HSET', run, 'status', change, 'lease', '')
       call('ZADD', P .. 'stopped:' .. call('HGET', run, 'function'), number, number)
     elseif change ~= '' then
       call('HSET', run, 'status', change, 'lease', '', 'ended', now)
       call('ZADD', P .. 'finished', now, number)
+      local looks = call('HMGET', run, 'looks', 'function')
+      if looks[1] then
+        include waits
+        close_waits(number, looks[2])
+      end
       if ttl ~= '' then
         include expire
         expire(number, ttl)
@@ -55,13 +86,18 @@ for _ = 1, tonumber(ARGV[5]) do
     -- It is sent again, and was written before if the run is just as it leaves it and nobody had it since.
     local is = call('HMGET', run, 'lease', 'token', 'status', 'due', 'failed')
     local same = is[1] == '' and is[2] == string.match(lease, '%d+$') and is[3] == change
-      and (due == '' or is[4] == due) and (failed == '' or is[5] == failed)
+      and (due == '' or is[4] == due or is[4] == now) and (failed == '' or is[5] == failed)
       and (result == '' or call('HGET', steps, 'result') == result)
     for place = first, last, 2 do
       same = same and call('HGET', steps, ARGV[place]) == ARGV[place + 1]
     end
+    for _, one in ipairs(waits or {}) do
+      local present = call('HGET', steps, one.seq) or ''
+      same = same and string.sub(present, 1, #one.head) == one.head and string.sub(present, -#one.tail) == one.tail
+    end
     if same or change == 'x' and not is[1] then outcome = '1' end
   end
+  left_due = left_due or outcome == '2'
   outcomes = outcomes .. outcome
 end
 if left_due and ARGV[4] ~= '' then redis.pcall('PUBLISH', P .. 'wake', ARGV[4]) end

@@ -1,9 +1,16 @@
 -- Completes a run: the other usual commit. KEYS: the run, its journal, the runs that its worker holds, the finished.
 -- ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease is no more.
 local call = redis.call
-if call('HGET', KEYS[1], 'lease') ~= ARGV[2] then return '0' end
+local run = call('HMGET', KEYS[1], 'lease', 'looks', 'function')
+if run[1] ~= ARGV[2] then return '0' end
 call('HSET', KEYS[2], 'result', unpack(ARGV, 4))
 call('HSET', KEYS[1], 'status', '4', 'lease', '', 'ended', ARGV[1])
 call('ZADD', KEYS[4], ARGV[1], ARGV[3])
 call('SREM', KEYS[3], ARGV[3])
+if run[2] then
+  -- It waits for nothing any more.
+  local P = string.sub(KEYS[4], 1, -1 - #'finished')
+  include waits
+  close_waits(ARGV[3], run[3])
+end
 return '1'

@@ -21,9 +21,19 @@ for place = 1, #rows, 2 do
     end
     functions[fn] = nil
     call('HSET', P .. 'wants', rows[place], cjson.encode(functions))
+    local awaits = call('HGET', P .. 'awaits', rows[place])
+    local is_table, awaited = pcall(cjson.decode, awaits or 'null')
+    if is_table and type(awaited) == 'table' and awaited[fn] then
+      awaited[fn] = nil
+      call('HSET', P .. 'awaits', rows[place], cjson.encode(awaited))
+    end
   end
 end
 settle(now)
+if call('EXISTS', P .. 'awaited') == 1 then
+  include awaits
+  settle_awaits(now)
+end
 tell(ARGV[2])
 
 local count = 0

@@ -1,5 +1,6 @@
 -- Makes events durable and starts their runs. Answers for each event: 0 if it is new, 1 if it was there, 2 if another one is there
--- under its id; its id; and of each run its id, function, number, and the token where it is leased to the worker that asks.
+-- under its id; its id; and of each run its id, function, number, and the token where it is leased to the worker that asks. Behind
+-- these "awaited" where somebody waits for one of them.
 -- ARGV: now, sender or nothing, time to live of what is over, worker or nothing, round, most runs in all, count of functions with the
 -- most runs of each; count of events, each with id, type, due, retries, ticket, first part of the ids of its runs, what only clients
 -- read, the functions of which the worker cannot read it, counted, and its target: "function", id, whether a run id is given, the run
@@ -7,7 +8,7 @@
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, worker, room = ARGV[1], ARGV[3], ARGV[4], tonumber(ARGV[6])
-local clock, limits, answers, at, wakes, seen = tonumber(now), {}, {}, 8, false, nil
+local clock, limits, answers, at, wakes, seen, awaits, is_awaited = tonumber(now), {}, {}, 8, false, nil, nil, false
 for _ = 1, tonumber(ARGV[7]) do
   limits[ARGV[at]] = tonumber(ARGV[at + 1])
   at = at + 2
@@ -63,10 +64,11 @@ for place = 1, count do
       functions = kept
     end
     local size, numbers, before = #functions, ',', nil
-    if size == 1 then
-      before = call('HINCRBY', P .. 'meta', 'run', '1') - 1
-    elseif size > 1 then
+    if size > 1 then
       before = call('HINCRBY', P .. 'meta', 'run', size) - size
+    else
+      before = call('HINCRBY', P .. 'meta', 'run', '1') - 1
+      if size == 0 then numbers = string.format(', %d', before + 1) end
     end
     for order = 1, size do numbers = numbers .. string.format('%d,', before + order) end
     -- If the event is there, the numbers are never used.
@@ -79,7 +81,8 @@ for place = 1, count do
         unread = unread or {}
         unread[ARGV[other]] = true
       end
-      local is_due = tonumber(due) <= clock
+      local is_due, is_placed = tonumber(due) <= clock, false
+      if awaits == nil then awaits = call('EXISTS', P .. 'awaited') == 1 end
       for order, fn in ipairs(functions) do
         local number, token = string.format('%d', before + order), ''
         local run, name = P .. 'run:' .. number, run_id or base .. number
@@ -103,10 +106,34 @@ for place = 1, count do
         if retries ~= '' then call('HSET', run, 'retries', retries) end
         if run_id then call('SET', P .. 'id:' .. name, number) end
         call('ZADD', P .. 'runs', number, number)
+        if awaits and call('SISMEMBER', P .. 'awaiting', fn) == 1 then
+          call('HSET', run, 'looks', '1')
+          call('ZADD', P .. 'looking:' .. fn, number, number)
+        end
         local filled = 4 * order - 2
         answer[filled + 1], answer[filled + 2], answer[filled + 3], answer[filled + 4] = name, fn, number, token
       end
-      if size == 0 and ttl ~= '' then
+      if awaits and by_type and call('HEXISTS', P .. 'awaited', event_type) == 1 then
+        include show
+        local first_number, header = string.format('%d', before + 1), decoded(string.match(rest, '^[^\n]*'))
+        local lane = lane_of(event_type, header.c)
+        is_placed = true
+        if not is_due then
+          delay(id, first_number, now, due, lane)
+        else
+          if seen == nil then seen = call('HGET', P .. 'meta', 'seen') end
+          local heard = tonumber(seen)
+          -- What fell due before it has its place before it, as far as the clock of the publisher can be trusted.
+          local shown_by = heard and heard + 60000 < clock and string.format('%d', heard + 60000) or now
+          local is_heard = heard and heard < clock and clock - heard <= 86400000
+          is_awaited = show_due(shown_by) or is_awaited
+          is_awaited = show(id, first_number, now, '', lane, is_heard and seen or now) or is_awaited
+        end
+        if size == 0 then spend(id) end
+      end
+      if is_placed then
+        -- It goes when nobody can look back to it.
+      elseif size == 0 and ttl ~= '' then
         call('PEXPIRE', key, ttl)
       elseif size == 0 then
         call('ZADD', P .. 'idle', now, id)
@@ -136,5 +163,6 @@ for place = 1, count do
   end
   answers[place] = answer
 end
-if wakes and ARGV[2] ~= '' then redis.pcall('PUBLISH', P .. 'wake', ARGV[2]) end
+if is_awaited then answers[count + 1] = 'awaited' end
+if (wakes or is_awaited) and ARGV[2] ~= '' then redis.pcall('PUBLISH', P .. 'wake', ARGV[2]) end
 return answers

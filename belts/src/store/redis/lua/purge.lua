@@ -3,11 +3,54 @@
 -- ARGV: the time before which they finished, the most runs, the most events.
 include common
 include forget
+include placed
+include looking
+include head
+drop_unawaited(registered_awaits())
 local before, most, most_events, runs, events = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), 0, 0
+
+-- From where on events of a type must stay: the number of the first run that may look back for them, and when it was started.
+local horizons = {}
+local function horizon(event_type)
+  if horizons[event_type] == nil then
+    horizons[event_type] = false
+    for fn in pairs(decoded(call('HGET', P .. 'awaited', event_type))) do
+      local number, event_id = first_looking(fn)
+      number = tonumber(number)
+      if number and (not horizons[event_type] or number < horizons[event_type].number) then
+        horizons[event_type] = { number = number, at = tonumber(string.match(head(event_id) or '', '^%d+ (%-?%d+) ')) }
+      end
+    end
+  end
+  return horizons[event_type]
+end
+-- Whether a run could still look back to an event, or it is not due yet.
+local function is_looked_back_to(row, event_type)
+  if row.place == '0' then return true end
+  local start = horizon(event_type)
+  if not start then return false end
+  if row.due ~= '' then return not start.at or tonumber(row.due) >= start.at end
+  return tonumber(row.number) > start.number
+end
+local function remove_placed(id, row)
+  drop_spent(type_of_lane(row.lane), id)
+  call('ZREM', P .. 'log:' .. row.lane, id)
+  call('HDEL', P .. 'placed', id)
+  call('UNLINK', P .. 'event:' .. id)
+end
 
 local function remove(number)
   local event_id, _, is_needed = forget(number)
-  if event_id and not is_needed then call('UNLINK', P .. 'event:' .. event_id) end
+  if event_id and not is_needed then
+    local row = read_placed(event_id)
+    if not row then
+      call('UNLINK', P .. 'event:' .. event_id)
+    elseif is_looked_back_to(row, type_of_lane(row.lane)) then
+      spend(event_id)
+    else
+      remove_placed(event_id, row)
+    end
+  end
   call('ZREM', P .. 'finished', number)
   runs = runs + 1
 end
@@ -27,10 +70,28 @@ end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'idle', '-inf', '(' .. before, 'LIMIT', 0, most_events)) do
   -- By now it may be another event of that id, which has runs.
   local start = redis.pcall('GETRANGE', P .. 'event:' .. id, 0, 63)
-  if type(start) ~= 'string' or string.match(start, '^%d+ %-?%d+ ,\n') then call('UNLINK', P .. 'event:' .. id) end
+  if type(start) ~= 'string' or string.match(start, '^%d+ %-?%d+ ,[ %d]*\n') then call('UNLINK', P .. 'event:' .. id) end
   call('ZREM', P .. 'idle', id)
   events = events + 1
 end
+-- Those of awaited types, of each the earliest place first.
+local may_go_on = false
+for _, event_type in ipairs(call('SMEMBERS', P .. 'spent')) do
+  for _, id in ipairs(call('ZRANGE', P .. 'spent:' .. event_type, 0, most_events - events)) do
+    local row = read_placed(id)
+    if not row then
+      drop_spent(event_type, id)
+    elseif tonumber(row.due ~= '' and row.due or row.at) >= tonumber(before) or is_looked_back_to(row, event_type) then
+      break
+    elseif events == most_events then
+      may_go_on = true
+      break
+    elseif not has_runs(id) then
+      remove_placed(id, row)
+      events = events + 1
+    end
+  end
+end
 local more = may_expire or call('ZCOUNT', P .. 'finished', '-inf', '(' .. before) > 0
-local more_events = call('ZCOUNT', P .. 'idle', '-inf', '(' .. before) > 0
+local more_events = may_go_on or call('ZCOUNT', P .. 'idle', '-inf', '(' .. before) > 0
 return { runs, events, more and 1 or 0, more_events and 1 or 0 }

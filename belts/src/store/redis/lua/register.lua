@@ -1,6 +1,7 @@
 -- Begins a session. Answers its id, or "again" where it must be called again first.
 -- ARGV: now, sender, end of the lease, lease, how long the session is remembered, where ids begin, by how much they grow, ticket,
--- whether there is a name, the name, the end of leases that are forgotten, what it wants as JSON, its functions.
+-- whether there is a name, the name, the end of leases that are forgotten, what it wants as JSON,
+-- what it awaits as JSON, its functions.
 include common
 include session
 include settle
@@ -35,6 +36,11 @@ call('PEXPIRE', session, remembered)
 call('ZADD', P .. 'workers', ends, worker)
 call('ZADD', P .. 'wanting', ends, worker)
 call('HSET', P .. 'wants', worker, ARGV[12])
-for place = 13, #ARGV do call('SADD', P .. 'functions', ARGV[place]) end
+if ARGV[13] ~= '{}' then call('HSET', P .. 'awaits', worker, ARGV[13]) end
+for place = 14, #ARGV do call('SADD', P .. 'functions', ARGV[place]) end
 settle(now)
+if call('EXISTS', P .. 'awaits', P .. 'awaited') > 0 then
+  include awaits
+  settle_awaits(now)
+end
 return worker

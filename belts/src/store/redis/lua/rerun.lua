@@ -25,6 +25,18 @@ for place = 1, #journal, 2 do
   end
 end
 call('ZREM', P .. 'finished', number)
+include awaits
+include waits
+unspend(run[4])
+local is_looking = call('SISMEMBER', P .. 'awaiting', run[2]) == 1
+local left = call('HGETALL', steps)
+for place = 1, #left, 2 do
+  local open = read_wait(left[place + 1])
+  for _, event_type in ipairs(open and open.t or {}) do begin_to_await(run[2], event_type, now) end
+  if open then open_wait(number, left[place], open) end
+  is_looking = is_looking or open
+end
+if is_looking then let_look(number, run[2]) end
 for _, kept in ipairs({ key, steps, P .. 'id:' .. ARGV[4], P .. 'event:' .. run[4] }) do call('PERSIST', kept) end
 redis.pcall('PUBLISH', P .. 'wake', ARGV[2])
 return 1

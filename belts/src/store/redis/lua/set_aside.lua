@@ -3,7 +3,7 @@
 include common
 local number, due = ARGV[5], ARGV[7]
 local key = P .. 'run:' .. number
-local run = call('HMGET', key, 'lease', 'function', 'event')
+local run = call('HMGET', key, 'lease', 'function', 'event', 'looks')
 if run[1] ~= ARGV[6] then return 0 end
 call('SREM', P .. 'held:' .. ARGV[4], number)
 if due ~= '' then
@@ -14,6 +14,10 @@ if due ~= '' then
 end
 call('HSET', key, 'status', '5', 'lease', '', 'ended', ARGV[1], 'aside', ARGV[8])
 call('ZADD', P .. 'finished', ARGV[1], number)
+if run[4] then
+  include waits
+  close_waits(number, run[2])
+end
 if ARGV[3] ~= '' then
   include expire
   pcall(expire, number, ARGV[3])

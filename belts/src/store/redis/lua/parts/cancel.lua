@@ -9,6 +9,11 @@ local function cancel(number, run, now, ttl)
     if call('EXISTS', P .. 'apart:' .. run[4]) == 0 then call('SREM', P .. 'apart', run[4]) end
     call('HDEL', P .. 'run:' .. number, 'apart')
   end
+  if run[1] == '2' then call('ZREM', P .. 'parked:' .. run[3], number) end
+  if call('HEXISTS', P .. 'run:' .. number, 'looks') == 1 then
+    include waits
+    close_waits(number, run[3])
+  end
   if run[1] == '3' then call('ZREM', P .. 'stopped:' .. run[3], number) end
   local worker = string.match(run[2], '^%d+')
   if worker then call('SREM', P .. 'held:' .. worker, number) end

@@ -1,4 +1,5 @@
--- An event is one string: "<ticket> <published at> ,<run>,<run>,", a line end, and what only clients read.
+-- An event is one string: "<ticket> <published at> ,<run>,<run>,", a line end, and what only clients read. Its number is that of its
+-- first run; without runs it has one too, behind a space.
 local function read_event(id)
   local value = call('GET', P .. 'event:' .. id)
   if not value then return nil end

@@ -2,6 +2,11 @@ include event
 -- Lets an event go by itself, unless one of its runs goes on. Without a time to live it goes with the last of its runs, if each
 -- of them has one.
 local function expire_event(id, ttl)
+  if call('HEXISTS', P .. 'placed', id) == 1 then
+    include placed
+    spend(id)
+    return
+  end
   local event = read_event(id)
   if not event then return end
   local last = 0

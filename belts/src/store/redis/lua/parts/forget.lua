@@ -2,9 +2,13 @@ include event
 -- Removes a run and its journal. Answers with the id of its event, when that was published, and whether any of its runs is left.
 local function forget(number)
   local run = P .. 'run:' .. number
-  local found = call('HMGET', run, 'id', 'event')
+  local found = call('HMGET', run, 'id', 'event', 'looks', 'function')
   call('ZREM', P .. 'runs', number)
   if not found[1] then return nil end
+  if found[3] then
+    include waits
+    close_waits(number, found[4])
+  end
   call('UNLINK', run, P .. 'steps:' .. number, P .. 'id:' .. found[1])
   local event = read_event(found[2])
   if not event then return nil end
@@ -13,6 +17,9 @@ local function forget(number)
     -- Others may have gone by themselves.
     if call('EXISTS', P .. 'run:' .. other) == 1 then runs = runs .. other .. ',' end
   end
+  local is_needed = runs ~= ','
+  -- It keeps its number without its runs.
+  if not is_needed and string.sub(event.rest, 1, 1) == '\n' then runs = ', ' .. (string.match(event.runs, '%d+') or '') end
   call('SET', P .. 'event:' .. found[2], event.ticket .. ' ' .. event.at .. ' ' .. runs .. event.rest, 'KEEPTTL')
-  return found[2], event.at, runs ~= ','
+  return found[2], event.at, is_needed
 end

@@ -8,7 +8,7 @@ local function settle(now)
     local is_json, functions = pcall(cjson.decode, rows[place + 1])
     known[id] = true
     if is_json and type(functions) == 'table' then
-      all[id] = { functions = functions, living = call('ZSCORE', P .. 'wanting', id), text = rows[place + 1] }
+      all[id] = { functions = functions, living = call('ZSCORE', P .. 'wanting', id), text = rows[place + 1] .. (call('HGET', P .. 'awaits', id) or '') }
     end
   end
 
@@ -47,6 +47,7 @@ local function settle(now)
     end
     if falls then
       call('HDEL', P .. 'wants', id)
+      call('HDEL', P .. 'awaits', id)
     else
       for fn, types in pairs(one.functions) do
         wanted[fn] = wanted[fn] or {}

@@ -1,0 +1,45 @@
+include placed
+-- Makes a run due that an event has arrived for, unless it keeps its time or somebody drives it.
+local function arouse(number, now)
+  local key = P .. 'run:' .. number
+  local run = redis.pcall('HMGET', key, 'status', 'lease', 'due', 'function', 'apart', 'keeps')
+  if run[1] ~= '2' or run[2] ~= '' or run[6] == '1' or not run[4] then return end
+  local due = tonumber(run[3] or '')
+  if due and due <= tonumber(now) then return end
+  call('HSET', key, 'due', now)
+  if not due then call('ZREM', P .. 'parked:' .. run[4], number) end
+  call('ZADD', run[5] and P .. 'apart:' .. run[5] or P .. 'due:' .. run[4], now, number)
+end
+-- Gives an event its place, and makes the runs due that wait for it; whether anybody does.
+local function show(id, number, at, due, lane, now)
+  local place = string.format('%d', call('HINCRBY', P .. 'meta', 'place', '1'))
+  write_placed(id, place, number, at, due, lane)
+  call('ZADD', P .. 'log:' .. lane, place, id)
+  local last
+  local waiting = call('SMEMBERS', P .. 'wait:' .. lane)
+  for _, member in ipairs(waiting) do
+    local run = string.match(member, '^%d+')
+    if run ~= last then arouse(run, now) end
+    last = run
+  end
+  return #waiting > 0
+end
+-- Lets an event wait until it is due. Members are in the order of their numbers where times are the same.
+local function delay(id, number, at, due, lane)
+  write_placed(id, '0', number, at, due, lane)
+  call('ZADD', P .. 'delayed', due, string.format('%016d ', tonumber(number)) .. id)
+end
+-- Shows what has fallen due, at most a thousand events; whether anybody waits for one.
+local function show_due(now)
+  local is_awaited = false
+  for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', '0', '1000')) do
+    call('ZREM', P .. 'delayed', member)
+    local id = string.sub(member, 18)
+    local row = read_placed(id)
+    if row then
+      is_awaited = show(id, row.number, row.at, row.due, row.lane, now) or is_awaited
+      spend(id)
+    end
+  end
+  return is_awaited
+end
