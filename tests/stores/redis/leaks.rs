@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use belts::store::{
-    Claim, CommitOutcome, NewEvent, Note, Redis, Release, Rerun, Store, Target, Transition,
+    After, AwaitedType, Awaits, Claim, CommitOutcome, Entry, Lease, NewEvent, Note, Redis,
+    Register, Release, Rerun, StepKind, StepState, Store, Subscription, Target, Transition, Wait,
     WorkerId,
 };
 use belts_suite::servers;
 use redis::cmd;
 
 use super::pause;
-use crate::requests::{at, capacity, claim, commit, complete, entry, event, fail, publish, worker};
+use crate::requests::{
+    LEASE, at, capacity, claim, commit, complete, entry, event, fail, publish, worker,
+};
 
 /// What lives as long as the store.
 const KEPT: [&str; 3] = ["functions", "meta", "probe"];
@@ -100,10 +103,92 @@ async fn walk(store: &Redis, other: &Redis) -> belts::Result<()> {
     nobody.event_type = "nobody".into();
     publish(store, nobody).await?;
     store.deregister(worker, at(1)).await?;
+    walk_waiting(store, other).await?;
     for function in ["f", "g"] {
         store.forget(function, at(1), 100).await?;
     }
     Ok(())
+}
+
+/// An entry that waits for a payment, or for an event of the type that starts runs.
+fn wait(seq: u32, key: &str) -> Entry {
+    let types = ["paid", "t"].map(|event_type| AwaitedType::new(event_type, After::Start));
+    let path = format!("wait-{seq}");
+    Entry::new(seq, path, StepKind::Wait, StepState::Waiting, at(1))
+        .with_wait(Wait::event(types, key))
+}
+
+fn paid(id: &str, key: &str) -> NewEvent {
+    NewEvent::new(id, "paid", *b"{}", at(0)).with_correlation_key(key)
+}
+
+/// Begins a run that waits twice, and is driven.
+async fn begin_to_wait(store: &Redis, worker: WorkerId, id: &str) -> belts::Result<Lease> {
+    publish(store, named(&format!("event of {id}"), id)).await?;
+    let only = Claim::new(capacity(worker), at(1)).with_only(id);
+    let lease = store.claim(only).await?.runs[0].lease;
+    commit(store, lease, vec![wait(0, "k"), wait(1, id)], None).await?;
+    Ok(lease)
+}
+
+/// Runs that wait end in every way, and events that they could look back to have no runs of their own.
+async fn walk_waiting(store: &Redis, other: &Redis) -> belts::Result<()> {
+    publish(store, paid("before anybody waits", "k")).await?;
+    let functions = ["f", "g"];
+    let request = Register::new(at(0), LEASE)
+        .with_subscriptions(functions.map(|id| Subscription::new(id, ["t"])).into())
+        .with_awaits(functions.map(|id| Awaits::new(id, ["paid", "t"])).into());
+    let worker = store.register(request).await?;
+    // One of whose runs the second ends, while the other still looks back.
+    publish(store, both("both")).await?;
+    let runs = claim(store, worker, at(1)).await?.runs;
+    for (run, transition) in runs.iter().zip([Transition::Skip, complete()]) {
+        commit(other, run.lease, vec![wait(0, "k")], Some(transition)).await?;
+    }
+    for (id, transition) in [
+        ("completes", complete()),
+        ("fails", fail()),
+        ("is skipped", Transition::Skip),
+        ("stops", Transition::Stop),
+        ("is cancelled", Transition::suspend(None)),
+        ("is run again", Transition::suspend(at(900))),
+        ("pauses", Transition::retry(at(900), 1, *b"{}")),
+    ] {
+        let lease = begin_to_wait(store, worker, id).await?;
+        let outcome = commit(other, lease, Vec::new(), Some(transition)).await?;
+        assert_eq!(outcome, CommitOutcome::Applied, "{id}");
+    }
+    for id in ["is cancelled", "is run again", "pauses", "stops"] {
+        assert!(store.cancel(id, at(2)).await?, "{id}");
+    }
+    assert!(store.rerun(Rerun::new("is run again", at(2))).await?);
+    end_all(store, worker, &complete()).await?;
+    // With the last entry settled; taken back; cancelled while it is driven; forgotten with its function in the end.
+    let lease = begin_to_wait(store, worker, "settles").await?;
+    let settled = [0, 1].map(|seq| {
+        let mut entry = wait(seq, "k");
+        entry.state = StepState::Completed;
+        entry
+    });
+    commit(store, lease, settled.into(), Some(complete())).await?;
+    begin_to_wait(store, worker, "is given back").await?;
+    store.release(Release::new(worker, at(2))).await?;
+    let lease = begin_to_wait(store, worker, "is driven").await?;
+    assert!(store.cancel("is driven", at(2)).await?);
+    let late = commit(store, lease, vec![wait(2, "k")], None).await?;
+    assert_eq!(late, CommitOutcome::LeaseLost);
+    let lease = begin_to_wait(store, worker, "is forgotten").await?;
+    commit(store, lease, Vec::new(), Some(Transition::suspend(None))).await?;
+    // Events with and without waits for them, one of them delayed.
+    let mut delayed = paid("delayed", "is forgotten");
+    delayed.due_at = at(300);
+    for event in [paid("now", "k"), paid("for nobody", "l"), delayed] {
+        publish(other, event).await?;
+    }
+    publish(store, event("started")).await?;
+    end_all(store, worker, &Transition::suspend(None)).await?;
+    claim(other, worker, at(400)).await?;
+    store.deregister(worker, at(400)).await
 }
 
 async fn purge(store: &Redis) -> belts::Result<()> {
