@@ -72,7 +72,7 @@ pub(super) async fn event_and_wait_meet_at_once(bench: Bench) -> Result<()> {
         return Ok(());
     }
     let rounds = if bench.store.capabilities().durable {
-        1_000
+        400
     } else {
         3_000
     };
