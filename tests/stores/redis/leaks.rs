@@ -8,7 +8,7 @@ use belts::store::{
     WorkerId,
 };
 use belts_suite::servers;
-use redis::cmd;
+use redis::{Cmd, cmd};
 
 use super::pause;
 use crate::requests::{
@@ -230,5 +230,50 @@ async fn nothing_is_left_with_a_time_to_live() -> belts::Result<()> {
         purge(&store).await?;
         assert_eq!(keys(&server), [""; 0], "{first} {second}");
     }
+    Ok(())
+}
+
+/// A build that knows nothing of waits ends runs that wait, drops what sessions await, and removes events.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn nothing_is_left_of_what_an_earlier_build_has_ended() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let key = |name: &str| format!("{{belts}}:{name}");
+    let run = |command: &mut Cmd| {
+        let _done: redis::Value = server.command(command).expect("the server runs");
+    };
+    let store = Redis::open(server.url()).await?;
+    let request = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![Subscription::new("f", ["t"])])
+        .with_awaits(vec![Awaits::new("f", ["paid", "t"])]);
+    let worker = store.register(request).await?;
+    for id in ["ends", "ends too", "waits"] {
+        let lease = begin_to_wait(&store, worker, id).await?;
+        commit(&store, lease, Vec::new(), Some(Transition::suspend(None))).await?;
+    }
+    for number in ["1", "2"] {
+        let ended = [("status", "6"), ("lease", ""), ("due", ""), ("ended", "5")];
+        run(cmd("HSET").arg(key(&format!("run:{number}"))).arg(&ended));
+        run(cmd("ZADD").arg(key("finished")).arg("5").arg(number));
+    }
+    publish(&store, paid("gone", "k")).await?;
+    run(cmd("DEL").arg(key("event:gone")));
+    publish(&store, paid("there", "k")).await?;
+    let runs = claim(&store, worker, at(1)).await?.runs;
+    assert_eq!(runs.len(), 1, "the others are over");
+    let arrivals = runs[0].arrivals.iter();
+    let events: Vec<&str> = arrivals.map(|one| &*one.event_id).collect();
+    assert_eq!(events, ["there"]);
+    commit(&store, runs[0].lease, Vec::new(), Some(complete())).await?;
+    store.deregister(worker, at(1)).await?;
+    run(cmd("DEL")
+        .arg(key("wants"))
+        .arg(key("function:f"))
+        .arg(key("type:t"))
+        .arg(key("subscribed")));
+    purge(&store).await?;
+    assert_eq!(keys(&server), [""; 0]);
     Ok(())
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use belts::store::{Redis, Rerun, RunFilter, RunStatus, Store, Target};
+use belts::store::{
+    After, AwaitedType, Awaits, Entry, NewEvent, Redis, Register, Rerun, RunFilter, RunStatus,
+    StepKind, StepState, Store, Subscription, Target, Wait,
+};
 use belts_suite::servers;
 use redis::cmd;
 
 use super::pause;
-use crate::requests::{at, claim, commit, complete, entry, event, fail, publish, worker};
+use crate::requests::{LEASE, at, claim, commit, complete, entry, event, fail, publish, worker};
 
 const TTL: Duration = Duration::from_millis(200);
 
@@ -105,5 +108,38 @@ async fn rerun_stays() -> belts::Result<()> {
     assert_eq!(claimed.runs[0].run_id, run);
     assert_eq!(claimed.runs[0].journal, [entry(0)]);
     assert!(publish(&store, event("e")).await?.duplicate);
+    Ok(())
+}
+
+/// An event without runs has a time to live, and so has one whose runs are over. But a run may wait for them yet.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn event_stays_for_a_run_that_may_wait_for_it() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = with_ttl(&server).await?;
+    let request = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![Subscription::new("f", ["t"])])
+        .with_awaits(vec![Awaits::new("f", ["paid", "t"])]);
+    let worker = store.register(request).await?;
+    publish(&store, event("first")).await?;
+    let lease = claim(&store, worker, at(0)).await?.runs[0].lease;
+    publish(&store, NewEvent::new("paid", "paid", *b"{}", at(0))).await?;
+    let second = publish(&store, event("second")).await?.runs.remove(0);
+    let other = claim(&store, worker, at(0)).await?.runs[0].lease;
+    commit(&store, other, Vec::new(), Some(complete())).await?;
+    is_gone(&store, &second.run_id).await;
+    pause(2 * TTL).await;
+    let types = ["paid", "t"].map(|event_type| AwaitedType::new(event_type, After::Start));
+    let wait = Entry::new(0, "wait", StepKind::Wait, StepState::Waiting, at(1))
+        .with_wait(Wait::event(types, None));
+    commit(&store, lease, vec![wait], None).await?;
+    let arrived = store.arrived(&[lease]).await?;
+    let events: Vec<&str> = arrived[0].1.iter().map(|one| &*one.event_id).collect();
+    assert_eq!(events, ["paid", "second"]);
+    commit(&store, lease, Vec::new(), Some(complete())).await?;
+    assert_eq!(store.purge(at(10), 10).await?.events, 2);
+    assert!(!publish(&store, event("second")).await?.duplicate);
     Ok(())
 }

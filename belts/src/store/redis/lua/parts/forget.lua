@@ -8,6 +8,7 @@ local function forget(number)
   if found[3] then
     include waits
     close_waits(number, found[4])
+    call('ZREM', P .. 'parked:' .. found[4], number)
   end
   call('UNLINK', run, P .. 'steps:' .. number, P .. 'id:' .. found[1])
   local event = read_event(found[2])

@@ -2,15 +2,32 @@ include waits
 include payload
 -- The most events of one wait.
 local MOST_ARRIVALS = 16
+-- The earliest events of a lane behind a place, and one more.
+local function read_log(lane, after)
+  while true do
+    local found, is_whole = {}, true
+    local log = call('ZRANGEBYSCORE', P .. 'log:' .. lane, string.format('(%d', after), '+inf', 'WITHSCORES', 'LIMIT', '0',
+      MOST_ARRIVALS + 1)
+    for nth = 1, #log, 2 do
+      if call('EXISTS', P .. 'event:' .. log[nth]) == 1 then
+        found[#found + 1] = { id = log[nth], place = log[nth + 1] }
+      else
+        -- An earlier version removed it.
+        call('ZREM', P .. 'log:' .. lane, log[nth])
+        call('HDEL', P .. 'placed', log[nth])
+        is_whole = false
+      end
+    end
+    if is_whole then return found end
+  end
+end
 -- The earliest events behind the places of a wait. The one that started the run is none of them.
 local function behind(wait, event_id)
   local found = {}
   for place, event_type in ipairs(wait.t) do
     local after = type(wait.c[place]) == 'number' and wait.c[place] or 0
-    local log = call('ZRANGEBYSCORE', P .. 'log:' .. lane_of(event_type, wait.k), string.format('(%d', after), '+inf', 'WITHSCORES',
-      'LIMIT', '0', MOST_ARRIVALS + 1)
-    for nth = 1, #log, 2 do
-      if log[nth] ~= event_id then found[#found + 1] = { id = log[nth], place = log[nth + 1] } end
+    for _, one in ipairs(read_log(lane_of(event_type, wait.k), after)) do
+      if one.id ~= event_id then found[#found + 1] = one end
     end
   end
   table.sort(found, function(a, b) return tonumber(a.place) < tonumber(b.place) end)

@@ -12,8 +12,11 @@ end
 local function registered_awaits()
   local all = {}
   local rows = call('HGETALL', P .. 'awaits')
-  for place = 2, #rows, 2 do
-    for fn, types in pairs(decoded(rows[place])) do
+  for place = 1, #rows, 2 do
+    -- Earlier versions drop what a session wants without this.
+    local stands = call('HEXISTS', P .. 'wants', rows[place]) == 1
+    if not stands then call('HDEL', P .. 'awaits', rows[place]) end
+    for fn, types in pairs(stands and decoded(rows[place + 1]) or {}) do
       for _, event_type in ipairs(type(types) == 'table' and types or {}) do
         all[event_type] = all[event_type] or {}
         all[event_type][fn] = true

@@ -1,26 +1,25 @@
 include placed
--- Makes a run due that an event has arrived for, unless it keeps its time or somebody drives it.
+-- Makes a run due that an event has arrived for, unless it keeps its time or somebody drives it; false if it is gone.
 local function arouse(number, now)
   local key = P .. 'run:' .. number
   local run = redis.pcall('HMGET', key, 'status', 'lease', 'due', 'function', 'apart', 'keeps')
-  if run[1] ~= '2' or run[2] ~= '' or run[6] == '1' or not run[4] then return end
+  if not run[1] or not run[4] then return false end
+  if run[1] ~= '2' or run[2] ~= '' or run[6] == '1' then return true end
   local due = tonumber(run[3] or '')
-  if due and due <= tonumber(now) then return end
+  if due and due <= tonumber(now) then return true end
   call('HSET', key, 'due', now)
   if not due then call('ZREM', P .. 'parked:' .. run[4], number) end
   call('ZADD', run[5] and P .. 'apart:' .. run[5] or P .. 'due:' .. run[4], now, number)
+  return true
 end
 -- Gives an event its place, and makes the runs due that wait for it; whether anybody does.
 local function show(id, number, at, due, lane, now)
   local place = string.format('%d', call('HINCRBY', P .. 'meta', 'place', '1'))
   write_placed(id, place, number, at, due, lane)
   call('ZADD', P .. 'log:' .. lane, place, id)
-  local last
   local waiting = call('SMEMBERS', P .. 'wait:' .. lane)
   for _, member in ipairs(waiting) do
-    local run = string.match(member, '^%d+')
-    if run ~= last then arouse(run, now) end
-    last = run
+    if not arouse(string.match(member, '^%d+'), now) then call('SREM', P .. 'wait:' .. lane, member) end
   end
   return #waiting > 0
 end

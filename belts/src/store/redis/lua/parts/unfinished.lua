@@ -28,7 +28,15 @@ local function unfinished_runs(fn, driven, most)
   for _, name in ipairs(call('SMEMBERS', P .. 'apart')) do
     if of_apart(name) == fn then add(call('ZRANGE', P .. 'apart:' .. name, 0, most - 1)) end
   end
-  add(call('ZRANGE', P .. 'parked:' .. fn, 0, most - 1))
+  for _, number in ipairs(call('ZRANGE', P .. 'parked:' .. fn, 0, most - 1)) do
+    -- An earlier version leaves it here when somebody asks for it by name.
+    local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'due')
+    if run[1] == '2' and (run[2] or '') == '' then
+      add({ number })
+    else
+      call('ZREM', P .. 'parked:' .. fn, number)
+    end
+  end
   for _, number in ipairs(call('ZRANGE', P .. 'stopped:' .. fn, 0, most - 1)) do
     if call('HGET', P .. 'run:' .. number, 'status') == '3' then
       add({ number })
