@@ -3,15 +3,20 @@
 use sqlx::postgres::PgBindIterExt as _;
 
 use super::{
+    error::Fault,
     rows::{kind_word, state_word},
     sessions::Sessions,
     sql::Parameters,
     text::to_column,
+    waits,
 };
 use crate::store::{Commit, Ending, Entry, Lease, Timestamp, Transition};
 
 /// The word by which the server knows that a run is to be removed.
 const SKIPPED: &str = "skipped";
+
+/// That for a run that is suspended until its time, whatever arrives.
+const PUT_OFF: &str = "put-off";
 
 /// A commit and where it stands among all of its batch.
 #[derive(Debug, Clone, Copy)]
@@ -72,16 +77,29 @@ pub(super) fn bind_step(lease: Lease, entry: &Entry) -> Parameters {
         .bind(&*entry.value)
 }
 
-/// Binds commits to the parameters of the function `commit`, from its third on.
-pub(super) fn bind(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
+/// Binds commits to the parameters of the function `commit`, from its third on; to those of its larger form if some have waits.
+pub(super) fn bind(
+    parameters: Parameters,
+    commits: &[Placed<'_>],
+    with_waits: bool,
+) -> Result<Parameters, Fault> {
     let leases = || commits.iter().map(|placed| placed.commit.lease);
     let parameters = parameters
         .bind(leases().map(|lease| lease.run).bind_iter())
         .bind(leases().map(|lease| lease.worker.0).bind_iter())
         .bind(leases().map(|lease| lease.token).bind_iter());
-    // The function's parameters are those of earlier versions, which told the sessions of a batch as well.
-    let parameters = Sessions::default().bind(parameters);
-    bind_entries(bind_endings(parameters, commits), &entries(commits))
+    let mut sessions = Sessions::default();
+    for placed in commits {
+        sessions.add(placed.commit.lease.worker, placed.now);
+    }
+    let entries = entries(commits);
+    let parameters = bind_endings(sessions.bind(parameters), commits);
+    let parameters = bind_entries(parameters, &entries);
+    if with_waits {
+        waits::bind(parameters, &entries)
+    } else {
+        Ok(parameters)
+    }
 }
 
 fn bind_endings(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
@@ -95,8 +113,11 @@ fn bind_endings(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {
         .collect();
     let each = || endings.iter().map(|(_, _, ending)| ending.as_ref());
     let dated = || endings.iter().map(|(_, now, ending)| (*now, ending));
-    let status =
-        |ending: Option<&Ending<'_>>| ending.map_or(SKIPPED, |ending| ending.status.as_str());
+    let status = |ending: Option<&Ending<'_>>| match ending {
+        None => SKIPPED,
+        Some(ending) if ending.keeps_time => PUT_OFF,
+        Some(ending) => ending.status.as_str(),
+    };
     let due_at = |ending: Option<&Ending<'_>>| Some(ending?.due_at?.as_millis());
     let failures = |ending: Option<&Ending<'_>>| Some(ending?.failed_attempts?.cast_signed());
     let finished_at = |(now, ending): (Timestamp, &Option<Ending<'_>>)| {

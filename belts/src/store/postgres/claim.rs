@@ -5,6 +5,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 use sqlx::postgres::{PgBindIterExt as _, PgRow};
 
 use super::{
+    arrivals::{ArrivalPlaces, arrival},
     database::Database,
     error::Fault,
     rows::{Columns, Entries, EntryPlaces},
@@ -101,6 +102,17 @@ const STEP: EntryPlaces = EntryPlaces {
     state: 10,
     type_name: 11,
     value: 12,
+    wait: 13,
+    wait_places: 14,
+};
+
+/// Where those of an arrival stand.
+const ARRIVAL: ArrivalPlaces = ArrivalPlaces {
+    seq: 6,
+    place: 3,
+    event_id: 8,
+    event_type: 9,
+    payload: 12,
 };
 
 /// A run as it comes, with its progress at the last crash, and what cannot be read of it.
@@ -146,6 +158,14 @@ fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Answer, Vec<Unreadable>), F
             4 => claimed
                 .unknown_types
                 .push(UnknownType::new(columns.text(8)?, columns.text(9)?)),
+            5 => {
+                let place = places.get(&columns.get(1)?);
+                let place = place.ok_or(Fault::Row("run of an arrival"))?;
+                coming[*place]
+                    .run
+                    .arrivals
+                    .push(arrival(columns, &ARRIVAL)?);
+            }
             _ => return Err(Fault::Row("part of a claim")),
         }
     }

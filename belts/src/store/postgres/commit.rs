@@ -12,6 +12,7 @@ use super::{
     error::Fault,
     queue::{Batch, MAX_STATEMENT, MAX_VALUE, fitting},
     sql::Parameters,
+    waits::has_waits,
 };
 use crate::store::{Commit, CommitBatch, CommitOutcome, Lease};
 
@@ -140,6 +141,7 @@ impl Database {
         let mut loan = self.lend().await?;
         if let [step] = commits
             && !resent
+            && !has_waits(step.commit)
             && self.commit_step(&mut loan, step).await?
         {
             return loan.keep(Ok(Vec::new()));
@@ -184,8 +186,14 @@ impl Database {
         resent: bool,
     ) -> Result<Vec<usize>, Fault> {
         let parameters = Parameters::default().bind(&self.store).bind(resent);
-        let parameters = arrays::bind(parameters, round);
-        let (lost,): (Option<Vec<i32>>,) = loan.row(&self.sql.commit, parameters).await?;
+        let with_waits = round.iter().any(|placed| has_waits(placed.commit));
+        let parameters = arrays::bind(parameters, round, with_waits)?;
+        let statement = if with_waits {
+            &self.sql.commit_waits
+        } else {
+            &self.sql.commit
+        };
+        let (lost,): (Option<Vec<i32>>,) = loan.row(statement, parameters).await?;
         let indices = lost.unwrap_or_default().into_iter().map(|place| {
             // Postgres counts from 1.
             let index = usize::try_from(place - 1).ok().and_then(|at| round.get(at));

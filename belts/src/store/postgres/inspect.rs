@@ -29,6 +29,8 @@ const STEP: EntryPlaces = EntryPlaces {
     state: 7,
     type_name: 8,
     value: 9,
+    wait: 10,
+    wait_places: 11,
 };
 
 impl Database {

@@ -11,13 +11,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease, Note,
-    Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage, RunRecord,
-    Store, Subscription, Timestamp, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
+    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
+    RunRecord, Store, Subscription, Timestamp, WorkerId,
 };
 use crate::error::{Error, Result};
 
 mod arrays;
+mod arrivals;
 mod builder;
 mod change;
 mod claim;
@@ -44,6 +45,7 @@ mod single;
 mod sql;
 mod subscribers;
 mod text;
+mod waits;
 
 pub use builder::PostgresBuilder;
 use commit::Commits;
@@ -125,7 +127,11 @@ impl fmt::Debug for Postgres {
 #[async_trait]
 impl Store for Postgres {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.durable().shared().notices_dead_workers()
+        Capabilities::NONE
+            .durable()
+            .shared()
+            .notices_dead_workers()
+            .waits()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -169,6 +175,10 @@ impl Store for Postgres {
 
     async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
         self.read(|database| database.revoked(leases)).await
+    }
+
+    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
+        self.read(|database| database.arrived(leases)).await
     }
 
     async fn release(&self, request: Release) -> Result<usize> {

@@ -11,3 +11,10 @@ pub(super) struct Placed<'a> {
     /// Which of the requests it belongs to.
     pub(super) request: usize,
 }
+
+impl Placed<'_> {
+    /// When a delayed event becomes visible.
+    pub(super) fn visible_at(&self) -> Option<i64> {
+        (self.event.due_at > self.now).then_some(self.event.due_at.as_millis())
+    }
+}

@@ -13,6 +13,11 @@ use crate::store::{
     parts::{Budget, new_id},
 };
 
+/// In place of the place of an event that starts a single function.
+const NO_PLACE: i64 = -1;
+/// In place of that of an event which is given one after the publish.
+pub(super) const NOT_YET: i64 = 0;
+
 /// What is to be written for a batch of events.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -22,6 +27,8 @@ pub(super) struct Plan {
     runs: Vec<PlannedRun>,
     /// Where the runs of each event begin, and where those of the last one end.
     starts: Vec<usize>,
+    /// Where each event stands among those that waits may find, before it has a place.
+    pub(super) places: Vec<Option<i64>>,
     /// The indices of the events, sorted by id. An id that comes twice has to see what became of it the first time, so its
     /// events are in different rounds.
     pub(super) rounds: Vec<Vec<usize>>,
@@ -50,6 +57,10 @@ impl Plan {
             version: subscribers.version,
             runs: Vec::with_capacity(events.len()),
             starts: Vec::with_capacity(events.len() + 1),
+            places: events
+                .iter()
+                .map(|placed| place(placed, subscribers))
+                .collect(),
             rounds: rounds(events),
             sessions: Sessions::default(),
         };
@@ -132,6 +143,16 @@ impl PlannedRun {
     /// The number that the run has if the event has that one.
     pub(super) fn number(&self, event: i64) -> i64 {
         event << 16 | i64::from(self.rank)
+    }
+}
+
+/// A place that is still to be given, or none for an event that no wait finds.
+fn place(placed: &Placed<'_>, subscribers: &Subscribers) -> Option<i64> {
+    match placed.event.target {
+        Target::Function { .. } => Some(NO_PLACE),
+        Target::Subscribers { .. } => subscribers
+            .awaits(&placed.event.event_type)
+            .then_some(NOT_YET),
     }
 }
 

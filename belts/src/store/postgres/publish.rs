@@ -11,13 +11,16 @@ use super::{
     database::Database,
     error::Fault,
     placed::Placed,
-    plan::{Plan, PlannedRun},
+    plan::{NOT_YET, Plan, PlannedRun},
     queue::{Batch, MAX_VALUE},
     sql::Parameters,
     subscribers,
     text::to_column,
 };
 use crate::store::{Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target};
+
+/// How many events are given their places at once; where it was so many, there may be more.
+const MAX_SHOWN: i64 = 1_000;
 
 /// Writes events for the queue.
 pub(super) struct Publishes {
@@ -138,7 +141,8 @@ impl Publishes {
         let subscribers = self.subscribers.get(&self.database, &mut loan).await?;
         let plan = Plan::new(events, capacities, &subscribers);
         if let Some(one) = self.publish_one(&mut loan, events, &plan).await? {
-            return loan.keep(Ok(vec![one]));
+            let shown = self.show(&mut loan, events, &plan).await;
+            return loan.keep(shown.map(|()| vec![one]));
         }
         let mut answers = vec![None; events.len()];
         if let [round] = &*plan.rounds {
@@ -155,10 +159,46 @@ impl Publishes {
             loan.run("COMMIT").await?;
             loan.keep(Ok(()))?;
         }
+        if plan.places.contains(&Some(NOT_YET)) {
+            let mut loan = self.database.lend().await?;
+            let shown = self.show(&mut loan, events, &plan).await;
+            loan.keep(shown)?;
+        }
         answers
             .into_iter()
             .map(|answer| answer.ok_or(Fault::Vanished))
             .collect()
+    }
+
+    /// Gives events their places that somebody may wait for, now that they are committed. What is left of this by a process that
+    /// dies here is done by the next claim.
+    async fn show(
+        &self,
+        loan: &mut Loan<'_>,
+        events: &[Placed<'_>],
+        plan: &Plan,
+    ) -> Result<(), Fault> {
+        let placeless = || {
+            let each = events.iter().zip(&plan.places);
+            each.filter_map(|(placed, place)| (*place == Some(NOT_YET)).then_some(placed))
+        };
+        let Some(now) = placeless().map(|placed| placed.now).max() else {
+            return Ok(());
+        };
+        let delayed = placeless().any(|placed| placed.visible_at().is_some());
+        loop {
+            let parameters = Parameters::default()
+                .bind(&self.database.store)
+                .bind(now.as_millis())
+                .bind(delayed);
+            let (shown, waiting): (i64, i64) = loan
+                .row(&self.database.sql.show_published, parameters)
+                .await?;
+            self.database.wake_if(waiting > 0 || delayed);
+            if shown < MAX_SHOWN {
+                return Ok(());
+            }
+        }
     }
 
     /// Publishes events that have different ids. `round` holds their indices, sorted by id.
@@ -231,6 +271,9 @@ impl Publishes {
                     .map(|index| plan.runs_of_event(*index).is_empty())
                     .bind_iter(),
             )
+            .bind(round.iter().map(|index| plan.places[*index]).bind_iter())
+            .bind(placed().map(Placed::visible_at).bind_iter())
+            .bind(orders(round))
             .bind(runs.iter().map(|(place, _)| *place).bind_iter())
             .bind(run().map(|run| run.rank).bind_iter())
             .bind(run().map(|run| to_column(&run.id)).bind_iter())
@@ -259,6 +302,17 @@ impl Publishes {
             event_numbers,
         })
     }
+}
+
+/// Where each event of a round stands among them in the order of the batch, counted from 1. They are sorted by id.
+fn orders(round: &[usize]) -> Vec<i32> {
+    let mut by_index: Vec<usize> = (0..round.len()).collect();
+    by_index.sort_unstable_by_key(|at| round[*at]);
+    let mut orders = vec![0; round.len()];
+    for (order, at) in (1..).zip(by_index) {
+        orders[at] = order;
+    }
+    orders
 }
 
 /// The runs that were begun with an event, sorted by function id as they were planned.

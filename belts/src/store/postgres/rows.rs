@@ -5,7 +5,9 @@ use std::sync::Arc;
 use sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow};
 
 use super::{error::Fault, text::from_column};
-use crate::store::{Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp};
+use crate::store::{
+    After, AwaitedType, Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp, Wait,
+};
 
 pub(super) const fn kind_word(kind: StepKind) -> &'static str {
     match kind {
@@ -114,7 +116,7 @@ impl Entries {
             type_name: Arc::clone(&self.last_type),
             attempts: columns.count(places.attempts)?,
             due_at: columns.maybe_time(places.due_at)?,
-            wait: None,
+            wait: wait(columns, places)?,
             started_at: columns.time(places.started_at)?,
             finished_at: columns.maybe_time(places.finished_at)?,
             value: columns.bytes(places.value)?,
@@ -135,6 +137,27 @@ pub(super) struct EntryPlaces {
     pub(super) state: usize,
     pub(super) type_name: usize,
     pub(super) value: usize,
+    pub(super) wait: usize,
+    pub(super) wait_places: usize,
+}
+
+/// What an entry waits for, with the places behind which it looks if it still does.
+fn wait(columns: Columns<'_>, places: &EntryPlaces) -> Result<Option<Wait>, Fault> {
+    let Some(json) = columns.get::<Option<&str>>(places.wait)? else {
+        return Ok(None);
+    };
+    let wait: Wait = serde_json::from_str(json).map_err(|_| Fault::Word("wait of a step"))?;
+    let Some(behind) = columns.get::<Option<Vec<i64>>>(places.wait_places)? else {
+        return Ok(Some(wait));
+    };
+    let Wait::Event { types, key } = &wait;
+    if types.len() != behind.len() {
+        return Err(Fault::Row("places of a wait"));
+    }
+    let placed = types.iter().zip(behind).map(|(awaited, place)| {
+        AwaitedType::new(Arc::clone(&awaited.event_type), After::Place(place))
+    });
+    Ok(Some(Wait::event(placed, key.as_deref())))
 }
 
 /// The columns that [`record`] reads, from the tables `runs` and `events`.

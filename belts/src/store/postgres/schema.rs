@@ -1,7 +1,10 @@
 //! The name of the schema, in the SQL of the store.
 
 use super::error::config;
-use crate::{error::Result, store::parts::MAX_UNKNOWN_FUNCTIONS};
+use crate::{
+    error::Result,
+    store::{Arrival, parts::MAX_UNKNOWN_FUNCTIONS},
+};
 
 /// The name of our schema, which is put into SQL as it is, since names cannot be parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +37,9 @@ impl Schema {
         sql.replace("{schema}", &format!("\"{}\"", self.0))
             .replace("{channel}", &self.0)
             .replace("{lock}", &self.lock().to_string())
+            .replace("{places}", &self.lock().wrapping_add(1).to_string())
             .replace("{unknown}", &MAX_UNKNOWN_FUNCTIONS.to_string())
+            .replace("{arrivals}", &Arrival::MOST.to_string())
     }
 
     /// The key of the lock under which the schema is changed: FNV-1a of the name, the same in every process.

@@ -16,7 +16,15 @@ const LONGEST_LEASE: i64 = 1_000_000_000_000_000;
 impl Database {
     /// Begins a session. If this is sent twice, the first session dies with its lease.
     pub(super) async fn register(&self, request: &Register) -> Result<WorkerId, Fault> {
-        let functions = || request.subscriptions.iter();
+        let wanted = request.wanted();
+        let functions = || wanted.iter();
+        let awaits = || {
+            let all = request.awaits.iter();
+            all.flat_map(|awaits| {
+                let types = awaits.event_types.iter();
+                types.map(|event_type| (event_type, &awaits.function_id))
+            })
+        };
         let pairs = || {
             functions().flat_map(|subscription| {
                 let types = subscription.event_types.iter();
@@ -42,6 +50,16 @@ impl Database {
                 )
                 .bind(
                     pairs()
+                        .map(|(_, function_id)| to_column(function_id))
+                        .bind_iter(),
+                )
+                .bind(
+                    awaits()
+                        .map(|(event_type, _)| to_column(event_type))
+                        .bind_iter(),
+                )
+                .bind(
+                    awaits()
                         .map(|(_, function_id)| to_column(function_id))
                         .bind_iter(),
                 );

@@ -27,7 +27,7 @@ impl Publishes {
         if targeted_run(placed.event).is_some() {
             return Ok(None);
         }
-        let parameters = self.parameters(placed, run, plan.version);
+        let parameters = self.parameters(placed, run, plan);
         let rows = loan
             .rows(&self.database.sql.publish_one, parameters)
             .await?;
@@ -44,12 +44,12 @@ impl Publishes {
         }))
     }
 
-    fn parameters(&self, placed: &Placed<'_>, run: &PlannedRun, version: i64) -> Parameters {
+    fn parameters(&self, placed: &Placed<'_>, run: &PlannedRun, plan: &Plan) -> Parameters {
         let event = placed.event;
         Parameters::default()
             .bind(&self.database.store)
             .bind(self.database.next_call())
-            .bind(version)
+            .bind(plan.version)
             .bind(placed.now.as_millis())
             .bind(placed.ticket)
             .bind(to_column(&event.id))
@@ -63,5 +63,7 @@ impl Publishes {
             .bind(to_column(&run.function_id))
             .bind(run.worker.map(|worker| worker.0))
             .bind(&event.digest.0[..])
+            .bind(plan.places[run.event])
+            .bind(placed.visible_at())
     }
 }

@@ -74,6 +74,15 @@ macro_rules! statements {
 statements! {
     commit: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
         $20, $21, $22, $23, $24, $25)";
+    // The same with entries that concern waits.
+    commit_waits: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+        $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
+    // What has arrived for the runs of leases that stand.
+    arrived: "SELECT run, place, seq, id, event_type, payload FROM {schema}.arrivals(ARRAY(
+            SELECT lease.run FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS lease (run, worker, token)
+            WHERE (SELECT waits FROM {schema}.runs WHERE number = lease.run AND token = lease.token
+                AND runs.worker IS NOT DISTINCT FROM lease.worker)), $4)";
+    show_published: "SELECT shown, waiting FROM {schema}.show_published($1, $2, $3)";
     // One more step of one run, which is what most commits are. Answers nothing if there is more to it: the lease is lost, or
     // the entry is there. A plain `=` for the worker would tell the planner that it is not NULL, and so let it read all of
     // `runs_worker`.
@@ -85,15 +94,15 @@ statements! {
             FOR UPDATE) AS held
         RETURNING 1";
     publish: "SELECT stale, living, event_numbers
-        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
     // One event that starts one run, which is what most publishes are. Answers nothing if there is more to it: the event is
     // there, or the subscriptions have changed.
     publish_one: "WITH known AS MATERIALIZED (
             SELECT seen FROM {schema}.subscriptions_version WHERE version = $3
         ), event AS (
             INSERT INTO {schema}.events
-                (published_at, ticket, idle, id, event_type, correlation_key, traceparent, payload, digest)
-            SELECT $4, $5, false, $6, $7, $8, $9, $10, $16 FROM known
+                (published_at, ticket, idle, id, event_type, correlation_key, traceparent, payload, digest, place, visible_at)
+            SELECT $4, $5, false, $6, $7, $8, $9, $10, $16, $17, $18 FROM known
             ON CONFLICT (id) DO NOTHING RETURNING number
         ), session AS MATERIALIZED (
             SELECT id FROM {schema}.workers WHERE id = $15 AND lease_until > $4
@@ -121,15 +130,19 @@ statements! {
             LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
+    // With the types that anybody may wait for, which have no function.
+    subscribers: "SELECT version, function_id, event_type FROM {schema}.subscriptions_version LEFT JOIN (
+            SELECT function_id, event_type FROM {schema}.subscriptions
+            UNION ALL SELECT DISTINCT NULL, event_type FROM {schema}.awaited) AS known ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content,
-            text_e
+            text_e, places
         FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     set_aside: "SELECT {schema}.set_aside($1, $2, $3, $4, $5, $6)";
     // Those of the leases that stand no longer.
     revoked: "SELECT place FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS lease (run, worker, token, place)
         WHERE (SELECT true FROM {schema}.runs WHERE number = lease.run AND token = lease.token
             AND runs.worker IS NOT DISTINCT FROM lease.worker) IS NULL";
-    register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8)";
+    register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
     deregister: "SELECT {schema}.deregister($1, $2, $3)";
     renew: "SELECT {schema}.renew($1, $2, $3, $4)";
     release: "SELECT {schema}.release($1, $2, $3, $4, $5, $6)";
@@ -176,7 +189,7 @@ statements! {
                 AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL LIMIT $2) AS stopped)
         FROM wanted ORDER BY function_id";
     run: "SELECT {record}, runs.notes FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS runs, {event}";
-    journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value
+    journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value, wait, wait_places
         FROM {schema}.steps WHERE run = (SELECT number FROM {schema}.runs WHERE id = $1) ORDER BY seq";
     list: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs

@@ -1,7 +1,7 @@
 //! Which functions an event starts, remembered until somebody changes the subscriptions.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -16,11 +16,17 @@ pub(super) struct Subscribers {
     pub(super) version: i64,
     /// The functions of each event type, sorted by id.
     by_type: HashMap<Arc<str>, Vec<Arc<str>>>,
+    /// The event types that anybody may wait for.
+    awaited: HashSet<Arc<str>>,
 }
 
 impl Subscribers {
     pub(super) fn of(&self, event_type: &str) -> &[Arc<str>] {
         self.by_type.get(event_type).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn awaits(&self, event_type: &str) -> bool {
+        self.awaited.contains(event_type)
     }
 
     fn read(rows: &[PgRow]) -> Result<Self, Fault> {
@@ -30,6 +36,8 @@ impl Subscribers {
             all.version = columns.get(0)?;
             if let Some((function_id, event_type)) = pair(columns)? {
                 all.by_type.entry(event_type).or_default().push(function_id);
+            } else if let Some(event_type) = columns.maybe_text(2)? {
+                all.awaited.insert(event_type);
             }
         }
         for functions in all.by_type.values_mut() {
@@ -55,7 +63,7 @@ impl Subscribers {
 
 type Pair = (Arc<str>, Arc<str>);
 
-/// A function and an event type; none in the row that stands for the version alone.
+/// A function and an event type; none in a row that stands for the version alone, or for a type that is awaited.
 fn pair(columns: Columns<'_>) -> Result<Option<Pair>, Fault> {
     let function: Option<&str> = columns.get(1)?;
     match function {
@@ -78,7 +86,7 @@ impl Memory {
             return Ok(Arc::clone(known));
         }
         let rows = loan
-            .rows(&database.sql.subscriptions, Parameters::default())
+            .rows(&database.sql.subscribers, Parameters::default())
             .await?;
         let read = Arc::new(Subscribers::read(&rows)?);
         *self.known() = Some(Arc::clone(&read));

@@ -6,7 +6,11 @@ LANGUAGE plpgsql AS $$
 DECLARE
     old bigint[];
     their_events bigint[];
+    gone_spent bigint;
+    more_spent boolean;
 BEGIN
+    -- Before any row is locked, since it counts up the version of the subscriptions.
+    PERFORM {schema}.drop_unawaited();
     SELECT array_agg(number), array_agg(DISTINCT number >> 16) INTO old, their_events FROM (
         SELECT number FROM {schema}.runs WHERE finished_at IS NOT NULL AND finished_at < in_before
         ORDER BY finished_at, number LIMIT in_limit FOR UPDATE SKIP LOCKED) AS longest;
@@ -15,16 +19,28 @@ BEGIN
     -- The lock makes the last of an event's runs see that it is that.
     PERFORM FROM {schema}.events WHERE number = ANY (their_events) ORDER BY number FOR UPDATE;
     DELETE FROM {schema}.events
-        WHERE number = ANY (their_events) AND (SELECT true FROM {schema}.runs
+        WHERE number = ANY (their_events) AND coalesce(place, -1) < 0 AND (SELECT true FROM {schema}.runs
+            WHERE runs.number BETWEEN events.number << 16 AND events.number << 16 | 65535 LIMIT 1) IS NULL;
+    -- What has a place is left to those who may look back to it.
+    UPDATE {schema}.events SET spent = true
+        WHERE number = ANY (their_events) AND place >= 0 AND (SELECT true FROM {schema}.runs
             WHERE runs.number BETWEEN events.number << 16 AND events.number << 16 | 65535 LIMIT 1) IS NULL;
     -- Events that started nothing are kept as long, so that their ids stay known.
     DELETE FROM {schema}.events WHERE number = ANY (ARRAY(
         SELECT number FROM {schema}.events WHERE idle AND published_at < in_before
         ORDER BY published_at LIMIT in_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS gone_events = ROW_COUNT;
+    -- Other functions may have had their last run among these.
+    SELECT gone, purge_spent.more INTO gone_spent, more_spent FROM {schema}.purge_spent(in_before, in_limit - gone_events);
+    gone_events := gone_events + gone_spent;
     gone_runs := coalesce(cardinality(old), 0);
     more := EXISTS (SELECT FROM {schema}.runs WHERE finished_at IS NOT NULL AND finished_at < in_before)
-        OR EXISTS (SELECT FROM {schema}.events WHERE idle AND published_at < in_before);
+        OR EXISTS (SELECT FROM {schema}.events WHERE idle AND published_at < in_before) OR more_spent;
+END $$;
+
+CREATE OR REPLACE FUNCTION {schema}.purge(in_before bigint, in_limit bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT gone_runs FROM {schema}.purge_some(in_before, in_limit));
 END $$;
 
 -- Makes a failed or cancelled run due again, without its failed entries; whether there was one.
@@ -32,14 +48,34 @@ CREATE OR REPLACE FUNCTION {schema}.rerun(in_store text, in_id text, in_now bigi
 DECLARE
     again bigint;
 BEGIN
+    -- No event may be on its way to a wait that is opened here.
+    PERFORM pg_advisory_xact_lock_shared({places});
     UPDATE {schema}.runs SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'suspended' END, due_at = in_now,
-        failed_attempts = 0, result = NULL, finished_at = NULL, crashes = NULL, crash_progress = NULL
+        failed_attempts = 0, result = NULL, finished_at = NULL, crashes = NULL, crash_progress = NULL, keeps_time = NULL
         WHERE id = in_id AND status IN ('failed', 'cancelled') RETURNING number INTO again;
     IF again IS NULL THEN
         RETURN false;
     END IF;
     DELETE FROM {schema}.steps WHERE run = again AND state = 'failed';
+    UPDATE {schema}.waits SET open = true WHERE run = again
+        AND EXISTS (SELECT FROM {schema}.steps WHERE steps.run = again AND steps.seq = waits.seq AND state = 'waiting');
     PERFORM pg_notify('{channel}', in_store);
+    RETURN true;
+END $$;
+
+-- The same, without the entries from a `seq` on.
+CREATE OR REPLACE FUNCTION {schema}.rerun_from(in_store text, in_id text, in_now bigint, in_seq bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    again bigint;
+BEGIN
+    IF NOT {schema}.rerun(in_store, in_id, in_now) THEN
+        RETURN false;
+    END IF;
+    -- The run is locked by now, and this statement sees all that was written to it before.
+    again := (SELECT number FROM {schema}.runs WHERE id = in_id);
+    DELETE FROM {schema}.steps WHERE run = again AND seq >= in_seq;
+    DELETE FROM {schema}.waits WHERE run = again AND seq >= in_seq;
     RETURN true;
 END $$;
 
@@ -62,6 +98,7 @@ BEGIN
         FROM (SELECT id FROM {schema}.workers JOIN {schema}.wants ON session = id WHERE function_id = in_function
               ORDER BY id) AS silent;
     DELETE FROM {schema}.wants WHERE function_id = in_function;
+    DELETE FROM {schema}.awaits WHERE function_id = in_function;
     PERFORM {schema}.settle_wants();
     unfinished := ARRAY(SELECT number FROM (
         (SELECT number FROM {schema}.runs WHERE function_id = in_function AND due_at IS NOT NULL

@@ -2,8 +2,8 @@
 
 -- Rows are tagged: 0 is the one with `given_back` in `number` and the next due time in `due_at`; 1 is a function with due
 -- runs that were not asked for; 2 is a run, with its crashes in `finished_at` and its progress at the last in `due_at`; 3 is
--- a step of a run; 4 is an event type of due runs that the worker cannot read, and its function. The session is not known
--- where no row has the tag 0.
+-- a step of a run; 4 is an event type of due runs that the worker cannot read, and its function; 5 is an event that has arrived for
+-- a run, with its place in `due_at`. The session is not known where no row has the tag 0.
 CREATE FUNCTION {schema}.claim(
     in_store text, in_call bigint, in_worker bigint, in_now bigint,
     in_limit bigint, in_max_bytes bigint, in_functions text[], in_limits bigint[],
@@ -13,11 +13,11 @@ CREATE FUNCTION {schema}.claim(
 ) RETURNS TABLE (
     tag integer, number bigint, token bigint, due_at bigint, started_at bigint, finished_at bigint,
     count_a integer, count_b integer, text_a text, text_b text, text_c text, text_d text, content bytea,
-    text_e text
+    text_e text, places bigint[]
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    given_back bigint := {schema}.revive(in_store, in_worker, in_now);
+    given_back bigint;
     head_functions text[];
     head_dues bigint[];
     head_numbers bigint[];
@@ -27,7 +27,14 @@ DECLARE
     quota_numbers bigint[];
     chosen bigint[];
     chosen_dues bigint[];
+    waiting bigint[] := '{}';
+    room bigint;
 BEGIN
+    -- Before any row is locked.
+    IF EXISTS (SELECT FROM {schema}.events WHERE place = 0 AND coalesce(visible_at, 0) <= in_now) THEN
+        PERFORM {schema}.show_due('', in_now, in_now);
+    END IF;
+    given_back := {schema}.revive(in_store, in_worker, in_now);
     -- Locked, so that whoever ends the session sees its new runs.
     PERFORM FROM {schema}.workers WHERE id = in_worker
         AND (barred_store IS DISTINCT FROM in_store OR barred_call < in_call) FOR SHARE;
@@ -90,12 +97,17 @@ BEGIN
                         WHERE events.number = runs.number >> 16) = ANY (types), true))
                 ORDER BY due_at, number LIMIT l FOR UPDATE SKIP LOCKED) AS run) AS turns;
         IF cardinality(chosen) > 1 THEN
+            IF EXISTS (SELECT FROM {schema}.awaited) THEN
+                waiting := ARRAY(SELECT number FROM {schema}.runs WHERE number = ANY (chosen) AND waits);
+            END IF;
             -- As many as fit, in the order of the turns. The lengths are known without reading what is long.
             chosen := ARRAY(SELECT run FROM (
                 SELECT run, due, place, sum(
                     coalesce((SELECT octet_length(payload) FROM {schema}.events WHERE events.number = run >> 16), 0)
                     + coalesce((SELECT sum(octet_length(value) + octet_length(path)) FROM {schema}.steps
-                        WHERE steps.run = choice.run), 0)) OVER (ORDER BY place) AS bytes
+                        WHERE steps.run = choice.run), 0)
+                    + CASE WHEN run = ANY (waiting) THEN coalesce((SELECT sum(first.bytes)
+                        FROM {schema}.candidates(ARRAY[run]) AS first WHERE first.nth = 1), 0) ELSE 0 END) OVER (ORDER BY place) AS bytes
                 FROM unnest(chosen, chosen_dues) WITH ORDINALITY AS choice (run, due, place)) AS sized
                 WHERE place = 1 OR bytes <= in_max_bytes ORDER BY due, run);
         END IF;
@@ -104,24 +116,39 @@ BEGIN
     IF cardinality(chosen) > 0 THEN
         -- A token has a part that counts and one that nobody can foresee.
         RETURN QUERY WITH taken AS (
-            UPDATE {schema}.runs SET status = 'running', due_at = NULL, worker = in_worker,
+            UPDATE {schema}.runs SET status = 'running', due_at = NULL, worker = in_worker, keeps_time = NULL,
                 token = ((token >> 29) + 1) << 29 | floor(random() * 536870912)::bigint,
                 started_at = coalesce(started_at, in_now) WHERE number = ANY (chosen) RETURNING *
         ) SELECT 2, taken.number, taken.token, taken.crash_progress, taken.started_at, taken.crashes::bigint,
             taken.failed_attempts, taken.retries, taken.id, taken.function_id, events.id, events.event_type, events.payload,
-            events.traceparent
+            events.traceparent, NULL::bigint[]
             FROM taken LEFT JOIN LATERAL (SELECT * FROM {schema}.events WHERE events.number = taken.number >> 16 OFFSET 0)
                 AS events ON true
             ORDER BY array_position(chosen, taken.number);
         -- The runs are locked by now, and a new statement sees all that was written to them before.
         RETURN QUERY SELECT 3, steps.run, NULL::bigint, steps.due_at, steps.started_at, steps.finished_at,
-            steps.seq, steps.attempts, steps.path, steps.kind, steps.state, steps.type_name, steps.value, NULL
+            steps.seq, steps.attempts, steps.path, steps.kind, steps.state, steps.type_name, steps.value, steps.wait,
+            steps.wait_places
             FROM unnest(chosen) AS choice (run),
                 LATERAL (SELECT * FROM {schema}.steps WHERE steps.run = choice.run ORDER BY seq OFFSET 0) AS steps;
+        IF EXISTS (SELECT FROM {schema}.awaited) THEN
+            waiting := ARRAY(SELECT number FROM {schema}.runs WHERE number = ANY (chosen) AND waits);
+        END IF;
+        IF cardinality(waiting) > 0 THEN
+            room := in_max_bytes - (SELECT sum(
+                coalesce((SELECT octet_length(payload) FROM {schema}.events WHERE events.number = run >> 16), 0)
+                + coalesce((SELECT sum(octet_length(value) + octet_length(path)) FROM {schema}.steps
+                    WHERE steps.run = choice.run), 0)) FROM unnest(chosen) AS choice (run))
+                - coalesce((SELECT sum(first.bytes) FROM {schema}.candidates(waiting) AS first WHERE first.nth = 1), 0);
+            RETURN QUERY SELECT 5, found.run, NULL::bigint, found.place, NULL::bigint, NULL::bigint,
+                found.seq, NULL::integer, found.id, found.event_type, NULL, NULL, found.payload, NULL, NULL::bigint[]
+                FROM {schema}.arrivals(waiting, room) AS found;
+        END IF;
     END IF;
     -- What the worker cannot read is not waited for.
     RETURN QUERY SELECT 0, given_back, NULL::bigint,
-        (SELECT min(run.due_at) FROM unnest(head_functions, head_dues, head_numbers) AS head (h, due, first), LATERAL (
+        least((SELECT coalesce(visible_at, 0) FROM {schema}.events WHERE place = 0
+            ORDER BY coalesce(visible_at, 0), number LIMIT 1), (SELECT min(run.due_at) FROM unnest(head_functions, head_dues, head_numbers) AS head (h, due, first), LATERAL (
                 SELECT array_agg(t) AS types FROM unnest(read_functions, read_types) AS pair (rf, t) WHERE rf = h
                 OFFSET 0) AS readable, LATERAL (
                 SELECT due_at FROM {schema}.runs
@@ -129,15 +156,15 @@ BEGIN
                     AND (types IS NULL OR coalesce((SELECT event_type FROM {schema}.events
                         WHERE events.number = runs.number >> 16) = ANY (types), true))
                 ORDER BY due_at, number LIMIT 1) AS run
-            WHERE h = ANY (in_functions)),
-        NULL::bigint, NULL::bigint, NULL::integer, NULL::integer, NULL, NULL, NULL, NULL, NULL::bytea, NULL;
+            WHERE h = ANY (in_functions))),
+        NULL::bigint, NULL::bigint, NULL::integer, NULL::integer, NULL, NULL, NULL, NULL, NULL::bytea, NULL, NULL::bigint[];
     RETURN QUERY SELECT 1, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
-        NULL::integer, NULL::integer, h, NULL, NULL, NULL, NULL::bytea, NULL
+        NULL::integer, NULL::integer, h, NULL, NULL, NULL, NULL::bytea, NULL, NULL::bigint[]
         FROM unnest(head_functions, head_dues) AS head (h, due)
         WHERE due <= in_now AND h <> ALL (in_functions) LIMIT {unknown};
     -- They stay while others go, so they come to the head of the line.
     RETURN QUERY SELECT DISTINCT 4, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint,
-        NULL::integer, NULL::integer, h, events.event_type, NULL, NULL, NULL::bytea, NULL
+        NULL::integer, NULL::integer, h, events.event_type, NULL, NULL, NULL::bytea, NULL, NULL::bigint[]
         FROM unnest(head_functions, head_dues, head_numbers) AS head (h, due, first), LATERAL (
             SELECT array_agg(t) AS types FROM unnest(read_functions, read_types) AS pair (rf, t) WHERE rf = h
             OFFSET 0) AS readable, LATERAL (
@@ -156,6 +183,7 @@ CREATE FUNCTION {schema}.set_aside(
 BEGIN
     FOR i IN 1..cardinality(in_runs) LOOP
         UPDATE {schema}.runs SET worker = NULL, due_at = in_dues[i], result = in_errors[i],
+            keeps_time = CASE WHEN in_dues[i] IS NOT NULL THEN true END,
             status = CASE WHEN in_dues[i] IS NULL THEN 'failed' ELSE 'suspended' END,
             finished_at = CASE WHEN in_dues[i] IS NULL THEN in_now END
             WHERE number = in_runs[i] AND worker IS NOT DISTINCT FROM in_worker AND token = in_tokens[i];

@@ -7,9 +7,10 @@
 CREATE OR REPLACE FUNCTION {schema}.commit(
     in_store text, in_resent boolean,
     in_runs bigint[], in_workers bigint[], in_tokens bigint[],
-    -- Of no use any more: they were each worker once, with the latest time that it said.
+    -- The workers are of no use any more: they were each once, with the latest time that it said.
     in_sessions bigint[], in_session_nows bigint[],
-    -- What becomes of runs. The first is the place of the commit; the status `skipped` removes the run.
+    -- What becomes of runs. The first is the place of the commit; the status `skipped` removes the run, and one that is `put-off` is
+    -- suspended until its time, whatever arrives.
     end_places integer[], end_statuses text[], end_dues bigint[], end_failures integer[], end_results bytea[],
     end_finishes bigint[], end_leave_due boolean[],
     -- Journal entries.
@@ -21,6 +22,7 @@ DECLARE
     lost integer[];
     fresh integer[];
     ending bigint[];
+    may_wait bigint[];
 BEGIN
     -- The one lock that decides: whoever claims or gives back a run changes its row. The runs come sorted. A plain `=` would
     -- tell the planner that the worker is not NULL, and so let it read all of `runs_worker`.
@@ -57,14 +59,23 @@ BEGIN
     IF cardinality(end_places) > 0 THEN
         -- In place of the lost ones stands a run that is none.
         ending := ARRAY(SELECT CASE WHEN place = ANY (lost) THEN 0 ELSE in_runs[place] END FROM unnest(end_places) AS place);
-        UPDATE {schema}.runs SET
-            status = end_statuses[array_position(ending, number)],
+        WITH ended AS (UPDATE {schema}.runs SET
+            status = CASE end_statuses[array_position(ending, number)] WHEN 'put-off' THEN 'suspended'
+                ELSE end_statuses[array_position(ending, number)] END,
+            keeps_time = CASE end_statuses[array_position(ending, number)] WHEN 'put-off' THEN true END,
             due_at = end_dues[array_position(ending, number)],
             worker = NULL,
             failed_attempts = coalesce(end_failures[array_position(ending, number)], failed_attempts),
             result = coalesce(end_results[array_position(ending, number)], result),
             finished_at = end_finishes[array_position(ending, number)]
-        WHERE number = ANY (ending) AND end_statuses[array_position(ending, number)] <> 'skipped';
+        WHERE number = ANY (ending) AND end_statuses[array_position(ending, number)] <> 'skipped'
+        RETURNING number, status, waits, keeps_time)
+        SELECT array_agg(number) INTO may_wait FROM ended WHERE waits AND status = 'suspended' AND keeps_time IS NULL;
+        -- The runs are locked by now, and a new statement sees what has arrived until then. Nobody has this name, so all hear of it.
+        IF may_wait IS NOT NULL AND {schema}.hurry(may_wait, coalesce((SELECT max(now) FROM unnest(in_session_nows) AS session (now)),
+            (extract(epoch FROM clock_timestamp()) * 1000)::bigint)) THEN
+            PERFORM pg_notify('{channel}', '');
+        END IF;
         IF 'skipped' = ANY (end_statuses) THEN
             PERFORM {schema}.skip(ARRAY(SELECT run FROM unnest(ending, end_statuses) AS skipped (run, status)
                                         WHERE status = 'skipped'));
@@ -77,4 +88,42 @@ BEGIN
         lost := {schema}.not_ended(lost, in_runs, in_tokens, end_places, end_statuses, end_dues, end_failures, end_results);
     END IF;
     RETURN lost;
+END $$;
+
+-- Of the lost ones, those that have not ended just as the commit would have ended them. The others were written the
+-- first time, when the answer was lost. One that has waited may have been due earlier.
+CREATE OR REPLACE FUNCTION {schema}.not_ended(
+    lost integer[], in_runs bigint[], in_tokens bigint[],
+    end_places integer[], end_statuses text[], end_dues bigint[], end_failures integer[], end_results bytea[]
+) RETURNS integer[] LANGUAGE plpgsql AS $$
+DECLARE
+    ended integer[];
+BEGIN
+    ended := ARRAY(
+        SELECT ending.place FROM unnest(end_places, end_statuses, end_dues, end_failures, end_results)
+            AS ending (place, status, due_at, failures, result)
+        LEFT JOIN LATERAL (SELECT * FROM {schema}.runs WHERE number = in_runs[ending.place] OFFSET 0) AS runs ON true
+        WHERE CASE WHEN ending.status = 'skipped' THEN runs.number IS NULL ELSE
+            runs.token = in_tokens[ending.place] AND runs.worker IS NULL
+            AND runs.status = CASE ending.status WHEN 'put-off' THEN 'suspended' ELSE ending.status END
+            AND (runs.due_at IS NOT DISTINCT FROM ending.due_at OR ending.status = 'suspended' AND runs.waits)
+            AND runs.failed_attempts = coalesce(ending.failures, runs.failed_attempts)
+            AND (ending.result IS NULL OR runs.result = ending.result) END
+    );
+    lost := ARRAY(SELECT place FROM unnest(lost) AS place WHERE place <> ALL (ended));
+    RETURN CASE WHEN cardinality(lost) > 0 THEN lost END;
+END $$;
+
+-- Forgets runs whose functions do not want their events. The lock makes the last of an event's runs see that it is that.
+CREATE OR REPLACE FUNCTION {schema}.skip(in_runs bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    left_alone bigint[];
+BEGIN
+    DELETE FROM {schema}.steps WHERE run = ANY (in_runs);
+    DELETE FROM {schema}.runs WHERE number = ANY (in_runs);
+    left_alone := ARRAY(SELECT DISTINCT run >> 16 FROM unnest(in_runs) AS run);
+    PERFORM FROM {schema}.events WHERE number = ANY (left_alone) ORDER BY number FOR UPDATE;
+    UPDATE {schema}.events SET idle = coalesce(place, -1) < 0, spent = CASE WHEN place >= 0 THEN true END
+        WHERE number = ANY (left_alone) AND (SELECT true FROM {schema}.runs
+            WHERE runs.number BETWEEN events.number << 16 AND events.number << 16 | 65535 LIMIT 1) IS NULL;
 END $$;

@@ -5,6 +5,9 @@ CREATE FUNCTION {schema}.publish(
     in_store text, in_call bigint, in_version bigint,
     -- Sorted by id, each id once.
     in_ids text[], in_types text[], in_keys text[], in_traceparents text[], in_payloads bytea[], in_digests bytea[], in_tickets bigint[], in_nows bigint[], in_idle boolean[],
+    in_places bigint[], in_visible bigint[],
+    -- Where each stands in the order of publishing, counted from 1.
+    in_orders integer[],
     -- Sorted by id. The first is the place of the event, then that among the runs of the event, both counted from 1;
     -- a worker stands where there is room for the run.
     run_places integer[], run_ranks integer[], run_ids text[], run_functions text[], run_dues bigint[], run_retries integer[],
@@ -21,9 +24,12 @@ CREATE FUNCTION {schema}.publish(
 DECLARE
     written bigint;
     present bigint;
+    drawn bigint[];
     last_seen bigint;
 BEGIN
     living := '{}';
+    -- Whoever changes what is awaited waits for all that hold this lock, which the insert takes as well, and is seen by the others.
+    LOCK TABLE {schema}.events IN ROW EXCLUSIVE MODE;
     SELECT version, seen INTO present, last_seen FROM {schema}.subscriptions_version;
     stale := in_version <> present;
     IF stale THEN
@@ -37,12 +43,13 @@ BEGIN
             JOIN {schema}.workers ON id = worker AND lease_until > now
             WHERE barred_store IS DISTINCT FROM in_store OR barred_call < in_call);
     END IF;
-    event_numbers := ARRAY(SELECT nextval('{schema}.events_number_seq') FROM generate_series(1, cardinality(in_ids)));
+    drawn := ARRAY(SELECT nextval('{schema}.events_number_seq') FROM generate_series(1, cardinality(in_ids)));
+    event_numbers := ARRAY(SELECT drawn[in_order] FROM unnest(in_orders) AS in_order);
     -- What another publisher is writing is waited for, in the order of the ids.
     INSERT INTO {schema}.events (number, published_at, ticket, idle, id, event_type, correlation_key, traceparent,
-        payload, digest)
-        SELECT event_numbers[i], in_nows[i], in_tickets[i], in_idle[i], in_ids[i], in_types[i], in_keys[i], in_traceparents[i],
-            in_payloads[i], in_digests[i]
+        payload, digest, place, visible_at, spent)
+        SELECT event_numbers[i], in_nows[i], in_tickets[i], in_idle[i] AND coalesce(in_places[i], -1) < 0, in_ids[i], in_types[i], in_keys[i], in_traceparents[i],
+            in_payloads[i], in_digests[i], in_places[i], in_visible[i], CASE WHEN in_idle[i] AND in_places[i] >= 0 THEN true END
         FROM generate_series(1, cardinality(in_ids)) AS i
         ON CONFLICT (id) DO NOTHING;
     GET DIAGNOSTICS written = ROW_COUNT;

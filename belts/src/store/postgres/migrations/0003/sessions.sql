@@ -103,17 +103,29 @@ BEGIN
     RETURN {schema}.give_back(in_store, in_worker, in_now, keep_runs, keep_tokens);
 END $$;
 
--- Begins a session, and ends those of the same name and those that nobody will miss.
+-- As earlier versions call it.
 CREATE OR REPLACE FUNCTION {schema}.register(
     in_store text, in_name text, in_now bigint, in_lease bigint, forget_before bigint,
-    -- The functions, and pairs of event types and functions.
     in_functions text[], sub_types text[], sub_functions text[],
+    OUT id bigint, OUT given_back bigint
+) LANGUAGE plpgsql AS $$
+BEGIN
+    SELECT * INTO id, given_back FROM {schema}.register(in_store, in_name, in_now, in_lease, forget_before,
+        in_functions, sub_types, sub_functions, '{}', '{}');
+END $$;
+
+-- Begins a session, and ends those of the same name and those that nobody will miss.
+CREATE FUNCTION {schema}.register(
+    in_store text, in_name text, in_now bigint, in_lease bigint, forget_before bigint,
+    -- The functions, pairs of event types and functions, and such pairs for what runs may wait for.
+    in_functions text[], sub_types text[], sub_functions text[], await_types text[], await_functions text[],
     OUT id bigint, OUT given_back bigint
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
     -- One at a time, so that of two with the same name or functions the later one counts as a whole.
     PERFORM pg_advisory_xact_lock({lock});
+    PERFORM {schema}.begin_to_await('', await_functions, await_types, in_now);
     SELECT coalesce(sum({schema}.end_session(in_store, workers.id, in_now, true)), 0)::bigint INTO given_back
         FROM (SELECT workers.id FROM {schema}.workers WHERE name = in_name OR lease_until < forget_before
               ORDER BY workers.id) AS workers;
@@ -124,6 +136,9 @@ BEGIN
             SELECT pair.event_type FROM unnest(sub_types, sub_functions) AS pair (event_type, function_id)
             WHERE pair.function_id = wanted.function_id)
         FROM unnest(in_functions) AS wanted (function_id);
+    INSERT INTO {schema}.awaits (session, function_id, event_types)
+        SELECT register.id, pair.function_id, array_agg(pair.event_type)
+        FROM unnest(await_types, await_functions) AS pair (event_type, function_id) GROUP BY pair.function_id;
     -- Those of dead processes that wanted nothing beyond it: a program that dies again and again leaves one behind each time.
     DELETE FROM {schema}.workers WHERE id = ANY (ARRAY(
         SELECT dead.id FROM {schema}.workers AS dead

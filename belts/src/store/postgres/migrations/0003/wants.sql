@@ -9,6 +9,8 @@ BEGIN
         WHERE NOT EXISTS (SELECT FROM {schema}.workers WHERE id = ended.session)
             AND EXISTS (SELECT FROM {schema}.wants AS other JOIN {schema}.workers ON id = other.session
                 WHERE other.function_id = ended.function_id)));
+    DELETE FROM {schema}.awaits WHERE NOT EXISTS (SELECT FROM {schema}.wants WHERE wants.session = awaits.session);
+    PERFORM {schema}.drop_unawaited();
     WITH together AS MATERIALIZED (
         SELECT DISTINCT wanted.event_type, function_id
         FROM {schema}.wants, unnest(event_types) AS wanted (event_type)
