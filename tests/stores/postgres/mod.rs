@@ -28,6 +28,7 @@ mod rolling;
 mod runtimes;
 mod trust;
 mod unreadable;
+mod waits;
 
 mod conformance {
     use super::InSchema;

@@ -24,7 +24,7 @@ async fn row_that_cannot_be_read_is_set_aside() -> belts::Result<()> {
     }
     let of = |id: &str| format!("(SELECT number FROM {{schema}}.events WHERE id = '{id}')");
     let newer = format!(
-        "UPDATE {{schema}}.steps SET kind = 'wait' WHERE run >> 16 = {}",
+        "UPDATE {{schema}}.steps SET kind = 'newer' WHERE run >> 16 = {}",
         of("newer")
     );
     run(schema.sql(&newer)).await;

@@ -87,9 +87,9 @@ BEGIN
     new_types := ARRAY(SELECT DISTINCT t FROM unnest(in_types) AS asked (t)
         WHERE NOT EXISTS (SELECT FROM {schema}.awaited WHERE event_type = t));
     IF cardinality(new_types) > 0 THEN
-        first_number := least((SELECT min(number) FROM {schema}.runs WHERE due_at IS NOT NULL),
-            (SELECT min(number) FROM {schema}.runs WHERE worker IS NOT NULL),
-            (SELECT min(number) FROM {schema}.runs WHERE due_at IS NULL AND worker IS NULL AND finished_at IS NULL)) >> 16;
+        first_number := least((SELECT min(number + 0) FROM {schema}.runs WHERE due_at IS NOT NULL),
+            (SELECT min(number + 0) FROM {schema}.runs WHERE worker IS NOT NULL),
+            (SELECT min(number + 0) FROM {schema}.runs WHERE due_at IS NULL AND worker IS NULL AND finished_at IS NULL)) >> 16;
         -- Publishers that do not know of it yet are waited for, and those that follow see the new version.
         LOCK TABLE {schema}.events IN SHARE ROW EXCLUSIVE MODE;
     END IF;
@@ -106,7 +106,7 @@ BEGIN
                 AND (visible_at > in_now OR visible_at >= first_at);
         -- Behind all that have a place: of those before some may have had nobody to wait for them.
         UPDATE {schema}.events SET place = 0, spent = CASE WHEN idle THEN true END, idle = false
-            WHERE number > greatest(first_number, (SELECT max(placed.number) FROM {schema}.events AS placed
+            WHERE number > greatest(first_number, (SELECT max(placed.number + 0) FROM {schema}.events AS placed
                     WHERE placed.event_type = new_type AND placed.place > 0 AND placed.visible_at IS NULL))
                 AND first_number IS NOT NULL AND event_type = new_type AND visible_at IS NULL AND place IS NULL;
     END LOOP;
@@ -142,13 +142,13 @@ BEGIN
     END IF;
 END $$;
 
--- The event of the first run that may look back for events of a type.
+-- The event of the first run that may look back for events of a type. The `+ 0` keeps it from being looked for among all runs.
 CREATE FUNCTION {schema}.horizon(in_type text) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
     RETURN (SELECT min(least(
-        (SELECT min(number) FROM {schema}.runs WHERE runs.function_id = awaited.function_id AND due_at IS NOT NULL),
-        (SELECT min(number) FROM {schema}.runs WHERE runs.function_id = awaited.function_id AND worker IS NOT NULL),
-        (SELECT min(number) FROM {schema}.runs WHERE runs.function_id = awaited.function_id
+        (SELECT min(number + 0) FROM {schema}.runs WHERE runs.function_id = awaited.function_id AND due_at IS NOT NULL),
+        (SELECT min(number + 0) FROM {schema}.runs WHERE runs.function_id = awaited.function_id AND worker IS NOT NULL),
+        (SELECT min(number + 0) FROM {schema}.runs WHERE runs.function_id = awaited.function_id
             AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL))) >> 16
         FROM {schema}.awaited WHERE event_type = in_type);
 END $$;
