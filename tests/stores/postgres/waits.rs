@@ -14,10 +14,21 @@ use belts::store::{
 use super::{InSchema, run};
 use crate::requests::{LEASE, at, capacity};
 
-/// A worker for `f`, whose runs may wait for `paid`.
+/// How often everything is done at once.
+const ROUNDS: usize = 40;
+
+/// A worker for `f`, whose runs may wait for `paid`, and for `g`, which others of the types that they wait for start.
 async fn waiter(store: &Postgres) -> belts::Result<WorkerId> {
     let request = Register::new(at(0), LEASE)
-        .with_subscriptions(vec![Subscription::new("f", ["f"])])
+        .with_subscriptions(vec![
+            Subscription::new("f", ["f"]),
+            Subscription::new(
+                "g",
+                (0..ROUNDS)
+                    .step_by(2)
+                    .map(|number| format!("fresh-{number}")),
+            ),
+        ])
         .with_awaits(vec![Awaits::new("f", ["paid"])]);
     store.register(request).await
 }
@@ -97,7 +108,6 @@ async fn event_that_was_left_without_a_place_arrives_with_the_next_claim() -> be
 )]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_at_once_loses_no_event() -> belts::Result<()> {
-    const ROUNDS: usize = 40;
     let schema = InSchema::new();
     let open = async || schema.builder().max_connections(3).open().await;
     let over = Arc::new(AtomicBool::new(false));

@@ -30,6 +30,7 @@ const MIGRATIONS: [&[&str]; 3] = [
         include_str!("migrations/0003/waits.sql"),
         include_str!("migrations/0003/places.sql"),
         include_str!("migrations/0003/arrivals.sql"),
+        include_str!("migrations/0003/commit_waits.sql"),
         include_str!("migrations/0003/commit.sql"),
         include_str!("migrations/0003/wants.sql"),
         include_str!("migrations/0003/publish.sql"),

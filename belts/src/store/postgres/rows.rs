@@ -154,10 +154,10 @@ fn wait(columns: Columns<'_>, places: &EntryPlaces) -> Result<Option<Wait>, Faul
     if types.len() != behind.len() {
         return Err(Fault::Row("places of a wait"));
     }
-    let placed = types.iter().zip(behind).map(|(awaited, place)| {
+    let types = types.iter().zip(behind).map(|(awaited, place)| {
         AwaitedType::new(Arc::clone(&awaited.event_type), After::Place(place))
     });
-    Ok(Some(Wait::event(placed, key.as_deref())))
+    Ok(Some(Wait::event(types, key.as_deref())))
 }
 
 /// The columns that [`record`] reads, from the tables `runs` and `events`.
