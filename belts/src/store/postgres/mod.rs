@@ -4,7 +4,8 @@
 //! Commits go through one group-commit queue and publishes through another (`queue`), each on a connection that the store
 //! keeps (`connections`). A step is one statement, and so are an event with its runs and a claim with its journals: a run of
 //! three steps takes five statements, shared with whatever else waits at the time. A write whose answer was lost is sent again
-//! (`database`).
+//! (`database`). An event that somebody may wait for takes one more statement, which gives it its place
+//! (`migrations/0003/places.sql`).
 
 use std::{fmt, sync::Arc, time::Duration};
 

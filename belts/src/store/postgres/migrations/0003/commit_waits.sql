@@ -1,8 +1,8 @@
 -- Fenced writes of workers with entries that wait.
 
--- Writes a batch of commits of which some have entries that wait, or may have waited. It takes what `commit` takes, and then the entries
--- that concern waits by their places among all, each with the JSON of what it waits for, whether it still does, and the number of types;
--- and the types, of one entry after the other, each with its key and with what it is looked for behind.
+-- Writes a batch of commits of which some have entries that open, move or close waits. It takes what the smaller `commit` takes; then
+-- these entries by their places among all, each with the JSON of what it waits for; and the types of those that still wait, each with
+-- its entry, its key, and what it is looked for behind.
 CREATE FUNCTION {schema}.commit(
     in_store text, in_resent boolean,
     in_runs bigint[], in_workers bigint[], in_tokens bigint[],
