@@ -15,7 +15,7 @@ pub(super) fn has_waits(commit: &Commit) -> bool {
 }
 
 /// A type that an entry waits for, with the place of the entry among all.
-struct Awaited<'a> {
+struct Sought<'a> {
     entry: i32,
     awaited: &'a AwaitedType,
     key: Option<&'a str>,
@@ -34,13 +34,13 @@ pub(super) fn bind(parameters: Parameters, entries: &[(i32, &Entry)]) -> Result<
         .map(|(_, entry)| json(entry))
         .collect::<Result<_, _>>()
         .map_err(|_| Fault::Row("wait of a step"))?;
-    let awaited: Vec<Awaited<'_>> = concerned
+    let awaited: Vec<Sought<'_>> = concerned
         .iter()
         .filter(|(_, entry)| entry.state == StepState::Waiting)
         .flat_map(|(nth, entry)| {
             entry.wait.iter().flat_map(|wait| {
                 let Wait::Event { types, key } = wait;
-                types.iter().map(|awaited| Awaited {
+                types.iter().map(|awaited| Sought {
                     entry: *nth,
                     awaited,
                     key: key.as_deref(),
