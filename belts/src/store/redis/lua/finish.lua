@@ -1,7 +1,7 @@
 -- Completes a run: the other usual commit. KEYS: the run, its journal, the runs that its worker holds, the finished.
 -- ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease is no more.
 local call = redis.call
-local run = call('HMGET', KEYS[1], 'lease', 'looks', 'function')
+local run = call('HMGET', KEYS[1], 'lease', 'looks')
 if run[1] ~= ARGV[2] then return '0' end
 call('HSET', KEYS[2], 'result', unpack(ARGV, 4))
 call('HSET', KEYS[1], 'status', '4', 'lease', '', 'ended', ARGV[1])
@@ -11,6 +11,6 @@ if run[2] then
   -- It waits for nothing any more.
   local P = string.sub(KEYS[4], 1, -1 - #'finished')
   include waits
-  close_waits(ARGV[3], run[3])
+  close_waits(ARGV[3], call('HGET', KEYS[1], 'function'))
 end
 return '1'

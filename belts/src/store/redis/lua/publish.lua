@@ -82,7 +82,10 @@ for place = 1, count do
         unread[ARGV[other]] = true
       end
       local is_due, is_placed = tonumber(due) <= clock, false
-      if awaits == nil then awaits = call('EXISTS', P .. 'awaited') == 1 end
+      if seen == nil then
+        local meta = call('HMGET', P .. 'meta', 'seen', 'awaits')
+        seen, awaits = meta[1], meta[2]
+      end
       for order, fn in ipairs(functions) do
         local number, token = string.format('%d', before + order), ''
         local run, name = P .. 'run:' .. number, run_id or base .. number
@@ -94,7 +97,6 @@ for place = 1, count do
         else
           if is_due then
             -- By the clock of the workers, if they were heard of within a day.
-            if seen == nil then seen = call('HGET', P .. 'meta', 'seen') end
             local heard = tonumber(seen)
             if heard and tonumber(due) > heard and clock - heard <= 86400000 then due = seen end
           end
@@ -121,7 +123,6 @@ for place = 1, count do
         if not is_due then
           delay(id, first_number, now, due, lane)
         else
-          if seen == nil then seen = call('HGET', P .. 'meta', 'seen') end
           local heard = tonumber(seen)
           -- What fell due before it has its place before it, as far as the clock of the publisher can be trusted.
           local shown_by = heard and heard + 60000 < clock and string.format('%d', heard + 60000) or now

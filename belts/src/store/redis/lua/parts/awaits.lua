@@ -90,6 +90,8 @@ local function begin_to_await(fn, event_type, now)
   end
   functions[fn] = true
   call('HSET', P .. 'awaited', event_type, cjson.encode(functions))
+  -- A publish looks at this alone.
+  call('HSET', P .. 'meta', 'awaits', '1')
   if not row then place_what_is_there(event_type, now) end
 end
 -- Looks again at what the sessions await.

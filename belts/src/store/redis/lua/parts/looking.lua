@@ -44,6 +44,7 @@ local function drop_unawaited(registered)
       call('HSET', P .. 'awaited', event_type, cjson.encode(kept))
     end
   end
+  if next(awaiting) == nil then call('HDEL', P .. 'meta', 'awaits') end
   for _, fn in ipairs(call('SMEMBERS', P .. 'awaiting')) do
     if not awaiting[fn] then call('SREM', P .. 'awaiting', fn) end
   end
