@@ -108,7 +108,7 @@ pub(super) fn decode_entry(seq: u32, bytes: &[u8]) -> Result<Entry, Fault> {
         value: Arc::from(value),
         attempts: header.attempts,
         due_at: header.due_at.map(Timestamp::from_millis),
-        wait: header.wait.map(|wait| wait.read()).transpose()?,
+        wait: header.wait.map(WaitHeader::read).transpose()?,
         started_at: Timestamp::from_millis(header.began_at),
         finished_at: header
             .finished_after
