@@ -246,10 +246,11 @@ fn moves(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<To
     }
     let moves = input.parse::<Token![move]>().ok()?;
     if matches!(which, Macro::Sleep | Macro::SleepUntil | Macro::Wait) {
-        errors.at(
-            moves,
-            format!("`{}` takes no `move`: it borrows nothing", which.name()),
-        );
+        let why = match which {
+            Macro::Wait => "write it at the closure: `when = move |event| …`",
+            _ => "it borrows nothing",
+        };
+        errors.at(moves, format!("`{}` takes no `move`: {why}", which.name()));
     }
     Some(moves)
 }

@@ -286,11 +286,11 @@ impl LiveRun {
         if !state.unsure.is_empty() {
             return Found::Unsure;
         }
-        if state.waits.ask() {
-            return Found::Look;
-        }
         if state.active == 0 && !woken && state.waits_in_memory() == 0 && !state.parked.is_empty() {
             return Found::Idle(state.parked.iter().filter_map(|parked| parked.until).min());
+        }
+        if state.outbox.entries.is_empty() && state.waits.ask() {
+            return Found::Look;
         }
         if state.outbox.entries.is_empty() {
             let rests = state.active == 0 && !woken;

@@ -1,7 +1,10 @@
 //! What has arrived for the waits of a run while it is driven, and which events its waits have taken.
+//!
+//! Waits side by side for one type and key take in the order in which they were recorded: an arrival is left alone as long as an
+//! earlier one of them, which the function has reached, has something to decide that is no later.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     future::{Future, poll_fn},
     pin::pin,
     sync::Arc,
@@ -9,7 +12,7 @@ use std::{
 };
 
 use super::{
-    run::{LiveRun, State},
+    run::{LiveRun, ParkedStep, State},
     tickets::Parked,
 };
 use crate::store::{Arrival, Entry, Wait};
@@ -22,14 +25,17 @@ type Lane = (Arc<str>, Option<Arc<str>>);
 pub(super) struct Waits {
     /// Of each wait by its `seq`.
     arrived: HashMap<u32, Arrived>,
-    /// The last event of each type and key that a wait of this run has taken, by its place; `None` until somebody asks.
-    taken: Option<HashMap<Lane, i64>>,
-    /// How many waits are reached and undecided.
-    open: usize,
+    /// Which events of each type and key waits of this run have taken; `None` until somebody asks.
+    taken: Option<HashMap<Lane, Taken>>,
+    /// The waits that are reached and undecided, with the key that they wait for.
+    open: BTreeMap<u32, Option<Arc<str>>>,
     /// Who waits for a look at the store.
     lookers: Vec<Waker>,
     /// Whether something may have arrived of which nobody here knows.
     asks: bool,
+    /// How many looks have begun, and which of them was answered last.
+    looks: u64,
+    answered: u64,
 }
 
 #[derive(Default)]
@@ -37,6 +43,20 @@ struct Arrived {
     events: VecDeque<Arrival>,
     /// The place of the last that was brought.
     last: i64,
+}
+
+/// The places of events that were taken.
+#[derive(Default)]
+struct Taken {
+    places: HashSet<i64>,
+    last: i64,
+}
+
+impl Taken {
+    fn add(&mut self, place: i64) {
+        self.places.insert(place);
+        self.last = place.max(self.last);
+    }
 }
 
 impl Waits {
@@ -51,68 +71,106 @@ impl Waits {
         self.asks || !self.lookers.is_empty()
     }
 
-    /// Takes in what is not there already; for which waits that is.
-    fn bring(&mut self, arrivals: Vec<Arrival>) -> Vec<u32> {
-        let mut new = Vec::new();
+    /// Whether something has arrived for a wait that nobody has reached, or that was dropped.
+    pub(super) fn is_unheard(&self) -> bool {
+        let mut arrived = self.arrived.iter();
+        arrived.any(|(seq, arrived)| !arrived.events.is_empty() && !self.open.contains_key(seq))
+    }
+
+    /// Takes in what is not there already.
+    fn bring(&mut self, arrivals: Vec<Arrival>) {
         for arrival in arrivals {
             let arrived = self.arrived.entry(arrival.seq).or_default();
             if arrival.place > arrived.last {
                 arrived.last = arrival.place;
-                new.push(arrival.seq);
                 arrived.events.push_back(arrival);
             }
         }
-        new
     }
 
-    fn has(&self, seq: u32) -> bool {
-        let arrived = self.arrived.get(&seq);
-        arrived.is_some_and(|arrived| !arrived.events.is_empty())
+    /// The next event that this wait has to decide on.
+    fn next(&self, seq: u32) -> Option<&Arrival> {
+        let next = self.arrived.get(&seq)?.events.front()?;
+        let key = self.open.get(&seq);
+        let mut earlier = self.open.range(..seq);
+        let is_first = !earlier.any(|(other, of)| {
+            let events = self
+                .arrived
+                .get(other)
+                .into_iter()
+                .flat_map(|arrived| &arrived.events);
+            let mut same = events.filter(|event| event.event_type == next.event_type);
+            Some(of) == key && same.any(|event| event.place <= next.place)
+        });
+        is_first.then_some(next)
+    }
+}
+
+impl State {
+    /// Takes the wakers of those waits that have something to decide on.
+    fn waits_to_wake(&mut self) -> Vec<Waker> {
+        let Self { waits, parked, .. } = self;
+        let ready = |step: &&mut ParkedStep| step.seq.is_some_and(|seq| waits.next(seq).is_some());
+        let parked = parked.iter_mut().filter(ready);
+        parked.filter_map(|step| step.waker.take()).collect()
     }
 }
 
 /// A wait that is reached and undecided, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct OpenWait(Arc<LiveRun>);
+pub(crate) struct OpenWait(Arc<LiveRun>, u32);
 
 impl Drop for OpenWait {
     fn drop(&mut self) {
-        self.0.state().waits.open -= 1;
+        let mut state = self.0.state();
+        state.waits.open.remove(&self.1);
+        let left = state.waits.arrived.remove(&self.1);
+        // Those behind it may go on.
+        let wakers = state.waits_to_wake();
+        drop(state);
+        drop(left);
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
 impl LiveRun {
     /// Counts a wait that is reached and undecided.
-    pub(crate) fn open_wait(self: &Arc<Self>) -> OpenWait {
-        self.state().waits.open += 1;
-        OpenWait(Arc::clone(self))
+    pub(crate) fn open_wait(self: &Arc<Self>, seq: u32, wait: &Wait) -> OpenWait {
+        let Wait::Event { key, .. } = wait;
+        self.state().waits.open.insert(seq, key.clone());
+        OpenWait(Arc::clone(self), seq)
     }
 
     pub(crate) fn has_open_waits(&self) -> bool {
-        self.state().waits.open > 0
+        !self.state().waits.open.is_empty()
     }
 
+    /// Whether something has arrived for a wait that the function has not reached, or has left.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.state().waits.is_unheard()
+    }
+
+    /// Whether the wait of this `seq` has something to decide on.
     pub(crate) fn has_arrived(&self, seq: u32) -> bool {
-        self.state().waits.has(seq)
+        self.state().waits.next(seq).is_some()
     }
 
-    /// The next event that has arrived for the wait of this `seq`.
+    /// The next event that the wait of this `seq` has to decide on.
     pub(crate) fn next_arrival(&self, seq: u32) -> Option<Arrival> {
         let mut state = self.state();
-        state.waits.arrived.get_mut(&seq)?.events.pop_front()
+        state.waits.next(seq)?;
+        let next = state.waits.arrived.get_mut(&seq)?.events.pop_front();
+        let wakers = state.waits_to_wake();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+        next
     }
 
-    /// Takes in what the store says has arrived, and wakes those who waited for it, or for the answer.
-    pub(crate) fn bring(&self, arrivals: Vec<Arrival>, answered: bool) {
+    /// Takes in what the store says has arrived, and wakes those who waited for it.
+    pub(crate) fn bring(&self, arrivals: Vec<Arrival>) {
         let mut state = self.state();
-        let new = state.waits.bring(arrivals);
-        let parked = state.parked.iter_mut();
-        let waiting = parked.filter(|parked| parked.seq.is_some_and(|seq| new.contains(&seq)));
-        let mut wakers: Vec<Waker> = waiting.filter_map(|parked| parked.waker.take()).collect();
-        if answered {
-            state.waits.asks = false;
-            wakers.append(&mut state.waits.lookers);
-        }
+        state.waits.bring(arrivals);
+        let wakers = state.waits_to_wake();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -120,20 +178,37 @@ impl LiveRun {
     /// Has the driver ask the store what has arrived.
     pub(crate) fn ask_for_arrivals(&self) {
         let mut state = self.state();
-        if state.waits.open > 0 {
+        if !state.waits.open.is_empty() {
             state.waits.asks = true;
             state.wake_driver();
         }
     }
 
-    /// Returns once the driver has asked the store what has arrived. The caller counts as under way.
+    /// Notes that the driver asks the store now; to be given to [`answered`](Self::answered).
+    pub(crate) fn begin_look(&self) -> u64 {
+        let mut state = self.state();
+        state.waits.looks += 1;
+        state.waits.asks = false;
+        state.waits.looks
+    }
+
+    /// Notes that a look was answered, and what has arrived was brought.
+    pub(crate) fn answered(&self, look: u64) {
+        let mut state = self.state();
+        state.waits.answered = look;
+        let lookers = std::mem::take(&mut state.waits.lookers);
+        drop(state);
+        lookers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Returns once the driver has asked the store what has arrived, from now on. The caller counts as under way.
     pub(crate) async fn look_for_arrivals(&self) {
-        let mut asked = false;
+        let wanted = self.state().waits.looks + 1;
         poll_fn(|cx| {
-            if std::mem::replace(&mut asked, true) {
+            let mut state = self.state();
+            if state.waits.answered >= wanted {
                 return Poll::Ready(());
             }
-            let mut state = self.state();
             state.waits.lookers.push(cx.waker().clone());
             state.wake_driver();
             Poll::Pending
@@ -142,40 +217,67 @@ impl LiveRun {
     }
 
     /// The place of the last event of this type and key that a wait of this run has taken.
-    pub(crate) fn taken(
+    pub(crate) fn last_taken(
         &self,
         event_type: &Arc<str>,
         key: Option<&Arc<str>>,
-        place_of: fn(&Entry) -> Option<(Arc<str>, i64)>,
+        place_of: PlaceOf,
     ) -> Option<i64> {
+        self.with_taken(event_type, key, place_of, |taken| taken.last)
+    }
+
+    /// Whether a wait of this run has taken the event at this place.
+    pub(crate) fn has_taken(
+        &self,
+        event_type: &Arc<str>,
+        key: Option<&Arc<str>>,
+        place: i64,
+        place_of: PlaceOf,
+    ) -> bool {
+        let taken = self.with_taken(event_type, key, place_of, |taken| {
+            taken.places.contains(&place)
+        });
+        taken.unwrap_or(false)
+    }
+
+    fn with_taken<T>(
+        &self,
+        event_type: &Arc<str>,
+        key: Option<&Arc<str>>,
+        place_of: PlaceOf,
+        ask: impl FnOnce(&Taken) -> T,
+    ) -> Option<T> {
         let mut state = self.state();
         let State { waits, journal, .. } = &mut *state;
         let taken = waits.taken.get_or_insert_with(|| {
-            let mut taken = HashMap::new();
+            let mut taken = HashMap::<Lane, Taken>::new();
             for entry in journal.settled_waits() {
                 if let (Some(Wait::Event { key, .. }), Some((event_type, place))) =
                     (&entry.wait, place_of(entry))
                 {
-                    let known = taken.entry((event_type, key.clone())).or_default();
-                    *known = place.max(*known);
+                    taken
+                        .entry((event_type, key.clone()))
+                        .or_default()
+                        .add(place);
                 }
             }
             taken
         });
-        taken.get(&(Arc::clone(event_type), key.cloned())).copied()
+        taken.get(&(Arc::clone(event_type), key.cloned())).map(ask)
     }
 
-    /// Notes that a wait has taken an event. [`taken`](Self::taken) was asked before.
+    /// Notes that a wait has taken an event. It was asked before whether another has.
     pub(crate) fn take(&self, event_type: &Arc<str>, key: Option<&Arc<str>>, place: i64) {
         let mut state = self.state();
         if let Some(taken) = &mut state.waits.taken {
-            let known = taken
-                .entry((Arc::clone(event_type), key.cloned()))
-                .or_default();
-            *known = place.max(*known);
+            let lane = (Arc::clone(event_type), key.cloned());
+            taken.entry(lane).or_default().add(place);
         }
     }
 }
+
+/// Which event a settled wait has taken, if any.
+pub(crate) type PlaceOf = fn(&Entry) -> Option<(Arc<str>, i64)>;
 
 impl Parked {
     /// Waits for the time, or until something has arrived for this wait; whether it has.
@@ -183,7 +285,7 @@ impl Parked {
         let mut time = pin!(self.wait(time));
         poll_fn(|cx| {
             let over = time.as_mut().poll(cx);
-            if self.run().state().waits.has(seq) {
+            if self.run().has_arrived(seq) {
                 return Poll::Ready(true);
             }
             over.map(|()| false)

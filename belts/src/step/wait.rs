@@ -38,6 +38,8 @@ pub struct Waiting<'a, E> {
     key: Key,
     at: &'static Location,
     of_key: Option<Arc<str>>,
+    /// Whether a key was given that is none, which would be the key of every event without one.
+    is_keyless_key: bool,
     since: Since,
     when: Option<Box<dyn FnMut(&E) -> bool + Send + 'a>>,
     event: PhantomData<fn() -> E>,
@@ -72,6 +74,7 @@ impl Scope {
             key,
             at,
             of_key: None,
+            is_keyless_key: false,
             since: Since::Start,
             when: None,
             event: PhantomData,
@@ -87,6 +90,7 @@ impl<'a, E: EventSet> Waiting<'a, E> {
     )]
     pub fn key<M>(mut self, key: impl KeyOf<E, M>) -> Self {
         self.of_key = key.text().map(Into::into);
+        self.is_keyless_key = self.of_key.is_none();
         self
     }
 
@@ -133,29 +137,33 @@ impl<'a, E: EventSet> Waiting<'a, E> {
         let run = Arc::clone(&self.scope.run);
         let path = join(self.scope.prefix.as_deref(), self.key.as_str());
         if !run.host.keeps_waits {
-            return Err(Error::new(
-                ErrorKind::Config,
-                format!(
-                    "this store keeps no waits, which `wait!(\"{path}\", …)` needs; choose another store"
-                ),
-            ));
+            return Err(config(format!(
+                "this store keeps no waits, which `wait!(\"{path}\", …)` needs; choose another store"
+            )));
+        }
+        if self.is_keyless_key {
+            return Err(config(format!(
+                "the key of the wait `{path}` is `null`, and no event has such a key; wait only where there is one"
+            )));
         }
         let now = run.host.clock.now();
-        let (seq, started_at, wait, begins) =
-            match self.scope.decide(&path, StepKind::Wait, self.at).await {
-                Decision::Replay { value, .. } => return read::<E>(&path, &value),
-                Decision::Begin { seq } => (seq, now, self.wait(now), true),
-                Decision::Resume {
-                    seq, started_at, ..
-                } => match run.wait_of(seq) {
-                    Some(wait) => (seq, started_at, wait, false),
-                    None => return Err(unreadable(&path)),
-                },
-            };
-        let until = match (begins, limit) {
-            (true, limit) => limit.map(|limit| now.after(limit)),
-            (false, _) => run.due_of(seq),
+        let decision = self.scope.decide(&path, StepKind::Wait, self.at).await;
+        let (seq, started_at, wait, until) = match decision {
+            Decision::Replay { value, .. } => return read::<E>(&path, &value),
+            Decision::Begin { seq } => (
+                seq,
+                now,
+                self.wait(now),
+                limit.map(|limit| now.after(limit)),
+            ),
+            Decision::Resume {
+                seq, started_at, ..
+            } => match run.wait_of(seq) {
+                Some(wait) => (seq, started_at, wait, run.due_of(seq)),
+                None => return Err(unreadable(&path)),
+            },
         };
+        let begins = matches!(decision, Decision::Begin { .. });
         let mut open = Open {
             run,
             path,
@@ -163,7 +171,6 @@ impl<'a, E: EventSet> Waiting<'a, E> {
             started_at,
             until,
             wait,
-            passed: false,
             active: None,
         };
         open.decide(begins, &mut self.when).await
@@ -172,14 +179,14 @@ impl<'a, E: EventSet> Waiting<'a, E> {
     /// What it waits for, reached now for the first time.
     fn wait(&self, now: Timestamp) -> Wait {
         let run = &self.scope.run;
-        let after = |event_type: &Arc<str>| {
-            let taken = run.taken(event_type, self.of_key.as_ref(), place_of);
-            match (taken, self.since) {
-                (Some(place), _) => After::Place(place),
-                (None, Since::Start) => After::Start,
-                (None, Since::Now) => After::Now,
-                (None, Since::Ago(ago)) => After::Time(now.before(ago)),
+        let after = |event_type: &Arc<str>| match self.since {
+            Since::Start => {
+                let last = run.last_taken(event_type, self.of_key.as_ref(), place_of);
+                last.map_or(After::Start, After::Place)
             }
+            // Not from when it is recorded: an answer may be quicker than that.
+            Since::Now => After::Time(now),
+            Since::Ago(ago) => After::Time(now.before(ago)),
         };
         let types = E::TYPES.iter().map(|name| {
             let event_type: Arc<str> = Arc::from(*name);
@@ -198,10 +205,16 @@ struct Open {
     started_at: Timestamp,
     until: Option<Timestamp>,
     wait: Wait,
-    /// Whether it has passed over an event since the store was asked: there may be more of them.
-    passed: bool,
     /// While it is under way, and not parked.
     active: Option<Active>,
+}
+
+/// What becomes of an event that has arrived.
+enum Weighed<E> {
+    Taken(E),
+    /// It is what ended the wait, and cannot be read.
+    Unreadable(Error),
+    PassedOver,
 }
 
 impl Open {
@@ -211,43 +224,50 @@ impl Open {
         when: &mut Option<Box<dyn FnMut(&E) -> bool + Send + '_>>,
     ) -> Result<Option<E>> {
         let run = Arc::clone(&self.run);
-        let _open = run.open_wait();
+        let _open = run.open_wait(self.seq, &self.wait);
         self.active = Some(run.activate());
         let mut ticket = begins.then(|| run.record(self.entry(), false));
+        if !begins {
+            // An earlier wait for the same may be reached only now.
+            tokio::task::yield_now().await;
+        }
         loop {
             let mut moved = false;
             while let Some(arrival) = run.next_arrival(self.seq) {
-                if let Some(event) = self.weigh(&arrival, when)? {
-                    self.settle(Some(&arrival)).await?;
-                    return Ok(Some(event));
+                match self.weigh(&arrival, when) {
+                    Weighed::PassedOver => moved = true,
+                    Weighed::Taken(event) => {
+                        self.settle(Some(&arrival)).await?;
+                        return Ok(Some(event));
+                    }
+                    Weighed::Unreadable(error) => {
+                        self.settle(Some(&arrival)).await?;
+                        return Err(error);
+                    }
                 }
-                moved = true;
             }
             if moved {
-                self.passed = true;
                 ticket = Some(run.record(self.entry(), false));
             }
             let now = run.host.clock.now();
-            // What a claim brings is all that had arrived, unless it was passed over.
-            if !begins && !self.passed && self.until.is_some_and(|until| until <= now) {
-                self.settle(None).await?;
-                return Ok(None);
-            }
-            let parked = run.park_wait(self.until, self.seq);
-            self.active = None;
-            let time = async {
-                match self.until {
-                    Some(until) => run.host.clock.expire_at(until).await,
-                    None => pending().await,
+            if self.until.is_none_or(|until| until > now) {
+                let parked = run.park_wait(self.until, self.seq);
+                self.active = None;
+                let time = async {
+                    match self.until {
+                        Some(until) => run.host.clock.expire_at(until).await,
+                        None => pending().await,
+                    }
+                };
+                let arrived = parked.wait_for_arrival(self.seq, time).await;
+                self.active = Some(run.activate());
+                drop(parked);
+                if arrived {
+                    continue;
                 }
-            };
-            let arrived = parked.wait_for_arrival(self.seq, time).await;
-            self.active = Some(run.activate());
-            drop(parked);
-            if arrived {
-                continue;
             }
-            // The time is over and the run is still in memory: an event may have come before that nobody has told of.
+            // Its time is over. An event may have come before that of which nobody has told; and behind those that were passed over
+            // there may be more.
             if let Some(ticket) = ticket.take() {
                 ticket.await;
             }
@@ -259,33 +279,41 @@ impl Open {
         }
     }
 
-    /// The event, if this wait takes it.
     fn weigh<E: EventSet>(
         &mut self,
         arrival: &Arrival,
         when: &mut Option<Box<dyn FnMut(&E) -> bool + Send + '_>>,
-    ) -> Result<Option<E>> {
+    ) -> Weighed<E> {
         let Wait::Event { types, key } = &self.wait;
-        let taken = self.run.taken(&arrival.event_type, key.as_ref(), place_of);
-        if taken.is_none_or(|taken| taken < arrival.place) {
-            let event = decode::<E>(&self.path, &arrival.event_type, &arrival.payload)?;
-            if when.as_mut().is_none_or(|when| when(&event)) {
-                self.run
-                    .take(&arrival.event_type, key.as_ref(), arrival.place);
-                return Ok(Some(event));
+        let (event_type, place) = (&arrival.event_type, arrival.place);
+        if !self
+            .run
+            .has_taken(event_type, key.as_ref(), place, place_of)
+        {
+            let event = decode::<E>(&self.path, event_type, &arrival.payload);
+            let wanted = match &event {
+                Ok(event) => when.as_mut().is_none_or(|when| when(event)),
+                Err(_) => true,
+            };
+            if wanted {
+                self.run.take(event_type, key.as_ref(), place);
+                return match event {
+                    Ok(event) => Weighed::Taken(event),
+                    Err(error) => Weighed::Unreadable(error),
+                };
             }
         }
         let moved = types.iter().map(|awaited| {
-            let passed = awaited.event_type == arrival.event_type;
+            let passed = awaited.event_type == *event_type;
             let after = if passed {
-                After::Place(arrival.place)
+                After::Place(place)
             } else {
                 awaited.after
             };
             AwaitedType::new(Arc::clone(&awaited.event_type), after)
         });
         self.wait = Wait::event(moved, key.as_deref());
-        Ok(None)
+        Weighed::PassedOver
     }
 
     /// Records what ended the wait; returns when that is durable.
@@ -345,6 +373,10 @@ fn decode<E: EventSet>(path: &str, event_type: &str, payload: &[u8]) -> Result<E
         )
         .with_source(error)
     })
+}
+
+fn config(text: String) -> Error {
+    Error::new(ErrorKind::Config, text)
 }
 
 fn unreadable(path: &str) -> Error {

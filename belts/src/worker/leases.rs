@@ -264,18 +264,22 @@ impl Shared {
     /// Tells the runs that are driven and wait of what has arrived for them.
     pub(crate) async fn bring_arrivals(&self) -> Result<()> {
         let waiting: Vec<(Lease, Arc<LiveRun>)> = self.driven.change(|ledger| {
-            let live = ledger
-                .all()
-                .filter_map(|(lease, drive)| Some((*lease, drive.run.upgrade()?)));
-            live.filter(|(_, run)| run.has_open_waits()).collect()
+            let live = ledger.all();
+            live.filter_map(|(lease, drive)| Some((*lease, drive.run.upgrade()?)))
+                .collect()
         });
+        // Outside of the ledger, to which what a run holds may come back.
+        let waiting: Vec<_> = waiting
+            .into_iter()
+            .filter(|(_, run)| run.has_open_waits())
+            .collect();
         if waiting.is_empty() {
             return Ok(());
         }
         let leases: Vec<Lease> = waiting.iter().map(|(lease, _)| *lease).collect();
         for (lease, arrivals) in self.store.arrived(&leases).await? {
             if let Some((_, run)) = waiting.iter().find(|(known, _)| *known == lease) {
-                run.bring(arrivals, false);
+                run.bring(arrivals);
             }
         }
         Ok(())

@@ -63,8 +63,14 @@ impl Shared {
                     Ended::Suspended(Some(due_at)) => {
                         return self.hand_on(run_id, due_at, 0).await;
                     }
-                    // Whatever arrives for it finds it.
-                    Ended::Suspended(None) => return Ok(()),
+                    // Something may have arrived before it waited: then it is due.
+                    Ended::Suspended(None) => {
+                        let record = self.store.run(run_id).await?;
+                        return match record.and_then(|record| record.due_at) {
+                            Some(due_at) => self.hand_on(run_id, due_at, 0).await,
+                            None => Ok(()),
+                        };
+                    }
                     Ended::Abandoned => return Err(abandoned(run_id)),
                     Ended::Completed(_) | Ended::Failed | Ended::Stopped | Ended::Skipped => {
                         return Ok(());
@@ -77,6 +83,11 @@ impl Shared {
             };
             let stopped = record.status == RunStatus::Stopped && !matches!(asked, Trigger::GoOn);
             if record.status.is_finished() || stopped {
+                return Ok(());
+            }
+            let waits = record.status == RunStatus::Suspended && record.due_at.is_none();
+            if waits && !matches!(asked, Trigger::GoOn) {
+                // A message has nothing to tell it; whatever arrives for it will.
                 return Ok(());
             }
             if self.drives(run_id) {

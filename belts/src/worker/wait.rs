@@ -151,6 +151,7 @@ impl Shared {
             tokio::select! {
                 biased;
                 () = self.clock.sleep_until(due) => {}
+                () = self.store.woken() => return Ok(Look::Again),
                 // It may have been cancelled meanwhile.
                 () = self.clock.expire_at(look) => return Ok(Look::Again),
             }

@@ -91,7 +91,7 @@ impl Drive<'_> {
                 }
                 Stop::Found(Found::Idle(due_at)) => {
                     let outbox = self.run.take_outbox();
-                    return self.end(outbox, Transition::suspend(due_at)).await;
+                    return self.end(outbox, self.rest(due_at)).await;
                 }
                 Stop::Found(Found::Flush { outbox, settled }) => {
                     if let Some(transition) = self.after_steps(&outbox, settled) {
@@ -101,7 +101,10 @@ impl Drive<'_> {
                         return self.end_after_steps(all, transition).await;
                     }
                     let count = outbox.entries.len();
-                    waits |= outbox.entries.iter().any(|entry| entry.wait.is_some());
+                    waits |= outbox
+                        .entries
+                        .iter()
+                        .any(|entry| entry.wait.is_some() && entry.state == StepState::Waiting);
                     write = Some((self.write(outbox.entries, None), count));
                 }
                 Stop::Found(Found::Nothing | Found::Rest(_)) => {}
@@ -123,6 +126,18 @@ impl Drive<'_> {
                 }
             }
         }
+    }
+
+    /// How a run leaves memory whose steps all wait.
+    ///
+    /// What has arrived for a wait that the function has left, or no longer has, would make the run due at once, again and again.
+    fn rest(&self, due_at: Option<Timestamp>) -> Transition {
+        if !self.run.is_unheard() {
+            return Transition::suspend(due_at);
+        }
+        let pause = self.worker.setbacks.gave_up(&self.run.run_id, false).pause;
+        let later = self.worker.clock.now().after(pause);
+        Transition::put_off(due_at.map_or(later, |due_at| due_at.min(later)))
     }
 
     /// One drive of the function, with whatever the program has put around it.
