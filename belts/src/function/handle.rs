@@ -4,7 +4,6 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Function;
 use crate::{
     error::{Error, ErrorKind, Result},
     live::{CURRENT_RUN, CURRENT_STEP},
@@ -14,7 +13,7 @@ use crate::{
 
 /// A run of a function, by its id: its result, its status, and its end, from any process on the store.
 ///
-/// [`Call::start`](crate::Call::start) makes one, [`run_of`] makes one of an id that is known, and
+/// [`Call::start`](crate::Call::start) makes one, [`run_of`](crate::run_of) makes one of an id that is known, and
 /// [`Published::run_of`](crate::Published::run_of) one of a run that an event started. What is written of it are the two ids, so
 /// that it can be sent, stored and recorded by a step; a worker that was named with [`via`](Self::via) is not. `T` is the output of
 /// the function.
@@ -53,27 +52,6 @@ pub struct RunHandle<T> {
     worker: Option<Worker>,
     #[serde(skip)]
     output: PhantomData<fn() -> T>,
-}
-
-/// A handle on the run of this id; nothing is looked up before it is used.
-///
-/// ```
-/// use belts::{Event, step};
-/// use serde::{Deserialize, Serialize};
-///
-/// #[derive(Serialize, Deserialize, Event)]
-/// struct PaymentRequested { cents: u64 }
-///
-/// #[belts::function(id = "charge-order", on = PaymentRequested)]
-/// async fn charge_order(payment: PaymentRequested) -> belts::Result<u64> {
-///     step!("charge", payment.cents).await
-/// }
-///
-/// let run = belts::run_of(charge_order, "pay-o-17");
-/// assert_eq!((run.run_id(), run.function_id()), ("pay-o-17", "charge-order"));
-/// ```
-pub fn run_of<M, F: Function<M>>(_: F, run_id: impl Into<String>) -> RunHandle<F::Output> {
-    RunHandle::new(run_id.into(), F::definition().id.to_owned(), None)
 }
 
 impl<T> RunHandle<T> {
