@@ -12,7 +12,9 @@ use belts::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::gated::{Named, effect, effects, eventually, gate, named, open, within};
+use crate::gated::{
+    Named, effect, effects, eventually, gate, looped, named, open, within, worker_of,
+};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 struct Parcel {
@@ -95,10 +97,7 @@ async fn worker(store: impl belts::store::Store) -> Worker {
 #[tokio::test]
 async fn a_start_returns_before_the_run_ends() {
     let worker = worker(Memory::new()).await;
-    let running = tokio::spawn({
-        let worker = worker.clone();
-        async move { worker.run().await }
-    });
+    let running = looped(&worker);
     let run = weigh(parcel("slow", 3)).via(&worker).start().await.unwrap();
     eventually("the step begins", async || effects("weighed slow") == 1).await;
     assert_eq!(run.status().await.unwrap(), RunStatus::Running);
@@ -129,10 +128,7 @@ async fn a_handle_goes_from_process_to_process() {
     let run = weigh(parcel("sent", 4)).run_id("sent-1").via(&first);
     let sent = serde_json::to_string(&run.start().await.unwrap()).unwrap();
     assert_eq!(sent, r#"{"run_id":"sent-1","function_id":"handles-weigh"}"#);
-    let running = tokio::spawn({
-        let driver = driver.clone();
-        async move { driver.run().await }
-    });
+    let running = looped(&driver);
     let run: RunHandle<u32> = serde_json::from_str(&sent).unwrap();
     assert_eq!(run, run_of(weigh, "sent-1"));
     let result = within("it ends elsewhere", run.via(&second).result()).await;
@@ -161,8 +157,7 @@ async fn a_start_with_a_run_id_that_is_there_is_a_handle_on_that_run() {
 #[tokio::test]
 async fn a_start_hastens_no_run_that_is_there() {
     let clock = ManualClock::default();
-    let builder = Worker::builder().store(Memory::new()).clock(clock.clone());
-    let worker = builder.function(weigh).build().await.unwrap();
+    let worker = worker_of(Memory::new(), weigh, &clock).await;
     let start = async || {
         let late = weigh(parcel("patient", 1)).delay(Duration::from_secs(60));
         let run = late.run_id("patient-1").via(&worker).start().await;
@@ -237,10 +232,7 @@ async fn a_shutdown_is_no_failure_of_a_step_that_waits() {
         let name = format!("deployed-{looping}");
         let worker = build().await;
         worker.configure(|options| options.grace = Duration::ZERO);
-        let running = looping.then(|| {
-            let worker = worker.clone();
-            tokio::spawn(async move { worker.run().await })
-        });
+        let running = looping.then(|| looped(&worker));
         let child = weigh(parcel(&name, 9)).run_id(format!("{name}-child"));
         child.via(&worker).start().await.unwrap();
         let parent = waits_in_a_step(named(&name)).run_id(format!("{name}-parent"));
@@ -313,33 +305,37 @@ async fn a_run_without_an_output_is_an_error_that_says_why() {
     assert!(error.to_string().contains("it was purged"), "{error}");
 }
 
+/// The clock stands still, so nobody looks again: it has to be told, with a loop and without.
 #[tokio::test]
-async fn who_waits_for_a_run_hears_that_it_is_cancelled() {
-    let worker = worker(Memory::new()).await;
-    let run = weigh(parcel("stopped", 1))
-        .delay(Duration::from_secs(3600))
-        .via(&worker);
-    let run = run.start().await.unwrap();
-    assert_eq!(run.status().await.unwrap(), RunStatus::Pending);
-    let waits = tokio::spawn({
-        let run = run.clone();
-        async move { run.result().await }
-    });
-    tokio::task::yield_now().await;
-    assert!(run.cancel().await.unwrap());
-    assert!(!run.cancel().await.unwrap(), "it has ended");
-    let error = within("it is told", waits).await.unwrap().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled);
+async fn who_waits_for_a_run_is_told_that_it_is_cancelled() {
+    for looping in [false, true] {
+        let clock = ManualClock::default();
+        let worker = worker_of(Memory::new(), weigh, &clock).await;
+        let running = looping.then(|| looped(&worker));
+        let late = weigh(parcel("stopped", 1)).delay(Duration::from_secs(3600));
+        let run = late.via(&worker).start().await.unwrap();
+        assert_eq!(run.status().await.unwrap(), RunStatus::Pending);
+        let waits = tokio::spawn({
+            let run = run.clone();
+            async move { run.result().await }
+        });
+        settle().await;
+        assert!(run.cancel().await.unwrap());
+        assert!(!run.cancel().await.unwrap(), "it has ended");
+        let error = within("it is told", waits).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled);
+        worker.shutdown();
+        if let Some(running) = running {
+            running.await.unwrap().unwrap();
+        }
+    }
     assert_eq!(effects("weighed stopped"), 0);
 }
 
 #[tokio::test]
 async fn who_waits_for_a_run_hears_that_the_worker_shuts_down() {
     let worker = worker(Memory::new()).await;
-    let running = tokio::spawn({
-        let worker = worker.clone();
-        async move { worker.run().await }
-    });
+    let running = looped(&worker);
     let later = weigh(parcel("later", 1)).delay(Duration::from_secs(3600));
     let run = later.via(&worker).start().await.unwrap();
     let waits = tokio::spawn(async move { run.result().await });
@@ -354,8 +350,7 @@ async fn who_waits_for_a_run_hears_that_the_worker_shuts_down() {
 #[tokio::test]
 async fn a_worker_without_a_loop_drives_the_run_that_is_waited_for() {
     let clock = ManualClock::default();
-    let builder = Worker::builder().store(Memory::new()).clock(clock.clone());
-    let worker = builder.function(weigh).build().await.unwrap();
+    let worker = worker_of(Memory::new(), weigh, &clock).await;
     open("lone");
     let late = weigh(parcel("lone", 8)).delay(Duration::from_secs(60));
     let run = late.via(&worker).start().await.unwrap();

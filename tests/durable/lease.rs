@@ -1,15 +1,16 @@
 //! At most one worker advances a run, and a late one cannot write.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::IntoFuture, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use belts::{
-    Worker,
+    Executed, Worker,
     middleware::{Middleware, Next, Outcome, StepInfo},
     step,
     store::{Memory, RunStatus},
     testing::{Faults, Harness, ManualClock},
 };
+use tokio::task::JoinHandle;
 
 use crate::{
     gated::{
@@ -248,6 +249,29 @@ pub(crate) async fn stands_still(event: Named) -> belts::Result<()> {
     step!("two", effect(format!("{name} two"))).await
 }
 
+/// Lets a lease end whose renewal is held up, and another worker finish the run. Then the first goes on from its gate, and is asked
+/// until it has come to its end.
+async fn taken_over<T>(
+    late: &Meddled,
+    clock: &ManualClock,
+    other: impl IntoFuture<Output = belts::Result<Executed>, IntoFuture: Send>,
+    gate: &str,
+    first: &JoinHandle<T>,
+) {
+    late.hold();
+    clock.advance(Duration::from_secs(31));
+    within("the other worker", other.into_future())
+        .await
+        .unwrap();
+    open(gate);
+    late.let_go();
+    eventually("it asks again after a while", async || {
+        clock.advance(Duration::from_millis(100));
+        first.is_finished()
+    })
+    .await;
+}
+
 /// A worker was stopped for longer than its lease, between two steps. When it was continued, it ran the next step, which the
 /// worker that had taken the run over had recorded long ago.
 #[tokio::test]
@@ -262,18 +286,8 @@ async fn a_worker_that_stood_still_begins_no_step_of_a_run_that_it_lost() {
         effects("still") == 1
     })
     .await;
-    late.hold();
-    clock.advance(Duration::from_secs(31));
-    let taken = other.execute(named("still")).run_id("still");
-    within("the other worker", taken).await.unwrap();
-
-    open("still");
-    late.let_go();
-    eventually("it asks again after a while", async || {
-        clock.advance(Duration::from_millis(100));
-        first.is_finished()
-    })
-    .await;
+    let other = other.execute(named("still")).run_id("still");
+    taken_over(&late, &clock, other, "still", &first).await;
     let first = first.await.unwrap().unwrap();
     assert_eq!(first.runs[0].status, RunStatus::Completed);
     assert_eq!((effects("still one"), effects("still two")), (1, 1));
@@ -329,18 +343,8 @@ async fn a_step_that_a_middleware_holds_up_does_not_begin_once_its_run_is_lost()
     let delivery = still.execute(named("queue")).run_id("queue");
     let first = tokio::spawn(async move { delivery.await });
     eventually("it waits before the step", async || effects("queued") == 1).await;
-    late.hold();
-    clock.advance(Duration::from_secs(31));
-    let taken = other.execute(named("queue")).run_id("queue");
-    within("the other worker", taken).await.unwrap();
-
-    open("queued");
-    late.let_go();
-    eventually("it asks again after a while", async || {
-        clock.advance(Duration::from_millis(100));
-        first.is_finished()
-    })
-    .await;
+    let other = other.execute(named("queue")).run_id("queue");
+    taken_over(&late, &clock, other, "queued", &first).await;
     first.await.unwrap().unwrap();
     assert_eq!(effects("queue worked"), 1);
 }

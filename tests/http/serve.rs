@@ -271,7 +271,7 @@ fn terminate(child: &Child) {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_process_that_is_asked_to_end_twice_waits_for_nothing() {
+async fn a_process_that_is_asked_to_end_twice_ends_soon_and_releases_its_runs() {
     // Whoever pressed Ctrl-C a second time waited for the whole grace period. When that was mended, a store that works was not
     // given the time to release the runs, and they waited for the end of the lease.
     let directory = tempfile::tempdir().unwrap();

@@ -1,6 +1,9 @@
 //! What the router answers about runs.
 
-use belts::store::RunStatus;
+use std::time::Duration;
+
+use axum::http::Request;
+use belts::{http::Limits, store::RunStatus};
 use serde_json::{Value, json};
 
 use crate::shop::*;
@@ -173,6 +176,59 @@ async fn the_result_of_a_run_can_be_waited_for() {
     }
     let (status, _) = locally(&worker, post("/runs/gated/result")).await;
     assert_eq!(status, 405);
+}
+
+/// Whoever waits keeps a connection; without a bound, those who wait would leave none for deliveries.
+#[tokio::test]
+async fn those_who_wait_for_results_are_counted() {
+    let limits = Limits::new().waiting(1);
+    let worker = builder().limits(limits).build().await.unwrap();
+    let later = Duration::from_secs(3600);
+    let run = wait(Waited {
+        shop: "crowd".into(),
+    });
+    let run = run.run_id("crowd").delay(later).via(&worker);
+    let run = run.start().await.unwrap();
+    let waits = tokio::spawn({
+        let worker = worker.clone();
+        async move { locally(&worker, get("/runs/crowd/result?wait=1m")).await }
+    });
+    // It takes its place when it is first polled.
+    belts_suite::a_moment().await;
+    let (status, _) = locally(&worker, get("/runs/crowd/result?wait=1m")).await;
+    assert_eq!(status, 503, "no more may wait");
+    // A look takes no place, nor does a request for the headers alone, which waits for nothing.
+    let (status, _) = locally(&worker, get("/runs/crowd/result")).await;
+    assert_eq!(status, 202);
+    let head = Request::head("/runs/crowd/result?wait=1m");
+    assert_eq!(locally(&worker, head).await.0, 202);
+    assert!(run.cancel().await.unwrap());
+    let (status, body) = tokio::time::timeout(PATIENCE, waits)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((status, &body["status"]), (200, &json!("cancelled")));
+    assert!(body.get("error").is_none() && body.get("output").is_none());
+}
+
+/// A worker that is about to end does not keep its clients waiting.
+#[tokio::test]
+async fn a_shutdown_answers_those_who_wait_for_results() {
+    let worker = builder().build().await.unwrap();
+    let run = wait(Waited {
+        shop: "leaving".into(),
+    });
+    let later = Duration::from_secs(3600);
+    let run = run.run_id("leaving").delay(later).via(&worker);
+    run.start().await.unwrap();
+    let waits = tokio::spawn({
+        let worker = worker.clone();
+        async move { locally(&worker, get("/runs/leaving/result?wait=1m")).await }
+    });
+    belts_suite::a_moment().await;
+    worker.shutdown();
+    let answer = tokio::time::timeout(PATIENCE, waits).await.unwrap();
+    assert_eq!(answer.unwrap().0, 202);
 }
 
 /// A result tells what a run's steps returned, so it is for those who may inspect.

@@ -1,7 +1,10 @@
 //! The runs of a worker, as a program asks for them.
 
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -190,10 +193,34 @@ async fn a_start_is_handed_on_where_no_loop_runs() {
     assert_eq!(run.status().await.unwrap(), RunStatus::Pending);
 }
 
+/// The run was durable when the dispatcher failed, and nobody could tell which it was: another try started another run.
+#[tokio::test]
+async fn a_start_that_is_not_handed_on_names_its_run() {
+    let transport = Transport::default();
+    let builder = belts::Worker::builder()
+        .store(belts::store::Memory::new())
+        .dispatcher(transport.clone());
+    let worker = builder.build().await.unwrap();
+    transport.fails.store(true, Ordering::SeqCst);
+    let call = process_order(order("not handed on")).via(&worker);
+    let error = call.start().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Dispatcher);
+    let run_id = error.run_id().expect("it names the run").to_owned();
+    assert!(transport.sent.lock().unwrap().is_empty());
+
+    transport.fails.store(false, Ordering::SeqCst);
+    let again = process_order(order("not handed on")).run_id(&*run_id);
+    let run = again.via(&worker).start().await.unwrap();
+    assert_eq!(run.run_id(), run_id);
+    assert_eq!(transport.sent.lock().unwrap().len(), 1);
+    assert_eq!(worker.runs().list().await.unwrap().runs.len(), 1);
+}
+
 /// Takes messages and brings none.
 #[derive(Debug, Clone, Default)]
 struct Transport {
     sent: Arc<Mutex<Vec<serde_json::Value>>>,
+    fails: Arc<AtomicBool>,
 }
 
 #[async_trait::async_trait]
@@ -203,6 +230,9 @@ impl Dispatcher for Transport {
     }
 
     async fn send(&self, batch: Vec<Message>) -> Result<Vec<Result<Sent>>> {
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(belts::Error::dispatcher("the queue is full", "full"));
+        }
         let take = |message: Message| {
             let body = serde_json::from_slice(&message.body).unwrap();
             self.sent.lock().unwrap().push(body);

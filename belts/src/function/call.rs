@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{self, EncodedEvent, EventSet},
     id::stable_id,
-    live::{CURRENT_RUN, CURRENT_STEP, LiveRun, step_key},
+    live::{CURRENT_RUN, LiveRun, outside_of_a_step, step_key},
     store::EventDigest,
     worker::{Execute, Known, Worker, installed::worker_for},
 };
@@ -190,8 +190,8 @@ fn execute(
     let caller = CURRENT_RUN.try_with(Arc::clone).ok();
     let worker = worker_for(options.worker)?;
     worker.shared().check_event_size(&event)?;
-    if let Some(caller) = &caller {
-        in_a_step(caller, function.id)?;
+    if let Some(caller) = outside_of_a_step() {
+        return Err(again(&caller, function.id));
     }
     let run_id = match (options.run_id, &caller) {
         (None, Some(caller)) => child_id(caller, function.id, &event),
@@ -206,19 +206,15 @@ fn execute(
     Ok(execute)
 }
 
-/// Outside of a step a call would be made again whenever its run resumes.
-fn in_a_step(caller: &LiveRun, function: &str) -> Result<()> {
-    if CURRENT_STEP.try_with(|_| ()).is_ok() {
-        return Ok(());
-    }
-    Err(Error::new(
+fn again(caller: &LiveRun, function: &str) -> Error {
+    Error::new(
         ErrorKind::Config,
         format!(
             "the run `{}` calls `{function}` outside of a step, so it would call it again whenever it resumes; put the call into a \
              step: step!(\"…\", the_call)",
             caller.run_id
         ),
-    ))
+    )
 }
 
 /// The id of a run that another one calls: what a retried step calls again is found by it.

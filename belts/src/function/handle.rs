@@ -4,20 +4,19 @@ use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::Function;
 use crate::{
     error::{Error, ErrorKind, Result},
-    live::{CURRENT_RUN, CURRENT_STEP},
+    live::outside_of_a_step,
     store::RunStatus,
     worker::{Worker, installed::worker_for},
 };
 
 /// A run of a function, by its id: its result, its status, and its end, from any process on the store.
 ///
-/// [`Call::start`](crate::Call::start) makes one, [`run_of`] makes one of an id that is known, and
-/// [`Published::run_of`](crate::Published::run_of) one of a run that an event started. What is written of it are the two ids, so
-/// that it can be sent, stored and recorded by a step; a worker that was named with [`via`](Self::via) is not. `T` is the output of
-/// the function.
+/// [`Call::start`](crate::Call::start) makes one, [`run_of`](crate::run_of) makes one of an id that is known, and
+/// [`Published::run_of`](crate::Published::run_of) one of a run that an event started. It serializes as its two ids, so it can be
+/// sent, stored and recorded by a step; a worker named with [`via`](Self::via) has to be named again. `T` is the output of the
+/// function.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, RunHandle, Worker, step, store::{Memory, RunStatus}};
@@ -55,27 +54,6 @@ pub struct RunHandle<T> {
     output: PhantomData<fn() -> T>,
 }
 
-/// A handle on the run of this id; nothing is looked up before it is used.
-///
-/// ```
-/// use belts::{Event, step};
-/// use serde::{Deserialize, Serialize};
-///
-/// #[derive(Serialize, Deserialize, Event)]
-/// struct PaymentRequested { cents: u64 }
-///
-/// #[belts::function(id = "charge-order", on = PaymentRequested)]
-/// async fn charge_order(payment: PaymentRequested) -> belts::Result<u64> {
-///     step!("charge", payment.cents).await
-/// }
-///
-/// let run = belts::run_of(charge_order, "pay-o-17");
-/// assert_eq!((run.run_id(), run.function_id()), ("pay-o-17", "charge-order"));
-/// ```
-pub fn run_of<M, F: Function<M>>(_: F, run_id: impl Into<String>) -> RunHandle<F::Output> {
-    RunHandle::new(run_id.into(), F::definition().id.to_owned(), None)
-}
-
 impl<T> RunHandle<T> {
     pub(crate) fn new(run_id: String, function_id: String, worker: Option<Worker>) -> Self {
         Self {
@@ -105,10 +83,11 @@ impl<T> RunHandle<T> {
 
     /// Waits for the run to end and returns its output.
     ///
-    /// An end in this process is heard of at once; one in another process is found by looking, at the latest after the worker's
-    /// `sweep`. A worker without a loop drives the run itself meanwhile, if it has the function. Who stops waiting stops nothing.
+    /// If the run ends in this process, this returns at once. If it ends in another process, the store is asked, at least once per
+    /// `sweep`. A worker without a loop drives the run itself meanwhile, if it has the function. Dropping the future does not stop
+    /// the run.
     ///
-    /// Inside a function this belongs in a step, which has a place while it waits.
+    /// Inside a function, call this in a step; the calling run keeps its place while the step waits.
     ///
     /// # Errors
     /// That of the run, if it failed; of kind [`Cancelled`](ErrorKind::Cancelled) if it was cancelled, and
@@ -175,18 +154,15 @@ impl<T> RunHandle<T> {
     }
 
     fn parts(&self) -> Result<(Worker, Arc<str>, Arc<str>)> {
-        let ids = (&*self.run_id, &*self.function_id);
-        Ok((self.worker()?, ids.0.into(), ids.1.into()))
+        let (run_id, function_id) = (self.run_id.as_str(), self.function_id.as_str());
+        Ok((self.worker()?, run_id.into(), function_id.into()))
     }
 
-    /// An error in the function of a run outside of its steps: it would wait again whenever the run resumes, and hold a place.
+    /// Refuses to wait in a function outside of its steps.
     fn belongs_here(&self) -> Result<()> {
-        let Ok(caller) = CURRENT_RUN.try_with(Arc::clone) else {
+        let Some(caller) = outside_of_a_step() else {
             return Ok(());
         };
-        if CURRENT_STEP.try_with(|_| ()).is_ok() {
-            return Ok(());
-        }
         Err(Error::new(
             ErrorKind::Config,
             format!(

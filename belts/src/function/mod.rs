@@ -15,7 +15,7 @@ pub use definition::{
     Ask, AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation,
     UNFINISHED,
 };
-pub use handle::{RunHandle, run_of};
+pub use handle::RunHandle;
 pub use keys::KeyDef;
 pub use options::{Continuation, FunctionOptions};
 pub use returned::Returned;
@@ -98,6 +98,27 @@ where
 /// ```
 pub fn id_of<M, F: Function<M>>(function: F) -> &'static str {
     of(function).id
+}
+
+/// A handle on the run of this id; nothing is looked up before it is used.
+///
+/// ```
+/// use belts::{Event, step};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize, Event)]
+/// struct PaymentRequested { cents: u64 }
+///
+/// #[belts::function(id = "charge-order", on = PaymentRequested)]
+/// async fn charge_order(payment: PaymentRequested) -> belts::Result<u64> {
+///     step!("charge", payment.cents).await
+/// }
+///
+/// let run = belts::run_of(charge_order, "pay-o-17");
+/// assert_eq!((run.run_id(), run.function_id()), ("pay-o-17", "charge-order"));
+/// ```
+pub fn run_of<M, F: Function<M>>(_: F, run_id: impl Into<String>) -> RunHandle<F::Output> {
+    RunHandle::new(run_id.into(), F::definition().id.to_owned(), None)
 }
 
 /// The definition of the function that a name stands for.

@@ -15,6 +15,13 @@ tokio::task_local! {
     pub(crate) static CURRENT_STEP: CurrentStep;
 }
 
+/// The run whose function asks, outside of its steps: whatever it does there it does again whenever it resumes.
+pub(crate) fn outside_of_a_step() -> Option<Arc<LiveRun>> {
+    let in_a_step = CURRENT_STEP.try_with(|_| ()).is_ok();
+    let run = CURRENT_RUN.try_with(Arc::clone).ok();
+    run.filter(|_| !in_a_step)
+}
+
 /// The step whose expression is being polled.
 #[derive(Debug)]
 pub(crate) struct CurrentStep {

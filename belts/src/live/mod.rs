@@ -14,7 +14,9 @@ mod tickets;
 mod waits;
 
 pub use context::Context;
-pub(crate) use current::{CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, step_key};
+pub(crate) use current::{
+    CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,
+};
 pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;
 pub(crate) use run::{Found, LiveRun, Place};

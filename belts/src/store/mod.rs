@@ -121,7 +121,8 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - Clients need not agree on the time: the token decides who holds a lease. (`clocks_may_differ`)
 /// - When the clock is set back, what was due stays due. (`clock_set_back_delays_nothing_due`)
 /// - `renew` and `claim` of a session that was deregistered or taken over are an error of kind
-///   [`Busy`](crate::ErrorKind::Busy); the worker must register again. (`unknown_session_is_busy`)
+///   [`Busy`](crate::ErrorKind::Busy); the worker must register again. So they may be for one whose process the store has taken for
+///   dead: then the worker knows that its runs are gone. (`unknown_session_is_busy`)
 /// - A worker registered under the name of an earlier one takes that one's runs over at once. (`same_name_takes_over`)
 /// - A worker that is deregistered leaves its runs due at once, and to do it twice is no error.
 ///   (`deregistered_worker_leaves_its_runs`)

@@ -7,7 +7,12 @@ use std::{
 };
 
 use super::{
-    executed::Executed, fits::takes, handle::Worker, listen::Endings, shared::Shared, wait::Started,
+    executed::Executed,
+    fits::takes,
+    handle::Worker,
+    listen::Endings,
+    shared::Shared,
+    wait::{Started, of_another},
 };
 use crate::{
     clock::Timestamp,
@@ -209,12 +214,7 @@ impl Execute {
         let (run_id, function_id) = (record.run_id, record.function_id);
         let mut aim = None;
         if let Some(wanted) = self.function.filter(|wanted| **wanted != *function_id) {
-            return Err(Error::new(
-                ErrorKind::UnknownRun,
-                format!(
-                    "the run `{run_id}` belongs to the function `{function_id}`, not `{wanted}`"
-                ),
-            ));
+            return Err(of_another(&run_id, &function_id, &wanted));
         }
         let waits = record.due_at.is_some_and(|due| due > shared.clock.now());
         let leaves = match self.known {

@@ -4,7 +4,11 @@ use std::{future::pending, sync::Arc};
 
 #[cfg(feature = "http")]
 use super::wait::FIRST_PAUSE;
-use super::{Execute, FinishedRun, Shared, ended::Ended, wait::finished};
+use super::{
+    Execute, FinishedRun, Shared,
+    ended::Ended,
+    wait::{finished, of_another},
+};
 #[cfg(feature = "http")]
 use crate::inspect::Runs;
 use crate::{
@@ -68,29 +72,53 @@ impl Shared {
             return Err(unknown(run_id, function_id));
         };
         if *record.function_id != *function_id {
-            return Err(Error::new(
-                ErrorKind::UnknownRun,
-                format!(
-                    "the run `{run_id}` belongs to the function `{}`, not `{function_id}`",
-                    record.function_id
-                ),
-            ));
+            return Err(of_another(run_id, &record.function_id, function_id));
         }
         Ok(record)
     }
 
     /// Waits for the end of a run, and drives it here where no loop does.
     ///
-    /// What has ended is told even if this worker has as well.
+    /// The result of a run that has ended is there even after the end of this worker.
     pub(crate) async fn outcome(
         self: &Arc<Self>,
         run_id: &Arc<str>,
         function_id: &Arc<str>,
     ) -> Result<FinishedRun> {
-        let record = self.record(run_id, function_id).await?;
-        if record.status.is_finished() {
-            return Ok(finished(&record));
+        match self.outcome_so_far(run_id, function_id).await? {
+            Some(finished) => Ok(finished),
+            None => self.outcome_to_come(run_id, function_id).await,
         }
+    }
+
+    /// The same, or `None` if the run goes on at the deadline.
+    pub(crate) async fn outcome_by(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &Arc<str>,
+        deadline: Timestamp,
+    ) -> Result<Option<FinishedRun>> {
+        // The time limit is not for the store's answer.
+        if let Some(finished) = self.outcome_so_far(run_id, function_id).await? {
+            return Ok(Some(finished));
+        }
+        tokio::select! {
+            biased;
+            finished = self.outcome_to_come(run_id, function_id) => finished.map(Some),
+            () = self.clock.expire_at(deadline) => Ok(None),
+        }
+    }
+
+    async fn outcome_so_far(&self, run_id: &str, function_id: &str) -> Result<Option<FinishedRun>> {
+        let record = self.record(run_id, function_id).await?;
+        Ok(record.status.is_finished().then(|| finished(&record)))
+    }
+
+    async fn outcome_to_come(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &Arc<str>,
+    ) -> Result<FinishedRun> {
         let ended = tokio::select! {
             biased;
             ended = self.finish(run_id, function_id, None) => ended?,
@@ -103,34 +131,15 @@ impl Shared {
         Ok(ended)
     }
 
-    /// The same, or `None` if the run goes on at the deadline.
-    pub(crate) async fn outcome_by(
-        self: &Arc<Self>,
-        run_id: &Arc<str>,
-        function_id: &Arc<str>,
-        deadline: Timestamp,
-    ) -> Result<Option<FinishedRun>> {
-        // A look takes its time, also where none is left.
-        let record = self.record(run_id, function_id).await?;
-        if record.status.is_finished() {
-            return Ok(Some(finished(&record)));
-        }
-        tokio::select! {
-            biased;
-            ended = self.outcome(run_id, function_id) => ended.map(Some),
-            () = self.clock.expire_at(deadline) => Ok(None),
-        }
-    }
-
-    /// The error of a wait that this worker does not live to see the end of.
+    /// Returns an error when this worker will see the end of no more runs.
     ///
-    /// Where it is a step of this worker that waits, its drive ends instead: it is no failed attempt.
+    /// Never in a run of this worker: to that its shutdown is not a failed attempt. The drain ends its drive.
     pub(super) async fn shut_down(&self) -> Error {
-        self.gone().await;
         let ours = CURRENT_RUN.try_with(|run| Arc::ptr_eq(&run.host, &self.host));
         if ours.unwrap_or(false) {
             return pending().await;
         }
+        self.gone().await;
         Error::new(
             ErrorKind::Shutdown,
             "the worker shut down before the run ended; another worker will continue it",

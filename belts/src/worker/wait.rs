@@ -86,8 +86,8 @@ impl Shared {
             let ended = if let Some(ended) = ending.take() {
                 ended
             } else {
-                let ended = self.listen(run_id);
-                match self.look_for(run_id, function_id).await? {
+                let mut ended = self.listen(run_id);
+                match self.look_for(run_id, function_id, &mut ended).await? {
                     Look::Over(finished) => return Ok(finished),
                     Look::Again => continue,
                     Look::Later => ended,
@@ -112,7 +112,12 @@ impl Shared {
     }
 
     /// How a run stands in the store; drives it here where it is due and no loop does.
-    async fn look_for(self: &Arc<Self>, run_id: &Arc<str>, function_id: &Arc<str>) -> Result<Look> {
+    async fn look_for(
+        self: &Arc<Self>,
+        run_id: &Arc<str>,
+        function_id: &Arc<str>,
+        ended: &mut Ending,
+    ) -> Result<Look> {
         let Some(record) = self.store.run(run_id).await? else {
             return Ok(Look::Over(None));
         };
@@ -138,6 +143,7 @@ impl Shared {
         if record.due_at.is_none() && record.status == RunStatus::Suspended {
             let look = now.after(self.options().sweep);
             tokio::select! {
+                _ = &mut *ended => {}
                 () = self.store.woken() => {}
                 () = self.clock.expire_at(look) => {}
             }
@@ -151,8 +157,9 @@ impl Shared {
             tokio::select! {
                 biased;
                 () = self.clock.sleep_until(due) => {}
+_ = &mut *ended => return Ok(Look::Again),
                 () = self.store.woken() => return Ok(Look::Again),
-                // It may have been cancelled meanwhile.
+                // Another process may have cancelled it meanwhile.
                 () = self.clock.expire_at(look) => return Ok(Look::Again),
             }
         }
@@ -207,6 +214,14 @@ fn never(run_id: &Arc<str>, function_id: &Arc<str>) -> Error {
     Error::new(ErrorKind::Config, text)
         .with_run(run_id)
         .with_function(function_id)
+}
+
+/// The error of a run that is asked for as one of another function.
+pub(super) fn of_another(run_id: &str, function_id: &str, wanted: &str) -> Error {
+    Error::new(
+        ErrorKind::UnknownRun,
+        format!("the run `{run_id}` belongs to the function `{function_id}`, not `{wanted}`"),
+    )
 }
 
 fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {

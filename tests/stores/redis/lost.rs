@@ -12,6 +12,9 @@ use crate::{
     requests::{at, claim, commit, complete, entry, event, fail, publish, publish_to, worker},
 };
 
+/// A call as Redis logs it; the fourth field is what was called.
+type Logged = (i64, i64, i64, Vec<String>, String, String);
+
 /// A store behind a proxy, and one without.
 struct Lossy {
     proxy: Proxy,
@@ -248,7 +251,6 @@ async fn copy_of_a_release_that_comes_late_takes_nothing() -> belts::Result<()> 
         .command(cmd("CONFIG").arg("SET").arg(log_all).arg(0))
         .expect("it can be set");
     assert_eq!(store.release(Release::new(worker, at(1))).await?, 1);
-    type Logged = (i64, i64, i64, Vec<String>, String, String);
     let log: Vec<Logged> = server
         .command(cmd("SLOWLOG").arg("GET").arg(10))
         .expect("it has a log");

@@ -91,11 +91,11 @@ impl Tables {
         lease: Duration,
     ) -> Result<()> {
         self.revive(worker, now)?;
-        if let Some(session) = self.sessions.get_mut(&worker) {
-            if !is_late_renewal(now, session.lease_until, session.lease) {
-                session.lease = lease;
-                session.lease_until = now.after(lease);
-            }
+        if let Some(session) = self.sessions.get_mut(&worker)
+            && !is_late_renewal(now, session.lease_until, session.lease)
+        {
+            session.lease = lease;
+            session.lease_until = now.after(lease);
         }
         Ok(())
     }

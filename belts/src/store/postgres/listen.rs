@@ -1,7 +1,7 @@
 //! The connection that listens: it hears of runs that others made due, and its locks show that this process lives.
 //!
 //! Both end with the connection. A new one takes the locks again, and wakes once, since something may have been missed. Until
-//! then another connection says that this process lives, so that its sessions last as long as their leases.
+//! then another connection says so, and its sessions last as long as their leases.
 
 use std::{
     collections::HashSet,
@@ -45,7 +45,7 @@ pub(super) struct Listener {
 struct Sessions {
     wanted: Mutex<HashSet<WorkerId>>,
     changed: Notify,
-    /// Whether the store may miss a lock of theirs, since one was taken.
+    /// Whether others go by their locks, since one was taken.
     watched: AtomicBool,
 }
 
@@ -119,21 +119,21 @@ async fn listen(database: Arc<Database>, sessions: Arc<Sessions>) {
                  processes are found by polling");
             }
         }
-        excuse(&database, &sessions).await;
+        rely_on_leases(&database, &sessions).await;
         wait(pause.after(lasted)).await;
     }
 }
 
-/// Says once after each loss that the processes of these sessions live, though nobody has their locks: the server may be out of
-/// connections.
-async fn excuse(database: &Database, sessions: &Sessions) {
+/// Says once after each loss of the connection that nobody is to go by the locks of these sessions: the process lives, and the
+/// server may have no connection left that could hold them.
+async fn rely_on_leases(database: &Database, sessions: &Sessions) {
     if !sessions.watched.load(Ordering::Acquire) {
         return;
     }
     let wanted: Vec<i64> = sessions.wanted().iter().map(|worker| worker.0).collect();
     let parameters = Parameters::default().bind(wanted);
-    let excuse = database.rows_beside(&database.sql.excuse, parameters);
-    if let Ok(Ok(_)) = tokio::time::timeout(LOOK_EVERY, excuse).await {
+    let said = database.rows_beside(&database.sql.rely_on_leases, parameters);
+    if let Ok(Ok(_)) = tokio::time::timeout(LOOK_EVERY, said).await {
         sessions.watched.store(false, Ordering::Release);
     }
 }
@@ -146,7 +146,7 @@ async fn wait(pause: Duration) {
     tokio::time::sleep(pause).await;
 }
 
-/// A connection that does not answer soon is replaced, since a lock is not missed for long.
+/// A connection that does not answer soon is replaced: others wait only a few seconds for a missing lock.
 async fn soon<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
     let answer = tokio::time::timeout(LOOK_EVERY, in_time(answer)).await;
     answer.unwrap_or(Err(Fault::Silent))
@@ -206,8 +206,8 @@ impl Ear {
                 () = sessions.changed.notified() => return Ok(()),
                 () = &mut tick => {
                     let held: Vec<i64> = self.held.iter().map(|worker| worker.0).collect();
-                    let watched = sqlx::query(database.sql.watched.sql()).bind(held);
-                    let alive = watched.execute(&mut self.listener);
+                    let rely = sqlx::query(database.sql.rely_on_locks.sql()).bind(held);
+                    let alive = rely.execute(&mut self.listener);
                     return soon(alive).await.map(drop);
                 }
             }

@@ -154,11 +154,11 @@ statements! {
             RETURNING 1
         ) SELECT EXISTS (SELECT FROM {schema}.workers WHERE id = $1 AND (watched OR missing_since IS NULL)), EXISTS (SELECT FROM taken)";
     unwatch: "SELECT pg_advisory_unlock('{schema}'::regnamespace::oid::bigint << 32 | ($1 & 4294967295))";
-    // Tries the connection too. An excuse that was sent before may come late.
-    watched: "UPDATE {schema}.workers SET watched = true, missing_since = NULL
+    // Tries the connection as well. What was said before it was open may come late.
+    rely_on_locks: "UPDATE {schema}.workers SET watched = true, missing_since = NULL
         WHERE id = ANY ($1) AND NOT watched AND missing_since IS NULL";
-    // Sessions without a connection that could hold their locks, whose leases alone count then.
-    excuse: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
+    // For sessions without a connection that could hold their locks.
+    rely_on_leases: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
     cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
         WHERE id = $1 AND finished_at IS NULL RETURNING pg_notify('{channel}', $3)";
     rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4)";
