@@ -13,7 +13,6 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Step => "step",
         StepKind::Sleep => "sleep",
-        // This store keeps no waits yet, so it reads none.
         StepKind::Wait => "wait",
     }
 }
@@ -22,6 +21,7 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
     match word {
         "step" => Ok(StepKind::Step),
         "sleep" => Ok(StepKind::Sleep),
+        "wait" => Ok(StepKind::Wait),
         _ => Err(Fault::Word("kind of a step")),
     }
 }

@@ -53,13 +53,12 @@ const fn kind_word(kind: StepKind) -> &'static str {
     match kind {
         StepKind::Step => STEP,
         StepKind::Sleep => "sleep",
-        // This store keeps no waits yet, so it reads none.
         StepKind::Wait => "wait",
     }
 }
 
 fn kind_of(word: &str) -> Result<StepKind, Fault> {
-    [StepKind::Step, StepKind::Sleep]
+    [StepKind::Step, StepKind::Sleep, StepKind::Wait]
         .into_iter()
         .find(|kind| kind_word(*kind) == word)
         .ok_or(Fault::Word("kind of step"))

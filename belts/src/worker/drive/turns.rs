@@ -131,7 +131,7 @@ impl Drive<'_> {
     /// How a run leaves memory whose steps all wait.
     ///
     /// What has arrived for a wait that the function has left, or no longer has, would make the run due at once, again and again.
-    fn rest(&self, due_at: Option<Timestamp>) -> Transition {
+    fn rest(&self, due_at: Option<crate::Timestamp>) -> Transition {
         if !self.run.is_unheard() {
             return Transition::suspend(due_at);
         }
