@@ -251,8 +251,22 @@ impl Registry {
         }
         match misfit {
             Some(error) => Err(error),
+            // A wait of this program would fail with it.
+            None if self.awaits(event_type) => match linked(event_type) {
+                Some(entry) => fits(entry.check, event_type, payload),
+                None => Ok(None),
+            },
             None => Ok(linked_key(event_type, payload)),
         }
+    }
+
+    /// Whether the program has this event, though none of its functions may take it.
+    #[expect(
+        clippy::unused_self,
+        reason = "what the program has is the registry's to say"
+    )]
+    pub(crate) fn links(&self, event_type: &str) -> bool {
+        linked(event_type).is_some()
     }
 }
 
@@ -295,10 +309,15 @@ fn two_types(event_type: &str, first: &EventEntry, second: &EventEntry) -> Error
 /// The correlation key of an event that no function here takes, by a type that is merely linked in: where another program's
 /// differs, that is the one who knows.
 fn linked_key(event_type: &str, payload: &[u8]) -> Option<Arc<str>> {
-    let entry = inventory::iter::<EventEntry>
+    fits(linked(event_type)?.check, event_type, payload)
+        .ok()
+        .flatten()
+}
+
+fn linked(event_type: &str) -> Option<&'static EventEntry> {
+    inventory::iter::<EventEntry>
         .into_iter()
-        .find(|entry| entry.types.contains(&event_type))?;
-    fits(entry.check, event_type, payload).ok().flatten()
+        .find(|entry| entry.types.contains(&event_type))
 }
 
 fn awaited() -> Vec<&'static str> {

@@ -249,6 +249,10 @@ impl Store for Meddled {
         self.store.subscriptions().await
     }
 
+    async fn awaited(&self) -> belts::Result<Vec<Arc<str>>> {
+        self.store.awaited().await
+    }
+
     async fn run(&self, run: &str) -> belts::Result<Option<RunRecord>> {
         self.store.run(run).await
     }

@@ -97,6 +97,9 @@ impl Store for Hooked {
     async fn subscriptions(&self) -> Result<Vec<Subscription>> {
         self.at("subscriptions").await?.subscriptions().await
     }
+    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
+        self.at("awaited").await?.awaited().await
+    }
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
         self.at("run").await?.run(run).await
     }

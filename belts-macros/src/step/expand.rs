@@ -33,7 +33,7 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
         } => step(&site, moves, &expr, options),
         Kind::Sleep { duration } => sleep(&site, &quote!(sleep), &duration),
         Kind::SleepUntil { time } => sleep(&site, &quote!(sleep_until), &time),
-        Kind::Wait { event, options } => wait(&site, &event, options),
+        Kind::Wait { event, options } => wait(&site, &event, *options),
         Kind::Scope { moves, call } => scope(&site, moves, call),
     };
     let errors = errors.drain();
@@ -260,9 +260,10 @@ fn wait(site: &Site<'_>, event: &Type, options: WaitOptions) -> TokenStream {
         Since::Now => quote!(.since(#since::Now)),
         Since::Ago(ago) => quote!(.since(#since::Ago(#ago))),
     });
-    let end = match options.timeout {
-        Some(timeout) => quote!(.within(#timeout)),
-        None => quote!(.forever()),
+    let end = if let Some(timeout) = options.timeout {
+        quote!(.within(#timeout))
+    } else {
+        quote!(.forever())
     };
     let at = ends(&syn::parse_quote!(#event)).0;
     let Runtime {

@@ -69,7 +69,7 @@ pub(crate) enum Kind {
     },
     Wait {
         event: Type,
-        options: WaitOptions,
+        options: Box<WaitOptions>,
     },
     Scope {
         moves: Option<Token![move]>,
@@ -135,7 +135,7 @@ fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) 
             Macro::SleepUntil => Kind::SleepUntil { time: expr },
             Macro::Wait => Kind::Wait {
                 event: event_type(&key, &expr, errors)?,
-                options: WaitOptions::new(given, &mark.krate, errors),
+                options: Box::new(WaitOptions::new(given, &mark.krate, errors)),
             },
             Macro::Scope => Kind::Scope {
                 moves,

@@ -31,6 +31,9 @@ pub enum Since {
     Ago(Duration),
 }
 
+/// Whether an event is one that is waited for.
+type When<'a, E> = Box<dyn FnMut(&E) -> bool + Send + 'a>;
+
 /// A wait for an event, with its options.
 #[must_use = "nothing is waited for until this is awaited"]
 pub struct Waiting<'a, E> {
@@ -41,7 +44,7 @@ pub struct Waiting<'a, E> {
     /// Whether a key was given that is none, which would be the key of every event without one.
     is_keyless_key: bool,
     since: Since,
-    when: Option<Box<dyn FnMut(&E) -> bool + Send + 'a>>,
+    when: Option<When<'a, E>>,
     event: PhantomData<fn() -> E>,
 }
 
@@ -221,7 +224,7 @@ impl Open {
     async fn decide<E: EventSet>(
         &mut self,
         begins: bool,
-        when: &mut Option<Box<dyn FnMut(&E) -> bool + Send + '_>>,
+        when: &mut Option<When<'_, E>>,
     ) -> Result<Option<E>> {
         let run = Arc::clone(&self.run);
         let _open = run.open_wait(self.seq, &self.wait);
@@ -282,7 +285,7 @@ impl Open {
     fn weigh<E: EventSet>(
         &mut self,
         arrival: &Arrival,
-        when: &mut Option<Box<dyn FnMut(&E) -> bool + Send + '_>>,
+        when: &mut Option<When<'_, E>>,
     ) -> Weighed<E> {
         let Wait::Event { types, key } = &self.wait;
         let (event_type, place) = (&arrival.event_type, arrival.place);

@@ -179,6 +179,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - No place is given twice, and later events have greater ones, whatever is purged. (`no_place_is_given_twice`)
 /// - From when on a type is awaited, by a session or a wait, events that are there are found as well, if a run that has not
 ///   finished could look back to them. (`newly_awaited_type_finds_what_is_there`)
+/// - `awaited` names the types that anybody has registered, also once the session has ended. (`awaited_types_are_known_to_all`)
 /// - An event stays as long as a run that has not finished, of a function that awaits its type, could look back to it.
 ///   (`event_stays_while_a_run_could_look_back`)
 /// - So does one that started runs, when these are purged. (`started_event_stays_for_others`)
@@ -316,6 +317,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store cannot be reached.
     async fn subscriptions(&self) -> Result<Vec<Subscription>>;
+
+    /// The event types for which runs may wait, sorted, each once: an event of such a type is published although it starts no run.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
+        Ok(Vec::new())
+    }
 
     /// One run, or `None` if there is none of that id.
     ///

@@ -348,6 +348,11 @@ impl Store for Faults {
         self.inner.subscriptions().await
     }
 
+    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
+        self.alive()?;
+        self.inner.awaited().await
+    }
+
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
         self.alive()?;
         self.inner.run(run).await

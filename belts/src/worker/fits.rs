@@ -7,7 +7,7 @@ use crate::{
     dispatch::wire,
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
-    store::{Subscription, Target},
+    store::Target,
 };
 
 impl Shared {
@@ -43,11 +43,35 @@ impl Shared {
                 if self.registry.listeners(event_type).next().is_none()
                     && !self.registry.awaits(event_type) =>
             {
-                known(event_type, &self.store.subscriptions().await?)?;
+                self.known(event_type).await?;
             }
             (None, _) => {}
         }
         self.registry.check(event_type, &event.payload)
+    }
+
+    /// Whether anybody takes an event type that this program takes nowhere.
+    async fn known(&self, event_type: &str) -> Result<()> {
+        let subscriptions = self.store.subscriptions().await?;
+        let awaited = self.store.awaited().await?;
+        if awaited.iter().any(|known| **known == *event_type) {
+            return if self.registry.links(event_type) {
+                Ok(())
+            } else {
+                Err(keyless(event_type))
+            };
+        }
+        let subscribed = subscriptions
+            .iter()
+            .flat_map(|function| &function.event_types);
+        if subscribed.clone().any(|known| **known == *event_type) {
+            return Ok(());
+        }
+        let known = list(subscribed.chain(&awaited).map(|known| &**known));
+        Err(Error::new(
+            ErrorKind::UnknownEvent,
+            format!("no function takes the event type `{event_type}`; known types: {known}"),
+        ))
     }
 
     /// Whether this program can read an event that it delivers to itself: its runs would be left to other versions, and the
@@ -76,21 +100,15 @@ pub(super) fn takes(function: &str, types: &[&str], event_type: &str) -> Result<
     ))
 }
 
-fn known(event_type: &str, subscriptions: &[Subscription]) -> Result<()> {
-    let types = || {
-        subscriptions
-            .iter()
-            .flat_map(|function| &function.event_types)
-            .map(|known| &**known)
-    };
-    if types().any(|known| known == event_type) {
-        return Ok(());
-    }
-    let known = list(types());
-    Err(Error::new(
+/// The error of an event for which runs wait by its correlation key, which this program cannot tell.
+fn keyless(event_type: &str) -> Error {
+    Error::new(
         ErrorKind::UnknownEvent,
-        format!("no function takes the event type `{event_type}`; known types: {known}"),
-    ))
+        format!(
+            "runs wait for the event type `{event_type}` by its correlation key, and this program does not have the event, so it \
+             cannot tell the key; publish it where the program has it, or link in the crate that has it"
+        ),
+    )
 }
 
 /// The words in order, each once, and not too many.

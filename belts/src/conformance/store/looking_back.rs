@@ -1,5 +1,7 @@
 //! Which events can still be found: those of types that anybody may wait for, as long as a run could look back to them.
 
+use std::sync::Arc;
+
 use super::{
     bench::{Bench, Client, LEASE, at, event, ok, subscription},
     waiting::{keeps_none, keyed, met, payment, union},
@@ -13,6 +15,21 @@ use crate::{
 async fn is_there(store: &Client, id: &str) -> Result<bool> {
     let published = store.publish_all(vec![event(id, "paid")], at(0)).await?;
     Ok(published[0].duplicate)
+}
+
+pub(super) async fn awaited_types_are_known_to_all(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    assert_eq!(store.awaited().await?, [] as [Arc<str>; 0]);
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let worker = store.waiter(&["g", "f"], &["paid", "asked"]).await?;
+    store.deregister(worker, at(1)).await?;
+    for client in [store, &other] {
+        let awaited = client.awaited().await?;
+        assert_eq!(awaited, ["asked", "paid"].map(Arc::<str>::from));
+    }
+    Ok(())
 }
 
 pub(super) async fn newly_awaited_type_finds_what_is_there(bench: Bench) -> Result<()> {

@@ -107,7 +107,7 @@ suite! { $ store, "store", Storage, store_conformance,
         delayed_event_counts_from_its_time targeted_event_is_found_by_no_wait no_place_is_given_twice
     }
     looking_back {
-        newly_awaited_type_finds_what_is_there event_stays_while_a_run_could_look_back started_event_stays_for_others
+        newly_awaited_type_finds_what_is_there awaited_types_are_known_to_all event_stays_while_a_run_could_look_back started_event_stays_for_others
         awaited_types_belong_to_sessions purge_passes_what_must_stay
     }
     meeting {

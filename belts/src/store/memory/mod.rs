@@ -132,6 +132,12 @@ impl Store for Memory {
         Ok(self.tables().subscriptions.clone())
     }
 
+    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
+        let mut types: Vec<_> = self.tables().waits.awaited.keys().cloned().collect();
+        types.sort_unstable();
+        Ok(types)
+    }
+
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
         Ok(self.tables().record(run))
     }

@@ -198,6 +198,10 @@ impl Store for Postgres {
         self.read(Database::subscriptions).await
     }
 
+    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
+        self.read(Database::awaited).await
+    }
+
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
         self.read(|database| database.run(run)).await
     }

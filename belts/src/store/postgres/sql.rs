@@ -130,6 +130,7 @@ statements! {
             LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
+    awaited: "SELECT DISTINCT event_type FROM {schema}.awaited";
     // With the types that anybody may wait for, which have no function.
     subscribers: "SELECT version, function_id, event_type FROM {schema}.subscriptions_version LEFT JOIN (
             SELECT function_id, event_type FROM {schema}.subscriptions

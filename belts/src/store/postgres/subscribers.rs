@@ -109,4 +109,13 @@ impl Database {
             .await?;
         Subscribers::subscriptions(&rows)
     }
+
+    /// The types that anybody may wait for, sorted.
+    pub(super) async fn awaited(&self) -> Result<Vec<Arc<str>>, Fault> {
+        let rows = self.rows(&self.sql.awaited, Parameters::default()).await?;
+        let types = rows.iter().map(|row| Columns(row).text(0));
+        let mut types = types.collect::<Result<Vec<_>, _>>()?;
+        types.sort_unstable();
+        Ok(types)
+    }
 }

@@ -192,6 +192,10 @@ impl Store for Redis {
         self.read_subscriptions().await
     }
 
+    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
+        self.read_awaited().await
+    }
+
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
         self.read_run(run).await
     }

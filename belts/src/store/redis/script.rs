@@ -59,6 +59,7 @@ scripts! {
     BACKLOG: "backlog";
     LIST: "list";
     SUBSCRIPTIONS: "subscriptions";
+    AWAITED: "awaited";
 }
 
 #[cfg(test)]

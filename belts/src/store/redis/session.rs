@@ -142,6 +142,11 @@ impl Redis {
         self.read(subscriptions(answer))
     }
 
+    pub(super) async fn read_awaited(&self) -> Result<Vec<Arc<str>>> {
+        let answer = self.run(|_| self.call(&script::AWAITED)).await?;
+        self.read(awaited(answer))
+    }
+
     /// Runs a script that may release many runs, a part of them at each call.
     async fn run_to_end(
         &self,
@@ -193,6 +198,16 @@ fn given_back(answer: redis::Value) -> Result<(usize, u64, bool), super::Fault> 
     let mut row = Row::of(answer)?;
     let count = reply::count(&row.value())?;
     Ok((count, row.number()?, reply::count(&row.value())? == 1))
+}
+
+fn awaited(answer: redis::Value) -> Result<Vec<Arc<str>>, super::Fault> {
+    let mut row = Row::of(answer)?;
+    let mut types = Vec::new();
+    while !row.is_empty() {
+        types.push(row.text()?);
+    }
+    types.sort_unstable();
+    Ok(types)
 }
 
 fn subscriptions(answer: redis::Value) -> Result<Vec<Subscription>, super::Fault> {

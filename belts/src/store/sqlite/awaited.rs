@@ -1,6 +1,16 @@
 //! What a store remembers of who may wait for what, between transactions.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use rusqlite::Connection;
+
+use super::{
+    error::Fault,
+    names::{Dictionary, SharedNames},
+};
 
 /// Which functions may wait for events, and of which types.
 #[derive(Debug, Default)]
@@ -31,4 +41,17 @@ impl Awaited {
         let functions = self.by_type.get(&event_type);
         functions.is_some_and(|functions| functions.contains(&function))
     }
+}
+
+/// The types that anybody may wait for, sorted.
+pub(super) fn types(connection: &Connection, names: &SharedNames) -> Result<Vec<Arc<str>>, Fault> {
+    let mut dictionary = Dictionary::new(connection, names);
+    let mut statement = connection.prepare_cached("SELECT DISTINCT event_type FROM awaited")?;
+    let mut rows = statement.query([])?;
+    let mut types = Vec::new();
+    while let Some(row) = rows.next()? {
+        types.push(dictionary.name(row.get(0)?)?);
+    }
+    types.sort_unstable();
+    Ok(types)
 }

@@ -232,6 +232,10 @@ impl Store for Sqlite {
         self.read(wants::subscriptions)
     }
 
+    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
+        self.read(awaited::types)
+    }
+
     async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
         self.read(|connection, names| inspect::run(connection, names, run))
     }
