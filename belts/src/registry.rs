@@ -177,6 +177,11 @@ impl Registry {
             .find(|listener| *listener == index)
     }
 
+    /// Whether the program has any `wait!`.
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
     /// Whether a `wait!` of the program names this event type.
     pub(crate) fn awaits(&self, event_type: &str) -> bool {
         self.awaited.binary_search(&event_type).is_ok()

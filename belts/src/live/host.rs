@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -28,6 +28,8 @@ pub(crate) struct Host {
     pub(crate) max_steps: u32,
     /// Whether the store keeps waits.
     pub(crate) keeps_waits: bool,
+    /// How many waits its runs have reached and not decided.
+    pub(crate) open_waits: AtomicUsize,
     pub(crate) lease: SessionLease,
     pub(crate) looks: Arc<Looks>,
     /// Asked before a step is evaluated, by tests.

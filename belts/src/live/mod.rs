@@ -21,3 +21,4 @@ pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;
 pub(crate) use run::{Found, LiveRun, Place};
 pub(crate) use tickets::Active;
+pub(crate) use waits::OpenWait;

@@ -280,17 +280,18 @@ impl LiveRun {
         if self.has_lost_lease() {
             return Found::LeaseLost;
         }
+        let is_idle = state.active == 0 && !woken && state.waits_in_memory() == 0;
+        if is_idle && !busy && state.unsure.is_empty() && !state.parked.is_empty() {
+            return Found::Idle(state.parked.iter().filter_map(|parked| parked.until).min());
+        }
+        if state.waits.ask() {
+            return Found::Look;
+        }
         if busy {
             return Found::Nothing;
         }
         if !state.unsure.is_empty() {
             return Found::Unsure;
-        }
-        if state.active == 0 && !woken && state.waits_in_memory() == 0 && !state.parked.is_empty() {
-            return Found::Idle(state.parked.iter().filter_map(|parked| parked.until).min());
-        }
-        if state.outbox.entries.is_empty() && state.waits.ask() {
-            return Found::Look;
         }
         if state.outbox.entries.is_empty() {
             let rests = state.active == 0 && !woken;

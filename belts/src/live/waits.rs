@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
     future::{Future, poll_fn},
     pin::pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Poll, Waker},
 };
 
@@ -15,7 +15,7 @@ use super::{
     run::{LiveRun, ParkedStep, State},
     tickets::Parked,
 };
-use crate::store::{Arrival, Entry, Wait};
+use crate::store::{After, Arrival, AwaitedType, Entry, Wait};
 
 /// An event type and a correlation key.
 type Lane = (Arc<str>, Option<Arc<str>>);
@@ -27,12 +27,18 @@ pub(super) struct Waits {
     arrived: HashMap<u32, Arrived>,
     /// Which events of each type and key waits of this run have taken; `None` until somebody asks.
     taken: Option<HashMap<Lane, Taken>>,
-    /// The waits that are reached and undecided, with the key that they wait for.
-    open: BTreeMap<u32, Option<Arc<str>>>,
+    /// The waits that are reached and undecided, as they were recorded last.
+    open: BTreeMap<u32, Entry>,
+    /// Those that the function has dropped undecided.
+    left: BTreeMap<u32, Entry>,
+    /// Those that are decided: an answer that comes late may bring something for them.
+    over: HashSet<u32>,
     /// Who waits for a look at the store.
     lookers: Vec<Waker>,
     /// Whether something may have arrived of which nobody here knows.
     asks: bool,
+    /// Whether the store is being asked.
+    looking: bool,
     /// How many looks have begun, and which of them was answered last.
     looks: u64,
     answered: u64,
@@ -68,18 +74,21 @@ impl Waits {
 
     /// Whether the store is to be asked what has arrived.
     pub(super) fn ask(&self) -> bool {
-        self.asks || !self.lookers.is_empty()
+        !self.looking && (self.asks || !self.lookers.is_empty())
     }
 
-    /// Whether something has arrived for a wait that nobody has reached, or that was dropped.
-    pub(super) fn is_unheard(&self) -> bool {
-        let mut arrived = self.arrived.iter();
-        arrived.any(|(seq, arrived)| !arrived.events.is_empty() && !self.open.contains_key(seq))
+    /// Whether something has arrived for this wait that is not decided on.
+    fn has_undecided(&self, seq: u32) -> bool {
+        let arrived = self.arrived.get(&seq);
+        arrived.is_some_and(|arrived| !arrived.events.is_empty())
     }
 
     /// Takes in what is not there already.
     fn bring(&mut self, arrivals: Vec<Arrival>) {
         for arrival in arrivals {
+            if self.over.contains(&arrival.seq) {
+                continue;
+            }
             let arrived = self.arrived.entry(arrival.seq).or_default();
             if arrival.place > arrived.last {
                 arrived.last = arrival.place;
@@ -91,16 +100,16 @@ impl Waits {
     /// The next event that this wait has to decide on.
     fn next(&self, seq: u32) -> Option<&Arrival> {
         let next = self.arrived.get(&seq)?.events.front()?;
-        let key = self.open.get(&seq);
+        let key = self.open.get(&seq).map(key_of);
         let mut earlier = self.open.range(..seq);
-        let is_first = !earlier.any(|(other, of)| {
+        let is_first = !earlier.any(|(other, entry)| {
             let events = self
                 .arrived
                 .get(other)
                 .into_iter()
                 .flat_map(|arrived| &arrived.events);
             let mut same = events.filter(|event| event.event_type == next.event_type);
-            Some(of) == key && same.any(|event| event.place <= next.place)
+            Some(key_of(entry)) == key && same.any(|event| event.place <= next.place)
         });
         is_first.then_some(next)
     }
@@ -116,38 +125,121 @@ impl State {
     }
 }
 
+/// The key that a recorded wait waits for.
+fn key_of(entry: &Entry) -> Option<&str> {
+    let Wait::Event { key, .. } = entry.wait.as_ref()?;
+    key.as_deref()
+}
+
+/// A recorded wait, looking on behind these events.
+fn behind(entry: &Entry, events: &VecDeque<Arrival>) -> Option<Entry> {
+    let Wait::Event { types, key } = entry.wait.as_ref()?;
+    let types = types.iter().map(|awaited| {
+        let own = events
+            .iter()
+            .filter(|event| event.event_type == awaited.event_type);
+        let last = own.map(|event| event.place).max();
+        let after = last.map_or(awaited.after, After::Place);
+        AwaitedType::new(Arc::clone(&awaited.event_type), after)
+    });
+    Some(entry.clone().with_wait(Wait::event(types, key.as_deref())))
+}
+
 /// A wait that is reached and undecided, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct OpenWait(Arc<LiveRun>, u32);
+pub(crate) struct OpenWait {
+    run: Arc<LiveRun>,
+    seq: u32,
+    is_decided: bool,
+}
+
+impl OpenWait {
+    /// Notes what is recorded of it now.
+    pub(crate) fn recorded(&self, entry: Entry) {
+        self.run.state().waits.open.insert(self.seq, entry);
+    }
+
+    /// Notes that its outcome is recorded.
+    pub(crate) fn decided(&mut self) {
+        self.is_decided = true;
+    }
+}
 
 impl Drop for OpenWait {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.waits.open.remove(&self.1);
-        let left = state.waits.arrived.remove(&self.1);
+        self.run.host.open_waits.fetch_sub(1, Ordering::AcqRel);
+        let mut state = self.run.state();
+        let waits = &mut state.waits;
+        let entry = waits.open.remove(&self.seq);
+        let decided = if self.is_decided {
+            waits.over.insert(self.seq);
+            waits.arrived.remove(&self.seq)
+        } else {
+            waits.left.extend(entry.map(|entry| (self.seq, entry)));
+            None
+        };
         // Those behind it may go on.
         let wakers = state.waits_to_wake();
         drop(state);
-        drop(left);
+        drop(decided);
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
 impl LiveRun {
     /// Counts a wait that is reached and undecided.
-    pub(crate) fn open_wait(self: &Arc<Self>, seq: u32, wait: &Wait) -> OpenWait {
-        let Wait::Event { key, .. } = wait;
-        self.state().waits.open.insert(seq, key.clone());
-        OpenWait(Arc::clone(self), seq)
+    pub(crate) fn open_wait(self: &Arc<Self>, seq: u32, entry: Entry) -> OpenWait {
+        self.host.open_waits.fetch_add(1, Ordering::AcqRel);
+        self.state().waits.open.insert(seq, entry);
+        OpenWait {
+            run: Arc::clone(self),
+            seq,
+            is_decided: false,
+        }
     }
 
     pub(crate) fn has_open_waits(&self) -> bool {
         !self.state().waits.open.is_empty()
     }
 
-    /// Whether something has arrived for a wait that the function has not reached, or has left.
-    pub(crate) fn is_unheard(&self) -> bool {
-        self.state().waits.is_unheard()
+    /// Whether the store is to be asked what has arrived.
+    pub(crate) fn asks_for_arrivals(&self) -> bool {
+        self.state().waits.ask()
+    }
+
+    /// The waits that the function has dropped and for which something has arrived, looking on behind that: it would make the run due
+    /// at once, again and again. With `all` the same for those that the function holds without polling them, or does not reach.
+    pub(crate) fn pass_over(&self, all: bool) -> Vec<Entry> {
+        let mut state = self.state();
+        let State { waits, journal, .. } = &mut *state;
+        let mut passed = Vec::new();
+        for (seq, arrived) in &mut waits.arrived {
+            let other = || waits.open.get(seq).or_else(|| journal.entry(*seq));
+            let entry = waits.left.get(seq);
+            let entry = entry.or_else(|| all.then(other).flatten());
+            if let Some(entry) = entry
+                && !arrived.events.is_empty()
+            {
+                passed.extend(behind(entry, &arrived.events));
+                arrived.events.clear();
+            }
+        }
+        passed
+    }
+
+    /// The path of a wait for which something has arrived that nobody decides on.
+    pub(crate) fn unheard(&self) -> Option<Arc<str>> {
+        let state = self.state();
+        let mut arrived = state.waits.arrived.iter();
+        let (seq, _) = arrived.find(|(_, arrived)| !arrived.events.is_empty())?;
+        let entry = state.waits.open.get(seq);
+        let entry = entry.or_else(|| state.journal.entry(*seq));
+        Some(entry.map_or_else(|| Arc::from("?"), |entry| Arc::clone(&entry.path)))
+    }
+
+    /// Whether something has arrived for the wait of this `seq` on which it cannot decide before an earlier wait has.
+    pub(crate) fn has_undecided(&self, seq: u32) -> bool {
+        self.state().waits.has_undecided(seq)
     }
 
     /// Whether the wait of this `seq` has something to decide on.
@@ -189,6 +281,7 @@ impl LiveRun {
         let mut state = self.state();
         state.waits.looks += 1;
         state.waits.asks = false;
+        state.waits.looking = true;
         state.waits.looks
     }
 
@@ -196,6 +289,7 @@ impl LiveRun {
     pub(crate) fn answered(&self, look: u64) {
         let mut state = self.state();
         state.waits.answered = look;
+        state.waits.looking = false;
         let lookers = std::mem::take(&mut state.waits.lookers);
         drop(state);
         lookers.into_iter().for_each(Waker::wake);
@@ -209,7 +303,10 @@ impl LiveRun {
             if state.waits.answered >= wanted {
                 return Poll::Ready(());
             }
-            state.waits.lookers.push(cx.waker().clone());
+            let lookers = &mut state.waits.lookers;
+            if !lookers.iter().any(|looker| looker.will_wake(cx.waker())) {
+                lookers.push(cx.waker().clone());
+            }
             state.wake_driver();
             Poll::Pending
         })

@@ -14,7 +14,7 @@ use crate::{
         EventSet,
         key::{HasNoKey, KeyOf},
     },
-    live::{Active, LiveRun},
+    live::{Active, LiveRun, OpenWait},
     run::{Decision, Location, join},
     store::{After, Arrival, AwaitedType, Entry, StepKind, StepState, Wait},
 };
@@ -187,6 +187,8 @@ impl<'a, E: EventSet> Waiting<'a, E> {
                 let last = run.last_taken(event_type, self.of_key.as_ref(), place_of);
                 last.map_or(After::Start, After::Place)
             }
+            // A test's clock stands still: what came before has the same time.
+            Since::Now if run.host.clock.is_manual() => After::Now,
             // Not from when it is recorded: an answer may be quicker than that.
             Since::Now => After::Time(now),
             Since::Ago(ago) => After::Time(now.before(ago)),
@@ -227,7 +229,7 @@ impl Open {
         when: &mut Option<When<'_, E>>,
     ) -> Result<Option<E>> {
         let run = Arc::clone(&self.run);
-        let _open = run.open_wait(self.seq, &self.wait);
+        let mut open = run.open_wait(self.seq, self.entry());
         self.active = Some(run.activate());
         let mut ticket = begins.then(|| run.record(self.entry(), false));
         if !begins {
@@ -240,24 +242,27 @@ impl Open {
                 match self.weigh(&arrival, when) {
                     Weighed::PassedOver => moved = true,
                     Weighed::Taken(event) => {
-                        self.settle(Some(&arrival)).await?;
+                        self.settle(&mut open, Some(&arrival)).await?;
                         return Ok(Some(event));
                     }
                     Weighed::Unreadable(error) => {
-                        self.settle(Some(&arrival)).await?;
+                        self.settle(&mut open, Some(&arrival)).await?;
                         return Err(error);
                     }
                 }
             }
             if moved {
+                open.recorded(self.entry());
                 ticket = Some(run.record(self.entry(), false));
             }
             let now = run.host.clock.now();
-            if self.until.is_none_or(|until| until > now) {
-                let parked = run.park_wait(self.until, self.seq);
+            let is_over = self.until.is_some_and(|until| until <= now);
+            if !is_over || run.has_undecided(self.seq) {
+                let until = self.until.filter(|_| !is_over);
+                let parked = run.park_wait(until, self.seq);
                 self.active = None;
                 let time = async {
-                    match self.until {
+                    match until {
                         Some(until) => run.host.clock.expire_at(until).await,
                         None => pending().await,
                     }
@@ -275,8 +280,8 @@ impl Open {
                 ticket.await;
             }
             run.look_for_arrivals().await;
-            if !run.has_arrived(self.seq) {
-                self.settle(None).await?;
+            if !run.has_undecided(self.seq) {
+                self.settle(&mut open, None).await?;
                 return Ok(None);
             }
         }
@@ -320,7 +325,7 @@ impl Open {
     }
 
     /// Records what ended the wait; returns when that is durable.
-    async fn settle(&self, arrival: Option<&Arrival>) -> Result<()> {
+    async fn settle(&self, open: &mut OpenWait, arrival: Option<&Arrival>) -> Result<()> {
         let taken = arrival.map(|arrival| {
             serde_json::from_slice(&arrival.payload).map(|event| Taken {
                 id: Arc::clone(&arrival.event_id),
@@ -334,7 +339,9 @@ impl Open {
         entry.state = StepState::Completed;
         entry.value = codec::encode_ok(&taken)?;
         entry.finished_at = Some(self.run.host.clock.now());
-        self.run.record(entry, true).await;
+        let recorded = self.run.record(entry, true);
+        open.decided();
+        recorded.await;
         Ok(())
     }
 

@@ -367,6 +367,7 @@ impl WorkerBuilder {
             max_value_bytes: self.max_value_bytes,
             max_steps: self.max_steps,
             keeps_waits: store.capabilities().waits,
+            open_waits: std::sync::atomic::AtomicUsize::default(),
             lease: SessionLease::new(self.lease),
             looks: Arc::clone(&session.pulse.looks),
             #[cfg(feature = "testing")]

@@ -1,7 +1,8 @@
 //! The leases of this worker: of runs that it drives, of those of which it may never have heard, and of those that it has lost.
 
 use std::{
-    sync::{Arc, Weak},
+    collections::HashMap,
+    sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
@@ -263,22 +264,24 @@ impl Shared {
 
     /// Tells the runs that are driven and wait of what has arrived for them.
     pub(crate) async fn bring_arrivals(&self) -> Result<()> {
-        let waiting: Vec<(Lease, Arc<LiveRun>)> = self.driven.change(|ledger| {
+        // One that is reached only now has its store asked on its own.
+        if self.host.open_waits.load(Ordering::Acquire) == 0 {
+            return Ok(());
+        }
+        let driven: Vec<(Lease, Arc<LiveRun>)> = self.driven.change(|ledger| {
             let live = ledger.all();
             live.filter_map(|(lease, drive)| Some((*lease, drive.run.upgrade()?)))
                 .collect()
         });
         // Outside of the ledger, to which what a run holds may come back.
-        let waiting: Vec<_> = waiting
-            .into_iter()
-            .filter(|(_, run)| run.has_open_waits())
-            .collect();
+        let driven = driven.into_iter();
+        let waiting: HashMap<Lease, _> = driven.filter(|(_, run)| run.has_open_waits()).collect();
         if waiting.is_empty() {
             return Ok(());
         }
-        let leases: Vec<Lease> = waiting.iter().map(|(lease, _)| *lease).collect();
+        let leases: Vec<Lease> = waiting.keys().copied().collect();
         for (lease, arrivals) in self.store.arrived(&leases).await? {
-            if let Some((_, run)) = waiting.iter().find(|(known, _)| *known == lease) {
+            if let Some(run) = waiting.get(&lease) {
                 run.bring(arrivals);
             }
         }

@@ -60,11 +60,11 @@ impl Shared {
             if let Some(ending) = ending.take() {
                 // A drive that was cut off tells nobody.
                 match ending.await.unwrap_or(Ended::Abandoned) {
-                    Ended::Suspended(Some(due_at)) => {
+                    Ended::Suspended(Some(due_at)) if !self.registry.may_wait() => {
                         return self.hand_on(run_id, due_at, 0).await;
                     }
-                    // Something may have arrived before it waited: then it is due.
-                    Ended::Suspended(None) => {
+                    // Something may have arrived before it waited: then it is due at once.
+                    Ended::Suspended(_) => {
                         let record = self.store.run(run_id).await?;
                         return match record.and_then(|record| record.due_at) {
                             Some(due_at) => self.hand_on(run_id, due_at, 0).await,

@@ -126,20 +126,6 @@ impl Drive<'_> {
         }
     }
 
-    /// Asks the store what has arrived for the run's waits; how the drive ends if it cannot.
-    pub(super) async fn look_for_arrivals(&self) -> Result<(), Ended> {
-        let look = self.run.begin_look();
-        match self.worker.store.arrived(&[self.lease]).await {
-            Ok(arrived) => {
-                let arrivals = arrived.into_iter().flat_map(|(_, arrivals)| arrivals);
-                self.run.bring(arrivals.collect());
-                self.run.answered(look);
-                Ok(())
-            }
-            Err(error) => Err(self.not_written(&error).await),
-        }
-    }
-
     pub(super) async fn violated(&self, error: Error, write: Option<Underway<'_>>) -> Ended {
         if let Some(ended) = self.ended_by(write).await {
             return ended;

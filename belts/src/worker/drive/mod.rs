@@ -2,6 +2,7 @@
 
 mod driver;
 mod ending;
+mod look;
 mod stay;
 mod turns;
 mod waker;

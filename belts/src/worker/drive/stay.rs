@@ -83,6 +83,8 @@ impl Stay {
                  move that into a step, or give it a timeout"
             );
         }
+        // Without a loop nobody else does.
+        drive.run.ask_for_arrivals();
         let until = self.until.insert(drive.stays(others));
         // Registers the driver.
         match until.as_mut().poll(cx) {

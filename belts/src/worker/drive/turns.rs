@@ -9,11 +9,13 @@ use std::{
 
 use super::{
     driver::Drive,
+    look::Look,
     stay::{Stay, StayVerdict},
     waker::FunctionWaker,
     write::{Underway, Written},
 };
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind, Result},
     function::{Continuation, Invocation},
     live::{CURRENT_RUN, Found, Outbox},
@@ -32,6 +34,8 @@ enum Stop {
     Returned(Result<Arc<[u8]>>),
     Found(Found),
     Written(Written),
+    /// The store has said what has arrived.
+    Looked,
 }
 
 impl Drive<'_> {
@@ -65,12 +69,14 @@ impl Drive<'_> {
         let waker = Arc::new(FunctionWaker::new());
         let function_waker = Waker::from(Arc::clone(&waker));
         let mut write: Option<Underway<'_>> = None;
+        let mut look: Option<Look<'_>> = None;
         let mut stay = Stay::default();
         let mut waits = false;
         loop {
             let event = poll_fn(|cx| {
                 let wakers = (&*waker, &function_waker);
-                self.turn(cx, &mut function, wakers, &mut stay, write.as_mut())
+                let underway = (write.as_mut(), look.as_mut());
+                self.turn(cx, &mut function, wakers, &mut stay, underway)
             })
             .await;
             match event {
@@ -84,13 +90,12 @@ impl Drive<'_> {
                         return ended;
                     }
                 }
-                Stop::Found(Found::Look) => {
-                    if let Err(ended) = self.look_for_arrivals().await {
-                        return ended;
-                    }
-                }
+                Stop::Found(Found::Look) => look = Some(self.look_for_arrivals()),
+                Stop::Looked => look = None,
                 Stop::Found(Found::Idle(due_at)) => {
-                    let outbox = self.run.take_outbox();
+                    let mut outbox = self.run.take_outbox();
+                    let passed = self.run.pass_over(self.worker.clock.is_manual());
+                    outbox.entries.extend(passed);
                     return self.end(outbox, self.rest(due_at)).await;
                 }
                 Stop::Found(Found::Flush { outbox, settled }) => {
@@ -130,10 +135,20 @@ impl Drive<'_> {
 
     /// How a run leaves memory whose steps all wait.
     ///
-    /// What has arrived for a wait that the function has left, or no longer has, would make the run due at once, again and again.
-    fn rest(&self, due_at: Option<crate::Timestamp>) -> Transition {
-        if !self.run.is_unheard() {
+    /// What has arrived for a wait that the function holds without polling it, or no longer has, would make the run due at once, again
+    /// and again.
+    fn rest(&self, due_at: Option<Timestamp>) -> Transition {
+        let Some(path) = self.run.unheard() else {
             return Transition::suspend(due_at);
+        };
+        let told = format!("unheard {} {path}", self.function.id);
+        if self.worker.warned.is_first(&told.into()) {
+            let ids = self.run.ids();
+            tracing::warn!(
+                function = ids.function, run = ids.run, wait = %path,
+                "an event has come for a wait that the function does not await, or no longer has; until it does, or the run is over, \
+                 the run is looked at now and then"
+            );
         }
         let pause = self.worker.setbacks.gave_up(&self.run.run_id, false).pause;
         let later = self.worker.clock.now().after(pause);
@@ -179,7 +194,7 @@ impl Drive<'_> {
         function: &mut Held<F>,
         (waker, function_waker): (&FunctionWaker, &Waker),
         stay: &mut Stay,
-        write: Option<&mut Underway<'_>>,
+        (write, look): (Option<&mut Underway<'_>>, Option<&mut Look<'_>>),
     ) -> Poll<Stop> {
         let busy = write.is_some();
         // To wake a driver that is awake would have it polled once more, and another thread of the runtime woken for it.
@@ -191,6 +206,11 @@ impl Drive<'_> {
             && let Poll::Ready(result) = Pin::new(write).poll(cx)
         {
             return Poll::Ready(Stop::Written(result));
+        }
+        if let Some(look) = look
+            && look.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Stop::Looked);
         }
         for _ in 0..TURNS {
             if self.run.has_lost_lease() {
@@ -228,6 +248,9 @@ impl Drive<'_> {
                         if !outbox.entries.is_empty() {
                             let flush = Found::Flush { outbox, settled };
                             return Poll::Ready(Stop::Found(flush));
+                        }
+                        if self.run.asks_for_arrivals() {
+                            return Poll::Ready(Stop::Found(Found::Look));
                         }
                     }
                 },

@@ -1,0 +1,39 @@
+//! Asking the store what has arrived for a run that is driven, beside whatever else the run does.
+
+use std::{future::Future, pin::Pin};
+
+use super::driver::Drive;
+use crate::worker::wait::FIRST_PAUSE;
+
+/// A look under way; its answer goes to the run.
+pub(super) type Look<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+impl<'a> Drive<'a> {
+    /// Asks the store until it answers. Steps under way do not suffer from a store that does not.
+    #[expect(clippy::disallowed_methods, reason = "the worker's own pause")]
+    pub(super) fn look_for_arrivals(&self) -> Look<'a> {
+        let (worker, run, lease) = (self.worker, self.run, self.lease);
+        let look = run.begin_look();
+        Box::pin(async move {
+            let mut pause = FIRST_PAUSE;
+            loop {
+                match worker.store.arrived(&[lease]).await {
+                    Ok(arrived) => {
+                        let arrivals = arrived.into_iter().flat_map(|(_, arrivals)| arrivals);
+                        run.bring(arrivals.collect());
+                        return run.answered(look);
+                    }
+                    Err(error) => {
+                        let ids = run.ids();
+                        tracing::warn!(
+                            function = ids.function, run = ids.run, error = %error.report(),
+                            "the store did not say what has arrived for the run; it is asked again"
+                        );
+                    }
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(worker.options().sweep);
+            }
+        })
+    }
+}
