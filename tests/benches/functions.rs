@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use belts::{Event, sleep, step};
+use belts::{Event, sleep, step, wait};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -197,4 +197,22 @@ fn counted_receipt(n: u32) -> Receipt {
 pub(crate) async fn asleep(_work: Work) -> belts::Result<()> {
     MARKS.ends.fetch_add(1, Ordering::Relaxed);
     sleep!("a-month", Duration::from_secs(30 * 24 * 3600)).await
+}
+
+/// What runs wait for.
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(key = of)]
+pub(crate) struct Paid {
+    /// When the work that was paid for was published.
+    pub(crate) of: u64,
+}
+
+/// Waits for its payment, then says that its next line was reached.
+#[belts::function(id = "paid-for", on = Work)]
+pub(crate) async fn paid_for(work: Work) -> belts::Result<()> {
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    wait!("paid", Paid, key = &work.sent_at).await?;
+    MARKS.mark();
+    MARKS.told.notify_one();
+    Ok(())
 }

@@ -17,6 +17,7 @@ mod recover;
 mod report;
 mod runs;
 mod step;
+mod waits;
 mod wake;
 mod warm;
 
@@ -88,6 +89,11 @@ async fn rows() -> Outcome {
         "recover-sqlite" => async { recover::recover("recover-sqlite", Place::sqlite) },
         "recover-postgres" => async { recover::recover("recover-postgres", Place::postgres) },
         "parked-sqlite" => parked::parked(),
+        "wait-wake-sqlite" => waits::wake_sqlite(),
+        "wait-wake-postgres" => waits::wake_postgres(),
+        "wait-wake-redis" => waits::wake_redis(),
+        "parked-events-sqlite" => parked::parked_events(),
+        "waits-publish-sqlite" => waits::publish(),
         "compile-500" => async { compile::many_steps() },
     }
     Ok(())

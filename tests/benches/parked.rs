@@ -1,69 +1,109 @@
-//! 100,000 runs asleep: what each takes on disk, and what they cost a worker that waits for them.
+//! 100,000 runs that sleep or wait: what each takes on disk, and what they cost a worker that waits for them.
 
 use std::{io::Read, path::Path, sync::Arc, time::Duration};
 
-use belts::store::Sqlite;
+use belts::{WorkerBuilder, store::Sqlite};
 
 use crate::{
     Outcome,
-    functions::{MARKS, asleep},
+    functions::{MARKS, asleep, paid_for},
     measure::{Directory, float, pause},
     process::{self, Running},
     report::{Row, Target},
     runs,
 };
 
-const RUNS: usize = 100_000;
+pub(crate) const RUNS: usize = 100_000;
 /// How long an idle worker is watched.
 const WATCH: Duration = Duration::from_secs(4);
 
 pub(crate) async fn parked() -> Outcome {
+    let most = 600.0;
+    runs_parked(
+        [
+            "parked-sqlite",
+            "parked-sqlite-memory",
+            "parked-sqlite-idle",
+        ],
+        most,
+        Kind::Asleep,
+    )
+    .await
+}
+
+pub(crate) async fn parked_events() -> Outcome {
+    let names = [
+        "parked-events-sqlite",
+        "parked-events-sqlite-memory",
+        "parked-events-sqlite-idle",
+    ];
+    runs_parked(names, 700.0, Kind::Waiting).await
+}
+
+/// What the runs do.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    Asleep,
+    Waiting,
+}
+
+impl Kind {
+    fn functions(self, builder: WorkerBuilder) -> WorkerBuilder {
+        match self {
+            Self::Asleep => builder.function(asleep),
+            Self::Waiting => builder.function(paid_for),
+        }
+    }
+
+    fn role(self) -> &'static str {
+        match self {
+            Self::Asleep => "idle",
+            Self::Waiting => "idle-waiting",
+        }
+    }
+}
+
+/// Fills a file with runs that sleep or wait.
+pub(crate) async fn fill(file: &Path, runs: usize, kind: Kind) -> Outcome {
+    let store = Arc::new(Sqlite::open(file).await?);
+    let worker = Running::start(store, |builder| kind.functions(builder)).await?;
+    MARKS.reset();
+    runs::publish(&worker, runs, 0).await?;
+    while MARKS.ends() < runs {
+        pause(Duration::from_millis(10)).await;
+    }
+    worker.stop().await
+}
+
+async fn runs_parked(
+    [bytes, memory, idle]: [&'static str; 3],
+    most_bytes: f64,
+    kind: Kind,
+) -> Outcome {
     let directory = Directory::new()?;
     let database = directory.file("belts.db");
     let empty = directory.file("empty.db");
     for (file, runs) in [(&empty, 0), (&database, RUNS)] {
-        let worker = Running::start(Arc::new(Sqlite::open(file).await?), |builder| {
-            builder.function(asleep)
-        })
-        .await?;
-        MARKS.reset();
-        runs::publish(&worker, runs, 0).await?;
-        while MARKS.ends() < runs {
-            pause(Duration::from_millis(10)).await;
+        fill(file, runs, kind).await?;
+    }
+    let row = |name, value, unit, most| {
+        let (limit, target) = (None, Target::AtMost(most));
+        Row {
+            name,
+            value,
+            unit,
+            limit,
+            target,
         }
-        worker.stop().await?;
-    }
+        .print();
+    };
     let value = float(usize::try_from(size(&database)?)?) / float(RUNS);
-    Row {
-        name: "parked-sqlite",
-        value,
-        unit: "bytes/run",
-        limit: None,
-        target: Target::AtMost(600.0),
-    }
-    .print();
-    let (base, _) = watch(&empty)?;
-    let (resident, busy) = watch(&database)?;
-    let value = (resident - base) / float(RUNS);
+    row(bytes, value, "bytes/run", most_bytes);
+    let (base, _) = watch(&empty, kind)?;
+    let (resident, busy) = watch(&database, kind)?;
     // What the allocator and SQLite's own cache leave to chance is less than this.
-    let target = Target::AtMost(4.0);
-    Row {
-        name: "parked-sqlite-memory",
-        value,
-        unit: "bytes/run",
-        limit: None,
-        target,
-    }
-    .print();
-    let target = Target::AtMost(0.5);
-    Row {
-        name: "parked-sqlite-idle",
-        value: busy,
-        unit: "%",
-        limit: None,
-        target,
-    }
-    .print();
+    row(memory, (resident - base) / float(RUNS), "bytes/run", 4.0);
+    row(idle, busy, "%", 0.5);
     Ok(())
 }
 
@@ -76,8 +116,8 @@ fn size(database: &Path) -> Outcome<u64> {
 }
 
 /// The bytes of memory and the percents of a core of a worker that waits.
-fn watch(database: &Path) -> Outcome<(f64, f64)> {
-    let mut child = process::spawn("idle", &format!("sqlite://{}", database.display()), 0)?;
+fn watch(database: &Path, kind: Kind) -> Outcome<(f64, f64)> {
+    let mut child = process::spawn(kind.role(), &format!("sqlite://{}", database.display()), 0)?;
     let mut said = String::new();
     child
         .stdout
@@ -93,8 +133,8 @@ fn watch(database: &Path) -> Outcome<(f64, f64)> {
 }
 
 /// The worker that waits: says its bytes of memory and the percents of a core that it took.
-pub(crate) async fn idle(url: &str) -> Outcome {
-    let worker = Running::at(url, |builder| builder.function(asleep)).await?;
+pub(crate) async fn idle(url: &str, kind: Kind) -> Outcome {
+    let worker = Running::at(url, |builder| kind.functions(builder)).await?;
     pause(Duration::from_secs(1)).await;
     let before = process_seconds()?;
     pause(WATCH).await;

@@ -8,7 +8,11 @@ use std::{
 use belts::{Worker, WorkerBuilder, store::SharedStore};
 use tokio::task::JoinHandle;
 
-use crate::{Outcome, parked, recover, wake};
+use crate::{
+    Outcome,
+    parked::{self, Kind},
+    recover, wake,
+};
 
 /// A worker whose loop runs.
 pub(crate) struct Running {
@@ -80,7 +84,8 @@ pub(crate) async fn play(role: &str) -> Outcome {
     match role {
         "publish" => wake::publish(&url, count).await,
         "work" => recover::work(&url, count).await,
-        "idle" => parked::idle(&url).await,
+        "idle" => parked::idle(&url, Kind::Asleep).await,
+        "idle-waiting" => parked::idle(&url, Kind::Waiting).await,
         other => Err(format!("there is no role `{other}`").into()),
     }
 }
