@@ -5,6 +5,7 @@
     reason = "a test that cannot go on has failed; the setting for tests does not see helpers"
 )]
 
+mod awaited;
 mod clients;
 mod deliver;
 mod describe;

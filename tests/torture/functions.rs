@@ -1,6 +1,6 @@
 //! The functions that are tortured: one for each way in which a run can go on, stop and fail.
 
-use belts::{Context, Event, WorkerBuilder, scope, sleep, step};
+use belts::{Context, Event, WorkerBuilder, scope, sleep, step, wait};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +17,17 @@ macro_rules! events {
 }
 
 events!(
-    Sequence, Fan, Lap, Stumble, Doomed, Restless, Nap, Overlap, Announce, Reply, Parcels
+    Sequence, Fan, Lap, Stumble, Doomed, Restless, Nap, Overlap, Announce, Reply, Parcels,
+    Exchange, Question
 );
+
+/// What a run waits for that has asked.
+#[derive(Debug, Serialize, Deserialize, Event)]
+#[event(key = asked_by)]
+pub(crate) struct Answered {
+    asked_by: String,
+    answer: String,
+}
 
 /// The functions that no version of the program does without.
 pub(crate) fn of_both(builder: WorkerBuilder) -> WorkerBuilder {
@@ -35,6 +44,8 @@ pub(crate) fn of_both(builder: WorkerBuilder) -> WorkerBuilder {
         .function(announce)
         .function(reply)
         .function(parcels)
+        .function(exchange)
+        .function(respond)
 }
 
 /// One after another.
@@ -226,4 +237,62 @@ async fn parcel(trail: &Trail, n: u32) -> belts::Result<String> {
     let (pack, post) = (format!("parcel-{n}/pack"), format!("parcel-{n}/post"));
     let packed = trail.returned(&pack, step!("pack", trail.act(&pack)).await?);
     Ok(packed + "+" + &trail.returned(&post, step!("post", trail.act(&post)).await?))
+}
+
+/// Asks another run, and waits for its answers; then for one that never comes.
+#[belts::function(id = "exchange", on = Exchange)]
+async fn exchange(event: Exchange, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let mut values = vec![trail.returned("ask", step!("ask", ask(&trail, &event.key)).await?)];
+    for n in 0..2 {
+        let answered = wait!("heard-{n}", Answered, key = &event.key).await?;
+        values.push(trail.returned(&format!("heard-{n}"), answered.answer));
+    }
+    let third = wait!("heard-2", Answered, key = &event.key, timeout = "3s").await?;
+    values.push(trail.returned(
+        "heard-2",
+        third.map_or("none".to_owned(), |late| late.answer),
+    ));
+    values.push(trail.returned("close", step!("close", trail.act("close")).await?));
+    Ok(trail.end(&values))
+}
+
+async fn ask(trail: &Trail, key: &str) -> Result<String, Failure> {
+    let mark = trail.begin("ask").await;
+    publish_question(Question {
+        key: question_key(key),
+    })
+    .await?;
+    Ok(trail.done("ask", mark))
+}
+
+const QUESTION: &str = "question-of-";
+
+/// The key of the event that the run for `key` publishes to be answered.
+pub(crate) fn question_key(key: &str) -> String {
+    format!("{QUESTION}{key}")
+}
+
+/// Answers twice, in order.
+#[belts::function(id = "respond", on = Question)]
+async fn respond(event: Question, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let asked_by = event.key.strip_prefix(QUESTION).unwrap_or_default();
+    let mut values = Vec::new();
+    for n in 0..2 {
+        let answer = format!("answer-{n}");
+        let value = step!("answer-{n}", reply_to(&trail, asked_by, &answer)).await?;
+        values.push(trail.returned(&answer, value));
+    }
+    Ok(trail.end(&values))
+}
+
+async fn reply_to(trail: &Trail, asked_by: &str, answer: &str) -> Result<String, Failure> {
+    let mark = trail.begin(answer).await;
+    publish_answered(Answered {
+        asked_by: asked_by.to_owned(),
+        answer: answer.to_owned(),
+    })
+    .await?;
+    Ok(trail.done(answer, mark))
 }

@@ -3,9 +3,10 @@
 use belts::{Published, Worker};
 
 use crate::functions::{
-    Announce, Doomed, Fan, Lap, Nap, Overlap, Parcels, Restless, Sequence, Stumble,
-    publish_announce, publish_doomed, publish_fan, publish_lap, publish_nap, publish_overlap,
-    publish_parcels, publish_restless, publish_sequence, publish_stumble, reply_key, wanted,
+    Announce, Doomed, Exchange, Fan, Lap, Nap, Overlap, Parcels, Restless, Sequence, Stumble,
+    publish_announce, publish_doomed, publish_exchange, publish_fan, publish_lap, publish_nap,
+    publish_overlap, publish_parcels, publish_restless, publish_sequence, publish_stumble,
+    question_key, reply_key, wanted,
 };
 use crate::versions::{Placed, Returned, publish_placed, publish_returned};
 
@@ -25,13 +26,13 @@ pub(crate) struct Expected {
 }
 
 /// The functions that start for events of the plan and of its runs.
-pub(crate) const FUNCTIONS: [&str; 14] = [
-    "added", "announce", "doomed", "fan", "laps", "ledger", "nap", "overlap", "parcels", "picky",
-    "reply", "restless", "sequence", "stumble",
+pub(crate) const FUNCTIONS: [&str; 16] = [
+    "added", "announce", "doomed", "exchange", "fan", "laps", "ledger", "nap", "overlap",
+    "parcels", "picky", "reply", "respond", "restless", "sequence", "stumble",
 ];
 
 /// How many kinds of events there are.
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 /// So many events, of all kinds in turn.
 pub(crate) fn items(count: usize) -> Vec<Item> {
@@ -63,6 +64,7 @@ impl Item {
             8 => publish_announce(Announce { key }),
             9 => publish_parcels(Parcels { key }),
             10 => publish_placed(Placed { key }),
+            11 => publish_exchange(Exchange { key }),
             _ => publish_returned(Returned { key }),
         };
         publish.idempotency_key(&self.key).via(worker).await
@@ -89,6 +91,7 @@ impl Item {
             8 => vec![run("announce", key), run("reply", &reply_key(key))],
             9 => vec![run("parcels", key)],
             10 => vec![run("ledger", key), run("added", key)],
+            11 => vec![run("exchange", key), run("respond", &question_key(key))],
             _ => vec![run("ledger", key)],
         }
     }

@@ -122,6 +122,12 @@ fn about(run: &ShownRun, out: Out) -> String {
         let millis = u64::try_from(end.0.since(start.0).as_millis()).unwrap_or(u64::MAX);
         lines.push(("took", took(millis)));
     }
+    let waits = run
+        .steps
+        .iter()
+        .flatten()
+        .filter_map(|step| step.waiting.as_ref());
+    lines.extend(waits.map(|wait| ("waiting", plain(wait))));
     lines.extend(
         run.error
             .as_ref()

@@ -113,7 +113,7 @@ pub(crate) struct ShownStep {
     pub(crate) finished_at: Option<Time>,
     pub(crate) due_at: Option<Time>,
     pub(crate) duration_ms: Option<u64>,
-    /// What it waits for, or waited for.
+    /// What it waits for, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<String>,
     pub(crate) error: Option<Failure>,
@@ -263,11 +263,20 @@ impl ShownStep {
             finished_at: entry.finished_at.map(Time),
             due_at: entry.due_at.map(Time),
             duration_ms: duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
-            waiting: entry.wait.as_ref().map(ToString::to_string),
+            waiting: waiting(entry),
             error: entry.failure(),
             output: entry.output().filter(|_| values).map(ToOwned::to_owned),
         }
     }
+}
+
+/// What an entry waits for beside a time, and until when.
+fn waiting(entry: &Entry) -> Option<String> {
+    let wait = entry.wait.as_ref()?;
+    (entry.state == StepState::Waiting).then(|| match entry.due_at {
+        Some(until) => format!("{wait} until {until}"),
+        None => wait.to_string(),
+    })
 }
 
 /// A result may be `null`, which is not the same as no result.

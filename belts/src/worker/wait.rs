@@ -190,7 +190,7 @@ fn waits(record: &RunRecord, entry: &Entry) -> FinishedRun {
         .as_ref()
         .map_or_else(String::new, Wait::to_string);
     let text = format!(
-        "the run waits at `{}` for {what}; publish it, or let time pass with `travel`",
+        "the run waits at `{}` for the {what}; publish it, or let time pass with `travel`",
         entry.path
     );
     FinishedRun {

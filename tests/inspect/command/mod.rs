@@ -6,6 +6,7 @@ mod functions;
 mod hostile;
 mod looks;
 mod publish;
+mod waits;
 
 use std::process::{Output, Stdio};
 

@@ -11,8 +11,9 @@ use crate::{clock::Timestamp, plain::plain};
 /// ```
 /// use belts::store::{After, AwaitedType, Wait};
 /// let paid = Wait::event([AwaitedType::new("order-paid", After::Start)], "o-17");
-/// let Wait::Event { types, key, .. } = paid else { unreachable!() };
+/// let Wait::Event { types, key, .. } = &paid else { unreachable!() };
 /// assert_eq!((&*types[0].event_type, key.as_deref()), ("order-paid", Some("o-17")));
+/// assert_eq!(paid.to_string(), "event order-paid key o-17");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -81,17 +82,17 @@ impl Wait {
     }
 }
 
-/// As people read it: ``event `order-paid` with the key `o-17` ``.
+/// As people read it: `event order-paid key o-17`.
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Event { types, key } = self;
-        let types: Vec<_> = types
-            .iter()
-            .map(|awaited| format!("`{}`", plain(&awaited.event_type)))
-            .collect();
-        write!(f, "event {}", types.join(" or "))?;
+        f.write_str("event ")?;
+        for (place, awaited) in types.iter().enumerate() {
+            let or = if place == 0 { "" } else { " or " };
+            write!(f, "{or}{}", plain(&awaited.event_type))?;
+        }
         match key {
-            Some(key) => write!(f, " with the key `{}`", plain(key)),
+            Some(key) => write!(f, " key {}", plain(key)),
             None => Ok(()),
         }
     }
