@@ -21,6 +21,19 @@ impl Outbox {
         self.entries.push(entry);
     }
 
+    /// Puts an entry in the place of the one of its `seq`, if that is here; the place, or the entry.
+    pub(super) fn replace(&mut self, entry: Entry, awaited: bool) -> Result<usize, Entry> {
+        let of_its_seq = |here: &Entry| here.seq == entry.seq;
+        let Some(place) = self.entries.iter().rposition(of_its_seq) else {
+            return Err(entry);
+        };
+        self.entries[place] = entry;
+        if awaited {
+            self.unawaited.retain(|other| *other != place);
+        }
+        Ok(place)
+    }
+
     /// Takes as many entries from the front as are written at once; one at least, if there is one.
     pub(crate) fn take_part(&mut self) -> Self {
         let mut bytes = 0;

@@ -15,7 +15,10 @@ use super::{
     run::{LiveRun, ParkedStep, State},
     tickets::Parked,
 };
-use crate::store::{Arrival, Entry, Wait};
+use crate::{
+    run::Journal,
+    store::{Arrival, Entry, StepState, Wait},
+};
 
 /// An event type and a correlation key.
 type Lane = (Arc<str>, Option<Arc<str>>);
@@ -29,6 +32,8 @@ pub(super) struct Waits {
     taken: Option<HashMap<Lane, Taken>>,
     /// The waits that are reached and undecided, with the key that they wait for.
     open: BTreeMap<u32, Option<Arc<str>>>,
+    /// What each wait has last left to be recorded in this drive.
+    left: BTreeMap<u32, Entry>,
     /// Who waits for a look at the store.
     lookers: Vec<Waker>,
     /// Whether something may have arrived of which nobody here knows.
@@ -75,6 +80,25 @@ impl Waits {
     pub(super) fn is_unheard(&self) -> bool {
         let mut arrived = self.arrived.iter();
         arrived.any(|(seq, arrived)| !arrived.events.is_empty() && !self.open.contains_key(seq))
+    }
+
+    /// Takes note of what a wait leaves to be recorded.
+    pub(super) fn note(&mut self, entry: &Entry) {
+        self.left.insert(entry.seq, entry.clone());
+    }
+
+    /// The waits that are recorded, or about to be, and undecided, whether the function has reached them or not.
+    pub(super) fn undecided<'a>(&'a self, journal: &'a Journal) -> impl Iterator<Item = &'a Entry> {
+        let recorded = journal
+            .open_waits()
+            .filter(|entry| !self.left.contains_key(&entry.seq));
+        let left = self.left.values();
+        recorded.chain(left.filter(|entry| entry.state == StepState::Waiting))
+    }
+
+    /// Drops what has arrived for a wait that nobody decides any more.
+    pub(super) fn forget(&mut self, seq: u32) {
+        self.arrived.remove(&seq);
     }
 
     /// Takes in what is not there already.

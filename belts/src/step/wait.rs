@@ -14,7 +14,7 @@ use crate::{
         EventSet,
         key::{HasNoKey, KeyOf},
     },
-    live::{Active, LiveRun},
+    live::{Active, Arm, LiveRun},
     run::{Decision, Location, join},
     store::{After, Arrival, AwaitedType, Entry, StepKind, StepState, Wait},
 };
@@ -166,6 +166,7 @@ impl<'a, E: EventSet> Waiting<'a, E> {
         let begins = matches!(decision, Decision::Begin { .. });
         let mut open = Open {
             run,
+            arm: self.scope.arm,
             path,
             seq,
             started_at,
@@ -200,6 +201,7 @@ impl<'a, E: EventSet> Waiting<'a, E> {
 /// A wait that is recorded and undecided.
 struct Open {
     run: Arc<LiveRun>,
+    arm: Option<Arm>,
     path: Arc<str>,
     seq: u32,
     started_at: Timestamp,
@@ -226,8 +228,15 @@ impl Open {
         let run = Arc::clone(&self.run);
         let _open = run.open_wait(self.seq, &self.wait);
         self.active = Some(run.activate());
-        let mut ticket = begins.then(|| run.record(self.entry(), false));
-        if !begins {
+        let mut ticket = None;
+        if begins {
+            ticket = Some(
+                match run.record_in(self.arm.as_ref(), self.entry(), false, false) {
+                    Some(ticket) => ticket,
+                    None => pending().await,
+                },
+            );
+        } else {
             // An earlier wait for the same may be reached only now.
             tokio::task::yield_now().await;
         }
@@ -247,7 +256,7 @@ impl Open {
                 }
             }
             if moved {
-                ticket = Some(run.record(self.entry(), false));
+                ticket = run.record_in(self.arm.as_ref(), self.entry(), false, false);
             }
             let now = run.host.clock.now();
             if self.until.is_none_or(|until| until > now) {
@@ -331,7 +340,11 @@ impl Open {
         entry.state = StepState::Completed;
         entry.value = codec::encode_ok(&taken)?;
         entry.finished_at = Some(self.run.host.clock.now());
-        self.run.record(entry, true).await;
+        let arm = self.arm.as_ref();
+        match self.run.record_in(arm, entry, true, true) {
+            Some(ticket) => ticket.await,
+            None => pending().await,
+        }
         Ok(())
     }
 

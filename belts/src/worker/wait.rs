@@ -155,13 +155,13 @@ impl Shared {
             }
             let look = self.clock.now().after(self.options().sweep);
             tokio::select! {
-                biased;
-                () = self.clock.sleep_until(due) => {}
-_ = &mut *ended => return Ok(Look::Again),
-                () = self.store.woken() => return Ok(Look::Again),
-                // Another process may have cancelled it meanwhile.
-                () = self.clock.expire_at(look) => return Ok(Look::Again),
-            }
+                            biased;
+                            () = self.clock.sleep_until(due) => {}
+            _ = &mut *ended => return Ok(Look::Again),
+                            () = self.store.woken() => return Ok(Look::Again),
+                            // Another process may have cancelled it meanwhile.
+                            () = self.clock.expire_at(look) => return Ok(Look::Again),
+                        }
         }
         // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
         let claimed = self.claim_run(run_id, index).await?;
