@@ -223,6 +223,32 @@ async fn of_several_arms_that_could_end_in_one_turn_one_wins() {
     of_several_that_could_end_one_wins(SqliteFile::temporary(), "sqlite").await;
 }
 
+/// Presets and limits name a step of an arm by its whole path; its key alone is no step of the function.
+#[tokio::test]
+async fn the_test_kit_knows_the_steps_of_arms() {
+    let builder = Harness::builder().function(decide);
+    let harness = builder.preset("decision/scored/score", Ok(9));
+    let harness = harness.build().await.unwrap();
+    let run = harness.run(decide, named("kit")).await.unwrap();
+    assert_eq!(winner(&run, "decision").unwrap(), "scored");
+    assert_eq!(run.status(), Some(RunStatus::Suspended));
+    let last = harness
+        .run(decide, named("kit-until"))
+        .until("decision/scored/score");
+    assert_eq!(last.await.unwrap().status(), Some(RunStatus::Stopped));
+    for (path, wanted) in [
+        ("score", "no function of this harness has a step `score`"),
+        (
+            "decision",
+            "`decision` is a race; preset a step in one of its arms",
+        ),
+    ] {
+        let builder = Harness::builder().function(decide).preset(path, Ok(9));
+        let error = builder.build().await.unwrap_err().to_string();
+        assert!(error.contains(wanted), "{error}");
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("too cheap")]
 struct TooCheap;

@@ -96,6 +96,18 @@ mod tests {
     }
 
     #[test]
+    fn an_end_takes_the_place_of_a_beginning_that_is_not_recorded_yet() {
+        let mut outbox = Outbox::default();
+        for seq in 0..3 {
+            outbox.push(entry(seq, 1), false);
+        }
+        assert_eq!(outbox.replace(entry(1, 9), true), Ok(1));
+        assert_eq!((outbox.entries.len(), outbox.awaited()), (3, 1));
+        assert_eq!(outbox.entries[1].value.len(), 9);
+        assert!(outbox.replace(entry(3, 1), true).is_err());
+    }
+
+    #[test]
     fn who_waits_for_which_record_is_known_in_each_part() {
         let mut outbox = Outbox::default();
         for (seq, awaited) in (0..).zip([true, false, true, false, false]) {

@@ -32,8 +32,8 @@ pub(super) struct Waits {
     taken: Option<HashMap<Lane, Taken>>,
     /// The waits that are reached and undecided, with the key that they wait for.
     open: BTreeMap<u32, Option<Arc<str>>>,
-    /// What each wait has last left to be recorded in this drive.
-    left: BTreeMap<u32, Entry>,
+    /// What each wait has last left to be recorded in this drive; `None` if that was its end.
+    left: BTreeMap<u32, Option<Entry>>,
     /// Who waits for a look at the store.
     lookers: Vec<Waker>,
     /// Whether something may have arrived of which nobody here knows.
@@ -84,7 +84,8 @@ impl Waits {
 
     /// Takes note of what a wait leaves to be recorded.
     pub(super) fn note(&mut self, entry: &Entry) {
-        self.left.insert(entry.seq, entry.clone());
+        let waits = entry.state == StepState::Waiting;
+        self.left.insert(entry.seq, waits.then(|| entry.clone()));
     }
 
     /// The waits that are recorded, or about to be, and undecided, whether the function has reached them or not.
@@ -92,8 +93,7 @@ impl Waits {
         let recorded = journal
             .open_waits()
             .filter(|entry| !self.left.contains_key(&entry.seq));
-        let left = self.left.values();
-        recorded.chain(left.filter(|entry| entry.state == StepState::Waiting))
+        recorded.chain(self.left.values().flatten())
     }
 
     /// Drops what has arrived for a wait that nobody decides any more.
