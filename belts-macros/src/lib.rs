@@ -107,6 +107,31 @@ pub fn wait(input: TokenStream) -> TokenStream {
     in_body(Macro::Wait, input)
 }
 
+/// `race!("key", { name = future => handler, … })`: the first of several futures to end wins, and the journal says which.
+///
+/// Returns a future of `belts::Result<T>`, where `T` is what the handlers come to. Each arm binds what its future came to, a
+/// `Result` for belts' own, to its name, and names are what is recorded: once an arm has won, that holds on every later attempt and
+/// after every crash, and the others are dropped before the handler runs. They have left nothing behind: what they waited for is
+/// waited for no more, and nothing that they do is recorded.
+///
+/// ```ignore (needs belts)
+/// let outcome = race!("decision", {
+///     approved = wait!("approval", OrderApproved, key = &order.id) => Outcome::Approved(approved?.by),
+///     scored = step!("score", score(&order)) => Outcome::Scored(scored?),
+///     late = sleep!("deadline", "3d") => { late?; Outcome::Expired }
+/// }).await?;
+/// ```
+///
+/// An arm is one of belts' macros or an `async` block with several. Its keys are under the race's and its own,
+/// `decision/approved/approval`. If two arms could end in one turn, the first in the order of writing wins.
+///
+/// A handler may change locals, and use `?` with any error; `?` leaves the race, and `return` and `break` are refused. `move` before
+/// the braces moves what they name.
+#[proc_macro]
+pub fn race(input: TokenStream) -> TokenStream {
+    in_body(Macro::Race, input)
+}
+
 /// `scope!("key", helper(…))`: calls a helper marked [`macro@steps`]; the helper's keys are nested under this one.
 ///
 /// Returns a future of the helper's output. `move` before the call moves what it names.

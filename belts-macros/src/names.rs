@@ -76,7 +76,10 @@ runtime! {
     await_entry: __private::AwaitEntry;
     awaitable: __private::autoref::Awaitable;
     backoff: __private::Backoff;
+    caught: __private::Caught;
     check: __private::check;
+    contend: __private::Contend;
+    contender: __private::Contender;
     continuation: __private::Continuation;
     correlation_key: __private::correlation_key;
     decode_event: __private::decode_event;
@@ -106,6 +109,8 @@ runtime! {
     make_call: __private::call;
     of_any_error: __private::of_any_error;
     publish: __private::publish;
+    race: __private::Race;
+    racing: __private::Racing;
     returned: __private::Returned;
     scope: __private::Scope;
     serde: __private::serde;
@@ -133,7 +138,7 @@ impl Runtime {
 }
 
 /// The macros that attributes mark.
-pub(crate) const MARKED: [&str; 5] = ["step", "sleep", "sleep_until", "wait", "scope"];
+pub(crate) const MARKED: [&str; 6] = ["step", "sleep", "sleep_until", "wait", "race", "scope"];
 
 /// Names of the macro's own, located in the user's source.
 pub(crate) fn at_site(at: Span) -> Span {

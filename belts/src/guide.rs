@@ -13,6 +13,10 @@ pub mod calling {}
 #[doc = include_str!("../docs/waiting.md")]
 pub mod waiting {}
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/racing.md")]
+pub mod racing {}
+
 #[cfg(feature = "http")]
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}

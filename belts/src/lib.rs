@@ -3,7 +3,7 @@
 //! # Features
 //!
 //! - `macros` (default): the attributes and macros, [`function`](macro@function), [`steps`], [`step!`], [`sleep!`],
-//!   [`sleep_until!`], [`wait!`], [`scope!`] and the derive of [`Event`](derive@Event).
+//!   [`sleep_until!`], [`wait!`], [`race!`], [`scope!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `postgres`: [`store::Postgres`], on sqlx.
 //! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
@@ -71,7 +71,7 @@ mod url;
 mod worker;
 
 #[cfg(feature = "macros")]
-pub use belts_macros::{Event, function, scope, sleep, sleep_until, step, steps, wait};
+pub use belts_macros::{Event, function, race, scope, sleep, sleep_until, step, steps, wait};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};

@@ -187,10 +187,11 @@ impl Registry {
         self.awaited.binary_search(&event_type).is_ok()
     }
 
-    /// The functions that may wait, as far as one can tell before they run: those with a wait of their own, or with a helper that
-    /// may have one.
+    /// The functions that may wait, as far as one can tell before they run: those with a wait of their own, or with a helper or a
+    /// race that may have one.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Registered> {
-        let may_wait = |key: &KeyDef| matches!(key, KeyDef::Wait(_) | KeyDef::Scope(_));
+        let may_wait =
+            |key: &KeyDef| matches!(key, KeyDef::Wait(_) | KeyDef::Race(_) | KeyDef::Scope(_));
         let functions = self.functions.iter().filter(|_| !self.awaited.is_empty());
         functions.filter(move |function| function.def.keys.iter().any(may_wait))
     }

@@ -40,9 +40,10 @@ impl Drop for InMemory {
 #[belts::function(id = "limited-answer", on = Named)]
 async fn limited_answer(event: Named) -> belts::Result<String> {
     let _here = InMemory::new(&event.name);
+    let limit = sleep!("limit", "6h");
     tokio::select! {
         () = gate(&event.name) => Ok("answered".to_owned()),
-        limit = sleep!("limit", "6h") => limit.map(|()| "timed out".to_owned()),
+        limit = limit => limit.map(|()| "timed out".to_owned()),
     }
 }
 

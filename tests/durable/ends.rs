@@ -133,8 +133,9 @@ async fn a_step_that_blocks_its_thread_holds_up_no_shutdown_beyond_the_grace_per
 #[belts::function(id = "returns-meanwhile", on = Named, continuation = "per-step")]
 async fn returns_meanwhile(event: Named) -> belts::Result<()> {
     let name = &event.name;
+    let one = step!("one", effect(name.as_str()));
     tokio::select! {
-        one = step!("one", effect(name.as_str())) => one,
+        one = one => one,
         () = gate(name) => {
             effect(format!("{name} returned"));
             Ok(())

@@ -26,6 +26,8 @@ mod long;
 mod outcomes;
 mod panics;
 mod places;
+mod races;
+mod races_resumed;
 mod runs;
 mod runtimes;
 mod sessions;

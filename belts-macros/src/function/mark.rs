@@ -1,4 +1,4 @@
-//! Marks each `step!`, `sleep!`, `sleep_until!` and `scope!` in a body's tokens, and touches nothing else.
+//! Marks each `step!`, `sleep!` and the like in a body's tokens, and touches nothing else.
 //!
 //! The mark names the hidden parameter with the hygiene of the attribute, located at the user's token.
 //! A nested fn does not see that parameter, so macros in one get a mark that says so.
@@ -7,6 +7,7 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::LitStr;
 
+use super::arms::{Part, parts};
 use crate::{
     names::{Krate, MARKED, mark as scope_mark, nested_mark},
     step::Macro,
@@ -30,6 +31,7 @@ pub(crate) fn mark(body: TokenStream, krate: &Krate) -> Marked {
         krate,
         own: own_macros(&body),
         keys: Vec::new(),
+        in_arm: false,
     };
     let body = marker.walk(body, Place::Body);
     Marked {
@@ -68,6 +70,8 @@ struct Marker<'a> {
     krate: &'a Krate,
     own: Vec<String>,
     keys: Vec<KeyUse>,
+    /// Whether this is in an arm of a race, whose keys are in a scope.
+    in_arm: bool,
 }
 
 impl Marker<'_> {
@@ -121,14 +125,47 @@ impl Marker<'_> {
                 Place::Nested => nested_mark(name.span()),
             });
         }
-        tokens.extend(self.walk(group.stream(), inside));
+        tokens.extend(match call {
+            Some(name) if name == "race" => self.race(group.stream(), inside),
+            _ => self.walk(group.stream(), inside),
+        });
         let mut new = Group::new(group.delimiter(), tokens);
         new.set_span(group.span());
         TokenTree::Group(new)
     }
 
+    /// The arguments of a race, whose arms are in the braces at their end.
+    fn race(&mut self, arguments: TokenStream, place: Place) -> TokenStream {
+        let arguments = arguments.into_iter().map(|token| match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let mut arms = Group::new(Delimiter::Brace, self.arms(group.stream(), place));
+                arms.set_span(group.span());
+                TokenTree::Group(arms)
+            }
+            other => other,
+        });
+        arguments.collect()
+    }
+
+    fn arms(&mut self, arms: TokenStream, place: Place) -> TokenStream {
+        let outside = self.in_arm;
+        let mut marked = TokenStream::new();
+        for part in parts(arms) {
+            let (in_arm, tokens) = match part {
+                Part::Arm(tokens) => (true, tokens),
+                Part::Handler(tokens) => (outside, tokens),
+            };
+            self.in_arm = in_arm;
+            marked.extend(self.walk(tokens, place));
+        }
+        self.in_arm = outside;
+        marked
+    }
+
     fn note(&mut self, name: &Ident, arguments: TokenStream) {
-        if let Some(which) = Macro::from_name(&name.to_string()) {
+        let which = Macro::from_name(&name.to_string());
+        // Of the keys in a scope that alone is known; but what a function may wait for is asked for as a whole.
+        if let Some(which) = which.filter(|which| !self.in_arm || *which == Macro::Wait) {
             // What a `macro_rules!` of the body generates is known only when it is expanded.
             let pattern = first_text(arguments).unwrap_or_else(|| "{}".to_owned());
             self.keys.push(KeyUse { which, pattern });
@@ -260,6 +297,34 @@ mod tests {
                 (Macro::Step, "{}"),
             ]
         );
+    }
+
+    #[test]
+    fn of_the_arms_of_a_race_only_waits_are_noted() {
+        let body = quote!({
+            race!("a", {
+                b = step!("b", x) => step!("c", b?).await?,
+                d = async { wait!("e", E).await? } => { sleep!("f", "1s").await? }
+                g = race!("h", { i = step!("j", x) => i? }) => g?
+            })
+            .await?;
+        });
+        let marked = mark(body, &Krate::default());
+        let keys: Vec<_> = marked
+            .keys
+            .iter()
+            .map(|key| (key.which, &*key.pattern))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                (Macro::Race, "a"),
+                (Macro::Step, "c"),
+                (Macro::Wait, "e"),
+                (Macro::Sleep, "f"),
+            ]
+        );
+        assert_eq!(marked.body.to_string().matches("__belts_cx").count(), 7);
     }
 
     #[test]

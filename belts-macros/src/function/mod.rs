@@ -1,5 +1,6 @@
 //! `#[belts::function]` and `#[belts::steps]`.
 
+mod arms;
 mod check;
 mod expand;
 mod fallback;

@@ -5,9 +5,11 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Token, Type};
 
 use super::{
+    arms,
     error::leaves_error_open,
     key::{Key, Kind as KeyKind, text_at},
-    parse::{Call, Kind, Mark, Since, StepOptions, WaitOptions},
+    parse::{Call, Kind, Mark, StepOptions},
+    wait::{Since, WaitOptions},
 };
 use crate::{
     diag::Errors,
@@ -34,6 +36,7 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
         Kind::Sleep { duration } => sleep(&site, &quote!(sleep), &duration),
         Kind::SleepUntil { time } => sleep(&site, &quote!(sleep_until), &time),
         Kind::Wait { event, options } => wait(&site, &event, *options),
+        Kind::Race { moves, arms } => arms::race(&site, moves, &arms),
         Kind::Scope { moves, call } => scope(&site, moves, call),
     };
     let errors = errors.drain();
@@ -41,12 +44,12 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
 }
 
 /// What all the macros share.
-struct Site<'a> {
-    mark: &'a Mark,
-    here: Span,
-    key: TokenStream,
-    location: TokenStream,
-    names: Runtime,
+pub(super) struct Site<'a> {
+    pub(super) mark: &'a Mark,
+    pub(super) here: Span,
+    pub(super) key: TokenStream,
+    pub(super) location: TokenStream,
+    pub(super) names: Runtime,
 }
 
 fn step(
@@ -335,7 +338,7 @@ fn key(key: &Key, names: &Runtime) -> TokenStream {
 }
 
 /// The locations of the first and the last token; a group counts as its brackets.
-fn ends(expr: &Expr) -> (Span, Span) {
+pub(super) fn ends(expr: &Expr) -> (Span, Span) {
     let mut tokens = expr.to_token_stream().into_iter();
     let first = tokens.next();
     let last = tokens.last().or_else(|| first.clone());

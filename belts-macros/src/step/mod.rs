@@ -1,9 +1,13 @@
-//! `step!`, `sleep!`, `sleep_until!` and `scope!`, marked by the attributes.
+//! `step!`, `sleep!`, `wait!`, `race!` and the like, marked by the attributes.
 
+mod arms;
 mod error;
 pub(crate) mod expand;
 pub(crate) mod key;
+mod leave;
 pub(crate) mod parse;
+pub(crate) mod race;
+mod wait;
 mod which;
 
 #[cfg(test)]

@@ -7,7 +7,12 @@ use syn::{
     parse::{ParseStream, Parser as _},
 };
 
-use super::{key::Key, which::Macro};
+use super::{
+    key::Key,
+    race::{self, Arm},
+    wait::{WaitOptions, event_type},
+    which::Macro,
+};
 use crate::{
     diag::Errors,
     names::{CX, Krate, NESTED, spelled},
@@ -71,25 +76,14 @@ pub(crate) enum Kind {
         event: Type,
         options: Box<WaitOptions>,
     },
+    Race {
+        moves: Option<Token![move]>,
+        arms: Vec<Arm>,
+    },
     Scope {
         moves: Option<Token![move]>,
         call: Expr,
     },
-}
-
-/// The options of a wait, of which each that is left out has a method of its own.
-pub(crate) struct WaitOptions {
-    pub(crate) key: Option<Expr>,
-    pub(crate) timeout: Option<TokenStream>,
-    pub(crate) when: Option<Expr>,
-    pub(crate) since: Option<Since>,
-}
-
-/// Where a wait begins to look.
-pub(crate) enum Since {
-    Start,
-    Now,
-    Ago(TokenStream),
 }
 
 /// Options as expressions of the runtime's types.
@@ -115,12 +109,39 @@ impl Call {
 
 /// Reads to the end of the input.
 fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
-    let call = start(which, input, errors).and_then(|(key, moves, expr)| {
+    let call = if which == Macro::Race {
+        read_race(input, errors)
+    } else {
+        read_other(which, mark, input, errors)
+    };
+    // Nothing is left unread, or syn would report it a second time.
+    let _ = input.parse::<TokenStream>();
+    call
+}
+
+fn read_race(input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
+    let (key, moves) = begin(Macro::Race, input, errors)?;
+    let arms = race::read(input, errors);
+    rest(input, &mut Given::default(), &option::NONE, errors);
+    let arms = arms?;
+    Some(Call {
+        key,
+        kind: Kind::Race { moves, arms },
+    })
+}
+
+fn read_other(
+    which: Macro,
+    mark: &Mark,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+) -> Option<Call> {
+    start(which, input, errors).and_then(|(key, moves, expr)| {
         let mut given = Given::default();
         let table = match which {
             Macro::Step => &option::STEP,
             Macro::Wait => &option::WAIT,
-            Macro::Sleep | Macro::SleepUntil | Macro::Scope => &option::NONE,
+            Macro::Sleep | Macro::SleepUntil | Macro::Race | Macro::Scope => &option::NONE,
         };
         rest(input, &mut given, table, errors);
         let kind = match which {
@@ -137,24 +158,21 @@ fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) 
                 event: event_type(&key, &expr, errors)?,
                 options: Box::new(WaitOptions::new(given, &mark.krate, errors)),
             },
-            Macro::Scope => Kind::Scope {
+            Macro::Race | Macro::Scope => Kind::Scope {
                 moves,
                 call: helper_call(&key, &expr, errors)?,
             },
         };
         Some(Call { key, kind })
-    });
-    // Nothing is left unread, or syn would report it a second time.
-    let _ = input.parse::<TokenStream>();
-    call
+    })
 }
 
-/// Key, `move` and expression.
-fn start(
+/// Key and `move`, with something behind them.
+fn begin(
     which: Macro,
     input: ParseStream<'_>,
     errors: &mut Errors,
-) -> Option<(Key, Option<Token![move]>, Expr)> {
+) -> Option<(Key, Option<Token![move]>)> {
     let key = key(which, input, errors)?;
     let missing = format!(
         "`{}` needs something to do after the key: `{}`",
@@ -174,6 +192,16 @@ fn start(
         return None;
     }
     let moves = moves(which, input, errors);
+    Some((key, moves))
+}
+
+/// Key, `move` and expression.
+fn start(
+    which: Macro,
+    input: ParseStream<'_>,
+    errors: &mut Errors,
+) -> Option<(Key, Option<Token![move]>, Expr)> {
+    let (key, moves) = begin(which, input, errors)?;
     match input.parse::<Expr>() {
         Ok(expr) if which == Macro::Step && is_option(&expr) => {
             let message = format!(
@@ -275,47 +303,6 @@ impl StepOptions {
             timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
         }
     }
-}
-
-impl WaitOptions {
-    fn new(mut given: Given, krate: &Krate, errors: &mut Errors) -> Self {
-        Self {
-            key: given.take("key").map(|opt| opt.value),
-            timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
-            when: given.take("when").map(|opt| opt.value),
-            since: given.take("since").map(|opt| since(opt, krate, errors)),
-        }
-    }
-}
-
-fn since(opt: option::Opt, krate: &Krate, errors: &mut Errors) -> Since {
-    let text = match ungrouped(&opt.value) {
-        Expr::Lit(literal) => match &literal.lit {
-            syn::Lit::Str(text) => text.value(),
-            _ => String::new(),
-        },
-        _ => String::new(),
-    };
-    match text.as_str() {
-        "start" => Since::Start,
-        "now" => Since::Now,
-        _ => Since::Ago(opt.duration(krate, errors)),
-    }
-}
-
-/// What a wait waits for: a type, and no value of it.
-fn event_type(key: &Key, expr: &Expr, errors: &mut Errors) -> Option<Type> {
-    if let Expr::Path(path) = ungrouped(expr)
-        && let Ok(event) = syn::parse2(path.to_token_stream())
-    {
-        return Some(event);
-    }
-    let message = format!(
-        "`wait!` takes the type of the event: `wait!({}, OrderPaid, key = &order.order_id)`",
-        key.literal.token()
-    );
-    errors.at(expr, message);
-    None
 }
 
 /// `retries = 3` in place of the expression.

@@ -40,6 +40,51 @@ fn half_typed_calls_are_one_mistake_and_no_panic() {
 }
 
 #[test]
+fn half_typed_races_are_one_mistake_and_no_panic() {
+    for arguments in [
+        quote!("a", {}),
+        quote!("a", { b }),
+        quote!("a", { b = }),
+        quote!("a", { b = c }),
+        quote!("a", { b = c => }),
+        quote!("a", { b == c => d }),
+        quote!("a", { _ = c => d }),
+        quote!("a", { b = c => d e = f => g }),
+        quote!("a", { b = c => d, b = e => f }),
+        quote!("a", { b = c => return }),
+        quote!("a", b = c => d),
+        quote!("a", (b = c => d)),
+        quote!("a", { b = c => d }, retries = 1),
+    ] {
+        let text = expanded(Macro::Race, arguments.clone());
+        assert_eq!(
+            text.matches("compile_error").count(),
+            1,
+            "{arguments}: {text}"
+        );
+        syn::parse_str::<syn::Expr>(&text).expect("an expression");
+    }
+}
+
+#[test]
+fn an_arm_that_is_one_macro_is_told_from_a_block() {
+    for (future, is_one_step) in [
+        (quote!(step!(__belts_cx [::belts] "b", x)), "true"),
+        (quote!(belts::wait!(__belts_cx [::belts] "b", E)), "true"),
+        (quote!(step!("b", x)), "false"),
+        (quote!(scope!(__belts_cx [::belts] "b", f())), "false"),
+        (
+            quote!(async { step!(__belts_cx [::belts] "b", x).await }),
+            "false",
+        ),
+    ] {
+        let text = expanded(Macro::Race, quote!("a", { c = #future => c? }));
+        let wanted = format!("(& __belts_race , 0usize , {is_one_step})");
+        assert!(text.contains(&wanted), "{future}: {text}");
+    }
+}
+
+#[test]
 fn mistakes_beside_a_good_expression_keep_it() {
     let text = expanded(Macro::Step, quote!("a", ship(&order), retires = 3));
     assert!(text.contains("ship (& order)"), "{text}");

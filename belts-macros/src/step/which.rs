@@ -7,6 +7,7 @@ pub(crate) enum Macro {
     Sleep,
     SleepUntil,
     Wait,
+    Race,
     Scope,
 }
 
@@ -17,6 +18,7 @@ impl Macro {
             "sleep" => Some(Self::Sleep),
             "sleep_until" => Some(Self::SleepUntil),
             "wait" => Some(Self::Wait),
+            "race" => Some(Self::Race),
             "scope" => Some(Self::Scope),
             _ => None,
         }
@@ -28,6 +30,7 @@ impl Macro {
             Self::Sleep => "sleep!",
             Self::SleepUntil => "sleep_until!",
             Self::Wait => "wait!",
+            Self::Race => "race!",
             Self::Scope => "scope!",
         }
     }
@@ -39,6 +42,9 @@ impl Macro {
             Self::Sleep => "sleep!(\"cool-off\", \"10m\")",
             Self::SleepUntil => "sleep_until!(\"opening\", time)",
             Self::Wait => "wait!(\"payment\", OrderPaid, key = &order.order_id)",
+            Self::Race => {
+                "race!(\"answer\", { paid = wait!(…) => …, late = sleep!(\"late\", \"3d\") => … })"
+            }
             Self::Scope => "scope!(\"parcel-{n}\", ship_parcel(&order, n))",
         }
     }

@@ -9,6 +9,8 @@ pub enum KeyDef {
     Sleep(&'static str),
     /// A `wait!`.
     Wait(&'static str),
+    /// A `race!`, with the keys of its arms under theirs.
+    Race(&'static str),
     /// A `scope!`, with the helper's keys under it.
     Scope(&'static str),
 }
@@ -24,6 +26,10 @@ mod paths {
             match (self, path.split_once('/')) {
                 (Self::Step(pattern), None) => matches(pattern, path),
                 (Self::Scope(pattern), Some((scope, _))) => matches(pattern, scope),
+                // The key of an arm comes between.
+                (Self::Race(pattern), Some((race, rest))) => {
+                    matches(pattern, race) && rest.contains('/')
+                }
                 _ => false,
             }
         }
@@ -44,6 +50,7 @@ mod paths {
                 Self::Step(pattern)
                 | Self::Sleep(pattern)
                 | Self::Wait(pattern)
+                | Self::Race(pattern)
                 | Self::Scope(pattern) => pattern,
             }
         }
@@ -102,6 +109,7 @@ mod paths {
                 (KeyDef::Step("{}"), "whatever"),
                 (KeyDef::Scope("parcel-{n}"), "parcel-1/label"),
                 (KeyDef::Scope("parcel-{n}"), "parcel-1/box-2/label"),
+                (KeyDef::Race("reply-{n}"), "reply-1/bot/answer"),
             ] {
                 assert!(key.leads_to(path), "{key:?} {path}");
             }
@@ -112,6 +120,7 @@ mod paths {
                 (KeyDef::Step("a{b}a"), "a"),
                 (KeyDef::Scope("parcel-{n}"), "parcel-1"),
                 (KeyDef::Sleep("pause"), "pause"),
+                (KeyDef::Race("reply"), "reply/bot"),
             ] {
                 assert!(!key.leads_to(path), "{key:?} {path}");
             }

@@ -7,6 +7,7 @@ mod context;
 mod current;
 mod host;
 mod outbox;
+mod races;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,6 @@ pub(crate) use current::{
 };
 pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;
+pub(crate) use races::{Arm, Race};
 pub(crate) use run::{Found, LiveRun, Place};
 pub(crate) use tickets::Active;
-pub(crate) use waits::OpenWait;

@@ -21,6 +21,19 @@ impl Outbox {
         self.entries.push(entry);
     }
 
+    /// Puts an entry in the place of the one of its `seq`, if that is here; the place, or the entry.
+    pub(super) fn replace(&mut self, entry: Entry, awaited: bool) -> Result<usize, Entry> {
+        let of_its_seq = |here: &Entry| here.seq == entry.seq;
+        let Some(place) = self.entries.iter().rposition(of_its_seq) else {
+            return Err(entry);
+        };
+        self.entries[place] = entry;
+        if awaited {
+            self.unawaited.retain(|other| *other != place);
+        }
+        Ok(place)
+    }
+
     /// Takes as many entries from the front as are written at once; one at least, if there is one.
     pub(crate) fn take_part(&mut self) -> Self {
         let mut bytes = 0;
@@ -80,6 +93,18 @@ mod tests {
         )
         .with_attempts(1)
         .with_value("", vec![b' '; bytes])
+    }
+
+    #[test]
+    fn an_end_takes_the_place_of_a_beginning_that_is_not_recorded_yet() {
+        let mut outbox = Outbox::default();
+        for seq in 0..3 {
+            outbox.push(entry(seq, 1), false);
+        }
+        assert_eq!(outbox.replace(entry(1, 9), true), Ok(1));
+        assert_eq!((outbox.entries.len(), outbox.awaited()), (3, 1));
+        assert_eq!(outbox.entries[1].value.len(), 9);
+        assert!(outbox.replace(entry(3, 1), true).is_err());
     }
 
     #[test]

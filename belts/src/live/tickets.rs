@@ -7,17 +7,18 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::run::{LiveRun, ParkedStep, Place};
-use crate::{clock::Timestamp, store::Entry};
+use super::run::{LiveRun, ParkedStep, Place, State};
+use crate::{
+    clock::Timestamp,
+    store::{Entry, StepKind, StepState},
+};
 
 impl LiveRun {
     /// Leaves an entry to be recorded. The ticket is redeemed when it is durable; `awaited` says that the caller,
     /// still counted as under way, waits for that.
     pub(crate) fn record(&self, entry: Entry, awaited: bool) -> Ticket<'_> {
         let mut state = self.state();
-        state.outbox.push(entry, awaited);
-        let number = state.durable + state.waiting.len() as u64;
-        state.waiting.push_back(None);
+        let number = state.leave(entry, awaited);
         state.wake_driver();
         Ticket { run: self, number }
     }
@@ -72,6 +73,31 @@ impl LiveRun {
     }
 }
 
+impl State {
+    /// Leaves an entry to be recorded; its place among all records of this drive.
+    ///
+    /// What ends something whose beginning is still to be recorded takes the place of that: a store is not told both at once.
+    pub(super) fn leave(&mut self, entry: Entry, awaited: bool) -> u64 {
+        if entry.kind == StepKind::Wait {
+            self.waits.note(&entry);
+        }
+        let ends = entry.state != StepState::Waiting;
+        let entry = if ends && matches!(entry.kind, StepKind::Wait | StepKind::Race) {
+            let written = self.waiting.len() - self.outbox.entries.len();
+            match self.outbox.replace(entry, awaited) {
+                Ok(place) => return self.durable + (written + place) as u64,
+                Err(entry) => entry,
+            }
+        } else {
+            entry
+        };
+        self.outbox.push(entry, awaited);
+        let number = self.durable + self.waiting.len() as u64;
+        self.waiting.push_back(None);
+        number
+    }
+}
+
 /// Waits until a record is durable; never returns if the run ends before that.
 #[derive(Debug)]
 #[must_use = "a ticket waits when it is awaited"]
@@ -79,6 +105,12 @@ pub(crate) struct Ticket<'a> {
     run: &'a LiveRun,
     /// The place of the record among all of this drive, from 0.
     number: u64,
+}
+
+impl<'a> Ticket<'a> {
+    pub(super) fn new(run: &'a LiveRun, number: u64) -> Self {
+        Self { run, number }
+    }
 }
 
 impl Future for Ticket<'_> {

@@ -4,7 +4,7 @@
 //! earlier one of them, which the function has reached, has something to decide that is no later.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     future::{Future, poll_fn},
     pin::pin,
     sync::{Arc, atomic::Ordering},
@@ -15,7 +15,10 @@ use super::{
     run::{LiveRun, ParkedStep, State},
     tickets::Parked,
 };
-use crate::store::{After, Arrival, AwaitedType, Entry, Wait};
+use crate::{
+    run::Journal,
+    store::{After, Arrival, AwaitedType, Entry, StepState, Wait},
+};
 
 /// An event type and a correlation key.
 type Lane = (Arc<str>, Option<Arc<str>>);
@@ -27,12 +30,12 @@ pub(super) struct Waits {
     arrived: HashMap<u32, Arrived>,
     /// Which events of each type and key waits of this run have taken; `None` until somebody asks.
     taken: Option<HashMap<Lane, Taken>>,
-    /// The waits that are reached and undecided, as they were recorded last.
-    open: BTreeMap<u32, Entry>,
+    /// The waits that are reached and undecided, with the key that they wait for.
+    open: BTreeMap<u32, Option<Arc<str>>>,
     /// Those that the function has dropped undecided.
-    left: BTreeMap<u32, Entry>,
-    /// Those that are decided: an answer that comes late may bring something for them.
-    over: HashSet<u32>,
+    left: BTreeSet<u32>,
+    /// What each wait has last left to be recorded in this drive; `None` if that was its end.
+    noted: BTreeMap<u32, Option<Entry>>,
     /// Who waits for a look at the store.
     lookers: Vec<Waker>,
     /// Whether something may have arrived of which nobody here knows.
@@ -83,10 +86,42 @@ impl Waits {
         arrived.is_some_and(|arrived| !arrived.events.is_empty())
     }
 
+    /// Takes note of what a wait leaves to be recorded.
+    pub(super) fn note(&mut self, entry: &Entry) {
+        let waits = entry.state == StepState::Waiting;
+        self.noted.insert(entry.seq, waits.then(|| entry.clone()));
+    }
+
+    /// The waits that are recorded, or about to be, and undecided, whether the function has reached them or not.
+    pub(super) fn undecided<'a>(&'a self, journal: &'a Journal) -> impl Iterator<Item = &'a Entry> {
+        let recorded = journal
+            .open_waits()
+            .filter(|entry| !self.noted.contains_key(&entry.seq));
+        recorded.chain(self.noted.values().flatten())
+    }
+
+    /// A wait as it is recorded, or about to be.
+    fn entry<'a>(&'a self, seq: u32, journal: &'a Journal) -> Option<&'a Entry> {
+        match self.noted.get(&seq) {
+            Some(noted) => noted.as_ref(),
+            None => journal.entry(seq),
+        }
+    }
+
+    /// Whether a wait was decided in this drive. What an answer brings for it comes too late.
+    fn is_decided(&self, seq: u32) -> bool {
+        matches!(self.noted.get(&seq), Some(None))
+    }
+
+    /// Drops what has arrived for a wait that nobody decides any more.
+    pub(super) fn forget(&mut self, seq: u32) {
+        self.arrived.remove(&seq);
+    }
+
     /// Takes in what is not there already.
     fn bring(&mut self, arrivals: Vec<Arrival>) {
         for arrival in arrivals {
-            if self.over.contains(&arrival.seq) {
+            if self.is_decided(arrival.seq) {
                 continue;
             }
             let arrived = self.arrived.entry(arrival.seq).or_default();
@@ -100,16 +135,16 @@ impl Waits {
     /// The next event that this wait has to decide on.
     fn next(&self, seq: u32) -> Option<&Arrival> {
         let next = self.arrived.get(&seq)?.events.front()?;
-        let key = self.open.get(&seq).map(key_of);
+        let key = self.open.get(&seq);
         let mut earlier = self.open.range(..seq);
-        let is_first = !earlier.any(|(other, entry)| {
+        let is_first = !earlier.any(|(other, of)| {
             let events = self
                 .arrived
                 .get(other)
                 .into_iter()
                 .flat_map(|arrived| &arrived.events);
             let mut same = events.filter(|event| event.event_type == next.event_type);
-            Some(key_of(entry)) == key && same.any(|event| event.place <= next.place)
+            Some(of) == key && same.any(|event| event.place <= next.place)
         });
         is_first.then_some(next)
     }
@@ -123,12 +158,6 @@ impl State {
         let parked = parked.iter_mut().filter(ready);
         parked.filter_map(|step| step.waker.take()).collect()
     }
-}
-
-/// The key that a recorded wait waits for.
-fn key_of(entry: &Entry) -> Option<&str> {
-    let Wait::Event { key, .. } = entry.wait.as_ref()?;
-    key.as_deref()
 }
 
 /// A recorded wait, looking on behind these events.
@@ -147,35 +176,19 @@ fn behind(entry: &Entry, events: &VecDeque<Arrival>) -> Option<Entry> {
 
 /// A wait that is reached and undecided, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct OpenWait {
-    run: Arc<LiveRun>,
-    seq: u32,
-    is_decided: bool,
-}
-
-impl OpenWait {
-    /// Notes what is recorded of it now.
-    pub(crate) fn recorded(&self, entry: Entry) {
-        self.run.state().waits.open.insert(self.seq, entry);
-    }
-
-    /// Notes that its outcome is recorded.
-    pub(crate) fn decided(&mut self) {
-        self.is_decided = true;
-    }
-}
+pub(crate) struct OpenWait(Arc<LiveRun>, u32);
 
 impl Drop for OpenWait {
     fn drop(&mut self) {
-        self.run.host.open_waits.fetch_sub(1, Ordering::AcqRel);
-        let mut state = self.run.state();
+        let Self(run, seq) = self;
+        run.host.open_waits.fetch_sub(1, Ordering::AcqRel);
+        let mut state = run.state();
         let waits = &mut state.waits;
-        let entry = waits.open.remove(&self.seq);
-        let decided = if self.is_decided {
-            waits.over.insert(self.seq);
-            waits.arrived.remove(&self.seq)
+        waits.open.remove(seq);
+        let decided = if waits.is_decided(*seq) {
+            waits.arrived.remove(seq)
         } else {
-            waits.left.extend(entry.map(|entry| (self.seq, entry)));
+            waits.left.insert(*seq);
             None
         };
         // Those behind it may go on.
@@ -188,14 +201,11 @@ impl Drop for OpenWait {
 
 impl LiveRun {
     /// Counts a wait that is reached and undecided.
-    pub(crate) fn open_wait(self: &Arc<Self>, seq: u32, entry: Entry) -> OpenWait {
+    pub(crate) fn open_wait(self: &Arc<Self>, seq: u32, wait: &Wait) -> OpenWait {
+        let Wait::Event { key, .. } = wait;
         self.host.open_waits.fetch_add(1, Ordering::AcqRel);
-        self.state().waits.open.insert(seq, entry);
-        OpenWait {
-            run: Arc::clone(self),
-            seq,
-            is_decided: false,
-        }
+        self.state().waits.open.insert(seq, key.clone());
+        OpenWait(Arc::clone(self), seq)
     }
 
     pub(crate) fn has_open_waits(&self) -> bool {
@@ -212,17 +222,14 @@ impl LiveRun {
     pub(crate) fn pass_over(&self, all: bool) -> Vec<Entry> {
         let mut state = self.state();
         let State { waits, journal, .. } = &mut *state;
-        let mut passed = Vec::new();
-        for (seq, arrived) in &mut waits.arrived {
-            let other = || waits.open.get(seq).or_else(|| journal.entry(*seq));
-            let entry = waits.left.get(seq);
-            let entry = entry.or_else(|| all.then(other).flatten());
-            if let Some(entry) = entry
-                && !arrived.events.is_empty()
-            {
-                passed.extend(behind(entry, &arrived.events));
-                arrived.events.clear();
-            }
+        let arrived = waits.arrived.iter().filter(|(seq, arrived)| {
+            !arrived.events.is_empty() && (all || waits.left.contains(*seq))
+        });
+        let passed: Vec<Entry> = arrived
+            .filter_map(|(seq, arrived)| behind(waits.entry(*seq, journal)?, &arrived.events))
+            .collect();
+        for entry in &passed {
+            waits.arrived.remove(&entry.seq);
         }
         passed
     }
@@ -232,8 +239,7 @@ impl LiveRun {
         let state = self.state();
         let mut arrived = state.waits.arrived.iter();
         let (seq, _) = arrived.find(|(_, arrived)| !arrived.events.is_empty())?;
-        let entry = state.waits.open.get(seq);
-        let entry = entry.or_else(|| state.journal.entry(*seq));
+        let entry = state.waits.entry(*seq, &state.journal);
         Some(entry.map_or_else(|| Arc::from("?"), |entry| Arc::clone(&entry.path)))
     }
 

@@ -36,8 +36,8 @@ pub use crate::{
     publish::Publish,
     run::{Backoff, Location},
     step::{
-        AnyError, Attempted, Caught, Entered, Key, Scope, Since, Slot, Step, StepOptions,
-        StepsHelpersAreCalledWithScope, of_any_error,
+        AnyError, Attempted, Caught, Contend, Contender, Entered, Key, Race, Racing, Scope, Since,
+        Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, of_any_error,
     },
 };
 

@@ -186,6 +186,15 @@ impl Journal {
         waits.filter(|entry| entry.kind == StepKind::Wait)
     }
 
+    /// The waits that were not over when the run was claimed.
+    pub(crate) fn open_waits(&self) -> impl Iterator<Item = &Entry> {
+        let waits = self
+            .entries
+            .iter()
+            .filter(|entry| entry.kind == StepKind::Wait);
+        waits.filter(|entry| entry.state == StepState::Waiting)
+    }
+
     /// Marks a path as reached that is never recorded itself, such as a scope's.
     pub(crate) fn reach(
         &mut self,

@@ -15,6 +15,12 @@ pub(crate) fn join(scope: Option<&str>, key: &str) -> Arc<str> {
     }
 }
 
+/// Whether a path is one of a key in this scope, or in a scope of it.
+pub(crate) fn is_under(path: &str, scope: &str) -> bool {
+    let rest = path.strip_prefix(scope);
+    rest.is_some_and(|rest| rest.starts_with('/'))
+}
+
 fn needs_escape(key: &str) -> bool {
     key.bytes().any(|byte| byte == b'~' || byte == b'/')
 }
@@ -34,5 +40,12 @@ mod tests {
         assert_ne!(join(Some("a"), "b"), join(None, "a/b"));
         assert_ne!(join(Some("a/b"), "c"), join(Some(&join(None, "a/b")), "c"));
         assert_eq!(&*join(None, "~/"), "~0~1");
+    }
+
+    #[test]
+    fn a_path_is_under_its_scopes_alone() {
+        assert!(is_under("race/a/b", "race") && is_under("race/a/b", "race/a"));
+        assert!(!is_under("race", "race") && !is_under("racer/a", "race"));
+        assert!(!is_under(&join(None, "race/a"), "race"));
     }
 }

@@ -15,7 +15,7 @@ mod tests;
 pub(crate) use journal::{Decision, Journal, Request};
 #[cfg(feature = "testing")]
 pub(crate) use key::escape;
-pub(crate) use key::join;
+pub(crate) use key::{is_under, join};
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;
 pub(crate) use retry::RetryPolicy;

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind},
+    plain::plain,
     store::StepKind,
 };
 
@@ -50,6 +51,12 @@ pub(crate) enum Violation {
         expected: StepKind,
         at: &'static Location,
     },
+    WinnerGone {
+        path: Arc<str>,
+        winner: String,
+        arms: &'static [&'static str],
+        at: &'static Location,
+    },
     OtherType {
         path: Arc<str>,
         stored: Arc<str>,
@@ -70,7 +77,9 @@ impl Violation {
             Self::TooManySteps { path, .. } => {
                 Error::new(ErrorKind::TooManySteps, text).with_step(&path)
             }
-            Self::OtherKind { path, .. } | Self::OtherType { path, .. } => {
+            Self::OtherKind { path, .. }
+            | Self::WinnerGone { path, .. }
+            | Self::OtherType { path, .. } => {
                 Error::new(ErrorKind::Mismatch, text).with_step(&path)
             }
         }
@@ -126,6 +135,18 @@ impl fmt::Display for Violation {
                 stored = word(*stored),
                 expected = word(*expected),
             ),
+            Self::WinnerGone {
+                path,
+                winner,
+                arms,
+                at,
+            } => write!(
+                f,
+                "the race `{path}` was won by its arm `{winner}`, which is gone from the code at {at} (its arms are {}): bring \
+                 the arm back, with the steps that it had, or give the new race another key; then rerun the run",
+                list(arms),
+                winner = plain(winner),
+            ),
             Self::OtherType {
                 path,
                 stored,
@@ -141,7 +162,7 @@ impl fmt::Display for Violation {
     }
 }
 
-fn list(paths: &[Arc<str>]) -> String {
+fn list<T: fmt::Display>(paths: &[T]) -> String {
     let quoted: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
     quoted.join(", ")
 }
@@ -151,5 +172,6 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Step => "step",
         StepKind::Sleep => "sleep",
         StepKind::Wait => "wait",
+        StepKind::Race => "race",
     }
 }

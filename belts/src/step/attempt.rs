@@ -177,7 +177,10 @@ impl<T: Send> Step<T> {
         let awaited = begun
             .due_at
             .is_none_or(|due_at| due_at.since(now) <= STAYS_IN_MEMORY);
-        let ticket = run.record(entry, awaited);
+        let arm = self.scope.arm.as_ref();
+        let Some(ticket) = run.record_in(arm, entry, awaited, over.is_some()) else {
+            return pending().await;
+        };
         if awaited {
             ticket.await;
         }

@@ -4,6 +4,7 @@ mod attempt;
 mod caught;
 mod evaluate;
 mod expression;
+mod race;
 mod values;
 mod wait;
 
@@ -17,13 +18,14 @@ pub use attempt::Step;
 pub use caught::{AnyError, Attempted, Caught, of_any_error};
 pub(crate) use expression::Expression;
 pub use expression::Slot;
+pub use race::{Contend, Contender, Race, Racing};
 pub use wait::Since;
 
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
     function::state::{Need, missing},
-    live::{Active, CURRENT_STEP, Context, LiveRun, Place},
+    live::{Active, Arm, CURRENT_STEP, Context, LiveRun, Place},
     run::{Backoff, Decision, Location, Request, Violation, join},
     store::{Entry, StepKind, StepState},
 };
@@ -36,6 +38,8 @@ const STAYS_IN_MEMORY: Duration = Duration::from_secs(3);
 pub struct Scope {
     run: Arc<LiveRun>,
     prefix: Option<Arc<str>>,
+    /// The arm of a race that this is in.
+    arm: Option<Arm>,
 }
 
 /// A step's key as the macro has it.
@@ -69,7 +73,11 @@ pub struct StepOptions {
 
 impl Scope {
     pub(crate) fn root(run: Arc<LiveRun>) -> Self {
-        Self { run, prefix: None }
+        Self {
+            run,
+            prefix: None,
+            arm: None,
+        }
     }
 
     /// Notes that this program cannot read the run's event.
@@ -126,7 +134,11 @@ impl Scope {
                 let due_at = until(now);
                 let active = self.run.activate();
                 let short = due_at.since(now) <= STAYS_IN_MEMORY;
-                let ticket = self.run.record(sleep_entry(seq, path, now, due_at), short);
+                let entry = sleep_entry(seq, path, now, due_at);
+                let ticket = self.run.record_in(self.arm.as_ref(), entry, short, false);
+                let Some(ticket) = ticket else {
+                    return pending().await;
+                };
                 // A long sleep is recorded in the same write that suspends the run; a short one on its own.
                 if short {
                     ticket.await;
@@ -153,6 +165,7 @@ impl Scope {
             scope: Self {
                 run: Arc::clone(&self.run),
                 prefix: Some(path),
+                arm: self.arm.clone(),
             },
         }
     }

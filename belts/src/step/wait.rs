@@ -14,7 +14,7 @@ use crate::{
         EventSet,
         key::{HasNoKey, KeyOf},
     },
-    live::{Active, LiveRun, OpenWait},
+    live::{Active, Arm, LiveRun},
     run::{Decision, Location, join},
     store::{After, Arrival, AwaitedType, Entry, StepKind, StepState, Wait},
 };
@@ -169,6 +169,7 @@ impl<'a, E: EventSet> Waiting<'a, E> {
         let begins = matches!(decision, Decision::Begin { .. });
         let mut open = Open {
             run,
+            arm: self.scope.arm,
             path,
             seq,
             started_at,
@@ -205,6 +206,7 @@ impl<'a, E: EventSet> Waiting<'a, E> {
 /// A wait that is recorded and undecided.
 struct Open {
     run: Arc<LiveRun>,
+    arm: Option<Arm>,
     path: Arc<str>,
     seq: u32,
     started_at: Timestamp,
@@ -229,31 +231,41 @@ impl Open {
         when: &mut Option<When<'_, E>>,
     ) -> Result<Option<E>> {
         let run = Arc::clone(&self.run);
-        let mut open = run.open_wait(self.seq, self.entry());
+        let _open = run.open_wait(self.seq, &self.wait);
         self.active = Some(run.activate());
-        let mut ticket = begins.then(|| run.record(self.entry(), false));
-        if !begins {
+        let mut ticket = None;
+        if begins {
+            ticket = Some(
+                match run.record_in(self.arm.as_ref(), self.entry(), false, false) {
+                    Some(ticket) => ticket,
+                    None => pending().await,
+                },
+            );
+        } else {
             // An earlier wait for the same may be reached only now.
             tokio::task::yield_now().await;
         }
         loop {
+            if self.arm.as_ref().is_some_and(Arm::has_lost) {
+                // It may take nothing any more.
+                return pending().await;
+            }
             let mut moved = false;
             while let Some(arrival) = run.next_arrival(self.seq) {
                 match self.weigh(&arrival, when) {
                     Weighed::PassedOver => moved = true,
                     Weighed::Taken(event) => {
-                        self.settle(&mut open, Some(&arrival)).await?;
+                        self.settle(Some(&arrival)).await?;
                         return Ok(Some(event));
                     }
                     Weighed::Unreadable(error) => {
-                        self.settle(&mut open, Some(&arrival)).await?;
+                        self.settle(Some(&arrival)).await?;
                         return Err(error);
                     }
                 }
             }
             if moved {
-                open.recorded(self.entry());
-                ticket = Some(run.record(self.entry(), false));
+                ticket = run.record_in(self.arm.as_ref(), self.entry(), false, false);
             }
             let now = run.host.clock.now();
             let is_over = self.until.is_some_and(|until| until <= now);
@@ -281,7 +293,7 @@ impl Open {
             }
             run.look_for_arrivals().await;
             if !run.has_undecided(self.seq) {
-                self.settle(&mut open, None).await?;
+                self.settle(None).await?;
                 return Ok(None);
             }
         }
@@ -325,7 +337,7 @@ impl Open {
     }
 
     /// Records what ended the wait; returns when that is durable.
-    async fn settle(&self, open: &mut OpenWait, arrival: Option<&Arrival>) -> Result<()> {
+    async fn settle(&self, arrival: Option<&Arrival>) -> Result<()> {
         let taken = arrival.map(|arrival| {
             serde_json::from_slice(&arrival.payload).map(|event| Taken {
                 id: Arc::clone(&arrival.event_id),
@@ -339,9 +351,11 @@ impl Open {
         entry.state = StepState::Completed;
         entry.value = codec::encode_ok(&taken)?;
         entry.finished_at = Some(self.run.host.clock.now());
-        let recorded = self.run.record(entry, true);
-        open.decided();
-        recorded.await;
+        let arm = self.arm.as_ref();
+        match self.run.record_in(arm, entry, true, true) {
+            Some(ticket) => ticket.await,
+            None => pending().await,
+        }
         Ok(())
     }
 

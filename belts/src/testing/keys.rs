@@ -24,6 +24,9 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
         Some(KeyDef::Wait(_)) => {
             format!("`{path}` is a wait; publish the event that it waits for")
         }
+        Some(KeyDef::Race(_)) => format!(
+            "`{path}` is a race; preset a step in one of its arms, as in `{path}/scored/score` for the step `score` of the arm `scored`"
+        ),
         Some(KeyDef::Scope(_)) => {
             format!("`{path}` is a scope; preset a step in it, as in `{path}/label`")
         }
@@ -43,6 +46,11 @@ fn nearest(keys: &[KeyDef], path: &str) -> String {
     match steps.min_by_key(|key| strsim::levenshtein(part, &key.fixed())) {
         Some(KeyDef::Scope(pattern)) => {
             format!("the closest are those of the scope `{pattern}`, such as `{pattern}/label`")
+        }
+        Some(KeyDef::Race(pattern)) => {
+            format!(
+                "the closest are those of the race `{pattern}`, such as `{pattern}/scored/score`"
+            )
         }
         Some(key) => format!("the closest is `{}`", key.pattern()),
         None => "no function of this harness has any steps".to_owned(),

@@ -3,6 +3,7 @@
 //! Each macro reports what it can see for itself; this module checks what takes the whole body.
 
 mod once;
+mod race;
 mod task;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
@@ -17,6 +18,7 @@ use syn::{
 
 use self::{
     once::{Once, iterates},
+    race::{Select, is_select},
     task::Task,
 };
 use super::mark::own_macros;
@@ -70,6 +72,8 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
         once: Once::default(),
         repeat: None,
         step: None,
+        scope: String::new(),
+        select: None,
         cfg: None,
         task: None,
     };
@@ -90,6 +94,10 @@ struct Walk<'a> {
     repeat: Option<Repeat>,
     /// The step whose expression this is.
     step: Option<String>,
+    /// The race and the arm that this is in.
+    scope: String,
+    /// The `select!`, or the like, that this is in.
+    select: Option<Select>,
     /// The `#[cfg]`s that this is under.
     cfg: Option<String>,
     task: Option<Task>,
@@ -97,6 +105,8 @@ struct Walk<'a> {
 
 /// A key without captures.
 struct Use {
+    /// The race and the arm whose key it is.
+    scope: String,
     key: String,
     literal: LitStr,
     cfg: Option<String>,
@@ -106,7 +116,7 @@ impl Use {
     /// Two places under different `#[cfg]`s may be one place in each build; at run time a key is still used once.
     fn meets(&self, other: &Self) -> bool {
         let apart = self.cfg.is_some() && other.cfg.is_some() && self.cfg != other.cfg;
-        self.key == other.key && !apart
+        (&self.scope, &self.key) == (&other.scope, &other.key) && !apart
     }
 }
 
@@ -134,6 +144,19 @@ impl Walk<'_> {
         self.cfg = outside;
     }
 
+    fn in_select(&mut self, select: Option<Select>, visit: impl FnOnce(&mut Self)) {
+        let outside = std::mem::replace(&mut self.select, select);
+        visit(self);
+        self.select = outside;
+    }
+
+    /// Visits a block or closure, which is not evaluated where it stands.
+    fn inside(&mut self, visit: impl FnOnce(&mut Self)) {
+        let task = self.task.map(|_| Task::Inside);
+        let select = self.select.clone().map(Select::inside);
+        self.in_select(select, |walk| walk.in_task(task, visit));
+    }
+
     fn in_task(&mut self, task: Option<Task>, visit: impl FnOnce(&mut Self)) {
         let outside = std::mem::replace(&mut self.task, task);
         visit(self);
@@ -151,6 +174,12 @@ impl Walk<'_> {
                  await this one first and use its value"
             );
             self.errors.at(at, message);
+        }
+        if let Some(select) = &self.select {
+            self.errors.at(at, select.message(which));
+        }
+        if which == Macro::Race {
+            return self.race(tokens);
         }
         let Some((key, arguments)) = split(tokens) else {
             return;
@@ -171,6 +200,7 @@ impl Walk<'_> {
             return;
         };
         self.keys.push(Use {
+            scope: self.scope.clone(),
             key: plain.to_owned(),
             literal: key.literal.clone(),
             cfg: self.cfg.clone(),
@@ -233,6 +263,10 @@ impl Walk<'_> {
             Some(which) if !own => self.call(which, path, tokens),
             Some(_) => {}
             None if path.is_ident("macro_rules") => {}
+            None if is_select(path) && !own => {
+                let select = Some(Select::of_macro(path));
+                self.in_select(select, |walk| walk.scan(tokens.clone()));
+            }
             None => self.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis),
         }
     }
@@ -335,9 +369,15 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 }
             }
         };
-        match task::made_by(&node.method) {
-            Some(task) => self.in_task(Some(task), arguments),
-            None => arguments(self),
+        let task = task::made_by(&node.method);
+        if let Some(select) = Select::of_method(node) {
+            self.in_select(Some(select), |walk| {
+                visit::visit_expr_method_call(walk, node);
+            });
+        } else if task.is_some() {
+            self.in_task(task, arguments);
+        } else {
+            arguments(self);
         }
     }
 
@@ -350,25 +390,30 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 .and_then(|last| task::made_by(&last.ident)),
             _ => None,
         };
-        match task {
-            Some(task) => self.in_task(Some(task), |walk| visit::visit_expr_call(walk, node)),
-            None => visit::visit_expr_call(self, node),
+        let visit = |walk: &mut Self| visit::visit_expr_call(walk, node);
+        if let Some(select) = Select::of_fn(&node.func) {
+            self.in_select(Some(select), visit);
+        } else if task.is_some() {
+            self.in_task(task, visit);
+        } else {
+            visit(self);
         }
     }
 
     fn visit_expr_async(&mut self, node: &'ast ExprAsync) {
-        let task = self.task.map(|_| Task::Inside);
-        self.in_task(task, |walk| visit::visit_expr_async(walk, node));
+        self.inside(|walk| visit::visit_expr_async(walk, node));
     }
 
     fn visit_expr_closure(&mut self, node: &'ast ExprClosure) {
-        let task = self.task.map(|_| Task::Inside);
-        self.in_task(task, |walk| visit::visit_expr_closure(walk, node));
+        self.inside(|walk| visit::visit_expr_closure(walk, node));
     }
 
     fn visit_expr_await(&mut self, node: &'ast ExprAwait) {
         let task = self.task.and_then(Task::awaited);
-        self.in_task(task, |walk| visit::visit_expr_await(walk, node));
+        let select = self.select.clone().and_then(Select::awaited);
+        self.in_select(select, |walk| {
+            walk.in_task(task, |walk| visit::visit_expr_await(walk, node));
+        });
     }
 }
 

@@ -14,6 +14,7 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Step => "step",
         StepKind::Sleep => "sleep",
         StepKind::Wait => "wait",
+        StepKind::Race => "race",
     }
 }
 
@@ -22,6 +23,7 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
         "step" => Ok(StepKind::Step),
         "sleep" => Ok(StepKind::Sleep),
         "wait" => Ok(StepKind::Wait),
+        "race" => Ok(StepKind::Race),
         _ => Err(Fault::Word("kind of a step")),
     }
 }

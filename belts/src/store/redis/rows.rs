@@ -54,11 +54,14 @@ const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Step => STEP,
         StepKind::Sleep => "sleep",
         StepKind::Wait => "wait",
+        StepKind::Race => "race",
     }
 }
 
 fn kind_of(word: &str) -> Result<StepKind, Fault> {
-    [StepKind::Step, StepKind::Sleep, StepKind::Wait]
+    use StepKind::{Race, Sleep, Step, Wait};
+
+    [Step, Sleep, Wait, Race]
         .into_iter()
         .find(|kind| kind_word(*kind) == word)
         .ok_or(Fault::Word("kind of step"))

@@ -36,6 +36,7 @@ pub(super) const fn kind_number(kind: StepKind) -> i64 {
         StepKind::Step => 0,
         StepKind::Sleep => 1,
         StepKind::Wait => 2,
+        StepKind::Race => 3,
     }
 }
 
@@ -44,6 +45,7 @@ fn kind(number: i64) -> Result<StepKind, Fault> {
         0 => Ok(StepKind::Step),
         1 => Ok(StepKind::Sleep),
         2 => Ok(StepKind::Wait),
+        3 => Ok(StepKind::Race),
         _ => Err(Fault::Unknown("kind of a step")),
     }
 }

@@ -58,6 +58,7 @@ impl<T> TestRun<T> {
         let why = match entry {
             Some(entry) if entry.kind == StepKind::Sleep => "that is a sleep".to_owned(),
             Some(entry) if entry.kind == StepKind::Wait => "that is a wait".to_owned(),
+            Some(entry) if entry.kind == StepKind::Race => "that is a race".to_owned(),
             Some(entry) if entry.state != StepState::Waiting => return Ok(()),
             _ if self.record.is_none() => return Ok(()),
             _ => format!("its steps are: {}", self.steps().join(", ")),

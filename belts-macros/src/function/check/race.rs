@@ -1,0 +1,128 @@
+//! Races: the keys of an arm are its own, and what others call a race is not recorded.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::{
+    Expr, ExprMethodCall, Path, Token,
+    parse::{ParseStream, Parser as _},
+    visit::Visit as _,
+};
+
+use super::Walk;
+use crate::{
+    names::spelled,
+    step::{Macro, key::Key, race},
+};
+
+/// Macros that go on with the first of several futures to end.
+const MACROS: [&str; 2] = ["select", "select_biased"];
+/// Functions that do.
+const FUNCTIONS: [&str; 4] = ["race", "select", "select_all", "select_ok"];
+
+/// What goes on with the first of several futures to end, and does not record which.
+#[derive(Debug, Clone)]
+pub(super) struct Select {
+    name: String,
+    /// Whether this is in one of the futures; what is awaited in the arguments of a function is over before it begins.
+    inside: bool,
+}
+
+/// Whether a macro is one of those.
+pub(super) fn is_select(path: &Path) -> bool {
+    let last = path.segments.last();
+    last.is_some_and(|last| MACROS.iter().any(|select| last.ident == select))
+}
+
+impl Select {
+    pub(super) fn of_macro(path: &Path) -> Self {
+        Self {
+            name: format!("{}!", spelled(&path.to_token_stream())),
+            inside: true,
+        }
+    }
+
+    /// As in `future::select_all(…)`. A lone `select(…)` may be anything.
+    pub(super) fn of_fn(callee: &Expr) -> Option<Self> {
+        let Expr::Path(path) = callee else {
+            return None;
+        };
+        let segments = &path.path.segments;
+        let last = &segments.last()?.ident;
+        let known = FUNCTIONS.iter().any(|race| last == race);
+        let is_theirs = segments.len() > 1 || last.to_string().contains('_');
+        (known && is_theirs).then(|| Self {
+            name: spelled(&path.to_token_stream()),
+            inside: false,
+        })
+    }
+
+    /// As in `(one, other).race()`.
+    pub(super) fn of_method(call: &ExprMethodCall) -> Option<Self> {
+        (call.method == "race").then(|| Self {
+            name: ".race()".to_owned(),
+            inside: false,
+        })
+    }
+
+    pub(super) fn inside(self) -> Self {
+        Self {
+            inside: true,
+            ..self
+        }
+    }
+
+    pub(super) fn awaited(self) -> Option<Self> {
+        self.inside.then_some(self)
+    }
+
+    pub(super) fn message(&self, which: Macro) -> String {
+        let (name, select) = (which.name(), &self.name);
+        format!(
+            "`{name}` is in `{select}`, whose winner nobody records, so that the run may go on with another when it resumes; \
+             write `race!(\"first\", {{ one = {name}(…) => …, other = … => … }})`"
+        )
+    }
+}
+
+/// The key of a race and what is between its braces; `None` if the macro itself will report it.
+pub(super) fn split(tokens: &TokenStream) -> Option<(Key, Vec<race::Arm>)> {
+    let parser = |input: ParseStream<'_>| {
+        let key = Key::new(input.parse()?)?;
+        input.parse::<Token![,]>()?;
+        input.parse::<Option<Token![move]>>()?;
+        let TokenTree::Group(group) = input.parse()? else {
+            return Ok((key, TokenStream::new()));
+        };
+        input.parse::<TokenStream>()?;
+        let is_braced = group.delimiter() == Delimiter::Brace;
+        Ok((
+            key,
+            if is_braced {
+                group.stream()
+            } else {
+                TokenStream::new()
+            },
+        ))
+    };
+    let (key, arms) = parser.parse2(tokens.clone()).ok()?;
+    Some((key, race::parse(arms).ok()?))
+}
+
+impl Walk<'_> {
+    /// Visits the arms of a race, of which each has keys of its own, and the handlers, which are part of the function.
+    pub(super) fn race(&mut self, tokens: &TokenStream) {
+        let Some((key, arms)) = split(tokens) else {
+            return;
+        };
+        self.key(&key);
+        for arm in &arms {
+            let scope = format!("{}{}/{}/", self.scope, key.literal.value(), arm.text());
+            let scope = std::mem::replace(&mut self.scope, scope);
+            // If the race is reached again its key has to differ, and with that all of these.
+            let (repeat, select) = (self.repeat.take(), self.select.take());
+            self.visit_expr(&arm.future);
+            (self.scope, self.repeat, self.select) = (scope, repeat, select);
+            self.visit_expr(&arm.handler);
+        }
+    }
+}

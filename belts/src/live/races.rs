@@ -1,0 +1,214 @@
+//! The races of a run while it is driven: which arm has won, and what that leaves to be recorded.
+//!
+//! All of it is decided under the run's lock, where entries are left: the winner's own last entry, the name of the winner and the
+//! ends of the losers' waits are one write.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{
+    run::{LiveRun, State},
+    tickets::Ticket,
+};
+use crate::{
+    clock::Timestamp,
+    codec,
+    run::{is_under, join},
+    store::{Entry, StepKind, StepState},
+};
+
+/// A race that the function has reached.
+#[derive(Debug)]
+pub(crate) struct Race {
+    path: Arc<str>,
+    arms: &'static [&'static str],
+    seq: u32,
+    started_at: Timestamp,
+    won: OnceLock<Won>,
+}
+
+#[derive(Debug)]
+struct Won {
+    arm: usize,
+    /// The record of it, if it is one of this drive.
+    record: Option<u64>,
+}
+
+/// An arm of a race, in which steps are.
+#[derive(Debug, Clone)]
+pub(crate) struct Arm(Arc<InRace>);
+
+#[derive(Debug)]
+struct InRace {
+    race: Arc<Race>,
+    index: usize,
+    /// Whether one step is the whole arm, so that its last entry is the end of it.
+    is_one_step: bool,
+    /// The arm that the race is in.
+    around: Option<Arm>,
+}
+
+impl Race {
+    /// A race that nobody has won.
+    pub(crate) fn open(
+        path: Arc<str>,
+        arms: &'static [&'static str],
+        seq: u32,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            path,
+            arms,
+            seq,
+            started_at,
+            won: OnceLock::new(),
+        }
+    }
+
+    /// A race that the journal has as won by this arm.
+    pub(crate) fn won_by(path: Arc<str>, arms: &'static [&'static str], arm: usize) -> Self {
+        let won = Won { arm, record: None };
+        Self {
+            won: OnceLock::from(won),
+            // Nothing of it is recorded any more.
+            ..Self::open(path, arms, 0, Timestamp::from_millis(0))
+        }
+    }
+
+    /// Whether this arm has won, or still may.
+    pub(crate) fn is_open_to(&self, arm: usize) -> bool {
+        self.won.get().is_none_or(|won| won.arm == arm)
+    }
+
+    /// Where the steps of this arm are looked up: under the keys of the race and of the arm.
+    pub(crate) fn path_of(&self, arm: usize) -> Arc<str> {
+        join(Some(&self.path), self.arms[arm])
+    }
+
+    /// What is recorded when it is first reached.
+    pub(crate) fn opening(&self) -> Entry {
+        Entry::new(
+            self.seq,
+            Arc::clone(&self.path),
+            StepKind::Race,
+            StepState::Waiting,
+            self.started_at,
+        )
+    }
+
+    fn decided(&self, arm: usize, now: Timestamp) -> Entry {
+        let winner = codec::encode_ok(self.arms[arm]).expect("a name can be written as JSON");
+        let mut entry = self.opening().with_value("", winner).with_finished_at(now);
+        entry.state = StepState::Completed;
+        entry
+    }
+}
+
+impl Arm {
+    pub(crate) fn new(
+        race: &Arc<Race>,
+        index: usize,
+        is_one_step: bool,
+        around: Option<&Self>,
+    ) -> Self {
+        Self(Arc::new(InRace {
+            race: Arc::clone(race),
+            index,
+            is_one_step,
+            around: around.cloned(),
+        }))
+    }
+
+    /// Whether another arm has won, of this race or of one around it.
+    pub(crate) fn has_lost(&self) -> bool {
+        let InRace {
+            race,
+            index,
+            around,
+            ..
+        } = &*self.0;
+        !race.is_open_to(*index) || around.as_ref().is_some_and(Self::has_lost)
+    }
+}
+
+impl LiveRun {
+    /// Leaves an entry of a step in this arm to be recorded, as [`record`](Self::record) does; `None` if the arm has lost, of which
+    /// nothing is recorded any more. `last` says that the step is over with it: then an arm that is one step has won its race.
+    pub(crate) fn record_in(
+        &self,
+        arm: Option<&Arm>,
+        entry: Entry,
+        awaited: bool,
+        last: bool,
+    ) -> Option<Ticket<'_>> {
+        let Some(arm) = arm else {
+            return Some(self.record(entry, awaited));
+        };
+        let wins = last && arm.0.is_one_step;
+        let now = wins.then(|| self.host.clock.now());
+        let mut state = self.state();
+        if arm.has_lost() {
+            return None;
+        }
+        let number = state.leave(entry, awaited);
+        if let Some(now) = now {
+            state.claim(arm, false, now);
+        }
+        state.wake_driver();
+        drop(state);
+        Some(Ticket::new(self, number))
+    }
+
+    /// Notes that this arm has ended; whether it has won. The caller counts as under way.
+    pub(crate) fn claim(&self, arm: &Arm) -> bool {
+        let now = self.host.clock.now();
+        let mut state = self.state();
+        if arm.has_lost() {
+            return false;
+        }
+        state.claim(arm, true, now);
+        state.wake_driver();
+        true
+    }
+
+    /// Returns once it is durable who has won.
+    pub(crate) async fn is_decided(&self, race: &Race) {
+        if let Some(number) = race.won.get().and_then(|won| won.record) {
+            Ticket::new(self, number).await;
+        }
+    }
+}
+
+impl State {
+    /// Has this arm win, unless it has already.
+    fn claim(&mut self, arm: &Arm, awaited: bool, now: Timestamp) {
+        let InRace { race, index, .. } = &*arm.0;
+        if race.won.get().is_some() {
+            return;
+        }
+        let record = Some(self.leave(race.decided(*index, now), awaited));
+        let won = Won {
+            arm: *index,
+            record,
+        };
+        race.won.set(won).expect("it is set under the run's lock");
+        self.close_lost_waits(race, *index, now);
+    }
+
+    /// Ends the waits of the other arms, also those that the function has not reached or no longer has.
+    fn close_lost_waits(&mut self, race: &Race, winner: usize, now: Timestamp) {
+        let won = race.path_of(winner);
+        let undecided = self.waits.undecided(&self.journal);
+        let lost = undecided
+            .filter(|entry| is_under(&entry.path, &race.path) && !is_under(&entry.path, &won));
+        let lost: Vec<Entry> = lost.cloned().collect();
+        let nothing = codec::encode_ok(&()).expect("nothing can be written as JSON");
+        for entry in lost {
+            let mut closed = entry
+                .with_value("", Arc::clone(&nothing))
+                .with_finished_at(now);
+            closed.state = StepState::Completed;
+            self.waits.forget(closed.seq);
+            self.leave(closed, false);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! `race!`: the first of several futures to end has won, and the journal says which one that was.
+
+use std::{
+    fmt,
+    future::{Future, pending, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{Key, Scope};
+use crate::{
+    codec::{self, Decoded},
+    error::Result,
+    live::{self, Active, Arm},
+    run::{Decision, Location, Violation, join},
+    store::StepKind,
+};
+
+/// A race that is not reached yet.
+#[derive(Debug)]
+pub struct Racing {
+    scope: Scope,
+    path: Arc<str>,
+    at: &'static Location,
+    arms: &'static [&'static str],
+}
+
+/// A race between futures, its arms.
+#[derive(Debug)]
+pub struct Race {
+    /// What it is in.
+    scope: Scope,
+    race: Arc<live::Race>,
+}
+
+impl Scope {
+    /// A race between arms of these names.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "generated code makes the key for this call"
+    )]
+    pub fn race(&self, key: Key, at: &'static Location, arms: &'static [&'static str]) -> Racing {
+        Racing {
+            scope: self.clone(),
+            path: join(self.prefix.as_deref(), key.as_str()),
+            at,
+            arms,
+        }
+    }
+}
+
+impl Racing {
+    /// Looks the race up in the journal; never returns where that ends the run.
+    pub async fn begin(self) -> Race {
+        let Self {
+            scope,
+            path,
+            at,
+            arms,
+        } = self;
+        let race = match scope.decide(&path, StepKind::Race, at).await {
+            Decision::Replay { value, type_name } => match winner(&value, arms) {
+                Ok(Ok(arm)) => live::Race::won_by(path, arms, arm),
+                other => {
+                    scope.run.violate(match other {
+                        Err(error) => Violation::OtherType {
+                            path,
+                            stored: type_name,
+                            expected: "the name of an arm",
+                            reason: error.to_string(),
+                            at,
+                        },
+                        Ok(gone) => Violation::WinnerGone {
+                            path,
+                            winner: gone.err().unwrap_or_default(),
+                            arms,
+                            at,
+                        },
+                    });
+                    return pending().await;
+                }
+            },
+            Decision::Resume {
+                seq, started_at, ..
+            } => live::Race::open(path, arms, seq, started_at),
+            Decision::Begin { seq } => {
+                let race = live::Race::open(path, arms, seq, scope.run.host.clock.now());
+                let arm = scope.arm.as_ref();
+                // It is written together with what its arms leave, or takes the winner's name before that.
+                if scope
+                    .run
+                    .record_in(arm, race.opening(), false, false)
+                    .is_none()
+                {
+                    return pending().await;
+                }
+                race
+            }
+        };
+        Race {
+            scope,
+            race: Arc::new(race),
+        }
+    }
+}
+
+/// The place of the recorded winner, or its name if there is no such arm any more.
+fn winner(value: &[u8], arms: &[&str]) -> Result<std::result::Result<usize, String>> {
+    let name = match codec::decode::<String>(value)? {
+        Decoded::Ok(name) => name,
+        Decoded::Err(failure) => return Err(failure.into_error()),
+    };
+    let place = arms.iter().position(|arm| *arm == name);
+    Ok(place.ok_or(name))
+}
+
+impl Race {
+    /// Whether this arm has won or still may. Others are not even begun.
+    pub fn plays(&self, arm: usize) -> bool {
+        self.race.is_open_to(arm)
+    }
+
+    /// Where the steps of an arm are looked up. An arm that `is_one_step` ends with the last entry of that.
+    pub fn arm(&self, arm: usize, is_one_step: bool) -> Scope {
+        Scope {
+            run: Arc::clone(&self.scope.run),
+            prefix: Some(self.race.path_of(arm)),
+            arm: Some(self.in_race(arm, is_one_step)),
+        }
+    }
+
+    fn in_race(&self, arm: usize, is_one_step: bool) -> Arm {
+        Arm::new(&self.race, arm, is_one_step, self.scope.arm.as_ref())
+    }
+
+    /// Polls the arms until one has won and that is durable; which one. The others have been dropped then.
+    pub async fn winner(&self, arms: &mut [&mut (dyn Contend + '_)]) -> usize {
+        let (won, active) = poll_fn(|cx| self.poll(cx, arms)).await;
+        let Some(won) = won else {
+            return pending().await;
+        };
+        self.scope.run.is_decided(&self.race).await;
+        drop(active);
+        won
+    }
+
+    /// One turn of each arm, in the order in which they are written, until one has ended. Only that is left then; not even that, if
+    /// the race itself is in an arm that has lost.
+    fn poll(
+        &self,
+        cx: &mut Context<'_>,
+        arms: &mut [&mut (dyn Contend + '_)],
+    ) -> Poll<(Option<usize>, Active)> {
+        let ended = (0..arms.len())
+            .find(|arm| self.plays(*arm) && arms[*arm].poll(cx).is_ready())
+            .map(|arm| {
+                // The record of a winner is awaited.
+                let active = self.scope.run.activate();
+                let won = self.scope.run.claim(&self.in_race(arm, false));
+                (won.then_some(arm), active)
+            });
+        // An arm whose last step is recorded in the next write has won, and is still to be polled.
+        let lost = (0..arms.len()).filter(|arm| !self.plays(*arm));
+        lost.for_each(|arm| arms[arm].leave());
+        ended.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// What the winner has come to.
+    ///
+    /// # Panics
+    /// The arm has not ended.
+    pub fn outcome<T>(output: Option<T>) -> T {
+        output.expect("the arm that has won has ended")
+    }
+
+    /// What the race comes to: the value of the winner's handler, or the error that `?` left it with.
+    pub fn finish<T>(handled: super::Attempted<T>) -> Result<T> {
+        handled.map_err(|caught| caught.0)
+    }
+}
+
+/// The future of an arm, and the place for what it comes to.
+pub struct Contender<'a, F: Future> {
+    future: Pin<&'a mut Option<F>>,
+    output: &'a mut Option<F::Output>,
+}
+
+impl<F: Future> fmt::Debug for Contender<'_, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Contender").finish_non_exhaustive()
+    }
+}
+
+impl<'a, F: Future> Contender<'a, F> {
+    /// An arm; without a future it is none of those that may win.
+    pub fn new(future: Pin<&'a mut Option<F>>, output: &'a mut Option<F::Output>) -> Self {
+        Self { future, output }
+    }
+}
+
+/// An arm of any type, so that what polls them is compiled once.
+pub trait Contend: Send {
+    /// Polls it until it has ended.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Drops its future.
+    fn leave(&mut self);
+}
+
+impl<F: Future<Output: Send> + Send> Contend for Contender<'_, F> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(future) = self.future.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let output = ready!(future.poll(cx));
+        *self.output = Some(output);
+        self.leave();
+        Poll::Ready(())
+    }
+
+    fn leave(&mut self) {
+        self.future.set(None);
+    }
+}

@@ -1,0 +1,19 @@
+// An arm that does not say what follows.
+use belts::{Event, race, sleep, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    race!("decision", {
+        scored = step!("score", order.id.len()),
+        late = sleep!("late", "1h") => { late?; 0 }
+    })
+    .await
+}
+
+fn main() {}

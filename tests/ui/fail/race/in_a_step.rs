@@ -1,0 +1,22 @@
+// A step is recorded as a whole.
+use belts::{Event, race, sleep, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    step!("outer", async {
+        race!("decision", {
+            scored = step!("score", order.id.len()) => scored?,
+            late = sleep!("late", "1h") => { late?; 0 }
+        })
+        .await
+    })
+    .await
+}
+
+fn main() {}

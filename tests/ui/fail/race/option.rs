@@ -1,0 +1,15 @@
+// A race has no options; an arm that sleeps is its time limit.
+use belts::{Event, race, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    race!("decision", { scored = step!("score", order.id.len()) => scored? }, timeout = "1h").await
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+// What a step comes to is a `Result`.
+use belts::{Event, race, sleep, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[belts::function(id = "process", on = Ordered)]
+async fn process(order: Ordered) -> belts::Result<usize> {
+    race!("decision", {
+        scored = step!("score", order.id.len()) => scored + 1,
+        late = sleep!("late", "1h") => { late?; 0 }
+    })
+    .await
+}
+
+fn main() {}
