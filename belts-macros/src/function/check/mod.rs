@@ -201,7 +201,7 @@ impl Walk<'_> {
             return;
         };
         self.key(&key);
-        // In a step, or in a `select!`, the race itself is what was reported.
+        // In a step it is the race itself that was reported.
         let step = self.step.take();
         for arm in &arms {
             let scope = format!("{}{}/{}/", self.scope, key.literal.value(), arm.text());
