@@ -5,9 +5,9 @@ use quote::{format_ident, quote_spanned};
 use syn::Token;
 
 use super::{
-    expand::{Site, ends},
     key::text_at,
     race::Arm,
+    site::{Site, ends},
 };
 use crate::names::{Runtime, at_site};
 

@@ -1,6 +1,6 @@
 //! What a marked macro becomes: a future that does nothing until awaited.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, Token, Type};
 
@@ -9,6 +9,7 @@ use super::{
     error::leaves_error_open,
     key::{Key, Kind as KeyKind, text_at},
     parse::{Call, Kind, Mark, StepOptions},
+    site::{Site, ends},
     wait::{Since, WaitOptions},
 };
 use crate::{
@@ -41,15 +42,6 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
     };
     let errors = errors.drain();
     quote!({ #errors #future })
-}
-
-/// What all the macros share.
-pub(super) struct Site<'a> {
-    pub(super) mark: &'a Mark,
-    pub(super) here: Span,
-    pub(super) key: TokenStream,
-    pub(super) location: TokenStream,
-    pub(super) names: Runtime,
 }
 
 fn step(
@@ -335,20 +327,4 @@ fn key(key: &Key, names: &Runtime) -> TokenStream {
             quote!(#path::Formatted(#format!(#literal)))
         }
     }
-}
-
-/// The locations of the first and the last token; a group counts as its brackets.
-pub(super) fn ends(expr: &Expr) -> (Span, Span) {
-    let mut tokens = expr.to_token_stream().into_iter();
-    let first = tokens.next();
-    let last = tokens.last().or_else(|| first.clone());
-    let open = first.map_or_else(Span::call_site, |token| match token {
-        TokenTree::Group(group) => group.span_open(),
-        other => other.span(),
-    });
-    let close = last.map_or_else(Span::call_site, |token| match token {
-        TokenTree::Group(group) => group.span_close(),
-        other => other.span(),
-    });
-    (open, close)
 }

@@ -6,19 +6,19 @@ use syn::{
     visit::{self, Visit},
 };
 
-use super::race::Arm;
 use crate::diag::Errors;
 
-/// Reports what would leave the race from an arm; whether anything would.
-pub(super) fn report(arm: &Arm, errors: &mut Errors) -> bool {
+/// Reports what would leave the race from the parts of an arm; whether anything would.
+pub(super) fn report(arm: &Ident, parts: [&Expr; 2], errors: &mut Errors) -> bool {
     let mut walk = Walk {
-        arm: &arm.name,
+        arm,
         errors,
         loops: Vec::new(),
         found: false,
     };
-    walk.visit_expr(&arm.future);
-    walk.visit_expr(&arm.handler);
+    for part in parts {
+        walk.visit_expr(part);
+    }
     walk.found
 }
 

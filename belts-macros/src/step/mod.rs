@@ -7,6 +7,7 @@ pub(crate) mod key;
 mod leave;
 pub(crate) mod parse;
 pub(crate) mod race;
+mod site;
 mod wait;
 mod which;
 

@@ -74,7 +74,9 @@ pub(super) fn read(input: ParseStream<'_>, errors: &mut Errors) -> Option<Vec<Ar
         return None;
     }
     report_repeated(&arms, errors);
-    let leaves = arms.iter().filter(|arm| leave::report(arm, errors));
+    let leaves = arms
+        .iter()
+        .filter(|arm| leave::report(&arm.name, [&arm.future, &arm.handler], errors));
     // rustc would say of each what is said already.
     (leaves.count() == 0).then_some(arms)
 }
@@ -139,7 +141,8 @@ fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
     }
     input.parse::<Token![=>]>()?;
     let (handler, may_end) = handler(input)?;
-    if !input.is_empty() && !(may_end && !input.peek(Token![,])) {
+    let is_over = input.is_empty() || (may_end && !input.peek(Token![,]));
+    if !is_over {
         input.parse::<Token![,]>()?;
     }
     Ok(Arm {

@@ -21,17 +21,17 @@ impl Outbox {
         self.entries.push(entry);
     }
 
-    /// Puts an entry in the place of the one of its `seq`, if that is here; the place, or the entry.
-    pub(super) fn replace(&mut self, entry: Entry, awaited: bool) -> Result<usize, Entry> {
-        let of_its_seq = |here: &Entry| here.seq == entry.seq;
-        let Some(place) = self.entries.iter().rposition(of_its_seq) else {
-            return Err(entry);
-        };
+    /// Where an entry of this `seq` is.
+    pub(super) fn place_of(&self, seq: u32) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.seq == seq)
+    }
+
+    /// Puts an entry in the place of another.
+    pub(super) fn replace(&mut self, place: usize, entry: Entry, awaited: bool) {
         self.entries[place] = entry;
         if awaited {
             self.unawaited.retain(|other| *other != place);
         }
-        Ok(place)
     }
 
     /// Takes as many entries from the front as are written at once; one at least, if there is one.
@@ -101,10 +101,10 @@ mod tests {
         for seq in 0..3 {
             outbox.push(entry(seq, 1), false);
         }
-        assert_eq!(outbox.replace(entry(1, 9), true), Ok(1));
+        assert_eq!((outbox.place_of(1), outbox.place_of(3)), (Some(1), None));
+        outbox.replace(1, entry(1, 9), true);
         assert_eq!((outbox.entries.len(), outbox.awaited()), (3, 1));
         assert_eq!(outbox.entries[1].value.len(), 9);
-        assert!(outbox.replace(entry(3, 1), true).is_err());
     }
 
     #[test]

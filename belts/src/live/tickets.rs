@@ -81,16 +81,18 @@ impl State {
         if entry.kind == StepKind::Wait {
             self.waits.note(&entry);
         }
-        let ends = entry.state != StepState::Waiting;
-        let entry = if ends && matches!(entry.kind, StepKind::Wait | StepKind::Race) {
-            let written = self.waiting.len() - self.outbox.entries.len();
-            match self.outbox.replace(entry, awaited) {
-                Ok(place) => return self.durable + (written + place) as u64,
-                Err(entry) => entry,
-            }
+        let ends = entry.state != StepState::Waiting
+            && matches!(entry.kind, StepKind::Wait | StepKind::Race);
+        let begun = if ends {
+            self.outbox.place_of(entry.seq)
         } else {
-            entry
+            None
         };
+        if let Some(place) = begun {
+            let written = self.waiting.len() - self.outbox.entries.len();
+            self.outbox.replace(place, entry, awaited);
+            return self.durable + (written + place) as u64;
+        }
         self.outbox.push(entry, awaited);
         let number = self.durable + self.waiting.len() as u64;
         self.waiting.push_back(None);

@@ -174,7 +174,10 @@ impl Race {
         output.expect("the arm that has won has ended")
     }
 
-    /// What the race comes to: the value of the winner's handler, or the error that `?` left it with.
+    /// What the race comes to: the value of the winner's handler.
+    ///
+    /// # Errors
+    /// The error that `?` left the handler with.
     pub fn finish<T>(handled: super::Attempted<T>) -> Result<T> {
         handled.map_err(|caught| caught.0)
     }

@@ -195,6 +195,26 @@ impl Walk<'_> {
         self.step = outside;
     }
 
+    /// Visits the arms of a race, of which each has keys of its own, and the handlers, which are part of the function.
+    fn race(&mut self, tokens: &TokenStream) {
+        let Some((key, arms)) = race::split(tokens) else {
+            return;
+        };
+        self.key(&key);
+        // In a step it is the race itself that was reported.
+        let step = self.step.take();
+        for arm in &arms {
+            let scope = format!("{}{}/{}/", self.scope, key.literal.value(), arm.text());
+            let scope = std::mem::replace(&mut self.scope, scope);
+            // If the race is reached again its key has to differ, and with that all of these.
+            let (repeat, select) = (self.repeat.take(), self.select.take());
+            self.visit_expr(&arm.future);
+            (self.scope, self.repeat, self.select) = (scope, repeat, select);
+            self.visit_expr(&arm.handler);
+        }
+        self.step = step;
+    }
+
     fn key(&mut self, key: &Key) {
         let Some(plain) = key.plain() else {
             return;

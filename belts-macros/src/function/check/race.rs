@@ -5,10 +5,8 @@ use quote::ToTokens as _;
 use syn::{
     Expr, ExprMethodCall, Path, Token,
     parse::{ParseStream, Parser as _},
-    visit::Visit as _,
 };
 
-use super::Walk;
 use crate::{
     names::spelled,
     step::{Macro, key::Key, race},
@@ -106,23 +104,4 @@ pub(super) fn split(tokens: &TokenStream) -> Option<(Key, Vec<race::Arm>)> {
     };
     let (key, arms) = parser.parse2(tokens.clone()).ok()?;
     Some((key, race::parse(arms).ok()?))
-}
-
-impl Walk<'_> {
-    /// Visits the arms of a race, of which each has keys of its own, and the handlers, which are part of the function.
-    pub(super) fn race(&mut self, tokens: &TokenStream) {
-        let Some((key, arms)) = split(tokens) else {
-            return;
-        };
-        self.key(&key);
-        for arm in &arms {
-            let scope = format!("{}{}/{}/", self.scope, key.literal.value(), arm.text());
-            let scope = std::mem::replace(&mut self.scope, scope);
-            // If the race is reached again its key has to differ, and with that all of these.
-            let (repeat, select) = (self.repeat.take(), self.select.take());
-            self.visit_expr(&arm.future);
-            (self.scope, self.repeat, self.select) = (scope, repeat, select);
-            self.visit_expr(&arm.handler);
-        }
-    }
 }

@@ -1,5 +1,5 @@
 // An arm that does not say what follows.
-use belts::{Event, race, sleep, step};
+use belts::{Event, race};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Event)]
@@ -10,8 +10,8 @@ struct Ordered {
 #[belts::function(id = "process", on = Ordered)]
 async fn process(order: Ordered) -> belts::Result<usize> {
     race!("decision", {
-        scored = step!("score", order.id.len()),
-        late = sleep!("late", "1h") => { late?; 0 }
+        scored = belts::step!("score", order.id.len()),
+        late = belts::sleep!("late", "1h") => { late?; 0 }
     })
     .await
 }

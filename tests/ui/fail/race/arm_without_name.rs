@@ -1,5 +1,5 @@
 // An arm as in `select!`, with a pattern.
-use belts::{Event, race, sleep, step};
+use belts::{Event, race};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Event)]
@@ -10,8 +10,8 @@ struct Ordered {
 #[belts::function(id = "process", on = Ordered)]
 async fn process(order: Ordered) -> belts::Result<usize> {
     race!("decision", {
-        Ok(score) = step!("score", order.id.len()) => score,
-        late = sleep!("late", "1h") => { late?; 0 }
+        Ok(score) = belts::step!("score", order.id.len()) => score,
+        late = belts::sleep!("late", "1h") => { late?; 0 }
     })
     .await
 }

@@ -1,5 +1,5 @@
 // The arms belong in braces.
-use belts::{Event, race, step};
+use belts::{Event, race};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Event)]
@@ -9,7 +9,7 @@ struct Ordered {
 
 #[belts::function(id = "process", on = Ordered)]
 async fn process(order: Ordered) -> belts::Result<usize> {
-    race!("decision", scored = step!("score", order.id.len()) => scored?).await
+    race!("decision", scored = belts::step!("score", order.id.len()) => scored?).await
 }
 
 fn main() {}

@@ -1,5 +1,5 @@
 // `break` and `continue` cannot leave a race; in a loop of the handler they may stand.
-use belts::{Event, race, sleep, step};
+use belts::{Event, race};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Event)]
@@ -12,14 +12,14 @@ async fn process(order: Ordered) -> belts::Result<usize> {
     let mut sum = 0;
     for n in 0..3 {
         race!("decision-{n}", {
-            scored = step!("score", order.id.len()) => {
+            scored = belts::step!("score", order.id.len()) => {
                 for m in 0..scored? {
                     if m > 3 { break; }
                     sum += m;
                 }
                 if sum > 10 { break; }
             }
-            late = sleep!("late", "1h") => { late?; continue }
+            late = belts::sleep!("late", "1h") => { late?; continue }
         })
         .await?;
     }

@@ -15,7 +15,8 @@ async fn process(order: Ordered) -> belts::Result<usize> {
             step!("score", order.id.len()).await
         } => block?,
         other = step!("score", order.id.len()) => {
-            step!("note", other?).await?
+            let other = other?;
+            step!("note", other).await?
         }
     })
     .await?;

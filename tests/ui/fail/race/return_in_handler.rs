@@ -1,5 +1,5 @@
 // `return` would leave the race alone.
-use belts::{Event, race, sleep, step};
+use belts::{Event, race};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize, Event)]
@@ -10,8 +10,8 @@ struct Ordered {
 #[belts::function(id = "process", on = Ordered)]
 async fn process(order: Ordered) -> belts::Result<usize> {
     let score = race!("decision", {
-        scored = step!("score", order.id.len()) => scored?,
-        late = sleep!("late", "1h") => return Ok(0),
+        scored = belts::step!("score", order.id.len()) => scored?,
+        late = belts::sleep!("late", "1h") => return Ok(0),
     })
     .await?;
     Ok(score + 1)
