@@ -5,6 +5,7 @@ mod caught;
 mod evaluate;
 mod expression;
 mod race;
+mod taken;
 mod values;
 mod wait;
 

@@ -2,13 +2,13 @@
 
 use std::{fmt, future::pending, marker::PhantomData, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-
-use super::{Key, Scope};
+use super::{
+    Key, Scope,
+    taken::{Taken, decode, place_of, read},
+};
 use crate::{
     clock::Timestamp,
-    codec::{self, Decoded},
+    codec,
     error::{Error, ErrorKind, Result},
     event::{
         EventSet,
@@ -46,17 +46,6 @@ pub struct Waiting<'a, E> {
     since: Since,
     when: Option<When<'a, E>>,
     event: PhantomData<fn() -> E>,
-}
-
-/// What a wait records of the event that ended it.
-#[derive(Debug, Serialize, Deserialize)]
-struct Taken {
-    id: Arc<str>,
-    #[serde(rename = "type")]
-    event_type: Arc<str>,
-    /// In the store's order of publishing.
-    place: i64,
-    event: Box<RawValue>,
 }
 
 impl<E> fmt::Debug for Waiting<'_, E> {
@@ -338,15 +327,7 @@ impl Open {
 
     /// Records what ended the wait; returns when that is durable.
     async fn settle(&self, arrival: Option<&Arrival>) -> Result<()> {
-        let taken = arrival.map(|arrival| {
-            serde_json::from_slice(&arrival.payload).map(|event| Taken {
-                id: Arc::clone(&arrival.event_id),
-                event_type: Arc::clone(&arrival.event_type),
-                place: arrival.place,
-                event,
-            })
-        });
-        let taken: Option<Taken> = taken.transpose().map_err(Error::from_any)?;
+        let taken = arrival.map(Taken::of).transpose()?;
         let mut entry = self.entry();
         entry.state = StepState::Completed;
         entry.value = codec::encode_ok(&taken)?;
@@ -370,33 +351,6 @@ impl Open {
         .with_due_at(self.until)
         .with_wait(self.wait.clone())
     }
-}
-
-/// The event that a settled wait has taken.
-fn place_of(entry: &Entry) -> Option<(Arc<str>, i64)> {
-    match codec::decode::<Option<Taken>>(&entry.value) {
-        Ok(Decoded::Ok(Some(taken))) => Some((taken.event_type, taken.place)),
-        _ => None,
-    }
-}
-
-fn read<E: EventSet>(path: &str, value: &[u8]) -> Result<Option<E>> {
-    let taken = match codec::decode::<Option<Taken>>(value)? {
-        Decoded::Ok(taken) => taken,
-        Decoded::Err(failure) => return Err(failure.into_error()),
-    };
-    let event = taken.map(|taken| decode(path, &taken.event_type, taken.event.get().as_bytes()));
-    event.transpose()
-}
-
-fn decode<E: EventSet>(path: &str, event_type: &str, payload: &[u8]) -> Result<E> {
-    E::decode(event_type, payload).map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidEvent,
-            format!("the event that ended the wait `{path}` cannot be read"),
-        )
-        .with_source(error)
-    })
 }
 
 fn config(text: String) -> Error {

@@ -184,10 +184,6 @@ impl Drive<'_> {
     }
 
     /// One turn: the write under way, then the function if something woke it, then what it left behind.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "an exclusive borrow cannot be copied"
-    )]
     fn turn<F: Future<Output = Result<Arc<[u8]>>>>(
         &self,
         cx: &mut Context<'_>,
