@@ -3,6 +3,7 @@
 //! Step futures do no IO. They ask the journal, leave what is to be recorded in the outbox, and wait for a ticket that
 //! the driver redeems once the write is durable.
 
+mod arrivals;
 mod context;
 mod current;
 mod host;

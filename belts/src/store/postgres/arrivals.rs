@@ -4,7 +4,12 @@ use std::collections::HashMap;
 
 use sqlx::postgres::PgBindIterExt as _;
 
-use super::{database::Database, error::Fault, rows::Columns, sql::Parameters};
+use super::{
+    database::Database,
+    error::Fault,
+    rows::Columns,
+    sql::{Parameters, number},
+};
 use crate::store::{Arrival, Lease, parts::MAX_ARRIVED_BYTES};
 
 impl Database {
@@ -16,7 +21,7 @@ impl Database {
             .bind(leases.iter().map(|lease| lease.run).bind_iter())
             .bind(leases.iter().map(|lease| lease.worker.0).bind_iter())
             .bind(leases.iter().map(|lease| lease.token).bind_iter())
-            .bind(super::claim::number(MAX_ARRIVED_BYTES));
+            .bind(number(MAX_ARRIVED_BYTES));
         let rows = self.rows(&self.sql.arrived, parameters).await?;
         let mut by_run: HashMap<i64, Vec<Arrival>> = HashMap::new();
         for row in &rows {

@@ -1,6 +1,11 @@
 //! What people do to runs: cancel, rerun, purge, forget, and the notes about it.
 
-use super::{claim::number, database::Database, error::Fault, sql::Parameters, text::to_column};
+use super::{
+    database::Database,
+    error::Fault,
+    sql::{Parameters, number},
+    text::to_column,
+};
 use crate::store::{Note, Purged, Rerun, RunRecord, RunStatus, Timestamp};
 
 impl Database {

@@ -10,7 +10,7 @@ use super::{
     error::Fault,
     rows::{Columns, Entries, EntryPlaces},
     set_aside::Unreadable,
-    sql::Parameters,
+    sql::{Parameters, number},
     text::to_column,
 };
 use crate::store::{
@@ -84,10 +84,6 @@ fn read_types<'a>(
             .chain(none)
             .map(|name| (to_column(&function.function_id), to_column(name)))
     })
-}
-
-pub(super) fn number(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// Where the fields of a step stand in its row.

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use sqlx::postgres::{PgBindIterExt as _, PgRow};
 
 use super::{
-    claim::number,
     database::Database,
     error::Fault,
     rows::{Columns, Entries, EntryPlaces, notes, record},
-    sql::Parameters,
+    sql::{Parameters, number},
     text::{from_column, to_column},
 };
 use crate::{

@@ -204,3 +204,8 @@ statements! {
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
 }
+
+/// A limit as a parameter.
+pub(super) fn number(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

@@ -2,7 +2,7 @@
 
 use super::{
     Fault, Redis, reply,
-    rows::{encode_entry, status_digit},
+    rows::{encode_entry, lease_text, status_digit},
     script::{self, Call},
     waits::{add_wait, concerns_waits},
 };
@@ -91,11 +91,6 @@ fn add_entries(call: &mut Call, commit: &Commit) {
     for entry in &commit.entries {
         call.arg(entry.seq).arg(encode_entry(entry));
     }
-}
-
-/// A lease as its run has it.
-pub(super) fn lease_text(lease: &Lease) -> String {
-    format!("{} {}", lease.worker.0, lease.token)
 }
 
 fn add_commit(call: &mut Call, commit: &Commit) {

@@ -35,6 +35,7 @@ mod server;
 mod session;
 mod set_aside;
 mod tell;
+mod wait_header;
 mod waits;
 mod watch;
 

@@ -4,12 +4,14 @@ use std::{borrow::Cow, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::waits::WaitHeader;
 use super::{
     error::Fault,
     reply::{self, Row},
+    wait_header::WaitHeader,
 };
-use crate::store::{Entry, NewEvent, Note, RunStatus, StepKind, StepState, Target, Timestamp};
+use crate::store::{
+    Entry, Lease, NewEvent, Note, RunStatus, StepKind, StepState, Target, Timestamp,
+};
 
 /// The header of an entry. What is as usual is left out.
 #[derive(Serialize, Deserialize)]
@@ -290,4 +292,9 @@ mod tests {
             assert_eq!(decode_entry(7, &bytes).expect("it was written so"), entry);
         }
     }
+}
+
+/// A lease as its run has it.
+pub(super) fn lease_text(lease: &Lease) -> String {
+    format!("{} {}", lease.worker.0, lease.token)
 }

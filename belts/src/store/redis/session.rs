@@ -8,9 +8,9 @@ use std::{
 
 use super::{
     Redis,
-    commit::lease_text,
     link::Link,
     reply::{self, Row},
+    rows::lease_text,
     script::{self, Call},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Fault, Redis, commit::lease_text, script};
+use super::{Fault, Redis, rows::lease_text, script};
 use crate::{
     codec::envelope,
     error::{Error, Result},
