@@ -135,7 +135,7 @@ impl Shared {
         if record.status == RunStatus::Suspended
             && record.due_at.is_none_or(|due| due > now)
             && self.clock.is_manual()
-            && let Some(wait) = self.open_wait(&record).await?
+            && let Some(wait) = self.open_wait(run_id).await?
         {
             // A test publishes the event, or lets time pass.
             return Ok(Look::Over(Some(waits(&record, &wait))));
@@ -171,14 +171,11 @@ impl Shared {
 }
 
 impl Shared {
-    /// What a suspended run waits for, if it does: a wait that it has left keeps it from nothing.
-    async fn open_wait(&self, record: &RunRecord) -> Result<Option<Entry>> {
-        let journal = self.store.journal(&record.run_id).await?;
-        let waits = |entry: &Entry| {
-            entry.kind == StepKind::Wait
-                && entry.state == StepState::Waiting
-                && (record.due_at.is_none() || entry.due_at == record.due_at)
-        };
+    /// What the run waits for, if it does, whatever else it does meanwhile.
+    async fn open_wait(&self, run_id: &str) -> Result<Option<Entry>> {
+        let journal = self.store.journal(run_id).await?;
+        let waits =
+            |entry: &Entry| entry.kind == StepKind::Wait && entry.state == StepState::Waiting;
         Ok(journal.into_iter().find(waits))
     }
 }
