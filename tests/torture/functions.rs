@@ -249,10 +249,10 @@ async fn exchange(event: Exchange, cx: Context) -> belts::Result<String> {
         values.push(trail.returned(&format!("heard-{n}"), answered.answer));
     }
     let third = wait!("heard-2", Answered, key = &event.key, timeout = "3s").await?;
-    values.push(trail.returned(
-        "heard-2",
-        third.map_or("none".to_owned(), |late| late.answer),
-    ));
+    match third {
+        None => trail.slept("heard-2"),
+        Some(late) => values.push(trail.returned("heard-2", late.answer)),
+    }
     values.push(trail.returned("close", step!("close", trail.act("close")).await?));
     Ok(trail.end(&values))
 }
