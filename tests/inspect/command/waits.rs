@@ -16,7 +16,7 @@ struct PaymentAsked {
     shop: String,
 }
 
-#[belts::function(id = "wait-for-payment", on = PaymentAsked)]
+#[belts::function(id = "wait-payment", on = PaymentAsked)]
 async fn await_payment(asked: PaymentAsked) -> belts::Result<()> {
     belts::wait!("payment", OrderPaid, key = &asked.shop, timeout = "3d").await?;
     Ok(())
