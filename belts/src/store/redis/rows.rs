@@ -253,6 +253,11 @@ pub(super) fn status_of(digit: &[u8]) -> Result<RunStatus, Fault> {
         .ok_or(Fault::Word("status of a run"))
 }
 
+/// A lease as its run has it.
+pub(super) fn lease_text(lease: &Lease) -> String {
+    format!("{} {}", lease.worker.0, lease.token)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,9 +297,4 @@ mod tests {
             assert_eq!(decode_entry(7, &bytes).expect("it was written so"), entry);
         }
     }
-}
-
-/// A lease as its run has it.
-pub(super) fn lease_text(lease: &Lease) -> String {
-    format!("{} {}", lease.worker.0, lease.token)
 }
