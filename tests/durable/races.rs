@@ -289,21 +289,13 @@ async fn an_arm_that_fails_wins_and_its_handler_says_what_follows() {
     // A recorded failure fails the run at once, whatever is around it.
     let run = harness.run(fails, named("passed-on")).await.unwrap();
     let error = run.error().unwrap();
-    assert!(
-        error.report().to_string().contains("no score"),
-        "{}",
-        error.report()
-    );
+    assert!(error.report().contains("no score"), "{}", error.report());
     assert_eq!(run.record().unwrap().failed_attempts, 1);
 
     // `?` takes an error of any type, and the run is retried for it.
     let run = harness.run(fails, named("fine")).await.unwrap();
     let error = run.error().unwrap();
-    assert!(
-        error.report().to_string().contains("too cheap"),
-        "{}",
-        error.report()
-    );
+    assert!(error.report().contains("too cheap"), "{}", error.report());
     assert_eq!(run.record().unwrap().failed_attempts, 4);
 }
 

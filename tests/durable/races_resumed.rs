@@ -136,7 +136,7 @@ async fn a_recorded_winner_that_is_gone_is_an_error_that_names_it() {
     let running = looped(&worker);
     let run = belts::run_of(gone::decide, "gone").via(&worker);
     let error = within("the end", run.result()).await.unwrap_err();
-    let text = error.report().to_string();
+    let text = error.report();
     assert!(
         text.contains("the race `decision` was won by its arm `paid`, which is gone"),
         "{text}"
