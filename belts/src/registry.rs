@@ -178,6 +178,7 @@ impl Registry {
     }
 
     /// Whether the program has any `wait!`.
+    #[cfg(feature = "http")]
     pub(crate) fn may_wait(&self) -> bool {
         !self.awaited.is_empty()
     }

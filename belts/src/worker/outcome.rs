@@ -23,6 +23,10 @@ impl Execute {
     /// Makes a run durable and leaves it to whoever drives it; the run's id.
     ///
     /// It comes to its end even if whoever awaits it goes away: in push mode nobody else would hand the run on.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(unused_mut, reason = "push mode alone names the run")
+    )]
     pub(crate) async fn leave(mut self) -> Result<String> {
         let shared = Arc::clone(self.shared());
         #[cfg(feature = "http")]
