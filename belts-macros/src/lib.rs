@@ -100,19 +100,19 @@ pub fn sleep_until(input: TokenStream) -> TokenStream {
 ///
 #[doc = option::wait_options!()]
 ///
-/// An event that came before the wait is found, and each wait of a run takes the earliest behind the last one that a wait of this
+/// An event that came before the wait is found, and each wait of a run takes the earliest after the last one that a wait of this
 /// run for the same type and key took. Every run that waits gets the event. A union waits for any of its types.
 #[proc_macro]
 pub fn wait(input: TokenStream) -> TokenStream {
     in_body(Macro::Wait, input)
 }
 
-/// `race!("key", { name = future => handler, … })`: the first of several futures to end wins, and the journal says which.
+/// `race!("key", { name = future => handler, … })`: goes on with the first of several futures to finish, and records which.
 ///
-/// Returns a future of `belts::Result<T>`, where `T` is what the handlers come to. Each arm binds what its future came to, a
-/// `Result` for belts' own, to its name, and names are what is recorded: once an arm has won, that holds on every later attempt and
-/// after every crash, and the others are dropped before the handler runs. They have left nothing behind: what they waited for is
-/// waited for no more, and nothing that they do is recorded.
+/// Returns a future of `belts::Result<T>`, where `T` is the type of the handlers. Each arm binds the output of its future, a `Result`
+/// for belts' macros, to its name, and the name of the winner is recorded: once an arm has won, it wins on every later attempt and
+/// after every crash. The other arms are dropped before the handler runs; their waits are closed, and nothing more of theirs is
+/// recorded.
 ///
 /// ```ignore (needs belts)
 /// let outcome = race!("decision", {
@@ -122,11 +122,11 @@ pub fn wait(input: TokenStream) -> TokenStream {
 /// }).await?;
 /// ```
 ///
-/// An arm is one of belts' macros or an `async` block with several. Its keys are under the race's and its own,
-/// `decision/approved/approval`. If two arms could end in one turn, the first in the order of writing wins.
+/// An arm is one of belts' macros or an `async` block with several. Its keys are prefixed with the race's key and
+/// its name: `decision/approved/approval`. If two arms finish at the same moment, the first in the order of writing wins.
 ///
-/// A handler may change locals, and use `?` with any error; `?` leaves the race, and `return` and `break` are refused. `move` before
-/// the braces moves what they name.
+/// A handler may change locals, and use `?` with any error; `?` leaves the race, and `return` and `break` are compile errors.
+/// `move` before the braces moves the captured locals into the race.
 #[proc_macro]
 pub fn race(input: TokenStream) -> TokenStream {
     in_body(Macro::Race, input)

@@ -94,7 +94,7 @@ async fn an_event_that_others_wait_for_is_taken_by_who_knows_its_key() {
     let answer = send(&worker, post(strange)).await;
     assert_eq!(answer.code(), (404, "unknown-event".to_owned()));
     let text = answer.message();
-    assert!(text.contains("by its correlation key"), "{text}");
+    assert!(text.contains("correlation key is computed"), "{text}");
     // The list of what is known names it.
     let nobody = r#"{"event":{"type":"parcel-eaten"}}"#;
     let answer = send(&worker, post(nobody)).await;

@@ -51,7 +51,7 @@ impl Walk<'_> {
         self.found = true;
         let arm = self.arm;
         let message = format!(
-            "`{word}` cannot leave a race; make what it decides the value of `{arm}`, and `{word}` behind the race: \
+            "`{word}` cannot leave a race; make the decision the value of arm `{arm}`, and `{word}` after the race: \
              `let next = race!(…).await?;`"
         );
         self.errors.at(at, message);

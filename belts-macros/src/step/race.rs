@@ -67,7 +67,7 @@ pub(super) fn read(input: ParseStream<'_>, errors: &mut Errors) -> Option<Vec<Ar
     };
     if arms.is_empty() {
         let message = format!(
-            "a race needs an arm at least, each with a name that is recorded if it wins: `{}`",
+            "a race needs at least one arm, with a name that is recorded if it wins: `{}`",
             Macro::Race.example()
         );
         errors.push(group.span(), message);
@@ -96,7 +96,7 @@ fn report_repeated(arms: &[Arm], errors: &mut Errors) {
         let name = arm.text();
         if arms[..at].iter().any(|other| other.text() == name) {
             let message = format!(
-                "an arm `{name}` is there already, and the name is what is recorded of the winner; give each arm its own"
+                "two arms have the name `{name}`, but the winner is recorded by its name; give each arm its own"
             );
             errors.at(&arm.name, message);
         }
@@ -116,7 +116,7 @@ pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Vec<Arm>> {
 }
 
 fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
-    const UNNAMED: &str = "each arm of a race has a plain name, which its outcome is bound to and which is recorded if it wins: \
+    const UNNAMED: &str = "each arm of a race needs a plain name, which its output is bound to and which is recorded if it wins: \
                            `paid = wait!(…) => paid?`";
     let at = input.span();
     let unnamed = || syn::Error::new(at, UNNAMED);
@@ -131,7 +131,7 @@ fn arm(input: ParseStream<'_>) -> syn::Result<Arm> {
     let future = input.parse::<Expr>()?;
     if !input.peek(Token![=>]) {
         let message = format!(
-            "an arm says what the race comes to if it wins; add `=> {name}?`, or what else to do with `{name}`"
+            "an arm needs a handler, which makes the value of the race if the arm wins; add `=> {name}?`, or whatever to do with `{name}`"
         );
         return Err(if input.is_empty() || input.peek(Token![,]) {
             syn::Error::new(future.span(), message)

@@ -105,8 +105,8 @@ fn keyless(event_type: &str) -> Error {
     Error::new(
         ErrorKind::UnknownEvent,
         format!(
-            "runs wait for the event type `{event_type}` by its correlation key, and this program does not have the event, so it \
-             cannot tell the key; publish it where the program has it, or link in the crate that has it"
+            "runs wait for the event type `{event_type}`, and its correlation key is computed by the event's Rust type, which this \
+             program does not contain; publish from a program that does, or link the crate that defines it"
         ),
     )
 }

@@ -4,21 +4,23 @@
 
 mod once;
 mod race;
+mod repeat;
 mod task;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
     Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop,
-    ExprLoop, ExprMethodCall, ExprWhile, FieldValue, Item, LitStr, Local, Pat, Stmt, Token,
+    ExprLoop, ExprMethodCall, ExprWhile, FieldValue, Item, LitStr, Local, Stmt, Token,
     parse::{ParseStream, Parser as _},
     punctuated::Punctuated,
     visit::{self, Visit},
 };
 
 use self::{
-    once::{Once, iterates},
+    once::Once,
     race::{Select, is_select},
+    repeat::{Repeat, variable},
     task::Task,
 };
 use super::mark::own_macros;
@@ -27,33 +29,6 @@ use crate::{
     names::Krate,
     step::{Macro, key::Key},
 };
-
-/// Methods of iterators and streams that call their closure once for each item.
-const PER_ITEM: [&str; 20] = [
-    "map",
-    "for_each",
-    "flat_map",
-    "filter_map",
-    "filter",
-    "then",
-    "fold",
-    "try_fold",
-    "try_for_each",
-    "scan",
-    "map_while",
-    "take_while",
-    "skip_while",
-    "inspect",
-    "for_each_concurrent",
-    "try_for_each_concurrent",
-    "any",
-    "all",
-    "find_map",
-    "partition",
-];
-
-/// Those that `Option` and `Result` also have, and call at most once.
-const PER_VALUE: [&str; 3] = ["map", "filter", "inspect"];
 
 /// Reports nothing about a body that does not parse: rustc does it better.
 pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
@@ -118,16 +93,6 @@ impl Use {
         let apart = self.cfg.is_some() && other.cfg.is_some() && self.cfg != other.cfg;
         (&self.scope, &self.key) == (&other.scope, &other.key) && !apart
     }
-}
-
-/// What makes code run more than once.
-#[derive(Debug, Clone)]
-struct Repeat {
-    what: String,
-    /// A variable that differs each time, if there is a plain one.
-    variable: Option<String>,
-    /// What else it could be, and what to write then.
-    otherwise: &'static str,
 }
 
 impl Walk<'_> {
@@ -226,20 +191,7 @@ impl Walk<'_> {
             cfg: self.cfg.clone(),
         });
         if let Some(repeat) = &self.repeat {
-            let Repeat {
-                what, otherwise, ..
-            } = repeat;
-            let differs = match &repeat.variable {
-                Some(name) => format!("add what differs, as in `\"{plain}-{{{name}}}\"`"),
-                None => {
-                    format!(
-                        "count the iterations, `n += 1`, and add the number: `\"{plain}-{{n}}\"`"
-                    )
-                }
-            };
-            let message = format!(
-                "key `{plain}` is reused {what}, but a key is used once in a run; {differs}{otherwise}"
-            );
+            let message = repeat.message(plain);
             self.errors.at(&key.literal, message);
         }
     }
@@ -381,7 +333,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.visit_expr(&node.receiver);
         let arguments = |walk: &mut Self| {
             for argument in &node.args {
-                match (argument, walk.repeat_of(node, argument)) {
+                match (argument, repeat::of(node, argument, &walk.once)) {
                     (Expr::Closure(closure), Some(repeat)) => {
                         walk.within(repeat, |walk| walk.visit_expr_closure(closure));
                     }
@@ -437,31 +389,6 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 }
 
-impl Walk<'_> {
-    /// What makes a closure run repeatedly. One without parameters is not called per item, as that of `bool::then`.
-    fn repeat_of(&self, call: &ExprMethodCall, argument: &Expr) -> Option<Repeat> {
-        let Expr::Closure(closure) = argument else {
-            return None;
-        };
-        let method = call.method.to_string();
-        let per_item = PER_ITEM.contains(&method.as_str()) && !closure.inputs.is_empty();
-        if !per_item || self.once.holds(&call.receiver) {
-            return None;
-        }
-        let may_be_one = PER_VALUE.contains(&method.as_str()) && !iterates(&call.receiver);
-        let otherwise = if may_be_one {
-            "; if this is an `Option` or a `Result`, write `if let` or `match` instead"
-        } else {
-            ""
-        };
-        Some(Repeat {
-            what: format!("on every call of the closure of `{method}`"),
-            variable: closure_variable(closure),
-            otherwise,
-        })
-    }
-}
-
 /// Which of our macros a path names, if any.
 fn ours(path: &syn::Path, krate: &Krate) -> Option<Macro> {
     let mut segments = path.segments.iter().rev();
@@ -486,17 +413,4 @@ fn split(tokens: &TokenStream) -> Option<(Key, Vec<Expr>)> {
         Ok((key, arguments))
     };
     parser.parse2(tokens.clone()).ok()
-}
-
-fn variable(pat: &Pat) -> Option<String> {
-    match pat {
-        Pat::Ident(ident) => Some(ident.ident.to_string()),
-        Pat::Reference(reference) => variable(&reference.pat),
-        Pat::Type(typed) => variable(&typed.pat),
-        _ => None,
-    }
-}
-
-fn closure_variable(closure: &ExprClosure) -> Option<String> {
-    closure.inputs.first().and_then(variable)
 }

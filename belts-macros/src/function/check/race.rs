@@ -76,7 +76,7 @@ impl Select {
     pub(super) fn message(&self, which: Macro) -> String {
         let (name, select) = (which.name(), &self.name);
         format!(
-            "`{name}` is in `{select}`, whose winner nobody records, so that the run may go on with another when it resumes; \
+            "`{name}` is inside `{select}`, which does not record its winner, so the run may go on with a different one when it resumes; \
              write `race!(\"first\", {{ one = {name}(…) => …, other = … => … }})`"
         )
     }

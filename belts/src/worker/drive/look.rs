@@ -27,7 +27,7 @@ impl<'a> Drive<'a> {
                         let ids = run.ids();
                         tracing::warn!(
                             function = ids.function, run = ids.run, error = %error.report(),
-                            "the store did not say what has arrived for the run; it is asked again"
+                            "the store could not say what has arrived for the run; asking again"
                         );
                     }
                 }

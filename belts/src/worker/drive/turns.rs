@@ -146,8 +146,8 @@ impl Drive<'_> {
             let ids = self.run.ids();
             tracing::warn!(
                 function = ids.function, run = ids.run, wait = %path,
-                "an event has come for a wait that the function does not await, or no longer has; until it does, or the run is over, \
-                 the run is looked at now and then"
+                "an event arrived for a wait that the function is not awaiting, so the run is resumed now and then until it awaits the wait \
+                 or ends"
             );
         }
         let pause = self.worker.setbacks.gave_up(&self.run.run_id, false).pause;
