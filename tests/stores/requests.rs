@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use belts::{
     Timestamp,
     store::{
-        Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, FunctionCapacity,
-        Lease, NewEvent, Publish, PublishedEvent, Register, StepKind, StepState, Store,
-        Subscription, Target, Transition, WorkerId,
+        After, AwaitedType, Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry,
+        FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register, StepKind, StepState,
+        Store, Subscription, Target, Transition, Wait, WorkerId,
     },
 };
 
@@ -68,6 +68,18 @@ pub(crate) fn entry(seq: u32) -> Entry {
     .with_attempts(1)
     .with_finished_at(at(1))
     .with_value("()", *b"{\"v\":1,\"ok\":null}")
+}
+
+/// An entry that waits for an event of the type `paid` without a key.
+pub(crate) fn waiting(seq: u32, after: After) -> Entry {
+    let wait = Wait::event([AwaitedType::new("paid", after)], None);
+    let path = format!("wait-{seq}");
+    Entry::new(seq, path, StepKind::Wait, StepState::Waiting, at(1)).with_wait(wait)
+}
+
+/// What it waits for.
+pub(crate) fn paid(id: &str) -> NewEvent {
+    NewEvent::new(id, "paid", *b"{}", at(0))
 }
 
 pub(crate) async fn commit(

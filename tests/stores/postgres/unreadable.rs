@@ -1,9 +1,9 @@
 //! Rows that this version cannot read, spoiled by hand: they stop nobody.
 
-use belts::store::{RunFilter, RunStatus, Store};
+use belts::store::{After, RunFilter, RunStatus, Store, Transition};
 
 use super::{InSchema, run};
-use crate::requests::{at, begin, claim, commit, entry, event, publish, worker};
+use crate::requests::{at, begin, claim, commit, entry, event, paid, publish, waiting, worker};
 
 /// One row that could not be read made every claim fail, and with it the work of all other runs.
 #[cfg_attr(
@@ -54,6 +54,32 @@ async fn row_that_cannot_be_read_is_set_aside() -> belts::Result<()> {
     assert!(String::from_utf8_lossy(&told).contains("unknown kind of a step"));
     assert!(claim(&store, ours, at(2)).await?.set_aside.is_empty());
     assert_eq!(claim(&store, ours, at(60_001)).await?.set_aside.len(), 1);
+    Ok(())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_put_off_keeps_its_time_whatever_arrives() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let ours = worker(&store).await?;
+    let (run_id, lease) = begin(&store, "e", ours).await?;
+    let entries = vec![entry(0), waiting(1, After::Start)];
+    let suspend = Some(Transition::suspend(None));
+    commit(&store, lease, entries, suspend).await?;
+    run(schema.sql("UPDATE {schema}.steps SET kind = 'newer' WHERE seq = 0")).await;
+    publish(&store, paid("first")).await?;
+    assert_eq!(claim(&store, ours, at(2)).await?.set_aside.len(), 1);
+    publish(&store, paid("second")).await?;
+    let record = store.run(&run_id).await?.expect("it is there");
+    assert_eq!(record.due_at, Some(at(60_002)));
+    assert!(claim(&store, ours, at(3)).await?.set_aside.is_empty());
+    run(schema.sql("UPDATE {schema}.steps SET kind = 'step' WHERE seq = 0")).await;
+    let claimed = claim(&store, ours, at(60_002)).await?.runs;
+    assert_eq!(claimed[0].arrivals.len(), 2);
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! Keys that somebody spoiled, or a newer version wrote: none of them stops the others.
 
-use belts::store::{Redis, Rerun, RunFilter, RunStatus, SetAside, Store};
+use belts::store::{After, Redis, Rerun, RunFilter, RunStatus, SetAside, Store, Transition};
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
-use crate::requests::{LEASE, at, begin, claim, commit, entry, event, publish, worker};
+use crate::requests::{
+    LEASE, at, begin, claim, commit, entry, event, paid, publish, waiting, worker,
+};
 
 struct Spoiled {
     server: servers::Redis,
@@ -100,6 +102,37 @@ async fn what_a_newer_version_may_have_written_is_put_off() -> belts::Result<()>
     let claimed = claim(store, worker, at(60_002)).await?;
     assert_eq!(claimed.runs[0].journal.len(), 2);
     assert_eq!(store.run(&run).await?.expect("it runs").result, None);
+    Ok(())
+}
+
+/// Whatever arrived for its waits made it due at once, so that the next claim set it aside again.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn what_is_put_off_keeps_its_time_whatever_arrives() -> belts::Result<()> {
+    let spoiled = Spoiled::new().await?;
+    let store = &spoiled.store;
+    let worker = worker(store).await?;
+    let (run, lease) = begin(store, "e", worker).await?;
+    let suspend = Some(Transition::suspend(None));
+    commit(store, lease, vec![waiting(0, After::Start)], suspend).await?;
+    let newer = "0{\"p\":\"a\",\"t\":\"()\",\"k\":\"signal\",\"b\":1}\n";
+    spoiled.set_field(&format!("steps:{}", lease.run), "1", newer);
+    publish(store, paid("first")).await?;
+    assert_eq!(claim(store, worker, at(2)).await?.set_aside.len(), 1);
+    publish(store, paid("second")).await?;
+    let record = store.run(&run).await?.expect("it is there still");
+    assert_eq!(record.due_at, Some(at(60_002)));
+    assert!(claim(store, worker, at(3)).await?.set_aside.is_empty());
+    // It goes on where it can be read, and is woken again.
+    let known = newer.replace("signal", "sleep");
+    spoiled.set_field(&format!("steps:{}", lease.run), "1", &known);
+    let run = claim(store, worker, at(60_002)).await?.runs.remove(0);
+    assert_eq!(run.arrivals.len(), 2);
+    let passed = waiting(0, After::Place(run.arrivals[1].place));
+    let suspend = Some(Transition::suspend(None));
+    commit(store, run.lease, vec![passed], suspend).await?;
+    publish(store, paid("third")).await?;
+    assert_eq!(claim(store, worker, at(60_003)).await?.runs.len(), 1);
     Ok(())
 }
 

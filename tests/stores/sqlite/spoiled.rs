@@ -1,10 +1,10 @@
 //! Rows that cannot be read: of a newer version, or spoiled.
 
-use belts::store::{Rerun, RunFilter, RunStatus, Sqlite, Store, Transition};
+use belts::store::{After, Rerun, RunFilter, RunStatus, Sqlite, Store, Transition};
 use rusqlite::Connection;
 
 use super::directory;
-use crate::requests::{at, begin, claim, commit, entry, event, publish, worker};
+use crate::requests::{at, begin, claim, commit, entry, event, paid, publish, waiting, worker};
 
 /// A store with two runs that are due: `bad`, which has a step, and `good`.
 async fn two_runs(path: &std::path::Path) -> belts::Result<(Sqlite, std::sync::Arc<str>)> {
@@ -58,6 +58,36 @@ async fn what_a_newer_version_wrote_is_put_off_for_it() -> belts::Result<()> {
         let claimed = claim(&store, second, at(60_002)).await?.runs;
         assert!(claimed.iter().any(|run| run.run_id == bad));
     }
+    Ok(())
+}
+
+/// Whatever arrived for its waits made it due at once, so that the next claim set it aside again.
+#[tokio::test]
+async fn what_is_put_off_keeps_its_time_whatever_arrives() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    let store = Sqlite::open(&path).await?;
+    let worker = worker(&store).await?;
+    let (run, lease) = begin(&store, "e", worker).await?;
+    let entries = vec![entry(0), waiting(1, After::Start)];
+    let suspend = Some(Transition::suspend(None));
+    commit(&store, lease, entries, suspend).await?;
+    spoil(&path, "UPDATE steps SET kind = 7 WHERE seq = 0");
+    publish(&store, paid("first")).await?;
+    assert_eq!(claim(&store, worker, at(2)).await?.set_aside.len(), 1);
+    publish(&store, paid("second")).await?;
+    let record = store.run(&run).await?.expect("the run is there");
+    assert_eq!(record.due_at, Some(at(60_002)));
+    assert!(claim(&store, worker, at(3)).await?.set_aside.is_empty());
+    // It goes on where it can be read, and is woken again.
+    spoil(&path, "UPDATE steps SET kind = 0 WHERE seq = 0");
+    let run = claim(&store, worker, at(60_002)).await?.runs.remove(0);
+    assert_eq!(run.arrivals.len(), 2);
+    let passed = waiting(1, After::Place(run.arrivals[1].place));
+    let suspend = Some(Transition::suspend(None));
+    commit(&store, run.lease, vec![passed], suspend).await?;
+    publish(&store, paid("third")).await?;
+    assert_eq!(claim(&store, worker, at(60_003)).await?.runs.len(), 1);
     Ok(())
 }
 

@@ -76,7 +76,7 @@ impl Tx<'_> {
         if let Taken::Run(run) = &read {
             self.execute(
                 "UPDATE runs SET status = ?2, due_at = NULL, worker = ?3, token = ?4,
-                     started_at = coalesce(started_at, ?5)
+                     started_at = coalesce(started_at, ?5), keeps_time = NULL
                  WHERE number = ?1",
                 params![
                     number,
@@ -199,7 +199,10 @@ impl Tx<'_> {
         let envelope = codec::envelope(&Error::unreadable(reason.as_str()));
         if newer {
             self.execute(
-                "UPDATE runs SET due_at = iif(due_at IS NULL, NULL, ?2), result = ?3 WHERE number = ?1",
+                // One without a time waits until something arrives.
+                "UPDATE runs SET due_at = iif(due_at IS NULL, NULL, ?2), result = ?3,
+                     keeps_time = iif(due_at IS NULL, keeps_time, 1)
+                 WHERE number = ?1",
                 params![number, now.after(PUT_OFF).as_millis(), &*envelope],
             )?;
         } else {

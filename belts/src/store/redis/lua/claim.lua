@@ -290,7 +290,7 @@ for place, one in ipairs(chosen) do
     call('HDEL', key, 'died', 'crashes')
     if crashes > 0 then call('HSET', key, 'crashes', string.format('%d %d', crashes, progress)) end
   end
-  if run[8] or run[11] then call('HDEL', key, 'apart', 'aside') end
+  if run[8] or run[11] then call('HDEL', key, 'apart', 'aside', 'keeps') end
   local arrivals
   if one.found then
     include bring

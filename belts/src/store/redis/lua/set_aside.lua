@@ -9,7 +9,8 @@ call('SREM', P .. 'held:' .. ARGV[4], number)
 if due ~= '' then
   include wait
   wait(number, run[2], '2', due)
-  call('HSET', key, 'aside', ARGV[8])
+  -- Whatever arrives for it meanwhile, it cannot be read before.
+  call('HSET', key, 'aside', ARGV[8], 'keeps', '1')
   return 1
 end
 call('HSET', key, 'status', '5', 'lease', '', 'ended', ARGV[1], 'aside', ARGV[8])
