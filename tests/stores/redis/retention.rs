@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use belts::store::{
     After, AwaitedType, Awaits, Entry, NewEvent, Redis, Register, Rerun, RunFilter, RunStatus,
-    StepKind, StepState, Store, Subscription, Target, Wait,
+    StepKind, StepState, Store, Subscription, Target, Transition, Wait,
 };
 use belts_suite::servers;
 use redis::cmd;
 
 use super::pause;
-use crate::requests::{LEASE, at, claim, commit, complete, entry, event, fail, publish, worker};
+use crate::requests::{
+    LEASE, at, begin, claim, commit, complete, entry, event, fail, paid, publish, waiting, worker,
+};
 
 const TTL: Duration = Duration::from_millis(200);
 
@@ -141,5 +143,52 @@ async fn event_stays_for_a_run_that_may_wait_for_it() -> belts::Result<()> {
     commit(&store, lease, Vec::new(), Some(complete())).await?;
     assert_eq!(store.purge(at(10), 10).await?.events, 2);
     assert!(!publish(&store, event("second")).await?.duplicate);
+    Ok(())
+}
+
+/// With a time to live they were in no index, so that nobody found them who awaited their type later.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn newly_awaited_type_finds_what_has_a_time_to_live() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let ttl = Duration::from_secs(600);
+    let store = Redis::builder(server.url()).ttl(ttl).open().await?;
+    let worker = worker(&store).await?;
+    let (_, lease) = begin(&store, "e", worker).await?;
+    publish(&store, paid("one")).await?;
+    // Of one that was started and skipped nothing else is left either.
+    let skipped = paid("two").with_target(Target::subscribers());
+    let request =
+        Register::new(at(0), LEASE).with_subscriptions(vec![Subscription::new("g", ["paid"])]);
+    let other = store.register(request).await?;
+    publish(&store, skipped).await?;
+    let run = claim(&store, other, at(0)).await?.runs.remove(0);
+    commit(&store, run.lease, Vec::new(), Some(Transition::Skip)).await?;
+    commit(&store, lease, vec![waiting(0, After::Start)], None).await?;
+    let arrived = store.arrived(&[lease]).await?;
+    let events: Vec<&str> = arrived[0].1.iter().map(|one| &*one.event_id).collect();
+    assert_eq!(events, ["one", "two"]);
+    let key = cmd("PTTL").arg("{belts}:event:one").to_owned();
+    assert_eq!(server.command::<i64>(&key).expect("the server runs"), -1);
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn purge_clears_the_index_of_events_that_expired() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = with_ttl(&server).await?;
+    for id in ["one", "two"] {
+        publish(&store, paid(id)).await?;
+    }
+    pause(2 * TTL).await;
+    let purged = store.purge(at(-1_000), 10).await?;
+    assert_eq!((purged.events, purged.more), (2, false));
+    let size = cmd("ZCARD").arg("{belts}:idle").to_owned();
+    assert_eq!(server.command::<usize>(&size).expect("the server runs"), 0);
     Ok(())
 }

@@ -33,12 +33,12 @@ for _ = 1, tonumber(ARGV[5]) do
   if outcome == '1' and change == 'x' then
     include forget
     local event_id, published_at, is_needed = forget(number)
-    if event_id and (ttl ~= '' or is_needed or call('HEXISTS', P .. 'placed', event_id) == 1) then
+    local is_placed = event_id and call('HEXISTS', P .. 'placed', event_id) == 1
+    if event_id and (ttl ~= '' or is_needed or is_placed) then
       include expire
       expire_event(event_id, ttl)
-    elseif event_id then
-      call('ZADD', P .. 'idle', published_at, event_id)
     end
+    if event_id and not is_needed and not is_placed then call('ZADD', P .. 'idle', published_at, event_id) end
     call('SREM', P .. 'held:' .. worker, number)
   elseif outcome == '1' then
     include write

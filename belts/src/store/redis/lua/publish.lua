@@ -134,10 +134,9 @@ for place = 1, count do
       end
       if is_placed then
         -- It goes when nobody can look back to it.
-      elseif size == 0 and ttl ~= '' then
-        call('PEXPIRE', key, ttl)
       elseif size == 0 then
         call('ZADD', P .. 'idle', now, id)
+        if ttl ~= '' then call('PEXPIRE', key, ttl) end
       end
       -- These are the first runs of all, be it after a loss of all data.
       if before == 0 then call('HSETNX', P .. 'meta', 'format', '1') end

@@ -66,8 +66,18 @@ if most > 0 then
     remove(number)
   end
 end
--- Events that started nothing are kept as long, so that their ids stay known.
-for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'idle', '-inf', '(' .. before, 'LIMIT', 0, most_events)) do
+-- Events that started nothing are kept as long, so that their ids stay known. With a time to live they expire about in their order.
+local may_expire_idle = false
+if most_events > 0 then
+  for _, id in ipairs(call('ZRANGE', P .. 'idle', 0, most_events - 1)) do
+    if call('EXISTS', P .. 'event:' .. id) == 0 then
+      call('ZREM', P .. 'idle', id)
+      events = events + 1
+    end
+  end
+  may_expire_idle = events == most_events
+end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'idle', '-inf', '(' .. before, 'LIMIT', 0, most_events - events)) do
   -- By now it may be another event of that id, which has runs.
   local start = redis.pcall('GETRANGE', P .. 'event:' .. id, 0, 63)
   if type(start) ~= 'string' or string.match(start, '^%d+ %-?%d+ ,[ %d]*\n') then call('UNLINK', P .. 'event:' .. id) end
