@@ -10,7 +10,7 @@ use belts::store::{
 use rusqlite::{Connection, params};
 
 use super::directory;
-use crate::requests::{LEASE, at, commit, entry, event, publish};
+use crate::requests::{LEASE, at, commit, entry, event, publish, waiting};
 
 fn listens(event_types: &[&str]) -> Vec<Subscription> {
     vec![Subscription::new("f", event_types.iter().copied())]
@@ -177,6 +177,61 @@ async fn what_the_previous_version_publishes_arrives() -> belts::Result<()> {
         Some((RunStatus::Cancelled, None))
     );
     Ok(())
+}
+
+/// The numbers of events that are purged are used again, and those of the previous version were known by them.
+#[tokio::test]
+async fn what_the_previous_version_publishes_arrives_after_a_purge() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    let old = previous(&path);
+    let store = Sqlite::open(&path).await?;
+    let request = Register::new(at(1), LEASE)
+        .with_subscriptions(listens(&["t"]))
+        .with_awaits(vec![Awaits::new("f", ["paid"])]);
+    let worker = store.register(request).await?;
+    let run = claim(&store, worker, 1).await?.runs.remove(0);
+    let entries = vec![waiting(7, After::Start)];
+    let suspend = Some(Transition::suspend(None));
+    commit(&store, run.lease, entries, suspend).await?;
+    old.execute_batch("INSERT OR IGNORE INTO names (name) VALUES ('paid'), ('sold')")
+        .expect("the statements of the previous version work");
+    let publish = |id: &str, event_type: &str| {
+        let sql = "INSERT INTO events (id, event_type, published_at, idle, payload)
+            SELECT ?1, id, 1700000000003, 1, x'7b7d' FROM names WHERE name = ?2";
+        old.execute(sql, params![id, event_type])
+            .expect("the statements of the previous version work");
+        old.last_insert_rowid()
+    };
+    let number = publish("s", "sold");
+    let told = || {
+        let told = old.query_row("SELECT told FROM places", [], |row| row.get::<_, i64>(0));
+        told.expect("it is noted")
+    };
+    let noticed = async {
+        loop {
+            assert!(claim(&store, worker, 4).await?.runs.is_empty());
+            if told() == number {
+                return belts::Result::Ok(());
+            }
+            store.woken().await;
+        }
+    };
+    tokio::time::timeout(LEASE, noticed)
+        .await
+        .expect("it is noticed")?;
+    old.execute_batch("DELETE FROM events WHERE id = 's'")
+        .expect("the statements of the previous version work");
+    assert_eq!(publish("p", "paid"), number, "the number is used again");
+    let arrived = async {
+        while claim(&store, worker, 4).await?.runs.is_empty() {
+            store.woken().await;
+        }
+        belts::Result::Ok(())
+    };
+    tokio::time::timeout(LEASE, arrived)
+        .await
+        .expect("the event is noticed")
 }
 
 /// The lease of a run that is claimed by its name.

@@ -61,6 +61,10 @@ CREATE TABLE places (
     told INTEGER NOT NULL
 ) STRICT;
 INSERT INTO places (last, told) SELECT 0, coalesce(max(number), 0) FROM events;
+-- The number of an event may be used again once the last ones are gone.
+CREATE TRIGGER events_go AFTER DELETE ON events WHEN OLD.number <= (SELECT told FROM places) BEGIN
+    UPDATE places SET told = min(told, (SELECT coalesce(max(number), 0) FROM events));
+END;
 -- Events of earlier versions have no digest.
 CREATE INDEX events_untold ON events (number) WHERE digest IS NULL;
 -- When a delayed event becomes visible. (Not `due_at`: earlier versions join this table with `runs`.)
