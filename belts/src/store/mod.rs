@@ -186,6 +186,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - What functions await belongs to sessions as subscriptions do, and stands as long as runs go on that may rely on it.
 ///   (`awaited_types_belong_to_sessions`)
 /// - Events that must stay keep no purge from others. (`purge_passes_what_must_stay`)
+/// - Nor do those of a publisher whose clock is ahead. (`clock_ahead_keeps_no_purge_from_others`)
 /// - An event and the wait for it meet, whichever comes first. (`event_and_wait_meet_in_any_order`)
 /// - They do when both are written at the same moment, by different clients. (`event_and_wait_meet_at_once`)
 /// - They do when nobody has waited for such an event before. (`event_and_first_wait_of_its_type_meet`)

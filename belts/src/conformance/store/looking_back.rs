@@ -205,3 +205,20 @@ pub(super) async fn purge_passes_what_must_stay(bench: Bench) -> Result<()> {
     assert_eq!(removed().await?, expected);
     Ok(())
 }
+
+pub(super) async fn clock_ahead_keeps_no_purge_from_others(bench: Bench) -> Result<()> {
+    const YEAR: i64 = 365 * 86_400_000;
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    store.waiter(&["f"], &["paid"]).await?;
+    store.publish_one(event("ahead", "paid"), at(YEAR)).await?;
+    for number in 0..5 {
+        let event = event(&format!("paid-{number}"), "paid");
+        store.publish_one(event, at(0)).await?;
+    }
+    let purged = store.purge(at(1_000), 10).await?;
+    assert_eq!((purged.events, purged.more), (5, false));
+    Ok(())
+}

@@ -108,7 +108,7 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     looking_back {
         newly_awaited_type_finds_what_is_there awaited_types_are_known_to_all event_stays_while_a_run_could_look_back started_event_stays_for_others
-        awaited_types_belong_to_sessions purge_passes_what_must_stay
+        awaited_types_belong_to_sessions purge_passes_what_must_stay clock_ahead_keeps_no_purge_from_others
     }
     meeting {
         event_and_wait_meet_in_any_order event_and_wait_meet_at_once event_and_first_wait_of_its_type_meet

@@ -5,6 +5,9 @@ use rusqlite::{OptionalExtension as _, params};
 use super::{error::Fault, tx::Tx};
 use crate::store::Timestamp;
 
+/// How many events that must stay, or seem to by the clock of their publisher, are passed over before others of their type.
+const PASSED: usize = 100;
+
 /// The event of the first run that may look back for events of a type. What was published after it stays, and what was delayed until
 /// after it.
 #[derive(Clone, Copy)]
@@ -42,12 +45,10 @@ impl Tx<'_> {
         {
             event_type = next;
             let horizon = self.horizon(event_type)?;
-            let spent = self.spent(event_type, limit - removed)?;
-            // Those of one type have places in the order in which they became visible.
-            for event in spent
-                .iter()
-                .take_while(|event| event.may_go(before, horizon))
-            {
+            // Those of one type have places in the order in which they became visible, but for some of which the clocks were wrong.
+            let spent = self.spent(event_type, (limit - removed).saturating_add(PASSED))?;
+            let spent = spent.iter().filter(|event| event.may_go(before, horizon));
+            for event in spent.take(limit - removed) {
                 self.remove_placed(event.number)?;
                 removed += 1;
             }

@@ -84,15 +84,15 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'idle', '-inf', '(' .. before, 'L
   call('ZREM', P .. 'idle', id)
   events = events + 1
 end
--- Those of awaited types, of each the earliest place first.
-local may_go_on = false
+-- Those of awaited types, of each the earliest place first. Some must stay, or seem to since the clock of their publisher was wrong.
+local may_go_on = may_expire_idle
 for _, event_type in ipairs(call('SMEMBERS', P .. 'spent')) do
-  for _, id in ipairs(call('ZRANGE', P .. 'spent:' .. event_type, 0, most_events - events)) do
+  for _, id in ipairs(call('ZRANGE', P .. 'spent:' .. event_type, 0, most_events - events + 100)) do
     local row = read_placed(id)
     if not row then
       drop_spent(event_type, id)
     elseif tonumber(row.due ~= '' and row.due or row.at) >= tonumber(before) or is_looked_back_to(row, event_type) then
-      break
+      -- It is passed over.
     elseif events == most_events then
       may_go_on = true
       break

@@ -167,10 +167,10 @@ BEGIN
         first_number := {schema}.horizon(next_type);
         first_at := (SELECT published_at FROM {schema}.events WHERE number = first_number);
         FOR event IN SELECT number, coalesce(visible_at, published_at) AS visible, visible_at FROM {schema}.events
-            WHERE spent AND event_type = next_type AND place > 0 ORDER BY place LIMIT in_limit - gone + 1
+            WHERE spent AND event_type = next_type AND place > 0 ORDER BY place LIMIT in_limit - gone + 100
         LOOP
-            -- Those of one type have places in the order in which they became visible.
-            EXIT WHEN event.visible >= in_before
+            -- Those of one type have places in the order in which they became visible, but for some of which the clocks were wrong.
+            CONTINUE WHEN event.visible >= in_before
                 OR CASE WHEN event.visible_at IS NULL THEN event.number > first_number ELSE event.visible_at >= first_at END;
             IF gone = in_limit THEN
                 more := true;
