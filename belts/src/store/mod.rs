@@ -163,6 +163,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - An entry that was completed or has failed waits no more, and keeps what it waited for. (`settled_entry_waits_no_more`)
 /// - The end of a run closes its waits. (`end_of_a_run_closes_its_waits`)
 /// - `rerun` opens those again whose entries still wait. (`rerun_opens_what_still_waits`)
+/// - Their types are awaited from then on, if nobody awaited them any more. (`rerun_awaits_its_types_again`)
 /// - A run that is driven keeps its lease when something arrives for it: its worker is woken, and `arrived` tells what it is.
 ///   (`driven_run_hears_of_what_arrives`)
 /// - A run that is suspended though something has arrived for it is due at once. (`run_with_arrivals_is_due_at_once`)
@@ -174,7 +175,11 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///   (`arrivals_are_bounded_in_bytes`)
 /// - A delayed event arrives when it is due: the next claim of any worker makes it so, and each claim before says when that will be.
 ///   (`delayed_event_arrives_when_it_is_due`)
+/// - What had fallen due when the clock was set back arrives all the same. (`clock_set_back_delays_no_arrival`)
 /// - In the order of events it counts from then, also as the one that started a run. (`delayed_event_counts_from_its_time`)
+/// - What started a run counts from no later than when the run began, whatever its publisher's clock says.
+///   (`start_counts_from_no_later_than_the_run`)
+/// - All that fell due before a wait is recorded has its place by then, however much it is. (`wait_finds_all_that_fell_due`)
 /// - An event that targets a function is found by no wait. (`targeted_event_is_found_by_no_wait`)
 /// - No place is given twice, and later events have greater ones, whatever is purged. (`no_place_is_given_twice`)
 /// - From when on a type is awaited, by a session or a wait, events that are there are found as well, if a run that has not

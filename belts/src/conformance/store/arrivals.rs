@@ -1,7 +1,7 @@
 //! What has arrived for waits: when the run is due, and what a claim brings.
 
 use super::{
-    bench::{Bench, at, capacity, entry, event, ok, targeted},
+    bench::{Bench, LEASE, at, capacity, entry, event, ok, targeted},
     waiting::{keeps_none, keyed, met, payment, union},
 };
 use crate::{
@@ -267,6 +267,102 @@ pub(super) async fn delayed_event_counts_from_its_time(bench: Bench) -> Result<(
     Ok(())
 }
 
+pub(super) async fn clock_set_back_delays_no_arrival(bench: Bench) -> Result<()> {
+    const HOUR: i64 = 3_600_000;
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let worker = store.waiter(&["f"], &["paid"]).await?;
+    let id = store.wait(worker, "e", vec![payment(0, "k")]).await?;
+    let delayed = |id: &str, millis| {
+        let mut event = keyed(id, "paid", "k");
+        event.due_at = at(millis);
+        event
+    };
+    let events = vec![delayed("due", HOUR), delayed("later", HOUR + 60_000)];
+    store.publish_all(events, at(2)).await?;
+    store.renew(worker, at(HOUR), LEASE).await?;
+    assert_eq!(store.record(&id).await?.due_at, None, "nobody has looked");
+    // The clock is set back by an hour.
+    store.renew(worker, at(5), LEASE).await?;
+    let run = store.take_one(worker, &["f"], at(5)).await?;
+    assert_eq!(met(&run.arrivals), [(0, "due")]);
+    // What is published from then on comes at once.
+    store
+        .publish_one(keyed("plain", "paid", "k"), at(6))
+        .await?;
+    let arrived = store.arrived(&[run.lease]).await?;
+    assert_eq!(met(&arrived[0].1), [(0, "due"), (0, "plain")]);
+    Ok(())
+}
+
+pub(super) async fn start_counts_from_no_later_than_the_run(bench: Bench) -> Result<()> {
+    const HOUR: i64 = 3_600_000;
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let worker = store.waiter(&["f"], &["paid"]).await?;
+    store.publish_one(event("e", "f"), at(HOUR)).await?;
+    let run = store.take_one(worker, &["f"], at(5)).await?;
+    let mut delayed = keyed("delayed", "paid", "k");
+    delayed.due_at = at(100);
+    store.publish_one(delayed, at(6)).await?;
+    let entries = vec![payment(0, "k")];
+    store.must_write(run.lease, entries, None, at(200)).await?;
+    let arrived = store.arrived(&[run.lease]).await?;
+    assert_eq!(arrived.len(), 1, "it is found");
+    assert_eq!(met(&arrived[0].1), [(0, "delayed")]);
+    Ok(())
+}
+
+/// A store may give places to no more than so many events at a time.
+pub(super) async fn wait_finds_all_that_fell_due(bench: Bench) -> Result<()> {
+    const MANY: usize = 1_100;
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let worker = store.waiter(&["f"], &["paid"]).await?;
+    let run = store.begin(worker, "e").await?;
+    for nth in 0..2 {
+        let mut events: Vec<_> = (0..MANY)
+            .map(|number| keyed(&format!("{nth}-{number}"), "paid", "other"))
+            .collect();
+        events.push(keyed(&format!("last-{nth}"), "paid", "k"));
+        for event in &mut events {
+            event.due_at = at(100 * (nth + 1));
+        }
+        store.publish_all(events, at(1)).await?;
+    }
+    // The first of them are given their places by a wait, the others by an event.
+    let since = [After::Start, After::Now];
+    let entries = (0..).zip(since);
+    let entries = entries.map(|(seq, after)| union(seq, &[("paid", after)], Some("k")));
+    store
+        .must_write(run.lease, entries.collect(), None, at(150))
+        .await?;
+    let arrived = async || {
+        let mut arrived = store.arrived(&[run.lease]).await?;
+        let arrivals = arrived.pop().map(|(_, arrivals)| arrivals);
+        Result::Ok(arrivals.unwrap_or_default())
+    };
+    assert_eq!(met(&arrived().await?), [(0, "last-0")]);
+    let mut plain = keyed("plain", "paid", "k");
+    plain.due_at = at(250);
+    store.publish_one(plain, at(250)).await?;
+    let expected = [
+        (0, "last-0"),
+        (0, "last-1"),
+        (0, "plain"),
+        (1, "last-1"),
+        (1, "plain"),
+    ];
+    assert_eq!(met(&arrived().await?), expected);
+    Ok(())
+}
+
 pub(super) async fn targeted_event_is_found_by_no_wait(bench: Bench) -> Result<()> {
     if keeps_none(&bench) {
         return Ok(());
@@ -275,10 +371,16 @@ pub(super) async fn targeted_event_is_found_by_no_wait(bench: Bench) -> Result<(
     let worker = store.waiter(&["f"], &["targeted"]).await?;
     let anything = union(0, &[("targeted", After::Start)], None);
     let id = store.wait(worker, "e", vec![anything]).await?;
-    store.publish_one(targeted("t", "g", None), at(2)).await?;
+    let mut delayed = targeted("d", "g", None);
+    delayed.due_at = at(100);
+    store
+        .publish_all(vec![targeted("t", "g", None), delayed], at(2))
+        .await?;
     assert_eq!(store.record(&id).await?.due_at, None);
-    store.publish_one(event("p", "targeted"), at(3)).await?;
-    let run = store.take_one(worker, &["f"], at(3)).await?;
+    let claimed = store.take(worker, &["f"], at(200)).await?;
+    assert!(claimed.runs.is_empty() && claimed.next_due.is_none());
+    store.publish_one(event("p", "targeted"), at(201)).await?;
+    let run = store.take_one(worker, &["f"], at(201)).await?;
     assert_eq!(met(&run.arrivals), [(0, "p")]);
     Ok(())
 }

@@ -99,12 +99,12 @@ suite! { $ store, "store", Storage, store_conformance,
     waits {
         wait_comes_back_with_places event_makes_every_run_due_that_waits wait_matches_type_and_key event_before_the_wait_is_found
         wait_begins_where_it_says wait_written_again_looks_further_on settled_entry_waits_no_more end_of_a_run_closes_its_waits
-        rerun_opens_what_still_waits driven_run_hears_of_what_arrives
+        rerun_opens_what_still_waits rerun_awaits_its_types_again driven_run_hears_of_what_arrives
     }
     arrivals {
         run_with_arrivals_is_due_at_once run_without_a_time_waits_for_arrivals pause_is_kept_whatever_arrives
         earliest_arrivals_come_first arrivals_are_bounded_in_bytes delayed_event_arrives_when_it_is_due
-        delayed_event_counts_from_its_time targeted_event_is_found_by_no_wait no_place_is_given_twice
+        clock_set_back_delays_no_arrival delayed_event_counts_from_its_time start_counts_from_no_later_than_the_run wait_finds_all_that_fell_due targeted_event_is_found_by_no_wait no_place_is_given_twice
     }
     looking_back {
         newly_awaited_type_finds_what_is_there awaited_types_are_known_to_all event_stays_while_a_run_could_look_back started_event_stays_for_others

@@ -325,6 +325,39 @@ pub(super) async fn rerun_opens_what_still_waits(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+/// A worker that comes back without the wait, and a purge: then nobody awaits the type of a run that is over.
+pub(super) async fn rerun_awaits_its_types_again(bench: Bench) -> Result<()> {
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let (store, other) = (&bench.store, bench.another().await?);
+    let gone = store.waiter(&["f"], &["paid"]).await?;
+    let entries = vec![payment(0, "k"), payment(1, "l")];
+    let id = store.wait(gone, "e", entries).await?;
+    assert!(store.cancel(&id, at(2)).await?);
+    store.deregister(gone, at(2)).await?;
+    let worker = store.worker(&["f"]).await?;
+    other.purge(at(-1), 10).await?;
+    assert_eq!(store.awaited().await?, [] as [Arc<str>; 0]);
+    other.publish_one(keyed("k", "paid", "k"), at(3)).await?;
+    assert!(store.rerun(Rerun::new(Arc::clone(&id), at(4))).await?);
+    assert_eq!(other.awaited().await?, [Arc::from("paid")]);
+    let run = store.take_one(worker, &["f"], at(4)).await?;
+    assert_eq!(
+        met(&run.arrivals),
+        [(0, "k")],
+        "what was published meanwhile"
+    );
+    let place = After::Place(run.arrivals[0].place);
+    let passed = vec![union(0, &[("paid", place)], Some("k"))];
+    let suspend = Some(Transition::suspend(None));
+    store.must_write(run.lease, passed, suspend, at(5)).await?;
+    other.publish_one(keyed("l", "paid", "l"), at(6)).await?;
+    let run = store.take_one(worker, &["f"], at(6)).await?;
+    assert_eq!(met(&run.arrivals), [(1, "l")]);
+    Ok(())
+}
+
 pub(super) async fn driven_run_hears_of_what_arrives(bench: Bench) -> Result<()> {
     if keeps_none(&bench) {
         return Ok(());

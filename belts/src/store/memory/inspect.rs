@@ -109,7 +109,7 @@ impl Tables {
             RunStatus::Pending
         };
         self.enqueue(number, status, *now);
-        self.open_waits(number);
+        self.open_waits(number, *now);
         true
     }
 

@@ -85,7 +85,7 @@ impl Waits {
     /// The place behind which a run of this event looks.
     pub(super) fn place(
         &self,
-        start: &EventData,
+        start: &Sight,
         awaited: &AwaitedType,
         key: Option<&Arc<str>>,
     ) -> i64 {
@@ -97,15 +97,15 @@ impl Waits {
         };
         let preceding = || {
             let mut behind = rows().rev();
-            let last = behind.find(|(_, event)| event.sight.precedes(&start.sight));
+            let last = behind.find(|(_, event)| event.sight.precedes(start));
             last.map_or(0, |(place, _)| *place)
         };
         match awaited.after {
             After::Place(place) => place,
             After::Now => self.last_place,
             After::Time(time) => before(time),
-            After::Start if start.sight.due_at.is_none() => preceding(),
-            After::Start => before(start.sight.visible_at()),
+            After::Start if start.due_at.is_none() => preceding(),
+            After::Start => before(start.visible_at()),
         }
     }
 

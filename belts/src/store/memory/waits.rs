@@ -135,7 +135,7 @@ impl Tables {
         now: Timestamp,
     ) -> Wait {
         let run = &self.runs[&number];
-        let (function, start) = (run.function, Arc::clone(&run.event));
+        let (function, start) = (run.function, run.event.sight.of_run(run.started_at));
         let Wait::Event { types, key } = wait;
         for awaited in types.iter() {
             self.begin_to_await(function, &awaited.event_type, now);
@@ -169,9 +169,15 @@ impl Tables {
         }
     }
 
-    /// Opens the waits of a run again, which goes on after its end.
-    pub(super) fn open_waits(&mut self, number: i64) {
+    /// Opens the waits of a run again, which goes on after its end. Their types may have been awaited by nobody since.
+    pub(super) fn open_waits(&mut self, number: i64, now: Timestamp) {
+        let Some(function) = self.runs.get(&number).map(|run| run.function) else {
+            return;
+        };
         for entry in self.waiting_entries(number) {
+            for lane in open_wait(&entry).into_iter().flat_map(Waits::lanes_of) {
+                self.begin_to_await(function, &lane.event_type, now);
+            }
             self.open_wait(number, &entry);
         }
     }

@@ -19,6 +19,15 @@ impl Sight {
         self.due_at.unwrap_or(self.published_at)
     }
 
+    /// The same of an event that started a run: it was published before the run began, whatever its publisher's clock said.
+    pub(in crate::store) fn of_run(self, started_at: Option<Timestamp>) -> Self {
+        let published_at = started_at.map_or(self.published_at, |at| at.min(self.published_at));
+        Self {
+            published_at,
+            ..self
+        }
+    }
+
     /// Whether it became visible before `start` did, or is it. The order of publishing decides where no time is needed, since clocks
     /// differ.
     pub(in crate::store) fn precedes(&self, start: &Self) -> bool {

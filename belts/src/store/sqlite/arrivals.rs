@@ -10,7 +10,7 @@ use super::{
 };
 use crate::store::{Arrival, Lease, Timestamp, parts::MAX_ARRIVED_BYTES};
 
-/// How many delayed events one transaction shows at most; the next claim shows the rest.
+/// How many delayed events a claim shows at most; the next one shows the rest.
 const MAX_SHOWN: i64 = 256;
 
 /// An event that has arrived for a wait.
@@ -53,8 +53,14 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Shows the delayed events that fell due until then, in the order of their times.
-    pub(super) fn show_due(&mut self, until: Timestamp, now: Timestamp) -> Result<(), Fault> {
+    /// Shows all delayed events that fell due until then: what is recorded next is to find them.
+    pub(super) fn show_all_due(&mut self, until: Timestamp, now: Timestamp) -> Result<(), Fault> {
+        while self.show_due(until, now)? {}
+        Ok(())
+    }
+
+    /// Shows the delayed events that fell due until then, in the order of their times; whether there may be more.
+    pub(super) fn show_due(&mut self, until: Timestamp, now: Timestamp) -> Result<bool, Fault> {
         let due: Vec<(i64, i64, Option<String>)> = self
             .connection
             .prepare_cached(
@@ -65,6 +71,7 @@ impl Tx<'_> {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?
             .collect::<rusqlite::Result<_>>()?;
+        let more = i64::try_from(due.len()).is_ok_and(|count| count == MAX_SHOWN);
         for (number, event_type, key) in due {
             let place = self.next_place()?;
             self.execute(
@@ -73,7 +80,7 @@ impl Tx<'_> {
             )?;
             self.wake_waiting(event_type, key.as_deref(), now)?;
         }
-        Ok(())
+        Ok(more)
     }
 
     /// When the next delayed event that somebody may wait for becomes visible.

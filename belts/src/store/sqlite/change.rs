@@ -72,7 +72,7 @@ impl Tx<'_> {
             "DELETE FROM steps WHERE run = ?1 AND (state = ?2 OR seq >= ?3)",
             params![number, state_number(StepState::Failed), from],
         )?;
-        self.open_waits(number)?;
+        self.open_waits(number, *now)?;
         self.wakes = true;
         Ok(true)
     }

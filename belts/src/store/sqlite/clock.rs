@@ -67,7 +67,7 @@ impl Tx<'_> {
     }
 
     fn bring_forward(&mut self, now: Timestamp, seen: Timestamp) -> Result<(), Fault> {
-        self.show_due(seen, now)?;
+        self.show_all_due(seen, now)?;
         for head in self.heads()? {
             self.execute(
                 "UPDATE runs SET due_at = ?3 WHERE function = ?1 AND event_type = ?2 AND due_at > ?3 AND due_at <= ?4",

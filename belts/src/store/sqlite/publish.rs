@@ -144,7 +144,7 @@ impl Tx<'_> {
         // What fell due before it has its place before it.
         let shown_by = shown_by(now, self.seen()?);
         let due_at = self.due_by(now, now)?;
-        self.show_due(shown_by, due_at)?;
+        self.show_all_due(shown_by, due_at)?;
         self.next_place().map(Some)
     }
 

@@ -63,20 +63,27 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Wait, Fault> {
         let start = self.start(run)?;
-        let Wait::Event { types, .. } = wait;
-        for awaited in types.iter() {
-            let event_type = self.names.number(&awaited.event_type)?;
-            self.begin_to_await(start.function, event_type, now)?;
-        }
-        self.show_due(now, now)?;
+        // Another process may have dropped what nobody awaited any more.
+        self.look()?;
+        self.await_types_of(start.function, wait, now)?;
+        self.show_all_due(now, now)?;
         wait.resolved(present, |awaited, key| {
             self.place(&start.sight, awaited, key)
         })
     }
 
+    fn await_types_of(&mut self, function: i64, wait: &Wait, now: Timestamp) -> Result<(), Fault> {
+        let Wait::Event { types, .. } = wait;
+        for awaited in types.iter() {
+            let event_type = self.names.number(&awaited.event_type)?;
+            self.begin_to_await(function, event_type, now)?;
+        }
+        Ok(())
+    }
+
     fn start(&self, run: i64) -> Result<Start, Fault> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT function, events.number, published_at, visible_at
+            "SELECT function, events.number, published_at, visible_at, started_at
              FROM runs JOIN events ON events.number = runs.event WHERE runs.number = ?1",
         )?;
         let mut found = statement.query(params![run])?;
@@ -87,7 +94,8 @@ impl Tx<'_> {
                 number: row.get(1)?,
                 published_at: Timestamp::from_millis(row.get(2)?),
                 due_at: time(row, 3)?,
-            },
+            }
+            .of_run(time(row, 4)?),
         })
     }
 
@@ -187,10 +195,12 @@ impl Tx<'_> {
         self.close_waits(run)
     }
 
-    /// Opens the waits of a run again, which goes on after its end.
-    pub(super) fn open_waits(&mut self, run: i64) -> Result<(), Fault> {
+    /// Opens the waits of a run again, which goes on after its end. Their types may have been awaited by nobody since.
+    pub(super) fn open_waits(&mut self, run: i64, now: Timestamp) -> Result<(), Fault> {
         // An earlier version that ended it closed none.
         self.close_waits(run)?;
+        // Another process may have dropped what nobody awaited any more.
+        self.look()?;
         let waiting: Vec<(u32, Option<Wait>)> = {
             let mut statement = self.connection.prepare_cached(
                 "SELECT seq, wait FROM steps WHERE run = ?1 AND state = ?2 AND wait IS NOT NULL",
@@ -206,6 +216,8 @@ impl Tx<'_> {
         };
         for (seq, wait) in waiting {
             if let Some(wait) = wait {
+                let function = self.start(run)?.function;
+                self.await_types_of(function, &wait, now)?;
                 self.open_wait(run, seq, &wait)?;
             }
         }

@@ -44,7 +44,7 @@ end
 local delayed, has_shown = call('ZRANGE', P .. 'delayed', '0', '0', 'WITHSCORES'), ''
 if delayed[2] and tonumber(delayed[2]) <= clock then
   include show
-  if show_due(now) then
+  if show_due(now, now) then
     has_shown = '1'
     redis.pcall('PUBLISH', P .. 'wake', ARGV[2])
   end

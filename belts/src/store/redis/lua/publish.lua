@@ -127,8 +127,9 @@ for place = 1, count do
           -- What fell due before it has its place before it, as far as the clock of the publisher can be trusted.
           local shown_by = heard and heard + 60000 < clock and string.format('%d', heard + 60000) or now
           local is_heard = heard and heard < clock and clock - heard <= 86400000
-          is_awaited = show_due(shown_by) or is_awaited
-          is_awaited = show(id, first_number, now, '', lane, is_heard and seen or now) or is_awaited
+          local due_at = is_heard and seen or now
+          is_awaited = show_all_due(shown_by, due_at) or is_awaited
+          is_awaited = show(id, first_number, now, '', lane, due_at) or is_awaited
         end
         if size == 0 then spend(id) end
       end

@@ -60,10 +60,12 @@ BEGIN
     RETURN FOUND;
 END $$;
 
--- The place behind which a run looks for events of a type and key, by the event that started it.
-CREATE FUNCTION {schema}.place_behind(in_event bigint, in_type text, in_key text, in_after text, in_value bigint)
+-- The place behind which a run looks for events of a type and key, by the event that started it. That was published before the run began,
+-- whatever the clock of its publisher said.
+CREATE FUNCTION {schema}.place_behind(in_run bigint, in_type text, in_key text, in_after text, in_value bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
+    in_event bigint := in_run >> 16;
     own_lane bigint := hashtextextended(in_key, 0);
     last_place bigint := (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.places);
     from_time bigint := in_value;
@@ -78,11 +80,12 @@ BEGIN
     ELSIF in_after = 'now' THEN
         RETURN last_place;
     ELSIF in_after = 'start' THEN
-        SELECT visible_at, published_at INTO start_visible, start_published FROM {schema}.events WHERE number = in_event;
+        SELECT visible_at, least(published_at, (SELECT started_at FROM {schema}.runs WHERE number = in_run))
+            INTO start_visible, start_published FROM {schema}.events WHERE number = in_event;
         IF start_visible IS NULL THEN
             -- Backwards from the last, before the first that did not precede it. Numbers are committed in any order, so there may be
-            -- some that precede it among those that do not.
-            FOR event IN SELECT place, CASE WHEN number = in_event THEN true WHEN visible_at IS NULL THEN number < in_event
+            -- some that precede it among those that do not: a few, unless they are of about the same time.
+            FOR event IN SELECT place, coalesce(visible_at, published_at) AS visible, CASE WHEN number = in_event THEN true WHEN visible_at IS NULL THEN number < in_event
                     ELSE visible_at < start_published END AS precedes
                 FROM {schema}.events
                 WHERE event_type = in_type AND hashtextextended(coalesce('k' || correlation_key, ''), 0) = own_lane AND place > 0

@@ -43,40 +43,41 @@ BEGIN
     RETURN (SELECT gone_runs FROM {schema}.purge_some(in_before, in_limit));
 END $$;
 
--- Makes a failed or cancelled run due again, without its failed entries; whether there was one.
-CREATE OR REPLACE FUNCTION {schema}.rerun(in_store text, in_id text, in_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Makes a failed or cancelled run due again, without its failed entries, and without all from a `seq` on if there is one; whether
+-- there was such a run.
+CREATE OR REPLACE FUNCTION {schema}.rerun_from(in_store text, in_id text, in_now bigint, in_seq bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
-    again bigint;
+    again bigint := (SELECT number FROM {schema}.runs WHERE id = in_id AND status IN ('failed', 'cancelled'));
+    functions text[];
+    types text[];
 BEGIN
-    -- No event may be on its way to a wait that is opened here.
-    PERFORM pg_advisory_xact_lock_shared({places});
-    UPDATE {schema}.runs SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'suspended' END, due_at = in_now,
-        failed_attempts = 0, result = NULL, finished_at = NULL, crashes = NULL, crash_progress = NULL, keeps_time = NULL
-        WHERE id = in_id AND status IN ('failed', 'cancelled') RETURNING number INTO again;
     IF again IS NULL THEN
         RETURN false;
     END IF;
-    DELETE FROM {schema}.steps WHERE run = again AND state = 'failed';
+    -- No event may be on its way to a wait that is opened here, and nobody may have awaited its types since.
+    PERFORM pg_advisory_xact_lock({places});
+    SELECT array_agg(function_id), array_agg(event_type) INTO functions, types
+        FROM {schema}.waits JOIN {schema}.runs ON number = run JOIN {schema}.steps USING (run, seq)
+        WHERE run = again AND state = 'waiting' AND (in_seq IS NULL OR seq < in_seq);
+    PERFORM {schema}.begin_to_await('', functions, types, in_now, again);
+    UPDATE {schema}.runs SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'suspended' END, due_at = in_now,
+        failed_attempts = 0, result = NULL, finished_at = NULL, crashes = NULL, crash_progress = NULL, keeps_time = NULL
+        WHERE number = again AND status IN ('failed', 'cancelled');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM {schema}.steps WHERE run = again AND (state = 'failed' OR seq >= in_seq);
+    DELETE FROM {schema}.waits WHERE run = again AND seq >= in_seq;
     UPDATE {schema}.waits SET open = true WHERE run = again
         AND EXISTS (SELECT FROM {schema}.steps WHERE steps.run = again AND steps.seq = waits.seq AND state = 'waiting');
     PERFORM pg_notify('{channel}', in_store);
     RETURN true;
 END $$;
 
--- The same, without the entries from a `seq` on.
-CREATE OR REPLACE FUNCTION {schema}.rerun_from(in_store text, in_id text, in_now bigint, in_seq bigint)
-RETURNS boolean LANGUAGE plpgsql AS $$
-DECLARE
-    again bigint;
+CREATE OR REPLACE FUNCTION {schema}.rerun(in_store text, in_id text, in_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT {schema}.rerun(in_store, in_id, in_now) THEN
-        RETURN false;
-    END IF;
-    -- The run is locked by now, and this statement sees all that was written to it before.
-    again := (SELECT number FROM {schema}.runs WHERE id = in_id);
-    DELETE FROM {schema}.steps WHERE run = again AND seq >= in_seq;
-    DELETE FROM {schema}.waits WHERE run = again AND seq >= in_seq;
-    RETURN true;
+    RETURN {schema}.rerun_from(in_store, in_id, in_now, NULL);
 END $$;
 
 -- Ends unfinished runs of a function that no living session has, and silent sessions that have it, and drops what was wanted

@@ -16,29 +16,35 @@ CREATE FUNCTION {schema}.commit(
 ) RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
     now bigint := (SELECT max(at) FROM unnest(in_session_nows) AS session (at));
-    written integer[] := '{}';
     in_run bigint;
     entry integer;
     passed {schema}.waits[];
     functions text[];
     types text[];
     behind bigint;
-    places bigint[];
     wait_key text;
+    -- The next type. They come in the order of their entries.
+    j integer := 1;
+    still_waits boolean;
+    -- The entries that are written, and of each where its places begin among all.
+    written integer[] := '{}';
+    begins integer[] := '{}';
+    cursors bigint[] := '{}';
     lost integer[];
 BEGIN
-    -- The lock of places comes before runs.
-    SELECT array_agg(function_id), array_agg(t) INTO functions, types
-        FROM unnest(t_entries, t_types) AS asked (entry_of, t), LATERAL (
-            SELECT function_id FROM {schema}.runs WHERE number = in_runs[e_places[entry_of]] OFFSET 0) AS waiting;
-    PERFORM {schema}.begin_to_await('', functions, types, now);
-    IF EXISTS (SELECT FROM {schema}.events WHERE place = 0 AND coalesce(visible_at, 0) <= now) THEN
-        PERFORM {schema}.show_due('', now, now);
-    END IF;
-    PERFORM pg_advisory_xact_lock_shared({places});
-    IF NOT {schema}.all_awaited(functions, types) THEN
-        -- A purge was first, which saw no such run; this is tried again.
-        RAISE EXCEPTION 'a type is no longer awaited' USING ERRCODE = 'serialization_failure';
+    -- Where waits are closed alone, no event can miss any.
+    IF cardinality(t_entries) > 0 THEN
+        -- The lock of places comes before runs.
+        SELECT array_agg(function_id), array_agg(t) INTO functions, types
+            FROM unnest(t_entries, t_types) AS asked (entry_of, t), LATERAL (
+                SELECT function_id FROM {schema}.runs WHERE number = in_runs[e_places[entry_of]] OFFSET 0) AS waiting;
+        PERFORM {schema}.begin_to_await('', functions, types, now, NULL);
+        PERFORM {schema}.show_all_due('', now, now);
+        PERFORM pg_advisory_xact_lock_shared({places});
+        IF NOT {schema}.all_awaited(functions, types) THEN
+            -- A purge was first, which saw no such run; this is tried again.
+            RAISE EXCEPTION 'a type is no longer awaited' USING ERRCODE = 'serialization_failure';
+        END IF;
     END IF;
     PERFORM FROM (SELECT FROM generate_series(1, cardinality(in_runs)) AS place, LATERAL (
         SELECT FROM {schema}.runs WHERE number = in_runs[place] FOR UPDATE) AS locked) AS all_locked;
@@ -51,36 +57,44 @@ BEGIN
             OR EXISTS (SELECT FROM {schema}.steps WHERE run = in_run AND seq = e_seqs[entry]
                 AND NOT ((state = 'waiting' OR e_states[entry] <> 'waiting') AND attempts <= e_attempts[entry]));
         written := written || i;
+        begins := begins || cardinality(cursors) + 1;
+        still_waits := false;
         passed := ARRAY(SELECT waits FROM {schema}.waits WHERE run = in_run AND seq = e_seqs[entry]);
         DELETE FROM {schema}.waits WHERE run = in_run AND seq = e_seqs[entry];
-        FOR j IN 1..cardinality(t_entries) LOOP
-            CONTINUE WHEN t_entries[j] <> entry;
+        WHILE t_entries[j] <= entry LOOP
+            IF t_entries[j] < entry THEN
+                -- Of one that is not written.
+                j := j + 1;
+                CONTINUE;
+            END IF;
+            still_waits := true;
             wait_key := coalesce('k' || t_keys[j], '');
             SELECT cursor INTO behind FROM unnest(passed) AS before
                 WHERE before.event_type = t_types[j] AND before.wanted_key = wait_key;
             IF behind IS NULL THEN
-                behind := {schema}.place_behind(in_run >> 16, t_types[j], wait_key, t_afters[j], t_values[j]);
+                behind := {schema}.place_behind(in_run, t_types[j], wait_key, t_afters[j], t_values[j]);
             ELSIF t_afters[j] = 'place' THEN
                 behind := greatest(behind, t_values[j]);
             END IF;
             INSERT INTO {schema}.waits (run, lane, cursor, seq, open, event_type, wanted_key)
                 VALUES (in_run, hashtextextended(wait_key, 0), behind, e_seqs[entry], true, t_types[j], wait_key)
                 ON CONFLICT (run, seq, event_type) DO UPDATE SET cursor = excluded.cursor;
+            cursors := cursors || behind;
+            j := j + 1;
         END LOOP;
-        UPDATE {schema}.runs SET waits = true WHERE number = in_run AND waits IS NULL AND entry = ANY (t_entries);
+        IF still_waits THEN
+            UPDATE {schema}.runs SET waits = true WHERE number = in_run AND waits IS NULL;
+        END IF;
     END LOOP;
     lost := {schema}.commit(in_store, in_resent, in_runs, in_workers, in_tokens, in_sessions, in_session_nows,
         end_places, end_statuses, end_dues, end_failures, end_results, end_finishes, end_leave_due,
         e_places, e_seqs, e_attempts, e_dues, e_starts, e_ends, e_kinds, e_states, e_paths, e_types, e_values);
-    FOR i IN 1..cardinality(w_entries) LOOP
-        CONTINUE WHEN i <> ALL (written);
-        entry := w_entries[i];
-        in_run := in_runs[e_places[entry]];
-        places := ARRAY(SELECT cursor FROM unnest(t_entries, t_types) WITH ORDINALITY AS asked (entry_of, t, nth), LATERAL (
-                SELECT cursor FROM {schema}.waits WHERE run = in_run AND seq = e_seqs[entry] AND event_type = t OFFSET 0) AS wait
-            WHERE entry_of = entry ORDER BY nth);
-        UPDATE {schema}.steps SET wait = w_waits[i], wait_places = CASE WHEN cardinality(places) > 0 THEN places END
-            WHERE run = in_run AND seq = e_seqs[entry];
+    begins := begins || cardinality(cursors) + 1;
+    FOR k IN 1..cardinality(written) LOOP
+        entry := w_entries[written[k]];
+        UPDATE {schema}.steps SET wait = w_waits[written[k]],
+            wait_places = CASE WHEN begins[k] < begins[k + 1] THEN cursors[begins[k]:begins[k + 1] - 1] END
+            WHERE run = in_runs[e_places[entry]] AND seq = e_seqs[entry];
     END LOOP;
     RETURN lost;
 END $$;

@@ -17,10 +17,8 @@ BEGIN
     numbers := ARRAY(
         SELECT number FROM (
             SELECT number, coalesce(visible_at, max(published_at) FILTER (WHERE visible_at IS NULL) OVER (ORDER BY number)) AS visible
-            FROM (SELECT number, visible_at, published_at FROM {schema}.events
-                WHERE place = 0 AND coalesce(visible_at, 0) <= in_by
-                ORDER BY coalesce(visible_at, 0), number LIMIT 1000) AS unplaced) AS ordered
-        ORDER BY visible, number);
+            FROM {schema}.events WHERE place = 0 AND coalesce(visible_at, 0) <= in_by) AS ordered
+        ORDER BY visible, number LIMIT 1000);
     shown := cardinality(numbers);
     waiting := 0;
     IF shown = 0 THEN
@@ -48,6 +46,14 @@ BEGIN
     END IF;
 END $$;
 
+-- The same with all of them: what is written next is to find them.
+CREATE FUNCTION {schema}.show_all_due(in_store text, in_by bigint, in_due_at bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    WHILE EXISTS (SELECT FROM {schema}.events WHERE place = 0 AND coalesce(visible_at, 0) <= in_by) LOOP
+        PERFORM {schema}.show_due(in_store, in_by, in_due_at);
+    END LOOP;
+END $$;
+
 -- After a publish of events that may be awaited: shows them, and what fell due before. A publisher's clock may be a minute ahead of the
 -- last worker that was heard of, and what is due at once is due by the clock of the workers.
 CREATE FUNCTION {schema}.show_published(in_store text, in_now bigint, in_delayed boolean, OUT shown bigint, OUT waiting bigint)
@@ -71,8 +77,8 @@ BEGIN
 END $$;
 
 -- From here on runs of these functions may wait for events of these types, each pair of both. Those that are there are given their
--- places if runs that are not over could look back to them. Before any row is locked.
-CREATE FUNCTION {schema}.begin_to_await(in_store text, in_functions text[], in_types text[], in_now bigint)
+-- places if runs that are not over could look back to them, or the one that is about to go on again, if any. Before any row is locked.
+CREATE FUNCTION {schema}.begin_to_await(in_store text, in_functions text[], in_types text[], in_now bigint, in_again bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     new_type text;
@@ -87,7 +93,7 @@ BEGIN
     new_types := ARRAY(SELECT DISTINCT t FROM unnest(in_types) AS asked (t)
         WHERE NOT EXISTS (SELECT FROM {schema}.awaited WHERE event_type = t));
     IF cardinality(new_types) > 0 THEN
-        first_number := least((SELECT min(number + 0) FROM {schema}.runs WHERE due_at IS NOT NULL),
+        first_number := least(in_again, (SELECT min(number + 0) FROM {schema}.runs WHERE due_at IS NOT NULL),
             (SELECT min(number + 0) FROM {schema}.runs WHERE worker IS NOT NULL),
             (SELECT min(number + 0) FROM {schema}.runs WHERE due_at IS NULL AND worker IS NULL AND finished_at IS NULL)) >> 16;
         -- Publishers that do not know of it yet are waited for, and those that follow see the new version.

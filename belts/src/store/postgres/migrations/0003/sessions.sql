@@ -79,6 +79,7 @@ END $$;
 CREATE OR REPLACE FUNCTION {schema}.renew(in_store text, in_worker bigint, in_now bigint, in_lease bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM {schema}.heed_clock(in_now);
     -- One that was overtaken by a later one changes nothing; from ten leases on the clock was set back.
     UPDATE {schema}.workers SET lease_until = in_now + in_lease, lease = in_lease
         WHERE id = in_worker AND (watched OR missing_since IS NULL)
@@ -125,7 +126,8 @@ CREATE FUNCTION {schema}.register(
 BEGIN
     -- One at a time, so that of two with the same name or functions the later one counts as a whole.
     PERFORM pg_advisory_xact_lock({lock});
-    PERFORM {schema}.begin_to_await('', await_functions, await_types, in_now);
+    PERFORM {schema}.heed_clock(in_now);
+    PERFORM {schema}.begin_to_await('', await_functions, await_types, in_now, NULL);
     SELECT coalesce(sum({schema}.end_session(in_store, workers.id, in_now, true)), 0)::bigint INTO given_back
         FROM (SELECT workers.id FROM {schema}.workers WHERE name = in_name OR lease_until < forget_before
               ORDER BY workers.id) AS workers;

@@ -7,6 +7,8 @@ ALTER TABLE {schema}.events ADD COLUMN visible_at bigint,
     ADD COLUMN place bigint,
     -- One that has a place, or will have one, and that no run of its own needs; it is not `idle` then.
     ADD COLUMN spent boolean;
+-- Each event that gets a place leaves a dead entry in `events_unplaced`, at which every claim looks; they must go before these are many.
+ALTER TABLE {schema}.events SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 -- A key may be longer than an index takes, and may be missing.
 CREATE INDEX events_placed ON {schema}.events (event_type, hashtextextended(coalesce('k' || correlation_key, ''), 0), place)
     WHERE place > 0;

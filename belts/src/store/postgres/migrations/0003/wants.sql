@@ -42,6 +42,16 @@ BEGIN
     END LOOP;
 END $$;
 
+-- If a worker's clock was set back, delayed events that had fallen due are shown first. Before any row is locked.
+CREATE FUNCTION {schema}.heed_clock(in_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint := (SELECT seen FROM {schema}.subscriptions_version);
+BEGIN
+    IF before - in_now > 10000 THEN
+        PERFORM {schema}.show_all_due('', before, in_now);
+    END IF;
+END $$;
+
 -- Takes note of a worker's clock, to a second, so that renewals do not write it each time. If the clock was set back, what
 -- was due stays due. The clocks of machines differ by some seconds: that ends no delay early.
 CREATE FUNCTION {schema}.hear_of(in_now bigint) RETURNS void LANGUAGE plpgsql AS $$

@@ -16,6 +16,11 @@ local function hear_of(now)
     return left > 0
   end
   if clock + 10000 < (tonumber(seen) or clock) then
+    if call('EXISTS', P .. 'delayed') == 1 then
+      include show
+      local _, more = show_due(seen, now)
+      if more then return false end
+    end
     for _, fn in ipairs(call('SMEMBERS', P .. 'functions')) do
       if not keep_due(P .. 'due:' .. fn) then return false end
     end

@@ -58,11 +58,13 @@ local function write_wait(number, seq, head_text, tail, types, key, now)
     call('HSET', steps, seq, head_text .. tail)
     return false
   end
-  local found = call('HMGET', run, 'function', 'event', 'looks')
+  local found = call('HMGET', run, 'function', 'event', 'looks', 'started')
   for _, awaited in ipairs(types) do begin_to_await(found[1], awaited.event_type, now) end
   if not found[3] then let_look(number, found[1]) end
-  local wakes = show_due(now)
+  local wakes = show_all_due(now, now)
   local start, wait, places = read_sight(found[2]), { t = {}, k = key }, {}
+  -- It was published before the run began, whatever the clock of its publisher said.
+  if start and tonumber(found[4] or start.at) < tonumber(start.at) then start.at = found[4] end
   for place, awaited in ipairs(types) do
     local passed
     if before and before.k == key then

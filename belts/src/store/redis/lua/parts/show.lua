@@ -28,10 +28,11 @@ local function delay(id, number, at, due, lane)
   write_placed(id, '0', number, at, due, lane)
   call('ZADD', P .. 'delayed', due, string.format('%016d ', tonumber(number)) .. id)
 end
--- Shows what has fallen due, at most a thousand events; whether anybody waits for one.
-local function show_due(now)
+-- Shows what has fallen due, at most a thousand events; whether anybody waits for one, and whether there may be more.
+local function show_due(until_then, now)
   local is_awaited = false
-  for _, member in ipairs(call('ZRANGEBYSCORE', P .. 'delayed', '-inf', now, 'LIMIT', '0', '1000')) do
+  local due = call('ZRANGEBYSCORE', P .. 'delayed', '-inf', until_then, 'LIMIT', '0', '1000')
+  for _, member in ipairs(due) do
     call('ZREM', P .. 'delayed', member)
     local id = string.sub(member, 18)
     local row = read_placed(id)
@@ -40,5 +41,14 @@ local function show_due(now)
       spend(id)
     end
   end
-  return is_awaited
+  return is_awaited, #due == 1000
+end
+-- Shows all of it: what is written next is to find it.
+local function show_all_due(until_then, now)
+  local is_awaited = false
+  while true do
+    local awaited, more = show_due(until_then, now)
+    is_awaited = is_awaited or awaited
+    if not more then return is_awaited end
+  end
 end
