@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use belts::store::{Commit, CommitBatch, CommitOutcome, Lease, Publish, Store, WorkerId};
+use belts::store::{After, Commit, CommitBatch, CommitOutcome, Lease, Publish, Store, WorkerId};
 use tokio::time::Instant;
 
 use super::{InSchema, ask, blocking, run};
-use crate::requests::{LEASE, at, capacity, entry, event, worker};
+use crate::requests::{LEASE, at, begin, capacity, commit, entry, event, paid, waiting, worker};
 
 const RUNS: usize = 2_000;
 
@@ -106,4 +106,46 @@ fn calls_read_no_runs_of_others_with_statistics_of_a_time_without_leases() {
 )]
 fn calls_read_no_runs_of_others_with_statistics_of_empty_tables() {
     reads_no_runs_of_others(false);
+}
+
+/// A run waits since a time, and before that two thousand events came of the type and key.
+async fn wait_in_a_long_lane(schema: &InSchema) -> belts::Result<()> {
+    let store = schema.builder().open().await?;
+    let ours = worker(&store).await?;
+    let (_, lease) = begin(&store, "e", ours).await?;
+    commit(&store, lease, vec![waiting(0, After::Start)], None).await?;
+    let events = (0..RUNS).map(|number| paid(&format!("p-{number}")));
+    store.publish(Publish::new(events.collect(), at(0))).await?;
+    closed_soon(store, schema).await;
+    let before = in_lanes(schema).await;
+    let store = schema.builder().open().await?;
+    let later = After::Time(at(100_000));
+    let waits = (1..=10).map(|seq| waiting(seq, later)).collect();
+    commit(&store, lease, waits, None).await?;
+    closed_soon(store, schema).await;
+    let read = in_lanes(schema).await - before;
+    assert!(read < 200, "{read} events were read");
+    Ok(())
+}
+
+async fn closed_soon(store: belts::store::Postgres, schema: &InSchema) {
+    drop(store);
+    closed(schema).await;
+}
+
+/// How many entries of lanes were read.
+async fn in_lanes(schema: &InSchema) -> i64 {
+    let sql = "SELECT idx_tup_read FROM pg_stat_user_indexes
+        WHERE schemaname = '{schema}' AND indexrelname = 'events_placed'";
+    ask(schema.sql(sql)).await
+}
+
+/// Each wait that begins at a time looked at all events of its type and key, from the first on.
+#[tokio::test]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+async fn wait_that_begins_at_a_time_does_not_look_at_what_was_long_before() -> belts::Result<()> {
+    wait_in_a_long_lane(&InSchema::new()).await
 }

@@ -14,6 +14,7 @@ mod retention;
 mod rollback;
 mod runtimes;
 mod unreadable;
+mod waits;
 
 #[expect(
     clippy::disallowed_methods,

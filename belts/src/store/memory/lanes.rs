@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::store::{
-    After, Arrival, AwaitedType, Entry, EventDigest, StepState, Timestamp, Wait, parts::Sight,
+    After, Arrival, AwaitedType, Entry, EventDigest, StepState, Timestamp, Wait,
+    parts::{Sight, long_before},
 };
 
 pub(super) struct EventRow {
@@ -92,7 +93,11 @@ impl Waits {
         let log = self.log(&awaited.event_type, key);
         let rows = || log.into_iter().flatten();
         let before = |time| {
-            let first = rows().find(|(_, event)| event.sight.visible_at() >= time);
+            let visible = |(_, event): &(&i64, &Arc<EventData>)| event.sight.visible_at();
+            // Nearly always the last one was long before.
+            let recent = rows().rev();
+            let recent = recent.take_while(|row| visible(row) >= long_before(time));
+            let first = recent.filter(|row| visible(row) >= time).last();
             first.map_or(self.last_place, |(place, _)| place - 1)
         };
         let preceding = || {

@@ -14,7 +14,7 @@ mod wants;
 pub use crate::id::new_id;
 pub use budget::Budget;
 pub use crashes::{Crashes, progress};
-pub(super) use sight::{Sight, order_by_sight, shown_by};
+pub(super) use sight::{Sight, long_before, order_by_sight, shown_by};
 pub use wake::Wake;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]
 pub(super) use wants::add_row;

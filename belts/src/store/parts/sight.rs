@@ -41,8 +41,14 @@ impl Sight {
     }
 }
 
-/// How far the clock of a publisher is trusted to be ahead of the last worker that was heard of.
+/// How far clocks may differ: that of a publisher from those of other publishers, and from that of the last worker that was heard of.
 const TRUSTED: Duration = Duration::from_secs(60);
+
+/// Who looks among the events of a lane for those that became visible from `time` on, and goes backwards from the last, need go no
+/// further than to the first that became visible before this.
+pub(in crate::store) fn long_before(time: Timestamp) -> Timestamp {
+    time.before(TRUSTED)
+}
 
 /// Up to when delayed events are shown before a plain one is: `now` is the publisher's clock, and `seen` the latest time at which a
 /// worker was heard of. What fell due before the plain one should have its place before it, and no clock should show it too early.

@@ -101,10 +101,11 @@ impl Tx<'_> {
             return Ok(());
         }
         let hurried = self.execute(
+            // SQLite enters the index with the first of the two conditions on places.
             "UPDATE runs SET due_at = min(coalesce(due_at, ?2), ?2) WHERE number = ?1 AND EXISTS (
                  SELECT 1 FROM waits JOIN events ON events.event_type = waits.event_type
-                     AND events.correlation_key IS waits.correlation_key AND place > cursor
-                 WHERE waits.run = ?1 AND place > 0 AND events.number <> runs.event)",
+                     AND events.correlation_key IS waits.correlation_key
+                 WHERE waits.run = ?1 AND place > cursor AND place > 0 AND events.number <> runs.event)",
             params![run, now.as_millis()],
         )?;
         self.wakes |= hurried > 0;
@@ -122,8 +123,9 @@ pub(super) fn candidates(connection: &Connection, run: i64) -> Result<Vec<Candid
         })?
         .collect::<rusqlite::Result<_>>()?;
     let mut behind = connection.prepare_cached(
+        // SQLite enters the index with the first of the two conditions on places.
         "SELECT place, number, length(payload) FROM events
-         WHERE event_type = ?1 AND correlation_key IS ?2 AND place > 0 AND place > ?3
+         WHERE event_type = ?1 AND correlation_key IS ?2 AND place > ?3 AND place > 0
              AND number <> (SELECT event FROM runs WHERE number = ?5)
          ORDER BY place LIMIT ?4",
     )?;

@@ -74,6 +74,8 @@ DECLARE
     event record;
     behind bigint;
     preceding integer := 0;
+    -- Clocks may differ by so much.
+    trusted CONSTANT bigint := 60000;
 BEGIN
     IF in_after = 'place' THEN
         RETURN in_value;
@@ -98,17 +100,23 @@ BEGIN
                 ELSE
                     behind := coalesce(behind, event.place);
                     preceding := preceding + 1;
-                    EXIT WHEN preceding = 1000;
+                    EXIT WHEN preceding = 1000 OR preceding >= 8 AND event.visible < start_published - trusted;
                 END IF;
             END LOOP;
             RETURN coalesce(behind, 0);
         END IF;
         from_time := start_visible;
     END IF;
-    -- Before the first that became visible then or later.
-    SELECT place - 1 INTO behind FROM {schema}.events
+    -- Before the first that became visible then or later, which is looked for backwards. Nearly always the last one was long before.
+    FOR event IN SELECT place, coalesce(visible_at, published_at) AS visible FROM {schema}.events
         WHERE event_type = in_type AND hashtextextended(coalesce('k' || correlation_key, ''), 0) = own_lane AND place > 0
-            AND coalesce('k' || correlation_key, '') = in_key AND coalesce(visible_at, published_at) >= from_time
-        ORDER BY hashtextextended(coalesce('k' || correlation_key, ''), 0), place LIMIT 1;
+            AND coalesce('k' || correlation_key, '') = in_key
+        ORDER BY hashtextextended(coalesce('k' || correlation_key, ''), 0) DESC, place DESC
+    LOOP
+        EXIT WHEN event.visible < from_time - trusted;
+        IF event.visible >= from_time THEN
+            behind := event.place - 1;
+        END IF;
+    END LOOP;
     RETURN coalesce(behind, last_place);
 END $$;

@@ -3,35 +3,39 @@ include look
 include attempts
 -- The place of the last event of all.
 local function last_place() return tonumber(call('HGET', P .. 'meta', 'place') or '0') end
--- The place before the first event of a lane that became visible at this time or later.
-local function place_before(lane, time)
-  local from = 0
+-- Looks at the events of a lane, backwards from the last, until `is_found` says so of one; its place, or 0. Nearly always that is the
+-- first.
+local function last_of(lane, is_found)
+  local behind, most = '+inf', 4
   while true do
-    local ids = call('ZRANGE', P .. 'log:' .. lane, from, from + 99)
-    for _, id in ipairs(ids) do
-      local row = read_placed(id)
-      if row and tonumber(row.due ~= '' and row.due or row.at) >= tonumber(time) then return tonumber(row.place) - 1 end
+    local log = call('ZREVRANGEBYSCORE', P .. 'log:' .. lane, behind, '-inf', 'WITHSCORES', 'LIMIT', '0', string.format('%d', most))
+    for nth = 1, #log, 2 do
+      local row = read_placed(log[nth])
+      if row and is_found(log[nth], row) then return tonumber(row.place) end
     end
-    if #ids < 100 then return last_place() end
-    from = from + 100
+    if #log < 2 * most then return 0 end
+    behind, most = '(' .. log[#log], 100
   end
+end
+-- The place before the first event of a lane that became visible at this time or later. Clocks may differ by a minute: no later one is
+-- looked for behind one that became visible longer before.
+local function place_before(lane, time)
+  local first
+  time = tonumber(time)
+  last_of(lane, function(_, row)
+    local visible = tonumber(row.due ~= '' and row.due or row.at)
+    if visible >= time then first = tonumber(row.place) end
+    return visible < time - 60000
+  end)
+  return first and first - 1 or last_place()
 end
 -- The place of the last event of a lane that became visible before a run was started by a plain event, or is this event.
 local function place_of_start(lane, start)
-  local from = 0
-  while true do
-    local ids = call('ZREVRANGEBYSCORE', P .. 'log:' .. lane, '+inf', '-inf', 'LIMIT', from, '100')
-    for _, id in ipairs(ids) do
-      local row = read_placed(id)
-      if row then
-        local is_before = tonumber(row.number) < start.number
-        if row.due ~= '' then is_before = tonumber(row.due) < tonumber(start.at) end
-        if is_before or id == start.id then return tonumber(row.place) end
-      end
-    end
-    if #ids < 100 then return 0 end
-    from = from + 100
-  end
+  return last_of(lane, function(id, row)
+    local is_before = tonumber(row.number) < start.number
+    if row.due ~= '' then is_before = tonumber(row.due) < tonumber(start.at) end
+    return is_before or id == start.id
+  end)
 end
 -- Behind what a wait looks: "s" the start of the run, "n" now, "t" and a time, "p" and a place.
 local function place_after(after, lane, start)
