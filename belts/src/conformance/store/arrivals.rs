@@ -298,22 +298,35 @@ pub(super) async fn clock_set_back_delays_no_arrival(bench: Bench) -> Result<()>
 }
 
 pub(super) async fn start_counts_from_no_later_than_the_run(bench: Bench) -> Result<()> {
-    const HOUR: i64 = 3_600_000;
+    const YEAR: i64 = 365 * 86_400_000;
     if keeps_none(&bench) {
         return Ok(());
     }
     let store = &bench.store;
     let worker = store.waiter(&["f"], &["paid"]).await?;
-    store.publish_one(event("e", "f"), at(HOUR)).await?;
-    let run = store.take_one(worker, &["f"], at(5)).await?;
-    let mut delayed = keyed("delayed", "paid", "k");
-    delayed.due_at = at(100);
-    store.publish_one(delayed, at(6)).await?;
-    let entries = vec![payment(0, "k")];
-    store.must_write(run.lease, entries, None, at(200)).await?;
-    let arrived = store.arrived(&[run.lease]).await?;
-    assert_eq!(arrived.len(), 1, "it is found");
-    assert_eq!(met(&arrived[0].1), [(0, "delayed")]);
+    let published = store.publish_all(vec![event("e", "f")], at(YEAR)).await?;
+    let id = &published[0].runs[0].run_id;
+    let run = store.take_named(worker, &["f"], id, at(5)).await?;
+    let lease = run.expect("it is there").lease;
+    // Of these types nobody awaits the second by then.
+    for event_type in ["paid", "sold"] {
+        let mut delayed = keyed(&format!("delayed-{event_type}"), event_type, "k");
+        delayed.due_at = at(100);
+        let plain = keyed(&format!("plain-{event_type}"), event_type, "k");
+        store.publish_all(vec![delayed, plain], at(6)).await?;
+    }
+    for (seq, event_type) in [(0, "paid"), (1, "sold")] {
+        let entry = union(seq, &[(event_type, After::Start)], Some("k"));
+        store.must_write(lease, vec![entry], None, at(200)).await?;
+    }
+    let arrived = store.arrived(&[lease]).await?.remove(0).1;
+    let expected = [
+        (0, "plain-paid"),
+        (0, "delayed-paid"),
+        (1, "plain-sold"),
+        (1, "delayed-sold"),
+    ];
+    assert_eq!(met(&arrived), expected);
     Ok(())
 }
 

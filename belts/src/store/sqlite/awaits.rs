@@ -114,7 +114,8 @@ impl Tx<'_> {
     fn place_what_is_there(&mut self, event_type: i64, now: Timestamp) -> Result<(), Fault> {
         let mut events = self.delayed(event_type)?;
         if let Some((first, published_at)) = self.first_unfinished()? {
-            events.retain(|event| event.visible_at() >= published_at);
+            // A clock that is ahead says nothing of what was delayed until after it.
+            events.retain(|event| published_at > now || event.visible_at() >= published_at);
             events.extend(self.plain_behind(event_type, first)?);
         } else {
             events.retain(|event| event.visible_at() > now);

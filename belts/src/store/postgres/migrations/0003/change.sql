@@ -55,12 +55,14 @@ BEGIN
     IF again IS NULL THEN
         RETURN false;
     END IF;
-    -- No event may be on its way to a wait that is opened here, and nobody may have awaited its types since.
-    PERFORM pg_advisory_xact_lock({places});
     SELECT array_agg(function_id), array_agg(event_type) INTO functions, types
         FROM {schema}.waits JOIN {schema}.runs ON number = run JOIN {schema}.steps USING (run, seq)
         WHERE run = again AND state = 'waiting' AND (in_seq IS NULL OR seq < in_seq);
-    PERFORM {schema}.begin_to_await('', functions, types, in_now, again);
+    IF types IS NOT NULL THEN
+        -- No event may be on its way to a wait that is opened here, and nobody may have awaited its type since.
+        PERFORM pg_advisory_xact_lock({places});
+        PERFORM {schema}.begin_to_await('', functions, types, in_now, again);
+    END IF;
     UPDATE {schema}.runs SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'suspended' END, due_at = in_now,
         failed_attempts = 0, result = NULL, finished_at = NULL, crashes = NULL, crash_progress = NULL, keeps_time = NULL
         WHERE number = again AND status IN ('failed', 'cancelled');

@@ -32,7 +32,6 @@ DECLARE
     cursors bigint[] := '{}';
     lost integer[];
 BEGIN
-    -- Where waits are closed alone, no event can miss any.
     IF cardinality(t_entries) > 0 THEN
         -- The lock of places comes before runs.
         SELECT array_agg(function_id), array_agg(t) INTO functions, types
@@ -45,6 +44,9 @@ BEGIN
             -- A purge was first, which saw no such run; this is tried again.
             RAISE EXCEPTION 'a type is no longer awaited' USING ERRCODE = 'serialization_failure';
         END IF;
+    ELSIF 'suspended' = ANY (end_statuses) THEN
+        -- What is on its way to a wait that is closed here is not to make the run due.
+        PERFORM pg_advisory_xact_lock_shared({places});
     END IF;
     PERFORM FROM (SELECT FROM generate_series(1, cardinality(in_runs)) AS place, LATERAL (
         SELECT FROM {schema}.runs WHERE number = in_runs[place] FOR UPDATE) AS locked) AS all_locked;

@@ -105,7 +105,8 @@ BEGIN
         RETURN;
     END IF;
     UPDATE {schema}.subscriptions_version SET version = version + 1;
-    first_at := (SELECT published_at FROM {schema}.events WHERE number = first_number);
+    -- A clock that is ahead says nothing of what was delayed until after it.
+    first_at := (SELECT CASE WHEN published_at <= in_now THEN published_at ELSE 0 END FROM {schema}.events WHERE number = first_number);
     FOREACH new_type IN ARRAY new_types LOOP
         UPDATE {schema}.events SET place = 0, spent = CASE WHEN idle THEN true END, idle = false
             WHERE event_type = new_type AND visible_at IS NOT NULL AND place IS NULL

@@ -58,7 +58,7 @@ local function place_what_is_there(event_type, now)
       if run[1] and (run[2] or event_type) == event_type then consider(run[1]) end
     end
     local start = read_sight(redis.pcall('HGET', P .. 'run:' .. string.format('%d', first), 'event') or '')
-    if start then since = tonumber(start.at) end
+    if start then since = math.min(since, tonumber(start.at)) end
   end
   -- They are by the clocks of publishers, which differ.
   for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'idle', string.format('%d', since - 86400000), '+inf')) do consider(id) end
