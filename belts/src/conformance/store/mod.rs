@@ -29,6 +29,7 @@ use crate::error::Result;
 mod arrivals;
 mod bench;
 mod claims;
+mod delays;
 mod durability;
 mod inspection;
 mod journals;
@@ -103,8 +104,11 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     arrivals {
         run_with_arrivals_is_due_at_once run_without_a_time_waits_for_arrivals pause_is_kept_whatever_arrives
-        earliest_arrivals_come_first arrivals_are_bounded_in_bytes delayed_event_arrives_when_it_is_due
-        clock_set_back_delays_no_arrival delayed_event_counts_from_its_time start_counts_from_no_later_than_the_run wait_finds_all_that_fell_due targeted_event_is_found_by_no_wait no_place_is_given_twice
+        earliest_arrivals_come_first arrivals_are_bounded_in_bytes targeted_event_is_found_by_no_wait no_place_is_given_twice
+    }
+    delays {
+        delayed_event_arrives_when_it_is_due clock_set_back_delays_no_arrival delayed_event_counts_from_its_time
+        start_counts_from_no_later_than_the_run wait_finds_all_that_fell_due
     }
     looking_back {
         newly_awaited_type_finds_what_is_there awaited_types_are_known_to_all event_stays_while_a_run_could_look_back started_event_stays_for_others

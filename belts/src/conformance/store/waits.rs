@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{After, Arrival, Entry, Rerun, RunStatus, StepState, Transition, Wait},
+    store::{After, Arrival, Entry, Rerun, RunStatus, StepState, Timestamp, Transition, Wait},
 };
 
 /// Far more than a wake-up takes, and less than a test may take.
@@ -162,6 +162,7 @@ pub(super) async fn wait_begins_where_it_says(bench: Bench) -> Result<()> {
         After::Time(at(20)),
         After::Now,
         After::Time(at(31)),
+        After::Time(Timestamp::from_millis(i64::MIN)),
     ];
     let entries = (0..).zip(entries);
     let entries = entries.map(|(seq, after)| union(seq, &[("paid", after)], Some("k")));
@@ -175,7 +176,10 @@ pub(super) async fn wait_begins_where_it_says(bench: Bench) -> Result<()> {
         let met = met(arrivals).into_iter().filter(|(of, _)| *of == seq);
         met.map(|(_, id)| id).collect()
     };
-    assert_eq!([of(0), of(1), of(2), of(3)], ["abcd", "bcd", "d", "d"]);
+    assert_eq!(
+        [of(0), of(1), of(2), of(3), of(4)],
+        ["abcd", "bcd", "d", "d", "abcd"]
+    );
     // Behind a place that was seen.
     let place = arrivals[1].place;
     let entry = union(7, &[("paid", After::Place(place))], Some("k"));

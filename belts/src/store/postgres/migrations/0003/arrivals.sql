@@ -68,7 +68,8 @@ DECLARE
     in_event bigint := in_run >> 16;
     own_lane bigint := hashtextextended(in_key, 0);
     last_place bigint := (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.places);
-    from_time bigint := in_value;
+    -- Somebody may look back very far.
+    from_time bigint := greatest(in_value, -4611686018427387904);
     start_visible bigint;
     start_published bigint;
     event record;
