@@ -17,8 +17,8 @@ use futures_util::future::try_join_all;
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::gated::{
-    Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of, within,
-    worker_of,
+    Named, effect, effects, eventually, gate, looped, named, open, publish_named, runs_of, unless,
+    within, worker_of,
 };
 
 /// Counts how often the run enters and leaves memory.
@@ -40,10 +40,10 @@ impl Drop for InMemory {
 #[belts::function(id = "limited-answer", on = Named)]
 async fn limited_answer(event: Named) -> belts::Result<String> {
     let _here = InMemory::new(&event.name);
-    let limit = sleep!("limit", "6h");
-    tokio::select! {
-        () = gate(&event.name) => Ok("answered".to_owned()),
-        limit = limit => limit.map(|()| "timed out".to_owned()),
+    let limit = unless(gate(&event.name), sleep!("limit", "6h")).await;
+    match limit {
+        Some(limit) => limit.map(|()| "timed out".to_owned()),
+        None => Ok("answered".to_owned()),
     }
 }
 

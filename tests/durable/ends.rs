@@ -15,7 +15,7 @@ use belts::{
 use crate::{
     gated::{
         Named, effect, effects, eventually, gate, gated, looped, named, open, publish_named,
-        runs_of, within, worker_of,
+        runs_of, unless, within, worker_of,
     },
     late::Meddled,
 };
@@ -133,14 +133,11 @@ async fn a_step_that_blocks_its_thread_holds_up_no_shutdown_beyond_the_grace_per
 #[belts::function(id = "returns-meanwhile", on = Named, continuation = "per-step")]
 async fn returns_meanwhile(event: Named) -> belts::Result<()> {
     let name = &event.name;
-    let one = step!("one", effect(name.as_str()));
-    tokio::select! {
-        one = one => one,
-        () = gate(name) => {
-            effect(format!("{name} returned"));
-            Ok(())
-        }
-    }
+    let one = unless(gate(name), step!("one", effect(name.as_str())));
+    one.await.unwrap_or_else(|| {
+        effect(format!("{name} returned"));
+        Ok(())
+    })
 }
 
 /// A step was recorded together with the pause of its run, and the function went on during that write. It returned, and its end was

@@ -60,6 +60,17 @@ pub(crate) fn open(name: &str) {
     gate_of(name).send_replace(true);
 }
 
+/// What the future has come to, unless the other one is over before. In the function itself a `select!` with a step is refused.
+pub(crate) async fn unless<T>(
+    other: impl Future<Output = ()>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        () = other => None,
+        output = future => Some(output),
+    }
+}
+
 /// An event whose only content is a name, which tells tests apart.
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 pub(crate) struct Named {

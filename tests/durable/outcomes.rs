@@ -311,16 +311,20 @@ async fn a_preset_timeout_is_a_failed_attempt_too() {
 
 #[belts::function(id = "racing", on = Named)]
 async fn racing(event: Named) -> belts::Result<u32> {
-    let quick = step!("quick", async { 1 });
     let slow = step!("slow", async {
         effect(format!("{} slow", event.name));
         std::future::pending::<u32>().await
     });
-    let first = tokio::select! {
-        quick = quick => quick?,
-        slow = slow => slow?,
-    };
+    let first = first_of(step!("quick", async { 1 }), slow).await?;
     step!("after", first + 1).await
+}
+
+/// A helper of the user's: in the function itself the `select!` would be refused.
+async fn first_of<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+    tokio::select! {
+        one = one => one,
+        other = other => other,
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use belts::{
     ErrorKind, Worker, race, sleep, step,
-    store::{Memory, RunStatus, Store},
+    store::{Memory, RunStatus, StepState, Store},
     testing::{Crash, Harness, ManualClock, Reopen, SqliteFile, sweep},
     wait,
 };
@@ -217,6 +217,11 @@ async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
         assert_eq!(case.run.output().unwrap(), "scored 7 block late");
         let races = ["step", "block", "sleep"].map(|race| winner(case.run, race).unwrap());
         assert_eq!(races, ["scored", "block", "late"]);
+        // Whichever write the crash was at, what lost waits no more in the end.
+        let lost = case.run.journal().iter();
+        let mut lost = lost.filter(|entry| &*entry.path == "block/never/payment");
+        let closed = lost.next().map(|entry| entry.state);
+        assert_eq!(closed, Some(StepState::Completed));
     });
     let limit = Duration::from_secs(90);
     let report = within_time(limit, "a sweep", checked).await.unwrap();

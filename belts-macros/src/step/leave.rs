@@ -1,12 +1,18 @@
-//! `return`, `break` and `continue` in an arm of a race, which is a future of its own: they would leave that, and not the function.
+//! `return`, `break` and `continue` in an arm of a race, which is a future of its own: they would leave that, and not the function. So
+//! would macros that return.
 
 use proc_macro2::Ident;
+use quote::ToTokens;
 use syn::{
     Expr, ExprBreak, ExprContinue, ExprForLoop, ExprLoop, ExprReturn, ExprWhile, Label, Lifetime,
+    Macro,
     visit::{self, Visit},
 };
 
-use crate::diag::Errors;
+use crate::{diag::Errors, names::spelled};
+
+/// Macros of anyhow, eyre and others that return an error.
+const RETURN: [&str; 2] = ["bail", "ensure"];
 
 /// Reports what would leave the race from the parts of an arm; whether anything would.
 pub(super) fn report(arm: &Ident, parts: [&Expr; 2], errors: &mut Errors) -> bool {
@@ -47,7 +53,7 @@ impl Walk<'_> {
         }
     }
 
-    fn found(&mut self, at: impl quote::ToTokens, word: &str) {
+    fn found(&mut self, at: impl ToTokens, word: &str) {
         self.found = true;
         let arm = self.arm;
         let message = format!(
@@ -74,6 +80,19 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_item(&mut self, _: &'ast syn::Item) {}
+
+    fn visit_macro(&mut self, node: &'ast Macro) {
+        let last = node.path.segments.last();
+        if last.is_some_and(|last| RETURN.iter().any(|name| last.ident == name)) {
+            self.found = true;
+            let (arm, name) = (self.arm, spelled(&node.path.to_token_stream()));
+            let message = format!(
+                "`{name}!` returns, which cannot leave a race; leave it with `?`, as in `Err(error)?`, or make the decision the value of \
+                 arm `{arm}`, and write `{name}!` after the race"
+            );
+            self.errors.at(&node.path, message);
+        }
+    }
 
     fn visit_expr_return(&mut self, node: &'ast ExprReturn) {
         self.found(node.return_token, "return");

@@ -9,7 +9,7 @@ use syn::{
     token,
 };
 
-use super::{Macro, leave};
+use super::{Macro, early, leave};
 use crate::{
     diag::Errors,
     names::{CX, unraw},
@@ -74,11 +74,17 @@ pub(super) fn read(input: ParseStream<'_>, errors: &mut Errors) -> Option<Vec<Ar
         return None;
     }
     report_repeated(&arms, errors);
-    let leaves = arms
-        .iter()
-        .filter(|arm| leave::report(&arm.name, [&arm.future, &arm.handler], errors));
+    let wrong = arms.iter().filter(|arm| {
+        let Arm {
+            name,
+            future,
+            handler,
+        } = arm;
+        let leaves = leave::report(name, [future, handler], errors);
+        early::report(name, future, errors) || leaves
+    });
     // rustc would say of each what is said already.
-    (leaves.count() == 0).then_some(arms)
+    (wrong.count() == 0).then_some(arms)
 }
 
 fn not_in_braces(input: ParseStream<'_>, errors: &mut Errors) -> Option<Vec<Arm>> {

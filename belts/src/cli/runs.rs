@@ -159,7 +159,7 @@ fn journal(steps: &[ShownStep]) -> Table {
         let waits = step.due_at.filter(|_| step.state == StepState::Waiting);
         table.row(&[
             step.path.clone(),
-            state(step.state).to_owned(),
+            state(step).to_owned(),
             step.attempts.to_string(),
             time(step.started_at),
             match (step.duration_ms, waits) {
@@ -176,8 +176,9 @@ fn journal(steps: &[ShownStep]) -> Table {
     table
 }
 
-fn state(state: StepState) -> &'static str {
-    match state {
+fn state(step: &ShownStep) -> &'static str {
+    match step.state {
+        _ if step.left => "left",
         StepState::Waiting => "waiting",
         StepState::Completed => "completed",
         StepState::Failed => "failed",

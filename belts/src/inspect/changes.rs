@@ -3,7 +3,8 @@
 use super::Runs;
 use crate::{
     error::{Error, ErrorKind, Result},
-    store::{Rerun, RunStatus},
+    run::is_under,
+    store::{Entry, Rerun, RunStatus, StepKind, StepState},
 };
 
 impl Runs {
@@ -47,7 +48,8 @@ impl Runs {
     /// As [`rerun`](Self::rerun), but discards the records from this step on: what the step and those that
     /// began after it have done, they do again.
     ///
-    /// The step is named by its path, as in the journal.
+    /// The step is named by its path, as in the journal. If it is in an arm of a race that was decided, the race is decided anew, and
+    /// the records from the race on are discarded: they rest on its winner.
     ///
     /// ```rust,standalone_crate
     /// # use belts::{Event, step, store::Memory};
@@ -82,7 +84,7 @@ impl Runs {
         let rerun = self.has_stopped(run_id).await? && {
             self.note(run_id, &format!("rerun from {step}")).await?;
             let now = self.clock.now();
-            let request = Rerun::new(run_id, now).with_from(entry.seq);
+            let request = Rerun::new(run_id, now).with_from(first_to_drop(&journal, entry));
             self.store.rerun(request).await?
         };
         self.tell(run_id).await?;
@@ -107,4 +109,14 @@ impl Runs {
         }
         Ok(())
     }
+}
+
+/// The `seq` from which records are discarded, so that a step is done again: its own, or that of the first decided race in an arm of
+/// which it is. The recorded winner would otherwise stay without what it won by.
+fn first_to_drop(journal: &[Entry], step: &Entry) -> u32 {
+    let races = journal.iter().filter(|entry| {
+        let is_decided = entry.kind == StepKind::Race && entry.state != StepState::Waiting;
+        is_decided && is_under(&step.path, &entry.path)
+    });
+    races.map(|race| race.seq).fold(step.seq, u32::min)
 }

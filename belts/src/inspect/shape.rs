@@ -2,6 +2,8 @@
 //!
 //! Payloads and results are included only on request: they may be large, and are not for everybody's eyes.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -9,6 +11,7 @@ use crate::{
     clock::Timestamp,
     codec::Failure,
     plain::plain,
+    run::{is_under, join},
     store::{
         Entry, FunctionRecord, Note, Purged, RunPage, RunRecord, RunStatus, StepKind, StepState,
     },
@@ -116,6 +119,9 @@ pub(crate) struct ShownStep {
     /// What it waits for, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<String>,
+    /// Whether nobody waits for it any more, since another arm of a race has won.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) left: bool,
     pub(crate) error: Option<Failure>,
     #[serde(
         default,
@@ -222,7 +228,11 @@ impl ShownRun {
     }
 
     pub(crate) fn with_steps(mut self, journal: &[Entry], values: bool) -> Self {
-        let steps = journal.iter().map(|entry| ShownStep::of(entry, values));
+        let races = Decided::all(journal);
+        let steps = journal.iter().map(|entry| {
+            let left = races.iter().any(|race| race.has_left(entry));
+            ShownStep::of(entry, left, values)
+        });
         self.steps = Some(steps.collect());
         self
     }
@@ -252,7 +262,7 @@ impl ShownNote {
 }
 
 impl ShownStep {
-    fn of(entry: &Entry, values: bool) -> Self {
+    fn of(entry: &Entry, left: bool, values: bool) -> Self {
         let duration = entry.duration();
         Self {
             path: entry.path.to_string(),
@@ -261,13 +271,48 @@ impl ShownStep {
             attempts: entry.attempts,
             started_at: Time(entry.started_at),
             finished_at: entry.finished_at.map(Time),
-            due_at: entry.due_at.map(Time),
+            due_at: entry.due_at.filter(|_| !left).map(Time),
             duration_ms: duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
-            waiting: waiting(entry),
+            waiting: waiting(entry).filter(|_| !left),
+            left,
             error: entry.failure(),
             output: entry.output().filter(|_| values).map(ToOwned::to_owned),
         }
     }
+}
+
+/// A race that is decided.
+struct Decided<'a> {
+    race: &'a Entry,
+    winner: Arc<str>,
+}
+
+impl<'a> Decided<'a> {
+    fn all(journal: &'a [Entry]) -> Vec<Self> {
+        let races = journal.iter().filter(|entry| entry.kind == StepKind::Race);
+        let decided = races.filter_map(|race| {
+            let name: String = serde_json::from_str(race.output()?.get()).ok()?;
+            let winner = join(Some(&race.path), &name);
+            Some(Self { race, winner })
+        });
+        decided.collect()
+    }
+
+    /// Whether an entry is of another arm, and was not over when the race was.
+    fn has_left(&self, entry: &Entry) -> bool {
+        let Self { race, winner } = self;
+        let has_lost = is_under(&entry.path, &race.path) && !is_under(&entry.path, winner);
+        // The write that names the winner closes the waits of the others.
+        let is_closed = entry.kind == StepKind::Wait
+            && entry.finished_at == race.finished_at
+            && entry.output().is_some_and(|output| output.get() == "null");
+        has_lost && (entry.state == StepState::Waiting || is_closed)
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(it: &bool) -> bool {
+    !it
 }
 
 /// What an entry waits for beside a time, and until when.

@@ -93,6 +93,12 @@ impl LiveRun {
         Some(entry.map_or_else(|| Arc::from("?"), |entry| Arc::clone(&entry.path)))
     }
 
+    /// Whether an earlier wait for the same as the wait of this `seq` is not reached yet.
+    pub(crate) fn is_behind(&self, seq: u32, wait: &Wait) -> bool {
+        let state = self.state();
+        state.waits.is_behind(seq, wait, &state.journal)
+    }
+
     /// Whether something has arrived for the wait of this `seq` on which it cannot decide before an earlier wait has.
     pub(crate) fn has_undecided(&self, seq: u32) -> bool {
         self.state().waits.has_undecided(seq)

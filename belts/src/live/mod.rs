@@ -9,6 +9,7 @@ mod current;
 mod host;
 mod outbox;
 mod races;
+mod rivals;
 mod run;
 #[cfg(test)]
 mod tests;

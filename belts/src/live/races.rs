@@ -33,6 +33,18 @@ struct Won {
     record: Option<u64>,
 }
 
+/// The races that an arm is in and that are open, each with the path of the arm.
+#[derive(Debug)]
+pub(super) struct Sides(Vec<(Arc<Race>, Arc<str>)>);
+
+impl Sides {
+    /// Whether a path is in another arm of one of the races.
+    pub(super) fn is_against(&self, path: &str) -> bool {
+        let mut sides = self.0.iter();
+        sides.any(|(race, own)| is_under(path, &race.path) && !is_under(path, own))
+    }
+}
+
 /// An arm of a race, in which steps are.
 #[derive(Debug, Clone)]
 pub(crate) struct Arm(Arc<InRace>);
@@ -118,6 +130,30 @@ impl Arm {
         }))
     }
 
+    /// Whether it, or an arm around it, is in a race that nobody has won.
+    pub(super) fn is_contended(&self) -> bool {
+        let InRace { race, around, .. } = &*self.0;
+        race.won.get().is_none() || around.as_ref().is_some_and(Self::is_contended)
+    }
+
+    pub(super) fn sides(&self) -> Sides {
+        let mut sides = Vec::new();
+        let mut arm = Some(self);
+        while let Some(Self(inside)) = arm {
+            let InRace {
+                race,
+                index,
+                around,
+                ..
+            } = &**inside;
+            if race.won.get().is_none() {
+                sides.push((Arc::clone(race), race.path_of(*index)));
+            }
+            arm = around.as_ref();
+        }
+        Sides(sides)
+    }
+
     /// Whether another arm has won, of this race or of one around it.
     pub(crate) fn has_lost(&self) -> bool {
         let InRace {
@@ -168,6 +204,18 @@ impl LiveRun {
         state.claim(arm, true, now);
         state.wake_driver();
         true
+    }
+
+    /// Ends the waits that the losers of a decided race have left open, as an older version may have, or a process that died between
+    /// the parts of a large write.
+    pub(crate) fn close_what_lost(&self, race: &Race) {
+        let Some(winner) = race.won.get().map(|won| won.arm) else {
+            return;
+        };
+        let now = self.host.clock.now();
+        let mut state = self.state();
+        state.close_lost_waits(race, winner, now);
+        state.wake_driver();
     }
 
     /// Returns once it is durable who has won.

@@ -59,6 +59,8 @@ pub(super) struct State {
     pub(super) durable: u64,
     /// Who waits for each of the records that are not.
     pub(super) waiting: VecDeque<Option<Waker>>,
+    /// Who waits until the last of them is.
+    pub(super) watching: Vec<Waker>,
     /// Step futures that execute, wait in memory, or wait for their record.
     pub(super) active: usize,
     /// Steps that wait for a time too far away to stay in memory, or for a clock that a test moves.
@@ -260,7 +262,8 @@ impl LiveRun {
         self.lost.load(Ordering::Acquire)
     }
 
-    /// Ends the attempt without an outcome, since the store failed.
+    /// Ends the attempt with an error that user code is not told: the run fails with it, or goes on later where it is the store that
+    /// failed.
     pub(crate) fn abandon(&self, error: Error) {
         self.state().end(error);
     }

@@ -29,11 +29,32 @@ impl LiveRun {
             let mut state = self.state();
             let waiting = state.waiting.pop_front().flatten();
             state.durable += 1;
+            let watching = std::mem::take(&mut state.watching);
             drop(state);
-            if let Some(waker) = waiting {
-                waker.wake();
-            }
+            waiting.into_iter().chain(watching).for_each(Waker::wake);
         }
+    }
+
+    /// Returns once everything is durable that was left to be recorded so far; whether that took a write. The caller counts as under
+    /// way.
+    pub(super) async fn all_recorded(&self) -> bool {
+        let (durable, last) = {
+            let state = self.state();
+            (state.durable, state.durable + state.waiting.len() as u64)
+        };
+        poll_fn(|cx| {
+            let mut state = self.state();
+            if state.durable >= last {
+                return Poll::Ready(());
+            }
+            let watching = &mut state.watching;
+            if !watching.iter().any(|known| known.will_wake(cx.waker())) {
+                watching.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+        durable < last
     }
 
     /// Counts the caller as under way until the guard is dropped.

@@ -126,6 +126,19 @@ impl Waits {
         }
     }
 
+    /// The first event that has come for this wait and is not decided on, whether it may be or not.
+    pub(super) fn first(&self, seq: u32) -> Option<&Arrival> {
+        self.arrived.get(&seq)?.events.front()
+    }
+
+    /// Whether an earlier wait for the same is undecided, and the function has not reached it yet.
+    pub(super) fn is_behind(&self, seq: u32, wait: &Wait, journal: &Journal) -> bool {
+        self.undecided(journal).any(|other| {
+            let is_earlier = other.seq < seq && !self.open.contains_key(&other.seq);
+            is_earlier && other.wait.as_ref().is_some_and(|other| meets(other, wait))
+        })
+    }
+
     /// The next event that this wait has to decide on.
     pub(super) fn next(&self, seq: u32) -> Option<&Arrival> {
         let next = self.arrived.get(&seq)?.events.front()?;
@@ -160,6 +173,23 @@ impl Waits {
             taken
         })
     }
+}
+
+/// Whether an event could be one for both.
+fn meets(one: &Wait, other: &Wait) -> bool {
+    let (
+        Wait::Event { types, key },
+        Wait::Event {
+            types: others,
+            key: of,
+        },
+    ) = (one, other);
+    let is_shared = |one: &AwaitedType| {
+        others
+            .iter()
+            .any(|other| one.event_type == other.event_type)
+    };
+    key == of && types.iter().any(is_shared)
 }
 
 /// Which event a settled wait has taken, if any.

@@ -57,6 +57,11 @@ pub(crate) enum Violation {
         arms: &'static [&'static str],
         at: &'static Location,
     },
+    NoWinner {
+        path: Arc<str>,
+        reason: String,
+        at: &'static Location,
+    },
     OtherType {
         path: Arc<str>,
         stored: Arc<str>,
@@ -79,6 +84,7 @@ impl Violation {
             }
             Self::OtherKind { path, .. }
             | Self::WinnerGone { path, .. }
+            | Self::NoWinner { path, .. }
             | Self::OtherType { path, .. } => {
                 Error::new(ErrorKind::Mismatch, text).with_step(&path)
             }
@@ -146,6 +152,11 @@ impl fmt::Display for Violation {
                  the arm back, with the steps that it had, or give the new race another key; then rerun the run",
                 list(arms),
                 winner = plain(winner),
+            ),
+            Self::NoWinner { path, reason, at } => write!(
+                f,
+                "the journal has the race `{path}` at {at} as over, but the name of the arm that won cannot be read ({reason}): rerun the \
+                 run from `{path}`, or give the race another key"
             ),
             Self::OtherType {
                 path,

@@ -129,7 +129,7 @@ impl Scope {
     ) -> Result<()> {
         let path = join(self.prefix.as_deref(), key.as_str());
         let clock = Arc::clone(&self.run.host.clock);
-        match self.decide(&path, StepKind::Sleep, at).await {
+        let resumed = match self.decide(&path, StepKind::Sleep, at).await {
             Decision::Begin { seq } => {
                 let now = clock.now();
                 let due_at = until(now);
@@ -147,10 +147,16 @@ impl Scope {
                 } else {
                     self.wait_parked(due_at, active).await;
                 }
+                false
             }
-            Decision::Resume { due_at, .. } => self.wait(due_at, self.run.activate()).await,
-            Decision::Replay { .. } => {}
-        }
+            Decision::Resume { due_at, .. } => {
+                self.wait(due_at, self.run.activate()).await;
+                true
+            }
+            Decision::Replay { .. } => return Ok(()),
+        };
+        let run = &self.run;
+        run.let_events_go_first(self.arm.as_ref(), resumed).await;
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use crate::{
     codec::{self, Decoded},
     error::Result,
     live::{self, Active, Arm},
+    panic,
     run::{Decision, Location, Violation, join},
     store::StepKind,
 };
@@ -60,24 +61,24 @@ impl Racing {
             arms,
         } = self;
         let race = match scope.decide(&path, StepKind::Race, at).await {
-            Decision::Replay { value, type_name } => match winner(&value, arms) {
-                Ok(Ok(arm)) => live::Race::won_by(path, arms, arm),
-                other => {
-                    scope.run.violate(match other {
-                        Err(error) => Violation::OtherType {
-                            path,
-                            stored: type_name,
-                            expected: "the name of an arm",
-                            reason: error.to_string(),
-                            at,
-                        },
-                        Ok(gone) => Violation::WinnerGone {
-                            path,
-                            winner: gone.err().unwrap_or_default(),
-                            arms,
-                            at,
-                        },
+            Decision::Replay { value, .. } => match winner(&value, arms) {
+                Ok(Ok(arm)) => {
+                    let race = live::Race::won_by(path, arms, arm);
+                    scope.run.close_what_lost(&race);
+                    race
+                }
+                Ok(Err(winner)) => {
+                    scope.run.violate(Violation::WinnerGone {
+                        path,
+                        winner,
+                        arms,
+                        at,
                     });
+                    return pending().await;
+                }
+                Err(error) => {
+                    let reason = error.report();
+                    scope.run.violate(Violation::NoWinner { path, reason, at });
                     return pending().await;
                 }
             },
@@ -223,6 +224,7 @@ impl<F: Future<Output: Send> + Send> Contend for Contender<'_, F> {
     }
 
     fn leave(&mut self) {
-        self.future.set(None);
+        // It is the user's: a panic there is no outcome of the race, nor of the function.
+        panic::clear(self.future.as_mut());
     }
 }

@@ -109,15 +109,14 @@ impl<'a, E: EventSet> Waiting<'a, E> {
     /// Waits for as long as it takes.
     pub async fn forever(self) -> Result<E> {
         let path = join(self.scope.prefix.as_deref(), self.key.as_str());
-        let event = self.until(None).await?;
-        event.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Codec,
-                format!(
-                    "the wait `{path}` was recorded when it had a `timeout`, as one that had run out; give it the `timeout` again"
-                ),
-            )
-        })
+        let run = Arc::clone(&self.scope.run);
+        if let Some(event) = self.until(None).await? {
+            return Ok(event);
+        }
+        let text = format!(
+            "the wait `{path}` was recorded when it had a `timeout`, as one that had run out; give it the `timeout` again"
+        );
+        refuse(&run, &path, ErrorKind::Codec, text).await
     }
 
     /// Waits no longer than this.
@@ -129,19 +128,30 @@ impl<'a, E: EventSet> Waiting<'a, E> {
         let run = Arc::clone(&self.scope.run);
         let path = join(self.scope.prefix.as_deref(), self.key.as_str());
         if !run.host.keeps_waits {
-            return Err(config(format!(
+            let text = format!(
                 "this store keeps no waits, which `wait!(\"{path}\", …)` needs; choose another store"
-            )));
+            );
+            return refuse(&run, &path, ErrorKind::Config, text).await;
         }
         if self.is_keyless_key {
-            return Err(config(format!(
+            let text = format!(
                 "the key of the wait `{path}` is `null`, and no event has such a key; wait only where there is one"
-            )));
+            );
+            return refuse(&run, &path, ErrorKind::Config, text).await;
         }
         let now = run.host.clock.now();
         let decision = self.scope.decide(&path, StepKind::Wait, self.at).await;
         let (seq, started_at, wait, until) = match decision {
-            Decision::Replay { value, .. } => return read::<E>(&path, &value),
+            Decision::Replay { value, .. } => match read::<E>(&path, &value) {
+                Err(error) if error.kind() == ErrorKind::Codec => {
+                    let report = error.report();
+                    let text = format!(
+                        "what the journal has of the wait `{path}` cannot be read: {report}"
+                    );
+                    return refuse(&run, &path, ErrorKind::Codec, text).await;
+                }
+                outcome => return outcome,
+            },
             Decision::Begin { seq } => (
                 seq,
                 now,
@@ -152,7 +162,10 @@ impl<'a, E: EventSet> Waiting<'a, E> {
                 seq, started_at, ..
             } => match run.wait_of(seq) {
                 Some(wait) => (seq, started_at, wait, run.due_of(seq)),
-                None => return Err(unreadable(&path)),
+                None => {
+                    let text = format!("the journal does not say what the wait `{path}` waits for");
+                    return refuse(&run, &path, ErrorKind::Codec, text).await;
+                }
             },
         };
         let begins = matches!(decision, Decision::Begin { .. });
@@ -230,8 +243,8 @@ impl Open {
                     None => pending().await,
                 },
             );
-        } else {
-            // An earlier wait for the same may be reached only now.
+        } else if run.is_behind(self.seq, &self.wait) {
+            // It may be reached only now.
             tokio::task::yield_now().await;
         }
         loop {
@@ -244,11 +257,11 @@ impl Open {
                 match self.weigh(&arrival, when) {
                     Weighed::PassedOver => moved = true,
                     Weighed::Taken(event) => {
-                        self.settle(Some(&arrival)).await?;
+                        self.settle(Some(&arrival)).await;
                         return Ok(Some(event));
                     }
                     Weighed::Unreadable(error) => {
-                        self.settle(Some(&arrival)).await?;
+                        self.settle(Some(&arrival)).await;
                         return Err(error);
                     }
                 }
@@ -282,7 +295,10 @@ impl Open {
             }
             run.look_for_arrivals().await;
             if !run.has_undecided(self.seq) {
-                self.settle(None).await?;
+                run.let_events_go_first(self.arm.as_ref(), false).await;
+            }
+            if !run.has_undecided(self.seq) {
+                self.settle(None).await;
                 return Ok(None);
             }
         }
@@ -326,18 +342,25 @@ impl Open {
     }
 
     /// Records what ended the wait; returns when that is durable.
-    async fn settle(&self, arrival: Option<&Arrival>) -> Result<()> {
-        let taken = arrival.map(Taken::of).transpose()?;
+    async fn settle(&self, arrival: Option<&Arrival>) {
+        let taken = arrival.map(Taken::of).transpose();
+        let value = match taken.and_then(|taken| codec::encode_ok(&taken)) {
+            Ok(value) => value,
+            Err(error) => {
+                let (path, report) = (&self.path, error.report());
+                let text = format!("the event that ended the wait `{path}` is no JSON: {report}");
+                return refuse(&self.run, path, ErrorKind::Codec, text).await;
+            }
+        };
         let mut entry = self.entry();
         entry.state = StepState::Completed;
-        entry.value = codec::encode_ok(&taken)?;
+        entry.value = value;
         entry.finished_at = Some(self.run.host.clock.now());
         let arm = self.arm.as_ref();
         match self.run.record_in(arm, entry, true, true) {
             Some(ticket) => ticket.await,
             None => pending().await,
         }
-        Ok(())
     }
 
     fn entry(&self) -> Entry {
@@ -353,13 +376,8 @@ impl Open {
     }
 }
 
-fn config(text: String) -> Error {
-    Error::new(ErrorKind::Config, text)
-}
-
-fn unreadable(path: &str) -> Error {
-    Error::new(
-        ErrorKind::Codec,
-        format!("the journal does not say what the wait `{path}` waits for"),
-    )
+/// Ends the run with what no arm of a race is to win with, nor the function to handle: its code or its journal is wrong.
+async fn refuse<T>(run: &LiveRun, path: &Arc<str>, kind: ErrorKind, text: String) -> T {
+    run.abandon(Error::new(kind, text).with_step(path));
+    pending().await
 }

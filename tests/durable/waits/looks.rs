@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::{OrderPaid, paid, publish_order_paid};
-use crate::gated::{effect, effects, gate, looped, open, within};
+use crate::gated::{effect, effects, gate, looped, open, unless, within};
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 #[event(type = "waits-looks-begun", key = order)]
@@ -36,11 +36,8 @@ fn begun(order: &str) -> Begun {
 #[belts::function(id = "waits-stays", on = Begun)]
 async fn stays(begun: Begun) -> belts::Result<u32> {
     let paid = wait!("payment", OrderPaid, key = &begun.order);
-    tokio::pin!(paid);
-    tokio::select! {
-        paid = paid => Ok(paid?.cents),
-        () = gate(&begun.order) => Ok(0),
-    }
+    let paid = unless(gate(&begun.order), paid).await;
+    paid.map_or(Ok(0), |paid| Ok(paid?.cents))
 }
 
 /// Waits for a second beside a step under way.

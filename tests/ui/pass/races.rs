@@ -117,6 +117,61 @@ async fn forms(order: &Ordered, cents: u32) -> belts::Result<u32> {
     Ok(sum + one + inner + beside + found + u32::try_from(moved).unwrap_or(0))
 }
 
+/// The keys of an arm are under that of its race, so they are what they are in each round; so are those of a race within.
+#[belts::steps]
+async fn rounds(order: &Ordered) -> belts::Result<u32> {
+    let mut sum = 0;
+    for n in 0..3 {
+        sum += race!("round-{n}", {
+            scored = step!("score", order.number) => scored?,
+            helped = scope!("help", helper(order)) => helped?,
+            block = async {
+                sleep!("pause", "1m").await?;
+                race!("inner", {
+                    paid = wait!("payment", Paid, key = &order.id) => paid?.cents,
+                    slow = step!("score", 1) => slow?,
+                })
+                .await
+            } => block?,
+            late = sleep!("pause", "1h") => {
+                late?;
+                step!("late-{n}", 1).await?
+            }
+        })
+        .await?;
+    }
+    // The same keys once more: at run time each round has another number.
+    while sum < 7 {
+        sum += race!("round-{sum}", {
+            scored = step!("score", order.number) => scored?,
+            late = sleep!("pause", "1h") => { late?; 1 }
+        })
+        .await?;
+    }
+    Ok(sum)
+}
+
+/// Futures that are bound to names may be joined, and what is theirs may be awaited before a `select!`.
+#[belts::steps]
+async fn bound(order: &Ordered) -> belts::Result<u32> {
+    let (one, two) = (step!("one", 1), step!("two", 2));
+    let three = step!("three", 3);
+    let four = async { step!("four", order.number).await };
+    let (one, two, three, four) = tokio::try_join!(one, two, three, four)?;
+    let five = step!("five", 5);
+    let five = five.await?;
+    let sum = tokio::select! {
+        five = std::future::ready(five) => five,
+        three = async { three } => three,
+    };
+    // An arm's future may hold what is awaited in it.
+    let six = race!("six", {
+        block = { let n = order.number; async move { check(n) } } => block?,
+    })
+    .await?;
+    Ok(sum + one + two + four + six)
+}
+
 #[belts::steps]
 async fn helper(order: &Ordered) -> belts::Result<u32> {
     Ok(wait!("payment", Paid, key = &order.id).await?.cents)

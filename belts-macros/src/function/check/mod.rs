@@ -2,33 +2,38 @@
 //!
 //! Each macro reports what it can see for itself; this module checks what takes the whole body.
 
+mod bound;
+mod branches;
+mod calls;
+mod keys;
 mod once;
+mod ours;
 mod race;
 mod repeat;
 mod task;
+mod walk;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
     Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop,
-    ExprLoop, ExprMethodCall, ExprWhile, FieldValue, Item, LitStr, Local, Stmt, Token,
+    ExprLoop, ExprMethodCall, ExprWhile, FieldValue, Item, Local, PatIdent, Stmt, Token,
     parse::{ParseStream, Parser as _},
     punctuated::Punctuated,
     visit::{self, Visit},
 };
 
 use self::{
+    bound::{Bound, is_typed_unordered},
+    keys::Keys,
     once::Once,
+    ours::Ours,
     race::{Select, is_select},
     repeat::{Repeat, variable},
     task::Task,
+    walk::Walk,
 };
-use super::mark::own_macros;
-use crate::{
-    diag::Errors,
-    names::Krate,
-    step::{Macro, key::Key},
-};
+use crate::{diag::Errors, names::Krate, step::Macro};
 
 /// Reports nothing about a body that does not parse: rustc does it better.
 pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
@@ -40,13 +45,14 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
         return;
     };
     let mut walk = Walk {
-        krate,
+        ours: Ours::of_body(body, krate),
         errors,
-        own: own_macros(body),
-        keys: Vec::new(),
+        keys: Keys::default(),
         once: Once::default(),
+        bound: Bound::default(),
         repeat: None,
         step: None,
+        races: 0,
         scope: String::new(),
         select: None,
         cfg: None,
@@ -55,161 +61,11 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
     for statement in &statements {
         walk.visit_stmt(statement);
     }
-    walk.report_duplicates();
-}
-
-struct Walk<'a> {
-    krate: &'a Krate,
-    errors: &'a mut Errors,
-    /// Macros that the body defines.
-    own: Vec<String>,
-    /// Keys without captures, in order.
-    keys: Vec<Use>,
-    once: Once,
-    repeat: Option<Repeat>,
-    /// The step whose expression this is.
-    step: Option<String>,
-    /// The race and the arm that this is in.
-    scope: String,
-    /// The `select!`, or the like, that this is in.
-    select: Option<Select>,
-    /// The `#[cfg]`s that this is under.
-    cfg: Option<String>,
-    task: Option<Task>,
-}
-
-/// A key without captures.
-struct Use {
-    /// The race and the arm whose key it is.
-    scope: String,
-    key: String,
-    literal: LitStr,
-    cfg: Option<String>,
-}
-
-impl Use {
-    /// Two places under different `#[cfg]`s may be one place in each build; at run time a key is still used once.
-    fn meets(&self, other: &Self) -> bool {
-        let apart = self.cfg.is_some() && other.cfg.is_some() && self.cfg != other.cfg;
-        (&self.scope, &self.key) == (&other.scope, &other.key) && !apart
-    }
+    let Walk { keys, errors, .. } = walk;
+    keys.report_duplicates(errors);
 }
 
 impl Walk<'_> {
-    fn within(&mut self, repeat: Repeat, visit: impl FnOnce(&mut Self)) {
-        let outside = self.repeat.replace(repeat);
-        visit(self);
-        self.repeat = outside;
-    }
-
-    /// Visits everything that may have attributes.
-    fn under(&mut self, visit: impl FnOnce(&mut Self)) {
-        let outside = self.cfg.clone();
-        visit(self);
-        self.cfg = outside;
-    }
-
-    fn in_select(&mut self, select: Option<Select>, visit: impl FnOnce(&mut Self)) {
-        let outside = std::mem::replace(&mut self.select, select);
-        visit(self);
-        self.select = outside;
-    }
-
-    /// Visits a block or closure, which is not evaluated where it stands.
-    fn inside(&mut self, visit: impl FnOnce(&mut Self)) {
-        let task = self.task.map(|_| Task::Inside);
-        let select = self.select.clone().map(Select::inside);
-        self.in_select(select, |walk| walk.in_task(task, visit));
-    }
-
-    fn in_task(&mut self, task: Option<Task>, visit: impl FnOnce(&mut Self)) {
-        let outside = std::mem::replace(&mut self.task, task);
-        visit(self);
-        self.task = outside;
-    }
-
-    fn call(&mut self, which: Macro, at: &syn::Path, tokens: &TokenStream) {
-        if self.task.is_some() {
-            self.errors.at(at, task::message(which));
-        }
-        if let Some(step) = &self.step {
-            let name = which.name();
-            let message = format!(
-                "`{name}` is inside the expression of step `{step}`, but a step is recorded as a whole; \
-                 await this one first and use its value"
-            );
-            self.errors.at(at, message);
-        }
-        if let Some(select) = &self.select {
-            self.errors.at(at, select.message(which));
-        }
-        if which == Macro::Race {
-            return self.race(tokens);
-        }
-        let Some((key, arguments)) = split(tokens) else {
-            return;
-        };
-        self.key(&key);
-        let outside = self.step.clone();
-        if which == Macro::Step {
-            self.step = Some(key.literal.value());
-        }
-        for argument in &arguments {
-            self.visit_expr(argument);
-        }
-        self.step = outside;
-    }
-
-    /// Visits the arms of a race, of which each has keys of its own, and the handlers, which are part of the function.
-    fn race(&mut self, tokens: &TokenStream) {
-        let Some((key, arms)) = race::split(tokens) else {
-            return;
-        };
-        self.key(&key);
-        // In a step it is the race itself that was reported.
-        let step = self.step.take();
-        for arm in &arms {
-            let scope = format!("{}{}/{}/", self.scope, key.literal.value(), arm.text());
-            let scope = std::mem::replace(&mut self.scope, scope);
-            // If the race is reached again its key has to differ, and with that all of these.
-            let (repeat, select) = (self.repeat.take(), self.select.take());
-            self.visit_expr(&arm.future);
-            (self.scope, self.repeat, self.select) = (scope, repeat, select);
-            self.visit_expr(&arm.handler);
-        }
-        self.step = step;
-    }
-
-    fn key(&mut self, key: &Key) {
-        let Some(plain) = key.plain() else {
-            return;
-        };
-        self.keys.push(Use {
-            scope: self.scope.clone(),
-            key: plain.to_owned(),
-            literal: key.literal.clone(),
-            cfg: self.cfg.clone(),
-        });
-        if let Some(repeat) = &self.repeat {
-            let message = repeat.message(plain);
-            self.errors.at(&key.literal, message);
-        }
-    }
-
-    fn report_duplicates(&mut self) {
-        for this in &self.keys {
-            let Use { key, literal, .. } = this;
-            let uses = self.keys.iter().filter(|other| other.meets(this)).count();
-            if uses > 1 {
-                let message = format!(
-                    "key `{key}` is used {uses} times in this function; give each place its own key, \
-                     even if a run reaches only one of them"
-                );
-                self.errors.at(literal, message);
-            }
-        }
-    }
-
     /// Macros in tokens that are not a list of expressions.
     fn scan(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
@@ -228,18 +84,27 @@ impl Walk<'_> {
     }
 
     fn any_macro(&mut self, path: &syn::Path, tokens: &TokenStream) {
-        let own = path
-            .get_ident()
-            .is_some_and(|name| self.own.iter().any(|own| name == own));
-        match ours(path, self.krate) {
-            Some(which) if !own => self.call(which, path, tokens),
-            Some(_) => {}
+        let own = self.ours.is_own(path);
+        match self.ours.of(path) {
+            Some(which) => self.call(which, path, tokens),
+            None if own && Macro::from_name(&path_name(path)).is_some() => {}
             None if path.is_ident("macro_rules") => {}
             None if is_select(path) && !own => {
-                let select = Some(Select::of_macro(path));
-                self.in_select(select, |walk| walk.scan(tokens.clone()));
+                let select = Select::of_macro(path);
+                for future in branches::futures(tokens.clone()) {
+                    self.report_held(&future, &select);
+                }
+                self.in_select(Some(select), |walk| walk.scan(tokens.clone()));
             }
             None => self.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis),
+        }
+    }
+
+    /// Reports futures of our macros that were bound to names before.
+    fn report_held(&mut self, future: &Expr, select: &Select) {
+        for held in self.bound.held(future) {
+            let message = select.message_of_name(&held.name, held.which);
+            self.errors.at(&held.name, message);
         }
     }
 
@@ -283,13 +148,32 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.under(|walk| visit::visit_arm(walk, node));
     }
 
+    fn visit_block(&mut self, node: &'ast Block) {
+        self.bound.enter();
+        visit::visit_block(self, node);
+        self.bound.leave();
+    }
+
+    fn visit_pat_ident(&mut self, node: &'ast PatIdent) {
+        self.bound.forget(&node.ident);
+        visit::visit_pat_ident(self, node);
+    }
+
     fn visit_field_value(&mut self, node: &'ast FieldValue) {
         self.under(|walk| visit::visit_field_value(walk, node));
     }
 
     fn visit_local(&mut self, node: &'ast Local) {
-        visit::visit_local(self, node);
+        let holds = self.bound.look(node, &self.ours);
+        if is_typed_unordered(node) {
+            self.in_select(Some(Select::unordered()), |walk| {
+                visit::visit_local(walk, node);
+            });
+        } else {
+            visit::visit_local(self, node);
+        }
         self.once.bind(node);
+        self.bound.bind(&node.pat, holds);
     }
 
     /// A nested item has its own keys, or none.
@@ -342,10 +226,18 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             }
         };
         let task = task::made_by(&node.method);
+        let is_pushed = self.bound.push(node, &self.ours);
         if let Some(select) = Select::of_method(node) {
+            self.report_held(&node.receiver, &select);
             self.in_select(Some(select), |walk| {
                 visit::visit_expr_method_call(walk, node);
             });
+        } else if is_pushed {
+            let select = Select::unordered();
+            for argument in &node.args {
+                self.report_held(argument, &select);
+            }
+            self.in_select(Some(select), arguments);
         } else if task.is_some() {
             self.in_task(task, arguments);
         } else {
@@ -364,6 +256,9 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         };
         let visit = |walk: &mut Self| visit::visit_expr_call(walk, node);
         if let Some(select) = Select::of_fn(&node.func) {
+            for argument in &node.args {
+                self.report_held(argument, &select);
+            }
             self.in_select(Some(select), visit);
         } else if task.is_some() {
             self.in_task(task, visit);
@@ -389,28 +284,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 }
 
-/// Which of our macros a path names, if any.
-fn ours(path: &syn::Path, krate: &Krate) -> Option<Macro> {
-    let mut segments = path.segments.iter().rev();
-    let which = Macro::from_name(&segments.next()?.ident.to_string())?;
-    match segments.next() {
-        Some(root) if root.ident != "belts" && !krate.is_named(&root.ident) => None,
-        _ => Some(which),
-    }
-}
-
-/// The key of a call and the expressions after it; `None` if the macro itself will report it.
-fn split(tokens: &TokenStream) -> Option<(Key, Vec<Expr>)> {
-    let parser = |input: ParseStream<'_>| {
-        let key = Key::new(input.parse()?)?;
-        let mut arguments = Vec::new();
-        while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
-            if input.peek(Token![move]) && !input.peek2(Token![|]) && !input.peek2(Token![||]) {
-                input.parse::<Token![move]>()?;
-            }
-            arguments.push(input.parse::<Expr>()?);
-        }
-        Ok((key, arguments))
-    };
-    parser.parse2(tokens.clone()).ok()
+/// The last part of a path.
+fn path_name(path: &syn::Path) -> String {
+    let last = path.segments.last();
+    last.map(|last| last.ident.to_string()).unwrap_or_default()
 }

@@ -1,12 +1,13 @@
 //! Races: the keys of an arm are its own, and what others call a race is not recorded.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
     Expr, ExprMethodCall, Path, Token,
     parse::{ParseStream, Parser as _},
 };
 
+use super::bound::{UNORDERED, says_unordered};
 use crate::{
     names::spelled,
     step::{Macro, key::Key, race},
@@ -46,6 +47,9 @@ impl Select {
         };
         let segments = &path.path.segments;
         let last = &segments.last()?.ident;
+        if last == "from_iter" && says_unordered(path) {
+            return Some(Self::unordered());
+        }
         let known = FUNCTIONS.iter().any(|race| last == race);
         let is_theirs = segments.len() > 1 || last.to_string().contains('_');
         (known && is_theirs).then(|| Self {
@@ -54,8 +58,19 @@ impl Select {
         })
     }
 
+    /// What goes on with whichever of its futures is first, as often as it is asked.
+    pub(super) fn unordered() -> Self {
+        Self {
+            name: UNORDERED.to_owned(),
+            inside: false,
+        }
+    }
+
     /// As in `(one, other).race()`.
     pub(super) fn of_method(call: &ExprMethodCall) -> Option<Self> {
+        if call.method == "collect" && says_unordered(&call.turbofish) {
+            return Some(Self::unordered());
+        }
         (call.method == "race").then(|| Self {
             name: ".race()".to_owned(),
             inside: false,
@@ -74,11 +89,32 @@ impl Select {
     }
 
     pub(super) fn message(&self, which: Macro) -> String {
-        let (name, select) = (which.name(), &self.name);
+        let (name, instead) = (which.name(), self.instead(which));
+        let select = &self.name;
         format!(
             "`{name}` is inside `{select}`, which does not record its winner, so the run may go on with a different one when it resumes; \
-             write `race!(\"first\", {{ one = {name}(…) => …, other = … => … }})`"
+             {instead}"
         )
+    }
+
+    /// What to say of a name that holds a future of ours.
+    pub(super) fn message_of_name(&self, name: &Ident, which: Macro) -> String {
+        let (held, instead) = (which.name(), self.instead(which));
+        let select = &self.name;
+        format!(
+            "`{name}` holds a `{held}`, and `{select}` does not record its winner, so the run may go on with a different one when it \
+             resumes; {instead}"
+        )
+    }
+
+    fn instead(&self, which: Macro) -> String {
+        let name = which.name();
+        let all = if self.name == UNORDERED {
+            ", or await all of them with `join_all`"
+        } else {
+            ""
+        };
+        format!("write `race!(\"first\", {{ one = {name}(…) => …, other = … => … }})`{all}")
     }
 }
 

@@ -1,4 +1,4 @@
-// Nor is that of other functions that go on with the first; what is awaited before them is no arm.
+// Nor is that of other functions that go on with the first, wherever their futures are bound; what is awaited before them is no arm.
 use belts::{Event, sleep, step};
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,94 @@
+//! Calls of our macros in a body: where they may stand, and whose keys they use.
+
+use proc_macro2::TokenStream;
+use syn::{
+    Expr, Token,
+    parse::{ParseStream, Parser as _},
+    visit::Visit as _,
+};
+
+use super::{race, task, walk::Walk};
+use crate::step::{Macro, key::Key};
+
+impl Walk<'_> {
+    pub(super) fn call(&mut self, which: Macro, at: &syn::Path, tokens: &TokenStream) {
+        if self.task.is_some() {
+            self.errors.at(at, task::message(which));
+        }
+        if let Some(step) = &self.step {
+            let name = which.name();
+            let message = format!(
+                "`{name}` is inside the expression of step `{step}`, but a step is recorded as a whole; \
+                 await this one first and use its value"
+            );
+            self.errors.at(at, message);
+        }
+        if let Some(select) = &self.select {
+            self.errors.at(at, select.message(which));
+        }
+        if which == Macro::Race {
+            return self.race(tokens);
+        }
+        let Some((key, arguments)) = split(tokens) else {
+            return;
+        };
+        self.key(&key);
+        let outside = self.step.clone();
+        if which == Macro::Step {
+            self.step = Some(key.literal.value());
+        }
+        for argument in &arguments {
+            self.visit_expr(argument);
+        }
+        self.step = outside;
+    }
+
+    /// Visits the arms of a race, of which each has keys of its own, and the handlers, which are part of the function.
+    fn race(&mut self, tokens: &TokenStream) {
+        let Some((key, arms)) = race::split(tokens) else {
+            return;
+        };
+        self.key(&key);
+        // In a step it is the race itself that was reported.
+        let step = self.step.take();
+        self.races += 1;
+        let number = self.races;
+        for arm in &arms {
+            let scope = format!("{number}/{}", arm.text());
+            let scope = std::mem::replace(&mut self.scope, scope);
+            // If the race is reached again its key has to differ, and with that all of these.
+            let (repeat, select) = (self.repeat.take(), self.select.take());
+            self.visit_expr(&arm.future);
+            (self.scope, self.repeat, self.select) = (scope, repeat, select);
+            self.visit_expr(&arm.handler);
+        }
+        self.step = step;
+    }
+
+    fn key(&mut self, key: &Key) {
+        let Some(plain) = key.plain() else {
+            return;
+        };
+        self.keys.add(key, plain, &self.scope, self.cfg.as_deref());
+        if let Some(repeat) = &self.repeat {
+            let message = repeat.message(plain);
+            self.errors.at(&key.literal, message);
+        }
+    }
+}
+
+/// The key of a call and the expressions after it; `None` if the macro itself will report it.
+fn split(tokens: &TokenStream) -> Option<(Key, Vec<Expr>)> {
+    let parser = |input: ParseStream<'_>| {
+        let key = Key::new(input.parse()?)?;
+        let mut arguments = Vec::new();
+        while input.parse::<Option<Token![,]>>()?.is_some() && !input.is_empty() {
+            if input.peek(Token![move]) && !input.peek2(Token![|]) && !input.peek2(Token![||]) {
+                input.parse::<Token![move]>()?;
+            }
+            arguments.push(input.parse::<Expr>()?);
+        }
+        Ok((key, arguments))
+    };
+    parser.parse2(tokens.clone()).ok()
+}
