@@ -122,10 +122,10 @@ pub fn wait(input: TokenStream) -> TokenStream {
 /// }).await?;
 /// ```
 ///
-/// An arm is one of belts' macros or an `async` block with several. Its keys are prefixed with the race's key and
+/// An arm is one of belts' macros, without `.await`, or an `async` block with several. Its keys are prefixed with the race's key and
 /// its name: `decision/approved/approval`. If two arms finish at the same moment, the first in the order of writing wins.
 ///
-/// A handler may change locals, and use `?` with any error; `?` leaves the race, and `return` and `break` are compile errors.
+/// A handler may change locals, and use `?` with any error; `?` leaves the race, and `return`, `break` and `bail!` are compile errors.
 /// `move` before the braces moves the captured locals into the race.
 #[proc_macro]
 pub fn race(input: TokenStream) -> TokenStream {

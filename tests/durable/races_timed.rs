@@ -132,6 +132,22 @@ async fn a_deadline_before_which_nothing_came_wins_on_a_replay() {
     assert_eq!(after_a_day(nested_time, "no-nested", false).await, "late");
 }
 
+#[belts::function(id = "races-several-times", on = Named)]
+async fn several_times(_: Named) -> belts::Result<String> {
+    race!("decision", {
+        third = sleep!("three-hours", "3h") => { third?; "three".to_owned() }
+        second = sleep!("two-hours", "2h") => { second?; "two".to_owned() }
+        first = async { sleep!("one-hour", "1h").await } => { first?; "one".to_owned() }
+        fourth = sleep!("four-hours", "4h") => { fourth?; "four".to_owned() }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn of_several_times_that_have_passed_on_a_replay_the_earliest_wins() {
+    assert_eq!(after_a_day(several_times, "several", false).await, "one");
+}
+
 /// Stays in memory, for its step.
 #[belts::function(id = "races-in-memory", on = Named)]
 async fn in_memory(event: Named) -> belts::Result<String> {

@@ -186,6 +186,12 @@ impl Journal {
         waits.filter(|entry| entry.kind == StepKind::Wait)
     }
 
+    /// The sleeps that were begun when the run was claimed. That one is over is not recorded.
+    pub(crate) fn sleeps(&self) -> impl Iterator<Item = &Entry> {
+        let entries = self.entries.iter();
+        entries.filter(|entry| entry.kind == StepKind::Sleep)
+    }
+
     /// The waits that were not over when the run was claimed.
     pub(crate) fn open_waits(&self) -> impl Iterator<Item = &Entry> {
         let waits = self

@@ -147,16 +147,16 @@ impl Scope {
                 } else {
                     self.wait_parked(due_at, active).await;
                 }
-                false
+                None
             }
             Decision::Resume { due_at, .. } => {
                 self.wait(due_at, self.run.activate()).await;
-                true
+                Some(due_at)
             }
             Decision::Replay { .. } => return Ok(()),
         };
         let run = &self.run;
-        run.let_events_go_first(self.arm.as_ref(), resumed).await;
+        run.let_others_go_first(self.arm.as_ref(), resumed).await;
         Ok(())
     }
 

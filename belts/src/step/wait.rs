@@ -160,13 +160,13 @@ impl<'a, E: EventSet> Waiting<'a, E> {
             ),
             Decision::Resume {
                 seq, started_at, ..
-            } => match run.wait_of(seq) {
-                Some(wait) => (seq, started_at, wait, run.due_of(seq)),
-                None => {
+            } => {
+                let Some(wait) = run.wait_of(seq) else {
                     let text = format!("the journal does not say what the wait `{path}` waits for");
                     return refuse(&run, &path, ErrorKind::Codec, text).await;
-                }
-            },
+                };
+                (seq, started_at, wait, run.due_of(seq))
+            }
         };
         let begins = matches!(decision, Decision::Begin { .. });
         let mut open = Open {
@@ -295,7 +295,7 @@ impl Open {
             }
             run.look_for_arrivals().await;
             if !run.has_undecided(self.seq) {
-                run.let_events_go_first(self.arm.as_ref(), false).await;
+                run.let_others_go_first(self.arm.as_ref(), None).await;
             }
             if !run.has_undecided(self.seq) {
                 self.settle(None).await;
