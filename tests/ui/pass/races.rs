@@ -141,8 +141,8 @@ async fn rounds(order: &Ordered) -> belts::Result<u32> {
         .await?;
     }
     // The same keys once more: at run time each round has another number.
-    while sum < 7 {
-        sum += race!("round-{sum}", {
+    for n in 3..5 {
+        sum += race!("round-{n}", {
             scored = step!("score", order.number) => scored?,
             late = sleep!("pause", "1h") => { late?; 1 }
         })
