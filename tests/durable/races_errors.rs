@@ -28,13 +28,12 @@ struct Tagged {
 #[belts::function(id = "races-for-null", on = Named)]
 async fn for_null(event: Named) -> belts::Result<String> {
     race!("decision", {
-        tagged = wait!("tagged", Tagged, key = &Tag(None)) => match tagged {
-            Ok(_) => "tagged".to_owned(),
-            Err(_) => {
+        tagged = wait!("tagged", Tagged, key = &Tag(None)) => {
+            if tagged.is_err() {
                 effect(format!("{} handles it", event.name));
-                "handled".to_owned()
             }
-        },
+            "tagged".to_owned()
+        }
         late = sleep!("late", "1h") => { late?; "late".to_owned() }
     })
     .await
@@ -100,7 +99,7 @@ async fn a_loser_that_panics_when_it_is_dropped_costs_the_run_nothing() {
 }
 
 /// The store fails in the step at first.
-async fn score(name: &str) -> belts::Result<u32> {
+fn score(name: &str) -> belts::Result<u32> {
     effect(format!("{name} scores"));
     if effects(&format!("{name} scores")) > 1 {
         return Ok(3);
@@ -113,13 +112,9 @@ async fn score(name: &str) -> belts::Result<u32> {
 async fn with_a_failure(event: Named) -> belts::Result<u32> {
     let name = &event.name;
     race!("decision", {
-        score = async { step!("score", score(name)).await } => match score {
-            Ok(score) => score,
-            Err(_) => {
-                effect(format!("{name} is told"));
-                0
-            }
-        },
+        score = async { step!("score", score(name)).await } => {
+            score.inspect_err(|_| effect(format!("{name} is told")))?
+        }
         late = sleep!("late", "1h") => { late?; 9 }
     })
     .await

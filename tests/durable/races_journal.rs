@@ -126,7 +126,7 @@ async fn a_wait_that_a_decided_race_has_left_open_is_closed_on_the_next_replay()
     running.await.unwrap().unwrap();
 }
 
-/// The text was of a value `` that cannot be read as `the name of an arm`.
+/// The text was of a value of no type, which could not be read as a type named `the name of an arm`.
 #[tokio::test]
 async fn a_winner_that_is_no_name_is_an_error_that_says_so() {
     let (store, clock) = (Memory::new(), ManualClock::default());
