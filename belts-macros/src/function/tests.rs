@@ -1,5 +1,7 @@
 //! Half-typed functions keep what is there, and whole ones become a handle.
 
+mod races;
+
 use quote::quote;
 
 use super::*;
@@ -134,39 +136,6 @@ fn duplicates_are_found_wherever_they_stand() {
         );
         assert_eq!(text.matches("key `a` is used 2 times").count(), 2, "{text}");
     }
-}
-
-/// The key of a race is before those of its arms, so they may be the same each time if it is not.
-#[test]
-fn keys_of_arms_are_those_of_their_own_race() {
-    let race = quote!(for x in y {
-        race!("a-{x}", {
-            b = step!("key", x) => b?,
-            c = async {
-                sleep!("key", "1s").await?;
-                race!("inner", { d = step!("key", x) => d? }).await
-            } => c?,
-        })
-        .await?;
-    });
-    let text = expanded(
-        args(),
-        quote!(async fn process(order: Ordered) -> R { #race #race }),
-    );
-    assert!(!text.contains("is used"), "{text}");
-    assert!(!text.contains("is reused"), "{text}");
-    let twice = quote!(race!("a-{x}", {
-        b = async { step!("key", x).await?; step!("key", x).await } => b?,
-    }));
-    let text = expanded(
-        args(),
-        quote!(async fn process(order: Ordered) -> R { #twice.await }),
-    );
-    assert_eq!(
-        text.matches("key `key` is used 2 times").count(),
-        2,
-        "{text}"
-    );
 }
 
 #[test]

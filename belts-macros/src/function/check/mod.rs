@@ -184,6 +184,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             .iter()
             .for_each(|attr| self.visit_attribute(attr));
         self.visit_expr(&node.expr);
+        self.visit_pat(&node.pat);
         let repeat = Repeat {
             what: "on every iteration of this `for` loop".to_owned(),
             variable: variable(&node.pat),
