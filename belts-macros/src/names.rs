@@ -89,6 +89,7 @@ runtime! {
     encode_event: __private::encode_event;
     encode_own: __private::encode_own;
     encoded_event: __private::EncodedEvent;
+    ended: __private::autoref::Ended;
     entered: __private::Entered;
     event_entry: __private::EventEntry;
     event_keys: __private::key;
@@ -120,8 +121,11 @@ runtime! {
     step_options: __private::StepOptions;
     submit: __private::inventory::submit;
     unknown_type: __private::unknown_type;
+    via_any_error: __private::autoref::ViaAnyError;
     via_borrowed: __private::autoref::ViaBorrowed;
     via_future: __private::autoref::ViaFuture;
+    via_no_error: __private::autoref::ViaNoError;
+    via_own_error: __private::autoref::ViaOwnError;
     via_plain: __private::autoref::ViaPlain;
     via_result: __private::autoref::ViaResult;
     via_value: __private::autoref::ViaValue;

@@ -137,3 +137,37 @@ async fn a_store_that_fails_in_a_step_decides_no_race() {
     assert_eq!((effects("fails scores"), effects("fails is told")), (2, 0));
     assert_eq!(winner(&run, "decision").unwrap(), "score");
 }
+
+/// The store fails outside of a step at first, with an error of belts and with one that wraps it.
+#[belts::function(id = "races-with-a-store-that-fails-between", on = Named)]
+async fn with_a_failure_between(event: Named) -> belts::Result<u32> {
+    let name = &event.name;
+    let own = race!("own", {
+        own = async { score(&format!("{name} own")) } => {
+            own.inspect_err(|_| effect(format!("{name} is told")))?
+        }
+        late = sleep!("late", "1h") => { late?; 9 }
+    })
+    .await?;
+    let any = race!("any", {
+        any = async { score(&format!("{name} any")).map_err(anyhow::Error::from) } => {
+            any.inspect_err(|_| effect(format!("{name} is told")))?
+        }
+        late = async { sleep!("late", "1h").await.map_err(|_| "a text") } => { late?; 9 }
+    })
+    .await?;
+    Ok(own + any)
+}
+
+#[tokio::test]
+async fn a_store_that_fails_in_an_arm_outside_of_a_step_decides_no_race() {
+    let builder = Harness::builder().function(with_a_failure_between);
+    let harness = builder.build().await.unwrap();
+    let call = harness.run(with_a_failure_between, named("between"));
+    let run = call.run_id("between").await.unwrap();
+    assert_eq!(run.output().unwrap(), 6);
+    assert_eq!(run.record().unwrap().failed_attempts, 0);
+    assert_eq!(effects("between is told"), 0);
+    let winners = ["own", "any"].map(|race| winner(&run, race).unwrap());
+    assert_eq!(winners, ["own", "any"]);
+}

@@ -102,6 +102,10 @@ fn begin(site: &Site<'_>, names: &Names, arm: &Arm) -> TokenStream {
         race,
         contender: of_arm,
         contend,
+        ended,
+        via_any_error,
+        via_no_error,
+        via_own_error,
         ..
     } = site.mark.krate.at(*at);
     quote_spanned! {*at=>
@@ -113,7 +117,15 @@ fn begin(site: &Site<'_>, names: &Names, arm: &Arm) -> TokenStream {
         } else {
             ::core::option::Option::None
         });
-        let #contender: &mut (dyn #contend + '_) = &mut #of_arm::new(#future, &mut #output);
+        let #contender: &mut (dyn #contend + '_) = &mut #of_arm::new(#future, &mut #output, |__belts_ended| {
+            #[allow(unused_imports)]
+            use #via_own_error as _;
+            #[allow(unused_imports)]
+            use #via_any_error as _;
+            #[allow(unused_imports)]
+            use #via_no_error as _;
+            (&&#ended(__belts_ended)).__belts_failure()
+        });
     }
 }
 

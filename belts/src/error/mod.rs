@@ -235,10 +235,7 @@ impl Error {
 
     /// `Store` or `Dispatcher`, if the failure of one is what it is about, or what it wraps.
     pub(crate) fn failed_service(&self) -> Option<ErrorKind> {
-        panic::chain(self)
-            .filter_map(|error| error.downcast_ref::<Self>())
-            .map(Self::kind)
-            .find(|kind| matches!(kind, ErrorKind::Store | ErrorKind::Dispatcher))
+        failed_service(self)
     }
 
     /// The least wait before another try, where the error asked for one.
@@ -282,6 +279,22 @@ impl Error {
     pub(crate) fn class(&self) -> Option<Class> {
         Class::of(self)
     }
+}
+
+/// `Store` or `Dispatcher`, if the failure of one is anywhere in the chain of an error.
+fn failed_service(error: &(dyn StdError + 'static)) -> Option<ErrorKind> {
+    panic::chain(error)
+        .filter_map(|error| error.downcast_ref::<Error>())
+        .map(Error::kind)
+        .find(|kind| matches!(kind, ErrorKind::Store | ErrorKind::Dispatcher))
+}
+
+/// The failure of a store or a dispatcher, if that is anywhere in the chain of an error.
+pub(crate) fn service_failure(error: &(dyn StdError + 'static)) -> Option<Error> {
+    let kind = failed_service(error)?;
+    let mut own = panic::chain(error).filter_map(|error| error.downcast_ref::<Error>());
+    let own = own.find(|error| error.kind() == kind)?;
+    Some(Error::new(kind, own.report()))
 }
 
 impl fmt::Display for Error {

@@ -6,13 +6,17 @@
 
 use std::{
     convert::Infallible,
+    error::Error as StdError,
     future::{Future, IntoFuture},
     marker::PhantomData,
     pin::Pin,
     task::{Context, Poll},
 };
 
-use crate::step::{AnyError, Caught};
+use crate::{
+    error::{Error, service_failure},
+    step::{AnyError, Caught},
+};
 
 #[derive(Debug)]
 pub struct Awaitable<'a, T>(pub &'a T);
@@ -116,6 +120,36 @@ impl PlainTag {
         Ok(value)
     }
 }
+
+/// What an arm of a race has come to: a failure of the store, or of the dispatcher, wins no race.
+#[derive(Debug)]
+pub struct Ended<'a, T>(pub &'a T);
+
+pub trait ViaOwnError {
+    fn __belts_failure(&self) -> Option<Error>;
+}
+impl<T> ViaOwnError for &Ended<'_, Result<T, Error>> {
+    fn __belts_failure(&self) -> Option<Error> {
+        service_failure(self.0.as_ref().err()?)
+    }
+}
+
+/// As those of anyhow and eyre, and boxes.
+pub trait ViaAnyError {
+    fn __belts_failure(&self) -> Option<Error>;
+}
+impl<T, E: AsRef<dyn StdError + Send + Sync>> ViaAnyError for &&Ended<'_, Result<T, E>> {
+    fn __belts_failure(&self) -> Option<Error> {
+        service_failure(self.0.as_ref().err()?.as_ref())
+    }
+}
+
+pub trait ViaNoError {
+    fn __belts_failure(&self) -> Option<Error> {
+        None
+    }
+}
+impl<T> ViaNoError for Ended<'_, T> {}
 
 /// What no reference is. rustc would say of one that `Deserialize` is not general enough.
 #[diagnostic::on_unimplemented(

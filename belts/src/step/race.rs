@@ -11,7 +11,7 @@ use std::{
 use super::{Key, Scope};
 use crate::{
     codec::{self, Decoded},
-    error::Result,
+    error::{Error, Result},
     live::{self, Active, Arm},
     panic,
     run::{Decision, Location, Violation, join},
@@ -154,7 +154,7 @@ impl Race {
         arms: &mut [&mut (dyn Contend + '_)],
     ) -> Poll<(Option<usize>, Active)> {
         let ended = (0..arms.len())
-            .find(|arm| self.plays(*arm) && arms[*arm].poll(cx).is_ready())
+            .find(|arm| self.plays(*arm) && self.ends(*arm, arms[*arm].poll(cx)))
             .map(|arm| {
                 // The record of a winner is awaited.
                 let active = self.scope.run.activate();
@@ -165,6 +165,20 @@ impl Race {
         let lost = (0..arms.len()).filter(|arm| !self.plays(*arm));
         lost.for_each(|arm| arms[arm].leave());
         ended.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Whether an arm has ended with an outcome. That the store failed is none: it ends the attempt, which goes on later.
+    fn ends(&self, arm: usize, polled: Poll<Option<Error>>) -> bool {
+        match polled {
+            Poll::Pending => false,
+            Poll::Ready(None) => true,
+            Poll::Ready(Some(error)) => {
+                let (service, path) = (error.kind().as_str(), self.race.path_of(arm));
+                let text = format!("the {service} failed in the arm `{path}`: {error}");
+                self.scope.run.abandon(Error::new(error.kind(), text));
+                false
+            }
+        }
     }
 
     /// What the winner has come to.
@@ -188,6 +202,7 @@ impl Race {
 pub struct Contender<'a, F: Future> {
     future: Pin<&'a mut Option<F>>,
     output: &'a mut Option<F::Output>,
+    failure: fn(&F::Output) -> Option<Error>,
 }
 
 impl<F: Future> fmt::Debug for Contender<'_, F> {
@@ -197,30 +212,39 @@ impl<F: Future> fmt::Debug for Contender<'_, F> {
 }
 
 impl<'a, F: Future> Contender<'a, F> {
-    /// An arm; without a future it is none of those that may win.
-    pub fn new(future: Pin<&'a mut Option<F>>, output: &'a mut Option<F::Output>) -> Self {
-        Self { future, output }
+    /// An arm; without a future it is none of those that may win. `failure` says whether a store failed in it.
+    pub fn new(
+        future: Pin<&'a mut Option<F>>,
+        output: &'a mut Option<F::Output>,
+        failure: fn(&F::Output) -> Option<Error>,
+    ) -> Self {
+        Self {
+            future,
+            output,
+            failure,
+        }
     }
 }
 
 /// An arm of any type, so that what polls them is compiled once.
 pub trait Contend: Send {
-    /// Polls it until it has ended.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+    /// Polls it until it has ended, with the failure of the store or the dispatcher if that is what it ended with.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>>;
 
     /// Drops its future.
     fn leave(&mut self);
 }
 
 impl<F: Future<Output: Send> + Send> Contend for Contender<'_, F> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         let Some(future) = self.future.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
         let output = ready!(future.poll(cx));
+        let failure = (self.failure)(&output);
         *self.output = Some(output);
         self.leave();
-        Poll::Ready(())
+        Poll::Ready(failure)
     }
 
     fn leave(&mut self) {
