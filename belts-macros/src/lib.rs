@@ -107,6 +107,23 @@ pub fn wait(input: TokenStream) -> TokenStream {
     in_body(Macro::Wait, input)
 }
 
+/// `callback!("key", Type)`: creates a URL, for people and systems that cannot publish events; the run waits until somebody uses it.
+///
+/// Returns a future of `belts::Result<belts::Callback<Type>>`. The callback is recorded; hand its `url()` or `id()` to whoever is
+/// to complete it, in a step, and await its `result()`. There is one option:
+///
+#[doc = option::callback_options!()]
+///
+/// ```ignore (needs belts)
+/// let approval = callback!("approval", Decision).await?;
+/// step!("ask", mail(&manager, approval.url()?)).await?;
+/// let decision: Decision = approval.result().await?;
+/// ```
+#[proc_macro]
+pub fn callback(input: TokenStream) -> TokenStream {
+    in_body(Macro::Callback, input)
+}
+
 /// `race!("key", { name = future => handler, … })`: goes on with the first of several futures to finish, and records which.
 ///
 /// Returns a future of `belts::Result<T>`, where `T` is the type of the handlers. Each arm binds the output of its future, a `Result`
@@ -122,7 +139,7 @@ pub fn wait(input: TokenStream) -> TokenStream {
 /// }).await?;
 /// ```
 ///
-/// An arm is one of belts' macros, without `.await`, or an `async` block with several. Its keys are prefixed with the race's key and
+/// An arm is one of belts' macros, without `.await`, a callback's `result()`, or an `async` block with several. Its keys are prefixed with the race's key and
 /// its name: `decision/approved/approval`. If two arms finish at the same moment, the first in the order of writing wins.
 ///
 /// A handler may change locals, and use `?` with any error; `?` leaves the race, and `return`, `break` and `bail!` are compile errors.

@@ -76,6 +76,7 @@ runtime! {
     await_entry: __private::AwaitEntry;
     awaitable: __private::autoref::Awaitable;
     backoff: __private::Backoff;
+    callback_entry: __private::CallbackEntry;
     caught: __private::Caught;
     check: __private::check;
     contend: __private::Contend;
@@ -142,7 +143,15 @@ impl Runtime {
 }
 
 /// The macros that attributes mark.
-pub(crate) const MARKED: [&str; 6] = ["step", "sleep", "sleep_until", "wait", "race", "scope"];
+pub(crate) const MARKED: [&str; 7] = [
+    "step",
+    "sleep",
+    "sleep_until",
+    "wait",
+    "callback",
+    "race",
+    "scope",
+];
 
 /// Names of the macro's own, located in the user's source.
 pub(crate) fn at_site(at: Span) -> Span {

@@ -76,6 +76,10 @@ table! { WAIT, wait_options:
     "since" = r#""start""#
         "which events that are there already count: by default those published after the event that started the run; `\"now\"` none; a duration, `\"10m\"`, those of that time before the wait is first reached";
 }
+table! { CALLBACK, callback_options:
+    "page" = r#""Approve order {order_id}?""#
+        "shows browsers a page with this question at the callback's URL, and a button for each variant of the type, an enum without fields";
+}
 table! { NONE: }
 table! { STRUCT:
     "type" = r#""order-created""#;
@@ -110,6 +114,9 @@ impl Table {
     }
 
     fn unknown(&self, name: &str) -> String {
+        if self.has("page") && name == "timeout" {
+            return "`callback!` has no `timeout`; put the limit on the wait: `approval.result_within(\"3d\").await?`".to_owned();
+        }
         if self.0.is_empty() {
             return format!("unknown option `{name}`; there are no options here");
         }

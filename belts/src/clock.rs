@@ -186,6 +186,13 @@ impl Clock for SystemClock {
     }
 }
 
+/// A duration such as `90s`, `24h` or `1h30m`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let span: jiff::Span = text.parse().ok()?;
+    let days = jiff::SpanRelativeTo::days_are_24_hours();
+    Duration::try_from(span.to_duration(days).ok()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

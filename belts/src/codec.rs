@@ -153,6 +153,18 @@ fn value_of<T: DeserializeOwned>(json: &[u8]) -> Result<T> {
     serde_json::from_slice(json).map_err(|error| Error::new(ErrorKind::Codec, misfit(&error)))
 }
 
+/// Reads JSON; where it does not fit, a second reading finds the path to the field, and the error is ` at `path`: why`.
+pub(crate) fn read_at_path<T: DeserializeOwned>(json: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(json).map_err(|error| {
+        let mut reader = serde_json::Deserializer::from_slice(json);
+        let path = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Err(error) => format!(" at `{}`", error.path()),
+            Ok(_) => String::new(),
+        };
+        format!("{path}: {}", misfit(&error))
+    })
+}
+
 /// What serde says of the type that JSON does not fit, without what it quotes of the value: that may be a secret.
 pub(crate) fn misfit(error: &serde_json::Error) -> String {
     expectation(&error.to_string()).unwrap_or_else(|| "it does not fit".to_owned())

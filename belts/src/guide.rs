@@ -14,6 +14,10 @@ pub mod calling {}
 pub mod waiting {}
 
 #[cfg(feature = "testing")]
+#[doc = include_str!("../docs/callbacks.md")]
+pub mod callbacks {}
+
+#[cfg(feature = "testing")]
 #[doc = include_str!("../docs/racing.md")]
 pub mod racing {}
 

@@ -3,7 +3,7 @@
 //! # Features
 //!
 //! - `macros` (default): the attributes and macros, [`function`](macro@function), [`steps`], [`step!`], [`sleep!`],
-//!   [`sleep_until!`], [`wait!`], [`race!`], [`scope!`] and the derive of [`Event`](derive@Event).
+//!   [`sleep_until!`], [`wait!`], [`callback!`], [`race!`], [`scope!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `postgres`: [`store::Postgres`], on sqlx.
 //! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
@@ -31,6 +31,7 @@
 #[doc(hidden)]
 #[path = "private/mod.rs"]
 pub mod __private;
+mod callback;
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub mod cli;
@@ -71,17 +72,20 @@ mod url;
 mod worker;
 
 #[cfg(feature = "macros")]
-pub use belts_macros::{Event, function, race, scope, sleep, sleep_until, step, steps, wait};
+pub use belts_macros::{
+    Event, callback, function, race, scope, sleep, sleep_until, step, steps, wait,
+};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Call, Function, RunHandle, State, id_of, run_of};
-pub use inspect::{ListRuns, Runs};
+pub use inspect::{CallbackHandle, ListRuns, Runs};
 pub use live::Context;
 pub use publish::{Publish, Published, StartedRun};
 pub use run::{Backoff, Location};
 #[cfg(feature = "http")]
 pub use serve::{Serve, serve};
+pub use step::{Callback, Within};
 pub use telemetry::Propagator;
 pub use worker::{
     Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions,

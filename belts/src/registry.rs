@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
+    callback::CallbackEntry,
     error::{Error, ErrorKind, Result},
     function::{
         Ask, AwaitEntry, EventEntry, FunctionDef, FunctionEntry, KeyDef,
@@ -191,8 +192,12 @@ impl Registry {
     /// The functions that may wait, as far as one can tell before they run: those with a wait of their own, or with a helper or a
     /// race that may have one.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Registered> {
-        let may_wait =
-            |key: &KeyDef| matches!(key, KeyDef::Wait(_) | KeyDef::Race(_) | KeyDef::Scope(_));
+        let may_wait = |key: &KeyDef| {
+            matches!(
+                key,
+                KeyDef::Wait(_) | KeyDef::Callback(_) | KeyDef::Race(_) | KeyDef::Scope(_)
+            )
+        };
         let functions = self.functions.iter().filter(|_| !self.awaited.is_empty());
         functions.filter(move |function| function.def.keys.iter().any(may_wait))
     }
@@ -207,11 +212,12 @@ impl Registry {
     /// Whether this store keeps what the functions wait for.
     ///
     /// # Errors
-    /// It does not; the error names the functions.
+    /// It does not; the error names the functions. Or a callback's page has nothing to choose from.
     pub(crate) fn check_waits(&self, keeps_waits: bool) -> Result<()> {
+        CallbackEntry::check_pages()?;
         let waits = |function: &&Registered| {
             let mut keys = function.def.keys.iter();
-            keys.any(|key| matches!(key, KeyDef::Wait(_)))
+            keys.any(|key| matches!(key, KeyDef::Wait(_) | KeyDef::Callback(_)))
         };
         let waiting: Vec<_> = self.functions.iter().filter(waits).collect();
         if keeps_waits || waiting.is_empty() {
@@ -224,7 +230,7 @@ impl Registry {
         Err(Error::new(
             ErrorKind::Config,
             format!(
-                "this store keeps no waits, which `wait!` needs; choose another store. Functions that wait: {}",
+                "this store keeps no waits, which `wait!` and `callback!` need; choose another store. Functions that wait: {}",
                 places.join(", ")
             ),
         ))

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Mutex};
 use belts::{
     Event, Worker, step,
     store::{RunFilter, RunRecord, Store},
-    testing::ManualClock,
+    testing::{Harness, ManualClock, TestRun},
 };
 pub(crate) use belts_suite::{within, within_time};
 use serde::{Deserialize, Serialize};
@@ -125,4 +125,17 @@ pub(crate) fn looped(worker: &Worker) -> tokio::task::JoinHandle<belts::Result<(
 pub(crate) async fn runs_of(store: &dyn Store, function: &str) -> Vec<RunRecord> {
     let filter = RunFilter::new().with_function(function);
     store.list(filter).await.unwrap().runs
+}
+
+/// A harness with one function.
+pub(crate) async fn harness_of<M>(function: impl belts::Function<M>) -> Harness {
+    let builder = Harness::builder().function(function);
+    builder.build().await.unwrap()
+}
+
+/// The one run that there is.
+pub(crate) async fn only<T>(runs: belts::Result<Vec<TestRun<T>>>) -> TestRun<T> {
+    let mut runs = runs.unwrap();
+    assert_eq!(runs.len(), 1);
+    runs.remove(0)
 }

@@ -5,6 +5,9 @@
 mod again;
 mod beside;
 mod blocking;
+mod callbacks;
+mod callbacks_raced;
+mod callbacks_values;
 mod calls;
 mod cancel;
 mod crashes;

@@ -95,6 +95,12 @@ fn check_type(text: &str) -> Result<(), String> {
             "an event's `type` cannot contain {wrong:?}; separate words with `-`"
         ));
     }
+    if text.starts_with("belts.") {
+        return Err(
+            "event types that begin with `belts.` are those of belts itself; name it otherwise"
+                .to_owned(),
+        );
+    }
     match text.chars().count() {
         1..=100 => Ok(()),
         long => Err(format!(

@@ -268,6 +268,7 @@ fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
         Macro::Step => quote!(Step),
         Macro::Sleep | Macro::SleepUntil => quote!(Sleep),
         Macro::Wait => quote!(Wait),
+        Macro::Callback => quote!(Callback),
         Macro::Race => quote!(Race),
         Macro::Scope => quote!(Scope),
     };

@@ -165,7 +165,8 @@ impl Marker<'_> {
     fn note(&mut self, name: &Ident, arguments: TokenStream) {
         let which = Macro::from_name(&name.to_string());
         // Of the keys in a scope that alone is known; but what a function may wait for is asked for as a whole.
-        if let Some(which) = which.filter(|which| !self.in_arm || *which == Macro::Wait) {
+        let waits = |which: &Macro| matches!(which, Macro::Wait | Macro::Callback);
+        if let Some(which) = which.filter(|which| !self.in_arm || waits(which)) {
             // What a `macro_rules!` of the body generates is known only when it is expanded.
             let pattern = first_text(arguments).unwrap_or_else(|| "{}".to_owned());
             self.keys.push(KeyUse { which, pattern });

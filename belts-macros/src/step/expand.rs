@@ -2,7 +2,7 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, Token, Type};
+use syn::{Expr, LitStr, Token, Type, spanned::Spanned as _};
 
 use super::{
     arms,
@@ -37,6 +37,7 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
         Kind::Sleep { duration } => sleep(&site, &quote!(sleep), &duration),
         Kind::SleepUntil { time } => sleep(&site, &quote!(sleep_until), &time),
         Kind::Wait { event, options } => wait(&site, &event, *options),
+        Kind::Callback { value, page } => callback(&site, &value, page.as_ref()),
         Kind::Race { moves, arms } => arms::race(&site, moves, &arms),
         Kind::Scope { moves, call } => scope(&site, moves, call),
     };
@@ -272,6 +273,41 @@ fn wait(site: &Site<'_>, event: &Type, options: WaitOptions) -> TokenStream {
     quote_spanned! {at_site(*here)=>
         const _: () = { #entry };
         #scope::wait_for::<#event>(#cx, #key, &#location) #of #since #when #end
+    }
+}
+
+fn callback(site: &Site<'_>, value: &Type, page: Option<&LitStr>) -> TokenStream {
+    let Site {
+        mark,
+        here,
+        key,
+        location,
+        names,
+    } = site;
+    let (cx, scope, format) = (&mark.cx, &names.scope, &names.format);
+    let end = if let Some(text) = page {
+        quote!(.with_page(#format!(#text)))
+    } else {
+        quote!(.without_page())
+    };
+    let at = value.span();
+    let Runtime {
+        submit,
+        await_entry,
+        callback_entry,
+        ..
+    } = mark.krate.at(at);
+    let has_page = page.is_some();
+    let entry = quote_spanned! {at_site(at)=>
+        #callback_entry::of::<#value>(#location, #has_page)
+    };
+    quote_spanned! {at_site(*here)=>
+        const __BELTS_CALLBACK: &#callback_entry = &#entry;
+        const _: () = {
+            #submit! { *__BELTS_CALLBACK }
+            #submit! { #await_entry(#callback_entry::TYPES) }
+        };
+        #scope::callback::<#value>(#cx, #key, &#location, __BELTS_CALLBACK) #end
     }
 }
 

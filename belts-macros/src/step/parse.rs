@@ -76,6 +76,10 @@ pub(crate) enum Kind {
         event: Type,
         options: Box<WaitOptions>,
     },
+    Callback {
+        value: Type,
+        page: Option<LitStr>,
+    },
     Race {
         moves: Option<Token![move]>,
         arms: Vec<Arm>,
@@ -109,10 +113,10 @@ impl Call {
 
 /// Reads to the end of the input.
 fn read(which: Macro, mark: &Mark, input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
-    let call = if which == Macro::Race {
-        read_race(input, errors)
-    } else {
-        read_other(which, mark, input, errors)
+    let call = match which {
+        Macro::Race => read_race(input, errors),
+        Macro::Callback => read_callback(input, errors),
+        _ => read_other(which, mark, input, errors),
     };
     // Nothing is left unread, or syn would report it a second time.
     let _ = input.parse::<TokenStream>();
@@ -130,6 +134,34 @@ fn read_race(input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
     })
 }
 
+fn read_callback(input: ParseStream<'_>, errors: &mut Errors) -> Option<Call> {
+    let (key, _) = begin(Macro::Callback, input, errors)?;
+    let value = match input.parse::<Type>() {
+        Ok(value) => value,
+        Err(error) => {
+            let message = format!(
+                "`callback!` takes the type that it is completed with: `{}`",
+                Macro::Callback.example()
+            );
+            errors.push(error.span(), message);
+            return None;
+        }
+    };
+    if let Type::Reference(borrowed) = &value {
+        let message = "what completes a callback is read from JSON, so its type must own what it holds: `String` in place of `&str`, \
+                       for example";
+        errors.at(borrowed, message);
+        return None;
+    }
+    let mut given = Given::default();
+    rest(input, &mut given, &option::CALLBACK, errors);
+    let page = given.take("page").and_then(|opt| opt.text(errors));
+    Some(Call {
+        key,
+        kind: Kind::Callback { value, page },
+    })
+}
+
 fn read_other(
     which: Macro,
     mark: &Mark,
@@ -141,7 +173,9 @@ fn read_other(
         let table = match which {
             Macro::Step => &option::STEP,
             Macro::Wait => &option::WAIT,
-            Macro::Sleep | Macro::SleepUntil | Macro::Race | Macro::Scope => &option::NONE,
+            Macro::Sleep | Macro::SleepUntil | Macro::Callback | Macro::Race | Macro::Scope => {
+                &option::NONE
+            }
         };
         rest(input, &mut given, table, errors);
         let kind = match which {
@@ -158,7 +192,7 @@ fn read_other(
                 event: event_type(&key, &expr, errors)?,
                 options: Box::new(WaitOptions::new(given, &mark.krate, errors)),
             },
-            Macro::Race | Macro::Scope => Kind::Scope {
+            Macro::Callback | Macro::Race | Macro::Scope => Kind::Scope {
                 moves,
                 call: helper_call(&key, &expr, errors)?,
             },
@@ -174,8 +208,12 @@ fn begin(
     errors: &mut Errors,
 ) -> Option<(Key, Option<Token![move]>)> {
     let key = key(which, input, errors)?;
+    let what = match which {
+        Macro::Callback => "the type that `result()` returns",
+        _ => "something to do",
+    };
     let missing = format!(
-        "`{}` needs something to do after the key: `{}`",
+        "`{}` needs {what} after the key: `{}`",
         which.name(),
         which.example()
     );
@@ -273,7 +311,10 @@ fn moves(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<To
         return None;
     }
     let moves = input.parse::<Token![move]>().ok()?;
-    if matches!(which, Macro::Sleep | Macro::SleepUntil | Macro::Wait) {
+    if matches!(
+        which,
+        Macro::Sleep | Macro::SleepUntil | Macro::Wait | Macro::Callback
+    ) {
         let why = match which {
             Macro::Wait => "write it at the closure: `when = move |event| …`",
             _ => "it borrows nothing",

@@ -32,8 +32,13 @@ impl Arm {
 
     /// Whether a marked macro that leaves one last entry is all there is of the arm.
     pub(crate) fn is_one_step(&self) -> bool {
-        let Expr::Macro(call) = ungrouped(&self.future) else {
-            return false;
+        let call = match ungrouped(&self.future) {
+            Expr::Macro(call) => call,
+            // Where it is not a callback's, it records nothing.
+            Expr::MethodCall(call) => {
+                return call.method == "result" || call.method == "result_within";
+            }
+            _ => return false,
         };
         let marked = matches!(
             call.mac.tokens.clone().into_iter().next(),

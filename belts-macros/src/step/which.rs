@@ -7,6 +7,7 @@ pub(crate) enum Macro {
     Sleep,
     SleepUntil,
     Wait,
+    Callback,
     Race,
     Scope,
 }
@@ -18,6 +19,7 @@ impl Macro {
             "sleep" => Some(Self::Sleep),
             "sleep_until" => Some(Self::SleepUntil),
             "wait" => Some(Self::Wait),
+            "callback" => Some(Self::Callback),
             "race" => Some(Self::Race),
             "scope" => Some(Self::Scope),
             _ => None,
@@ -30,6 +32,7 @@ impl Macro {
             Self::Sleep => "sleep!",
             Self::SleepUntil => "sleep_until!",
             Self::Wait => "wait!",
+            Self::Callback => "callback!",
             Self::Race => "race!",
             Self::Scope => "scope!",
         }
@@ -42,6 +45,7 @@ impl Macro {
             Self::Sleep => "sleep!(\"cool-off\", \"10m\")",
             Self::SleepUntil => "sleep_until!(\"opening\", time)",
             Self::Wait => "wait!(\"payment\", OrderPaid, key = &order.order_id)",
+            Self::Callback => "callback!(\"approval\", Decision)",
             Self::Race => {
                 "race!(\"answer\", { paid = wait!(…) => …, late = sleep!(\"late\", \"3d\") => … })"
             }

@@ -134,7 +134,7 @@ impl WireEvent {
         let event_type = event
             .take("type", "event.type")?
             .ok_or_else(|| misread("`event.type` is missing"))?;
-        let event_type = id(text(event_type, "event.type")?, "`event.type`")?;
+        let event_type = event_type_of(text(event_type, "event.type")?, "`event.type`")?;
         Ok(Self {
             event_type: event_type.into(),
             payload: event.write().into(),
@@ -270,6 +270,16 @@ pub(crate) fn id(text: String, what: &str) -> Result<String, Misread> {
         )));
     }
     Ok(text)
+}
+
+/// An event's type that somebody else may publish.
+pub(crate) fn event_type_of(text: String, what: &str) -> Result<String, Misread> {
+    if text.starts_with("belts.") {
+        return Err(misread(format!(
+            "{what} begins with `belts.`, as only events of belts itself do"
+        )));
+    }
+    id(text, what)
 }
 
 fn text(value: &RawValue, path: &str) -> Result<String, Misread> {

@@ -87,7 +87,7 @@ impl Failure {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
@@ -104,6 +104,9 @@ impl ErrorKind {
         Self::UnknownEvent,
         Self::UnknownFunction,
         Self::UnknownRun,
+        Self::UnknownCallback,
+        Self::CallbackClosed,
+        Self::CallbackFailed,
         Self::NoWorker,
         Self::Cancelled,
         Self::Conflict,
@@ -136,6 +139,9 @@ impl ErrorKind {
             Self::UnknownEvent => "unknown-event",
             Self::UnknownFunction => "unknown-function",
             Self::UnknownRun => "unknown-run",
+            Self::UnknownCallback => "unknown-callback",
+            Self::CallbackClosed => "callback-closed",
+            Self::CallbackFailed => "callback-failed",
             Self::NoWorker => "no-worker",
             Self::Cancelled => "cancelled",
             Self::Conflict => "conflict",

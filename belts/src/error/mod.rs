@@ -81,6 +81,12 @@ pub enum ErrorKind {
     UnknownFunction,
     /// No run has that id.
     UnknownRun,
+    /// There is no callback of that id.
+    UnknownCallback,
+    /// A callback was to be completed whose run has ended, or that was made by an arm of a race that lost.
+    CallbackClosed,
+    /// A callback was completed with a failure.
+    CallbackFailed,
     /// No worker is installed, and none was given.
     NoWorker,
     /// The run was cancelled.
@@ -219,6 +225,9 @@ impl Error {
                 | ErrorKind::InvalidEvent
                 | ErrorKind::UnknownFunction
                 | ErrorKind::UnknownRun
+                | ErrorKind::UnknownCallback
+                | ErrorKind::CallbackClosed
+                | ErrorKind::CallbackFailed
                 | ErrorKind::NoWorker
                 | ErrorKind::Cancelled
                 | ErrorKind::Conflict

@@ -93,16 +93,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 
 /// Reads an event; where it does not fit, a second reading finds the path to the field.
 pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T> {
-    serde_json::from_slice(payload).map_err(|error| {
-        let mut reader = serde_json::Deserializer::from_slice(payload);
-        let path = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-            Err(error) => format!(" at `{}`", error.path()),
-            Ok(_) => String::new(),
-        };
-        let misfit = codec::misfit(&error);
+    codec::read_at_path(payload).map_err(|misfit| {
         Error::new(
             ErrorKind::InvalidEvent,
-            format!("the event does not fit{path}: {misfit}"),
+            format!("the event does not fit{misfit}"),
         )
     })
 }

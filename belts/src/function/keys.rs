@@ -9,6 +9,8 @@ pub enum KeyDef {
     Sleep(&'static str),
     /// A `wait!`.
     Wait(&'static str),
+    /// A `callback!`.
+    Callback(&'static str),
     /// A `race!`, with the keys of its arms under theirs.
     Race(&'static str),
     /// A `scope!`, with the helper's keys under it.
@@ -50,6 +52,7 @@ mod paths {
                 Self::Step(pattern)
                 | Self::Sleep(pattern)
                 | Self::Wait(pattern)
+                | Self::Callback(pattern)
                 | Self::Race(pattern)
                 | Self::Scope(pattern) => pattern,
             }

@@ -98,7 +98,7 @@ impl Runs {
     }
 
     /// Notifies the worker of a run that may be due.
-    async fn tell(&self, run_id: &str) -> Result<()> {
+    pub(super) async fn tell(&self, run_id: &str) -> Result<()> {
         let run = self.get(run_id).await?;
         if let (Some(worker), Some(due_at)) = (&self.worker, run.due_at) {
             worker.due.expect(due_at);

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod audit;
+mod callback;
 mod changes;
 pub(crate) mod functions;
 mod list;
@@ -20,6 +21,9 @@ pub(crate) mod shape;
 #[cfg(feature = "http")]
 pub(crate) mod when;
 
+pub use callback::CallbackHandle;
+#[cfg(feature = "http")]
+pub(crate) use callback::Shown;
 pub use list::ListRuns;
 
 /// The runs of a store: [`Worker::runs`](crate::Worker::runs) for those of a worker, [`Runs::of`] for those of any store.

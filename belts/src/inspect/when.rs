@@ -1,9 +1,8 @@
 //! Times as written by people: `24h` for an age, or a date.
 
-use std::time::Duration;
+use jiff::civil::Date;
 
-use jiff::{Span, SpanRelativeTo, civil::Date};
-
+pub(crate) use crate::clock::duration;
 use crate::{clock::Timestamp, plain::plain};
 
 /// A time in the past, or an error that shows the accepted formats.
@@ -22,13 +21,6 @@ pub(crate) fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
             plain(text)
         )
     })
-}
-
-/// A duration such as `90s`, `24h` or `1h30m`.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
-    let span: Span = text.parse().ok()?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
-    Duration::try_from(duration).ok()
 }
 
 #[cfg(test)]

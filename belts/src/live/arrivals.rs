@@ -10,9 +10,9 @@ use std::{
 use super::{
     run::{LiveRun, ParkedStep, State},
     tickets::Parked,
-    waits::{PlaceOf, Taken, behind},
+    waits::{PlaceOf, Taken, behind, completed},
 };
-use crate::store::{Arrival, Entry, Wait};
+use crate::store::{Arrival, CALLBACK, Entry, Wait};
 
 impl State {
     /// Takes the wakers of those waits that have something to decide on.
@@ -54,7 +54,9 @@ impl LiveRun {
     pub(crate) fn open_wait(self: &Arc<Self>, seq: u32, wait: &Wait) -> OpenWait {
         let Wait::Event { key, .. } = wait;
         self.host.open_waits.fetch_add(1, Ordering::AcqRel);
-        self.state().waits.open.insert(seq, key.clone());
+        let waits = &mut self.state().waits;
+        waits.open.insert(seq, key.clone());
+        waits.left.remove(&seq);
         OpenWait(Arc::clone(self), seq)
     }
 
@@ -69,19 +71,32 @@ impl LiveRun {
 
     /// The waits that the function has dropped and for which something has arrived, looking on behind that: it would make the run due
     /// at once, again and again. With `all` the same for those that the function holds without polling them, or does not reach.
+    ///
+    /// What has completed a callback is recorded, though nobody asks for it now.
     pub(crate) fn pass_over(&self, all: bool) -> Vec<Entry> {
+        let now = self.host.clock.now();
         let mut state = self.state();
         let State { waits, journal, .. } = &mut *state;
-        let arrived = waits.arrived.iter().filter(|(seq, arrived)| {
-            !arrived.events.is_empty() && (all || waits.left.contains(*seq))
+        let arrived = waits.arrived.iter().filter_map(|(seq, arrived)| {
+            let first = arrived.events.front()?;
+            let entry = waits.entry(*seq, journal)?;
+            if &*first.event_type == CALLBACK {
+                return completed(entry, first, now);
+            }
+            let is_passed = all || waits.left.contains(seq);
+            is_passed.then(|| behind(entry, &arrived.events)).flatten()
         });
-        let passed: Vec<Entry> = arrived
-            .filter_map(|(seq, arrived)| behind(waits.entry(*seq, journal)?, &arrived.events))
-            .collect();
+        let passed: Vec<Entry> = arrived.collect();
         for entry in &passed {
             waits.arrived.remove(&entry.seq);
         }
         passed
+    }
+
+    /// The wait of this `seq`, as it is recorded or about to be.
+    pub(crate) fn wait_entry(&self, seq: u32) -> Option<Entry> {
+        let state = self.state();
+        state.waits.entry(seq, &state.journal).cloned()
     }
 
     /// The path of a wait for which something has arrived that nobody decides on.

@@ -5,12 +5,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::run::LiveRun;
+use super::{races::Arm, run::LiveRun};
 use crate::{id::stable_id, store::EventDigest};
 
 tokio::task_local! {
     /// The run whose function is being polled.
     pub(crate) static CURRENT_RUN: Arc<LiveRun>;
+    /// The arm of a race that is being polled.
+    pub(crate) static CURRENT_ARM: Arm;
     /// The step whose expression is being polled.
     pub(crate) static CURRENT_STEP: CurrentStep;
 }

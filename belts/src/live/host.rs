@@ -26,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) middleware: Layers,
     pub(crate) max_value_bytes: usize,
     pub(crate) max_steps: u32,
+    /// Where the worker's router is for others.
+    pub(crate) url: Option<Arc<str>>,
     /// Whether the store keeps waits.
     pub(crate) keeps_waits: bool,
     /// How many waits its runs have reached and not decided.

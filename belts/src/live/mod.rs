@@ -18,7 +18,7 @@ mod waits;
 
 pub use context::Context;
 pub(crate) use current::{
-    CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,
+    CURRENT_ARM, CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,
 };
 pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;

@@ -154,6 +154,22 @@ impl Arm {
         Sides(sides)
     }
 
+    /// Whether both are the same arm, or none.
+    pub(crate) fn is_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        match (one, other) {
+            (Some(one), Some(other)) => {
+                Arc::ptr_eq(&one.0.race, &other.0.race) && one.0.index == other.0.index
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// Where its steps are looked up.
+    pub(crate) fn path(&self) -> Arc<str> {
+        self.0.race.path_of(self.0.index)
+    }
+
     /// Whether another arm has won, of this race or of one around it.
     pub(crate) fn has_lost(&self) -> bool {
         let InRace {

@@ -10,8 +10,10 @@ use std::{
 };
 
 use crate::{
-    run::Journal,
-    store::{After, Arrival, AwaitedType, Entry, StepState, Wait},
+    clock::Timestamp,
+    codec,
+    run::{self, Journal},
+    store::{After, Arrival, AwaitedType, CALLBACK, Entry, StepState, Wait},
 };
 
 /// An event type and a correlation key.
@@ -28,8 +30,8 @@ pub(super) struct Waits {
     pub(super) open: BTreeMap<u32, Option<Arc<str>>>,
     /// Those that the function has dropped undecided.
     pub(super) left: BTreeSet<u32>,
-    /// What each wait has last left to be recorded in this drive; `None` if that was its end.
-    noted: BTreeMap<u32, Option<Entry>>,
+    /// What each wait has last left to be recorded in this drive.
+    noted: BTreeMap<u32, Entry>,
     /// Who waits for a look at the store.
     pub(super) lookers: Vec<Waker>,
     /// Whether something may have arrived of which nobody here knows.
@@ -82,8 +84,7 @@ impl Waits {
 
     /// Takes note of what a wait leaves to be recorded.
     pub(super) fn note(&mut self, entry: &Entry) {
-        let waits = entry.state == StepState::Waiting;
-        self.noted.insert(entry.seq, waits.then(|| entry.clone()));
+        self.noted.insert(entry.seq, entry.clone());
     }
 
     /// The waits that are recorded, or about to be, and undecided, whether the function has reached them or not.
@@ -91,20 +92,19 @@ impl Waits {
         let recorded = journal
             .open_waits()
             .filter(|entry| !self.noted.contains_key(&entry.seq));
-        recorded.chain(self.noted.values().flatten())
+        let noted = self.noted.values();
+        recorded.chain(noted.filter(|entry| entry.state == StepState::Waiting))
     }
 
     /// A wait as it is recorded, or about to be.
     pub(super) fn entry<'a>(&'a self, seq: u32, journal: &'a Journal) -> Option<&'a Entry> {
-        match self.noted.get(&seq) {
-            Some(noted) => noted.as_ref(),
-            None => journal.entry(seq),
-        }
+        self.noted.get(&seq).or_else(|| journal.entry(seq))
     }
 
     /// Whether a wait was decided in this drive. What an answer brings for it comes too late.
     pub(super) fn is_decided(&self, seq: u32) -> bool {
-        matches!(self.noted.get(&seq), Some(None))
+        let noted = self.noted.get(&seq);
+        noted.is_some_and(|entry| entry.state != StepState::Waiting)
     }
 
     /// Drops what has arrived for a wait that nobody decides any more.
@@ -142,6 +142,10 @@ impl Waits {
     /// The next event that this wait has to decide on.
     pub(super) fn next(&self, seq: u32) -> Option<&Arrival> {
         let next = self.arrived.get(&seq)?.events.front()?;
+        if &*next.event_type == CALLBACK {
+            // It is there for each wait for it.
+            return Some(next);
+        }
         let key = self.open.get(&seq);
         let mut earlier = self.open.range(..seq);
         let is_first = !earlier.any(|(other, of)| {
@@ -194,6 +198,15 @@ fn meets(one: &Wait, other: &Wait) -> bool {
 
 /// Which event a settled wait has taken, if any.
 pub(crate) type PlaceOf = fn(&Entry) -> Option<(Arc<str>, i64)>;
+
+/// The wait of a callback, ended by what has completed it.
+pub(super) fn completed(entry: &Entry, arrival: &Arrival, now: Timestamp) -> Option<Entry> {
+    let taken = run::Taken::of(arrival).and_then(|taken| codec::encode_ok(&Some(taken)));
+    let mut entry = entry.clone().with_value("", taken.ok()?);
+    entry.state = StepState::Completed;
+    entry.finished_at = Some(now);
+    Some(entry)
+}
 
 /// A recorded wait, looking on behind these events.
 pub(super) fn behind(entry: &Entry, events: &VecDeque<Arrival>) -> Option<Entry> {

@@ -21,12 +21,8 @@ pub use self::{
     },
     holds::holds,
 };
-use crate::{
-    codec,
-    error::Result,
-    event::{self, EventSet},
-};
 pub use crate::{
+    callback::{CallbackEntry, CallbackValue},
     event::{EncodedEvent, key},
     function::{
         Argument, Ask, AwaitEntry, Call, Continuation, Definition, Driven, EventEntry, FunctionDef,
@@ -39,6 +35,11 @@ pub use crate::{
         AnyError, Attempted, Caught, Contend, Contender, Entered, Key, Race, Racing, Scope, Since,
         Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, of_any_error,
     },
+};
+use crate::{
+    codec,
+    error::Result,
+    event::{self, EventSet},
 };
 
 /// The mark of `tests/ui`: constants and functions below are called by name from `belts-macros/src/names.rs`.

@@ -7,17 +7,17 @@ mod journal;
 mod key;
 mod machine;
 mod retry;
+mod taken;
 mod violation;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use journal::{Decision, Journal, Request};
-#[cfg(feature = "testing")]
-pub(crate) use key::escape;
-pub(crate) use key::{is_under, join};
+pub(crate) use key::{escape, is_under, join};
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;
 pub(crate) use retry::RetryPolicy;
+pub(crate) use taken::Taken;
 pub use violation::Location;
 pub(crate) use violation::Violation;

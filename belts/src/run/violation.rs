@@ -184,5 +184,6 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Sleep => "sleep",
         StepKind::Wait => "wait",
         StepKind::Race => "race",
+        StepKind::Callback => "callback",
     }
 }

@@ -1,6 +1,7 @@
 //! Steps, sleeps and scopes as generated code drives them: `step!` and its like expand to calls of this module.
 
 mod attempt;
+mod callback;
 mod caught;
 mod evaluate;
 mod expression;
@@ -16,6 +17,7 @@ use std::{
 };
 
 pub use attempt::Step;
+pub use callback::{Callback, Within};
 pub use caught::{AnyError, Attempted, Caught, of_any_error};
 pub(crate) use expression::Expression;
 pub use expression::Slot;
@@ -177,16 +179,21 @@ impl Scope {
         }
     }
 
-    /// What the journal says; never returns where that ends the run.
-    async fn decide(&self, path: &Arc<str>, kind: StepKind, at: &'static Location) -> Decision {
+    /// Never returns within the expression of a step, which ends the run.
+    async fn not_in_a_step(&self, path: &Arc<str>, at: &'static Location) {
         if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
             self.run.violate(Violation::Nested {
                 path: Arc::clone(path),
                 outer,
                 at,
             });
-            return pending().await;
+            pending::<()>().await;
         }
+    }
+
+    /// What the journal says; never returns where that ends the run.
+    async fn decide(&self, path: &Arc<str>, kind: StepKind, at: &'static Location) -> Decision {
+        self.not_in_a_step(path, at).await;
         match self.run.decide(Request { path, kind, at }) {
             Some(decision) => decision,
             None => pending().await,

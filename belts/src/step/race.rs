@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, pending, poll_fn},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
@@ -12,7 +12,7 @@ use super::{Key, Scope};
 use crate::{
     codec::{self, Decoded},
     error::{Error, Result},
-    live::{self, Active, Arm},
+    live::{self, Active, Arm, CURRENT_ARM},
     panic,
     run::{Decision, Location, Violation, join},
     store::StepKind,
@@ -32,7 +32,9 @@ pub struct Racing {
 pub struct Race {
     /// What it is in.
     scope: Scope,
-    race: Arc<live::Race>,
+    state: Arc<live::Race>,
+    /// As far as they play.
+    arms: Box<[OnceLock<Arm>]>,
 }
 
 impl Scope {
@@ -101,7 +103,8 @@ impl Racing {
         };
         Race {
             scope,
-            race: Arc::new(race),
+            state: Arc::new(race),
+            arms: arms.iter().map(|_| OnceLock::new()).collect(),
         }
     }
 }
@@ -119,20 +122,24 @@ fn winner(value: &[u8], arms: &[&str]) -> Result<std::result::Result<usize, Stri
 impl Race {
     /// Whether this arm has won or still may. Others are not even begun.
     pub fn plays(&self, arm: usize) -> bool {
-        self.race.is_open_to(arm)
+        self.state.is_open_to(arm)
     }
 
     /// Where the steps of an arm are looked up. An arm that `is_one_step` ends with the last entry of that.
     pub fn arm(&self, arm: usize, is_one_step: bool) -> Scope {
         Scope {
             run: Arc::clone(&self.scope.run),
-            prefix: Some(self.race.path_of(arm)),
-            arm: Some(self.in_race(arm, is_one_step)),
+            prefix: Some(self.state.path_of(arm)),
+            arm: Some(
+                self.arms[arm]
+                    .get_or_init(|| self.in_race(arm, is_one_step))
+                    .clone(),
+            ),
         }
     }
 
     fn in_race(&self, arm: usize, is_one_step: bool) -> Arm {
-        Arm::new(&self.race, arm, is_one_step, self.scope.arm.as_ref())
+        Arm::new(&self.state, arm, is_one_step, self.scope.arm.as_ref())
     }
 
     /// Polls the arms until one has won and that is durable; which one. The others have been dropped then.
@@ -141,7 +148,7 @@ impl Race {
         let Some(won) = won else {
             return pending().await;
         };
-        self.scope.run.is_decided(&self.race).await;
+        self.scope.run.is_decided(&self.state).await;
         drop(active);
         won
     }
@@ -154,7 +161,7 @@ impl Race {
         arms: &mut [&mut (dyn Contend + '_)],
     ) -> Poll<(Option<usize>, Active)> {
         let ended = (0..arms.len())
-            .find(|arm| self.plays(*arm) && self.ends(*arm, arms[*arm].poll(cx)))
+            .find(|arm| self.plays(*arm) && self.ends(*arm, self.poll_arm(*arm, arms, cx)))
             .map(|arm| {
                 // The record of a winner is awaited.
                 let active = self.scope.run.activate();
@@ -173,12 +180,23 @@ impl Race {
             Poll::Pending => false,
             Poll::Ready(None) => true,
             Poll::Ready(Some(error)) => {
-                let (service, path) = (error.kind().as_str(), self.race.path_of(arm));
+                let (service, path) = (error.kind().as_str(), self.state.path_of(arm));
                 let text = format!("the {service} failed in the arm `{path}`: {error}");
                 self.scope.run.abandon(Error::new(error.kind(), text));
                 false
             }
         }
+    }
+
+    /// One turn of an arm, which a callback's result in it asks for.
+    fn poll_arm(
+        &self,
+        arm: usize,
+        arms: &mut [&mut (dyn Contend + '_)],
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Error>> {
+        let current = self.arms[arm].get_or_init(|| self.in_race(arm, false));
+        CURRENT_ARM.sync_scope(current.clone(), || arms[arm].poll(cx))
     }
 
     /// What the winner has come to.

@@ -1,56 +1,36 @@
-//! What the journal keeps of the event that ended a wait.
+//! What the event that ended a wait says.
 
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use crate::{
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     event::EventSet,
-    store::{Arrival, Entry},
+    run::Taken,
+    store::Entry,
 };
-
-/// What a wait records of the event that ended it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Taken {
-    id: Arc<str>,
-    #[serde(rename = "type")]
-    event_type: Arc<str>,
-    /// In the store's order of publishing.
-    place: i64,
-    event: Box<RawValue>,
-}
-
-impl Taken {
-    pub(super) fn of(arrival: &Arrival) -> Result<Self> {
-        let event = serde_json::from_slice(&arrival.payload).map_err(Error::from_any)?;
-        Ok(Self {
-            id: Arc::clone(&arrival.event_id),
-            event_type: Arc::clone(&arrival.event_type),
-            place: arrival.place,
-            event,
-        })
-    }
-}
 
 /// The event that a settled wait has taken.
 pub(super) fn place_of(entry: &Entry) -> Option<(Arc<str>, i64)> {
-    match codec::decode::<Option<Taken>>(&entry.value) {
-        Ok(Decoded::Ok(Some(taken))) => Some((taken.event_type, taken.place)),
-        _ => None,
-    }
+    Taken::in_entry(entry).map(|taken| (taken.event_type, taken.place))
 }
 
 /// What a recorded wait has come to.
 pub(super) fn read<E: EventSet>(path: &str, value: &[u8]) -> Result<Option<E>> {
-    let taken = match codec::decode::<Option<Taken>>(value)? {
-        Decoded::Ok(taken) => taken,
-        Decoded::Err(failure) => return Err(failure.into_error()),
-    };
-    let event = taken.map(|taken| decode(path, &taken.event_type, taken.event.get().as_bytes()));
+    let event = taken(value)?.map(|taken| decode(path, &taken.event_type, taken.event()));
     event.transpose()
+}
+
+/// The event that ended a recorded wait, as it came.
+pub(super) fn event_in(value: &[u8]) -> Result<Option<Arc<[u8]>>> {
+    Ok(taken(value)?.map(|taken| taken.event().into()))
+}
+
+fn taken(value: &[u8]) -> Result<Option<Taken>> {
+    match codec::decode::<Option<Taken>>(value)? {
+        Decoded::Ok(taken) => Ok(taken),
+        Decoded::Err(failure) => Err(failure.into_error()),
+    }
 }
 
 /// An event that has come for the wait of this path.

@@ -4,7 +4,7 @@ use std::{fmt, future::pending, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{
     Key, Scope,
-    taken::{Taken, decode, place_of, read},
+    taken::{decode, place_of, read},
 };
 use crate::{
     clock::Timestamp,
@@ -15,8 +15,8 @@ use crate::{
         key::{HasNoKey, KeyOf},
     },
     live::{Active, Arm, LiveRun},
-    run::{Decision, Location, join},
-    store::{After, Arrival, AwaitedType, Entry, StepKind, StepState, Wait},
+    run::{Decision, Location, Taken, join},
+    store::{After, Arrival, AwaitedType, CALLBACK, Entry, StepKind, StepState, Wait},
 };
 
 /// Where a wait begins to look for events.
@@ -127,12 +127,7 @@ impl<'a, E: EventSet> Waiting<'a, E> {
     async fn until(mut self, limit: Option<Duration>) -> Result<Option<E>> {
         let run = Arc::clone(&self.scope.run);
         let path = join(self.scope.prefix.as_deref(), self.key.as_str());
-        if !run.host.keeps_waits {
-            let text = format!(
-                "this store keeps no waits, which `wait!(\"{path}\", …)` needs; choose another store"
-            );
-            return refuse(&run, &path, ErrorKind::Config, text).await;
-        }
+        need_waits(&run, &path, "wait!").await;
         if self.is_keyless_key {
             let text = format!(
                 "the key of the wait `{path}` is `null`, and no event has such a key; wait only where there is one"
@@ -169,16 +164,8 @@ impl<'a, E: EventSet> Waiting<'a, E> {
             }
         };
         let begins = matches!(decision, Decision::Begin { .. });
-        let mut open = Open {
-            run,
-            arm: self.scope.arm,
-            path,
-            seq,
-            started_at,
-            until,
-            wait,
-            active: None,
-        };
+        let state = (started_at, wait, until);
+        let mut open = Open::new(run, self.scope.arm, path, seq, state);
         open.decide(begins, &mut self.when).await
     }
 
@@ -206,7 +193,7 @@ impl<'a, E: EventSet> Waiting<'a, E> {
 }
 
 /// A wait that is recorded and undecided.
-struct Open {
+pub(super) struct Open {
     run: Arc<LiveRun>,
     arm: Option<Arm>,
     path: Arc<str>,
@@ -227,7 +214,27 @@ enum Weighed<E> {
 }
 
 impl Open {
-    async fn decide<E: EventSet>(
+    pub(super) fn new(
+        run: Arc<LiveRun>,
+        arm: Option<Arm>,
+        path: Arc<str>,
+        seq: u32,
+        (started_at, wait, until): (Timestamp, Wait, Option<Timestamp>),
+    ) -> Self {
+        Self {
+            run,
+            arm,
+            path,
+            seq,
+            started_at,
+            until,
+            wait,
+            active: None,
+        }
+    }
+
+    /// Waits until it is decided, and that is recorded; `None` if its time is over.
+    pub(super) async fn decide<E: EventSet>(
         &mut self,
         begins: bool,
         when: &mut Option<When<'_, E>>,
@@ -311,9 +318,11 @@ impl Open {
     ) -> Weighed<E> {
         let Wait::Event { types, key } = &self.wait;
         let (event_type, place) = (&arrival.event_type, arrival.place);
-        if !self
-            .run
-            .has_taken(event_type, key.as_ref(), place, place_of)
+        // What completes a callback is there for each wait for it.
+        if &**event_type == CALLBACK
+            || !self
+                .run
+                .has_taken(event_type, key.as_ref(), place, place_of)
         {
             let event = decode::<E>(&self.path, event_type, &arrival.payload);
             let wanted = match &event {
@@ -376,8 +385,18 @@ impl Open {
     }
 }
 
+/// Ends the run where its store keeps no waits, which this needs.
+pub(super) async fn need_waits(run: &LiveRun, path: &Arc<str>, what: &str) {
+    if !run.host.keeps_waits {
+        let text = format!(
+            "this store keeps no waits, which `{what}(\"{path}\", …)` needs; choose another store"
+        );
+        refuse::<()>(run, path, ErrorKind::Config, text).await;
+    }
+}
+
 /// Ends the run with what no arm of a race is to win with, nor the function to handle: its code or its journal is wrong.
-async fn refuse<T>(run: &LiveRun, path: &Arc<str>, kind: ErrorKind, text: String) -> T {
+pub(super) async fn refuse<T>(run: &LiveRun, path: &Arc<str>, kind: ErrorKind, text: String) -> T {
     run.abandon(Error::new(kind, text).with_step(path));
     pending().await
 }

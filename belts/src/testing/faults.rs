@@ -13,9 +13,9 @@ use crate::{
     clock::{Clock, Timestamp},
     error::{Error, Result},
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-        Lease, NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-        RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
+        Arrival, CALLBACK, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry,
+        FunctionRecord, Lease, NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release,
+        Rerun, RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
 };
 
@@ -194,13 +194,12 @@ impl Faults {
             .await;
     }
 
-    /// The events that were written through this store, in order; duplicates are left out.
+    /// The events that were written through this store, in order; duplicates and what completes callbacks are left out.
     pub(crate) fn events(&self) -> Vec<NewEvent> {
-        self.state
-            .events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let events = self.state.events.lock();
+        let mut events = events.unwrap_or_else(PoisonError::into_inner).clone();
+        events.retain(|event| &*event.event_type != CALLBACK);
+        events
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {

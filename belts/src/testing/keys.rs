@@ -24,6 +24,9 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
         Some(KeyDef::Wait(_)) => {
             format!("`{path}` is a wait; publish the event that it waits for")
         }
+        Some(KeyDef::Callback(_)) => format!(
+            "`{path}` is a callback; complete it with `harness.complete(run.callback(\"{path}\")?, &value)`"
+        ),
         Some(KeyDef::Race(_)) => format!(
             "`{path}` is a race; preset a step in one of its arms, as in `{path}/scored/score` for the step `score` of the arm `scored`"
         ),
@@ -40,9 +43,12 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
 
 fn nearest(keys: &[KeyDef], path: &str) -> String {
     let part = path.split('/').next().unwrap_or(path);
-    let steps = keys
-        .iter()
-        .filter(|key| !matches!(key, KeyDef::Sleep(_) | KeyDef::Wait(_)));
+    let steps = keys.iter().filter(|key| {
+        !matches!(
+            key,
+            KeyDef::Sleep(_) | KeyDef::Wait(_) | KeyDef::Callback(_)
+        )
+    });
     match steps.min_by_key(|key| strsim::levenshtein(part, &key.fixed())) {
         Some(KeyDef::Scope(pattern)) => {
             format!("the closest are those of the scope `{pattern}`, such as `{pattern}/label`")

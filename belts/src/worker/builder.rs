@@ -366,6 +366,10 @@ impl WorkerBuilder {
             middleware: self.middleware,
             max_value_bytes: self.max_value_bytes,
             max_steps: self.max_steps,
+            #[cfg(feature = "http")]
+            url: http.url.as_deref().map(Arc::from),
+            #[cfg(not(feature = "http"))]
+            url: None,
             keeps_waits: store.capabilities().waits,
             open_waits: std::sync::atomic::AtomicUsize::default(),
             lease: SessionLease::new(self.lease),

@@ -1,7 +1,7 @@
 //! The runs of a worker's store, to look at and to change.
 
 use super::Worker;
-use crate::inspect::Runs;
+use crate::inspect::{CallbackHandle, Runs};
 
 impl Worker {
     /// The runs in this worker's store, of whichever worker: to list, look at, cancel, run again and purge.
@@ -16,5 +16,19 @@ impl Worker {
     /// ```
     pub fn runs(&self) -> Runs {
         Runs::of_worker(self.shared())
+    }
+
+    /// The callback of this id, to be completed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = belts::Worker::builder().store_url("memory:").publish_only().build().await?;
+    /// let error = worker.callback("no-such-id").complete(&true).await.unwrap_err();
+    /// assert_eq!(error.kind(), belts::ErrorKind::UnknownCallback);
+    /// # Ok(()) }
+    /// ```
+    pub fn callback(&self, id: impl Into<std::sync::Arc<str>>) -> CallbackHandle {
+        self.runs().callback(id)
     }
 }

@@ -132,8 +132,12 @@ impl Shared {
 
     /// The limit of events on whichever road; what a dispatcher can carry may be less.
     pub(crate) fn check_event_size(&self, event: &EncodedEvent) -> Result<()> {
+        self.check_size(&event.event_type, &event.payload)
+    }
+
+    pub(crate) fn check_size(&self, event_type: &str, payload: &[u8]) -> Result<()> {
         let (size, limit) = (
-            wire::size_of(&event.event_type, &event.payload),
+            wire::size_of(event_type, payload),
             self.settings.max_body_bytes,
         );
         if size > limit {

@@ -60,6 +60,8 @@ pub(super) enum Holds {
     Future(Macro),
     /// A `FuturesUnordered`.
     Unordered,
+    /// A callback, of which the result is to be asked for.
+    Callback,
 }
 
 /// A name that stands for a future of one of our macros.
@@ -92,7 +94,21 @@ impl Bound {
         if unordered {
             return Some(Holds::Unordered);
         }
+        if is_callback(init, ours) {
+            return Some(Holds::Callback);
+        }
         self.holds(init, ours).map(Holds::Future)
+    }
+
+    /// Whether a call asks for the result of a callback of this body.
+    pub(super) fn asks(&self, call: &ExprMethodCall) -> bool {
+        let arguments = match call.method.to_string().as_str() {
+            "result" => 0,
+            "result_within" => 1,
+            _ => return false,
+        };
+        let of = name_of(&call.receiver).and_then(|name| self.of(name));
+        of == Some(Holds::Callback) && call.args.len() == arguments
     }
 
     pub(super) fn bind(&mut self, pattern: &Pat, holds: Option<Holds>) {
@@ -156,9 +172,10 @@ impl Bound {
             found = found.or_else(|| match inside {
                 Expr::Macro(call) => ours.of(&call.mac.path),
                 Expr::Async(block) => ours.first_in(block.block.to_token_stream()),
+                Expr::MethodCall(call) if self.asks(call) => Some(Macro::Callback),
                 other => match self.of(name_of(other)?)? {
                     Holds::Future(which) => Some(which),
-                    Holds::Unordered => None,
+                    Holds::Unordered | Holds::Callback => None,
                 },
             });
         });
@@ -169,6 +186,18 @@ impl Bound {
         let found = self.names.iter().rfind(|binding| *name == binding.name);
         found.map(|binding| binding.holds)
     }
+}
+
+/// Whether this is a callback: what has come of `callback!`.
+fn is_callback(expr: &Expr, ours: &Ours<'_>) -> bool {
+    let made = match ungrouped(expr) {
+        Expr::Try(tried) => ungrouped(&tried.expr),
+        other => other,
+    };
+    let Expr::Await(awaited) = made else {
+        return false;
+    };
+    matches!(ungrouped(&awaited.base), Expr::Macro(call) if ours.of(&call.mac.path) == Some(Macro::Callback))
 }
 
 /// Whether a `let` says that it is a `FuturesUnordered`.

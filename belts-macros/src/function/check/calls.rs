@@ -1,31 +1,22 @@
 //! Calls of our macros in a body: where they may stand, and whose keys they use.
 
 use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::{
-    Expr, Token,
+    Expr, ExprMethodCall, Token,
     parse::{ParseStream, Parser as _},
     visit::Visit as _,
 };
 
 use super::{race, task, walk::Walk};
-use crate::step::{Macro, key::Key};
+use crate::{
+    names::spelled,
+    step::{Macro, key::Key},
+};
 
 impl Walk<'_> {
     pub(super) fn call(&mut self, which: Macro, at: &syn::Path, tokens: &TokenStream) {
-        if self.task.is_some() {
-            self.errors.at(at, task::message(which));
-        }
-        if let Some(step) = &self.step {
-            let name = which.name();
-            let message = format!(
-                "`{name}` is inside the expression of step `{step}`, but a step is recorded as a whole; \
-                 await this one first and use its value"
-            );
-            self.errors.at(at, message);
-        }
-        if let Some(select) = &self.select {
-            self.errors.at(at, select.message(which));
-        }
+        self.stands(which, which.name(), at);
         if which == Macro::Race {
             return self.race(tokens);
         }
@@ -41,6 +32,33 @@ impl Walk<'_> {
             self.visit_expr(argument);
         }
         self.step = outside;
+    }
+
+    /// Reports what may not stand where it is.
+    pub(super) fn stands(&mut self, which: Macro, name: &str, at: &dyn ToTokens) {
+        let at = at.to_token_stream();
+        if self.task.is_some() {
+            self.errors.at(&at, task::message(name));
+        }
+        if let Some(step) = &self.step {
+            let message = format!(
+                "`{name}` is inside the expression of step `{step}`, but a step is recorded as a whole; \
+                 await this one first and use its value"
+            );
+            self.errors.at(&at, message);
+        }
+        if let Some(select) = &self.select {
+            self.errors.at(&at, select.message(which, name));
+        }
+    }
+
+    /// Reports where the result of a callback may not be asked for.
+    pub(super) fn ask(&mut self, call: &ExprMethodCall) {
+        if self.bound.asks(call) {
+            let (callback, method) = (&call.receiver, &call.method);
+            let name = spelled(&quote!(#callback.#method()));
+            self.stands(Macro::Callback, &name, method);
+        }
     }
 
     /// Visits the arms of a race, of which each has keys of its own, and the handlers, which are part of the function.

@@ -33,7 +33,7 @@ use self::{
     task::Task,
     walk::Walk,
 };
-use crate::{diag::Errors, names::Krate, step::Macro};
+use crate::{diag::Errors, names::Krate, option::ungrouped, step::Macro};
 
 /// Reports nothing about a body that does not parse: rustc does it better.
 pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
@@ -91,10 +91,18 @@ impl Walk<'_> {
             None if path.is_ident("macro_rules") => {}
             None if is_select(path) && !own => {
                 let select = Select::of_macro(path);
-                for future in branches::futures(tokens.clone()) {
-                    self.report_held(&future, &select);
+                let futures = branches::futures(tokens.clone());
+                for future in &futures {
+                    self.report_held(future, &select);
                 }
-                self.in_select(Some(select), |walk| walk.scan(tokens.clone()));
+                self.in_select(Some(select), |walk| {
+                    for future in &futures {
+                        if let Expr::MethodCall(call) = ungrouped(future) {
+                            walk.ask(call);
+                        }
+                    }
+                    walk.scan(tokens.clone());
+                });
             }
             None => self.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis),
         }
@@ -216,6 +224,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             .iter()
             .for_each(|attr| self.visit_attribute(attr));
         self.visit_expr(&node.receiver);
+        self.ask(node);
         let arguments = |walk: &mut Self| {
             for argument in &node.args {
                 match (argument, repeat::of(node, argument, &walk.once)) {

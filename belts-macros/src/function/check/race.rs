@@ -88,8 +88,8 @@ impl Select {
         self.inside.then_some(self)
     }
 
-    pub(super) fn message(&self, which: Macro) -> String {
-        let (name, instead) = (which.name(), self.instead(which));
+    pub(super) fn message(&self, which: Macro, name: &str) -> String {
+        let instead = self.instead(which);
         let select = &self.name;
         format!(
             "`{name}` is inside `{select}`, which does not record its winner, so the run may go on with a different one when it resumes; \
@@ -108,13 +108,16 @@ impl Select {
     }
 
     fn instead(&self, which: Macro) -> String {
-        let name = which.name();
+        let one = match which {
+            Macro::Callback => "callback.result()".to_owned(),
+            which => format!("{}(…)", which.name()),
+        };
         let all = if self.name == UNORDERED {
             ", or await all of them with `join_all`"
         } else {
             ""
         };
-        format!("write `race!(\"first\", {{ one = {name}(…) => …, other = … => … }})`{all}")
+        format!("write `race!(\"first\", {{ one = {one} => …, other = … => … }})`{all}")
     }
 }
 

@@ -2,8 +2,6 @@
 
 use proc_macro2::Ident;
 
-use crate::step::Macro;
-
 /// Functions and methods that start a task or a thread from their argument.
 const SPAWN: [&str; 4] = ["spawn", "spawn_blocking", "spawn_local", "spawn_on"];
 
@@ -29,8 +27,7 @@ pub(super) fn made_by(name: &Ident) -> Option<Task> {
         .then_some(Task::Argument)
 }
 
-pub(super) fn message(which: Macro) -> String {
-    let name = which.name();
+pub(super) fn message(name: &str) -> String {
     format!(
         "`{name}` is in a task of its own, which may outlive the run; await steps concurrently in the function itself, \
          `tokio::join!(step!(…), step!(…))`, and spawn inside a step's expression if you have to"

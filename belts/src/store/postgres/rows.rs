@@ -15,6 +15,7 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Sleep => "sleep",
         StepKind::Wait => "wait",
         StepKind::Race => "race",
+        StepKind::Callback => "callback",
     }
 }
 
@@ -24,6 +25,7 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
         "sleep" => Ok(StepKind::Sleep),
         "wait" => Ok(StepKind::Wait),
         "race" => Ok(StepKind::Race),
+        "callback" => Ok(StepKind::Callback),
         _ => Err(Fault::Word("kind of a step")),
     }
 }

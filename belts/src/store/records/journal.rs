@@ -135,6 +135,8 @@ pub enum StepKind {
     Sleep,
     /// It waits for what others do; [`Entry::wait`] says for what.
     Wait,
+    /// A `callback!`; its result is the callback's id.
+    Callback,
     /// A `race!`; its result is the name of the arm that has won.
     Race,
 }

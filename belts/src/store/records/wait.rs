@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{clock::Timestamp, plain::plain};
 
+/// The type of the events that complete callbacks, each with a key that follows from the callback's id. No event of a user has it.
+pub(crate) const CALLBACK: &str = "belts.callback";
+
 /// What a journal entry waits for; how long, says its [`due_at`](crate::store::Entry::due_at).
 ///
 /// ```
@@ -86,6 +89,10 @@ impl Wait {
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Event { types, key } = self;
+        // Its key tells nobody anything.
+        if types.iter().any(|awaited| &*awaited.event_type == CALLBACK) {
+            return f.write_str("callback");
+        }
         f.write_str("event ")?;
         for (place, awaited) in types.iter().enumerate() {
             let or = if place == 0 { "" } else { " or " };

@@ -57,13 +57,14 @@ const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Sleep => "sleep",
         StepKind::Wait => "wait",
         StepKind::Race => "race",
+        StepKind::Callback => "callback",
     }
 }
 
 fn kind_of(word: &str) -> Result<StepKind, Fault> {
-    use StepKind::{Race, Sleep, Step, Wait};
+    use StepKind::{Callback, Race, Sleep, Step, Wait};
 
-    [Step, Sleep, Wait, Race]
+    [Step, Sleep, Wait, Race, Callback]
         .into_iter()
         .find(|kind| kind_word(*kind) == word)
         .ok_or(Fault::Word("kind of step"))

@@ -37,6 +37,7 @@ pub(super) const fn kind_number(kind: StepKind) -> i64 {
         StepKind::Sleep => 1,
         StepKind::Wait => 2,
         StepKind::Race => 3,
+        StepKind::Callback => 4,
     }
 }
 
@@ -46,6 +47,7 @@ fn kind(number: i64) -> Result<StepKind, Fault> {
         1 => Ok(StepKind::Sleep),
         2 => Ok(StepKind::Wait),
         3 => Ok(StepKind::Race),
+        4 => Ok(StepKind::Callback),
         _ => Err(Fault::Unknown("kind of a step")),
     }
 }

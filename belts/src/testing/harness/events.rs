@@ -1,5 +1,9 @@
 //! Events published to a harness, and events published by its functions.
 
+use std::sync::Arc;
+
+use serde::Serialize;
+
 use super::Harness;
 use crate::{
     error::Result,
@@ -17,6 +21,41 @@ impl Harness {
     )]
     pub fn publish<E: EventSet>(&self, event: E) -> Publish {
         Publish::new(event::checked(&event)).via(&self.worker())
+    }
+
+    /// Completes a callback, as whoever has its URL would; [`TestRun::callback`](super::TestRun::callback) returns the id. Nothing runs
+    /// until [`settle`](Self::settle) or [`travel`](Self::travel).
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, callback, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Filed { cents: u64 }
+    ///
+    /// #[belts::function(id = "expense", on = Filed)]
+    /// async fn expense(_: Filed) -> belts::Result<bool> {
+    ///     callback!("approval", bool).await?.result().await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::new().await?;
+    /// let run = harness.run(expense, Filed { cents: 1290 }).await?;
+    /// harness.complete(run.callback("approval")?, &true).await?;
+    /// harness.settle().await?;
+    /// assert!(harness.runs_of(expense).await?[0].output()?);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`CallbackHandle::complete`](crate::CallbackHandle::complete).
+    pub async fn complete<T: Serialize + ?Sized>(
+        &self,
+        callback: impl Into<Arc<str>>,
+        value: &T,
+    ) -> Result<()> {
+        self.worker().callback(callback).complete(value).await
     }
 
     /// The events of one type that were published so far, in order, by tests and by steps, including those that

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::Harness;
 use crate::{
+    callback::Recorded,
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     store::{Entry, RunRecord, RunStatus, StepKind, StepState},
@@ -58,6 +59,7 @@ impl<T> TestRun<T> {
         let why = match entry {
             Some(entry) if entry.kind == StepKind::Sleep => "that is a sleep".to_owned(),
             Some(entry) if entry.kind == StepKind::Wait => "that is a wait".to_owned(),
+            Some(entry) if entry.kind == StepKind::Callback => "that is a callback".to_owned(),
             Some(entry) if entry.kind == StepKind::Race => "that is a race".to_owned(),
             Some(entry) if entry.state != StepState::Waiting => return Ok(()),
             _ if self.record.is_none() => return Ok(()),
@@ -155,6 +157,35 @@ impl<T> TestRun<T> {
     /// Its journal, in the order in which its steps began.
     pub fn journal(&self) -> &[Entry] {
         &self.journal
+    }
+
+    /// The id of a callback that the run has recorded, by its path; for [`Harness::complete`] and
+    /// [`Worker::callback`](crate::Worker::callback).
+    ///
+    /// # Errors
+    /// It has recorded no such callback; the error lists those that it has.
+    pub fn callback(&self, path: &str) -> Result<Arc<str>> {
+        let callbacks = || {
+            let all = self.journal.iter();
+            all.filter(|entry| entry.kind == StepKind::Callback)
+        };
+        let found = callbacks().find(|entry| &*entry.path == path);
+        if let Some(recorded) = found.and_then(Recorded::in_entry) {
+            return Ok(recorded.id);
+        }
+        let known: Vec<_> = callbacks().map(|entry| &*entry.path).collect();
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
+        let text = format!(
+            "run `{}` has not recorded the callback `{path}`; its callbacks are: {known}",
+            self.run_id
+        );
+        Err(Error::new(ErrorKind::UnknownCallback, text)
+            .with_run(&self.run_id)
+            .with_function(&self.function_id))
     }
 
     /// How often a step's expression was evaluated. Presets do not count.

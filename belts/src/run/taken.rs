@@ -1,0 +1,53 @@
+//! What the journal keeps of the event that ended a wait.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    codec::{self, Decoded},
+    error::{Error, Result},
+    store::{Arrival, Entry},
+};
+
+/// What a wait records of the event that ended it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Taken {
+    id: Arc<str>,
+    #[serde(rename = "type")]
+    pub(crate) event_type: Arc<str>,
+    /// In the store's order of publishing.
+    pub(crate) place: i64,
+    event: Box<RawValue>,
+}
+
+impl Taken {
+    pub(crate) fn of(arrival: &Arrival) -> Result<Self> {
+        let event = serde_json::from_slice(&arrival.payload).map_err(Error::from_any)?;
+        Ok(Self {
+            id: Arc::clone(&arrival.event_id),
+            event_type: Arc::clone(&arrival.event_type),
+            place: arrival.place,
+            event,
+        })
+    }
+
+    /// The event that a settled wait has taken, if any.
+    pub(crate) fn in_entry(entry: &Entry) -> Option<Self> {
+        match codec::decode::<Option<Self>>(&entry.value) {
+            Ok(Decoded::Ok(taken)) => taken,
+            _ => None,
+        }
+    }
+
+    /// The event as JSON.
+    pub(crate) fn event(&self) -> &[u8] {
+        self.event.get().as_bytes()
+    }
+
+    /// The event as JSON.
+    pub(crate) fn into_event(self) -> Box<RawValue> {
+        self.event
+    }
+}

@@ -1,0 +1,24 @@
+// A key without captures in a loop.
+use belts::{Event, callback};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Filed {
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Decision {
+    Approve,
+    Reject,
+}
+
+#[belts::function(id = "expense", on = Filed)]
+async fn expense(filed: Filed) -> belts::Result<()> {
+    for _ in 0..3 {
+        callback!("approval", Decision).await?;
+    }
+    Ok(())
+}
+
+fn main() {}

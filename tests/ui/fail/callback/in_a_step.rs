@@ -1,0 +1,22 @@
+// It is in a step.
+use belts::{Event, callback};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Filed {
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Decision {
+    Approve,
+    Reject,
+}
+
+#[belts::function(id = "expense", on = Filed)]
+async fn expense(filed: Filed) -> belts::Result<()> {
+    belts::step!("ask", async { callback!("approval", Decision).await?.result().await }).await?;
+    Ok(())
+}
+
+fn main() {}

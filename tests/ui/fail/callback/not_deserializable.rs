@@ -1,0 +1,23 @@
+// The type cannot be read.
+use belts::{Event, callback};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Filed {
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Decision {
+    Approve,
+    Reject,
+}
+
+#[belts::function(id = "expense", on = Filed)]
+async fn expense(filed: Filed) -> belts::Result<()> {
+    struct Answer;
+    callback!("approval", Answer).await?;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+// There is no such option.
+use belts::{Event, callback};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Filed {
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Decision {
+    Approve,
+    Reject,
+}
+
+#[belts::function(id = "expense", on = Filed)]
+async fn expense(filed: Filed) -> belts::Result<()> {
+    callback!("approval", Decision, timeout = "3d").await?;
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,22 @@
+// The time is a number.
+use belts::{Event, callback};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Filed {
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Decision {
+    Approve,
+    Reject,
+}
+
+#[belts::function(id = "expense", on = Filed)]
+async fn expense(filed: Filed) -> belts::Result<()> {
+    callback!("approval", Decision).await?.result_within(3).await?;
+    Ok(())
+}
+
+fn main() {}
