@@ -104,7 +104,7 @@ async fn a_signing_key_reads_no_description_and_the_token_does() {
     assert_eq!(body, json!({"belts": true}));
     let bearer = Request::get("/").header("authorization", format!("Bearer {token}"));
     let body = send(&worker, bearer.body(String::new().into()).unwrap()).await;
-    assert_eq!(body.json()["functions"].as_array().unwrap().len(), 6);
+    assert_eq!(body.json()["functions"].as_array().unwrap().len(), 8);
 }
 
 #[tokio::test]

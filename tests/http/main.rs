@@ -6,6 +6,7 @@
 )]
 
 mod awaited;
+mod callbacks;
 mod clients;
 mod deliver;
 mod describe;

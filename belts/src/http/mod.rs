@@ -28,6 +28,13 @@
 //! a client never grants access, unless
 //! [`inspection_local`](crate::WorkerBuilder::inspection_local) declares a development machine.
 //!
+//! # Callbacks
+//! `POST /callbacks/{id}` with a JSON value completes a [callback](crate::guide::callbacks), and
+//! `POST /callbacks/{id}/failure` with `{"message": "…"}` has it fail. The response is 200 once that is durable, also if the callback was
+//! completed with the same before; 409 if it was completed with something else, 410 if its run is over, 404 if there is no
+//! such callback, and 400 if the value is not of its type, as far as this worker knows that. `GET` shows the page of a
+//! callback that has one. The id is the only credential: no signature and no token is needed.
+//!
 //! # Signatures
 //! If [signing keys](crate::WorkerBuilder::signing_keys) are set, every delivery must have a signature according to
 //! [Standard Webhooks](https://www.standardwebhooks.com); [`SigningKey`] makes one. Without keys, and without a dispatcher
@@ -48,6 +55,8 @@ mod actor;
 mod answer;
 mod body;
 mod builder;
+mod callback_page;
+mod callbacks;
 mod deliver;
 mod describe;
 pub(crate) mod development;

@@ -58,10 +58,22 @@ fn check(http: &HttpOptions, parts: &Parts) -> Result<(), Refusal> {
     let same = |origin: &Authority| access::hosts(parts).any(|host| host.as_ref() == Some(origin));
     let foreign = origins(&parts.headers)
         .any(|origin| !origin.is_some_and(|origin| known(origin.host()) || same(&origin)));
-    if foreign || is_cross_site(&parts.headers) {
+    // A link in a mail leads across sites to the page of a callback, which decides nothing.
+    let shows = parts.uri.path().contains("/callbacks/") && parts.method != Method::POST;
+    if foreign || is_cross_site(&parts.headers) && !shows {
         return Err(Refusal::foreign_page());
     }
     Ok(())
+}
+
+/// Whether a page of another site sends this form.
+pub(super) fn is_foreign(http: &HttpOptions, parts: &Parts) -> bool {
+    let same = |origin: &Authority| {
+        is_own(http, origin.host())
+            || access::hosts(parts).any(|host| host.as_ref() == Some(origin))
+    };
+    let foreign = origins(&parts.headers).any(|origin| !origin.as_ref().is_some_and(same));
+    foreign || is_cross_site(&parts.headers)
 }
 
 /// The origin of the requesting page; `None` for unreadable ones, such as `null`.

@@ -107,6 +107,10 @@ impl Refusal {
         )
     }
 
+    pub(super) fn foreign_form() -> Self {
+        Self::forbidden("the form of a callback can be sent from its own page alone")
+    }
+
     pub(super) fn mode() -> Self {
         Self::forbidden("this worker does not allow the mode that the request asks for")
     }
@@ -249,10 +253,15 @@ impl From<Error> for Refusal {
             ErrorKind::UnknownEvent | ErrorKind::UnknownFunction | ErrorKind::UnknownRun => {
                 Self::new(StatusCode::NOT_FOUND, code, error.to_string())
             }
+            ErrorKind::UnknownCallback => Self::new(StatusCode::NOT_FOUND, code, error.to_string()),
+            ErrorKind::CallbackClosed => Self::new(StatusCode::GONE, code, error.to_string()),
             ErrorKind::Busy => Self::new(StatusCode::CONFLICT, code, error.to_string()),
             // The event under the existing id stays.
             ErrorKind::Conflict => {
                 Self::new(StatusCode::CONFLICT, code, error.to_string()).hopeless()
+            }
+            ErrorKind::TooLarge => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, code, error.to_string())
             }
             ErrorKind::Store => {
                 tracing::error!(error = %error.report(), "the store failed during a delivery");

@@ -16,7 +16,12 @@ pub(super) fn tell(shared: &Shared, door: Door, parts: &Parts, refusal: &Refusal
     let Some(unsaid) = shared.metrics.refusals.count(door, status, now) else {
         return;
     };
-    let path: String = parts.uri.path().chars().take(LONGEST_PATH).collect();
+    let path = parts.uri.path();
+    // The id of a callback is a credential.
+    let path = path
+        .split_once("/callbacks/")
+        .map_or(path, |(mount, _)| mount);
+    let path: String = path.chars().take(LONGEST_PATH).collect();
     tracing::warn!(
         door = door.as_str(), status, peer = peer(parts).map(tracing::field::display),
         method = %parts.method, path = %Clean(path), reason = %Clean(refusal.reason()), unsaid,

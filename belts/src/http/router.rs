@@ -8,6 +8,7 @@ use axum::{
 
 use super::{
     answer::unsniffed,
+    callbacks,
     deliver::{deliver, refuse},
     describe, health, inspect, page,
     refusal::{NO_KEY, method_not_allowed},
@@ -68,6 +69,7 @@ impl Worker {
                 get(health::health).fallback(|| async { method_not_allowed("GET, HEAD") }),
             )
             .merge(inspect::routes(self))
+            .merge(callbacks::routes())
             .route_layer(from_fn_with_state(self.clone(), page::guard))
             .route_layer(map_response(unsniffed))
             .with_state(self.clone())
