@@ -80,6 +80,8 @@ pub(super) enum Command {
     },
     /// Publishes an event
     Publish(PublishArgs),
+    /// Completes a callback, as whoever has its URL could
+    Complete(CompleteArgs),
     /// Removes runs that have ended, with everything they recorded, and events that started nothing
     Purge {
         /// Those that ended before this: an age, such as `30d`, or a date
@@ -166,6 +168,25 @@ pub(super) struct PublishArgs {
     /// Starts the functions after this delay, such as `10m`
     #[arg(long, value_name = "TIME", value_parser = delay)]
     pub(super) delay: Option<Duration>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompleteArgs {
+    /// The callback's id
+    pub(super) id: String,
+
+    /// The value as JSON; `@file` reads it from a file, `-` from standard input
+    #[arg(
+        value_name = "JSON",
+        required_unless_present = "fail",
+        allow_negative_numbers = true,
+        conflicts_with = "fail"
+    )]
+    pub(super) value: Option<String>,
+
+    /// Has it fail, with this text, instead of a value
+    #[arg(long, value_name = "TEXT")]
+    pub(super) fail: Option<String>,
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

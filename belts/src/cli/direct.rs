@@ -1,8 +1,10 @@
 //! Runs in a store that this process opens. It registers no worker and claims nothing.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use super::place::{Filters, Place, Sent};
+use super::place::{Completion, Filters, Place, Sent};
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
     error::Result,
@@ -94,6 +96,14 @@ impl Place for Direct {
             function_id: function.to_owned(),
             cancelled: ended.runs,
         })
+    }
+
+    async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()> {
+        let callback = self.runs.callback(Arc::clone(callback));
+        match completion {
+            Completion::Value(value) => callback.complete_with(&value).await,
+            Completion::Failure(message) => callback.fail(message).await,
+        }
     }
 
     async fn publish(&self, event: NewEvent) -> Result<Sent> {

@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 mod actor;
 mod args;
+mod complete;
 mod direct;
 mod functions;
 mod named;
@@ -61,6 +62,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Functions { orphaned } => functions::list(place, orphaned, out).await,
         Command::Forget { id, yes } => functions::forget(place, &id, yes, out).await,
         Command::Publish(asked) => publish::publish(place, asked, out).await,
+        Command::Complete(asked) => complete::complete(place, asked, out).await,
         Command::Completions { .. } => Ok(()),
     }
 }

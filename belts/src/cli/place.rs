@@ -1,6 +1,9 @@
 //! What every command is written on: runs, wherever they are.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use serde_json::value::RawValue;
 
 use crate::{
     clock::Timestamp,
@@ -23,8 +26,15 @@ pub(super) trait Place: Send + Sync {
     async fn purge(&self, before: Timestamp) -> Result<ShownPurge>;
     async fn functions(&self) -> Result<Vec<ShownFunction>>;
     async fn forget(&self, function: &str) -> Result<Forgotten>;
+    async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()>;
     /// Publishes an event; returns whether it existed before, and its runs if they are known.
     async fn publish(&self, event: NewEvent) -> Result<Sent>;
+}
+
+/// What a callback is completed with.
+pub(super) enum Completion {
+    Value(Box<RawValue>),
+    Failure(String),
 }
 
 /// Which runs to list.

@@ -40,7 +40,7 @@ struct ShownRun<'a> {
 
 pub(super) async fn publish(place: &dyn Place, asked: PublishArgs, out: Out) -> Result<(), Wrong> {
     let payload = payload(&asked.payload)?;
-    let event_type = wire::id(asked.event_type, "the event's type")
+    let event_type = wire::event_type_of(asked.event_type, "the event's type")
         .map_err(|wrong| Wrong::usage(wrong.message))?;
     let now = SystemClock.now();
     let id = event_id(&event_type, asked.key.as_deref());
@@ -87,19 +87,7 @@ impl<'a> ShownRun<'a> {
 
 /// The payload as given.
 fn payload(given: &str) -> Result<Vec<u8>, Wrong> {
-    let json = match given.strip_prefix('@') {
-        Some(path) => fs::read(path).map_err(|error| {
-            Wrong::failed(&format!("cannot read the event from `{path}`"), error)
-        })?,
-        None if given == "-" => {
-            let mut json = Vec::new();
-            io::stdin().read_to_end(&mut json).map_err(|error| {
-                Wrong::failed("cannot read the event from standard input", error)
-            })?;
-            json
-        }
-        None => given.into(),
-    };
+    let json = read(given, "event")?;
     let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(&json)
         .map_err(|error| Wrong::usage(format!("the event must be a JSON object: {error}")))?;
     if fields.contains_key("type") {
@@ -108,4 +96,24 @@ fn payload(given: &str) -> Result<Vec<u8>, Wrong> {
         ));
     }
     Ok(json.trim_ascii().to_vec())
+}
+
+/// JSON as given: itself, `@file`, or `-` for standard input.
+pub(super) fn read(given: &str, what: &str) -> Result<Vec<u8>, Wrong> {
+    match given.strip_prefix('@') {
+        Some(path) => fs::read(path).map_err(|error| {
+            Wrong::failed(&format!("cannot read the {what} from `{path}`"), error)
+        }),
+        None if given == "-" => {
+            let mut json = Vec::new();
+            io::stdin().read_to_end(&mut json).map_err(|error| {
+                Wrong::failed(
+                    &format!("cannot read the {what} from standard input"),
+                    error,
+                )
+            })?;
+            Ok(json)
+        }
+        None => Ok(given.into()),
+    }
 }

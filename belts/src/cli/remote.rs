@@ -1,17 +1,17 @@
 //! Runs behind a worker's router.
 
-use std::{fmt::Write as _, path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use axum::{
     body::Bytes,
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     named::{Named, value_of},
-    place::{Filters, Place, Sent},
+    place::{Completion, Filters, Place, Sent},
     print,
     wrong::Wrong,
 };
@@ -32,6 +32,7 @@ use crate::{
         Changed, Forgotten, ShownFunction, ShownFunctions, ShownPage, ShownPurge, ShownRun,
     },
     store::{self, NewEvent},
+    url::encoded,
 };
 
 const TIMEOUTS: Timeouts = Timeouts {
@@ -48,6 +49,13 @@ pub(super) struct Remote {
     client: Poster,
     /// Publishes events like any other program.
     events: Http,
+}
+
+/// A router's response to a callback that was completed.
+#[derive(Deserialize)]
+struct Completed {
+    #[serde(rename = "completed")]
+    _completed: bool,
 }
 
 /// A router's error response.
@@ -115,13 +123,15 @@ impl Remote {
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, path: &str) -> Result<T> {
+        let answer = self.send(method, path, Bytes::new()).await?;
+        read(&self.url, &answer)
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
         let url: Uri = format!("{}{path}", self.url).parse().map_err(|error| {
             Error::new(ErrorKind::Config, "`--worker` is not a valid URL").with_source(error)
         })?;
-        let answered = self
-            .client
-            .send(method, &url, &self.headers, &Bytes::new())
-            .await;
+        let answered = self.client.send(method, &url, &self.headers, &body).await;
         let answer = answered.map_err(|failed| {
             let text = format!("the worker at {} does not respond", self.url);
             Error::dispatcher(text, failed.into_source())
@@ -129,10 +139,7 @@ impl Remote {
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer));
         }
-        serde_json::from_slice(&answer.body).map_err(|error| {
-            let text = format!("the server at {} is not a worker of this version", self.url);
-            Error::new(ErrorKind::Config, text).with_source(error)
-        })
+        Ok(answer)
     }
 
     fn refused(&self, answer: &Answer) -> Error {
@@ -146,6 +153,8 @@ impl Remote {
         match (status, &*refused.code) {
             (404, "unknown-run") => Error::new(ErrorKind::UnknownRun, refused.message),
             (404, "unknown-function") => Error::new(ErrorKind::UnknownFunction, refused.message),
+            (404, "unknown-callback") => Error::new(ErrorKind::UnknownCallback, refused.message),
+            (410, "callback-closed") => Error::new(ErrorKind::CallbackClosed, refused.message),
             (409, "conflict") => Error::new(ErrorKind::Conflict, refused.message),
             (404, _) => Error::new(
                 ErrorKind::Config,
@@ -167,6 +176,13 @@ impl Remote {
             ),
         }
     }
+}
+
+fn read<T: DeserializeOwned>(url: &str, answer: &Answer) -> Result<T> {
+    serde_json::from_slice(&answer.body).map_err(|error| {
+        let text = format!("the server at {url} is not a worker of this version");
+        Error::new(ErrorKind::Config, text).with_source(error)
+    })
 }
 
 #[async_trait]
@@ -222,6 +238,23 @@ impl Place for Remote {
             .await
     }
 
+    async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()> {
+        #[derive(Serialize)]
+        struct Failure {
+            message: String,
+        }
+        let path = format!("/callbacks/{}", encoded(callback));
+        let (path, body) = match completion {
+            Completion::Value(value) => (path, value.get().as_bytes().to_vec()),
+            Completion::Failure(message) => {
+                (format!("{path}/failure"), wire::json(&Failure { message }))
+            }
+        };
+        let sent = self.send(Method::POST, &path, body.into()).await?;
+        let Completed { .. } = read(&self.url, &sent)?;
+        Ok(())
+    }
+
     async fn publish(&self, event: NewEvent) -> Result<Sent> {
         let body = wire::event(&event, SystemClock.now());
         let mut sent = self.events.send(vec![Message::new(event.id, body)]).await?;
@@ -247,18 +280,4 @@ fn warn_of_open_road(url: &str) {
              https, or a tunnel to that machine"
         ));
     }
-}
-
-/// Text as a part of a path or of a query.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            // Writing to a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }

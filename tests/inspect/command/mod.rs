@@ -1,5 +1,6 @@
 //! The program `belts`, as people call it.
 
+mod callbacks;
 mod changes;
 mod failures;
 mod functions;
