@@ -1,6 +1,7 @@
 //! The QStash dispatcher between a publisher, the mock of the service, and a real worker.
 
 mod answers;
+mod callbacks;
 mod clock;
 mod deliver;
 pub(crate) mod mail;

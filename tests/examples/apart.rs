@@ -20,6 +20,15 @@ async fn hello_mails_once_however_often_it_is_started() {
 }
 
 #[tokio::test]
+async fn approval_decides_each_expense_once_although_its_worker_is_killed() {
+    let lines = lines("approval").await;
+    let last = lines.last().map(String::as_str);
+    let expected =
+        "20 expenses · 12 approved · 5 rejected · 3 expired · 2 crashes · 0 decided twice";
+    assert_eq!(last, Some(expected), "{lines:?}");
+}
+
+#[tokio::test]
 async fn a_store_of_ones_own_keeps_a_run_in_its_file() {
     let lines = lines("custom_store").await;
     assert_eq!(
