@@ -65,6 +65,8 @@ table! { STEP, step_options:
         "the wait between retries, or a `belts::Backoff`";
     "timeout" = r#""30s""#
         "how long each attempt may take, or a `Duration`; an expression that blocks its thread cannot be interrupted, and counts as timed out when it returns";
+    "stall" = r#""30s""#
+        "how long an attempt may go without a `cx.heartbeat(…)`, or a `Duration`; one that is silent for longer has failed";
 }
 table! { WAIT, wait_options:
     "key" = "&order.order_id"

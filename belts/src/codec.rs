@@ -3,6 +3,7 @@
 //! A result is `{"v":1,"ok":<value>}`, a failure `{"v":1,"err":{…}}`. The envelope makes every value a result,
 //! `null`, `false`, `0`, `""` and `()` among them.
 
+mod beside;
 mod notice;
 
 use std::{cell::Cell, sync::Arc};
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::error::{failure::Failure, value::ErrorValue};
+pub(crate) use beside::{encode_json, json, place, progress, with_place, with_progress};
 pub(crate) use notice::Lost;
 use notice::{Noticing, Seen};
 

@@ -201,10 +201,11 @@ fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
         retries,
         backoff,
         timeout,
+        stall,
     } = options;
-    let (retries, backoff, timeout) = (optional(retries), optional(backoff), optional(timeout));
+    let [retries, backoff, timeout, stall] = [retries, backoff, timeout, stall].map(optional);
     let path = &names.step_options;
-    quote!(#path { retries: #retries, backoff: #backoff, timeout: #timeout })
+    quote!(#path { retries: #retries, backoff: #backoff, timeout: #timeout, stall: #stall })
 }
 
 /// An option's value as an `Option`.

@@ -95,6 +95,7 @@ pub(crate) struct StepOptions {
     pub(crate) retries: Option<TokenStream>,
     pub(crate) backoff: Option<TokenStream>,
     pub(crate) timeout: Option<TokenStream>,
+    pub(crate) stall: Option<TokenStream>,
 }
 
 impl Call {
@@ -342,6 +343,7 @@ impl StepOptions {
             retries: given.take("retries").map(|opt| opt.number(0, errors)),
             backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
             timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
+            stall: given.take("stall").map(|opt| opt.duration(krate, errors)),
         }
     }
 }

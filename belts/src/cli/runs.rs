@@ -128,6 +128,9 @@ fn about(run: &ShownRun, out: Out) -> String {
         .flatten()
         .filter_map(|step| step.waiting.as_ref());
     lines.extend(waits.map(|wait| ("waiting", plain(wait))));
+    let shown = run.status_value.as_ref();
+    lines.extend(shown.map(|json| ("status value", plain(json.get()))));
+    lines.extend(run.steps.iter().flatten().filter_map(progress));
     lines.extend(
         run.error
             .as_ref()
@@ -176,9 +179,18 @@ fn journal(steps: &[ShownStep]) -> Table {
     table
 }
 
+/// How far a step is that is not over.
+fn progress(step: &ShownStep) -> Option<(&'static str, String)> {
+    let json = step.progress.as_ref()?;
+    let text = format!("{} {}", plain(&step.path), plain(json.get()));
+    (step.state == StepState::Waiting && !step.left).then_some(("progress", text))
+}
+
 fn state(step: &ShownStep) -> &'static str {
     match step.state {
         _ if step.left => "left",
+        // Its attempt has sent a heartbeat, and nothing else is known of it.
+        StepState::Waiting if step.due_at.is_none() && step.progress.is_some() => "begun",
         StepState::Waiting => "waiting",
         StepState::Completed => "completed",
         StepState::Failed => "failed",

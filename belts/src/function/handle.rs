@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    inspect::status_in,
     live::outside_of_a_step,
     store::RunStatus,
     worker::{Worker, installed::worker_for},
@@ -134,6 +135,19 @@ impl<T> RunHandle<T> {
             .record(&self.run_id, &self.function_id)
             .await?;
         Ok(record.status)
+    }
+
+    /// What the run shows of itself: the value that its function set last with
+    /// [`Context::set_status`](crate::Context::set_status); `None` if it has set none. It stays when the run has ended.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status), and of kind [`Codec`](ErrorKind::Codec) if the value is no `V`.
+    pub async fn status_value<V: DeserializeOwned>(&self) -> Result<Option<V>> {
+        let worker = self.worker()?;
+        let shared = worker.shared();
+        shared.record(&self.run_id, &self.function_id).await?;
+        status_in(&shared.store.journal(&self.run_id).await?)
+            .map_err(|error| error.with_run(&self.run_id.as_str().into()))
     }
 
     /// Cancels the run; `false` if it had ended already.

@@ -16,6 +16,7 @@ pub(crate) mod functions;
 mod list;
 mod purge;
 mod read;
+mod told;
 #[cfg(feature = "http")]
 pub(crate) mod shape;
 #[cfg(feature = "http")]
@@ -25,6 +26,9 @@ pub use callback::CallbackHandle;
 #[cfg(feature = "http")]
 pub(crate) use callback::Shown;
 pub use list::ListRuns;
+#[cfg(feature = "testing")]
+pub(crate) use told::progress_in;
+pub(crate) use told::status_in;
 
 /// The runs of a store: [`Worker::runs`](crate::Worker::runs) for those of a worker, [`Runs::of`] for those of any store.
 ///

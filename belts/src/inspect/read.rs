@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     codec::{self, Decoded, Failure},
     plain::plain,
-    store::{Entry, RunRecord},
+    store::{Entry, RunRecord, StepKind, StepState},
 };
 
 impl RunRecord {
@@ -30,7 +30,13 @@ impl Entry {
 
     /// The recorded result, as JSON.
     pub fn output(&self) -> Option<&RawValue> {
-        output(&self.value)
+        output(&self.value).filter(|_| self.state != StepState::Waiting)
+    }
+
+    /// The last [heartbeat](crate::Context::heartbeat) of the step that is recorded, as JSON.
+    pub fn progress(&self) -> Option<Box<RawValue>> {
+        let is_step = self.kind == StepKind::Step;
+        codec::progress(&self.value).filter(|_| is_step)
     }
 
     /// From the start of the first attempt until the result was recorded, including the waits between attempts.

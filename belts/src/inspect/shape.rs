@@ -52,6 +52,13 @@ pub(crate) struct ShownRun {
         deserialize_with = "present"
     )]
     pub(crate) output: Option<Box<RawValue>>,
+    /// What the function shows of itself; only if the run was requested by its id. It is meant for whoever watches.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub(crate) status_value: Option<Box<RawValue>>,
     /// Operator actions on the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<ShownNote>,
@@ -123,6 +130,13 @@ pub(crate) struct ShownStep {
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) left: bool,
     pub(crate) error: Option<Failure>,
+    /// Its last heartbeat.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub(crate) progress: Option<Box<RawValue>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -222,6 +236,7 @@ impl ShownRun {
             error: run.failure(),
             payload: serde_json::from_slice(&run.payload).ok().filter(|_| values),
             output: run.output().filter(|_| values).map(ToOwned::to_owned),
+            status_value: None,
             notes: run.notes.iter().map(ShownNote::of).collect(),
             steps: None,
         }
@@ -229,7 +244,10 @@ impl ShownRun {
 
     pub(crate) fn with_steps(mut self, journal: &[Entry], values: bool) -> Self {
         let races = Decided::all(journal);
-        let steps = journal.iter().map(|entry| {
+        let status = journal.iter().find(|entry| entry.kind == StepKind::Status);
+        self.status_value = status.and_then(Entry::output).map(ToOwned::to_owned);
+        let steps = journal.iter().filter(|entry| entry.kind != StepKind::Status);
+        let steps = steps.map(|entry| {
             let left = races.iter().any(|race| race.has_left(entry));
             ShownStep::of(entry, left, values)
         });
@@ -276,6 +294,7 @@ impl ShownStep {
             waiting: waiting(entry).filter(|_| !left),
             left,
             error: entry.failure(),
+            progress: entry.progress(),
             output: entry.output().filter(|_| values).map(ToOwned::to_owned),
         }
     }

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{races::Arm, run::LiveRun};
+use super::{beats::Attempt, races::Arm, run::LiveRun};
 use crate::{id::stable_id, store::EventDigest};
 
 tokio::task_local! {
@@ -27,7 +27,8 @@ pub(crate) fn outside_of_a_step() -> Option<Arc<LiveRun>> {
 /// The step whose expression is being polled.
 #[derive(Debug)]
 pub(crate) struct CurrentStep {
-    pub(crate) path: Arc<str>,
+    /// Which attempt of it.
+    pub(crate) attempt: Attempt,
     /// The events that this attempt has published, so that each has an idempotency key of its own.
     pub(crate) published: PublishedHere,
 }
@@ -55,7 +56,7 @@ pub(crate) fn step_key(run_id: &str, digest: EventDigest) -> Option<String> {
         .try_with(|step| {
             let count = step.published.count(digest).to_string();
             let digest = format!("{digest:?}");
-            stable_id(&[run_id, &step.path, &digest, &count])
+            stable_id(&[run_id, &step.attempt.path, &digest, &count])
         })
         .ok()
 }

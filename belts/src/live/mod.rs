@@ -4,10 +4,12 @@
 //! the driver redeems once the write is durable.
 
 mod arrivals;
+mod beats;
 mod context;
 mod current;
 mod host;
 mod outbox;
+mod progress;
 mod races;
 mod rivals;
 mod run;
@@ -16,6 +18,7 @@ mod tests;
 mod tickets;
 mod waits;
 
+pub(crate) use beats::Attempt;
 pub use context::Context;
 pub(crate) use current::{
     CURRENT_ARM, CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,

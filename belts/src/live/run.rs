@@ -1,7 +1,7 @@
 //! A run while it is driven: what its step futures and its driver share.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     fmt,
     future::poll_fn,
     sync::{
@@ -11,12 +11,12 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{host::Host, outbox::Outbox, waits::Waits};
+use super::{beats::Pulse, host::Host, outbox::Outbox, waits::Waits};
 use crate::{
     clock::{Clock, Timestamp},
     error::Error,
     middleware::RunInfo,
-    run::{Decision, Journal, Location, Request, Violation},
+    run::{Decision, Journal, Location, Request, Statuses, Violation},
     store::{ClaimedRun, Wait},
     telemetry::{
         FunctionMetrics,
@@ -48,6 +48,8 @@ pub(crate) struct LiveRun {
     lost: AtomicBool,
     /// Whether this program could not read the run's event.
     misread: AtomicBool,
+    /// Whether a step has sent a heartbeat in this drive.
+    pub(super) beaten: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -55,6 +57,13 @@ pub(crate) struct LiveRun {
 pub(super) struct State {
     pub(super) journal: Journal,
     pub(super) outbox: Outbox,
+    pub(super) statuses: Statuses,
+    /// The last `seq` of what is recorded, or left to be, but for the status.
+    pub(super) last_seq: Option<u32>,
+    /// The heartbeats of attempts that are under way.
+    pub(super) pulses: Vec<Pulse>,
+    /// What may be left again before it is written, by `seq`: a store is told only the last.
+    pub(super) replaceable: HashSet<u32>,
     /// How many records are durable. They become so in the order in which they were left.
     pub(super) durable: u64,
     /// Who waits for each of the records that are not.
@@ -141,8 +150,11 @@ impl LiveRun {
             life: AtomicU64::new(life),
             lost: AtomicBool::new(false),
             misread: AtomicBool::new(false),
+            beaten: AtomicBool::new(false),
             host,
             state: Mutex::new(State {
+                statuses: Statuses::of(journal.status(), journal.last_seq()),
+                last_seq: journal.last_seq(),
                 journal: journal.limited(most_steps),
                 waits,
                 ..State::default()
@@ -201,6 +213,13 @@ impl LiveRun {
     /// Until when the recorded wait of this `seq` waits.
     pub(crate) fn due_of(&self, seq: u32) -> Option<Timestamp> {
         self.state().journal.entry(seq)?.due_at
+    }
+
+    /// What the recorded entry of this `seq` says of the attempts of its step: when the next is due, and its value.
+    pub(crate) fn attempts_of(&self, seq: u32) -> Option<(Option<Timestamp>, Arc<[u8]>)> {
+        let state = self.state();
+        let entry = state.journal.entry(seq)?;
+        Some((entry.due_at, Arc::clone(&entry.value)))
     }
 
     /// Marks a scope's path as reached; whether that was right.

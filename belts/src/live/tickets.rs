@@ -97,14 +97,24 @@ impl LiveRun {
 impl State {
     /// Leaves an entry to be recorded; its place among all records of this drive.
     ///
-    /// What ends something whose beginning is still to be recorded takes the place of that: a store is not told both at once.
+    /// What ends something whose beginning is still to be recorded takes the place of that, as do a heartbeat and a status of the one
+    /// before: a store is not told both at once.
     pub(super) fn leave(&mut self, entry: Entry, awaited: bool) -> u64 {
         if entry.kind == StepKind::Wait {
             self.waits.note(&entry);
         }
-        let ends = entry.state != StepState::Waiting
-            && matches!(entry.kind, StepKind::Wait | StepKind::Race);
-        let begun = if ends {
+        let replaces = match entry.kind {
+            StepKind::Wait | StepKind::Race => entry.state != StepState::Waiting,
+            StepKind::Step => {
+                !self.replaceable.is_empty() && self.replaceable.contains(&entry.seq)
+            }
+            StepKind::Status => true,
+            StepKind::Sleep | StepKind::Callback => false,
+        };
+        if entry.kind != StepKind::Status {
+            self.last_seq = self.last_seq.max(Some(entry.seq));
+        }
+        let begun = if replaces {
             self.outbox.place_of(entry.seq)
         } else {
             None

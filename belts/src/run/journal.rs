@@ -70,9 +70,14 @@ impl Journal {
     pub(crate) fn new(entries: Vec<Entry>) -> Self {
         let mut by_path = HashMap::with_capacity_and_hasher(entries.len(), RandomState::default());
         let mut next_seq = 0;
+        let mut steps = 0;
         for (place, entry) in entries.iter().enumerate() {
             // A gap is left where a step was begun and its process died, or where a rerun dropped a failure.
             next_seq = next_seq.max(entry.seq + 1);
+            if entry.kind == StepKind::Status {
+                continue;
+            }
+            steps += 1;
             let slot = Slot {
                 entry: Some(place),
                 seq: Some(entry.seq),
@@ -80,7 +85,6 @@ impl Journal {
             };
             by_path.insert(Arc::clone(&entry.path), slot);
         }
-        let steps = u32::try_from(entries.len()).unwrap_or(u32::MAX);
         Self {
             entries,
             by_path,
@@ -199,6 +203,25 @@ impl Journal {
             .iter()
             .filter(|entry| entry.kind == StepKind::Wait);
         waits.filter(|entry| entry.state == StepState::Waiting)
+    }
+
+    /// The value that the function has set last, as the store had it.
+    pub(crate) fn status(&self) -> Option<&Entry> {
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.kind == StepKind::Status)
+    }
+
+    /// The last `seq` of what is recorded beside that.
+    pub(crate) fn last_seq(&self) -> Option<u32> {
+        let mut steps = self.entries.iter().rev();
+        let last = steps.find(|entry| entry.kind != StepKind::Status);
+        last.map(|entry| entry.seq)
+    }
+
+    /// A `seq` for what is no step.
+    pub(crate) fn take_seq(&mut self) -> u32 {
+        self.next_seq += 1;
+        self.next_seq - 1
     }
 
     /// Marks a path as reached that is never recorded itself, such as a scope's.

@@ -15,6 +15,9 @@ pub(crate) fn join(scope: Option<&str>, key: &str) -> Arc<str> {
     }
 }
 
+/// Where the value is kept that the function shows. No key makes such a path: in one, `0` or `1` follows each `~`.
+pub(crate) const STATUS: &str = "~status";
+
 /// Whether a path is one of a key in this scope, or in a scope of it.
 pub(crate) fn is_under(path: &str, scope: &str) -> bool {
     let rest = path.strip_prefix(scope);

@@ -7,6 +7,7 @@ mod journal;
 mod key;
 mod machine;
 mod retry;
+mod status;
 mod taken;
 mod violation;
 
@@ -14,10 +15,11 @@ mod violation;
 mod tests;
 
 pub(crate) use journal::{Decision, Journal, Request};
-pub(crate) use key::{escape, is_under, join};
+pub(crate) use key::{STATUS, escape, is_under, join};
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;
 pub(crate) use retry::RetryPolicy;
+pub(crate) use status::{Setting, Statuses};
 pub(crate) use taken::Taken;
 pub use violation::Location;
 pub(crate) use violation::Violation;

@@ -185,5 +185,6 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Wait => "wait",
         StepKind::Race => "race",
         StepKind::Callback => "callback",
+        StepKind::Status => "status",
     }
 }

@@ -4,15 +4,15 @@ use std::{
     future::{Future, pending},
     pin::{Pin, pin},
     sync::Arc,
-    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 use tracing::Instrument;
 
 use super::{
     Expression, Key, STAYS_IN_MEMORY, Scope, StepOptions,
-    evaluate::{Evaluated, evaluate, type_name},
+    evaluate::{Evaluated, Limits, evaluate, type_name},
     values::Values,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
         Error, ErrorKind, Result,
         class::{Class, Classified},
     },
-    live::{Active, LiveRun},
+    live::{Active, Arm, Attempt, LiveRun},
     middleware::{self, Around, StepInfo},
     panic,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
@@ -57,6 +57,10 @@ struct Begun {
     failed_attempts: u32,
     started_at: Timestamp,
     due_at: Option<Timestamp>,
+    /// The failure of the last attempt, as an envelope.
+    failure: Option<Arc<[u8]>>,
+    /// The last heartbeat of earlier attempts.
+    progress: Option<Arc<RawValue>>,
 }
 
 impl Scope {
@@ -129,8 +133,12 @@ impl<T: Send> Step<T> {
         let begun_at = run.metrics.step_duration.begin();
         let outcome = {
             let step = Evaluated {
-                path: &begun.path,
+                attempt: begun.attempt::<T>(self.scope.arm.as_ref()),
                 ids: StepIds::of(&span, &begun.path, attempt),
+                limits: Limits {
+                    timeout: self.options.timeout,
+                    stall: self.options.stall,
+                },
             };
             // Pinned here, since each function that took it by value would make the step's future larger by its size.
             let body = pin!(async {
@@ -138,9 +146,9 @@ impl<T: Send> Step<T> {
                 if !run.host.middleware.is_empty() {
                     run.holds_lease(run.host.clock.now()).await;
                 }
-                match preset(&run, begun, step, self.options.timeout, &self.values).await {
-                    Some(preset) => preset,
-                    None => evaluate(&run, step, self.options.timeout, &mut expression).await,
+                match preset(&run, begun, step, &self.values).await {
+                    Ok(preset) => preset,
+                    Err(step) => evaluate(&run, step, &mut expression).await,
                 }
             });
             inside_middleware(&run, &begun.path, attempt, body)
@@ -156,6 +164,9 @@ impl<T: Send> Step<T> {
         {
             run.abandon(cut_off(&begun.path, service, error));
             return pending().await;
+        }
+        if let Some(last) = run.end_beats(begun.seq) {
+            begun.progress = Some(last);
         }
         let now = run.host.clock.now();
         let (entry, over) = match outcome.and_then(|value| read_back(value, &self.values, &run)) {
@@ -242,20 +253,33 @@ async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Valu
                 failed_attempts: 0,
                 started_at,
                 due_at: None,
+                failure: None,
+                progress: None,
             }
         }
         Decision::Resume {
             seq,
-            due_at,
             failed_attempts,
             started_at,
-        } => Begun {
-            path,
-            seq,
-            failed_attempts,
-            started_at,
-            due_at: Some(due_at),
-        },
+            ..
+        } => {
+            let recorded = scope.run.attempts_of(seq);
+            let (due_at, value) = recorded.unwrap_or_default();
+            let failure = match codec::raw(&value) {
+                Ok(Decoded::Err(failure)) => Some(codec::encode_err(&failure)),
+                _ => None,
+            };
+            Begun {
+                path,
+                seq,
+                failed_attempts,
+                started_at,
+                // The process died in an attempt that had sent a heartbeat: the next is due now, whatever the clock was then.
+                due_at: Some(due_at.unwrap_or_else(|| scope.run.host.clock.now())),
+                failure,
+                progress: codec::progress(&value).map(Arc::from),
+            }
+        }
     };
     Phase::Begun(begun, scope.run.activate())
 }
@@ -310,6 +334,7 @@ impl Begun {
                     "step failed and will be retried"
                 );
                 self.due_at = Some(due_at);
+                self.failure = Some(Arc::clone(&bytes));
                 let entry = self.entry::<T>(StepState::Waiting, bytes, Some(due_at), now);
                 (entry, None)
             }
@@ -332,6 +357,19 @@ impl Begun {
         }
     }
 
+    fn attempt<T>(&self, arm: Option<&Arm>) -> Attempt {
+        Attempt {
+            path: Arc::clone(&self.path),
+            seq: self.seq,
+            failed_attempts: self.failed_attempts,
+            started_at: self.started_at,
+            type_name: type_name::<T>,
+            arm: arm.cloned(),
+            failure: self.failure.clone(),
+            progress: self.progress.clone(),
+        }
+    }
+
     fn entry<T>(
         &self,
         state: StepState,
@@ -340,6 +378,10 @@ impl Begun {
         now: Timestamp,
     ) -> Entry {
         let succeeded = u32::from(state == StepState::Completed);
+        let value = match &self.progress {
+            Some(progress) => codec::with_progress(Some(&value), progress),
+            None => value,
+        };
         Entry {
             seq: self.seq,
             path: Arc::clone(&self.path),
@@ -358,46 +400,49 @@ impl Begun {
 
 /// What a test wants this attempt to come to.
 #[cfg(feature = "testing")]
-async fn preset<T>(
+async fn preset<'a, T>(
     run: &Arc<LiveRun>,
     begun: &Begun,
-    step: Evaluated<'_>,
-    timeout: Option<Duration>,
+    step: Evaluated<'a>,
     values: &Values<T>,
-) -> Option<Result<T>> {
+) -> Result<Result<T>, Evaluated<'a>> {
     use crate::testing::{Instead, misfit};
 
-    let probe = run.host.probe.as_ref()?;
-    match probe.consult(&run.run_id, &begun.path, begun.failed_attempts)? {
-        Instead::Return(json) => {
+    let probe = run.host.probe.as_ref();
+    let instead = probe.and_then(|probe| {
+        probe.consult(&run.run_id, &begun.path, begun.failed_attempts)
+    });
+    match instead {
+        None => Err(step),
+        Some(Instead::Return(json)) => {
             let misfits = |error| misfit(&begun.path, std::any::type_name::<T>(), error);
-            Some((values.preset)(&json).map_err(misfits))
+            Ok((values.preset)(&json).map_err(misfits))
         }
-        Instead::Fail(error) => Some(Err(error)),
-        Instead::Hang => {
+        Some(Instead::Fail(error)) => Ok(Err(error)),
+        Some(Instead::Hang) => {
+            let limit = step.limits.shortest();
             let hang = async {
                 // The sleep moves a clock that skips sleeps, and so the time limit runs out.
-                if let Some(timeout) = timeout {
+                if let Some(limit) = limit {
                     let clock = &run.host.clock;
-                    clock.sleep_until(clock.now().after(timeout)).await;
+                    clock.sleep_until(clock.now().after(limit)).await;
                 }
                 pending().await
             };
             let mut hang: Expression<'_, T> = pin!(Some(hang));
-            Some(Box::pin(evaluate(run, step, timeout, &mut hang)).await)
+            Ok(Box::pin(evaluate(run, step, &mut hang)).await)
         }
     }
 }
 
 #[cfg(not(feature = "testing"))]
-async fn preset<T>(
+async fn preset<'a, T>(
     _: &LiveRun,
     _: &Begun,
-    _: Evaluated<'_>,
-    _: Option<Duration>,
+    step: Evaluated<'a>,
     _: &Values<T>,
-) -> Option<Result<T>> {
-    None
+) -> Result<Result<T>, Evaluated<'a>> {
+    Err(step)
 }
 
 /// A recorded failure as the error that every attempt returns.

@@ -1,6 +1,13 @@
 //! One attempt of a step: its expression polled to the end, and its value as it will be recorded.
 
-use std::{cell::RefCell, future::poll_fn, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    future::{Future, pending, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -9,7 +16,7 @@ use crate::{
     clock::Timestamp,
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    live::{CURRENT_STEP, CurrentStep, LiveRun, PublishedHere},
+    live::{Attempt, CURRENT_STEP, CurrentStep, LiveRun, PublishedHere},
     panic,
     step::{Attempted, Caught},
     telemetry::span::StepIds,
@@ -30,47 +37,121 @@ pub(super) fn type_name<T>() -> Arc<str> {
 }
 
 /// The step whose expression is evaluated.
-#[derive(Clone, Copy)]
 pub(super) struct Evaluated<'a> {
-    pub(super) path: &'a Arc<str>,
+    pub(super) attempt: Attempt,
     pub(super) ids: StepIds<'a>,
+    pub(super) limits: Limits,
+}
+
+/// How long an attempt may take, and how long it may send no heartbeat.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) timeout: Option<Duration>,
+    pub(super) stall: Option<Duration>,
+}
+
+impl Limits {
+    /// When an attempt is over at the latest that does nothing at all.
+    #[cfg(feature = "testing")]
+    pub(super) fn shortest(self) -> Option<Duration> {
+        self.timeout.into_iter().chain(self.stall).min()
+    }
 }
 
 /// Evaluates one attempt: a panic and a timeout are failures like any other.
 pub(super) async fn evaluate<T>(
     run: &Arc<LiveRun>,
     step: Evaluated<'_>,
-    timeout: Option<Duration>,
     expression: &mut Expression<'_, T>,
 ) -> Result<T> {
+    let Limits { timeout, stall } = step.limits;
+    let seq = step.attempt.seq;
     let current = CurrentStep {
-        path: Arc::clone(step.path),
+        attempt: step.attempt,
         published: PublishedHere::default(),
     };
     let clock = &run.host.clock;
     let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
     let expression = watched(run, step.ids, limit, expression);
     let expression = CURRENT_STEP.scope(current, expression);
-    let Some((timeout, deadline)) = limit else {
+    if limit.is_none() && stall.is_none() {
         return finished(expression.await.0);
-    };
+    }
     tokio::select! {
         biased;
         (outcome, overran) = expression => match finished(outcome) {
             Ok(late) if overran => {
                 panic::discard(late);
-                Err(Error::new(
-                    ErrorKind::TimedOut,
-                    format!("timed out after {timeout:?}; it blocked its thread, so the timeout was noticed only when it \
-                     returned"),
-                ))
+                Err(timed_out(limit.map(|(timeout, _)| timeout), "; it blocked its thread, so the timeout was noticed only when it \
+                     returned"))
             }
             outcome => outcome,
         },
-        () = clock.expire_at(deadline) => {
-            Err(Error::new(ErrorKind::TimedOut, format!("timed out after {timeout:?}")))
-        }
+        error = over(run, seq, limit, stall) => Err(error),
     }
+}
+
+fn timed_out(after: Option<Duration>, how: &str) -> Error {
+    let after = after.unwrap_or_default();
+    Error::new(ErrorKind::TimedOut, format!("timed out after {after:?}{how}"))
+}
+
+/// Returns when the time of an attempt is over, or it was silent for too long.
+async fn over(
+    run: &LiveRun,
+    seq: u32,
+    limit: Option<(Duration, Timestamp)>,
+    stall: Option<Duration>,
+) -> Error {
+    let timeout = async {
+        match limit {
+            Some((timeout, deadline)) => {
+                run.host.clock.expire_at(deadline).await;
+                timed_out(Some(timeout), "")
+            }
+            None => pending().await,
+        }
+    };
+    let silence = async {
+        match stall {
+            Some(stall) => {
+                silent(run, seq, stall).await;
+                let text = format!("stalled: no heartbeat came for {stall:?}");
+                Error::new(ErrorKind::TimedOut, text)
+            }
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        error = timeout => error,
+        error = silence => error,
+    }
+}
+
+/// Returns when the attempt has sent no heartbeat for so long. It is polled whenever the expression is, which sends them.
+///
+/// The time begins anew with each of them: that the wall clock was set in between makes it neither longer nor shorter.
+async fn silent(run: &LiveRun, seq: u32, stall: Duration) {
+    let clock = &run.host.clock;
+    let begin = || clock.expire_at(clock.now().after(stall));
+    let (mut known, mut time) = (run.heard(seq), begin());
+    poll_fn(|cx| {
+        let heard = run.heard(seq);
+        if heard != known {
+            (known, time) = (heard, begin());
+        }
+        while time.as_mut().poll(cx).is_ready() {
+            // It is the store that takes its time.
+            let is_writing = known.1;
+            if !is_writing {
+                return Poll::Ready(());
+            }
+            time = begin();
+        }
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What an expression came to, or its panic.
@@ -82,12 +163,13 @@ fn finished<T>(outcome: Result<Attempted<T>>) -> Result<T> {
 /// in one poll, for a good part of a lease or past its time limit: nothing else has a turn on it then. Tells whether it was the
 /// limit.
 async fn watched<T>(
-    run: &LiveRun,
+    run: &Arc<LiveRun>,
     step: StepIds<'_>,
     limit: Option<(Duration, Timestamp)>,
     expression: &mut Expression<'_, T>,
 ) -> (Result<Attempted<T>>, bool) {
     let (mut warned, mut overran) = (false, false);
+    let mut later = None;
     let clock = &run.host.clock;
     let is_left = |deadline| clock.now() < deadline;
     let outcome = poll_fn(|cx| {
@@ -113,11 +195,35 @@ async fn watched<T>(
                 "the step blocks its thread and every other task on it; move blocking work into `tokio::task::spawn_blocking`"
             );
         }
+        if poll.is_pending() && run.has_beaten() {
+            write_heartbeats(run, &mut later, cx);
+        }
         poll
     })
     .await;
+    drop(later);
     expression.as_mut().clear();
     (outcome, overran)
+}
+
+type Later = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Sees to it that the last heartbeat is written that came too soon after another, when the expression sends no more.
+fn write_heartbeats(run: &Arc<LiveRun>, later: &mut Option<Later>, cx: &mut std::task::Context<'_>) {
+    loop {
+        if later.is_none() {
+            let attempt = CURRENT_STEP.try_with(|step| step.attempt.clone());
+            *later = attempt
+                .ok()
+                .filter(|attempt| run.leaves_beats(attempt.seq))
+                .map(|attempt| Box::pin(Arc::clone(run).write_later(attempt)) as Later);
+        }
+        let Some(writing) = later else { return };
+        if writing.as_mut().poll(cx).is_pending() {
+            return;
+        }
+        *later = None;
+    }
 }
 
 /// The value as it is recorded, and as it is read back: what this attempt returns is what every later one will.

@@ -72,6 +72,8 @@ pub struct StepOptions {
     pub backoff: Option<Backoff>,
     /// The longest that one attempt may take.
     pub timeout: Option<Duration>,
+    /// The longest that one attempt may send no heartbeat.
+    pub stall: Option<Duration>,
 }
 
 impl Scope {
@@ -181,7 +183,7 @@ impl Scope {
 
     /// Never returns within the expression of a step, which ends the run.
     async fn not_in_a_step(&self, path: &Arc<str>, at: &'static Location) {
-        if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
+        if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.attempt.path)) {
             self.run.violate(Violation::Nested {
                 path: Arc::clone(path),
                 outer,
@@ -256,7 +258,7 @@ impl Entered {
         let Some(path) = &self.scope.prefix else {
             return;
         };
-        if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.path)) {
+        if let Ok(outer) = CURRENT_STEP.try_with(|step| Arc::clone(&step.attempt.path)) {
             self.scope.run.violate(Violation::Nested {
                 path: Arc::clone(path),
                 outer,

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use crate::{
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    store::{Entry, RunRecord, SharedStore, StepState},
+    inspect::{progress_in, status_in},
+    store::{Entry, RunRecord, SharedStore, StepKind, StepState},
 };
 
 /// The store of a [`Harness`](super::Harness), with shortcuts to recorded results. It reads past all faults.
@@ -76,6 +77,26 @@ impl TestStore {
         }
     }
 
+    /// The value that a run has set last with [`Context::set_status`](crate::Context::set_status).
+    ///
+    /// # Errors
+    /// It is no `V`.
+    pub async fn status_value<V: DeserializeOwned>(&self, run_id: &str) -> Result<Option<V>> {
+        status_in(&self.store.journal(run_id).await?)
+    }
+
+    /// The last [heartbeat](crate::Context::heartbeat) of a step, as far as it is durable.
+    ///
+    /// # Errors
+    /// It is no `P`.
+    pub async fn progress<P: DeserializeOwned>(
+        &self,
+        run_id: &str,
+        path: &str,
+    ) -> Result<Option<P>> {
+        progress_in(&self.store.journal(run_id).await?, path)
+    }
+
     /// What a run has recorded, in the order in which its steps began.
     ///
     /// # Errors
@@ -99,7 +120,9 @@ impl TestStore {
 
     async fn recorded(&self, run_id: &str, path: &str) -> Result<Entry> {
         let journal = self.store.journal(run_id).await?;
-        let recorded = |entry: &&Entry| entry.state != StepState::Waiting;
+        let recorded = |entry: &&Entry| {
+            entry.state != StepState::Waiting && entry.kind != StepKind::Status
+        };
         if let Some(entry) = journal
             .iter()
             .filter(recorded)

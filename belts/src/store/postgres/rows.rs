@@ -16,6 +16,7 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Wait => "wait",
         StepKind::Race => "race",
         StepKind::Callback => "callback",
+        StepKind::Status => "status",
     }
 }
 
@@ -26,6 +27,7 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
         "wait" => Ok(StepKind::Wait),
         "race" => Ok(StepKind::Race),
         "callback" => Ok(StepKind::Callback),
+        "status" => Ok(StepKind::Status),
         _ => Err(Fault::Word("kind of a step")),
     }
 }

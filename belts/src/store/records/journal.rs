@@ -139,6 +139,8 @@ pub enum StepKind {
     Callback,
     /// A `race!`; its result is the name of the arm that has won.
     Race,
+    /// No step: the value that the function set last with [`Context::set_status`](crate::Context::set_status).
+    Status,
 }
 
 /// How far a journal entry is.

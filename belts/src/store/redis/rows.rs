@@ -58,13 +58,14 @@ const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Wait => "wait",
         StepKind::Race => "race",
         StepKind::Callback => "callback",
+        StepKind::Status => "status",
     }
 }
 
 fn kind_of(word: &str) -> Result<StepKind, Fault> {
-    use StepKind::{Callback, Race, Sleep, Step, Wait};
+    use StepKind::{Callback, Race, Sleep, Status, Step, Wait};
 
-    [Step, Sleep, Wait, Race, Callback]
+    [Step, Sleep, Wait, Race, Callback, Status]
         .into_iter()
         .find(|kind| kind_word(*kind) == word)
         .ok_or(Fault::Word("kind of step"))

@@ -38,6 +38,7 @@ pub(super) const fn kind_number(kind: StepKind) -> i64 {
         StepKind::Wait => 2,
         StepKind::Race => 3,
         StepKind::Callback => 4,
+        StepKind::Status => 5,
     }
 }
 
@@ -48,6 +49,7 @@ fn kind(number: i64) -> Result<StepKind, Fault> {
         2 => Ok(StepKind::Wait),
         3 => Ok(StepKind::Race),
         4 => Ok(StepKind::Callback),
+        5 => Ok(StepKind::Status),
         _ => Err(Fault::Unknown("kind of a step")),
     }
 }

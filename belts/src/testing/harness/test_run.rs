@@ -9,6 +9,7 @@ use crate::{
     callback::Recorded,
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
+    inspect::{progress_in, status_in},
     store::{Entry, RunRecord, RunStatus, StepKind, StepState},
     testing::diff::diff,
 };
@@ -151,12 +152,30 @@ impl<T> TestRun<T> {
 
     /// The paths of its steps and sleeps, in the order in which they began.
     pub fn steps(&self) -> Vec<&str> {
-        self.journal.iter().map(|entry| &*entry.path).collect()
+        let steps = self.journal.iter();
+        let steps = steps.filter(|entry| entry.kind != StepKind::Status);
+        steps.map(|entry| &*entry.path).collect()
     }
 
     /// Its journal, in the order in which its steps began.
     pub fn journal(&self) -> &[Entry] {
         &self.journal
+    }
+
+    /// The value that the function has set last with [`Context::set_status`](crate::Context::set_status).
+    ///
+    /// # Errors
+    /// It is no `V`.
+    pub fn status_value<V: DeserializeOwned>(&self) -> Result<Option<V>> {
+        status_in(&self.journal)
+    }
+
+    /// The last [heartbeat](crate::Context::heartbeat) of a step, by its path; also of one that is over.
+    ///
+    /// # Errors
+    /// It is no `P`.
+    pub fn progress<P: DeserializeOwned>(&self, path: &str) -> Result<Option<P>> {
+        progress_in(&self.journal, path)
     }
 
     /// The id of a callback that the run has recorded, by its path; for [`Harness::complete`] and

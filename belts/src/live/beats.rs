@@ -1,0 +1,174 @@
+//! Heartbeats: what an attempt of a step says of how far it is.
+//!
+//! The last one is kept in the step's own entry, which waits meanwhile, and so goes wherever that goes: it is there for the next
+//! attempt after a crash, dropped with the step by a rerun, and refused with it in an arm that has lost its race. The record of the
+//! attempt's end carries it as well, so that one more write is never needed for it.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::value::RawValue;
+
+use super::{
+    races::Arm,
+    run::{LiveRun, State},
+};
+use crate::{
+    clock::Timestamp,
+    codec,
+    store::{Entry, StepKind, StepState},
+};
+
+/// No step is written more often than once in this time for its heartbeats.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The attempt whose heartbeats these are, as its entry says it.
+#[derive(Debug, Clone)]
+pub(crate) struct Attempt {
+    pub(crate) path: Arc<str>,
+    pub(crate) seq: u32,
+    pub(crate) failed_attempts: u32,
+    pub(crate) started_at: Timestamp,
+    pub(crate) type_name: fn() -> Arc<str>,
+    pub(crate) arm: Option<Arm>,
+    /// The failure of the attempt before, as an envelope.
+    pub(crate) failure: Option<Arc<[u8]>>,
+    /// The last heartbeat of earlier attempts.
+    pub(crate) progress: Option<Arc<RawValue>>,
+}
+
+/// The heartbeats of an attempt that is under way.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    seq: u32,
+    latest: Arc<RawValue>,
+    /// How often it was heard of.
+    heard: u64,
+    /// When the latest write for it was left.
+    written_at: Option<Timestamp>,
+    is_written: bool,
+    /// Whether such a write is under way, and its heartbeat waits for that.
+    is_writing: bool,
+}
+
+impl LiveRun {
+    /// Takes a heartbeat, and returns once it is durable, or at once if it is written later.
+    pub(super) async fn beat(self: &Arc<Self>, attempt: &Attempt, progress: Box<RawValue>) {
+        if self.state().hear(attempt.seq, progress.into(), self.host.clock.now()) {
+            self.write_beat(attempt).await;
+        }
+    }
+
+    /// Writes what the heartbeats have left, once it is time for that.
+    pub(crate) async fn write_later(self: Arc<Self>, attempt: Attempt) {
+        let clock = &self.host.clock;
+        let written_at = self.state().pulse(attempt.seq).and_then(|pulse| pulse.written_at);
+        if let Some(written_at) = written_at {
+            clock.expire_at(written_at.after(PAUSE)).await;
+        }
+        if self.leaves_beats(attempt.seq) {
+            self.write_beat(&attempt).await;
+        }
+    }
+
+    /// Whether there is a heartbeat of this step that nobody writes.
+    pub(crate) fn leaves_beats(&self, seq: u32) -> bool {
+        let mut state = self.state();
+        let pulse = state.pulse(seq);
+        pulse.is_some_and(|pulse| !pulse.is_written && !pulse.is_writing)
+    }
+
+    /// Whether any attempt has sent a heartbeat in this drive.
+    pub(crate) fn has_beaten(&self) -> bool {
+        self.beaten.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// How often this attempt was heard of, and whether its heartbeat waits for the store.
+    pub(crate) fn heard(&self, seq: u32) -> (u64, bool) {
+        let mut state = self.state();
+        let pulse = state.pulse(seq);
+        pulse.map_or((0, false), |pulse| (pulse.heard, pulse.is_writing))
+    }
+
+    /// The last heartbeat of an attempt that is over.
+    pub(crate) fn end_beats(&self, seq: u32) -> Option<Arc<RawValue>> {
+        if !self.has_beaten() {
+            return None;
+        }
+        let mut state = self.state();
+        let place = state.pulses.iter().position(|pulse| pulse.seq == seq)?;
+        Some(state.pulses.swap_remove(place).latest)
+    }
+
+    async fn write_beat(self: &Arc<Self>, attempt: &Attempt) {
+        let now = self.host.clock.now();
+        let Some(entry) = self.state().begin_beat(attempt, now) else {
+            return;
+        };
+        self.beaten.store(true, std::sync::atomic::Ordering::Relaxed);
+        let _writing = Writing(self, attempt.seq);
+        // It is no reason to end the drive: the step goes on.
+        if self.record_in(attempt.arm.as_ref(), entry, false, false).is_none() {
+            return std::future::pending().await;
+        }
+        self.all_recorded().await;
+    }
+}
+
+impl State {
+    fn pulse(&mut self, seq: u32) -> Option<&mut Pulse> {
+        self.pulses.iter_mut().find(|pulse| pulse.seq == seq)
+    }
+
+    /// Whether the heartbeat is to be written now.
+    fn hear(&mut self, seq: u32, latest: Arc<RawValue>, now: Timestamp) -> bool {
+        let Some(pulse) = self.pulse(seq) else {
+            self.pulses.push(Pulse {
+                seq,
+                latest,
+                heard: 1,
+                written_at: None,
+                is_written: false,
+                is_writing: false,
+            });
+            return true;
+        };
+        pulse.latest = latest;
+        pulse.heard += 1;
+        pulse.is_written = false;
+        let is_time = pulse
+            .written_at
+            .is_none_or(|at| now < at || now.since(at) >= PAUSE);
+        is_time && !pulse.is_writing
+    }
+
+    fn begin_beat(&mut self, attempt: &Attempt, now: Timestamp) -> Option<Entry> {
+        let pulse = self.pulse(attempt.seq)?;
+        pulse.written_at = Some(now);
+        pulse.is_written = true;
+        pulse.is_writing = true;
+        let value = codec::with_progress(attempt.failure.as_deref(), &pulse.latest);
+        self.replaceable.insert(attempt.seq);
+        let entry = Entry::new(
+            attempt.seq,
+            Arc::clone(&attempt.path),
+            StepKind::Step,
+            StepState::Waiting,
+            attempt.started_at,
+        );
+        let entry = entry.with_attempts(attempt.failed_attempts);
+        Some(entry.with_value((attempt.type_name)(), value))
+    }
+}
+
+/// A heartbeat that waits for the store. Meanwhile its step is not silent.
+struct Writing<'a>(&'a LiveRun, u32);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        if let Some(pulse) = state.pulse(self.1) {
+            pulse.is_writing = false;
+            pulse.heard += 1;
+        }
+    }
+}
