@@ -21,6 +21,9 @@ pub mod callbacks {}
 #[doc = include_str!("../docs/racing.md")]
 pub mod racing {}
 
+#[doc = include_str!("../docs/progress.md")]
+pub mod progress {}
+
 #[cfg(feature = "http")]
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}

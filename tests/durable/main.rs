@@ -29,6 +29,7 @@ mod long;
 mod outcomes;
 mod panics;
 mod places;
+mod progress;
 mod races;
 mod races_errors;
 mod races_journal;

@@ -171,13 +171,14 @@ fn every_name_that_generated_code_binds_is_its_own() {
 fn options_become_values_of_the_runtime() {
     let text = expanded(
         Macro::Step,
-        quote!("a", x, retries = 5, backoff = "1s..1m", timeout = LIMIT),
+        quote!("a", x, retries = 5, backoff = "1s..1m", timeout = LIMIT, stall = "30s"),
     );
     for wanted in [
         "retries : :: core :: option :: Option :: Some (5)",
         "first : :: belts :: __private :: duration (1u64 , 0u32)",
         "max : :: belts :: __private :: duration (60u64 , 0u32)",
         "timeout : :: core :: option :: Option :: Some (LIMIT)",
+        "stall : :: core :: option :: Option :: Some (:: belts :: __private :: duration (30u64 , 0u32))",
     ] {
         assert!(text.contains(wanted), "{wanted} in {text}");
     }

@@ -36,18 +36,26 @@ pub(crate) struct Attempt {
     pub(crate) progress: Option<Arc<RawValue>>,
 }
 
+/// When an attempt was heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// How often.
+    pub(crate) times: u64,
+    /// When it was the last time.
+    pub(crate) at: Timestamp,
+    /// Whether its heartbeat waits for the store.
+    pub(crate) is_writing: bool,
+}
+
 /// The heartbeats of an attempt that is under way.
 #[derive(Debug)]
 pub(super) struct Pulse {
     seq: u32,
     latest: Arc<RawValue>,
-    /// How often it was heard of.
-    heard: u64,
+    heard: Heard,
     /// When the latest write for it was left.
     written_at: Option<Timestamp>,
     is_written: bool,
-    /// Whether such a write is under way, and its heartbeat waits for that.
-    is_writing: bool,
 }
 
 impl LiveRun {
@@ -74,7 +82,7 @@ impl LiveRun {
     pub(crate) fn leaves_beats(&self, seq: u32) -> bool {
         let mut state = self.state();
         let pulse = state.pulse(seq);
-        pulse.is_some_and(|pulse| !pulse.is_written && !pulse.is_writing)
+        pulse.is_some_and(|pulse| !pulse.is_written && !pulse.heard.is_writing)
     }
 
     /// Whether any attempt has sent a heartbeat in this drive.
@@ -82,11 +90,12 @@ impl LiveRun {
         self.beaten.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    /// How often this attempt was heard of, and whether its heartbeat waits for the store.
-    pub(crate) fn heard(&self, seq: u32) -> (u64, bool) {
-        let mut state = self.state();
-        let pulse = state.pulse(seq);
-        pulse.map_or((0, false), |pulse| (pulse.heard, pulse.is_writing))
+    /// When this attempt was heard of, if it was.
+    pub(crate) fn heard(&self, seq: u32) -> Option<Heard> {
+        if !self.has_beaten() {
+            return None;
+        }
+        Some(self.state().pulse(seq)?.heard)
     }
 
     /// The last heartbeat of an attempt that is over.
@@ -106,7 +115,6 @@ impl LiveRun {
         };
         self.beaten.store(true, std::sync::atomic::Ordering::Relaxed);
         let _writing = Writing(self, attempt.seq);
-        // It is no reason to end the drive: the step goes on.
         if self.record_in(attempt.arm.as_ref(), entry, false, false).is_none() {
             return std::future::pending().await;
         }
@@ -125,27 +133,31 @@ impl State {
             self.pulses.push(Pulse {
                 seq,
                 latest,
-                heard: 1,
+                heard: Heard {
+                    times: 1,
+                    at: now,
+                    is_writing: false,
+                },
                 written_at: None,
                 is_written: false,
-                is_writing: false,
             });
             return true;
         };
         pulse.latest = latest;
-        pulse.heard += 1;
+        pulse.heard.at = now;
+        pulse.heard.times += 1;
         pulse.is_written = false;
         let is_time = pulse
             .written_at
             .is_none_or(|at| now < at || now.since(at) >= PAUSE);
-        is_time && !pulse.is_writing
+        is_time && !pulse.heard.is_writing
     }
 
     fn begin_beat(&mut self, attempt: &Attempt, now: Timestamp) -> Option<Entry> {
         let pulse = self.pulse(attempt.seq)?;
         pulse.written_at = Some(now);
         pulse.is_written = true;
-        pulse.is_writing = true;
+        pulse.heard.is_writing = true;
         let value = codec::with_progress(attempt.failure.as_deref(), &pulse.latest);
         self.replaceable.insert(attempt.seq);
         let entry = Entry::new(
@@ -165,10 +177,12 @@ struct Writing<'a>(&'a LiveRun, u32);
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
+        let now = self.0.host.clock.now();
         let mut state = self.0.state();
-        if let Some(pulse) = state.pulse(self.1) {
-            pulse.is_writing = false;
-            pulse.heard += 1;
+        if let Some(Pulse { heard, .. }) = state.pulse(self.1) {
+            heard.is_writing = false;
+            heard.at = now;
+            heard.times += 1;
         }
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 mod tickets;
 mod waits;
 
-pub(crate) use beats::Attempt;
+pub(crate) use beats::{Attempt, Heard};
 pub use context::Context;
 pub(crate) use current::{
     CURRENT_ARM, CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,

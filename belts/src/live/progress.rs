@@ -82,11 +82,11 @@ impl Context {
     /// #[derive(Serialize, Deserialize, Event)]
     /// struct Uploaded { rows: u32 }
     ///
-    /// async fn import(rows: u32, cx: &Context) -> belts::Result<u32> {
+    /// async fn import(rows: u32, cx: &Context) -> Result<u32, Box<dyn std::error::Error + Send + Sync>> {
     ///     let done = cx.last_heartbeat::<u32>()?.unwrap_or(0);
     ///     for row in done..rows {
     ///         if row == 3 && done == 0 {
-    ///             return Err(belts::Error::new(belts::ErrorKind::Failed, "the connection broke"));
+    ///             return Err("the connection broke".into());
     ///         }
     ///         cx.heartbeat(&(row + 1)).await?;
     ///     }

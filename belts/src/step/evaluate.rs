@@ -16,7 +16,7 @@ use crate::{
     clock::Timestamp,
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    live::{Attempt, CURRENT_STEP, CurrentStep, LiveRun, PublishedHere},
+    live::{Attempt, CURRENT_STEP, CurrentStep, Heard, LiveRun, PublishedHere},
     panic,
     step::{Attempted, Caught},
     telemetry::span::StepIds,
@@ -72,6 +72,7 @@ pub(super) async fn evaluate<T>(
     };
     let clock = &run.host.clock;
     let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
+    let stall = stall.map(|stall| (stall, clock.now()));
     let expression = watched(run, step.ids, limit, expression);
     let expression = CURRENT_STEP.scope(current, expression);
     if limit.is_none() && stall.is_none() {
@@ -101,7 +102,7 @@ async fn over(
     run: &LiveRun,
     seq: u32,
     limit: Option<(Duration, Timestamp)>,
-    stall: Option<Duration>,
+    stall: Option<(Duration, Timestamp)>,
 ) -> Error {
     let timeout = async {
         match limit {
@@ -114,8 +115,8 @@ async fn over(
     };
     let silence = async {
         match stall {
-            Some(stall) => {
-                silent(run, seq, stall).await;
+            Some((stall, begun_at)) => {
+                silent(run, seq, stall, begun_at).await;
                 let text = format!("stalled: no heartbeat came for {stall:?}");
                 Error::new(ErrorKind::TimedOut, text)
             }
@@ -132,22 +133,23 @@ async fn over(
 /// Returns when the attempt has sent no heartbeat for so long. It is polled whenever the expression is, which sends them.
 ///
 /// The time begins anew with each of them: that the wall clock was set in between makes it neither longer nor shorter.
-async fn silent(run: &LiveRun, seq: u32, stall: Duration) {
+async fn silent(run: &LiveRun, seq: u32, stall: Duration, begun_at: Timestamp) {
     let clock = &run.host.clock;
-    let begin = || clock.expire_at(clock.now().after(stall));
-    let (mut known, mut time) = (run.heard(seq), begin());
+    let from = |moment: Timestamp| clock.expire_at(moment.after(stall));
+    let mut known: Option<Heard> = None;
+    let mut time = from(begun_at);
     poll_fn(|cx| {
         let heard = run.heard(seq);
         if heard != known {
-            (known, time) = (heard, begin());
+            known = heard;
+            time = from(heard.map_or(begun_at, |heard| heard.at));
         }
         while time.as_mut().poll(cx).is_ready() {
-            // It is the store that takes its time.
-            let is_writing = known.1;
-            if !is_writing {
+            if !known.is_some_and(|heard| heard.is_writing) {
                 return Poll::Ready(());
             }
-            time = begin();
+            // It is the store that takes its time.
+            time = from(clock.now());
         }
         Poll::Pending
     })

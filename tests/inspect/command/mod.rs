@@ -6,6 +6,7 @@ mod failures;
 mod functions;
 mod hostile;
 mod looks;
+mod progress;
 mod publish;
 mod waits;
 

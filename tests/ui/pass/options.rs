@@ -38,7 +38,7 @@ const RETRIES: u32 = 4;
 )]
 pub async fn by_literals(Ordered { id, cents }: Ordered, cx: Context) -> belts::Result<i64> {
     let _ = cx;
-    step!("length", id.len()).await?;
+    step!("length", id.len(), retries = 1, stall = "30s").await?;
     Ok(cents)
 }
 
@@ -61,7 +61,7 @@ fn wanted(ordered: &Ordered) -> bool {
 #[allow(clippy::let_unit_value)]
 pub async fn by_expressions(mut ordered: Ordered) -> anyhow::Result<()> {
     ordered.cents += 1;
-    step!("check", ordered.cents).await?;
+    step!("check", ordered.cents, stall = Duration::from_secs(5)).await?;
     Ok(())
 }
 

@@ -140,8 +140,8 @@ impl HarnessBuilder {
         self.set(path, Ok(Preset::TimesOut), false)
     }
 
-    /// Makes every attempt of a step hang until its own timeout ends it; the clock moves there at once. A step without
-    /// a timeout hangs until the test [advances](Harness::advance) the clock past the function's.
+    /// Makes every attempt of a step hang until its own `timeout` or `stall` ends it; the clock moves there at once. A step
+    /// without either hangs until the test [advances](Harness::advance) the clock past the function's.
     ///
     /// ```rust,standalone_crate
     /// use belts::{Event, step, testing::Harness};

@@ -1,0 +1,524 @@
+//! Heartbeats and the status of a run: the last one counts, whatever fails, crashes or comes again.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use belts::{
+    Context, ErrorKind, race, sleep, step,
+    store::{Memory, RunStatus, StepKind, StepState},
+    terminal,
+    testing::{Crash, Harness, ManualClock, Reopen, SqliteFile, TestRun},
+};
+use futures_util::future::try_join_all;
+
+use crate::{
+    gated::{Named, effect, effects, eventually, gate, looped, named, open, within, within_time, worker_of},
+    places::{InSchema, UnderPrefix},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// The clocks of the tests whose steps move them, by name.
+static CLOCKS: Mutex<BTreeMap<String, ManualClock>> = Mutex::new(BTreeMap::new());
+
+fn pass(name: &str, time: Duration) {
+    let clocks = CLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+    clocks[name].advance(time);
+}
+
+async fn harness_of<M>(name: &str, function: impl belts::Function<M>) -> Harness {
+    harness_in(name, function, Memory::new()).await
+}
+
+async fn harness_in<M>(
+    name: &str,
+    function: impl belts::Function<M>,
+    place: impl Reopen,
+) -> Harness {
+    let builder = Harness::builder().store(place).function(function);
+    let harness = builder.build().await.unwrap();
+    let mut clocks = CLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+    clocks.insert(name.to_owned(), harness.clock());
+    harness
+}
+
+async fn only<T>(runs: belts::Result<Vec<TestRun<T>>>) -> TestRun<T> {
+    let mut runs = runs.unwrap();
+    assert_eq!(runs.len(), 1);
+    runs.remove(0)
+}
+
+/// Delivers an event, and leaves its run where it waits.
+async fn begun(harness: &Harness, event: Named) -> String {
+    harness.publish(event).await.unwrap();
+    harness.settle().await.unwrap();
+    let runs = harness.worker().runs().list().await.unwrap().runs;
+    runs[0].run_id.to_string()
+}
+
+async fn two_rows_each(name: &str, cx: &Context) -> anyhow::Result<u32> {
+    let done = cx.last_heartbeat::<u32>()?.unwrap_or(0);
+    effect(format!("{name} from {done}"));
+    cx.heartbeat(&(done + 1)).await?;
+    cx.heartbeat(&(done + 2)).await?;
+    // What this attempt has sent changes nothing.
+    assert_eq!(cx.last_heartbeat::<u32>()?.unwrap_or(0), done);
+    if done < 4 {
+        anyhow::bail!("the connection broke");
+    }
+    Ok(done)
+}
+
+#[belts::function(id = "z-progress-imports", on = Named)]
+async fn imports(event: Named, cx: Context) -> belts::Result<u32> {
+    step!("import", two_rows_each(&event.name, &cx)).await
+}
+
+/// Only the first of the two is written at once; the next attempt must see the other.
+#[tokio::test]
+async fn the_next_attempt_sees_the_last_heartbeat() {
+    let harness = harness_of("attempts", imports).await;
+    let run = harness.run(imports, named("attempts")).await.unwrap();
+    assert_eq!(run.output().unwrap(), 4);
+    for done in [0, 2, 4] {
+        assert_eq!(effects(&format!("attempts from {done}")), 1);
+    }
+    assert_eq!(run.attempts("import"), 3);
+    assert_eq!(run.progress::<u32>("import").unwrap(), Some(6));
+    run.assert_steps(&["import"]);
+    let wrong = run.progress::<String>("import").unwrap_err();
+    assert_eq!(wrong.kind(), ErrorKind::Codec);
+    assert!(run.status_value::<String>().unwrap().is_none());
+}
+
+/// An attempt that sends none leaves the last one to the attempt after it, in this process and in another.
+#[tokio::test]
+async fn a_silent_attempt_takes_nothing_from_the_next() {
+    let harness = harness_of("silent", silent).await;
+    begun(&harness, named("silent")).await;
+    for _ in 0..2 {
+        harness.restart().await.unwrap();
+        harness.travel(2 * HOUR).await.unwrap();
+    }
+    let run = only(harness.runs_of(silent).await).await;
+    assert_eq!(run.output().unwrap(), Some(7));
+    assert_eq!(run.attempts("work"), 3);
+}
+
+
+#[belts::function(id = "z-progress-silent", on = Named)]
+async fn silent(event: Named, cx: Context) -> belts::Result<Option<u32>> {
+    let work = async || {
+        effect(format!("{} attempts", event.name));
+        match effects(&format!("{} attempts", event.name)) {
+            1 => cx.heartbeat(&7).await?,
+            2 => {}
+            _ => return Ok(cx.last_heartbeat::<u32>()?),
+        }
+        Err(anyhow::anyhow!("not yet"))
+    };
+    step!("work", work(), backoff = "1h..1h").await
+}
+
+async fn six_rows(name: &str, cx: &Context) -> belts::Result<u32> {
+    let done = cx.last_heartbeat::<u32>()?.unwrap_or(0);
+    for row in done..6 {
+        effect(format!("{name} rows"));
+        cx.heartbeat(&(row + 1)).await?;
+        pass(name, SECOND);
+    }
+    Ok(6)
+}
+
+#[belts::function(id = "z-progress-crashes", on = Named)]
+async fn crashes(event: Named, cx: Context) -> belts::Result<u32> {
+    cx.set_status("importing").await?;
+    let rows = step!("import", six_rows(&event.name, &cx)).await?;
+    cx.set_status("checking").await?;
+    step!("check", {
+        cx.set_status("checking closely").await?;
+        Ok::<_, belts::Error>(rows)
+    })
+    .await?;
+    cx.set_status(&("done", rows)).await?;
+    Ok(rows)
+}
+
+/// A heartbeat that has returned is not lost: no row is done twice but for the one whose heartbeat was being written.
+async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
+    let mut most = 0;
+    for write in 0..16 {
+        for (crash, rows) in [(Crash::After(write), 6), (Crash::Before(write), 7)] {
+            let name = format!("{} {crash}", std::any::type_name::<P>());
+            let harness = harness_in(&name, crashes, place()).await;
+            harness.faults().crash(crash);
+            harness.run(crashes, named(&name)).run_id("r").await.unwrap();
+            harness.settle().await.unwrap();
+            let run = only(harness.runs_of(crashes).await).await;
+            assert_eq!(run.output().unwrap(), 6, "{name}");
+            let done = effects(&format!("{name} rows"));
+            assert!(done >= 6 && done <= rows, "{name}: {done}");
+            most = most.max(done);
+            run.assert_steps(&["import", "check"]);
+            assert_eq!(run.attempts("import"), 1, "{name}");
+            let status = run.status_value::<(String, u32)>().unwrap();
+            assert_eq!(status, Some(("done".to_owned(), 6)), "{name}");
+            assert_eq!(run.progress::<u32>("import").unwrap(), Some(6), "{name}");
+        }
+    }
+    assert_eq!(most, 7, "no crash met a heartbeat");
+}
+
+#[tokio::test]
+async fn progress_survives_every_crash_on_memory() {
+    within_time("the sweep", MINUTE, survives_every_crash(Memory::new)).await;
+}
+
+#[tokio::test]
+async fn progress_survives_every_crash_on_sqlite() {
+    within_time("the sweep", MINUTE, survives_every_crash(SqliteFile::temporary)).await;
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn progress_survives_every_crash_on_postgres() {
+    within_time("the sweep", MINUTE, survives_every_crash(InSchema::new)).await;
+}
+
+#[cfg_attr(
+    not(has_redis),
+    ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+)]
+#[tokio::test]
+async fn progress_survives_every_crash_on_redis() {
+    within_time("the sweep", MINUTE, survives_every_crash(UnderPrefix::new)).await;
+}
+
+#[belts::function(id = "z-progress-throttled", on = Named)]
+async fn throttled(event: Named, cx: Context) -> belts::Result<()> {
+    let work = async || {
+        for beat in 1..=3 {
+            cx.heartbeat(&beat).await?;
+        }
+        effect(format!("{} sent", event.name));
+        gate(&event.name).await;
+        Ok::<_, belts::Error>(())
+    };
+    step!("work", work()).await
+}
+
+/// The last of several in one second is written when the second is over, although the step sends no more.
+#[tokio::test]
+async fn the_last_heartbeat_is_written_while_the_step_is_silent() {
+    let clock = ManualClock::default();
+    let worker = worker_of(Memory::new(), throttled, &clock).await;
+    let call = throttled(named("throttled")).run_id("r").via(&worker);
+    let handle = call.start().await.unwrap();
+    let working = looped(&worker);
+    eventually("the heartbeats", async || effects("throttled sent") == 1).await;
+    let shown = async || {
+        let journal = worker.runs().journal("r").await.unwrap();
+        assert_eq!((journal.len(), journal[0].state), (1, StepState::Waiting));
+        assert!(journal[0].output().is_none());
+        journal[0].progress().unwrap().get().to_owned()
+    };
+    assert_eq!(shown().await, "1");
+    clock.advance(SECOND);
+    eventually("the last one", async || shown().await == "3").await;
+    open("throttled");
+    within("the result", handle.result()).await.unwrap();
+    worker.shutdown();
+    within("the end", working).await.unwrap().unwrap();
+}
+
+async fn beats_then_hangs(name: &str, cx: &Context) -> belts::Result<u32> {
+    if let Some(done) = cx.last_heartbeat()? {
+        return Ok(done);
+    }
+    for beat in 1..=3 {
+        pass(name, 20 * SECOND);
+        tokio::task::yield_now().await;
+        cx.heartbeat(&beat).await?;
+    }
+    pass(name, 31 * SECOND);
+    pending().await
+}
+
+#[belts::function(id = "z-progress-stalls", on = Named)]
+async fn stalls(event: Named, cx: Context) -> belts::Result<u32> {
+    let name = &event.name;
+    step!("work", beats_then_hangs(name, &cx), stall = "30s", retries = 1).await
+}
+
+/// The whole attempt takes longer than that; only silence counts.
+#[tokio::test]
+async fn an_attempt_that_stalls_has_failed_and_the_next_goes_on() {
+    let harness = harness_of("stalls", stalls).await;
+    let run = harness.run(stalls, named("stalls"));
+    let run = within("the run", async { run.await.unwrap() }).await;
+    assert_eq!(run.output().unwrap(), 3);
+    assert_eq!(run.attempts("work"), 2);
+}
+
+#[belts::function(id = "z-progress-mute", on = Named, retries = 0)]
+async fn mute(event: Named, cx: Context) -> belts::Result<u32> {
+    let name = &event.name;
+    let stall = 30 * SECOND;
+    step!("work", beats_then_hangs(name, &cx), stall = stall, timeout = "1h", retries = 0).await
+}
+
+#[tokio::test]
+async fn an_attempt_that_never_sends_a_heartbeat_stalls_too() {
+    let harness = harness_of("mute", mute).await;
+    harness.preset_hang("work");
+    let before = harness.now();
+    let run = harness.run(mute, named("mute")).await.unwrap();
+    let error = run.error().unwrap();
+    assert_eq!(error.kind(), ErrorKind::StepFailed);
+    let text = error.report();
+    assert_eq!(text, "step `work` failed: stalled: no heartbeat came for 30s");
+    assert_eq!(harness.now().since(before), 30 * SECOND);
+    let failure = run.journal()[0].failure().unwrap();
+    assert_eq!(failure.kind, "timed-out");
+}
+
+#[belts::function(id = "z-progress-shows", on = Named, max_steps = 4)]
+async fn shows(event: Named, cx: Context) -> belts::Result<()> {
+    cx.set_status("one").await?;
+    step!("pack", {
+        cx.set_status("one, in a step").await?;
+        Ok::<_, belts::Error>(())
+    })
+    .await?;
+    sleep!("night", "1h").await?;
+    cx.set_status(&2).await?;
+    cx.set_status("two").await?;
+    cx.set_status("two").await?;
+    sleep!("day", "1h").await?;
+    step!("ship", effect(format!("{} ships", event.name))).await?;
+    cx.set_status("three").await
+}
+
+/// What a replay sets again changes nothing, also not for a moment: the entry stays as it was written first.
+#[tokio::test]
+async fn a_replay_shows_no_earlier_status() {
+    let harness = harness_of("shows", shows).await;
+    let id = begun(&harness, named("shows")).await;
+    let status = async || {
+        let value = harness.store().status_value::<String>(&id).await;
+        value.unwrap()
+    };
+    assert_eq!(status().await.as_deref(), Some("one, in a step"));
+    harness.travel(HOUR).await.unwrap();
+    assert_eq!(status().await.as_deref(), Some("two"));
+    harness.restart().await.unwrap();
+    harness.faults().crash(Crash::Before(2));
+    harness.travel(HOUR).await.unwrap();
+    let run = only(harness.runs_of(shows).await).await;
+    run.assert_steps(&["pack", "night", "day", "ship"]);
+    assert_eq!(status().await.as_deref(), Some("three"));
+    let is_status = |kind| kind == StepKind::Status;
+    let kept = run.journal().iter().filter(|entry| is_status(entry.kind));
+    assert_eq!(kept.count(), 1);
+}
+
+#[belts::function(id = "z-progress-pauses", on = Named)]
+async fn pauses(event: Named, cx: Context) -> belts::Result<()> {
+    cx.set_status("first").await?;
+    cx.set_status("second").await?;
+    for round in 0..3 {
+        sleep!("night-{round}", "1h").await?;
+        effect(format!("{} rounds", event.name));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_there_already_is_not_written() {
+    let harness = harness_of("pauses", pauses).await;
+    begun(&harness, named("pauses")).await;
+    let run = only(harness.runs_of(pauses).await).await;
+    assert_eq!(run.status(), Some(RunStatus::Suspended));
+    let written = |run: &TestRun<()>| {
+        let mut entries = run.journal().iter();
+        let status = entries.find(|entry| entry.kind == StepKind::Status);
+        status.unwrap().clone()
+    };
+    let first = written(&run);
+    assert_eq!(first.output().unwrap().get(), "\"second\"");
+    harness.travel(3 * HOUR).await.unwrap();
+    let run = only(harness.runs_of(pauses).await).await;
+    run.assert_completed();
+    assert_eq!(written(&run), first);
+}
+
+#[belts::function(id = "z-progress-races", on = Named)]
+async fn races(event: Named, cx: Context) -> belts::Result<String> {
+    cx.set_status("begins").await?;
+    let slow = async || {
+        cx.heartbeat("half").await?;
+        Err::<(), _>(anyhow::anyhow!("not yet"))
+    };
+    let won = race!("answer", {
+        slow = async {
+            cx.set_status("slow tries").await?;
+            cx.set_status("slow tries harder").await?;
+            step!("slow", slow(), backoff = "2h..2h").await
+        } => { slow?; "slow" }
+        late = sleep!("late", "1h") => { late?; "late" }
+    })
+    .await?;
+    sleep!("night", "1h").await?;
+    cx.set_status(&format!("{won} for {}", event.name)).await?;
+    Ok(won.to_owned())
+}
+
+/// The arm that has lost is not replayed, so its settings must not be counted among those of the function.
+#[tokio::test]
+async fn an_arm_that_has_lost_hides_no_later_status() {
+    let harness = harness_of("races", races).await;
+    begun(&harness, named("races")).await;
+    harness.travel(HOUR).await.unwrap();
+    harness.restart().await.unwrap();
+    harness.travel(HOUR).await.unwrap();
+    let run = only(harness.runs_of(races).await).await;
+    assert_eq!(run.output().unwrap(), "late");
+    let status = run.status_value::<String>().unwrap();
+    assert_eq!(status.as_deref(), Some("late for races"));
+    // Its step was begun, as its heartbeat says, and is left.
+    let slow = run.progress::<String>("answer/slow/slow").unwrap();
+    assert_eq!(slow.as_deref(), Some("half"));
+}
+
+#[belts::function(id = "z-progress-many", on = Named)]
+async fn many(event: Named, cx: Context) -> belts::Result<usize> {
+    let statuses = (0..100).map(|number| cx.set_status(&number));
+    try_join_all(statuses).await?;
+    let work = async || {
+        let beats = (0..100).map(|number| cx.heartbeat(&number));
+        try_join_all(beats).await?;
+        Ok::<_, belts::Error>(event.name.len())
+    };
+    let one = step!("one", work());
+    let other = step!("other", event.name.len());
+    let (one, other) = tokio::try_join!(one, other)?;
+    Ok(one + other)
+}
+
+/// Of entries of one `seq` the store is told only the last, and nobody who waits for another is forgotten.
+#[tokio::test]
+async fn many_at_once_are_one_write() {
+    let harness = harness_of("many", many).await;
+    let run = harness.run(many, named("many"));
+    let run = within("the run", async { run.await.unwrap() }).await;
+    assert_eq!(run.output().unwrap(), 8);
+    assert_eq!(run.status_value::<u32>().unwrap(), Some(99));
+    assert_eq!(run.progress::<u32>("one").unwrap(), Some(99));
+}
+
+#[belts::function(id = "z-progress-fails", on = Named, retries = 0)]
+async fn fails(event: Named, cx: Context) -> belts::Result<u32> {
+    let name = &event.name;
+    cx.set_status("first").await?;
+    step!("first", heard(name, &cx)).await?;
+    cx.set_status("second").await?;
+    let work = async || {
+        heard(name, &cx).await?;
+        if effects(&format!("{name} fixed")) == 0 {
+            return Err(terminal("not fixed"));
+        }
+        Ok(1)
+    };
+    step!("second", work()).await
+}
+
+/// Counts whether there was an earlier heartbeat, and sends one.
+async fn heard(name: &str, cx: &Context) -> belts::Result<()> {
+    let earlier = cx.last_heartbeat::<u32>()?;
+    effect(format!("{name} heard {earlier:?}"));
+    cx.heartbeat(&1).await
+}
+
+#[tokio::test]
+async fn a_rerun_drops_the_heartbeats_with_their_steps() {
+    let harness = harness_of("fails", fails).await;
+    let run = harness.run(fails, named("fails")).run_id("r").await.unwrap();
+    run.assert_failed();
+    assert_eq!(run.progress::<u32>("second").unwrap(), Some(1));
+    let worker = harness.worker();
+    let unknown = worker.runs().rerun_from("r", "~status").await.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::UnknownRun);
+    assert!(worker.runs().rerun("r").await.unwrap());
+    harness.settle().await.unwrap();
+    assert_eq!(effects("fails heard None"), 3);
+    assert!(worker.runs().rerun_from("r", "first").await.unwrap());
+    effect("fails fixed");
+    harness.settle().await.unwrap();
+    let run = only(harness.runs_of(fails).await).await;
+    assert_eq!(run.output().unwrap(), 1);
+    assert_eq!(effects("fails heard None"), 5);
+    assert_eq!(effects("fails heard Some(1)"), 0);
+    assert_eq!(run.status_value::<String>().unwrap().as_deref(), Some("second"));
+}
+
+#[belts::function(id = "z-progress-misplaced", on = Named, retries = 0)]
+async fn misplaced(event: Named, cx: Context) -> belts::Result<Vec<String>> {
+    let _ = event;
+    let beyond = "x".repeat(3_000);
+    let there = cx.clone();
+    let spawned = async move { tokio::spawn(async move { there.set_status(&1).await }).await };
+    let in_step = async || {
+        let heartbeat = cx.heartbeat(&beyond).await.unwrap_err();
+        let there = cx.clone();
+        let spawned = tokio::spawn(async move { there.heartbeat(&1).await }).await;
+        let spawned = spawned.unwrap().unwrap_err();
+        Ok::<_, belts::Error>([told(heartbeat), told(spawned)])
+    };
+    let [heartbeat, other_task] = step!("step", in_step()).await?;
+    Ok(vec![
+        told(cx.heartbeat(&1).await.unwrap_err()),
+        told(cx.last_heartbeat::<u32>().unwrap_err()),
+        told(cx.set_status(&beyond).await.unwrap_err()),
+        told(spawned.await.unwrap().unwrap_err()),
+        heartbeat,
+        other_task,
+    ])
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the errors are at hand")]
+fn told(error: belts::Error) -> String {
+    format!("{:?}: {error}", error.kind())
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_elsewhere_is_an_error() {
+    let builder = Harness::builder()
+        .function(misplaced)
+        .worker(|worker| worker.max_value_bytes(2_000));
+    let harness = builder.build().await.unwrap();
+    let run = harness.run(misplaced, named("misplaced")).run_id("r");
+    let errors = run.await.unwrap().output().unwrap();
+    let expected = [
+        "Config: `heartbeat` is called outside of a step: heartbeats are those of a step's expression, as in step!(\"import\", \
+         import(&cx)); for the run as a whole there is `set_status`",
+        "Config: `last_heartbeat` is called outside of a step: ",
+        "TooLarge: the status has 3002 bytes, over the limit of 2000: keep it elsewhere and say where, or raise `max_value_bytes`",
+        "Config: `set_status` is called outside of its run `r`, as on a task that it has spawned; call it in the function or in the \
+         step's expression itself",
+        "TooLarge: the heartbeat has 3002 bytes, over the limit of 2000: ",
+        "Config: `heartbeat` is called outside of its run `r`, ",
+    ];
+    assert_eq!(errors.len(), expected.len());
+    for (error, expected) in errors.iter().zip(expected) {
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
