@@ -16,7 +16,10 @@ use belts::{
 use futures_util::future::try_join_all;
 
 use crate::{
-    gated::{Named, effect, effects, eventually, gate, looped, named, open, within, within_time, worker_of},
+    gated::{
+        Named, effect, effects, eventually, gate, looped, named, open, within, within_time,
+        worker_of,
+    },
     places::{InSchema, UnderPrefix},
 };
 
@@ -57,7 +60,7 @@ async fn only<T>(runs: belts::Result<Vec<TestRun<T>>>) -> TestRun<T> {
 /// Delivers an event, and leaves its run where it waits.
 async fn begun(harness: &Harness, event: Named) -> String {
     harness.publish(event).await.unwrap();
-    harness.settle().await.unwrap();
+    harness.travel(SECOND).await.unwrap();
     let runs = harness.worker().runs().list().await.unwrap().runs;
     runs[0].run_id.to_string()
 }
@@ -111,7 +114,6 @@ async fn a_silent_attempt_takes_nothing_from_the_next() {
     assert_eq!(run.attempts("work"), 3);
 }
 
-
 #[belts::function(id = "z-progress-silent", on = Named)]
 async fn silent(event: Named, cx: Context) -> belts::Result<Option<u32>> {
     let work = async || {
@@ -158,7 +160,11 @@ async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
             let name = format!("{} {crash}", std::any::type_name::<P>());
             let harness = harness_in(&name, crashes, place()).await;
             harness.faults().crash(crash);
-            harness.run(crashes, named(&name)).run_id("r").await.unwrap();
+            harness
+                .run(crashes, named(&name))
+                .run_id("r")
+                .await
+                .unwrap();
             harness.settle().await.unwrap();
             let run = only(harness.runs_of(crashes).await).await;
             assert_eq!(run.output().unwrap(), 6, "{name}");
@@ -177,12 +183,17 @@ async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
 
 #[tokio::test]
 async fn progress_survives_every_crash_on_memory() {
-    within_time("the sweep", MINUTE, survives_every_crash(Memory::new)).await;
+    within_time(MINUTE, "the sweep", survives_every_crash(Memory::new)).await;
 }
 
 #[tokio::test]
 async fn progress_survives_every_crash_on_sqlite() {
-    within_time("the sweep", MINUTE, survives_every_crash(SqliteFile::temporary)).await;
+    within_time(
+        MINUTE,
+        "the sweep",
+        survives_every_crash(SqliteFile::temporary),
+    )
+    .await;
 }
 
 #[cfg_attr(
@@ -191,7 +202,7 @@ async fn progress_survives_every_crash_on_sqlite() {
 )]
 #[tokio::test]
 async fn progress_survives_every_crash_on_postgres() {
-    within_time("the sweep", MINUTE, survives_every_crash(InSchema::new)).await;
+    within_time(MINUTE, "the sweep", survives_every_crash(InSchema::new)).await;
 }
 
 #[cfg_attr(
@@ -200,7 +211,7 @@ async fn progress_survives_every_crash_on_postgres() {
 )]
 #[tokio::test]
 async fn progress_survives_every_crash_on_redis() {
-    within_time("the sweep", MINUTE, survives_every_crash(UnderPrefix::new)).await;
+    within_time(MINUTE, "the sweep", survives_every_crash(UnderPrefix::new)).await;
 }
 
 #[belts::function(id = "z-progress-throttled", on = Named)]
@@ -256,7 +267,13 @@ async fn beats_then_hangs(name: &str, cx: &Context) -> belts::Result<u32> {
 #[belts::function(id = "z-progress-stalls", on = Named)]
 async fn stalls(event: Named, cx: Context) -> belts::Result<u32> {
     let name = &event.name;
-    step!("work", beats_then_hangs(name, &cx), stall = "30s", retries = 1).await
+    step!(
+        "work",
+        beats_then_hangs(name, &cx),
+        stall = "30s",
+        retries = 1
+    )
+    .await
 }
 
 /// The whole attempt takes longer than that; only silence counts.
@@ -273,7 +290,14 @@ async fn an_attempt_that_stalls_has_failed_and_the_next_goes_on() {
 async fn mute(event: Named, cx: Context) -> belts::Result<u32> {
     let name = &event.name;
     let stall = 30 * SECOND;
-    step!("work", beats_then_hangs(name, &cx), stall = stall, timeout = "1h", retries = 0).await
+    step!(
+        "work",
+        beats_then_hangs(name, &cx),
+        stall = stall,
+        timeout = "1h",
+        retries = 0
+    )
+    .await
 }
 
 #[tokio::test]
@@ -285,7 +309,10 @@ async fn an_attempt_that_never_sends_a_heartbeat_stalls_too() {
     let error = run.error().unwrap();
     assert_eq!(error.kind(), ErrorKind::StepFailed);
     let text = error.report();
-    assert_eq!(text, "step `work` failed: stalled: no heartbeat came for 30s");
+    assert_eq!(
+        text,
+        "step `work` failed: stalled: no heartbeat came for 30s"
+    );
     assert_eq!(harness.now().since(before), 30 * SECOND);
     let failure = run.journal()[0].failure().unwrap();
     assert_eq!(failure.kind, "timed-out");
@@ -451,7 +478,11 @@ async fn heard(name: &str, cx: &Context) -> belts::Result<()> {
 #[tokio::test]
 async fn a_rerun_drops_the_heartbeats_with_their_steps() {
     let harness = harness_of("fails", fails).await;
-    let run = harness.run(fails, named("fails")).run_id("r").await.unwrap();
+    let run = harness
+        .run(fails, named("fails"))
+        .run_id("r")
+        .await
+        .unwrap();
     run.assert_failed();
     assert_eq!(run.progress::<u32>("second").unwrap(), Some(1));
     let worker = harness.worker();
@@ -467,7 +498,10 @@ async fn a_rerun_drops_the_heartbeats_with_their_steps() {
     assert_eq!(run.output().unwrap(), 1);
     assert_eq!(effects("fails heard None"), 5);
     assert_eq!(effects("fails heard Some(1)"), 0);
-    assert_eq!(run.status_value::<String>().unwrap().as_deref(), Some("second"));
+    assert_eq!(
+        run.status_value::<String>().unwrap().as_deref(),
+        Some("second")
+    );
 }
 
 #[belts::function(id = "z-progress-misplaced", on = Named, retries = 0)]

@@ -171,7 +171,14 @@ fn every_name_that_generated_code_binds_is_its_own() {
 fn options_become_values_of_the_runtime() {
     let text = expanded(
         Macro::Step,
-        quote!("a", x, retries = 5, backoff = "1s..1m", timeout = LIMIT, stall = "30s"),
+        quote!(
+            "a",
+            x,
+            retries = 5,
+            backoff = "1s..1m",
+            timeout = LIMIT,
+            stall = "30s"
+        ),
     );
     for wanted in [
         "retries : :: core :: option :: Option :: Some (5)",

@@ -16,9 +16,9 @@ pub(crate) mod functions;
 mod list;
 mod purge;
 mod read;
-mod told;
 #[cfg(feature = "http")]
 pub(crate) mod shape;
+mod told;
 #[cfg(feature = "http")]
 pub(crate) mod when;
 

@@ -246,7 +246,9 @@ impl ShownRun {
         let races = Decided::all(journal);
         let status = journal.iter().find(|entry| entry.kind == StepKind::Status);
         self.status_value = status.and_then(Entry::output).map(ToOwned::to_owned);
-        let steps = journal.iter().filter(|entry| entry.kind != StepKind::Status);
+        let steps = journal
+            .iter()
+            .filter(|entry| entry.kind != StepKind::Status);
         let steps = steps.map(|entry| {
             let left = races.iter().any(|race| race.has_left(entry));
             ShownStep::of(entry, left, values)

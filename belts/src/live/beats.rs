@@ -61,7 +61,10 @@ pub(super) struct Pulse {
 impl LiveRun {
     /// Takes a heartbeat, and returns once it is durable, or at once if it is written later.
     pub(super) async fn beat(self: &Arc<Self>, attempt: &Attempt, progress: Box<RawValue>) {
-        if self.state().hear(attempt.seq, progress.into(), self.host.clock.now()) {
+        if self
+            .state()
+            .hear(attempt.seq, progress.into(), self.host.clock.now())
+        {
             self.write_beat(attempt).await;
         }
     }
@@ -69,7 +72,10 @@ impl LiveRun {
     /// Writes what the heartbeats have left, once it is time for that.
     pub(crate) async fn write_later(self: Arc<Self>, attempt: Attempt) {
         let clock = &self.host.clock;
-        let written_at = self.state().pulse(attempt.seq).and_then(|pulse| pulse.written_at);
+        let written_at = self
+            .state()
+            .pulse(attempt.seq)
+            .and_then(|pulse| pulse.written_at);
         if let Some(written_at) = written_at {
             clock.expire_at(written_at.after(PAUSE)).await;
         }
@@ -113,9 +119,13 @@ impl LiveRun {
         let Some(entry) = self.state().begin_beat(attempt, now) else {
             return;
         };
-        self.beaten.store(true, std::sync::atomic::Ordering::Relaxed);
+        self.beaten
+            .store(true, std::sync::atomic::Ordering::Relaxed);
         let _writing = Writing(self, attempt.seq);
-        if self.record_in(attempt.arm.as_ref(), entry, false, false).is_none() {
+        if self
+            .record_in(attempt.arm.as_ref(), entry, false, false)
+            .is_none()
+        {
             return std::future::pending().await;
         }
         self.all_recorded().await;

@@ -61,7 +61,9 @@ impl Context {
     /// A key for outside calls that is the same on every retry and restart of this step, and differs between runs,
     /// steps and labels.
     pub fn idempotency_key(&self, label: &str) -> String {
-        let step = CURRENT_STEP.try_with(|step| Arc::clone(&step.attempt.path)).ok();
+        let step = CURRENT_STEP
+            .try_with(|step| Arc::clone(&step.attempt.path))
+            .ok();
         stable_id(&[&self.run.run_id, step.as_deref().unwrap_or(""), label])
     }
 }

@@ -105,9 +105,7 @@ impl State {
         }
         let replaces = match entry.kind {
             StepKind::Wait | StepKind::Race => entry.state != StepState::Waiting,
-            StepKind::Step => {
-                !self.replaceable.is_empty() && self.replaceable.contains(&entry.seq)
-            }
+            StepKind::Step => !self.replaceable.is_empty() && self.replaceable.contains(&entry.seq),
             StepKind::Status => true,
             StepKind::Sleep | StepKind::Callback => false,
         };

@@ -142,11 +142,18 @@ mod tests {
             let mut before = None;
             driven(&mut before, 3, &all[..upto]);
             // Recorded steps are not evaluated again.
-            let again: Vec<_> = all[..upto].iter().filter(|(place, _)| *place != "*").copied().collect();
+            let again: Vec<_> = all[..upto]
+                .iter()
+                .filter(|(place, _)| *place != "*")
+                .copied()
+                .collect();
             assert!(driven(&mut before, 3, &again).is_empty(), "{upto}");
         }
         assert_eq!(driven(&mut journal, 3, &all), [1, 2, 3, 4, 5]);
-        assert_eq!(driven(&mut journal, 3, &[("", 1), ("", 2), ("", 5), ("", 6)]), [6]);
+        assert_eq!(
+            driven(&mut journal, 3, &[("", 1), ("", 2), ("", 5), ("", 6)]),
+            [6]
+        );
     }
 
     #[test]
@@ -168,8 +175,15 @@ mod tests {
     #[test]
     fn an_arm_that_is_not_replayed_is_missed_by_nobody() {
         let mut journal = None;
-        driven(&mut journal, 0, &[("", 1), ("r/a", 2), ("r/b", 3), ("r/b", 4)]);
-        assert_eq!(driven(&mut journal, 0, &[("", 1), ("r/a", 2), ("", 5)]), [5]);
+        driven(
+            &mut journal,
+            0,
+            &[("", 1), ("r/a", 2), ("r/b", 3), ("r/b", 4)],
+        );
+        assert_eq!(
+            driven(&mut journal, 0, &[("", 1), ("r/a", 2), ("", 5)]),
+            [5]
+        );
     }
 
     #[test]

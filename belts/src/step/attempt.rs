@@ -409,9 +409,8 @@ async fn preset<'a, T>(
     use crate::testing::{Instead, misfit};
 
     let probe = run.host.probe.as_ref();
-    let instead = probe.and_then(|probe| {
-        probe.consult(&run.run_id, &begun.path, begun.failed_attempts)
-    });
+    let instead =
+        probe.and_then(|probe| probe.consult(&run.run_id, &begun.path, begun.failed_attempts));
     match instead {
         None => Err(step),
         Some(Instead::Return(json)) => {

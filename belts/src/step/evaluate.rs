@@ -94,7 +94,10 @@ pub(super) async fn evaluate<T>(
 
 fn timed_out(after: Option<Duration>, how: &str) -> Error {
     let after = after.unwrap_or_default();
-    Error::new(ErrorKind::TimedOut, format!("timed out after {after:?}{how}"))
+    Error::new(
+        ErrorKind::TimedOut,
+        format!("timed out after {after:?}{how}"),
+    )
 }
 
 /// Returns when the time of an attempt is over, or it was silent for too long.
@@ -211,7 +214,11 @@ async fn watched<T>(
 type Later = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Sees to it that the last heartbeat is written that came too soon after another, when the expression sends no more.
-fn write_heartbeats(run: &Arc<LiveRun>, later: &mut Option<Later>, cx: &mut std::task::Context<'_>) {
+fn write_heartbeats(
+    run: &Arc<LiveRun>,
+    later: &mut Option<Later>,
+    cx: &mut std::task::Context<'_>,
+) {
     loop {
         if later.is_none() {
             let attempt = CURRENT_STEP.try_with(|step| step.attempt.clone());

@@ -120,9 +120,8 @@ impl TestStore {
 
     async fn recorded(&self, run_id: &str, path: &str) -> Result<Entry> {
         let journal = self.store.journal(run_id).await?;
-        let recorded = |entry: &&Entry| {
-            entry.state != StepState::Waiting && entry.kind != StepKind::Status
-        };
+        let recorded =
+            |entry: &&Entry| entry.state != StepState::Waiting && entry.kind != StepKind::Status;
         if let Some(entry) = journal
             .iter()
             .filter(recorded)

@@ -38,7 +38,8 @@ async fn import(rows: u32, cx: &Context) -> Result<(), Box<dyn std::error::Error
 /// A line of the run itself.
 fn line<'a>(said: &'a str, name: &str) -> &'a str {
     let line = said.lines().find_map(|line| line.strip_prefix(name));
-    line.unwrap_or_else(|| panic!("no `{name}` in {said}")).trim()
+    line.unwrap_or_else(|| panic!("no `{name}` in {said}"))
+        .trim()
 }
 
 #[tokio::test]
