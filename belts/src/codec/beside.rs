@@ -55,7 +55,7 @@ pub(crate) fn progress(envelope: &[u8]) -> Option<Box<RawValue>> {
 
 /// An envelope of ours with what is known of the place in the function where its value was set.
 pub(crate) fn with_place(envelope: &[u8], place: &impl Serialize) -> Result<Arc<[u8]>> {
-    Ok(with("place", Some(envelope), &*json(place)?))
+    Ok(with("place", Some(envelope), &json(place)?))
 }
 
 /// The place that an envelope carries.
