@@ -6,6 +6,8 @@ use quote::quote;
 
 use super::*;
 
+mod volatile;
+
 #[expect(clippy::needless_pass_by_value, reason = "called with `quote!`")]
 fn expanded(args: TokenStream, item: TokenStream) -> String {
     function(args, &item).to_string()

@@ -8,7 +8,7 @@ use syn::{
     visit::Visit as _,
 };
 
-use super::{race, task, walk::Walk};
+use super::{race, walk::Walk};
 use crate::{
     names::spelled,
     step::{Macro, key::Key},
@@ -29,7 +29,9 @@ impl Walk<'_> {
             self.step = Some(key.literal.value());
         }
         for argument in &arguments {
-            self.visit_expr(argument);
+            self.meant(is_recorded(which), |walk| {
+                walk.awaiting(false, |walk| walk.visit_expr(argument));
+            });
         }
         self.step = outside;
     }
@@ -37,8 +39,8 @@ impl Walk<'_> {
     /// Reports what may not stand where it is.
     pub(super) fn stands(&mut self, which: Macro, name: &str, at: &dyn ToTokens) {
         let at = at.to_token_stream();
-        if self.task.is_some() {
-            self.errors.at(&at, task::message(name));
+        if let Some(task) = self.task {
+            self.errors.at(&at, task.message(name));
         }
         if let Some(step) = &self.step {
             let message = format!(
@@ -76,9 +78,9 @@ impl Walk<'_> {
             let scope = std::mem::replace(&mut self.scope, scope);
             // If the race is reached again its key has to differ, and with that all of these.
             let (repeat, select) = (self.repeat.take(), self.select.take());
-            self.visit_expr(&arm.future);
+            self.awaiting(true, |walk| walk.visit_expr(&arm.future));
             (self.scope, self.repeat, self.select) = (scope, repeat, select);
-            self.visit_expr(&arm.handler);
+            self.awaiting(false, |walk| walk.visit_expr(&arm.handler));
         }
         self.step = step;
     }
@@ -93,6 +95,11 @@ impl Walk<'_> {
             self.errors.at(&key.literal, message);
         }
     }
+}
+
+/// Whether what comes of the arguments is fixed when the macro is first reached, and read from the journal from then on.
+fn is_recorded(which: Macro) -> bool {
+    matches!(which, Macro::Sleep | Macro::SleepUntil | Macro::Wait)
 }
 
 /// The key of a call and the expressions after it; `None` if the macro itself will report it.

@@ -10,14 +10,17 @@ mod once;
 mod ours;
 mod race;
 mod repeat;
+mod sources;
 mod task;
+mod uses;
+mod volatile;
 mod walk;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
     Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop,
-    ExprLoop, ExprMethodCall, ExprWhile, FieldValue, Item, Local, PatIdent, Stmt, Token,
+    ExprLoop, ExprMethodCall, ExprPath, ExprWhile, FieldValue, Item, Local, PatIdent, Stmt, Token,
     parse::{ParseStream, Parser as _},
     punctuated::Punctuated,
     visit::{self, Visit},
@@ -31,6 +34,7 @@ use self::{
     race::{Select, is_select},
     repeat::{Repeat, variable},
     task::Task,
+    volatile::Volatile,
     walk::Walk,
 };
 use crate::{diag::Errors, names::Krate, option::ungrouped, step::Macro};
@@ -57,7 +61,9 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
         select: None,
         cfg: None,
         task: None,
+        volatile: Volatile::default(),
     };
+    walk.volatile.enter(&statements);
     for statement in &statements {
         walk.visit_stmt(statement);
     }
@@ -78,7 +84,10 @@ impl Walk<'_> {
                     let path = syn::Path::from(name.clone());
                     self.any_macro(&path, &group.stream());
                 }
-                _ => self.expressions_or_scan(group.stream(), group.delimiter()),
+                _ => {
+                    self.volatile_tokens(&tokens, at);
+                    self.expressions_or_scan(group.stream(), group.delimiter());
+                }
             }
         }
     }
@@ -88,7 +97,12 @@ impl Walk<'_> {
         match self.ours.of(path) {
             Some(which) => self.call(which, path, tokens),
             None if own && Macro::from_name(&path_name(path)).is_some() => {}
-            None if path.is_ident("macro_rules") => {}
+            None if path.is_ident("macro_rules") || volatile::is_quote(path) => {}
+            None if self.ours.is_volatile(path) => {
+                self.meant(true, |walk| {
+                    walk.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis);
+                });
+            }
             None if is_select(path) && !own => {
                 let select = Select::of_macro(path);
                 let futures = branches::futures(tokens.clone());
@@ -104,7 +118,12 @@ impl Walk<'_> {
                     walk.scan(tokens.clone());
                 });
             }
-            None => self.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis),
+            None => {
+                let awaited = self.volatile.awaits(path);
+                self.awaiting(awaited, |walk| {
+                    walk.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis);
+                });
+            }
         }
     }
 
@@ -123,9 +142,13 @@ impl Walk<'_> {
                 list.iter().for_each(|expr| self.visit_expr(expr));
             }
             _ => match Block::parse_within.parse2(tokens.clone()) {
-                Ok(statements) => statements
-                    .iter()
-                    .for_each(|statement| self.visit_stmt(statement)),
+                Ok(statements) => {
+                    self.volatile.enter(&statements);
+                    statements
+                        .iter()
+                        .for_each(|statement| self.visit_stmt(statement));
+                    self.volatile.leave();
+                }
                 Err(_) => self.scan(tokens),
             },
         }
@@ -158,12 +181,15 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_block(&mut self, node: &'ast Block) {
         self.bound.enter();
+        self.volatile.enter(&node.stmts);
         visit::visit_block(self, node);
+        self.volatile.leave();
         self.bound.leave();
     }
 
     fn visit_pat_ident(&mut self, node: &'ast PatIdent) {
         self.bound.forget(&node.ident);
+        self.volatile.forget(&node.ident);
         visit::visit_pat_ident(self, node);
     }
 
@@ -173,6 +199,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
 
     fn visit_local(&mut self, node: &'ast Local) {
         let holds = self.bound.look(node, &self.ours);
+        let put_off = self.volatile.mark();
         if is_typed_unordered(node) {
             self.in_select(Some(Select::unordered()), |walk| {
                 visit::visit_local(walk, node);
@@ -182,6 +209,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         }
         self.once.bind(node);
         self.bound.bind(&node.pat, holds);
+        self.volatile.bind(node, put_off);
     }
 
     /// A nested item has its own keys, or none.
@@ -227,6 +255,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.ask(node);
         let arguments = |walk: &mut Self| {
             for argument in &node.args {
+                walk.volatile_argument(&node.method, argument);
                 match (argument, repeat::of(node, argument, &walk.once)) {
                     (Expr::Closure(closure), Some(repeat)) => {
                         walk.within(repeat, |walk| walk.visit_expr_closure(closure));
@@ -235,7 +264,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
                 }
             }
         };
-        let task = task::made_by(&node.method);
+        let task = Task::of_method(node);
         let is_pushed = self.bound.push(node, &self.ours);
         if let Some(select) = Select::of_method(node) {
             self.report_held(&node.receiver, &select);
@@ -249,6 +278,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             }
             self.in_select(Some(select), arguments);
         } else if task.is_some() {
+            self.volatile_task(node.args.first());
             self.in_task(task, arguments);
         } else {
             arguments(self);
@@ -256,21 +286,16 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_expr_call(&mut self, node: &'ast ExprCall) {
-        let task = match &*node.func {
-            Expr::Path(path) => path
-                .path
-                .segments
-                .last()
-                .and_then(|last| task::made_by(&last.ident)),
-            _ => None,
-        };
+        let task = Task::of_call(node);
         let visit = |walk: &mut Self| visit::visit_expr_call(walk, node);
+        self.volatile_call(node);
         if let Some(select) = Select::of_fn(&node.func) {
             for argument in &node.args {
                 self.report_held(argument, &select);
             }
             self.in_select(Some(select), visit);
         } else if task.is_some() {
+            self.volatile_task(node.args.first());
             self.in_task(task, visit);
         } else {
             visit(self);
@@ -278,19 +303,28 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_expr_async(&mut self, node: &'ast ExprAsync) {
-        self.inside(|walk| visit::visit_expr_async(walk, node));
+        self.volatile_async(|walk| walk.inside(|walk| visit::visit_expr_async(walk, node)));
     }
 
     fn visit_expr_closure(&mut self, node: &'ast ExprClosure) {
-        self.inside(|walk| visit::visit_expr_closure(walk, node));
+        self.volatile_closure(|walk| {
+            walk.inside(|walk| visit::visit_expr_closure(walk, node));
+        });
     }
 
     fn visit_expr_await(&mut self, node: &'ast ExprAwait) {
         let task = self.task.and_then(Task::awaited);
         let select = self.select.clone().and_then(Select::awaited);
         self.in_select(select, |walk| {
-            walk.in_task(task, |walk| visit::visit_expr_await(walk, node));
+            walk.in_task(task, |walk| {
+                walk.awaiting(true, |walk| visit::visit_expr_await(walk, node));
+            });
         });
+    }
+
+    fn visit_expr_path(&mut self, node: &'ast ExprPath) {
+        self.volatile_name(&node.path);
+        visit::visit_expr_path(self, node);
     }
 }
 

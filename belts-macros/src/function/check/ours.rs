@@ -4,7 +4,10 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::Path;
 
 use super::super::mark::own_macros;
-use crate::{names::Krate, step::Macro};
+use crate::{
+    names::{Krate, spelled},
+    step::Macro,
+};
 
 /// What tells our macros from others of the same name.
 pub(super) struct Ours<'a> {
@@ -17,6 +20,24 @@ impl<'a> Ours<'a> {
     pub(super) fn of_body(body: &TokenStream, krate: &'a Krate) -> Self {
         let own = own_macros(body);
         Self { krate, own }
+    }
+
+    /// Belts as a person writes it.
+    pub(super) fn krate(&self) -> String {
+        let path = spelled(self.krate.tokens());
+        path.trim_start_matches("::").to_owned()
+    }
+
+    /// Whether a path names `volatile!`.
+    pub(super) fn is_volatile(&self, path: &Path) -> bool {
+        let mut segments = path.segments.iter().rev();
+        let named = segments
+            .next()
+            .is_some_and(|last| last.ident == "volatile");
+        let ours = segments
+            .next()
+            .is_none_or(|root| root.ident == "belts" || self.krate.is_named(&root.ident));
+        named && ours && !self.is_own(path)
     }
 
     /// Whether the body itself defines the macro.

@@ -2,6 +2,7 @@
 
 use super::{
     bound::Bound, keys::Keys, once::Once, ours::Ours, race::Select, repeat::Repeat, task::Task,
+    volatile::Volatile,
 };
 use crate::diag::Errors;
 
@@ -25,6 +26,7 @@ pub(super) struct Walk<'a> {
     /// The `#[cfg]`s that this is under.
     pub(super) cfg: Option<String>,
     pub(super) task: Option<Task>,
+    pub(super) volatile: Volatile,
 }
 
 impl Walk<'_> {
@@ -49,7 +51,7 @@ impl Walk<'_> {
 
     /// Visits a block or closure, which is not evaluated where it stands.
     pub(super) fn inside(&mut self, visit: impl FnOnce(&mut Self)) {
-        let task = self.task.map(|_| Task::Inside);
+        let task = self.task.map(Task::inside);
         let select = self.select.clone().map(Select::inside);
         self.in_select(select, |walk| walk.in_task(task, visit));
     }

@@ -1,0 +1,168 @@
+// What must not be taken for something that differs from run to run outside of a step.
+#![forbid(unsafe_code)]
+#![deny(warnings)]
+
+use std::{
+    env, thread,
+    time::{Duration, Instant, SystemTime},
+};
+
+use belts::{Event, State, race, scope, sleep, sleep_until, step, volatile, wait};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: Option<String>,
+    placed_at: SystemTime,
+}
+
+/// Times, names and generators of the user's own.
+mod my {
+    pub struct Instant;
+
+    impl Instant {
+        pub fn now() -> u32 {
+            1
+        }
+    }
+
+    pub mod env {
+        pub fn var(name: &str) -> usize {
+            name.len()
+        }
+    }
+
+    pub mod time {
+        pub async fn sleep(_: u32) {}
+    }
+}
+
+struct Clock;
+
+impl Clock {
+    fn now(&self) -> u32 {
+        1
+    }
+
+    async fn sleep(&self, _: u32) {}
+}
+
+async fn sleep(_: u32) {}
+
+async fn timeout(_: u32, future: impl Future<Output = u32>) -> u32 {
+    future.await
+}
+
+fn random() -> u32 {
+    4
+}
+
+/// What a function calls is seen at run time, if at all.
+fn in_a_fn_of_its_own() -> SystemTime {
+    SystemTime::now()
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[belts::function(id = "in-steps", on = Ordered)]
+async fn in_steps(order: Ordered) -> belts::Result<u64> {
+    let now = step!("now", SystemTime::now()).await?;
+    let home = step!("home", env::var("HOME")).await.unwrap_or_default();
+    let number = step!("number", fastrand::u64(..)).await?;
+    step!("pause", async {
+        tokio::time::sleep(Duration::ZERO).await;
+        thread::sleep(Duration::ZERO);
+    })
+    .await?;
+    let (a, b) = tokio::try_join!(step!("a", Instant::now().elapsed()), step!("b", fastrand::bool()))?;
+    belts::sleep!("rest", Duration::from_secs(fastrand::u64(..9))).await?;
+    sleep_until!("opening", SystemTime::now() + DAY).await?;
+    sleep_until!("next", now + DAY).await?;
+    let left = |time: SystemTime| time.duration_since(order.placed_at).unwrap_or_default();
+    wait!("again", Ordered, timeout = left(SystemTime::now())).await?;
+    let winner = race!("first", {
+        time = step!("time", SystemTime::now()) => time? > now,
+        late = belts::sleep!("late", DAY) => late.is_ok()
+    })
+    .await?;
+    println!("{home} {a:?} {b} {winner}");
+    Ok(number)
+}
+
+#[belts::function(id = "meant", on = Ordered)]
+async fn meant(order: Ordered) -> belts::Result<usize> {
+    let began = volatile!(Instant::now());
+    println!("{:?}", belts::volatile!(SystemTime::now()));
+    println!("{}", format_args!("{:?}", volatile!(SystemTime::now(),)));
+    tracing::info!(at = ?volatile!(SystemTime::now()), took = ?began.elapsed(), "{:?}", volatile!(env::var("HOME")));
+    volatile!(tokio::time::sleep(Duration::ZERO)).await;
+    volatile!(tokio::time::sleep(Duration::ZERO).await);
+    let limit = volatile!(tokio::time::timeout(DAY, async { 1 }).await);
+    let length = volatile!(step!("length", order.id.iter().len()).await?) + volatile!(1) * 2;
+    let id = order.id.unwrap_or_else(|| volatile!(fastrand::u8(..)).to_string());
+    let borrowed: &String = volatile!(&id);
+    scope!("helper", helper(limit.is_ok())).await?;
+    Ok(length + borrowed.len())
+}
+
+#[belts::steps]
+async fn helper(flag: bool) -> belts::Result<bool> {
+    let time = volatile!(SystemTime::now());
+    println!("{time:?}");
+    step!("now", SystemTime::now()).await?;
+    Ok(flag)
+}
+
+#[belts::function(id = "names", on = Ordered)]
+async fn names(_: Ordered, State(clock): State<&'static Clock>) -> belts::Result<u32> {
+    sleep(1).await;
+    clock.sleep(clock.now()).await;
+    my::time::sleep(random()).await;
+    let mut sum = timeout(1, async { 2 }).await + my::Instant::now();
+    sum += u32::try_from(my::env::var("HOME")).unwrap_or(0);
+    {
+        use my::{Instant, env, time};
+        time::sleep(Instant::now()).await;
+        sum += u32::from(env::var("HOME") > 3);
+    }
+    {
+        use my::Instant as SystemTime;
+        sum += SystemTime::now();
+    }
+    {
+        struct Instant;
+        impl Instant {
+            fn now() -> u32 {
+                1
+            }
+        }
+        fn thread_rng() -> u32 {
+            4
+        }
+        sum += Instant::now() + thread_rng();
+    }
+    let thread_rng = random;
+    Ok(sum + thread_rng())
+}
+
+#[belts::function(id = "later", on = Ordered)]
+async fn later(order: Ordered) -> belts::Result<bool> {
+    // Code that runs in a step, wherever it is written.
+    let now = || SystemTime::now();
+    let pause = async { tokio::time::sleep(Duration::ZERO).await };
+    let work = Box::pin(async { fastrand::u8(..) });
+    step!("pause", move pause).await.ok();
+    step!("work", move work).await.ok();
+    let clock: fn() -> SystemTime = SystemTime::now;
+    fn nested() -> SystemTime {
+        SystemTime::now()
+    }
+    // Nobody waits for a task.
+    step!("task", drop(tokio::spawn(async { tokio::time::sleep(Duration::ZERO).await }))).await?;
+    drop(tokio::spawn(async { tokio::time::sleep(Duration::ZERO).await }));
+    let times = [step!("a", now()).await?, step!("b", clock()).await?, step!("c", nested()).await?];
+    let latest = step!("latest", in_a_fn_of_its_own()).await?;
+    Ok(times.iter().all(|time| *time <= latest && *time >= order.placed_at))
+}
+
+fn main() {}
