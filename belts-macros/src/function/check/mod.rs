@@ -8,6 +8,7 @@ mod calls;
 mod keys;
 mod once;
 mod ours;
+mod outside;
 mod race;
 mod repeat;
 mod sources;

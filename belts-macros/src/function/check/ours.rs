@@ -31,9 +31,7 @@ impl<'a> Ours<'a> {
     /// Whether a path names `volatile!`.
     pub(super) fn is_volatile(&self, path: &Path) -> bool {
         let mut segments = path.segments.iter().rev();
-        let named = segments
-            .next()
-            .is_some_and(|last| last.ident == "volatile");
+        let named = segments.next().is_some_and(|last| last.ident == "volatile");
         let ours = segments
             .next()
             .is_none_or(|root| root.ident == "belts" || self.krate.is_named(&root.ident));

@@ -1,23 +1,20 @@
 //! What differs from run to run: clocks, ids, random numbers, the environment, and pauses that nobody records.
 
+use proc_macro2::TokenStream;
+
 use crate::names::spelled;
 
 /// Where a path may begin, if it has more than its last two segments. `time` is the module of `std` and `tokio`, and a crate.
 const ROOTS: [&str; 10] = [
-    "chrono",
-    "core",
-    "fastrand",
-    "jiff",
-    "rand",
-    "std",
-    "time",
-    "tokio",
-    "uuid",
-    "web_time",
+    "chrono", "core", "fastrand", "jiff", "rand", "std", "time", "tokio", "uuid", "web_time",
 ];
 
+/// One number, drawn without a generator.
+const RAND: &str = "rand::random::<u64>()";
+const FASTRAND: &str = "fastrand::u64(..)";
+
 /// The last two segments of a path, and what it is.
-const KNOWN: [(&str, &[&str], Kind); 18] = [
+const KNOWN: [(&str, &[&str], Kind); 19] = [
     ("SystemTime", &["now"], Kind::Time),
     ("Instant", &["now"], Kind::Instant),
     ("Utc", &["now"], Kind::Time),
@@ -38,13 +35,26 @@ const KNOWN: [(&str, &[&str], Kind); 18] = [
         ],
         Kind::Random,
     ),
-    ("rand", &["make_rng", "rng", "thread_rng"], Kind::Generator),
-    ("StdRng", &["from_entropy", "from_os_rng"], Kind::Generator),
-    ("SmallRng", &["from_entropy", "from_os_rng"], Kind::Generator),
+    (
+        "rand",
+        &["make_rng", "rng", "thread_rng"],
+        Kind::Generator(RAND),
+    ),
+    (
+        "StdRng",
+        &["from_entropy", "from_os_rng"],
+        Kind::Generator(RAND),
+    ),
+    (
+        "SmallRng",
+        &["from_entropy", "from_os_rng"],
+        Kind::Generator(RAND),
+    ),
     ("env", &["var", "var_os"], Kind::Variable),
     ("env", &["vars", "vars_os"], Kind::Variables),
     ("thread", &["sleep"], Kind::Sleep),
-    ("time", &["sleep", "sleep_until"], Kind::Sleep),
+    ("time", &["sleep"], Kind::Sleep),
+    ("time", &["sleep_until"], Kind::SleepUntil),
     ("time", &["timeout", "timeout_at"], Kind::Timeout),
     ("time", &["interval", "interval_at"], Kind::Interval),
 ];
@@ -56,10 +66,12 @@ pub(super) enum Kind {
     Instant,
     Id,
     Random,
-    Generator,
+    /// What cannot be recorded, and how to draw one number instead.
+    Generator(&'static str),
     Variable,
     Variables,
     Sleep,
+    SleepUntil,
     Timeout,
     Interval,
 }
@@ -69,7 +81,7 @@ pub(super) fn of(path: &[String], rooted: bool) -> Option<Kind> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let (before, owner, name) = match path[..] {
         // A lone `sleep(…)`, `random()` or `var(…)` may be anything.
-        ["thread_rng"] => return Some(Kind::Generator),
+        ["thread_rng"] => return Some(Kind::Generator(RAND)),
         [ref before @ .., owner, name] => (before, owner, name),
         _ => return None,
     };
@@ -89,7 +101,7 @@ pub(super) fn of(path: &[String], rooted: bool) -> Option<Kind> {
 /// A generator that begins with a given seed draws the same numbers each time.
 fn fastrand(path: &[&str]) -> Option<Kind> {
     match path {
-        ["Rng", "new" | "default"] => Some(Kind::Generator),
+        ["Rng", "new" | "default"] => Some(Kind::Generator(FASTRAND)),
         [name] if *name != "seed" && name.starts_with(char::is_lowercase) => Some(Kind::Random),
         _ => None,
     }
@@ -104,41 +116,52 @@ impl Kind {
                 "gives another time whenever the run resumes, and an `Instant` cannot be recorded"
             }
             Self::Id => "gives another id whenever the run resumes",
-            Self::Random | Self::Generator => "draws anew whenever the run resumes",
-            Self::Variable | Self::Variables => "may differ in the process in which the run resumes",
-            Self::Sleep | Self::Timeout | Self::Interval => {
+            Self::Random | Self::Generator(_) => "draws anew whenever the run resumes",
+            Self::Variable | Self::Variables => {
+                "may differ in the process in which the run resumes"
+            }
+            Self::Sleep | Self::SleepUntil | Self::Timeout | Self::Interval => {
                 "begins anew whenever the run resumes"
             }
         };
-        let instead = self.instead(path, call);
+        let instead = self.instead(call);
         format!(
             "`{path}` outside a step {why}; write {instead}, or `{krate}::volatile!({call})` where that is meant"
         )
     }
 
-    fn instead(self, path: &str, call: &str) -> String {
+    fn instead(self, call: &str) -> String {
         let step = |key: &str, expr: &str| format!("`step!(\"{key}\", {expr}).await?`");
         match self {
             Self::Time => step("now", call),
             Self::Instant => step("now", "SystemTime::now()"),
             Self::Id => step("id", call),
+            // What it does to a local is not recorded.
+            Self::Random if call.contains("&mut") || call.contains('…') => {
+                format!(
+                    "{} with an fn that returns what it draws",
+                    step("random", "draw()")
+                )
+            }
             Self::Random => step("random", call),
-            Self::Generator if path.contains("fastrand") => step("random", "fastrand::u64(..)"),
-            Self::Generator => step("random", "rand::random::<u64>()"),
+            Self::Generator(draw) => step("random", draw),
             Self::Variable => step("variable", call),
             Self::Variables => step("variables", &format!("{call}.collect::<Vec<_>>()")),
-            Self::Sleep if path.ends_with("until") => {
+            Self::SleepUntil => {
                 "`sleep_until!(\"pause\", time).await?` with a `SystemTime`".to_owned()
             }
             Self::Sleep => "`sleep!(\"pause\", \"10m\").await?`".to_owned(),
-            Self::Timeout => "`step!(\"work\", work(), timeout = \"30s\").await?`, or a `race!` with a `sleep!`".to_owned(),
+            Self::Timeout => {
+                "`step!(\"work\", work(), timeout = \"30s\").await?`, or a `race!` with a `sleep!`"
+                    .to_owned()
+            }
             Self::Interval => "a loop with `sleep!(\"tick-{n}\", \"10m\").await?`".to_owned(),
         }
     }
 }
 
 /// A call for a message: as it is written, unless that is long.
-pub(super) fn written(path: &str, arguments: &proc_macro2::TokenStream) -> String {
+pub(super) fn written(path: &str, arguments: &TokenStream) -> String {
     let arguments = spelled(arguments);
     if arguments.chars().count() > 40 || arguments.contains('\n') {
         return format!("{path}(…)");
@@ -171,10 +194,10 @@ mod tests {
             ("chrono::offset::Utc::now", Kind::Time),
             ("uuid::Uuid::now_v7", Kind::Id),
             ("::rand::random", Kind::Random),
-            ("rand::rng", Kind::Generator),
-            ("thread_rng", Kind::Generator),
+            ("rand::rng", Kind::Generator(RAND)),
+            ("thread_rng", Kind::Generator(RAND)),
             ("fastrand::choice", Kind::Random),
-            ("fastrand::Rng::new", Kind::Generator),
+            ("fastrand::Rng::new", Kind::Generator(FASTRAND)),
             ("env::var_os", Kind::Variable),
             ("tokio::time::sleep", Kind::Sleep),
             ("time::timeout", Kind::Timeout),

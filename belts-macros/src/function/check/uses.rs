@@ -97,10 +97,7 @@ impl Scope {
                 self.tree(&path.tree, before);
                 before.pop();
             }
-            UseTree::Group(group) => group
-                .items
-                .iter()
-                .for_each(|tree| self.tree(tree, before)),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.tree(tree, before)),
             UseTree::Name(name) if name.ident == "self" => {
                 self.used
                     .extend(before.last().cloned().map(|name| (name, before.clone())));
@@ -145,15 +142,18 @@ mod tests {
     #[test]
     fn names_are_what_the_body_makes_of_them() {
         let outer: Block = parse_quote!({
-            use std::{env, time as clock, time::{self, Instant as Timer}};
-            use clock::SystemTime as Calendar;
             use Verdict::*;
+            use clock::SystemTime as Calendar;
+            use std::{
+                env, time as clock,
+                time::{self, Instant as Timer},
+            };
             struct Utc;
             fn thread_rng() {}
         });
         let inner: Block = parse_quote!({
-            use my::Instant;
             use my as env;
+            use my::Instant;
         });
         let mut uses = Uses::default();
         uses.enter(&outer.stmts);
@@ -181,8 +181,13 @@ mod tests {
             assert_eq!(resolved(&uses, path).as_deref(), wanted, "{path}");
         }
         uses.leave();
-        assert_eq!(resolved(&uses, "env::var").as_deref(), Some("std::env::var"));
-        let open: Block = parse_quote!({ use my::*; });
+        assert_eq!(
+            resolved(&uses, "env::var").as_deref(),
+            Some("std::env::var")
+        );
+        let open: Block = parse_quote!({
+            use my::*;
+        });
         uses.enter(&open.stmts);
         assert_eq!(resolved(&uses, "Instant::now"), None);
         assert!(resolved(&uses, "std::time::Instant::now").is_some());

@@ -26,12 +26,14 @@ fn steps_on_other_threads_are_refused() {
     }
     for body in [
         quote!(step!("a", items.par_iter().map(weigh).sum::<u32>())),
-        quote!(items
-            .par_iter()
-            .map(weigh)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .map(|x| step!("a-{x}", x))),
+        quote!(
+            items
+                .par_iter()
+                .map(weigh)
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(|x| step!("a-{x}", x))
+        ),
         quote!(items.par_iter().any(heavy).then(|| step!("a", x))),
         quote!(tokio::join!(step!("a", x), step!("b", x))),
         quote!(path.join(step!("a", x).await?)),
@@ -69,7 +71,10 @@ fn what_differs_from_run_to_run_is_refused_outside_of_steps() {
         quote!(time::timeout(limit, step!("a", x)).await?;),
         quote!(std::thread::sleep(pause);),
         quote!(use tokio::time::sleep; sleep(pause).await;),
-        quote!({ use std::time as clock; let now = clock::SystemTime::now(); }),
+        quote!({
+            use std::time as clock;
+            let now = clock::SystemTime::now();
+        }),
         quote!(println!("{}", SystemTime::now());),
         quote!(tracing::info!(at = ?SystemTime::now(), "begun");),
         quote!(json!({ "at": SystemTime::now() });),
@@ -86,7 +91,9 @@ fn what_differs_from_run_to_run_is_refused_outside_of_steps() {
         quote!(race!("a", { b = async { tokio::time::sleep(a).await } => b });),
         quote!(race!("a", { b = step!("b", x) => SystemTime::now() });),
         quote!(tokio::select! { _ = tokio::time::sleep(a) => {}, _ = other => {} }),
-        quote!(if Instant::now() > at { return }),
+        quote!(if Instant::now() > at {
+            return;
+        }),
     ] {
         assert_eq!(volatile(&body), 1, "{body}");
     }
@@ -109,8 +116,14 @@ fn what_may_run_in_a_step_or_is_meant_is_not_refused() {
         quote!(let now = || SystemTime::now(); step!("a", now()).await?;),
         quote!(let pause = async { tokio::time::sleep(x).await }; step!("a", pause).await?;),
         quote!(let client = Client::new(|| Uuid::new_v4());),
-        quote!(fn now() -> SystemTime { SystemTime::now() }),
-        quote!(static HOME: LazyLock<String> = LazyLock::new(|| env::var("HOME"));),
+        quote!(
+            fn now() -> SystemTime {
+                SystemTime::now()
+            }
+        ),
+        quote!(
+            static HOME: LazyLock<String> = LazyLock::new(|| env::var("HOME"));
+        ),
         quote!(tokio::spawn(async { tokio::time::sleep(x).await });),
         quote!(scope!("a", help(async { SystemTime::now() })).await?;),
         quote!(scope!("a", help(|| SystemTime::now())).await?;),

@@ -3,7 +3,9 @@
 use belts::Event;
 use serde::{Deserialize, Serialize};
 
-static TIMES: [tokio::time::Instant; 0] = [];
+fn opening(_: &Ordered) -> tokio::time::Instant {
+    unreachable!()
+}
 
 #[derive(Serialize, Deserialize, Event)]
 struct Ordered {
@@ -12,7 +14,7 @@ struct Ordered {
 
 #[belts::function(id = "process", on = Ordered)]
 async fn process(order: Ordered) -> belts::Result<()> {
-    tokio::time::sleep_until(TIMES[order.id.len()]).await;
+    tokio::time::sleep_until(opening(&order)).await;
     Ok(())
 }
 
