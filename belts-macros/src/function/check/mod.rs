@@ -145,9 +145,9 @@ impl Walk<'_> {
             _ => match Block::parse_within.parse2(tokens.clone()) {
                 Ok(statements) => {
                     self.volatile.enter(&statements);
-                    statements
-                        .iter()
-                        .for_each(|statement| self.visit_stmt(statement));
+                    for statement in &statements {
+                        self.visit_stmt(statement);
+                    }
                     self.volatile.leave();
                 }
                 Err(_) => self.scan(tokens),
