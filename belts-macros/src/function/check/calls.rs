@@ -20,7 +20,12 @@ impl Walk<'_> {
         if which == Macro::Race {
             return self.race(tokens);
         }
-        let Some((key, arguments)) = split(tokens) else {
+        let parts = match which {
+            // A type is no expression.
+            Macro::Callback => key_alone(tokens).map(|key| (key, Vec::new())),
+            _ => split(tokens),
+        };
+        let Some((key, arguments)) = parts else {
             return;
         };
         self.key(&key);
@@ -100,6 +105,16 @@ impl Walk<'_> {
 /// Whether what comes of the arguments is fixed when the macro is first reached, and read from the journal from then on.
 fn is_recorded(which: Macro) -> bool {
     matches!(which, Macro::Sleep | Macro::SleepUntil | Macro::Wait)
+}
+
+/// The key of a call, whatever comes after it.
+fn key_alone(tokens: &TokenStream) -> Option<Key> {
+    let parser = |input: ParseStream<'_>| {
+        let key = Key::new(input.parse()?)?;
+        input.parse::<TokenStream>()?;
+        Ok(key)
+    };
+    parser.parse2(tokens.clone()).ok()
 }
 
 /// The key of a call and the expressions after it; `None` if the macro itself will report it.

@@ -15,7 +15,7 @@ enum Decision {
 
 #[belts::function(id = "expense", on = Filed)]
 async fn expense(filed: Filed) -> belts::Result<()> {
-    callback!("approval", Decision).await?;
+    callback!("approval", Vec<Decision>).await?;
     callback!("approval", Decision).await?;
     Ok(())
 }
