@@ -80,7 +80,7 @@ async fn publish(place: &Place) -> Outcome<()> {
     let builder = Worker::builder().store_url(&place.store).publish_only();
     let client = builder.build().await?;
     for number in 0..EXPENSES {
-        let cents = if number < SMALL { 90_00 } else { 150_00 };
+        let cents = if number < SMALL { 9_000 } else { 15_000 };
         let expense_id = expense_id(number);
         let expense = ExpenseFiled { expense_id, cents };
         publish_expense_filed(expense).via(&client).await?;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::mailbox::Mailbox;
 
 /// Smaller ones need no manager.
-const LIMIT_CENTS: u64 = 100_00;
+const LIMIT_CENTS: u64 = 10_000;
 /// Days, if this were not an example.
 const DEADLINE: Duration = Duration::from_secs(8);
 

@@ -62,7 +62,7 @@ async fn a_callback_is_completed_once_and_its_result_stays() {
     let failed = harness.worker().callback(id.clone()).fail("no").await;
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Conflict);
     harness.settle().await.unwrap();
-    let run = only(harness.runs_of(asks).await).await;
+    let run = only(harness.runs_of(asks).await);
     assert_eq!(run.output().unwrap(), Decision::Approve);
     run.assert_steps(&["approval", "ask", "approval/result", "book"]);
     // The run is over; what completed it is still told from another.
@@ -86,7 +86,7 @@ async fn two_that_complete_at_once_agree() {
     );
     assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
     harness.settle().await.unwrap();
-    let run = only(harness.runs_of(asks).await).await;
+    let run = only(harness.runs_of(asks).await);
     let won = if one.is_ok() {
         Decision::Approve
     } else {
@@ -185,11 +185,11 @@ async fn a_completion_that_comes_before_anybody_asks_is_found() {
     let run = run.await;
     // A callback is no step that a test stops at.
     assert!(run.is_err());
-    let run = only(harness.runs_of(early).await).await;
+    let run = only(harness.runs_of(early).await);
     let id = run.callback("number").unwrap();
     harness.complete(id, &7).await.unwrap();
     harness.travel(Duration::from_secs(3_600)).await.unwrap();
-    let run = only(harness.runs_of(early).await).await;
+    let run = only(harness.runs_of(early).await);
     assert_eq!(run.output().unwrap(), 7);
     assert_eq!(effects("early after"), 1);
 }
@@ -215,7 +215,7 @@ async fn a_failure_is_recorded_and_no_reason_to_try_again() {
     let other = callback.complete("all is well").await.unwrap_err();
     assert_eq!(other.kind(), ErrorKind::Conflict);
     harness.settle().await.unwrap();
-    let run = only(harness.runs_of(fails).await).await;
+    let run = only(harness.runs_of(fails).await);
     let error = run.error().unwrap();
     assert_eq!(error.kind(), ErrorKind::CallbackFailed);
     let text = error.report();
@@ -253,7 +253,7 @@ async fn each_time_limit_is_a_wait_of_its_own() {
             harness.complete(id, &3).await.unwrap();
         }
         harness.travel(Duration::from_secs(3_600)).await.unwrap();
-        let run = only(harness.runs_of(patient).await).await;
+        let run = only(harness.runs_of(patient).await);
         assert_eq!(run.output().unwrap(), output);
         run.assert_steps(&[
             "number",
@@ -292,7 +292,7 @@ async fn results_side_by_side_wait_each_for_itself() {
         }
         harness.complete(id, &7).await.unwrap();
         harness.settle().await.unwrap();
-        let run = only(harness.runs_of(beside).await).await;
+        let run = only(harness.runs_of(beside).await);
         let found = |limit: u32| (hours < limit).then_some(7);
         assert_eq!(run.output().unwrap(), (found(1), found(2), 7));
         assert_eq!(run.status(), Some(RunStatus::Completed));
@@ -338,7 +338,7 @@ async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
             harness.settle().await.unwrap();
             complete(&harness, &id).await;
             harness.settle().await.unwrap();
-            let run = only(harness.runs_of(asks).await).await;
+            let run = only(harness.runs_of(asks).await);
             assert_eq!(run.output().unwrap(), Decision::NotNow, "write {write}");
             run.assert_steps(&["approval", "ask", "approval/result", "book"]);
             let record = run.record().unwrap();

@@ -48,7 +48,7 @@ async fn a_race_that_is_lost_leaves_the_result_to_the_next() {
             harness.restart().await.unwrap();
             harness.travel(Duration::from_secs(3_600)).await.unwrap();
         }
-        let run = only(harness.runs_of(races).await).await;
+        let run = only(harness.runs_of(races).await);
         let expected = match completed {
             4 => "never".to_owned(),
             round => format!("{round} in round {round} for rounds"),
@@ -101,7 +101,7 @@ async fn a_result_that_is_lent_to_an_arm_outlives_the_race() {
             }
             harness.complete(id, &9).await.unwrap();
             harness.settle().await.unwrap();
-            let run = only(harness.runs_of(lent).await).await;
+            let run = only(harness.runs_of(lent).await);
             assert_eq!(run.output().unwrap(), output, "{name}");
         }
     }
@@ -129,7 +129,7 @@ async fn what_came_before_a_deadline_has_won_after_every_crash() {
         harness.settle().await.unwrap();
         harness.restart().await.unwrap();
         harness.travel(Duration::from_secs(7_200)).await.unwrap();
-        let run = only(harness.runs_of(late_or_decided).await).await;
+        let run = only(harness.runs_of(late_or_decided).await);
         assert_eq!(run.output().unwrap(), Some(3), "{write}");
         let paths = run.steps();
         assert!(
@@ -164,7 +164,7 @@ async fn a_callback_of_an_arm_that_has_lost_is_closed() {
         let (id, lost) = (run.callback(path).unwrap(), run.callback(other).unwrap());
         harness.complete(id, &1).await.unwrap();
         harness.settle().await.unwrap();
-        let run = only(harness.runs_of(arms).await).await;
+        let run = only(harness.runs_of(arms).await);
         assert_eq!(run.output().unwrap(), output);
         let closed = harness.complete(lost, &2).await.unwrap_err();
         assert_eq!(closed.kind(), ErrorKind::CallbackClosed);
@@ -191,7 +191,7 @@ async fn nobody_completes_what_a_living_run_can_no_longer_ask_for() {
     let run = harness.run(loses, named("loses")).await.unwrap();
     let id = run.callback("decision/person/answer").unwrap();
     harness.travel(Duration::from_secs(3_600)).await.unwrap();
-    let run = only(harness.runs_of(loses).await).await;
+    let run = only(harness.runs_of(loses).await);
     assert_eq!(run.status(), Some(RunStatus::Suspended));
     let closed = harness.complete(id, &true).await.unwrap_err();
     assert_eq!(closed.kind(), ErrorKind::CallbackClosed);

@@ -49,7 +49,7 @@ async fn a_type_that_panics_refuses_its_value_and_tells_nobody() {
     let publish = Publish::new(vec![event], harness.now());
     store.publish(publish).await.unwrap();
     harness.settle().await.unwrap();
-    let run = only(harness.runs_of(picky).await).await;
+    let run = only(harness.runs_of(picky).await);
     assert_eq!(run.error().unwrap().kind(), ErrorKind::InvalidEvent);
 }
 
@@ -83,13 +83,13 @@ async fn types_of_one_name_take_each_their_own() {
         .await
         .unwrap();
     harness.settle().await.unwrap();
-    let run = only(harness.runs_of(twins).await).await;
+    let run = only(harness.runs_of(twins).await);
     let id = run.callback("text").unwrap();
     harness
         .complete(id, &serde_json::json!({"text": "seven"}))
         .await
         .unwrap();
     harness.settle().await.unwrap();
-    let run = only(harness.runs_of(twins).await).await;
+    let run = only(harness.runs_of(twins).await);
     assert_eq!(run.output().unwrap(), (7, "seven".to_owned()));
 }

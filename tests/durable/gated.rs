@@ -134,7 +134,7 @@ pub(crate) async fn harness_of<M>(function: impl belts::Function<M>) -> Harness 
 }
 
 /// The one run that there is.
-pub(crate) async fn only<T>(runs: belts::Result<Vec<TestRun<T>>>) -> TestRun<T> {
+pub(crate) fn only<T>(runs: belts::Result<Vec<TestRun<T>>>) -> TestRun<T> {
     let mut runs = runs.unwrap();
     assert_eq!(runs.len(), 1);
     runs.remove(0)

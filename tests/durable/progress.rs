@@ -17,7 +17,7 @@ use futures_util::future::try_join_all;
 
 use crate::{
     gated::{
-        Named, effect, effects, eventually, gate, looped, named, open, within, within_time,
+        Named, effect, effects, eventually, gate, looped, named, only, open, within, within_time,
         worker_of,
     },
     places::{InSchema, UnderPrefix},
@@ -49,12 +49,6 @@ async fn harness_in<M>(
     let mut clocks = CLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
     clocks.insert(name.to_owned(), harness.clock());
     harness
-}
-
-async fn only<T>(runs: belts::Result<Vec<TestRun<T>>>) -> TestRun<T> {
-    let mut runs = runs.unwrap();
-    assert_eq!(runs.len(), 1);
-    runs.remove(0)
 }
 
 /// Delivers an event, and leaves its run where it waits.
@@ -109,7 +103,7 @@ async fn a_silent_attempt_takes_nothing_from_the_next() {
         harness.restart().await.unwrap();
         harness.travel(2 * HOUR).await.unwrap();
     }
-    let run = only(harness.runs_of(silent).await).await;
+    let run = only(harness.runs_of(silent).await);
     assert_eq!(run.output().unwrap(), Some(7));
     assert_eq!(run.attempts("work"), 3);
 }
@@ -166,7 +160,7 @@ async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
                 .await
                 .unwrap();
             harness.settle().await.unwrap();
-            let run = only(harness.runs_of(crashes).await).await;
+            let run = only(harness.runs_of(crashes).await);
             assert_eq!(run.output().unwrap(), 6, "{name}");
             let done = effects(&format!("{name} rows"));
             assert!(done >= 6 && done <= rows, "{name}: {done}");
@@ -350,7 +344,7 @@ async fn a_replay_shows_no_earlier_status() {
     harness.restart().await.unwrap();
     harness.faults().crash(Crash::Before(2));
     harness.travel(HOUR).await.unwrap();
-    let run = only(harness.runs_of(shows).await).await;
+    let run = only(harness.runs_of(shows).await);
     run.assert_steps(&["pack", "night", "day", "ship"]);
     assert_eq!(status().await.as_deref(), Some("three"));
     let is_status = |kind| kind == StepKind::Status;
@@ -373,7 +367,7 @@ async fn pauses(event: Named, cx: Context) -> belts::Result<()> {
 async fn what_is_there_already_is_not_written() {
     let harness = harness_of("pauses", pauses).await;
     begun(&harness, named("pauses")).await;
-    let run = only(harness.runs_of(pauses).await).await;
+    let run = only(harness.runs_of(pauses).await);
     assert_eq!(run.status(), Some(RunStatus::Suspended));
     let written = |run: &TestRun<()>| {
         let mut entries = run.journal().iter();
@@ -383,7 +377,7 @@ async fn what_is_there_already_is_not_written() {
     let first = written(&run);
     assert_eq!(first.output().unwrap().get(), "\"second\"");
     harness.travel(3 * HOUR).await.unwrap();
-    let run = only(harness.runs_of(pauses).await).await;
+    let run = only(harness.runs_of(pauses).await);
     run.assert_completed();
     assert_eq!(written(&run), first);
 }
@@ -417,7 +411,7 @@ async fn an_arm_that_has_lost_hides_no_later_status() {
     harness.travel(HOUR).await.unwrap();
     harness.restart().await.unwrap();
     harness.travel(HOUR).await.unwrap();
-    let run = only(harness.runs_of(races).await).await;
+    let run = only(harness.runs_of(races).await);
     assert_eq!(run.output().unwrap(), "late");
     let status = run.status_value::<String>().unwrap();
     assert_eq!(status.as_deref(), Some("late for races"));
@@ -494,7 +488,7 @@ async fn a_rerun_drops_the_heartbeats_with_their_steps() {
     assert!(worker.runs().rerun_from("r", "first").await.unwrap());
     effect("fails fixed");
     harness.settle().await.unwrap();
-    let run = only(harness.runs_of(fails).await).await;
+    let run = only(harness.runs_of(fails).await);
     assert_eq!(run.output().unwrap(), 1);
     assert_eq!(effects("fails heard None"), 5);
     assert_eq!(effects("fails heard Some(1)"), 0);
