@@ -27,7 +27,7 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(
 }
 
 /// A value as JSON, as it is put beside or into an envelope.
-pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>> {
+pub(crate) fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>> {
     let wrong = |error| {
         Error::new(ErrorKind::Codec, "the value cannot be written as JSON").with_source(error)
     };
@@ -55,7 +55,7 @@ pub(crate) fn progress(envelope: &[u8]) -> Option<Box<RawValue>> {
 
 /// An envelope of ours with what is known of the place in the function where its value was set.
 pub(crate) fn with_place(envelope: &[u8], place: &impl Serialize) -> Result<Arc<[u8]>> {
-    Ok(with("place", Some(envelope), &json(place)?))
+    Ok(with("place", Some(envelope), &to_raw(place)?))
 }
 
 /// The place that an envelope carries.
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn an_envelope_reads_the_same_with_something_beside() {
-        let three = json(&3).expect("a number");
+        let three = to_raw(&3).expect("a number");
         let result = with_progress(Some(&encode_ok("a}").expect("a text")), &three);
         assert_eq!(
             decode::<String>(&result).expect("an envelope"),
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn nothing_is_told_from_null() {
-        let null = json(&()).expect("nothing");
+        let null = to_raw(&()).expect("nothing");
         assert_eq!(
             progress(&with_progress(None, &null))
                 .expect("it is there")

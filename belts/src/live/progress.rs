@@ -152,7 +152,7 @@ impl Context {
 
 /// The value as JSON, unless it exceeds the limit.
 fn limited<T: Serialize + ?Sized>(run: &LiveRun, what: &str, value: &T) -> Result<Box<RawValue>> {
-    let json = codec::json(value)?;
+    let json = codec::to_raw(value)?;
     let (size, limit) = (json.get().len(), run.host.max_value_bytes);
     if size <= limit {
         return Ok(json);

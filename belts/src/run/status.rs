@@ -121,7 +121,7 @@ mod tests {
         for (place, value) in settings {
             let setting = Setting {
                 place: (*place != "*").then(|| Arc::from(*place)),
-                value: codec::json(value).expect("a number"),
+                value: codec::to_raw(value).expect("a number"),
                 type_name: "u32",
                 now: Timestamp::from_millis(0),
             };

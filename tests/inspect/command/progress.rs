@@ -22,7 +22,7 @@ fn phase(phase: &str) -> Phase {
     }
 }
 
-#[belts::function(id = "z-import-table", on = TableUploaded)]
+#[belts::function(id = "z-imports", on = TableUploaded)]
 async fn import_table(table: TableUploaded, cx: Context) -> belts::Result<()> {
     cx.set_status(&phase("import\u{1b}")).await?;
     belts::step!("count", table.rows).await?;
