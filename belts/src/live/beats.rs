@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::value::RawValue;
 
 use super::{
+    pulse::{Heard, Pulse},
     races::Arm,
     run::{LiveRun, State},
 };
@@ -34,28 +35,6 @@ pub(crate) struct Attempt {
     pub(crate) failure: Option<Arc<[u8]>>,
     /// The last heartbeat of earlier attempts.
     pub(crate) progress: Option<Arc<RawValue>>,
-}
-
-/// When an attempt was heard of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Heard {
-    /// How often.
-    pub(crate) times: u64,
-    /// When it was the last time.
-    pub(crate) at: Timestamp,
-    /// Whether its heartbeat waits for the store.
-    pub(crate) is_writing: bool,
-}
-
-/// The heartbeats of an attempt that is under way.
-#[derive(Debug)]
-pub(super) struct Pulse {
-    seq: u32,
-    latest: Arc<RawValue>,
-    heard: Heard,
-    /// When the latest write for it was left.
-    written_at: Option<Timestamp>,
-    is_written: bool,
 }
 
 impl LiveRun {

@@ -10,6 +10,7 @@ mod current;
 mod host;
 mod outbox;
 mod progress;
+mod pulse;
 mod races;
 mod rivals;
 mod run;
@@ -18,13 +19,14 @@ mod tests;
 mod tickets;
 mod waits;
 
-pub(crate) use beats::{Attempt, Heard};
+pub(crate) use beats::Attempt;
 pub use context::Context;
 pub(crate) use current::{
     CURRENT_ARM, CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,
 };
 pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;
+pub(crate) use pulse::Heard;
 pub(crate) use races::{Arm, Race};
 pub(crate) use run::{Found, LiveRun, Place};
 pub(crate) use tickets::Active;

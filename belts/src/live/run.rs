@@ -11,7 +11,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{beats::Pulse, host::Host, outbox::Outbox, waits::Waits};
+use super::{host::Host, outbox::Outbox, pulse::Pulse, waits::Waits};
 use crate::{
     clock::{Clock, Timestamp},
     error::Error,

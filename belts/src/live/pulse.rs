@@ -1,0 +1,29 @@
+//! What is known of the heartbeats of an attempt.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use crate::clock::Timestamp;
+
+/// When an attempt was heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// How often.
+    pub(crate) times: u64,
+    /// When it was the last time.
+    pub(crate) at: Timestamp,
+    /// Whether its heartbeat waits for the store.
+    pub(crate) is_writing: bool,
+}
+
+/// The heartbeats of an attempt that is under way.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    pub(super) seq: u32,
+    pub(super) latest: Arc<RawValue>,
+    pub(super) heard: Heard,
+    /// When the latest write for it was left.
+    pub(super) written_at: Option<Timestamp>,
+    pub(super) is_written: bool,
+}
