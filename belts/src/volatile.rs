@@ -7,7 +7,7 @@
 /// for them, `step!("now", SystemTime::now())`. Where nothing that the run does depends on the value, as in a line of a log, this macro
 /// says so. It changes nothing else: it is the expression, of the same type, wherever an expression may stand. Steps in it are steps.
 ///
-/// ```
+/// ```rust,standalone_crate
 /// use std::time::Instant;
 ///
 /// use belts::{Event, step, volatile};

@@ -58,7 +58,7 @@ table! {
         ADDR: "BELTS_ADDR" "127.0.0.1:8787",
             "where `serve` listens; any address but loopback, or a public `BELTS_URL`, needs a signing key, QStash's keys or `BELTS_INSECURE=1`";
         URL: "BELTS_URL",
-            "the public URL at which the worker is mounted, to which dispatchers post";
+            "the public URL at which the worker is mounted, to which dispatchers post and with which the URLs of callbacks begin";
         CONCURRENCY: "BELTS_CONCURRENCY" "64",
             "runs driven at once";
         MAX_CRASHES: "BELTS_MAX_CRASHES" "5",
