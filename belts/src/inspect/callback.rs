@@ -6,8 +6,10 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::Runs;
+#[cfg(feature = "http")]
+use crate::callback::Page;
 use crate::{
-    callback::{CallbackEntry, Page, Payload, Recorded, is_same, key_of, run_of},
+    callback::{CallbackEntry, Payload, Recorded, is_same, key_of, run_of},
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     id::event_id,
@@ -63,6 +65,7 @@ impl fmt::Debug for CallbackHandle {
 }
 
 /// A page, and how far the callback is.
+#[cfg(feature = "http")]
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) page: Page,
@@ -73,7 +76,8 @@ pub(crate) struct Shown {
 /// A callback as its run has recorded it.
 struct Found {
     run_id: Arc<str>,
-    recorded: Recorded,
+    #[cfg(feature = "http")]
+    page: Option<Page>,
     type_name: Arc<str>,
     /// What completed it, as the event had it.
     completion: Option<Box<RawValue>>,
@@ -121,9 +125,10 @@ impl CallbackHandle {
     }
 
     /// The page that its function asked for; `None` if it did not.
+    #[cfg(feature = "http")]
     pub(crate) async fn page(&self) -> Result<Option<Shown>> {
         let found = self.find().await?;
-        let Some(mut page) = found.recorded.page else {
+        let Some(mut page) = found.page else {
             return Ok(None);
         };
         let answer = found.completion.as_deref().map(answer);
@@ -176,18 +181,21 @@ impl CallbackHandle {
         // If it is over, nothing is recorded after this.
         let run = self.runs.store.run(run_id).await?.ok_or_else(unknown)?;
         let journal = self.runs.journal(run_id).await?;
-        let (entry, recorded) = journal
+        let is_it = |entry: &&Entry| {
+            let recorded = Recorded::in_entry(entry);
+            recorded.is_some_and(|recorded| is_same(&recorded.id, &self.id))
+        };
+        let mut callbacks = journal
             .iter()
-            .filter(|entry| entry.kind == StepKind::Callback)
-            .filter_map(|entry| Some((entry, Recorded::in_entry(entry)?)))
-            .find(|(_, recorded)| is_same(&recorded.id, &self.id))
-            .ok_or_else(unknown)?;
+            .filter(|entry| entry.kind == StepKind::Callback);
+        let entry = callbacks.find(is_it).ok_or_else(unknown)?;
         let key = key_of(&self.id);
         let completions = journal.iter().filter(|entry| is_of(entry, &key));
         let lost = journal.iter().any(|race| has_lost(entry, race));
         Ok(Found {
             run_id: run.run_id,
-            recorded,
+            #[cfg(feature = "http")]
+            page: Recorded::in_entry(entry).and_then(|recorded| recorded.page),
             type_name: Arc::clone(&entry.type_name),
             completion: completions
                 .filter_map(Taken::in_entry)
@@ -226,6 +234,7 @@ fn short(type_name: &str) -> &str {
 }
 
 /// The name that was chosen, if a completion is one.
+#[cfg(feature = "http")]
 fn answer(completion: &RawValue) -> String {
     match serde_json::from_str(completion.get()) {
         Ok(Payload::Value(value)) => serde_json::from_str(value.get()).unwrap_or_default(),
