@@ -39,6 +39,7 @@ mod runs;
 mod runtimes;
 mod sessions;
 mod setbacks;
+mod statuses;
 mod subscribers;
 mod sweeps;
 mod time;

@@ -8,10 +8,10 @@ use std::{
 };
 
 use belts::{
-    Context, ErrorKind, race, sleep, step,
-    store::{Memory, RunStatus, StepKind, StepState},
+    Context, ErrorKind, step,
+    store::{Memory, StepState},
     terminal,
-    testing::{Crash, Harness, ManualClock, Reopen, SqliteFile, TestRun},
+    testing::{Crash, Harness, ManualClock, Reopen, SqliteFile},
 };
 use futures_util::future::try_join_all;
 
@@ -25,7 +25,7 @@ use crate::{
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The clocks of the tests whose steps move them, by name.
 static CLOCKS: Mutex<BTreeMap<String, ManualClock>> = Mutex::new(BTreeMap::new());
@@ -35,7 +35,7 @@ fn pass(name: &str, time: Duration) {
     clocks[name].advance(time);
 }
 
-async fn harness_of<M>(name: &str, function: impl belts::Function<M>) -> Harness {
+pub(crate) async fn harness_of<M>(name: &str, function: impl belts::Function<M>) -> Harness {
     harness_in(name, function, Memory::new()).await
 }
 
@@ -52,7 +52,7 @@ async fn harness_in<M>(
 }
 
 /// Delivers an event, and leaves its run where it waits.
-async fn begun(harness: &Harness, event: Named) -> String {
+pub(crate) async fn begun(harness: &Harness, event: Named) -> String {
     harness.publish(event).await.unwrap();
     harness.travel(SECOND).await.unwrap();
     let runs = harness.worker().runs().list().await.unwrap().runs;
@@ -310,114 +310,6 @@ async fn an_attempt_that_never_sends_a_heartbeat_stalls_too() {
     assert_eq!(harness.now().since(before), 30 * SECOND);
     let failure = run.journal()[0].failure().unwrap();
     assert_eq!(failure.kind, "timed-out");
-}
-
-#[belts::function(id = "z-progress-shows", on = Named, max_steps = 4)]
-async fn shows(event: Named, cx: Context) -> belts::Result<()> {
-    cx.set_status("one").await?;
-    step!("pack", {
-        cx.set_status("one, in a step").await?;
-        Ok::<_, belts::Error>(())
-    })
-    .await?;
-    sleep!("night", "1h").await?;
-    cx.set_status(&2).await?;
-    cx.set_status("two").await?;
-    cx.set_status("two").await?;
-    sleep!("day", "1h").await?;
-    step!("ship", effect(format!("{} ships", event.name))).await?;
-    cx.set_status("three").await
-}
-
-/// What a replay sets again changes nothing, also not for a moment: the entry stays as it was written first.
-#[tokio::test]
-async fn a_replay_shows_no_earlier_status() {
-    let harness = harness_of("shows", shows).await;
-    let id = begun(&harness, named("shows")).await;
-    let status = async || {
-        let value = harness.store().status_value::<String>(&id).await;
-        value.unwrap()
-    };
-    assert_eq!(status().await.as_deref(), Some("one, in a step"));
-    harness.travel(HOUR).await.unwrap();
-    assert_eq!(status().await.as_deref(), Some("two"));
-    harness.restart().await.unwrap();
-    harness.faults().crash(Crash::Before(2));
-    harness.travel(HOUR).await.unwrap();
-    let run = only(harness.runs_of(shows).await);
-    run.assert_steps(&["pack", "night", "day", "ship"]);
-    assert_eq!(status().await.as_deref(), Some("three"));
-    let is_status = |kind| kind == StepKind::Status;
-    let kept = run.journal().iter().filter(|entry| is_status(entry.kind));
-    assert_eq!(kept.count(), 1);
-}
-
-#[belts::function(id = "z-progress-pauses", on = Named)]
-async fn pauses(event: Named, cx: Context) -> belts::Result<()> {
-    cx.set_status("first").await?;
-    cx.set_status("second").await?;
-    for round in 0..3 {
-        sleep!("night-{round}", "1h").await?;
-        effect(format!("{} rounds", event.name));
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn what_is_there_already_is_not_written() {
-    let harness = harness_of("pauses", pauses).await;
-    begun(&harness, named("pauses")).await;
-    let run = only(harness.runs_of(pauses).await);
-    assert_eq!(run.status(), Some(RunStatus::Suspended));
-    let written = |run: &TestRun<()>| {
-        let mut entries = run.journal().iter();
-        let status = entries.find(|entry| entry.kind == StepKind::Status);
-        status.unwrap().clone()
-    };
-    let first = written(&run);
-    assert_eq!(first.output().unwrap().get(), "\"second\"");
-    harness.travel(3 * HOUR).await.unwrap();
-    let run = only(harness.runs_of(pauses).await);
-    run.assert_completed();
-    assert_eq!(written(&run), first);
-}
-
-#[belts::function(id = "z-progress-races", on = Named)]
-async fn races(event: Named, cx: Context) -> belts::Result<String> {
-    cx.set_status("begins").await?;
-    let slow = async || {
-        cx.heartbeat("half").await?;
-        Err::<(), _>(anyhow::anyhow!("not yet"))
-    };
-    let won = race!("answer", {
-        slow = async {
-            cx.set_status("slow tries").await?;
-            cx.set_status("slow tries harder").await?;
-            step!("slow", slow(), backoff = "2h..2h").await
-        } => { slow?; "slow" }
-        late = sleep!("late", "1h") => { late?; "late" }
-    })
-    .await?;
-    sleep!("night", "1h").await?;
-    cx.set_status(&format!("{won} for {}", event.name)).await?;
-    Ok(won.to_owned())
-}
-
-/// The arm that has lost is not replayed, so its settings must not be counted among those of the function.
-#[tokio::test]
-async fn an_arm_that_has_lost_hides_no_later_status() {
-    let harness = harness_of("races", races).await;
-    begun(&harness, named("races")).await;
-    harness.travel(HOUR).await.unwrap();
-    harness.restart().await.unwrap();
-    harness.travel(HOUR).await.unwrap();
-    let run = only(harness.runs_of(races).await);
-    assert_eq!(run.output().unwrap(), "late");
-    let status = run.status_value::<String>().unwrap();
-    assert_eq!(status.as_deref(), Some("late for races"));
-    // Its step was begun, as its heartbeat says, and is left.
-    let slow = run.progress::<String>("answer/slow/slow").unwrap();
-    assert_eq!(slow.as_deref(), Some("half"));
 }
 
 #[belts::function(id = "z-progress-many", on = Named)]
