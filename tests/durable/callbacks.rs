@@ -299,6 +299,32 @@ async fn results_side_by_side_wait_each_for_itself() {
     }
 }
 
+#[belts::function(id = "z-callback-before", on = Named)]
+async fn long_before_short(_: Named) -> belts::Result<(Option<u32>, Option<u32>)> {
+    let number = callback!("number", u32).await?;
+    let both = tokio::join!(number.result_within("2h"), number.result_within("1h"));
+    sleep!("pause", "1h").await?;
+    Ok((both.0?, both.1?))
+}
+
+/// The one whose time was over stays without a value when the run comes again, although by then the other has one.
+#[tokio::test]
+async fn a_result_that_did_not_come_in_time_does_not_come_on_a_replay() {
+    let harness = harness_of(long_before_short).await;
+    let run = harness
+        .run(long_before_short, named("before"))
+        .await
+        .unwrap();
+    let id = run.callback("number").unwrap();
+    harness.travel(Duration::from_secs(3_600)).await.unwrap();
+    harness.complete(id, &7).await.unwrap();
+    harness.settle().await.unwrap();
+    harness.restart().await.unwrap();
+    harness.travel(Duration::from_secs(3_600)).await.unwrap();
+    let run = only(harness.runs_of(long_before_short).await);
+    assert_eq!(run.output().unwrap(), (Some(7), None));
+}
+
 #[belts::function(id = "z-callback-task", on = Named, retries = 0)]
 async fn in_a_task(_: Named) -> belts::Result<u32> {
     let number = [callback!("number", u32).await?];

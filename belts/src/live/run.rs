@@ -199,6 +199,11 @@ impl LiveRun {
         }
     }
 
+    /// Whether the store had anything under this path when the run was claimed.
+    pub(crate) fn has_entry(&self, path: &str) -> bool {
+        self.state().journal.has_entry(path)
+    }
+
     /// Whether the step of this path has a recorded outcome.
     pub(crate) fn has_recorded(&self, path: &str) -> bool {
         self.state().journal.has_recorded(path)

@@ -170,6 +170,12 @@ impl Journal {
         }
     }
 
+    /// Whether the store has anything under this path.
+    pub(crate) fn has_entry(&self, path: &str) -> bool {
+        let slot = self.by_path.get(path);
+        slot.is_some_and(|slot| slot.entry.is_some())
+    }
+
     /// Whether the step of this path has a recorded outcome.
     pub(crate) fn has_recorded(&self, path: &str) -> bool {
         let place = self.by_path.get(path).and_then(|slot| slot.entry);

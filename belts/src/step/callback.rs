@@ -267,12 +267,11 @@ impl<T: CallbackValue> Callback<T> {
             )));
         }
         let now = run.host.clock.now();
-        if let Some(value) = self.results.value.get() {
-            let value = Arc::clone(value);
+        let (path, known) = self.next_path(arm.as_ref());
+        if let Some(value) = known {
             self.scope.not_in_a_step(&self.path, self.at).await;
             return self.read(&value);
         }
-        let path = self.next_path(arm.as_ref());
         let (seq, entry) = match self.scope.decide(&path, StepKind::Wait, self.at).await {
             Decision::Replay { value, .. } => {
                 return match event_in(&value)? {
@@ -316,8 +315,9 @@ impl<T: CallbackValue> Callback<T> {
         }
     }
 
-    /// Where the next wait for it is recorded. Each is one of its own, in the order in which they are asked for.
-    fn next_path(&self, arm: Option<&Arm>) -> Arc<str> {
+    /// Where the next wait for it is recorded, and what completed it if it takes none. Each is one of its own, in the order in which
+    /// they are asked for. One that is recorded comes to what it came to then, also where its time was over before another's was.
+    fn next_path(&self, arm: Option<&Arm>) -> (Arc<str>, Option<Arc<[u8]>>) {
         let base = match arm.map(Arm::path) {
             // No key of the arm's own makes such a path.
             Some(arm) if !is_under(&self.path, &arm) => {
@@ -328,11 +328,16 @@ impl<T: CallbackValue> Callback<T> {
         let asked = self.results.asked.lock();
         let mut asked = asked.unwrap_or_else(PoisonError::into_inner);
         let times = asked.entry(Arc::clone(&base)).or_default();
-        *times += 1;
-        match *times {
-            1 => join(Some(&base), "result"),
-            times => join(Some(&base), &format!("result-{times}")),
+        let path = match *times {
+            0 => join(Some(&base), "result"),
+            times => join(Some(&base), &format!("result-{}", times + 1)),
+        };
+        let known = self.results.value.get().cloned();
+        let known = known.filter(|_| !self.scope.run.has_entry(&path));
+        if known.is_none() {
+            *times += 1;
         }
+        (path, known)
     }
 }
 
