@@ -70,6 +70,44 @@ async fn what_one_group_puts_off_comes_to_that_group_alone() -> belts::Result<()
     Ok(())
 }
 
+/// Both wake up in the millisecond in which a message is due, and the server always served the same one first: an event that
+/// this one could not read was a dead letter although the other one could.
+#[cfg_attr(
+    not(has_redis),
+    ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+)]
+#[tokio::test]
+async fn what_one_receiver_hands_on_soon_comes_to_the_other() -> belts::Result<()> {
+    for who in 0..2 {
+        let stream = Stream::new();
+        let receivers = [stream.open().await?, stream.open().await?];
+        let (cannot, can) = (&receivers[who], &receivers[1 - who]);
+        for text in ["one", "two", "three"] {
+            send(cannot, text).await?;
+            let hands_on = async {
+                loop {
+                    let receipt = receive_one(cannot).await?.receipt;
+                    let later = Verdict::Later(Duration::from_millis(100));
+                    cannot
+                        .nack(vec![Nack::new(receipt, later, "not mine")])
+                        .await?;
+                }
+            };
+            let delivery = tokio::select! {
+                delivery = receive_one(can) => delivery?,
+                failed = hands_on => return failed,
+            };
+            assert!(
+                delivery.arrivals < 10,
+                "{text}: {} arrivals",
+                delivery.arrivals
+            );
+            can.ack(vec![delivery.receipt]).await?;
+        }
+    }
+    Ok(())
+}
+
 #[cfg_attr(
     not(has_redis),
     ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"

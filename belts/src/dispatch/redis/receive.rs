@@ -110,8 +110,7 @@ impl Redis {
     }
 
     fn blocking_read(&self, most: usize, due_in: Option<u64>) -> Cmd {
-        let longest = self.rounds().pause;
-        let wait = due_in.map_or(longest, |millis| longest.min(Duration::from_millis(millis)));
+        let wait = self.rounds().wait(due_in.map(Duration::from_millis));
         let mut read = redis::cmd("XREADGROUP");
         read.arg("GROUP")
             .arg(&self.inner.group)
@@ -178,7 +177,7 @@ impl Redis {
         drop(self.inner.link.run_once(&build()).await);
     }
 
-    fn rounds(&self) -> MutexGuard<'_, Rounds> {
+    pub(super) fn rounds(&self) -> MutexGuard<'_, Rounds> {
         let rounds = &self.inner.rounds;
         rounds.lock().unwrap_or_else(PoisonError::into_inner)
     }

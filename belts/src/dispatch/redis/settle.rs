@@ -74,6 +74,13 @@ impl Redis {
             .iter()
             .filter_map(|nack| Some((nack, Held::read(&nack.receipt)?)))
             .collect();
+        let delays = held.iter().filter_map(|(nack, _)| match nack.verdict {
+            Verdict::Later(delay) => Some(delay),
+            Verdict::PutAside => None,
+        });
+        if let Some(longest) = delays.max() {
+            self.rounds().handed_on(longest);
+        }
         for some in held.chunks(BATCH) {
             let build = || {
                 let mut call = self.call(&script::NACK);
