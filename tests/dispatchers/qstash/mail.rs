@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     hash::{BuildHasher as _, Hasher as _, RandomState},
+    io::ErrorKind,
     sync::Mutex,
     time::Duration,
 };
@@ -81,7 +82,19 @@ impl Place {
     }
 
     pub(crate) async fn at(address: &str) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        // Whoever listened there before may be closing its socket still.
+        let bound = async {
+            loop {
+                match TcpListener::bind(address).await {
+                    Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                        belts_suite::a_moment().await;
+                    }
+                    bound => return bound,
+                }
+            }
+        };
+        let bound = tokio::time::timeout(Duration::from_secs(60), bound).await;
+        let listener = bound.expect("the address is free in time").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         Self { listener, url }
     }
