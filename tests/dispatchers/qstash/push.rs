@@ -150,6 +150,16 @@ fn counted(mock: &Mock, name: &str) -> usize {
     counts.messages
 }
 
+/// However often a message comes, it hands on the same one. There may be fewer: one that comes late may find the run due and do
+/// its next part, for which no message is needed then.
+fn no_more_than(messages: usize, mock: &Mock, name: &str) {
+    let counted = counted(mock, name);
+    assert!(
+        (2..=messages).contains(&counted),
+        "{counted} messages for `{name}`"
+    );
+}
+
 /// The first delivery goes up to the sleep; its end, two retries.
 const MESSAGES_IN_ONE_GO: usize = 4;
 /// The event, one after each step, the end of the sleep, two retries.
@@ -248,8 +258,7 @@ async fn made_twice_and_lost(kinds: &[&str]) {
             publish.via(&worker).await.unwrap();
             mock.idle(SOON * 2).await.unwrap();
             as_if_nothing_had_happened(&worker, &name).await;
-            // However often a message comes, it hands on the same one.
-            assert_eq!(counted(&mock, &name), messages);
+            no_more_than(messages, &mock, &name);
             // Twice for each message, and twice more for each answer that was lost or put it off.
             let deliveries = mock.deliveries();
             let again = |delivery: &&Delivery| delivery.lost || delivery.status() == 409;
@@ -280,7 +289,7 @@ async fn two_deliveries_at_the_same_moment_drive_one_run() {
         publish.via(&worker).await.unwrap();
         mock.idle(SOON * 2).await.unwrap();
         as_if_nothing_had_happened(&worker, &name).await;
-        assert_eq!(counted(&mock, &name), messages);
+        no_more_than(messages, &mock, &name);
     }
 }
 
@@ -322,7 +331,7 @@ async fn a_hand_on_that_the_service_refuses_is_made_by_the_next_delivery() {
     mock.continue_delivering();
     mock.idle(SOON * 2).await.unwrap();
     as_if_nothing_had_happened(&worker, name).await;
-    assert_eq!(counted(&mock, name), MESSAGES_BY_STEP);
+    no_more_than(MESSAGES_BY_STEP, &mock, name);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -341,7 +350,7 @@ async fn a_token_that_is_wrong_for_a_while_loses_no_run() {
     mock.continue_delivering();
     mock.idle(SOON * 2).await.unwrap();
     as_if_nothing_had_happened(&worker, name).await;
-    assert_eq!(counted(&mock, name), MESSAGES_IN_ONE_GO);
+    no_more_than(MESSAGES_IN_ONE_GO, &mock, name);
     let put_off = mock
         .deliveries()
         .iter()
@@ -436,11 +445,6 @@ async fn two_workers_on_one_store_share_the_deliveries() {
         publish.via(&first).await.unwrap();
         mock.idle(SOON * 2).await.unwrap();
         as_if_nothing_had_happened(&second, &name).await;
-        // One that comes again may do the next part of the run, for which no message is needed then.
-        let counted = counted(&mock, &name);
-        assert!(
-            (2..=messages).contains(&counted),
-            "{how}: {counted} messages"
-        );
+        no_more_than(messages, &mock, &name);
     }
 }
