@@ -6,12 +6,23 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Synchronous {
-    /// What was committed survives the loss of power: each commit waits for the disk.
+    /// What was committed survives the loss of power: each commit waits for the disk. Leases alone do not wait: whoever had them
+    /// lost the power as well, and their runs are due again.
     #[default]
     Full,
     /// What was committed survives the end of the process, but the last commits may be lost with the power.
     /// The database stays whole; steps whose results were lost run again.
     Normal,
+}
+
+impl Synchronous {
+    /// As SQLite calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+        }
+    }
 }
 
 /// Settings of a [`Sqlite`](crate::store::Sqlite) store; see [`Sqlite::builder`](crate::store::Sqlite::builder).

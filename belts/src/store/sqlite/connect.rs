@@ -17,10 +17,6 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connectio
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|error| cannot_open(error, path))?;
-    let synchronous = match synchronous {
-        Synchronous::Full => "FULL",
-        Synchronous::Normal => "NORMAL",
-    };
     configure(&connection, synchronous).map_err(|error| cannot_open(error, path))?;
     Ok(connection)
 }
@@ -36,10 +32,10 @@ pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn configure(connection: &Connection, synchronous: &str) -> rusqlite::Result<()> {
+fn configure(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
     switch_to_log(connection)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "synchronous", synchronous.name())?;
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     // 16 MiB of pages in memory. The log goes back into the database every 8 MiB, and is cut to that afterwards.

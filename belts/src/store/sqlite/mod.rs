@@ -195,7 +195,7 @@ impl Store for Sqlite {
         let claimed = self
             .inner
             .writer
-            .submit(move |tx| tx.claim(&request, &workers))
+            .submit_leases(move |tx| tx.claim(&request, &workers))
             .await??;
         dead.bury();
         Ok(claimed)
@@ -211,14 +211,14 @@ impl Store for Sqlite {
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.inner
             .writer
-            .submit(move |tx| tx.renew(worker, now, lease))
+            .submit_leases(move |tx| tx.renew(worker, now, lease))
             .await?
     }
 
     async fn release(&self, request: Release) -> Result<usize> {
         self.inner
             .writer
-            .submit(move |tx| tx.release(&request))
+            .submit_leases(move |tx| tx.release(&request))
             .await
     }
 

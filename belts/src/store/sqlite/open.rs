@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::{
     Inner, Sqlite, blocking,
-    builder::SqliteBuilder,
+    builder::{SqliteBuilder, Synchronous},
     connect::connect,
     error::{Fault, config, file},
     files,
@@ -47,10 +47,10 @@ impl Sqlite {
         SqliteBuilder::new(path.as_ref())
     }
 
-    fn start(path: PathBuf, connection: Connection) -> Result<Self> {
+    fn start(path: PathBuf, connection: Connection, synchronous: Synchronous) -> Result<Self> {
         let readers = Arc::new(Readers::new(path.clone()));
         let liveness = Liveness::new(&path);
-        let writer = Arc::new(Writer::new(path, connection));
+        let writer = Arc::new(Writer::new(path, connection, synchronous));
         // From here on the commits of others are noticed, whenever somebody begins to wait for them.
         writer.look();
         let served = Arc::clone(&writer);
@@ -95,7 +95,7 @@ impl SqliteBuilder {
         writer
             .busy_timeout(Duration::ZERO)
             .map_err(|error| Fault::from(error).into_error(&path))?;
-        Sqlite::start(path, writer)
+        Sqlite::start(path, writer, self.synchronous)
     }
 }
 

@@ -19,6 +19,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::{
+    builder::Synchronous,
     error::Fault,
     files::Presence,
     names::SharedNames,
@@ -55,10 +56,42 @@ struct Queue {
 struct WriteConnection {
     connection: Connection,
     recall: Recall,
+    synchronous: Synchronous,
+    /// What the connection is set to.
+    present: Synchronous,
+}
+
+impl WriteConnection {
+    /// Sets how sure the next commit is.
+    fn prepare(&mut self, what: Lasts) -> rusqlite::Result<()> {
+        let wanted = match what {
+            Lasts::BeyondTheMachine => self.synchronous,
+            Lasts::BeyondTheProcess => Synchronous::Normal,
+        };
+        if wanted != self.present {
+            // SQLite sets it when the statement is prepared, so it cannot be kept.
+            self.connection
+                .pragma_update(None, "synchronous", wanted.name())?;
+            self.present = wanted;
+        }
+        Ok(())
+    }
+}
+
+/// What a write must outlive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lasts {
+    /// The process alone: who has which lease, for where the machine fails nobody has one any more. The next write that must
+    /// last takes it along.
+    BeyondTheProcess,
+    BeyondTheMachine,
 }
 
 /// A write in the queue.
 trait Queued: Send {
+    /// What it must outlive.
+    fn lasts(&self) -> Lasts;
+
     /// Does the write; may be called again after a rollback.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault>;
 
@@ -67,6 +100,7 @@ trait Queued: Send {
 }
 
 struct Write<W, T> {
+    lasts: Lasts,
     work: W,
     done: Option<T>,
     caller: oneshot::Sender<Result<T, Error>>,
@@ -77,6 +111,10 @@ where
     W: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send,
     T: Send,
 {
+    fn lasts(&self) -> Lasts {
+        self.lasts
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         self.done = Some((self.work)(tx)?);
         Ok(())
@@ -91,7 +129,7 @@ where
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, connection: Connection) -> Self {
+    pub(super) fn new(path: PathBuf, connection: Connection, synchronous: Synchronous) -> Self {
         Self {
             presence: Presence::new(&path),
             path,
@@ -100,6 +138,8 @@ impl Writer {
             connection: Mutex::new(WriteConnection {
                 connection,
                 recall: Recall::default(),
+                synchronous,
+                present: synchronous,
             }),
             names: SharedNames::default(),
             wake: Wake::default(),
@@ -113,19 +153,37 @@ impl Writer {
     /// Does a write in a transaction, perhaps together with others; returns after the commit.
     ///
     /// A queued write is done even if the caller goes away.
-    pub(super) async fn submit<T, W>(&self, mut work: W) -> Result<T, Error>
+    pub(super) async fn submit<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        W: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_as(Lasts::BeyondTheMachine, work).await
+    }
+
+    /// The same for a write about leases alone, for which nobody waits until the disk has it.
+    pub(super) async fn submit_leases<T, W>(&self, work: W) -> Result<T, Error>
+    where
+        W: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_as(Lasts::BeyondTheProcess, work).await
+    }
+
+    async fn submit_as<T, W>(&self, lasts: Lasts, mut work: W) -> Result<T, Error>
     where
         W: FnMut(&mut Tx<'_>) -> Result<T, Fault> + Send + 'static,
         T: Send + 'static,
     {
         let (caller, answer) = if self.own() {
-            match self.transact(Patience::None, &mut work) {
+            match self.transact(Patience::None, lasts, &mut work) {
                 // Another process writes. Waiting for it is the thread's business, not that of an async caller.
                 Err(fault) if fault.is_busy() => {
                     let (caller, answer) = oneshot::channel();
                     self.queue().waiting.insert(
                         0,
                         Box::new(Write {
+                            lasts,
                             work,
                             done: None,
                             caller,
@@ -143,6 +201,7 @@ impl Writer {
             oneshot::channel()
         };
         self.enqueue(Box::new(Write {
+            lasts,
             work,
             done: None,
             caller,
@@ -237,7 +296,9 @@ impl Writer {
 
     /// Writes a batch on the writer thread, where waiting for another process is allowed.
     fn write(&self, mut batch: Vec<Box<dyn Queued>>) {
-        let together = self.transact(Patience::Wait, |tx| {
+        let longest = batch.iter().map(|write| write.lasts()).max();
+        let lasts = longest.unwrap_or(Lasts::BeyondTheMachine);
+        let together = self.transact(Patience::Wait, lasts, |tx| {
             tx.look()?;
             batch.iter_mut().try_for_each(|write| write.run(tx))
         });
@@ -245,7 +306,8 @@ impl Writer {
             // It may be the fault of one, which the others need not suffer for.
             Err(fault) if batch.len() > 1 && !fault.is_of_the_store() => {
                 for mut write in batch {
-                    let alone = self.transact(Patience::Wait, |tx| write.run(tx));
+                    let lasts = write.lasts();
+                    let alone = self.transact(Patience::Wait, lasts, |tx| write.run(tx));
                     write.answer(alone.map_err(|fault| fault.into_error(&self.path)));
                 }
             }
@@ -261,9 +323,11 @@ impl Writer {
     fn transact<T>(
         &self,
         patience: Patience,
+        lasts: Lasts,
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let owned = &mut *self.connection();
+        owned.prepare(lasts)?;
         let connection = &owned.connection;
         let mut tx = Tx::new(connection, &self.names, &mut owned.recall);
         let whole = || {
@@ -326,3 +390,6 @@ fn begin(tx: &Tx<'_>, patience: Patience) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
