@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use belts::{Event, sleep, step, wait};
+use belts::{Event, callback, sleep, step, wait};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -212,6 +212,22 @@ pub(crate) struct Paid {
 pub(crate) async fn paid_for(work: Work) -> belts::Result<()> {
     MARKS.ends.fetch_add(1, Ordering::Relaxed);
     wait!("paid", Paid, key = &work.sent_at).await?;
+    MARKS.mark();
+    MARKS.told.notify_one();
+    Ok(())
+}
+
+/// The id of the callback that was made last.
+pub(crate) static CALLBACK: Mutex<String> = Mutex::new(String::new());
+
+/// Waits for its callback, then says that its next line was reached.
+#[belts::function(id = "called-back", on = Work)]
+pub(crate) async fn called_back(_work: Work) -> belts::Result<()> {
+    let answer = callback!("answer", u64).await?;
+    answer
+        .id()
+        .clone_into(&mut CALLBACK.lock().unwrap_or_else(PoisonError::into_inner));
+    answer.result().await?;
     MARKS.mark();
     MARKS.told.notify_one();
     Ok(())

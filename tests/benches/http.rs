@@ -1,9 +1,12 @@
-//! An event by HTTP: from the POST to the 202, over one connection that stays open.
+//! Events and callbacks by HTTP, over one connection that stays open.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use axum::{Router, http::StatusCode, routing::post};
-use belts::store::Synchronous;
+use belts::store::{RunStatus, Synchronous};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -12,7 +15,7 @@ use tokio::{
 
 use crate::{
     Outcome,
-    functions::{Work, arrived},
+    functions::{CALLBACK, MARKS, Work, arrived, called_back, publish_work},
     latency::{REST, SAMPLES},
     measure::{Directory, median, micros, now, pause},
     process::Running,
@@ -21,6 +24,7 @@ use crate::{
     warm::Warm,
 };
 
+/// From the POST of an event to its 202.
 pub(crate) async fn publish() -> Outcome {
     let directory = Directory::new()?;
     let Warm {
@@ -57,6 +61,60 @@ pub(crate) async fn publish() -> Outcome {
     Ok(())
 }
 
+/// From the POST of a callback to the run's next line, beside the POST of an event and one commit.
+pub(crate) async fn callback() -> Outcome {
+    let directory = Directory::new()?;
+    let Warm {
+        store,
+        mut raw,
+        _keeper,
+    } = Warm::create(&directory, Synchronous::Full).await?;
+    let worker = Running::start(store, |builder| {
+        builder
+            .function(arrived)
+            .function(called_back)
+            .insecure(true)
+    })
+    .await?;
+    let mut client = Client::of(worker.router()).await?;
+    let (mut ours, mut limits) = (Vec::new(), Vec::new());
+    for _ in 0..SAMPLES {
+        pause(REST).await;
+        let commit = micros(raw.commits(1).await?);
+        limits.push(commit + client.deliver().await?);
+        pause(REST).await;
+        let published = publish_work(Work::of(0)).via(&worker).await?;
+        let run = published.run_of(called_back).ok_or("it starts a run")?;
+        while worker.runs().get(run.run_id()).await?.status != RunStatus::Suspended {
+            pause(Duration::from_millis(1)).await;
+        }
+        pause(REST).await;
+        MARKS.take();
+        let id = CALLBACK
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let start = now();
+        client
+            .post(&format!("/callbacks/{id}"), "7", " 200 ")
+            .await?;
+        MARKS.told().await;
+        let next = MARKS.take().pop().ok_or("the function left a mark")?;
+        ours.push(micros(next - start));
+    }
+    worker.stop().await?;
+    let (value, limit) = (median(&mut ours), median(&mut limits));
+    Row {
+        name: "callback-sqlite",
+        value,
+        unit: "us",
+        limit: Some(limit),
+        target: Target::AtMost(limit + 300.0),
+    }
+    .print();
+    Ok(())
+}
+
 /// A connection to a router that is served in this process.
 struct Client(TcpStream);
 
@@ -70,19 +128,26 @@ impl Client {
         Ok(Self(connection))
     }
 
-    /// Microseconds from the request to the end of the answer.
+    /// Delivers an event.
     async fn deliver(&mut self) -> Outcome<f64> {
         pause(REST).await;
         let mut event = serde_json::to_value(Work::of(0))?;
         event["type"] = "work".into();
         let body = serde_json::json!({ "event": event }).to_string();
-        let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
+        self.post("/", &body, " 202 ").await
+    }
+
+    /// Microseconds from the request to the end of the answer, which has this status.
+    async fn post(&mut self, path: &str, body: &str, status: &str) -> Outcome<f64> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        );
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
         let start = now();
         self.0.write_all(request.as_bytes()).await?;
         let answer = self.answer().await?;
         let time = micros(start.elapsed());
-        if answer.starts_with("HTTP/1.1 202 ") {
+        if answer.starts_with(&format!("HTTP/1.1{status}")) {
             Ok(time)
         } else {
             Err(answer.into())

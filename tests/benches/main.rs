@@ -92,6 +92,7 @@ async fn rows() -> Outcome {
         "wait-wake-sqlite" => waits::wake_sqlite(),
         "wait-wake-postgres" => waits::wake_postgres(),
         "wait-wake-redis" => waits::wake_redis(),
+        "callback-sqlite" => http::callback(),
         "parked-events-sqlite" => parked::parked_events(),
         "waits-publish-sqlite" => waits::publish(),
         "compile-500" => async { compile::many_steps() },
