@@ -83,7 +83,7 @@ pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Call, Function, RunHandle, State, id_of, run_of};
 pub use inspect::{CallbackHandle, ListRuns, Runs};
 pub use live::Context;
-pub use publish::{Publish, Published, StartedRun};
+pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};
 pub use run::{Backoff, Location};
 #[cfg(feature = "http")]
 pub use serve::{Serve, serve};

@@ -26,6 +26,7 @@ mod late;
 mod lease;
 mod logs;
 mod long;
+mod many;
 mod outcomes;
 mod panics;
 mod places;

@@ -166,6 +166,11 @@ impl Error {
         self
     }
 
+    /// The same error for another who asked for what failed. What it wraps is in its text alone.
+    pub(crate) fn same(&self) -> Self {
+        Self::new(self.kind(), self.report())
+    }
+
     /// Turns any error that a step or function may return into an [`Error`].
     ///
     /// An [`Error`] comes out as it went in; a class put on by [`terminal`](crate::error::terminal()) or

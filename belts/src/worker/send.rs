@@ -12,7 +12,7 @@ use crate::{
     event::EncodedEvent,
     panic,
     publish::{Published, StartedRun},
-    store::NewEvent,
+    store::{NewEvent, PublishedEvent},
     telemetry::{span::propagator_fell, traceparent},
 };
 
@@ -33,13 +33,80 @@ impl Shared {
     ) -> Result<Published> {
         let Some(dispatcher) = &self.dispatcher else {
             let published = self.publish(event, false).await?;
-            self.count_published(published.duplicate);
-            return Ok(Published {
-                event_id: published.event_id.to_string(),
-                duplicate: published.duplicate,
-                runs: StartedRun::all(&published.runs),
-            });
+            return Ok(self.published(&published));
         };
+        let id = Arc::clone(&event.id);
+        let message = self.message(dispatcher, event, options);
+        let sent = self.hand_over(dispatcher, message).await?;
+        Ok(self.carried(&id, &sent))
+    }
+
+    /// The same with many events at once. The outcomes stand in their order.
+    pub(crate) async fn send_all(
+        self: &Arc<Self>,
+        events: Vec<(NewEvent, MessageOptions)>,
+    ) -> Vec<Result<Published>> {
+        let Some(dispatcher) = &self.dispatcher else {
+            let events = events.into_iter().map(|(event, _)| event).collect();
+            let outcomes = self.publish_many(events).await.into_iter();
+            return outcomes
+                .map(|outcome| Ok(self.published(&outcome?)))
+                .collect();
+        };
+        let (mut outcomes, mut ids, mut messages) = (Vec::new(), Vec::new(), Vec::new());
+        for (event, options) in events {
+            let id = Arc::clone(&event.id);
+            let message = self.message(dispatcher, event, options);
+            let fits = self.check_message(dispatcher, &message);
+            if fits.is_ok() {
+                ids.push(id);
+                messages.push(message);
+            }
+            outcomes.push(fits.err().map(Err));
+        }
+        let sent = if messages.is_empty() {
+            Ok(Vec::new())
+        } else {
+            dispatcher.send(messages).await
+        };
+        let mut sent = match sent {
+            Ok(sent) if sent.len() == ids.len() => sent,
+            Ok(_) => ids.iter().map(|id| Err(no_answer(id))).collect(),
+            Err(error) => ids.iter().map(|_| Err(error.same())).collect(),
+        }
+        .into_iter()
+        .zip(ids)
+        .map(|(sent, id)| Ok(self.carried(&id, &sent?)));
+        let outcomes = outcomes
+            .into_iter()
+            .filter_map(|outcome| outcome.or_else(|| sent.next()));
+        outcomes.collect()
+    }
+
+    fn published(&self, published: &PublishedEvent) -> Published {
+        self.count_published(published.duplicate);
+        Published {
+            event_id: published.event_id.to_string(),
+            duplicate: published.duplicate,
+            runs: StartedRun::all(&published.runs),
+        }
+    }
+
+    fn carried(&self, id: &Arc<str>, sent: &Sent) -> Published {
+        self.count_published(sent.duplicate);
+        Published {
+            event_id: id.to_string(),
+            duplicate: sent.duplicate,
+            runs: Vec::new(),
+        }
+    }
+
+    fn message(
+        &self,
+        dispatcher: &SharedDispatcher,
+        event: NewEvent,
+        options: MessageOptions,
+    ) -> Message {
         let now = self.clock.now();
         let delay = event.due_at.since(now);
         let mut message = Message::new(Arc::clone(&event.id), wire::event(&event, now))
@@ -50,13 +117,7 @@ impl Shared {
             message = message.with_delay(delay);
         }
         message.group = event.correlation_key;
-        let sent = self.hand_over(dispatcher, message).await?;
-        self.count_published(sent.duplicate);
-        Ok(Published {
-            event_id: event.id.to_string(),
-            duplicate: sent.duplicate,
-            runs: Vec::new(),
-        })
+        message
     }
 
     fn count_published(&self, duplicate: bool) {
@@ -146,8 +207,8 @@ impl Shared {
         Ok(())
     }
 
-    async fn hand_over(&self, dispatcher: &SharedDispatcher, message: Message) -> Result<Sent> {
-        let (size, id) = (message.body.len(), Arc::clone(&message.id));
+    fn check_message(&self, dispatcher: &SharedDispatcher, message: &Message) -> Result<()> {
+        let size = message.body.len();
         let carried = dispatcher.capabilities().max_bytes;
         let limit = carried.map_or(self.settings.max_body_bytes, |most| {
             most.min(self.settings.max_body_bytes)
@@ -156,14 +217,22 @@ impl Shared {
             let whose = "the dispatcher's or `max_body_bytes`";
             return Err(too_large(size, limit, whose));
         }
-        let answer = dispatcher.send(vec![message]).await?.pop();
-        answer.unwrap_or_else(|| {
-            Err(Error::dispatcher(
-                format!("the dispatcher returned no result for the message `{id}`"),
-                "no answer",
-            ))
-        })
+        Ok(())
     }
+
+    async fn hand_over(&self, dispatcher: &SharedDispatcher, message: Message) -> Result<Sent> {
+        self.check_message(dispatcher, &message)?;
+        let id = Arc::clone(&message.id);
+        let answer = dispatcher.send(vec![message]).await?.pop();
+        answer.unwrap_or_else(|| Err(no_answer(&id)))
+    }
+}
+
+fn no_answer(id: &str) -> Error {
+    Error::dispatcher(
+        format!("the dispatcher returned no result for the message `{id}`"),
+        "no answer",
+    )
 }
 
 fn too_large(size: usize, limit: usize, whose: &str) -> Error {

@@ -41,6 +41,81 @@ impl Shared {
         .await
     }
 
+    /// Publishes events in one write, and leaves their runs to the loop. The outcomes stand in the order of the events.
+    pub(crate) async fn publish_many(
+        self: &Arc<Self>,
+        events: Vec<NewEvent>,
+    ) -> Vec<Result<PublishedEvent>> {
+        let mut outcomes = Vec::with_capacity(events.len());
+        let mut fit = Vec::with_capacity(events.len());
+        for mut event in events {
+            let fits = match &mut event.target {
+                Target::Subscribers { except } => {
+                    self.filter(&event.event_type, &event.payload, except)
+                }
+                Target::Function { .. } => Ok(()),
+            };
+            outcomes.push(fits.err().map(Err));
+            if outcomes.last().is_some_and(Option::is_none) {
+                fit.push(event);
+            }
+        }
+        let worker = Arc::clone(self);
+        let count = fit.len();
+        let written = to_the_end_at(self.loops.home(), async move {
+            Ok(worker.write_many(fit).await)
+        });
+        let mut written = written
+            .await
+            .unwrap_or_else(|error| each(&error, count))
+            .into_iter();
+        let outcomes = outcomes
+            .into_iter()
+            .filter_map(|outcome| outcome.or_else(|| written.next()));
+        outcomes.collect()
+    }
+
+    async fn write_many(self: &Arc<Self>, events: Vec<NewEvent>) -> Vec<Result<PublishedEvent>> {
+        if events.is_empty() {
+            return Vec::new();
+        }
+        let request = Publish::new(events.clone(), self.clock.now());
+        let written = match self.store.publish(request).await {
+            Ok(written) if written.len() == events.len() => written,
+            Ok(written) => {
+                let (got, asked) = (written.len(), events.len());
+                let message =
+                    format!("the store returned {got} results for {asked} published events");
+                return each(&Error::new(ErrorKind::Store, message), asked);
+            }
+            // That is the fault of one, which the others need not suffer for.
+            Err(error) if error.kind() == ErrorKind::TooLarge && events.len() > 1 => {
+                let mut outcomes = Vec::with_capacity(events.len());
+                for event in events {
+                    outcomes.extend(Box::pin(self.write_many(vec![event])).await);
+                }
+                return outcomes;
+            }
+            Err(error) => return each(&error, events.len()),
+        };
+        let outcomes = events.iter().zip(written).map(|(event, published)| {
+            if published.conflict {
+                return Err(conflict(event));
+            }
+            if published.runs.is_empty() && !published.duplicate {
+                self.nobody_listens(event);
+            }
+            let mut runs = published.runs.iter();
+            if !published.duplicate
+                && runs.any(|run| self.registry.index(&run.function_id).is_some())
+            {
+                self.due.expect(event.due_at);
+            }
+            Ok(published)
+        });
+        outcomes.collect()
+    }
+
     async fn publish_and_start(
         self: &Arc<Self>,
         event: NewEvent,
@@ -169,6 +244,12 @@ impl Shared {
             }
         }
     }
+}
+
+/// The same error for each of so many events.
+fn each(error: &Error, count: usize) -> Vec<Result<PublishedEvent>> {
+    let same = || Err(error.same());
+    std::iter::repeat_with(same).take(count).collect()
 }
 
 /// The error of an event whose id another one has.

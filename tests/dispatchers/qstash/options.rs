@@ -6,6 +6,7 @@ use axum::http::HeaderName;
 use belts::{
     ErrorKind,
     dispatch::{Dispatcher, Message, MessageOptions, QstashFlowControl, QstashOptions, Sent},
+    publish_all,
 };
 use belts_qstash_mock::{Faults, Refusal, When};
 
@@ -181,4 +182,34 @@ async fn a_publisher_gives_an_event_its_options() {
         (message.options.retries, &*message.options.labels[0]),
         (0, "orders")
     );
+}
+
+#[tokio::test]
+async fn events_published_together_are_one_request_and_each_has_its_outcome() {
+    let mock = fast().start().unwrap();
+    let place = Place::new().await;
+    let qstash = to(&mock, &place.url).build().unwrap();
+    let served = place.worker(qstash).await;
+    let before = mock.requests().len();
+    let outcomes = publish_all([
+        publish_mail_ordered(mail_ordered("together 1")),
+        publish_mail_ordered(mail_ordered("together 2")).idempotency_key(""),
+        publish_mail_ordered(mail_ordered("together 3"))
+            .option(QstashOptions::new().label("orders")),
+    ])
+    .via(&served.worker)
+    .await;
+    let kinds: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| outcome.as_ref().err().map(belts::Error::kind))
+        .collect();
+    assert_eq!(kinds, [None, Some(ErrorKind::Config), None]);
+    assert_eq!(mock.requests().len(), before + 1);
+    completed(&served.worker, 2).await;
+    let labels: Vec<_> = mock
+        .messages()
+        .iter()
+        .map(|message| message.options.labels.len())
+        .collect();
+    assert_eq!(labels.iter().sum::<usize>(), 1, "{labels:?}");
 }

@@ -1,4 +1,4 @@
-//! Publishing: from a typed event to a durable one.
+//! Publishing one event: from a typed one to a durable one.
 
 use std::{
     future::{Future, IntoFuture},
@@ -7,17 +7,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::{Deserialize, Serialize};
-
+use super::published::Published;
 use crate::{
     clock::Timestamp,
     dispatch::{MessageOption, MessageOptions},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
-    function::{Function, RunHandle, run_of},
     id::event_id,
     live::{CURRENT_RUN, step_key},
-    store::{EventDigest, NewEvent, PublishedRun, Subscription, Target},
+    store::{EventDigest, NewEvent, Subscription, Target},
     worker::{Worker, installed::worker_for},
 };
 
@@ -60,71 +58,6 @@ enum When {
     Now,
     After(Duration),
     At(Timestamp),
-}
-
-/// What became of a published event. A step that publishes records it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Published {
-    /// The event's id.
-    pub event_id: String,
-    /// Whether an event of this type with this idempotency key was there before; nothing was published then. A dispatcher
-    /// may not know: then it is `false`, and whoever receives the event finds that it was there.
-    pub duplicate: bool,
-    /// The runs that it started, or those that a duplicate has, sorted by function; none if nobody subscribes to its type, if
-    /// no filter wants it, or if a dispatcher carries it: then they start where it is received.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub runs: Vec<StartedRun>,
-}
-
-/// A run that a published event started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct StartedRun {
-    /// The run's id.
-    pub run_id: String,
-    /// The function's id.
-    pub function_id: String,
-}
-
-impl Published {
-    /// A handle on the run of this function that the event started; `None` if it started none, or if a dispatcher carries it.
-    ///
-    /// ```rust,standalone_crate
-    /// use belts::{Event, Worker, step, store::Memory};
-    /// use serde::{Deserialize, Serialize};
-    ///
-    /// #[derive(Serialize, Deserialize, Event)]
-    /// struct Signup { email: String }
-    ///
-    /// #[belts::function(id = "welcome", on = Signup)]
-    /// async fn welcome(signup: Signup) -> belts::Result<usize> {
-    ///     step!("count", signup.email.len()).await
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// let worker = Worker::builder().store(Memory::new()).build().await?;
-    /// let published = publish_signup(Signup { email: "ada@lovelace.uk".into() }).via(&worker).await?;
-    /// let run = published.run_of(welcome).expect("it is subscribed").via(&worker);
-    /// assert_eq!(run.result().await?, 15);
-    /// # Ok(()) }
-    /// ```
-    pub fn run_of<M, F: Function<M>>(&self, function: F) -> Option<RunHandle<F::Output>> {
-        let id = F::definition().id;
-        let run = self.runs.iter().find(|run| run.function_id == id)?;
-        Some(run_of(function, &run.run_id))
-    }
-}
-
-impl StartedRun {
-    pub(crate) fn all(runs: &[PublishedRun]) -> Vec<Self> {
-        let started = runs.iter().map(|run| Self {
-            run_id: run.run_id.to_string(),
-            function_id: run.function_id.to_string(),
-        });
-        started.collect()
-    }
 }
 
 impl Publish {
@@ -207,10 +140,19 @@ impl Publish {
     }
 
     async fn send(self) -> Result<Published> {
+        let ready = self.ready(None).await?;
+        let (worker, check) = (ready.worker, ready.check);
+        let carried = worker.dispatcher().is_some();
+        let published = worker.shared().send(ready.event, ready.options).await?;
+        check.outcome(published, carried)
+    }
+
+    /// Checks it, and works out all that is sent; `worker` sends it where none was named.
+    pub(super) async fn ready(self, worker: Option<Worker>) -> Result<Ready> {
         let event = self.event?;
         check_key(self.idempotency_key.as_deref())?;
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
-        let worker = worker_for(self.worker)?;
+        let worker = worker_for(self.worker.or(worker))?;
         worker.shared().check_event_size(&event)?;
         if self.must_start {
             has_subscriber(&worker, &event.event_type).await?;
@@ -235,7 +177,7 @@ impl Publish {
             When::After(delay) => now.after(delay),
             When::At(time) => time.max(now),
         };
-        let new = NewEvent {
+        let event = NewEvent {
             digest,
             id: id.into(),
             event_type: event.event_type,
@@ -246,19 +188,42 @@ impl Publish {
             traceparent: worker.shared().traceparent(),
             target: Target::subscribers(),
         };
-        let event_type = Arc::clone(&new.event_type);
-        let published = worker.shared().send(new, self.options).await?;
-        let carried = worker.dispatcher().is_some();
-        if self.must_start && published.runs.is_empty() && !carried {
-            let id = &published.event_id;
-            return Err(Error::new(
-                ErrorKind::UnknownEvent,
-                format!(
-                    "the event `{event_type}` was published as `{id}` and started no run: no function wants it"
-                ),
-            ));
+        let check = Check(self.must_start.then(|| Arc::clone(&event.event_type)));
+        Ok(Ready {
+            worker,
+            event,
+            options: self.options,
+            check,
+        })
+    }
+}
+
+/// An event that was checked, and all that is sent of it.
+pub(super) struct Ready {
+    pub(super) worker: Worker,
+    pub(super) event: NewEvent,
+    pub(super) options: MessageOptions,
+    pub(super) check: Check,
+}
+
+/// The type of an event that must start something.
+pub(super) struct Check(Option<Arc<str>>);
+
+impl Check {
+    /// The outcome of an event, which a dispatcher may carry.
+    pub(super) fn outcome(self, published: Published, carried: bool) -> Result<Published> {
+        match self.0 {
+            Some(event_type) if published.runs.is_empty() && !carried => {
+                let id = &published.event_id;
+                Err(Error::new(
+                    ErrorKind::UnknownEvent,
+                    format!(
+                        "the event `{event_type}` was published as `{id}` and started no run: no function wants it"
+                    ),
+                ))
+            }
+            _ => Ok(published),
         }
-        Ok(published)
     }
 }
 
