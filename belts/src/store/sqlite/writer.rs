@@ -61,21 +61,18 @@ struct WriteConnection {
     present: Synchronous,
 }
 
-impl WriteConnection {
-    /// Sets how sure the next commit is.
-    fn prepare(&mut self, what: Lasts) -> rusqlite::Result<()> {
-        let wanted = match what {
-            Lasts::BeyondTheMachine => self.synchronous,
-            Lasts::BeyondTheProcess => Synchronous::Normal,
-        };
-        if wanted != self.present {
-            // SQLite sets it when the statement is prepared, so it cannot be kept.
-            self.connection
-                .pragma_update(None, "synchronous", wanted.name())?;
-            self.present = wanted;
-        }
-        Ok(())
+/// Sets how sure the next commit is.
+fn prepare(
+    connection: &Connection,
+    present: &mut Synchronous,
+    wanted: Synchronous,
+) -> rusqlite::Result<()> {
+    if wanted != *present {
+        // SQLite sets it when the statement is prepared, so it cannot be kept.
+        connection.pragma_update(None, "synchronous", wanted.name())?;
+        *present = wanted;
     }
+    Ok(())
 }
 
 /// What a write must outlive.
@@ -327,10 +324,14 @@ impl Writer {
         body: impl FnOnce(&mut Tx<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let owned = &mut *self.connection();
-        owned.prepare(lasts)?;
-        let connection = &owned.connection;
+        let wanted = match lasts {
+            Lasts::BeyondTheMachine => owned.synchronous,
+            Lasts::BeyondTheProcess => Synchronous::Normal,
+        };
+        let (connection, present) = (&owned.connection, &mut owned.present);
         let mut tx = Tx::new(connection, &self.names, &mut owned.recall);
         let whole = || {
+            prepare(connection, present, wanted)?;
             begin(&tx, patience)?;
             let done = body(&mut tx)?;
             self.presence.check()?;

@@ -55,14 +55,12 @@ BEGIN
 END $$;
 
 -- After a publish of events that may be awaited: shows them, and what fell due before. A publisher's clock may be a minute ahead of the
--- last worker that was heard of, and what is due at once is due by the clock of the workers. Nobody waits until the disk has it: the
--- next write that must last takes it along, and where the server fails before, the next claim does it again.
+-- last worker that was heard of, and what is due at once is due by the clock of the workers.
 CREATE FUNCTION {schema}.show_published(in_store text, in_now bigint, in_delayed boolean, OUT shown bigint, OUT waiting bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     last_seen bigint := (SELECT seen FROM {schema}.subscriptions_version);
 BEGIN
-    PERFORM set_config('synchronous_commit', 'off', true);
     SELECT * INTO shown, waiting FROM {schema}.show_due(in_store, least(in_now, last_seen + 60000),
         CASE WHEN last_seen < in_now AND in_now - last_seen <= 86400000 THEN last_seen ELSE in_now END);
     IF in_delayed THEN
