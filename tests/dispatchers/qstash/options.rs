@@ -1,14 +1,28 @@
 //! What is asked of the service, as it goes over the wire, and several messages at once.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use axum::http::HeaderName;
+use axum::{
+    Json, Router,
+    http::{HeaderName, StatusCode},
+    routing::post,
+};
 use belts::{
     ErrorKind,
-    dispatch::{Dispatcher, Message, MessageOptions, QstashFlowControl, QstashOptions, Sent},
+    dispatch::{
+        Dispatcher, Message, MessageOptions, Qstash, QstashFlowControl, QstashOptions, Sent,
+    },
     publish_all,
 };
 use belts_qstash_mock::{Faults, Refusal, When};
+use serde_json::json;
+use tokio::net::TcpListener;
 
 use super::mail::*;
 
@@ -163,6 +177,42 @@ async fn a_batch_that_is_refused_is_one_error() {
     let batch = vec![Message::new("m1", *b"{}"), Message::new("m2", *b"{}")];
     let error = qstash.send(batch).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{}", told(&error));
+}
+
+/// All 250 were told of as failed although a hundred of them were on their way.
+#[tokio::test]
+async fn a_batch_that_is_refused_after_another_leaves_that_one_its_answers() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let answers = {
+        let calls = Arc::clone(&calls);
+        move |Json(items): Json<Vec<serde_json::Value>>| {
+            let call = calls.fetch_add(1, Ordering::Relaxed);
+            async move {
+                if call > 0 {
+                    return Err((StatusCode::BAD_REQUEST, "no more today"));
+                }
+                let ids = (0..items.len()).map(|n| json!({ "messageId": format!("id-{n}") }));
+                Ok(Json(ids.collect::<Vec<_>>()))
+            }
+        }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().route("/v2/batch", post(answers));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    let qstash = Qstash::builder("token", "https://app.example/belts");
+    let qstash = qstash.url(url).signing_keys("one", "two").build().unwrap();
+    let batch = (0..250).map(|n| Message::new(format!("m{n}"), *b"{}"));
+    let answers = qstash.send(batch.collect()).await.unwrap();
+    let sent: Vec<_> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(sent, (0..250).map(|n| n < 100).collect::<Vec<_>>());
+    assert_eq!(
+        calls.load(Ordering::Relaxed),
+        2,
+        "what comes behind is not sent"
+    );
+    let error = answers[249].as_ref().unwrap_err();
+    assert!(told(error).contains("no more today"), "{}", told(error));
 }
 
 #[tokio::test]

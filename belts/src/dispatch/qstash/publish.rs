@@ -69,10 +69,20 @@ impl Inner {
             .into_iter()
             .partition(|one| std::str::from_utf8(&one.body).is_ok());
         let batches = batches(texts).into_iter();
+        let mut failed: Option<Error> = None;
         for batch in batches.chain(others.into_iter().map(|one| vec![one])) {
-            let said = match batch.as_slice() {
-                [one] => vec![self.publish(one).await],
-                batch => self.publish_all(batch).await?,
+            let said = match (batch.as_slice(), &failed) {
+                // They keep their order, so what comes after a batch that failed is not sent either.
+                (batch, Some(error)) => batch.iter().map(|_| Err(error.same())).collect(),
+                ([one], None) => vec![self.publish(one).await],
+                (batch, None) => match self.publish_all(batch).await {
+                    Ok(said) => said,
+                    Err(error) if answers.iter().all(Option::is_none) => return Err(error),
+                    Err(error) => {
+                        let error = failed.insert(error);
+                        batch.iter().map(|_| Err(error.same())).collect()
+                    }
+                },
             };
             for (one, said) in batch.iter().zip(said) {
                 answers[one.place] = Some(said);

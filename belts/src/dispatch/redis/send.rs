@@ -10,6 +10,8 @@ use crate::{
 
 /// The most messages of one script, since others wait meanwhile.
 const BATCH: usize = 100;
+/// The most bytes of one script, but for a single message.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// The longest delay: a hundred years.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -18,15 +20,27 @@ impl Redis {
         let small = |message: &&Message| message.body.len() <= MOST_BYTES;
         let taken: Vec<&Message> = batch.iter().filter(small).collect();
         let mut ids = Vec::with_capacity(taken.len());
-        for some in taken.chunks(BATCH) {
-            ids.extend(self.add(some).await?);
+        let mut failed = None;
+        for some in chunks(&taken) {
+            match self.add(some).await {
+                Ok(added) => ids.extend(added),
+                Err(error) if ids.is_empty() => return Err(error),
+                // What is in the stream by now is told; what comes behind is not sent, so that they keep their order.
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
         }
         let mut ids = ids.into_iter();
         let answer = |message: &Message| {
-            if small(&message) {
-                Ok(ids.next().map(Sent::new).unwrap_or_default())
-            } else {
-                Err(too_large(message))
+            if !small(&message) {
+                return Err(too_large(message));
+            }
+            match (ids.next(), &failed) {
+                (Some(id), _) => Ok(Sent::new(id)),
+                (None, Some(error)) => Err(error.same()),
+                (None, None) => Ok(Sent::default()),
             }
         };
         Ok(batch.iter().map(answer).collect())
@@ -60,6 +74,22 @@ impl Redis {
     pub(super) fn message_id(&self, id: &str) -> String {
         format!("{}/{id}", self.inner.keys.stream)
     }
+}
+
+/// Divides messages into parts, each for one script.
+fn chunks<'a>(messages: &'a [&'a Message]) -> impl Iterator<Item = &'a [&'a Message]> {
+    let mut rest = messages;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |message: &&&Message| {
+            bytes += message.body.len();
+            bytes <= BATCH_BYTES
+        };
+        let count = rest.iter().take(BATCH).take_while(fits).count();
+        let (some, others) = rest.split_at(count.max(1).min(rest.len()));
+        rest = others;
+        (!some.is_empty()).then_some(some)
+    })
 }
 
 /// Milliseconds, rounded up.
