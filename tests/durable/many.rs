@@ -11,7 +11,7 @@ use std::{
 use belts::{
     ErrorKind, Event, Publish, Worker, publish_all, step,
     store::{Memory, RunFilter, SharedStore, Sqlite, Store as _},
-    testing::{Harness, ManualClock, Reopen},
+    testing::{Harness, ManualClock, Reopen, SqliteFile, sweep},
 };
 use belts_suite::Hooked;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,22 @@ async fn take(sent: Sent) -> belts::Result<u32> {
     step!("take", sent.number).await
 }
 
+#[belts::function(id = "z-many-even", on = Sent, when = |sent| sent.number % 2 == 0)]
+async fn even(sent: Sent) -> belts::Result<u32> {
+    step!("take", sent.number).await
+}
+
 static TRIES: AtomicU32 = AtomicU32::new(0);
+
+#[belts::function(id = "z-many-each", on = Asked)]
+async fn publish_each(asked: Asked) -> belts::Result<Vec<bool>> {
+    let published = step!("publish", {
+        publish_all(asked.numbers.iter().map(|number| sent(*number))).all()
+    })
+    .await?;
+    // Each started its run; those of one number are two.
+    Ok(published.iter().map(|it| it.runs.len() == 1).collect())
+}
 
 /// Publishes all in one step, which fails once after it has.
 #[belts::function(id = "z-many-ask", on = Asked)]
@@ -174,6 +189,75 @@ async fn a_write_that_fails_is_told_of_every_event() {
     assert!(again.iter().all(|published| !published.duplicate));
 }
 
+/// A thousand times the store was waited for, one batch after the other.
+#[tokio::test]
+async fn what_comes_behind_a_write_that_failed_is_not_tried() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let store = Hooked::new(Arc::new(Memory::new()), move |method| {
+        let fails = method == "publish" && counted.fetch_add(1, Ordering::Relaxed) == 1;
+        Box::pin(async move {
+            if fails {
+                return Err(belts::Error::store("no room", "the disk is full"));
+            }
+            Ok(())
+        })
+    });
+    let worker = worker(store).await;
+    let outcomes = publish_all((0..3_500).map(sent)).via(&worker).await;
+    let published = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(published, 1_000);
+    assert!(outcomes[..1_000].iter().all(Result::is_ok));
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
+}
+
+/// Each batch would have held a thousand of them.
+#[tokio::test]
+async fn long_events_are_written_a_few_at_a_time() {
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let store = Hooked::new(Arc::new(Memory::new()), move |method| {
+        if method == "publish" {
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+        Box::pin(async { Ok(()) })
+    });
+    let worker = worker(store).await;
+    let long = |number| {
+        let text = "x".repeat(900 * 1024);
+        publish_sent(Sent { number, text })
+    };
+    let published = publish_all((0..20).map(long)).via(&worker).all().await;
+    assert_eq!(published.unwrap().len(), 20);
+    assert_eq!(calls.load(Ordering::Relaxed), 3);
+}
+
+/// What a running worker finds of a batch: the events that are due, the one that is due later, and none that a filter refuses.
+#[tokio::test]
+async fn a_running_worker_takes_what_a_batch_has_begun() {
+    let store: SharedStore = Arc::new(Memory::new());
+    let builder = Worker::builder().shared_store(Arc::clone(&store));
+    let worker = builder.function(even).build().await.unwrap();
+    let looped = worker.clone();
+    let running = tokio::spawn(async move { looped.run().await });
+    let soon = std::time::Duration::from_millis(300);
+    let events = [
+        sent(1),
+        sent(2),
+        sent(3).delay(soon),
+        sent(4).delay(soon),
+        sent(6),
+    ];
+    let published = publish_all(events).via(&worker).all().await.unwrap();
+    let started: Vec<_> = published.iter().map(|it| it.runs.len()).collect();
+    assert_eq!(started, [0, 1, 0, 1, 1]);
+    for run in published.iter().filter_map(|it| it.run_of(even)) {
+        assert_eq!(run.via(&worker).result().await.unwrap() % 2, 0);
+    }
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+}
+
 /// One event goes by the worker that it names, the others by that of all.
 #[tokio::test]
 async fn an_event_that_names_a_worker_goes_by_that_one() {
@@ -201,6 +285,21 @@ async fn a_retried_step_publishes_each_of_many_once() {
     let taken = harness.published::<Sent>().unwrap();
     let numbers: Vec<_> = taken.iter().map(|sent| sent.number).collect();
     assert_eq!(numbers, [1, 2, 2, 3]);
+}
+
+/// A crash before and after each write of a step that publishes many.
+async fn crossed_by_crashes<P: Reopen>(place: fn() -> P) {
+    let numbers = vec![1, 2, 2, 3];
+    let swept = sweep(place).function(publish_each).event(Asked { numbers });
+    let swept = swept.harness(|harness| harness.function(publish_each).function(take));
+    let report = swept.await.unwrap();
+    assert!(report.writes > 1, "{report:?}");
+}
+
+#[tokio::test]
+async fn many_survive_every_crash() {
+    crossed_by_crashes(Memory::new).await;
+    crossed_by_crashes(SqliteFile::temporary).await;
 }
 
 /// The same on each store that can be kept.

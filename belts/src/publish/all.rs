@@ -7,13 +7,19 @@ use std::{
 };
 
 use super::{
-    one::{Check, Publish, Ready},
+    one::{Check, Publish, Ready, Subscribers},
     published::Published,
 };
-use crate::{dispatch::MessageOptions, error::Result, store::NewEvent, worker::Worker};
+use crate::{
+    dispatch::MessageOptions,
+    error::{Error, Result},
+    store::NewEvent,
+    worker::Worker,
+};
 
-/// The most events of one write.
+/// The most events of one write, and the most bytes, but for a single event.
 const MOST: usize = 1_000;
+const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 /// Publishes many events at once: on a store in one write, through QStash or SQS in as few requests as they allow.
 ///
@@ -38,7 +44,8 @@ const MOST: usize = 1_000;
 /// # Ok(()) }
 /// ```
 ///
-/// More than 1,000 events are several writes, one after the other. In a step, where the outcome has to be recorded, use
+/// More than 1,000 events, or 8 MiB, are several writes, one after the other. Where the store fails in one of them, what comes behind is
+/// not published either. In a step, where the outcome has to be recorded, use
 /// [`all`](PublishAll::all): `step!("invite", publish_all(invitations).all()).await?`. If one fails, the step is retried, and those that
 /// are there already are recognized.
 pub fn publish_all(events: impl IntoIterator<Item = Publish>) -> PublishAll {
@@ -60,6 +67,7 @@ pub struct PublishAll {
 struct Batch {
     worker: Worker,
     places: Vec<usize>,
+    bytes: usize,
     events: Vec<(NewEvent, MessageOptions)>,
     checks: Vec<Check>,
 }
@@ -82,18 +90,35 @@ impl PublishAll {
     async fn send(self) -> Vec<Result<Published>> {
         let mut outcomes: Vec<Option<Result<Published>>> = Vec::with_capacity(self.events.len());
         let mut batches: Vec<Batch> = Vec::new();
+        let (mut subscribers, mut warned) = (Subscribers::default(), false);
         for (place, event) in self.events.into_iter().enumerate() {
-            outcomes.push(match event.ready(self.worker.clone()).await {
+            let ready = event.ready(self.worker.clone(), &mut subscribers);
+            outcomes.push(match ready.await {
                 Ok(ready) => {
+                    warned = warned || ready.warn_outside_step();
                     add(&mut batches, place, ready);
                     None
                 }
                 Err(error) => Some(Err(error)),
             });
         }
+        let mut down: Option<(Worker, Error)> = None;
         for batch in batches {
             let carried = batch.worker.dispatcher().is_some();
-            let sent = batch.worker.shared().send_all(batch.events).await;
+            let failed = down
+                .as_ref()
+                .filter(|(worker, _)| is_same(worker, &batch.worker));
+            let sent = match failed {
+                Some((_, error)) => batch.places.iter().map(|_| Err(error.same())).collect(),
+                None => batch.worker.shared().send_all(batch.events).await,
+            };
+            // The others would wait for it in vain, one after the other; and if it came back, they would overtake these.
+            if down.is_none()
+                && let Some(Err(error)) = sent.last()
+                && error.is_service_failure()
+            {
+                down = Some((batch.worker.clone(), error.same()));
+            }
             for ((place, check), sent) in batch.places.into_iter().zip(batch.checks).zip(sent) {
                 outcomes[place] =
                     Some(sent.and_then(|published| check.outcome(published, carried)));
@@ -104,17 +129,25 @@ impl PublishAll {
     }
 }
 
-/// Adds an event to the batch of its worker that still has room.
+fn is_same(one: &Worker, other: &Worker) -> bool {
+    Arc::ptr_eq(one.shared(), other.shared())
+}
+
+/// Adds an event to the last batch of its worker, if that still has room.
 fn add(batches: &mut Vec<Batch>, place: usize, ready: Ready) {
-    let is_of = |batch: &&mut Batch| {
-        Arc::ptr_eq(batch.worker.shared(), ready.worker.shared()) && batch.events.len() < MOST
+    let bytes = ready.event.payload.len();
+    let last = batches.iter_mut().rev();
+    let mut last = last.filter(|batch| is_same(&batch.worker, &ready.worker));
+    let has_room = |batch: &&mut Batch| {
+        batch.events.len() < MOST && batch.bytes.saturating_add(bytes) <= MOST_BYTES
     };
-    let batch = match batches.iter_mut().rev().find(is_of) {
+    let batch = match last.next().filter(has_room) {
         Some(batch) => batch,
         None => {
             batches.push(Batch {
                 worker: ready.worker,
                 places: Vec::new(),
+                bytes: 0,
                 events: Vec::new(),
                 checks: Vec::new(),
             });
@@ -122,6 +155,7 @@ fn add(batches: &mut Vec<Batch>, place: usize, ready: Ready) {
         }
     };
     batch.places.push(place);
+    batch.bytes += bytes;
     batch.events.push((ready.event, ready.options));
     batch.checks.push(ready.check);
 }

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     id::event_id,
-    live::{CURRENT_RUN, step_key},
+    live::{CURRENT_RUN, LiveRun, step_key},
     store::{EventDigest, NewEvent, Subscription, Target},
     worker::{Worker, installed::worker_for},
 };
@@ -140,7 +140,8 @@ impl Publish {
     }
 
     async fn send(self) -> Result<Published> {
-        let ready = self.ready(None).await?;
+        let ready = self.ready(None, &mut Subscribers::default()).await?;
+        ready.warn_outside_step();
         let (worker, check) = (ready.worker, ready.check);
         let carried = worker.dispatcher().is_some();
         let published = worker.shared().send(ready.event, ready.options).await?;
@@ -148,14 +149,18 @@ impl Publish {
     }
 
     /// Checks it, and works out all that is sent; `worker` sends it where none was named.
-    pub(super) async fn ready(self, worker: Option<Worker>) -> Result<Ready> {
+    pub(super) async fn ready(
+        self,
+        worker: Option<Worker>,
+        subscribers: &mut Subscribers,
+    ) -> Result<Ready> {
         let event = self.event?;
         check_key(self.idempotency_key.as_deref())?;
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
         let worker = worker_for(self.worker.or(worker))?;
         worker.shared().check_event_size(&event)?;
         if self.must_start {
-            has_subscriber(&worker, &event.event_type).await?;
+            subscribers.check(&worker, &event.event_type).await?;
         }
         let digest = EventDigest::of(&event.event_type, &event.payload);
         let key = match (self.idempotency_key, &run) {
@@ -163,13 +168,7 @@ impl Publish {
             (None, Some(run)) => step_key(&run.run_id, digest),
             (None, None) => None,
         };
-        if let (None, Some(run)) = (&key, &run) {
-            let ids = run.ids();
-            tracing::warn!(
-                function = ids.function, run = ids.run, event_type = %event.event_type,
-                "published outside a step: it will be published again whenever the run resumes; write step!(\"…\", publish_…(event))"
-            );
-        }
+        let outside_step = run.filter(|_| key.is_none());
         let id = event_id(&event.event_type, key.as_deref());
         let now = worker.now();
         let due_at = match self.when {
@@ -194,6 +193,7 @@ impl Publish {
             event,
             options: self.options,
             check,
+            outside_step,
         })
     }
 }
@@ -204,6 +204,22 @@ pub(super) struct Ready {
     pub(super) event: NewEvent,
     pub(super) options: MessageOptions,
     pub(super) check: Check,
+    /// The run in which it is published, outside of any step.
+    outside_step: Option<Arc<LiveRun>>,
+}
+
+impl Ready {
+    /// Warns of an event that will be published again whenever its run resumes; whether it is one.
+    pub(super) fn warn_outside_step(&self) -> bool {
+        if let Some(run) = &self.outside_step {
+            let ids = run.ids();
+            tracing::warn!(
+                function = ids.function, run = ids.run, event_type = %self.event.event_type,
+                "published outside a step: it will be published again whenever the run resumes; write step!(\"…\", publish_…(event))"
+            );
+        }
+        self.outside_step.is_some()
+    }
 }
 
 /// The type of an event that must start something.
@@ -227,23 +243,35 @@ impl Check {
     }
 }
 
-/// Whether some function takes events of this type.
-async fn has_subscriber(worker: &Worker, event_type: &str) -> Result<()> {
-    let subscriptions = worker.store().subscriptions().await?;
-    let takes = |subscription: &Subscription| {
-        let mut types = subscription.event_types.iter();
-        types.any(|taken| **taken == *event_type)
-    };
-    if subscriptions.iter().any(takes) {
-        return Ok(());
+/// What the functions of a worker's store subscribe to, asked for once.
+#[derive(Default)]
+pub(super) struct Subscribers(Option<(Worker, Result<Vec<Subscription>>)>);
+
+impl Subscribers {
+    /// An error where no function takes events of this type.
+    async fn check(&mut self, worker: &Worker, event_type: &str) -> Result<()> {
+        let is_of = |known: &(Worker, _)| Arc::ptr_eq(known.0.shared(), worker.shared());
+        let known = match self.0.take().filter(is_of) {
+            Some(known) => known,
+            None => (worker.clone(), worker.store().subscriptions().await),
+        };
+        let (_, known) = self.0.insert(known);
+        let known = known.as_ref().map_err(Error::same)?;
+        let takes = |subscription: &Subscription| {
+            let mut types = subscription.event_types.iter();
+            types.any(|taken| **taken == *event_type)
+        };
+        if known.iter().any(takes) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::UnknownEvent,
+            format!(
+                "no function subscribes to `{event_type}`, so it was not published: start the worker that has one first, and \
+                 see that its crate is linked in"
+            ),
+        ))
     }
-    Err(Error::new(
-        ErrorKind::UnknownEvent,
-        format!(
-            "no function subscribes to `{event_type}`, so it was not published: start the worker that has one first, and see \
-             that its crate is linked in"
-        ),
-    ))
 }
 
 /// A key of nothing would make one event of all those whose publishers have forgotten to fill it in.

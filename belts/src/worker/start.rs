@@ -88,8 +88,8 @@ impl Shared {
                     format!("the store returned {got} results for {asked} published events");
                 return each(&Error::new(ErrorKind::Store, message), asked);
             }
-            // That is the fault of one, which the others need not suffer for.
-            Err(error) if error.kind() == ErrorKind::TooLarge && events.len() > 1 => {
+            // That may be the fault of one, for which the others need not suffer.
+            Err(error) if !error.is_retryable() && events.len() > 1 => {
                 let mut outcomes = Vec::with_capacity(events.len());
                 for event in events {
                     outcomes.extend(Box::pin(self.write_many(vec![event])).await);
