@@ -362,6 +362,20 @@ impl Opt {
         duration_value(&self.value, names, errors)
     }
 
+    /// A duration that is not over at once.
+    pub(crate) fn some_duration(self, names: &Krate, errors: &mut Errors) -> TokenStream {
+        if let Some(Lit::Str(text)) = literal(&self.value)
+            && duration::parse(&text.value()) == Ok(std::time::Duration::ZERO)
+        {
+            let (key, example) = (&self.key, self.example);
+            errors.at(
+                text,
+                format!("`{key}` cannot be zero; write a time, such as `{example}`"),
+            );
+        }
+        self.duration(names, errors)
+    }
+
     pub(crate) fn backoff(self, names: &Krate, errors: &mut Errors) -> TokenStream {
         let value = &self.value;
         let names = names.at(value.span());

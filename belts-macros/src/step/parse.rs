@@ -343,7 +343,9 @@ impl StepOptions {
             retries: given.take("retries").map(|opt| opt.number(0, errors)),
             backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
             timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
-            stall: given.take("stall").map(|opt| opt.duration(krate, errors)),
+            stall: given
+                .take("stall")
+                .map(|opt| opt.some_duration(krate, errors)),
         }
     }
 }

@@ -10,6 +10,7 @@ struct Ordered {
 #[belts::function(id = "process", on = Ordered)]
 async fn process(order: Ordered, cx: Context) -> belts::Result<()> {
     step!("import", cx.heartbeat(&order.id), stall = "soon").await?;
+    step!("weigh", cx.heartbeat(&order.id), stall = "0s").await?;
     step!("check", cx.heartbeat(&order.id), stall = 30).await?;
     belts::sleep!("pause", "10m", stall = "30s").await
 }
