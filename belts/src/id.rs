@@ -24,6 +24,14 @@ pub fn new_id() -> Arc<str> {
     Arc::from(&*Uuid::now_v7().simple().encode_lower(&mut text))
 }
 
+/// A number that follows from a text: the first eight bytes of its SHA-256.
+pub(crate) fn digest(text: &str) -> u64 {
+    let digest = Sha256::digest(text.as_bytes());
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&digest[..8]);
+    u64::from_be_bytes(bytes)
+}
+
 /// An id that follows from its parts: a UUID version 8 over their SHA-256, each part with its length before it.
 pub(crate) fn stable_id(parts: &[&str]) -> String {
     let mut hash = Sha256::new();

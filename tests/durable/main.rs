@@ -20,6 +20,7 @@ mod functions;
 mod gated;
 mod goodbyes;
 mod handles;
+mod heartbeats;
 mod hooks;
 mod journal;
 mod late;

@@ -23,14 +23,14 @@ use crate::{
     places::{InSchema, UnderPrefix},
 };
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
 
 /// The clocks of the tests whose steps move them, by name.
 static CLOCKS: Mutex<BTreeMap<String, ManualClock>> = Mutex::new(BTreeMap::new());
 
-fn pass(name: &str, time: Duration) {
+pub(crate) fn pass(name: &str, time: Duration) {
     let clocks = CLOCKS.lock().unwrap_or_else(PoisonError::into_inner);
     clocks[name].advance(time);
 }

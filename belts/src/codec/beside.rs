@@ -26,13 +26,18 @@ fn present<'de: 'a, 'a, D: Deserializer<'de>>(
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// A value as JSON, as it is put beside or into an envelope.
+/// A value as JSON, as it is put beside or into an envelope. Nobody reads it back to see whether it is the same, so what JSON cannot
+/// hold is an error.
 pub(crate) fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>> {
     let wrong = |error| {
         Error::new(ErrorKind::Codec, "the value cannot be written as JSON").with_source(error)
     };
     let mut bytes = Vec::new();
-    write_json(&mut bytes, value).map_err(wrong)?;
+    let lost = write_json(&mut bytes, value).map_err(wrong)?;
+    if !lost.is_nothing() {
+        let text = format!("the value would change when read back: {}", lost.reason());
+        return Err(Error::new(ErrorKind::Codec, text));
+    }
     serde_json::from_slice(&bytes).map_err(wrong)
 }
 
@@ -105,6 +110,21 @@ mod tests {
         assert!(matches!(raw(&failed), Ok(Decoded::Err(read)) if read == failure));
         for envelope in [result, failed, with_progress(None, &three)] {
             assert_eq!(progress(&envelope).expect("it is there").get(), "3");
+        }
+    }
+
+    #[test]
+    fn what_json_cannot_hold_is_refused() {
+        for refused in [
+            to_raw(&[f64::NAN]),
+            to_raw(&f32::INFINITY),
+            to_raw(&Some(())),
+        ] {
+            let error = refused.expect_err("it would be `null`");
+            assert_eq!(error.kind(), ErrorKind::Codec);
+        }
+        for fine in [to_raw(&()), to_raw(&None::<u8>), to_raw(&Some(1.5))] {
+            fine.expect("it is read back as it was");
         }
     }
 

@@ -140,6 +140,8 @@ impl<T> RunHandle<T> {
     /// What the run shows of itself: the value that its function set last with
     /// [`Context::set_status`](crate::Context::set_status); `None` if it has set none. It stays when the run has ended.
     ///
+    /// It is read from the run's whole journal, with the results of its steps: ask now and then where that is large.
+    ///
     /// # Errors
     /// As [`status`](Self::status), and of kind [`Codec`](ErrorKind::Codec) if the value is no `V`.
     pub async fn status_value<V: DeserializeOwned>(&self) -> Result<Option<V>> {

@@ -118,6 +118,7 @@ pub(crate) struct ShownStep {
     pub(crate) path: String,
     pub(crate) kind: StepKind,
     pub(crate) state: StepState,
+    /// The one under way included, as far as it is known by a heartbeat.
     pub(crate) attempts: u32,
     pub(crate) started_at: Time,
     pub(crate) finished_at: Option<Time>,
@@ -130,7 +131,7 @@ pub(crate) struct ShownStep {
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) left: bool,
     pub(crate) error: Option<Failure>,
-    /// Its last heartbeat.
+    /// Its last heartbeat; of a step that is over only on request.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -284,11 +285,13 @@ impl ShownNote {
 impl ShownStep {
     fn of(entry: &Entry, left: bool, values: bool) -> Self {
         let duration = entry.duration();
+        // It may say as much as the result.
+        let shows_progress = values || entry.state == StepState::Waiting;
         Self {
             path: entry.path.to_string(),
             kind: entry.kind,
             state: entry.state,
-            attempts: entry.attempts,
+            attempts: entry.attempts + u32::from(entry.is_heartbeat()),
             started_at: Time(entry.started_at),
             finished_at: entry.finished_at.map(Time),
             due_at: entry.due_at.filter(|_| !left).map(Time),
@@ -296,7 +299,7 @@ impl ShownStep {
             waiting: waiting(entry).filter(|_| !left),
             left,
             error: entry.failure(),
-            progress: entry.progress(),
+            progress: entry.progress().filter(|_| shows_progress),
             output: entry.output().filter(|_| values).map(ToOwned::to_owned),
         }
     }

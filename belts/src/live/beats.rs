@@ -40,12 +40,39 @@ pub(crate) struct Attempt {
 impl LiveRun {
     /// Takes a heartbeat, and returns once it is durable, or at once if it is written later.
     pub(super) async fn beat(self: &Arc<Self>, attempt: &Attempt, progress: Box<RawValue>) {
-        if self
-            .state()
-            .hear(attempt.seq, progress.into(), self.host.clock.now())
-        {
+        let seq = attempt.seq;
+        if !self.hear(seq, progress.into()) {
+            return;
+        }
+        let _waiting = Waiting::new(self, seq);
+        // A store that takes its time over the one before holds up the next, so that no more than these two can be lost.
+        if self.is_writing(seq) {
+            self.all_recorded().await;
+        }
+        if self.is_written(seq) {
+            self.all_recorded().await;
+        } else {
             self.write_beat(attempt).await;
         }
+    }
+
+    /// Takes a heartbeat; whether it is time to write it.
+    fn hear(&self, seq: u32, latest: Arc<RawValue>) -> bool {
+        let now = self.host.clock.now();
+        let is_time = self.state().hear(seq, latest, now);
+        self.beaten
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+        is_time
+    }
+
+    fn is_writing(&self, seq: u32) -> bool {
+        self.state()
+            .pulse(seq)
+            .is_some_and(|pulse| pulse.writes > 0)
+    }
+
+    fn is_written(&self, seq: u32) -> bool {
+        self.state().pulse(seq).is_none_or(|pulse| pulse.is_written)
     }
 
     /// Writes what the heartbeats have left, once it is time for that.
@@ -67,7 +94,7 @@ impl LiveRun {
     pub(crate) fn leaves_beats(&self, seq: u32) -> bool {
         let mut state = self.state();
         let pulse = state.pulse(seq);
-        pulse.is_some_and(|pulse| !pulse.is_written && !pulse.heard.is_writing)
+        pulse.is_some_and(|pulse| !pulse.is_written && pulse.writes == 0)
     }
 
     /// Whether any attempt has sent a heartbeat in this drive.
@@ -98,8 +125,6 @@ impl LiveRun {
         let Some(entry) = self.state().begin_beat(attempt, now) else {
             return;
         };
-        self.beaten
-            .store(true, std::sync::atomic::Ordering::Relaxed);
         let _writing = Writing(self, attempt.seq);
         if self
             .record_in(attempt.arm.as_ref(), entry, false, false)
@@ -116,7 +141,7 @@ impl State {
         self.pulses.iter_mut().find(|pulse| pulse.seq == seq)
     }
 
-    /// Whether the heartbeat is to be written now.
+    /// Whether it is time to write the heartbeat.
     fn hear(&mut self, seq: u32, latest: Arc<RawValue>, now: Timestamp) -> bool {
         let Some(pulse) = self.pulse(seq) else {
             self.pulses.push(Pulse {
@@ -125,10 +150,11 @@ impl State {
                 heard: Heard {
                     times: 1,
                     at: now,
-                    is_writing: false,
+                    waiting: 0,
                 },
                 written_at: None,
                 is_written: false,
+                writes: 0,
             });
             return true;
         };
@@ -136,17 +162,16 @@ impl State {
         pulse.heard.at = now;
         pulse.heard.times += 1;
         pulse.is_written = false;
-        let is_time = pulse
+        pulse
             .written_at
-            .is_none_or(|at| now < at || now.since(at) >= PAUSE);
-        is_time && !pulse.heard.is_writing
+            .is_none_or(|at| now < at || now.since(at) >= PAUSE)
     }
 
     fn begin_beat(&mut self, attempt: &Attempt, now: Timestamp) -> Option<Entry> {
         let pulse = self.pulse(attempt.seq)?;
         pulse.written_at = Some(now);
         pulse.is_written = true;
-        pulse.heard.is_writing = true;
+        pulse.writes += 1;
         let value = codec::with_progress(attempt.failure.as_deref(), &pulse.latest);
         self.replaceable.insert(attempt.seq);
         let entry = Entry::new(
@@ -161,15 +186,34 @@ impl State {
     }
 }
 
-/// A heartbeat that waits for the store. Meanwhile its step is not silent.
+/// A write of a heartbeat that is under way.
 struct Writing<'a>(&'a LiveRun, u32);
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
+        if let Some(pulse) = self.0.state().pulse(self.1) {
+            pulse.writes -= 1;
+        }
+    }
+}
+
+/// A heartbeat that waits for the store. Meanwhile its step is not silent.
+struct Waiting<'a>(&'a LiveRun, u32);
+
+impl<'a> Waiting<'a> {
+    fn new(run: &'a LiveRun, seq: u32) -> Self {
+        if let Some(pulse) = run.state().pulse(seq) {
+            pulse.heard.waiting += 1;
+        }
+        Self(run, seq)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
         let now = self.0.host.clock.now();
-        let mut state = self.0.state();
-        if let Some(Pulse { heard, .. }) = state.pulse(self.1) {
-            heard.is_writing = false;
+        if let Some(Pulse { heard, .. }) = self.0.state().pulse(self.1) {
+            heard.waiting -= 1;
             heard.at = now;
             heard.times += 1;
         }

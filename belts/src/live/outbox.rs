@@ -1,6 +1,9 @@
 //! What a run has to record next, in parts that a store takes at once.
 
-use crate::store::Entry;
+use std::cmp::Ordering;
+
+use super::run::LiveRun;
+use crate::store::{Entry, StepKind};
 
 /// The most bytes of entries that are written at once, nearly: servers have limits.
 const PART: usize = 32 * 1024 * 1024;
@@ -32,6 +35,32 @@ impl Outbox {
         if awaited {
             self.unawaited.retain(|other| *other != place);
         }
+    }
+
+    /// Moves an entry behind all others; its new place. Who waits for one of those waits for the one that takes its place, which is
+    /// durable no earlier.
+    pub(super) fn move_to_end(&mut self, place: usize) -> usize {
+        let end = self.entries.len() - 1;
+        self.entries[place..].rotate_left(1);
+        for other in &mut self.unawaited {
+            match (*other).cmp(&place) {
+                Ordering::Less => {}
+                Ordering::Equal => *other = end,
+                Ordering::Greater => *other -= 1,
+            }
+        }
+        end
+    }
+
+    /// Whether the run gets on by it: it holds more than what the run says of itself.
+    pub(crate) fn gets_on(&self) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| entry.kind != StepKind::Status && !entry.is_heartbeat())
+    }
+
+    /// Whether it holds nothing but heartbeats.
+    pub(crate) fn is_heartbeats(&self) -> bool {
+        self.entries.iter().all(Entry::is_heartbeat)
     }
 
     /// Takes as many entries from the front as are written at once; one at least, if there is one.
@@ -70,6 +99,22 @@ impl Outbox {
     }
 }
 
+impl LiveRun {
+    /// As much of it as is written at once.
+    pub(crate) fn take_part(&self) -> Outbox {
+        self.state().outbox.take_part()
+    }
+
+    pub(crate) fn take_outbox(&self) -> Outbox {
+        std::mem::take(&mut self.state().outbox)
+    }
+
+    /// Whether there is anything to be recorded.
+    pub(crate) fn has_outbox(&self) -> bool {
+        !self.state().outbox.entries.is_empty()
+    }
+}
+
 /// About how many bytes of a write an entry takes.
 fn size(entry: &Entry) -> usize {
     entry.value.len() + entry.path.len() + entry.type_name.len() + 64
@@ -78,10 +123,7 @@ fn size(entry: &Entry) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        clock::Timestamp,
-        store::{StepKind, StepState},
-    };
+    use crate::{clock::Timestamp, store::StepState};
 
     fn entry(seq: u32, bytes: usize) -> Entry {
         Entry::new(
@@ -105,6 +147,19 @@ mod tests {
         outbox.replace(1, entry(1, 9), true);
         assert_eq!((outbox.entries.len(), outbox.awaited()), (3, 1));
         assert_eq!(outbox.entries[1].value.len(), 9);
+    }
+
+    #[test]
+    fn what_moves_to_the_end_takes_along_whether_somebody_waits_for_it() {
+        let mut outbox = Outbox::default();
+        for (seq, awaited) in (0..).zip([false, false, true, false]) {
+            outbox.push(entry(seq, 1), awaited);
+        }
+        assert_eq!(outbox.move_to_end(1), 3);
+        let seqs: Vec<_> = outbox.entries.iter().map(|entry| entry.seq).collect();
+        assert_eq!(seqs, [0, 2, 3, 1]);
+        outbox.unawaited.sort_unstable();
+        assert_eq!(outbox.unawaited, [0, 2, 3]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! What a function says of itself while it runs: its status, and the heartbeats of its steps.
 
 use std::{
-    future::{Future, pending},
+    future::{Future, pending, poll_fn},
     sync::Arc,
+    task::Poll,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,7 +19,7 @@ use super::{
 use crate::{
     codec,
     error::{Error, ErrorKind, Result},
-    run::Setting,
+    run::{Setting, SettingVerdict},
 };
 
 impl Context {
@@ -26,7 +27,8 @@ impl Context {
     /// and `belts run`. It replaces the one before, and is durable when this returns.
     ///
     /// Call it in the function or in a step's expression. When the run resumes, settings that it has made before are passed over, so
-    /// an earlier status never replaces a later one. See [the guide](crate::guide::progress).
+    /// an earlier status never replaces a later one. For each row of a loop there are heartbeats: a status carries some bytes for
+    /// each one before it. See [the guide](crate::guide::progress).
     ///
     /// ```rust,standalone_crate
     /// use belts::{Context, Event, Worker, step, store::Memory};
@@ -52,7 +54,7 @@ impl Context {
     /// ```
     ///
     /// # Errors
-    /// Of kind [`Codec`](ErrorKind::Codec) if the value cannot be written, [`TooLarge`](ErrorKind::TooLarge) if it is over
+    /// Of kind [`Codec`](ErrorKind::Codec) if the value cannot be written as JSON or not be read back from it, such as NaN, [`TooLarge`](ErrorKind::TooLarge) if it is over
     /// `max_value_bytes`, and [`Config`](ErrorKind::Config) outside of the run, as on a task that it has spawned.
     pub fn set_status<V: Serialize + ?Sized>(
         &self,
@@ -73,7 +75,8 @@ impl Context {
     /// whoever watches; it also shows that the attempt is alive, where the step has a `stall`.
     ///
     /// It is durable when this returns, unless another one was written less than a second ago: then it is written when that second
-    /// is over, or with the end of the attempt. Only the last one is kept. See [the guide](crate::guide::progress).
+    /// is over, or with the end of the attempt. While a store takes longer over that, the next heartbeat waits. Only the last one is
+    /// kept. See [the guide](crate::guide::progress).
     ///
     /// ```rust,standalone_crate
     /// use belts::{Context, Event, step, testing::Harness};
@@ -129,7 +132,8 @@ impl Context {
     /// `None` if there was none.
     ///
     /// # Errors
-    /// Of kind [`Codec`](ErrorKind::Codec) if it is no `P`, and [`Config`](ErrorKind::Config) outside of a step's expression.
+    /// Of kind [`Codec`](ErrorKind::Codec) if it is no `P`, as after a deploy that changed the type: a step that returns this error
+    /// fails for good, and `cx.last_heartbeat::<P>().unwrap_or_default()` begins from the front. Of kind [`Config`](ErrorKind::Config) outside of a step's expression.
     pub fn last_heartbeat<P: DeserializeOwned>(&self) -> Result<Option<P>> {
         belongs_here(&self.run, "`last_heartbeat` is called")?;
         let step = CURRENT_STEP.try_with(|step| {
@@ -208,30 +212,74 @@ impl LiveRun {
         };
         // Under way until it is durable: the run does not leave memory meanwhile.
         let _active = self.activate();
-        let left = self.leave_status(arm.as_ref(), setting);
-        if left.transpose()?.is_none() {
-            return pending().await;
+        let mut others = Others::default();
+        loop {
+            let left = self.leave_status(arm.as_ref(), &setting, others.had_their_turn());
+            match left.transpose()? {
+                Some(SettingVerdict::Unclear(known)) => others.have_a_turn(known).await,
+                Some(SettingVerdict::New | SettingVerdict::Repeated) => break,
+                None => return pending().await,
+            }
         }
         self.all_recorded().await;
         Ok(())
     }
 
     /// Leaves a status to be recorded, if it is; nothing in an arm that has lost.
-    fn leave_status(&self, arm: Option<&Arm>, setting: Setting) -> Option<Result<()>> {
+    fn leave_status(
+        &self,
+        arm: Option<&Arm>,
+        setting: &Setting,
+        is_decided: bool,
+    ) -> Option<Result<SettingVerdict>> {
         let mut state = self.state();
         if arm.is_some_and(Arm::has_lost) {
             return None;
         }
         let state = &mut *state;
-        if !state.statuses.takes(&setting) {
-            return Some(Ok(()));
+        let taken = state.statuses.takes(setting, is_decided);
+        if taken != SettingVerdict::New {
+            return Some(Ok(taken));
         }
         let new_seq = || state.journal.take_seq();
-        let entry = state.statuses.entry(setting, state.last_seq, new_seq);
+        let entry = state.statuses.entry(setting, state.before, new_seq);
         Some(entry.map(|entry| {
             // No step future counts on it: one that is under way goes on.
             state.leave(entry, false);
             state.wake_driver();
+            taken
         }))
+    }
+}
+
+/// The branches beside the one that sets a status. What they replay they reach within a turn or two.
+#[derive(Default)]
+struct Others {
+    turns: u32,
+    known: Option<u32>,
+}
+
+impl Others {
+    /// How many turns they have since one of them last set what is known.
+    const TURNS: u32 = 3;
+
+    fn had_their_turn(&self) -> bool {
+        self.turns >= Self::TURNS
+    }
+
+    async fn have_a_turn(&mut self, known: u32) {
+        if self.known.replace(known) != Some(known) {
+            self.turns = 0;
+        }
+        self.turns += 1;
+        let mut is_over = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut is_over, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }

@@ -13,8 +13,8 @@ pub(crate) struct Heard {
     pub(crate) times: u64,
     /// When it was the last time.
     pub(crate) at: Timestamp,
-    /// Whether its heartbeat waits for the store.
-    pub(crate) is_writing: bool,
+    /// How many of its heartbeats wait for the store.
+    pub(crate) waiting: u32,
 }
 
 /// The heartbeats of an attempt that is under way.
@@ -25,5 +25,8 @@ pub(super) struct Pulse {
     pub(super) heard: Heard,
     /// When the latest write for it was left.
     pub(super) written_at: Option<Timestamp>,
+    /// Whether a write for the latest heartbeat was left.
     pub(super) is_written: bool,
+    /// How many writes are under way.
+    pub(super) writes: u32,
 }

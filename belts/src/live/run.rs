@@ -16,7 +16,7 @@ use crate::{
     clock::{Clock, Timestamp},
     error::Error,
     middleware::RunInfo,
-    run::{Decision, Journal, Location, Request, Statuses, Violation},
+    run::{Before, Decision, Journal, Location, Request, Statuses, Violation},
     store::{ClaimedRun, Wait},
     telemetry::{
         FunctionMetrics,
@@ -58,8 +58,10 @@ pub(super) struct State {
     pub(super) journal: Journal,
     pub(super) outbox: Outbox,
     pub(super) statuses: Statuses,
-    /// The last `seq` of what is recorded, or left to be, but for the status.
-    pub(super) last_seq: Option<u32>,
+    /// What is recorded, or left to be, but for the status.
+    pub(super) before: Before,
+    /// What of that was begun in this drive, by `seq`, and may be left again.
+    pub(super) begun: HashSet<u32>,
     /// The heartbeats of attempts that are under way.
     pub(super) pulses: Vec<Pulse>,
     /// What may be left again before it is written, by `seq`: a store is told only the last.
@@ -153,8 +155,8 @@ impl LiveRun {
             beaten: AtomicBool::new(false),
             host,
             state: Mutex::new(State {
-                statuses: Statuses::of(journal.status(), journal.last_seq()),
-                last_seq: journal.last_seq(),
+                statuses: Statuses::of(journal.entries()),
+                before: Before::all(journal.entries()),
                 journal: journal.limited(most_steps),
                 waits,
                 ..State::default()
@@ -374,15 +376,6 @@ impl LiveRun {
             .filter(|waker| waker.will_wake(function));
         let foreign = parked().filter(|waker| !waker.will_wake(function));
         (own.count(), foreign.count())
-    }
-
-    /// As much of it as is written at once.
-    pub(crate) fn take_part(&self) -> Outbox {
-        self.state().outbox.take_part()
-    }
-
-    pub(crate) fn take_outbox(&self) -> Outbox {
-        std::mem::take(&mut self.state().outbox)
     }
 }
 

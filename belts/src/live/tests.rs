@@ -11,7 +11,7 @@ use std::{
 use super::*;
 use crate::{
     clock::Timestamp,
-    store::{ClaimedRun, Lease, Memory, WorkerId},
+    store::{ClaimedRun, Entry, Lease, Memory, StepKind, StepState, WorkerId},
     worker::{Worker, tests::DEF},
 };
 
@@ -88,4 +88,27 @@ async fn the_driver_of_a_run_that_stays_is_woken_by_its_steps() {
     run.lose_lease();
     assert_eq!(times(), 3, "the run is no longer ours");
     assert!(!run.wait_for_steps(&driver, false, true));
+}
+
+/// A status took the place of the one before it in the same write, and so was durable before a step that it came after.
+#[tokio::test]
+async fn a_status_is_written_behind_what_was_left_before_it() {
+    let run = live().await;
+    let leave = |seq, kind, state| {
+        let entry = Entry::new(seq, "it", kind, state, Timestamp::from_millis(0));
+        drop(run.record(entry, kind == StepKind::Step));
+    };
+    let done = StepState::Completed;
+    for (seq, kind) in [
+        (0, StepKind::Status),
+        (1, StepKind::Step),
+        (2, StepKind::Sleep),
+        (0, StepKind::Status),
+    ] {
+        leave(seq, kind, done);
+    }
+    let outbox = run.take_outbox();
+    let seqs: Vec<_> = outbox.entries.iter().map(|entry| entry.seq).collect();
+    assert_eq!(seqs, [1, 2, 0]);
+    assert_eq!(outbox.awaited(), 1);
 }

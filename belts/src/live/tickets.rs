@@ -23,8 +23,11 @@ impl LiveRun {
         Ticket { run: self, number }
     }
 
-    /// Says that the next `count` records are durable.
-    pub(crate) fn redeem(&self, count: usize) {
+    /// Says that the next `count` records are durable, and whether the run has got on with them.
+    pub(crate) fn redeem(&self, count: usize, gets_on: bool) {
+        if gets_on {
+            self.state().statuses.go_on();
+        }
         for _ in 0..count {
             let mut state = self.state();
             let waiting = state.waiting.pop_front().flatten();
@@ -109,15 +112,19 @@ impl State {
             StepKind::Status => true,
             StepKind::Sleep | StepKind::Callback => false,
         };
-        if entry.kind != StepKind::Status {
-            self.last_seq = self.last_seq.max(Some(entry.seq));
-        }
+        self.note_left(&entry);
         let begun = if replaces {
             self.outbox.place_of(entry.seq)
         } else {
             None
         };
         if let Some(place) = begun {
+            // It says what it was set behind, so it is not to be durable before that.
+            let place = if entry.kind == StepKind::Status {
+                self.outbox.move_to_end(place)
+            } else {
+                place
+            };
             let written = self.waiting.len() - self.outbox.entries.len();
             self.outbox.replace(place, entry, awaited);
             return self.durable + (written + place) as u64;
@@ -126,6 +133,20 @@ impl State {
         let number = self.durable + self.waiting.len() as u64;
         self.waiting.push_back(None);
         number
+    }
+
+    fn note_left(&mut self, entry: &Entry) {
+        let seq = entry.seq;
+        if entry.kind == StepKind::Status
+            || self.journal.entry(seq).is_some()
+            || !self.begun.is_empty() && self.begun.contains(&seq)
+        {
+            return;
+        }
+        self.before.add(seq);
+        if entry.state == StepState::Waiting {
+            self.begun.insert(seq);
+        }
     }
 }
 

@@ -211,17 +211,9 @@ impl Journal {
         waits.filter(|entry| entry.state == StepState::Waiting)
     }
 
-    /// The value that the function has set last, as the store had it.
-    pub(crate) fn status(&self) -> Option<&Entry> {
-        let mut entries = self.entries.iter();
-        entries.find(|entry| entry.kind == StepKind::Status)
-    }
-
-    /// The last `seq` of what is recorded beside that.
-    pub(crate) fn last_seq(&self) -> Option<u32> {
-        let mut steps = self.entries.iter().rev();
-        let last = steps.find(|entry| entry.kind != StepKind::Status);
-        last.map(|entry| entry.seq)
+    /// What the store had.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// A `seq` for what is no step.

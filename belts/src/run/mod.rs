@@ -19,7 +19,7 @@ pub(crate) use key::{STATUS, escape, is_under, join};
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;
 pub(crate) use retry::RetryPolicy;
-pub(crate) use status::{Setting, Statuses};
+pub(crate) use status::{Before, Setting, SettingVerdict, Statuses};
 pub(crate) use taken::Taken;
 pub use violation::Location;
 pub(crate) use violation::Violation;

@@ -1,13 +1,14 @@
 //! The value that a function shows of itself, and which of its settings are repeated by a replay.
 //!
-//! A replay sets again what was set before. The settings outside of steps come in the same order each time, so they are counted, for
-//! the function and for each arm of a race apart, since the arm that has lost is not replayed. Those in a step are not counted: a
-//! recorded step is not evaluated again, and one that is evaluated again means what it sets.
+//! A replay sets again what was set before outside of steps. A setting is known by its value and by where it is: in the function, or
+//! in which arm of a race, since the arm that has lost is not replayed. Branches that run at the same time may set theirs in another
+//! order now, and a value may have become another one, as with a time in it. So one that is not known takes the place of one that was
+//! made before and has not come again, but only once the other branches had their turn, and until the drive gets beyond what was
+//! recorded.
+//!
+//! Settings in a step are not kept: a recorded step is not evaluated again, and one that is evaluated again means what it sets.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,30 +17,61 @@ use crate::{
     clock::Timestamp,
     codec,
     error::Result,
+    id,
     store::{Entry, StepKind, StepState},
 };
 
 use super::STATUS;
+
+/// The most settings that are kept, since each status carries them.
+const MOST: usize = 500;
 
 /// The status of a run while it is driven.
 #[derive(Debug, Default)]
 pub(crate) struct Statuses {
     seq: Option<u32>,
     value: Option<Box<RawValue>>,
-    recorded: Recorded,
-    /// How many settings this drive has reached, by where.
-    reached: HashMap<Arc<str>, u32>,
+    /// The settings outside of steps, in the order in which they were made.
+    made: Vec<Made>,
+    /// Whether there were more, before these.
+    has_forgotten: bool,
+    /// Whether this drive is still where those were set.
+    is_before_all: bool,
+    /// Whether this drive has recorded anything but a status: what comes then is no repetition.
+    has_gone_on: bool,
+    /// How many settings of this drive were known.
+    known: u32,
+}
+
+/// A setting that was made outside of a step.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    place: u32,
+    value: u64,
+    /// Whether this drive has reached it.
+    is_reached: bool,
+    /// Whether this drive has reached it, one that came after it in its place, or one that stands for it.
+    is_passed: bool,
 }
 
 /// What is kept with the value.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Recorded {
-    /// How many settings there were, by where: the path of the arm, empty outside of races.
-    seen: BTreeMap<Arc<str>, u32>,
-    /// Where the last one was; nothing if in a step.
-    by: Option<Arc<str>>,
-    /// The last `seq` that was recorded before. If it is gone, a rerun does that again, and the settings with it.
-    after: Option<u32>,
+    /// Digests of where each setting was made and of its value.
+    made: Vec<(u32, u64)>,
+    #[serde(default)]
+    has_forgotten: bool,
+    after: Before,
+}
+
+/// What else of the run was recorded, or left to be, before a setting. If a part of it is gone, a rerun does that again, and the
+/// settings with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Before {
+    /// The last `seq`.
+    pub(crate) last: Option<u32>,
+    /// How many records that were.
+    pub(crate) count: u32,
 }
 
 /// One setting of a status.
@@ -52,56 +84,121 @@ pub(crate) struct Setting {
     pub(crate) now: Timestamp,
 }
 
+/// What a setting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SettingVerdict {
+    /// It is to be recorded.
+    New,
+    /// It is there already, or was overwritten since.
+    Repeated,
+    /// It is another one than those that are still to come again: it stands for the first of these, unless they come meanwhile from
+    /// another branch. So many were known so far.
+    Unclear(u32),
+}
+
 impl Statuses {
-    /// As the journal has it, whose last other entry has this `seq`.
-    pub(crate) fn of(entry: Option<&Entry>, last: Option<u32>) -> Self {
-        let Some(entry) = entry else {
+    /// As the journal has it.
+    pub(crate) fn of(journal: &[Entry]) -> Self {
+        let Some(entry) = journal.iter().find(|entry| entry.kind == StepKind::Status) else {
             return Self::default();
         };
-        let mut statuses = Self {
-            seq: Some(entry.seq),
-            value: entry.output().map(ToOwned::to_owned),
-            ..Self::default()
-        };
+        let seq = Some(entry.seq);
         let recorded = codec::place::<Recorded>(&entry.value);
-        // What was recorded since says nothing.
-        if let Some(recorded) = recorded.filter(|recorded| recorded.after <= last) {
-            statuses.recorded = recorded;
+        match recorded.filter(|recorded| recorded.after.is_in(journal)) {
+            Some(recorded) => Self {
+                seq,
+                value: entry.output().map(ToOwned::to_owned),
+                made: recorded.made.into_iter().map(Made::earlier).collect(),
+                has_forgotten: recorded.has_forgotten,
+                is_before_all: recorded.has_forgotten,
+                ..Self::default()
+            },
+            // The first setting is written, be it what is there already, so that nothing is left of those before.
+            None => Self {
+                seq,
+                ..Self::default()
+            },
         }
-        statuses
     }
 
-    /// Takes a setting; whether it is to be recorded, and not there already or the repetition of one that was overwritten.
-    pub(crate) fn takes(&mut self, setting: &Setting) -> bool {
-        let is_there = self.value.as_deref().map(RawValue::get) == Some(setting.value.get());
-        if let Some(place) = &setting.place {
-            let reached = self.reached.entry(Arc::clone(place)).or_default();
-            *reached += 1;
-            let seen = self.recorded.seen.entry(Arc::clone(place)).or_default();
-            let is_last = self.recorded.by.as_ref() == Some(place);
-            if *reached < *seen || *reached == *seen && !is_last {
-                return false;
+    /// Notes that this drive has recorded something else.
+    pub(crate) fn go_on(&mut self) {
+        self.has_gone_on = true;
+    }
+
+    /// Takes a setting. `is_decided` says that the other branches had their turn since it was unclear.
+    pub(crate) fn takes(&mut self, setting: &Setting, is_decided: bool) -> SettingVerdict {
+        if let Some(path) = &setting.place {
+            let (place, value) = (place_of(path), digest(setting.value.get()));
+            if let Some(at) = self.place_of_known(place, value) {
+                self.made[at].is_reached = true;
+                for made in &mut self.made[..=at] {
+                    made.is_passed |= made.place == place;
+                }
+                self.known += 1;
+                self.is_before_all = false;
+                return SettingVerdict::Repeated;
             }
-            *seen = *reached;
+            if !self.has_gone_on && (self.is_before_all || self.next_in(place).is_some()) {
+                if !is_decided {
+                    return SettingVerdict::Unclear(self.known);
+                }
+                if !self.is_before_all
+                    && let Some(made) = self.next_in(place)
+                {
+                    made.is_passed = true;
+                }
+                return SettingVerdict::Repeated;
+            }
+            self.is_before_all = false;
+            self.made.push(Made {
+                place,
+                value,
+                is_reached: true,
+                is_passed: true,
+            });
+            if self.made.len() > MOST {
+                self.made.remove(0);
+                self.has_forgotten = true;
+            }
         }
-        if !is_there {
-            self.recorded.by.clone_from(&setting.place);
+        let is_there = self.value.as_deref().map(RawValue::get) == Some(setting.value.get());
+        if is_there {
+            SettingVerdict::Repeated
+        } else {
+            SettingVerdict::New
         }
-        !is_there
     }
 
-    /// The entry for a setting that is to be recorded, behind the entry of this `seq`.
+    /// A setting of this value in this place that has not come again yet.
+    fn place_of_known(&self, place: u32, value: u64) -> Option<usize> {
+        let mut made = self.made.iter();
+        made.position(|made| (made.place, made.value) == (place, value) && !made.is_reached)
+    }
+
+    /// The first in this place that the drive is not past.
+    fn next_in(&mut self, place: u32) -> Option<&mut Made> {
+        let mut made = self.made.iter_mut();
+        made.find(|made| made.place == place && !made.is_passed)
+    }
+
+    /// The entry for a setting that is to be recorded.
     pub(crate) fn entry(
         &mut self,
-        setting: Setting,
-        after: Option<u32>,
+        setting: &Setting,
+        after: Before,
         new_seq: impl FnOnce() -> u32,
     ) -> Result<Entry> {
         let seq = *self.seq.get_or_insert_with(new_seq);
-        self.recorded.after = after;
+        let made = self.made.iter().map(|made| (made.place, made.value));
+        let recorded = Recorded {
+            made: made.collect(),
+            has_forgotten: self.has_forgotten,
+            after,
+        };
         let envelope = codec::encode_json(&setting.value);
-        let value = codec::with_place(&envelope, &self.recorded)?;
-        self.value = Some(setting.value);
+        let value = codec::with_place(&envelope, &recorded)?;
+        self.value = Some(setting.value.clone());
         let (kind, state) = (StepKind::Status, StepState::Completed);
         // Its attempts stay the same, so that a process which sets it and dies makes no progress by that.
         Ok(Entry::new(seq, STATUS, kind, state, setting.now)
@@ -110,88 +207,54 @@ impl Statuses {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a drive records of these settings, each with where it is: in a step for `*`.
-    fn driven(journal: &mut Option<Entry>, last: u32, settings: &[(&str, u32)]) -> Vec<u32> {
-        let mut statuses = Statuses::of(journal.as_ref(), Some(last));
-        let mut recorded = Vec::new();
-        for (place, value) in settings {
-            let setting = Setting {
-                place: (*place != "*").then(|| Arc::from(*place)),
-                value: codec::to_raw(value).expect("a number"),
-                type_name: "u32",
-                now: Timestamp::from_millis(0),
-            };
-            if statuses.takes(&setting) {
-                let entry = statuses.entry(setting, Some(last), || 9).expect("numbers");
-                *journal = Some(entry);
-                recorded.push(*value);
-            }
+impl Made {
+    fn earlier((place, value): (u32, u64)) -> Self {
+        Self {
+            place,
+            value,
+            is_reached: false,
+            is_passed: false,
         }
-        recorded
-    }
-
-    #[test]
-    fn a_replay_repeats_no_setting() {
-        let mut journal = None;
-        let all = [("", 1), ("", 2), ("*", 3), ("*", 4), ("", 5), ("", 5)];
-        for upto in 1..=all.len() {
-            let mut before = None;
-            driven(&mut before, 3, &all[..upto]);
-            // Recorded steps are not evaluated again.
-            let again: Vec<_> = all[..upto]
-                .iter()
-                .filter(|(place, _)| *place != "*")
-                .copied()
-                .collect();
-            assert!(driven(&mut before, 3, &again).is_empty(), "{upto}");
-        }
-        assert_eq!(driven(&mut journal, 3, &all), [1, 2, 3, 4, 5]);
-        assert_eq!(
-            driven(&mut journal, 3, &[("", 1), ("", 2), ("", 5), ("", 6)]),
-            [6]
-        );
-    }
-
-    #[test]
-    fn a_step_that_is_evaluated_again_means_what_it_sets() {
-        let mut journal = None;
-        driven(&mut journal, 0, &[("", 1), ("*", 10), ("*", 50)]);
-        let again = [("", 1), ("*", 10), ("*", 60), ("", 2)];
-        assert_eq!(driven(&mut journal, 0, &again), [10, 60, 2]);
-    }
-
-    #[test]
-    fn the_last_setting_is_mended_where_the_code_says_something_else_now() {
-        let mut journal = None;
-        driven(&mut journal, 0, &[("", 1), ("", 2)]);
-        assert_eq!(driven(&mut journal, 0, &[("", 7), ("", 3)]), [3]);
-    }
-
-    /// The loser's settings moved the count on, and those behind the race were taken for repeated.
-    #[test]
-    fn an_arm_that_is_not_replayed_is_missed_by_nobody() {
-        let mut journal = None;
-        driven(
-            &mut journal,
-            0,
-            &[("", 1), ("r/a", 2), ("r/b", 3), ("r/b", 4)],
-        );
-        assert_eq!(
-            driven(&mut journal, 0, &[("", 1), ("r/a", 2), ("", 5)]),
-            [5]
-        );
-    }
-
-    #[test]
-    fn settings_come_again_with_the_steps_that_a_rerun_drops() {
-        let mut journal = None;
-        driven(&mut journal, 4, &[("", 1), ("", 2), ("", 3)]);
-        let all = [("", 1), ("", 2), ("", 3)];
-        assert_eq!(driven(&mut journal, 2, &all), [1, 2, 3]);
-        assert!(driven(&mut journal, 2, &all).is_empty());
     }
 }
+
+impl Before {
+    /// All that a journal has.
+    pub(crate) fn all(journal: &[Entry]) -> Self {
+        let mut before = Self::default();
+        let others = journal
+            .iter()
+            .filter(|entry| entry.kind != StepKind::Status);
+        others.for_each(|entry| before.add(entry.seq));
+        before
+    }
+
+    /// Adds a record that was not there.
+    pub(crate) fn add(&mut self, seq: u32) {
+        self.last = self.last.max(Some(seq));
+        self.count += 1;
+    }
+
+    /// Whether a journal still has all of it.
+    fn is_in(self, journal: &[Entry]) -> bool {
+        let upto = journal.partition_point(|entry| Some(entry.seq) <= self.last);
+        let there = Self::all(&journal[..upto]);
+        there.last == self.last && there.count >= self.count
+    }
+}
+
+/// 0 for the function itself.
+fn place_of(path: &str) -> u32 {
+    if path.is_empty() {
+        return 0;
+    }
+    u32::try_from(digest(path) >> 16).unwrap_or(u32::MAX).max(1)
+}
+
+/// 48 bits, which JSON has as a short number and every reader as a whole one.
+fn digest(text: &str) -> u64 {
+    id::digest(text) >> 16
+}
+
+#[cfg(test)]
+mod tests;

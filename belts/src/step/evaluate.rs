@@ -36,6 +36,9 @@ pub(super) fn type_name<T>() -> Arc<str> {
     })
 }
 
+/// The least silence that is one. After no time at all every attempt would have been silent.
+const LEAST_STALL: Duration = Duration::from_millis(1);
+
 /// The step whose expression is evaluated.
 pub(super) struct Evaluated<'a> {
     pub(super) attempt: Attempt,
@@ -72,7 +75,7 @@ pub(super) async fn evaluate<T>(
     };
     let clock = &run.host.clock;
     let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
-    let stall = stall.map(|stall| (stall, clock.now()));
+    let stall = stall.map(|stall| (stall.max(LEAST_STALL), clock.now()));
     let expression = watched(run, step.ids, limit, expression);
     let expression = CURRENT_STEP.scope(current, expression);
     if limit.is_none() && stall.is_none() {
@@ -148,7 +151,7 @@ async fn silent(run: &LiveRun, seq: u32, stall: Duration, begun_at: Timestamp) {
             time = from(heard.map_or(begun_at, |heard| heard.at));
         }
         while time.as_mut().poll(cx).is_ready() {
-            if !known.is_some_and(|heard| heard.is_writing) {
+            if known.is_none_or(|heard| heard.waiting == 0) {
                 return Poll::Ready(());
             }
             // It is the store that takes its time.

@@ -80,3 +80,68 @@ async fn a_run_shows_its_status_and_how_far_its_steps_are() {
     let list = list.belts(&["--json", "runs"]).await.good();
     assert!(!list.contains("statusValue"), "{list}");
 }
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+struct TableCopied {
+    shop: String,
+}
+
+#[belts::function(id = "z-copies", on = TableCopied)]
+async fn copy_table(table: TableCopied, cx: Context) -> belts::Result<()> {
+    let shop = shop(&table.shop);
+    let read = async || {
+        cx.heartbeat("all of it").await?;
+        Ok::<_, belts::Error>(7)
+    };
+    belts::step!("read", read()).await?;
+    let write = async || {
+        cx.heartbeat("half of it").await?;
+        shop.reached.notify_one();
+        shop.opened.notified().await;
+        Ok::<_, belts::Error>(())
+    };
+    belts::step!("write", write()).await
+}
+
+/// The first attempt was shown as none, and how far a step had been was shown where its result was not.
+#[tokio::test]
+async fn a_step_shows_its_attempt_and_how_far_it_is_while_it_is_under_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("sqlite://{}", directory.path().join("belts.db").display());
+    let worker = Worker::builder().store_url(&store).inspection_token(TOKEN);
+    let worker = worker.build().await.unwrap();
+    let (url, _serving) = served(&worker).await;
+    let event = TableCopied {
+        shop: "copies".to_owned(),
+    };
+    let call = copy_table(event).run_id("copy").via(&worker);
+    let handle = call.start().await.unwrap();
+    let shop = shop("copies");
+    tokio::time::timeout(PATIENCE, shop.reached.notified())
+        .await
+        .unwrap();
+    let direct = At(&["--store", &store], &[]);
+    let remote = At(&["--worker", &url], &[("BELTS_INSPECTION_TOKEN", TOKEN)]);
+    for at in [direct, remote] {
+        let said = at.belts(&["run", "copy"]).await.good();
+        let row: Vec<_> = line(&said, "write ").split_whitespace().collect();
+        assert_eq!(row[..2], ["begun", "1"], "{said}");
+        assert_eq!(line(&said, "progress "), r#"write "half of it""#);
+        for (asked, read) in [
+            (&["--json", "run", "copy"][..], None),
+            (&["--json", "run", "copy", "--values"], Some("all of it")),
+        ] {
+            let shown = at.belts(asked).await.good();
+            let shown: Value = serde_json::from_str(&shown).unwrap();
+            let steps = shown["steps"].as_array().unwrap();
+            assert_eq!(steps[0].get("progress").and_then(Value::as_str), read);
+            assert_eq!(steps[1]["progress"], "half of it");
+            assert_eq!(
+                (&steps[0]["attempts"], &steps[1]["attempts"]),
+                (&json!(1), &json!(1))
+            );
+        }
+    }
+    shop.opened.notify_one();
+    handle.result().await.unwrap();
+}

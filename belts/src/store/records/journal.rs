@@ -33,7 +33,7 @@ pub struct Entry {
     pub type_name: Arc<str>,
     /// The result or failure, as an envelope; the last failure while it waits for a retry; empty for a sleep.
     pub value: Arc<[u8]>,
-    /// Attempts begun, this one included; 0 for a sleep.
+    /// Attempts that are over; 0 for a sleep. The one that is under way is not among them, also where a heartbeat of it is recorded.
     pub attempts: u32,
     /// When a waiting entry goes on; the end of its patience where it waits for something else.
     pub due_at: Option<Timestamp>,
@@ -81,7 +81,7 @@ impl Entry {
         self
     }
 
-    /// Sets how many attempts have begun.
+    /// Sets how many attempts are over.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
@@ -107,6 +107,12 @@ impl Entry {
     pub fn with_finished_at(mut self, finished_at: impl Into<Option<Timestamp>>) -> Self {
         self.finished_at = finished_at.into();
         self
+    }
+
+    /// Whether a step only says by it that an attempt is under way. One that is to be tried again says when.
+    pub(crate) fn is_heartbeat(&self) -> bool {
+        let is_under_way = self.state == StepState::Waiting && self.due_at.is_none();
+        self.kind == StepKind::Step && is_under_way
     }
 
     /// Whether this entry was sent before the one that is there under its `seq`, so that it must not replace it: it waits and the

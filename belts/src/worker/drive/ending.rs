@@ -81,8 +81,7 @@ impl Drive<'_> {
 
     /// Waits for the write under way, if there is one; how the drive has ended by it, if it has.
     async fn ended_by(&self, write: Option<Underway<'_>>) -> Option<Ended> {
-        let (write, _) = write?;
-        self.applied(write.await).await.err()
+        self.applied(write?.write.await).await.err()
     }
 
     /// Ends the drive of a run that is no longer ours: nothing more of it could be recorded.

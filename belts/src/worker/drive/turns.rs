@@ -105,23 +105,29 @@ impl Drive<'_> {
                         all.append(self.run.take_outbox());
                         return self.end_after_steps(all, transition).await;
                     }
-                    let count = outbox.entries.len();
                     waits |= outbox
                         .entries
                         .iter()
                         .any(|entry| entry.wait.is_some() && entry.state == StepState::Waiting);
-                    write = Some((self.write(outbox.entries, None), count));
+                    write = Some(self.begin_write(outbox));
                 }
                 Stop::Found(Found::Nothing | Found::Rest(_)) => {}
                 Stop::Written(result) => {
-                    let Some((_, count)) = write.take() else {
+                    let Some(done) = write.take() else {
                         continue;
                     };
+                    if let Some(again) = self.write_again(&done, &result) {
+                        write = Some(again);
+                        continue;
+                    }
                     if let Err(ended) = self.applied(result).await {
                         return ended;
                     }
-                    self.worker.setbacks.went_on(&self.run.run_id);
-                    self.run.redeem(count);
+                    // A run that only says how far it is comes no further by that.
+                    if done.gets_on {
+                        self.worker.setbacks.went_on(&self.run.run_id);
+                    }
+                    self.run.redeem(done.records, done.gets_on);
                     // What came before the wait was there makes nobody wake.
                     if std::mem::take(&mut waits) {
                         self.run.ask_for_arrivals();
@@ -198,8 +204,8 @@ impl Drive<'_> {
         if waker.forget_driver() {
             self.run.forget_driver();
         }
-        if let Some((write, ..)) = write
-            && let Poll::Ready(result) = Pin::new(write).poll(cx)
+        if let Some(underway) = write
+            && let Poll::Ready(result) = Pin::new(&mut underway.write).poll(cx)
         {
             return Poll::Ready(Stop::Written(result));
         }

@@ -3,17 +3,28 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
+
+use tokio::time::Sleep;
 
 use super::driver::Drive;
 use crate::worker::ended::Ended;
 use crate::{
     error::{Error, ErrorKind, Result},
+    live::Outbox,
     run::after_function,
     store::{Commit, CommitBatch, CommitOutcome, Entry, Transition},
     telemetry::{StartedAt, Timer},
 };
+
+/// How long heartbeats rest that the store failed to take.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// How often they are written again. A store that is down takes some time over each, so that is ten minutes or so; if it is the
+/// heartbeats that it refuses, it is one.
+const MOST_AGAIN: u32 = 60;
 
 pub(super) type Written = Result<Vec<CommitOutcome>>;
 
@@ -22,22 +33,82 @@ pub(super) struct Write<'a> {
     commit: Pin<Box<dyn Future<Output = Written> + Send + 'a>>,
     begun: StartedAt,
     seconds: &'a Timer,
+    /// What it waits for before it begins.
+    rest: Option<Pin<Box<Sleep>>>,
+}
+
+impl Write<'_> {
+    /// Has it begin a moment later.
+    #[expect(clippy::disallowed_methods, reason = "the worker's own pause")]
+    fn rest(&mut self) {
+        self.rest = Some(Box::pin(tokio::time::sleep(AGAIN)));
+    }
 }
 
 impl Future for Write<'_> {
     type Output = Written;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Written> {
-        let written = std::task::ready!(self.commit.as_mut().poll(cx));
+        if let Some(rest) = &mut self.rest {
+            ready!(rest.as_mut().poll(cx));
+            self.rest = None;
+            self.begun = self.seconds.begin();
+        }
+        let written = ready!(self.commit.as_mut().poll(cx));
         self.seconds.record(self.begun);
         Poll::Ready(written)
     }
 }
 
-/// A write under way, and how many records it makes durable.
-pub(super) type Underway<'a> = (Write<'a>, usize);
+/// A write under way.
+pub(super) struct Underway<'a> {
+    pub(super) write: Write<'a>,
+    /// How many records it makes durable.
+    pub(super) records: usize,
+    /// Whether the run gets on by it.
+    pub(super) gets_on: bool,
+    /// What it writes, if that is nothing but heartbeats; and how often that has failed.
+    heartbeats: Option<(Vec<Entry>, u32)>,
+}
 
 impl<'a> Drive<'a> {
+    pub(super) fn begin_write(&self, outbox: Outbox) -> Underway<'a> {
+        let heartbeats = outbox.is_heartbeats().then(|| outbox.entries.clone());
+        Underway {
+            records: outbox.entries.len(),
+            gets_on: outbox.gets_on(),
+            heartbeats: heartbeats.map(|entries| (entries, 0)),
+            write: self.write(outbox.entries, None),
+        }
+    }
+
+    /// The same write once more, a little later, of heartbeats that the store failed to take. Nothing but their step is under way, which
+    /// would be cut off for saying how far it is.
+    pub(super) fn write_again(
+        &self,
+        failed: &Underway<'a>,
+        result: &Written,
+    ) -> Option<Underway<'a>> {
+        let error = result.as_ref().err()?;
+        let (entries, times) = failed.heartbeats.as_ref()?;
+        if !error.is_retryable() || *times >= MOST_AGAIN || self.run.has_outbox() {
+            return None;
+        }
+        let ids = self.run.ids();
+        tracing::warn!(
+            function = ids.function, run = ids.run, error = %error.report(),
+            "the store failed to take a heartbeat; it is written again in a moment"
+        );
+        let mut again = Underway {
+            records: failed.records,
+            gets_on: failed.gets_on,
+            heartbeats: Some((entries.clone(), times + 1)),
+            write: self.write(entries.clone(), None),
+        };
+        again.write.rest();
+        Some(again)
+    }
+
     pub(super) fn write(&self, entries: Vec<Entry>, transition: Option<Transition>) -> Write<'a> {
         let metrics = &self.worker.metrics;
         let records = entries.len() + usize::from(transition.is_some());
@@ -54,6 +125,7 @@ impl<'a> Drive<'a> {
                 .commit(CommitBatch::new(vec![commit], now)),
             begun,
             seconds: &metrics.commit_seconds,
+            rest: None,
         }
     }
 
