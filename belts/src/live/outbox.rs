@@ -2,7 +2,6 @@
 
 use std::cmp::Ordering;
 
-use super::run::LiveRun;
 use crate::store::{Entry, StepKind};
 
 /// The most bytes of entries that are written at once, nearly: servers have limits.
@@ -96,22 +95,6 @@ impl Outbox {
 
     pub(super) fn awaited(&self) -> usize {
         self.entries.len() - self.unawaited.len()
-    }
-}
-
-impl LiveRun {
-    /// As much of it as is written at once.
-    pub(crate) fn take_part(&self) -> Outbox {
-        self.state().outbox.take_part()
-    }
-
-    pub(crate) fn take_outbox(&self) -> Outbox {
-        std::mem::take(&mut self.state().outbox)
-    }
-
-    /// Whether there is anything to be recorded.
-    pub(crate) fn has_outbox(&self) -> bool {
-        !self.state().outbox.entries.is_empty()
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::run::{LiveRun, ParkedStep, Place, State};
+use super::{
+    outbox::Outbox,
+    run::{LiveRun, ParkedStep, Place, State},
+};
 use crate::{
     clock::Timestamp,
     store::{Entry, StepKind, StepState},
@@ -21,6 +24,20 @@ impl LiveRun {
         let number = state.leave(entry, awaited);
         state.wake_driver();
         Ticket { run: self, number }
+    }
+
+    /// As much of the outbox as is written at once.
+    pub(crate) fn take_part(&self) -> Outbox {
+        self.state().outbox.take_part()
+    }
+
+    pub(crate) fn take_outbox(&self) -> Outbox {
+        std::mem::take(&mut self.state().outbox)
+    }
+
+    /// Whether there is anything to be recorded.
+    pub(crate) fn has_outbox(&self) -> bool {
+        !self.state().outbox.entries.is_empty()
     }
 
     /// Says that the next `count` records are durable, and whether the run has got on with them.
