@@ -141,18 +141,17 @@ fn add(batches: &mut Vec<Batch>, place: usize, ready: Ready) {
     let has_room = |batch: &&mut Batch| {
         batch.events.len() < MOST && batch.bytes.saturating_add(bytes) <= MOST_BYTES
     };
-    let batch = match last.next().filter(has_room) {
-        Some(batch) => batch,
-        None => {
-            batches.push(Batch {
-                worker: ready.worker,
-                places: Vec::new(),
-                bytes: 0,
-                events: Vec::new(),
-                checks: Vec::new(),
-            });
-            batches.last_mut().expect("one was added")
-        }
+    let batch = if let Some(batch) = last.next().filter(has_room) {
+        batch
+    } else {
+        batches.push(Batch {
+            worker: ready.worker,
+            places: Vec::new(),
+            bytes: 0,
+            events: Vec::new(),
+            checks: Vec::new(),
+        });
+        batches.last_mut().expect("one was added")
     };
     batch.places.push(place);
     batch.bytes += bytes;
