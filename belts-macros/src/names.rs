@@ -77,6 +77,8 @@ runtime! {
     awaitable: __private::autoref::Awaitable;
     backoff: __private::Backoff;
     callback_entry: __private::CallbackEntry;
+    cancel_on: __private::CancelOn;
+    cancels: __private::Cancels;
     caught: __private::Caught;
     check: __private::check;
     contend: __private::Contend;

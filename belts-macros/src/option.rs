@@ -39,6 +39,8 @@ table! { FUNCTION, function_options:
         "required; the event that starts it, or several, as in `[OrderCreated, OrderCancelled]`: the argument's type includes all of them";
     "when" = "|event| event.cents > 0"
         "starts only for events that pass this filter";
+    "cancel_on" = "OrderWithdrawn"
+        "an event that cancels the run if it has the same correlation key as the event that started it, or several, as in `[OrderWithdrawn, CustomerLeft]`";
     "retries" = "3"
         "retries of the function as a whole; 3 by default";
     "backoff" = r#""1s..60s""#
@@ -313,10 +315,13 @@ impl Opt {
             .iter()
             .all(|item| matches!(ungrouped(item), Expr::Path(_)));
         if items.is_empty() || !all_paths {
-            self.wrong(
-                "an event type, or several as `on = [OrderCreated, OrderCancelled]`",
-                errors,
-            );
+            let wanted = match self.key.to_string().as_str() {
+                "cancel_on" => {
+                    "an event type, or several as `cancel_on = [OrderWithdrawn, CustomerLeft]`"
+                }
+                _ => "an event type, or several as `on = [OrderCreated, OrderCancelled]`",
+            };
+            self.wrong(wanted, errors);
             return Vec::new();
         }
         items

@@ -21,6 +21,10 @@ pub mod callbacks {}
 #[doc = include_str!("../docs/racing.md")]
 pub mod racing {}
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/cancelling.md")]
+pub mod cancelling {}
+
 #[doc = include_str!("../docs/progress.md")]
 pub mod progress {}
 

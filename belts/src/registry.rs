@@ -3,17 +3,18 @@
 use std::{collections::HashMap, sync::Arc};
 
 use crate::{
-    callback::CallbackEntry,
     error::{Error, ErrorKind, Result},
     function::{
-        Ask, AwaitEntry, EventEntry, FunctionDef, FunctionEntry, KeyDef,
+        Ask, EventEntry, FunctionDef, FunctionEntry,
         state::{States, missing},
     },
     panic,
     run::Location,
-    store::{Awaits, Subscription},
+    store::Subscription,
     telemetry::FunctionMetrics,
 };
+
+mod awaited;
 
 /// The functions of a worker, by id, and what the program knows of events.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(crate) struct Registry {
     by_event: HashMap<&'static str, Vec<usize>>,
     /// The event types that a `wait!` of the program names, sorted.
     awaited: Vec<&'static str>,
+    /// Those that cancel runs of its functions, sorted.
+    cancelling: Vec<&'static str>,
 }
 
 /// A function with what is looked up often.
@@ -47,6 +50,18 @@ impl Registered {
         };
         let what = format!("the filter of `{}`", self.id);
         panic::catch(&what, || accepts(event_type, payload))
+    }
+
+    /// The event types that cancel its runs, if it has the option; one may come twice.
+    pub(crate) fn cancel_types(&self) -> Option<impl Iterator<Item = &'static str> + use<>> {
+        let cancel_on = self.def.cancel_on.as_ref()?;
+        Some(cancel_on.events.iter().copied().flatten().copied())
+    }
+
+    /// The correlation key of the event that started a run, by which another one may cancel it.
+    pub(crate) fn cancel_key(&self, event_type: &str, payload: &[u8]) -> Option<Arc<str>> {
+        let cancel_on = self.def.cancel_on.as_ref()?;
+        fits(cancel_on.key, event_type, payload).ok()?
     }
 
     /// The correlation key of an event that fits this function and is valid.
@@ -99,7 +114,7 @@ impl Registry {
         defs.sort_by_key(|def| (def.id, def.location.file, def.location.line));
         defs.dedup_by(|a, b| std::ptr::eq(*a, *b));
         let mut registry = Self {
-            awaited: awaited(),
+            awaited: awaited::by_waits(),
             ..Self::default()
         };
         for def in defs {
@@ -133,6 +148,7 @@ impl Registry {
                 metrics: Arc::new(FunctionMetrics::new(def.id)),
             });
         }
+        registry.cancelling = awaited::by_options(&registry.functions);
         Ok(registry)
     }
 
@@ -176,64 +192,6 @@ impl Registry {
         let index = self.index(function_id)?;
         self.listeners(event_type)
             .find(|listener| *listener == index)
-    }
-
-    /// Whether the program has any `wait!`.
-    #[cfg(feature = "http")]
-    pub(crate) fn may_wait(&self) -> bool {
-        !self.awaited.is_empty()
-    }
-
-    /// Whether a `wait!` of the program names this event type.
-    pub(crate) fn awaits(&self, event_type: &str) -> bool {
-        self.awaited.binary_search(&event_type).is_ok()
-    }
-
-    /// The functions that may wait, as far as one can tell before they run: those with a wait of their own, or with a helper or a
-    /// race that may have one.
-    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Registered> {
-        let may_wait = |key: &KeyDef| {
-            matches!(
-                key,
-                KeyDef::Wait(_) | KeyDef::Callback(_) | KeyDef::Race(_) | KeyDef::Scope(_)
-            )
-        };
-        let functions = self.functions.iter().filter(|_| !self.awaited.is_empty());
-        functions.filter(move |function| function.def.keys.iter().any(may_wait))
-    }
-
-    /// What each of these may wait for. Of which waits a function has the program knows no more than the names of the types.
-    pub(crate) fn awaited(&self) -> Vec<Awaits> {
-        self.waiting()
-            .map(|function| Awaits::new(Arc::clone(&function.id), self.awaited.iter().copied()))
-            .collect()
-    }
-
-    /// Whether this store keeps what the functions wait for.
-    ///
-    /// # Errors
-    /// It does not; the error names the functions. Or a callback's page has nothing to choose from.
-    pub(crate) fn check_waits(&self, keeps_waits: bool) -> Result<()> {
-        CallbackEntry::check_pages()?;
-        let waits = |function: &&Registered| {
-            let mut keys = function.def.keys.iter();
-            keys.any(|key| matches!(key, KeyDef::Wait(_) | KeyDef::Callback(_)))
-        };
-        let waiting: Vec<_> = self.functions.iter().filter(waits).collect();
-        if keeps_waits || waiting.is_empty() {
-            return Ok(());
-        }
-        let places: Vec<_> = waiting
-            .iter()
-            .map(|function| format!("`{}` at {}", function.id, place(function.def)))
-            .collect();
-        Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "this store keeps no waits, which `wait!` and `callback!` need; choose another store. Functions that wait: {}",
-                places.join(", ")
-            ),
-        ))
     }
 
     /// The functions that listen for an event type.
@@ -331,14 +289,6 @@ fn linked(event_type: &str) -> Option<&'static EventEntry> {
     inventory::iter::<EventEntry>
         .into_iter()
         .find(|entry| entry.types.contains(&event_type))
-}
-
-fn awaited() -> Vec<&'static str> {
-    let entries = inventory::iter::<AwaitEntry>.into_iter();
-    let mut types: Vec<_> = entries.flat_map(|entry| entry.0.iter().copied()).collect();
-    types.sort_unstable();
-    types.dedup();
-    types
 }
 
 fn place(def: &FunctionDef) -> String {

@@ -29,6 +29,15 @@ async fn approval_decides_each_expense_once_although_its_worker_is_killed() {
 }
 
 #[tokio::test]
+async fn subscription_mails_nobody_after_the_event_that_cancels() {
+    let lines = lines("subscription").await;
+    let last = lines.last().map(String::as_str);
+    let expected =
+        "50 subscriptions · 30 converted · 20 cancelled · 0 mails after cancel · 0 mails twice";
+    assert_eq!(last, Some(expected), "{lines:?}");
+}
+
+#[tokio::test]
 async fn a_store_of_ones_own_keeps_a_run_in_its_file() {
     let lines = lines("custom_store").await;
     assert_eq!(

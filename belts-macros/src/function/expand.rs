@@ -231,6 +231,7 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
         let event_set = krate.at(event.span()).event_set;
         quote_spanned!(at_site(event.span())=> <#event as #event_set>::TYPES)
     });
+    let cancel_on = cancel_on(function);
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
     let keys = keys.iter().map(|key| key_def(key, &names));
     quote_spanned! {at_site(at)=>
@@ -241,6 +242,7 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
             options: || #options,
             accepts: #accepts,
             check: #check,
+            cancel_on: #cancel_on,
             needs: &[#(#needs),*],
             start: #start,
             location: #location,
@@ -287,6 +289,33 @@ fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
             ::core::result::Result::Ok(<#event as #event_set>::encode(&__belts_event)?.correlation_key)
         }
     }
+}
+
+/// The events that cancel a run. That their keys fit is asked with each type, and nothing else asks whether it is an event.
+fn cancel_on(function: &Function) -> TokenStream {
+    let Function {
+        event,
+        cancel_on,
+        krate,
+        ..
+    } = function;
+    let event = &event.ty;
+    let cancels = |other: &Expr| {
+        let at = other.span();
+        let cancels = krate.at(at).cancels;
+        quote_spanned!(at_site(at)=> <#other as #cancels<#event>>)
+    };
+    let Some(first) = cancel_on.first() else {
+        return optional(None);
+    };
+    let all = cancel_on.iter().map(|other| {
+        let by = cancels(other);
+        quote_spanned!(at_site(other.span())=> #by::TYPES)
+    });
+    let (by, cancel_on) = (cancels(first), krate.at(first.span()).cancel_on);
+    optional(Some(quote_spanned! {at_site(first.span())=>
+        #cancel_on { events: &[#(#all),*], key: #by::key }
+    }))
 }
 
 fn accepts(filter: &Expr, function: &Function) -> TokenStream {

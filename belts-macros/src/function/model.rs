@@ -29,6 +29,8 @@ pub(crate) struct Function {
     pub(crate) id: LitStr,
     pub(crate) on: Vec<Expr>,
     pub(crate) when: Option<Expr>,
+    /// The events that cancel its runs; none without the option.
+    pub(crate) cancel_on: Vec<Expr>,
     pub(crate) options: Options,
     pub(crate) krate: Krate,
 }
@@ -56,6 +58,7 @@ impl Function {
         let id = id(given.take("id"), &item.sig.ident, errors);
         let on = on(given.take("on"), &item.sig, errors);
         let when = given.take("when").map(|opt| opt.value);
+        let cancel_on = given.take("cancel_on").map(|opt| opt.paths(errors));
         let options = Options::build(&mut given, &krate, errors);
         let (outer, inner) = item.attrs.iter().cloned().partition(is_outer);
         let (event, others) = arguments?;
@@ -71,6 +74,7 @@ impl Function {
             id: id?,
             on: on?,
             when,
+            cancel_on: cancel_on.unwrap_or_default(),
             options,
             krate,
         })

@@ -128,6 +128,8 @@ fn about(run: &ShownRun, out: Out) -> String {
         .flatten()
         .filter_map(|step| step.waiting.as_ref());
     lines.extend(waits.map(|wait| ("waiting", plain(wait))));
+    let cancel_on = run.cancel_on.as_ref();
+    lines.extend(cancel_on.map(|event| ("cancel on", plain(event))));
     let shown = run.status_value.as_ref();
     lines.extend(shown.map(|json| ("status value", plain(json.get()))));
     lines.extend(run.steps.iter().flatten().filter_map(progress));

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{keys::KeyDef, options::FunctionOptions, state::Need};
+use super::{cancel::CancelOn, keys::KeyDef, options::FunctionOptions, state::Need};
 use crate::{error::Result, event::EventSet, run::Location, step::Scope};
 
 /// What the name of a function stands for. Its types stand in [`Call`](super::Call): bounds here would have rustc say a mistake twice.
@@ -28,6 +28,8 @@ pub struct FunctionDef {
     pub accepts: Option<Ask<bool>>,
     /// The correlation key of an event that it can read.
     pub check: Ask<Option<Arc<str>>>,
+    /// The event that cancels its runs, if there is one.
+    pub cancel_on: Option<CancelOn>,
     /// What it takes besides its event, as far as a worker has to have it.
     pub needs: &'static [fn() -> Option<Need>],
     /// Begins an attempt of a run.
@@ -56,6 +58,7 @@ impl FunctionDef {
         options: FunctionOptions::default,
         accepts: None,
         check: |_, _| Ok(None),
+        cancel_on: None,
         needs: &[],
         start: |_| Box::pin(std::future::pending()),
         location: Location {

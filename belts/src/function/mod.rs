@@ -2,6 +2,7 @@
 
 mod argument;
 mod call;
+mod cancel;
 mod definition;
 mod handle;
 mod keys;
@@ -11,6 +12,7 @@ pub(crate) mod state;
 
 pub use argument::Argument;
 pub use call::Call;
+pub use cancel::{CancelOn, Cancels};
 pub use definition::{
     Ask, AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation,
     UNFINISHED,

@@ -74,9 +74,7 @@ impl Runs {
     /// As [`rerun`](Self::rerun). Of kind [`UnknownRun`](ErrorKind::UnknownRun): the run has not recorded the step.
     pub async fn rerun_from(&self, run_id: &str, step: &str) -> Result<bool> {
         let journal = self.store.journal(run_id).await?;
-        let mut steps = journal
-            .iter()
-            .filter(|entry| entry.kind != StepKind::Status);
+        let mut steps = journal.iter().filter(|entry| entry.is_step());
         let Some(entry) = steps.find(|entry| &*entry.path == step) else {
             self.get(run_id).await?;
             return Err(Error::new(

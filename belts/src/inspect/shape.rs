@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Timestamp,
     codec::Failure,
+    error::ErrorKind,
     plain::plain,
     run::{is_under, join},
     store::{
@@ -59,6 +60,9 @@ pub(crate) struct ShownRun {
         deserialize_with = "present"
     )]
     pub(crate) status_value: Option<Box<RawValue>>,
+    /// The event that cancels the run, if it has not ended; only if the run was requested by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cancel_on: Option<String>,
     /// Operator actions on the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<ShownNote>,
@@ -238,6 +242,7 @@ impl ShownRun {
             payload: serde_json::from_slice(&run.payload).ok().filter(|_| values),
             output: run.output().filter(|_| values).map(ToOwned::to_owned),
             status_value: None,
+            cancel_on: None,
             notes: run.notes.iter().map(ShownNote::of).collect(),
             steps: None,
         }
@@ -247,9 +252,10 @@ impl ShownRun {
         let races = Decided::all(journal);
         let status = journal.iter().find(|entry| entry.kind == StepKind::Status);
         self.status_value = status.and_then(Entry::output).map(ToOwned::to_owned);
-        let steps = journal
-            .iter()
-            .filter(|entry| entry.kind != StepKind::Status);
+        let mut kept = journal.iter().filter(|entry| entry.is_cancel_on());
+        let cancel_on = kept.find_map(|entry| entry.wait.as_ref().map(ToString::to_string));
+        self.cancel_on = cancel_on.filter(|_| !self.status.is_finished());
+        let steps = journal.iter().filter(|entry| entry.is_step());
         let steps = steps.map(|entry| {
             let left = races.iter().any(|race| race.has_left(entry));
             ShownStep::of(entry, left, values)
@@ -267,7 +273,12 @@ impl ShownResult {
             function_id: run.function_id.to_string(),
             status: run.status,
             output,
-            error: run.failure().filter(|_| run.status == RunStatus::Failed),
+            error: run.failure().filter(|failure| match run.status {
+                RunStatus::Failed => true,
+                // What an earlier attempt failed with is not why it was cancelled.
+                RunStatus::Cancelled => failure.kind == ErrorKind::Cancelled.as_str(),
+                _ => false,
+            }),
         }
     }
 }

@@ -61,7 +61,7 @@ impl LiveRun {
     }
 
     pub(crate) fn has_open_waits(&self) -> bool {
-        !self.state().waits.open.is_empty()
+        self.state().waits.is_any()
     }
 
     /// Whether the store is to be asked what has arrived.
@@ -139,6 +139,7 @@ impl LiveRun {
     pub(crate) fn bring(&self, arrivals: Vec<Arrival>) {
         let mut state = self.state();
         state.waits.bring(arrivals);
+        self.note_cancel(&mut state);
         let wakers = state.waits_to_wake();
         drop(state);
         wakers.into_iter().for_each(Waker::wake);
@@ -147,7 +148,7 @@ impl LiveRun {
     /// Has the driver ask the store what has arrived.
     pub(crate) fn ask_for_arrivals(&self) {
         let mut state = self.state();
-        if !state.waits.open.is_empty() {
+        if state.waits.is_any() {
             state.waits.asks = true;
             state.wake_driver();
         }

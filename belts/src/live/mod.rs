@@ -5,6 +5,7 @@
 
 mod arrivals;
 mod beats;
+mod cancelling;
 mod context;
 mod current;
 mod host;
@@ -20,6 +21,7 @@ mod tickets;
 mod waits;
 
 pub(crate) use beats::Attempt;
+pub(crate) use cancelling::Listening;
 pub use context::Context;
 pub(crate) use current::{
     CURRENT_ARM, CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,

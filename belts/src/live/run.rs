@@ -46,6 +46,8 @@ pub(crate) struct LiveRun {
     life: AtomicU64,
     /// Whether the run is known to be no longer ours.
     lost: AtomicBool,
+    /// Whether the event has come that cancels the run.
+    pub(super) cancelled: AtomicBool,
     /// Whether this program could not read the run's event.
     misread: AtomicBool,
     /// Whether a step has sent a heartbeat in this drive.
@@ -109,6 +111,8 @@ pub(crate) enum Found {
     Violation(Error),
     /// The run is no longer ours, so that nothing more could be recorded.
     LeaseLost,
+    /// The event has come that cancels the run.
+    Cancelled,
     /// A step is about to begin, and the lease may have ended.
     Unsure,
     /// Every step waits for an event or a time far away: the run can leave memory until the first of these, if nothing else is
@@ -136,7 +140,8 @@ impl LiveRun {
         let most_steps = max_steps.unwrap_or(host.max_steps);
         let recorded = claimed.journal.len();
         let journal = Journal::new(std::mem::take(&mut claimed.journal));
-        let waits = Waits::new(std::mem::take(&mut claimed.arrivals));
+        let cancel_on = journal.cancel_on().map(|entry| entry.seq);
+        let waits = Waits::new(std::mem::take(&mut claimed.arrivals), cancel_on);
         Self {
             run_id: Arc::clone(&claimed.run_id),
             function_id: Arc::clone(&claimed.function_id),
@@ -151,6 +156,7 @@ impl LiveRun {
             metrics,
             life: AtomicU64::new(life),
             lost: AtomicBool::new(false),
+            cancelled: AtomicBool::new(false),
             misread: AtomicBool::new(false),
             beaten: AtomicBool::new(false),
             host,
@@ -344,6 +350,7 @@ impl LiveRun {
         let leaves = !stays && idle;
         if state.violation.is_some()
             || self.has_lost_lease()
+            || self.is_cancelled()
             || !(busy
                 || !leaves
                     && state.outbox.entries.is_empty()

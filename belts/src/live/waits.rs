@@ -34,6 +34,11 @@ pub(super) struct Waits {
     noted: BTreeMap<u32, Entry>,
     /// Who waits for a look at the store.
     pub(super) lookers: Vec<Waker>,
+    /// The wait for the event that cancels the run, and what has arrived for it.
+    pub(super) cancel_on: Option<u32>,
+    pub(super) cancelled_by: VecDeque<Arrival>,
+    /// Whether the run listens for that.
+    pub(super) listens: bool,
     /// Whether something may have arrived of which nobody here knows.
     pub(super) asks: bool,
     /// Whether the store is being asked.
@@ -65,10 +70,18 @@ impl Taken {
 }
 
 impl Waits {
-    pub(super) fn new(arrivals: Vec<Arrival>) -> Self {
-        let mut waits = Self::default();
+    pub(super) fn new(arrivals: Vec<Arrival>, cancel_on: Option<u32>) -> Self {
+        let mut waits = Self {
+            cancel_on,
+            ..Self::default()
+        };
         waits.bring(arrivals);
         waits
+    }
+
+    /// Whether an event is waited for, by the function or to cancel it.
+    pub(super) fn is_any(&self) -> bool {
+        self.listens || !self.open.is_empty()
     }
 
     /// Whether the store is to be asked what has arrived.
@@ -93,7 +106,8 @@ impl Waits {
             .open_waits()
             .filter(|entry| !self.noted.contains_key(&entry.seq));
         let noted = self.noted.values();
-        recorded.chain(noted.filter(|entry| entry.state == StepState::Waiting))
+        let steps = noted.filter(|entry| entry.is_step());
+        recorded.chain(steps.filter(|entry| entry.state == StepState::Waiting))
     }
 
     /// A wait as it is recorded, or about to be.
@@ -116,6 +130,10 @@ impl Waits {
     pub(super) fn bring(&mut self, arrivals: Vec<Arrival>) {
         for arrival in arrivals {
             if self.is_decided(arrival.seq) {
+                continue;
+            }
+            if self.cancel_on == Some(arrival.seq) {
+                self.cancelled_by.push_back(arrival);
                 continue;
             }
             let arrived = self.arrived.entry(arrival.seq).or_default();

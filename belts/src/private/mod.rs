@@ -25,8 +25,9 @@ pub use crate::{
     callback::{CallbackEntry, CallbackValue},
     event::{EncodedEvent, key},
     function::{
-        Argument, Ask, AwaitEntry, Call, Continuation, Definition, Driven, EventEntry, FunctionDef,
-        FunctionEntry, FunctionOptions, Invocation, KeyDef, Returned, UNFINISHED, state::Need,
+        Argument, Ask, AwaitEntry, Call, CancelOn, Cancels, Continuation, Definition, Driven,
+        EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Invocation, KeyDef, Returned,
+        UNFINISHED, state::Need,
     },
     live::Context,
     publish::Publish,

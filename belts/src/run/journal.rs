@@ -74,7 +74,7 @@ impl Journal {
         for (place, entry) in entries.iter().enumerate() {
             // A gap is left where a step was begun and its process died, or where a rerun dropped a failure.
             next_seq = next_seq.max(entry.seq + 1);
-            if entry.kind == StepKind::Status {
+            if !entry.is_step() {
                 continue;
             }
             steps += 1;
@@ -193,7 +193,7 @@ impl Journal {
     pub(crate) fn settled_waits(&self) -> impl Iterator<Item = &Entry> {
         let settled = |entry: &&Entry| entry.state != StepState::Waiting;
         let waits = self.entries.iter().filter(settled);
-        waits.filter(|entry| entry.kind == StepKind::Wait)
+        waits.filter(|entry| entry.kind == StepKind::Wait && entry.is_step())
     }
 
     /// The sleeps that were begun when the run was claimed. That one is over is not recorded.
@@ -207,13 +207,26 @@ impl Journal {
         let waits = self
             .entries
             .iter()
-            .filter(|entry| entry.kind == StepKind::Wait);
+            .filter(|entry| entry.kind == StepKind::Wait && entry.is_step());
         waits.filter(|entry| entry.state == StepState::Waiting)
     }
 
     /// What the store had.
     pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// The wait for the event that cancels the run, as the store had it.
+    pub(crate) fn cancel_on(&self) -> Option<&Entry> {
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.is_cancel_on())
+    }
+
+    /// The last `seq` of the steps.
+    pub(crate) fn last_seq(&self) -> Option<u32> {
+        let mut steps = self.entries.iter().rev();
+        let last = steps.find(|entry| entry.is_step());
+        last.map(|entry| entry.seq)
     }
 
     /// A `seq` for what is no step.

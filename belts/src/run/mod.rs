@@ -3,6 +3,7 @@
 //! Nothing here does IO, is async, reads a clock or draws a random number: time and chance come in as arguments.
 //! The tests are transcripts of such questions and answers.
 
+mod cancel;
 mod journal;
 mod key;
 mod machine;
@@ -14,6 +15,7 @@ mod violation;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cancel::cancel_on;
 pub(crate) use journal::{Decision, Journal, Request};
 pub(crate) use key::{STATUS, escape, is_under, join};
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};

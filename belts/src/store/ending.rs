@@ -102,6 +102,10 @@ impl Transition {
                 failed_attempts,
                 error,
             } => Ending::to(RunStatus::Failed).failed(*failed_attempts, error),
+            Self::Cancel { error } => Ending {
+                result: Some(error),
+                ..Ending::to(RunStatus::Cancelled)
+            },
             Self::Stop => Ending::to(RunStatus::Stopped),
             Self::Skip => return None,
         })

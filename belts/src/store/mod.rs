@@ -145,6 +145,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A run that is retried keeps the count of its failed attempts and the last failure. (`retried_run_counts_its_failures`)
 /// - A completed run keeps its output. (`completed_run_keeps_its_output`)
 /// - A failed run keeps its failure. (`failed_run_keeps_its_failure`)
+/// - A cancelled run keeps what cancelled it, until it is rerun. (`cancelled_run_keeps_its_cause`)
 /// - A stopped run has not finished, and only a claim by name takes it. (`stopped_run_is_claimed_by_name_only`)
 /// - A skipped run is removed with its journal; its event is known until it is purged. (`skipped_run_is_removed`)
 ///

@@ -8,7 +8,7 @@ use crate::{
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     inspect::{progress_in, status_in},
-    store::{Entry, RunRecord, SharedStore, StepKind, StepState},
+    store::{Entry, RunRecord, SharedStore, StepState},
 };
 
 /// The store of a [`Harness`](super::Harness), with shortcuts to recorded results. It reads past all faults.
@@ -120,8 +120,7 @@ impl TestStore {
 
     async fn recorded(&self, run_id: &str, path: &str) -> Result<Entry> {
         let journal = self.store.journal(run_id).await?;
-        let recorded =
-            |entry: &&Entry| entry.state != StepState::Waiting && entry.kind != StepKind::Status;
+        let recorded = |entry: &&Entry| entry.state != StepState::Waiting && entry.is_step();
         if let Some(entry) = journal
             .iter()
             .filter(recorded)

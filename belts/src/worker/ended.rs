@@ -11,6 +11,8 @@ pub(crate) enum Ended {
     Completed(Arc<[u8]>),
     /// It failed for good.
     Failed,
+    /// The event came that cancels it.
+    Cancelled,
     /// It goes on at this time, or once something arrives for it.
     Suspended(Option<Timestamp>),
     /// It reached the step at which it was asked to stop.
@@ -32,6 +34,7 @@ impl Ended {
         match self {
             Self::Completed(_) => "completed",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
             Self::Suspended(_) => "suspended",
             Self::Stopped => "stopped",
             Self::Skipped => "skipped",

@@ -72,9 +72,11 @@ impl Shared {
                         };
                     }
                     Ended::Abandoned => return Err(abandoned(run_id)),
-                    Ended::Completed(_) | Ended::Failed | Ended::Stopped | Ended::Skipped => {
-                        return Ok(());
-                    }
+                    Ended::Completed(_)
+                    | Ended::Failed
+                    | Ended::Cancelled
+                    | Ended::Stopped
+                    | Ended::Skipped => return Ok(()),
                 }
             }
             let listening = self.listen(run_id);

@@ -122,6 +122,7 @@ async fn beat(shared: &Shared, due: bool) -> Result<()> {
     // The loop, where there is one, asks more often.
     if due && !shared.is_running() {
         shared.end_revoked().await?;
+        shared.bring_arrivals().await?;
     }
     Ok(())
 }

@@ -174,8 +174,9 @@ impl Shared {
     /// What the run waits for, if it does, whatever else it does meanwhile.
     async fn open_wait(&self, run_id: &str) -> Result<Option<Entry>> {
         let journal = self.store.journal(run_id).await?;
-        let waits =
-            |entry: &Entry| entry.kind == StepKind::Wait && entry.state == StepState::Waiting;
+        let waits = |entry: &Entry| {
+            entry.kind == StepKind::Wait && entry.is_step() && entry.state == StepState::Waiting
+        };
         Ok(journal.into_iter().find(waits))
     }
 }
@@ -231,9 +232,24 @@ fn output_of(envelope: &[u8]) -> Result<Box<RawValue>> {
     }
 }
 
+/// By what a run was cancelled, as far as its record says so; it may hold an earlier failure.
+fn cancelled(record: &RunRecord) -> Error {
+    let said = record
+        .result
+        .as_deref()
+        .and_then(|said| codec::raw(said).ok());
+    let cause = match said {
+        Some(Decoded::Err(failure)) => Some(failure.into_error()),
+        _ => None,
+    };
+    cause
+        .filter(|cause| cause.kind() == ErrorKind::Cancelled)
+        .unwrap_or_else(|| Error::new(ErrorKind::Cancelled, "the run was cancelled"))
+}
+
 pub(super) fn finished(record: &RunRecord) -> FinishedRun {
     let result = match (record.status, &record.result) {
-        (RunStatus::Cancelled, _) => Err(Error::new(ErrorKind::Cancelled, "the run was cancelled")),
+        (RunStatus::Cancelled, _) => Err(cancelled(record)),
         (RunStatus::Stopped, _) | (_, None) => Ok(RawValue::NULL.to_owned()),
         (_, Some(envelope)) => output_of(envelope),
     };

@@ -1,6 +1,7 @@
 //! The program `belts`, as people call it.
 
 mod callbacks;
+mod cancel_on;
 mod changes;
 mod failures;
 mod functions;

@@ -82,7 +82,8 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     transitions {
         suspended_run_is_due_at_its_time released_run_is_due_at_once retried_run_counts_its_failures
-        completed_run_keeps_its_output failed_run_keeps_its_failure stopped_run_is_claimed_by_name_only skipped_run_is_removed
+        completed_run_keeps_its_output failed_run_keeps_its_failure cancelled_run_keeps_its_cause
+        stopped_run_is_claimed_by_name_only skipped_run_is_removed
     }
     races {
         concurrent_clients_share_the_work commit_and_claim_are_serialized purge_during_work_loses_nothing

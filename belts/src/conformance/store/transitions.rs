@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, at, entry, event, ok};
 use crate::{
     error::Result,
-    store::{CommitOutcome, Lease, RunRecord, RunStatus, Transition, WorkerId},
+    store::{CommitOutcome, Lease, Rerun, RunRecord, RunStatus, Transition, WorkerId},
 };
 
 /// Makes a run, and releases it with one entry, which ends the lease.
@@ -127,6 +127,24 @@ pub(super) async fn failed_run_keeps_its_failure(bench: Bench) -> Result<()> {
             .is_empty()
     );
     Ok(())
+}
+
+pub(super) async fn cancelled_run_keeps_its_cause(bench: Bench) -> Result<()> {
+    let (worker, run) = give_back(&bench, Transition::cancel(ok("\"why\""))).await?;
+    let store = &bench.store;
+    let record = says(&bench, &run, RunStatus::Cancelled).await?;
+    assert_eq!((record.result, record.due_at), (Some(ok("\"why\"")), None));
+    let is_claimed = |claimed: Option<_>| assert!(claimed.is_none(), "it has finished");
+    is_claimed(store.take_named(worker, &["f"], &run, at(29_998)).await?);
+    assert!(!store.cancel(&run, at(29_998)).await?, "it has finished");
+    assert!(store.rerun(Rerun::new(&*run, at(29_999))).await?);
+    assert_eq!(store.record(&run).await?.result, None);
+    let claimed = store.take_one(worker, &["f"], at(29_999)).await?;
+    assert_eq!(claimed.journal, [entry(0, "one", "1")]);
+    let complete = Some(Transition::complete(ok("1")));
+    store
+        .must_write(claimed.lease, Vec::new(), complete, at(29_999))
+        .await
 }
 
 pub(super) async fn stopped_run_is_claimed_by_name_only(bench: Bench) -> Result<()> {

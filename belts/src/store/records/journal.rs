@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Wait;
+use super::{CANCEL_ON, Wait};
 use crate::clock::Timestamp;
 
 /// One recorded step of a run.
@@ -113,6 +113,16 @@ impl Entry {
     pub(crate) fn is_heartbeat(&self) -> bool {
         let is_under_way = self.state == StepState::Waiting && self.due_at.is_none();
         self.kind == StepKind::Step && is_under_way
+    }
+
+    /// Whether it is a step that the function has reached, and not what the engine keeps for itself.
+    pub(crate) fn is_step(&self) -> bool {
+        self.kind != StepKind::Status && !self.is_cancel_on()
+    }
+
+    /// Whether it is the wait for the event that cancels the run.
+    pub(crate) fn is_cancel_on(&self) -> bool {
+        self.kind == StepKind::Wait && &*self.path == CANCEL_ON
     }
 
     /// Whether this entry was sent before the one that is there under its `seq`, so that it must not replace it: it waits and the

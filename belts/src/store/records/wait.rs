@@ -9,6 +9,9 @@ use crate::{clock::Timestamp, plain::plain};
 /// The type of the events that complete callbacks, each with a key that follows from the callback's id. No event of a user has it.
 pub(crate) const CALLBACK: &str = "belts.callback";
 
+/// Where a run keeps its wait for the event that cancels it. No key makes such a path.
+pub(crate) const CANCEL_ON: &str = "~cancel_on";
+
 /// What a journal entry waits for; how long, says its [`due_at`](crate::store::Entry::due_at).
 ///
 /// ```

@@ -43,7 +43,10 @@ impl<T> TestRun<T> {
             crashes,
             output: PhantomData,
         };
-        if let Some(error) = run.error() {
+        if let Some(error) = run
+            .error()
+            .filter(|_| run.status() == Some(RunStatus::Failed))
+        {
             let text = format!(
                 "run `{}` of `{function}` failed: {}",
                 run.run_id,
@@ -153,7 +156,7 @@ impl<T> TestRun<T> {
     /// The paths of its steps and sleeps, in the order in which they began.
     pub fn steps(&self) -> Vec<&str> {
         let steps = self.journal.iter();
-        let steps = steps.filter(|entry| entry.kind != StepKind::Status);
+        let steps = steps.filter(|entry| entry.is_step());
         steps.map(|entry| &*entry.path).collect()
     }
 

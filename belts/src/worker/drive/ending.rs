@@ -27,6 +27,10 @@ impl Drive<'_> {
             panic::discard(outcome);
             return ended;
         }
+        if self.is_cancelled_after_all().await {
+            panic::discard(outcome);
+            return self.cancel().await;
+        }
         if let Err(error) = &outcome
             && error.is_service_failure()
         {
@@ -80,7 +84,7 @@ impl Drive<'_> {
     }
 
     /// Waits for the write under way, if there is one; how the drive has ended by it, if it has.
-    async fn ended_by(&self, write: Option<Underway<'_>>) -> Option<Ended> {
+    pub(super) async fn ended_by(&self, write: Option<Underway<'_>>) -> Option<Ended> {
         self.applied(write?.write.await).await.err()
     }
 
@@ -226,6 +230,7 @@ impl Drive<'_> {
         match transition {
             Transition::Complete { output } => Ended::Completed(output),
             Transition::Fail { .. } => Ended::Failed,
+            Transition::Cancel { .. } => Ended::Cancelled,
             Transition::Stop => Ended::Stopped,
             Transition::Skip => Ended::Skipped,
             Transition::Suspend { due_at: None } => Ended::Suspended(None),

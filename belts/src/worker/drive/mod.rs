@@ -1,5 +1,6 @@
 //! Drives one run: polls its function, writes what its steps leave behind, and ends with a transition.
 
+mod cancel;
 mod driver;
 mod ending;
 mod look;
@@ -71,7 +72,10 @@ pub(crate) async fn drive(
     begun.increment(1);
     let _running = metrics.running();
     let ended = match wanted {
-        Ok(()) => drive.go_whatever_breaks().await,
+        Ok(()) => match drive.listen_for_cancel().await {
+            Ok(_listening) => drive.go_whatever_breaks().await,
+            Err(ended) => ended,
+        },
         Err(error) if error.kind() == ErrorKind::InvalidEvent => drive.leave_to_others(error).await,
         // The filter fell: a failed attempt like any other.
         Err(error) => drive.returned(Err(error), None).await,

@@ -85,6 +85,14 @@ impl Drive<'_> {
                     return self.violated(error, write.take()).await;
                 }
                 Stop::Found(Found::LeaseLost) => return self.lease_lost(),
+                Stop::Found(Found::Cancelled) => {
+                    // It is gone before the record says so.
+                    drop(function);
+                    return match self.ended_by(write.take()).await {
+                        Some(ended) => ended,
+                        None => self.cancel().await,
+                    };
+                }
                 Stop::Found(Found::Unsure) => {
                     if let Err(ended) = self.make_sure().await {
                         return ended;
@@ -217,6 +225,9 @@ impl Drive<'_> {
         for _ in 0..TURNS {
             if self.run.has_lost_lease() {
                 return Poll::Ready(Stop::Found(Found::LeaseLost));
+            }
+            if self.run.is_cancelled() {
+                return Poll::Ready(Stop::Found(Found::Cancelled));
             }
             if waker.take_woken() {
                 stay.woken();

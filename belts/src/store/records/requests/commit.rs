@@ -121,6 +121,12 @@ pub enum Transition {
         /// The failure, as an envelope.
         error: Arc<[u8]>,
     },
+    /// The event came that cancels the run.
+    #[non_exhaustive]
+    Cancel {
+        /// What cancelled it, as the envelope of a failure.
+        error: Arc<[u8]>,
+    },
     /// The run reached the step at which it was asked to stop; it goes on when it is asked for by name.
     Stop,
     /// The function's filter does not want the event; the run is removed.
@@ -167,6 +173,13 @@ impl Transition {
     pub fn fail(failed_attempts: u32, error: impl Into<Arc<[u8]>>) -> Self {
         Self::Fail {
             failed_attempts,
+            error: error.into(),
+        }
+    }
+
+    /// The run was cancelled, by what the failure names.
+    pub fn cancel(error: impl Into<Arc<[u8]>>) -> Self {
+        Self::Cancel {
             error: error.into(),
         }
     }

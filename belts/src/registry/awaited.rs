@@ -1,0 +1,104 @@
+//! Which events the runs of the functions may hear of: those that a `wait!` names, and those that cancel them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{Registered, Registry, place};
+use crate::{
+    callback::CallbackEntry,
+    error::{Error, ErrorKind, Result},
+    function::{AwaitEntry, KeyDef},
+    store::Awaits,
+};
+
+impl Registry {
+    /// Whether a run may hear of an event.
+    #[cfg(feature = "http")]
+    pub(crate) fn may_wait(&self) -> bool {
+        !self.awaited.is_empty() || !self.cancelling.is_empty()
+    }
+
+    /// Whether a `wait!` of the program or a `cancel_on` names this event type.
+    pub(crate) fn awaits(&self, event_type: &str) -> bool {
+        let mut all = [&self.awaited, &self.cancelling].into_iter();
+        all.any(|types| types.binary_search(&event_type).is_ok())
+    }
+
+    /// What each function may hear of. Of which waits a function has the program knows no more than the names of the types.
+    pub(crate) fn awaited(&self) -> Vec<Awaits> {
+        let each = self.functions.iter().map(|function| {
+            let waits = if function.may_wait() {
+                &self.awaited[..]
+            } else {
+                &[]
+            };
+            let cancelling = function.cancel_types().into_iter().flatten();
+            let types: BTreeSet<_> = waits.iter().copied().chain(cancelling).collect();
+            (function, types)
+        });
+        each.filter(|(_, types)| !types.is_empty())
+            .map(|(function, types)| Awaits::new(Arc::clone(&function.id), types))
+            .collect()
+    }
+
+    /// Whether this store keeps what the functions wait for.
+    ///
+    /// # Errors
+    /// It does not; the error names the functions. Or a callback's page has nothing to choose from.
+    pub(crate) fn check_waits(&self, keeps_waits: bool) -> Result<()> {
+        CallbackEntry::check_pages()?;
+        let waits = |function: &&Registered| {
+            let mut keys = function.def.keys.iter();
+            let has_one = keys.any(|key| matches!(key, KeyDef::Wait(_) | KeyDef::Callback(_)));
+            has_one || function.def.cancel_on.is_some()
+        };
+        let waiting: Vec<_> = self.functions.iter().filter(waits).collect();
+        if keeps_waits || waiting.is_empty() {
+            return Ok(());
+        }
+        let places: Vec<_> = waiting
+            .iter()
+            .map(|function| format!("`{}` at {}", function.id, place(function.def)))
+            .collect();
+        Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "this store keeps no waits, which `wait!`, `callback!` and `cancel_on` need; choose another store. Functions that \
+                 wait: {}",
+                places.join(", ")
+            ),
+        ))
+    }
+}
+
+impl Registered {
+    /// Whether it may wait, as far as one can tell before it runs: it has a wait of its own, or a helper or a race that may have one.
+    fn may_wait(&self) -> bool {
+        self.def.keys.iter().any(|key| {
+            matches!(
+                key,
+                KeyDef::Wait(_) | KeyDef::Callback(_) | KeyDef::Race(_) | KeyDef::Scope(_)
+            )
+        })
+    }
+}
+
+/// The event types that a `wait!` of the program names, sorted.
+pub(super) fn by_waits() -> Vec<&'static str> {
+    let entries = inventory::iter::<AwaitEntry>.into_iter();
+    sorted(entries.flat_map(|entry| entry.0.iter().copied()))
+}
+
+/// The event types that a `cancel_on` of these functions names, sorted.
+pub(super) fn by_options(functions: &[Registered]) -> Vec<&'static str> {
+    sorted(
+        functions
+            .iter()
+            .filter_map(Registered::cancel_types)
+            .flatten(),
+    )
+}
+
+fn sorted(types: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let types: BTreeSet<_> = types.collect();
+    types.into_iter().collect()
+}

@@ -1,0 +1,20 @@
+// Neither event has a key: each would cancel every run.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct OrderCreated {
+    order_id: String,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+struct OrderWithdrawn {
+    order_id: String,
+}
+
+#[belts::function(id = "process-order", on = OrderCreated, cancel_on = OrderWithdrawn)]
+async fn process(order: OrderCreated) -> belts::Result<usize> {
+    step!("count", order.order_id.len()).await
+}
+
+fn main() {}

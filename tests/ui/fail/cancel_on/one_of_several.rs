@@ -1,0 +1,25 @@
+// One event of a list has no key.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = order_id)]
+struct OrderCreated {
+    order_id: String,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = order_id)]
+struct OrderWithdrawn {
+    order_id: String,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+struct ShopClosed {}
+
+#[belts::function(id = "process-order", on = OrderCreated, cancel_on = [OrderWithdrawn, ShopClosed])]
+async fn process(order: OrderCreated) -> belts::Result<usize> {
+    step!("count", order.order_id.len()).await
+}
+
+fn main() {}
