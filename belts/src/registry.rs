@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod awaited;
+mod types;
 
 /// The functions of a worker, by id, and what the program knows of events.
 #[derive(Debug, Default)]
@@ -54,8 +55,7 @@ impl Registered {
 
     /// The event types that cancel its runs, if it has the option; one may come twice.
     pub(crate) fn cancel_types(&self) -> Option<impl Iterator<Item = &'static str> + use<>> {
-        let cancel_on = self.def.cancel_on.as_ref()?;
-        Some(cancel_on.events.iter().copied().flatten().copied())
+        types::cancelling(self.def)
     }
 
     /// The correlation key of the event that started a run, by which another one may cancel it.
@@ -114,7 +114,7 @@ impl Registry {
         defs.sort_by_key(|def| (def.id, def.location.file, def.location.line));
         defs.dedup_by(|a, b| std::ptr::eq(*a, *b));
         let mut registry = Self {
-            awaited: awaited::by_waits(),
+            awaited: types::by_waits(),
             ..Self::default()
         };
         for def in defs {
@@ -148,7 +148,8 @@ impl Registry {
                 metrics: Arc::new(FunctionMetrics::new(def.id)),
             });
         }
-        registry.cancelling = awaited::by_options(&registry.functions);
+        registry.cancelling =
+            types::by_options(registry.functions.iter().map(|function| function.def));
         Ok(registry)
     }
 

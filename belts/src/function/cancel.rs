@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::definition::Ask;
+use super::ask::Ask;
 use crate::{
     error::Result,
     event::{EventSet, key::HasKey},

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{cancel::CancelOn, keys::KeyDef, options::FunctionOptions, state::Need};
+use super::{ask::Ask, cancel::CancelOn, keys::KeyDef, options::FunctionOptions, state::Need};
 use crate::{error::Result, event::EventSet, run::Location, step::Scope};
 
 /// What the name of a function stands for. Its types stand in [`Call`](super::Call): bounds here would have rustc say a mistake twice.
@@ -10,9 +10,6 @@ pub trait Definition: 'static {
     /// What the macro has written down of it.
     const DEFINITION: &'static FunctionDef;
 }
-
-/// Asks of an event by its type and its JSON.
-pub type Ask<T> = fn(&str, &[u8]) -> Result<T>;
 
 /// A function as link-time registration knows it.
 pub struct FunctionDef {

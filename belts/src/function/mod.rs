@@ -1,6 +1,7 @@
 //! Functions: what stands for one in code, and their options.
 
 mod argument;
+mod ask;
 mod call;
 mod cancel;
 mod definition;
@@ -11,11 +12,11 @@ mod returned;
 pub(crate) mod state;
 
 pub use argument::Argument;
+pub use ask::Ask;
 pub use call::Call;
 pub use cancel::{CancelOn, Cancels};
 pub use definition::{
-    Ask, AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation,
-    UNFINISHED,
+    AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation, UNFINISHED,
 };
 pub use handle::RunHandle;
 pub use keys::KeyDef;

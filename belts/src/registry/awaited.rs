@@ -6,7 +6,7 @@ use super::{Registered, Registry, place};
 use crate::{
     callback::CallbackEntry,
     error::{Error, ErrorKind, Result},
-    function::{AwaitEntry, KeyDef},
+    function::KeyDef,
     store::Awaits,
 };
 
@@ -80,25 +80,4 @@ impl Registered {
             )
         })
     }
-}
-
-/// The event types that a `wait!` of the program names, sorted.
-pub(super) fn by_waits() -> Vec<&'static str> {
-    let entries = inventory::iter::<AwaitEntry>.into_iter();
-    sorted(entries.flat_map(|entry| entry.0.iter().copied()))
-}
-
-/// The event types that a `cancel_on` of these functions names, sorted.
-pub(super) fn by_options(functions: &[Registered]) -> Vec<&'static str> {
-    sorted(
-        functions
-            .iter()
-            .filter_map(Registered::cancel_types)
-            .flatten(),
-    )
-}
-
-fn sorted(types: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
-    let types: BTreeSet<_> = types.collect();
-    types.into_iter().collect()
 }
