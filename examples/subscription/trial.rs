@@ -24,7 +24,7 @@ pub(crate) struct TrialCancelled {
 }
 
 #[belts::function(id = "trial", on = TrialBegun, cancel_on = TrialCancelled)]
-async fn trial(trial: TrialBegun, State(outbox): State<Outbox>) -> belts::Result<()> {
+pub(crate) async fn trial(trial: TrialBegun, State(outbox): State<Outbox>) -> belts::Result<()> {
     let customer = &trial.customer;
     step!("welcome", outbox.mail(customer, "welcome")).await?;
     sleep!("until-reminder", UNTIL_REMINDER).await?;
