@@ -222,13 +222,6 @@ impl Journal {
         entries.find(|entry| entry.is_cancel_on())
     }
 
-    /// The last `seq` of the steps.
-    pub(crate) fn last_seq(&self) -> Option<u32> {
-        let mut steps = self.entries.iter().rev();
-        let last = steps.find(|entry| entry.is_step());
-        last.map(|entry| entry.seq)
-    }
-
     /// A `seq` for what is no step.
     pub(crate) fn take_seq(&mut self) -> u32 {
         self.next_seq += 1;
