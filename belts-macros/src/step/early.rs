@@ -3,10 +3,11 @@
 
 use proc_macro2::Ident;
 use syn::{
-    Expr, ExprAwait, ExprTry,
+    Expr, ExprAwait, ExprTry, Macro,
     visit::{self, Visit},
 };
 
+use super::meant;
 use crate::diag::Errors;
 
 /// Reports the first of what would be over before the race begins; whether there is any.
@@ -43,6 +44,12 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_item(&mut self, _: &'ast syn::Item) {}
+
+    fn visit_macro(&mut self, node: &'ast Macro) {
+        if let Some(expr) = meant::expr(node) {
+            self.visit_expr(&expr);
+        }
+    }
 
     fn visit_expr_await(&mut self, node: &'ast ExprAwait) {
         visit::visit_expr_await(self, node);

@@ -7,7 +7,7 @@ use syn::{Expr, PathArguments, Stmt};
 use crate::option::ungrouped;
 
 /// Macros that do not leave a block by themselves.
-const PLAIN: [&str; 24] = [
+const PLAIN: [&str; 25] = [
     "assert",
     "assert_eq",
     "assert_ne",
@@ -29,6 +29,8 @@ const PLAIN: [&str; 24] = [
     "span",
     "trace",
     "vec",
+    // What is in it is looked at like everything else.
+    "volatile",
     "warn",
     "write",
     "writeln",
@@ -82,12 +84,18 @@ mod tests {
 
     #[test]
     fn only_blocks_that_name_no_error_are_told_theirs() {
-        let open: [Expr; 3] = [
+        let open: [Expr; 4] = [
             syn::parse_quote!(async { Ok(1) }),
             syn::parse_quote!(async move {
                 let a = charge(1).await?;
                 println!("{a}");
                 Ok(a)
+            }),
+            syn::parse_quote!(async {
+                let began = volatile!(Instant::now());
+                charge(1).await?;
+                info!("{:?}", began.elapsed());
+                Ok(1)
             }),
             syn::parse_quote!(async {
                 if a != (b) {
@@ -99,7 +107,7 @@ mod tests {
         for expr in open {
             assert!(leaves_error_open(&expr), "{}", expr.to_token_stream());
         }
-        let told: [Expr; 7] = [
+        let told: [Expr; 8] = [
             syn::parse_quote!(async { Ok::<_, MyError>(1) }),
             syn::parse_quote!(async {
                 if a {
@@ -109,6 +117,10 @@ mod tests {
             }),
             syn::parse_quote!(async {
                 anyhow::ensure!(a, "no");
+                Ok(1)
+            }),
+            syn::parse_quote!(async {
+                volatile!(return Err(MyError));
                 Ok(1)
             }),
             syn::parse_quote!(async { charge(1).await }),

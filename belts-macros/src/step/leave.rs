@@ -9,6 +9,7 @@ use syn::{
     visit::{self, Visit},
 };
 
+use super::meant;
 use crate::{diag::Errors, names::spelled};
 
 /// Macros of anyhow, eyre and others that return an error.
@@ -82,6 +83,9 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_item(&mut self, _: &'ast syn::Item) {}
 
     fn visit_macro(&mut self, node: &'ast Macro) {
+        if let Some(expr) = meant::expr(node) {
+            return self.visit_expr(&expr);
+        }
         let last = node.path.segments.last();
         if last.is_some_and(|last| RETURN.iter().any(|name| last.ident == name)) {
             self.found = true;

@@ -6,6 +6,7 @@ mod error;
 pub(crate) mod expand;
 pub(crate) mod key;
 mod leave;
+mod meant;
 pub(crate) mod parse;
 pub(crate) mod race;
 mod site;

@@ -160,7 +160,70 @@ async fn later(order: Ordered) -> belts::Result<bool> {
     drop(tokio::spawn(async { tokio::time::sleep(Duration::ZERO).await }));
     let times = [step!("a", now()).await?, step!("b", clock()).await?, step!("c", nested()).await?];
     let latest = step!("latest", in_a_fn_of_its_own()).await?;
+    // An iterator calls its closures where it is used.
+    let pauses = (1..4).map(|n| Duration::from_millis(n * fastrand::u64(..50))).take(3);
+    step!("pauses", pauses.clone().sum::<Duration>()).await?;
     Ok(times.iter().all(|time| *time <= latest && *time >= order.placed_at))
+}
+
+/// Takes what it is given somewhere else.
+struct Queue;
+
+type Job = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Queue {
+    async fn send(&self, job: Job) {
+        drop(job);
+    }
+
+    async fn insert(&self, task: tokio::task::JoinHandle<()>) {
+        task.abort();
+    }
+}
+
+trait Timestamp {
+    fn now() -> u32;
+}
+
+struct StoredClock;
+
+impl Timestamp for StoredClock {
+    fn now() -> u32 {
+        1
+    }
+}
+
+enum Size {
+    Small,
+}
+
+#[belts::function(id = "elsewhere", on = Ordered)]
+async fn elsewhere(order: Ordered, State(queue): State<&'static Queue>) -> belts::Result<u32> {
+    use Size::*;
+    queue.send(Box::pin(async { tokio::time::sleep(Duration::ZERO).await }) as Job).await;
+    queue.insert(tokio::spawn(async { tokio::time::sleep(Duration::ZERO).await })).await;
+    #[cfg(test)]
+    println!("{:?}", SystemTime::now());
+    thread_local! { static HOME: Option<String> = env::var("HOME").ok() }
+    let at = order.id.map(|_| 1).unwrap_or_else(<StoredClock as Timestamp>::now);
+    let placed_at = step!("now", SystemTime::now()).await?;
+    let age = step!("age", placed_at.elapsed()).await?;
+    // The error of a block that names none is still filled in.
+    let took = step!("took", async {
+        let began = volatile!(Instant::now());
+        sleep(1).await;
+        println!("{:?}", began.elapsed());
+        Ok(began.elapsed())
+    })
+    .await?;
+    let placed_at = volatile!(Instant::now());
+    println!("{age:?} {took:?} {:?}", placed_at.elapsed());
+    if let Some(now) = Some(at) {
+        println!("{now}");
+    }
+    Ok(match Small {
+        Small => at + HOME.with(|home| u32::from(home.is_some())),
+    })
 }
 
 fn main() {}

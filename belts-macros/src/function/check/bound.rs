@@ -50,7 +50,8 @@ pub(super) struct Bound {
 
 struct Binding {
     name: String,
-    holds: Holds,
+    /// `None` if nothing of interest: it may hide a name of a block around it.
+    holds: Option<Holds>,
     depth: usize,
 }
 
@@ -119,15 +120,19 @@ impl Bound {
         if let (Pat::Ident(name), Some(holds)) = (pattern, holds) {
             self.names.push(Binding {
                 name: name.ident.to_string(),
-                holds,
+                holds: Some(holds),
                 depth: self.depth,
             });
         }
     }
 
-    /// Takes note that a name is bound anew.
+    /// Takes note that a name is bound anew, as far as this block goes.
     pub(super) fn forget(&mut self, name: &Ident) {
-        self.names.retain(|binding| *name != binding.name);
+        self.names.push(Binding {
+            name: name.to_string(),
+            holds: None,
+            depth: self.depth,
+        });
     }
 
     /// Takes note of a future that is put into a collection; whether that is a `FuturesUnordered`.
@@ -144,7 +149,7 @@ impl Bound {
             // The collection may be one of any block around this.
             self.names.push(Binding {
                 name: to.to_string(),
-                holds: Holds::Future(which),
+                holds: Some(Holds::Future(which)),
                 depth: 0,
             });
         }
@@ -184,7 +189,7 @@ impl Bound {
 
     fn of(&self, name: &Ident) -> Option<Holds> {
         let found = self.names.iter().rfind(|binding| *name == binding.name);
-        found.map(|binding| binding.holds)
+        found.and_then(|binding| binding.holds)
     }
 }
 

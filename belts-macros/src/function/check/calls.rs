@@ -91,6 +91,7 @@ impl Walk<'_> {
     }
 
     fn key(&mut self, key: &Key) {
+        self.captured(&key.literal.to_token_stream());
         let Some(plain) = key.plain() else {
             return;
         };
@@ -102,7 +103,8 @@ impl Walk<'_> {
     }
 }
 
-/// Whether what comes of the arguments is fixed when the macro is first reached, and read from the journal from then on.
+/// Whether what comes of the arguments is fixed when the macro is first reached, and read from the journal from then on. What a `when`
+/// goes by may differ, since the event that it let pass is recorded.
 fn is_recorded(which: Macro) -> bool {
     matches!(which, Macro::Sleep | Macro::SleepUntil | Macro::Wait)
 }
@@ -118,7 +120,7 @@ fn key_alone(tokens: &TokenStream) -> Option<Key> {
 }
 
 /// The key of a call and the expressions after it; `None` if the macro itself will report it.
-fn split(tokens: &TokenStream) -> Option<(Key, Vec<Expr>)> {
+pub(super) fn split(tokens: &TokenStream) -> Option<(Key, Vec<Expr>)> {
     let parser = |input: ParseStream<'_>| {
         let key = Key::new(input.parse()?)?;
         let mut arguments = Vec::new();

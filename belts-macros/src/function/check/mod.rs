@@ -2,10 +2,16 @@
 //!
 //! Each macro reports what it can see for itself; this module checks what takes the whole body.
 
+mod advice;
 mod bound;
 mod branches;
+mod callers;
 mod calls;
+mod elapsed;
+mod held;
 mod keys;
+mod look;
+mod macros;
 mod once;
 mod ours;
 mod outside;
@@ -13,32 +19,33 @@ mod race;
 mod repeat;
 mod sources;
 mod task;
+mod tokens;
 mod uses;
 mod volatile;
 mod walk;
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::{
-    Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop,
-    ExprLoop, ExprMethodCall, ExprPath, ExprWhile, FieldValue, Item, Local, PatIdent, Stmt, Token,
+    Arm, Attribute, Block, Expr, ExprAsync, ExprAwait, ExprCall, ExprClosure, ExprForLoop, ExprIf,
+    ExprLoop, ExprMethodCall, ExprPath, ExprWhile, FieldValue, Item, Local, PatIdent, Stmt,
     parse::{ParseStream, Parser as _},
-    punctuated::Punctuated,
     visit::{self, Visit},
 };
 
 use self::{
     bound::{Bound, is_typed_unordered},
+    held::name_of,
     keys::Keys,
-    once::Once,
+    once::{Once, is_typed_one},
     ours::Ours,
-    race::{Select, is_select},
+    race::Select,
     repeat::{Repeat, variable},
     task::Task,
-    volatile::Volatile,
+    volatile::{Volatile, is_of_tests},
     walk::Walk,
 };
-use crate::{diag::Errors, names::Krate, option::ungrouped, step::Macro};
+use crate::{diag::Errors, names::Krate};
 
 /// Reports nothing about a body that does not parse: rustc does it better.
 pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
@@ -62,6 +69,7 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
         select: None,
         cfg: None,
         task: None,
+        named: false,
         volatile: Volatile::default(),
     };
     walk.volatile.enter(&statements);
@@ -70,90 +78,6 @@ pub(crate) fn check(body: &TokenStream, krate: &Krate, errors: &mut Errors) {
     }
     let Walk { keys, errors, .. } = walk;
     keys.report_duplicates(errors);
-}
-
-impl Walk<'_> {
-    /// Macros in tokens that are not a list of expressions.
-    fn scan(&mut self, tokens: TokenStream) {
-        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        for (at, token) in tokens.iter().enumerate() {
-            let TokenTree::Group(group) = token else {
-                continue;
-            };
-            match &tokens[..at] {
-                [.., TokenTree::Ident(name), TokenTree::Punct(bang)] if bang.as_char() == '!' => {
-                    let path = syn::Path::from(name.clone());
-                    self.any_macro(&path, &group.stream());
-                }
-                _ => {
-                    self.volatile_tokens(&tokens, at);
-                    self.expressions_or_scan(group.stream(), group.delimiter());
-                }
-            }
-        }
-    }
-
-    fn any_macro(&mut self, path: &syn::Path, tokens: &TokenStream) {
-        let own = self.ours.is_own(path);
-        match self.ours.of(path) {
-            Some(which) => self.call(which, path, tokens),
-            None if own && Macro::from_name(&path_name(path)).is_some() => {}
-            None if path.is_ident("macro_rules") || volatile::is_quote(path) => {}
-            None if self.ours.is_volatile(path) => {
-                self.meant(true, |walk| {
-                    walk.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis);
-                });
-            }
-            None if is_select(path) && !own => {
-                let select = Select::of_macro(path);
-                let futures = branches::futures(tokens.clone());
-                for future in &futures {
-                    self.report_held(future, &select);
-                }
-                self.in_select(Some(select), |walk| {
-                    for future in &futures {
-                        if let Expr::MethodCall(call) = ungrouped(future) {
-                            walk.ask(call);
-                        }
-                    }
-                    walk.scan(tokens.clone());
-                });
-            }
-            None => {
-                let awaited = self.volatile.awaits(path);
-                self.awaiting(awaited, |walk| {
-                    walk.expressions_or_scan(tokens.clone(), Delimiter::Parenthesis);
-                });
-            }
-        }
-    }
-
-    /// Reports futures of our macros that were bound to names before.
-    fn report_held(&mut self, future: &Expr, select: &Select) {
-        for held in self.bound.held(future) {
-            let message = select.message_of_name(&held.name, held.which);
-            self.errors.at(&held.name, message);
-        }
-    }
-
-    fn expressions_or_scan(&mut self, tokens: TokenStream, delimiter: Delimiter) {
-        let list = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens.clone());
-        match list {
-            Ok(list) if delimiter != Delimiter::Brace => {
-                list.iter().for_each(|expr| self.visit_expr(expr));
-            }
-            _ => match Block::parse_within.parse2(tokens.clone()) {
-                Ok(statements) => {
-                    self.volatile.enter(&statements);
-                    for statement in &statements {
-                        self.visit_stmt(statement);
-                    }
-                    self.volatile.leave();
-                }
-                Err(_) => self.scan(tokens),
-            },
-        }
-    }
 }
 
 impl<'ast> Visit<'ast> for Walk<'_> {
@@ -165,6 +89,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         if attribute.path().is_ident("cfg") {
             let cfg = self.cfg.get_or_insert_default();
             cfg.push_str(&attribute.to_token_stream().to_string());
+            self.volatile.meant |= is_of_tests(attribute);
         }
     }
 
@@ -173,19 +98,18 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_expr(&mut self, node: &'ast Expr) {
-        self.under(|walk| visit::visit_expr(walk, node));
+        let named = self.named && passes_on(node);
+        self.naming(named, |walk| {
+            walk.under(|walk| visit::visit_expr(walk, node));
+        });
     }
 
     fn visit_arm(&mut self, node: &'ast Arm) {
-        self.under(|walk| visit::visit_arm(walk, node));
+        self.under(|walk| walk.scoped(&[], |walk| visit::visit_arm(walk, node)));
     }
 
     fn visit_block(&mut self, node: &'ast Block) {
-        self.bound.enter();
-        self.volatile.enter(&node.stmts);
-        visit::visit_block(self, node);
-        self.volatile.leave();
-        self.bound.leave();
+        self.scoped(&node.stmts, |walk| visit::visit_block(walk, node));
     }
 
     fn visit_pat_ident(&mut self, node: &'ast PatIdent) {
@@ -199,35 +123,43 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_local(&mut self, node: &'ast Local) {
+        self.attributes(&node.attrs);
         let holds = self.bound.look(node, &self.ours);
-        let put_off = self.volatile.mark();
-        if is_typed_unordered(node) {
-            self.in_select(Some(Select::unordered()), |walk| {
-                visit::visit_local(walk, node);
+        let put_off = self.volatile.put_off.len();
+        // The value does not know its own name yet.
+        if let Some(init) = &node.init {
+            let select = is_typed_unordered(node).then(Select::unordered);
+            self.in_select(select.or(self.select.clone()), |walk| {
+                walk.awaiting(false, |walk| {
+                    walk.naming(is_named(node), |walk| walk.visit_expr(&init.expr));
+                });
             });
-        } else {
-            visit::visit_local(self, node);
+            if let Some((_, diverge)) = &init.diverge {
+                self.visit_expr(diverge);
+            }
         }
+        let held = self.look(node, put_off);
+        self.visit_pat(&node.pat);
         self.once.bind(node);
         self.bound.bind(&node.pat, holds);
-        self.volatile.bind(node, put_off);
+        self.volatile.names.bind(&node.pat, held);
     }
 
     /// A nested item has its own keys, or none.
     fn visit_item(&mut self, _: &'ast Item) {}
 
     fn visit_expr_for_loop(&mut self, node: &'ast ExprForLoop) {
-        node.attrs
-            .iter()
-            .for_each(|attr| self.visit_attribute(attr));
+        self.attributes(&node.attrs);
         self.visit_expr(&node.expr);
-        self.visit_pat(&node.pat);
         let repeat = Repeat {
             what: "on every iteration of this `for` loop".to_owned(),
             variable: variable(&node.pat),
             otherwise: "",
         };
-        self.within(repeat, |walk| walk.visit_block(&node.body));
+        self.scoped(&[], |walk| {
+            walk.visit_pat(&node.pat);
+            walk.within(repeat, |walk| walk.visit_block(&node.body));
+        });
     }
 
     fn visit_expr_while(&mut self, node: &'ast ExprWhile) {
@@ -236,7 +168,9 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             variable: None,
             otherwise: "",
         };
-        self.within(repeat, |walk| visit::visit_expr_while(walk, node));
+        self.scoped(&[], |walk| {
+            walk.within(repeat, |walk| visit::visit_expr_while(walk, node));
+        });
     }
 
     fn visit_expr_loop(&mut self, node: &'ast ExprLoop) {
@@ -248,15 +182,37 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         self.within(repeat, |walk| visit::visit_expr_loop(walk, node));
     }
 
+    /// What `if let` binds is unknown after `else`.
+    fn visit_expr_if(&mut self, node: &'ast ExprIf) {
+        self.attributes(&node.attrs);
+        self.scoped(&[], |walk| {
+            walk.visit_expr(&node.cond);
+            walk.visit_block(&node.then_branch);
+        });
+        if let Some((_, otherwise)) = &node.else_branch {
+            self.visit_expr(otherwise);
+        }
+    }
+
     fn visit_expr_method_call(&mut self, node: &'ast ExprMethodCall) {
-        node.attrs
-            .iter()
-            .for_each(|attr| self.visit_attribute(attr));
-        self.visit_expr(&node.receiver);
+        let named = std::mem::take(&mut self.named);
+        if let Some(select) = Select::of_method(node) {
+            self.ask(node);
+            self.report_held(&node.receiver, &select);
+            self.in_select(Some(select), |walk| {
+                visit::visit_expr_method_call(walk, node);
+            });
+            return;
+        }
+        self.attributes(&node.attrs);
+        let lazy = named && callers::is_lazy(node) && !self.once.holds(&node.receiver);
+        self.naming(lazy, |walk| walk.visit_expr(&node.receiver));
         self.ask(node);
+        self.elapsed(node);
+        let awaited = self.volatile.awaited && callers::method_awaits(node);
         let arguments = |walk: &mut Self| {
             for argument in &node.args {
-                walk.volatile_argument(&node.method, argument);
+                walk.volatile_argument(&node.method, argument, lazy);
                 match (argument, repeat::of(node, argument, &walk.once)) {
                     (Expr::Closure(closure), Some(repeat)) => {
                         walk.within(repeat, |walk| walk.visit_expr_closure(closure));
@@ -266,50 +222,47 @@ impl<'ast> Visit<'ast> for Walk<'_> {
             }
         };
         let task = Task::of_method(node);
-        let is_pushed = self.bound.push(node, &self.ours);
-        if let Some(select) = Select::of_method(node) {
-            self.report_held(&node.receiver, &select);
-            self.in_select(Some(select), |walk| {
-                visit::visit_expr_method_call(walk, node);
-            });
-        } else if is_pushed {
+        if self.bound.push(node, &self.ours) {
             let select = Select::unordered();
             for argument in &node.args {
                 self.report_held(argument, &select);
             }
-            self.in_select(Some(select), arguments);
+            self.in_select(Some(select), |walk| walk.awaiting(awaited, arguments));
         } else if task.is_some() {
             self.volatile_task(node.args.first());
-            self.in_task(task, arguments);
+            self.in_task(task, |walk| walk.awaiting(awaited, arguments));
         } else {
-            arguments(self);
+            self.awaiting(awaited, arguments);
         }
     }
 
     fn visit_expr_call(&mut self, node: &'ast ExprCall) {
+        self.attributes(&node.attrs);
         let task = Task::of_call(node);
-        let visit = |walk: &mut Self| visit::visit_expr_call(walk, node);
-        self.volatile_call(node);
         if let Some(select) = Select::of_fn(&node.func) {
             for argument in &node.args {
                 self.report_held(argument, &select);
             }
-            self.in_select(Some(select), visit);
+            self.in_select(Some(select), |walk| walk.volatile_call(node));
         } else if task.is_some() {
             self.volatile_task(node.args.first());
-            self.in_task(task, visit);
+            self.in_task(task, |walk| walk.volatile_call(node));
         } else {
-            visit(self);
+            self.volatile_call(node);
         }
     }
 
     fn visit_expr_async(&mut self, node: &'ast ExprAsync) {
-        self.volatile_async(|walk| walk.inside(|walk| visit::visit_expr_async(walk, node)));
+        self.volatile_async(node, |walk| {
+            walk.inside(|walk| visit::visit_expr_async(walk, node));
+        });
     }
 
     fn visit_expr_closure(&mut self, node: &'ast ExprClosure) {
-        self.volatile_closure(|walk| {
-            walk.inside(|walk| visit::visit_expr_closure(walk, node));
+        self.volatile_closure(node, |walk| {
+            walk.inside(|walk| {
+                walk.scoped(&[], |walk| visit::visit_expr_closure(walk, node));
+            });
         });
     }
 
@@ -329,8 +282,19 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 }
 
-/// The last part of a path.
-fn path_name(path: &syn::Path) -> String {
-    let last = path.segments.last();
-    last.map(|last| last.ident.to_string()).unwrap_or_default()
+/// Whether what an expression is made of becomes what a name holds, if the expression does.
+fn passes_on(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::MethodCall(_) | Expr::Call(_) | Expr::Paren(_) | Expr::Group(_) | Expr::Path(_)
+    )
+}
+
+/// Whether a `let` gives its value, which may be an iterator, to one name.
+fn is_named(local: &Local) -> bool {
+    let is_whole = local
+        .init
+        .as_ref()
+        .is_some_and(|init| init.diverge.is_none());
+    is_whole && name_of(&local.pat).is_some() && !is_typed_one(local)
 }

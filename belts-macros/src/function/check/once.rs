@@ -116,6 +116,11 @@ impl Once {
     }
 }
 
+/// Whether a `let` says that it is one.
+pub(super) fn is_typed_one(local: &Local) -> bool {
+    matches!(&local.pat, Pat::Type(typed) if is_one(&typed.ty))
+}
+
 fn is_one(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if ends_in(&path.path, &["Option", "Result"]))
 }

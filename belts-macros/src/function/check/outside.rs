@@ -1,58 +1,22 @@
 //! What differs from run to run, outside of a step: the run would not do again what it did.
 //!
 //! A closure or an `async` block is code that runs where it is called or awaited, perhaps in a step. What is in one is reported only
-//! where it certainly runs in the function itself.
+//! where it certainly runs in the function itself: where it is called or awaited there, or where one of our macros is in it, since a
+//! step is in no other.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
-use quote::ToTokens as _;
-use syn::{Expr, ExprCall, Ident, Path};
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{Expr, ExprCall, ExprClosure, Ident, Path, visit::Visit as _};
 
 use super::{
+    advice::{Call, Place},
+    callers,
+    held::{Fate, Found},
     sources::{self, Kind},
-    volatile::Found,
     walk::Walk,
 };
 use crate::{names::spelled, option::ungrouped};
 
-/// Methods that call a closure, or an fn, while they or what they are part of are evaluated.
-const CALLS: [&str; 36] = [
-    "all",
-    "and_then",
-    "any",
-    "filter",
-    "filter_map",
-    "find",
-    "find_map",
-    "flat_map",
-    "fold",
-    "for_each",
-    "get_or_insert_with",
-    "inspect",
-    "is_none_or",
-    "is_some_and",
-    "map",
-    "map_err",
-    "map_or",
-    "map_or_else",
-    "map_while",
-    "max_by_key",
-    "min_by_key",
-    "ok_or_else",
-    "or_else",
-    "or_insert_with",
-    "partition",
-    "position",
-    "resize_with",
-    "retain",
-    "scan",
-    "skip_while",
-    "sort_by_key",
-    "take_while",
-    "then",
-    "try_fold",
-    "try_for_each",
-    "unwrap_or_else",
-];
 impl Walk<'_> {
     /// Visits what may differ as it is meant to, or what is evaluated once in a run.
     pub(super) fn meant(&mut self, meant: bool, visit: impl FnOnce(&mut Self)) {
@@ -69,18 +33,44 @@ impl Walk<'_> {
         self.volatile.awaited = outside;
     }
 
+    /// Visits what a name comes to hold, or what does not.
+    pub(super) fn naming(&mut self, named: bool, visit: impl FnOnce(&mut Self)) {
+        let outside = std::mem::replace(&mut self.named, named);
+        visit(self);
+        self.named = outside;
+    }
+
     /// Visits the body of an `async` block.
-    pub(super) fn volatile_async(&mut self, visit: impl FnOnce(&mut Self)) {
-        let later = !self.volatile.awaited;
+    pub(super) fn volatile_async(&mut self, block: &dyn ToTokens, visit: impl FnOnce(&mut Self)) {
+        let later = !self.volatile.awaited && !self.is_of_the_function(block);
+        let outside = std::mem::replace(&mut self.volatile.place, Place::Here);
         self.later(later, |walk| walk.awaiting(false, visit));
+        self.volatile.place = outside;
     }
 
     /// Visits a closure.
-    pub(super) fn volatile_closure(&mut self, visit: impl FnOnce(&mut Self)) {
+    pub(super) fn volatile_closure(
+        &mut self,
+        closure: &ExprClosure,
+        visit: impl FnOnce(&mut Self),
+    ) {
         let called = std::mem::take(&mut self.volatile.called);
         // A future that such a closure returns is awaited if the whole is.
         let awaited = called && self.volatile.awaited;
-        self.later(!called, |walk| walk.awaiting(awaited, visit));
+        let later = !called && !self.is_of_the_function(closure);
+        let outside = std::mem::replace(&mut self.volatile.place, Place::Closure);
+        self.later(later, |walk| {
+            walk.awaiting(awaited, |walk| match closure.asyncness {
+                Some(_) => walk.volatile_async(closure, visit),
+                None => visit(walk),
+            });
+        });
+        self.volatile.place = outside;
+    }
+
+    /// Whether a closure or a block runs in the function itself, since one of our macros is in it.
+    pub(super) fn is_of_the_function(&self, code: &dyn ToTokens) -> bool {
+        self.task.is_none() && self.ours.first_in(code.to_token_stream()).is_some()
     }
 
     fn later(&mut self, later: bool, visit: impl FnOnce(&mut Self)) {
@@ -89,30 +79,64 @@ impl Walk<'_> {
         self.volatile.depth -= usize::from(later);
     }
 
-    /// Takes note of an argument of a method, and whether that calls it.
-    pub(super) fn volatile_argument(&mut self, method: &Ident, argument: &Expr) {
-        if !CALLS.iter().any(|calls| method == calls) {
-            return;
+    /// Takes note of an argument of a method, and whether that calls it. If it is `lazy` it does so where its value is used.
+    pub(super) fn volatile_argument(&mut self, method: &Ident, argument: &Expr, lazy: bool) {
+        if callers::calls(method) {
+            self.given(argument, lazy);
         }
+    }
+
+    /// Takes note of what is given to something that calls it.
+    fn given(&mut self, argument: &Expr, lazy: bool) {
         match ungrouped(argument) {
-            Expr::Closure(_) => self.volatile.called = true,
-            Expr::Path(path) => self.called(&path.path, None),
+            Expr::Closure(_) => self.volatile.called = !lazy,
+            Expr::Path(path) if path.qself.is_none() => {
+                self.later(lazy, |walk| {
+                    walk.called(&path.path, None, Place::Given);
+                });
+            }
             _ => {}
         }
     }
 
-    /// Takes note of a call.
+    /// Visits a call of a function.
     pub(super) fn volatile_call(&mut self, call: &ExprCall) {
+        let named = std::mem::take(&mut self.named);
+        let lazy = named && callers::is_lazy_function(call);
+        let pinned = named && callers::pins(call);
+        let pauses = self.callee(call).is_some_and(Kind::pauses);
+        self.visit_expr(&call.func);
+        let awaited = self.volatile.awaited && callers::awaits(call);
+        let calls = callers::function_calls(call);
+        self.awaiting(awaited, |walk| {
+            for (nth, argument) in call.args.iter().enumerate() {
+                if calls {
+                    walk.given(argument, lazy);
+                }
+                // Until when a pause is has been reported with the pause.
+                walk.meant(pauses && nth == 0, |walk| {
+                    walk.naming(pinned, |walk| walk.visit_expr(argument));
+                });
+            }
+        });
+    }
+
+    /// Takes note of what is called.
+    fn callee(&mut self, call: &ExprCall) -> Option<Kind> {
         let mut callee = ungrouped(&call.func);
         while let Expr::Paren(inside) = callee {
             callee = ungrouped(&inside.expr);
         }
         match callee {
-            Expr::Closure(_) => self.volatile.called = true,
-            Expr::Path(path) if path.qself.is_none() => {
-                self.called(&path.path, Some(&call.args.to_token_stream()));
+            Expr::Closure(_) => {
+                self.volatile.called = true;
+                None
             }
-            _ => {}
+            Expr::Path(path) if path.qself.is_none() => {
+                let arguments = call.args.to_token_stream();
+                self.called(&path.path, Some(&arguments), self.volatile.place)
+            }
+            _ => None,
         }
     }
 
@@ -122,53 +146,70 @@ impl Walk<'_> {
         self.volatile.called |= is_closure && self.volatile.awaited;
     }
 
-    /// Takes note of a name that is awaited.
+    /// Takes note of a name that is used, but not called.
     pub(super) fn volatile_name(&mut self, path: &Path) {
-        if self.volatile.awaited {
-            let found = self.volatile.held(path, false);
-            self.found(found);
+        let awaited = self.volatile.awaited;
+        if let Some(name) = path.get_ident() {
+            self.later(self.named, |walk| {
+                walk.run(name, Fate::Used { awaited });
+            });
         }
     }
 
-    /// Calls in tokens that are not expressions, as in `info!(at = ?SystemTime::now())`: `at` is where the arguments are.
-    pub(super) fn volatile_tokens(&mut self, tokens: &[TokenTree], at: usize) {
-        let TokenTree::Group(arguments) = &tokens[at] else {
-            return;
+    /// Takes note of a call; what it is, if it differs from run to run.
+    pub(super) fn called(
+        &mut self,
+        path: &Path,
+        arguments: Option<&TokenStream>,
+        place: Place,
+    ) -> Option<Kind> {
+        if let Some(name) = path.get_ident() {
+            let awaited = self.volatile.awaited;
+            self.run(name, Fate::Called { awaited });
+        }
+        let (kind, found) = self.source(path, arguments, place)?;
+        self.found(vec![found]);
+        Some(kind)
+    }
+
+    /// What a path is that differs from run to run, and what to say of a call of it.
+    pub(super) fn source(
+        &self,
+        path: &Path,
+        arguments: Option<&TokenStream>,
+        place: Place,
+    ) -> Option<(Kind, Found)> {
+        let resolved = self.volatile.uses.resolve(path)?;
+        let kind = sources::of(&resolved, path.leading_colon.is_some())?;
+        let at = path.to_token_stream();
+        let path = spelled(&at);
+        let call = Call {
+            path: path.trim_start_matches("::"),
+            arguments,
+            place,
+            krate: &self.ours.krate(),
         };
-        let is_parenthesis = arguments.delimiter() == Delimiter::Parenthesis;
-        let start = path_before(&tokens[..at]);
-        let after_dot = start.checked_sub(1).is_some_and(
-            |before| matches!(&tokens[before], TokenTree::Punct(dot) if dot.as_char() == '.'),
-        );
-        if !is_parenthesis || start == at || after_dot {
+        let message = call.message(kind);
+        let depth = self.volatile.depth;
+        Some((kind, Found { at, message, depth }))
+    }
+
+    /// What runs if this becomes of a name.
+    pub(super) fn run(&mut self, name: &Ident, fate: Fate) {
+        if self.may_differ() {
             return;
         }
-        let path: TokenStream = tokens[start..at].iter().cloned().collect();
-        if let Ok(path) = syn::parse2::<Path>(path) {
-            self.called(&path, Some(&arguments.stream()));
-        }
-    }
-
-    fn called(&mut self, path: &Path, arguments: Option<&TokenStream>) {
-        let found = self.volatile.held(path, true);
+        let once = self.volatile.depth == 0;
+        let found = self.volatile.names.run(name, fate, once);
         self.found(found);
-        let resolved = self.volatile.uses.resolve(path);
-        let kind = resolved.and_then(|names| sources::of(&names, path.leading_colon.is_some()));
-        if let Some(kind) = kind {
-            let message = self.message(kind, path, arguments);
-            let (at, depth) = (path.to_token_stream(), self.volatile.depth);
-            self.found(vec![Found { at, message, depth }]);
-        }
     }
 
-    fn message(&self, kind: Kind, path: &Path, arguments: Option<&TokenStream>) -> String {
-        let path = spelled(&path.to_token_stream());
-        let call = sources::written(&path, &arguments.cloned().unwrap_or_default());
-        kind.message(path.trim_start_matches("::"), &call, &self.ours.krate())
+    fn may_differ(&self) -> bool {
+        self.step.is_some() || self.volatile.meant
     }
 
-    fn found(&mut self, found: Vec<Found>) {
-        if self.step.is_some() || self.volatile.meant {
+    pub(super) fn found(&mut self, found: Vec<Found>) {
+        if self.may_differ() {
             return;
         }
         let depth = self.volatile.depth;
@@ -180,20 +221,4 @@ impl Walk<'_> {
             }
         }
     }
-}
-
-/// Where the path begins that these tokens end with.
-fn path_before(tokens: &[TokenTree]) -> usize {
-    let is_colon =
-        |at: usize| matches!(&tokens[at], TokenTree::Punct(punct) if punct.as_char() == ':');
-    let is_word = |at: usize| matches!(&tokens[at], TokenTree::Ident(_));
-    let mut start = tokens.len();
-    while start >= 1 && is_word(start - 1) {
-        start -= 1;
-        if start < 2 || !is_colon(start - 1) || !is_colon(start - 2) {
-            break;
-        }
-        start -= 2;
-    }
-    start
 }

@@ -1,11 +1,7 @@
 //! What differs from run to run: clocks, ids, random numbers, the environment, and pauses that nobody records.
 
-use proc_macro2::TokenStream;
-
-use crate::names::spelled;
-
 /// Where a path may begin, if it has more than its last two segments. `time` is the module of `std` and `tokio`, and a crate.
-const ROOTS: [&str; 10] = [
+pub(super) const ROOTS: [&str; 10] = [
     "chrono", "core", "fastrand", "jiff", "rand", "std", "time", "tokio", "uuid", "web_time",
 ];
 
@@ -74,6 +70,18 @@ pub(super) enum Kind {
     SleepUntil,
     Timeout,
     Interval,
+    /// `elapsed` on a time that was recorded.
+    Elapsed,
+}
+
+impl Kind {
+    /// Whether this waits for a time, which its first argument tells.
+    pub(super) fn pauses(self) -> bool {
+        matches!(
+            self,
+            Self::Sleep | Self::SleepUntil | Self::Timeout | Self::Interval
+        )
+    }
 }
 
 /// What a path is, whose names are resolved as far as the body tells. `rooted` is a path that begins with a crate, `::std`.
@@ -92,6 +100,10 @@ pub(super) fn of(path: &[String], rooted: bool) -> Option<Kind> {
     if root == "fastrand" {
         return fastrand(&path[1..]);
     }
+    if owner == "time" && !["time", "tokio"].contains(&root) {
+        // There is no pause in `std::time`.
+        return None;
+    }
     KNOWN
         .iter()
         .find(|(known, names, _)| *known == owner && names.contains(&name))
@@ -107,123 +119,5 @@ fn fastrand(path: &[&str]) -> Option<Kind> {
     }
 }
 
-impl Kind {
-    /// What to say of a call. `path` is what is called, `call` is all of it, and `krate` is where `volatile!` is.
-    pub(super) fn message(self, path: &str, call: &str, krate: &str) -> String {
-        let why = match self {
-            Self::Time => "gives another time whenever the run resumes",
-            Self::Instant => {
-                "gives another time whenever the run resumes, and an `Instant` cannot be recorded"
-            }
-            Self::Id => "gives another id whenever the run resumes",
-            Self::Random | Self::Generator(_) => "draws anew whenever the run resumes",
-            Self::Variable | Self::Variables => {
-                "may differ in the process in which the run resumes"
-            }
-            Self::Sleep | Self::SleepUntil | Self::Timeout | Self::Interval => {
-                "begins anew whenever the run resumes"
-            }
-        };
-        let instead = self.instead(call);
-        format!(
-            "`{path}` outside a step {why}; write {instead}, or `{krate}::volatile!({call})` where that is meant"
-        )
-    }
-
-    fn instead(self, call: &str) -> String {
-        let step = |key: &str, expr: &str| format!("`step!(\"{key}\", {expr}).await?`");
-        match self {
-            Self::Time => step("now", call),
-            Self::Instant => step("now", "SystemTime::now()"),
-            Self::Id => step("id", call),
-            // What it does to a local is not recorded.
-            Self::Random if call.contains("&mut") || call.contains('…') => {
-                format!(
-                    "{} with an fn that returns what it draws",
-                    step("random", "draw()")
-                )
-            }
-            Self::Random => step("random", call),
-            Self::Generator(draw) => step("random", draw),
-            Self::Variable => step("variable", call),
-            Self::Variables => step("variables", &format!("{call}.collect::<Vec<_>>()")),
-            Self::SleepUntil => {
-                "`sleep_until!(\"pause\", time).await?` with a `SystemTime`".to_owned()
-            }
-            Self::Sleep => "`sleep!(\"pause\", \"10m\").await?`".to_owned(),
-            Self::Timeout => {
-                "`step!(\"work\", work(), timeout = \"30s\").await?`, or a `race!` with a `sleep!`"
-                    .to_owned()
-            }
-            Self::Interval => "a loop with `sleep!(\"tick-{n}\", \"10m\").await?`".to_owned(),
-        }
-    }
-}
-
-/// A call for a message: as it is written, unless that is long.
-pub(super) fn written(path: &str, arguments: &TokenStream) -> String {
-    let arguments = spelled(arguments);
-    if arguments.chars().count() > 40 || arguments.contains('\n') {
-        return format!("{path}(…)");
-    }
-    format!("{path}({arguments})")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(path: &str) -> Option<Kind> {
-        let rooted = path.starts_with("::");
-        let path: Vec<String> = path
-            .trim_start_matches("::")
-            .split("::")
-            .map(str::to_owned)
-            .collect();
-        of(&path, rooted)
-    }
-
-    #[test]
-    fn paths_are_known_by_their_root_and_their_last_two_segments() {
-        for (path, wanted) in [
-            ("SystemTime::now", Kind::Time),
-            ("std::time::SystemTime::now", Kind::Time),
-            ("::std::time::Instant::now", Kind::Instant),
-            ("time::Instant::now", Kind::Instant),
-            ("tokio::time::Instant::now", Kind::Instant),
-            ("chrono::offset::Utc::now", Kind::Time),
-            ("uuid::Uuid::now_v7", Kind::Id),
-            ("::rand::random", Kind::Random),
-            ("rand::rng", Kind::Generator(RAND)),
-            ("thread_rng", Kind::Generator(RAND)),
-            ("fastrand::choice", Kind::Random),
-            ("fastrand::Rng::new", Kind::Generator(FASTRAND)),
-            ("env::var_os", Kind::Variable),
-            ("tokio::time::sleep", Kind::Sleep),
-            ("time::timeout", Kind::Timeout),
-            ("std::thread::sleep", Kind::Sleep),
-        ] {
-            assert_eq!(kind(path), Some(wanted), "{path}");
-        }
-        for path in [
-            "sleep",
-            "var",
-            "random",
-            "now",
-            "my::Instant::now",
-            "my::env::var",
-            "crate::time::sleep",
-            "::my::sleep",
-            "::env::var",
-            "Shop::now",
-            "Uuid::new_v5",
-            "rand::rngs::StdRng::seed_from_u64",
-            "fastrand::Rng::with_seed",
-            "fastrand::seed",
-            "std::env::args",
-            "Rng::new",
-        ] {
-            assert_eq!(kind(path), None, "{path}");
-        }
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 
 use syn::{Item, Path, Stmt, UseTree};
 
+use super::sources;
+
 /// The names of the blocks around a place.
 #[derive(Default)]
 pub(super) struct Uses(Vec<Scope>);
@@ -14,6 +16,8 @@ struct Scope {
     items: Vec<String>,
     /// Variables, which hide fns alone.
     variables: Vec<String>,
+    /// Modules of crates that are known, of which all names are used.
+    globs: Vec<Vec<String>>,
     /// Whether names may come from a module of which nothing is known.
     is_open: bool,
 }
@@ -62,7 +66,28 @@ impl Uses {
             segments.splice(..1, used.iter().cloned());
             is_known = true;
         }
-        (is_known || !self.0.iter().any(|scope| scope.is_open)).then_some(segments)
+        if is_known {
+            return Some(segments);
+        }
+        if self.0.iter().any(|scope| scope.is_open) {
+            return None;
+        }
+        let is_lone = segments.len() == 1;
+        Some(
+            self.globbed(&segments)
+                .filter(|_| is_lone)
+                .unwrap_or(segments),
+        )
+    }
+
+    /// The path of a name that comes from a `use tokio::time::*`, if that is one that is looked for.
+    fn globbed(&self, name: &[String]) -> Option<Vec<String>> {
+        let globs = self.0.iter().rev().flat_map(|scope| &scope.globs);
+        let mut paths = globs.map(|glob| {
+            let module = glob.iter().filter(|part| *part != "prelude");
+            module.chain(name).cloned().collect::<Vec<_>>()
+        });
+        paths.find(|path| sources::of(path, false).is_some())
     }
 }
 
@@ -113,13 +138,25 @@ impl Scope {
                 let path = joined(before, &rename.ident);
                 self.used.push((rename.rename.to_string(), path));
             }
-            // The variants of an enum are called otherwise than what is looked for.
-            UseTree::Glob(_) => {
-                let last = before.last();
-                self.is_open |= last.is_none_or(|last| !last.starts_with(char::is_uppercase));
-            }
+            UseTree::Glob(_) if is_known(before) => self.globs.push(before.clone()),
+            UseTree::Glob(_) => self.is_open |= !is_harmless(before),
         }
     }
+}
+
+/// Whether it is known what is in a module, as far as that is looked for.
+fn is_known(module: &[String]) -> bool {
+    module
+        .first()
+        .is_some_and(|root| sources::ROOTS.contains(&root.as_str()))
+}
+
+/// Whether nothing in a module, or an enum, has a name that is looked for: the columns of a table are there, variants, or the traits
+/// that a crate is used with.
+fn is_harmless(module: &[String]) -> bool {
+    module.last().is_some_and(|last| {
+        last.starts_with(char::is_uppercase) || ["dsl", "prelude"].contains(&last.as_str())
+    })
 }
 
 fn joined(before: &[String], name: &syn::Ident) -> Vec<String> {

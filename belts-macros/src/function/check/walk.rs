@@ -1,5 +1,7 @@
 //! Where a walk over a body is, and what it has seen.
 
+use syn::{Attribute, Stmt, visit::Visit as _};
+
 use super::{
     bound::Bound, keys::Keys, once::Once, ours::Ours, race::Select, repeat::Repeat, task::Task,
     volatile::Volatile,
@@ -26,6 +28,8 @@ pub(super) struct Walk<'a> {
     /// The `#[cfg]`s that this is under.
     pub(super) cfg: Option<String>,
     pub(super) task: Option<Task>,
+    /// Whether what stands here becomes what a name holds.
+    pub(super) named: bool,
     pub(super) volatile: Volatile,
 }
 
@@ -38,9 +42,24 @@ impl Walk<'_> {
 
     /// Visits everything that may have attributes.
     pub(super) fn under(&mut self, visit: impl FnOnce(&mut Self)) {
-        let outside = self.cfg.clone();
+        let outside = (self.cfg.clone(), self.volatile.meant);
         visit(self);
-        self.cfg = outside;
+        (self.cfg, self.volatile.meant) = outside;
+    }
+
+    pub(super) fn attributes(&mut self, attributes: &[Attribute]) {
+        for attribute in attributes {
+            self.visit_attribute(attribute);
+        }
+    }
+
+    /// Visits a block, or whatever else has names of its own.
+    pub(super) fn scoped(&mut self, statements: &[Stmt], visit: impl FnOnce(&mut Self)) {
+        self.bound.enter();
+        self.volatile.enter(statements);
+        visit(self);
+        self.volatile.leave();
+        self.bound.leave();
     }
 
     pub(super) fn in_select(&mut self, select: Option<Select>, visit: impl FnOnce(&mut Self)) {

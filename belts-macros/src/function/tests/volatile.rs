@@ -5,6 +5,9 @@ use quote::quote;
 
 use super::{args, expanded};
 
+mod advice;
+mod later;
+
 #[test]
 fn steps_on_other_threads_are_refused() {
     for body in [
@@ -143,10 +146,154 @@ fn what_may_run_in_a_step_or_is_meant_is_not_refused() {
         quote!(let now: fn() -> SystemTime = SystemTime::now;),
         quote!(let time = step!("a", x).await?; let later = time + day;),
     ] {
+        accepted(&body);
+    }
+}
+
+fn accepted(body: &TokenStream) {
+    let text = expanded(
+        args(),
+        quote!(async fn process(order: Ordered) -> R { #body }),
+    );
+    assert!(!text.contains("compile_error"), "{body}\n{text}");
+}
+
+/// `refused` are refused once each, and `may` are not.
+#[track_caller]
+fn told(refused: &[TokenStream], may: &[TokenStream]) {
+    for body in refused {
+        assert_eq!(volatile(body), 1, "{body}");
+    }
+    may.iter().for_each(accepted);
+}
+
+#[test]
+fn a_glob_of_columns_or_traits_hides_nothing() {
+    told(
+        &[
+            quote!(use crate::schema::orders::dsl::*; let now = Utc::now();),
+            quote!(use rand::prelude::*; let n = rand::random::<u8>();),
+            quote!(use rand::prelude::*; let n = thread_rng().random();),
+            quote!(use chrono::prelude::*; let now = Utc::now();),
+            quote!(use std::time::*; let now = Instant::now();),
+            quote!(use tokio::time::*; sleep(d).await;),
+            quote!({
+                use tokio::{fs, time::*};
+                {
+                    use my::Kind::*;
+                    sleep(d).await;
+                }
+            }),
+        ],
+        &[
+            quote!(use crate::clocks::*; let now = Utc::now();),
+            quote!(use tokio::time::*; let sleep = f; sleep(d).await;),
+            quote!(use tokio::time::*; use my::*; sleep(d).await;),
+            quote!(use std::time::*; let now = step!("a", SystemTime::now()).await?; sleep(d).await;),
+        ],
+    );
+}
+
+#[test]
+fn the_time_since_a_recorded_time_is_another_each_time() {
+    told(
+        &[
+            quote!(let t = step!("now", SystemTime::now()).await?; if t.elapsed()? > LIMIT {}),
+            quote!(let t = step!("now", std::time::SystemTime::now()).await?; let due = t + DAY; due.elapsed()?;),
+            quote!(let t = step!("now", SystemTime::now() - DAY).await?; f((t + DAY).elapsed());),
+            quote!(step!("now", SystemTime::now()).await?.elapsed()?;),
+            quote!(let age = SystemTime::UNIX_EPOCH.elapsed()?;),
+            quote!(UNIX_EPOCH.elapsed()?;),
+            quote!(let t = step!("now", SystemTime::now()).await?; info!(took = ?t.elapsed(), "done");),
+        ],
+        &[
+            quote!(let t = step!("now", SystemTime::now()).await?; step!("took", t.elapsed()).await?;),
+            quote!(let t = volatile!(Instant::now()); t.elapsed();),
+            quote!(let t = step!("now", SystemTime::now()).await?; println!("{:?}", volatile!(t.elapsed()));),
+            quote!(let t = step!("now", SystemTime::now()).await?; { let t = volatile!(Instant::now()); t.elapsed(); }),
+            quote!(let t = step!("took", f()).await?; t.elapsed(); order.placed_at.elapsed();),
+            quote!(let t = step!("now", SystemTime::now()).await?; t.duration_since(UNIX_EPOCH);),
+            quote!(let t = step!("now", SystemTime::now()).await?; info!(took = ?x.t.elapsed(), "done");),
+        ],
+    );
+}
+
+#[test]
+fn tokens_that_are_no_expressions_are_seen_through() {
+    told(
+        &[
+            quote!(json!({ "id": order.id.unwrap_or_else(Uuid::new_v4) });),
+            quote!(json!({ "lot": rand::random::<u64>() });),
+            quote!(json!({ "lots": [rand::random::<Vec<Option<u64>>>(), 1] });),
+            quote!(info!(code = ?(0..6).map(|_| fastrand::u8(..)).collect::<Vec<_>>(), "x");),
+            quote!(info!(code = ?(0..fastrand::u8(..)), "x");),
+            quote!(
+                select! { _ = tokio::time::sleep_until(Instant::now() + d) => {}, _ = other => {} }
+            ),
+        ],
+        &[
+            quote!(json!({ "id": order.id.unwrap_or_else(|| volatile!(Uuid::new_v4())) });),
+            quote!(json!({ "id": client.each(|| Uuid::new_v4()) });),
+        ],
+    );
+}
+
+#[test]
+fn what_only_tests_build_may_differ() {
+    told(
+        &[
+            quote!(#[cfg(not(test))] let t = Instant::now();),
+            quote!(#[cfg(any(test, debug_assertions))] let t = Instant::now();),
+            quote!(#[cfg(debug_assertions)] let t = Instant::now();),
+            quote!(#[cfg(test)] f(); let t = Instant::now();),
+        ],
+        &[
+            quote!(#[cfg(test)] let t = Instant::now();),
+            quote!(#[cfg(all(test, feature = "x"))] let t = Instant::now();),
+            quote!(#[cfg(any())] let t = Instant::now();),
+            quote!(#[cfg(test)] println!("{:?}", SystemTime::now());),
+            quote!(#[cfg(test)] tokio::time::sleep(d).await;),
+            quote!(
+                #[cfg(test)]
+                {
+                    tokio::time::sleep(d).await;
+                }
+            ),
+            quote!(match x {
+                #[cfg(test)]
+                1 => f(SystemTime::now()),
+                _ => {}
+            }),
+        ],
+    );
+}
+
+#[test]
+fn one_pause_is_one_mistake() {
+    told(
+        &[
+            quote!(tokio::time::sleep_until(Instant::now() + d).await;),
+            quote!(tokio::time::timeout_at(Instant::now() + d, step!("a", x)).await?;),
+            quote!(let mut ticks = tokio::time::interval_at(Instant::now() + d, d);),
+        ],
+        &[],
+    );
+    let two = quote!(tokio::time::timeout(d, async { Utc::now() }).await;);
+    assert_eq!(volatile(&two), 2);
+}
+
+#[test]
+fn steps_in_a_race_of_another_crate_are_reported_once() {
+    for body in [
+        quote!((step!("a", x), step!("b", y)).race().await),
+        quote!(
+            let all = [step!("a", x), step!("b", y)].into_iter().collect::<FuturesUnordered<_>>();
+        ),
+    ] {
         let text = expanded(
             args(),
             quote!(async fn process(order: Ordered) -> R { #body }),
         );
-        assert!(!text.contains("compile_error"), "{text}");
+        assert_eq!(text.matches("compile_error").count(), 2, "{text}");
     }
 }
