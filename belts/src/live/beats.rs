@@ -192,7 +192,8 @@ struct Writing<'a>(&'a LiveRun, u32);
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
         if let Some(pulse) = self.0.state().pulse(self.1) {
-            pulse.writes -= 1;
+            // The pulse may be that of a later attempt, if the heartbeat has outlived its own.
+            pulse.writes = pulse.writes.saturating_sub(1);
         }
     }
 }
@@ -213,7 +214,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let now = self.0.host.clock.now();
         if let Some(Pulse { heard, .. }) = self.0.state().pulse(self.1) {
-            heard.waiting -= 1;
+            heard.waiting = heard.waiting.saturating_sub(1);
             heard.at = now;
             heard.times += 1;
         }

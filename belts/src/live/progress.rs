@@ -214,9 +214,11 @@ impl LiveRun {
         let _active = self.activate();
         let mut others = Others::default();
         loop {
-            let left = self.leave_status(arm.as_ref(), &setting, others.had_their_turn());
+            let left = self.leave_status(arm.as_ref(), &setting, others.turns);
             match left.transpose()? {
                 Some(SettingVerdict::Unclear(known)) => others.have_a_turn(known).await,
+                // A replay waits for nothing that other branches record meanwhile.
+                Some(SettingVerdict::Known) => return Ok(()),
                 Some(SettingVerdict::New | SettingVerdict::Repeated) => break,
                 None => return pending().await,
             }
@@ -230,14 +232,14 @@ impl LiveRun {
         &self,
         arm: Option<&Arm>,
         setting: &Setting,
-        is_decided: bool,
+        turns: Option<u32>,
     ) -> Option<Result<SettingVerdict>> {
         let mut state = self.state();
         if arm.is_some_and(Arm::has_lost) {
             return None;
         }
         let state = &mut *state;
-        let taken = state.statuses.takes(setting, is_decided);
+        let taken = state.statuses.takes(setting, turns);
         if taken != SettingVerdict::New {
             return Some(Ok(taken));
         }
@@ -252,26 +254,19 @@ impl LiveRun {
     }
 }
 
-/// The branches beside the one that sets a status. What they replay they reach within a turn or two.
+/// The branches beside the one that sets a status.
 #[derive(Default)]
 struct Others {
-    turns: u32,
+    /// The turns they had; none where the setting was never unclear.
+    turns: Option<u32>,
     known: Option<u32>,
 }
 
 impl Others {
-    /// How many turns they have since one of them last set what is known.
-    const TURNS: u32 = 3;
-
-    fn had_their_turn(&self) -> bool {
-        self.turns >= Self::TURNS
-    }
-
     async fn have_a_turn(&mut self, known: u32) {
-        if self.known.replace(known) != Some(known) {
-            self.turns = 0;
-        }
-        self.turns += 1;
+        let turns = self.turns.filter(|_| self.known == Some(known));
+        self.known = Some(known);
+        self.turns = Some(turns.unwrap_or(0) + 1);
         let mut is_over = false;
         poll_fn(|cx| {
             if std::mem::replace(&mut is_over, true) {

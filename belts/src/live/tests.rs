@@ -3,9 +3,9 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    task::{Wake, Waker},
+    task::{Context, Wake, Waker},
 };
 
 use super::*;
@@ -111,4 +111,44 @@ async fn a_status_is_written_behind_what_was_left_before_it() {
     let seqs: Vec<_> = outbox.entries.iter().map(|entry| entry.seq).collect();
     assert_eq!(seqs, [1, 2, 0]);
     assert_eq!(outbox.awaited(), 1);
+}
+
+/// A status was moved behind what was left after it, and then the end of a race took the place for which a step waited: of two
+/// tickets with one place only the last one's waker was kept, and the step's branch waited for ever.
+#[tokio::test]
+async fn two_tickets_of_one_place_are_both_redeemed() {
+    struct Told(AtomicBool);
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let run = live().await;
+    let entry = |seq, kind, state| Entry::new(seq, "it", kind, state, Timestamp::from_millis(0));
+    let told = [(); 2].map(|()| Arc::new(Told(AtomicBool::new(false))));
+    let wakers = [
+        Waker::from(Arc::clone(&told[0])),
+        Waker::from(Arc::clone(&told[1])),
+    ];
+    let (done, waits) = (StepState::Completed, StepState::Waiting);
+    drop(run.record(entry(0, StepKind::Status, done), false));
+    let mut step = Box::pin(run.record(entry(1, StepKind::Step, done), true));
+    assert!(
+        step.as_mut()
+            .poll(&mut Context::from_waker(&wakers[0]))
+            .is_pending()
+    );
+    drop(run.record(entry(2, StepKind::Race, waits), false));
+    drop(run.record(entry(0, StepKind::Status, done), false));
+    let mut race = Box::pin(run.record(entry(2, StepKind::Race, done), true));
+    assert!(
+        race.as_mut()
+            .poll(&mut Context::from_waker(&wakers[1]))
+            .is_pending()
+    );
+    let outbox = run.take_outbox();
+    run.redeem(outbox.entries.len(), true);
+    for told in &told {
+        assert!(told.0.load(Ordering::Relaxed));
+    }
 }

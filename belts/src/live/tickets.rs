@@ -193,7 +193,10 @@ impl Future for Ticket<'_> {
         let place = usize::try_from(ahead)
             .ok()
             .and_then(|ahead| state.waiting.get_mut(ahead));
-        let former = place.and_then(|place| place.replace(cx.waker().clone()));
+        let mut former = place.and_then(|place| place.replace(cx.waker().clone()));
+        // Another ticket may have this place, since entries in front of it were moved or replaced.
+        let other = former.take_if(|former| !former.will_wake(cx.waker()));
+        state.watching.extend(other);
         // Whatever hangs on a waker goes without the lock.
         drop(state);
         drop(former);

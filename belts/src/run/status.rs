@@ -89,7 +89,9 @@ pub(crate) struct Setting {
 pub(crate) enum SettingVerdict {
     /// It is to be recorded.
     New,
-    /// It is there already, or was overwritten since.
+    /// The journal has it, or has what was set after it.
+    Known,
+    /// It is what was set last, which may still have to become durable.
     Repeated,
     /// It is another one than those that are still to come again: it stands for the first of these, unless they come meanwhile from
     /// another branch. So many were known so far.
@@ -97,6 +99,10 @@ pub(crate) enum SettingVerdict {
 }
 
 impl Statuses {
+    /// How many turns the other branches have since one of them last set what is known. What they replay they reach within a turn or
+    /// two.
+    const TURNS: u32 = 3;
+
     /// As the journal has it.
     pub(crate) fn of(journal: &[Entry]) -> Self {
         let Some(entry) = journal.iter().find(|entry| entry.kind == StepKind::Status) else {
@@ -126,8 +132,9 @@ impl Statuses {
         self.has_gone_on = true;
     }
 
-    /// Takes a setting. `is_decided` says that the other branches had their turn since it was unclear.
-    pub(crate) fn takes(&mut self, setting: &Setting, is_decided: bool) -> SettingVerdict {
+    /// Takes a setting. `turns` says how often the other branches had their turn since it was unclear, if it was; after
+    /// [`TURNS`](Self::TURNS) it is decided. What was recorded after it was unclear changes nothing.
+    pub(crate) fn takes(&mut self, setting: &Setting, turns: Option<u32>) -> SettingVerdict {
         if let Some(path) = &setting.place {
             let (place, value) = (place_of(path), digest(setting.value.get()));
             if let Some(at) = self.place_of_known(place, value) {
@@ -137,10 +144,11 @@ impl Statuses {
                 }
                 self.known += 1;
                 self.is_before_all = false;
-                return SettingVerdict::Repeated;
+                return SettingVerdict::Known;
             }
-            if !self.has_gone_on && (self.is_before_all || self.next_in(place).is_some()) {
-                if !is_decided {
+            let is_replay = !self.has_gone_on || turns.is_some();
+            if is_replay && (self.is_before_all || self.next_in(place).is_some()) {
+                if turns.is_none_or(|turns| turns < Self::TURNS) {
                     return SettingVerdict::Unclear(self.known);
                 }
                 if !self.is_before_all
@@ -148,7 +156,7 @@ impl Statuses {
                 {
                     made.is_passed = true;
                 }
-                return SettingVerdict::Repeated;
+                return SettingVerdict::Known;
             }
             self.is_before_all = false;
             self.made.push(Made {

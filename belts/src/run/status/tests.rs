@@ -41,7 +41,8 @@ impl<'a> Driven<'a> {
     }
 
     fn sets(&mut self, setting: &Setting, is_decided: bool) -> SettingVerdict {
-        let verdict = self.statuses.takes(setting, is_decided);
+        let turns = is_decided.then_some(Statuses::TURNS);
+        let verdict = self.statuses.takes(setting, turns);
         if verdict == SettingVerdict::New {
             let entry = self.statuses.entry(setting, self.before, || 90);
             *self.kept = Some(entry.expect("numbers"));
@@ -118,7 +119,7 @@ fn what_is_new_in_one_branch_is_told_from_what_the_others_repeat() {
     for (value, known) in [(1, 1), (2, 2)] {
         assert_eq!(
             drive.sets(&setting("", value), false),
-            SettingVerdict::Repeated
+            SettingVerdict::Known
         );
         if known < 2 {
             assert_eq!(drive.sets(&new, false), SettingVerdict::Unclear(known));
@@ -158,9 +159,23 @@ fn behind_what_this_drive_has_recorded_nothing_is_repeated() {
     let mut kept = None;
     driven(&mut kept, &[0], &[("", 1), ("", 2), ("", 3)]);
     let mut drive = Driven::new(&mut kept, &[0]);
-    assert_eq!(drive.sets(&setting("", 1), true), SettingVerdict::Repeated);
+    assert_eq!(drive.sets(&setting("", 1), true), SettingVerdict::Known);
     drive.statuses.go_on();
     assert_eq!(drive.sets(&setting("", 7), false), SettingVerdict::New);
+}
+
+/// Another branch recorded a step while this one was in doubt, and its varying value was written over the last one.
+#[test]
+fn what_others_record_meanwhile_makes_nothing_new_of_a_repeated_setting() {
+    let mut kept = None;
+    driven(&mut kept, &[0], &[("", 1), ("", 2), ("", 3)]);
+    let mut drive = Driven::new(&mut kept, &[0]);
+    assert_eq!(drive.sets(&setting("", 1), false), SettingVerdict::Known);
+    let varied = setting("", 12);
+    assert_eq!(drive.sets(&varied, false), SettingVerdict::Unclear(1));
+    drive.statuses.go_on();
+    assert_eq!(drive.sets(&varied, true), SettingVerdict::Known);
+    assert_eq!(drive.sets(&setting("", 3), false), SettingVerdict::Known);
 }
 
 /// The loser's settings moved the count on, and those behind the race were taken for repeated.
