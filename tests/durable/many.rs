@@ -135,10 +135,11 @@ async fn many_events_are_one_write_and_each_has_its_outcome() {
         ]
     );
     assert_eq!(outcomes[1].as_ref().unwrap().runs, there.runs);
-    let calls = calls.lock().unwrap();
-    let writes = calls.iter().filter(|method| **method == "publish");
-    assert_eq!(writes.count(), 1, "{calls:?}");
-    drop(calls);
+    {
+        let calls = calls.lock().unwrap();
+        let writes = calls.iter().filter(|method| **method == "publish");
+        assert_eq!(writes.count(), 1, "{calls:?}");
+    }
     let runs = store.list(RunFilter::new()).await.unwrap().runs;
     assert_eq!(runs.len(), 3);
 }

@@ -133,7 +133,11 @@ impl Waits {
                 continue;
             }
             if self.cancel_on == Some(arrival.seq) {
-                self.cancelled_by.push_back(arrival);
+                // It may be brought again and again until the run has ended.
+                let last = self.cancelled_by.back();
+                if last.is_none_or(|last| last.place < arrival.place) {
+                    self.cancelled_by.push_back(arrival);
+                }
                 continue;
             }
             let arrived = self.arrived.entry(arrival.seq).or_default();

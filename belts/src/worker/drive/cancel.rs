@@ -33,14 +33,14 @@ impl Drive<'_> {
 
     async fn open(&self, entry: Entry) -> Result<(), Ended> {
         self.applied(self.write(vec![entry], None).await).await?;
-        self.look_for_arrivals().await;
+        self.look_briefly().await;
         Ok(())
     }
 
     /// Asks once more before a run ends: what was published before its function returned cancels it, though nobody has told yet.
     pub(super) async fn is_cancelled_after_all(&self) -> bool {
         if self.run.listens_for_cancel() && !self.run.is_cancelled() {
-            self.look_for_arrivals().await;
+            self.look_briefly().await;
         }
         self.run.is_cancelled()
     }

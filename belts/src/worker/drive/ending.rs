@@ -136,6 +136,9 @@ impl Drive<'_> {
         if error.is_service_failure() {
             return self.put_off(&error).await;
         }
+        if self.is_cancelled_after_all().await {
+            return self.cancel().await;
+        }
         self.fail(&error).await
     }
 

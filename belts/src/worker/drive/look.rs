@@ -8,15 +8,27 @@ use crate::worker::wait::FIRST_PAUSE;
 /// A look under way; its answer goes to the run.
 pub(super) type Look<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
+/// How often a store is asked that cannot answer, where the drive waits for it.
+const TRIES: u32 = 5;
+
 impl<'a> Drive<'a> {
     /// Asks the store until it answers. Steps under way do not suffer from a store that does not.
-    #[expect(clippy::disallowed_methods, reason = "the worker's own pause")]
     pub(super) fn look_for_arrivals(&self) -> Look<'a> {
+        self.look(u32::MAX)
+    }
+
+    /// Asks the store a few times: a run that ends does not hang on a store that can never answer for it.
+    pub(super) fn look_briefly(&self) -> Look<'a> {
+        self.look(TRIES)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the worker's own pause")]
+    fn look(&self, tries: u32) -> Look<'a> {
         let (worker, run, lease) = (self.worker, self.run, self.lease);
         let look = run.begin_look();
         Box::pin(async move {
             let mut pause = FIRST_PAUSE;
-            loop {
+            for times in 1_u32.. {
                 match worker.store.arrived(&[lease]).await {
                     Ok(arrived) => {
                         let arrivals = arrived.into_iter().flat_map(|(_, arrivals)| arrivals);
@@ -30,6 +42,9 @@ impl<'a> Drive<'a> {
                             "the store could not say what has arrived for the run; asking again"
                         );
                     }
+                }
+                if times >= tries {
+                    return run.answered(look);
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(worker.options().sweep);
