@@ -201,7 +201,11 @@ async fn a_batch_that_is_refused_after_another_leaves_that_one_its_answers() {
     let app = Router::new().route("/v2/batch", post(answers));
     tokio::spawn(async move { axum::serve(listener, app).await });
     let qstash = Qstash::builder("token", "https://app.example/belts");
-    let qstash = qstash.url(url).signing_keys("one", "two").build().unwrap();
+    let qstash = qstash
+        .url(url)
+        .signing_keys("sig_a", "sig_b")
+        .build()
+        .unwrap();
     let batch = (0..250).map(|n| Message::new(format!("m{n}"), *b"{}"));
     let answers = qstash.send(batch.collect()).await.unwrap();
     let sent: Vec<_> = answers.iter().map(Result::is_ok).collect();
