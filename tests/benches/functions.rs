@@ -88,7 +88,15 @@ impl Marks {
 
     /// Returns when a function has said that it is there.
     pub(crate) async fn told(&self) {
-        self.told.notified().await;
+        // What an earlier row has told may be kept still.
+        while self.is_empty() {
+            self.told.notified().await;
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let at = self.at.lock();
+        at.unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// How many steps were evaluated.
