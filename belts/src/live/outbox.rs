@@ -51,7 +51,7 @@ impl Outbox {
         end
     }
 
-    /// Whether the run gets on by it: it holds more than what the run says of itself.
+    /// Whether it advances the run: it holds more than heartbeats and statuses.
     pub(crate) fn gets_on(&self) -> bool {
         let mut entries = self.entries.iter();
         entries.any(|entry| entry.kind != StepKind::Status && !entry.is_heartbeat())

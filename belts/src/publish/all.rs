@@ -44,10 +44,10 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// # Ok(()) }
 /// ```
 ///
-/// More than 1,000 events, or 8 MiB, are several writes, one after the other. Where the store fails in one of them, what comes behind is
-/// not published either. In a step, where the outcome has to be recorded, use
-/// [`all`](PublishAll::all): `step!("invite", publish_all(invitations).all()).await?`. If one fails, the step is retried, and those that
-/// are there already are recognized.
+/// More than 1,000 events, or 8 MiB, take several writes, one after the other. If the store or the dispatcher fails in one of them,
+/// the events after it are not published either, and their outcomes say so. In a step, where the outcome has to be recorded, build the
+/// events inside the step and call [`all`](PublishAll::all): `step!("invite", publish_all(guests.iter().map(invitation)).all()).await?`.
+/// If one fails, the step is retried, and events that are already there are recognized.
 pub fn publish_all(events: impl IntoIterator<Item = Publish>) -> PublishAll {
     PublishAll {
         events: events.into_iter().collect(),
@@ -79,7 +79,7 @@ impl PublishAll {
         self
     }
 
-    /// Publishes them, with an error if any of them failed: the first one's. The others are published all the same.
+    /// Publishes them all, and returns the first error if any failed. An event that is refused keeps no other from being published.
     ///
     /// # Errors
     /// As for each event.

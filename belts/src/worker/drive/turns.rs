@@ -131,7 +131,7 @@ impl Drive<'_> {
                     if let Err(ended) = self.applied(result).await {
                         return ended;
                     }
-                    // A run that only says how far it is comes no further by that.
+                    // A heartbeat or a status is no progress.
                     if done.gets_on {
                         self.worker.setbacks.went_on(&self.run.run_id);
                     }

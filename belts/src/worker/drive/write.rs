@@ -19,7 +19,7 @@ use crate::{
     telemetry::{StartedAt, Timer},
 };
 
-/// How long heartbeats rest that the store failed to take.
+/// How long to wait before heartbeats that the store failed to take are written again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// How often they are written again. A store that is down takes some time over each, so that is ten minutes or so; if it is the
@@ -38,7 +38,7 @@ pub(super) struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// Has it begin a moment later.
+    /// Delays its start for a moment.
     #[expect(clippy::disallowed_methods, reason = "the worker's own pause")]
     fn rest(&mut self) {
         self.rest = Some(Box::pin(tokio::time::sleep(AGAIN)));
@@ -65,7 +65,7 @@ pub(super) struct Underway<'a> {
     pub(super) write: Write<'a>,
     /// How many records it makes durable.
     pub(super) records: usize,
-    /// Whether the run gets on by it.
+    /// Whether it advances the run.
     pub(super) gets_on: bool,
     /// What it writes, if that is nothing but heartbeats; and how often that has failed.
     heartbeats: Option<(Vec<Entry>, u32)>,
