@@ -124,10 +124,10 @@ impl State {
             self.waits.note(&entry);
         }
         let replaces = match entry.kind {
-            StepKind::Wait | StepKind::Race => entry.state != StepState::Waiting,
+            StepKind::Wait | StepKind::Race | StepKind::Call => entry.state != StepState::Waiting,
             StepKind::Step => !self.replaceable.is_empty() && self.replaceable.contains(&entry.seq),
             StepKind::Status => true,
-            StepKind::Sleep | StepKind::Callback => false,
+            StepKind::Sleep | StepKind::Callback | StepKind::Start => false,
         };
         self.note_left(&entry);
         let begun = if replaces {

@@ -186,6 +186,7 @@ impl Publish {
             retries: self.retries,
             traceparent: worker.shared().traceparent(),
             target: Target::subscribers(),
+            parent: None,
         };
         let check = Check(self.must_start.then(|| Arc::clone(&event.event_type)));
         Ok(Ready {

@@ -186,5 +186,7 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Race => "race",
         StepKind::Callback => "callback",
         StepKind::Status => "status",
+        StepKind::Call => "call",
+        StepKind::Start => "start",
     }
 }

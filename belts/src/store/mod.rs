@@ -199,6 +199,27 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - A run that takes event after event sees each once, in the order of publishing, however many publish.
 ///   (`each_event_is_found_once_in_order`)
 ///
+/// Runs that start others, where the store keeps waits:
+/// - A commit starts the runs that it names, in the same write, each with the one that commits as its parent.
+///   (`commit_starts_runs`)
+/// - A commit that is refused starts and cancels nothing. (`refused_commit_starts_nothing`)
+/// - A run whose id is there is not started again: it goes on as it is. (`run_is_started_once`)
+/// - Claims and records tell the parent, and `list` finds the runs that one has started. (`started_run_knows_its_parent`)
+/// - The end of a run that has a parent is told in the same write, whatever ends it: by an event of the type [`ENDED`], which waits find
+///   as any other. (`end_of_a_started_run_is_told`)
+/// - The wait and the end meet, whichever comes first, also at the same moment. (`end_and_wait_meet_in_any_order`,
+///   `end_and_wait_meet_at_once`)
+/// - A run that has no parent tells nobody. (`end_of_other_runs_is_not_told`)
+/// - A start that finds its run finished has its end told again. (`end_is_told_again_to_whoever_starts_it`)
+/// - `rerun` takes back what was told of the end. (`rerun_takes_back_what_was_told`)
+/// - The end of a run as failed or cancelled, whatever ends it, cancels in the same write those that it has started, are attached, and
+///   have not finished; and so on downwards. (`failed_run_cancels_what_it_started`)
+/// - Those that are not attached go on, and so do all if the run completes. (`what_is_not_attached_goes_on`)
+/// - A commit cancels the runs that it names, if they have the one that commits as their parent and have not finished.
+///   (`commit_cancels_runs`)
+/// - A claim tells how many times a run was rerun from a step. (`rerun_from_a_step_is_counted`)
+/// - Runs and those that they have started end at the same moment, from all sides, and nothing is lost. (`families_end_at_once`)
+///
 /// Waking:
 /// - A publish wakes the other clients that wait. (`publish_wakes_another_client`)
 /// - So does a run that is released. (`release_wakes_another_client`)

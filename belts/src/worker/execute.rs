@@ -146,6 +146,7 @@ impl Execute {
             retries: self.retries,
             traceparent: self.traceparent.take().or_else(|| shared.traceparent()),
             target: target.clone(),
+            parent: None,
         };
         // The target must be known before the run starts.
         let mut aim = match (&target, &self.until) {

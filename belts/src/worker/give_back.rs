@@ -32,11 +32,7 @@ impl Shared {
                 }
                 let now = worker.clock.now();
                 let due_at = due_at.max(now);
-                let commit = Commit {
-                    lease,
-                    entries: vec![],
-                    transition: Some(Transition::PutOff { due_at }),
-                };
+                let commit = Commit::new(lease).with_transition(Transition::put_off(due_at));
                 let commits = vec![commit];
                 let given_back = worker.store.commit(CommitBatch { commits, now });
                 // If the lease is gone, so is the need to give it back.

@@ -287,6 +287,8 @@ fn new_run(
         traceparent: event.traceparent.clone(),
         started_at: now,
         crashes: 0,
+        parent: event.parent.clone(),
+        generation: 0,
         journal: Vec::new(),
         arrivals: Vec::new(),
     }

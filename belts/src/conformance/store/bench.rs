@@ -163,11 +163,14 @@ impl Client {
         transition: Option<Transition>,
         now: Timestamp,
     ) -> Result<CommitOutcome> {
-        let commits = vec![Commit {
-            lease,
-            entries,
-            transition,
-        }];
+        let commit = Commit::new(lease)
+            .with_entries(entries)
+            .with_transition(transition);
+        self.commit_one(commit, now).await
+    }
+
+    pub(super) async fn commit_one(&self, commit: Commit, now: Timestamp) -> Result<CommitOutcome> {
+        let commits = vec![commit];
         let outcomes = self.commit(CommitBatch::new(commits, now)).await?;
         assert_eq!(outcomes.len(), 1, "one commit has one outcome");
         Ok(outcomes[0])

@@ -31,6 +31,7 @@ mod bench;
 mod claims;
 mod delays;
 mod durability;
+mod families;
 mod inspection;
 mod journals;
 mod leases;
@@ -40,6 +41,7 @@ mod meeting;
 mod publishing;
 mod races;
 mod sessions;
+mod starting;
 mod storage;
 mod transitions;
 mod waiting;
@@ -118,6 +120,15 @@ suite! { $ store, "store", Storage, store_conformance,
     meeting {
         event_and_wait_meet_in_any_order event_and_wait_meet_at_once event_and_first_wait_of_its_type_meet
         each_event_is_found_once_in_order
+    }
+    starting {
+        commit_starts_runs refused_commit_starts_nothing run_is_started_once started_run_knows_its_parent
+        rerun_from_a_step_is_counted
+    }
+    families {
+        end_of_a_started_run_is_told end_of_other_runs_is_not_told end_and_wait_meet_in_any_order end_and_wait_meet_at_once
+        end_is_told_again_to_whoever_starts_it rerun_takes_back_what_was_told failed_run_cancels_what_it_started
+        what_is_not_attached_goes_on commit_cancels_runs families_end_at_once
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

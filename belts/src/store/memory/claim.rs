@@ -171,6 +171,8 @@ impl Tables {
             traceparent: run.event.traceparent.clone(),
             started_at: run.started_at.unwrap_or(now),
             crashes: run.crashes.consecutive(run.progress()),
+            parent: run.parent.clone(),
+            generation: run.generation,
             journal: run.journal.clone(),
             arrivals: self.arrivals(run, room),
         })

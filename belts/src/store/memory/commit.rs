@@ -33,11 +33,14 @@ impl Tables {
     /// Writes a commit whose lease holds; whether the run was left for others to claim.
     fn commit_one(&mut self, commit: Commit, now: Timestamp) -> bool {
         let number = commit.lease.run;
+        let mut left = self.settle_others(&commit, now);
         for entry in commit.entries {
             self.write(number, entry, now);
         }
-        let transition = commit.transition;
-        transition.is_some_and(|transition| self.change(number, &transition, now))
+        if let Some(transition) = commit.transition {
+            left |= self.change(number, &transition, now);
+        }
+        left
     }
 
     /// Which of these leases stand no longer.
@@ -49,8 +52,9 @@ impl Tables {
     /// Does a transition; whether the run is due at once.
     fn change(&mut self, number: i64, transition: &Transition, now: Timestamp) -> bool {
         let Some(mut ending) = transition.ending() else {
+            let awaited = self.tell_end(number, now);
             self.remove(number);
-            return false;
+            return awaited;
         };
         if ending.may_wait() && self.has_arrivals(number) {
             ending = ending.due_by(now);
@@ -69,7 +73,7 @@ impl Tables {
         if let Some(due_at) = ending.due_at {
             self.enqueue(number, ending.status, due_at);
         } else if ending.status.is_finished() {
-            self.finish(number, ending.status, now);
+            return self.finish(number, ending.status, now);
         }
         ending.is_due(now)
     }

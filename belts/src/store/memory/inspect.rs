@@ -41,6 +41,10 @@ impl Tables {
                     .event_id
                     .as_ref()
                     .is_none_or(|id| *id == run.event.id)
+                && filter.parent.as_ref().is_none_or(|id| {
+                    let parent = run.parent.as_ref();
+                    parent.is_some_and(|parent| parent.run_id == *id)
+                })
                 && filter.includes_time(run.finished_at.unwrap_or(run.event.sight.published_at))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };
@@ -101,6 +105,7 @@ impl Tables {
             entry.state != StepState::Failed && from.is_none_or(|from| entry.seq < from)
         });
         run.failed_attempts = 0;
+        run.generation += u32::from(from.is_some());
         run.result = None;
         run.crashes = Crashes::default();
         let status = if run.started_at.is_some() {
@@ -108,6 +113,7 @@ impl Tables {
         } else {
             RunStatus::Pending
         };
+        self.untell_end(number);
         self.enqueue(number, status, *now);
         self.open_waits(number, *now);
         true
@@ -247,6 +253,7 @@ impl Tables {
         record.started_at = run.started_at;
         record.finished_at = run.finished_at;
         record.due_at = run.due_at;
+        record.parent.clone_from(&run.parent);
         record.notes.clone_from(&run.notes);
         record
     }

@@ -18,6 +18,7 @@ use crate::error::Result;
 mod awaits;
 mod claim;
 mod commit;
+mod family;
 mod inspect;
 mod lanes;
 mod publish;

@@ -7,7 +7,8 @@ use super::{
     tables::{Run, Tables},
 };
 use crate::store::{
-    Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
+    Lease, NewEvent, Parent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
+    WorkerId,
     parts::{Budget, Crashes, Sight, due_by, new_id, shown_by},
 };
 
@@ -38,7 +39,7 @@ impl Tables {
     }
 
     /// Gives a new event its place if anybody may wait for it; whether somebody does.
-    fn arrive(&mut self, event: &str, now: Timestamp) -> bool {
+    pub(super) fn arrive(&mut self, event: &str, now: Timestamp) -> bool {
         let data = match self.events.get(event) {
             Some(row) if !row.data.targeted => &row.data,
             _ => return false,
@@ -95,7 +96,7 @@ impl Tables {
         })
     }
 
-    fn publish_one(
+    pub(super) fn publish_one(
         &mut self,
         event: NewEvent,
         now: Timestamp,
@@ -122,6 +123,7 @@ impl Tables {
         let mut runs = Vec::with_capacity(functions.len());
         for function in functions {
             let number = self.insert_run(function, &data, run_id.clone(), event.retries);
+            self.adopt(number, event.parent.as_ref());
             numbers.push(number);
             let takes = event.due_at <= now
                 && claim.as_mut().is_some_and(|(_, budget)| {
@@ -204,10 +206,21 @@ impl Tables {
             crashes: Crashes::default(),
             keeps_time: false,
             notes: Vec::new(),
+            parent: None,
+            generation: 0,
             journal: Vec::new(),
         };
         self.runs.insert(self.last_run, run);
         self.last_run
+    }
+
+    /// Gives a new run its parent.
+    fn adopt(&mut self, number: i64, parent: Option<&Parent>) {
+        if let (Some(parent), Some(run)) = (parent, self.runs.get_mut(&number)) {
+            run.parent = Some(parent.clone());
+            let started = self.started.entry(Arc::clone(&parent.run_id));
+            started.or_default().insert(number);
+        }
     }
 
     fn published_run(&self, run: &Run, lease: Option<Lease>) -> PublishedRun {

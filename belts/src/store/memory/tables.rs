@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::store::{
-    Awaits, Entry, Lease, Note, RunStatus, Subscription, Timestamp, WorkerId,
+    Awaits, Entry, Lease, Note, Parent, RunStatus, Subscription, Timestamp, WorkerId,
     parts::{Crashes, next_token, progress},
 };
 
@@ -32,6 +32,8 @@ pub(super) struct Tables {
     pub(super) last_run: i64,
     pub(super) last_event: i64,
     pub(super) finished: BTreeSet<(Timestamp, i64)>,
+    /// The runs that each run has started, by its id.
+    pub(super) started: HashMap<Arc<str>, BTreeSet<i64>>,
     pub(super) waits: Waits,
 }
 
@@ -75,6 +77,8 @@ pub(super) struct Run {
     /// It goes on at its time and no earlier, whatever arrives.
     pub(super) keeps_time: bool,
     pub(super) notes: Vec<Note>,
+    pub(super) parent: Option<Parent>,
+    pub(super) generation: u32,
     /// Sorted by `seq`.
     pub(super) journal: Vec<Entry>,
 }
@@ -127,14 +131,17 @@ impl Tables {
         }
     }
 
-    /// Ends a run.
-    pub(super) fn finish(&mut self, number: i64, status: RunStatus, now: Timestamp) {
+    /// Ends a run, with those that end with it; whether somebody waits for the end of one.
+    pub(super) fn finish(&mut self, number: i64, status: RunStatus, now: Timestamp) -> bool {
         self.close_waits(number);
-        if let Some(run) = self.detach(number) {
-            run.status = status;
-            run.finished_at = Some(now);
-            self.finished.insert((now, number));
-        }
+        let Some(run) = self.detach(number) else {
+            return false;
+        };
+        run.status = status;
+        run.finished_at = Some(now);
+        self.finished.insert((now, number));
+        let awaited = self.tell_end(number, now);
+        self.cancel_attached(number, now) || awaited
     }
 
     /// Lets a run be due whose worker died with it.
@@ -165,6 +172,14 @@ impl Tables {
             return;
         };
         self.run_ids.remove(&run.id);
+        if let Some(parent) = &run.parent
+            && let Some(started) = self.started.get_mut(&parent.run_id)
+        {
+            started.remove(&number);
+            if started.is_empty() {
+                self.started.remove(&parent.run_id);
+            }
+        }
         if let Some(event) = self.events.get_mut(&run.event.id) {
             event.runs.retain(|other| *other != number);
         }

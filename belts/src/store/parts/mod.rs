@@ -7,6 +7,7 @@ use super::Timestamp;
 
 mod budget;
 mod crashes;
+mod ended;
 mod sight;
 mod wake;
 mod wants;
@@ -14,6 +15,7 @@ mod wants;
 pub use crate::id::new_id;
 pub use budget::Budget;
 pub use crashes::{Crashes, progress};
+pub use ended::ended;
 pub(super) use sight::{Sight, long_before, order_by_sight, shown_by};
 pub use wake::Wake;
 #[cfg(any(feature = "sqlite", feature = "postgres"))]

@@ -193,6 +193,8 @@ impl Coming {
             crashes: crashes
                 .and_then(|crashes| u32::try_from(crashes).ok())
                 .unwrap_or(0),
+            parent: None,
+            generation: 0,
             journal: Vec::new(),
             arrivals: Vec::new(),
         };

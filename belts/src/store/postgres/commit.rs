@@ -166,6 +166,7 @@ impl Database {
             lease,
             entries,
             transition: None,
+            ..
         } = placed.commit
         else {
             return Ok(false);

@@ -17,6 +17,8 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Race => "race",
         StepKind::Callback => "callback",
         StepKind::Status => "status",
+        StepKind::Call => "call",
+        StepKind::Start => "start",
     }
 }
 
@@ -28,6 +30,8 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
         "race" => Ok(StepKind::Race),
         "callback" => Ok(StepKind::Callback),
         "status" => Ok(StepKind::Status),
+        "call" => Ok(StepKind::Call),
+        "start" => Ok(StepKind::Start),
         _ => Err(Fault::Word("kind of a step")),
     }
 }

@@ -155,6 +155,10 @@ pub enum StepKind {
     Callback,
     /// A `race!`; its result is the name of the arm that has won.
     Race,
+    /// A `call!`, or the wait for a run that a `start!` has started; its result is what that run came to.
+    Call,
+    /// A `start!`; its result is the handle of the run that it started.
+    Start,
     /// No step: the value that the function set last with [`Context::set_status`](crate::Context::set_status).
     Status,
 }

@@ -9,6 +9,13 @@ use crate::{clock::Timestamp, plain::plain};
 /// The type of the events that complete callbacks, each with a key that follows from the callback's id. No event of a user has it.
 pub(crate) const CALLBACK: &str = "belts.callback";
 
+/// The type of the events that tell of the end of a run which another run has started, each with its run id as key. No event of a user
+/// has it.
+///
+/// What it says is `{"status": …, "result": …}`: the status in the words of [`RunStatus`](crate::store::RunStatus), or `skipped`; and
+/// the run's output or failure, as an envelope of [`codec`](crate::codec), or `null`.
+pub const ENDED: &str = "belts.ended";
+
 /// Where a run keeps its wait for the event that cancels it. No key makes such a path.
 pub(crate) const CANCEL_ON: &str = "~cancel_on";
 
@@ -74,6 +81,17 @@ impl Wait {
         })
     }
 
+    /// Waits for the end of a run that this one has started.
+    pub fn run(run_id: &str) -> Self {
+        Self::event([AwaitedType::new(ENDED, After::Start)], run_id)
+    }
+
+    /// Whether it is for the end of a run.
+    pub(crate) fn is_for_a_run(&self) -> bool {
+        let Self::Event { types, .. } = self;
+        types.iter().any(|awaited| &*awaited.event_type == ENDED)
+    }
+
     /// The place that this wait has passed for a type, if it waits for the same key.
     fn passed(&self, event_type: &str, key: Option<&Arc<str>>) -> Option<i64> {
         let Self::Event { types, key: own } = self;
@@ -88,13 +106,16 @@ impl Wait {
     }
 }
 
-/// As people read it: `event order-paid key o-17`.
+/// As people read it: `event order-paid key o-17`, `callback`, `run 0198-17`.
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Event { types, key } = self;
         // Its key tells nobody anything.
         if types.iter().any(|awaited| &*awaited.event_type == CALLBACK) {
             return f.write_str("callback");
+        }
+        if let (Some(key), true) = (key, self.is_for_a_run()) {
+            return write!(f, "run {}", plain(key));
         }
         f.write_str("event ")?;
         for (place, awaited) in types.iter().enumerate() {

@@ -133,6 +133,8 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unre
         traceparent: None,
         started_at: Timestamp::default(),
         crashes: 0,
+        parent: None,
+        generation: 0,
         journal: Vec::new(),
         arrivals: Vec::new(),
     };

@@ -59,13 +59,15 @@ const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Race => "race",
         StepKind::Callback => "callback",
         StepKind::Status => "status",
+        StepKind::Call => "call",
+        StepKind::Start => "start",
     }
 }
 
 fn kind_of(word: &str) -> Result<StepKind, Fault> {
-    use StepKind::{Callback, Race, Sleep, Status, Step, Wait};
+    use StepKind::{Call, Callback, Race, Sleep, Start, Status, Step, Wait};
 
-    [Step, Sleep, Wait, Race, Callback, Status]
+    [Step, Sleep, Wait, Race, Callback, Status, Call, Start]
         .into_iter()
         .find(|kind| kind_word(*kind) == word)
         .ok_or(Fault::Word("kind of step"))

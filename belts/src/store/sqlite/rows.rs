@@ -39,6 +39,8 @@ pub(super) const fn kind_number(kind: StepKind) -> i64 {
         StepKind::Race => 3,
         StepKind::Callback => 4,
         StepKind::Status => 5,
+        StepKind::Call => 6,
+        StepKind::Start => 7,
     }
 }
 
@@ -50,6 +52,8 @@ fn kind(number: i64) -> Result<StepKind, Fault> {
         3 => Ok(StepKind::Race),
         4 => Ok(StepKind::Callback),
         5 => Ok(StepKind::Status),
+        6 => Ok(StepKind::Call),
+        7 => Ok(StepKind::Start),
         _ => Err(Fault::Unknown("kind of a step")),
     }
 }

@@ -137,6 +137,8 @@ impl Tx<'_> {
                     Crashes::new(crashes, then).consecutive(progress(failed_attempts, &journal))
                 }
             },
+            parent: None,
+            generation: 0,
             journal,
             arrivals: Vec::new(),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Timestamp,
-    store::{Entry, Lease},
+    store::{Entry, Lease, NewEvent},
 };
 
 /// Commits of several runs in one write; see [`Store::commit`](crate::store::Store::commit).
@@ -40,6 +40,11 @@ pub struct Commit {
     pub lease: Lease,
     /// New and changed journal entries.
     pub entries: Vec<Entry>,
+    /// Runs to start: events that each [target](crate::store::Target::Function) a function, with the id for the run, and have this run
+    /// as their [parent](NewEvent::parent).
+    pub starts: Vec<NewEvent>,
+    /// Runs to cancel, of those that this one has started.
+    pub cancels: Vec<Arc<str>>,
     /// What becomes of the run; `None` while it goes on.
     pub transition: Option<Transition>,
 }
@@ -50,6 +55,8 @@ impl Commit {
         Self {
             lease,
             entries: Vec::new(),
+            starts: Vec::new(),
+            cancels: Vec::new(),
             transition: None,
         }
     }
@@ -59,6 +66,25 @@ impl Commit {
     pub fn with_entries(mut self, entries: Vec<Entry>) -> Self {
         self.entries = entries;
         self
+    }
+
+    /// Sets the runs to start.
+    #[must_use]
+    pub fn with_starts(mut self, starts: Vec<NewEvent>) -> Self {
+        self.starts = starts;
+        self
+    }
+
+    /// Sets the runs to cancel.
+    #[must_use]
+    pub fn with_cancels(mut self, cancels: Vec<Arc<str>>) -> Self {
+        self.cancels = cancels;
+        self
+    }
+
+    /// Whether it writes to other runs than its own.
+    pub fn concerns_others(&self) -> bool {
+        !(self.starts.is_empty() && self.cancels.is_empty())
     }
 
     /// Sets what becomes of the run.

@@ -20,6 +20,8 @@ pub struct RunFilter {
     pub statuses: Vec<RunStatus>,
     /// Only runs of this event.
     pub event_id: Option<Arc<str>>,
+    /// Only runs that this run has started.
+    pub parent: Option<Arc<str>>,
     /// Only runs that ended at this time or later; of unfinished runs, the time of the event counts.
     pub since: Option<Timestamp>,
     /// Only runs that ended before this time; of unfinished runs, the time of the event counts.
@@ -54,6 +56,13 @@ impl RunFilter {
     #[must_use]
     pub fn with_event(mut self, event_id: impl Into<Arc<str>>) -> Self {
         self.event_id = Some(event_id.into());
+        self
+    }
+
+    /// Only runs that this run has started.
+    #[must_use]
+    pub fn with_parent(mut self, run_id: impl Into<Arc<str>>) -> Self {
+        self.parent = Some(run_id.into());
         self
     }
 

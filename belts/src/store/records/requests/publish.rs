@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Capacity, EventDigest};
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, store::Parent};
 
 /// Publishes events; see [`Store::publish`](crate::store::Store::publish).
 #[derive(Debug, Clone)]
@@ -65,6 +65,8 @@ pub struct NewEvent {
     pub traceparent: Option<Arc<str>>,
     /// Which functions it starts.
     pub target: Target,
+    /// The run that starts its runs, if one does.
+    pub parent: Option<Parent>,
 }
 
 impl NewEvent {
@@ -86,6 +88,7 @@ impl NewEvent {
             retries: None,
             traceparent: None,
             target: Target::subscribers(),
+            parent: None,
         }
     }
 
@@ -114,6 +117,13 @@ impl NewEvent {
     #[must_use]
     pub fn with_target(mut self, target: Target) -> Self {
         self.target = target;
+        self
+    }
+
+    /// Sets the run that starts its runs.
+    #[must_use]
+    pub fn with_parent(mut self, parent: impl Into<Option<Parent>>) -> Self {
+        self.parent = parent.into();
         self
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Timestamp,
-    store::{Arrival, Entry, WorkerId},
+    store::{Arrival, Entry, Parent, WorkerId},
 };
 
 /// What a claim brought.
@@ -143,6 +143,10 @@ pub struct ClaimedRun {
     pub started_at: Timestamp,
     /// How many times in a row a worker died with this run in hand and nothing of it was recorded in between.
     pub crashes: u32,
+    /// The run that started it, if one did.
+    pub parent: Option<Parent>,
+    /// How many times it was rerun [from](crate::store::Rerun::from) a step.
+    pub generation: u32,
     /// The recorded steps, in the order of `seq`.
     pub journal: Vec<Entry>,
     /// What has arrived for its open waits, by `seq`, then by place.
@@ -171,6 +175,8 @@ impl ClaimedRun {
             traceparent: None,
             started_at,
             crashes: 0,
+            parent: None,
+            generation: 0,
             journal: Vec::new(),
             arrivals: Vec::new(),
         }
@@ -194,6 +200,20 @@ impl ClaimedRun {
     #[must_use]
     pub fn with_traceparent(mut self, traceparent: impl Into<Arc<str>>) -> Self {
         self.traceparent = Some(traceparent.into());
+        self
+    }
+
+    /// Sets the run that started it.
+    #[must_use]
+    pub fn with_parent(mut self, parent: impl Into<Option<Parent>>) -> Self {
+        self.parent = parent.into();
+        self
+    }
+
+    /// Sets how many times it was rerun from a step.
+    #[must_use]
+    pub fn with_generation(mut self, generation: u32) -> Self {
+        self.generation = generation;
         self
     }
 

@@ -3,6 +3,7 @@
 mod claimed;
 mod function;
 mod note;
+mod parent;
 mod published;
 mod record;
 mod status;
@@ -10,6 +11,7 @@ mod status;
 pub use claimed::*;
 pub use function::*;
 pub use note::*;
+pub use parent::*;
 pub use published::*;
 pub use record::*;
 pub use status::*;

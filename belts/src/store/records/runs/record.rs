@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Note, RunStatus};
+use super::{Note, Parent, RunStatus};
 use crate::clock::Timestamp;
 
 /// The most bytes of a failure that a list brings.
@@ -46,6 +46,8 @@ pub struct RunRecord {
     pub finished_at: Option<Timestamp>,
     /// When it goes on, if it waits.
     pub due_at: Option<Timestamp>,
+    /// The run that started it, if one did.
+    pub parent: Option<Parent>,
     /// What people did to it, the earliest first; the last [`Note::MOST`].
     pub notes: Vec<Note>,
 }
@@ -73,6 +75,7 @@ impl RunRecord {
             started_at: None,
             finished_at: None,
             due_at: None,
+            parent: None,
             notes: Vec::new(),
         }
     }
@@ -109,6 +112,13 @@ impl RunRecord {
     #[must_use]
     pub fn with_due_at(mut self, due_at: impl Into<Option<Timestamp>>) -> Self {
         self.due_at = due_at.into();
+        self
+    }
+
+    /// Sets the run that started it.
+    #[must_use]
+    pub fn with_parent(mut self, parent: impl Into<Option<Parent>>) -> Self {
+        self.parent = parent.into();
         self
     }
 
