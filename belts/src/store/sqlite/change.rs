@@ -11,17 +11,15 @@ use crate::store::{Note, Purged, Rerun, RunStatus, StepState, Timestamp};
 
 impl Tx<'_> {
     pub(super) fn cancel(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
-        let cancelled = self.execute(
-            "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3 WHERE id = ?1 AND status < ?4",
-            params![run_id, status_number(RunStatus::Cancelled), now.as_millis(), FIRST_FINISHED],
-        )?;
-        self.execute(
-            "DELETE FROM waits WHERE run = (SELECT number FROM runs WHERE id = ?1 AND status >= ?2)",
-            params![run_id, FIRST_FINISHED],
-        )?;
-        // Whoever drives it looks for what was taken from it.
-        self.wakes |= cancelled > 0;
-        Ok(cancelled > 0)
+        let number: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT number FROM runs WHERE id = ?1 AND status < ?2")?
+            .query_row(params![run_id, FIRST_FINISHED], |row| row.get(0))
+            .optional()?;
+        if let Some(number) = number {
+            self.cancel_number(number, now)?;
+        }
+        Ok(number.is_some())
     }
 
     /// Keeps what somebody did to a run.
@@ -62,11 +60,18 @@ impl Tx<'_> {
         let Some(number) = number else {
             return Ok(false);
         };
+        self.untell_end(run_id)?;
         self.execute(
             "UPDATE runs SET status = iif(started_at IS NULL, ?3, ?4), due_at = ?2, failed_attempts = 0, result = NULL,
-                 finished_at = NULL, crashes = 0, crash_progress = 0, looks_back = 1
+                 finished_at = NULL, crashes = 0, crash_progress = 0, looks_back = 1, generation = generation + ?5
              WHERE number = ?1",
-            params![number, now.as_millis(), status_number(RunStatus::Pending), status_number(RunStatus::Suspended)],
+            params![
+                number,
+                now.as_millis(),
+                status_number(RunStatus::Pending),
+                status_number(RunStatus::Suspended),
+                i64::from(from.is_some()),
+            ],
         )?;
         self.execute(
             "DELETE FROM steps WHERE run = ?1 AND (state = ?2 OR seq >= ?3)",

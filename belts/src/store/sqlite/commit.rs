@@ -43,24 +43,28 @@ impl Tx<'_> {
     fn commit_one(&mut self, commit: &Commit, now: Timestamp) -> Result<CommitOutcome, Fault> {
         let lease = &commit.lease;
         let ending = commit.transition.as_ref().map(Transition::ending);
-        let holds = match &ending {
-            None => holds(self.connection, lease)?,
+        let is_told = match &ending {
+            None => holds(self.connection, lease)?.then_some(false),
             Some(Some(ending)) => self.change(lease, ending, now)?,
-            Some(None) => self.skip(lease)?,
+            Some(None) => self.skip(lease, now)?,
         };
-        if !holds {
+        let Some(is_told) = is_told else {
             return Ok(CommitOutcome::LeaseLost);
-        }
+        };
         let ending = match ending {
             Some(None) => return Ok(CommitOutcome::Applied),
             ending => ending.flatten(),
         };
         let goes_on = ending.is_none_or(|ending| !ending.status.is_finished());
+        if commit.concerns_others() {
+            self.settle_others(commit, now)?;
+        }
         for entry in &commit.entries {
             self.write(lease.run, entry, goes_on, now)?;
         }
-        if !goes_on {
+        if let Some(ending) = ending.filter(|_| !goes_on) {
             self.close_waits_if_any(lease.run)?;
+            self.settle_end(lease.run, ending.status, is_told, now)?;
         }
         if ending.is_some_and(|ending| ending.may_wait()) {
             self.hurry(lease.run, now)?;
@@ -68,17 +72,20 @@ impl Tx<'_> {
         Ok(CommitOutcome::Applied)
     }
 
+    /// Changes the row of a run, if the lease holds; whether the end of the run is told.
     fn change(
         &mut self,
         lease: &Lease,
         ending: &Ending<'_>,
         now: Timestamp,
-    ) -> Result<bool, Fault> {
-        let changed = self.execute(
+    ) -> Result<Option<bool>, Fault> {
+        let mut statement = self.connection.prepare_cached(
             "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
                  result = coalesce(?7, result), finished_at = ?8, keeps_time = ?9,
                  looks_back = coalesce(looks_back, ?10)
-             WHERE number = ?1 AND worker = ?2 AND token = ?3",
+             WHERE number = ?1 AND worker = ?2 AND token = ?3 RETURNING parent IS NOT NULL",
+        )?;
+        let changed = statement.query_row(
             params![
                 lease.run,
                 lease.worker.0,
@@ -92,29 +99,37 @@ impl Tx<'_> {
                 // So it is found among the unfinished ones, without a time.
                 (ending.may_wait() && ending.due_at.is_none()).then_some(1),
             ],
-        )?;
-        self.wakes |= changed > 0 && ending.is_due(now);
-        Ok(changed > 0)
+            |row| row.get(0),
+        );
+        let changed: Option<bool> = changed.optional()?;
+        self.wakes |= changed.is_some() && ending.is_due(now);
+        Ok(changed)
     }
 
-    fn skip(&mut self, lease: &Lease) -> Result<bool, Fault> {
-        let event: Option<i64> = self
+    /// Removes a run, if the lease holds; whether that is told.
+    fn skip(&mut self, lease: &Lease, now: Timestamp) -> Result<Option<bool>, Fault> {
+        let found: Option<(i64, bool)> = self
             .connection
             .prepare_cached(
-                "SELECT event FROM runs WHERE number = ?1 AND worker = ?2 AND token = ?3",
+                "SELECT event, parent IS NOT NULL FROM runs WHERE number = ?1 AND worker = ?2 AND token = ?3",
             )?
             .query_row(params![lease.run, lease.worker.0, lease.token], |row| {
-                row.get(0)
+                Ok((row.get(0)?, row.get(1)?))
             })
             .optional()?;
-        let Some(event) = event else { return Ok(false) };
+        let Some((event, is_told)) = found else {
+            return Ok(None);
+        };
         self.remove_run(lease.run)?;
         self.execute(
             "UPDATE events SET idle = iif(place >= 0, NULL, 1), spent = iif(place >= 0, 1, NULL)
              WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)",
             params![event],
         )?;
-        Ok(true)
+        if is_told {
+            self.tell_ends(now)?;
+        }
+        Ok(Some(is_told))
     }
 
     /// Forgets a run and its journal.

@@ -10,13 +10,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     error::Fault,
     names::{Dictionary, SharedNames},
-    rows::status_number,
     tx::Tx,
     wants,
 };
 use crate::{
     error::Error,
-    store::{FunctionRecord, Purged, RunStatus, Timestamp},
+    store::{FunctionRecord, Purged, Timestamp},
 };
 
 /// The unfinished runs of function `?1`, at most `?2`: those that wait for a time, those in hand, those that were asked to stop, and
@@ -120,11 +119,10 @@ impl Tx<'_> {
             .query_map(params![function, most], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         for number in unfinished.iter().take(limit) {
-            self.execute(
-                "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3 WHERE number = ?1",
-                params![number, status_number(RunStatus::Cancelled), now.as_millis()],
-            )?;
-            self.close_waits(*number)?;
+            // It may have ended with one before it.
+            if self.goes_on(*number)? {
+                self.cancel_number(*number, now)?;
+            }
         }
         self.wakes = true;
         Ok(Ok(

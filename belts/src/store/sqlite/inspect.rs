@@ -122,9 +122,10 @@ pub(super) fn list(
     } else {
         statuses
     };
-    let sql = match &filter.event_id {
-        None => LIST,
-        Some(_) => LIST_OF_EVENT,
+    let sql = match (&filter.event_id, &filter.parent) {
+        (None, None) => LIST,
+        (Some(_), _) => LIST_OF_EVENT,
+        (None, Some(_)) => LIST_OF_PARENT,
     };
     let mut statement = connection.prepare_cached(sql)?;
     let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
@@ -135,7 +136,8 @@ pub(super) fn list(
         most,
         filter.event_id.as_deref(),
         filter.since.map(Timestamp::as_millis),
-        filter.until.map(Timestamp::as_millis)
+        filter.until.map(Timestamp::as_millis),
+        filter.parent.as_deref(),
     ])?;
     let mut last: i64 = 0;
     while let Some(row) = found.next()? {
@@ -163,7 +165,7 @@ const LIST: &str = concat!(
     "SELECT ",
     listed_columns!(),
     " FROM runs JOIN events ON events.number = runs.event
-     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1 AND ?5 IS NULL
+     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1 AND ?5 IS NULL AND ?8 IS NULL
          AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
          AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
      ORDER BY runs.number DESC LIMIT ?4"
@@ -176,6 +178,17 @@ const LIST_OF_EVENT: &str = concat!(
      WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1
          AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
          AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
-         AND runs.event = (SELECT number FROM events WHERE id = ?5)
+         AND runs.event = (SELECT number FROM events WHERE id = ?5) AND (?8 IS NULL OR parent = ?8)
+     ORDER BY runs.number DESC LIMIT ?4"
+);
+
+const LIST_OF_PARENT: &str = concat!(
+    "SELECT ",
+    listed_columns!(),
+    " FROM runs JOIN events ON events.number = runs.event
+     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1 AND ?5 IS NULL
+         AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
+         AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
+         AND parent = ?8
      ORDER BY runs.number DESC LIMIT ?4"
 );

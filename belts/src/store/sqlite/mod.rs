@@ -31,6 +31,7 @@ mod columns;
 mod commit;
 mod connect;
 mod error;
+mod family;
 mod files;
 mod functions;
 mod inspect;

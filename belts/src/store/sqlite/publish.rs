@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{columns::lossy, error::Fault, rows::status_number, tx::Tx};
 use crate::store::{
-    Lease, NewEvent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp, WorkerId,
+    Lease, NewEvent, Parent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
+    WorkerId,
     parts::{Budget, due_by, new_id, next_token, shown_by},
 };
 
@@ -24,6 +25,7 @@ struct NewRun<'a> {
     event: i64,
     retries: Option<u32>,
     due_at: Timestamp,
+    parent: Option<&'a Parent>,
 }
 
 impl Tx<'_> {
@@ -43,7 +45,7 @@ impl Tx<'_> {
         Ok(published)
     }
 
-    fn publish_one(
+    pub(super) fn publish_one(
         &mut self,
         event: &NewEvent,
         now: Timestamp,
@@ -104,6 +106,7 @@ impl Tx<'_> {
                 event: number,
                 retries: event.retries,
                 due_at,
+                parent: event.parent.as_ref(),
             };
             let lease = self.insert_run(&run, worker, now)?;
             runs.push(PublishedRun {
@@ -181,8 +184,8 @@ impl Tx<'_> {
         };
         self.execute(
             "INSERT INTO runs (id, function, event, status, due_at, worker, token, failed_attempts, retries, started_at,
-                 event_type, looks_back)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11)",
+                 event_type, looks_back, parent, depth, attached)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             params![
                 run.id,
                 run.function,
@@ -195,6 +198,9 @@ impl Tx<'_> {
                 worker.map(|_| now.as_millis()),
                 run.event_type,
                 looks_back,
+                run.parent.map(|parent| &*parent.run_id),
+                run.parent.map(|parent| parent.depth),
+                run.parent.filter(|parent| parent.attached).map(|_| 1),
             ],
         )?;
         Ok(worker.map(|worker| Lease::new(self.connection.last_insert_rowid(), worker, token)))

@@ -102,7 +102,7 @@ impl Tx<'_> {
         Ok(found)
     }
 
-    fn remove_placed(&self, number: i64) -> Result<(), Fault> {
+    pub(super) fn remove_placed(&self, number: i64) -> Result<(), Fault> {
         self.execute(
             "UPDATE events SET place = NULL, spent = NULL WHERE number = ?1",
             params![number],

@@ -7,7 +7,9 @@ use super::{
     error::Fault,
     names::Dictionary,
 };
-use crate::store::{Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp, Wait};
+use crate::store::{
+    Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Timestamp, Wait,
+};
 
 pub(super) const fn status_number(status: RunStatus) -> i64 {
     match status {
@@ -115,7 +117,7 @@ macro_rules! record_columns {
             $payload,
             ", status, failed_attempts, ",
             $result,
-            ", published_at, started_at, finished_at, due_at, notes"
+            ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached"
         )
     };
 }
@@ -140,7 +142,20 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
     record.finished_at = finished_at;
     record.due_at = time(row, 12)?;
     record.notes = notes(row, 13)?;
+    record.parent = parent(row, 14)?;
     Ok(record)
+}
+
+/// The run that started a run, from its id, the depth and whether it is attached.
+pub(super) fn parent(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Parent>> {
+    if row.get_ref(column)? == ValueRef::Null {
+        return Ok(None);
+    }
+    let depth: Option<u32> = row.get(column + 1)?;
+    let attached: Option<bool> = row.get(column + 2)?;
+    let mut parent = Parent::new(lossy(row, column)?, depth.unwrap_or(1));
+    parent.attached = attached.unwrap_or(false);
+    Ok(Some(parent))
 }
 
 /// What people did to a run; notes that cannot be read are none.

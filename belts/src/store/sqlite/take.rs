@@ -93,7 +93,7 @@ impl Tx<'_> {
     fn read_run(&mut self, number: i64, request: &Claim, room: &mut Room) -> Result<Taken, Fault> {
         let mut statement = self.connection.prepare_cached(
             "SELECT token, runs.id, function, events.id, events.event_type, payload, failed_attempts, retries,
-                 started_at, traceparent, status, crashes, crash_progress
+                 started_at, traceparent, status, crashes, crash_progress, parent, depth, attached, generation
              FROM runs LEFT JOIN events ON events.number = runs.event WHERE runs.number = ?1",
         )?;
         let mut found = statement.query(params![number])?;
@@ -137,8 +137,8 @@ impl Tx<'_> {
                     Crashes::new(crashes, then).consecutive(progress(failed_attempts, &journal))
                 }
             },
-            parent: None,
-            generation: 0,
+            parent: rows::parent(row, 13)?,
+            generation: small(row, 16)?,
             journal,
             arrivals: Vec::new(),
         };
@@ -213,6 +213,8 @@ impl Tx<'_> {
                 params![number, status_number(RunStatus::Failed), now.as_millis(), &*envelope],
             )?;
             self.close_waits(number)?;
+            // Nearly always nothing is told, but this is rare enough.
+            self.settle_end(number, RunStatus::Failed, true, now)?;
         }
         Ok(Taken::SetAside(SetAside::new(
             run_id,
