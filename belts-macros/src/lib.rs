@@ -124,6 +124,42 @@ pub fn callback(input: TokenStream) -> TokenStream {
     in_body(Macro::Callback, input)
 }
 
+/// `call!("key", function(event))`: starts a run of another function, and returns what it returns.
+///
+/// Returns a future of `belts::Result<T>`, where `T` is the output of the function. The run is started in the write that records the
+/// call, once, whatever crashes. While this run waits it leaves memory. Options follow the call:
+///
+#[doc = option::call_options!()]
+///
+/// A run that failed, was cancelled, or was skipped by the filter of its function makes this an error of kind `Child`, which is
+/// recorded and never retried.
+///
+/// ```ignore (needs belts)
+/// let receipt: Receipt = call!("pay", charge_order(PaymentRequested { order_id, cents })).await?;
+/// ```
+#[proc_macro]
+pub fn call(input: TokenStream) -> TokenStream {
+    in_body(Macro::Call, input)
+}
+
+/// `start!("key", function(event))`: starts a run of another function, without waiting for it.
+///
+/// Returns a future of `belts::Result<belts::RunHandle<T>>`, where `T` is the output of the function. The run is started in the write
+/// that records it, once, whatever crashes. The handle's `result()` waits for the run, also much later, and its result is recorded
+/// under the key. Options follow the call:
+///
+#[doc = option::start_options!()]
+///
+/// ```ignore (needs belts)
+/// let audit = start!("audit", audit_order(AuditRequested { order_id })).await?;
+/// // …
+/// let report: Report = audit.result().await?;
+/// ```
+#[proc_macro]
+pub fn start(input: TokenStream) -> TokenStream {
+    in_body(Macro::Start, input)
+}
+
 /// `race!("key", { name = future => handler, … })`: goes on with the first of several futures to finish, and records which.
 ///
 /// Returns a future of `belts::Result<T>`, where `T` is the type of the handlers. Each arm binds the output of its future, a `Result`

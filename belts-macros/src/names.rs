@@ -93,6 +93,7 @@ runtime! {
     encode_own: __private::encode_own;
     encoded_event: __private::EncodedEvent;
     ended: __private::autoref::Ended;
+    ended_types: __private::ENDED_TYPES;
     entered: __private::Entered;
     event_entry: __private::EventEntry;
     event_keys: __private::key;
@@ -145,12 +146,14 @@ impl Runtime {
 }
 
 /// The macros that attributes mark.
-pub(crate) const MARKED: [&str; 7] = [
+pub(crate) const MARKED: [&str; 9] = [
     "step",
     "sleep",
     "sleep_until",
     "wait",
     "callback",
+    "call",
+    "start",
     "race",
     "scope",
 ];

@@ -84,6 +84,20 @@ table! { CALLBACK, callback_options:
     "page" = r#""Approve order {order_id}?""#
         "shows browsers a page with this question at the callback's URL, and a button for each variant of the type, an enum without fields";
 }
+table! { CALL, call_options:
+    "timeout" = r#""1h""#
+        "how long it waits, or a `Duration`; then the run is cancelled, and the call an error";
+    "retries" = "5"
+        "retries of the run, in place of what its function says";
+    "detached" = "true"
+        "the run goes on if the one that called it fails or is cancelled; by default it is cancelled with it";
+}
+table! { START, start_options:
+    "retries" = "5"
+        "retries of the run, in place of what its function says";
+    "attached" = "true"
+        "the run is cancelled if the one that started it fails or is cancelled; by default it goes on";
+}
 table! { NONE: }
 table! { STRUCT:
     "type" = r#""order-created""#;
@@ -117,9 +131,33 @@ impl Table {
         self.0.iter().map(|(name, _)| *name).collect()
     }
 
+    /// What to say of an option of `call!` in a `start!`, and the other way round.
+    fn of_the_other(&self, name: &str) -> Option<&'static str> {
+        match name {
+            "timeout" if self.has("attached") => Some(
+                "`start!` has no `timeout`, since it does not wait; put the limit on the wait: `audit.result_within(\"1h\").await?`",
+            ),
+            "detached" if self.has("attached") => Some(
+                "what `start!` starts is `detached` by itself: it goes on whatever becomes of the run that started it; leave this out",
+            ),
+            "attached" if self.has("detached") => Some(
+                "what `call!` calls is `attached` by itself: it is cancelled with the run that called it; leave this out",
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether an option of this name may stand without a value.
+    fn is_flag(&self, name: &str) -> bool {
+        self.example(name).ends_with("= true")
+    }
+
     fn unknown(&self, name: &str) -> String {
         if self.has("page") && name == "timeout" {
             return "`callback!` has no `timeout`; put the limit on the wait: `approval.result_within(\"3d\").await?`".to_owned();
+        }
+        if let Some(told) = self.of_the_other(name) {
+            return told.to_owned();
         }
         if self.0.is_empty() {
             return format!("unknown option `{name}`; there are no options here");
@@ -228,6 +266,14 @@ fn one(input: ParseStream<'_>, table: &Table) -> syn::Result<Opt> {
         return Err(syn::Error::new(key.span(), table.unknown(&name)));
     }
     let example = table.example(&name);
+    if table.is_flag(&name) && (input.is_empty() || input.peek(Token![,])) {
+        let value = syn::parse_quote_spanned!(key.span()=> true);
+        return Ok(Opt {
+            key,
+            value,
+            example,
+        });
+    }
     if input.is_empty() || !input.peek(Token![=]) {
         return Err(syn::Error::new(
             key.span(),
@@ -343,6 +389,15 @@ impl Opt {
         }
         let value = self.value;
         quote!(#value)
+    }
+
+    /// Whether something holds that may be said without a value.
+    pub(crate) fn flag(&self, errors: &mut Errors) -> bool {
+        if let Some(Lit::Bool(yes)) = literal(&self.value) {
+            return yes.value;
+        }
+        self.wrong("`true` or `false`", errors);
+        false
     }
 
     /// One of a few words.
@@ -475,7 +530,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_what_the_parser_reads() {
-        for table in [FUNCTION, STEPS, STEP, STRUCT, ENUM, VARIANT] {
+        for table in [FUNCTION, STEPS, STEP, CALL, START, STRUCT, ENUM, VARIANT] {
             let mut errors = Errors::default();
             let all: Vec<&str> = table.0.iter().map(|(_, example)| *example).collect();
             let tokens: TokenStream = all.join(", ").parse().expect("tokens");

@@ -75,7 +75,7 @@ mod worker;
 
 #[cfg(feature = "macros")]
 pub use belts_macros::{
-    Event, callback, function, race, scope, sleep, sleep_until, step, steps, wait,
+    Event, call, callback, function, race, scope, sleep, sleep_until, start, step, steps, wait,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};

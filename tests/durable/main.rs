@@ -11,6 +11,7 @@ mod callbacks_values;
 mod calls;
 mod cancel;
 mod cancel_on;
+mod children;
 mod crashes;
 mod delivery;
 mod ends;

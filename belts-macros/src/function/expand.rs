@@ -271,6 +271,8 @@ fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
         Macro::Sleep | Macro::SleepUntil => quote!(Sleep),
         Macro::Wait => quote!(Wait),
         Macro::Callback => quote!(Callback),
+        Macro::Call => quote!(Call),
+        Macro::Start => quote!(Start),
         Macro::Race => quote!(Race),
         Macro::Scope => quote!(Scope),
     };

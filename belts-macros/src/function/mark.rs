@@ -165,7 +165,12 @@ impl Marker<'_> {
     fn note(&mut self, name: &Ident, arguments: TokenStream) {
         let which = Macro::from_name(&name.to_string());
         // Of the keys in a scope that alone is known; but what a function may wait for is asked for as a whole.
-        let waits = |which: &Macro| matches!(which, Macro::Wait | Macro::Callback);
+        let waits = |which: &Macro| {
+            matches!(
+                which,
+                Macro::Wait | Macro::Callback | Macro::Call | Macro::Start
+            )
+        };
         if let Some(which) = which.filter(|which| !self.in_arm || waits(which)) {
             // What a `macro_rules!` of the body generates is known only when it is expanded.
             let pattern = first_text(arguments).unwrap_or_else(|| "{}".to_owned());

@@ -1,6 +1,7 @@
 //! `step!`, `sleep!`, `wait!`, `race!` and the like, marked by the attributes.
 
 mod arms;
+mod call;
 mod early;
 mod error;
 pub(crate) mod expand;

@@ -8,6 +8,7 @@ use syn::{
 };
 
 use super::{
+    call::{CallOptions, called},
     key::Key,
     race::{self, Arm},
     wait::{WaitOptions, event_type},
@@ -79,6 +80,14 @@ pub(crate) enum Kind {
     Callback {
         value: Type,
         page: Option<LitStr>,
+    },
+    Call {
+        call: Expr,
+        options: Box<CallOptions>,
+    },
+    Start {
+        call: Expr,
+        options: Box<CallOptions>,
     },
     Race {
         moves: Option<Token![move]>,
@@ -174,6 +183,8 @@ fn read_other(
         let table = match which {
             Macro::Step => &option::STEP,
             Macro::Wait => &option::WAIT,
+            Macro::Call => &option::CALL,
+            Macro::Start => &option::START,
             Macro::Sleep | Macro::SleepUntil | Macro::Callback | Macro::Race | Macro::Scope => {
                 &option::NONE
             }
@@ -193,6 +204,14 @@ fn read_other(
                 event: event_type(&key, &expr, errors)?,
                 options: Box::new(WaitOptions::new(given, &mark.krate, errors)),
             },
+            Macro::Call => Kind::Call {
+                call: called(which, &key, expr, errors)?,
+                options: Box::new(CallOptions::new(given, &mark.krate, errors)),
+            },
+            Macro::Start => Kind::Start {
+                call: called(which, &key, expr, errors)?,
+                options: Box::new(CallOptions::new(given, &mark.krate, errors)),
+            },
             Macro::Callback | Macro::Race | Macro::Scope => Kind::Scope {
                 moves,
                 call: helper_call(&key, &expr, errors)?,
@@ -211,6 +230,7 @@ fn begin(
     let key = key(which, input, errors)?;
     let what = match which {
         Macro::Callback => "the type that `result()` returns",
+        Macro::Call | Macro::Start => "the function with its event",
         _ => "something to do",
     };
     let missing = format!(
@@ -314,7 +334,12 @@ fn moves(which: Macro, input: ParseStream<'_>, errors: &mut Errors) -> Option<To
     let moves = input.parse::<Token![move]>().ok()?;
     if matches!(
         which,
-        Macro::Sleep | Macro::SleepUntil | Macro::Wait | Macro::Callback
+        Macro::Sleep
+            | Macro::SleepUntil
+            | Macro::Wait
+            | Macro::Callback
+            | Macro::Call
+            | Macro::Start
     ) {
         let why = match which {
             Macro::Wait => "write it at the closure: `when = move |event| …`",

@@ -48,7 +48,14 @@ impl Arm {
         let which = last.and_then(|last| Macro::from_name(&last.ident.to_string()));
         let has_last_entry = matches!(
             which,
-            Some(Macro::Step | Macro::Sleep | Macro::SleepUntil | Macro::Wait)
+            Some(
+                Macro::Step
+                    | Macro::Sleep
+                    | Macro::SleepUntil
+                    | Macro::Wait
+                    | Macro::Call
+                    | Macro::Start
+            )
         );
         marked && has_last_entry
     }

@@ -8,6 +8,8 @@ pub(crate) enum Macro {
     SleepUntil,
     Wait,
     Callback,
+    Call,
+    Start,
     Race,
     Scope,
 }
@@ -20,6 +22,8 @@ impl Macro {
             "sleep_until" => Some(Self::SleepUntil),
             "wait" => Some(Self::Wait),
             "callback" => Some(Self::Callback),
+            "call" => Some(Self::Call),
+            "start" => Some(Self::Start),
             "race" => Some(Self::Race),
             "scope" => Some(Self::Scope),
             _ => None,
@@ -33,6 +37,8 @@ impl Macro {
             Self::SleepUntil => "sleep_until!",
             Self::Wait => "wait!",
             Self::Callback => "callback!",
+            Self::Call => "call!",
+            Self::Start => "start!",
             Self::Race => "race!",
             Self::Scope => "scope!",
         }
@@ -46,6 +52,8 @@ impl Macro {
             Self::SleepUntil => "sleep_until!(\"opening\", time)",
             Self::Wait => "wait!(\"payment\", OrderPaid, key = &order.order_id)",
             Self::Callback => "callback!(\"approval\", Decision)",
+            Self::Call => "call!(\"pay\", charge_order(payment))",
+            Self::Start => "start!(\"audit\", audit_order(request))",
             Self::Race => {
                 "race!(\"answer\", { paid = wait!(…) => …, late = sleep!(\"late\", \"3d\") => … })"
             }

@@ -87,7 +87,7 @@ impl Failure {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
@@ -107,6 +107,7 @@ impl ErrorKind {
         Self::UnknownCallback,
         Self::CallbackClosed,
         Self::CallbackFailed,
+        Self::Child,
         Self::NoWorker,
         Self::Cancelled,
         Self::Conflict,
@@ -142,6 +143,7 @@ impl ErrorKind {
             Self::UnknownCallback => "unknown-callback",
             Self::CallbackClosed => "callback-closed",
             Self::CallbackFailed => "callback-failed",
+            Self::Child => "child",
             Self::NoWorker => "no-worker",
             Self::Cancelled => "cancelled",
             Self::Conflict => "conflict",

@@ -87,6 +87,8 @@ pub enum ErrorKind {
     CallbackClosed,
     /// A callback was completed with a failure.
     CallbackFailed,
+    /// A run that this one has called or started did not complete: it failed, was cancelled, skipped its event, or took too long.
+    Child,
     /// No worker is installed, and none was given.
     NoWorker,
     /// The run was cancelled.
@@ -233,6 +235,7 @@ impl Error {
                 | ErrorKind::UnknownCallback
                 | ErrorKind::CallbackClosed
                 | ErrorKind::CallbackFailed
+                | ErrorKind::Child
                 | ErrorKind::NoWorker
                 | ErrorKind::Cancelled
                 | ErrorKind::Conflict

@@ -17,11 +17,12 @@ use super::{
     returned::Returned,
 };
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind, Result},
     event::{self, EncodedEvent, EventSet},
     id::stable_id,
     live::{CURRENT_RUN, LiveRun, outside_of_a_step, step_key},
-    store::EventDigest,
+    store::{EventDigest, NewEvent, Target},
     worker::{Execute, Known, Worker, installed::worker_for},
 };
 
@@ -180,6 +181,57 @@ where
     }
 }
 
+impl<E, R, D> Call<E, R, D>
+where
+    E: EventSet,
+    D: Definition,
+{
+    /// The event that starts it as the run of this id, called by the step of this path.
+    pub(crate) fn to_start(
+        self,
+        worker: &Worker,
+        path: &str,
+        run_id: Arc<str>,
+        now: Timestamp,
+    ) -> Result<NewEvent> {
+        let function = D::DEFINITION.id;
+        let Options {
+            run_id: chosen,
+            retries,
+            delay,
+            worker: named,
+        } = self.options;
+        let out_of_place = match (chosen, named) {
+            (Some(_), _) => Some((
+                "run_id",
+                "the id of a run that another one starts follows from that one and the key",
+            )),
+            (_, Some(_)) => Some(("via", "a run starts others on its own store")),
+            (None, None) => None,
+        };
+        if let Some((option, why)) = out_of_place {
+            let text = format!("leave out `.{option}(…)` of `{function}` in `{path}`: {why}");
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        let event = event::checked(&self.event)?;
+        let shared = worker.shared();
+        shared.check_event_size(&event)?;
+        let due_at = delay.map_or(now, |delay| now.after(delay));
+        let EncodedEvent {
+            event_type,
+            payload,
+            correlation_key,
+            ..
+        } = event;
+        let mut new = NewEvent::new(Arc::clone(&run_id), event_type, payload, due_at)
+            .with_retries(retries)
+            .with_target(Target::function(function, Some(run_id)));
+        new.correlation_key = correlation_key;
+        new.traceparent = shared.traceparent();
+        Ok(new)
+    }
+}
+
 /// What makes a call: one run of this function.
 fn execute(
     function: &FunctionDef,
@@ -210,8 +262,8 @@ fn again(caller: &LiveRun, function: &str) -> Error {
     Error::new(
         ErrorKind::Config,
         format!(
-            "the run `{}` calls `{function}` outside of a step, so it would call it again whenever it resumes; put the call into a \
-             step: step!(\"…\", the_call)",
+            "the run `{}` calls `{function}` outside of a step, so it would call it again whenever it resumes; write \
+             call!(\"…\", the_call).await, or start!(\"…\", the_call).await to go on without its result",
             caller.run_id
         ),
     )

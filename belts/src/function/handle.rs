@@ -1,13 +1,16 @@
 //! A handle on one run: what it came to, from any process.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     inspect::status_in,
     live::outside_of_a_step,
+    run::Child,
+    step::{Answer, Within},
     store::RunStatus,
     worker::{Worker, installed::worker_for},
 };
@@ -51,6 +54,9 @@ pub struct RunHandle<T> {
     function_id: String,
     #[serde(skip)]
     worker: Option<Worker>,
+    /// How the run waits for it that has started it.
+    #[serde(skip)]
+    answer: Option<Answer>,
     #[serde(skip)]
     output: PhantomData<fn() -> T>,
 }
@@ -61,8 +67,15 @@ impl<T> RunHandle<T> {
             run_id,
             function_id,
             worker,
+            answer: None,
             output: PhantomData,
         }
+    }
+
+    /// The handle in the run that has started it.
+    pub(crate) fn within_run(mut self, answer: Answer) -> Self {
+        self.answer = Some(answer);
+        self
     }
 
     /// The run's id.
@@ -88,18 +101,28 @@ impl<T> RunHandle<T> {
     /// `sweep`. A worker without a loop drives the run itself meanwhile, if it has the function. Dropping the future does not stop
     /// the run.
     ///
-    /// Inside a function, call this in a step; the calling run keeps its place while the step waits.
+    /// In the function that has started the run with [`start!`](crate::start!), the result is recorded under the key of that, and the
+    /// run leaves memory while it waits. In any other function call this in a step; the run keeps its place while the step waits.
     ///
     /// # Errors
     /// That of the run, if it failed; of kind [`Cancelled`](ErrorKind::Cancelled) if it was cancelled, and
     /// [`UnknownRun`](ErrorKind::UnknownRun) if the function has no run of this id: it was never started, a filter skipped it, or
     /// it was purged. Of kind [`Codec`](ErrorKind::Codec) if its output is no `T`, [`Shutdown`](ErrorKind::Shutdown) if the worker
     /// shuts down first, [`Busy`](ErrorKind::Busy) if the run was stopped at a step with [`until`](crate::Execute::until). And
-    /// [`NoWorker`](ErrorKind::NoWorker) where there is none, and if the store fails.
+    /// [`NoWorker`](ErrorKind::NoWorker) where there is none, and if the store fails. In the function that has started it, whatever
+    /// kept it from completing is an error of kind [`Child`](ErrorKind::Child) that names it and its cause.
     pub async fn result(&self) -> Result<T>
     where
         T: DeserializeOwned,
     {
+        if let Some(answer) = self.answer_here() {
+            loop {
+                // Without a time it was recorded as one that had run out when it had a time limit.
+                if let Some(said) = answer.event(None).await? {
+                    return self.output(answer, &said);
+                }
+            }
+        }
         self.belongs_here()?;
         let (worker, run_id, function_id) = self.parts()?;
         let ended = worker.shared().outcome(&run_id, &function_id).await?;
@@ -108,20 +131,39 @@ impl<T> RunHandle<T> {
 
     /// As [`result`](Self::result), but only for so long; `None` if the run goes on after that. With no time at all it looks once.
     ///
+    /// The time is a `Duration`, or text such as `"2d"`.
+    ///
     /// # Errors
-    /// As [`result`](Self::result).
-    pub async fn result_within(&self, limit: Duration) -> Result<Option<T>>
+    /// As [`result`](Self::result), and of kind [`Config`](ErrorKind::Config) if the text is no time.
+    pub fn result_within(
+        &self,
+        limit: impl Within,
+    ) -> Pin<Box<dyn Future<Output = Result<Option<T>>> + Send + '_>>
     where
         T: DeserializeOwned,
     {
-        self.belongs_here()?;
-        let (worker, run_id, function_id) = self.parts()?;
-        let deadline = worker.now().after(limit);
-        let ended = worker
-            .shared()
-            .outcome_by(&run_id, &function_id, deadline)
-            .await?;
-        ended.map(|run| run.output()).transpose()
+        let limit = limit.within();
+        Box::pin(async move {
+            let limit = limit.map_err(|text| {
+                let text = format!(
+                    "`result_within(\"{text}\")` of the run `{}` has no length of time; write one such as `90s`, `24h` or `2d`",
+                    self.run_id
+                );
+                Error::new(ErrorKind::Config, text)
+            })?;
+            if let Some(answer) = self.answer_here() {
+                let said = answer.event(Some(limit)).await?;
+                return said.map(|said| self.output(answer, &said)).transpose();
+            }
+            self.belongs_here()?;
+            let (worker, run_id, function_id) = self.parts()?;
+            let deadline = worker.now().after(limit);
+            let ended = worker
+                .shared()
+                .outcome_by(&run_id, &function_id, deadline)
+                .await?;
+            ended.map(|run| run.output()).transpose()
+        })
     }
 
     /// Where the run stands.
@@ -165,6 +207,29 @@ impl<T> RunHandle<T> {
         worker.runs().cancel(&self.run_id).await
     }
 
+    /// How the run waits for it whose function this is, if that has started it.
+    fn answer_here(&self) -> Option<&Answer> {
+        self.answer
+            .as_ref()
+            .filter(|_| outside_of_a_step().is_some())
+    }
+
+    /// What the end of the run comes to in the one that has started it.
+    fn output(&self, answer: &Answer, said: &[u8]) -> Result<T>
+    where
+        T: DeserializeOwned,
+    {
+        let child = Child {
+            run_id: self.run_id.as_str().into(),
+            function: self.function_id.as_str().into(),
+            path: Arc::clone(answer.path()),
+        };
+        match codec::decode::<T>(&child.ended(said)?)? {
+            Decoded::Ok(output) => Ok(output),
+            Decoded::Err(failure) => Err(failure.into_error()),
+        }
+    }
+
     fn worker(&self) -> Result<Worker> {
         worker_for(self.worker.clone())
     }
@@ -192,11 +257,11 @@ impl<T> RunHandle<T> {
 
 impl<T> Clone for RunHandle<T> {
     fn clone(&self) -> Self {
-        Self::new(
-            self.run_id.clone(),
-            self.function_id.clone(),
-            self.worker.clone(),
-        )
+        let (run_id, function_id) = (self.run_id.clone(), self.function_id.clone());
+        Self {
+            answer: self.answer.clone(),
+            ..Self::new(run_id, function_id, self.worker.clone())
+        }
     }
 }
 

@@ -11,6 +11,10 @@ pub enum KeyDef {
     Wait(&'static str),
     /// A `callback!`.
     Callback(&'static str),
+    /// A `call!`.
+    Call(&'static str),
+    /// A `start!`.
+    Start(&'static str),
     /// A `race!`, with the keys of its arms under theirs.
     Race(&'static str),
     /// A `scope!`, with the helper's keys under it.
@@ -53,6 +57,8 @@ mod paths {
                 | Self::Sleep(pattern)
                 | Self::Wait(pattern)
                 | Self::Callback(pattern)
+                | Self::Call(pattern)
+                | Self::Start(pattern)
                 | Self::Race(pattern)
                 | Self::Scope(pattern) => pattern,
             }

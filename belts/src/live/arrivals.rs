@@ -10,9 +10,9 @@ use std::{
 use super::{
     run::{LiveRun, ParkedStep, State},
     tickets::Parked,
-    waits::{PlaceOf, Taken, behind, completed},
+    waits::{PlaceOf, Taken, answered, behind},
 };
-use crate::store::{Arrival, CALLBACK, Entry, Wait};
+use crate::store::{Arrival, Entry, Wait, is_answer};
 
 impl State {
     /// Takes the wakers of those waits that have something to decide on.
@@ -72,7 +72,7 @@ impl LiveRun {
     /// The waits that the function has dropped and for which something has arrived, looking on behind that: it would make the run due
     /// at once, again and again. With `all` the same for those that the function holds without polling them, or does not reach.
     ///
-    /// What has completed a callback is recorded, though nobody asks for it now.
+    /// An answer is recorded, though nobody asks for it now.
     pub(crate) fn pass_over(&self, all: bool) -> Vec<Entry> {
         let now = self.host.clock.now();
         let mut state = self.state();
@@ -80,8 +80,8 @@ impl LiveRun {
         let arrived = waits.arrived.iter().filter_map(|(seq, arrived)| {
             let first = arrived.events.front()?;
             let entry = waits.entry(*seq, journal)?;
-            if &*first.event_type == CALLBACK {
-                return completed(entry, first, now);
+            if is_answer(&first.event_type) {
+                return answered(entry, first, now);
             }
             let is_passed = all || waits.left.contains(seq);
             is_passed.then(|| behind(entry, &arrived.events)).flatten()

@@ -29,6 +29,6 @@ pub(crate) use current::{
 pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;
 pub(crate) use pulse::Heard;
-pub(crate) use races::{Arm, Race};
+pub(crate) use races::{Arm, Left, Race};
 pub(crate) use run::{Found, LiveRun, Place};
 pub(crate) use tickets::Active;

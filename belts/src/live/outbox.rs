@@ -1,26 +1,66 @@
 //! What a run has to record next, in parts that a store takes at once.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
-use crate::store::{Entry, StepKind};
+use crate::store::{Entry, NewEvent, StepKind};
 
 /// The most bytes of entries that are written at once, nearly: servers have limits.
 const PART: usize = 32 * 1024 * 1024;
+
+/// The most runs that are started at once.
+const MOST_STARTS: usize = 500;
 
 /// What is to be recorded next.
 #[derive(Default)]
 pub(crate) struct Outbox {
     pub(crate) entries: Vec<Entry>,
+    /// The runs to start with these entries, by the `seq` of each.
+    starts: Vec<(u32, NewEvent)>,
+    /// The runs to cancel with them.
+    cancels: Vec<(u32, Arc<str>)>,
     /// The places of those for whose record no step future waits. They are few, so most outboxes allocate nothing for them.
     unawaited: Vec<usize>,
 }
 
 impl Outbox {
+    /// These entries, for whose record nobody waits.
+    pub(crate) fn of(entries: Vec<Entry>) -> Self {
+        Self {
+            unawaited: (0..entries.len()).collect(),
+            entries,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn push(&mut self, entry: Entry, awaited: bool) {
         if !awaited {
             self.unawaited.push(self.entries.len());
         }
         self.entries.push(entry);
+    }
+
+    /// Has a run be started with the entry of this `seq`, which is left at the same time.
+    pub(super) fn start(&mut self, seq: u32, event: NewEvent) {
+        self.starts.push((seq, event));
+    }
+
+    /// Has the run be cancelled that the entry of this `seq` has started: not at all, if that is still to be done.
+    pub(super) fn cancel(&mut self, seq: u32, run_id: &Arc<str>) {
+        let before = self.starts.len();
+        self.starts.retain(|(of, _)| *of != seq);
+        if self.starts.len() == before {
+            self.cancels.push((seq, Arc::clone(run_id)));
+        }
+    }
+
+    /// What it writes to other runs: those to start, and those to cancel.
+    pub(crate) fn take_others(&mut self) -> (Vec<NewEvent>, Vec<Arc<str>>) {
+        let starts = std::mem::take(&mut self.starts).into_iter();
+        let cancels = std::mem::take(&mut self.cancels).into_iter();
+        (
+            starts.map(|(_, event)| event).collect(),
+            cancels.map(|(_, run_id)| run_id).collect(),
+        )
     }
 
     /// Where an entry of this `seq` is.
@@ -64,11 +104,15 @@ impl Outbox {
 
     /// Takes as many entries from the front as are written at once; one at least, if there is one.
     pub(crate) fn take_part(&mut self) -> Self {
-        let mut bytes = 0;
+        let (mut bytes, mut starts) = (0, 0);
         let count = self.entries.iter().take_while(|entry| {
             let first = bytes == 0;
             bytes += size(entry);
-            first || bytes <= PART
+            if let Some(event) = self.start_of(entry.seq) {
+                bytes += event.payload.len();
+                starts += 1;
+            }
+            first || bytes <= PART && starts <= MOST_STARTS
         });
         let count = count.count();
         if count == self.entries.len() {
@@ -79,10 +123,30 @@ impl Outbox {
         let left = left.map(|place| place - count).collect();
         let taken = places.filter(|place| **place < count).copied().collect();
         self.unawaited = left;
-        Self {
-            entries: self.entries.drain(..count).collect(),
+        let entries: Vec<Entry> = self.entries.drain(..count).collect();
+        let mut part = Self {
             unawaited: taken,
+            ..Self::default()
+        };
+        if !(self.starts.is_empty() && self.cancels.is_empty()) {
+            let seqs: HashSet<u32> = entries.iter().map(|entry| entry.seq).collect();
+            part.starts = self
+                .starts
+                .extract_if(.., |(seq, _)| seqs.contains(seq))
+                .collect();
+            part.cancels = self
+                .cancels
+                .extract_if(.., |(seq, _)| seqs.contains(seq))
+                .collect();
         }
+        part.entries = entries;
+        part
+    }
+
+    fn start_of(&self, seq: u32) -> Option<&NewEvent> {
+        // They are in the order of the entries, nearly always.
+        let found = self.starts.binary_search_by_key(&seq, |(of, _)| *of);
+        found.ok().map(|place| &self.starts[place].1)
     }
 
     /// Adds what was left later.
@@ -91,6 +155,8 @@ impl Outbox {
         let places = later.unawaited.iter().map(|place| place + behind);
         self.unawaited.extend(places);
         self.entries.append(&mut later.entries);
+        self.starts.append(&mut later.starts);
+        self.cancels.append(&mut later.cancels);
     }
 
     pub(super) fn awaited(&self) -> usize {

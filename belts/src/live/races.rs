@@ -12,9 +12,28 @@ use super::{
 use crate::{
     clock::Timestamp,
     codec,
-    run::{is_under, join},
-    store::{Entry, StepKind, StepState},
+    run::{Child, is_under, join},
+    store::{Entry, NewEvent, StepKind, StepState},
 };
+
+/// An entry that is left to be recorded, with what is written to another run at the same time.
+pub(crate) struct Left {
+    pub(crate) entry: Entry,
+    /// Starts the run that it calls.
+    pub(crate) start: Option<NewEvent>,
+    /// The run that it has called, to be cancelled.
+    pub(crate) cancel: Option<Arc<str>>,
+}
+
+impl Left {
+    pub(crate) fn new(entry: Entry) -> Self {
+        Self {
+            entry,
+            start: None,
+            cancel: None,
+        }
+    }
+}
 
 /// A race that the function has reached.
 #[derive(Debug)]
@@ -183,7 +202,7 @@ impl Arm {
 }
 
 impl LiveRun {
-    /// Leaves an entry of a step in this arm to be recorded, as [`record`](Self::record) does; `None` if the arm has lost, of which
+    /// Leaves an entry of a step in this arm to be recorded, with a ticket that is redeemed when it is durable; `None` if the arm has lost, of which
     /// nothing is recorded any more. `last` says that the step is over with it: then an arm that is one step has won its race.
     pub(crate) fn record_in(
         &self,
@@ -192,17 +211,37 @@ impl LiveRun {
         awaited: bool,
         last: bool,
     ) -> Option<Ticket<'_>> {
-        let Some(arm) = arm else {
-            return Some(self.record(entry, awaited));
-        };
-        let wins = last && arm.0.is_one_step;
-        let now = wins.then(|| self.host.clock.now());
+        self.record_left(arm, Left::new(entry), awaited, last)
+    }
+
+    /// The same, with what is written to another run at the same time.
+    pub(crate) fn record_left(
+        &self,
+        arm: Option<&Arm>,
+        left: Left,
+        awaited: bool,
+        last: bool,
+    ) -> Option<Ticket<'_>> {
+        let winner = arm.filter(|arm| last && arm.0.is_one_step);
+        let won_at = winner.map(|arm| (arm, self.host.clock.now()));
         let mut state = self.state();
-        if arm.has_lost() {
+        if arm.is_some_and(Arm::has_lost) {
             return None;
         }
+        let Left {
+            entry,
+            start,
+            cancel,
+        } = left;
+        let seq = entry.seq;
         let number = state.leave(entry, awaited);
-        if let Some(now) = now {
+        if let Some(event) = start {
+            state.outbox.start(seq, event);
+        }
+        if let Some(run_id) = cancel {
+            state.outbox.cancel(seq, &run_id);
+        }
+        if let Some((arm, now)) = won_at {
             state.claim(arm, false, now);
         }
         state.wake_driver();
@@ -267,12 +306,17 @@ impl State {
         let lost: Vec<Entry> = lost.cloned().collect();
         let nothing = codec::encode_ok(&()).expect("nothing can be written as JSON");
         for entry in lost {
+            let child = Child::of(&entry).filter(|_| entry.kind == StepKind::Call);
             let mut closed = entry
                 .with_value("", Arc::clone(&nothing))
                 .with_finished_at(now);
             closed.state = StepState::Completed;
-            self.waits.forget(closed.seq);
+            let seq = closed.seq;
+            self.waits.forget(seq);
             self.leave(closed, false);
+            if let Some(child) = child {
+                self.outbox.cancel(seq, &child.run_id);
+            }
         }
     }
 }

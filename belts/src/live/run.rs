@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     middleware::RunInfo,
     run::{Before, Decision, Journal, Location, Request, Statuses, Violation},
-    store::{ClaimedRun, Wait},
+    store::{ClaimedRun, Parent, Wait},
     telemetry::{
         FunctionMetrics,
         span::{self, RunIds},
@@ -32,6 +32,10 @@ pub(crate) struct LiveRun {
     pub(crate) event_type: Arc<str>,
     pub(crate) payload: Arc<[u8]>,
     pub(crate) started_at: Timestamp,
+    /// The run that started it, if one did.
+    pub(crate) parent: Option<Parent>,
+    /// How many times it was rerun from a step.
+    pub(crate) generation: u32,
     /// 1 for the first attempt of the function.
     pub(crate) attempt: u32,
     /// Whether it is driven within a span that says which run it is.
@@ -149,6 +153,8 @@ impl LiveRun {
             event_type: Arc::clone(&claimed.event_type),
             payload: Arc::clone(&claimed.payload),
             started_at: claimed.started_at,
+            parent: claimed.parent.clone(),
+            generation: claimed.generation,
             attempt: claimed.failed_attempts + 1,
             in_span: span::is_around(),
             resumed: claimed.failed_attempts > 0 || !journal.is_empty(),

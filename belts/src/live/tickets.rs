@@ -17,15 +17,6 @@ use crate::{
 };
 
 impl LiveRun {
-    /// Leaves an entry to be recorded. The ticket is redeemed when it is durable; `awaited` says that the caller,
-    /// still counted as under way, waits for that.
-    pub(crate) fn record(&self, entry: Entry, awaited: bool) -> Ticket<'_> {
-        let mut state = self.state();
-        let number = state.leave(entry, awaited);
-        state.wake_driver();
-        Ticket { run: self, number }
-    }
-
     /// As much of the outbox as is written at once.
     pub(crate) fn take_part(&self) -> Outbox {
         self.state().outbox.take_part()
@@ -120,7 +111,7 @@ impl State {
     /// What ends something whose beginning is still to be recorded takes the place of that, as do a heartbeat and a status of the one
     /// before: a store is not told both at once.
     pub(super) fn leave(&mut self, entry: Entry, awaited: bool) -> u64 {
-        if entry.kind == StepKind::Wait {
+        if entry.kind.is_wait() {
             self.waits.note(&entry);
         }
         let replaces = match entry.kind {

@@ -12,8 +12,8 @@ use std::{
 use crate::{
     clock::Timestamp,
     codec,
-    run::{self, Journal},
-    store::{After, Arrival, AwaitedType, CALLBACK, Entry, StepState, Wait},
+    run::{self, Child, Journal},
+    store::{After, Arrival, AwaitedType, Entry, StepKind, StepState, Wait, is_answer},
 };
 
 /// An event type and a correlation key.
@@ -164,7 +164,7 @@ impl Waits {
     /// The next event that this wait has to decide on.
     pub(super) fn next(&self, seq: u32) -> Option<&Arrival> {
         let next = self.arrived.get(&seq)?.events.front()?;
-        if &*next.event_type == CALLBACK {
+        if is_answer(&next.event_type) {
             // It is there for each wait for it.
             return Some(next);
         }
@@ -221,12 +221,20 @@ fn meets(one: &Wait, other: &Wait) -> bool {
 /// Which event a settled wait has taken, if any.
 pub(crate) type PlaceOf = fn(&Entry) -> Option<(Arc<str>, i64)>;
 
-/// The wait of a callback, ended by what has completed it.
-pub(super) fn completed(entry: &Entry, arrival: &Arrival, now: Timestamp) -> Option<Entry> {
-    let taken = run::Taken::of(arrival).and_then(|taken| codec::encode_ok(&Some(taken)));
-    let mut entry = entry.clone().with_value("", taken.ok()?);
-    entry.state = StepState::Completed;
-    entry.finished_at = Some(now);
+/// The wait for an answer, ended by it.
+pub(super) fn answered(entry: &Entry, arrival: &Arrival, now: Timestamp) -> Option<Entry> {
+    let mut entry = entry.clone().with_finished_at(now);
+    (entry.state, entry.value) = if entry.kind == StepKind::Call {
+        run::outcome(Child::of(&entry)?.ended(&arrival.payload))
+    } else {
+        let taken = run::Taken::of(arrival).ok()?;
+        let state = if taken.is_failure() {
+            StepState::Failed
+        } else {
+            StepState::Completed
+        };
+        (state, codec::encode_ok(&Some(taken)).ok()?)
+    };
     Some(entry)
 }
 

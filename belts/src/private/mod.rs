@@ -33,8 +33,8 @@ pub use crate::{
     publish::Publish,
     run::{Backoff, Location},
     step::{
-        AnyError, Attempted, Caught, Contend, Contender, Entered, Key, Race, Racing, Scope, Since,
-        Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, of_any_error,
+        AnyError, Attempted, Caught, Contend, Contender, ENDED_TYPES, Entered, Key, Race, Racing,
+        Scope, Since, Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, of_any_error,
     },
 };
 use crate::{

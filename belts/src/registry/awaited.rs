@@ -48,7 +48,12 @@ impl Registry {
         CallbackEntry::check_pages()?;
         let waits = |function: &&Registered| {
             let mut keys = function.def.keys.iter();
-            let has_one = keys.any(|key| matches!(key, KeyDef::Wait(_) | KeyDef::Callback(_)));
+            let has_one = keys.any(|key| {
+                matches!(
+                    key,
+                    KeyDef::Wait(_) | KeyDef::Callback(_) | KeyDef::Call(_) | KeyDef::Start(_)
+                )
+            });
             has_one || function.def.cancel_on.is_some()
         };
         let waiting: Vec<_> = self.functions.iter().filter(waits).collect();
@@ -62,7 +67,7 @@ impl Registry {
         Err(Error::new(
             ErrorKind::Config,
             format!(
-                "this store keeps no waits, which `wait!`, `callback!` and `cancel_on` need; choose another store. Functions that \
+                "this store keeps no waits, which `wait!`, `callback!`, `call!`, `start!` and `cancel_on` need; choose another store. Functions that \
                  wait: {}",
                 places.join(", ")
             ),
@@ -76,7 +81,12 @@ impl Registered {
         self.def.keys.iter().any(|key| {
             matches!(
                 key,
-                KeyDef::Wait(_) | KeyDef::Callback(_) | KeyDef::Race(_) | KeyDef::Scope(_)
+                KeyDef::Wait(_)
+                    | KeyDef::Callback(_)
+                    | KeyDef::Call(_)
+                    | KeyDef::Start(_)
+                    | KeyDef::Race(_)
+                    | KeyDef::Scope(_)
             )
         })
     }

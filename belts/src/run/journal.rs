@@ -207,7 +207,7 @@ impl Journal {
         let waits = self
             .entries
             .iter()
-            .filter(|entry| entry.kind == StepKind::Wait && entry.is_step());
+            .filter(|entry| entry.kind.is_wait() && entry.is_step());
         waits.filter(|entry| entry.state == StepState::Waiting)
     }
 

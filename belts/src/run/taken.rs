@@ -8,8 +8,10 @@ use serde_json::value::RawValue;
 use crate::{
     codec::{self, Decoded},
     error::{Error, Result},
-    store::{Arrival, Entry},
+    store::{Arrival, ENDED, Entry},
 };
+
+use super::child::is_completed;
 
 /// What a wait records of the event that ended it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,6 +33,11 @@ impl Taken {
             place: arrival.place,
             event,
         })
+    }
+
+    /// Whether it is the end of a run that did not complete.
+    pub(crate) fn is_failure(&self) -> bool {
+        &*self.event_type == ENDED && !is_completed(self.event())
     }
 
     /// The event that a settled wait has taken, if any.

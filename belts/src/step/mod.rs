@@ -1,14 +1,18 @@
 //! Steps, sleeps and scopes as generated code drives them: `step!` and its like expand to calls of this module.
 
+mod answer;
 mod attempt;
+mod call;
 mod callback;
 mod caught;
 mod evaluate;
 mod expression;
+mod open;
 mod race;
 mod taken;
 mod values;
 mod wait;
+mod within;
 
 use std::{
     future::{Future, pending},
@@ -16,13 +20,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+pub(crate) use answer::Answer;
 pub use attempt::Step;
-pub use callback::{Callback, Within};
+pub use call::ENDED_TYPES;
+pub use callback::Callback;
 pub use caught::{AnyError, Attempted, Caught, of_any_error};
 pub(crate) use expression::Expression;
 pub use expression::Slot;
 pub use race::{Contend, Contender, Race, Racing};
 pub use wait::Since;
+pub use within::Within;
 
 use crate::{
     clock::Timestamp,

@@ -4,19 +4,19 @@ use std::{fmt, future::pending, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{
     Key, Scope,
-    taken::{decode, place_of, read},
+    open::Open,
+    taken::{place_of, read},
 };
 use crate::{
     clock::Timestamp,
-    codec,
     error::{Error, ErrorKind, Result},
     event::{
         EventSet,
         key::{HasNoKey, KeyOf},
     },
-    live::{Active, Arm, LiveRun},
-    run::{Decision, Location, Taken, join},
-    store::{After, Arrival, AwaitedType, CALLBACK, Entry, StepKind, StepState, Wait},
+    live::LiveRun,
+    run::{Decision, Location, join},
+    store::{After, AwaitedType, StepKind, Wait},
 };
 
 /// Where a wait begins to look for events.
@@ -32,7 +32,7 @@ pub enum Since {
 }
 
 /// Whether an event is one that is waited for.
-type When<'a, E> = Box<dyn FnMut(&E) -> bool + Send + 'a>;
+pub(super) type When<'a, E> = Box<dyn FnMut(&E) -> bool + Send + 'a>;
 
 /// A wait for an event, with its options.
 #[must_use = "nothing is waited for until this is awaited"]
@@ -189,199 +189,6 @@ impl<'a, E: EventSet> Waiting<'a, E> {
             AwaitedType::new(event_type, after)
         });
         Wait::event(types, self.of_key.as_deref())
-    }
-}
-
-/// A wait that is recorded and undecided.
-pub(super) struct Open {
-    run: Arc<LiveRun>,
-    arm: Option<Arm>,
-    path: Arc<str>,
-    seq: u32,
-    started_at: Timestamp,
-    until: Option<Timestamp>,
-    wait: Wait,
-    /// While it is under way, and not parked.
-    active: Option<Active>,
-}
-
-/// What becomes of an event that has arrived.
-enum Weighed<E> {
-    Taken(E),
-    /// It is what ended the wait, and cannot be read.
-    Unreadable(Error),
-    PassedOver,
-}
-
-impl Open {
-    pub(super) fn new(
-        run: Arc<LiveRun>,
-        arm: Option<Arm>,
-        path: Arc<str>,
-        seq: u32,
-        (started_at, wait, until): (Timestamp, Wait, Option<Timestamp>),
-    ) -> Self {
-        Self {
-            run,
-            arm,
-            path,
-            seq,
-            started_at,
-            until,
-            wait,
-            active: None,
-        }
-    }
-
-    /// Waits until it is decided, and that is recorded; `None` if its time is over.
-    pub(super) async fn decide<E: EventSet>(
-        &mut self,
-        begins: bool,
-        when: &mut Option<When<'_, E>>,
-    ) -> Result<Option<E>> {
-        let run = Arc::clone(&self.run);
-        let _open = run.open_wait(self.seq, &self.wait);
-        self.active = Some(run.activate());
-        let mut ticket = None;
-        if begins {
-            ticket = Some(
-                match run.record_in(self.arm.as_ref(), self.entry(), false, false) {
-                    Some(ticket) => ticket,
-                    None => pending().await,
-                },
-            );
-        } else if run.is_behind(self.seq, &self.wait) {
-            // It may be reached only now.
-            tokio::task::yield_now().await;
-        }
-        loop {
-            if self.arm.as_ref().is_some_and(Arm::has_lost) {
-                // It may take nothing any more.
-                return pending().await;
-            }
-            let mut moved = false;
-            while let Some(arrival) = run.next_arrival(self.seq) {
-                match self.weigh(&arrival, when) {
-                    Weighed::PassedOver => moved = true,
-                    Weighed::Taken(event) => {
-                        self.settle(Some(&arrival)).await;
-                        return Ok(Some(event));
-                    }
-                    Weighed::Unreadable(error) => {
-                        self.settle(Some(&arrival)).await;
-                        return Err(error);
-                    }
-                }
-            }
-            if moved {
-                ticket = run.record_in(self.arm.as_ref(), self.entry(), false, false);
-            }
-            let now = run.host.clock.now();
-            let is_over = self.until.is_some_and(|until| until <= now);
-            if !is_over || run.has_undecided(self.seq) {
-                let until = self.until.filter(|_| !is_over);
-                let parked = run.park_wait(until, self.seq);
-                self.active = None;
-                let time = async {
-                    match until {
-                        Some(until) => run.host.clock.expire_at(until).await,
-                        None => pending().await,
-                    }
-                };
-                let arrived = parked.wait_for_arrival(self.seq, time).await;
-                self.active = Some(run.activate());
-                drop(parked);
-                if arrived {
-                    continue;
-                }
-            }
-            // Its time is over. An event may have come before that of which nobody has told; and behind those that were passed over
-            // there may be more.
-            if let Some(ticket) = ticket.take() {
-                ticket.await;
-            }
-            run.look_for_arrivals().await;
-            if !run.has_undecided(self.seq) {
-                run.let_others_go_first(self.arm.as_ref(), None).await;
-            }
-            if !run.has_undecided(self.seq) {
-                self.settle(None).await;
-                return Ok(None);
-            }
-        }
-    }
-
-    fn weigh<E: EventSet>(
-        &mut self,
-        arrival: &Arrival,
-        when: &mut Option<When<'_, E>>,
-    ) -> Weighed<E> {
-        let Wait::Event { types, key } = &self.wait;
-        let (event_type, place) = (&arrival.event_type, arrival.place);
-        // What completes a callback is there for each wait for it.
-        if &**event_type == CALLBACK
-            || !self
-                .run
-                .has_taken(event_type, key.as_ref(), place, place_of)
-        {
-            let event = decode::<E>(&self.path, event_type, &arrival.payload);
-            let wanted = match &event {
-                Ok(event) => when.as_mut().is_none_or(|when| when(event)),
-                Err(_) => true,
-            };
-            if wanted {
-                self.run.take(event_type, key.as_ref(), place);
-                return match event {
-                    Ok(event) => Weighed::Taken(event),
-                    Err(error) => Weighed::Unreadable(error),
-                };
-            }
-        }
-        let moved = types.iter().map(|awaited| {
-            let passed = awaited.event_type == *event_type;
-            let after = if passed {
-                After::Place(place)
-            } else {
-                awaited.after
-            };
-            AwaitedType::new(Arc::clone(&awaited.event_type), after)
-        });
-        self.wait = Wait::event(moved, key.as_deref());
-        Weighed::PassedOver
-    }
-
-    /// Records what ended the wait; returns when that is durable.
-    async fn settle(&self, arrival: Option<&Arrival>) {
-        let taken = arrival.map(Taken::of).transpose();
-        let value = match taken.and_then(|taken| codec::encode_ok(&taken)) {
-            Ok(value) => value,
-            Err(error) => {
-                let (path, report) = (&self.path, error.report());
-                let text = format!("the event that ended the wait `{path}` is no JSON: {report}");
-                return refuse(&self.run, path, ErrorKind::Codec, text).await;
-            }
-        };
-        let mut entry = self.entry();
-        entry.state = StepState::Completed;
-        entry.value = value;
-        entry.finished_at = Some(self.run.host.clock.now());
-        let arm = self.arm.as_ref();
-        match self.run.record_in(arm, entry, true, true) {
-            Some(ticket) => ticket.await,
-            None => pending().await,
-        }
-    }
-
-    fn entry(&self) -> Entry {
-        Entry::new(
-            self.seq,
-            Arc::clone(&self.path),
-            StepKind::Wait,
-            StepState::Waiting,
-            self.started_at,
-        )
-        .with_due_at(self.until)
-        .with_wait(self.wait.clone())
     }
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod announce;
 mod backlog;
 mod builder;
+mod children;
 mod claim;
 pub(crate) mod config;
 mod drive;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    store::{Entry, RunRecord, RunStatus, StepKind, StepState, Wait},
+    store::{Entry, RunRecord, RunStatus, StepState, Wait},
 };
 
 /// The wait before the store is asked again about a run that another worker drives; twice as long each time, up to the sweep.
@@ -132,13 +132,28 @@ impl Shared {
             return Ok(Look::Later);
         };
         let now = self.clock.now();
-        if record.status == RunStatus::Suspended
-            && record.due_at.is_none_or(|due| due > now)
+        let rests =
+            record.status == RunStatus::Suspended && record.due_at.is_none_or(|due| due > now);
+        if rests
             && self.clock.is_manual()
             && let Some(wait) = self.open_wait(run_id).await?
         {
+            if self.drive_children(run_id).await? {
+                return Ok(Look::Again);
+            }
             // A test publishes the event, or lets time pass.
             return Ok(Look::Over(Some(waits(&record, &wait))));
+        }
+        if rests && !self.clock.is_manual() && self.has_children(run_id).await? {
+            let look = record
+                .due_at
+                .unwrap_or_else(|| now.after(self.options().sweep));
+            tokio::select! {
+                driven = self.drive_children(run_id) => driven.map(drop)?,
+                _ = &mut *ended => {}
+                () = self.clock.expire_at(look) => {}
+            }
+            return Ok(Look::Again);
         }
         if record.due_at.is_none() && record.status == RunStatus::Suspended {
             let look = now.after(self.options().sweep);
@@ -175,7 +190,7 @@ impl Shared {
     async fn open_wait(&self, run_id: &str) -> Result<Option<Entry>> {
         let journal = self.store.journal(run_id).await?;
         let waits = |entry: &Entry| {
-            entry.kind == StepKind::Wait && entry.is_step() && entry.state == StepState::Waiting
+            entry.kind.is_wait() && entry.is_step() && entry.state == StepState::Waiting
         };
         Ok(journal.into_iter().find(waits))
     }
@@ -187,10 +202,16 @@ fn waits(record: &RunRecord, entry: &Entry) -> FinishedRun {
         .wait
         .as_ref()
         .map_or_else(String::new, Wait::to_string);
-    let text = format!(
-        "the run waits at `{}` for the {what}; publish it, or let time pass with `travel`",
-        entry.path
-    );
+    let path = &entry.path;
+    let text = if entry.wait.as_ref().is_some_and(Wait::is_for_a_run) {
+        format!(
+            "the run waits at `{path}` for the {what}, which waits itself, or belongs to a function that this worker does not have"
+        )
+    } else {
+        format!(
+            "the run waits at `{path}` for the {what}; publish it, or let time pass with `travel`"
+        )
+    };
     FinishedRun {
         run_id: record.run_id.to_string(),
         function_id: record.function_id.to_string(),

@@ -30,7 +30,7 @@ fn told(result: Option<&[u8]>) -> String {
 #[tokio::test]
 async fn what_a_newer_version_wrote_is_put_off_for_it() -> belts::Result<()> {
     for (spoilt, mended) in [
-        ("UPDATE steps SET kind = 7", "UPDATE steps SET kind = 0"),
+        ("UPDATE steps SET kind = 99", "UPDATE steps SET kind = 0"),
         ("UPDATE steps SET state = 7", "UPDATE steps SET state = 0"),
         (
             "UPDATE runs SET status = -1 WHERE number = 1",
@@ -72,7 +72,7 @@ async fn what_is_put_off_keeps_its_time_whatever_arrives() -> belts::Result<()> 
     let entries = vec![entry(0), waiting(1, After::Start)];
     let suspend = Some(Transition::suspend(None));
     commit(&store, lease, entries, suspend).await?;
-    spoil(&path, "UPDATE steps SET kind = 7 WHERE seq = 0");
+    spoil(&path, "UPDATE steps SET kind = 99 WHERE seq = 0");
     publish(&store, paid("first")).await?;
     assert_eq!(claim(&store, worker, at(2)).await?.set_aside.len(), 1);
     publish(&store, paid("second")).await?;

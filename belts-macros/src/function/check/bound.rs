@@ -202,7 +202,7 @@ fn is_callback(expr: &Expr, ours: &Ours<'_>) -> bool {
     let Expr::Await(awaited) = made else {
         return false;
     };
-    matches!(ungrouped(&awaited.base), Expr::Macro(call) if ours.of(&call.mac.path) == Some(Macro::Callback))
+    matches!(ungrouped(&awaited.base), Expr::Macro(call) if matches!(ours.of(&call.mac.path), Some(Macro::Callback | Macro::Start)))
 }
 
 /// Whether a `let` says that it is a `FuturesUnordered`.

@@ -106,7 +106,10 @@ impl Walk<'_> {
 /// Whether what comes of the arguments is fixed when the macro is first reached, and read from the journal from then on. What a `when`
 /// goes by may differ, since the event that it let pass is recorded.
 fn is_recorded(which: Macro) -> bool {
-    matches!(which, Macro::Sleep | Macro::SleepUntil | Macro::Wait)
+    matches!(
+        which,
+        Macro::Sleep | Macro::SleepUntil | Macro::Wait | Macro::Call | Macro::Start
+    )
 }
 
 /// The key of a call, whatever comes after it.

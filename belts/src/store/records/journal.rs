@@ -163,6 +163,13 @@ pub enum StepKind {
     Status,
 }
 
+impl StepKind {
+    /// Whether such an entry waits for what others do.
+    pub(crate) fn is_wait(self) -> bool {
+        matches!(self, Self::Wait | Self::Call)
+    }
+}
+
 /// How far a journal entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

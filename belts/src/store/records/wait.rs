@@ -16,6 +16,11 @@ pub(crate) const CALLBACK: &str = "belts.callback";
 /// the run's output or failure, as an envelope of [`codec`](crate::codec), or `null`.
 pub const ENDED: &str = "belts.ended";
 
+/// Whether events of this type are there for each wait for them: the answer to a callback, and the end of a run.
+pub(crate) fn is_answer(event_type: &str) -> bool {
+    event_type == CALLBACK || event_type == ENDED
+}
+
 /// Where a run keeps its wait for the event that cancels it. No key makes such a path.
 pub(crate) const CANCEL_ON: &str = "~cancel_on";
 

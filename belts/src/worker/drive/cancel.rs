@@ -3,7 +3,7 @@
 use super::driver::Drive;
 use crate::{
     codec,
-    live::Listening,
+    live::{Listening, Outbox},
     store::{Entry, Transition},
     worker::ended::Ended,
 };
@@ -32,7 +32,8 @@ impl Drive<'_> {
     }
 
     async fn open(&self, entry: Entry) -> Result<(), Ended> {
-        self.applied(self.write(vec![entry], None).await).await?;
+        self.applied(self.write(Outbox::of(vec![entry]), None).await)
+            .await?;
         self.look_briefly().await;
         Ok(())
     }

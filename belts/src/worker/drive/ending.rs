@@ -204,7 +204,7 @@ impl Drive<'_> {
         loop {
             let part = outbox.take_part();
             let last = outbox.entries.is_empty();
-            let written = self.write(part.entries, last.then(|| transition.clone()));
+            let written = self.write(part, last.then(|| transition.clone()));
             if let Err(ended) = self.applied(written.await).await {
                 return ended;
             }

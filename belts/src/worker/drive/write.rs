@@ -74,11 +74,12 @@ pub(super) struct Underway<'a> {
 impl<'a> Drive<'a> {
     pub(super) fn begin_write(&self, outbox: Outbox) -> Underway<'a> {
         let heartbeats = outbox.is_heartbeats().then(|| outbox.entries.clone());
+
         Underway {
             records: outbox.entries.len(),
             gets_on: outbox.gets_on(),
             heartbeats: heartbeats.map(|entries| (entries, 0)),
-            write: self.write(outbox.entries, None),
+            write: self.write(outbox, None),
         }
     }
 
@@ -103,19 +104,23 @@ impl<'a> Drive<'a> {
             records: failed.records,
             gets_on: failed.gets_on,
             heartbeats: Some((entries.clone(), times + 1)),
-            write: self.write(entries.clone(), None),
+            write: self.write(Outbox::of(entries.clone()), None),
         };
         again.write.rest();
         Some(again)
     }
 
-    pub(super) fn write(&self, entries: Vec<Entry>, transition: Option<Transition>) -> Write<'a> {
+    pub(super) fn write(&self, mut outbox: Outbox, transition: Option<Transition>) -> Write<'a> {
         let metrics = &self.worker.metrics;
+        let (starts, cancels) = outbox.take_others();
+        let entries = outbox.entries;
         let records = entries.len() + usize::from(transition.is_some());
         metrics.commit_batch_size.record(count(records));
         let begun = metrics.commit_seconds.begin();
         let commit = Commit::new(self.lease)
             .with_entries(entries)
+            .with_starts(starts)
+            .with_cancels(cancels)
             .with_transition(transition);
         let now = self.worker.clock.now();
         Write {
@@ -179,7 +184,9 @@ impl<'a> Drive<'a> {
         let failed = self.claimed.failed_attempts;
         let transition = after_function(Err(&error), self.policy, failed, now, random);
         self.log(&error, &transition);
-        let written = self.write(vec![], Some(transition.clone())).await;
+        let written = self
+            .write(Outbox::default(), Some(transition.clone()))
+            .await;
         let outcomes = written.ok()?;
         if outcomes.first() != Some(&CommitOutcome::Applied) {
             return Some(Ended::Abandoned);

@@ -1,0 +1,269 @@
+//! `call!` and `start!`: runs that a run starts, and waits for.
+
+use std::{any::type_name, fmt, future::pending, sync::Arc, time::Duration};
+
+use serde::de::DeserializeOwned;
+
+use super::{Answer, Key, Scope, open::Open, wait::need_waits};
+use crate::{
+    clock::Timestamp,
+    codec::{self, Decoded},
+    error::{Error, ErrorKind, Result},
+    event::EventSet,
+    function::{Call, Definition, Returned, RunHandle},
+    id::stable_id,
+    live::{Left, LiveRun},
+    run::{Child, Decision, Location, MOST_DEPTH, Violation, join},
+    store::{ENDED, Entry, NewEvent, Parent, StepKind, StepState, Wait},
+    worker::{Worker, installed::worker_for},
+};
+
+/// How much of a chain of runs an error shows.
+const SHOWN: usize = 8;
+
+/// The types of the events that tell of the ends of runs, for registration.
+pub const ENDED_TYPES: &[&str] = &[ENDED];
+
+/// A call of a function that is not reached yet.
+#[must_use = "nothing is called until this is awaited"]
+pub struct ToCall<E, R, D> {
+    scope: Scope,
+    key: Key,
+    at: &'static Location,
+    call: Call<E, R, D>,
+    timeout: Option<Duration>,
+    attached: Option<bool>,
+}
+
+impl<E, R, D> fmt::Debug for ToCall<E, R, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ToCall")
+            .field("key", &self.key)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Scope {
+    /// A call of a function by this run.
+    pub fn call<E, R, D>(
+        &self,
+        key: Key,
+        at: &'static Location,
+        call: Call<E, R, D>,
+    ) -> ToCall<E, R, D> {
+        ToCall {
+            scope: self.clone(),
+            key,
+            at,
+            call,
+            timeout: None,
+            attached: None,
+        }
+    }
+}
+
+impl<E, R, D> ToCall<E, R, D> {
+    /// Waits no longer than this, and cancels the run then.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Retries of the run, in place of what its function says.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.call = self.call.retries(retries);
+        self
+    }
+
+    /// The run is cancelled if this one fails or is cancelled.
+    pub fn attached(mut self) -> Self {
+        self.attached = Some(true);
+        self
+    }
+
+    /// The run goes on whatever becomes of this one.
+    pub fn detached(mut self) -> Self {
+        self.attached = Some(false);
+        self
+    }
+}
+
+impl<E, R, D> ToCall<E, R, D>
+where
+    E: EventSet,
+    R: Returned,
+    D: Definition,
+{
+    /// Starts the run and waits for its output.
+    pub async fn result(self) -> Result<R::Output>
+    where
+        R::Output: DeserializeOwned,
+    {
+        let (scope, at, timeout) = (self.scope.clone(), self.at, self.timeout);
+        let path = join(scope.prefix.as_deref(), self.key.as_str());
+        need_waits(&scope.run, &path, "call!").await;
+        let decision = scope.decide(&path, StepKind::Call, at).await;
+        let value = match decision {
+            Decision::Replay { value, .. } => value,
+            Decision::Begin { seq } => {
+                let now = scope.run.host.clock.now();
+                let (child, start) = self.child(&path, true, now).await?;
+                let until = timeout.map(|limit| now.after(limit));
+                let state = (now, Wait::run(&child.run_id), until);
+                let run = Arc::clone(&scope.run);
+                let open = Open::new(run, scope.arm.clone(), Arc::clone(&path), seq, state);
+                open.of_child(child, Some(start)).called(true).await?
+            }
+            Decision::Resume { seq, .. } => {
+                let run = Arc::clone(&scope.run);
+                let entry = run.wait_entry(seq);
+                let resumed = entry.and_then(|entry| {
+                    let child = Child::of(&entry)?;
+                    let state = (entry.started_at, entry.wait?, entry.due_at);
+                    Some((child, state))
+                });
+                let Some((child, state)) = resumed else {
+                    let reason = "it does not say which run was called".to_owned();
+                    return mismatch::<R::Output>(&scope, path, D::DEFINITION.id, reason, at).await;
+                };
+                let open = Open::new(run, scope.arm.clone(), Arc::clone(&path), seq, state);
+                open.of_child(child, None).called(false).await?
+            }
+        };
+        match codec::decode::<R::Output>(&value) {
+            Ok(Decoded::Ok(output)) => Ok(output),
+            Ok(Decoded::Err(failure)) => Err(failure.into_error()),
+            Err(error) => {
+                mismatch::<R::Output>(&scope, path, D::DEFINITION.id, error.to_string(), at).await
+            }
+        }
+    }
+
+    /// Starts the run; its handle once that is durable.
+    pub async fn start(self) -> Result<RunHandle<R::Output>> {
+        let (scope, at) = (self.scope.clone(), self.at);
+        let path = join(scope.prefix.as_deref(), self.key.as_str());
+        need_waits(&scope.run, &path, "start!").await;
+        let handle = match scope.decide(&path, StepKind::Start, at).await {
+            Decision::Replay { value, type_name } => {
+                match codec::decode::<RunHandle<R::Output>>(&value) {
+                    Ok(Decoded::Ok(handle)) => handle,
+                    other => {
+                        let reason = match other {
+                            Err(error) => error.to_string(),
+                            Ok(_) => "it is a failure".to_owned(),
+                        };
+                        scope.run.violate(Violation::OtherType {
+                            path,
+                            stored: type_name,
+                            expected: "the handle of a run",
+                            reason,
+                            at,
+                        });
+                        return pending().await;
+                    }
+                }
+            }
+            Decision::Begin { seq } | Decision::Resume { seq, .. } => {
+                let run = Arc::clone(&scope.run);
+                let _active = run.activate();
+                let now = run.host.clock.now();
+                let (child, start) = self.child(&path, false, now).await?;
+                let (run_id, function) = (child.run_id.to_string(), child.function.to_string());
+                let handle = RunHandle::<R::Output>::new(run_id, function, None);
+                let kind = StepKind::Start;
+                let mut entry = Entry::new(seq, Arc::clone(&path), kind, StepState::Completed, now)
+                    .with_value("", codec::encode_ok(&handle)?)
+                    .with_finished_at(now);
+                entry.attempts = 0;
+                let mut left = Left::new(entry);
+                left.start = Some(start);
+                // Nobody may be told of it before it is durable.
+                match run.record_left(scope.arm.as_ref(), left, true, true) {
+                    Some(ticket) => ticket.await,
+                    None => return pending().await,
+                }
+                handle
+            }
+        };
+        let wait = Wait::run(handle.run_id());
+        let answer = Answer::new(scope, at, path, "run", wait);
+        Ok(handle.within_run(answer))
+    }
+
+    /// The run to start, and the event that starts it.
+    async fn child(
+        self,
+        path: &Arc<str>,
+        attached: bool,
+        now: Timestamp,
+    ) -> Result<(Child, NewEvent)> {
+        let Self {
+            scope,
+            call,
+            attached: chosen,
+            ..
+        } = self;
+        let run = &scope.run;
+        let function = D::DEFINITION.id;
+        let worker = worker_for(None)?;
+        let depth = run.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
+        if depth > MOST_DEPTH {
+            let _active = run.activate();
+            return Err(too_deep(&worker, run, function).await);
+        }
+        let generation = run.generation.to_string();
+        let run_id: Arc<str> = match run.generation {
+            0 => stable_id(&["child", &run.run_id, path]),
+            _ => stable_id(&["child", &run.run_id, path, &generation]),
+        }
+        .into();
+        let mut event = call.to_start(&worker, path, Arc::clone(&run_id), now)?;
+        let mut parent = Parent::new(Arc::clone(&run.run_id), depth);
+        parent.attached = chosen.unwrap_or(attached);
+        event.parent = Some(parent);
+        let child = Child {
+            run_id,
+            function: function.into(),
+            path: Arc::clone(path),
+        };
+        Ok((child, event))
+    }
+}
+
+/// Ends the run: what the journal or the child has is not of this type.
+async fn mismatch<T>(
+    scope: &Scope,
+    path: Arc<str>,
+    function: &str,
+    reason: String,
+    at: &'static Location,
+) -> Result<T> {
+    scope.run.violate(Violation::OtherType {
+        path,
+        stored: format!("output of `{function}`").into(),
+        expected: type_name::<T>(),
+        reason,
+        at,
+    });
+    pending().await
+}
+
+/// The error of a run that is too many runs below the first, with the functions above it, the last first.
+async fn too_deep(worker: &Worker, run: &LiveRun, function: &str) -> Error {
+    let mut chain = vec![function.to_owned(), run.function_id.to_string()];
+    let mut above = run.parent.clone();
+    while let Some(parent) = above.filter(|_| chain.len() < SHOWN) {
+        let Ok(Some(record)) = worker.store().run(&parent.run_id).await else {
+            break;
+        };
+        chain.push(record.function_id.to_string());
+        above = record.parent;
+    }
+    let text = format!(
+        "`{function}` would be more than {MOST_DEPTH} runs below the first, each started by the one above it: {}; does a function call \
+         itself without an end?",
+        chain.join(" < ")
+    );
+    Error::new(ErrorKind::Config, text)
+}

@@ -1,0 +1,191 @@
+//! Runs that other runs call and start: begun once, told of once, ended together, whatever crashes.
+
+use std::time::Duration;
+
+use belts::{
+    ErrorKind, RunHandle, call, start, step,
+    store::{Memory, RunStatus},
+    testing::Harness,
+};
+
+use crate::gated::{Named, effect, effects, eventually, gate, looped, named, only, open, within};
+
+/// Fails for the name that says so.
+#[belts::function(id = "z-child-pays", on = Named)]
+async fn pays(event: Named) -> belts::Result<u32> {
+    let name = event.name;
+    let cents = step!("charge", async {
+        effect(format!("{name} charged"));
+        if name.starts_with("fails") {
+            return Err(belts::terminal("the card is blocked"));
+        }
+        Ok(250_u32)
+    })
+    .await?;
+    step!("book", effect(format!("{name} booked"))).await?;
+    Ok(cents)
+}
+
+#[belts::function(id = "z-child-gated", on = Named)]
+async fn slow(event: Named) -> belts::Result<u32> {
+    let name = event.name;
+    let work = step!("work", async {
+        effect(format!("{name} works"));
+        gate(&name).await;
+        7
+    });
+    work.await
+}
+
+#[belts::function(id = "z-child-picky", on = Named, when = |event| event.name != "unwanted")]
+async fn picky(event: Named) -> belts::Result<usize> {
+    step!("length", event.name.len()).await
+}
+
+#[belts::function(id = "z-parent", on = Named)]
+async fn orders(event: Named) -> belts::Result<u32> {
+    let name = &event.name;
+    step!("before", effect(format!("{name} begins"))).await?;
+    let paid = call!("pay", pays(named(name))).await?;
+    step!("after", effect(format!("{name} ends"))).await?;
+    Ok(paid + 1)
+}
+
+async fn family() -> Harness {
+    let builder = Harness::builder().function(orders).function(pays);
+    let builder = builder.function(slow).function(picky);
+    let builder = builder.function(handles).function(catches).function(waits_for_slow);
+    builder.build().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_call_returns_what_its_child_returns() {
+    let harness = family().await;
+    let run = harness.run(orders, named("one")).run_id("one").await.unwrap();
+    assert_eq!(run.output().unwrap(), 251);
+    run.assert_steps(&["before", "pay", "after"]);
+    let child = only(harness.runs_of(pays).await);
+    child.assert_steps(&["charge", "book"]);
+    let record = harness.worker().runs().get(child.run_id()).await.unwrap();
+    let parent = record.parent.expect("it has a parent");
+    assert_eq!((&*parent.run_id, parent.depth, parent.attached), ("one", 1, true));
+    assert_eq!(effects("one charged") + effects("one begins") + effects("one ends"), 3);
+}
+
+#[tokio::test]
+async fn a_failed_child_is_an_error_that_names_it() {
+    let harness = family().await;
+    let run = harness.run(orders, named("fails-1")).await.unwrap();
+    let error = run.output().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Child);
+    let child = only(harness.runs_of(pays).await);
+    let expected = format!(
+        "the run `{}` of `z-child-pays`, started by `pay`, failed: the card is blocked",
+        child.run_id()
+    );
+    assert_eq!(error.report(), expected);
+    assert_eq!(effects("fails-1 ends"), 0);
+}
+
+#[belts::function(id = "z-parent-catches", on = Named)]
+async fn catches(event: Named) -> belts::Result<String> {
+    let name = event.name;
+    match call!("pay", picky(named(&name))).await {
+        Ok(length) => Ok(format!("{length}")),
+        Err(error) => {
+            step!("note", effect(format!("{name} noted"))).await?;
+            Ok(error.report())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_skipped_child_is_an_error_as_well() {
+    let harness = family().await;
+    let run = harness.run(catches, named("wanted")).await.unwrap();
+    assert_eq!(run.output().unwrap(), "6");
+    let run = harness.run(catches, named("unwanted")).await.unwrap();
+    let report = run.output().unwrap();
+    assert!(report.ends_with("was skipped by its function's filter"), "{report}");
+}
+
+#[belts::function(id = "z-parent-handles", on = Named)]
+async fn handles(event: Named) -> belts::Result<u32> {
+    let name = event.name;
+    let run: RunHandle<u32> = start!("audit", pays(named(&name))).await?;
+    step!("between", effect(format!("{name} goes on"))).await?;
+    let first = run.result().await?;
+    let again = run.clone().result().await?;
+    assert_eq!(first, again);
+    Ok(first)
+}
+
+#[tokio::test]
+async fn a_started_run_is_waited_for_under_its_key() {
+    let harness = family().await;
+    let run = harness.run(handles, named("handled")).await.unwrap();
+    assert_eq!(run.output().unwrap(), 250);
+    run.assert_steps(&["audit", "between", "audit/result"]);
+    assert_eq!(effects("handled charged"), 1);
+    let run = harness.run(handles, named("fails-handled")).await.unwrap();
+    assert_eq!(run.output().unwrap_err().kind(), ErrorKind::Child);
+    assert_eq!(effects("fails-handled goes on"), 1);
+}
+
+#[belts::function(id = "z-parent-waits", on = Named)]
+async fn waits_for_slow(event: Named) -> belts::Result<u32> {
+    call!("slow", slow(named(&event.name)), timeout = "1h", retries = 0).await
+}
+
+#[tokio::test]
+async fn cancelling_the_parent_cancels_the_child() {
+    let worker = belts::Worker::builder().store(Memory::new());
+    let worker = worker.function(waits_for_slow).function(slow).build().await.unwrap();
+    let running = looped(&worker);
+    let run = waits_for_slow(named("cut")).via(&worker).start().await.unwrap();
+    eventually("the child works", async || effects("cut works") == 1).await;
+    assert!(run.cancel().await.unwrap());
+    let filter = belts::store::RunFilter::new().with_parent(run.run_id());
+    let child = worker.store().list(filter).await.unwrap().runs.remove(0);
+    assert_eq!(child.status, RunStatus::Cancelled);
+    open("cut");
+    let error = within("it ends", run.result()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn cancelling_the_child_is_an_error_of_the_parent() {
+    let worker = belts::Worker::builder().store(Memory::new());
+    let worker = worker.function(waits_for_slow).function(slow).build().await.unwrap();
+    let running = looped(&worker);
+    let run = waits_for_slow(named("child-cut")).via(&worker).start().await.unwrap();
+    eventually("the child works", async || effects("child-cut works") == 1).await;
+    let filter = belts::store::RunFilter::new().with_parent(run.run_id());
+    let child = worker.store().list(filter).await.unwrap().runs.remove(0);
+    assert!(worker.runs().cancel(&child.run_id).await.unwrap());
+    let error = within("it ends", run.result()).await.unwrap_err();
+    assert!(error.report().contains("was cancelled"), "{}", error.report());
+    open("child-cut");
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+}
+
+/// Neither the child's result nor the parent is looked for: each wakes the other.
+#[tokio::test]
+async fn a_loop_drives_parent_and_child() {
+    let worker = belts::Worker::builder().store(Memory::new()).sweep(Duration::from_secs(3600));
+    let worker = worker.function(orders).function(pays).build().await.unwrap();
+    let running = looped(&worker);
+    let runs = (0..20).map(|n| orders(named(&format!("looped-{n}"))).via(&worker));
+    let ended = futures_util::future::join_all(runs.map(std::future::IntoFuture::into_future));
+    for result in within("all end", ended).await {
+        assert_eq!(result.unwrap(), 251);
+    }
+    for n in 0..20 {
+        assert_eq!(effects(&format!("looped-{n} charged")), 1);
+    }
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+}
