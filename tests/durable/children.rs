@@ -80,7 +80,7 @@ async fn a_failed_child_is_an_error_that_names_it() {
     assert_eq!(error.kind(), ErrorKind::Child);
     let child = only(harness.runs_of(pays).await);
     let expected = format!(
-        "the run `{}` of `z-child-pays`, started by `pay`, failed: the card is blocked",
+        "the run `{}` of `z-child-pays`, started by `pay`, failed: step `charge` failed: terminal error: the card is blocked",
         child.run_id()
     );
     assert_eq!(error.report(), expected);
