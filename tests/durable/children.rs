@@ -54,22 +54,35 @@ async fn orders(event: Named) -> belts::Result<u32> {
 async fn family() -> Harness {
     let builder = Harness::builder().function(orders).function(pays);
     let builder = builder.function(slow).function(picky);
-    let builder = builder.function(handles).function(catches).function(waits_for_slow);
+    let builder = builder
+        .function(handles)
+        .function(catches)
+        .function(waits_for_slow);
     builder.build().await.unwrap()
 }
 
 #[tokio::test]
 async fn a_call_returns_what_its_child_returns() {
     let harness = family().await;
-    let run = harness.run(orders, named("one")).run_id("one").await.unwrap();
+    let run = harness
+        .run(orders, named("one"))
+        .run_id("one")
+        .await
+        .unwrap();
     assert_eq!(run.output().unwrap(), 251);
     run.assert_steps(&["before", "pay", "after"]);
     let child = only(harness.runs_of(pays).await);
     child.assert_steps(&["charge", "book"]);
     let record = harness.worker().runs().get(child.run_id()).await.unwrap();
     let parent = record.parent.expect("it has a parent");
-    assert_eq!((&*parent.run_id, parent.depth, parent.attached), ("one", 1, true));
-    assert_eq!(effects("one charged") + effects("one begins") + effects("one ends"), 3);
+    assert_eq!(
+        (&*parent.run_id, parent.depth, parent.attached),
+        ("one", 1, true)
+    );
+    assert_eq!(
+        effects("one charged") + effects("one begins") + effects("one ends"),
+        3
+    );
 }
 
 #[tokio::test]
@@ -106,7 +119,10 @@ async fn a_skipped_child_is_an_error_as_well() {
     assert_eq!(run.output().unwrap(), "6");
     let run = harness.run(catches, named("unwanted")).await.unwrap();
     let report = run.output().unwrap();
-    assert!(report.ends_with("was skipped by its function's filter"), "{report}");
+    assert!(
+        report.ends_with("was skipped by its function's filter"),
+        "{report}"
+    );
 }
 
 #[belts::function(id = "z-parent-handles", on = Named)]
@@ -134,15 +150,30 @@ async fn a_started_run_is_waited_for_under_its_key() {
 
 #[belts::function(id = "z-parent-waits", on = Named)]
 async fn waits_for_slow(event: Named) -> belts::Result<u32> {
-    call!("slow", slow(named(&event.name)), timeout = "1h", retries = 0).await
+    call!(
+        "slow",
+        slow(named(&event.name)),
+        timeout = "1h",
+        retries = 0
+    )
+    .await
 }
 
 #[tokio::test]
 async fn cancelling_the_parent_cancels_the_child() {
     let worker = belts::Worker::builder().store(Memory::new());
-    let worker = worker.function(waits_for_slow).function(slow).build().await.unwrap();
+    let worker = worker
+        .function(waits_for_slow)
+        .function(slow)
+        .build()
+        .await
+        .unwrap();
     let running = looped(&worker);
-    let run = waits_for_slow(named("cut")).via(&worker).start().await.unwrap();
+    let run = waits_for_slow(named("cut"))
+        .via(&worker)
+        .start()
+        .await
+        .unwrap();
     eventually("the child works", async || effects("cut works") == 1).await;
     assert!(run.cancel().await.unwrap());
     let filter = belts::store::RunFilter::new().with_parent(run.run_id());
@@ -158,15 +189,28 @@ async fn cancelling_the_parent_cancels_the_child() {
 #[tokio::test]
 async fn cancelling_the_child_is_an_error_of_the_parent() {
     let worker = belts::Worker::builder().store(Memory::new());
-    let worker = worker.function(waits_for_slow).function(slow).build().await.unwrap();
+    let worker = worker
+        .function(waits_for_slow)
+        .function(slow)
+        .build()
+        .await
+        .unwrap();
     let running = looped(&worker);
-    let run = waits_for_slow(named("child-cut")).via(&worker).start().await.unwrap();
+    let run = waits_for_slow(named("child-cut"))
+        .via(&worker)
+        .start()
+        .await
+        .unwrap();
     eventually("the child works", async || effects("child-cut works") == 1).await;
     let filter = belts::store::RunFilter::new().with_parent(run.run_id());
     let child = worker.store().list(filter).await.unwrap().runs.remove(0);
     assert!(worker.runs().cancel(&child.run_id).await.unwrap());
     let error = within("it ends", run.result()).await.unwrap_err();
-    assert!(error.report().contains("was cancelled"), "{}", error.report());
+    assert!(
+        error.report().contains("was cancelled"),
+        "{}",
+        error.report()
+    );
     open("child-cut");
     worker.shutdown();
     running.await.unwrap().unwrap();
@@ -175,8 +219,15 @@ async fn cancelling_the_child_is_an_error_of_the_parent() {
 /// Neither the child's result nor the parent is looked for: each wakes the other.
 #[tokio::test]
 async fn a_loop_drives_parent_and_child() {
-    let worker = belts::Worker::builder().store(Memory::new()).sweep(Duration::from_secs(3600));
-    let worker = worker.function(orders).function(pays).build().await.unwrap();
+    let worker = belts::Worker::builder()
+        .store(Memory::new())
+        .sweep(Duration::from_secs(3600));
+    let worker = worker
+        .function(orders)
+        .function(pays)
+        .build()
+        .await
+        .unwrap();
     let running = looped(&worker);
     let runs = (0..20).map(|n| orders(named(&format!("looped-{n}"))).via(&worker));
     let ended = futures_util::future::join_all(runs.map(std::future::IntoFuture::into_future));

@@ -104,6 +104,10 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "ID")]
     pub(super) event: Option<String>,
 
+    /// Only runs that this run has called or started
+    #[arg(long, value_name = "RUN")]
+    pub(super) parent: Option<String>,
+
     /// The maximum number of runs
     #[arg(long, value_name = "RUNS", default_value = "50", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) limit: u32,

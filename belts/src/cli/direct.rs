@@ -51,6 +51,9 @@ impl Place for Direct {
         if let Some(id) = asked.event {
             list = list.event(id);
         }
+        if let Some(id) = asked.parent {
+            list = list.parent(id);
+        }
         if let Some(time) = asked.since {
             list = list.since(time);
         }

@@ -42,6 +42,7 @@ pub(super) enum Completion {
 pub(super) struct Filters {
     pub(super) function: Option<String>,
     pub(super) event: Option<String>,
+    pub(super) parent: Option<String>,
     /// Names of [`RunStatus`](crate::store::RunStatus), already checked.
     pub(super) statuses: Vec<String>,
     pub(super) since: Option<Timestamp>,

@@ -193,6 +193,7 @@ impl Place for Remote {
             ("limit", Some(asked.limit.to_string())),
             ("function", asked.function),
             ("event", asked.event),
+            ("parent", asked.parent),
             ("status", statuses),
             ("since", asked.since.map(|time| time.to_string())),
             ("until", asked.until.map(|time| time.to_string())),

@@ -22,6 +22,7 @@ const MOST_CHOSEN: usize = 100_000;
 pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Result<(), Wrong> {
     let mut conditions = conditions(&asked.which);
     conditions.event.clone_from(&asked.event);
+    conditions.parent.clone_from(&asked.parent);
     conditions.page.clone_from(&asked.page);
     let most = usize::try_from(asked.limit).unwrap_or(usize::MAX);
     let (runs, next) = collect(place, conditions, most).await?;
@@ -106,6 +107,7 @@ fn about(run: &ShownRun, out: Out) -> String {
             format!("{} {}", plain(&run.event_type), plain(&run.event_id)),
         ),
     ];
+    lines.extend(run.parent.as_ref().map(|id| ("parent", plain(id))));
     if run.failed_attempts > 0 {
         lines.push(("failed attempts", run.failed_attempts.to_string()));
     }
@@ -128,6 +130,11 @@ fn about(run: &ShownRun, out: Out) -> String {
         .flatten()
         .filter_map(|step| step.waiting.as_ref());
     lines.extend(waits.map(|wait| ("waiting", plain(wait))));
+    let started = run.steps.iter().flatten().filter_map(|step| {
+        let run = step.run.as_ref()?;
+        Some(plain(&format!("{} {run}", step.path)))
+    });
+    lines.extend(started.map(|started| ("child", started)));
     let cancel_on = run.cancel_on.as_ref();
     lines.extend(cancel_on.map(|event| ("cancel on", plain(event))));
     let shown = run.status_value.as_ref();

@@ -107,6 +107,7 @@ fn narrowed(
     Ok(match name {
         "function" => list.function(value),
         "event" => list.event(value),
+        "parent" => list.parent(value),
         "status" => {
             let statuses = value.split(',').map(status);
             statuses

@@ -69,6 +69,12 @@ impl ListRuns {
         self
     }
 
+    /// Only runs that this run has called or started.
+    pub fn parent(mut self, id: impl AsRef<str>) -> Self {
+        self.filter.parent = Some(id.as_ref().into());
+        self
+    }
+
     /// Only runs that ended at this time or later; of unfinished runs, the time of the event counts.
     pub fn since(mut self, time: impl Into<SystemTime>) -> Self {
         self.filter.since = Some(time.into().into());

@@ -1,13 +1,14 @@
 //! Results of a run and its steps, read from their envelopes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     codec::{self, Decoded, Failure},
     plain::plain,
-    store::{Entry, RunRecord, StepKind, StepState},
+    store::{Entry, RunRecord, StepKind, StepState, Wait},
 };
 
 impl RunRecord {
@@ -37,6 +38,23 @@ impl Entry {
     pub fn progress(&self) -> Option<Box<RawValue>> {
         let is_step = self.kind == StepKind::Step;
         codec::progress(&self.value).filter(|_| is_step)
+    }
+
+    /// The run that a `call!` or a `start!` has started.
+    pub fn started_run(&self) -> Option<Arc<str>> {
+        #[derive(Deserialize)]
+        struct Handle {
+            run_id: Arc<str>,
+        }
+
+        match (self.kind, &self.wait) {
+            (StepKind::Call, Some(Wait::Event { key, .. })) => key.clone(),
+            (StepKind::Start, _) => {
+                let handle: Handle = serde_json::from_str(self.output()?.get()).ok()?;
+                Some(handle.run_id)
+            }
+            _ => None,
+        }
     }
 
     /// From the start of the first attempt until the result was recorded, including the waits between attempts.

@@ -34,6 +34,9 @@ pub(crate) struct ShownRun {
     pub(crate) status: RunStatus,
     pub(crate) event_id: String,
     pub(crate) event_type: String,
+    /// The run that started it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<String>,
     /// Failed attempts of the function as a whole.
     pub(crate) failed_attempts: u32,
     pub(crate) created_at: Time,
@@ -131,6 +134,9 @@ pub(crate) struct ShownStep {
     /// What it waits for, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<String>,
+    /// The run that it has called or started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) run: Option<String>,
     /// Whether nobody waits for it any more, since another arm of a race has won.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) left: bool,
@@ -233,6 +239,7 @@ impl ShownRun {
             status: run.status,
             event_id: run.event_id.to_string(),
             event_type: run.event_type.to_string(),
+            parent: run.parent.as_ref().map(|parent| parent.run_id.to_string()),
             failed_attempts: run.failed_attempts,
             created_at: Time(run.created_at),
             started_at: run.started_at.map(Time),
@@ -308,6 +315,7 @@ impl ShownStep {
             due_at: entry.due_at.filter(|_| !left).map(Time),
             duration_ms: duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
             waiting: waiting(entry).filter(|_| !left),
+            run: entry.started_run().map(|run_id| run_id.to_string()),
             left,
             error: entry.failure(),
             progress: entry.progress().filter(|_| shows_progress),
@@ -338,7 +346,7 @@ impl<'a> Decided<'a> {
         let Self { race, winner } = self;
         let has_lost = is_under(&entry.path, &race.path) && !is_under(&entry.path, winner);
         // The write that names the winner closes the waits of the others.
-        let is_closed = entry.kind == StepKind::Wait
+        let is_closed = entry.kind.is_wait()
             && entry.finished_at == race.finished_at
             && entry.output().is_some_and(|output| output.get() == "null");
         has_lost && (entry.state == StepState::Waiting || is_closed)
