@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Executed, FinishedRun, Shared,
+    children::Family,
     ended::Ended,
     listen::{Ending, Endings},
     targets::Aim,
@@ -138,11 +139,12 @@ impl Shared {
             && self.clock.is_manual()
             && let Some(wait) = self.open_wait(run_id).await?
         {
-            if self.drive_children(run_id).await? {
-                return Ok(Look::Again);
+            match self.drive_family(&record).await? {
+                Family::GoesOn => return Ok(Look::Again),
+                Family::AtItsTime => {}
+                // A test publishes the event, or lets time pass.
+                Family::Waits => return Ok(Look::Over(Some(waits(&record, &wait)))),
             }
-            // A test publishes the event, or lets time pass.
-            return Ok(Look::Over(Some(waits(&record, &wait))));
         }
         if rests && !self.clock.is_manual() && self.has_children(run_id).await? {
             let look = record
