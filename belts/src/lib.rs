@@ -3,7 +3,7 @@
 //! # Features
 //!
 //! - `macros` (default): the attributes and macros, [`function`](macro@function), [`steps`], [`step!`], [`sleep!`],
-//!   [`sleep_until!`], [`wait!`], [`callback!`], [`race!`], [`scope!`], [`volatile!`] and the derive of [`Event`](derive@Event).
+//!   [`sleep_until!`], [`wait!`], [`callback!`], [`call!`], [`start!`], [`race!`], [`scope!`], [`volatile!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `postgres`: [`store::Postgres`], on sqlx.
 //! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
