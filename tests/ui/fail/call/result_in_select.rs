@@ -1,0 +1,33 @@
+// The result of what was started is in a `select!`.
+use belts::{Event, sleep, start};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct PaymentRequested {
+    cents: u32,
+}
+
+#[derive(Serialize, Deserialize, Event)]
+struct OrderCreated {
+    cents: u32,
+}
+
+#[belts::function(id = "charge", on = PaymentRequested)]
+async fn charge(payment: PaymentRequested) -> belts::Result<u32> {
+    Ok(payment.cents)
+}
+
+fn payment(cents: u32) -> PaymentRequested {
+    PaymentRequested { cents }
+}
+
+#[belts::function(id = "order", on = OrderCreated)]
+async fn order(order: OrderCreated) -> belts::Result<u32> {
+    let run = start!("pay", charge(payment(order.cents))).await?;
+    tokio::select! {
+        charged = run.result() => charged,
+        _ = sleep!("late", "1h") => Ok(0),
+    }
+}
+
+fn main() {}
