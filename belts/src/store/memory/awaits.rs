@@ -10,7 +10,7 @@ use super::{
     tables::Tables,
 };
 use crate::store::{
-    Timestamp,
+    ENDED, Timestamp,
     parts::{Sight, order_by_sight},
 };
 
@@ -129,7 +129,12 @@ impl Tables {
             .map(|due_at| (due_at, event.sight.number));
         let to_come = delayed.is_some_and(|place| self.waits.delayed.contains_key(&place));
         let horizon = horizons.get(&event.event_type).filter(|_| !event.targeted);
-        to_come || horizon.is_some_and(|start| !event.sight.precedes(start))
+        // Whatever the clocks say, what a run has started ended after it.
+        let is_behind = |start: &Sight| match &*event.event_type {
+            ENDED => event.sight.number > start.number,
+            _ => !event.sight.precedes(start),
+        };
+        to_come || horizon.is_some_and(is_behind)
     }
 
     /// Forgets an event that nobody needs.

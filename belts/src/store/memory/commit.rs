@@ -31,13 +31,15 @@ impl Tables {
     }
 
     /// Writes a commit whose lease holds; whether the run was left for others to claim.
-    fn commit_one(&mut self, commit: Commit, now: Timestamp) -> bool {
+    fn commit_one(&mut self, mut commit: Commit, now: Timestamp) -> bool {
         let number = commit.lease.run;
-        let mut left = self.settle_others(&commit, now);
-        for entry in commit.entries {
+        let entries = std::mem::take(&mut commit.entries);
+        let transition = commit.transition.take();
+        for entry in entries {
             self.write(number, entry, now);
         }
-        if let Some(transition) = commit.transition {
+        let mut left = commit.concerns_others() && self.settle_others(&commit, now);
+        if let Some(transition) = transition {
             left |= self.change(number, &transition, now);
         }
         left

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::tables::{Run, Tables};
 use crate::store::{
     Commit, ENDED, NewEvent, RunStatus, Target, Timestamp,
-    parts::{ended, new_id},
+    parts::{ended, ended_as, new_id},
 };
 
 impl Tables {
@@ -14,6 +14,9 @@ impl Tables {
         let mut left = false;
         for event in &commit.starts {
             left |= self.start(event.clone(), now);
+        }
+        for run_id in &commit.watches {
+            left |= self.watch(run_id, now);
         }
         let Some(id) = self
             .runs
@@ -36,25 +39,37 @@ impl Tables {
     }
 
     fn start(&mut self, event: NewEvent, now: Timestamp) -> bool {
-        let there = match &event.target {
-            Target::Function {
-                run_id: Some(run_id),
-                ..
-            } => self.run_ids.get(run_id).copied(),
-            _ => None,
-        };
-        if let Some(number) = there {
-            let is_over = self
-                .runs
-                .get(&number)
-                .is_some_and(|run| run.status.is_finished());
-            // Whoever waits for it now may have missed it.
-            return is_over && self.tell_end(number, now);
+        if let Target::Function {
+            run_id: Some(run_id),
+            ..
+        } = &event.target
+        {
+            if let Some(number) = self.run_ids.get(run_id).copied() {
+                return self.tell_again(number, now);
+            }
+            self.untell_end(&Arc::clone(run_id));
         }
         if !self.events.contains_key(&event.id) {
             self.publish_one(event, now, None);
         }
         true
+    }
+
+    fn watch(&mut self, run_id: &Arc<str>, now: Timestamp) -> bool {
+        if let Some(number) = self.run_ids.get(run_id).copied() {
+            return self.tell_again(number, now);
+        }
+        if self.told_of(run_id).next().is_some() {
+            return false;
+        }
+        self.tell(run_id, ended_as("gone", None), now)
+    }
+
+    /// Tells the end of a run again: whoever waits for it now may have missed it.
+    fn tell_again(&mut self, number: i64, now: Timestamp) -> bool {
+        let run = self.runs.get(&number);
+        let is_over = run.is_some_and(|run| run.status.is_finished());
+        is_over && self.tell_end(number, now)
     }
 
     /// Tells the end of a run that has a parent; whether somebody waits for it.
@@ -64,24 +79,28 @@ impl Tables {
         };
         let status = run.status.is_finished().then_some(run.status);
         let said = ended(status, run.result.as_deref().filter(|_| status.is_some()));
-        let id = format!("{ENDED}:{}:{}", run.id, new_id());
-        let event = NewEvent::new(id, ENDED, said, now).with_correlation_key(Arc::clone(&run.id));
+        let run_id = Arc::clone(&run.id);
+        self.tell(&run_id, said, now)
+    }
+
+    fn tell(&mut self, run_id: &Arc<str>, said: Vec<u8>, now: Timestamp) -> bool {
+        let id = format!("{ENDED}:{run_id}:{}", new_id());
+        let event = NewEvent::new(id, ENDED, said, now).with_correlation_key(Arc::clone(run_id));
         let published = self.publish_one(event, now, None);
         self.arrive(&published.event_id, now)
     }
 
+    /// The events that told of the end of a run.
+    fn told_of(&self, run_id: &str) -> impl Iterator<Item = &Arc<str>> {
+        let told = self.events.values();
+        let told = told.filter(|row| &*row.data.event_type == ENDED);
+        let of_run = told.filter(move |row| row.data.key.as_deref() == Some(run_id));
+        of_run.map(|row| &row.data.id)
+    }
+
     /// Takes back what was told of the end of a run, which goes on.
-    pub(super) fn untell_end(&mut self, number: i64) {
-        let Some(run) = self.runs.get(&number).filter(|run| run.parent.is_some()) else {
-            return;
-        };
-        let id = Arc::clone(&run.id);
-        let told = self
-            .events
-            .values()
-            .filter(|row| &*row.data.event_type == ENDED);
-        let told = told.filter(|row| row.data.key.as_ref() == Some(&id));
-        let told: Vec<Arc<str>> = told.map(|row| Arc::clone(&row.data.id)).collect();
+    pub(super) fn untell_end(&mut self, run_id: &str) {
+        let told: Vec<Arc<str>> = self.told_of(run_id).cloned().collect();
         for event in told {
             self.remove_event(&event);
         }
@@ -107,7 +126,7 @@ impl Tables {
     }
 
     /// Cancels a run that has not finished; whether that is anybody's business.
-    fn cancel_number(&mut self, number: i64, now: Timestamp) -> bool {
+    pub(super) fn cancel_number(&mut self, number: i64, now: Timestamp) -> bool {
         let goes_on = self
             .runs
             .get(&number)

@@ -91,7 +91,12 @@ impl Tables {
     }
 
     pub(super) fn rerun(&mut self, request: &Rerun) -> bool {
-        let Rerun { run_id, from, now } = request;
+        let Rerun {
+            run_id,
+            from,
+            reopen,
+            now,
+        } = request;
         let Some(number) = self.run_ids.get(run_id).copied() else {
             return false;
         };
@@ -101,9 +106,17 @@ impl Tables {
         if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
             return false;
         }
+        for entry in &mut run.journal {
+            if reopen.contains(&entry.seq) {
+                entry.state = StepState::Waiting;
+                entry.value = Arc::default();
+                (entry.due_at, entry.finished_at) = (None, None);
+            }
+        }
         run.journal.retain(|entry| {
             entry.state != StepState::Failed && from.is_none_or(|from| entry.seq < from)
         });
+        let has_parent = run.parent.is_some();
         run.failed_attempts = 0;
         run.generation += u32::from(from.is_some());
         run.result = None;
@@ -113,7 +126,9 @@ impl Tables {
         } else {
             RunStatus::Pending
         };
-        self.untell_end(number);
+        if has_parent {
+            self.untell_end(run_id);
+        }
         self.enqueue(number, status, *now);
         self.open_waits(number, *now);
         true
@@ -216,7 +231,7 @@ impl Tables {
             .take(limit + 1)
             .collect();
         for number in numbers.iter().take(limit) {
-            self.finish(*number, RunStatus::Cancelled, now);
+            self.cancel_number(*number, now);
         }
         Ok(Purged::new(numbers.len().min(limit)).with_more(numbers.len() > limit))
     }

@@ -12,7 +12,11 @@ use crate::store::RunStatus;
 /// assert_eq!(ended(None, None), *br#"{"status":"skipped","result":null}"#);
 /// ```
 pub fn ended(status: Option<RunStatus>, result: Option<&[u8]>) -> Vec<u8> {
-    let status = status.map_or("skipped", RunStatus::as_str);
+    ended_as(status.map_or("skipped", RunStatus::as_str), result)
+}
+
+/// The same, with any word for how it ended.
+pub(in crate::store) fn ended_as(status: &str, result: Option<&[u8]>) -> Vec<u8> {
     let result = result.unwrap_or(b"null");
     let parts: [&[u8]; 5] = [
         b"{\"status\":\"",

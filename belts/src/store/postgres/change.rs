@@ -31,6 +31,7 @@ impl Database {
             run_id: run,
             from,
             now,
+            ..
         } = request;
         let rerun = async |resent| {
             let parameters = Parameters::default()

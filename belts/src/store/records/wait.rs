@@ -12,8 +12,8 @@ pub(crate) const CALLBACK: &str = "belts.callback";
 /// The type of the events that tell of the end of a run which another run has started, each with its run id as key. No event of a user
 /// has it.
 ///
-/// What it says is `{"status": …, "result": …}`: the status in the words of [`RunStatus`](crate::store::RunStatus), or `skipped`; and
-/// the run's output or failure, as an envelope of [`codec`](crate::codec), or `null`.
+/// What it says is `{"status": …, "result": …}`: the status in the words of [`RunStatus`](crate::store::RunStatus), or `skipped`, or
+/// `gone` where there is no such run any more; and the run's output or failure, as an envelope of [`codec`](crate::codec), or `null`.
 pub const ENDED: &str = "belts.ended";
 
 /// Whether events of this type are there for each wait for them: the answer to a callback, and the end of a run.
@@ -86,9 +86,9 @@ impl Wait {
         })
     }
 
-    /// Waits for the end of a run that this one has started.
+    /// Waits for the end of a run that this one has started. Whatever was told of that, it is found, whenever the two began.
     pub fn run(run_id: &str) -> Self {
-        Self::event([AwaitedType::new(ENDED, After::Start)], run_id)
+        Self::event([AwaitedType::new(ENDED, After::Place(0))], run_id)
     }
 
     /// Whether it is for the end of a run.

@@ -36,7 +36,9 @@ impl Redis {
     }
 
     pub(super) async fn rerun_run(&self, request: &Rerun) -> Result<bool> {
-        let Rerun { run_id, from, now } = request;
+        let Rerun {
+            run_id, from, now, ..
+        } = request;
         let ticket = new_id();
         let answer = self.run(|_| {
             let mut call = self.call(&script::RERUN);

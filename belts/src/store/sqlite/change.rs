@@ -44,7 +44,12 @@ impl Tx<'_> {
     }
 
     pub(super) fn rerun(&mut self, request: &Rerun) -> Result<bool, Fault> {
-        let Rerun { run_id, from, now } = request;
+        let Rerun {
+            run_id,
+            from,
+            reopen,
+            now,
+        } = request;
         let number: Option<i64> = self
             .connection
             .prepare_cached("SELECT number FROM runs WHERE id = ?1 AND status IN (?2, ?3)")?
@@ -60,7 +65,6 @@ impl Tx<'_> {
         let Some(number) = number else {
             return Ok(false);
         };
-        self.untell_end(run_id)?;
         self.execute(
             "UPDATE runs SET status = iif(started_at IS NULL, ?3, ?4), due_at = ?2, failed_attempts = 0, result = NULL,
                  finished_at = NULL, crashes = 0, crash_progress = 0, looks_back = 1, generation = generation + ?5
@@ -73,6 +77,12 @@ impl Tx<'_> {
                 i64::from(from.is_some()),
             ],
         )?;
+        for seq in reopen {
+            self.execute(
+                "UPDATE steps SET state = ?3, value = x'', due_at = NULL, finished_at = NULL WHERE run = ?1 AND seq = ?2",
+                params![number, seq, state_number(StepState::Waiting)],
+            )?;
+        }
         self.execute(
             "DELETE FROM steps WHERE run = ?1 AND (state = ?2 OR seq >= ?3)",
             params![number, state_number(StepState::Failed), from],

@@ -56,11 +56,11 @@ impl Tx<'_> {
             ending => ending.flatten(),
         };
         let goes_on = ending.is_none_or(|ending| !ending.status.is_finished());
-        if commit.concerns_others() {
-            self.settle_others(commit, now)?;
-        }
         for entry in &commit.entries {
             self.write(lease.run, entry, goes_on, now)?;
+        }
+        if commit.concerns_others() {
+            self.settle_others(commit, now)?;
         }
         if let Some(ending) = ending.filter(|_| !goes_on) {
             self.close_waits_if_any(lease.run)?;

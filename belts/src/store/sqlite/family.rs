@@ -7,13 +7,16 @@ use super::{
     rows::{FIRST_FINISHED, status_number},
     tx::Tx,
 };
-use crate::store::{Commit, ENDED, NewEvent, RunStatus, Target, Timestamp};
+use crate::store::{Commit, ENDED, NewEvent, RunStatus, Target, Timestamp, parts::ended_as};
 
 impl Tx<'_> {
     /// Starts and cancels the runs that a commit names.
     pub(super) fn settle_others(&mut self, commit: &Commit, now: Timestamp) -> Result<(), Fault> {
         for event in &commit.starts {
             self.start_run(event, now)?;
+        }
+        for run_id in &commit.watches {
+            self.watch(run_id, now)?;
         }
         for run_id in &commit.cancels {
             let own: Option<i64> = self
@@ -40,25 +43,50 @@ impl Tx<'_> {
             ..
         } = &event.target
         {
-            let there: Option<bool> = self
-                .connection
-                .prepare_cached("SELECT finished_at IS NOT NULL FROM runs WHERE id = ?1")?
-                .query_row(params![&**run_id], |row| row.get(0))
-                .optional()?;
-            if there == Some(true) {
-                // Whoever waits for it now may have missed it.
-                self.execute(
-                    "UPDATE runs SET finished_at = finished_at WHERE id = ?1",
-                    params![&**run_id],
-                )?;
-                self.tell_ends(now)?;
-            }
-            if there.is_some() {
+            if self.tell_again(run_id, now)? {
                 return Ok(());
             }
+            self.untell_end(run_id)?;
         }
         self.publish_one(event, now, None)?;
         self.wakes = true;
+        Ok(())
+    }
+
+    /// Tells the end of a run again, if it has ended: whoever waits for it now may have missed it. Whether there is such a run.
+    fn tell_again(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
+        let has_ended: Option<bool> = self
+            .connection
+            .prepare_cached("SELECT finished_at IS NOT NULL FROM runs WHERE id = ?1")?
+            .query_row(params![run_id], |row| row.get(0))
+            .optional()?;
+        if has_ended == Some(true) {
+            self.execute(
+                "UPDATE runs SET finished_at = finished_at WHERE id = ?1",
+                params![run_id],
+            )?;
+            self.tell_ends(now)?;
+        }
+        Ok(has_ended.is_some())
+    }
+
+    fn watch(&mut self, run_id: &str, now: Timestamp) -> Result<(), Fault> {
+        if self.tell_again(run_id, now)? {
+            return Ok(());
+        }
+        let Some(ended) = self.names.find(ENDED)? else {
+            return Ok(());
+        };
+        let told = self.execute(
+            "INSERT INTO events (id, event_type, published_at, correlation_key, idle, payload)
+             SELECT 'belts.ended:' || ?2 || ':' || lower(hex(randomblob(8))), ?1, ?3, ?2, 1, ?4
+             WHERE NOT EXISTS (
+                 SELECT 1 FROM events WHERE event_type = ?1 AND correlation_key = ?2 AND digest IS NULL)",
+            params![ended, run_id, now.as_millis(), ended_as("gone", None)],
+        )?;
+        if told > 0 {
+            self.tell_ends(now)?;
+        }
         Ok(())
     }
 
@@ -73,11 +101,9 @@ impl Tx<'_> {
         if matches!(status, RunStatus::Failed | RunStatus::Cancelled) {
             let mut ended = vec![number];
             while let Some(parent) = ended.pop() {
-                for number in self.attached(parent)? {
-                    self.end_as_cancelled(number, now)?;
-                    ended.push(number);
-                    is_told = true;
-                }
+                let below = self.cancel_attached(parent, now)?;
+                is_told |= !below.is_empty();
+                ended.extend(below);
             }
         }
         if is_told {
@@ -119,41 +145,51 @@ impl Tx<'_> {
         Ok(is_told)
     }
 
-    /// The runs that have not finished and end with this one.
-    fn attached(&self, number: i64) -> Result<Vec<i64>, Fault> {
-        let attached = self
+    /// Cancels the runs that have not finished and end with this one, without those below them.
+    fn cancel_attached(&mut self, number: i64, now: Timestamp) -> Result<Vec<i64>, Fault> {
+        let cancelled: Vec<i64> = self
             .connection
             .prepare_cached(
-                "SELECT number FROM runs WHERE parent = (SELECT id FROM runs WHERE number = ?1) AND attached = 1
-                     AND finished_at IS NULL",
+                "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3
+                 WHERE parent = (SELECT id FROM runs WHERE number = ?1) AND attached = 1 AND finished_at IS NULL
+                 RETURNING number",
             )?
-            .query_map(params![number], |row| row.get(0))?
+            .query_map(
+                params![number, status_number(RunStatus::Cancelled), now.as_millis()],
+                |row| row.get(0),
+            )?
             .collect::<rusqlite::Result<_>>()?;
-        Ok(attached)
+        for number in &cancelled {
+            self.close_waits(*number)?;
+        }
+        // Whoever drives one of them looks for what was taken from it.
+        self.wakes |= !cancelled.is_empty();
+        Ok(cancelled)
     }
 
     /// Gives places to the ends that were just told.
     pub(super) fn tell_ends(&mut self, now: Timestamp) -> Result<(), Fault> {
         self.look()?;
+        // By the clock of the workers, whoever ends a run.
+        let due_at = self.due_by(now, now)?;
         loop {
             self.recall.told = false;
-            self.tell(now)?;
+            self.tell(due_at)?;
             if self.recall.told {
                 return Ok(());
             }
         }
     }
 
-    /// Takes back what was told of the end of a run, which goes on.
-    pub(super) fn untell_end(&mut self, run_id: &str) -> Result<(), Fault> {
+    /// Takes back what was told of the end of a run that is gone.
+    fn untell_end(&mut self, run_id: &str) -> Result<(), Fault> {
         let Some(ended) = self.names.find(ENDED)? else {
             return Ok(());
         };
         let told: Vec<i64> = self
             .connection
             .prepare_cached(
-                "SELECT number FROM events WHERE event_type = ?1 AND correlation_key = ?2 AND place > 0
-                 UNION SELECT number FROM events WHERE event_type = ?1 AND correlation_key = ?2 AND digest IS NULL",
+                "SELECT number FROM events WHERE event_type = ?1 AND correlation_key = ?2 AND digest IS NULL",
             )?
             .query_map(params![ended, run_id], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;

@@ -161,7 +161,7 @@ impl Tx<'_> {
     }
 
     /// When a run is due, by the clock of the workers where it is due at once.
-    fn due_by(&mut self, due_at: Timestamp, now: Timestamp) -> Result<Timestamp, Fault> {
+    pub(super) fn due_by(&mut self, due_at: Timestamp, now: Timestamp) -> Result<Timestamp, Fault> {
         if due_at > now {
             return Ok(due_at);
         }

@@ -94,7 +94,8 @@ impl Tx<'_> {
         let mut statement = self.connection.prepare_cached(
             "SELECT token, runs.id, function, events.id, events.event_type, payload, failed_attempts, retries,
                  started_at, traceparent, status, crashes, crash_progress, parent, depth, attached, generation
-             FROM runs LEFT JOIN events ON events.number = runs.event WHERE runs.number = ?1",
+             FROM runs LEFT JOIN events ON events.number = runs.event
+             WHERE runs.number = ?1 AND finished_at IS NULL",
         )?;
         let mut found = statement.query(params![number])?;
         let Some(row) = found.next()? else {

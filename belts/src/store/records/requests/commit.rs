@@ -43,6 +43,8 @@ pub struct Commit {
     /// Runs to start: events that each [target](crate::store::Target::Function) a function, with the id for the run, and have this run
     /// as their [parent](NewEvent::parent).
     pub starts: Vec<NewEvent>,
+    /// Runs of whose end this one is to hear again, or that they are gone.
+    pub watches: Vec<Arc<str>>,
     /// Runs to cancel, of those that this one has started.
     pub cancels: Vec<Arc<str>>,
     /// What becomes of the run; `None` while it goes on.
@@ -56,6 +58,7 @@ impl Commit {
             lease,
             entries: Vec::new(),
             starts: Vec::new(),
+            watches: Vec::new(),
             cancels: Vec::new(),
             transition: None,
         }
@@ -75,6 +78,13 @@ impl Commit {
         self
     }
 
+    /// Sets the runs of whose end this one is to hear again.
+    #[must_use]
+    pub fn with_watches(mut self, watches: Vec<Arc<str>>) -> Self {
+        self.watches = watches;
+        self
+    }
+
     /// Sets the runs to cancel.
     #[must_use]
     pub fn with_cancels(mut self, cancels: Vec<Arc<str>>) -> Self {
@@ -84,7 +94,7 @@ impl Commit {
 
     /// Whether it writes to other runs than its own.
     pub fn concerns_others(&self) -> bool {
-        !(self.starts.is_empty() && self.cancels.is_empty())
+        !(self.starts.is_empty() && self.watches.is_empty() && self.cancels.is_empty())
     }
 
     /// Sets what becomes of the run.

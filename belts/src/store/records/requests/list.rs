@@ -119,6 +119,9 @@ pub struct Rerun {
     pub run_id: Arc<str>,
     /// Entries of this `seq` or a greater one are dropped, whatever they are.
     pub from: Option<u32>,
+    /// Entries that wait again for the run that they have called, without what they came to and without their time. Those that the rerun
+    /// drops by `from` are not.
+    pub reopen: Vec<u32>,
     /// The current time.
     pub now: Timestamp,
 }
@@ -129,6 +132,7 @@ impl Rerun {
         Self {
             run_id: run_id.into(),
             from: None,
+            reopen: Vec::new(),
             now,
         }
     }
@@ -137,6 +141,13 @@ impl Rerun {
     #[must_use]
     pub fn with_from(mut self, from: impl Into<Option<u32>>) -> Self {
         self.from = from.into();
+        self
+    }
+
+    /// Names the entries that wait again for the run that they have called.
+    #[must_use]
+    pub fn with_reopen(mut self, seqs: Vec<u32>) -> Self {
+        self.reopen = seqs;
         self
     }
 }
