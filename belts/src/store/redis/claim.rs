@@ -157,6 +157,9 @@ fn fill(run: &mut ClaimedRun, mut row: Row) -> Result<(), Fault> {
             "event or journal of the kind that belts writes",
         ));
     }
+    let parent = row.optional_raw()?;
+    run.parent = parent.map(|text| rows::decode_parent(&text)).transpose()?;
+    run.generation = row.optional_number()?.unwrap_or(0);
     let event = rows::decode_event(&event.ok_or(Fault::Reply("event"))?)?;
     run.event_type = event.event_type;
     run.payload = event.payload;

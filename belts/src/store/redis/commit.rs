@@ -1,7 +1,11 @@
 //! Fenced writes of workers: journal entries, and what becomes of the run.
 
+use std::slice::Iter;
+
 use super::{
-    Fault, Redis, reply,
+    Fault, Redis,
+    publish::{add_start, new_ticket},
+    reply,
     rows::{encode_entry, lease_text, status_digit},
     script::{self, Call},
     waits::{add_wait, concerns_waits},
@@ -14,17 +18,30 @@ use crate::{
 impl Redis {
     pub(super) async fn write_commits(&self, request: &CommitBatch) -> Result<Vec<CommitOutcome>> {
         let quiet = self.inner.teller.quiet();
-        let answer = self.run(|resent| self.commit_call(request, resent, quiet.is_none()));
-        let (outcomes, has_arrived) = self.read(outcomes(answer.await?, request.commits.len()))?;
-        if has_arrived || leaves_due_runs(request, &outcomes) {
+        let starts = request.commits.iter().map(|commit| commit.starts.len());
+        let tickets: Vec<u64> = (0..starts.sum()).map(|_| new_ticket()).collect();
+        let answer =
+            self.run(|resent| self.commit_call(request, &tickets, resent, quiet.is_none()));
+        let digits = self.read(digits(answer.await?, request.commits.len()))?;
+        let outcomes = outcomes(&digits);
+        if digits.contains(&b'3') {
+            self.inner.left_runs(Some(quiet.unwrap_or_default()));
+        } else if digits.contains(&b'2') || leaves_due_runs(request, &outcomes) {
             self.inner.left_runs(quiet);
         }
         Ok(outcomes)
     }
 
-    fn commit_call(&self, request: &CommitBatch, resent: bool, tells: bool) -> Call {
+    fn commit_call(
+        &self,
+        request: &CommitBatch,
+        tickets: &[u64],
+        resent: bool,
+        tells: bool,
+    ) -> Call {
         // A script of its own for each of the two usual commits, and one for all others.
         if let [commit] = &*request.commits
+            && !commit.concerns_others()
             && !commit.entries.iter().any(concerns_waits)
         {
             match &commit.transition {
@@ -41,8 +58,10 @@ impl Redis {
             .arg(&self.inner.ttl)
             .arg(self.sender_if(tells))
             .arg(request.commits.len());
+        let mut tickets = tickets.iter();
         for commit in &request.commits {
             add_commit(&mut call, commit);
+            add_others(&mut call, commit, &mut tickets, request.now);
         }
         call
     }
@@ -117,6 +136,22 @@ fn add_commit(call: &mut Call, commit: &Commit) {
     }
 }
 
+/// The runs to start, and those to cancel; empty where there are neither.
+fn add_others(call: &mut Call, commit: &Commit, tickets: &mut Iter<'_, u64>, now: Timestamp) {
+    if !commit.concerns_others() {
+        call.arg("");
+        return;
+    }
+    call.arg(commit.starts.len());
+    for (event, ticket) in commit.starts.iter().zip(tickets) {
+        add_start(call, event, *ticket, now);
+    }
+    call.arg(commit.cancels.len());
+    for run_id in &commit.cancels {
+        call.arg(&**run_id);
+    }
+}
+
 /// The new status, when the run is due, its failed attempts, its result, and whether it keeps its time; empty where there is none.
 fn add_change(call: &mut Call, transition: &Transition) {
     let Some(ending) = transition.ending() else {
@@ -136,17 +171,21 @@ fn add_change(call: &mut Call, transition: &Transition) {
         .flag(ending.keeps_time);
 }
 
-/// What became of each commit, and whether something had arrived for one of them.
-fn outcomes(answer: redis::Value, expected: usize) -> Result<(Vec<CommitOutcome>, bool), Fault> {
+/// What became of each commit: 2 where it left runs for others, and 3 where nobody has told others of these.
+fn digits(answer: redis::Value, expected: usize) -> Result<Vec<u8>, Fault> {
     let digits = reply::raw(answer)?;
     if digits.len() != expected {
         return Err(Fault::Reply("outcome of each commit"));
     }
+    Ok(digits)
+}
+
+fn outcomes(digits: &[u8]) -> Vec<CommitOutcome> {
     let outcome = |digit: &u8| match digit {
-        b'1' | b'2' => CommitOutcome::Applied,
+        b'1'..=b'3' => CommitOutcome::Applied,
         _ => CommitOutcome::LeaseLost,
     };
-    Ok((digits.iter().map(outcome).collect(), digits.contains(&b'2')))
+    digits.iter().map(outcome).collect()
 }
 
 fn leaves_due_runs(request: &CommitBatch, outcomes: &[CommitOutcome]) -> bool {

@@ -99,7 +99,8 @@ impl Redis {
             .optional(filter.function_id.as_deref())
             .optional(filter.event_id.as_deref())
             .optional(millis(filter.since).as_deref())
-            .optional(millis(filter.until).as_deref());
+            .optional(millis(filter.until).as_deref())
+            .optional(filter.parent.as_deref());
         call
     }
 }
@@ -157,5 +158,7 @@ fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
     record.result = result.map(Into::into);
     let number = row.number()?;
     record.notes = rows::decode_notes(&row.optional_raw()?.unwrap_or_default());
+    let parent = row.optional_raw()?;
+    record.parent = parent.and_then(|text| rows::decode_parent(&text).ok());
     Ok((record, number))
 }

@@ -26,10 +26,15 @@ struct Draft {
 impl Draft {
     fn new() -> Self {
         Self {
-            ticket: fastrand::u64(0..1 << 48),
+            ticket: new_ticket(),
             id: format!("{}-", &new_id()[..28]),
         }
     }
+}
+
+/// A new ticket of an event.
+pub(super) fn new_ticket() -> u64 {
+    fastrand::u64(0..1 << 48)
 }
 
 impl Redis {
@@ -95,13 +100,8 @@ pub(super) fn most(limit: usize) -> usize {
     limit.min(1 << 30)
 }
 
-fn add_event(
-    call: &mut Call,
-    event: &NewEvent,
-    draft: &Draft,
-    able: &[&FunctionCapacity],
-    now: Timestamp,
-) {
+/// What every event that starts runs begins with.
+fn add_head(call: &mut Call, event: &NewEvent, ticket: u64) {
     call.arg(&*event.id)
         .arg(&*event.event_type)
         .arg(event.due_at.as_millis());
@@ -109,9 +109,42 @@ fn add_event(
         Some(retries) => call.arg(retries),
         None => call.arg(""),
     };
-    call.arg(draft.ticket)
-        .arg(&draft.id)
-        .arg(rows::encode_event(event, now));
+    call.arg(ticket);
+}
+
+fn add_parent(call: &mut Call, event: &NewEvent) {
+    match &event.parent {
+        Some(parent) => call.arg(rows::parent_text(parent)),
+        None => call.arg(""),
+    };
+}
+
+/// An event by which a run starts another one, for a function and with the id of the new run.
+pub(super) fn add_start(call: &mut Call, event: &NewEvent, ticket: u64, now: Timestamp) {
+    let (function_id, run_id) = match &event.target {
+        Target::Function {
+            function_id,
+            run_id: Some(run_id),
+        } => (&**function_id, &**run_id),
+        _ => ("", ""),
+    };
+    add_head(call, event, ticket);
+    call.arg(rows::encode_event(event, now))
+        .arg(function_id)
+        .arg(run_id);
+    add_parent(call, event);
+}
+
+fn add_event(
+    call: &mut Call,
+    event: &NewEvent,
+    draft: &Draft,
+    able: &[&FunctionCapacity],
+    now: Timestamp,
+) {
+    add_head(call, event, draft.ticket);
+    call.arg(&draft.id).arg(rows::encode_event(event, now));
+    add_parent(call, event);
     let unread = || {
         able.iter()
             .filter(|function| !function.reads(&event.event_type))

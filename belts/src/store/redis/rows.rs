@@ -10,7 +10,7 @@ use super::{
     wait_header::WaitHeader,
 };
 use crate::store::{
-    Entry, Lease, NewEvent, Note, RunStatus, StepKind, StepState, Target, Timestamp,
+    Entry, Lease, NewEvent, Note, Parent, RunStatus, StepKind, StepState, Target, Timestamp,
 };
 
 /// The header of an entry. What is as usual is left out.
@@ -255,6 +255,23 @@ pub(super) fn status_of(digit: &[u8]) -> Result<RunStatus, Fault> {
         .into_iter()
         .find(|status| status_digit(*status).as_bytes() == digit)
         .ok_or(Fault::Word("status of a run"))
+}
+
+/// A parent as its runs have it; see `lua/parts/parent.lua`.
+pub(super) fn parent_text(parent: &Parent) -> String {
+    let is_attached = u8::from(parent.attached);
+    format!("{} {is_attached} {}", parent.depth, parent.run_id)
+}
+
+pub(super) fn decode_parent(bytes: &[u8]) -> Result<Parent, Fault> {
+    let fault = || Fault::Reply("parent");
+    let text = std::str::from_utf8(bytes).map_err(|_| fault())?;
+    let mut parts = text.splitn(3, ' ');
+    let mut next = || parts.next().ok_or_else(fault);
+    let (depth, attached, run_id) = (next()?, next()?, next()?);
+    let mut parent = Parent::new(run_id, reply::number(depth.as_bytes())?);
+    parent.attached = attached == "1";
+    Ok(parent)
 }
 
 /// A lease as its run has it.

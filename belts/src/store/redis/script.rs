@@ -16,8 +16,9 @@ macro_rules! parts {
 }
 
 parts! {
-    "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "event" "expire" "find" "forget" "head" "hear" "lane" "living"
-    "look" "looking" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "unfinished" "wait" "waits" "write"
+    "adopt" "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "ended" "event" "expire" "family" "find" "forget" "head" "hear"
+    "lane" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "start"
+    "unfinished" "wait" "waits" "write"
 }
 
 macro_rules! scripts {

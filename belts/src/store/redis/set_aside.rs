@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Fault, Redis, rows::lease_text, script};
+use super::{Fault, Redis, reply, rows::lease_text, script};
 use crate::{
     codec::envelope,
     error::{Error, Result},
@@ -61,7 +61,10 @@ impl Redis {
                     .arg(&*error);
                 call
             };
-            self.run(call).await?;
+            // It told another run of its end.
+            if self.read(reply::count(&self.run(call).await?))? > 1 {
+                self.wake();
+            }
             set_aside.push(SetAside::new(run.run_id, run.function_id, reason));
         }
         Ok(set_aside)

@@ -2,8 +2,9 @@
 -- ARGV: now, whether this is sent again, time to live of finished runs, sender or nothing, count of commits; for each
 -- commit its run, worker, lease and change; where there is a change, its due, failed, result, and whether it keeps its time; count of
 -- entries, seq and entry of each; count of entries that wait or did, of each its seq, what stands before its places and behind them,
--- whether there is a key, the key, count of types, and of each the type and behind what it is looked for. A change is the new status,
--- or "x" to remove the run. Of a run that is due at once for what has arrived, or where others are, 2 is answered.
+-- whether there is a key, the key, count of types, and of each the type and behind what it is looked for; and nothing, or the count of
+-- runs to start, each with what `start` reads, and the runs to cancel, counted. A change is the new status, or "x" to remove the run. Of
+-- a run that is due at once for what has arrived, or where others are, 2 is answered.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, outcomes, left_due, at = ARGV[1], ARGV[3], '', false, 6
@@ -27,10 +28,34 @@ for _ = 1, tonumber(ARGV[5]) do
     at = at + 6 + 2 * count
   end
   local run, steps = P .. 'run:' .. number, P .. 'steps:' .. number
-  local outcome = '0'
-  if call('HGET', run, 'lease') == lease then outcome = '1' end
+  local starts, first_start, last_cancel = tonumber(ARGV[at]), at + 1, at
+  at = at + 1
+  if starts then
+    at = at + 9 * starts
+    last_cancel = at + tonumber(ARGV[at])
+    at = last_cancel + 1
+  end
+  local held, outcome = call('HMGET', run, 'lease', 'parent', 'starts'), '0'
+  local holds = held[1] == lease
+  if holds then outcome = '1' end
 
-  if outcome == '1' and change == 'x' then
+  if holds and starts then
+    include start
+    for place = first_start, first_start + 9 * starts - 1, 9 do
+      if start(place, now, ttl) then outcome = '2' end
+    end
+    local own = call('HMGET', run, 'id', 'starts')
+    held[3] = own[2]
+    for place = first_start + 9 * starts + 1, last_cancel do
+      if cancel_own(ARGV[place], own[1], now, ttl) then outcome = '2' end
+    end
+  end
+
+  if holds and change == 'x' then
+    if held[2] then
+      include ended
+      if tell_end(number, call('HGET', run, 'id'), nil, now, ttl) then outcome = '2' end
+    end
     include forget
     local event_id, published_at, is_needed = forget(number)
     local is_placed = event_id and call('HEXISTS', P .. 'placed', event_id) == 1
@@ -40,7 +65,7 @@ for _ = 1, tonumber(ARGV[5]) do
     end
     if event_id and not is_needed and not is_placed then call('ZADD', P .. 'idle', published_at, event_id) end
     call('SREM', P .. 'held:' .. worker, number)
-  elseif outcome == '1' then
+  elseif holds then
     include write
     for place = first, last, 2 do write(steps, ARGV[place], ARGV[place + 1]) end
     if waits then
@@ -80,6 +105,10 @@ for _ = 1, tonumber(ARGV[5]) do
         include expire
         expire(number, ttl)
       end
+      if held[2] or held[3] and change ~= '4' then
+        include family
+        if end_family(number, now, ttl) then outcome = '2' end
+      end
     end
     if change ~= '' then call('SREM', P .. 'held:' .. worker, number) end
   elseif ARGV[2] ~= '' and change ~= '' then
@@ -95,7 +124,12 @@ for _ = 1, tonumber(ARGV[5]) do
       local present = call('HGET', steps, one.seq) or ''
       same = same and string.sub(present, 1, #one.head) == one.head and string.sub(present, -#one.tail) == one.tail
     end
-    if same or change == 'x' and not is[1] then outcome = '1' end
+    for place = first_start, first_start + 9 * (starts or 0) - 1, 9 do
+      include find
+      same = same and (call('EXISTS', P .. 'event:' .. ARGV[place]) == 1 or find(ARGV[place + 7]))
+    end
+    -- Whoever waits for its end may not have been woken.
+    if same or change == 'x' and not is[1] then outcome = held[2] and '2' or '1' end
   end
   left_due = left_due or outcome == '2'
   outcomes = outcomes .. outcome

@@ -1,7 +1,8 @@
 -- Completes a run: the other usual commit. KEYS: the run, its journal, the runs that its worker holds, the finished.
--- ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease is no more.
+-- ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease is no more; 3 where
+-- another run waits for the end of this one, and nobody was told.
 local call = redis.call
-local run = call('HMGET', KEYS[1], 'lease', 'looks')
+local run = call('HMGET', KEYS[1], 'lease', 'looks', 'parent')
 if run[1] ~= ARGV[2] then return '0' end
 call('HSET', KEYS[2], 'result', unpack(ARGV, 4))
 call('HSET', KEYS[1], 'status', '4', 'lease', '', 'ended', ARGV[1])
@@ -12,5 +13,10 @@ if run[2] then
   local P = string.sub(KEYS[4], 1, -1 - #'finished')
   include waits
   close_waits(ARGV[3], call('HGET', KEYS[1], 'function'))
+end
+if run[3] then
+  local P = string.sub(KEYS[4], 1, -1 - #'finished')
+  include ended
+  if tell_end(ARGV[3], call('HGET', KEYS[1], 'id'), '4', ARGV[1], '') then return '3' end
 end
 return '1'

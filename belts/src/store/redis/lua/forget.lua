@@ -6,7 +6,7 @@ include living
 include session
 include unfinished
 include settle
-include cancel
+include family
 local now, fn, most = ARGV[1], ARGV[4], tonumber(ARGV[5])
 if living_functions(now)[fn] then return 'living' end
 
@@ -39,9 +39,11 @@ tell(ARGV[2])
 local count = 0
 local found = unfinished_runs(fn, driven_runs(), most + 1)
 for place = 1, math.min(#found, most) do
-  local run = call('HMGET', P .. 'run:' .. found[place], 'status', 'lease', 'function', 'apart')
+  local run = call('HMGET', P .. 'run:' .. found[place], 'status', 'lease', 'function', 'apart', 'parent', 'starts')
   if run[1] and run[2] and run[3] then
     cancel(found[place], run, now, ARGV[3])
+    -- It may have ended with one of the others just now.
+    if (run[5] or run[6]) and tonumber(run[1]) < 4 then end_family(found[place], now, ARGV[3]) end
   else
     call('ZREM', P .. 'due:' .. fn, found[place])
   end

@@ -1,9 +1,10 @@
 -- Runs that pass a filter, newest first. Answers where to go on, or nothing at the end; and the runs.
 -- ARGV: the number below which to look, the most runs, the most runs to look at, the statuses or nothing, whether there
 -- is a function, the function, whether there is an event, the event, whether there is a time from which on, that time, whether
--- there is a time until which, that time.
+-- there is a time until which, that time, whether there is a run that started them, its id.
 include common
 include record
+include parent
 local below, most, looks, statuses = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 
 local function of_event(id)
@@ -22,10 +23,11 @@ local function in_time(run)
 end
 
 local function passes(number)
-  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event')
+  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent')
   return run[1] and run[4]
     and (statuses == '' or string.find(statuses, run[1], 1, true))
     and (ARGV[5] == '' or run[2] == ARGV[6])
+    and (ARGV[13] == '' or parent_of(run[5]) == ARGV[14])
     and in_time(run)
 end
 
@@ -33,7 +35,8 @@ local numbers, goes_on
 if ARGV[7] ~= '' then
   numbers = of_event(ARGV[8])
 else
-  numbers = call('ZREVRANGEBYSCORE', P .. 'runs', '(' .. below, '-inf', 'LIMIT', 0, looks)
+  local index = P .. (ARGV[13] ~= '' and 'started:' .. ARGV[14] or 'runs')
+  numbers = call('ZREVRANGEBYSCORE', index, '(' .. below, '-inf', 'LIMIT', 0, looks)
   goes_on = #numbers == looks and numbers[#numbers]
 end
 local found = {}

@@ -3,8 +3,8 @@
 -- these "awaited" where somebody waits for one of them.
 -- ARGV: now, sender or nothing, time to live of what is over, worker or nothing, round, most runs in all, count of functions with the
 -- most runs of each; count of events, each with id, type, due, retries, ticket, first part of the ids of its runs, what only clients
--- read, the functions of which the worker cannot read it, counted, and its target: "function", id, whether a run id is given, the run
--- id; or "type", and the functions left out, counted.
+-- read, the parent of its runs or nothing, the functions of which the worker cannot read it, counted, and its target: "function", id,
+-- whether a run id is given, the run id; or "type", and the functions left out, counted.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, worker, room = ARGV[1], ARGV[3], ARGV[4], tonumber(ARGV[6])
@@ -24,8 +24,8 @@ local count = tonumber(ARGV[at])
 at = at + 1
 for place = 1, count do
   local id, event_type, due, retries = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local ticket, base, rest = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
-  local unread_first, unread_last = at + 8, at + 7 + tonumber(ARGV[at + 7])
+  local ticket, base, rest, parent = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6], ARGV[at + 7]
+  local unread_first, unread_last = at + 9, at + 8 + tonumber(ARGV[at + 8])
   at = unread_last + 1
   local by_type, target, first, last, run_id = ARGV[at] == 'type', nil, 1, 0, nil
   if by_type then
@@ -107,6 +107,10 @@ for place = 1, count do
         end
         if retries ~= '' then call('HSET', run, 'retries', retries) end
         if run_id then call('SET', P .. 'id:' .. name, number) end
+        if parent ~= '' then
+          include adopt
+          adopt(number, parent)
+        end
         call('ZADD', P .. 'runs', number, number)
         if awaits and call('SISMEMBER', P .. 'awaiting', fn) == 1 then
           call('HSET', run, 'looks', '1')
@@ -123,13 +127,7 @@ for place = 1, count do
         if not is_due then
           delay(id, first_number, now, due, lane)
         else
-          local heard = tonumber(seen)
-          -- What fell due before it has its place before it, as far as the clock of the publisher can be trusted.
-          local shown_by = heard and heard + 60000 < clock and string.format('%d', heard + 60000) or now
-          local is_heard = heard and heard < clock and clock - heard <= 86400000
-          local due_at = is_heard and seen or now
-          is_awaited = show_all_due(shown_by, due_at) or is_awaited
-          is_awaited = show(id, first_number, now, '', lane, due_at) or is_awaited
+          is_awaited = show_at_once(id, first_number, now, lane, seen) or is_awaited
         end
         if size == 0 then spend(id) end
       end

@@ -32,12 +32,6 @@ local function is_looked_back_to(row, event_type)
   if row.due ~= '' then return not start.at or tonumber(row.due) >= start.at end
   return tonumber(row.number) > start.number
 end
-local function remove_placed(id, row)
-  drop_spent(type_of_lane(row.lane), id)
-  call('ZREM', P .. 'log:' .. row.lane, id)
-  call('HDEL', P .. 'placed', id)
-  call('UNLINK', P .. 'event:' .. id)
-end
 
 local function remove(number)
   local event_id, _, is_needed = forget(number)
@@ -57,9 +51,17 @@ end
 
 local may_expire = false
 if most > 0 then
+  local has_kin = call('EXISTS', P .. 'kin') == 1
   -- With a time to live, runs expire about in the order in which they finished.
   for _, oldest in ipairs(call('ZRANGE', P .. 'finished', 0, most - 1)) do
-    if call('EXISTS', P .. 'run:' .. oldest) == 0 then remove(oldest) end
+    if call('EXISTS', P .. 'run:' .. oldest) == 0 then
+      remove(oldest)
+      local parent = has_kin and call('HGET', P .. 'kin', oldest)
+      if parent then
+        call('ZREM', P .. 'started:' .. parent, oldest)
+        call('HDEL', P .. 'kin', oldest)
+      end
+    end
   end
   may_expire = runs == most
   for _, number in ipairs(call('ZRANGEBYSCORE', P .. 'finished', '-inf', '(' .. before, 'LIMIT', 0, most - runs)) do

@@ -7,7 +7,7 @@ local now, ticket = ARGV[1], ARGV[3]
 local number = find(ARGV[4])
 if not number then return 0 end
 local key, steps = P .. 'run:' .. number, P .. 'steps:' .. number
-local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket')
+local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket', 'parent', 'told')
 -- The ticket tells whether this very request, sent again, has done it.
 if run[5] == ticket then return 1 end
 if run[1] ~= '5' and run[1] ~= '6' then return 0 end
@@ -17,6 +17,13 @@ wait(number, run[2], run[3] and '2' or '0', now)
 call('SADD', P .. 'functions', run[2])
 call('HDEL', key, 'ended', 'failed', 'crashes', 'died', 'aside')
 call('HDEL', steps, 'result')
+if ARGV[5] ~= '' then call('HINCRBY', key, 'generation', '1') end
+if run[6] then call('HDEL', P .. 'kin', number) end
+if run[7] then
+  include ended
+  untell(ARGV[4], run[7])
+  call('HDEL', key, 'told')
+end
 -- An entry begins with its state; 2 is failed.
 local journal = call('HGETALL', steps)
 for place = 1, #journal, 2 do

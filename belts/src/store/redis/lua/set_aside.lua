@@ -1,9 +1,10 @@
--- Takes a run away from a worker that could not read it: it fails, or is put off. Answers 1 if the worker had it.
+-- Takes a run away from a worker that could not read it: it fails, or is put off. Answers 1 if the worker had it, and 2 if
+-- another run waits for its end, or ends with it.
 -- ARGV: now, sender, time to live of finished runs, worker, run, lease, when it is due or nothing, error.
 include common
 local number, due = ARGV[5], ARGV[7]
 local key = P .. 'run:' .. number
-local run = call('HMGET', key, 'lease', 'function', 'event', 'looks')
+local run = call('HMGET', key, 'lease', 'function', 'event', 'looks', 'parent', 'starts')
 if run[1] ~= ARGV[6] then return 0 end
 call('SREM', P .. 'held:' .. ARGV[4], number)
 if due ~= '' then
@@ -22,5 +23,12 @@ end
 if ARGV[3] ~= '' then
   include expire
   pcall(expire, number, ARGV[3])
+end
+if run[5] or run[6] then
+  include family
+  if end_family(number, ARGV[1], ARGV[3]) then
+    redis.pcall('PUBLISH', P .. 'wake', ARGV[2])
+    return 2
+  end
 end
 return 1

@@ -27,9 +27,14 @@ end
 -- is left to the purge.
 local function expire(number, ttl)
   local run = P .. 'run:' .. number
-  local found = call('HMGET', run, 'id', 'event')
+  local found = call('HMGET', run, 'id', 'event', 'parent')
   call('PEXPIRE', run, ttl)
   call('PEXPIRE', P .. 'steps:' .. number, ttl)
   call('PEXPIRE', P .. 'id:' .. found[1], ttl)
+  if found[3] then
+    -- When it is gone, nothing else says in which `started:<run id>` it stands.
+    include parent
+    call('HSET', P .. 'kin', number, parent_of(found[3]))
+  end
   expire_event(found[2], ttl)
 end

@@ -2,13 +2,18 @@ include event
 -- Removes a run and its journal. Answers with the id of its event, when that was published, and whether any of its runs is left.
 local function forget(number)
   local run = P .. 'run:' .. number
-  local found = call('HMGET', run, 'id', 'event', 'looks', 'function')
+  local found = call('HMGET', run, 'id', 'event', 'looks', 'function', 'parent')
   call('ZREM', P .. 'runs', number)
   if not found[1] then return nil end
   if found[3] then
     include waits
     close_waits(number, found[4])
     call('ZREM', P .. 'parked:' .. found[4], number)
+  end
+  if found[5] then
+    include parent
+    call('ZREM', P .. 'started:' .. (parent_of(found[5]) or ''), number)
+    call('HDEL', P .. 'kin', number)
   end
   call('UNLINK', run, P .. 'steps:' .. number, P .. 'id:' .. found[1])
   local event = read_event(found[2])

@@ -49,3 +49,9 @@ local function unspend(id)
   local row = read_placed(id)
   if row then drop_spent(type_of_lane(row.lane), id) end
 end
+local function remove_placed(id, row)
+  drop_spent(type_of_lane(row.lane), id)
+  call('ZREM', P .. 'log:' .. row.lane, id)
+  call('HDEL', P .. 'placed', id)
+  call('UNLINK', P .. 'event:' .. id)
+end

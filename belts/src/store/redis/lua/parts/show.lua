@@ -52,3 +52,12 @@ local function show_all_due(until_then, now)
     if not more then return is_awaited end
   end
 end
+-- Shows an event that is published now; whether anybody waits for it or for what fell due before. `seen` is the latest time of a worker.
+local function show_at_once(id, number, now, lane, seen)
+  local heard, clock = tonumber(seen), tonumber(now)
+  -- What fell due before it has its place before it, as far as the clock of the publisher can be trusted.
+  local shown_by = heard and heard + 60000 < clock and string.format('%d', heard + 60000) or now
+  local due_at = heard and heard < clock and clock - heard <= 86400000 and seen or now
+  local is_awaited = show_all_due(shown_by, due_at)
+  return show(id, number, now, '', lane, due_at) or is_awaited
+end
