@@ -6,8 +6,8 @@ use belts::{
     Timestamp,
     store::{
         After, AwaitedType, Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry,
-        FunctionCapacity, Lease, NewEvent, Publish, PublishedEvent, Register, StepKind, StepState,
-        Store, Subscription, Target, Transition, Wait, WorkerId,
+        FunctionCapacity, Lease, NewEvent, Parent, Publish, PublishedEvent, Register, StepKind,
+        StepState, Store, Subscription, Target, Transition, Wait, WorkerId,
     },
 };
 
@@ -101,6 +101,19 @@ pub(crate) fn complete() -> Transition {
 
 pub(crate) fn fail() -> Transition {
     Transition::fail(4, *b"{\"v\":1,\"err\":1}")
+}
+
+/// An event by which a run starts another one of `g`, which ends with it.
+pub(crate) fn child(parent: &str, id: &str) -> NewEvent {
+    NewEvent::new(format!("event of {id}"), "started", *b"{}", at(0))
+        .with_target(Target::function("g", Some(id.into())))
+        .with_parent(Parent::new(parent, 1).attached())
+}
+
+/// An entry that waits for the end of a run.
+pub(crate) fn calling(seq: u32, id: &str) -> Entry {
+    let path = format!("call-{seq}");
+    Entry::new(seq, path, StepKind::Call, StepState::Waiting, at(1)).with_wait(Wait::run(id))
 }
 
 /// Publishes an event, and leases its run.

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use belts::store::{
-    After, AwaitedType, Awaits, Claim, CommitOutcome, Entry, Lease, NewEvent, Note, Redis,
-    Register, Release, Rerun, StepKind, StepState, Store, Subscription, Target, Transition, Wait,
-    WorkerId,
+    After, AwaitedType, Awaits, Claim, Commit, CommitBatch, CommitOutcome, ENDED, Entry, Lease,
+    NewEvent, Note, Parent, Redis, Register, Release, Rerun, StepKind, StepState, Store,
+    Subscription, Target, Transition, Wait, WorkerId,
 };
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
 use super::pause;
 use crate::requests::{
-    LEASE, at, capacity, claim, commit, complete, entry, event, fail, publish, worker,
+    LEASE, at, calling, capacity, claim, commit, complete, entry, event, fail, publish, worker,
 };
 
 /// What lives as long as the store.
@@ -103,6 +103,10 @@ async fn walk(store: &Redis, other: &Redis) -> belts::Result<()> {
     nobody.event_type = "nobody".into();
     publish(store, nobody).await?;
     store.deregister(worker, at(1)).await?;
+    // Nobody awaits the ends of the first ones.
+    for is_awaited in [false, true] {
+        walk_families(store, other, is_awaited).await?;
+    }
     walk_waiting(store, other).await?;
     for function in ["f", "g"] {
         store.forget(function, at(1), 100).await?;
@@ -189,6 +193,92 @@ async fn walk_waiting(store: &Redis, other: &Redis) -> belts::Result<()> {
     end_all(store, worker, &Transition::suspend(None)).await?;
     claim(other, worker, at(400)).await?;
     store.deregister(worker, at(400)).await
+}
+
+/// A run that ends with the one that has started it, or goes on.
+fn child(parent: &str, id: &str, attached: bool) -> NewEvent {
+    let mut of = Parent::new(parent, 1);
+    of.attached = attached;
+    named(&format!("event of {id}"), id).with_parent(of)
+}
+
+async fn claim_named(store: &Redis, worker: WorkerId, id: &str) -> belts::Result<Lease> {
+    let only = Claim::new(capacity(worker), at(1)).with_only(id);
+    Ok(store.claim(only).await?.runs[0].lease)
+}
+
+/// Writes of a run that concern others.
+async fn settle(store: &Redis, commit: Commit) -> belts::Result<()> {
+    let outcomes = store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    assert_eq!(outcomes, [CommitOutcome::Applied]);
+    Ok(())
+}
+
+/// Runs that have started others end in every way, and so do those.
+async fn walk_families(store: &Redis, other: &Redis, is_awaited: bool) -> belts::Result<()> {
+    let subscriptions = ["f", "g"].map(|id| Subscription::new(id, ["t"]));
+    let awaits = ["f", "g"].map(|id| Awaits::new(id, [ENDED]));
+    let awaits = awaits.into_iter().filter(|_| is_awaited);
+    let request = Register::new(at(0), LEASE)
+        .with_subscriptions(subscriptions.into())
+        .with_awaits(awaits.collect());
+    let worker = store.register(request).await?;
+    for (id, transition) in [
+        ("completes", Some(complete())),
+        ("fails", Some(fail())),
+        ("is skipped", Some(Transition::Skip)),
+        ("is cancelled", None),
+    ] {
+        let id = format!("{id} {is_awaited}");
+        let [first, second, free, below] = ["1", "2", "free", "below"].map(|n| format!("{id} {n}"));
+        publish(store, named(&format!("event of {id}"), &id)).await?;
+        let lease = claim_named(store, worker, &id).await?;
+        let starts = vec![
+            child(&id, &first, true),
+            child(&id, &second, true),
+            child(&id, &free, false),
+        ];
+        settle(other, Commit::new(lease).with_starts(starts)).await?;
+        let of_second = claim_named(other, worker, &second).await?;
+        let starts = vec![child(&second, &below, true)];
+        settle(store, Commit::new(of_second).with_starts(starts)).await?;
+        // Its end is told, and told again.
+        let of_first = claim_named(store, worker, &first).await?;
+        commit(other, of_first, vec![entry(0)], Some(complete())).await?;
+        settle(
+            store,
+            Commit::new(lease).with_starts(vec![child(&id, &first, true)]),
+        )
+        .await?;
+        if is_awaited {
+            commit(store, lease, vec![calling(0, &second)], None).await?;
+        }
+        match transition {
+            Some(transition) => {
+                commit(store, lease, Vec::new(), Some(transition)).await?;
+            }
+            None => assert!(other.cancel(&id, at(1)).await?),
+        }
+        // Where the second goes on, it ends what is below it; a run that was skipped tells so.
+        commit(other, of_second, Vec::new(), Some(fail())).await?;
+        assert!(
+            store
+                .rerun(Rerun::new(&*second, at(1)).with_from(0))
+                .await?
+        );
+        let of_second = claim_named(store, worker, &second).await?;
+        commit(store, of_second, Vec::new(), Some(Transition::Skip)).await?;
+        let of_free = claim_named(store, worker, &free).await?;
+        let cancels = vec![free.into()];
+        settle(store, Commit::new(of_free).with_cancels(cancels)).await?;
+    }
+    // Both are forgotten with their function in the end.
+    let id = format!("is forgotten too {is_awaited}");
+    publish(store, named(&format!("event of {id}"), &id)).await?;
+    let lease = claim_named(store, worker, &id).await?;
+    let starts = vec![child(&id, &format!("{id} 1"), true)];
+    settle(store, Commit::new(lease).with_starts(starts)).await?;
+    store.deregister(worker, at(1)).await
 }
 
 async fn purge(store: &Redis) -> belts::Result<()> {

@@ -2,14 +2,20 @@
 
 use belts::{
     ErrorKind,
-    store::{CommitOutcome, Redis, Release, Rerun, RunFilter, RunStatus, Store, Transition},
+    store::{
+        Claim, Commit, CommitBatch, CommitOutcome, NewEvent, Redis, Release, Rerun, RunFilter,
+        RunStatus, Store, Transition,
+    },
 };
 use belts_suite::servers::{self, Prefix};
 use redis::cmd;
 
 use crate::{
     proxy::Proxy,
-    requests::{at, claim, commit, complete, entry, event, fail, publish, publish_to, worker},
+    requests::{
+        at, begin, calling, capacity, child, claim, commit, complete, entry, event, fail, publish,
+        publish_to, worker,
+    },
 };
 
 /// A call as Redis logs it; the fourth field is what was called.
@@ -76,6 +82,54 @@ async fn lost_answer_of_a_commit_counts_as_written() -> belts::Result<()> {
         assert_eq!(record.status, status);
         assert_eq!(direct.journal(&run.run_id).await?, entries);
     }
+    Ok(())
+}
+
+/// A commit that was written is sent again, with what it starts and cancels.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn lost_answer_of_a_commit_starts_nothing_twice() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy {
+        proxy,
+        store,
+        direct,
+        ..
+    } = &lossy;
+    let worker = worker(store).await?;
+    let (parent, lease) = begin(store, "e", worker).await?;
+    let write = async |commit: Commit| {
+        proxy.lose_next_answer();
+        let outcomes = store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+        assert!(proxy.has_lost());
+        assert_eq!(outcomes, [CommitOutcome::Applied]);
+        belts::Result::Ok(())
+    };
+    let starts =
+        |ids: &[&str]| -> Vec<NewEvent> { ids.iter().map(|id| child(&parent, id)).collect() };
+    write(Commit::new(lease).with_starts(starts(&["a", "b", "c"]))).await?;
+    let of_parent = async || direct.list(RunFilter::new().with_parent(&*parent)).await;
+    assert_eq!(of_parent().await?.runs.len(), 3);
+    write(Commit::new(lease).with_cancels(vec!["a".into()])).await?;
+    // It completes, and its answer is lost.
+    let of_b = Claim::new(capacity(worker), at(1)).with_only("b");
+    let of_b = direct.claim(of_b).await?.runs.remove(0).lease;
+    write(Commit::new(of_b).with_transition(complete())).await?;
+    // The ends of both are told again, and so are they with what is sent again.
+    let entries = ["a", "b", "d"].into_iter().zip(0..);
+    let commit = Commit::new(lease)
+        .with_entries(entries.map(|(id, seq)| calling(seq, id)).collect())
+        .with_starts(starts(&["a", "b"]));
+    write(commit).await?;
+    let told = direct.arrived(&[lease]).await?.remove(0).1;
+    let seqs = told.iter().map(|one| one.seq);
+    assert_eq!(seqs.collect::<Vec<_>>(), [0, 1], "each of them once");
+    let commit = Commit::new(lease)
+        .with_starts(starts(&["d"]))
+        .with_transition(Transition::suspend(at(900)));
+    write(commit).await?;
+    assert_eq!(of_parent().await?.runs.len(), 4);
+    assert_eq!(direct.list(RunFilter::default()).await?.runs.len(), 5);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 mod backlog;
 mod broken;
 mod conformance;
+mod families;
 mod leaks;
 mod limits;
 mod lost;

@@ -1,11 +1,13 @@
 //! Keys that somebody spoiled, or a newer version wrote: none of them stops the others.
 
-use belts::store::{After, Redis, Rerun, RunFilter, RunStatus, SetAside, Store, Transition};
+use belts::store::{
+    After, Commit, CommitBatch, Redis, Rerun, RunFilter, RunStatus, SetAside, Store, Transition,
+};
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
 use crate::requests::{
-    LEASE, at, begin, claim, commit, entry, event, paid, publish, waiting, worker,
+    LEASE, at, begin, calling, child, claim, commit, entry, event, paid, publish, waiting, worker,
 };
 
 struct Spoiled {
@@ -168,5 +170,42 @@ async fn keys_of_another_type_stop_nobody() -> belts::Result<()> {
     claim(store, second, at(3)).await?;
     assert_eq!(store.subscriptions().await?.len(), 2);
     assert_eq!(store.functions(at(3), 10).await?.len(), 2);
+    Ok(())
+}
+
+/// A run waits for it, and another one ends with it.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn run_that_is_set_aside_tells_its_end() -> belts::Result<()> {
+    let spoiled = Spoiled::new().await?;
+    let store = &spoiled.store;
+    let worker = worker(store).await?;
+    let (parent, lease) = begin(store, "e", worker).await?;
+    let commit = Commit::new(lease)
+        .with_entries(vec![calling(0, "bad")])
+        .with_starts(vec![child(&parent, "bad")])
+        .with_transition(Transition::suspend(None));
+    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    let bad = claim(store, worker, at(1)).await?.runs.remove(0);
+    let commit = Commit::new(bad.lease)
+        .with_starts(vec![child("bad", "below"), child("bad", "spoiled")])
+        .with_transition(Transition::suspend(at(2)));
+    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    spoiled.set("event:event of bad", "no event");
+    spoiled.set("run:4", "no run");
+    spoiled.write(cmd("ZREM").arg("{belts}:due:g").arg("4"));
+
+    let claimed = claim(store, worker, at(2)).await?;
+    assert_eq!(&*claimed.set_aside[0].run_id, "bad");
+    let record = store.run("below").await?.expect("it is there");
+    assert_eq!(record.status, RunStatus::Cancelled);
+    let woken = claim(store, worker, at(2)).await?.runs.remove(0);
+    assert_eq!((&woken.run_id, woken.arrivals.len()), (&parent, 1));
+    let told = String::from_utf8_lossy(&woken.arrivals[0].payload).into_owned();
+    assert!(
+        told.starts_with("{\"status\":\"failed\",\"result\":{\"v\":1,\"err\":"),
+        "{told}"
+    );
+    assert!(told.contains("cannot be read from the store"), "{told}");
     Ok(())
 }

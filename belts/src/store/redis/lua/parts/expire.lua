@@ -34,7 +34,7 @@ local function expire(number, ttl)
   if found[3] then
     -- When it is gone, nothing else says in which `started:<run id>` it stands.
     include parent
-    call('HSET', P .. 'kin', number, parent_of(found[3]))
+    call('HSET', P .. 'kin', number, (parent_of(found[3])))
   end
   expire_event(found[2], ttl)
 end
