@@ -35,8 +35,7 @@ for _ = 1, tonumber(ARGV[5]) do
     last_cancel = at + tonumber(ARGV[at])
     at = last_cancel + 1
   end
-  local held, outcome = call('HMGET', run, 'lease', 'parent', 'starts'), '0'
-  local holds = held[1] == lease
+  local holds, outcome = call('HGET', run, 'lease') == lease, '0'
   if holds then outcome = '1' end
 
   if holds and starts then
@@ -44,20 +43,19 @@ for _ = 1, tonumber(ARGV[5]) do
     for place = first_start, first_start + 9 * starts - 1, 9 do
       if start(place, now, ttl) then outcome = '2' end
     end
-    local own = call('HMGET', run, 'id', 'starts')
-    held[3] = own[2]
+    local id = call('HGET', run, 'id')
     for place = first_start + 9 * starts + 1, last_cancel do
-      if cancel_own(ARGV[place], own[1], now, ttl) then outcome = '2' end
+      if cancel_own(ARGV[place], id, now, ttl) then outcome = '2' end
     end
   end
 
   if holds and change == 'x' then
-    if held[2] then
-      include ended
-      if tell_end(number, call('HGET', run, 'id'), nil, now, ttl) then outcome = '2' end
-    end
     include forget
-    local event_id, published_at, is_needed = forget(number)
+    local event_id, published_at, is_needed, started = forget(number)
+    if started then
+      include ended
+      if tell_end(number, started, nil, now, ttl) then outcome = '2' end
+    end
     local is_placed = event_id and call('HEXISTS', P .. 'placed', event_id) == 1
     if event_id and (ttl ~= '' or is_needed or is_placed) then
       include expire
@@ -96,16 +94,16 @@ for _ = 1, tonumber(ARGV[5]) do
     elseif change ~= '' then
       call('HSET', run, 'status', change, 'lease', '', 'ended', now)
       call('ZADD', P .. 'finished', now, number)
-      local looks = call('HMGET', run, 'looks', 'function')
-      if looks[1] then
+      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts')
+      if found[1] then
         include waits
-        close_waits(number, looks[2])
+        close_waits(number, found[2])
       end
       if ttl ~= '' then
         include expire
         expire(number, ttl)
       end
-      if held[2] or held[3] and change ~= '4' then
+      if found[3] or found[4] and change ~= '4' then
         include family
         if end_family(number, now, ttl) then outcome = '2' end
       end
@@ -113,7 +111,7 @@ for _ = 1, tonumber(ARGV[5]) do
     if change ~= '' then call('SREM', P .. 'held:' .. worker, number) end
   elseif ARGV[2] ~= '' and change ~= '' then
     -- It is sent again, and was written before if the run is just as it leaves it and nobody had it since.
-    local is = call('HMGET', run, 'lease', 'token', 'status', 'due', 'failed')
+    local is = call('HMGET', run, 'lease', 'token', 'status', 'due', 'failed', 'parent')
     local same = is[1] == '' and is[2] == string.match(lease, '%d+$') and is[3] == change
       and (due == '' or is[4] == due or is[4] == now) and (failed == '' or is[5] == failed)
       and (result == '' or call('HGET', steps, 'result') == result)
@@ -129,7 +127,7 @@ for _ = 1, tonumber(ARGV[5]) do
       same = same and (call('EXISTS', P .. 'event:' .. ARGV[place]) == 1 or find(ARGV[place + 7]))
     end
     -- Whoever waits for its end may not have been woken.
-    if same or change == 'x' and not is[1] then outcome = held[2] and '2' or '1' end
+    if same or change == 'x' and not is[1] then outcome = is[6] and '2' or '1' end
   end
   left_due = left_due or outcome == '2'
   outcomes = outcomes .. outcome

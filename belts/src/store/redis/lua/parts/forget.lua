@@ -1,5 +1,6 @@
 include event
--- Removes a run and its journal. Answers with the id of its event, when that was published, and whether any of its runs is left.
+-- Removes a run and its journal. Answers with the id of its event, when that was published, and whether any of its runs is left; and the
+-- id of a run that another one has started.
 local function forget(number)
   local run = P .. 'run:' .. number
   local found = call('HMGET', run, 'id', 'event', 'looks', 'function', 'parent')
@@ -17,7 +18,8 @@ local function forget(number)
   end
   call('UNLINK', run, P .. 'steps:' .. number, P .. 'id:' .. found[1])
   local event = read_event(found[2])
-  if not event then return nil end
+  local started = found[5] and found[1]
+  if not event then return nil, nil, nil, started end
   local runs = ','
   for other in string.gmatch(event.runs, '%d+') do
     -- Others may have gone by themselves.
@@ -27,5 +29,5 @@ local function forget(number)
   -- It keeps its number without its runs.
   if not is_needed and string.sub(event.rest, 1, 1) == '\n' then runs = ', ' .. (string.match(event.runs, '%d+') or '') end
   call('SET', P .. 'event:' .. found[2], event.ticket .. ' ' .. event.at .. ' ' .. runs .. event.rest, 'KEEPTTL')
-  return found[2], event.at, is_needed
+  return found[2], event.at, is_needed, started
 end
