@@ -198,7 +198,8 @@ fn commands(server: &servers::Redis) -> BTreeMap<String, usize> {
         let count = rest.split(',').next()?;
         Some((name.to_owned(), count.parse().expect("it is a number")))
     });
-    let of_scripts = |name: &str| !["evalsha", "info", "config|resetstat"].contains(&name);
+    let others = ["eval", "info", "config", "client", "hello"];
+    let of_scripts = |name: &str| !others.iter().any(|other| name.starts_with(other));
     calls.filter(|(name, _)| of_scripts(name)).collect()
 }
 
@@ -227,7 +228,13 @@ async fn ends_of_other_runs_look_for_nothing() -> belts::Result<()> {
     commit(&store, fails, Vec::new(), Some(fail())).await?;
     assert_eq!(
         commands(&server),
-        expected(&[("hmget", 2), ("hset", 3), ("srem", 1), ("zadd", 1)])
+        expected(&[
+            ("hget", 1),
+            ("hmget", 1),
+            ("hset", 3),
+            ("srem", 1),
+            ("zadd", 1)
+        ])
     );
     Ok(())
 }
