@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use belts::store::{
-    Claim, Commit, CommitBatch, CommitOutcome, Lease, Redis, Rerun, RunStatus, Store, Transition,
-    WorkerId,
+    Claim, Commit, CommitBatch, CommitOutcome, Lease, Redis, Rerun, RunFilter, RunStatus, Store,
+    Transition, WorkerId,
 };
 use belts_suite::servers;
 use redis::{Cmd, cmd};
@@ -236,5 +236,33 @@ async fn ends_of_other_runs_look_for_nothing() -> belts::Result<()> {
             ("zadd", 1)
         ])
     );
+    Ok(())
+}
+
+/// Many runs beside each other and below each other end in one script.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn large_family_ends_at_once() -> belts::Result<()> {
+    const WIDE: usize = 2_000;
+    const DEEP: usize = 300;
+    let (_server, store) = server().await?;
+    let worker = worker(&store).await?;
+    let (root, mut lease) = begin(&store, "e", worker).await?;
+    let starts = (0..WIDE).map(|nth| child(&root, &format!("wide-{nth}")));
+    let commit = Commit::new(lease).with_starts(starts.collect());
+    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    let mut parent = Arc::clone(&root);
+    for nth in 0..DEEP {
+        let id = format!("deep-{nth}");
+        let commit = Commit::new(lease).with_starts(vec![child(&parent, &id)]);
+        store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+        lease = claim_named(&store, worker, &id).await?;
+        parent = id.into();
+    }
+    assert!(store.cancel(&root, at(1)).await?);
+    let cancelled = RunFilter::new().with_statuses([RunStatus::Cancelled]);
+    let page = store.list(cancelled.with_limit(10_000)).await?;
+    assert_eq!(page.runs.len(), 1 + WIDE + DEEP);
+    assert_eq!(store.revoked(&[lease]).await?, [lease]);
     Ok(())
 }
