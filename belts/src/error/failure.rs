@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Error, ErrorKind,
+    class::{Class, Classified},
     links::value_of,
     replayed::Replayed,
     value::{ErrorValue, Valued},
@@ -62,6 +63,23 @@ impl Failure {
             (Some(source), value) => error.with_source(Valued::new(source, value)),
             (None, _) => error,
         }
+    }
+
+    /// The same, as one that no wrapper makes worth another try: it would only come back.
+    pub(crate) fn into_recorded(self) -> Error {
+        let mut error = self.into_error();
+        let inner = error.0.source.take().unwrap_or_else(|| {
+            let message = error.0.message.clone().unwrap_or_default();
+            Box::new(Replayed {
+                message,
+                source: None,
+                value: None,
+            })
+        });
+        error.with_source(Classified {
+            class: Class::Recorded,
+            inner,
+        })
     }
 
     /// The failure as an error for the end of a chain.

@@ -20,7 +20,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
     event::{self, EncodedEvent, EventSet},
-    id::stable_id,
+    id::{new_id, stable_id},
     live::{CURRENT_RUN, LiveRun, outside_of_a_step, step_key},
     store::{EventDigest, NewEvent, Target},
     worker::{Execute, Known, Worker, installed::worker_for},
@@ -223,7 +223,7 @@ where
             correlation_key,
             ..
         } = event;
-        let mut new = NewEvent::new(Arc::clone(&run_id), event_type, payload, due_at)
+        let mut new = NewEvent::new(new_id(), event_type, payload, due_at)
             .with_retries(retries)
             .with_target(Target::function(function, Some(run_id)));
         new.correlation_key = correlation_key;

@@ -5,7 +5,7 @@ use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    codec::{self, Decoded},
+    codec::{self, Decoded, Failure},
     error::{Error, ErrorKind, Result},
     inspect::status_in,
     live::outside_of_a_step,
@@ -224,7 +224,10 @@ impl<T> RunHandle<T> {
             function: self.function_id.as_str().into(),
             path: Arc::clone(answer.path()),
         };
-        match codec::decode::<T>(&child.ended(said)?)? {
+        let output = child
+            .ended(said)
+            .map_err(|error| Failure::of(&error).into_recorded().with_step(answer.path()))?;
+        match codec::decode::<T>(&output)? {
             Decoded::Ok(output) => Ok(output),
             Decoded::Err(failure) => Err(failure.into_error()),
         }

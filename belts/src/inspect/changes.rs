@@ -1,12 +1,10 @@
 //! Changing a run: cancelling and rerunning it.
 
-use std::sync::Arc;
-
 use super::Runs;
 use crate::{
     error::{Error, ErrorKind, Result},
     run::is_under,
-    store::{Entry, Rerun, RunStatus, StepKind, StepState, Wait},
+    store::{Entry, RunStatus, StepKind, StepState},
 };
 
 impl Runs {
@@ -31,19 +29,14 @@ impl Runs {
     /// Resumes a failed or cancelled run where it stopped; `false` if it is neither.
     ///
     /// It is the same run: recorded results stay and those steps do not run again, failed steps do, and its
-    /// attempts count from the beginning.
+    /// attempts count from the beginning. Runs that it has called or started and waits for are rerun with it, if they failed or were
+    /// cancelled.
     ///
     /// # Errors
     /// As [`get`](Self::get), and if the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is due
     /// again, but a worker without a loop could not hand it on; try again.
     pub async fn rerun(&self, run_id: &str) -> Result<bool> {
-        let rerun = self.has_stopped(run_id).await? && {
-            self.rerun_children(run_id, None).await?;
-            self.note(run_id, "rerun").await?;
-            self.store
-                .rerun(Rerun::new(run_id, self.clock.now()))
-                .await?
-        };
+        let rerun = self.has_stopped(run_id).await? && self.rerun_family(run_id, None).await?;
         self.tell(run_id).await?;
         Ok(rerun)
     }
@@ -85,70 +78,11 @@ impl Runs {
                 format!("the run `{run_id}` has not recorded the step `{step}`"),
             ));
         };
-        let rerun = self.has_stopped(run_id).await? && {
-            self.note(run_id, &format!("rerun from {step}")).await?;
-            let now = self.clock.now();
-            let first = first_to_drop(&journal, entry);
-            self.rerun_children(run_id, Some(first)).await?;
-            let request = Rerun::new(run_id, now).with_from(first);
-            self.store.rerun(request).await?
-        };
+        let first = first_to_drop(&journal, entry);
+        let rerun = self.has_stopped(run_id).await?
+            && self.rerun_family(run_id, Some((first, step))).await?;
         self.tell(run_id).await?;
         Ok(rerun)
-    }
-
-    /// Reruns what this run has called or started and still waits for, as far as it failed or was cancelled, the lowest first: it would
-    /// hear of the same ends again. With `first` no more than what was recorded before that is waited for then.
-    async fn rerun_children(&self, run_id: &str, first: Option<u32>) -> Result<()> {
-        let mut found = self.stopped_children(run_id, first).await?;
-        let mut next = 0;
-        while next < found.len() {
-            let below = self.stopped_children(&found[next].clone(), None).await?;
-            found.extend(
-                below
-                    .into_iter()
-                    .filter(|id| !found.contains(id))
-                    .collect::<Vec<_>>(),
-            );
-            next += 1;
-        }
-        for child in found.iter().rev() {
-            self.note(child, &format!("rerun of {run_id}")).await?;
-            self.store
-                .rerun(Rerun::new(Arc::clone(child), self.clock.now()))
-                .await?;
-            self.tell(child).await?;
-        }
-        Ok(())
-    }
-
-    async fn stopped_children(&self, run_id: &str, first: Option<u32>) -> Result<Vec<Arc<str>>> {
-        let mut stopped = Vec::new();
-        for entry in self.store.journal(run_id).await? {
-            let stays = first.is_none_or(|first| entry.seq < first);
-            if let Some(Wait::Event {
-                key: Some(child), ..
-            }) = &entry.wait
-                && stays
-                && entry.state != StepState::Completed
-                && entry.wait.as_ref().is_some_and(Wait::is_for_a_run)
-                && self.has_stopped_below(child, run_id).await?
-            {
-                stopped.push(Arc::clone(child));
-            }
-        }
-        Ok(stopped)
-    }
-
-    /// Whether there is such a run, started by this one, that can be rerun.
-    async fn has_stopped_below(&self, child: &str, run_id: &str) -> Result<bool> {
-        let record = self.store.run(child).await?;
-        Ok(record.is_some_and(|record| {
-            let is_own = record
-                .parent
-                .is_some_and(|parent| *parent.run_id == *run_id);
-            is_own && matches!(record.status, RunStatus::Failed | RunStatus::Cancelled)
-        }))
     }
 
     /// Whether a run can be rerun.

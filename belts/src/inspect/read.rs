@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     codec::{self, Decoded, Failure},
     plain::plain,
+    run::{Child, Taken},
     store::{Entry, RunRecord, StepKind, StepState, Wait},
 };
 
@@ -26,6 +27,14 @@ impl RunRecord {
 impl Entry {
     /// Why the step failed, or why its last attempt did.
     pub fn failure(&self) -> Option<Failure> {
+        if self.kind == StepKind::Wait && self.state == StepState::Failed {
+            // Of the end of a run it has what was told.
+            let (child, taken) = (Child::of(self)?, Taken::in_entry(self)?);
+            return child
+                .ended(taken.event())
+                .err()
+                .map(|error| Failure::of(&error));
+        }
         failure(&self.value)
     }
 

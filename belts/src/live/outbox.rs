@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
-use crate::store::{Entry, NewEvent, StepKind};
+use crate::store::{Commit, Entry, Lease, NewEvent, StepKind};
 
 /// The most bytes of entries that are written at once, nearly: servers have limits.
 const PART: usize = 32 * 1024 * 1024;
@@ -16,6 +16,8 @@ pub(crate) struct Outbox {
     pub(crate) entries: Vec<Entry>,
     /// The runs to start with these entries, by the `seq` of each.
     starts: Vec<(u32, NewEvent)>,
+    /// The runs of whose end is to be heard again.
+    watches: Vec<(u32, Arc<str>)>,
     /// The runs to cancel with them.
     cancels: Vec<(u32, Arc<str>)>,
     /// The places of those for whose record no step future waits. They are few, so most outboxes allocate nothing for them.
@@ -53,14 +55,20 @@ impl Outbox {
         }
     }
 
-    /// What it writes to other runs: those to start, and those to cancel.
-    pub(crate) fn take_others(&mut self) -> (Vec<NewEvent>, Vec<Arc<str>>) {
-        let starts = std::mem::take(&mut self.starts).into_iter();
-        let cancels = std::mem::take(&mut self.cancels).into_iter();
-        (
-            starts.map(|(_, event)| event).collect(),
-            cancels.map(|(_, run_id)| run_id).collect(),
-        )
+    /// Has the end of a run be told again with the entry of this `seq`.
+    pub(super) fn watch(&mut self, seq: u32, run_id: Arc<str>) {
+        self.watches.push((seq, run_id));
+    }
+
+    /// A commit of it, with what it writes to other runs.
+    pub(crate) fn into_commit(self, lease: Lease) -> Commit {
+        let ids = |of: Vec<(u32, Arc<str>)>| of.into_iter().map(|(_, run_id)| run_id).collect();
+        let starts = self.starts.into_iter().map(|(_, event)| event);
+        Commit::new(lease)
+            .with_entries(self.entries)
+            .with_starts(starts.collect())
+            .with_watches(ids(self.watches))
+            .with_cancels(ids(self.cancels))
     }
 
     /// Where an entry of this `seq` is.
@@ -128,16 +136,11 @@ impl Outbox {
             unawaited: taken,
             ..Self::default()
         };
-        if !(self.starts.is_empty() && self.cancels.is_empty()) {
+        if !(self.starts.is_empty() && self.watches.is_empty() && self.cancels.is_empty()) {
             let seqs: HashSet<u32> = entries.iter().map(|entry| entry.seq).collect();
-            part.starts = self
-                .starts
-                .extract_if(.., |(seq, _)| seqs.contains(seq))
-                .collect();
-            part.cancels = self
-                .cancels
-                .extract_if(.., |(seq, _)| seqs.contains(seq))
-                .collect();
+            part.starts = of_entries(&mut self.starts, &seqs);
+            part.watches = of_entries(&mut self.watches, &seqs);
+            part.cancels = of_entries(&mut self.cancels, &seqs);
         }
         part.entries = entries;
         part
@@ -156,12 +159,18 @@ impl Outbox {
         self.unawaited.extend(places);
         self.entries.append(&mut later.entries);
         self.starts.append(&mut later.starts);
+        self.watches.append(&mut later.watches);
         self.cancels.append(&mut later.cancels);
     }
 
     pub(super) fn awaited(&self) -> usize {
         self.entries.len() - self.unawaited.len()
     }
+}
+
+/// Takes what belongs to these entries.
+fn of_entries<T>(all: &mut Vec<(u32, T)>, seqs: &HashSet<u32>) -> Vec<(u32, T)> {
+    all.extract_if(.., |(seq, _)| seqs.contains(seq)).collect()
 }
 
 /// About how many bytes of a write an entry takes.

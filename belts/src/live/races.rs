@@ -21,6 +21,8 @@ pub(crate) struct Left {
     pub(crate) entry: Entry,
     /// Starts the run that it calls.
     pub(crate) start: Option<NewEvent>,
+    /// The run of whose end is to be heard again.
+    pub(crate) watch: Option<Arc<str>>,
     /// The run that it has called, to be cancelled.
     pub(crate) cancel: Option<Arc<str>>,
 }
@@ -30,6 +32,7 @@ impl Left {
         Self {
             entry,
             start: None,
+            watch: None,
             cancel: None,
         }
     }
@@ -231,12 +234,16 @@ impl LiveRun {
         let Left {
             entry,
             start,
+            watch,
             cancel,
         } = left;
         let seq = entry.seq;
         let number = state.leave(entry, awaited);
         if let Some(event) = start {
             state.outbox.start(seq, event);
+        }
+        if let Some(run_id) = watch {
+            state.outbox.watch(seq, run_id);
         }
         if let Some(run_id) = cancel {
             state.outbox.cancel(seq, &run_id);

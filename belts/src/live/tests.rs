@@ -8,7 +8,7 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
-use super::*;
+use super::{tickets::Ticket, *};
 use crate::{
     clock::Timestamp,
     store::{ClaimedRun, Entry, Lease, Memory, StepKind, StepState, WorkerId},
@@ -41,6 +41,8 @@ async fn live() -> Arc<LiveRun> {
         traceparent: None,
         started_at: Timestamp::from_millis(0),
         crashes: 0,
+        parent: None,
+        generation: 0,
         journal: Vec::new(),
         arrivals: Vec::new(),
     };
@@ -96,7 +98,7 @@ async fn a_status_is_written_behind_what_was_left_before_it() {
     let run = live().await;
     let leave = |seq, kind, state| {
         let entry = Entry::new(seq, "it", kind, state, Timestamp::from_millis(0));
-        drop(run.record(entry, kind == StepKind::Step));
+        drop(left(&run, entry, kind == StepKind::Step));
     };
     let done = StepState::Completed;
     for (seq, kind) in [
@@ -131,16 +133,16 @@ async fn two_tickets_of_one_place_are_both_redeemed() {
         Waker::from(Arc::clone(&told[1])),
     ];
     let (done, waits) = (StepState::Completed, StepState::Waiting);
-    drop(run.record(entry(0, StepKind::Status, done), false));
-    let mut step = Box::pin(run.record(entry(1, StepKind::Step, done), true));
+    drop(left(&run, entry(0, StepKind::Status, done), false));
+    let mut step = Box::pin(left(&run, entry(1, StepKind::Step, done), true));
     assert!(
         step.as_mut()
             .poll(&mut Context::from_waker(&wakers[0]))
             .is_pending()
     );
-    drop(run.record(entry(2, StepKind::Race, waits), false));
-    drop(run.record(entry(0, StepKind::Status, done), false));
-    let mut race = Box::pin(run.record(entry(2, StepKind::Race, done), true));
+    drop(left(&run, entry(2, StepKind::Race, waits), false));
+    drop(left(&run, entry(0, StepKind::Status, done), false));
+    let mut race = Box::pin(left(&run, entry(2, StepKind::Race, done), true));
     assert!(
         race.as_mut()
             .poll(&mut Context::from_waker(&wakers[1]))
@@ -151,4 +153,9 @@ async fn two_tickets_of_one_place_are_both_redeemed() {
     for told in &told {
         assert!(told.0.load(Ordering::Relaxed));
     }
+}
+
+fn left<'a>(run: &'a LiveRun, entry: Entry, awaited: bool) -> Ticket<'a> {
+    let ticket = run.record_in(None, entry, awaited, false);
+    ticket.expect("an entry outside of any race is left")
 }

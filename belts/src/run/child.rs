@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     codec::{self, Decoded},
-    error::{Error, ErrorKind, Result, failure::Failure},
+    error::{Error, ErrorKind, Result},
     plain::plain,
     store::{Entry, StepState, Wait},
 };
@@ -25,12 +25,6 @@ pub(crate) struct Child {
     pub(crate) path: Arc<str>,
 }
 
-/// What the entry of a call says while it waits.
-#[derive(Debug, Serialize, Deserialize)]
-struct Called {
-    function: Arc<str>,
-}
-
 /// How a run ended, as it is told.
 #[derive(Deserialize)]
 struct Said<'a> {
@@ -40,13 +34,7 @@ struct Said<'a> {
 }
 
 impl Child {
-    /// What the entry of its call says while it waits.
-    pub(crate) fn called(&self) -> Arc<[u8]> {
-        let function = Arc::clone(&self.function);
-        codec::encode_ok(&Called { function }).expect("a name can be written as JSON")
-    }
-
-    /// The child that the entry of a call waits for.
+    /// The child that the entry of a call waits for. Its function is kept as the type of the entry.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let Some(Wait::Event {
             key: Some(run_id), ..
@@ -56,7 +44,7 @@ impl Child {
         };
         Some(Self {
             run_id: Arc::clone(run_id),
-            function: function_of(&entry.value),
+            function: Arc::clone(&entry.type_name),
             path: Arc::clone(&entry.path),
         })
     }
@@ -90,6 +78,10 @@ impl Child {
                 failure().filter(|cause| cause.kind() == ErrorKind::Cancelled),
             ),
             "skipped" => ("was skipped by its function's filter", None),
+            "gone" => (
+                "is gone: it was skipped or purged before anybody heard of its end",
+                None,
+            ),
             other => return Err(unreadable(format!("the status `{}`", plain(other)))),
         };
         let error = self.error(what);
@@ -101,7 +93,9 @@ impl Child {
 
     /// The error of a call whose time is over.
     pub(crate) fn timed_out(&self) -> Error {
-        self.error("took longer than the call's `timeout`, and was cancelled")
+        self.error(
+            "took longer than the call's `timeout`, and is cancelled unless it has just ended",
+        )
     }
 
     fn error(&self, what: &str) -> Error {
@@ -120,17 +114,15 @@ pub(crate) fn is_completed(said: &[u8]) -> bool {
     serde_json::from_slice(said).is_ok_and(|said: Said<'_>| said.status == "completed")
 }
 
-fn function_of(value: &[u8]) -> Arc<str> {
-    match codec::decode::<Called>(value) {
-        Ok(Decoded::Ok(called)) => called.function,
-        _ => Arc::from("?"),
-    }
-}
-
 /// What is recorded of a call.
 pub(crate) fn outcome(ended: Result<Arc<[u8]>>) -> (StepState, Arc<[u8]>) {
     match ended {
         Ok(output) => (StepState::Completed, output),
-        Err(error) => (StepState::Failed, codec::encode_err(&Failure::of(&error))),
+        Err(error) => (StepState::Failed, codec::envelope(&error)),
     }
+}
+
+/// What the entry of a call says while it waits. One that a rerun has opened again says nothing.
+pub(crate) fn begun() -> Arc<[u8]> {
+    codec::encode_ok(&()).expect("nothing can be written as JSON")
 }

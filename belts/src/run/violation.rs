@@ -69,6 +69,21 @@ pub(crate) enum Violation {
         reason: String,
         at: &'static Location,
     },
+    /// The code calls another function than the one that was called.
+    OtherFunction {
+        path: Arc<str>,
+        called: Arc<str>,
+        calls: &'static str,
+        at: &'static Location,
+    },
+    /// What a run that was called has returned cannot be read.
+    OtherOutput {
+        path: Arc<str>,
+        function: &'static str,
+        expected: &'static str,
+        reason: String,
+        at: &'static Location,
+    },
 }
 
 impl Violation {
@@ -85,6 +100,8 @@ impl Violation {
             Self::OtherKind { path, .. }
             | Self::WinnerGone { path, .. }
             | Self::NoWinner { path, .. }
+            | Self::OtherFunction { path, .. }
+            | Self::OtherOutput { path, .. }
             | Self::OtherType { path, .. } => {
                 Error::new(ErrorKind::Mismatch, text).with_step(&path)
             }
@@ -157,6 +174,28 @@ impl fmt::Display for Violation {
                 f,
                 "the journal has the race `{path}` at {at} as over, but the name of the arm that won cannot be read ({reason}): rerun the \
                  run from `{path}`, or give the race another key"
+            ),
+            Self::OtherFunction {
+                path,
+                called,
+                calls,
+                at,
+            } => write!(
+                f,
+                "the run has called `{called}` at `{path}`, and the code at {at} calls `{calls}`: give the new call another key, then \
+                 rerun the run",
+                called = plain(called)
+            ),
+            Self::OtherOutput {
+                path,
+                function,
+                expected,
+                reason,
+                at,
+            } => write!(
+                f,
+                "what `{function}` returned to `{path}` cannot be read as `{expected}` at {at} ({reason}): let the type read it, then \
+                 rerun the run; under another key the function would be called again"
             ),
             Self::OtherType {
                 path,

@@ -28,6 +28,8 @@ pub(crate) struct Answer {
     /// What it is of, for messages: `callback` or `run`.
     what: &'static str,
     wait: Wait,
+    /// The run of which it may be too late to hear, if it is the end of one.
+    watched: Option<Arc<str>>,
     results: Arc<Results>,
 }
 
@@ -63,8 +65,15 @@ impl Answer {
             path,
             what,
             wait,
+            watched: None,
             results: Arc::default(),
         }
+    }
+
+    /// The same, of the end of a run of which this one may have missed to hear.
+    pub(super) fn watching(mut self, run_id: Option<Arc<str>>) -> Self {
+        self.watched = run_id;
+        self
     }
 
     /// The path of what it answers.
@@ -138,7 +147,8 @@ impl Answer {
             ),
             None => (now, wait(), limit.map(|limit| now.after(limit))),
         };
-        let mut open = Open::new(Arc::clone(&run), arm, path, seq, state);
+        let open = Open::new(Arc::clone(&run), arm, path, seq, state);
+        let mut open = open.watching(self.watched.clone());
         let event = open.decide::<Undecoded>(begins, &mut None).await?;
         Ok(event
             .map(|Undecoded(event)| event)

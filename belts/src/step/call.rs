@@ -4,7 +4,11 @@ use std::{any::type_name, fmt, future::pending, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Key, Scope, open::Open, wait::need_waits};
+use super::{
+    Answer, Key, Scope,
+    open::Open,
+    wait::{need_waits, refuse},
+};
 use crate::{
     clock::Timestamp,
     codec::{self, Decoded},
@@ -102,39 +106,65 @@ where
         let (scope, at, timeout) = (self.scope.clone(), self.at, self.timeout);
         let path = join(scope.prefix.as_deref(), self.key.as_str());
         need_waits(&scope.run, &path, "call!").await;
-        let decision = scope.decide(&path, StepKind::Call, at).await;
-        let value = match decision {
-            Decision::Replay { value, .. } => value,
+        let run = Arc::clone(&scope.run);
+        let now = run.host.clock.now();
+        let until = timeout.map(|limit| now.after(limit));
+        let open = |state, seq| {
+            let (arm, path) = (scope.arm.clone(), Arc::clone(&path));
+            Open::new(Arc::clone(&scope.run), arm, path, seq, state)
+        };
+        let (value, function) = match scope.decide(&path, StepKind::Call, at).await {
+            Decision::Replay { value, type_name } => (value, type_name),
             Decision::Begin { seq } => {
-                let now = scope.run.host.clock.now();
                 let (child, start) = self.child(&path, true, now).await?;
-                let until = timeout.map(|limit| now.after(limit));
+                let function = Arc::clone(&child.function);
                 let state = (now, Wait::run(&child.run_id), until);
-                let run = Arc::clone(&scope.run);
-                let open = Open::new(run, scope.arm.clone(), Arc::clone(&path), seq, state);
-                open.of_child(child, Some(start)).called(true).await?
+                let mut open = open(state, seq).of_child(child, Some(start));
+                (open.called(true).await?, function)
             }
             Decision::Resume { seq, .. } => {
-                let run = Arc::clone(&scope.run);
                 let entry = run.wait_entry(seq);
                 let resumed = entry.and_then(|entry| {
                     let child = Child::of(&entry)?;
-                    let state = (entry.started_at, entry.wait?, entry.due_at);
-                    Some((child, state))
+                    Some((child, entry.wait.clone()?, entry))
                 });
-                let Some((child, state)) = resumed else {
-                    let reason = "it does not say which run was called".to_owned();
-                    return mismatch::<R::Output>(&scope, path, D::DEFINITION.id, reason, at).await;
+                let Some((child, wait, entry)) = resumed else {
+                    let text =
+                        format!("the journal does not say which run the call `{path}` waits for");
+                    return refuse(&run, &path, ErrorKind::Codec, text).await;
                 };
-                let open = Open::new(run, scope.arm.clone(), Arc::clone(&path), seq, state);
-                open.of_child(child, None).called(false).await?
+                if *child.function != *D::DEFINITION.id {
+                    return other_function(&scope, path, &child.function, D::DEFINITION.id, at)
+                        .await;
+                }
+                let function = Arc::clone(&child.function);
+                // A rerun has opened it again: its time begins anew, and the end that it waits for may have been told long ago.
+                let is_reopened = entry.value.is_empty();
+                let (until, watch) = if is_reopened {
+                    (until, Some(Arc::clone(&child.run_id)))
+                } else {
+                    (entry.due_at, None)
+                };
+                let open = open((entry.started_at, wait, until), seq);
+                let mut open = open.of_child(child, None).watching(watch);
+                (open.called(is_reopened).await?, function)
             }
         };
+        if *function != *D::DEFINITION.id {
+            return other_function(&scope, path, &function, D::DEFINITION.id, at).await;
+        }
         match codec::decode::<R::Output>(&value) {
             Ok(Decoded::Ok(output)) => Ok(output),
-            Ok(Decoded::Err(failure)) => Err(failure.into_error()),
+            Ok(Decoded::Err(failure)) => Err(failure.into_recorded().with_step(&path)),
             Err(error) => {
-                mismatch::<R::Output>(&scope, path, D::DEFINITION.id, error.to_string(), at).await
+                run.violate(Violation::OtherOutput {
+                    path,
+                    function: D::DEFINITION.id,
+                    expected: type_name::<R::Output>(),
+                    reason: error.to_string(),
+                    at,
+                });
+                pending().await
             }
         }
     }
@@ -144,9 +174,10 @@ where
         let (scope, at) = (self.scope.clone(), self.at);
         let path = join(scope.prefix.as_deref(), self.key.as_str());
         need_waits(&scope.run, &path, "start!").await;
+        let mut watched = None;
         let handle = match scope.decide(&path, StepKind::Start, at).await {
             Decision::Replay { value, type_name } => {
-                match codec::decode::<RunHandle<R::Output>>(&value) {
+                let handle = match codec::decode::<RunHandle<R::Output>>(&value) {
                     Ok(Decoded::Ok(handle)) => handle,
                     other => {
                         let reason = match other {
@@ -162,7 +193,14 @@ where
                         });
                         return pending().await;
                     }
+                };
+                if handle.function_id() != D::DEFINITION.id {
+                    let called = handle.function_id();
+                    return other_function(&scope, path, called, D::DEFINITION.id, at).await;
                 }
+                // It may have ended long ago, and this run be a rerun.
+                watched = Some(Arc::from(handle.run_id()));
+                handle
             }
             Decision::Begin { seq } | Decision::Resume { seq, .. } => {
                 let run = Arc::clone(&scope.run);
@@ -187,7 +225,7 @@ where
             }
         };
         let wait = Wait::run(handle.run_id());
-        let answer = Answer::new(scope, at, path, "run", wait);
+        let answer = Answer::new(scope, at, path, "run", wait).watching(watched);
         Ok(handle.within_run(answer))
     }
 
@@ -212,12 +250,10 @@ where
             let _active = run.activate();
             return Err(too_deep(&worker, run, function).await);
         }
+        // The event tells it from a run that had its id before and was purged.
         let generation = run.generation.to_string();
-        let run_id: Arc<str> = match run.generation {
-            0 => stable_id(&["child", &run.run_id, path]),
-            _ => stable_id(&["child", &run.run_id, path, &generation]),
-        }
-        .into();
+        let parts = ["child", &run.run_id, &run.event_id, path, &generation];
+        let run_id: Arc<str> = stable_id(&parts).into();
         let mut event = call.to_start(&worker, path, Arc::clone(&run_id), now)?;
         let mut parent = Parent::new(Arc::clone(&run.run_id), depth);
         parent.attached = chosen.unwrap_or(attached);
@@ -231,19 +267,18 @@ where
     }
 }
 
-/// Ends the run: what the journal or the child has is not of this type.
-async fn mismatch<T>(
+/// Ends the run: the code calls another function than it did when the call was recorded.
+async fn other_function<T>(
     scope: &Scope,
     path: Arc<str>,
-    function: &str,
-    reason: String,
+    called: &str,
+    calls: &'static str,
     at: &'static Location,
-) -> Result<T> {
-    scope.run.violate(Violation::OtherType {
+) -> T {
+    scope.run.violate(Violation::OtherFunction {
         path,
-        stored: format!("output of `{function}`").into(),
-        expected: type_name::<T>(),
-        reason,
+        called: called.into(),
+        calls,
         at,
     });
     pending().await

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EventSet,
     live::{Active, Arm, Left, LiveRun},
-    run::{Child, Taken, outcome},
+    run::{Child, Taken, begun, outcome},
     store::{After, Arrival, AwaitedType, Entry, NewEvent, StepKind, StepState, Wait, is_answer},
 };
 
@@ -30,6 +30,8 @@ pub(super) struct Open {
     child: Option<Child>,
     /// What starts that run, until it is left to be recorded.
     start: Option<NewEvent>,
+    /// The run of whose end it is to hear again, as long.
+    watch: Option<Arc<str>>,
     /// What was recorded at its end.
     value: Arc<[u8]>,
     /// While it is under way, and not parked.
@@ -62,6 +64,7 @@ impl Open {
             wait,
             child: None,
             start: None,
+            watch: None,
             value: Arc::default(),
             active: None,
         }
@@ -71,6 +74,12 @@ impl Open {
     pub(super) fn of_child(mut self, child: Child, start: Option<NewEvent>) -> Self {
         self.child = Some(child);
         self.start = start;
+        self
+    }
+
+    /// The same wait, which hears again of the end of this run, or that it is gone.
+    pub(super) fn watching(mut self, run_id: Option<Arc<str>>) -> Self {
+        self.watch = run_id;
         self
     }
 
@@ -92,7 +101,7 @@ impl Open {
         let mut ticket = None;
         if begins {
             let mut left = Left::new(self.entry());
-            left.start = self.start.take();
+            (left.start, left.watch) = (self.start.take(), self.watch.take());
             let left = run.record_left(self.arm.as_ref(), left, false, false);
             ticket = Some(match left {
                 Some(ticket) => ticket,
@@ -255,7 +264,7 @@ impl Open {
         .with_due_at(self.until)
         .with_wait(self.wait.clone());
         match &self.child {
-            Some(child) => entry.with_value("", child.called()),
+            Some(child) => entry.with_value(Arc::clone(&child.function), begun()),
             None => entry,
         }
     }

@@ -1,10 +1,12 @@
 //! The runs of a function: found, and run again.
 
+use std::sync::Arc;
+
 use super::{Harness, TestRun};
 use crate::{
     error::{Error, Result},
     function::{Function, id_of},
-    store::Rerun,
+    store::{RunFilter, RunStatus},
 };
 
 impl Harness {
@@ -42,14 +44,27 @@ impl Harness {
             let text = format!("run `{run_id}` belongs to `{owner}`, not to `{function}`");
             return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
         }
-        if !store.shared().rerun(Rerun::new(run_id, self.now())).await? {
+        if !self.worker().runs().rerun(run_id).await? {
             let text = format!(
                 "run `{run_id}` is {}; only a failed or cancelled run can be rerun",
                 record.status
             );
             return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
         }
-        self.inner.setup.probe.forget(run_id);
+        self.forget_evaluations(run_id).await?;
         self.resume(&record).await
+    }
+
+    /// Counts the evaluations of a run that goes on anew, and of those below it.
+    async fn forget_evaluations(&self, run_id: &str) -> Result<()> {
+        let goes_on = [RunStatus::Pending, RunStatus::Suspended];
+        let mut next: Vec<Arc<str>> = vec![run_id.into()];
+        while let Some(run_id) = next.pop() {
+            self.inner.setup.probe.forget(&run_id);
+            let filter = RunFilter::new().with_parent(run_id).with_statuses(goes_on);
+            let below = self.store().shared().list(filter).await?.runs;
+            next.extend(below.into_iter().map(|run| run.run_id));
+        }
+        Ok(())
     }
 }

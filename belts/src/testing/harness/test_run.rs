@@ -64,6 +64,9 @@ impl<T> TestRun<T> {
             Some(entry) if entry.kind == StepKind::Sleep => "that is a sleep".to_owned(),
             Some(entry) if entry.kind == StepKind::Wait => "that is a wait".to_owned(),
             Some(entry) if entry.kind == StepKind::Callback => "that is a callback".to_owned(),
+            Some(entry) if matches!(entry.kind, StepKind::Call | StepKind::Start) => {
+                "that is a call of another function".to_owned()
+            }
             Some(entry) if entry.kind == StepKind::Race => "that is a race".to_owned(),
             Some(entry) if entry.state != StepState::Waiting => return Ok(()),
             _ if self.record.is_none() => return Ok(()),

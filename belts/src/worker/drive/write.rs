@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     live::Outbox,
     run::after_function,
-    store::{Commit, CommitBatch, CommitOutcome, Entry, Transition},
+    store::{CommitBatch, CommitOutcome, Entry, Transition},
     telemetry::{StartedAt, Timer},
 };
 
@@ -110,18 +110,12 @@ impl<'a> Drive<'a> {
         Some(again)
     }
 
-    pub(super) fn write(&self, mut outbox: Outbox, transition: Option<Transition>) -> Write<'a> {
+    pub(super) fn write(&self, outbox: Outbox, transition: Option<Transition>) -> Write<'a> {
         let metrics = &self.worker.metrics;
-        let (starts, cancels) = outbox.take_others();
-        let entries = outbox.entries;
-        let records = entries.len() + usize::from(transition.is_some());
+        let records = outbox.entries.len() + usize::from(transition.is_some());
         metrics.commit_batch_size.record(count(records));
         let begun = metrics.commit_seconds.begin();
-        let commit = Commit::new(self.lease)
-            .with_entries(entries)
-            .with_starts(starts)
-            .with_cancels(cancels)
-            .with_transition(transition);
+        let commit = outbox.into_commit(self.lease).with_transition(transition);
         let now = self.worker.clock.now();
         Write {
             commit: self
