@@ -18,6 +18,7 @@ use sqlx::{
 
 use crate::proxy::Proxy;
 
+mod families;
 mod limits;
 mod liveness;
 mod opening;
@@ -26,6 +27,7 @@ mod plans;
 mod pooler;
 mod rolling;
 mod runtimes;
+mod third;
 mod trust;
 mod unreadable;
 mod waits;

@@ -144,13 +144,13 @@ async fn words_of_sql_may_name_schemas() -> belts::Result<()> {
 async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 4")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 5")).await;
     let error = fails_to_open(schema.builder()).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(
         error
             .to_string()
-            .ends_with("has version 9, and this belts knows 3; upgrade belts"),
+            .ends_with("has version 9, and this belts knows 4; upgrade belts"),
         "{error}"
     );
     Ok(())
@@ -165,11 +165,11 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
 async fn newer_schema_that_works_with_this_version_is_opened() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 3")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 4")).await;
     let store = schema.builder().open().await?;
     let left = "SELECT (version * 10 + oldest)::bigint FROM {schema}.schema_version";
     let left = ask::<i64>(schema.sql(left)).await;
-    assert_eq!(left, 93, "what the later one wrote stays");
+    assert_eq!(left, 94, "what the later one wrote stays");
     store.subscriptions().await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::{InSchema, ask, run};
 use crate::requests::{at, claim, commit, complete, entry, event, publish, worker};
 
 /// The scripts that made the versions, which never change again.
-const FIRST: [&str; 6] = [
+pub(super) const FIRST: [&str; 6] = [
     include_str!("../../../belts/src/store/postgres/migrations/0001/tables.sql"),
     include_str!("../../../belts/src/store/postgres/migrations/0001/commit.sql"),
     include_str!("../../../belts/src/store/postgres/migrations/0001/publish.sql"),
@@ -14,7 +14,7 @@ const FIRST: [&str; 6] = [
     include_str!("../../../belts/src/store/postgres/migrations/0001/claim.sql"),
     include_str!("../../../belts/src/store/postgres/migrations/0001/change.sql"),
 ];
-const SECOND: [&str; 4] = [
+pub(super) const SECOND: [&str; 4] = [
     include_str!("../../../belts/src/store/postgres/migrations/0002/tables.sql"),
     include_str!("../../../belts/src/store/postgres/migrations/0002/publish.sql"),
     include_str!("../../../belts/src/store/postgres/migrations/0002/claim.sql"),
@@ -104,10 +104,11 @@ impl Old<'_> {
     }
 }
 
-async fn make(schema: &InSchema, scripts: &[&str], version: u32) {
+pub(super) async fn make(schema: &InSchema, scripts: &[&str], version: u32) {
     run(schema.sql("CREATE SCHEMA {schema}")).await;
     for script in scripts {
         let script = script.replace("{channel}", &schema.0);
+        let script = script.replace("{places}", "2").replace("{arrivals}", "16");
         run(schema.sql(&script.replace("{lock}", "1").replace("{unknown}", "8"))).await;
     }
     run(schema.sql(&format!(
@@ -188,7 +189,7 @@ async fn database_of_the_version_before_is_kept() -> belts::Result<()> {
     old.works().await;
     let store = schema.builder().open().await?;
     let version = "SELECT max(version)::bigint FROM {schema}.schema_version";
-    assert_eq!(ask::<i64>(schema.sql(version)).await, 3);
+    assert_eq!(ask::<i64>(schema.sql(version)).await, 4);
     // Nobody of this version has said what it wants, so what was wanted stands; and so it does when the old one ends.
     let both = ["f", "g"].map(|function| Subscription::new(function, ["t"]));
     assert_eq!(store.subscriptions().await?, both);

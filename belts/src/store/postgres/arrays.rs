@@ -4,13 +4,14 @@ use sqlx::postgres::PgBindIterExt as _;
 
 use super::{
     error::Fault,
+    others,
     rows::{kind_word, state_word},
     sessions::Sessions,
     sql::Parameters,
     text::to_column,
     waits,
 };
-use crate::store::{Commit, Ending, Entry, Lease, Timestamp, Transition};
+use crate::store::{Commit, Ending, Entry, Lease, NewEvent, Timestamp, Transition};
 
 /// The word by which the server knows that a run is to be removed.
 const SKIPPED: &str = "skipped";
@@ -47,13 +48,21 @@ pub(super) fn size(commit: &Commit) -> usize {
         .entries
         .iter()
         .map(|entry| 100 + entry.path.len() + entry.value.len());
-    result(commit).map_or(0, <[u8]>::len) + entries.sum::<usize>()
+    let starts = commit.starts.iter().map(start_size);
+    result(commit).map_or(0, <[u8]>::len) + entries.sum::<usize>() + starts.sum::<usize>()
+}
+
+/// About how many bytes a run to be started is.
+pub(super) fn start_size(event: &NewEvent) -> usize {
+    300 + event.payload.len()
 }
 
 /// The bytes of a commit's largest value.
 pub(super) fn largest(commit: &Commit) -> usize {
     let entries = commit.entries.iter().map(|entry| entry.value.len());
+    let starts = commit.starts.iter().map(|event| event.payload.len());
     entries
+        .chain(starts)
         .max()
         .max(result(commit).map(<[u8]>::len))
         .unwrap_or(0)
@@ -77,11 +86,34 @@ pub(super) fn bind_step(lease: Lease, entry: &Entry) -> Parameters {
         .bind(&*entry.value)
 }
 
-/// Binds commits to the parameters of the function `commit`, from its third on; to those of its larger form if some have waits.
+/// What a batch of commits is beyond the entries and the transitions: each form takes what the one before takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Form {
+    Plain,
+    /// Some entries concern waits.
+    Waits,
+    /// Some commits start or cancel other runs.
+    Others,
+}
+
+impl Form {
+    pub(super) fn of(commits: &[Placed<'_>]) -> Self {
+        let each = || commits.iter().map(|placed| placed.commit);
+        if each().any(Commit::concerns_others) {
+            Self::Others
+        } else if each().any(waits::has_waits) {
+            Self::Waits
+        } else {
+            Self::Plain
+        }
+    }
+}
+
+/// Binds commits to the parameters of the function `commit` in one of its forms, from its third on.
 pub(super) fn bind(
     parameters: Parameters,
     commits: &[Placed<'_>],
-    with_waits: bool,
+    form: Form,
 ) -> Result<Parameters, Fault> {
     let leases = || commits.iter().map(|placed| placed.commit.lease);
     let parameters = parameters
@@ -94,12 +126,14 @@ pub(super) fn bind(
     }
     let entries = entries(commits);
     let parameters = bind_endings(sessions.bind(parameters), commits);
-    let parameters = bind_entries(parameters, &entries);
-    if with_waits {
-        waits::bind(parameters, &entries)
-    } else {
-        Ok(parameters)
+    let mut parameters = bind_entries(parameters, &entries);
+    if form >= Form::Waits {
+        parameters = waits::bind(parameters, &entries)?;
     }
+    if form >= Form::Others {
+        parameters = others::bind(parameters, commits)?;
+    }
+    Ok(parameters)
 }
 
 fn bind_endings(parameters: Parameters, commits: &[Placed<'_>]) -> Parameters {

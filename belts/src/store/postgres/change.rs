@@ -17,10 +17,12 @@ impl Database {
                 .bind(to_column(run))
                 .bind(now.as_millis())
                 .bind(&self.store);
-            let cancelled = !self.rows(&self.sql.cancel, parameters).await?.is_empty();
-            Ok(cancelled || resent && self.run(run).await?.as_ref().is_some_and(is_ours))
+            let (cancelled, told): (bool, bool) = self.row(&self.sql.cancel, parameters).await?;
+            let before = resent && self.run(run).await?.as_ref().is_some_and(is_ours);
+            Ok((cancelled || before, told))
         };
-        let cancelled = self.insist(cancel).await?;
+        let (cancelled, told) = self.insist(cancel).await?;
+        self.show_ends(told, now).await;
         // Whoever drives it hears of it now, and not at its next commit.
         self.wake_if(cancelled);
         Ok(cancelled)
@@ -77,7 +79,9 @@ impl Database {
                 .bind(number(limit.min(MOST_FORGOTTEN)));
             self.row(&self.sql.forget, parameters)
         };
-        let (living, ended, more): (bool, Option<i64>, Option<bool>) = self.insist(forget).await?;
+        let (living, ended, more, told): (bool, Option<i64>, Option<bool>, bool) =
+            self.insist(forget).await?;
+        self.show_ends(told, now).await;
         // Silent sessions may have ended, whose other runs are due.
         self.wake_if(!living);
         Ok((!living)

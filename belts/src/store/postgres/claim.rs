@@ -8,7 +8,7 @@ use super::{
     arrivals::{ArrivalPlaces, arrival},
     database::Database,
     error::Fault,
-    rows::{Columns, Entries, EntryPlaces},
+    rows::{Columns, Entries, EntryPlaces, parent},
     set_aside::Unreadable,
     sql::{Parameters, number},
     text::to_column,
@@ -21,22 +21,15 @@ use crate::store::{
 /// A process whose lock is missing for so long is dead; one that lives takes it again on a new connection.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A claim that meets another in the wrong order is rolled back by the server, and tried again so many times.
+/// What meets another in the wrong order is rolled back by the server, and tried again so many times.
 const MAX_TIMES: u32 = 5;
 
 impl Database {
     /// Claims runs; `None` where the session is not known. This is never sent twice: what the first one leased comes back by
     /// `release`.
     pub(super) async fn claim(&self, request: &Claim) -> Result<Option<Claimed>, Fault> {
-        let mut times = 0;
-        let rows = loop {
-            times += 1;
-            match self.rows(&self.sql.claim, self.parameters(request)).await {
-                // It was rolled back: nothing was leased.
-                Err(fault) if fault.is_of_the_moment() && times < MAX_TIMES => {}
-                result => break result?,
-            }
-        };
+        let claim = || self.rows(&self.sql.claim, self.parameters(request));
+        let rows = self.again(claim).await?;
         // From here on it is committed, so what fails is not tried again: the worker gives back what it was not told of.
         let (answer, unreadable) = read(&rows, request.capacity.worker)?;
         let Some((mut claimed, given_back)) = answer else {
@@ -45,6 +38,21 @@ impl Database {
         self.wake_if(given_back > 0);
         claimed.set_aside = self.set_aside(request, unreadable).await?;
         Ok(Some(claimed))
+    }
+
+    /// Sends what was rolled back: it has written nothing.
+    pub(super) async fn again<T, W>(&self, write: impl Fn() -> W) -> Result<T, Fault>
+    where
+        W: Future<Output = Result<T, Fault>>,
+    {
+        let mut times = 0;
+        loop {
+            times += 1;
+            match write().await {
+                Err(fault) if fault.is_of_the_moment() && times < MAX_TIMES => {}
+                result => return result,
+            }
+        }
     }
 
     fn parameters(&self, request: &Claim) -> Parameters {
@@ -162,6 +170,11 @@ fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Answer, Vec<Unreadable>), F
                     .arrivals
                     .push(arrival(columns, &ARRIVAL)?);
             }
+            6 => {
+                let place = places.get(&columns.get(1)?);
+                let place = place.ok_or(Fault::Row("parent of a run"))?;
+                coming[*place].add_family(columns)?;
+            }
             _ => return Err(Fault::Row("part of a claim")),
         }
     }
@@ -205,6 +218,18 @@ impl Coming {
             crashed_at: crashed_at.unwrap_or(0),
             fault,
         })
+    }
+
+    fn add_family(&mut self, columns: Columns<'_>) -> Result<(), Fault> {
+        if let Some(run_id) = columns.maybe_text(8)? {
+            let attached: Option<i32> = columns.get(7)?;
+            let attached = attached.map(|attached| attached != 0);
+            self.run.parent = Some(parent(run_id, columns.get(6)?, attached));
+        }
+        let generation: Option<i64> = columns.get(3)?;
+        let generation = generation.and_then(|generation| u32::try_from(generation).ok());
+        self.run.generation = generation.unwrap_or(0);
+        Ok(())
     }
 
     fn add(&mut self, entry: Result<Entry, Fault>) {

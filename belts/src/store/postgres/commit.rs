@@ -6,13 +6,12 @@ use std::{
 };
 
 use super::{
-    arrays::{self, Placed},
+    arrays::{self, Form, Placed},
     connections::Loan,
     database::Database,
     error::Fault,
     queue::{Batch, MAX_STATEMENT, MAX_VALUE, fitting},
     sql::Parameters,
-    waits::has_waits,
 };
 use crate::store::{Commit, CommitBatch, CommitOutcome, Lease};
 
@@ -89,16 +88,20 @@ impl Batch for Commits {
         }
         // Everybody locks runs in this order, so that nobody waits in a circle.
         placed.sort_by_key(|placed| placed.commit.lease.run);
-        let lost = self
+        let (lost, told) = self
             .0
             .insist(|resent| self.0.commit(&placed, resent))
             .await?;
+        if let Some(now) = placed.iter().map(|placed| placed.now).max() {
+            self.0.show_ends(told, now).await;
+        }
         let mut outcomes = vec![CommitOutcome::Applied; parts.len()];
         for index in lost.into_iter().filter(|index| *index != PART) {
             outcomes[index] = CommitOutcome::LeaseLost;
         }
         let left_due = placed.iter().any(|placed| {
-            placed.leaves_due() && outcomes.get(placed.index) == Some(&CommitOutcome::Applied)
+            (placed.leaves_due() || !placed.commit.starts.is_empty())
+                && outcomes.get(placed.index) == Some(&CommitOutcome::Applied)
         });
         self.0.wake_if(left_due);
         let mut outcomes = outcomes.into_iter();
@@ -115,7 +118,7 @@ const PART: usize = usize::MAX;
 /// Cuts a commit that is too big for one statement. They go in one transaction, the end of the lease with the last; a commit
 /// that fits has no parts.
 fn parts(commit: &Commit) -> Vec<Commit> {
-    if arrays::size(commit) <= MAX_STATEMENT || commit.entries.len() < 2 {
+    if arrays::size(commit) <= MAX_STATEMENT || commit.entries.len() + commit.starts.len() < 2 {
         return Vec::new();
     }
     let mut parts = Vec::new();
@@ -125,39 +128,52 @@ fn parts(commit: &Commit) -> Vec<Commit> {
         parts.push(Commit::new(commit.lease).with_entries(part.to_vec()));
         rest = later;
     }
+    let mut rest = &*commit.starts;
+    while !rest.is_empty() {
+        let (part, later) = rest.split_at(fitting(rest, arrays::start_size));
+        parts.push(Commit::new(commit.lease).with_starts(part.to_vec()));
+        rest = later;
+    }
     if let Some(last) = parts.last_mut() {
+        last.cancels.clone_from(&commit.cancels);
         last.transition.clone_from(&commit.transition);
     }
     parts
 }
 
 impl Database {
-    /// Writes commits in one transaction; answers with the indices of those whose lease was lost.
-    async fn commit(&self, commits: &[Placed<'_>], resent: bool) -> Result<Vec<usize>, Fault> {
+    /// Writes commits in one transaction; answers with the indices of those whose lease was lost, and whether ends were told.
+    async fn commit(
+        &self,
+        commits: &[Placed<'_>],
+        resent: bool,
+    ) -> Result<(Vec<usize>, bool), Fault> {
         if commits.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
         let rounds = rounds(commits);
         let mut loan = self.lend().await?;
         if let [step] = commits
             && !resent
-            && !has_waits(step.commit)
+            && Form::of(commits) == Form::Plain
             && self.commit_step(&mut loan, step).await?
         {
-            return loan.keep(Ok(Vec::new()));
+            return loan.keep(Ok((Vec::new(), false)));
         }
         if let [round] = &*rounds {
-            let lost = self.commit_round(&mut loan, round, resent).await;
-            return loan.keep(lost);
+            let done = self.commit_round(&mut loan, round, resent).await;
+            return loan.keep(done);
         }
         // What fails in here takes the connection with it, and so the transaction.
         loan.run("BEGIN").await?;
-        let mut lost = Vec::new();
+        let (mut lost, mut told) = (Vec::new(), false);
         for round in &rounds {
-            lost.extend(self.commit_round(&mut loan, round, resent).await?);
+            let (of_round, so_far) = self.commit_round(&mut loan, round, resent).await?;
+            lost.extend(of_round);
+            told = so_far;
         }
         loan.run("COMMIT").await?;
-        loan.keep(Ok(lost))
+        loan.keep(Ok((lost, told)))
     }
 
     /// Writes what is no more than a new step; whether it was that.
@@ -185,16 +201,16 @@ impl Database {
         loan: &mut Loan<'_>,
         round: &[Placed<'_>],
         resent: bool,
-    ) -> Result<Vec<usize>, Fault> {
+    ) -> Result<(Vec<usize>, bool), Fault> {
         let parameters = Parameters::default().bind(&self.store).bind(resent);
-        let with_waits = round.iter().any(|placed| has_waits(placed.commit));
-        let parameters = arrays::bind(parameters, round, with_waits)?;
-        let statement = if with_waits {
-            &self.sql.commit_waits
-        } else {
-            &self.sql.commit
+        let form = Form::of(round);
+        let parameters = arrays::bind(parameters, round, form)?;
+        let statement = match form {
+            Form::Plain => &self.sql.commit,
+            Form::Waits => &self.sql.commit_waits,
+            Form::Others => &self.sql.commit_others,
         };
-        let (lost,): (Option<Vec<i32>>,) = loan.row(statement, parameters).await?;
+        let (lost, told): (Option<Vec<i32>>, bool) = loan.row(statement, parameters).await?;
         let indices = lost.unwrap_or_default().into_iter().map(|place| {
             // Postgres counts from 1.
             let index = usize::try_from(place - 1).ok().and_then(|at| round.get(at));
@@ -202,7 +218,7 @@ impl Database {
                 .map(|lost| lost.index)
                 .ok_or(Fault::Row("place of a commit"))
         });
-        indices.collect()
+        Ok((indices.collect::<Result<_, _>>()?, told))
     }
 }
 

@@ -41,12 +41,13 @@ const KEEP: Duration = Duration::from_secs(60);
 
 /// Names are looked for in Postgres's own schema alone: functions and operators that another role put into `public` would run
 /// with our rights. The role may be read-only by default. Tables that were empty a minute ago make the planner read them whole;
-/// generic plans are made once for each connection.
+/// generic plans are made once for each connection. The last one is by which a write says that it has told of the end of a run.
 const SETTINGS: &str = "
     SET search_path = pg_catalog, pg_temp;
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
     SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
-    SET enable_hashjoin = off; SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '60s'";
+    SET enable_hashjoin = off; SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '60s';
+    SET belts_store.told = 'no'";
 
 /// Makes a connection one of ours. Nothing may be asked on it before this.
 pub(super) async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgBindIterExt as _, PgRow};
 use super::{
     database::Database,
     error::Fault,
-    rows::{Columns, Entries, EntryPlaces, notes, record},
+    rows::{Columns, Entries, EntryPlaces, RECORDED, notes, record},
     sql::{Parameters, number},
     text::{from_column, to_column},
 };
@@ -40,7 +40,7 @@ impl Database {
             return Ok(None);
         };
         let mut record = record(row)?;
-        record.notes = notes(Columns(row), 13)?;
+        record.notes = notes(Columns(row), RECORDED)?;
         Ok(Some(record))
     }
 
@@ -92,15 +92,15 @@ impl Database {
             .bind(number(limit).saturating_add(1))
             .bind(filter.since.map(Timestamp::as_millis))
             .bind(filter.until.map(Timestamp::as_millis));
-        let rows = match &filter.event_id {
-            None => self.rows(&self.sql.list, parameters).await?,
-            Some(event_id) => {
-                self.rows(
-                    &self.sql.list_of_event,
-                    parameters.bind(to_column(event_id)),
-                )
-                .await?
-            }
+        let event = filter.event_id.as_deref().map(to_column);
+        let rows = if let Some(parent) = &filter.parent {
+            let parameters = parameters.bind(to_column(parent)).bind(event);
+            self.rows(&self.sql.list_of_parent, parameters).await?
+        } else if let Some(event) = event {
+            let parameters = parameters.bind(event);
+            self.rows(&self.sql.list_of_event, parameters).await?
+        } else {
+            self.rows(&self.sql.list, parameters).await?
         };
         let runs = rows.iter().take(limit).filter_map(readable).collect();
         // One more than the page was asked for, to know whether there is a next one.

@@ -15,6 +15,11 @@ pub(super) struct Placed<'a> {
 impl Placed<'_> {
     /// When a delayed event becomes visible.
     pub(super) fn visible_at(&self) -> Option<i64> {
-        (self.event.due_at > self.now).then_some(self.event.due_at.as_millis())
+        visible_at(self.event, self.now)
     }
+}
+
+/// When an event becomes visible, if it is delayed.
+pub(super) fn visible_at(event: &NewEvent, now: Timestamp) -> Option<i64> {
+    (event.due_at > now).then_some(event.due_at.as_millis())
 }

@@ -10,6 +10,7 @@ use super::{
     connections::Loan,
     database::Database,
     error::Fault,
+    others::bind_parents,
     placed::Placed,
     plan::{NOT_YET, Plan, PlannedRun},
     queue::{Batch, MAX_VALUE},
@@ -18,9 +19,6 @@ use super::{
     text::to_column,
 };
 use crate::store::{Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target};
-
-/// How many events are given their places at once; where it was so many, there may be more.
-const MAX_SHOWN: i64 = 1_000;
 
 /// Writes events for the queue.
 pub(super) struct Publishes {
@@ -186,19 +184,7 @@ impl Publishes {
             return Ok(());
         };
         let delayed = placeless().any(|placed| placed.visible_at().is_some());
-        loop {
-            let parameters = Parameters::default()
-                .bind(&self.database.store)
-                .bind(now.as_millis())
-                .bind(delayed);
-            let (shown, waiting): (i64, i64) = loan
-                .row(&self.database.sql.show_published, parameters)
-                .await?;
-            self.database.wake_if(waiting > 0 || delayed);
-            if shown < MAX_SHOWN {
-                return Ok(());
-            }
-        }
+        self.database.show(loan, now, delayed).await
     }
 
     /// Publishes events that have different ids. `round` holds their indices, sorted by id.
@@ -293,9 +279,14 @@ impl Publishes {
                     .map(|run| run.worker.map(|worker| worker.0))
                     .bind_iter(),
             );
-        let parameters = plan.sessions.bind(parameters);
-        let (stale, living, event_numbers) =
-            loan.row(&self.database.sql.publish, parameters).await?;
+        let mut parameters = plan.sessions.bind(parameters);
+        let mut statement = &self.database.sql.publish;
+        if each().any(|event| event.parent.is_some()) {
+            let parents = run().map(|run| events[run.event].event.parent.as_ref());
+            parameters = bind_parents(parameters, parents);
+            statement = &self.database.sql.publish_parents;
+        }
+        let (stale, living, event_numbers) = loan.row(statement, parameters).await?;
         Ok(Written {
             stale,
             living,

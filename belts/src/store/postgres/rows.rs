@@ -6,7 +6,8 @@ use sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow};
 
 use super::{error::Fault, text::from_column};
 use crate::store::{
-    After, AwaitedType, Entry, Note, RunRecord, RunStatus, StepKind, StepState, Timestamp, Wait,
+    After, AwaitedType, Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Timestamp,
+    Wait,
 };
 
 pub(super) const fn kind_word(kind: StepKind) -> &'static str {
@@ -173,13 +174,16 @@ fn wait(columns: Columns<'_>, places: &EntryPlaces) -> Result<Option<Wait>, Faul
 /// The columns that [`record`] reads, from the tables `runs` and `events`.
 pub(super) const RECORD: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, status,
-    failed_attempts, result, published_at, started_at, finished_at, due_at";
+    failed_attempts, result, published_at, started_at, finished_at, due_at, parent, parent_depth, attached";
 
 /// The same for a list: without the event, and of the results the failures that are not long.
 pub(super) const LISTED: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, status, failed_attempts,
     CASE WHEN status <> 'completed' AND octet_length(result) <= 16384 THEN result END,
-    published_at, started_at, finished_at, due_at";
+    published_at, started_at, finished_at, due_at, parent, parent_depth, attached";
+
+/// How many columns [`record`] reads.
+pub(super) const RECORDED: usize = 16;
 
 pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     let columns = Columns(row);
@@ -197,7 +201,17 @@ pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     record.started_at = columns.maybe_time(10)?;
     record.finished_at = columns.maybe_time(11)?;
     record.due_at = columns.maybe_time(12)?;
+    if let Some(run_id) = columns.maybe_text(13)? {
+        let attached: Option<bool> = columns.get(15)?;
+        record.parent = Some(parent(run_id, columns.get(14)?, attached));
+    }
     Ok(record)
+}
+
+pub(super) fn parent(run_id: Arc<str>, depth: Option<i32>, attached: Option<bool>) -> Parent {
+    let mut parent = Parent::new(run_id, depth.map_or(0, i32::cast_unsigned));
+    parent.attached = attached.unwrap_or(false);
+    parent
 }
 
 /// What people did to a run. A note that cannot be read is left out, since it is about the run and no part of it.

@@ -59,14 +59,19 @@ impl Database {
         let each = || unreadable.iter();
         let dues = each().map(|run| run.due_at(request.now).map(Timestamp::as_millis));
         let errors: Vec<_> = each().map(Unreadable::error).collect();
-        let parameters = Parameters::default()
-            .bind(request.capacity.worker.0)
-            .bind(request.now.as_millis())
-            .bind(each().map(|run| run.lease.run).bind_iter())
-            .bind(each().map(|run| run.lease.token).bind_iter())
-            .bind(dues.bind_iter())
-            .bind(errors.iter().map(|error| &**error).bind_iter());
-        self.rows(&self.sql.set_aside, parameters).await?;
+        let parameters = || {
+            Parameters::default()
+                .bind(request.capacity.worker.0)
+                .bind(request.now.as_millis())
+                .bind(each().map(|run| run.lease.run).bind_iter())
+                .bind(each().map(|run| run.lease.token).bind_iter())
+                .bind(dues.clone().bind_iter())
+                .bind(errors.iter().map(|error| &**error).bind_iter())
+        };
+        // Those that fail take others along, and may meet whoever writes these.
+        let told = self.again(|| self.row(&self.sql.set_aside, parameters()));
+        let (told,): (bool,) = told.await?;
+        self.show_ends(told, request.now).await;
         let set_aside = unreadable
             .into_iter()
             .map(|run| SetAside::new(run.run_id, run.function_id, run.fault.to_string()));

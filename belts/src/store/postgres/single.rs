@@ -24,7 +24,7 @@ impl Publishes {
         let runs = plan.runs_of_event(0);
         let [run] = runs else { return Ok(None) };
         // Another event may have started the run that this one names.
-        if targeted_run(placed.event).is_some() {
+        if targeted_run(placed.event).is_some() || placed.event.parent.is_some() {
             return Ok(None);
         }
         let parameters = self.parameters(placed, run, plan);

@@ -44,6 +44,9 @@ const EVENT: &str = "LATERAL (SELECT * FROM {schema}.events WHERE events.number 
 /// When a run ended, or its event was published if it goes on.
 const TIME: &str = "coalesce(finished_at, (SELECT published_at FROM {schema}.events WHERE events.number = runs.number >> 16))";
 
+/// Whether the end of a run was told by what was written, to somebody who may wait for it: then it is to be shown.
+const TOLD: &str = "current_setting('belts_store.told') = 'yes'";
+
 /// One statement. The text is the key under which a connection finds it prepared.
 #[derive(Debug, Clone)]
 pub(super) struct Statement(Arc<str>);
@@ -64,7 +67,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{event}", EVENT).replace("{time}", TIME)).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD)).into());
                 Self { $($name: fill($sql),)* }
             }
         }
@@ -72,11 +75,15 @@ macro_rules! statements {
 }
 
 statements! {
-    commit: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-        $20, $21, $22, $23, $24, $25)";
+    commit: "SELECT lost, {told} FROM (SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, \
+        $16, $17, $18, $19, $20, $21, $22, $23, $24, $25) AS lost OFFSET 0) AS done";
     // The same with entries that concern waits.
-    commit_waits: "SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-        $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)";
+    commit_waits: "SELECT lost, {told} FROM (SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+        $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) AS lost OFFSET 0) AS done";
+    // The same with runs that are started or cancelled.
+    commit_others: "SELECT lost, {told} FROM (SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
+        $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, \
+        $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49) AS lost OFFSET 0) AS done";
     // What has arrived for the runs of leases that stand.
     arrived: "SELECT run, place, seq, id, event_type, payload FROM {schema}.arrivals(ARRAY(
             SELECT lease.run FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS lease (run, worker, token)
@@ -95,6 +102,10 @@ statements! {
         RETURNING 1";
     publish: "SELECT stale, living, event_numbers
         FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    // The same with runs that have a parent.
+    publish_parents: "SELECT stale, living, event_numbers
+        FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
+            $23, $24, $25, $26, $27)";
     // One event that starts one run, which is what most publishes are. Answers nothing if there is more to it: the event is
     // there, or the subscriptions have changed.
     publish_one: "WITH known AS MATERIALIZED (
@@ -137,8 +148,8 @@ statements! {
             UNION ALL SELECT DISTINCT NULL, event_type FROM {schema}.awaited) AS known ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content,
             text_e, places
-        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
-    set_aside: "SELECT {schema}.set_aside($1, $2, $3, $4, $5, $6)";
+        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true)";
+    set_aside: "SELECT {told} FROM (SELECT {schema}.set_aside($1, $2, $3, $4, $5, $6) OFFSET 0) AS done";
     // Those of the leases that stand no longer.
     revoked: "SELECT place FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS lease (run, worker, token, place)
         WHERE (SELECT true FROM {schema}.runs WHERE number = lease.run AND token = lease.token
@@ -160,14 +171,13 @@ statements! {
         WHERE id = ANY ($1) AND NOT watched AND missing_since IS NULL";
     // For sessions without a connection that could hold their locks.
     rely_on_leases: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
-    cancel: "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = $2
-        WHERE id = $1 AND finished_at IS NULL RETURNING pg_notify('{channel}', $3)";
+    cancel: "SELECT cancelled, {told} FROM (SELECT {schema}.cancel($3, $1, $2) AS cancelled OFFSET 0) AS done";
     rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4)";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2 ORDER BY due_at LIMIT $3) AS due)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
     purge: "SELECT gone_runs, gone_events, more FROM {schema}.purge_some($1, $2)";
-    forget: "SELECT living, ended, more FROM {schema}.forget($1, $2, $3, $4)";
+    forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget($1, $2, $3, $4) OFFSET 0) AS done";
     note: "UPDATE {schema}.runs SET notes = (coalesce(notes, '{}') || $2::text)[greatest(1, coalesce(cardinality(notes), 0) + 2 - $3):]
         WHERE id = $1 RETURNING 1";
     // What is wanted by whom, and each function that has runs which have not finished.
@@ -203,6 +213,12 @@ statements! {
                 AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
+    list_of_parent: "SELECT {listed} FROM (
+            SELECT * FROM {schema}.runs
+            WHERE parent = $7 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
+                AND ($8::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $8))
+            ORDER BY number DESC LIMIT $4) AS runs, {event}";
 }
 
 /// A limit as a parameter.

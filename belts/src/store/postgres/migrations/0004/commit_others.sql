@@ -1,0 +1,104 @@
+-- Fenced writes of workers with runs that they start or cancel.
+
+-- Starts runs that are not there, of commits that were not lost. The end of one that is over is told again, for whoever may have
+-- missed it.
+CREATE FUNCTION {schema}.start(
+    in_store text, in_now bigint, lost integer[],
+    s_places integer[], s_ids text[], s_types text[], s_keys text[], s_traceparents text[], s_payloads bytea[], s_digests bytea[],
+    s_visible bigint[], s_runs text[], s_functions text[], s_dues bigint[], s_retries integer[], s_parents text[],
+    s_depths integer[], s_attached boolean[]
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    wanted integer[];
+    drawn bigint[];
+    last_seen bigint := (SELECT seen FROM {schema}.subscriptions_version);
+BEGIN
+    wanted := ARRAY(SELECT i FROM generate_series(1, cardinality(s_places)) AS i WHERE lost IS NULL OR s_places[i] <> ALL (lost));
+    -- Locked, so that nobody reruns one meanwhile and takes back what is told.
+    PERFORM {schema}.tell(id, status, result, greatest(in_now, finished_at)) FROM (
+        SELECT id, status, result, finished_at FROM {schema}.runs
+        WHERE id = ANY (ARRAY(SELECT s_runs[i] FROM unnest(wanted) AS i)) AND finished_at IS NOT NULL AND parent IS NOT NULL
+        ORDER BY number FOR SHARE) AS over;
+    wanted := ARRAY(
+        SELECT i FROM unnest(wanted) AS i WHERE (SELECT true FROM {schema}.runs WHERE id = s_runs[i]) IS NULL ORDER BY s_ids[i]);
+    IF cardinality(wanted) = 0 THEN
+        RETURN;
+    END IF;
+    drawn := ARRAY(SELECT nextval('{schema}.events_number_seq') FROM generate_series(1, cardinality(s_places)));
+    -- What another one is writing is waited for, in the order of the ids.
+    INSERT INTO {schema}.events (number, published_at, ticket, idle, id, event_type, correlation_key, traceparent, payload, digest,
+        place, visible_at)
+        SELECT drawn[i], in_now, floor(random() * 4611686018427387904)::bigint, false, s_ids[i], s_types[i], s_keys[i],
+            s_traceparents[i], s_payloads[i], s_digests[i], -1, s_visible[i]
+        FROM unnest(wanted) AS i
+        ON CONFLICT (id) DO NOTHING;
+    INSERT INTO {schema}.runs (number, token, due_at, retries, id, function_id, status, parent, parent_depth, attached)
+        SELECT event.number << 16 | 1, event.ticket,
+            CASE WHEN s_dues[i] <= in_now AND s_dues[i] > last_seen AND in_now - last_seen <= 86400000
+                THEN last_seen ELSE s_dues[i] END,
+            s_retries[i], s_runs[i], s_functions[i], 'pending', s_parents[i], s_depths[i], s_attached[i]
+        FROM unnest(ARRAY(SELECT i FROM unnest(wanted) AS i ORDER BY s_runs[i])) AS i, LATERAL (
+            SELECT number, ticket FROM {schema}.events WHERE number = drawn[i] OFFSET 0) AS event
+        ON CONFLICT (id) DO NOTHING;
+    -- Those whose runs somebody else has started meanwhile.
+    DELETE FROM {schema}.events WHERE number = ANY (ARRAY(
+        SELECT drawn[i] FROM unnest(wanted) AS i
+        WHERE (SELECT true FROM {schema}.runs WHERE number = drawn[i] << 16 | 1) IS NULL));
+    PERFORM pg_notify('{channel}', in_store);
+END $$;
+
+-- Of these runs those that have not finished and were started by these, each by the one in its place.
+CREATE FUNCTION {schema}.started_by(in_ids text[], in_parents text[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(SELECT started.number FROM unnest(in_ids, in_parents) AS asked (id, by), LATERAL (
+            SELECT number, parent, finished_at FROM {schema}.runs WHERE runs.id = asked.id OFFSET 0) AS started
+        WHERE started.parent = asked.by AND started.finished_at IS NULL);
+END $$;
+
+-- Writes a batch of commits of which some start or cancel other runs. It takes what the `commit` with waits takes; then the events
+-- and runs to start, each with the place of its commit; and the ids of runs to cancel, with theirs.
+CREATE FUNCTION {schema}.commit(
+    in_store text, in_resent boolean,
+    in_runs bigint[], in_workers bigint[], in_tokens bigint[],
+    in_sessions bigint[], in_session_nows bigint[],
+    end_places integer[], end_statuses text[], end_dues bigint[], end_failures integer[], end_results bytea[],
+    end_finishes bigint[], end_leave_due boolean[],
+    e_places integer[], e_seqs integer[], e_attempts integer[], e_dues bigint[], e_starts bigint[], e_ends bigint[],
+    e_kinds text[], e_states text[], e_paths text[], e_types text[], e_values bytea[],
+    w_entries integer[], w_waits text[],
+    t_entries integer[], t_types text[], t_keys text[], t_afters text[], t_values bigint[],
+    s_places integer[], s_ids text[], s_types text[], s_keys text[], s_traceparents text[], s_payloads bytea[], s_digests bytea[],
+    s_visible bigint[], s_runs text[], s_functions text[], s_dues bigint[], s_retries integer[], s_parents text[],
+    s_depths integer[], s_attached boolean[],
+    c_places integer[], c_ids text[]
+) RETURNS integer[] LANGUAGE plpgsql AS $$
+DECLARE
+    now bigint := (SELECT max(at) FROM unnest(in_session_nows) AS session (at));
+    -- One that is skipped is gone afterwards.
+    cancelling text[] := ARRAY(
+        SELECT (SELECT id FROM {schema}.runs WHERE number = in_runs[place]) FROM unnest(c_places) AS place);
+    lost integer[];
+BEGIN
+    PERFORM {schema}.before_waits(in_runs, now, end_statuses, e_places, t_entries, t_types);
+    PERFORM {schema}.lock_batch(in_runs, end_places, end_statuses, {schema}.started_by(c_ids, cancelling));
+    lost := {schema}.write_waits(in_store, in_resent, in_runs, in_workers, in_tokens, in_sessions, in_session_nows,
+        end_places, end_statuses, end_dues, end_failures, end_results, end_finishes, end_leave_due,
+        e_places, e_seqs, e_attempts, e_dues, e_starts, e_ends, e_kinds, e_states, e_paths, e_types, e_values,
+        w_entries, w_waits, t_entries, t_types, t_keys, t_afters, t_values);
+    IF cardinality(s_places) > 0 THEN
+        PERFORM {schema}.start(in_store, now, lost, s_places, s_ids, s_types, s_keys, s_traceparents, s_payloads, s_digests,
+            s_visible, s_runs, s_functions, s_dues, s_retries, s_parents, s_depths, s_attached);
+        IF end_statuses && ARRAY['failed', 'cancelled'] THEN
+            -- They have ended before they had started these.
+            PERFORM {schema}.cancel_runs({schema}.lock_families('{}', ARRAY(
+                SELECT in_runs[place] FROM unnest(end_places, end_statuses) AS ending (place, status)
+                WHERE status IN ('failed', 'cancelled') AND (lost IS NULL OR place <> ALL (lost)))), now);
+        END IF;
+    END IF;
+    IF cardinality(c_places) > 0 THEN
+        PERFORM {schema}.cancel_runs({schema}.started_by(c_ids, ARRAY(
+            SELECT CASE WHEN lost IS NULL OR place <> ALL (lost) THEN id END
+            FROM unnest(c_places, cancelling) AS cancel (place, id))), now);
+    END IF;
+    RETURN lost;
+END $$;

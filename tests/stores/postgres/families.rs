@@ -1,0 +1,317 @@
+//! Runs that start others, where the conformance suite cannot look: rows that nobody can read, processes of the version before, and many
+//! that end at once.
+
+use std::{sync::Arc, time::Duration};
+
+use belts::store::{
+    Awaits, Claim, ClaimedRun, Commit, CommitBatch, CommitOutcome, ENDED, Entry, NewEvent, Parent,
+    Postgres, Publish, Register, Rerun, RunStatus, StepKind, StepState, Store, Subscription,
+    Target, Transition, Wait, WorkerId, parts::new_id,
+};
+
+use super::{InSchema, run};
+use crate::requests::{LEASE, at, capacity, claim, complete, fail, paid};
+
+/// A worker for `f` and `g`, whose runs may wait for the ends of others.
+pub(super) async fn family(store: &Postgres) -> belts::Result<WorkerId> {
+    let functions = ["f", "g"];
+    let request = Register::new(at(0), LEASE)
+        .with_subscriptions(functions.map(|id| Subscription::new(id, [id])).into())
+        .with_awaits(functions.map(|id| Awaits::new(id, [ENDED])).into());
+    store.register(request).await
+}
+
+pub(super) async fn take(
+    store: &Postgres,
+    worker: WorkerId,
+    run: &str,
+) -> belts::Result<ClaimedRun> {
+    let claim = Claim::new(capacity(worker), at(1)).with_only(Arc::from(run));
+    let mut claimed = store.claim(claim).await?;
+    Ok(claimed.runs.remove(0))
+}
+
+/// Starts a run of `f`, and claims it.
+pub(super) async fn begin(
+    store: &Postgres,
+    worker: WorkerId,
+    id: &str,
+) -> belts::Result<ClaimedRun> {
+    let event = NewEvent::new(id, "f", *b"{}", at(0));
+    let published = store.publish(Publish::new(vec![event], at(0))).await?;
+    take(store, worker, &published[0].runs[0].run_id).await
+}
+
+fn start(parent: &ClaimedRun, id: &str) -> NewEvent {
+    let depth = parent.parent.as_ref().map_or(0, |parent| parent.depth);
+    NewEvent::new(format!("e-{id}"), "targeted", *b"{}", at(0))
+        .with_target(Target::function("g", Some(id.into())))
+        .with_parent(Parent::new(Arc::clone(&parent.run_id), depth + 1).attached())
+}
+
+fn call(seq: u32, id: &str) -> Entry {
+    let path = format!("call-{seq}");
+    Entry::new(seq, path, StepKind::Call, StepState::Waiting, at(1)).with_wait(Wait::run(id))
+}
+
+async fn commit(store: &Postgres, commits: Vec<Commit>) -> belts::Result<Vec<CommitOutcome>> {
+    store.commit(CommitBatch::new(commits, at(1))).await
+}
+
+/// Starts runs, and waits for their ends.
+pub(super) async fn calls(
+    store: &Postgres,
+    parent: &ClaimedRun,
+    ids: &[&str],
+) -> belts::Result<()> {
+    let started = Commit::new(parent.lease)
+        .with_entries((0..).zip(ids).map(|(seq, id)| call(seq, id)).collect())
+        .with_starts(ids.iter().map(|id| start(parent, id)).collect())
+        .with_transition(Transition::suspend(None));
+    let outcomes = commit(store, vec![started]).await?;
+    assert_eq!(outcomes, [CommitOutcome::Applied]);
+    Ok(())
+}
+
+/// What the next claim brings for a run that has called others.
+pub(super) async fn told(store: &Postgres, worker: WorkerId) -> belts::Result<Vec<String>> {
+    let runs = claim(store, worker, at(1)).await?.runs;
+    let arrivals = runs.iter().flat_map(|run| &run.arrivals);
+    let said = arrivals.map(|arrival| String::from_utf8_lossy(&arrival.payload).into_owned());
+    Ok(said.collect())
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn run_that_cannot_be_read_tells_its_end() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = family(&store).await?;
+    let parent = begin(&store, worker, "p").await?;
+    calls(&store, &parent, &["c"]).await?;
+    let child = take(&store, worker, "c").await?;
+    calls(&store, &child, &["d"]).await?;
+    run(schema.sql("DELETE FROM {schema}.events WHERE id = 'e-c'; UPDATE {schema}.runs SET due_at = 1 WHERE id = 'c'")).await;
+    let claimed = claim(&store, worker, at(1)).await?;
+    assert_eq!(claimed.set_aside.len(), 1);
+    let record = store.run(&parent.run_id).await?.expect("it is there");
+    assert!(record.due_at.is_some(), "it is due at once");
+    let said = told(&store, worker).await?;
+    assert_eq!(said.len(), 1);
+    assert!(
+        said[0].starts_with("{\"status\":\"failed\",\"result\":{")
+            && said[0].contains("its event: it is gone")
+    );
+    let below = store.run("d").await?.expect("it is there");
+    assert_eq!(below.status, RunStatus::Cancelled);
+    Ok(())
+}
+
+/// An event may be published with a parent as well, and an id of a run may be as long as an index takes.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn published_run_keeps_its_parent_and_a_long_id_its_end() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = family(&store).await?;
+    let parent = begin(&store, worker, "p").await?;
+    let long: String = (0..70).map(|_| String::from(&*new_id())).collect();
+    let events = vec![
+        start(&parent, "c"),
+        paid("other"),
+        NewEvent::new("free", "g", *b"{}", at(0)),
+    ];
+    store.publish(Publish::new(events, at(0))).await?;
+    let of = store.run("c").await?.expect("it is there").parent;
+    assert_eq!(of, start(&parent, "c").parent);
+    let free = take(
+        &store,
+        worker,
+        &store
+            .list(belts::store::RunFilter::new().with_event("free"))
+            .await?
+            .runs[0]
+            .run_id,
+    )
+    .await?;
+    assert_eq!(free.parent, None);
+    let mut renamed = start(&parent, &long);
+    renamed.id = "e-long".into();
+    let started = Commit::new(parent.lease)
+        .with_entries(vec![call(0, &long)])
+        .with_starts(vec![renamed])
+        .with_transition(Transition::suspend(None));
+    commit(&store, vec![started]).await?;
+    assert!(store.cancel(&long, at(1)).await?);
+    assert!(store.rerun(Rerun::new(&*long, at(1))).await?);
+    // The first end has made it due.
+    let woken = take(&store, worker, &parent.run_id).await?;
+    assert!(woken.arrivals.is_empty(), "it is taken back");
+    assert!(store.cancel(&long, at(1)).await?);
+    let arrived = store.arrived(&[woken.lease]).await?;
+    assert_eq!(arrived[0].1.len(), 1);
+    Ok(())
+}
+
+/// A process of an earlier version knows nothing of parents. It ends runs as these statements do.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn earlier_version_tells_of_the_ends_that_it_writes() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = family(&store).await?;
+    let ways = [
+        ("c-1", "UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = 1
+            WHERE id = 'c-1' AND finished_at IS NULL", r#"{"status":"cancelled","result":null}"#),
+        ("c-2", "SELECT {schema}.skip(ARRAY(SELECT number FROM {schema}.runs WHERE id = 'c-2'))",
+            r#"{"status":"skipped","result":null}"#),
+        ("c-3", "SELECT {schema}.commit('old', false, ARRAY[number], ARRAY[worker], ARRAY[token], '{}', '{}',
+            '{1}', '{completed}', '{NULL}', '{NULL}', ARRAY['{\"v\":1,\"ok\":7}'::bytea], '{5}', '{false}',
+            '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}') FROM {schema}.runs WHERE id = 'c-3'",
+            r#"{"status":"completed","result":{"v":1,"ok":7}}"#),
+    ];
+    for (id, sql, said) in ways {
+        let parent = begin(&store, worker, &format!("p-{id}")).await?;
+        calls(&store, &parent, &[id]).await?;
+        take(&store, worker, id).await?;
+        // What was kept for the next wait is of the start.
+        let _ = tokio::time::timeout(Duration::from_millis(300), store.woken()).await;
+        let woken = store.woken();
+        run(schema.sql(sql)).await;
+        let woken = tokio::time::timeout(Duration::from_secs(10), woken).await;
+        assert!(woken.is_ok(), "{id}: whoever waits is woken");
+        assert_eq!(told(&store, worker).await?, [said], "{id}");
+        assert!(store.cancel(&parent.run_id, at(2)).await?);
+    }
+    let parent = begin(&store, worker, "p").await?;
+    calls(&store, &parent, &["c"]).await?;
+    run(schema.sql(
+        "UPDATE {schema}.runs SET status = 'failed', due_at = NULL, finished_at = 9
+        WHERE number = (SELECT number << 16 | 1 FROM {schema}.events WHERE id = 'p')",
+    ))
+    .await;
+    let child = store.run("c").await?.expect("it is there");
+    assert_eq!(child.status, RunStatus::Cancelled);
+    Ok(())
+}
+
+/// A start and a cancel of one run may come to the server together.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn run_that_is_started_and_cancelled_in_one_batch_is_cancelled() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = family(&store).await?;
+    let parent = begin(&store, worker, "p").await?;
+    let begun = || Commit::new(parent.lease);
+    let commits = vec![
+        begun().with_starts(vec![start(&parent, "c"), start(&parent, "d")]),
+        begun().with_cancels(vec!["c".into()]),
+        // It ends before it has started this one.
+        begun()
+            .with_starts(vec![start(&parent, "e")])
+            .with_transition(fail()),
+        begun().with_starts(vec![start(&parent, "f")]),
+    ];
+    let outcomes = commit(&store, commits).await?;
+    let lost = CommitOutcome::LeaseLost;
+    let applied = CommitOutcome::Applied;
+    assert_eq!(outcomes, [applied, applied, applied, lost]);
+    for id in ["c", "d", "e"] {
+        let record = store.run(id).await?.expect("it was started");
+        assert_eq!(record.status, RunStatus::Cancelled, "{id}");
+    }
+    assert!(store.run("f").await?.is_none());
+    Ok(())
+}
+
+/// Starts a run, two that it has started, and three that each of these has; all are leased.
+async fn tree(store: &Postgres, worker: WorkerId, id: &str) -> belts::Result<Vec<ClaimedRun>> {
+    let mut runs = vec![begin(store, worker, id).await?];
+    let mut of = vec![0; 2];
+    of.extend([2, 1, 1, 2, 2, 1]);
+    for (nth, of) in of.into_iter().enumerate() {
+        let below = format!("{id}-{nth}");
+        let started = Commit::new(runs[of].lease).with_starts(vec![start(&runs[of], &below)]);
+        commit(store, vec![started]).await?;
+        runs.push(take(store, worker, &below).await?);
+    }
+    Ok(runs)
+}
+
+/// Cancels from above cross with batches that end runs from below, of several trees at once and in the wrong order. Nobody sees an error,
+/// each run ends once, and each end is told once.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn trees_that_end_from_all_sides_lose_no_end() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let open = async || schema.builder().max_connections(3).open().await;
+    let store = open().await?;
+    let worker = family(&store).await?;
+    let mut stores = Vec::new();
+    for _ in 0..4 {
+        stores.push(open().await?);
+    }
+    for round in 0..15 {
+        let mut runs = Vec::new();
+        for tree_of in ["a", "b"] {
+            runs.push(tree(&store, worker, &format!("{round}-{tree_of}")).await?);
+        }
+        let below: Vec<&ClaimedRun> = runs.iter().flat_map(|tree| &tree[1..]).collect();
+        let witness = begin(&store, worker, &format!("witness-{round}")).await?;
+        let entries = (0..).zip(&below).map(|(seq, run)| call(seq, &run.run_id));
+        let waits = Commit::new(witness.lease)
+            .with_entries(entries.collect())
+            .with_transition(Transition::suspend(None));
+        commit(&store, vec![waits]).await?;
+        let mut tasks = Vec::new();
+        for (nth, other) in stores.iter().cloned().enumerate() {
+            let ends = below.iter().skip(nth).step_by(3).rev();
+            let ends = ends.map(|run| Commit::new(run.lease).with_transition(complete()));
+            let mut ends: Vec<Commit> = ends.collect();
+            let roots = [runs[0][0].clone(), runs[1][0].clone()];
+            tasks.push(tokio::spawn(async move {
+                match nth {
+                    0 => drop(other.cancel(&roots[1].run_id, at(2)).await?),
+                    1 => ends.push(Commit::new(roots[0].lease).with_transition(fail())),
+                    _ => {}
+                }
+                commit(&other, ends).await?;
+                belts::Result::Ok(())
+            }));
+        }
+        for task in tasks {
+            task.await.expect("it does not panic")?;
+        }
+        for run in runs.iter().flatten() {
+            let status = store.run(&run.run_id).await?.expect("it is there").status;
+            assert!(
+                status.is_finished(),
+                "round {round}: {} is {status}",
+                run.run_id
+            );
+        }
+        let woken = claim(&store, worker, at(3)).await?.runs;
+        let [woken] = &*woken else {
+            panic!("round {round}: the witness alone is due, not {woken:?}");
+        };
+        assert_eq!(woken.arrivals.len(), below.len(), "round {round}");
+        assert!(store.cancel(&woken.run_id, at(3)).await?);
+    }
+    Ok(())
+}
