@@ -1,7 +1,7 @@
 //! Runs that start others, where the conformance suite cannot look: rows that nobody can read, processes of the version before, and many
 //! that end at once.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use belts::store::{
     Awaits, Claim, ClaimedRun, Commit, CommitBatch, CommitOutcome, ENDED, Entry, NewEvent, Parent,
@@ -237,17 +237,26 @@ async fn run_that_is_started_and_cancelled_in_one_batch_is_cancelled() -> belts:
     Ok(())
 }
 
-/// Starts a run, two that it has started, and three that each of these has; all are leased.
-async fn tree(store: &Postgres, worker: WorkerId, id: &str) -> belts::Result<Vec<ClaimedRun>> {
-    let mut runs = vec![begin(store, worker, id).await?];
-    let mut of = vec![0; 2];
-    of.extend([2, 1, 1, 2, 2, 1]);
-    for (nth, of) in of.into_iter().enumerate() {
-        let below = format!("{id}-{nth}");
-        let started = Commit::new(runs[of].lease).with_starts(vec![start(&runs[of], &below)]);
-        commit(store, vec![started]).await?;
-        runs.push(take(store, worker, &below).await?);
+/// Starts two runs, three of each of these, and eight of each of those; all are leased, the two first.
+async fn trees(store: &Postgres, worker: WorkerId, round: usize) -> belts::Result<Vec<ClaimedRun>> {
+    let mut runs = Vec::new();
+    for tree in ["a", "b"] {
+        runs.push(begin(store, worker, &format!("{tree}-{round}")).await?);
     }
+    let mut above = runs.clone();
+    for number in [3, 8] {
+        // Those of the two are mixed.
+        above.sort_by(|one, other| one.run_id.chars().rev().cmp(other.run_id.chars().rev()));
+        let commits = above.iter().map(|of| {
+            let ids = (0..number).map(|nth| format!("{}-{nth}", of.run_id));
+            let starts = ids.map(|id| start(of, &id)).collect();
+            Commit::new(of.lease).with_starts(starts)
+        });
+        commit(store, commits.collect()).await?;
+        above = claim(store, worker, at(1)).await?.runs;
+        runs.extend_from_slice(&above);
+    }
+    assert_eq!(runs.len(), 2 + 6 + 48);
     Ok(runs)
 }
 
@@ -267,28 +276,26 @@ async fn trees_that_end_from_all_sides_lose_no_end() -> belts::Result<()> {
     for _ in 0..4 {
         stores.push(open().await?);
     }
-    for round in 0..15 {
-        let mut runs = Vec::new();
-        for tree_of in ["a", "b"] {
-            runs.push(tree(&store, worker, &format!("{round}-{tree_of}")).await?);
-        }
-        let below: Vec<&ClaimedRun> = runs.iter().flat_map(|tree| &tree[1..]).collect();
+    for round in 0..25 {
+        let runs = trees(&store, worker, round).await?;
+        let (roots, below) = runs.split_at(2);
         let witness = begin(&store, worker, &format!("witness-{round}")).await?;
-        let entries = (0..).zip(&below).map(|(seq, run)| call(seq, &run.run_id));
+        let entries = (0..).zip(below).map(|(seq, run)| call(seq, &run.run_id));
         let waits = Commit::new(witness.lease)
             .with_entries(entries.collect())
             .with_transition(Transition::suspend(None));
         commit(&store, vec![waits]).await?;
         let mut tasks = Vec::new();
         for (nth, other) in stores.iter().cloned().enumerate() {
-            let ends = below.iter().skip(nth).step_by(3).rev();
+            let ends = below.iter().skip(nth % 2).step_by(nth + 1);
             let ends = ends.map(|run| Commit::new(run.lease).with_transition(complete()));
             let mut ends: Vec<Commit> = ends.collect();
-            let roots = [runs[0][0].clone(), runs[1][0].clone()];
+            let roots = [roots[0].clone(), roots[1].clone()];
             tasks.push(tokio::spawn(async move {
                 match nth {
-                    0 => drop(other.cancel(&roots[1].run_id, at(2)).await?),
+                    0 => ends.truncate(5),
                     1 => ends.push(Commit::new(roots[0].lease).with_transition(fail())),
+                    2 => drop(other.cancel(&roots[1].run_id, at(2)).await?),
                     _ => {}
                 }
                 commit(&other, ends).await?;
@@ -298,19 +305,25 @@ async fn trees_that_end_from_all_sides_lose_no_end() -> belts::Result<()> {
         for task in tasks {
             task.await.expect("it does not panic")?;
         }
-        for run in runs.iter().flatten() {
+        let mut statuses = HashMap::new();
+        let mut ended = 0;
+        for run in &runs {
             let status = store.run(&run.run_id).await?.expect("it is there").status;
-            assert!(
-                status.is_finished(),
-                "round {round}: {} is {status}",
-                run.run_id
-            );
+            statuses.insert(&run.run_id, status);
+            let Some(parent) = &run.parent else { continue };
+            ended += usize::from(status.is_finished());
+            // One that has completed leaves those below alone.
+            let goes_on = statuses[&parent.run_id] == RunStatus::Completed;
+            assert!(status.is_finished() || goes_on, "round {round}: {status}");
         }
         let woken = claim(&store, worker, at(3)).await?.runs;
         let [woken] = &*woken else {
             panic!("round {round}: the witness alone is due, not {woken:?}");
         };
-        assert_eq!(woken.arrivals.len(), below.len(), "round {round}");
+        assert_eq!(woken.arrivals.len(), ended, "round {round}");
+        for run in below {
+            store.cancel(&run.run_id, at(3)).await?;
+        }
         assert!(store.cancel(&woken.run_id, at(3)).await?);
     }
     Ok(())

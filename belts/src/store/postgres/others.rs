@@ -88,9 +88,10 @@ fn bind_starts(parameters: Parameters, starts: &[Start<'_>]) -> Parameters {
 /// Binds the parents of runs: their ids, how many runs are above, and whether they are attached.
 pub(super) fn bind_parents<'a>(
     parameters: Parameters,
-    parents: impl Iterator<Item = Option<&'a Parent>> + Clone,
+    parents: impl Iterator<Item = Option<&'a Parent>>,
 ) -> Parameters {
-    let each = || parents.clone();
+    let parents: Vec<_> = parents.collect();
+    let each = || parents.iter().copied();
     let depth = |parent: &Parent| parent.depth.cast_signed();
     parameters
         .bind(
