@@ -5,7 +5,8 @@
 //! keeps (`connections`). A step is one statement, and so are an event with its runs and a claim with its journals: a run of
 //! three steps takes five statements, shared with whatever else waits at the time. A write whose answer was lost is sent again
 //! (`database`). An event that somebody may wait for takes one more statement, which gives it its place
-//! (`migrations/0003/places.sql`).
+//! (`migrations/0003/places.sql`), and so does the end of a run that another one has started, of which an event tells
+//! (`migrations/0004/families.sql`).
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -45,7 +45,7 @@ const EVENT: &str = "LATERAL (SELECT * FROM {schema}.events WHERE events.number 
 const TIME: &str = "coalesce(finished_at, (SELECT published_at FROM {schema}.events WHERE events.number = runs.number >> 16))";
 
 /// Whether the end of a run was told by what was written, to somebody who may wait for it: then it is to be shown.
-const TOLD: &str = "current_setting('belts_store.told') = 'yes'";
+const TOLD: &str = "current_setting('belts_store.told', true) IS NOT DISTINCT FROM 'yes'";
 
 /// One statement. The text is the key under which a connection finds it prepared.
 #[derive(Debug, Clone)]

@@ -11,14 +11,21 @@ CREATE FUNCTION {schema}.start(
 DECLARE
     wanted integer[];
     drawn bigint[];
+    there bigint;
+    over record;
     last_seen bigint := (SELECT seen FROM {schema}.subscriptions_version);
 BEGIN
     wanted := ARRAY(SELECT i FROM generate_series(1, cardinality(s_places)) AS i WHERE lost IS NULL OR s_places[i] <> ALL (lost));
-    -- Locked, so that nobody reruns one meanwhile and takes back what is told.
-    PERFORM {schema}.tell(id, status, result, greatest(in_now, finished_at)) FROM (
-        SELECT id, status, result, finished_at FROM {schema}.runs
-        WHERE id = ANY (ARRAY(SELECT s_runs[i] FROM unnest(wanted) AS i)) AND finished_at IS NOT NULL AND parent IS NOT NULL
-        ORDER BY number FOR SHARE) AS over;
+    FOR there IN SELECT DISTINCT run.number FROM unnest(wanted) AS i, LATERAL (
+            SELECT number, finished_at, parent FROM {schema}.runs WHERE id = s_runs[i] OFFSET 0) AS run
+        WHERE finished_at IS NOT NULL AND parent IS NOT NULL ORDER BY run.number
+    LOOP
+        -- Locked, so that nobody reruns it meanwhile and takes back what is told.
+        SELECT id, status, result, finished_at INTO over FROM {schema}.runs WHERE number = there FOR SHARE;
+        IF over.finished_at IS NOT NULL THEN
+            PERFORM {schema}.tell(over.id, over.status, over.result, greatest(in_now, over.finished_at));
+        END IF;
+    END LOOP;
     wanted := ARRAY(
         SELECT i FROM unnest(wanted) AS i WHERE (SELECT true FROM {schema}.runs WHERE id = s_runs[i]) IS NULL ORDER BY s_ids[i]);
     IF cardinality(wanted) = 0 THEN
