@@ -36,24 +36,16 @@ BEGIN
         WHERE id >= prefix AND id < left(prefix, -1) || ';' AND event_type = '{ended}' AND correlation_key = in_run;
 END $$;
 
--- Whoever started it did so before, whatever the clocks say.
-CREATE FUNCTION {schema}.tell_end() RETURNS trigger LANGUAGE plpgsql AS $$
+-- A run that is removed before it has finished was skipped. Whoever started it did so before, whatever the clocks say.
+CREATE FUNCTION {schema}.tell_skipped() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        PERFORM {schema}.tell(OLD.id, 'skipped', NULL, greatest(
-            (SELECT seen FROM {schema}.subscriptions_version), OLD.started_at,
-            (SELECT published_at FROM {schema}.events WHERE number = OLD.number >> 16), 0));
-    ELSE
-        PERFORM {schema}.tell(NEW.id, NEW.status, NEW.result, greatest(
-            NEW.finished_at, (SELECT published_at FROM {schema}.events WHERE number = NEW.number >> 16)));
-    END IF;
+    PERFORM {schema}.tell(OLD.id, 'skipped', NULL, greatest(
+        (SELECT seen FROM {schema}.subscriptions_version), OLD.started_at,
+        (SELECT published_at FROM {schema}.events WHERE number = OLD.number >> 16), 0));
     RETURN NULL;
 END $$;
-CREATE TRIGGER runs_told AFTER UPDATE OF finished_at ON {schema}.runs
-    FOR EACH ROW WHEN (NEW.parent IS NOT NULL AND NEW.finished_at IS NOT NULL AND OLD.finished_at IS NULL)
-    EXECUTE FUNCTION {schema}.tell_end();
-CREATE TRIGGER runs_told_gone AFTER DELETE ON {schema}.runs
-    FOR EACH ROW WHEN (OLD.parent IS NOT NULL AND OLD.finished_at IS NULL) EXECUTE FUNCTION {schema}.tell_end();
+CREATE TRIGGER runs_skipped AFTER DELETE ON {schema}.runs
+    FOR EACH ROW WHEN (OLD.parent IS NOT NULL AND OLD.finished_at IS NULL) EXECUTE FUNCTION {schema}.tell_skipped();
 
 -- Locks runs and those that end with the ones that fail or are cancelled, in the one order in which all lock them; answers with the
 -- latter. Nothing is locked where there are none of these. Others may start runs, or end them, until they are locked.
@@ -62,6 +54,11 @@ DECLARE
     locked bigint[] := '{}';
     below bigint[];
 BEGIN
+    IF NOT EXISTS (SELECT FROM unnest(in_ending) AS ending (run), LATERAL (
+            SELECT id FROM {schema}.runs WHERE number = ending.run OFFSET 0) AS root, LATERAL (
+            SELECT FROM {schema}.runs WHERE parent = root.id AND attached AND finished_at IS NULL LIMIT 1) AS child) THEN
+        RETURN '{}';
+    END IF;
     LOOP
         below := ARRAY(
             WITH RECURSIVE family (number, id) AS (
@@ -99,14 +96,30 @@ BEGIN
     END IF;
 END $$;
 
-CREATE FUNCTION {schema}.end_attached() RETURNS trigger LANGUAGE plpgsql AS $$
+-- What the end of a run brings with it. One trigger does it all, since the condition of each costs every commit some time.
+CREATE FUNCTION {schema}.end_run() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM {schema}.cancel_runs({schema}.lock_families('{}', ARRAY[NEW.number]), NEW.finished_at);
+    IF NEW.waits THEN
+        UPDATE {schema}.waits SET open = false WHERE run = NEW.number AND open;
+    END IF;
+    IF OLD.finished_at IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    IF NEW.parent IS NOT NULL THEN
+        PERFORM {schema}.tell(NEW.id, NEW.status, NEW.result, greatest(
+            NEW.finished_at, (SELECT published_at FROM {schema}.events WHERE number = NEW.number >> 16)));
+    END IF;
+    IF NEW.status IN ('failed', 'cancelled')
+        AND EXISTS (SELECT FROM {schema}.runs WHERE parent = NEW.id AND attached AND finished_at IS NULL) THEN
+        PERFORM {schema}.cancel_runs({schema}.lock_families('{}', ARRAY[NEW.number]), NEW.finished_at);
+    END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER runs_take_along AFTER UPDATE OF finished_at ON {schema}.runs
-    FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL AND OLD.finished_at IS NULL AND NEW.status IN ('failed', 'cancelled'))
-    EXECUTE FUNCTION {schema}.end_attached();
+DROP TRIGGER waits_end ON {schema}.runs;
+CREATE TRIGGER runs_end AFTER UPDATE OF finished_at ON {schema}.runs
+    FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL
+        AND (NEW.waits OR NEW.parent IS NOT NULL OR NEW.status IN ('failed', 'cancelled')))
+    EXECUTE FUNCTION {schema}.end_run();
 
 -- Cancels a run that has not finished; whether there was one.
 CREATE FUNCTION {schema}.cancel(in_store text, in_id text, in_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
