@@ -12,6 +12,7 @@ mod calls;
 mod cancel;
 mod cancel_on;
 mod children;
+mod children_again;
 mod children_swept;
 mod crashes;
 mod delivery;

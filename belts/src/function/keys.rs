@@ -30,7 +30,7 @@ mod paths {
         /// Whether a step at this path may be one of this place's.
         pub(crate) fn leads_to(self, path: &str) -> bool {
             match (self, path.split_once('/')) {
-                (Self::Step(pattern), None) => matches(pattern, path),
+                (Self::Step(pattern) | Self::Call(pattern), None) => matches(pattern, path),
                 (Self::Scope(pattern), Some((scope, _))) => matches(pattern, scope),
                 // The key of an arm comes between.
                 (Self::Race(pattern), Some((race, rest))) => {
@@ -119,6 +119,7 @@ mod paths {
                 (KeyDef::Scope("parcel-{n}"), "parcel-1/label"),
                 (KeyDef::Scope("parcel-{n}"), "parcel-1/box-2/label"),
                 (KeyDef::Race("reply-{n}"), "reply-1/bot/answer"),
+                (KeyDef::Call("pay-{n}"), "pay-1"),
             ] {
                 assert!(key.leads_to(path), "{key:?} {path}");
             }

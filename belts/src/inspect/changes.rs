@@ -15,13 +15,18 @@ impl Runs {
     /// # Errors
     /// As [`get`](Self::get), and if the store cannot be written.
     pub async fn cancel(&self, run_id: &str) -> Result<bool> {
-        if self.get(run_id).await?.status.is_finished() {
+        let run = self.get(run_id).await?;
+        if run.status.is_finished() {
             return Ok(false);
         }
         self.note(run_id, "cancel").await?;
         let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
         if let (true, Some(worker)) = (cancelled, &self.worker) {
             worker.cancelled(run_id);
+            #[cfg(feature = "http")]
+            if worker.hands_on() {
+                worker.hand_on_parent(run.parent.as_ref()).await?;
+            }
         }
         Ok(cancelled)
     }

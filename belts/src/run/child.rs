@@ -91,6 +91,12 @@ impl Child {
         })
     }
 
+    /// The error of a call whose run is said to fail by a test.
+    #[cfg(feature = "testing")]
+    pub(crate) fn failed(&self, cause: Error) -> Error {
+        self.error("failed").with_source(cause)
+    }
+
     /// The error of a call whose time is over.
     pub(crate) fn timed_out(&self) -> Error {
         self.error(

@@ -119,8 +119,19 @@ where
                 let (child, start) = self.child(&path, true, now).await?;
                 let function = Arc::clone(&child.function);
                 let state = (now, Wait::run(&child.run_id), until);
-                let mut open = open(state, seq).of_child(child, Some(start));
-                (open.called(true).await?, function)
+                let value = match preset(&run, &child) {
+                    Preset::No => {
+                        let mut open = open(state, seq).of_child(child, Some(start));
+                        open.called(true).await?
+                    }
+                    Preset::NeverEnds => {
+                        open(state, seq).of_child(child, None).called(true).await?
+                    }
+                    Preset::Ended(ended) => {
+                        open(state, seq).of_child(child, None).ended(ended).await
+                    }
+                };
+                (value, function)
             }
             Decision::Resume { seq, .. } => {
                 let entry = run.wait_entry(seq);
@@ -301,4 +312,38 @@ async fn too_deep(worker: &Worker, run: &LiveRun, function: &str) -> Error {
         chain.join(" < ")
     );
     Error::new(ErrorKind::Config, text)
+}
+
+/// What a test wants a call to come to.
+#[cfg_attr(
+    not(feature = "testing"),
+    expect(dead_code, reason = "only tests preset calls")
+)]
+enum Preset {
+    No,
+    NeverEnds,
+    /// With this output, as an envelope, or this error.
+    Ended(Result<Arc<[u8]>>),
+}
+
+#[cfg(feature = "testing")]
+fn preset(run: &LiveRun, child: &Child) -> Preset {
+    use crate::testing::Instead;
+
+    let probe = run.host.probe.as_ref();
+    match probe.and_then(|probe| probe.consult_call(&child.path)) {
+        None => Preset::No,
+        Some(Instead::Hang) => Preset::NeverEnds,
+        Some(Instead::Fail(error)) => Preset::Ended(Err(child.failed(error))),
+        Some(Instead::Return(json)) => {
+            let json = serde_json::from_slice::<Box<serde_json::value::RawValue>>(&json);
+            let output = json.map(|json| codec::encode_json(&json));
+            Preset::Ended(output.map_err(Error::from_any))
+        }
+    }
+}
+
+#[cfg(not(feature = "testing"))]
+fn preset(_: &LiveRun, _: &Child) -> Preset {
+    Preset::No
 }

@@ -83,6 +83,20 @@ impl Open {
         self
     }
 
+    /// Records that the run that it would call has ended so; what was recorded of it.
+    pub(super) async fn ended(self, ended: Result<Arc<[u8]>>) -> Arc<[u8]> {
+        let run = Arc::clone(&self.run);
+        let _active = run.activate();
+        let mut entry = self.entry().with_finished_at(run.host.clock.now());
+        (entry.state, entry.value) = outcome(ended);
+        let value = Arc::clone(&entry.value);
+        match run.record_in(self.arm.as_ref(), entry, true, true) {
+            Some(ticket) => ticket.await,
+            None => pending().await,
+        }
+        value
+    }
+
     /// Waits for the end of the run that it calls; what was recorded of it, as an envelope.
     pub(super) async fn called(&mut self, begins: bool) -> Result<Arc<[u8]>> {
         self.decide::<Undecoded>(begins, &mut None).await?;

@@ -27,9 +27,9 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
         Some(KeyDef::Callback(_)) => format!(
             "`{path}` is a callback; complete it with `harness.complete(run.callback(\"{path}\")?, &value)`"
         ),
-        Some(KeyDef::Call(_) | KeyDef::Start(_)) => {
-            format!("`{path}` calls another function; preset the steps of that one")
-        }
+        Some(KeyDef::Start(_)) => format!(
+            "`{path}` starts another function without its result; preset the steps of that one"
+        ),
         Some(KeyDef::Race(_)) => format!(
             "`{path}` is a race; preset a step in one of its arms, as in `{path}/scored/score` for the step `score` of the arm `scored`"
         ),
@@ -49,11 +49,7 @@ fn nearest(keys: &[KeyDef], path: &str) -> String {
     let steps = keys.iter().filter(|key| {
         !matches!(
             key,
-            KeyDef::Sleep(_)
-                | KeyDef::Wait(_)
-                | KeyDef::Callback(_)
-                | KeyDef::Call(_)
-                | KeyDef::Start(_)
+            KeyDef::Sleep(_) | KeyDef::Wait(_) | KeyDef::Callback(_) | KeyDef::Start(_)
         )
     });
     match steps.min_by_key(|key| strsim::levenshtein(part, &key.fixed())) {

@@ -249,6 +249,15 @@ impl Probe {
         preset
     }
 
+    /// Called by a call that is about to start its run; `None` to do so.
+    pub(crate) fn consult_call(&self, path: &str) -> Option<Instead> {
+        let mut state = self.state();
+        state.seen.insert(path.to_owned());
+        let plan = state.plans.get_mut(path)?;
+        plan.reached = true;
+        plan.apply(0)
+    }
+
     /// Records that a step of a run is recorded, so that it must not be evaluated again.
     pub(crate) fn recorded(&self, run_id: &str, path: &str) {
         self.state()

@@ -5,7 +5,9 @@ use std::{pin::Pin, sync::Arc};
 
 use futures_util::future::try_join_all;
 
-use super::{FinishedRun, Shared};
+use super::Shared;
+#[cfg(feature = "http")]
+use crate::store::Parent;
 use crate::{
     error::Result,
     store::{RunFilter, RunRecord, RunStatus, StepState, Wait},
@@ -35,29 +37,40 @@ impl Shared {
         Ok(self.store.list(filter).await?.runs)
     }
 
-    /// Drives the runs below one that rests, on a clock that a test moves: what is due now, or else whatever is due first, unless one
-    /// of them waits for something that only the test does.
+    /// Drives the runs below one that rests, on a clock that a test moves: all that are due now, or else whatever is due first, unless
+    /// one of them waits for something that only the test does.
     pub(super) async fn drive_family(self: &Arc<Self>, run: &RunRecord) -> Result<Family> {
+        let now = self.clock.now();
         let mut members = self.children(&run.run_id).await?;
         let mut next = 0;
-        while let Some(member) = members.get(next).filter(|_| next < MOST) {
-            members.extend(self.children(&Arc::clone(&member.run_id)).await?);
-            next += 1;
+        loop {
+            let due = |member: &&RunRecord| member.due_at.is_some_and(|due_at| due_at <= now);
+            let drives = members[next..].iter().filter(due);
+            let drives = drives.map(|member| self.drive_member(member));
+            if try_join_all(drives).await?.contains(&true) {
+                return Ok(Family::GoesOn);
+            }
+            // Those below the ones that were looked at.
+            let last = members.len().min(MOST);
+            if next >= last {
+                break;
+            }
+            for member in next..last {
+                let run_id = Arc::clone(&members[member].run_id);
+                members.extend(self.children(&run_id).await?);
+            }
+            next = last;
         }
-        let known = |member: &&RunRecord| self.registry.index(&member.function_id).is_some();
-        let dues = members
-            .iter()
-            .filter(known)
-            .filter_map(|member| Some((member.due_at?, member)));
-        let first = dues.min_by_key(|(due_at, _)| *due_at);
-        let now = self.clock.now();
-        if first.is_none_or(|(due_at, _)| due_at > now) {
-            for member in members.iter().chain([run]) {
-                if self.waits_for_others(&member.run_id).await? {
-                    return Ok(Family::Waits);
-                }
+        for member in members.iter().chain([run]) {
+            if self.waits_for_others(&member.run_id).await? {
+                return Ok(Family::Waits);
             }
         }
+        let known = |member: &&RunRecord| self.registry.index(&member.function_id).is_some();
+        let dues = members.iter().filter(known);
+        let dues = dues.filter_map(|member| Some((member.due_at?, member)));
+        let first = dues.min_by_key(|(due_at, _)| *due_at);
+        let first = first.filter(|(due_at, _)| run.due_at.is_none_or(|own| *due_at <= own));
         let Some((due_at, member)) = first else {
             let is_alone = members.is_empty() || run.due_at.is_none();
             return Ok(if is_alone {
@@ -66,25 +79,30 @@ impl Shared {
                 Family::AtItsTime
             });
         };
-        if run.due_at.is_some_and(|own| own < due_at) {
-            return Ok(Family::AtItsTime);
-        }
         if due_at.is_never() {
             return Ok(Family::Waits);
         }
         self.clock.sleep_until(due_at).await;
-        let ended = self.listen(&member.run_id);
-        let index = self.registry.index(&member.function_id);
-        let claimed = match index {
-            Some(index) => self.claim_run(&member.run_id, index).await?,
-            None => false,
+        let driven = self.drive_member(member).await?;
+        Ok(if driven {
+            Family::GoesOn
+        } else {
+            Family::Waits
+        })
+    }
+
+    /// Drives a run until it rests or ends; whether it was this worker's to drive.
+    async fn drive_member(self: &Arc<Self>, member: &RunRecord) -> Result<bool> {
+        let Some(index) = self.registry.index(&member.function_id) else {
+            return Ok(false);
         };
-        if !claimed {
-            return Ok(Family::Waits);
+        let ended = self.listen(&member.run_id);
+        let claimed = self.claim_run(&member.run_id, index).await?;
+        if claimed {
+            // It reports the end of its drive while this worker lives.
+            let _ = ended.await;
         }
-        // It reports the end of its drive while this worker lives.
-        let _ = ended.await;
-        Ok(Family::GoesOn)
+        Ok(claimed)
     }
 
     /// Whether a run waits for what is not the end of a run.
@@ -103,23 +121,46 @@ impl Shared {
         Ok(functions.any(|function| self.registry.index(function).is_some()))
     }
 
-    /// Drives the runs that this one has started, until each has ended or waits for something that only others do; whether one has
-    /// ended.
+    /// Drives the runs that this one has started, until each has ended.
     ///
     /// They may have started others, so the type of this future is named.
     pub(super) fn drive_children<'a>(
         self: &'a Arc<Self>,
         run_id: &'a str,
-    ) -> Pin<Box<dyn Future<Output = Result<bool>> + Send + 'a>> {
+    ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(async move {
             let children = self.children(run_id).await?;
             let known = children
                 .iter()
                 .filter(|child| self.registry.index(&child.function_id).is_some());
             let drives = known.map(|child| self.finish(&child.run_id, &child.function_id, None));
-            let ended = try_join_all(drives).await?;
-            let is_over = |run: &Option<FinishedRun>| run.as_ref().is_none_or(FinishedRun::is_over);
-            Ok(ended.iter().any(is_over))
+            try_join_all(drives).await.map(drop)
         })
+    }
+
+    /// In push mode, hands on the runs that this one has started.
+    #[cfg(feature = "http")]
+    pub(super) async fn hand_on_children(&self, run_id: &str) -> Result<()> {
+        for child in self.children(run_id).await? {
+            if let Some(due_at) = child.due_at {
+                self.hand_on(&child.run_id, due_at, 0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// In push mode, hands on the run that may wait for the end of one that it has started.
+    #[cfg(feature = "http")]
+    pub(crate) async fn hand_on_parent(&self, parent: Option<&Parent>) -> Result<()> {
+        let Some(parent) = parent else {
+            return Ok(());
+        };
+        let record = self.store.run(&parent.run_id).await?;
+        if let Some(parent) = record.filter(|parent| parent.status == RunStatus::Suspended)
+            && let Some(due_at) = parent.due_at
+        {
+            self.hand_on(&parent.run_id, due_at, 0).await?;
+        }
+        Ok(())
     }
 }

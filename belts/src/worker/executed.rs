@@ -34,13 +34,6 @@ pub struct FinishedRun {
     pub result: Result<Box<RawValue>>,
 }
 
-impl FinishedRun {
-    /// Whether it has ended, and not only stopped or waits for what only a test can do.
-    pub(super) fn is_over(&self) -> bool {
-        self.status.is_finished()
-    }
-}
-
 impl Executed {
     /// The output of one function.
     ///

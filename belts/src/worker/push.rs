@@ -56,6 +56,8 @@ impl Shared {
         asked: Trigger,
         mut ending: Option<Ending>,
     ) -> Result<()> {
+        // What a delivered event starts was started by no run.
+        let mut parent = None;
         loop {
             if let Some(ending) = ending.take() {
                 // A drive that was cut off tells nobody.
@@ -65,6 +67,7 @@ impl Shared {
                     }
                     // Something may have arrived before it waited: then it is due at once.
                     Ended::Suspended(_) => {
+                        self.hand_on_children(run_id).await?;
                         let record = self.store.run(run_id).await?;
                         return match record.and_then(|record| record.due_at) {
                             Some(due_at) => self.hand_on(run_id, due_at, 0).await,
@@ -76,7 +79,7 @@ impl Shared {
                     | Ended::Failed
                     | Ended::Cancelled
                     | Ended::Stopped
-                    | Ended::Skipped => return Ok(()),
+                    | Ended::Skipped => return self.hand_on_parent(parent.as_ref()).await,
                 }
             }
             let listening = self.listen(run_id);
@@ -84,11 +87,16 @@ impl Shared {
                 return Ok(());
             };
             let stopped = record.status == RunStatus::Stopped && !matches!(asked, Trigger::GoOn);
+            parent.clone_from(&record.parent);
             if record.status.is_finished() || stopped {
-                return Ok(());
+                return self.hand_on_parent(parent.as_ref()).await;
             }
-            let waits = record.status == RunStatus::Suspended && record.due_at.is_none();
-            if waits && !matches!(asked, Trigger::GoOn) {
+            let rests = record.status == RunStatus::Suspended;
+            if rests && self.registry.may_wait() {
+                // Whoever should have may not have come to it.
+                self.hand_on_children(run_id).await?;
+            }
+            if rests && record.due_at.is_none() && !matches!(asked, Trigger::GoOn) {
                 // A message has nothing to tell it; whatever arrives for it will.
                 return Ok(());
             }

@@ -147,11 +147,12 @@ impl Shared {
             }
         }
         if rests && !self.clock.is_manual() && self.has_children(run_id).await? {
-            let look = record
-                .due_at
-                .unwrap_or_else(|| now.after(self.options().sweep));
+            let sweep = now.after(self.options().sweep);
+            let look = record.due_at.map_or(sweep, |due_at| due_at.min(sweep));
             tokio::select! {
-                driven = self.drive_children(run_id) => driven.map(drop)?,
+                driven = self.drive_children(run_id) => driven?,
+                // One of them may have ended while others go on.
+                () = self.store.woken() => {}
                 _ = &mut *ended => {}
                 () = self.clock.expire_at(look) => {}
             }

@@ -48,11 +48,15 @@ impl Tables {
                 && filter.includes_time(run.finished_at.unwrap_or(run.event.sight.published_at))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };
-        let mut found = self
-            .runs
-            .range(..below)
-            .rev()
-            .filter(|(_, run)| passes(run));
+        let candidates: Box<dyn Iterator<Item = (&i64, &Run)>> = match &filter.parent {
+            None => Box::new(self.runs.range(..below).rev()),
+            Some(id) => {
+                let started = self.started.get(id).into_iter();
+                let started = started.flat_map(|started| started.range(..below).rev());
+                Box::new(started.filter_map(|number| self.runs.get_key_value(number)))
+            }
+        };
+        let mut found = candidates.filter(|(_, run)| passes(run));
         let mut page = RunPage::default();
         let mut last = None;
         for (number, run) in found.by_ref().take(limit) {
