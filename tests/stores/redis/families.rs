@@ -9,7 +9,9 @@ use belts::store::{
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
-use crate::requests::{at, begin, calling, capacity, child, claim, commit, complete, fail, worker};
+use crate::requests::{
+    at, begin, calling, capacity, child, claim, commit, complete, fail, paid, publish, worker,
+};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -183,6 +185,60 @@ async fn run_that_ends_again_and_again_is_told_once() -> belts::Result<()> {
     let keys = cmd("KEYS").arg("{belts}:event:belts.ended:*").to_owned();
     let keys: Vec<String> = server.command(&keys).expect("the server runs");
     assert_eq!(keys.len(), 1, "{keys:?}");
+    Ok(())
+}
+
+/// The event that asked for it is still there.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn skipped_run_is_started_again_by_the_same_event() -> belts::Result<()> {
+    let (_server, store) = server().await?;
+    let worker = worker(&store).await?;
+    let parent = call(&store, worker, "e", &["c"]).await?;
+    let of_child = claim_named(&store, worker, "c").await?;
+    commit(&store, of_child, Vec::new(), Some(Transition::Skip)).await?;
+    let lease = claim_named(&store, worker, &parent).await?;
+    assert_eq!(store.arrived(&[lease]).await?[0].1.len(), 1);
+    let again = Commit::new(lease).with_starts(vec![child(&parent, "c")]);
+    store.commit(CommitBatch::new(vec![again], at(1))).await?;
+    assert!(store.arrived(&[lease]).await?.is_empty());
+    let of_child = claim_named(&store, worker, "c").await?;
+    commit(&store, of_child, Vec::new(), Some(complete())).await?;
+    let told = store.arrived(&[lease]).await?.remove(0).1;
+    assert_eq!(told.len(), 1);
+    assert!(told[0].payload.starts_with(b"{\"status\":\"completed\""));
+    Ok(())
+}
+
+/// It was told while nobody awaited such, before any run that goes on.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn end_that_nobody_awaited_is_found_by_whoever_watches() -> belts::Result<()> {
+    let (_server, store) = server().await?;
+    let worker = worker(&store).await?;
+    for id in ["1", "2"] {
+        publish(&store, paid(id)).await?;
+    }
+    let (parent, lease) = begin(&store, "first", worker).await?;
+    let start = Commit::new(lease).with_starts(vec![child(&parent, "c")]);
+    store.commit(CommitBatch::new(vec![start], at(1))).await?;
+    let of_child = claim_named(&store, worker, "c").await?;
+    for lease in [of_child, lease] {
+        commit(&store, lease, Vec::new(), Some(complete())).await?;
+    }
+    // What was told stays for the time being: two other events go first.
+    assert_eq!(store.purge(at(1_000), 2).await?.runs, 2);
+    assert!(store.run("c").await?.is_none());
+    let (_, lease) = begin(&store, "second", worker).await?;
+    let watch = Commit::new(lease)
+        .with_entries(vec![calling(0, "c")])
+        .with_watches(vec!["c".into()])
+        .with_transition(Transition::suspend(None));
+    store.commit(CommitBatch::new(vec![watch], at(1))).await?;
+    let woken = claim(&store, worker, at(1)).await?.runs.remove(0);
+    assert_eq!(woken.arrivals.len(), 1);
+    let said = br#"{"status":"completed","result":{"v":1,"ok":1}}"#;
+    assert_eq!(*woken.arrivals[0].payload, *said);
     Ok(())
 }
 

@@ -238,7 +238,9 @@ async fn walk_families(store: &Redis, other: &Redis, is_awaited: bool) -> belts:
             child(&id, &second, true),
             child(&id, &free, false),
         ];
-        settle(other, Commit::new(lease).with_starts(starts)).await?;
+        let watches = vec![format!("{id} never").into()];
+        let begins = Commit::new(lease).with_starts(starts);
+        settle(other, begins.with_watches(watches)).await?;
         let of_second = claim_named(other, worker, &second).await?;
         let starts = vec![child(&second, &below, true)];
         settle(store, Commit::new(of_second).with_starts(starts)).await?;

@@ -135,6 +135,46 @@ async fn lost_answer_of_a_commit_starts_nothing_twice() -> belts::Result<()> {
 
 #[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
 #[tokio::test]
+async fn lost_answer_of_a_commit_tells_nothing_twice() -> belts::Result<()> {
+    let lossy = lossy().await?;
+    let Lossy {
+        proxy,
+        store,
+        direct,
+        ..
+    } = &lossy;
+    let worker = worker(store).await?;
+    let (parent, lease) = begin(store, "e", worker).await?;
+    let write = async |commit: Commit| {
+        proxy.lose_next_answer();
+        let outcomes = store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+        assert!(proxy.has_lost());
+        assert_eq!(outcomes, [CommitOutcome::Applied]);
+        belts::Result::Ok(())
+    };
+    write(Commit::new(lease).with_starts(vec![child(&parent, "over")])).await?;
+    let only = Claim::new(capacity(worker), at(1)).with_only("over");
+    let of_child = direct.claim(only).await?.runs.remove(0).lease;
+    commit(direct, of_child, vec![], Some(complete())).await?;
+    let watch =
+        |ids: &[&str]| Commit::new(lease).with_watches(ids.iter().map(|id| (*id).into()).collect());
+    let entries = vec![calling(0, "over"), calling(1, "gone"), calling(2, "later")];
+    write(watch(&["over", "gone"]).with_entries(entries)).await?;
+    let seqs = async || {
+        let told = direct.arrived(&[lease]).await?.remove(0).1;
+        belts::Result::Ok(told.iter().map(|one| one.seq).collect::<Vec<_>>())
+    };
+    assert_eq!(seqs().await?, [0, 1], "each of them once");
+    // The run is suspended when it is sent again.
+    write(watch(&["over", "gone", "later"]).with_transition(Transition::suspend(None))).await?;
+    let woken = claim(direct, worker, at(1)).await?.runs.remove(0);
+    let seqs = woken.arrivals.iter().map(|one| one.seq);
+    assert_eq!(seqs.collect::<Vec<_>>(), [0, 1, 2]);
+    Ok(())
+}
+
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
 async fn lost_answer_of_a_skip_counts_as_written() -> belts::Result<()> {
     let lossy = lossy().await?;
     let Lossy { proxy, store, .. } = &lossy;

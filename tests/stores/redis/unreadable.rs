@@ -209,3 +209,26 @@ async fn run_that_is_set_aside_tells_its_end() -> belts::Result<()> {
     assert!(told.contains("cannot be read from the store"), "{told}");
     Ok(())
 }
+
+/// The claim that sets a run aside had leased what ends with it.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn what_ends_with_a_run_that_is_set_aside_is_not_leased() -> belts::Result<()> {
+    let spoiled = Spoiled::new().await?;
+    let store = &spoiled.store;
+    let worker = worker(store).await?;
+    let (parent, lease) = begin(store, "bad", worker).await?;
+    let commit = Commit::new(lease)
+        .with_starts(vec![child(&parent, "below")])
+        .with_transition(Transition::suspend(at(1)));
+    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    publish(store, event("good")).await?;
+    spoiled.set("event:bad", "no event");
+    let claimed = claim(store, worker, at(1)).await?;
+    assert_eq!(claimed.set_aside[0].run_id, parent);
+    let events: Vec<&str> = claimed.runs.iter().map(|run| &*run.event_id).collect();
+    assert_eq!(events, ["good"]);
+    let record = store.run("below").await?.expect("it is there");
+    assert_eq!(record.status, RunStatus::Cancelled);
+    Ok(())
+}

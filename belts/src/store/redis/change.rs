@@ -37,7 +37,10 @@ impl Redis {
 
     pub(super) async fn rerun_run(&self, request: &Rerun) -> Result<bool> {
         let Rerun {
-            run_id, from, now, ..
+            run_id,
+            from,
+            reopen,
+            now,
         } = request;
         let ticket = new_id();
         let answer = self.run(|_| {
@@ -47,6 +50,9 @@ impl Redis {
                 .arg(&*ticket)
                 .arg(&**run_id)
                 .optional(from.map(|seq| seq.to_string()).as_deref());
+            for seq in reopen {
+                call.arg(seq);
+            }
             call
         });
         let is_due = self.read(reply::count(&answer.await?))? > 0;

@@ -32,9 +32,8 @@ impl Redis {
                     if wakes {
                         self.wake();
                     }
-                    claimed
-                        .set_aside
-                        .extend(self.set_aside(request.now, unreadable).await?);
+                    self.set_aside(request.now, unreadable, &mut claimed)
+                        .await?;
                     return Ok(claimed);
                 }
                 word => self.read(reply::raw(word))?,

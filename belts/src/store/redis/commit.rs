@@ -136,7 +136,7 @@ fn add_commit(call: &mut Call, commit: &Commit) {
     }
 }
 
-/// The runs to start, and those to cancel; empty where there are neither.
+/// The runs to start, those to watch, and those to cancel; empty where there are none of these.
 fn add_others(call: &mut Call, commit: &Commit, tickets: &mut Iter<'_, u64>, now: Timestamp) {
     if !commit.concerns_others() {
         call.arg("");
@@ -146,9 +146,11 @@ fn add_others(call: &mut Call, commit: &Commit, tickets: &mut Iter<'_, u64>, now
     for (event, ticket) in commit.starts.iter().zip(tickets) {
         add_start(call, event, *ticket, now);
     }
-    call.arg(commit.cancels.len());
-    for run_id in &commit.cancels {
-        call.arg(&**run_id);
+    for ids in [&commit.watches, &commit.cancels] {
+        call.arg(ids.len());
+        for run_id in ids {
+            call.arg(&**run_id);
+        }
     }
 }
 

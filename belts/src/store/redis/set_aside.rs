@@ -6,7 +6,7 @@ use super::{Fault, Redis, reply, rows::lease_text, script};
 use crate::{
     codec::envelope,
     error::{Error, Result},
-    store::{ClaimedRun, Lease, SetAside, Timestamp},
+    store::{Claimed, ClaimedRun, Lease, SetAside, Timestamp},
 };
 
 /// What a newer version may have written is left to it for so long.
@@ -37,13 +37,14 @@ impl Unreadable {
 }
 
 impl Redis {
-    /// Gives up the leases of runs that cannot be read. If this fails, so does the claim, and the worker gives them back.
+    /// Gives up the leases of runs that cannot be read, and of those that this has cancelled. If this fails, so does the claim, and the worker gives them back.
     pub(super) async fn set_aside(
         &self,
         now: Timestamp,
         unreadable: Vec<Unreadable>,
-    ) -> Result<Vec<SetAside>> {
-        let mut set_aside = Vec::with_capacity(unreadable.len());
+        claimed: &mut Claimed,
+    ) -> Result<()> {
+        let mut has_ended_others = false;
         for run in unreadable {
             let due_at = run.due_at(now).map(|due_at| due_at.as_millis().to_string());
             let reason: Arc<str> = run.fault.to_string().into();
@@ -61,12 +62,20 @@ impl Redis {
                     .arg(&*error);
                 call
             };
-            // It told another run of its end.
-            if self.read(reply::count(&self.run(call).await?))? > 1 {
+            // It told another run of its end, or ended others with it; or the answer was lost that would have said so.
+            if self.read(reply::count(&self.run(call).await?))? != 1 {
+                has_ended_others = true;
                 self.wake();
             }
-            set_aside.push(SetAside::new(run.run_id, run.function_id, reason));
+            claimed
+                .set_aside
+                .push(SetAside::new(run.run_id, run.function_id, reason));
         }
-        Ok(set_aside)
+        if has_ended_others {
+            let leases: Vec<Lease> = claimed.runs.iter().map(|run| run.lease).collect();
+            let ended = self.revoked_of(&leases).await?;
+            claimed.runs.retain(|run| !ended.contains(&run.lease));
+        }
+        Ok(())
     }
 }

@@ -3,8 +3,8 @@
 -- commit its run, worker, lease and change; where there is a change, its due, failed, result, and whether it keeps its time; count of
 -- entries, seq and entry of each; count of entries that wait or did, of each its seq, what stands before its places and behind them,
 -- whether there is a key, the key, count of types, and of each the type and behind what it is looked for; and nothing, or the count of
--- runs to start, each with what `start` reads, and the runs to cancel, counted. A change is the new status, or "x" to remove the run. Of
--- a run that is due at once for what has arrived, or where others are, 2 is answered.
+-- runs to start, each with what `start` reads, and the runs to watch and those to cancel, counted. A change is the new status, or "x" to
+-- remove the run. Of a run that is due at once for what has arrived, or where others are, 2 is answered.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, outcomes, left_due, at = ARGV[1], ARGV[3], '', false, 6
@@ -28,23 +28,38 @@ for _ = 1, tonumber(ARGV[5]) do
     at = at + 6 + 2 * count
   end
   local run, steps = P .. 'run:' .. number, P .. 'steps:' .. number
-  local starts, first_start, last_cancel = tonumber(ARGV[at]), at + 1, at
+  local starts, first_start, last_watch, last_cancel = tonumber(ARGV[at]), at + 1, at, at
   at = at + 1
   if starts then
     at = at + 9 * starts
-    last_cancel = at + tonumber(ARGV[at])
+    last_watch = at + tonumber(ARGV[at])
+    last_cancel = last_watch + 1 + tonumber(ARGV[last_watch + 1])
     at = last_cancel + 1
   end
   local holds, outcome = call('HGET', run, 'lease') == lease, '0'
   if holds then outcome = '1' end
 
+  if holds and change ~= 'x' then
+    include write
+    for place = first, last, 2 do write(steps, ARGV[place], ARGV[place + 1]) end
+    if waits then
+      include resolve
+      for _, one in ipairs(waits) do
+        if write_wait(number, one.seq, one.head, one.tail, one.types, one.key, now) then outcome = '2' end
+      end
+    end
+  end
+  -- Its waits hear of ends that are told here, and those that it closed do not.
   if holds and starts then
     include start
     for place = first_start, first_start + 9 * starts - 1, 9 do
       if start(place, now, ttl) then outcome = '2' end
     end
+    for place = first_start + 9 * starts + 1, last_watch do
+      if watch(ARGV[place], now, ttl) then outcome = '2' end
+    end
     local id = call('HGET', run, 'id')
-    for place = first_start + 9 * starts + 1, last_cancel do
+    for place = last_watch + 2, last_cancel do
       if cancel_own(ARGV[place], id, now, ttl) then outcome = '2' end
     end
   end
@@ -64,14 +79,6 @@ for _ = 1, tonumber(ARGV[5]) do
     if event_id and not is_needed and not is_placed then call('ZADD', P .. 'idle', published_at, event_id) end
     call('SREM', P .. 'held:' .. worker, number)
   elseif holds then
-    include write
-    for place = first, last, 2 do write(steps, ARGV[place], ARGV[place + 1]) end
-    if waits then
-      include resolve
-      for _, one in ipairs(waits) do
-        if write_wait(number, one.seq, one.head, one.tail, one.types, one.key, now) then outcome = '2' end
-      end
-    end
     if result ~= '' then call('HSET', steps, 'result', result) end
     if failed ~= '' then call('HSET', run, 'failed', failed) end
     if change == '2' then

@@ -49,6 +49,12 @@ local function remove(number)
   runs = runs + 1
 end
 
+-- Where the event told of the end of a run, nothing is told of that any more.
+local function forget_told(event)
+  local id, told = string.match(event, '^belts%.ended:(.*):(%d+)$')
+  if id and call('GET', P .. 'told:' .. id) == told then call('UNLINK', P .. 'told:' .. id) end
+end
+
 local may_expire = false
 if most > 0 then
   local has_kin = call('EXISTS', P .. 'kin') == 1
@@ -74,6 +80,7 @@ if most_events > 0 then
   for _, id in ipairs(call('ZRANGE', P .. 'idle', 0, most_events - 1)) do
     if call('EXISTS', P .. 'event:' .. id) == 0 then
       call('ZREM', P .. 'idle', id)
+      forget_told(id)
       events = events + 1
     end
   end
@@ -84,6 +91,7 @@ for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'idle', '-inf', '(' .. before, 'L
   local start = redis.pcall('GETRANGE', P .. 'event:' .. id, 0, 63)
   if type(start) ~= 'string' or string.match(start, '^%d+ %-?%d+ ,[ %d]*\n') then call('UNLINK', P .. 'event:' .. id) end
   call('ZREM', P .. 'idle', id)
+  forget_told(id)
   events = events + 1
 end
 -- Those of awaited types, of each the earliest place first. Some must stay, or seem to since the clock of their publisher was wrong.
@@ -100,6 +108,7 @@ for _, event_type in ipairs(call('SMEMBERS', P .. 'spent')) do
       break
     elseif not has_runs(id) then
       remove_placed(id, row)
+      forget_told(id)
       events = events + 1
     end
   end

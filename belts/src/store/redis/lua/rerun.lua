@@ -1,5 +1,5 @@
 -- Makes a failed or cancelled run due again; answers 1 if it was one. ARGV: now, sender, ticket, run id,
--- whether entries are dropped from a number on, that number.
+-- whether entries are dropped from a number on, that number; and the entries that wait again.
 include common
 include find
 include wait
@@ -7,7 +7,7 @@ local now, ticket = ARGV[1], ARGV[3]
 local number = find(ARGV[4])
 if not number then return 0 end
 local key, steps = P .. 'run:' .. number, P .. 'steps:' .. number
-local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket', 'parent', 'told')
+local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket', 'parent')
 -- The ticket tells whether this very request, sent again, has done it.
 if run[5] == ticket then return 1 end
 if run[1] ~= '5' and run[1] ~= '6' then return 0 end
@@ -18,17 +18,25 @@ call('SADD', P .. 'functions', run[2])
 call('HDEL', key, 'ended', 'failed', 'crashes', 'died', 'aside')
 call('HDEL', steps, 'result')
 if ARGV[5] ~= '' then call('HINCRBY', key, 'generation', '1') end
-if run[6] then call('HDEL', P .. 'kin', number) end
-if run[7] then
+if run[6] then
   include ended
-  untell(ARGV[4], run[7])
-  call('HDEL', key, 'told')
+  untell(ARGV[4])
+  call('HDEL', P .. 'kin', number)
 end
--- An entry begins with its state; 2 is failed.
+local reopened = {}
+for place = 7, #ARGV do reopened[ARGV[place]] = true end
+-- An entry begins with its state, of which 1 waits and 2 is failed, and a line of JSON.
 local journal = call('HGETALL', steps)
 for place = 1, #journal, 2 do
-  if string.sub(journal[place + 1], 1, 1) == '2' or ARGV[5] ~= '' and tonumber(journal[place]) >= tonumber(ARGV[6]) then
-    call('HDEL', steps, journal[place])
+  local seq, state, header = journal[place], string.match(journal[place + 1], '^(.)([^\n]*)')
+  if ARGV[5] ~= '' and tonumber(seq) >= tonumber(ARGV[6]) then
+    call('HDEL', steps, seq)
+  elseif reopened[seq] then
+    -- Without the time at which it was due or had finished, and without a value. No text in JSON has a quote that nothing escapes.
+    header = string.gsub(string.gsub(header, ',"d":%-?%d+', '', 1), ',"f":%-?%d+', '', 1)
+    call('HSET', steps, seq, '1' .. header .. '\n')
+  elseif state == '2' then
+    call('HDEL', steps, seq)
   end
 end
 call('ZREM', P .. 'finished', number)

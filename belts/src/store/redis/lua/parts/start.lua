@@ -1,5 +1,13 @@
 include adopt
 include family
+include head
+include payload
+-- Whether an event only remains of a run that was skipped: another request asks for that run, and it has none.
+local function is_left_over(id, ticket)
+  local text = head(id)
+  local made_with, header = string.match(text or '', '^(%d+) [^\n]*\n([^\n]*)\n')
+  return made_with and made_with ~= ticket and decoded(header).x and not has_runs(id)
+end
 -- Starts the run that an event asks for, unless it is there; whether anybody is to be woken. ARGV from `at` on: id of the event, type,
 -- due, retries, ticket, what only clients read, function, run id, parent.
 local function start(at, now, ttl)
@@ -13,7 +21,13 @@ local function start(at, now, ttl)
     return tonumber(run[1]) >= 4 and run[2] and not is_own and tell_end(there, name, run[1], now, ttl)
   end
   local number = string.format('%d', call('HINCRBY', P .. 'meta', 'run', '1'))
-  if call('SETNX', key, ticket .. ' ' .. now .. ' ,' .. number .. ',\n' .. ARGV[at + 5]) == 0 then return false end
+  local event = ticket .. ' ' .. now .. ' ,' .. number .. ',\n' .. ARGV[at + 5]
+  if call('SETNX', key, event) == 0 then
+    if not is_left_over(ARGV[at], ticket) then return false end
+    call('SET', key, event)
+    call('ZREM', P .. 'idle', ARGV[at])
+  end
+  untell(name)
   call('SADD', P .. 'functions', fn)
   local meta, clock = call('HMGET', P .. 'meta', 'seen', 'awaits'), tonumber(now)
   local heard = tonumber(meta[1])
@@ -31,6 +45,19 @@ local function start(at, now, ttl)
   end
   if ARGV[at + 8] ~= '' then adopt(number, ARGV[at + 8]) end
   return true
+end
+-- Tells the end of a run again, or that it is gone, if nothing is told of it any more; whether anybody is to be woken.
+local function watch(id, now, ttl)
+  local number = find(id)
+  local run = number and call('HMGET', P .. 'run:' .. number, 'status', 'parent')
+  if run and run[1] then return tonumber(run[1]) >= 4 and run[2] and tell_end(number, id, run[1], now, ttl) end
+  local told = call('GET', P .. 'told:' .. id)
+  local event = told and told_as(id, told)
+  local text = event and read_text(event)
+  if not text then return tell_of(id, ended_as('gone', 'null'), now, ttl) end
+  -- If nobody awaited such events when it was told, no wait finds it.
+  if call('HEXISTS', P .. 'placed', event) == 1 or call('HEXISTS', P .. 'awaited', ENDED) == 0 then return false end
+  return tell_of(id, string.sub(text, -payload_of(text)), now, ttl)
 end
 -- Cancels a run that has not finished, if the one of this id has started it; whether it did.
 local function cancel_own(name, parent, now, ttl)
