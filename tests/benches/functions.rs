@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use belts::{Event, callback, sleep, step, wait};
+use belts::{Event, call, callback, sleep, step, wait};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -239,4 +239,25 @@ pub(crate) async fn called_back(_work: Work) -> belts::Result<()> {
     MARKS.mark();
     MARKS.told.notify_one();
     Ok(())
+}
+
+/// When `calls_at_once` was about to call.
+pub(crate) static CALLED_AT: Mutex<Option<Instant>> = Mutex::new(None);
+
+#[belts::function(id = "at-once", on = Work)]
+pub(crate) async fn at_once(work: Work) -> belts::Result<u32> {
+    Ok(work.steps)
+}
+
+/// Calls, and marks its next line.
+#[belts::function(id = "calls-at-once", on = Work)]
+pub(crate) async fn calls_at_once(work: Work) -> belts::Result<u32> {
+    // Of the drive that calls, and not of the one that hears of it.
+    CALLED_AT
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get_or_insert_with(now);
+    let steps = call!("at-once", at_once(work)).await?;
+    MARKS.mark();
+    Ok(steps)
 }

@@ -3,6 +3,7 @@
 //! `cargo bench` prints every row; `cargo bench --bench rows -- step` those whose name begins so.
 //! `docs/benchmarks.md` says what the rows mean.
 
+mod calls;
 mod compile;
 mod functions;
 mod http;
@@ -93,6 +94,8 @@ async fn rows() -> Outcome {
         "wait-wake-postgres" => waits::wake_postgres(),
         "wait-wake-redis" => waits::wake_redis(),
         "callback-sqlite" => http::callback(),
+        "call-sqlite" => calls::sqlite(),
+        "call-postgres" => calls::postgres(),
         "parked-events-sqlite" => parked::parked_events(),
         "waits-publish-sqlite" => waits::publish(),
         "compile-500" => async { compile::many_steps() },

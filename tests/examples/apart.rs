@@ -38,6 +38,14 @@ async fn subscription_mails_nobody_after_the_event_that_cancels() {
 }
 
 #[tokio::test]
+async fn fan_out_calls_each_child_once_although_its_worker_is_killed() {
+    let lines = lines("fan_out").await;
+    let last = lines.last().map(String::as_str);
+    let expected = "200 children · 190 completed · 10 failed · 1 crash · 0 started twice";
+    assert_eq!(last, Some(expected), "{lines:?}");
+}
+
+#[tokio::test]
 async fn a_store_of_ones_own_keeps_a_run_in_its_file() {
     let lines = lines("custom_store").await;
     assert_eq!(
