@@ -5,13 +5,14 @@
     reason = "a client outside of belts waits by the system's clock"
 )]
 
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{error::Error, path::PathBuf, process::Stdio, time::Duration};
 
 use belts::{
     Worker,
     store::{RunFilter, RunRecord},
 };
 use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
@@ -32,18 +33,18 @@ pub(crate) async fn run() -> Outcome<bool> {
     let store = store_url(&folder);
     let client = Worker::builder().store_url(&store).publish_only();
     let client = client.build().await?;
+    let mut worker = start(&store).await?;
     let newsletter = NewsletterDue { readers: READERS };
     let run = send_newsletter(newsletter)
         .run_id("may")
         .via(&client)
         .start()
         .await?;
-    let mut worker = start(&store)?;
     half_way(&client).await?;
     worker.kill().await?;
     let (ended, all) = count(&children(&client).await?);
     println!("SIGKILL        after {ended} of {all} letters");
-    let mut worker = start(&store)?;
+    let mut worker = start(&store).await?;
     let sent = timeout(PATIENCE, run.result()).await??;
     worker.kill().await?;
     let is_good = verdict(sent, &children(&client).await?);
@@ -53,10 +54,12 @@ pub(crate) async fn run() -> Outcome<bool> {
     Ok(is_good)
 }
 
-/// The child process: a worker.
+/// The child process: a worker, which says when it is there.
 pub(crate) async fn work() -> Outcome<()> {
     let worker = Worker::builder().store_url(std::env::var(STORE)?);
-    Ok(worker.build().await?.run().await?)
+    let worker = worker.build().await?;
+    println!("worker         is there");
+    Ok(worker.run().await?)
 }
 
 fn store_url(folder: &std::path::Path) -> String {
@@ -64,10 +67,17 @@ fn store_url(folder: &std::path::Path) -> String {
     format!("sqlite://{}", file.display())
 }
 
-fn start(store: &str) -> Outcome<Child> {
+async fn start(store: &str) -> Outcome<Child> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("--worker").env(STORE, store).kill_on_drop(true);
-    Ok(command.spawn()?)
+    command.arg("--worker").env(STORE, store);
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
+    let stdout = child.stdout.take().ok_or("the worker has no output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let Some(line) = timeout(PATIENCE, lines.next_line()).await?? else {
+        return Err("the worker ended before it was there; its error is above".into());
+    };
+    println!("{line}");
+    Ok(child)
 }
 
 async fn half_way(client: &Worker) -> Outcome<()> {
