@@ -4,6 +4,7 @@ mod answers;
 mod callbacks;
 mod clock;
 mod deliver;
+mod families;
 pub(crate) mod mail;
 mod options;
 mod push;

@@ -202,7 +202,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// Runs that start others, where the store keeps waits:
 /// - A commit starts the runs that it names, in the same write, each with the one that commits as its parent.
 ///   (`commit_starts_runs`)
-/// - A commit that is refused starts and cancels nothing. (`refused_commit_starts_nothing`)
+/// - A commit that is refused, or skips its run, starts and cancels nothing. (`refused_commit_starts_nothing`)
 /// - A run whose id is there is not started again: it goes on as it is. (`run_is_started_once`)
 /// - Claims and records tell the parent, and `list` finds the runs that one has started. (`started_run_knows_its_parent`)
 /// - The end of a run that has a parent is told in the same write, whatever ends it: by an event of the type [`ENDED`], which waits find

@@ -38,7 +38,8 @@ impl Tables {
         for entry in entries {
             self.write(number, entry, now);
         }
-        let mut left = commit.concerns_others() && self.settle_others(&commit, now);
+        let settles = commit.concerns_others() && transition != Some(Transition::Skip);
+        let mut left = settles && self.settle_others(&commit, now);
         if let Some(transition) = transition {
             left |= self.change(number, &transition, now);
         }

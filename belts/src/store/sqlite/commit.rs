@@ -79,31 +79,49 @@ impl Tx<'_> {
         ending: &Ending<'_>,
         now: Timestamp,
     ) -> Result<Option<bool>, Fault> {
-        let mut statement = self.connection.prepare_cached(
-            "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
-                 result = coalesce(?7, result), finished_at = ?8, keeps_time = ?9,
-                 looks_back = coalesce(looks_back, ?10)
-             WHERE number = ?1 AND worker = ?2 AND token = ?3 RETURNING parent IS NOT NULL",
-        )?;
-        let changed = statement.query_row(
-            params![
-                lease.run,
-                lease.worker.0,
-                lease.token,
-                status_number(ending.status),
-                ending.due_at.map(Timestamp::as_millis),
-                ending.failed_attempts,
-                ending.result.map(|result| &**result),
-                ending.finished_at(now).map(Timestamp::as_millis),
-                ending.keeps_time.then_some(1),
-                // So it is found among the unfinished ones, without a time.
-                (ending.may_wait() && ending.due_at.is_none()).then_some(1),
-            ],
-            |row| row.get(0),
-        );
-        let changed: Option<bool> = changed.optional()?;
-        self.wakes |= changed.is_some() && ending.is_due(now);
-        Ok(changed)
+        let result = ending.result.map(|result| &**result);
+        let Some(finished_at) = ending.finished_at(now) else {
+            let changed = self.execute(
+                "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
+                     result = coalesce(?7, result), keeps_time = ?8, looks_back = coalesce(looks_back, ?9)
+                 WHERE number = ?1 AND worker = ?2 AND token = ?3",
+                params![
+                    lease.run,
+                    lease.worker.0,
+                    lease.token,
+                    status_number(ending.status),
+                    ending.due_at.map(Timestamp::as_millis),
+                    ending.failed_attempts,
+                    result,
+                    ending.keeps_time.then_some(1),
+                    // So it is found among the unfinished ones, without a time.
+                    (ending.may_wait() && ending.due_at.is_none()).then_some(1),
+                ],
+            )?;
+            self.wakes |= changed > 0 && ending.is_due(now);
+            return Ok((changed > 0).then_some(false));
+        };
+        let is_told = self
+            .connection
+            .prepare_cached(
+                "UPDATE runs SET status = ?4, due_at = NULL, worker = NULL, failed_attempts = coalesce(?5, failed_attempts),
+                     result = coalesce(?6, result), finished_at = ?7, keeps_time = NULL
+                 WHERE number = ?1 AND worker = ?2 AND token = ?3 RETURNING parent IS NOT NULL",
+            )?
+            .query_row(
+                params![
+                    lease.run,
+                    lease.worker.0,
+                    lease.token,
+                    status_number(ending.status),
+                    ending.failed_attempts,
+                    result,
+                    finished_at.as_millis(),
+                ],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(is_told)
     }
 
     /// Removes a run, if the lease holds; whether that is told.

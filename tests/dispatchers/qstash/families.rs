@@ -1,0 +1,166 @@
+//! Workers without a loop whose runs call and start others: each is handed on, and so is the parent once one has ended.
+
+use std::{sync::Arc, time::Duration};
+
+use belts::{
+    Event, RunHandle, Worker, call, sleep, start, step,
+    store::{Memory, RunStatus, SharedStore, Sqlite},
+};
+use belts_qstash_mock::{Faults, Mock, When};
+use serde::{Deserialize, Serialize};
+
+use super::{clock::FastClock, mail::*};
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(type = "z-trip-booked")]
+struct TripBooked {
+    name: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(type = "z-part-booked")]
+struct PartBooked {
+    name: String,
+}
+
+fn part(trip: &str, part: &str) -> PartBooked {
+    let name = format!("{trip} {part}");
+    PartBooked { name }
+}
+
+#[belts::function(id = "z-push-trip", on = TripBooked)]
+async fn trip(trip: TripBooked) -> belts::Result<usize> {
+    let name = &trip.name;
+    let car: RunHandle<usize> = start!("car", book(part(name, "car"))).await?;
+    let (flight, hotel) = tokio::join!(
+        call!("flight", book(part(name, "flight"))),
+        call!("hotel", book(part(name, "fails")))
+    );
+    step!("between", effect(&format!("{name} between"))).await?;
+    Ok(flight? + usize::from(hotel.is_err()) + car.result().await?)
+}
+
+#[belts::function(id = "z-push-part", on = PartBooked, retries = 0)]
+async fn book(part: PartBooked) -> belts::Result<usize> {
+    let name = &part.name;
+    step!("reserve", effect(&format!("{name} reserve"))).await?;
+    sleep!("night", "60s").await?;
+    step!("book", async {
+        if name.ends_with("fails") {
+            return Err(belts::terminal("no room is left"));
+        }
+        Ok(effect(&format!("{name} book")))
+    })
+    .await?;
+    Ok(10)
+}
+
+async fn pushed(mock: &Mock, clock: FastClock, store: SharedStore) -> Worker {
+    let place = Place::new().await;
+    let qstash = to(mock, &place.url).retries(100).retry_delay("5000");
+    let worker = Worker::builder()
+        .shared_store(store)
+        .clock(clock)
+        .lease(Duration::from_secs(120))
+        .function(trip)
+        .function(book)
+        .dispatcher(qstash.build().unwrap());
+    let worker = worker.build().await.unwrap();
+    place.serve_only(worker.router());
+    worker
+}
+
+async fn goes_from_delivery_to_delivery(name: &str, faults: Faults, store: SharedStore) {
+    let clock = FastClock::new();
+    let mock = clock.service().start().unwrap();
+    mock.set_faults(faults);
+    let worker = pushed(&mock, clock, store).await;
+    let booked = TripBooked {
+        name: name.to_owned(),
+    };
+    publish_trip_booked(booked).via(&worker).await.unwrap();
+    mock.idle(SOON * 2).await.unwrap();
+    assert_eq!(mock.counts().failed, 0, "{:?}", mock.dead_letters());
+    let parents = worker.runs().list().function("z-push-trip").await.unwrap();
+    let [run] = &*parents.runs else {
+        panic!("one trip: {parents:?}");
+    };
+    let run = worker.runs().get(&run.run_id).await.unwrap();
+    assert_eq!(run.status, RunStatus::Completed, "{name}: {run:?}");
+    assert_eq!(run.output().unwrap().get(), "21");
+    let children = worker.runs().list().parent(&run.run_id).await.unwrap().runs;
+    assert_eq!(children.len(), 3);
+    for done in [
+        "car reserve",
+        "car book",
+        "flight book",
+        "fails reserve",
+        "between",
+    ] {
+        assert_eq!(effects(&format!("{name} {done}")), 1, "{name} {done}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_family_goes_on_from_delivery_to_delivery() {
+    let store = Arc::new(Memory::new());
+    goes_from_delivery_to_delivery("calm", Faults::default(), store).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("belts.db");
+    let store = Arc::new(Sqlite::open(path.to_str().unwrap()).await.unwrap());
+    goes_from_delivery_to_delivery("calm sqlite", Faults::default(), store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_made_twice_and_answers_that_are_lost_lose_no_child() {
+    for round in 0..4 {
+        let faults = Faults {
+            deliver_twice: When::Always,
+            lose_answer: When::Share(0.5),
+            ..Faults::default()
+        };
+        let name = format!("twice {round}");
+        goes_from_delivery_to_delivery(&name, faults, Arc::new(Memory::new())).await;
+    }
+}
+
+/// What cancels a child has nobody else who would tell the parent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_child_hands_on_its_parent() {
+    let clock = FastClock::new();
+    let mock = clock.service().start().unwrap();
+    let worker = pushed(&mock, clock, Arc::new(Memory::new())).await;
+    let booked = TripBooked {
+        name: "cancelled".to_owned(),
+    };
+    publish_trip_booked(booked).via(&worker).await.unwrap();
+    // The clock is fast, but the children sleep for a while.
+    let cancelled = async {
+        loop {
+            let runs = worker
+                .runs()
+                .list()
+                .function("z-push-part")
+                .await
+                .unwrap()
+                .runs;
+            for run in runs.iter().filter(|run| !run.status.is_finished()) {
+                worker.runs().cancel(&run.run_id).await.unwrap();
+            }
+            if runs.len() == 3 && runs.iter().all(|run| run.status.is_finished()) {
+                return;
+            }
+            belts_suite::a_moment().await;
+        }
+    };
+    tokio::time::timeout(SOON, cancelled).await.unwrap();
+    mock.idle(SOON * 2).await.unwrap();
+    let runs = worker
+        .runs()
+        .list()
+        .function("z-push-trip")
+        .await
+        .unwrap()
+        .runs;
+    assert!(runs[0].status.is_finished(), "{runs:?}");
+}
