@@ -40,9 +40,11 @@ mod looking_back;
 mod meeting;
 mod publishing;
 mod races;
+mod reruns;
 mod sessions;
 mod starting;
 mod storage;
+mod together;
 mod transitions;
 mod waiting;
 mod waits;
@@ -127,9 +129,14 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     families {
         end_of_a_started_run_is_told end_of_other_runs_is_not_told end_and_wait_meet_in_any_order end_and_wait_meet_at_once
-        end_is_told_again_to_whoever_starts_it rerun_takes_back_what_was_told failed_run_cancels_what_it_started
-        what_is_not_attached_goes_on commit_cancels_runs closed_wait_hears_nothing_of_what_was_cancelled
-        gone_run_is_told_as_gone run_that_is_gone_is_started_again rerun_opens_calls_again families_end_at_once
+    }
+    reruns {
+        end_is_told_again_to_whoever_starts_it rerun_takes_back_what_was_told gone_run_is_told_as_gone
+        run_that_is_gone_is_started_again rerun_opens_calls_again
+    }
+    together {
+        failed_run_cancels_what_it_started what_is_not_attached_goes_on commit_cancels_runs
+        closed_wait_hears_nothing_of_what_was_cancelled families_end_at_once
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait
