@@ -42,19 +42,22 @@ pub(super) async fn begin(
     take(store, worker, &published[0].runs[0].run_id).await
 }
 
-fn start(parent: &ClaimedRun, id: &str) -> NewEvent {
+pub(super) fn start(parent: &ClaimedRun, id: &str) -> NewEvent {
     let depth = parent.parent.as_ref().map_or(0, |parent| parent.depth);
     NewEvent::new(format!("e-{id}"), "targeted", *b"{}", at(0))
         .with_target(Target::function("g", Some(id.into())))
         .with_parent(Parent::new(Arc::clone(&parent.run_id), depth + 1).attached())
 }
 
-fn call(seq: u32, id: &str) -> Entry {
+pub(super) fn call(seq: u32, id: &str) -> Entry {
     let path = format!("call-{seq}");
     Entry::new(seq, path, StepKind::Call, StepState::Waiting, at(1)).with_wait(Wait::run(id))
 }
 
-async fn commit(store: &Postgres, commits: Vec<Commit>) -> belts::Result<Vec<CommitOutcome>> {
+pub(super) async fn commit(
+    store: &Postgres,
+    commits: Vec<Commit>,
+) -> belts::Result<Vec<CommitOutcome>> {
     store.commit(CommitBatch::new(commits, at(1))).await
 }
 

@@ -18,6 +18,7 @@ use sqlx::{
 
 use crate::proxy::Proxy;
 
+mod again;
 mod families;
 mod limits;
 mod liveness;

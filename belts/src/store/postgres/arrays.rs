@@ -92,7 +92,7 @@ pub(super) enum Form {
     Plain,
     /// Some entries concern waits.
     Waits,
-    /// Some commits start or cancel other runs.
+    /// Some commits start, watch or cancel other runs.
     Others,
 }
 

@@ -1,10 +1,13 @@
 //! What people do to runs: cancel, rerun, purge, forget, and the notes about it.
 
+use sqlx::postgres::PgBindIterExt as _;
+
 use super::{
     database::Database,
     error::Fault,
     sql::{Parameters, number},
     text::to_column,
+    waits,
 };
 use crate::store::{Note, Purged, Rerun, RunRecord, RunStatus, Timestamp};
 
@@ -32,15 +35,19 @@ impl Database {
         let Rerun {
             run_id: run,
             from,
+            reopen,
             now,
-            ..
         } = request;
         let rerun = async |resent| {
+            let again = self.entries_of(run, reopen).await?;
+            let seqs = reopen.iter().map(|seq| seq.cast_signed());
             let parameters = Parameters::default()
                 .bind(to_column(run))
                 .bind(now.as_millis())
                 .bind(&self.store)
-                .bind(from.map(i64::from));
+                .bind(from.map(i64::from))
+                .bind(seqs.bind_iter());
+            let parameters = waits::bind_again(parameters, &again);
             let (made_due,): (bool,) = self.row(&self.sql.rerun, parameters).await?;
             let is_ours = |run: &RunRecord| run.due_at == Some(*now);
             Ok(made_due || resent && self.run(run).await?.as_ref().is_some_and(is_ours))

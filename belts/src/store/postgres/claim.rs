@@ -37,6 +37,12 @@ impl Database {
         };
         self.wake_if(given_back > 0);
         claimed.set_aside = self.set_aside(request, unreadable).await?;
+        if !claimed.set_aside.is_empty() {
+            // Those that fail take others along, which may be among these.
+            let leases: Vec<Lease> = claimed.runs.iter().map(|run| run.lease).collect();
+            let revoked = self.revoked(&leases).await?;
+            claimed.runs.retain(|run| !revoked.contains(&run.lease));
+        }
         Ok(Some(claimed))
     }
 

@@ -135,6 +135,7 @@ fn parts(commit: &Commit) -> Vec<Commit> {
         rest = later;
     }
     if let Some(last) = parts.last_mut() {
+        last.watches.clone_from(&commit.watches);
         last.cancels.clone_from(&commit.cancels);
         last.transition.clone_from(&commit.transition);
     }

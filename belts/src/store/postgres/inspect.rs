@@ -53,6 +53,21 @@ impl Database {
             .collect()
     }
 
+    /// Entries of a run, as far as they can be read.
+    pub(super) async fn entries_of(&self, run: &str, seqs: &[u32]) -> Result<Vec<Entry>, Fault> {
+        if seqs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let parameters = Parameters::default().bind(to_column(run));
+        let rows = self.rows(&self.sql.journal, parameters).await?;
+        let mut entries = Entries::default();
+        Ok(rows
+            .iter()
+            .filter_map(|row| entries.read(Columns(row), &STEP).ok())
+            .filter(|entry| seqs.contains(&entry.seq))
+            .collect())
+    }
+
     /// How many runs of each function are due.
     pub(super) async fn backlog(
         &self,

@@ -1,11 +1,11 @@
-//! The runs that a batch of commits starts or cancels, as the server takes them.
+//! The runs that a batch of commits starts, watches or cancels, as the server takes them.
 
 use std::sync::Arc;
 
 use sqlx::postgres::PgBindIterExt as _;
 
 use super::{arrays::Placed, error::Fault, placed::visible_at, sql::Parameters, text::to_column};
-use crate::store::{NewEvent, Parent, Target, Timestamp, parts::new_id};
+use crate::store::{Commit, NewEvent, Parent, Target, Timestamp, parts::new_id};
 
 /// A run to be started, with the place of its commit.
 struct Start<'a> {
@@ -44,15 +44,27 @@ pub(super) fn bind(parameters: Parameters, commits: &[Placed<'_>]) -> Result<Par
             starts.map(move |event| Start::new(place, placed.now, event))
         })
         .collect::<Result<_, _>>()?;
-    let cancels: Vec<(i32, &str)> = placed()
+    let parameters = bind_starts(parameters, &starts);
+    let parameters = bind_named(parameters, commits, |commit| &commit.cancels);
+    Ok(bind_named(parameters, commits, |commit| &commit.watches))
+}
+
+/// Binds the ids of runs that commits name, with the places of these.
+fn bind_named(
+    parameters: Parameters,
+    commits: &[Placed<'_>],
+    named: impl Fn(&Commit) -> &[Arc<str>],
+) -> Parameters {
+    let named: Vec<(i32, &str)> = (1..)
+        .zip(commits)
         .flat_map(|(place, placed)| {
-            let cancels = placed.commit.cancels.iter();
-            cancels.map(move |run_id| (place, &**run_id))
+            let ids = named(placed.commit).iter();
+            ids.map(move |run_id| (place, &**run_id))
         })
         .collect();
-    Ok(bind_starts(parameters, &starts)
-        .bind(cancels.iter().map(|(place, _)| *place).bind_iter())
-        .bind(cancels.iter().map(|(_, id)| to_column(id)).bind_iter()))
+    parameters
+        .bind(named.iter().map(|(place, _)| *place).bind_iter())
+        .bind(named.iter().map(|(_, id)| to_column(id)).bind_iter())
 }
 
 fn bind_starts(parameters: Parameters, starts: &[Start<'_>]) -> Parameters {

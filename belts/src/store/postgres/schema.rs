@@ -38,6 +38,7 @@ impl Schema {
             .replace("{channel}", &self.0)
             .replace("{lock}", &self.lock().to_string())
             .replace("{places}", &self.lock().wrapping_add(1).to_string())
+            .replace("{starts}", &self.lock().wrapping_add(2).to_string())
             .replace("{unknown}", &MAX_UNKNOWN_FUNCTIONS.to_string())
             .replace("{arrivals}", &Arrival::MOST.to_string())
             .replace("{ended}", ENDED)

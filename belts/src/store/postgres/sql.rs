@@ -80,10 +80,10 @@ statements! {
     // The same with entries that concern waits.
     commit_waits: "SELECT lost, {told} FROM (SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
         $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32) AS lost OFFSET 0) AS done";
-    // The same with runs that are started or cancelled.
+    // The same with runs that are started, watched or cancelled.
     commit_others: "SELECT lost, {told} FROM (SELECT {schema}.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, \
         $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, \
-        $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49) AS lost OFFSET 0) AS done";
+        $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51) AS lost OFFSET 0) AS done";
     // What has arrived for the runs of leases that stand.
     arrived: "SELECT run, place, seq, id, event_type, payload FROM {schema}.arrivals(ARRAY(
             SELECT lease.run FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS lease (run, worker, token)
@@ -172,7 +172,7 @@ statements! {
     // For sessions without a connection that could hold their locks.
     rely_on_leases: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
     cancel: "SELECT cancelled, {told} FROM (SELECT {schema}.cancel($3, $1, $2) AS cancelled OFFSET 0) AS done";
-    rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4)";
+    rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4, $5, $6, $7, $8, $9, $10)";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2 ORDER BY due_at LIMIT $3) AS due)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";

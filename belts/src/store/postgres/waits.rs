@@ -14,7 +14,7 @@ pub(super) fn has_waits(commit: &Commit) -> bool {
     commit.entries.iter().any(concerns_waits)
 }
 
-/// A type that an entry waits for, with the place of the entry among all.
+/// A type that an entry waits for, with the place of the entry among all, or its `seq` in its run.
 struct Sought<'a> {
     entry: i32,
     awaited: &'a AwaitedType,
@@ -37,21 +37,37 @@ pub(super) fn bind(parameters: Parameters, entries: &[(i32, &Entry)]) -> Result<
     let awaited: Vec<Sought<'_>> = concerned
         .iter()
         .filter(|(_, entry)| entry.state == StepState::Waiting)
-        .flat_map(|(nth, entry)| {
-            entry.wait.iter().flat_map(|wait| {
-                let Wait::Event { types, key } = wait;
-                types.iter().map(|awaited| Sought {
-                    entry: *nth,
-                    awaited,
-                    key: key.as_deref(),
-                })
-            })
-        })
+        .flat_map(|(nth, entry)| sought(*nth, entry))
         .collect();
-    let behind = || awaited.iter().map(|awaited| behind(awaited.awaited.after));
-    Ok(parameters
+    let parameters = parameters
         .bind(concerned.iter().map(|(nth, _)| *nth).bind_iter())
-        .bind(waits.iter().map(Option::as_deref).bind_iter())
+        .bind(waits.iter().map(Option::as_deref).bind_iter());
+    Ok(bind_sought(parameters, &awaited))
+}
+
+/// Binds what entries of one run wait for, if they do so again.
+pub(super) fn bind_again(parameters: Parameters, entries: &[Entry]) -> Parameters {
+    let awaited: Vec<Sought<'_>> = entries
+        .iter()
+        .flat_map(|entry| sought(entry.seq.cast_signed(), entry))
+        .collect();
+    bind_sought(parameters, &awaited)
+}
+
+fn sought(number: i32, entry: &Entry) -> impl Iterator<Item = Sought<'_>> {
+    entry.wait.iter().flat_map(move |wait| {
+        let Wait::Event { types, key } = wait;
+        types.iter().map(move |awaited| Sought {
+            entry: number,
+            awaited,
+            key: key.as_deref(),
+        })
+    })
+}
+
+fn bind_sought(parameters: Parameters, awaited: &[Sought<'_>]) -> Parameters {
+    let behind = || awaited.iter().map(|awaited| behind(awaited.awaited.after));
+    parameters
         .bind(awaited.iter().map(|awaited| awaited.entry).bind_iter())
         .bind(
             awaited
@@ -66,7 +82,7 @@ pub(super) fn bind(parameters: Parameters, entries: &[(i32, &Entry)]) -> Result<
                 .bind_iter(),
         )
         .bind(behind().map(|(word, _)| word).bind_iter())
-        .bind(behind().map(|(_, value)| value).bind_iter()))
+        .bind(behind().map(|(_, value)| value).bind_iter())
 }
 
 /// The word for what a wait looks behind, and the number that belongs to it.

@@ -35,8 +35,12 @@ DECLARE
     ending bigint[];
     may_wait bigint[];
 BEGIN
+    -- Two conditions, since the first is faster without a query in it.
     IF end_statuses && ARRAY['failed', 'cancelled'] THEN
-        PERFORM {schema}.lock_batch(in_runs, end_places, end_statuses, '{}');
+        IF EXISTS (SELECT FROM unnest(end_places) AS place, LATERAL (
+                SELECT has_attached FROM {schema}.runs WHERE number = in_runs[place] OFFSET 0) AS ending WHERE has_attached) THEN
+            PERFORM {schema}.lock_batch(in_runs, end_places, end_statuses, '{}');
+        END IF;
     END IF;
     -- The one lock that decides: whoever claims or gives back a run changes its row. The runs come sorted. A plain `=` would
     -- tell the planner that the worker is not NULL, and so let it read all of `runs_worker`.

@@ -1,7 +1,59 @@
--- Fenced writes of workers with runs that they start or cancel.
+-- Fenced writes of workers with runs that they start, watch or cancel.
 
--- Starts runs that are not there, of commits that were not lost. The end of one that is over is told again, for whoever may have
--- missed it.
+-- Notes of runs that they have started others that are attached.
+CREATE FUNCTION {schema}.note_attached(in_parents text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    parents bigint[];
+BEGIN
+    parents := ARRAY(SELECT DISTINCT run.number FROM unnest(in_parents) AS parent (run_id), LATERAL (
+            SELECT number, has_attached FROM {schema}.runs WHERE id = run_id OFFSET 0) AS run
+        WHERE has_attached IS NULL);
+    IF cardinality(parents) > 0 THEN
+        PERFORM FROM {schema}.runs WHERE number = ANY (parents) ORDER BY number FOR UPDATE;
+        UPDATE {schema}.runs SET has_attached = true WHERE number = ANY (parents);
+    END IF;
+END $$;
+
+-- Tells the ends of those of these runs again that are over, for whoever may have missed them.
+CREATE FUNCTION {schema}.tell_again(in_ids text[], in_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    there bigint;
+    over record;
+BEGIN
+    FOR there IN SELECT DISTINCT run.number FROM unnest(in_ids) AS asked (run_id), LATERAL (
+            SELECT number, finished_at, parent FROM {schema}.runs WHERE id = run_id OFFSET 0) AS run
+        WHERE finished_at IS NOT NULL AND parent IS NOT NULL ORDER BY run.number
+    LOOP
+        -- Locked, so that nobody reruns it meanwhile and takes back what is told.
+        SELECT id, status, result, finished_at INTO over FROM {schema}.runs WHERE number = there FOR SHARE;
+        IF over.finished_at IS NOT NULL THEN
+            PERFORM {schema}.tell(over.id, over.status, over.result, greatest(in_now, over.finished_at));
+        END IF;
+    END LOOP;
+END $$;
+
+-- Of these runs those that are not there.
+CREATE FUNCTION {schema}.missing(in_ids text[]) RETURNS text[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN ARRAY(SELECT DISTINCT run_id FROM unnest(in_ids) AS asked (run_id)
+        WHERE (SELECT true FROM {schema}.runs WHERE id = run_id) IS NULL);
+END $$;
+
+-- Tells of those of these runs that are gone, where nothing is told of their ends any more.
+CREATE FUNCTION {schema}.tell_gone(in_ids text[], in_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    gone text[] := {schema}.missing(in_ids);
+BEGIN
+    IF cardinality(gone) > 0 THEN
+        -- Nobody starts one meanwhile.
+        PERFORM pg_advisory_xact_lock({starts});
+        gone := {schema}.missing(gone);
+    END IF;
+    PERFORM {schema}.tell(run_id, 'gone', NULL, in_now) FROM unnest(gone) AS asked (run_id)
+        WHERE {schema}.told_of(ARRAY[run_id]) = '{}';
+END $$;
+
+-- Starts runs that are not there, of commits that were not lost.
 CREATE FUNCTION {schema}.start(
     in_store text, in_now bigint, lost integer[],
     s_places integer[], s_ids text[], s_types text[], s_keys text[], s_traceparents text[], s_payloads bytea[], s_digests bytea[],
@@ -11,21 +63,9 @@ CREATE FUNCTION {schema}.start(
 DECLARE
     wanted integer[];
     drawn bigint[];
-    there bigint;
-    over record;
     last_seen bigint := (SELECT seen FROM {schema}.subscriptions_version);
 BEGIN
     wanted := ARRAY(SELECT i FROM generate_series(1, cardinality(s_places)) AS i WHERE lost IS NULL OR s_places[i] <> ALL (lost));
-    FOR there IN SELECT DISTINCT run.number FROM unnest(wanted) AS i, LATERAL (
-            SELECT number, finished_at, parent FROM {schema}.runs WHERE id = s_runs[i] OFFSET 0) AS run
-        WHERE finished_at IS NOT NULL AND parent IS NOT NULL ORDER BY run.number
-    LOOP
-        -- Locked, so that nobody reruns it meanwhile and takes back what is told.
-        SELECT id, status, result, finished_at INTO over FROM {schema}.runs WHERE number = there FOR SHARE;
-        IF over.finished_at IS NOT NULL THEN
-            PERFORM {schema}.tell(over.id, over.status, over.result, greatest(in_now, over.finished_at));
-        END IF;
-    END LOOP;
     wanted := ARRAY(
         SELECT i FROM unnest(wanted) AS i WHERE (SELECT true FROM {schema}.runs WHERE id = s_runs[i]) IS NULL ORDER BY s_ids[i]);
     IF cardinality(wanted) = 0 THEN
@@ -51,6 +91,11 @@ BEGIN
     DELETE FROM {schema}.events WHERE number = ANY (ARRAY(
         SELECT drawn[i] FROM unnest(wanted) AS i
         WHERE (SELECT true FROM {schema}.runs WHERE number = drawn[i] << 16 | 1) IS NULL));
+    -- Runs of these ids were there before. What was told of others is of those that somebody else has started meanwhile.
+    DELETE FROM {schema}.events WHERE number = ANY ({schema}.told_of(ARRAY(
+        SELECT s_runs[i] FROM unnest(wanted) AS i
+        WHERE (SELECT true FROM {schema}.runs WHERE number = drawn[i] << 16 | 1))));
+    PERFORM {schema}.note_attached(ARRAY(SELECT s_parents[i] FROM unnest(wanted) AS i WHERE s_attached[i]));
     PERFORM pg_notify('{channel}', in_store);
 END $$;
 
@@ -62,8 +107,8 @@ BEGIN
         WHERE started.parent = asked.by AND started.finished_at IS NULL);
 END $$;
 
--- Writes a batch of commits of which some start or cancel other runs. It takes what the `commit` with waits takes; then the events
--- and runs to start, each with the place of its commit; and the ids of runs to cancel, with theirs.
+-- Writes a batch of commits of which some start, watch or cancel other runs. It takes what the `commit` with waits takes; then the events
+-- and runs to start, each with the place of its commit; and the ids of runs to cancel and of runs to watch, with theirs.
 CREATE FUNCTION {schema}.commit(
     in_store text, in_resent boolean,
     in_runs bigint[], in_workers bigint[], in_tokens bigint[],
@@ -77,7 +122,7 @@ CREATE FUNCTION {schema}.commit(
     s_places integer[], s_ids text[], s_types text[], s_keys text[], s_traceparents text[], s_payloads bytea[], s_digests bytea[],
     s_visible bigint[], s_runs text[], s_functions text[], s_dues bigint[], s_retries integer[], s_parents text[],
     s_depths integer[], s_attached boolean[],
-    c_places integer[], c_ids text[]
+    c_places integer[], c_ids text[], o_places integer[], o_ids text[]
 ) RETURNS integer[] LANGUAGE plpgsql AS $$
 DECLARE
     now bigint := (SELECT max(at) FROM unnest(in_session_nows) AS session (at));
@@ -87,6 +132,12 @@ DECLARE
     lost integer[];
 BEGIN
     PERFORM {schema}.before_waits(in_runs, now, end_statuses, e_places, t_entries, t_types);
+    -- The lock of starts comes before runs, and behind that of places.
+    IF cardinality(o_places) > 0 AND {schema}.missing(o_ids) <> '{}' THEN
+        PERFORM pg_advisory_xact_lock({starts});
+    ELSIF cardinality(s_places) > 0 THEN
+        PERFORM pg_advisory_xact_lock_shared({starts});
+    END IF;
     PERFORM {schema}.lock_batch(in_runs, end_places, end_statuses, {schema}.started_by(c_ids, cancelling));
     lost := {schema}.write_waits(in_store, in_resent, in_runs, in_workers, in_tokens, in_sessions, in_session_nows,
         end_places, end_statuses, end_dues, end_failures, end_results, end_finishes, end_leave_due,
@@ -101,6 +152,12 @@ BEGIN
                 SELECT in_runs[place] FROM unnest(end_places, end_statuses) AS ending (place, status)
                 WHERE status IN ('failed', 'cancelled') AND (lost IS NULL OR place <> ALL (lost)))), now);
         END IF;
+    END IF;
+    PERFORM {schema}.tell_again(ARRAY(SELECT run_id FROM unnest(s_places || o_places, s_runs || o_ids) AS named (place, run_id)
+        WHERE lost IS NULL OR place <> ALL (lost)), now);
+    IF cardinality(o_places) > 0 THEN
+        PERFORM {schema}.tell_gone(ARRAY(SELECT run_id FROM unnest(o_places, o_ids) AS watched (place, run_id)
+            WHERE lost IS NULL OR place <> ALL (lost)), now);
     END IF;
     IF cardinality(c_places) > 0 THEN
         PERFORM {schema}.cancel_runs({schema}.started_by(c_ids, ARRAY(

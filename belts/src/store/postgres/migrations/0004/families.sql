@@ -27,13 +27,14 @@ BEGIN
     END IF;
 END $$;
 
--- Takes back what was told of the end of a run.
-CREATE FUNCTION {schema}.untell(in_run text) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    prefix text := {schema}.ended_prefix(in_run);
+-- The numbers of the events that tell of the ends of these runs.
+CREATE FUNCTION {schema}.told_of(in_runs text[]) RETURNS bigint[] LANGUAGE plpgsql AS $$
 BEGIN
-    DELETE FROM {schema}.events
-        WHERE id >= prefix AND id < left(prefix, -1) || ';' AND event_type = '{ended}' AND correlation_key = in_run;
+    RETURN ARRAY(SELECT told.number FROM unnest(in_runs) AS asked (run), LATERAL (
+            SELECT {schema}.ended_prefix(asked.run) AS prefix OFFSET 0) AS own, LATERAL (
+            SELECT number FROM {schema}.events
+            WHERE id >= prefix AND id < left(prefix, -1) || ';' AND event_type = '{ended}' AND correlation_key = asked.run
+            OFFSET 0) AS told);
 END $$;
 
 -- A run that is removed before it has finished was skipped. Whoever started it did so before, whatever the clocks say.
@@ -55,7 +56,7 @@ DECLARE
     below bigint[];
 BEGIN
     IF NOT EXISTS (SELECT FROM unnest(in_ending) AS ending (run), LATERAL (
-            SELECT id FROM {schema}.runs WHERE number = ending.run OFFSET 0) AS root, LATERAL (
+            SELECT id FROM {schema}.runs WHERE number = ending.run AND has_attached OFFSET 0) AS root, LATERAL (
             SELECT FROM {schema}.runs WHERE parent = root.id AND attached AND finished_at IS NULL LIMIT 1) AS child) THEN
         RETURN '{}';
     END IF;
@@ -109,7 +110,7 @@ BEGIN
         PERFORM {schema}.tell(NEW.id, NEW.status, NEW.result, greatest(
             NEW.finished_at, (SELECT published_at FROM {schema}.events WHERE number = NEW.number >> 16)));
     END IF;
-    IF NEW.status IN ('failed', 'cancelled')
+    IF NEW.has_attached AND NEW.status IN ('failed', 'cancelled')
         AND EXISTS (SELECT FROM {schema}.runs WHERE parent = NEW.id AND attached AND finished_at IS NULL) THEN
         PERFORM {schema}.cancel_runs({schema}.lock_families('{}', ARRAY[NEW.number]), NEW.finished_at);
     END IF;
@@ -118,7 +119,7 @@ END $$;
 DROP TRIGGER waits_end ON {schema}.runs;
 CREATE TRIGGER runs_end AFTER UPDATE OF finished_at ON {schema}.runs
     FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL
-        AND (NEW.waits OR NEW.parent IS NOT NULL OR NEW.status IN ('failed', 'cancelled')))
+        AND (NEW.waits OR NEW.parent IS NOT NULL OR NEW.has_attached AND NEW.status IN ('failed', 'cancelled')))
     EXECUTE FUNCTION {schema}.end_run();
 
 -- Cancels a run that has not finished; whether there was one.

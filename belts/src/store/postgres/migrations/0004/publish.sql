@@ -24,4 +24,6 @@ BEGIN
         UPDATE {schema}.runs SET parent = run_parents[i], parent_depth = run_depths[i], attached = run_attached[i]
             WHERE number = event_numbers[run_places[i]] << 16 | run_ranks[i];
     END LOOP;
+    PERFORM {schema}.note_attached(ARRAY(
+        SELECT parent FROM unnest(run_parents, run_attached) AS started (parent, is_attached) WHERE is_attached));
 END $$;

@@ -5,6 +5,8 @@ ALTER TABLE {schema}.runs
     ADD COLUMN parent text COLLATE "C",
     ADD COLUMN parent_depth integer,
     ADD COLUMN attached boolean,
+    -- It has started others that are attached.
+    ADD COLUMN has_attached boolean,
     -- How many times it was rerun from a step.
     ADD COLUMN generation integer;
 CREATE INDEX runs_parent ON {schema}.runs (parent, number) WHERE parent IS NOT NULL;
