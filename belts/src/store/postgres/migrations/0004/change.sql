@@ -36,7 +36,7 @@ BEGIN
         RETURN false;
     END IF;
     IF had_parent THEN
-        DELETE FROM {schema}.events WHERE number = ANY ({schema}.told_of(ARRAY[in_id]));
+        PERFORM {schema}.untell(ARRAY[in_id]);
     END IF;
     UPDATE {schema}.steps SET state = 'waiting', value = '', due_at = NULL, finished_at = NULL
         WHERE run = again AND seq = ANY (o_seqs) AND kind = 'call' AND state <> 'completed';

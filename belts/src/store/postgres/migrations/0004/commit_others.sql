@@ -92,9 +92,8 @@ BEGIN
         SELECT drawn[i] FROM unnest(wanted) AS i
         WHERE (SELECT true FROM {schema}.runs WHERE number = drawn[i] << 16 | 1) IS NULL));
     -- Runs of these ids were there before. What was told of others is of those that somebody else has started meanwhile.
-    DELETE FROM {schema}.events WHERE number = ANY ({schema}.told_of(ARRAY(
-        SELECT s_runs[i] FROM unnest(wanted) AS i
-        WHERE (SELECT true FROM {schema}.runs WHERE number = drawn[i] << 16 | 1))));
+    PERFORM {schema}.untell(ARRAY(
+        SELECT s_runs[i] FROM unnest(wanted) AS i WHERE (SELECT true FROM {schema}.runs WHERE number = drawn[i] << 16 | 1)));
     PERFORM {schema}.note_attached(ARRAY(SELECT s_parents[i] FROM unnest(wanted) AS i WHERE s_attached[i]));
     PERFORM pg_notify('{channel}', in_store);
 END $$;

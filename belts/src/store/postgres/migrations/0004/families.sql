@@ -37,6 +37,16 @@ BEGIN
             OFFSET 0) AS told);
 END $$;
 
+-- Takes back what was told of the ends of these runs. In the condition the function would be called for each event.
+CREATE FUNCTION {schema}.untell(in_runs text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    told bigint[] := {schema}.told_of(in_runs);
+BEGIN
+    IF cardinality(told) > 0 THEN
+        DELETE FROM {schema}.events WHERE number = ANY (told);
+    END IF;
+END $$;
+
 -- A run that is removed before it has finished was skipped. Whoever started it did so before, whatever the clocks say.
 CREATE FUNCTION {schema}.tell_skipped() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
