@@ -57,11 +57,18 @@ impl Failure {
             source,
             value,
         } = self.into_source();
+        let text = message.clone();
         let error = Error::new(kind.unwrap_or(ErrorKind::Failed), message);
         match (source, value) {
             (Some(source), None) => error.with_source(source),
             (Some(source), value) => error.with_source(Valued::new(source, value)),
-            (None, _) => error,
+            // Its text is that of the error, which a report says once.
+            (None, Some(value)) => error.with_source(Replayed {
+                message: text,
+                source: None,
+                value: Some(value),
+            }),
+            (None, None) => error,
         }
     }
 

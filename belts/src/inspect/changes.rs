@@ -4,7 +4,7 @@ use super::Runs;
 use crate::{
     error::{Error, ErrorKind, Result},
     run::is_under,
-    store::{Entry, RunStatus, StepKind, StepState},
+    store::{Entry, RunRecord, RunStatus, StepKind, StepState},
 };
 
 impl Runs {
@@ -13,20 +13,19 @@ impl Runs {
     /// A step that is running is not interrupted. Its result is no longer recorded, and nothing follows it.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and if the store cannot be written.
+    /// As [`get`](Self::get), and if the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is cancelled,
+    /// but a worker without a loop could not hand on the one that has called it; try again.
     pub async fn cancel(&self, run_id: &str) -> Result<bool> {
         let run = self.get(run_id).await?;
         if run.status.is_finished() {
+            self.tell_parent(&run).await?;
             return Ok(false);
         }
         self.note(run_id, "cancel").await?;
         let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
         if let (true, Some(worker)) = (cancelled, &self.worker) {
             worker.cancelled(run_id);
-            #[cfg(feature = "http")]
-            if worker.hands_on() {
-                worker.hand_on_parent(run.parent.as_ref()).await?;
-            }
+            self.tell_parent(&run).await?;
         }
         Ok(cancelled)
     }
@@ -88,6 +87,21 @@ impl Runs {
             && self.rerun_family(run_id, Some((first, step))).await?;
         self.tell(run_id).await?;
         Ok(rerun)
+    }
+
+    /// Where no loop runs, hands on the run that waits for the end of this one.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(clippy::unused_async, reason = "only a dispatcher is waited for")
+    )]
+    async fn tell_parent(&self, run: &RunRecord) -> Result<()> {
+        #[cfg(feature = "http")]
+        if let Some(worker) = self.worker.as_ref().filter(|worker| worker.hands_on()) {
+            worker.hand_on_parent(run.parent.as_ref()).await?;
+        }
+        #[cfg(not(feature = "http"))]
+        let _ = run;
+        Ok(())
     }
 
     /// Whether a run can be rerun.

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use super::Runs;
+use super::{Runs, decided::Decided};
 use crate::{
     error::Result,
     store::{Entry, Rerun, RunRecord, RunStatus, StepKind, StepState, Wait},
@@ -71,7 +71,12 @@ impl Runs {
         let journal = self.store.journal(run_id).await?;
         let mut below = Below::default();
         let stays = |entry: &&Entry| first.is_none_or(|first| entry.seq < first);
+        let races = Decided::all(&journal);
+        let has_lost = |entry: &Entry| races.iter().any(|race| race.has_beaten(&entry.path));
         for entry in journal.iter().filter(stays) {
+            if has_lost(entry) {
+                continue;
+            }
             let Some(child) = entry.started_run() else {
                 continue;
             };

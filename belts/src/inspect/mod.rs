@@ -12,6 +12,7 @@ use crate::{
 mod audit;
 mod callback;
 mod changes;
+mod decided;
 mod families;
 pub(crate) mod functions;
 mod list;

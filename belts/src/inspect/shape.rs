@@ -2,17 +2,15 @@
 //!
 //! Payloads and results are included only on request: they may be large, and are not for everybody's eyes.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::decided::Decided;
 use crate::{
     clock::Timestamp,
     codec::Failure,
     error::ErrorKind,
     plain::plain,
-    run::{is_under, join},
     store::{
         Entry, FunctionRecord, Note, Purged, RunPage, RunRecord, RunStatus, StepKind, StepState,
     },
@@ -321,35 +319,6 @@ impl ShownStep {
             progress: entry.progress().filter(|_| shows_progress),
             output: entry.output().filter(|_| values).map(ToOwned::to_owned),
         }
-    }
-}
-
-/// A race that is decided.
-struct Decided<'a> {
-    race: &'a Entry,
-    winner: Arc<str>,
-}
-
-impl<'a> Decided<'a> {
-    fn all(journal: &'a [Entry]) -> Vec<Self> {
-        let races = journal.iter().filter(|entry| entry.kind == StepKind::Race);
-        let decided = races.filter_map(|race| {
-            let name: String = serde_json::from_str(race.output()?.get()).ok()?;
-            let winner = join(Some(&race.path), &name);
-            Some(Self { race, winner })
-        });
-        decided.collect()
-    }
-
-    /// Whether an entry is of another arm, and was not over when the race was.
-    fn has_left(&self, entry: &Entry) -> bool {
-        let Self { race, winner } = self;
-        let has_lost = is_under(&entry.path, &race.path) && !is_under(&entry.path, winner);
-        // The write that names the winner closes the waits of the others.
-        let is_closed = entry.kind.is_wait()
-            && entry.finished_at == race.finished_at
-            && entry.output().is_some_and(|output| output.get() == "null");
-        has_lost && (entry.state == StepState::Waiting || is_closed)
     }
 }
 

@@ -110,7 +110,11 @@ impl Child {
             function,
             path,
         } = self;
-        let text = format!("the run `{run_id}` of `{function}`, started by `{path}`, {what}");
+        let of = match &**function {
+            "" => String::new(),
+            function => format!(" of `{function}`"),
+        };
+        let text = format!("the run `{run_id}`{of}, started by `{path}`, {what}");
         Error::new(ErrorKind::Child, text).with_step(path)
     }
 }

@@ -45,7 +45,7 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - When a method has returned `Ok`, what it wrote survives the end of the process, if
 ///   [`Capabilities::durable`] says so. (`reopened_store_has_everything`)
 /// - A batch is written whole or not at all. (`batch_is_atomic`)
-/// - Commits of a batch are refused one by one, in their order: one that ends a lease ends it for those behind it.
+/// - Commits of a batch are refused one by one, in their order: one that ends the lease of its run ends it for those behind it.
 ///   (`batch_refuses_stale_commits_one_by_one`)
 /// - Clients that work at the same moment lose nothing to each other. (`concurrent_clients_share_the_work`)
 ///

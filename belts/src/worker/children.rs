@@ -22,14 +22,20 @@ pub(super) enum Family {
     GoesOn,
     /// At its own time.
     AtItsTime,
-    /// By what only the test can do, or by a run that another worker drives.
+    /// By what only the test can do.
     Waits,
+    /// By a run that somebody else drives.
+    Driven,
 }
 
 impl Shared {
     /// The runs that this one has started and that go on.
     async fn children(&self, run_id: &str) -> Result<Vec<RunRecord>> {
         let statuses = [RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+        self.children_in(run_id, &statuses).await
+    }
+
+    async fn children_in(&self, run_id: &str, statuses: &[RunStatus]) -> Result<Vec<RunRecord>> {
         let filter = RunFilter::new()
             .with_parent(run_id)
             .with_statuses(statuses)
@@ -44,10 +50,14 @@ impl Shared {
         let mut members = self.children(&run.run_id).await?;
         let mut next = 0;
         loop {
-            let due = |member: &&RunRecord| member.due_at.is_some_and(|due_at| due_at <= now);
-            let drives = members[next..].iter().filter(due);
-            let drives = drives.map(|member| self.drive_member(member));
-            if try_join_all(drives).await?.contains(&true) {
+            // One after the other, so that a crash costs one of them its step.
+            let mut goes_on = false;
+            for member in &members[next..] {
+                if member.due_at.is_some_and(|due_at| due_at <= now) {
+                    goes_on |= self.drive_member(member).await?;
+                }
+            }
+            if goes_on {
                 return Ok(Family::GoesOn);
             }
             // Those below the ones that were looked at.
@@ -61,10 +71,14 @@ impl Shared {
             }
             next = last;
         }
-        for member in members.iter().chain([run]) {
-            if self.waits_for_others(&member.run_id).await? {
-                return Ok(Family::Waits);
-            }
+        if members
+            .iter()
+            .any(|member| member.status == RunStatus::Running)
+        {
+            return Ok(Family::Driven);
+        }
+        if self.waits_for_the_test(run, &members).await? {
+            return Ok(Family::Waits);
         }
         let known = |member: &&RunRecord| self.registry.index(&member.function_id).is_some();
         let dues = members.iter().filter(known);
@@ -105,13 +119,25 @@ impl Shared {
         Ok(claimed)
     }
 
-    /// Whether a run waits for what is not the end of a run.
-    async fn waits_for_others(&self, run_id: &str) -> Result<bool> {
-        let journal = self.store.journal(run_id).await?;
-        let mut open = journal.iter().filter(|entry| {
-            entry.kind.is_wait() && entry.is_step() && entry.state == StepState::Waiting
-        });
-        Ok(open.any(|entry| !entry.wait.as_ref().is_some_and(Wait::is_for_a_run)))
+    /// Whether a run waits for what only the test does, or for the end of one that does.
+    async fn waits_for_the_test(&self, run: &RunRecord, members: &[RunRecord]) -> Result<bool> {
+        let mut next = vec![Arc::clone(&run.run_id)];
+        while let Some(run_id) = next.pop() {
+            for entry in self.store.journal(&run_id).await? {
+                let is_open = entry.kind.is_wait() && entry.is_step();
+                if !is_open || entry.state != StepState::Waiting {
+                    continue;
+                }
+                match &entry.wait {
+                    Some(wait @ Wait::Event { key: Some(key), .. }) if wait.is_for_a_run() => {
+                        let goes_on = members.iter().any(|member| member.run_id == *key);
+                        next.extend(goes_on.then(|| Arc::clone(key)));
+                    }
+                    _ => return Ok(true),
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the run has started others that go on and that this worker can drive.
@@ -138,10 +164,14 @@ impl Shared {
         })
     }
 
-    /// In push mode, hands on the runs that this one has started.
+    /// In push mode, hands on the runs that this one has started and that nobody has driven yet: those that rest were handed on by
+    /// whoever drove them.
     #[cfg(feature = "http")]
     pub(super) async fn hand_on_children(&self, run_id: &str) -> Result<()> {
-        for child in self.children(run_id).await? {
+        if !self.registry.may_wait() {
+            return Ok(());
+        }
+        for child in self.children_in(run_id, &[RunStatus::Pending]).await? {
             if let Some(due_at) = child.due_at {
                 self.hand_on(&child.run_id, due_at, 0).await?;
             }

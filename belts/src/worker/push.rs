@@ -67,19 +67,21 @@ impl Shared {
                     }
                     // Something may have arrived before it waited: then it is due at once.
                     Ended::Suspended(_) => {
-                        self.hand_on_children(run_id).await?;
                         let record = self.store.run(run_id).await?;
-                        return match record.and_then(|record| record.due_at) {
-                            Some(due_at) => self.hand_on(run_id, due_at, 0).await,
-                            None => Ok(()),
-                        };
+                        if let Some(due_at) = record.and_then(|record| record.due_at) {
+                            self.hand_on(run_id, due_at, 0).await?;
+                        }
+                        return self.hand_on_children(run_id).await;
                     }
                     Ended::Abandoned => return Err(abandoned(run_id)),
                     Ended::Completed(_)
                     | Ended::Failed
                     | Ended::Cancelled
                     | Ended::Stopped
-                    | Ended::Skipped => return self.hand_on_parent(parent.as_ref()).await,
+                    | Ended::Skipped => {
+                        self.hand_on_children(run_id).await?;
+                        return self.hand_on_parent(parent.as_ref()).await;
+                    }
                 }
             }
             let listening = self.listen(run_id);
@@ -89,16 +91,14 @@ impl Shared {
             let stopped = record.status == RunStatus::Stopped && !matches!(asked, Trigger::GoOn);
             parent.clone_from(&record.parent);
             if record.status.is_finished() || stopped {
+                // Whoever should have may not have come to it.
+                self.hand_on_children(run_id).await?;
                 return self.hand_on_parent(parent.as_ref()).await;
             }
             let rests = record.status == RunStatus::Suspended;
-            if rests && self.registry.may_wait() {
-                // Whoever should have may not have come to it.
-                self.hand_on_children(run_id).await?;
-            }
             if rests && record.due_at.is_none() && !matches!(asked, Trigger::GoOn) {
                 // A message has nothing to tell it; whatever arrives for it will.
-                return Ok(());
+                return self.hand_on_children(run_id).await;
             }
             if self.drives(run_id) {
                 // Only once the run is handed on may this delivery say that all is well.
@@ -113,7 +113,8 @@ impl Shared {
                 Trigger::WakeUp { .. } | Trigger::Begin
                     if record.status == RunStatus::Suspended =>
                 {
-                    return self.hand_on(run_id, due_at, 0).await;
+                    self.hand_on(run_id, due_at, 0).await?;
+                    return self.hand_on_children(run_id).await;
                 }
                 _ => (due_at, 0),
             };

@@ -142,20 +142,13 @@ impl Shared {
             match self.drive_family(&record).await? {
                 Family::GoesOn => return Ok(Look::Again),
                 Family::AtItsTime => {}
+                Family::Driven => return Ok(Look::Later),
                 // A test publishes the event, or lets time pass.
                 Family::Waits => return Ok(Look::Over(Some(waits(&record, &wait)))),
             }
         }
         if rests && !self.clock.is_manual() && self.has_children(run_id).await? {
-            let sweep = now.after(self.options().sweep);
-            let look = record.due_at.map_or(sweep, |due_at| due_at.min(sweep));
-            tokio::select! {
-                driven = self.drive_children(run_id) => driven?,
-                // One of them may have ended while others go on.
-                () = self.store.woken() => {}
-                _ = &mut *ended => {}
-                () = self.clock.expire_at(look) => {}
-            }
+            self.drive_until_due(run_id, ended).await?;
             return Ok(Look::Again);
         }
         if record.due_at.is_none() && record.status == RunStatus::Suspended {
@@ -189,6 +182,30 @@ impl Shared {
 }
 
 impl Shared {
+    /// Drives what a run has started, until all of that has ended, or the run is due or over.
+    async fn drive_until_due(self: &Arc<Self>, run_id: &str, ended: &mut Ending) -> Result<()> {
+        let mut drives = self.drive_children(run_id);
+        loop {
+            let sweep = self.clock.now().after(self.options().sweep);
+            tokio::select! {
+                driven = &mut drives => return driven,
+                _ = &mut *ended => return Ok(()),
+                // One of them may have ended while others go on.
+                () = self.store.woken() => {}
+                () = self.clock.expire_at(sweep) => {}
+            }
+            let now = self.clock.now();
+            let record = self.store.run(run_id).await?;
+            let rests = record.is_some_and(|record| {
+                let is_due = record.due_at.is_some_and(|due_at| due_at <= now);
+                record.status == RunStatus::Suspended && !is_due
+            });
+            if !rests {
+                return Ok(());
+            }
+        }
+    }
+
     /// What the run waits for, if it does, whatever else it does meanwhile.
     async fn open_wait(&self, run_id: &str) -> Result<Option<Entry>> {
         let journal = self.store.journal(run_id).await?;

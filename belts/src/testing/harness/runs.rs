@@ -61,7 +61,10 @@ impl Harness {
         let mut next: Vec<Arc<str>> = vec![run_id.into()];
         while let Some(run_id) = next.pop() {
             self.inner.setup.probe.forget(&run_id);
-            let filter = RunFilter::new().with_parent(run_id).with_statuses(goes_on);
+            let filter = RunFilter::new()
+                .with_parent(run_id)
+                .with_statuses(goes_on)
+                .with_limit(usize::from(u16::MAX));
             let below = self.store().shared().list(filter).await?.runs;
             next.extend(below.into_iter().map(|run| run.run_id));
         }

@@ -50,7 +50,7 @@ for _ = 1, tonumber(ARGV[5]) do
     end
   end
   -- Its waits hear of ends that are told here, and those that it closed do not.
-  if holds and starts then
+  if holds and starts and change ~= 'x' then
     include start
     for place = first_start, first_start + 9 * starts - 1, 9 do
       if start(place, now, ttl) then outcome = '2' end
@@ -134,7 +134,7 @@ for _ = 1, tonumber(ARGV[5]) do
       same = same and (call('EXISTS', P .. 'event:' .. ARGV[place]) == 1 or find(ARGV[place + 7]))
     end
     -- Whoever waits for its end may not have been woken.
-    if same or change == 'x' and not is[1] then outcome = is[6] and '2' or '1' end
+    if same or change == 'x' and not is[1] then outcome = (is[6] or change == 'x') and '2' or '1' end
   end
   left_due = left_due or outcome == '2'
   outcomes = outcomes .. outcome
