@@ -194,7 +194,10 @@ async fn a_rerun_from_a_call_starts_that_child_anew() {
     assert_eq!(below(&harness, "anew").await.len(), 3);
     // From here on an earlier failure would not make two of it either.
     let of_child = harness.runs_of(child).await.unwrap();
-    let mut statuses: Vec<_> = of_child.iter().map(|run| run.status()).collect();
+    let mut statuses: Vec<_> = of_child
+        .iter()
+        .map(belts::testing::TestRun::status)
+        .collect();
     statuses.sort_by_key(|status| *status == Some(RunStatus::Completed));
     assert_eq!(
         statuses,

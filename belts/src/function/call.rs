@@ -187,7 +187,7 @@ where
     D: Definition,
 {
     /// The event that starts it as the run of this id, called by the step of this path.
-    pub(crate) fn to_start(
+    pub(crate) fn into_start(
         self,
         worker: &Worker,
         path: &str,

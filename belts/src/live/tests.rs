@@ -155,7 +155,7 @@ async fn two_tickets_of_one_place_are_both_redeemed() {
     }
 }
 
-fn left<'a>(run: &'a LiveRun, entry: Entry, awaited: bool) -> Ticket<'a> {
+fn left(run: &LiveRun, entry: Entry, awaited: bool) -> Ticket<'_> {
     let ticket = run.record_in(None, entry, awaited, false);
     ticket.expect("an entry outside of any race is left")
 }

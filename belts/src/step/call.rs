@@ -265,7 +265,7 @@ where
         let generation = run.generation.to_string();
         let parts = ["child", &run.run_id, &run.event_id, path, &generation];
         let run_id: Arc<str> = stable_id(&parts).into();
-        let mut event = call.to_start(&worker, path, Arc::clone(&run_id), now)?;
+        let mut event = call.into_start(&worker, path, Arc::clone(&run_id), now)?;
         let mut parent = Parent::new(Arc::clone(&run.run_id), depth);
         parent.attached = chosen.unwrap_or(attached);
         event.parent = Some(parent);

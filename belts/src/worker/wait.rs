@@ -188,7 +188,7 @@ impl Shared {
         loop {
             let sweep = self.clock.now().after(self.options().sweep);
             tokio::select! {
-                driven = &mut drives => return driven,
+                result = &mut drives => return result,
                 _ = &mut *ended => return Ok(()),
                 // One of them may have ended while others go on.
                 () = self.store.woken() => {}

@@ -191,10 +191,9 @@ pub(super) async fn rerun_opens_calls_again(bench: Bench) -> Result<()> {
         call(1, "b").with_due_at(at(900)),
         settled(2, "c", StepState::Failed),
     ];
-    for entry in &mut entries {
-        entry.wait = store.journal(&parent.run_id).await?[entry.seq as usize]
-            .wait
-            .clone();
+    let present = store.journal(&parent.run_id).await?;
+    for (entry, present) in entries.iter_mut().zip(&present) {
+        entry.wait.clone_from(&present.wait);
     }
     store
         .must_write(parent.lease, entries, Some(fail()), at(3))

@@ -21,8 +21,8 @@ async fn generations(
     worker: WorkerId,
     id: &str,
 ) -> Result<(ClaimedRun, [String; 4])> {
-    let names = ["c", "d", "e", "free"].map(|name| format!("{id}-{name}"));
-    let [c, d, e, free] = &names;
+    let ids = ["c", "d", "e", "free"].map(|name| format!("{id}-{name}"));
+    let [c, d, e, free] = &ids;
     let parent = store.begin(worker, id).await?;
     let starts = vec![start(&parent, c, true), start(&parent, free, false)];
     let commit = Commit::new(parent.lease)
@@ -37,7 +37,7 @@ async fn generations(
     store.call(&child, &[d], true).await?;
     let child = named(d).await?;
     store.call(&child, &[e], false).await?;
-    Ok((parent, names))
+    Ok((parent, ids))
 }
 
 pub(super) async fn failed_run_cancels_what_it_started(bench: Bench) -> Result<()> {
@@ -54,9 +54,8 @@ pub(super) async fn failed_run_cancels_what_it_started(bench: Bench) -> Result<(
         let (parent, [c, d, e, free]) = generations(store, worker, id).await?;
         match how {
             Some(how) => {
-                other
-                    .must_write(parent.lease, Vec::new(), Some(how), at(5))
-                    .await?
+                let write = other.must_write(parent.lease, Vec::new(), Some(how), at(5));
+                write.await?;
             }
             None => assert!(other.cancel(&parent.run_id, at(5)).await?),
         }
