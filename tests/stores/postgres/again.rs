@@ -93,3 +93,30 @@ async fn call_of_a_run_with_any_id_is_opened_again() -> belts::Result<()> {
     assert_eq!(store.arrived(&[again.lease]).await?[0].1.len(), 1);
     Ok(())
 }
+
+/// A run that ends with the one above it may start another in the same write.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn run_that_ends_with_its_parent_leaves_nothing_that_it_starts() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = family(&store).await?;
+    let parent = begin(&store, worker, "p").await?;
+    let starts = Commit::new(parent.lease).with_starts(vec![start(&parent, "c")]);
+    commit(&store, vec![starts]).await?;
+    let child = take(&store, worker, "c").await?;
+    let commits = vec![
+        Commit::new(parent.lease).with_transition(fail()),
+        Commit::new(child.lease).with_starts(vec![start(&child, "d")]),
+    ];
+    commit(&store, commits).await?;
+    for id in ["c", "d"] {
+        if let Some(record) = store.run(id).await? {
+            assert_eq!(record.status, RunStatus::Cancelled, "{id}");
+        }
+    }
+    Ok(())
+}

@@ -145,12 +145,11 @@ BEGIN
     IF cardinality(s_places) > 0 THEN
         PERFORM {schema}.start(in_store, now, lost, s_places, s_ids, s_types, s_keys, s_traceparents, s_payloads, s_digests,
             s_visible, s_runs, s_functions, s_dues, s_retries, s_parents, s_depths, s_attached);
-        IF end_statuses && ARRAY['failed', 'cancelled'] THEN
-            -- They have ended before they had started these.
-            PERFORM {schema}.cancel_runs({schema}.lock_families('{}', ARRAY(
-                SELECT in_runs[place] FROM unnest(end_places, end_statuses) AS ending (place, status)
-                WHERE status IN ('failed', 'cancelled') AND (lost IS NULL OR place <> ALL (lost)))), now);
-        END IF;
+        -- They have ended before they had started these: by a commit of their own, or with those above them.
+        PERFORM {schema}.cancel_runs({schema}.lock_families('{}', ARRAY(
+            SELECT DISTINCT number FROM unnest(s_places) AS place, LATERAL (
+                SELECT number, status FROM {schema}.runs WHERE number = in_runs[place] OFFSET 0) AS starting
+            WHERE status IN ('failed', 'cancelled') AND (lost IS NULL OR place <> ALL (lost)))), now);
     END IF;
     PERFORM {schema}.tell_again(ARRAY(SELECT run_id FROM unnest(s_places || o_places, s_runs || o_ids) AS named (place, run_id)
         WHERE lost IS NULL OR place <> ALL (lost)), now);
