@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use belts::store::{Commit, Rerun, RunStatus, StepState, Store as _};
+use belts::store::{Commit, CommitOutcome, Rerun, RunStatus, StepState, Store as _, Transition};
 
 use super::{
-    InSchema,
+    InSchema, ask,
     families::{begin, call, calls, commit, family, start, take},
     run,
 };
@@ -118,5 +118,39 @@ async fn run_that_ends_with_its_parent_leaves_nothing_that_it_starts() -> belts:
             assert_eq!(record.status, RunStatus::Cancelled, "{id}");
         }
     }
+    Ok(())
+}
+
+/// A run that is removed does nothing to others, in whichever way its commit is sent.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn skipped_run_starts_and_cancels_nothing() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = family(&store).await?;
+    let parent = begin(&store, worker, "p").await?;
+    let starts = Commit::new(parent.lease).with_starts(vec![start(&parent, "c")]);
+    commit(&store, vec![starts]).await?;
+    let skips = Commit::new(parent.lease)
+        .with_starts(vec![start(&parent, "d")])
+        .with_cancels(vec!["c".into()])
+        .with_watches(vec!["nobody".into()])
+        .with_transition(Transition::Skip);
+    let outcomes = commit(&store, vec![skips]).await?;
+    assert_eq!(outcomes, [CommitOutcome::Applied]);
+    assert!(store.run(&parent.run_id).await?.is_none());
+    assert!(store.run("d").await?.is_none());
+    let child = store.run("c").await?.expect("it is there");
+    assert_eq!(child.status, RunStatus::Pending);
+    assert_eq!(
+        ask::<i64>(
+            schema.sql("SELECT count(*) FROM {schema}.events WHERE correlation_key = 'nobody'")
+        )
+        .await,
+        0
+    );
     Ok(())
 }

@@ -13,7 +13,7 @@ use super::{
     queue::{Batch, MAX_STATEMENT, MAX_VALUE, fitting},
     sql::Parameters,
 };
-use crate::store::{Commit, CommitBatch, CommitOutcome, Lease};
+use crate::store::{Commit, CommitBatch, CommitOutcome, Lease, Transition};
 
 /// Writes commits for the queue.
 pub(super) struct Commits(pub(super) Arc<Database>);
@@ -116,9 +116,11 @@ impl Batch for Commits {
 const PART: usize = usize::MAX;
 
 /// Cuts a commit that is too big for one statement. They go in one transaction, the end of the lease with the last; a commit
-/// that fits has no parts.
+/// that fits has no parts. Of one that removes its run nothing else is sent.
 fn parts(commit: &Commit) -> Vec<Commit> {
-    if arrays::size(commit) <= MAX_STATEMENT || commit.entries.len() + commit.starts.len() < 2 {
+    let fits =
+        arrays::size(commit) <= MAX_STATEMENT || commit.entries.len() + commit.starts.len() < 2;
+    if fits || commit.transition == Some(Transition::Skip) {
         return Vec::new();
     }
     let mut parts = Vec::new();

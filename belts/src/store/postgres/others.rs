@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::postgres::PgBindIterExt as _;
 
 use super::{arrays::Placed, error::Fault, placed::visible_at, sql::Parameters, text::to_column};
-use crate::store::{Commit, NewEvent, Parent, Target, Timestamp, parts::new_id};
+use crate::store::{Commit, NewEvent, Parent, Target, Timestamp, Transition, parts::new_id};
 
 /// A run to be started, with the place of its commit.
 struct Start<'a> {
@@ -37,8 +37,7 @@ impl<'a> Start<'a> {
 
 /// Binds what the largest form of the function `commit` takes beyond the others.
 pub(super) fn bind(parameters: Parameters, commits: &[Placed<'_>]) -> Result<Parameters, Fault> {
-    let placed = || (1..).zip(commits);
-    let starts: Vec<Start<'_>> = placed()
+    let starts: Vec<Start<'_>> = kept(commits)
         .flat_map(|(place, placed)| {
             let starts = placed.commit.starts.iter();
             starts.map(move |event| Start::new(place, placed.now, event))
@@ -49,14 +48,19 @@ pub(super) fn bind(parameters: Parameters, commits: &[Placed<'_>]) -> Result<Par
     Ok(bind_named(parameters, commits, |commit| &commit.watches))
 }
 
+/// The commits with their places, but for those that remove their runs: these do nothing to others.
+fn kept<'a, 'c>(commits: &'a [Placed<'c>]) -> impl Iterator<Item = (i32, &'a Placed<'c>)> {
+    let placed = (1..).zip(commits);
+    placed.filter(|(_, placed)| placed.commit.transition != Some(Transition::Skip))
+}
+
 /// Binds the ids of runs that commits name, with the places of these.
 fn bind_named(
     parameters: Parameters,
     commits: &[Placed<'_>],
     named: impl Fn(&Commit) -> &[Arc<str>],
 ) -> Parameters {
-    let named: Vec<(i32, &str)> = (1..)
-        .zip(commits)
+    let named: Vec<(i32, &str)> = kept(commits)
         .flat_map(|(place, placed)| {
             let ids = named(placed.commit).iter();
             ids.map(move |run_id| (place, &**run_id))
