@@ -7,7 +7,11 @@ use belts::{
     },
 };
 
-use super::{InSchema, ask, pool, run};
+use super::{
+    InSchema, ask,
+    families::{self, calls, family, take},
+    pool, run,
+};
 use crate::{
     proxy::Proxy,
     requests::{at, begin, claim, commit, entry, event, publish, publish_to, worker},
@@ -300,6 +304,43 @@ async fn id_that_no_index_takes_spoils_no_other() -> belts::Result<()> {
                 );
             }
         }
+    }
+    Ok(())
+}
+
+/// What was told of an end makes the run above due at once, and not with the next claim.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn end_whose_answer_was_lost_is_heard_of() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, _) = open(&schema).await?;
+    let worker = family(&store).await?;
+    store.forget("nobody", at(1), 1).await?;
+    for way in ["commit", "cancel", "forget"] {
+        let parent = families::begin(&store, worker, way).await?;
+        let id = format!("c-{way}");
+        calls(&store, &parent, &[&id]).await?;
+        let child = take(&store, worker, &id).await?;
+        if way == "forget" {
+            // Nobody else knows the function of the child.
+            run(schema.sql("UPDATE {schema}.runs SET function_id = 'h' WHERE id = 'c-forget'"))
+                .await;
+        }
+        proxy.lose_next_answer();
+        match way {
+            "commit" => {
+                let end = Transition::complete("{}".as_bytes());
+                commit(&store, child.lease, Vec::new(), Some(end)).await?;
+            }
+            "cancel" => assert!(store.cancel(&id, at(1)).await?),
+            _ => drop(store.forget("h", at(1), 1).await?),
+        }
+        assert!(proxy.has_lost(), "{way}");
+        let above = store.run(&parent.run_id).await?.expect("it is there");
+        assert!(above.due_at.is_some(), "{way}: it is due");
     }
     Ok(())
 }

@@ -22,7 +22,8 @@ impl Database {
                 .bind(&self.store);
             let (cancelled, told): (bool, bool) = self.row(&self.sql.cancel, parameters).await?;
             let before = resent && self.run(run).await?.as_ref().is_some_and(is_ours);
-            Ok((cancelled || before, told))
+            // What the first time has told is known to nobody.
+            Ok((cancelled || before, told || resent))
         };
         let (cancelled, told) = self.insist(cancel).await?;
         self.show_ends(told, now).await;
@@ -78,16 +79,17 @@ impl Database {
         now: Timestamp,
         limit: usize,
     ) -> Result<Option<Purged>, Fault> {
-        let forget = |_| {
+        let forget = async |resent| {
             let parameters = Parameters::default()
                 .bind(&self.store)
                 .bind(to_column(function))
                 .bind(now.as_millis())
                 .bind(number(limit.min(MOST_FORGOTTEN)));
-            self.row(&self.sql.forget, parameters)
+            let (living, ended, more, told): (bool, Option<i64>, Option<bool>, bool) =
+                self.row(&self.sql.forget, parameters).await?;
+            Ok((living, ended, more, told || resent))
         };
-        let (living, ended, more, told): (bool, Option<i64>, Option<bool>, bool) =
-            self.insist(forget).await?;
+        let (living, ended, more, told) = self.insist(forget).await?;
         self.show_ends(told, now).await;
         // Silent sessions may have ended, whose other runs are due.
         self.wake_if(!living);

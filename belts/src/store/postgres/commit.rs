@@ -88,10 +88,12 @@ impl Batch for Commits {
         }
         // Everybody locks runs in this order, so that nobody waits in a circle.
         placed.sort_by_key(|placed| placed.commit.lease.run);
-        let (lost, told) = self
-            .0
-            .insist(|resent| self.0.commit(&placed, resent))
-            .await?;
+        let commit = async |resent| {
+            let (lost, told) = self.0.commit(&placed, resent).await?;
+            // What the first time has told is known to nobody.
+            Ok((lost, told || resent))
+        };
+        let (lost, told) = self.0.insist(commit).await?;
         if let Some(now) = placed.iter().map(|placed| placed.now).max() {
             self.0.show_ends(told, now).await;
         }
