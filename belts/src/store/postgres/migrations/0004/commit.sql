@@ -10,6 +10,10 @@ BEGIN
             SELECT in_runs[place] FROM unnest(end_places, end_statuses) AS ending (place, status)
             WHERE status IN ('failed', 'cancelled')));
     END IF;
+    IF cardinality(in_cancelled) > 0 THEN
+        -- Where none of them has others below, none is locked yet.
+        PERFORM FROM {schema}.runs WHERE number = ANY (in_runs || in_cancelled) ORDER BY number FOR UPDATE;
+    END IF;
 END $$;
 
 -- Writes a batch of commits; answers with the places of those whose lease was lost, or NULL if none was.
