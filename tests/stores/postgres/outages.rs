@@ -3,7 +3,8 @@
 use belts::{
     ErrorKind,
     store::{
-        CommitOutcome, Lease, Postgres, Release, Rerun, RunStatus, Store, Transition, WorkerId,
+        Commit, CommitOutcome, Lease, Postgres, Release, Rerun, RunStatus, Store, Transition,
+        WorkerId,
     },
 };
 
@@ -342,5 +343,32 @@ async fn end_whose_answer_was_lost_is_heard_of() -> belts::Result<()> {
         let above = store.run(&parent.run_id).await?.expect("it is there");
         assert!(above.due_at.is_some(), "{way}: it is due");
     }
+    Ok(())
+}
+
+/// A commit that ends its lease, and is sent again, does nothing to others a second time.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn end_whose_answer_was_lost_does_nothing_to_others_again() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, _) = open(&schema).await?;
+    let worker = family(&store).await?;
+    let parent = families::begin(&store, worker, "p").await?;
+    calls(&store, &parent, &["c"]).await?;
+    assert!(store.cancel("c", at(1)).await?);
+    let parent = take(&store, worker, &parent.run_id).await?;
+    let watches = Commit::new(parent.lease)
+        .with_watches(vec!["c".into()])
+        .with_transition(Transition::Stop);
+    proxy.lose_next_answer();
+    let outcomes = families::commit(&store, vec![watches]).await?;
+    assert!(proxy.has_lost());
+    assert_eq!(outcomes, [CommitOutcome::Applied]);
+    let told = "SELECT count(*) FROM {schema}.events WHERE correlation_key = 'c'";
+    // When it was cancelled, and by this.
+    assert_eq!(ask::<i64>(schema.sql(told)).await, 2);
     Ok(())
 }

@@ -129,6 +129,8 @@ DECLARE
     cancelling text[] := ARRAY(
         SELECT (SELECT id FROM {schema}.runs WHERE number = in_runs[place]) FROM unnest(c_places) AS place);
     lost integer[];
+    -- Those whose leases are not held now. What was done the first time is not done to others again.
+    not_held integer[];
 BEGIN
     PERFORM {schema}.before_waits(in_runs, now, end_statuses, e_places, t_entries, t_types);
     -- The lock of starts comes before runs, and behind that of places.
@@ -138,28 +140,38 @@ BEGIN
         PERFORM pg_advisory_xact_lock_shared({starts});
     END IF;
     PERFORM {schema}.lock_batch(in_runs, end_places, end_statuses, {schema}.started_by(c_ids, cancelling));
+    IF in_resent THEN
+        PERFORM FROM (SELECT FROM generate_series(1, cardinality(in_runs)) AS place, LATERAL (
+            SELECT FROM {schema}.runs WHERE number = in_runs[place] FOR UPDATE) AS locked) AS all_locked;
+        not_held := ARRAY(SELECT place FROM generate_series(1, cardinality(in_runs)) AS place
+            WHERE (SELECT true FROM {schema}.runs WHERE number = in_runs[place] AND token = in_tokens[place]
+                AND worker IS NOT DISTINCT FROM in_workers[place]) IS NULL);
+    END IF;
     lost := {schema}.write_waits(in_store, in_resent, in_runs, in_workers, in_tokens, in_sessions, in_session_nows,
         end_places, end_statuses, end_dues, end_failures, end_results, end_finishes, end_leave_due,
         e_places, e_seqs, e_attempts, e_dues, e_starts, e_ends, e_kinds, e_states, e_paths, e_types, e_values,
         w_entries, w_waits, t_entries, t_types, t_keys, t_afters, t_values);
+    IF NOT in_resent THEN
+        not_held := lost;
+    END IF;
     IF cardinality(s_places) > 0 THEN
-        PERFORM {schema}.start(in_store, now, lost, s_places, s_ids, s_types, s_keys, s_traceparents, s_payloads, s_digests,
+        PERFORM {schema}.start(in_store, now, not_held, s_places, s_ids, s_types, s_keys, s_traceparents, s_payloads, s_digests,
             s_visible, s_runs, s_functions, s_dues, s_retries, s_parents, s_depths, s_attached);
         -- They have ended before they had started these: by a commit of their own, or with those above them.
         PERFORM {schema}.cancel_runs({schema}.lock_families('{}', ARRAY(
             SELECT DISTINCT number FROM unnest(s_places) AS place, LATERAL (
                 SELECT number, status FROM {schema}.runs WHERE number = in_runs[place] OFFSET 0) AS starting
-            WHERE status IN ('failed', 'cancelled') AND (lost IS NULL OR place <> ALL (lost)))), now);
+            WHERE status IN ('failed', 'cancelled') AND (not_held IS NULL OR place <> ALL (not_held)))), now);
     END IF;
     PERFORM {schema}.tell_again(ARRAY(SELECT run_id FROM unnest(s_places || o_places, s_runs || o_ids) AS named (place, run_id)
-        WHERE lost IS NULL OR place <> ALL (lost)), now);
+        WHERE not_held IS NULL OR place <> ALL (not_held)), now);
     IF cardinality(o_places) > 0 THEN
         PERFORM {schema}.tell_gone(ARRAY(SELECT run_id FROM unnest(o_places, o_ids) AS watched (place, run_id)
-            WHERE lost IS NULL OR place <> ALL (lost)), now);
+            WHERE not_held IS NULL OR place <> ALL (not_held)), now);
     END IF;
     IF cardinality(c_places) > 0 THEN
         PERFORM {schema}.cancel_runs({schema}.started_by(c_ids, ARRAY(
-            SELECT CASE WHEN lost IS NULL OR place <> ALL (lost) THEN id END
+            SELECT CASE WHEN not_held IS NULL OR place <> ALL (not_held) THEN id END
             FROM unnest(c_places, cancelling) AS cancel (place, id))), now);
     END IF;
     RETURN lost;
