@@ -57,7 +57,7 @@ async fn order(order: OrderCreated) -> belts::Result<u32> {
     let first = call!("first", first, timeout = "1h", detached).await?;
     let limit = std::time::Duration::from_secs(3);
     let wait = call!("second", charge(payment(1)), timeout = limit, detached = false);
-    let run: RunHandle<String> = start!("text", either(Refund { cents: 3 }.into()), attached, retries = 0).await?;
+    let run: RunHandle<String> = start!("text", either(Request::Refund(Refund { cents: 3 })), attached, retries = 0).await?;
     let (second, text) = tokio::try_join!(wait, run.result())?;
     let again = belts::call!("again", charge(payment(2)));
     let won = race!("first-of", {
