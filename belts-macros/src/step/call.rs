@@ -1,22 +1,22 @@
 //! `call!` and `start!`: the function with its event, and the options.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Expr, spanned::Spanned as _};
+use quote::ToTokens as _;
+use syn::Expr;
 
-use super::{key::Key, site::Site, which::Macro};
+use super::{key::Key, which::Macro};
 use crate::{
     diag::Errors,
-    names::{Krate, at_site, spelled},
+    names::{Krate, spelled},
     option::{Given, ungrouped},
 };
 
 /// The options of `call!` and `start!`, of which each has some.
 pub(crate) struct CallOptions {
-    timeout: Option<TokenStream>,
-    retries: Option<TokenStream>,
-    detached: bool,
-    attached: bool,
+    pub(super) timeout: Option<TokenStream>,
+    pub(super) retries: Option<TokenStream>,
+    pub(super) detached: bool,
+    pub(super) attached: bool,
 }
 
 impl CallOptions {
@@ -78,43 +78,4 @@ fn awaits(bare: &str, key: &str, call: &str) -> String {
     format!(
         "`{bare}!` takes the call without `.await`, and is awaited itself: `{bare}!({key}, {call}).await?`"
     )
-}
-
-/// The future of a `call!`, or of a `start!`.
-pub(super) fn expand(
-    site: &Site<'_>,
-    call: &Expr,
-    options: CallOptions,
-    waits: bool,
-) -> TokenStream {
-    let Site {
-        mark,
-        here,
-        key,
-        location,
-        names,
-    } = site;
-    let (cx, scope) = (&mark.cx, &names.scope);
-    let CallOptions {
-        timeout,
-        retries,
-        detached,
-        attached,
-    } = options;
-    let timeout = timeout.map(|limit| quote!(.timeout(#limit)));
-    let retries = retries.map(|retries| quote!(.retries(#retries)));
-    let detached = detached.then(|| quote!(.detached()));
-    let attached = attached.then(|| quote!(.attached()));
-    let at = at_site(call.span());
-    let end = if waits {
-        quote!(.result())
-    } else {
-        quote!(.start())
-    };
-    let end = quote_spanned!(at=> #timeout #retries #detached #attached #end);
-    let (submit, await_entry, ended) = (&names.submit, &names.await_entry, &names.ended_types);
-    quote_spanned! {at_site(*here)=>
-        const _: () = { #submit! { #await_entry(#ended) } };
-        #scope::call(#cx, #key, &#location, #call) #end
-    }
 }

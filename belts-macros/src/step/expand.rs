@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Expr, LitStr, Token, Type, spanned::Spanned as _};
 
 use super::{
-    arms, call,
+    arms, calls,
     error::leaves_error_open,
     key::{Key, Kind as KeyKind, text_at},
     parse::{Call, Kind, Mark, StepOptions},
@@ -38,8 +38,8 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
         Kind::SleepUntil { time } => sleep(&site, &quote!(sleep_until), &time),
         Kind::Wait { event, options } => wait(&site, &event, *options),
         Kind::Callback { value, page } => callback(&site, &value, page.as_ref()),
-        Kind::Call { call, options } => call::expand(&site, &call, *options, true),
-        Kind::Start { call, options } => call::expand(&site, &call, *options, false),
+        Kind::Call { call, options } => calls::expand(&site, &call, *options, true),
+        Kind::Start { call, options } => calls::expand(&site, &call, *options, false),
         Kind::Race { moves, arms } => arms::race(&site, moves, &arms),
         Kind::Scope { moves, call } => scope(&site, moves, call),
     };

@@ -2,6 +2,7 @@
 
 mod arms;
 mod call;
+mod calls;
 mod early;
 mod error;
 pub(crate) mod expand;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use super::{
     Answer, Key, Scope,
     open::Open,
-    wait::{need_waits, refuse},
+    refuse::{need_waits, refuse},
 };
 use crate::{
     clock::Timestamp,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Key, Scope, answer::Answer, wait::need_waits, within::Within};
+use super::{Key, Scope, answer::Answer, refuse::need_waits, within::Within};
 use crate::{
     callback::{CallbackEntry, CallbackValue, Completion, Recorded, key_of, new_id},
     codec::{self, Decoded},

@@ -9,6 +9,7 @@ mod evaluate;
 mod expression;
 mod open;
 mod race;
+mod refuse;
 mod taken;
 mod values;
 mod wait;

@@ -3,8 +3,8 @@
 use std::{future::pending, sync::Arc};
 
 use super::{
+    refuse::refuse,
     taken::{decode, place_of},
-    wait::{When, refuse},
 };
 use crate::{
     callback::Undecoded,
@@ -16,6 +16,9 @@ use crate::{
     run::{Child, Taken, begun, outcome},
     store::{After, Arrival, AwaitedType, Entry, NewEvent, StepKind, StepState, Wait, is_answer},
 };
+
+/// Whether an event is one that is waited for.
+pub(super) type When<'a, E> = Box<dyn FnMut(&E) -> bool + Send + 'a>;
 
 /// A wait that is recorded and undecided.
 pub(super) struct Open {

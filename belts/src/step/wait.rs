@@ -1,20 +1,20 @@
 //! `wait!`: a step that is over when an event has come, or its time is.
 
-use std::{fmt, future::pending, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{
     Key, Scope,
-    open::Open,
+    open::{Open, When},
+    refuse::{need_waits, refuse},
     taken::{place_of, read},
 };
 use crate::{
     clock::Timestamp,
-    error::{Error, ErrorKind, Result},
+    error::{ErrorKind, Result},
     event::{
         EventSet,
         key::{HasNoKey, KeyOf},
     },
-    live::LiveRun,
     run::{Decision, Location, join},
     store::{After, AwaitedType, StepKind, Wait},
 };
@@ -30,9 +30,6 @@ pub enum Since {
     /// So long before it is first reached.
     Ago(Duration),
 }
-
-/// Whether an event is one that is waited for.
-pub(super) type When<'a, E> = Box<dyn FnMut(&E) -> bool + Send + 'a>;
 
 /// A wait for an event, with its options.
 #[must_use = "nothing is waited for until this is awaited"]
@@ -190,20 +187,4 @@ impl<'a, E: EventSet> Waiting<'a, E> {
         });
         Wait::event(types, self.of_key.as_deref())
     }
-}
-
-/// Ends the run where its store keeps no waits, which this needs.
-pub(super) async fn need_waits(run: &LiveRun, path: &Arc<str>, what: &str) {
-    if !run.host.keeps_waits {
-        let text = format!(
-            "this store keeps no waits, which `{what}(\"{path}\", …)` needs; choose another store"
-        );
-        refuse::<()>(run, path, ErrorKind::Config, text).await;
-    }
-}
-
-/// Ends the run with what no arm of a race is to win with, nor the function to handle: its code or its journal is wrong.
-pub(super) async fn refuse<T>(run: &LiveRun, path: &Arc<str>, kind: ErrorKind, text: String) -> T {
-    run.abandon(Error::new(kind, text).with_step(path));
-    pending().await
 }

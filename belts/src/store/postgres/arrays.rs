@@ -3,6 +3,7 @@
 use sqlx::postgres::PgBindIterExt as _;
 
 use super::{
+    batched::Placed,
     error::Fault,
     others,
     rows::{kind_word, state_word},
@@ -18,23 +19,6 @@ const SKIPPED: &str = "skipped";
 
 /// That for a run that is suspended until its time, whatever arrives.
 const PUT_OFF: &str = "put-off";
-
-/// A commit and where it stands among all of its batch.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Placed<'a> {
-    pub(super) index: usize,
-    pub(super) commit: &'a Commit,
-    pub(super) now: Timestamp,
-}
-
-impl Placed<'_> {
-    /// Whether the run is due right after.
-    pub(super) fn leaves_due(&self) -> bool {
-        let transition = self.commit.transition.as_ref();
-        let ending = transition.and_then(Transition::ending);
-        ending.is_some_and(|ending| ending.is_due(self.now))
-    }
-}
 
 /// The output or failure that a commit writes, if any.
 fn result(commit: &Commit) -> Option<&[u8]> {

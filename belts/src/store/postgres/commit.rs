@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    arrays::{self, Form, Placed},
+    arrays::{self, Form},
+    batched::Placed,
     connections::Loan,
     database::Database,
     error::Fault,

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 
 mod arrays;
 mod arrivals;
+mod batched;
 mod builder;
 mod change;
 mod claim;

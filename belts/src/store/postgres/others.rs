@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgBindIterExt as _;
 
-use super::{arrays::Placed, error::Fault, placed::visible_at, sql::Parameters, text::to_column};
+use super::{batched::Placed, error::Fault, placed::visible_at, sql::Parameters, text::to_column};
 use crate::store::{Commit, NewEvent, Parent, Target, Timestamp, Transition, parts::new_id};
 
 /// A run to be started, with the place of its commit.
