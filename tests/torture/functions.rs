@@ -1,6 +1,6 @@
 //! The functions that are tortured: one for each way in which a run can go on, stop and fail.
 
-use belts::{Context, Event, WorkerBuilder, scope, sleep, step, wait};
+use belts::{Context, Event, WorkerBuilder, call, scope, sleep, start, step, wait};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ macro_rules! events {
 
 events!(
     Sequence, Fan, Lap, Stumble, Doomed, Restless, Nap, Overlap, Announce, Reply, Parcels,
-    Exchange, Question
+    Exchange, Question, Family, Member
 );
 
 /// What a run waits for that has asked.
@@ -46,6 +46,8 @@ pub(crate) fn of_both(builder: WorkerBuilder) -> WorkerBuilder {
         .function(parcels)
         .function(exchange)
         .function(respond)
+        .function(family)
+        .function(member)
 }
 
 /// One after another.
@@ -295,4 +297,36 @@ async fn reply_to(trail: &Trail, asked_by: &str, answer: &str) -> Result<String,
     })
     .await?;
     Ok(trail.done(answer, mark))
+}
+
+/// Calls two others side by side, starts a third, and hears of all of them.
+#[belts::function(id = "family", on = Family)]
+async fn family(event: Family, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let of = |n: u32| Member {
+        key: member_key(&event.key, n),
+    };
+    let third = start!("third", member(of(2))).await?;
+    let (first, second) = tokio::try_join!(
+        call!("first", member(of(0))),
+        call!("second", member(of(1)))
+    )?;
+    let mut values = vec![trail.returned("first", first)];
+    values.push(trail.returned("second", second));
+    values.push(trail.returned("third/result", third.result().await?));
+    values.push(trail.returned("close", step!("close", trail.act("close")).await?));
+    Ok(trail.end(&values))
+}
+
+/// The key of the event with which the run for `key` calls.
+pub(crate) fn member_key(key: &str, n: u32) -> String {
+    format!("member-{n}-of-{key}")
+}
+
+/// Is called.
+#[belts::function(id = "member", on = Member)]
+async fn member(event: Member, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let work = trail.returned("work", step!("work", trail.act("work")).await?);
+    Ok(trail.end(&[work]))
 }

@@ -3,10 +3,10 @@
 use belts::{Published, Worker};
 
 use crate::functions::{
-    Announce, Doomed, Exchange, Fan, Lap, Nap, Overlap, Parcels, Restless, Sequence, Stumble,
-    publish_announce, publish_doomed, publish_exchange, publish_fan, publish_lap, publish_nap,
-    publish_overlap, publish_parcels, publish_restless, publish_sequence, publish_stumble,
-    question_key, reply_key, wanted,
+    Announce, Doomed, Exchange, Family, Fan, Lap, Nap, Overlap, Parcels, Restless, Sequence,
+    Stumble, member_key, publish_announce, publish_doomed, publish_exchange, publish_family,
+    publish_fan, publish_lap, publish_nap, publish_overlap, publish_parcels, publish_restless,
+    publish_sequence, publish_stumble, question_key, reply_key, wanted,
 };
 use crate::versions::{Placed, Returned, publish_placed, publish_returned};
 
@@ -26,13 +26,13 @@ pub(crate) struct Expected {
 }
 
 /// The functions that start for events of the plan and of its runs.
-pub(crate) const FUNCTIONS: [&str; 16] = [
-    "added", "announce", "doomed", "exchange", "fan", "laps", "ledger", "nap", "overlap",
-    "parcels", "picky", "reply", "respond", "restless", "sequence", "stumble",
+pub(crate) const FUNCTIONS: [&str; 18] = [
+    "added", "announce", "doomed", "exchange", "family", "fan", "laps", "ledger", "member", "nap",
+    "overlap", "parcels", "picky", "reply", "respond", "restless", "sequence", "stumble",
 ];
 
 /// How many kinds of events there are.
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 
 /// So many events, of all kinds in turn.
 pub(crate) fn items(count: usize) -> Vec<Item> {
@@ -65,6 +65,7 @@ impl Item {
             9 => publish_parcels(Parcels { key }),
             10 => publish_placed(Placed { key }),
             11 => publish_exchange(Exchange { key }),
+            12 => publish_family(Family { key }),
             _ => publish_returned(Returned { key }),
         };
         publish.idempotency_key(&self.key).via(worker).await
@@ -92,6 +93,10 @@ impl Item {
             9 => vec![run("parcels", key)],
             10 => vec![run("ledger", key), run("added", key)],
             11 => vec![run("exchange", key), run("respond", &question_key(key))],
+            12 => {
+                let members = (0..3).map(|n| run("member", &member_key(key, n)));
+                members.chain([run("family", key)]).collect()
+            }
             _ => vec![run("ledger", key)],
         }
     }
