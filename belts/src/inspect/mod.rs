@@ -86,6 +86,13 @@ impl Runs {
         }
     }
 
+    /// The same, by this clock.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_clock(mut self, clock: &Arc<dyn Clock>) -> Self {
+        self.clock = Arc::clone(clock);
+        self
+    }
+
     pub(crate) fn of_worker(worker: &Arc<Shared>) -> Self {
         Self {
             store: Arc::clone(&worker.store),

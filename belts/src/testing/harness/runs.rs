@@ -6,6 +6,7 @@ use super::{Harness, TestRun};
 use crate::{
     error::{Error, Result},
     function::{Function, id_of},
+    inspect::Runs,
     store::{RunFilter, RunStatus},
 };
 
@@ -44,7 +45,10 @@ impl Harness {
             let text = format!("run `{run_id}` belongs to `{owner}`, not to `{function}`");
             return Err(Error::new(crate::ErrorKind::UnknownRun, text).with_run(&record.run_id));
         }
-        if !self.worker().runs().rerun(run_id).await? {
+        // Not through the worker's store, whose faults are for the run.
+        let runs = Runs::of(store.shared());
+        let runs = runs.with_clock(&self.worker().shared().clock);
+        if !runs.rerun(run_id).await? {
             let text = format!(
                 "run `{run_id}` is {}; only a failed or cancelled run can be rerun",
                 record.status
