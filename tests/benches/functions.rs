@@ -73,6 +73,12 @@ impl Marks {
             .push(now());
     }
 
+    /// Marks this moment, and says that the function is there.
+    fn tell(&self) {
+        self.mark();
+        self.told.notify_one();
+    }
+
     /// The moments marked since the last call.
     pub(crate) fn take(&self) -> Vec<Instant> {
         std::mem::take(&mut self.at.lock().unwrap_or_else(PoisonError::into_inner))
@@ -220,8 +226,7 @@ pub(crate) struct Paid {
 pub(crate) async fn paid_for(work: Work) -> belts::Result<()> {
     MARKS.ends.fetch_add(1, Ordering::Relaxed);
     wait!("paid", Paid, key = &work.sent_at).await?;
-    MARKS.mark();
-    MARKS.told.notify_one();
+    MARKS.tell();
     Ok(())
 }
 
@@ -236,8 +241,7 @@ pub(crate) async fn called_back(_work: Work) -> belts::Result<()> {
         .id()
         .clone_into(&mut CALLBACK.lock().unwrap_or_else(PoisonError::into_inner));
     answer.result().await?;
-    MARKS.mark();
-    MARKS.told.notify_one();
+    MARKS.tell();
     Ok(())
 }
 
@@ -249,7 +253,7 @@ pub(crate) async fn at_once(work: Work) -> belts::Result<u32> {
     Ok(work.steps)
 }
 
-/// Calls, and marks its next line.
+/// Calls, and tells of its next line.
 #[belts::function(id = "calls-at-once", on = Work)]
 pub(crate) async fn calls_at_once(work: Work) -> belts::Result<u32> {
     // Of the drive that calls, and not of the one that hears of it.
@@ -258,6 +262,6 @@ pub(crate) async fn calls_at_once(work: Work) -> belts::Result<u32> {
         .unwrap_or_else(PoisonError::into_inner)
         .get_or_insert_with(now);
     let steps = call!("at-once", at_once(work)).await?;
-    MARKS.mark();
+    MARKS.tell();
     Ok(steps)
 }

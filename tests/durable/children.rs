@@ -1,14 +1,17 @@
 //! Runs that other runs call and start: begun once, told of once, ended together, whatever crashes.
 
-use std::time::Duration;
+use std::{future::IntoFuture, time::Duration};
 
 use belts::{
     ErrorKind, RunHandle, call, start, step,
     store::{Memory, RunStatus},
-    testing::Harness,
+    testing::{Harness, Reopen, SqliteFile},
 };
 
-use crate::gated::{Named, effect, effects, eventually, gate, looped, named, only, open, within};
+use crate::{
+    gated::{Named, effect, effects, eventually, gate, looped, named, only, open, within},
+    places::{InSchema, UnderPrefix},
+};
 
 /// Fails for the name that says so.
 #[belts::function(id = "z-child-pays", on = Named)]
@@ -216,27 +219,56 @@ async fn cancelling_the_child_is_an_error_of_the_parent() {
     running.await.unwrap().unwrap();
 }
 
-/// Neither the child's result nor the parent is looked for: each wakes the other.
-#[tokio::test]
-async fn a_loop_drives_parent_and_child() {
+/// Neither the child's end nor the parent is looked for by a sweep: each wakes the other.
+async fn a_loop_needs_no_sweep(place: impl Reopen) {
     let worker = belts::Worker::builder()
-        .store(Memory::new())
+        .shared_store(place.open().await.unwrap())
         .sweep(Duration::from_secs(3600));
-    let worker = worker
-        .function(orders)
-        .function(pays)
-        .build()
-        .await
-        .unwrap();
+    let worker = worker.function(orders).function(pays);
+    let worker = worker.build().await.unwrap();
     let running = looped(&worker);
-    let runs = (0..20).map(|n| orders(named(&format!("looped-{n}"))).via(&worker));
-    let ended = futures_util::future::join_all(runs.map(std::future::IntoFuture::into_future));
+    let name = |n: usize| format!("looped-{}-{n}", std::any::type_name_of_val(&place));
+    for n in 0..10 {
+        let called = orders(named(&name(n))).via(&worker);
+        let result = within("it ends", called.into_future()).await;
+        assert_eq!(result.unwrap(), 251);
+    }
+    let calls = (10..30).map(|n| orders(named(&name(n))).via(&worker));
+    let ended = futures_util::future::join_all(calls.map(IntoFuture::into_future));
     for result in within("all end", ended).await {
         assert_eq!(result.unwrap(), 251);
     }
-    for n in 0..20 {
-        assert_eq!(effects(&format!("looped-{n} charged")), 1);
+    for n in 0..30 {
+        assert_eq!(effects(&format!("{} charged", name(n))), 1);
     }
     worker.shutdown();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_needs_no_sweep_on_memory() {
+    a_loop_needs_no_sweep(Memory::new()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_needs_no_sweep_on_sqlite() {
+    a_loop_needs_no_sweep(SqliteFile::temporary()).await;
+}
+
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_needs_no_sweep_on_postgres() {
+    a_loop_needs_no_sweep(InSchema::new()).await;
+}
+
+#[cfg_attr(
+    not(has_redis),
+    ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_loop_needs_no_sweep_on_redis() {
+    a_loop_needs_no_sweep(UnderPrefix::new()).await;
 }
