@@ -142,12 +142,26 @@ impl Tables {
         let Some(row) = self.events.remove(id) else {
             return;
         };
+        forget_told(&mut self.told, &row.data);
         let lane = row.data.lane();
         if let (Some(place), Some(lane)) = (row.place, self.waits.lanes.get_mut(&lane)) {
             lane.log.remove(&place);
         }
         if self.waits.lanes.get(&lane).is_some_and(LaneRow::is_empty) {
             self.waits.lanes.remove(&lane);
+        }
+    }
+}
+
+/// An event that told of the end of a run is gone.
+fn forget_told(told: &mut HashMap<Arc<str>, Vec<Arc<str>>>, event: &EventData) {
+    let key = event.key.as_ref().filter(|_| *event.event_type == *ENDED);
+    if let Some(run_id) = key
+        && let Some(of_run) = told.get_mut(run_id)
+    {
+        of_run.retain(|id| *id != event.id);
+        if of_run.is_empty() {
+            told.remove(run_id);
         }
     }
 }

@@ -59,7 +59,7 @@ impl Tables {
         if let Some(number) = self.run_ids.get(run_id).copied() {
             return self.tell_again(number, now);
         }
-        if self.told_of(run_id).next().is_some() {
+        if self.told.contains_key(run_id) {
             return false;
         }
         self.tell(run_id, ended_as("gone", None), now)
@@ -87,21 +87,14 @@ impl Tables {
         let id = format!("{ENDED}:{run_id}:{}", new_id());
         let event = NewEvent::new(id, ENDED, said, now).with_correlation_key(Arc::clone(run_id));
         let published = self.publish_one(event, now, None);
+        let told = self.told.entry(Arc::clone(run_id)).or_default();
+        told.push(Arc::clone(&published.event_id));
         self.arrive(&published.event_id, now)
-    }
-
-    /// The events that told of the end of a run.
-    fn told_of(&self, run_id: &str) -> impl Iterator<Item = &Arc<str>> {
-        let told = self.events.values();
-        let told = told.filter(|row| &*row.data.event_type == ENDED);
-        let of_run = told.filter(move |row| row.data.key.as_deref() == Some(run_id));
-        of_run.map(|row| &row.data.id)
     }
 
     /// Takes back what was told of the end of a run, which goes on.
     pub(super) fn untell_end(&mut self, run_id: &str) {
-        let told: Vec<Arc<str>> = self.told_of(run_id).cloned().collect();
-        for event in told {
+        for event in self.told.remove(run_id).unwrap_or_default() {
             self.remove_event(&event);
         }
     }

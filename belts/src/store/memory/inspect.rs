@@ -41,10 +41,6 @@ impl Tables {
                     .event_id
                     .as_ref()
                     .is_none_or(|id| *id == run.event.id)
-                && filter.parent.as_ref().is_none_or(|id| {
-                    let parent = run.parent.as_ref();
-                    parent.is_some_and(|parent| parent.run_id == *id)
-                })
                 && filter.includes_time(run.finished_at.unwrap_or(run.event.sight.published_at))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };

@@ -34,6 +34,8 @@ pub(super) struct Tables {
     pub(super) finished: BTreeSet<(Timestamp, i64)>,
     /// The runs that each run has started, by its id.
     pub(super) started: HashMap<Arc<str>, BTreeSet<i64>>,
+    /// The events that tell of the end of each run, by its id.
+    pub(super) told: HashMap<Arc<str>, Vec<Arc<str>>>,
     pub(super) waits: Waits,
 }
 
