@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use belts::store::Synchronous;
+use belts::{WorkerBuilder, store::Synchronous};
 
 use crate::{
     Outcome,
@@ -16,6 +16,10 @@ use crate::{
     warm::Warm,
 };
 
+fn functions(builder: WorkerBuilder) -> WorkerBuilder {
+    builder.function(calls_at_once).function(at_once)
+}
+
 pub(crate) async fn sqlite() -> Outcome {
     let directory = Directory::new()?;
     let Warm {
@@ -23,19 +27,15 @@ pub(crate) async fn sqlite() -> Outcome {
         mut raw,
         _keeper,
     } = Warm::create(&directory, Synchronous::Full).await?;
-    let worker = Running::start(store, |builder| {
-        builder.function(calls_at_once).function(at_once)
-    });
-    calls("call-sqlite", worker.await?, &mut raw).await
+    let worker = Running::start(store, functions).await?;
+    calls("call-sqlite", worker, &mut raw).await
 }
 
 pub(crate) async fn postgres() -> Outcome {
     let place = Place::postgres()?;
     let mut raw = raw::Postgres::create(&place).await?;
-    let worker = Running::at(place.url(), |builder| {
-        builder.function(calls_at_once).function(at_once)
-    });
-    calls("call-postgres", worker.await?, &mut raw).await
+    let worker = Running::at(place.url(), functions).await?;
+    calls("call-postgres", worker, &mut raw).await
 }
 
 /// From the line before the `call!` to the one after it, beside four commits.
@@ -54,11 +54,11 @@ async fn calls(name: &'static str, worker: Running, raw: &mut impl Raw) -> Outco
         MARKS.take();
         begun();
         let run = calls_at_once(Work::of(0)).via(&worker).start().await?;
-        MARKS.told().await;
+        // One that fails says so, and leaves no mark.
+        run.result().await?;
         let next = MARKS.take().pop().ok_or("the function left a mark")?;
         let before = begun().ok_or("the function has called")?;
         ours.push(micros(next - before));
-        run.result().await?;
     }
     worker.stop().await?;
     let (value, limit) = (median(&mut ours), median(&mut limits));

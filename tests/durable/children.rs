@@ -3,15 +3,22 @@
 use std::{future::IntoFuture, time::Duration};
 
 use belts::{
-    ErrorKind, RunHandle, call, start, step,
-    store::{Memory, RunStatus},
+    ErrorKind, RunHandle, Worker, call, start, step,
+    store::{Memory, RunFilter, RunRecord, RunStatus},
     testing::{Harness, Reopen, SqliteFile},
 };
 
+use tokio::task::JoinHandle;
+
 use crate::{
-    gated::{Named, effect, effects, eventually, gate, looped, named, only, open, within},
+    gated::{
+        Named, effect, effects, eventually, gate, looped, named, only, open, within, within_time,
+    },
     places::{InSchema, UnderPrefix},
 };
+
+/// A server may be slow, and a sweep comes much later.
+const ALL: Duration = Duration::from_secs(60);
 
 /// Fails for the name that says so.
 #[belts::function(id = "z-child-pays", on = Named)]
@@ -162,9 +169,16 @@ async fn waits_for_slow(event: Named) -> belts::Result<u32> {
     .await
 }
 
-#[tokio::test]
-async fn cancelling_the_parent_cancels_the_child() {
-    let worker = belts::Worker::builder().store(Memory::new());
+/// A run that waits for its child, which works.
+async fn begun(
+    name: &str,
+) -> (
+    Worker,
+    JoinHandle<belts::Result<()>>,
+    RunHandle<u32>,
+    RunRecord,
+) {
+    let worker = Worker::builder().store(Memory::new());
     let worker = worker
         .function(waits_for_slow)
         .function(slow)
@@ -172,15 +186,23 @@ async fn cancelling_the_parent_cancels_the_child() {
         .await
         .unwrap();
     let running = looped(&worker);
-    let run = waits_for_slow(named("cut"))
+    let run = waits_for_slow(named(name))
         .via(&worker)
         .start()
         .await
         .unwrap();
-    eventually("the child works", async || effects("cut works") == 1).await;
-    assert!(run.cancel().await.unwrap());
-    let filter = belts::store::RunFilter::new().with_parent(run.run_id());
+    let works = format!("{name} works");
+    eventually("the child works", async || effects(&works) == 1).await;
+    let filter = RunFilter::new().with_parent(run.run_id());
     let child = worker.store().list(filter).await.unwrap().runs.remove(0);
+    (worker, running, run, child)
+}
+
+#[tokio::test]
+async fn cancelling_the_parent_cancels_the_child() {
+    let (worker, running, run, child) = begun("cut").await;
+    assert!(run.cancel().await.unwrap());
+    let child = worker.store().run(&child.run_id).await.unwrap().unwrap();
     assert_eq!(child.status, RunStatus::Cancelled);
     open("cut");
     let error = within("it ends", run.result()).await.unwrap_err();
@@ -191,29 +213,11 @@ async fn cancelling_the_parent_cancels_the_child() {
 
 #[tokio::test]
 async fn cancelling_the_child_is_an_error_of_the_parent() {
-    let worker = belts::Worker::builder().store(Memory::new());
-    let worker = worker
-        .function(waits_for_slow)
-        .function(slow)
-        .build()
-        .await
-        .unwrap();
-    let running = looped(&worker);
-    let run = waits_for_slow(named("child-cut"))
-        .via(&worker)
-        .start()
-        .await
-        .unwrap();
-    eventually("the child works", async || effects("child-cut works") == 1).await;
-    let filter = belts::store::RunFilter::new().with_parent(run.run_id());
-    let child = worker.store().list(filter).await.unwrap().runs.remove(0);
+    let (worker, running, run, child) = begun("child-cut").await;
     assert!(worker.runs().cancel(&child.run_id).await.unwrap());
     let error = within("it ends", run.result()).await.unwrap_err();
-    assert!(
-        error.report().contains("was cancelled"),
-        "{}",
-        error.report()
-    );
+    let report = error.report();
+    assert!(report.contains("was cancelled"), "{report}");
     open("child-cut");
     worker.shutdown();
     running.await.unwrap().unwrap();
@@ -221,7 +225,7 @@ async fn cancelling_the_child_is_an_error_of_the_parent() {
 
 /// Neither the child's end nor the parent is looked for by a sweep: each wakes the other.
 async fn a_loop_needs_no_sweep(place: impl Reopen) {
-    let worker = belts::Worker::builder()
+    let worker = Worker::builder()
         .shared_store(place.open().await.unwrap())
         .sweep(Duration::from_secs(3600));
     let worker = worker.function(orders).function(pays);
@@ -235,7 +239,7 @@ async fn a_loop_needs_no_sweep(place: impl Reopen) {
     }
     let calls = (10..30).map(|n| orders(named(&name(n))).via(&worker));
     let ended = futures_util::future::join_all(calls.map(IntoFuture::into_future));
-    for result in within("all end", ended).await {
+    for result in within_time(ALL, "all end", ended).await {
         assert_eq!(result.unwrap(), 251);
     }
     for n in 0..30 {

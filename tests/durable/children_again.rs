@@ -13,17 +13,18 @@ use crate::gated::{Named, effect, effects, eventually, gate, looped, named, only
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Fails until the test has mended what it needs.
+fn mended(name: &str) -> belts::Result<()> {
+    if effects(&format!("{name} mended")) == 0 {
+        return Err(belts::terminal("it is broken"));
+    }
+    Ok(())
+}
+
 #[belts::function(id = "z-again-child", on = Named)]
 async fn child(event: Named) -> belts::Result<usize> {
     let name = event.name;
     step!("first", effect(format!("{name} first"))).await?;
-    step!("second", async {
-        if effects(&format!("{name} mended")) == 0 {
-            return Err(belts::terminal("it is broken"));
-        }
-        Ok(())
-    })
-    .await?;
+    step!("second", mended(&name)).await?;
     Ok(name.len())
 }
 
@@ -47,13 +48,7 @@ async fn well(event: Named) -> belts::Result<usize> {
 async fn handles(event: Named) -> belts::Result<usize> {
     let name = event.name;
     let failed = call!("child", child(named(&name))).await.is_err();
-    step!("then", async {
-        if effects(&format!("{name} mended")) == 0 {
-            return Err(belts::terminal("not yet"));
-        }
-        Ok(())
-    })
-    .await?;
+    step!("then", mended(&name)).await?;
     Ok(usize::from(failed))
 }
 
@@ -62,13 +57,7 @@ async fn starts(event: Named) -> belts::Result<usize> {
     let name = event.name;
     let held: RunHandle<usize> = start!("held", idle(named(&name)), attached).await?;
     let free: RunHandle<usize> = start!("free", child(named(&name))).await?;
-    step!("then", async {
-        if effects(&format!("{name} mended")) == 0 {
-            return Err(belts::terminal("not yet"));
-        }
-        Ok(())
-    })
-    .await?;
+    step!("then", mended(&name)).await?;
     Ok(held.result().await? + free.result().await?)
 }
 
@@ -85,12 +74,7 @@ async fn timed(event: Named) -> belts::Result<usize> {
     let name = event.name;
     let both = tokio::try_join!(
         call!("idle", idle(named(&name)), timeout = "3h"),
-        step!("then", async {
-            if effects(&format!("{name} mended")) == 0 {
-                return Err(belts::terminal("not yet"));
-            }
-            Ok(())
-        })
+        step!("then", mended(&name))
     );
     Ok(both?.0)
 }
@@ -192,7 +176,7 @@ async fn a_rerun_from_a_call_starts_that_child_anew() {
     assert_eq!(run.output().unwrap(), 5);
     assert_eq!((effects("anew first"), effects("anew well")), (2, 1));
     assert_eq!(below(&harness, "anew").await.len(), 3);
-    // From here on an earlier failure would not make two of it either.
+    // The failed one stays; the new one has completed.
     let of_child = harness.runs_of(child).await.unwrap();
     let mut statuses: Vec<_> = of_child
         .iter()
@@ -276,7 +260,10 @@ async fn a_chain_without_an_end_is_an_error_that_shows_it() {
         report.contains("more than 64 runs below the first"),
         "{report}"
     );
-    assert!(report.contains("z-again-deep < z-again-deep <"), "{report}");
+    assert!(
+        report.contains("nearest first: `z-again-deep`, `z-again-deep`,"),
+        "{report}"
+    );
     assert_eq!(harness.runs_of(deep).await.unwrap().len(), 65);
 }
 
@@ -339,8 +326,8 @@ async fn another_function_under_the_key_is_an_error_that_names_both() {
     assert_eq!(error.kind(), ErrorKind::Mismatch);
     let report = error.report();
     for part in [
-        "`z-again-idle` at `pay`",
-        "calls `z-again-well`",
+        "`z-again-idle` under `pay`",
+        "now calls `z-again-well`",
         "another key",
     ] {
         assert!(report.contains(part), "{report}");
@@ -348,6 +335,70 @@ async fn another_function_under_the_key_is_an_error_that_names_both() {
     assert_eq!(effects("version well"), 0);
     let journal = harness.store().shared().journal("version").await.unwrap();
     assert_eq!(journal[0].started_run(), Some(child.run_id));
+}
+
+/// Two versions of a function and of one that calls or starts it, which differ in what it returns.
+macro_rules! version {
+    ($name:ident, $output:ty, $value:expr) => {
+        mod $name {
+            use super::*;
+
+            #[belts::function(id = "z-again-gives", on = Named)]
+            pub(super) async fn gives(_event: Named) -> belts::Result<$output> {
+                Ok($value)
+            }
+
+            #[belts::function(id = "z-again-reads", on = Named, retries = 0)]
+            pub(super) async fn reads(event: Named) -> belts::Result<$output> {
+                let name = event.name.clone();
+                let output = if name.starts_with("called") {
+                    call!("pay", gives(event)).await?
+                } else {
+                    let run: RunHandle<$output> = start!("audit", gives(event)).await?;
+                    run.result().await?
+                };
+                step!("then", mended(&name)).await?;
+                Ok(output)
+            }
+        }
+    };
+}
+
+version!(numbers, usize, 7);
+version!(texts, String, "7".to_owned());
+
+#[tokio::test]
+async fn an_output_of_another_type_fails_the_parent_and_is_not_lost() {
+    for name in ["called-output", "started-output"] {
+        let store = Memory::new();
+        let of_numbers = async || {
+            let harness = Harness::builder().store(store.clone());
+            let harness = harness.function(numbers::reads).function(numbers::gives);
+            harness.build().await.unwrap()
+        };
+        let harness = of_numbers().await;
+        let run = harness
+            .run(numbers::reads, named(name))
+            .run_id(name)
+            .await
+            .unwrap();
+        assert_eq!(run.status(), Some(RunStatus::Failed));
+        drop(harness);
+        mend(name);
+        let harness = Harness::builder().store(store.clone());
+        let harness = harness.function(texts::reads).function(texts::gives);
+        let harness = harness.build().await.unwrap();
+        let run = harness.rerun(texts::reads, name).await.unwrap();
+        let error = run.error().unwrap();
+        assert_eq!(error.kind(), ErrorKind::Mismatch);
+        let report = error.report();
+        for part in ["what `z-again-gives` returned to", "String", "then rerun"] {
+            assert!(report.contains(part), "{report}");
+        }
+        drop(harness);
+        let run = of_numbers().await.rerun(numbers::reads, name).await;
+        assert_eq!(run.unwrap().output().unwrap(), 7);
+    }
 }
 
 #[tokio::test]
@@ -433,7 +484,7 @@ async fn a_time_limit_cancels_the_child() {
     clock.advance(HOUR);
     let report = within("it ends", run.result()).await.unwrap();
     assert!(
-        report.contains("took longer than the call's `timeout`"),
+        report.contains("did not end within the call's `timeout`"),
         "{report}"
     );
     assert_eq!(child().await.unwrap().status, RunStatus::Cancelled);

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use belts::{
     ErrorKind, RunHandle, call, race, sleep, start, step,
-    store::{Memory, RunStatus},
-    testing::{HarnessBuilder, Reopen, SqliteFile, sweep},
+    store::{Memory, RunFilter, RunRecord, RunStatus},
+    testing::{Case, HarnessBuilder, Reopen, SqliteFile, sweep},
 };
+use tokio::{runtime::Handle, task::block_in_place};
 
 use crate::{
     gated::{Named, named, within_time},
@@ -14,7 +15,11 @@ use crate::{
 };
 
 /// A server takes a while to open a store.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// How many writes there are at least.
+const FAMILY_WRITES: u32 = 50;
+const FAILING_WRITES: u32 = 10;
 
 #[belts::function(id = "z-swept-child", on = Named)]
 async fn child(event: Named) -> belts::Result<usize> {
@@ -85,23 +90,41 @@ fn functions(harness: HarnessBuilder) -> HarnessBuilder {
     harness.function(child).function(bad).function(idle)
 }
 
+/// The runs that the one under test has started.
+fn below<T>(case: &Case<'_, T>) -> Vec<RunRecord> {
+    let filter = RunFilter::new().with_parent(case.run.run_id());
+    let store = case.harness.store().shared();
+    let page = block_in_place(|| Handle::current().block_on(store.list(filter)));
+    page.unwrap().runs
+}
+
 async fn family_survives<P: Reopen>(place: fn() -> P) {
     let swept = sweep(place).function(family).event(named("family"));
     let swept = swept.harness(functions).check(|case| {
         let output = case.run.output().unwrap();
         assert_eq!(output, "6 8 quick 10 over 12 child");
+        assert_eq!(below(case).len(), 8, "each is started once");
     });
     let report = within_time(LIMIT, "a sweep", swept).await.unwrap();
-    assert!(report.writes > 12, "{report:?}");
+    assert!(report.writes >= FAMILY_WRITES, "{report:?}");
 }
 
 async fn failing_survives<P: Reopen>(place: fn() -> P) {
     let swept = sweep(place).function(fails).event(named("fails"));
     let swept = swept.harness(functions).check(|case| {
         assert_eq!(case.run.status(), Some(RunStatus::Failed));
+        let below = below(case);
+        let ended = |run: &RunRecord| run.status == RunStatus::Cancelled;
+        let (free, attached): (Vec<_>, Vec<_>) = below
+            .iter()
+            .partition(|run| &*run.function_id == "z-swept-child");
+        assert_eq!(free.len(), 1, "it is started once: {below:?}");
+        assert!(!ended(free[0]), "it goes on");
+        assert!(!attached.is_empty() && attached.len() <= 2, "{below:?}");
+        assert!(attached.into_iter().all(ended), "they end with it");
     });
     let report = within_time(LIMIT, "a sweep", swept).await.unwrap();
-    assert!(report.writes > 3, "{report:?}");
+    assert!(report.writes >= FAILING_WRITES, "{report:?}");
 }
 
 macro_rules! on {
@@ -110,13 +133,13 @@ macro_rules! on {
             use super::*;
 
             $(#[$attribute])?
-            #[tokio::test]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn a_family_survives_every_crash() {
                 family_survives($place).await;
             }
 
             $(#[$attribute])?
-            #[tokio::test]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn a_failing_parent_survives_every_crash() {
                 failing_survives($place).await;
             }

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use belts::{
     Timestamp,
     store::{
-        After, AwaitedType, Capacity, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry,
-        FunctionCapacity, Lease, NewEvent, Parent, Publish, PublishedEvent, Register, StepKind,
-        StepState, Store, Subscription, Target, Transition, Wait, WorkerId,
+        After, AwaitedType, Capacity, Claim, Claimed, ClaimedRun, Commit, CommitBatch,
+        CommitOutcome, Entry, FunctionCapacity, Lease, NewEvent, Parent, Publish, PublishedEvent,
+        Register, StepKind, StepState, Store, Subscription, Target, Transition, Wait, WorkerId,
     },
 };
 
@@ -57,6 +57,16 @@ pub(crate) async fn claim(
     store.claim(Claim::new(capacity(worker), now)).await
 }
 
+/// Claims the run of this id.
+pub(crate) async fn claim_named(
+    store: &impl Store,
+    worker: WorkerId,
+    id: &str,
+) -> belts::Result<ClaimedRun> {
+    let only = Claim::new(capacity(worker), at(1)).with_only(id);
+    Ok(store.claim(only).await?.runs.remove(0))
+}
+
 pub(crate) fn entry(seq: u32) -> Entry {
     Entry::new(
         seq,
@@ -91,6 +101,10 @@ pub(crate) async fn commit(
     let commit = Commit::new(lease)
         .with_entries(entries)
         .with_transition(transition);
+    commit_one(store, commit).await
+}
+
+pub(crate) async fn commit_one(store: &impl Store, commit: Commit) -> belts::Result<CommitOutcome> {
     let batch = CommitBatch::new(vec![commit], at(1));
     Ok(store.commit(batch).await?[0])
 }

@@ -4,13 +4,15 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use belts::store::{
-    Awaits, Claim, ClaimedRun, Commit, CommitBatch, CommitOutcome, ENDED, Entry, NewEvent, Parent,
-    Postgres, Publish, Register, Rerun, RunStatus, StepKind, StepState, Store, Subscription,
-    Target, Transition, Wait, WorkerId, parts::new_id,
+    Awaits, ClaimedRun, Commit, CommitBatch, CommitOutcome, ENDED, NewEvent, Parent, Postgres,
+    Publish, Register, Rerun, RunStatus, Store, Subscription, Target, Transition, WorkerId,
+    parts::new_id,
 };
 
-use super::{InSchema, run};
-use crate::requests::{LEASE, at, capacity, claim, complete, fail, paid};
+use tokio::sync::oneshot;
+
+use super::{InSchema, run, waits::begin};
+use crate::requests::{LEASE, at, calling, claim, claim_named, complete, fail, paid};
 
 /// A worker for `f` and `g`, whose runs may wait for the ends of others.
 pub(super) async fn family(store: &Postgres) -> belts::Result<WorkerId> {
@@ -21,37 +23,11 @@ pub(super) async fn family(store: &Postgres) -> belts::Result<WorkerId> {
     store.register(request).await
 }
 
-pub(super) async fn take(
-    store: &Postgres,
-    worker: WorkerId,
-    run: &str,
-) -> belts::Result<ClaimedRun> {
-    let claim = Claim::new(capacity(worker), at(1)).with_only(Arc::from(run));
-    let mut claimed = store.claim(claim).await?;
-    Ok(claimed.runs.remove(0))
-}
-
-/// Starts a run of `f`, and claims it.
-pub(super) async fn begin(
-    store: &Postgres,
-    worker: WorkerId,
-    id: &str,
-) -> belts::Result<ClaimedRun> {
-    let event = NewEvent::new(id, "f", *b"{}", at(0));
-    let published = store.publish(Publish::new(vec![event], at(0))).await?;
-    take(store, worker, &published[0].runs[0].run_id).await
-}
-
 pub(super) fn start(parent: &ClaimedRun, id: &str) -> NewEvent {
     let depth = parent.parent.as_ref().map_or(0, |parent| parent.depth);
     NewEvent::new(format!("e-{id}"), "targeted", *b"{}", at(0))
         .with_target(Target::function("g", Some(id.into())))
         .with_parent(Parent::new(Arc::clone(&parent.run_id), depth + 1).attached())
-}
-
-pub(super) fn call(seq: u32, id: &str) -> Entry {
-    let path = format!("call-{seq}");
-    Entry::new(seq, path, StepKind::Call, StepState::Waiting, at(1)).with_wait(Wait::run(id))
 }
 
 pub(super) async fn commit(
@@ -68,7 +44,7 @@ pub(super) async fn calls(
     ids: &[&str],
 ) -> belts::Result<()> {
     let started = Commit::new(parent.lease)
-        .with_entries((0..).zip(ids).map(|(seq, id)| call(seq, id)).collect())
+        .with_entries((0..).zip(ids).map(|(seq, id)| calling(seq, id)).collect())
         .with_starts(ids.iter().map(|id| start(parent, id)).collect())
         .with_transition(Transition::suspend(None));
     let outcomes = commit(store, vec![started]).await?;
@@ -95,7 +71,7 @@ async fn run_that_cannot_be_read_tells_its_end() -> belts::Result<()> {
     let worker = family(&store).await?;
     let parent = begin(&store, worker, "p").await?;
     calls(&store, &parent, &["c"]).await?;
-    let child = take(&store, worker, "c").await?;
+    let child = claim_named(&store, worker, "c").await?;
     calls(&store, &child, &["d"]).await?;
     run(schema.sql("DELETE FROM {schema}.events WHERE id = 'e-c'; UPDATE {schema}.runs SET due_at = 1 WHERE id = 'c'")).await;
     let claimed = claim(&store, worker, at(1)).await?;
@@ -113,48 +89,53 @@ async fn run_that_cannot_be_read_tells_its_end() -> belts::Result<()> {
     Ok(())
 }
 
-/// An event may be published with a parent as well, and an id of a run may be as long as an index takes.
+/// An event may be published with a parent as well.
 #[cfg_attr(
     not(has_postgres),
     ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
 )]
 #[tokio::test]
-async fn published_run_keeps_its_parent_and_a_long_id_its_end() -> belts::Result<()> {
+async fn published_run_keeps_its_parent() -> belts::Result<()> {
     let schema = InSchema::new();
     let store = schema.builder().open().await?;
     let worker = family(&store).await?;
     let parent = begin(&store, worker, "p").await?;
-    let long: String = (0..70).map(|_| String::from(&*new_id())).collect();
     let events = vec![
         start(&parent, "c"),
         paid("other"),
         NewEvent::new("free", "g", *b"{}", at(0)),
     ];
-    store.publish(Publish::new(events, at(0))).await?;
+    let published = store.publish(Publish::new(events, at(0))).await?;
     let of = store.run("c").await?.expect("it is there").parent;
     assert_eq!(of, start(&parent, "c").parent);
-    let free = take(
-        &store,
-        worker,
-        &store
-            .list(belts::store::RunFilter::new().with_event("free"))
-            .await?
-            .runs[0]
-            .run_id,
-    )
-    .await?;
+    let free = claim_named(&store, worker, &published[2].runs[0].run_id).await?;
     assert_eq!(free.parent, None);
+    Ok(())
+}
+
+/// The id of a run may be as long as an index takes.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn run_with_a_long_id_tells_its_end() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = family(&store).await?;
+    let parent = begin(&store, worker, "p").await?;
+    let long: String = (0..70).map(|_| String::from(&*new_id())).collect();
     let mut renamed = start(&parent, &long);
     renamed.id = "e-long".into();
     let started = Commit::new(parent.lease)
-        .with_entries(vec![call(0, &long)])
+        .with_entries(vec![calling(0, &long)])
         .with_starts(vec![renamed])
         .with_transition(Transition::suspend(None));
     commit(&store, vec![started]).await?;
     assert!(store.cancel(&long, at(1)).await?);
     assert!(store.rerun(Rerun::new(&*long, at(1))).await?);
     // The first end has made it due.
-    let woken = take(&store, worker, &parent.run_id).await?;
+    let woken = claim_named(&store, worker, &parent.run_id).await?;
     assert!(woken.arrivals.is_empty(), "it is taken back");
     assert!(store.cancel(&long, at(1)).await?);
     let arrived = store.arrived(&[woken.lease]).await?;
@@ -185,13 +166,30 @@ async fn earlier_version_tells_of_the_ends_that_it_writes() -> belts::Result<()>
     for (id, sql, said) in ways {
         let parent = begin(&store, worker, &format!("p-{id}")).await?;
         calls(&store, &parent, &[id]).await?;
-        take(&store, worker, id).await?;
-        // What was kept for the next wait is of the start.
-        let _ = tokio::time::timeout(Duration::from_millis(300), store.woken()).await;
-        let woken = store.woken();
+        claim_named(&store, worker, id).await?;
+        let (looked, has_looked) = oneshot::channel();
+        let waiting = tokio::spawn({
+            let (store, parent) = (store.clone(), Arc::clone(&parent.run_id));
+            async move {
+                let mut looked = Some(looked);
+                // What tells of the start may come late.
+                while store
+                    .run(&parent)
+                    .await?
+                    .is_some_and(|run| run.due_at.is_none())
+                {
+                    looked.take().map(|looked| looked.send(()));
+                    store.woken().await;
+                }
+                belts::Result::Ok(())
+            }
+        });
+        has_looked.await.expect("it is not due yet");
         run(schema.sql(sql)).await;
-        let woken = tokio::time::timeout(Duration::from_secs(10), woken).await;
-        assert!(woken.is_ok(), "{id}: whoever waits is woken");
+        let woken = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+        woken
+            .expect("whoever waits is woken")
+            .expect("it does not panic")?;
         assert_eq!(told(&store, worker).await?, [said], "{id}");
         assert!(store.cancel(&parent.run_id, at(2)).await?);
     }
@@ -283,7 +281,7 @@ async fn trees_that_end_from_all_sides_lose_no_end() -> belts::Result<()> {
         let runs = trees(&store, worker, round).await?;
         let (roots, below) = runs.split_at(2);
         let witness = begin(&store, worker, &format!("witness-{round}")).await?;
-        let entries = (0..).zip(below).map(|(seq, run)| call(seq, &run.run_id));
+        let entries = (0..).zip(below).map(|(seq, run)| calling(seq, &run.run_id));
         let waits = Commit::new(witness.lease)
             .with_entries(entries.collect())
             .with_transition(Transition::suspend(None));

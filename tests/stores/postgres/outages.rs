@@ -10,12 +10,12 @@ use belts::{
 
 use super::{
     InSchema, ask,
-    families::{self, calls, family, take},
-    pool, run,
+    families::{self, calls, family},
+    pool, run, waits,
 };
 use crate::{
     proxy::Proxy,
-    requests::{at, begin, claim, commit, entry, event, publish, publish_to, worker},
+    requests::{at, begin, claim, claim_named, commit, entry, event, publish, publish_to, worker},
 };
 
 /// A store whose answers can be lost, with a worker.
@@ -321,10 +321,10 @@ async fn end_whose_answer_was_lost_is_heard_of() -> belts::Result<()> {
     let worker = family(&store).await?;
     store.forget("nobody", at(1), 1).await?;
     for way in ["commit", "cancel", "forget"] {
-        let parent = families::begin(&store, worker, way).await?;
+        let parent = waits::begin(&store, worker, way).await?;
         let id = format!("c-{way}");
         calls(&store, &parent, &[&id]).await?;
-        let child = take(&store, worker, &id).await?;
+        let child = claim_named(&store, worker, &id).await?;
         if way == "forget" {
             // Nobody else knows the function of the child.
             run(schema.sql("UPDATE {schema}.runs SET function_id = 'h' WHERE id = 'c-forget'"))
@@ -356,10 +356,10 @@ async fn end_whose_answer_was_lost_does_nothing_to_others_again() -> belts::Resu
     let schema = InSchema::new();
     let (proxy, store, _) = open(&schema).await?;
     let worker = family(&store).await?;
-    let parent = families::begin(&store, worker, "p").await?;
+    let parent = waits::begin(&store, worker, "p").await?;
     calls(&store, &parent, &["c"]).await?;
     assert!(store.cancel("c", at(1)).await?);
-    let parent = take(&store, worker, &parent.run_id).await?;
+    let parent = claim_named(&store, worker, &parent.run_id).await?;
     let watches = Commit::new(parent.lease)
         .with_watches(vec!["c".into()])
         .with_transition(Transition::Stop);

@@ -12,7 +12,7 @@ use belts::store::{
 };
 
 use super::{InSchema, run};
-use crate::requests::{LEASE, at, capacity};
+use crate::requests::{LEASE, at, capacity, claim_named};
 
 /// How often everything is done at once.
 const ROUNDS: usize = 40;
@@ -46,17 +46,15 @@ async fn publish(store: &Postgres, event: NewEvent) -> belts::Result<()> {
     Ok(())
 }
 
-async fn take(store: &Postgres, worker: WorkerId, run: &Arc<str>) -> belts::Result<ClaimedRun> {
-    let claim = Claim::new(capacity(worker), at(1)).with_only(Arc::clone(run));
-    let mut claimed = store.claim(claim).await?;
-    Ok(claimed.runs.remove(0))
-}
-
 /// Starts a run, and claims it.
-async fn begin(store: &Postgres, worker: WorkerId, id: &str) -> belts::Result<ClaimedRun> {
+pub(super) async fn begin(
+    store: &Postgres,
+    worker: WorkerId,
+    id: &str,
+) -> belts::Result<ClaimedRun> {
     let event = NewEvent::new(id, "f", *b"{}", at(0));
     let published = store.publish(Publish::new(vec![event], at(0))).await?;
-    take(store, worker, &published[0].runs[0].run_id).await
+    claim_named(store, worker, &published[0].runs[0].run_id).await
 }
 
 async fn suspend(store: &Postgres, run: &ClaimedRun, entry: Entry) -> belts::Result<()> {
@@ -129,7 +127,7 @@ async fn everything_at_once_loses_no_event() -> belts::Result<()> {
                 publishing.await.expect("it does not panic")?;
                 let record = store.run(&waits.run_id).await?.expect("it is there");
                 assert!(record.due_at.is_some(), "round {key}");
-                let waits = take(&store, worker, &waits.run_id).await?;
+                let waits = claim_named(&store, worker, &waits.run_id).await?;
                 assert_eq!(waits.arrivals.len(), 1, "round {key}");
                 assert!(store.cancel(&waits.run_id, at(1)).await?);
             }

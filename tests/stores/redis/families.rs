@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use belts::store::{
-    Claim, Commit, CommitBatch, CommitOutcome, Lease, Redis, Rerun, RunFilter, RunStatus, Store,
-    Transition, WorkerId,
+    Commit, CommitOutcome, Redis, Rerun, RunFilter, RunStatus, Store, Transition, WorkerId,
 };
 use belts_suite::servers;
 use redis::{Cmd, cmd};
+use tokio::sync::oneshot;
 
 use crate::requests::{
-    at, begin, calling, capacity, child, claim, commit, complete, fail, paid, publish, worker,
+    at, begin, calling, child, claim, claim_named, commit, commit_one, complete, fail, paid,
+    publish, worker,
 };
 
 const SOON: Duration = Duration::from_secs(20);
@@ -36,14 +37,8 @@ async fn call(
         .with_entries(entries.collect())
         .with_starts(ids.iter().map(|id| child(&parent, id)).collect())
         .with_transition(Transition::suspend(None));
-    let outcomes = store.commit(CommitBatch::new(vec![commit], at(1))).await?;
-    assert_eq!(outcomes, [CommitOutcome::Applied]);
+    assert_eq!(commit_one(store, commit).await?, CommitOutcome::Applied);
     Ok(parent)
-}
-
-async fn claim_named(store: &Redis, worker: WorkerId, id: &str) -> belts::Result<Lease> {
-    let only = Claim::new(capacity(worker), at(1)).with_only(id);
-    Ok(store.claim(only).await?.runs[0].lease)
 }
 
 /// Scripts write the id of a run into the header of what is told of its end.
@@ -61,8 +56,7 @@ async fn runs_of_any_id_tell_their_ends() -> belts::Result<()> {
     ];
     let parent = call(&store, worker, "e", &ids).await?;
     for id in ids {
-        let only = Claim::new(capacity(worker), at(1)).with_only(id);
-        let run = store.claim(only).await?.runs.remove(0);
+        let run = claim_named(&store, worker, id).await?;
         let of = run.parent.expect("it has one");
         assert_eq!((&of.run_id, of.depth, of.attached), (&parent, 1, true));
         commit(&store, run.lease, Vec::new(), Some(complete())).await?;
@@ -91,22 +85,25 @@ async fn end_of_a_run_wakes_another_process() -> belts::Result<()> {
     ];
     for (id, transition) in ends {
         let parent = call(&store, worker, &format!("e of {id}"), &[id]).await?;
-        let lease = claim_named(&store, worker, id).await?;
+        let lease = claim_named(&store, worker, id).await?.lease;
+        let (looked, has_looked) = oneshot::channel();
         let waiting = {
             let other = other.clone();
             tokio::spawn(async move {
+                let mut looked = Some(looked);
                 // What was told before is kept for the first one who waits.
                 while other
                     .run(&parent)
                     .await?
                     .is_some_and(|run| run.due_at.is_none())
                 {
+                    looked.take().map(|looked| looked.send(()));
                     other.woken().await;
                 }
                 belts::Result::Ok(())
             })
         };
-        super::pause(Duration::from_millis(100)).await;
+        has_looked.await.expect("it is not due yet");
         match transition {
             Some(transition) => {
                 commit(&store, lease, Vec::new(), Some(transition)).await?;
@@ -138,12 +135,12 @@ async fn what_an_earlier_version_has_ended_is_told_to_whoever_starts_it() -> bel
         .arg("{belts}:id:is removed")
         .arg("{belts}:event:event of is removed"));
     assert!(claim(&store, worker, at(1)).await?.runs.is_empty());
-    let lease = claim_named(&store, worker, &parent).await?;
+    let lease = claim_named(&store, worker, &parent).await?.lease;
     let starts = ["ends", "is removed"].map(|id| child(&parent, id));
     let commit = Commit::new(lease)
         .with_starts(starts.into())
         .with_transition(Transition::suspend(None));
-    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    commit_one(&store, commit).await?;
     let runs = claim(&store, worker, at(1)).await?.runs;
     let ids: Vec<&str> = runs.iter().map(|run| &*run.run_id).collect();
     assert_eq!(ids, ["is removed", &*parent], "one is started anew");
@@ -169,17 +166,17 @@ async fn run_that_ends_again_and_again_is_told_once() -> belts::Result<()> {
     let worker = worker(&store).await?;
     let parent = call(&store, worker, "e", &["c"]).await?;
     for _ in 0..3 {
-        let lease = claim_named(&store, worker, "c").await?;
+        let lease = claim_named(&store, worker, "c").await?.lease;
         commit(&store, lease, Vec::new(), Some(fail())).await?;
         assert!(store.rerun(Rerun::new("c", at(1))).await?);
     }
-    let lease = claim_named(&store, worker, &parent).await?;
+    let lease = claim_named(&store, worker, &parent).await?.lease;
     assert!(store.arrived(&[lease]).await?.is_empty());
-    let of_child = claim_named(&store, worker, "c").await?;
+    let of_child = claim_named(&store, worker, "c").await?.lease;
     commit(&store, of_child, Vec::new(), Some(complete())).await?;
     for _ in 0..3 {
         let commit = Commit::new(lease).with_starts(vec![child(&parent, "c")]);
-        store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+        commit_one(&store, commit).await?;
     }
     assert_eq!(store.arrived(&[lease]).await?[0].1.len(), 1);
     let keys = cmd("KEYS").arg("{belts}:event:belts.ended:*").to_owned();
@@ -195,14 +192,14 @@ async fn skipped_run_is_started_again_by_the_same_event() -> belts::Result<()> {
     let (_server, store) = server().await?;
     let worker = worker(&store).await?;
     let parent = call(&store, worker, "e", &["c"]).await?;
-    let of_child = claim_named(&store, worker, "c").await?;
+    let of_child = claim_named(&store, worker, "c").await?.lease;
     commit(&store, of_child, Vec::new(), Some(Transition::Skip)).await?;
-    let lease = claim_named(&store, worker, &parent).await?;
+    let lease = claim_named(&store, worker, &parent).await?.lease;
     assert_eq!(store.arrived(&[lease]).await?[0].1.len(), 1);
     let again = Commit::new(lease).with_starts(vec![child(&parent, "c")]);
-    store.commit(CommitBatch::new(vec![again], at(1))).await?;
+    commit_one(&store, again).await?;
     assert!(store.arrived(&[lease]).await?.is_empty());
-    let of_child = claim_named(&store, worker, "c").await?;
+    let of_child = claim_named(&store, worker, "c").await?.lease;
     commit(&store, of_child, Vec::new(), Some(complete())).await?;
     let told = store.arrived(&[lease]).await?.remove(0).1;
     assert_eq!(told.len(), 1);
@@ -221,8 +218,8 @@ async fn end_that_nobody_awaited_is_found_by_whoever_watches() -> belts::Result<
     }
     let (parent, lease) = begin(&store, "first", worker).await?;
     let start = Commit::new(lease).with_starts(vec![child(&parent, "c")]);
-    store.commit(CommitBatch::new(vec![start], at(1))).await?;
-    let of_child = claim_named(&store, worker, "c").await?;
+    commit_one(&store, start).await?;
+    let of_child = claim_named(&store, worker, "c").await?.lease;
     for lease in [of_child, lease] {
         commit(&store, lease, Vec::new(), Some(complete())).await?;
     }
@@ -234,7 +231,7 @@ async fn end_that_nobody_awaited_is_found_by_whoever_watches() -> belts::Result<
         .with_entries(vec![calling(0, "c")])
         .with_watches(vec!["c".into()])
         .with_transition(Transition::suspend(None));
-    store.commit(CommitBatch::new(vec![watch], at(1))).await?;
+    commit_one(&store, watch).await?;
     let woken = claim(&store, worker, at(1)).await?.runs.remove(0);
     assert_eq!(woken.arrivals.len(), 1);
     let said = br#"{"status":"completed","result":{"v":1,"ok":1}}"#;
@@ -306,13 +303,13 @@ async fn large_family_ends_at_once() -> belts::Result<()> {
     let (root, mut lease) = begin(&store, "e", worker).await?;
     let starts = (0..WIDE).map(|nth| child(&root, &format!("wide-{nth}")));
     let commit = Commit::new(lease).with_starts(starts.collect());
-    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    commit_one(&store, commit).await?;
     let mut parent = Arc::clone(&root);
     for nth in 0..DEEP {
         let id = format!("deep-{nth}");
         let commit = Commit::new(lease).with_starts(vec![child(&parent, &id)]);
-        store.commit(CommitBatch::new(vec![commit], at(1))).await?;
-        lease = claim_named(&store, worker, &id).await?;
+        commit_one(&store, commit).await?;
+        lease = claim_named(&store, worker, &id).await?.lease;
         parent = id.into();
     }
     assert!(store.cancel(&root, at(1)).await?);

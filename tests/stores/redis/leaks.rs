@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use belts::store::{
-    After, AwaitedType, Awaits, Claim, Commit, CommitBatch, CommitOutcome, ENDED, Entry, Lease,
-    NewEvent, Note, Parent, Redis, Register, Release, Rerun, StepKind, StepState, Store,
-    Subscription, Target, Transition, Wait, WorkerId,
+    After, AwaitedType, Awaits, Claim, Commit, CommitOutcome, ENDED, Entry, Lease, NewEvent, Note,
+    Parent, Redis, Register, Release, Rerun, StepKind, StepState, Store, Subscription, Target,
+    Transition, Wait, WorkerId,
 };
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
 use super::pause;
 use crate::requests::{
-    LEASE, at, calling, capacity, claim, commit, complete, entry, event, fail, publish, worker,
+    LEASE, at, calling, capacity, claim, claim_named, commit, commit_one, complete, entry, event,
+    fail, publish, worker,
 };
 
 /// What lives as long as the store.
@@ -129,8 +130,7 @@ fn paid(id: &str, key: &str) -> NewEvent {
 /// Begins a run that waits twice, and is driven.
 async fn begin_to_wait(store: &Redis, worker: WorkerId, id: &str) -> belts::Result<Lease> {
     publish(store, named(&format!("event of {id}"), id)).await?;
-    let only = Claim::new(capacity(worker), at(1)).with_only(id);
-    let lease = store.claim(only).await?.runs[0].lease;
+    let lease = claim_named(store, worker, id).await?.lease;
     commit(store, lease, vec![wait(0, "k"), wait(1, id)], None).await?;
     Ok(lease)
 }
@@ -202,15 +202,9 @@ fn child(parent: &str, id: &str, attached: bool) -> NewEvent {
     named(&format!("event of {id}"), id).with_parent(of)
 }
 
-async fn claim_named(store: &Redis, worker: WorkerId, id: &str) -> belts::Result<Lease> {
-    let only = Claim::new(capacity(worker), at(1)).with_only(id);
-    Ok(store.claim(only).await?.runs[0].lease)
-}
-
 /// Writes of a run that concern others.
 async fn settle(store: &Redis, commit: Commit) -> belts::Result<()> {
-    let outcomes = store.commit(CommitBatch::new(vec![commit], at(1))).await?;
-    assert_eq!(outcomes, [CommitOutcome::Applied]);
+    assert_eq!(commit_one(store, commit).await?, CommitOutcome::Applied);
     Ok(())
 }
 
@@ -232,7 +226,7 @@ async fn walk_families(store: &Redis, other: &Redis, is_awaited: bool) -> belts:
         let id = format!("{id} {is_awaited}");
         let [first, second, free, below] = ["1", "2", "free", "below"].map(|n| format!("{id} {n}"));
         publish(store, named(&format!("event of {id}"), &id)).await?;
-        let lease = claim_named(store, worker, &id).await?;
+        let lease = claim_named(store, worker, &id).await?.lease;
         let starts = vec![
             child(&id, &first, true),
             child(&id, &second, true),
@@ -241,11 +235,11 @@ async fn walk_families(store: &Redis, other: &Redis, is_awaited: bool) -> belts:
         let watches = vec![format!("{id} never").into()];
         let begins = Commit::new(lease).with_starts(starts);
         settle(other, begins.with_watches(watches)).await?;
-        let of_second = claim_named(other, worker, &second).await?;
+        let of_second = claim_named(other, worker, &second).await?.lease;
         let starts = vec![child(&second, &below, true)];
         settle(store, Commit::new(of_second).with_starts(starts)).await?;
         // Its end is told, and told again.
-        let of_first = claim_named(store, worker, &first).await?;
+        let of_first = claim_named(store, worker, &first).await?.lease;
         commit(other, of_first, vec![entry(0)], Some(complete())).await?;
         settle(
             store,
@@ -268,16 +262,16 @@ async fn walk_families(store: &Redis, other: &Redis, is_awaited: bool) -> belts:
                 .rerun(Rerun::new(&*second, at(1)).with_from(0))
                 .await?
         );
-        let of_second = claim_named(store, worker, &second).await?;
+        let of_second = claim_named(store, worker, &second).await?.lease;
         commit(store, of_second, Vec::new(), Some(Transition::Skip)).await?;
-        let of_free = claim_named(store, worker, &free).await?;
+        let of_free = claim_named(store, worker, &free).await?.lease;
         let cancels = vec![free.into()];
         settle(store, Commit::new(of_free).with_cancels(cancels)).await?;
     }
     // Both are forgotten with their function in the end.
     let id = format!("is forgotten too {is_awaited}");
     publish(store, named(&format!("event of {id}"), &id)).await?;
-    let lease = claim_named(store, worker, &id).await?;
+    let lease = claim_named(store, worker, &id).await?.lease;
     let starts = vec![child(&id, &format!("{id} 1"), true)];
     settle(store, Commit::new(lease).with_starts(starts)).await?;
     store.deregister(worker, at(1)).await

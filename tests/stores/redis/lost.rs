@@ -3,8 +3,8 @@
 use belts::{
     ErrorKind,
     store::{
-        Claim, Commit, CommitBatch, CommitOutcome, NewEvent, Redis, Release, Rerun, RunFilter,
-        RunStatus, Store, Transition,
+        Commit, CommitOutcome, NewEvent, Redis, Release, Rerun, RunFilter, RunStatus, Store,
+        Transition,
     },
 };
 use belts_suite::servers::{self, Prefix};
@@ -13,8 +13,8 @@ use redis::cmd;
 use crate::{
     proxy::Proxy,
     requests::{
-        at, begin, calling, capacity, child, claim, commit, complete, entry, event, fail, publish,
-        publish_to, worker,
+        at, begin, calling, child, claim, claim_named, commit, commit_one, complete, entry, event,
+        fail, publish, publish_to, worker,
     },
 };
 
@@ -47,6 +47,17 @@ async fn lossy() -> belts::Result<Lossy> {
         _server: server,
         _prefix: prefix,
     })
+}
+
+impl Lossy {
+    /// A commit that is written, and whose answer is lost.
+    async fn write(&self, commit: Commit) -> belts::Result<()> {
+        self.proxy.lose_next_answer();
+        let outcome = commit_one(&self.store, commit).await?;
+        assert!(self.proxy.has_lost());
+        assert_eq!(outcome, CommitOutcome::Applied);
+        Ok(())
+    }
 }
 
 #[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
@@ -90,44 +101,37 @@ async fn lost_answer_of_a_commit_counts_as_written() -> belts::Result<()> {
 #[tokio::test]
 async fn lost_answer_of_a_commit_starts_nothing_twice() -> belts::Result<()> {
     let lossy = lossy().await?;
-    let Lossy {
-        proxy,
-        store,
-        direct,
-        ..
-    } = &lossy;
+    let Lossy { store, direct, .. } = &lossy;
     let worker = worker(store).await?;
     let (parent, lease) = begin(store, "e", worker).await?;
-    let write = async |commit: Commit| {
-        proxy.lose_next_answer();
-        let outcomes = store.commit(CommitBatch::new(vec![commit], at(1))).await?;
-        assert!(proxy.has_lost());
-        assert_eq!(outcomes, [CommitOutcome::Applied]);
-        belts::Result::Ok(())
-    };
     let starts =
         |ids: &[&str]| -> Vec<NewEvent> { ids.iter().map(|id| child(&parent, id)).collect() };
-    write(Commit::new(lease).with_starts(starts(&["a", "b", "c"]))).await?;
+    lossy
+        .write(Commit::new(lease).with_starts(starts(&["a", "b", "c"])))
+        .await?;
     let of_parent = async || direct.list(RunFilter::new().with_parent(&*parent)).await;
     assert_eq!(of_parent().await?.runs.len(), 3);
-    write(Commit::new(lease).with_cancels(vec!["a".into()])).await?;
+    lossy
+        .write(Commit::new(lease).with_cancels(vec!["a".into()]))
+        .await?;
     // It completes, and its answer is lost.
-    let of_b = Claim::new(capacity(worker), at(1)).with_only("b");
-    let of_b = direct.claim(of_b).await?.runs.remove(0).lease;
-    write(Commit::new(of_b).with_transition(complete())).await?;
+    let of_b = claim_named(direct, worker, "b").await?.lease;
+    lossy
+        .write(Commit::new(of_b).with_transition(complete()))
+        .await?;
     // The ends of both are told again, and so are they with what is sent again.
     let entries = ["a", "b", "d"].into_iter().zip(0..);
     let commit = Commit::new(lease)
         .with_entries(entries.map(|(id, seq)| calling(seq, id)).collect())
         .with_starts(starts(&["a", "b"]));
-    write(commit).await?;
+    lossy.write(commit).await?;
     let told = direct.arrived(&[lease]).await?.remove(0).1;
     let seqs = told.iter().map(|one| one.seq);
     assert_eq!(seqs.collect::<Vec<_>>(), [0, 1], "each of them once");
     let commit = Commit::new(lease)
         .with_starts(starts(&["d"]))
         .with_transition(Transition::suspend(at(900)));
-    write(commit).await?;
+    lossy.write(commit).await?;
     assert_eq!(of_parent().await?.runs.len(), 4);
     assert_eq!(direct.list(RunFilter::default()).await?.runs.len(), 5);
     Ok(())
@@ -137,36 +141,29 @@ async fn lost_answer_of_a_commit_starts_nothing_twice() -> belts::Result<()> {
 #[tokio::test]
 async fn lost_answer_of_a_commit_tells_nothing_twice() -> belts::Result<()> {
     let lossy = lossy().await?;
-    let Lossy {
-        proxy,
-        store,
-        direct,
-        ..
-    } = &lossy;
+    let Lossy { store, direct, .. } = &lossy;
     let worker = worker(store).await?;
     let (parent, lease) = begin(store, "e", worker).await?;
-    let write = async |commit: Commit| {
-        proxy.lose_next_answer();
-        let outcomes = store.commit(CommitBatch::new(vec![commit], at(1))).await?;
-        assert!(proxy.has_lost());
-        assert_eq!(outcomes, [CommitOutcome::Applied]);
-        belts::Result::Ok(())
-    };
-    write(Commit::new(lease).with_starts(vec![child(&parent, "over")])).await?;
-    let only = Claim::new(capacity(worker), at(1)).with_only("over");
-    let of_child = direct.claim(only).await?.runs.remove(0).lease;
+    lossy
+        .write(Commit::new(lease).with_starts(vec![child(&parent, "over")]))
+        .await?;
+    let of_child = claim_named(direct, worker, "over").await?.lease;
     commit(direct, of_child, vec![], Some(complete())).await?;
     let watch =
         |ids: &[&str]| Commit::new(lease).with_watches(ids.iter().map(|id| (*id).into()).collect());
     let entries = vec![calling(0, "over"), calling(1, "gone"), calling(2, "later")];
-    write(watch(&["over", "gone"]).with_entries(entries)).await?;
+    lossy
+        .write(watch(&["over", "gone"]).with_entries(entries))
+        .await?;
     let seqs = async || {
         let told = direct.arrived(&[lease]).await?.remove(0).1;
         belts::Result::Ok(told.iter().map(|one| one.seq).collect::<Vec<_>>())
     };
     assert_eq!(seqs().await?, [0, 1], "each of them once");
     // The run is suspended when it is sent again.
-    write(watch(&["over", "gone", "later"]).with_transition(Transition::suspend(None))).await?;
+    lossy
+        .write(watch(&["over", "gone", "later"]).with_transition(Transition::suspend(None)))
+        .await?;
     let woken = claim(direct, worker, at(1)).await?.runs.remove(0);
     let seqs = woken.arrivals.iter().map(|one| one.seq);
     assert_eq!(seqs.collect::<Vec<_>>(), [0, 1, 2]);

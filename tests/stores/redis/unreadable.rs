@@ -1,13 +1,14 @@
 //! Keys that somebody spoiled, or a newer version wrote: none of them stops the others.
 
 use belts::store::{
-    After, Commit, CommitBatch, Redis, Rerun, RunFilter, RunStatus, SetAside, Store, Transition,
+    After, Commit, Redis, Rerun, RunFilter, RunStatus, SetAside, Store, Transition,
 };
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
 use crate::requests::{
-    LEASE, at, begin, calling, child, claim, commit, entry, event, paid, publish, waiting, worker,
+    LEASE, at, begin, calling, child, claim, commit, commit_one, entry, event, paid, publish,
+    waiting, worker,
 };
 
 struct Spoiled {
@@ -185,12 +186,12 @@ async fn run_that_is_set_aside_tells_its_end() -> belts::Result<()> {
         .with_entries(vec![calling(0, "bad")])
         .with_starts(vec![child(&parent, "bad")])
         .with_transition(Transition::suspend(None));
-    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    commit_one(store, commit).await?;
     let bad = claim(store, worker, at(1)).await?.runs.remove(0);
     let commit = Commit::new(bad.lease)
         .with_starts(vec![child("bad", "below"), child("bad", "spoiled")])
         .with_transition(Transition::suspend(at(2)));
-    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    commit_one(store, commit).await?;
     spoiled.set("event:event of bad", "no event");
     spoiled.set("run:4", "no run");
     spoiled.write(cmd("ZREM").arg("{belts}:due:g").arg("4"));
@@ -221,7 +222,7 @@ async fn what_ends_with_a_run_that_is_set_aside_is_not_leased() -> belts::Result
     let commit = Commit::new(lease)
         .with_starts(vec![child(&parent, "below")])
         .with_transition(Transition::suspend(at(1)));
-    store.commit(CommitBatch::new(vec![commit], at(1))).await?;
+    commit_one(store, commit).await?;
     publish(store, event("good")).await?;
     spoiled.set("event:bad", "no event");
     let claimed = claim(store, worker, at(1)).await?;
