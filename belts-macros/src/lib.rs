@@ -131,8 +131,8 @@ pub fn callback(input: TokenStream) -> TokenStream {
 ///
 #[doc = option::call_options!()]
 ///
-/// A run that failed, was cancelled, or was skipped by the filter of its function makes this an error of kind `Child`, which is
-/// recorded and never retried.
+/// A run that failed, was cancelled, was skipped by its function's `when`, was purged or took too long makes this an error of kind
+/// `Child`, which is recorded and never retried.
 ///
 /// ```ignore (needs belts)
 /// let receipt: Receipt = call!("pay", charge_order(PaymentRequested { order_id, cents })).await?;

@@ -58,6 +58,11 @@ pub fn encode_ok<T: Serialize + ?Sized>(value: &T) -> Result<Arc<[u8]>> {
     Ok(envelope)
 }
 
+/// The envelope of `()`.
+pub(crate) fn encode_nothing() -> Arc<[u8]> {
+    encode_ok(&()).expect("`()` can be written as JSON")
+}
+
 /// Writes a result, and tells what of it JSON could not hold.
 pub(crate) fn encode_ok_noticing<T: Serialize + ?Sized>(value: &T) -> Result<(Arc<[u8]>, Lost)> {
     // Each thread keeps the buffer of its last value; a value that writes another one in between has its own.

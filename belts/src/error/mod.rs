@@ -87,7 +87,8 @@ pub enum ErrorKind {
     CallbackClosed,
     /// A callback was completed with a failure.
     CallbackFailed,
-    /// A run that this one has called or started did not complete: it failed, was cancelled, skipped its event, or took too long.
+    /// A run that this one has called or started did not complete: it failed, was cancelled, was skipped by its function's `when`, was
+    /// purged, or took too long.
     Child,
     /// No worker is installed, and none was given.
     NoWorker,

@@ -32,8 +32,9 @@ use crate::{
 /// event. It returns when the run has ended, which this process drives if it has the function; another one does otherwise. Who
 /// stops waiting stops nothing: the run goes on.
 ///
-/// Inside a function a call belongs in a step, whose record keeps it from being made again when the run resumes. Its run's id
-/// follows from the run, the step and the event there, so that a retried step finds the run that it has started.
+/// Inside a function, pass it to [`call!`](crate::call!) or [`start!`](crate::start!), which record it. Awaited within a step it works
+/// too: its run's id then follows from the run, the step and the event, so that a retried step finds the run that it has started.
+/// Awaited anywhere else in a function, it is an error.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, Worker, step, store::Memory};
@@ -79,7 +80,7 @@ impl<E, R, D> Call<E, R, D> {
     }
 
     /// Gives the run this id. If there is a run of this function under it, whatever its event, that one is waited for, and
-    /// nothing is started.
+    /// nothing is started. It is an error in `call!` and `start!`, where the id follows from the key.
     pub fn run_id(mut self, id: impl Into<String>) -> Self {
         self.options.run_id = Some(id.into());
         self
@@ -97,7 +98,8 @@ impl<E, R, D> Call<E, R, D> {
         self
     }
 
-    /// Calls through this worker instead of the installed one.
+    /// Calls through this worker instead of the installed one. It is an error in `call!` and `start!`, which start the run on the store
+    /// of the run that calls.
     pub fn via(mut self, worker: &Worker) -> Self {
         self.options.worker = Some(worker.clone());
         self
@@ -139,7 +141,7 @@ where
     /// The event is not valid or too large, no worker was named or installed, or the store cannot be written. In push mode the
     /// dispatcher may fail after the run is durable: the error then has its [`run_id`](Error::run_id), and a call with that id hands
     /// it on without starting another. Inside a function and outside of a step it is an error of kind
-    /// [`Config`](ErrorKind::Config).
+    /// [`Config`](ErrorKind::Config); write [`start!`](crate::start!) there.
     pub async fn start(self) -> Result<RunHandle<R::Output>> {
         let function = D::DEFINITION;
         let worker = self.options.worker.clone();
@@ -204,13 +206,15 @@ where
         let out_of_place = match (chosen, named) {
             (Some(_), _) => Some((
                 "run_id",
-                "the id of a run that another one starts follows from that one and the key",
+                "the id of the run follows from the run that starts it and the key",
             )),
             (_, Some(_)) => Some(("via", "a run starts others on its own store")),
             (None, None) => None,
         };
         if let Some((option, why)) = out_of_place {
-            let text = format!("leave out `.{option}(…)` of `{function}` in `{path}`: {why}");
+            let text = format!(
+                "`.{option}(…)` cannot be used in `{path}`, which starts `{function}`: {why}; leave it out"
+            );
             return Err(Error::new(ErrorKind::Config, text));
         }
         let event = event::checked(&self.event)?;

@@ -1,6 +1,6 @@
 //! A handle on one run: what it came to, from any process.
 
-use std::{fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
+use std::{any::type_name, fmt, future::Future, marker::PhantomData, pin::Pin, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -17,8 +17,8 @@ use crate::{
 
 /// A run of a function, by its id: its result, its status, and its end, from any process on the store.
 ///
-/// [`Call::start`](crate::Call::start) makes one, [`run_of`](crate::run_of) makes one of an id that is known, and
-/// [`Published::run_of`](crate::Published::run_of) one of a run that an event started. It serializes as its two ids, so it can be
+/// [`Call::start`](crate::Call::start) and, in a function, [`start!`](crate::start!) make one; [`run_of`](crate::run_of) makes one from a
+/// known id, and [`Published::run_of`](crate::Published::run_of) one of a run that an event started. It serializes as its two ids, so it can be
 /// sent, stored and recorded by a step; a worker named with [`via`](Self::via) has to be named again. `T` is the output of the
 /// function.
 ///
@@ -54,7 +54,7 @@ pub struct RunHandle<T> {
     function_id: String,
     #[serde(skip)]
     worker: Option<Worker>,
-    /// How the run waits for it that has started it.
+    /// How the run that has started it waits for its end.
     #[serde(skip)]
     answer: Option<Answer>,
     #[serde(skip)]
@@ -102,7 +102,7 @@ impl<T> RunHandle<T> {
     /// the run.
     ///
     /// In the function that has started the run with [`start!`](crate::start!), the result is recorded under the key of that, and the
-    /// run leaves memory while it waits. In any other function call this in a step; the run keeps its place while the step waits.
+    /// run leaves memory while it waits. In any other function, call this in a step; that run keeps its place meanwhile.
     ///
     /// # Errors
     /// That of the run, if it failed; of kind [`Cancelled`](ErrorKind::Cancelled) if it was cancelled, and
@@ -110,16 +110,17 @@ impl<T> RunHandle<T> {
     /// it was purged. Of kind [`Codec`](ErrorKind::Codec) if its output is no `T`, [`Shutdown`](ErrorKind::Shutdown) if the worker
     /// shuts down first, [`Busy`](ErrorKind::Busy) if the run was stopped at a step with [`until`](crate::Execute::until). And
     /// [`NoWorker`](ErrorKind::NoWorker) where there is none, and if the store fails. In the function that has started it, whatever
-    /// kept it from completing is an error of kind [`Child`](ErrorKind::Child) that names it and its cause.
+    /// kept it from completing is an error of kind [`Child`](ErrorKind::Child) that names it and its cause; an output that is no `T` fails
+    /// that function, with an error of kind [`Mismatch`](ErrorKind::Mismatch).
     pub async fn result(&self) -> Result<T>
     where
         T: DeserializeOwned,
     {
         if let Some(answer) = self.answer_here() {
             loop {
-                // Without a time it was recorded as one that had run out when it had a time limit.
+                // `None`: it was recorded as a wait with a time limit, which ran out. Wait again.
                 if let Some(said) = answer.event(None).await? {
-                    return self.output(answer, &said);
+                    return self.output(answer, &said).await;
                 }
             }
         }
@@ -152,8 +153,10 @@ impl<T> RunHandle<T> {
                 Error::new(ErrorKind::Config, text)
             })?;
             if let Some(answer) = self.answer_here() {
-                let said = answer.event(Some(limit)).await?;
-                return said.map(|said| self.output(answer, &said)).transpose();
+                let Some(said) = answer.event(Some(limit)).await? else {
+                    return Ok(None);
+                };
+                return self.output(answer, &said).await.map(Some);
             }
             self.belongs_here()?;
             let (worker, run_id, function_id) = self.parts()?;
@@ -194,7 +197,8 @@ impl<T> RunHandle<T> {
             .map_err(|error| error.with_run(&self.run_id.as_str().into()))
     }
 
-    /// Cancels the run; `false` if it had ended already.
+    /// Cancels the run, and its [attached children](crate::guide::calling#inside-a-function-call) with it; `false` if it had ended
+    /// already.
     ///
     /// # Errors
     /// As [`status`](Self::status), and if the store cannot be written.
@@ -207,15 +211,15 @@ impl<T> RunHandle<T> {
         worker.runs().cancel(&self.run_id).await
     }
 
-    /// How the run waits for it whose function this is, if that has started it.
+    /// What to wait for, if this is called in the function that started the run, outside of a step.
     fn answer_here(&self) -> Option<&Answer> {
         self.answer
             .as_ref()
             .filter(|_| outside_of_a_step().is_some())
     }
 
-    /// What the end of the run comes to in the one that has started it.
-    fn output(&self, answer: &Answer, said: &[u8]) -> Result<T>
+    /// The output or the error, from the event that tells the end, for the run that started it.
+    async fn output(&self, answer: &Answer, said: &[u8]) -> Result<T>
     where
         T: DeserializeOwned,
     {
@@ -227,10 +231,13 @@ impl<T> RunHandle<T> {
         let output = child
             .ended(said)
             .map_err(|error| Failure::of(&error).into_recorded().with_step(answer.path()))?;
-        match codec::decode::<T>(&output)? {
-            Decoded::Ok(output) => Ok(output),
-            Decoded::Err(failure) => Err(failure.into_error()),
-        }
+        let reason = match codec::decode::<T>(&output) {
+            Ok(Decoded::Ok(output)) => return Ok(output),
+            Ok(Decoded::Err(failure)) => return Err(failure.into_error()),
+            Err(error) => error.to_string(),
+        };
+        let expected = type_name::<T>();
+        answer.misread(child.function, expected, reason).await
     }
 
     fn worker(&self) -> Result<Worker> {

@@ -8,7 +8,8 @@ use crate::{
 };
 
 impl Runs {
-    /// Cancels a run; `false` if it had ended already.
+    /// Cancels a run, and its [attached children](crate::guide::calling#inside-a-function-call) with it; `false` if it had ended
+    /// already.
     ///
     /// A step that is running is not interrupted. Its result is no longer recorded, and nothing follows it.
     ///
@@ -33,8 +34,8 @@ impl Runs {
     /// Resumes a failed or cancelled run where it stopped; `false` if it is neither.
     ///
     /// It is the same run: recorded results stay and those steps do not run again, failed steps do, and its
-    /// attempts count from the beginning. Runs that it has called or started and waits for are rerun with it, if they failed or were
-    /// cancelled.
+    /// attempts count from the beginning. [Children](crate::guide::calling#running-again) that it waits for and that failed or were
+    /// cancelled are rerun with it.
     ///
     /// # Errors
     /// As [`get`](Self::get), and if the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is due
@@ -46,7 +47,7 @@ impl Runs {
     }
 
     /// As [`rerun`](Self::rerun), but discards the records from this step on: what the step and those that
-    /// began after it have done, they do again.
+    /// began after it have done, they do again. Calls among them start new children.
     ///
     /// The step is named by its path, as in the journal. If it is in an arm of a race that was decided, the race is decided anew, and
     /// the records from the race on are discarded: they rest on its winner.

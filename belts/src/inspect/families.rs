@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A run to be rerun.
-struct Again {
+struct ToRerun {
     run_id: Arc<str>,
     /// The calls that wait again.
     reopen: Vec<u32>,
@@ -24,8 +24,8 @@ struct Below {
 }
 
 impl Runs {
-    /// Reruns a run, from a step on if there is one, and before that whatever it still waits for and has failed or was cancelled, the
-    /// lowest first; whether it was rerun.
+    /// Reruns a run, from a step on if there is one; before that, the runs that it still waits for and that failed or were cancelled,
+    /// the lowest first. Returns whether it was rerun.
     pub(super) async fn rerun_family(
         &self,
         run_id: &str,
@@ -34,7 +34,7 @@ impl Runs {
         let first = from.map(|(first, _)| first);
         let Below { reopen, stopped } = self.below(run_id, first).await?;
         let mut seen: HashSet<Arc<str>> = stopped.iter().cloned().collect();
-        let mut all: Vec<Again> = Vec::new();
+        let mut all: Vec<ToRerun> = Vec::new();
         let mut next = stopped;
         while let Some(run_id) = next.pop() {
             let below = self.below(&run_id, None).await?;
@@ -45,10 +45,10 @@ impl Runs {
                     .filter(|id| seen.insert(Arc::clone(id))),
             );
             let reopen = below.reopen;
-            all.push(Again { run_id, reopen });
+            all.push(ToRerun { run_id, reopen });
         }
         // Each was found by one above it.
-        for Again {
+        for ToRerun {
             run_id: child,
             reopen,
         } in all.into_iter().rev()
@@ -82,8 +82,12 @@ impl Runs {
             };
             let awaited = match entry.kind {
                 StepKind::Call => entry.state != StepState::Completed,
-                _ => journal.iter().any(|other| waits_in_vain(other, &child)),
+                _ => journal.iter().any(|other| has_no_result_of(other, &child)),
             };
+            // Nothing is done for it, and a fan-out has many of them.
+            if entry.kind == StepKind::Call && !awaited {
+                continue;
+            }
             let record = self.store.run(&child).await?;
             if entry.kind == StepKind::Call && awaited && reopens(entry, record.as_ref()) {
                 below.reopen.push(entry.seq);
@@ -107,7 +111,7 @@ impl Runs {
     }
 }
 
-/// Whether a call that did not complete waits again for the run that it has called. A failed one of which that is gone is done anew.
+/// Whether a call that did not complete waits for its child again. If it failed and the child is gone, it starts a new one instead.
 fn reopens(entry: &Entry, child: Option<&RunRecord>) -> bool {
     match entry.state {
         StepState::Failed => child.is_some(),
@@ -117,7 +121,7 @@ fn reopens(entry: &Entry, child: Option<&RunRecord>) -> bool {
 }
 
 /// Whether an entry waits for the end of this run, or has heard that it failed.
-fn waits_in_vain(entry: &Entry, child: &str) -> bool {
+fn has_no_result_of(entry: &Entry, child: &str) -> bool {
     let Some(wait @ Wait::Event { key, .. }) = &entry.wait else {
         return false;
     };

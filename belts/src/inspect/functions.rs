@@ -28,8 +28,8 @@ impl Runs {
         self.store.functions(self.clock.now(), MOST_COUNTED).await
     }
 
-    /// Cancels every unfinished run of a function that no running worker has, and removes its subscriptions, so that events
-    /// no longer start it; returns how many runs were cancelled.
+    /// Cancels every unfinished run of a function that no running worker has, with its attached children, and removes its
+    /// subscriptions, so that events no longer start it; returns how many runs of the function were cancelled.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -41,12 +41,12 @@ impl Outbox {
         self.entries.push(entry);
     }
 
-    /// Has a run be started with the entry of this `seq`, which is left at the same time.
+    /// Starts a run with the entry of this `seq`, which is left at the same time.
     pub(super) fn start(&mut self, seq: u32, event: NewEvent) {
         self.starts.push((seq, event));
     }
 
-    /// Has the run be cancelled that the entry of this `seq` has started: not at all, if that is still to be done.
+    /// Cancels the run that the entry of this `seq` has started. If it is not started yet, it never is.
     pub(super) fn cancel(&mut self, seq: u32, run_id: &Arc<str>) {
         let before = self.starts.len();
         self.starts.retain(|(of, _)| *of != seq);
@@ -55,7 +55,7 @@ impl Outbox {
         }
     }
 
-    /// Has the end of a run be told again with the entry of this `seq`.
+    /// Asks for the end of a run to be told again, with the entry of this `seq`.
     pub(super) fn watch(&mut self, seq: u32, run_id: Arc<str>) {
         self.watches.push((seq, run_id));
     }

@@ -311,7 +311,7 @@ impl State {
         let lost = undecided
             .filter(|entry| is_under(&entry.path, &race.path) && !is_under(&entry.path, &won));
         let lost: Vec<Entry> = lost.cloned().collect();
-        let nothing = codec::encode_ok(&()).expect("nothing can be written as JSON");
+        let nothing = codec::encode_nothing();
         for entry in lost {
             let child = Child::of(&entry).filter(|_| entry.kind == StepKind::Call);
             let mut closed = entry

@@ -228,12 +228,7 @@ pub(super) fn answered(entry: &Entry, arrival: &Arrival, now: Timestamp) -> Opti
         run::outcome(Child::of(&entry)?.ended(&arrival.payload))
     } else {
         let taken = run::Taken::of(arrival).ok()?;
-        let state = if taken.is_failure() {
-            StepState::Failed
-        } else {
-            StepState::Completed
-        };
-        (state, codec::encode_ok(&Some(taken)).ok()?)
+        (taken.state(), codec::encode_ok(&Some(taken)).ok()?)
     };
     Some(entry)
 }

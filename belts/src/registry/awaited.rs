@@ -17,6 +17,12 @@ impl Registry {
         !self.awaited.is_empty() || !self.cancelling.is_empty()
     }
 
+    /// Whether a run of this function may start others. One that this program does not have may.
+    pub(crate) fn may_start(&self, function: &str) -> bool {
+        let known = self.index(function).map(|index| &self.functions[index]);
+        known.is_none_or(super::Registered::may_start)
+    }
+
     /// Whether a `wait!` of the program or a `cancel_on` names this event type.
     pub(crate) fn awaits(&self, event_type: &str) -> bool {
         let mut all = [&self.awaited, &self.cancelling].into_iter();
@@ -76,6 +82,16 @@ impl Registry {
 }
 
 impl Registered {
+    /// Whether it may start other runs, as far as one can tell before it runs.
+    fn may_start(&self) -> bool {
+        self.def.keys.iter().any(|key| {
+            matches!(
+                key,
+                KeyDef::Call(_) | KeyDef::Start(_) | KeyDef::Race(_) | KeyDef::Scope(_)
+            )
+        })
+    }
+
     /// Whether it may wait, as far as one can tell before it runs: it has a wait of its own, or a helper or a race that may have one.
     fn may_wait(&self) -> bool {
         self.def.keys.iter().any(|key| {

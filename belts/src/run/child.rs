@@ -12,7 +12,7 @@ use crate::{
     store::{Entry, StepState, Wait},
 };
 
-/// How many runs may be one below the other.
+/// How many levels of runs there may be below the first.
 pub(crate) const MOST_DEPTH: u32 = 64;
 
 /// A run that another one waits for.
@@ -72,14 +72,14 @@ impl Child {
                 return Ok(output.into());
             }
             "failed" => ("failed", failure()),
-            // What else is there is of an earlier attempt.
+            // Any other result is left from an earlier attempt.
             "cancelled" => (
                 "was cancelled",
                 failure().filter(|cause| cause.kind() == ErrorKind::Cancelled),
             ),
             "skipped" => ("was skipped by its function's filter", None),
             "gone" => (
-                "is gone: it was skipped or purged before anybody heard of its end",
+                "is gone: it was skipped or purged before its end was recorded here; rerun this run from that step to start it anew",
                 None,
             ),
             other => return Err(unreadable(format!("the status `{}`", plain(other)))),
@@ -91,7 +91,7 @@ impl Child {
         })
     }
 
-    /// The error of a call whose run is said to fail by a test.
+    /// The error of a call that a test presets to fail.
     #[cfg(feature = "testing")]
     pub(crate) fn failed(&self, cause: Error) -> Error {
         self.error("failed").with_source(cause)
@@ -100,7 +100,7 @@ impl Child {
     /// The error of a call whose time is over.
     pub(crate) fn timed_out(&self) -> Error {
         self.error(
-            "took longer than the call's `timeout`, and is cancelled unless it has just ended",
+            "did not end within the call's `timeout`, and was cancelled, unless it ended at that very moment",
         )
     }
 
@@ -119,7 +119,7 @@ impl Child {
     }
 }
 
-/// Whether a run completed of whose end this is told.
+/// Whether this event tells that its run completed.
 pub(crate) fn is_completed(said: &[u8]) -> bool {
     serde_json::from_slice(said).is_ok_and(|said: Said<'_>| said.status == "completed")
 }
@@ -134,5 +134,5 @@ pub(crate) fn outcome(ended: Result<Arc<[u8]>>) -> (StepState, Arc<[u8]>) {
 
 /// What the entry of a call says while it waits. One that a rerun has opened again says nothing.
 pub(crate) fn begun() -> Arc<[u8]> {
-    codec::encode_ok(&()).expect("nothing can be written as JSON")
+    codec::encode_nothing()
 }

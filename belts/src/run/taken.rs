@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     codec::{self, Decoded},
     error::{Error, Result},
-    store::{Arrival, ENDED, Entry},
+    store::{Arrival, ENDED, Entry, StepState},
 };
 
 use super::child::is_completed;
@@ -35,9 +35,13 @@ impl Taken {
         })
     }
 
-    /// Whether it is the end of a run that did not complete.
-    pub(crate) fn is_failure(&self) -> bool {
-        &*self.event_type == ENDED && !is_completed(self.event())
+    /// How the wait ends by it. The end of a run that did not complete is a failure, so that a rerun looks again.
+    pub(crate) fn state(&self) -> StepState {
+        if &*self.event_type == ENDED && !is_completed(self.event()) {
+            StepState::Failed
+        } else {
+            StepState::Completed
+        }
     }
 
     /// The event that a settled wait has taken, if any.

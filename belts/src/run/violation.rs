@@ -76,10 +76,10 @@ pub(crate) enum Violation {
         calls: &'static str,
         at: &'static Location,
     },
-    /// What a run that was called has returned cannot be read.
+    /// What a run that was called or started has returned cannot be read.
     OtherOutput {
         path: Arc<str>,
-        function: &'static str,
+        function: Arc<str>,
         expected: &'static str,
         reason: String,
         at: &'static Location,
@@ -182,7 +182,7 @@ impl fmt::Display for Violation {
                 at,
             } => write!(
                 f,
-                "the run has called `{called}` at `{path}`, and the code at {at} calls `{calls}`: give the new call another key, then \
+                "the run called `{called}` under `{path}`, but the code at {at} now calls `{calls}`: give the new call another key, then \
                  rerun the run",
                 called = plain(called)
             ),
@@ -225,7 +225,7 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Race => "race",
         StepKind::Callback => "callback",
         StepKind::Status => "status",
-        StepKind::Call => "call",
-        StepKind::Start => "start",
+        StepKind::Call => "`call!`",
+        StepKind::Start => "`start!`",
     }
 }

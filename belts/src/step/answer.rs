@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
-    future::poll_fn,
+    future::{pending, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
@@ -14,7 +14,7 @@ use crate::{
     callback::Undecoded,
     error::{Error, ErrorKind, Result},
     live::{Arm, CURRENT_ARM, CURRENT_RUN},
-    run::{Decision, Location, escape, is_under, join},
+    run::{Decision, Location, Violation, escape, is_under, join},
     store::{StepKind, Wait},
 };
 
@@ -153,6 +153,23 @@ impl Answer {
         Ok(event
             .map(|Undecoded(event)| event)
             .inspect(|event| self.keep(event)))
+    }
+
+    /// Fails the run: what answered it cannot be read as the type that the code expects.
+    pub(crate) async fn misread<T>(
+        &self,
+        function: Arc<str>,
+        expected: &'static str,
+        reason: String,
+    ) -> T {
+        self.scope.run.violate(Violation::OtherOutput {
+            path: Arc::clone(&self.path),
+            function,
+            expected,
+            reason,
+            at: self.at,
+        });
+        pending().await
     }
 
     fn keep(&self, event: &Arc<[u8]>) {

@@ -28,7 +28,7 @@ const SHOWN: usize = 8;
 /// The types of the events that tell of the ends of runs, for registration.
 pub const ENDED_TYPES: &[&str] = &[ENDED];
 
-/// A call of a function that is not reached yet.
+/// A call that is not made yet.
 #[must_use = "nothing is called until this is awaited"]
 pub struct ToCall<E, R, D> {
     scope: Scope,
@@ -140,8 +140,9 @@ where
                     Some((child, entry.wait.clone()?, entry))
                 });
                 let Some((child, wait, entry)) = resumed else {
-                    let text =
-                        format!("the journal does not say which run the call `{path}` waits for");
+                    let text = format!(
+                        "the journal does not say which run the call `{path}` waits for; rerun the run from `{path}`, which starts a new child"
+                    );
                     return refuse(&run, &path, ErrorKind::Codec, text).await;
                 };
                 if *child.function != *D::DEFINITION.id {
@@ -170,7 +171,7 @@ where
             Err(error) => {
                 run.violate(Violation::OtherOutput {
                     path,
-                    function: D::DEFINITION.id,
+                    function: D::DEFINITION.id.into(),
                     expected: type_name::<R::Output>(),
                     reason: error.to_string(),
                     at,
@@ -186,6 +187,7 @@ where
         let path = join(scope.prefix.as_deref(), self.key.as_str());
         need_waits(&scope.run, &path, "start!").await;
         let mut watched = None;
+        let handle_type = type_name::<RunHandle<R::Output>>();
         let handle = match scope.decide(&path, StepKind::Start, at).await {
             Decision::Replay { value, type_name } => {
                 let handle = match codec::decode::<RunHandle<R::Output>>(&value) {
@@ -198,7 +200,7 @@ where
                         scope.run.violate(Violation::OtherType {
                             path,
                             stored: type_name,
-                            expected: "the handle of a run",
+                            expected: handle_type,
                             reason,
                             at,
                         });
@@ -221,10 +223,9 @@ where
                 let (run_id, function) = (child.run_id.to_string(), child.function.to_string());
                 let handle = RunHandle::<R::Output>::new(run_id, function, None);
                 let kind = StepKind::Start;
-                let mut entry = Entry::new(seq, Arc::clone(&path), kind, StepState::Completed, now)
-                    .with_value("", codec::encode_ok(&handle)?)
+                let entry = Entry::new(seq, Arc::clone(&path), kind, StepState::Completed, now)
+                    .with_value(handle_type, codec::encode_ok(&handle)?)
                     .with_finished_at(now);
-                entry.attempts = 0;
                 let mut left = Left::new(entry);
                 left.start = Some(start);
                 // Nobody may be told of it before it is durable.
@@ -297,19 +298,19 @@ async fn other_function<T>(
 
 /// The error of a run that is too many runs below the first, with the functions above it, the last first.
 async fn too_deep(worker: &Worker, run: &LiveRun, function: &str) -> Error {
-    let mut chain = vec![function.to_owned(), run.function_id.to_string()];
+    let mut chain = vec![format!("`{}`", run.function_id)];
     let mut above = run.parent.clone();
     while let Some(parent) = above.filter(|_| chain.len() < SHOWN) {
         let Ok(Some(record)) = worker.store().run(&parent.run_id).await else {
             break;
         };
-        chain.push(record.function_id.to_string());
+        chain.push(format!("`{}`", record.function_id));
         above = record.parent;
     }
     let text = format!(
-        "`{function}` would be more than {MOST_DEPTH} runs below the first, each started by the one above it: {}; does a function call \
-         itself without an end?",
-        chain.join(" < ")
+        "`{function}` would be more than {MOST_DEPTH} runs below the first one; its last callers, nearest first: {}; does a function call \
+         itself endlessly?",
+        chain.join(", ")
     );
     Error::new(ErrorKind::Config, text)
 }

@@ -33,7 +33,7 @@ pub(super) struct Open {
     child: Option<Child>,
     /// What starts that run, until it is left to be recorded.
     start: Option<NewEvent>,
-    /// The run of whose end it is to hear again, as long.
+    /// The run whose end is to be told again, until that is left to be recorded.
     watch: Option<Arc<str>>,
     /// What was recorded at its end.
     value: Arc<[u8]>,
@@ -256,13 +256,7 @@ impl Open {
             }));
         }
         let taken = arrival.map(Taken::of).transpose()?;
-        // A rerun looks again how that run ended.
-        let has_failed = taken.as_ref().is_some_and(Taken::is_failure);
-        let state = if has_failed {
-            StepState::Failed
-        } else {
-            StepState::Completed
-        };
+        let state = taken.as_ref().map_or(StepState::Completed, Taken::state);
         Ok((state, codec::encode_ok(&taken)?))
     }
 

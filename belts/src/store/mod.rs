@@ -204,24 +204,24 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 ///   (`commit_starts_runs`)
 /// - A commit that is refused, or skips its run, starts and cancels nothing. (`refused_commit_starts_nothing`)
 /// - A run whose id is there is not started again: it goes on as it is. (`run_is_started_once`)
-/// - Claims and records tell the parent, and `list` finds the runs that one has started. (`started_run_knows_its_parent`)
+/// - Claims and records name the parent, and `list` finds the runs that a run has started. (`started_run_knows_its_parent`)
 /// - The end of a run that has a parent is told in the same write, whatever ends it: by an event of the type [`ENDED`], which waits find
 ///   as any other. (`end_of_a_started_run_is_told`)
 /// - The wait and the end meet, whichever comes first, also at the same moment. (`end_and_wait_meet_in_any_order`,
 ///   `end_and_wait_meet_at_once`)
 /// - A run that has no parent tells nobody. (`end_of_other_runs_is_not_told`)
-/// - A start that finds its run finished has its end told again, and so has a commit that watches it.
+/// - If a commit starts or watches a run that has finished, the end of that run is told again.
 ///   (`end_is_told_again_to_whoever_starts_it`)
-/// - Of a watched run that is gone, and of whose end nothing is told any more, it is told that it is gone. (`gone_run_is_told_as_gone`)
+/// - If a watched run does not exist and no end of it is on record, it is told as `gone`. (`gone_run_is_told_as_gone`)
 /// - A start of a run that is gone, skipped or purged, starts it anew, and takes back what was told of it.
 ///   (`run_that_is_gone_is_started_again`)
 /// - `rerun` takes back what was told of the end. (`rerun_takes_back_what_was_told`)
-/// - Of the entries that it is to [open again](Rerun::reopen) none is dropped; each waits from where it did. (`rerun_opens_calls_again`)
+/// - Entries that a rerun [opens again](Rerun::reopen) are kept, and wait from where they did before. (`rerun_opens_calls_again`)
 /// - The end of a run as failed or cancelled, whatever ends it, cancels in the same write those that it has started, are attached, and
 ///   have not finished; and so on downwards. (`failed_run_cancels_what_it_started`)
 /// - Those that are not attached go on, and so do all if the run completes. (`what_is_not_attached_goes_on`)
-/// - A commit cancels the runs that it names, if they have the one that commits as their parent and have not finished. Where it closes
-///   the wait for one of them, it hears nothing of that. (`commit_cancels_runs`, `closed_wait_hears_nothing_of_what_was_cancelled`)
+/// - A commit cancels the unfinished runs that it names, if the committing run is their parent. If it also closes the wait for one of
+///   them, that end does not make it due. (`commit_cancels_runs`, `closed_wait_hears_nothing_of_what_was_cancelled`)
 /// - A claim tells how many times a run was rerun from a step. (`rerun_from_a_step_is_counted`)
 /// - Runs and those that they have started end at the same moment, from all sides, and nothing is lost. (`families_end_at_once`)
 ///

@@ -28,7 +28,7 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
             "`{path}` is a callback; complete it with `harness.complete(run.callback(\"{path}\")?, &value)`"
         ),
         Some(KeyDef::Start(_)) => format!(
-            "`{path}` starts another function without its result; preset the steps of that one"
+            "`{path}` is a `start!`, which cannot be preset; preset the steps of the function that it starts"
         ),
         Some(KeyDef::Race(_)) => format!(
             "`{path}` is a race; preset a step in one of its arms, as in `{path}/scored/score` for the step `score` of the arm `scored`"

@@ -16,15 +16,23 @@ use crate::{
 /// The most runs of a parent that are looked at at once.
 const MOST: usize = 1_000;
 
-/// How a run goes on that rests on a clock that a test moves.
+/// The runs that this one has started, as many as are looked at at once.
+fn below(run_id: &str, statuses: &[RunStatus]) -> RunFilter {
+    RunFilter::new()
+        .with_parent(run_id)
+        .with_statuses(statuses)
+        .with_limit(MOST)
+}
+
+/// What moves a resting run on, when a test moves the clock.
 pub(super) enum Family {
-    /// By what a run has done that it has started.
+    /// One of its children has been driven.
     GoesOn,
     /// At its own time.
     AtItsTime,
-    /// By what only the test can do.
+    /// Only the test can move it on.
     Waits,
-    /// By a run that somebody else drives.
+    /// Somebody else drives one of its children.
     Driven,
 }
 
@@ -32,15 +40,7 @@ impl Shared {
     /// The runs that this one has started and that go on.
     async fn children(&self, run_id: &str) -> Result<Vec<RunRecord>> {
         let statuses = [RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
-        self.children_in(run_id, &statuses).await
-    }
-
-    async fn children_in(&self, run_id: &str, statuses: &[RunStatus]) -> Result<Vec<RunRecord>> {
-        let filter = RunFilter::new()
-            .with_parent(run_id)
-            .with_statuses(statuses)
-            .with_limit(MOST);
-        Ok(self.store.list(filter).await?.runs)
+        Ok(self.store.list(below(run_id, &statuses)).await?.runs)
     }
 
     /// Drives the runs below one that rests, on a clock that a test moves: all that are due now, or else whatever is due first, unless
@@ -140,26 +140,31 @@ impl Shared {
         Ok(false)
     }
 
-    /// Whether the run has started others that go on and that this worker can drive.
-    pub(super) async fn has_children(&self, run_id: &str) -> Result<bool> {
-        let children = self.children(run_id).await?;
-        let mut functions = children.iter().map(|child| &child.function_id);
-        Ok(functions.any(|function| self.registry.index(function).is_some()))
+    /// The runs that this one has started, that go on, and that this worker can drive.
+    pub(super) async fn own_children(
+        &self,
+        run_id: &str,
+        function_id: &str,
+    ) -> Result<Vec<RunRecord>> {
+        if !self.registry.may_start(function_id) {
+            return Ok(Vec::new());
+        }
+        let mut children = self.children(run_id).await?;
+        children.retain(|child| self.registry.index(&child.function_id).is_some());
+        Ok(children)
     }
 
-    /// Drives the runs that this one has started, until each has ended.
+    /// Drives runs until each has ended.
     ///
     /// They may have started others, so the type of this future is named.
     pub(super) fn drive_children<'a>(
         self: &'a Arc<Self>,
-        run_id: &'a str,
+        children: &'a [RunRecord],
     ) -> Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>> {
         Box::pin(async move {
-            let children = self.children(run_id).await?;
-            let known = children
+            let drives = children
                 .iter()
-                .filter(|child| self.registry.index(&child.function_id).is_some());
-            let drives = known.map(|child| self.finish(&child.run_id, &child.function_id, None));
+                .map(|child| self.finish(&child.run_id, &child.function_id, None));
             try_join_all(drives).await.map(drop)
         })
     }
@@ -167,16 +172,23 @@ impl Shared {
     /// In push mode, hands on the runs that this one has started and that nobody has driven yet: those that rest were handed on by
     /// whoever drove them.
     #[cfg(feature = "http")]
-    pub(super) async fn hand_on_children(&self, run_id: &str) -> Result<()> {
-        if !self.registry.may_wait() {
+    pub(super) async fn hand_on_children(&self, run_id: &str, function_id: &str) -> Result<()> {
+        if !self.registry.may_start(function_id) {
             return Ok(());
         }
-        for child in self.children_in(run_id, &[RunStatus::Pending]).await? {
-            if let Some(due_at) = child.due_at {
-                self.hand_on(&child.run_id, due_at, 0).await?;
+        let mut filter = below(run_id, &[RunStatus::Pending]);
+        loop {
+            let page = self.store.list(filter.clone()).await?;
+            for child in page.runs {
+                if let Some(due_at) = child.due_at {
+                    self.hand_on(&child.run_id, due_at, 0).await?;
+                }
             }
+            let Some(next) = page.next else {
+                return Ok(());
+            };
+            filter = filter.with_after(next);
         }
-        Ok(())
     }
 
     /// In push mode, hands on the run that may wait for the end of one that it has started.

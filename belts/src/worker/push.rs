@@ -71,7 +71,7 @@ impl Shared {
                         if let Some(due_at) = record.and_then(|record| record.due_at) {
                             self.hand_on(run_id, due_at, 0).await?;
                         }
-                        return self.hand_on_children(run_id).await;
+                        return self.hand_on_children(run_id, function_id).await;
                     }
                     Ended::Abandoned => return Err(abandoned(run_id)),
                     Ended::Completed(_)
@@ -79,7 +79,7 @@ impl Shared {
                     | Ended::Cancelled
                     | Ended::Stopped
                     | Ended::Skipped => {
-                        self.hand_on_children(run_id).await?;
+                        self.hand_on_children(run_id, function_id).await?;
                         return self.hand_on_parent(parent.as_ref()).await;
                     }
                 }
@@ -91,14 +91,14 @@ impl Shared {
             let stopped = record.status == RunStatus::Stopped && !matches!(asked, Trigger::GoOn);
             parent.clone_from(&record.parent);
             if record.status.is_finished() || stopped {
-                // Whoever should have may not have come to it.
-                self.hand_on_children(run_id).await?;
+                // Whoever drove it may have died before handing these on.
+                self.hand_on_children(run_id, function_id).await?;
                 return self.hand_on_parent(parent.as_ref()).await;
             }
             let rests = record.status == RunStatus::Suspended;
             if rests && record.due_at.is_none() && !matches!(asked, Trigger::GoOn) {
                 // A message has nothing to tell it; whatever arrives for it will.
-                return self.hand_on_children(run_id).await;
+                return self.hand_on_children(run_id, function_id).await;
             }
             if self.drives(run_id) {
                 // Only once the run is handed on may this delivery say that all is well.
@@ -114,7 +114,7 @@ impl Shared {
                     if record.status == RunStatus::Suspended =>
                 {
                     self.hand_on(run_id, due_at, 0).await?;
-                    return self.hand_on_children(run_id).await;
+                    return self.hand_on_children(run_id, function_id).await;
                 }
                 _ => (due_at, 0),
             };

@@ -147,9 +147,12 @@ impl Shared {
                 Family::Waits => return Ok(Look::Over(Some(waits(&record, &wait)))),
             }
         }
-        if rests && !self.clock.is_manual() && self.has_children(run_id).await? {
-            self.drive_until_due(run_id, ended).await?;
-            return Ok(Look::Again);
+        if rests && !self.clock.is_manual() {
+            let children = self.own_children(run_id, function_id).await?;
+            if !children.is_empty() {
+                self.drive_until_due(run_id, &children, ended).await?;
+                return Ok(Look::Again);
+            }
         }
         if record.due_at.is_none() && record.status == RunStatus::Suspended {
             let look = now.after(self.options().sweep);
@@ -182,9 +185,14 @@ impl Shared {
 }
 
 impl Shared {
-    /// Drives what a run has started, until all of that has ended, or the run is due or over.
-    async fn drive_until_due(self: &Arc<Self>, run_id: &str, ended: &mut Ending) -> Result<()> {
-        let mut drives = self.drive_children(run_id);
+    /// Drives the runs that one has started, until all of them have ended, or the run is due or over.
+    async fn drive_until_due(
+        self: &Arc<Self>,
+        run_id: &str,
+        children: &[RunRecord],
+        ended: &mut Ending,
+    ) -> Result<()> {
+        let mut drives = self.drive_children(children);
         loop {
             let sweep = self.clock.now().after(self.options().sweep);
             tokio::select! {
@@ -225,7 +233,8 @@ fn waits(record: &RunRecord, entry: &Entry) -> FinishedRun {
     let path = &entry.path;
     let text = if entry.wait.as_ref().is_some_and(Wait::is_for_a_run) {
         format!(
-            "the run waits at `{path}` for the {what}, which waits itself, or belongs to a function that this worker does not have"
+            "the run waits at `{path}` for the {what}, which waits for something itself, or whose function this worker does not have; give \
+             that run what it waits for, preset the call, or let time pass with `travel`"
         )
     } else {
         format!(

@@ -61,7 +61,7 @@ pub(super) enum Holds {
     Future(Macro),
     /// A `FuturesUnordered`.
     Unordered,
-    /// A callback, of which the result is to be asked for.
+    /// A callback, or the handle of a run, whose result is to be asked for.
     Callback,
 }
 
@@ -95,13 +95,13 @@ impl Bound {
         if unordered {
             return Some(Holds::Unordered);
         }
-        if is_callback(init, ours) {
+        if is_answer(init, ours) {
             return Some(Holds::Callback);
         }
         self.holds(init, ours).map(Holds::Future)
     }
 
-    /// Whether a call asks for the result of a callback of this body.
+    /// Whether a call asks for the result of a callback or a started run of this body.
     pub(super) fn asks(&self, call: &ExprMethodCall) -> bool {
         let arguments = match call.method.to_string().as_str() {
             "result" => 0,
@@ -193,8 +193,8 @@ impl Bound {
     }
 }
 
-/// Whether this is a callback: what has come of `callback!`.
-fn is_callback(expr: &Expr, ours: &Ours<'_>) -> bool {
+/// Whether this is what `callback!` or `start!` returns, whose `result()` is recorded.
+fn is_answer(expr: &Expr, ours: &Ours<'_>) -> bool {
     let made = match ungrouped(expr) {
         Expr::Try(tried) => ungrouped(&tried.expr),
         other => other,

@@ -2,6 +2,7 @@
 
 use super::{
     bench::{Bench, Client, at, ok, targeted},
+    meeting::wait,
     starting::{call, start},
     waiting::keeps_none,
 };
@@ -137,34 +138,13 @@ pub(super) async fn end_and_wait_meet_in_any_order(bench: Bench) -> Result<()> {
         if end_first {
             end(&other, worker, id, complete()).await?;
         }
-        wait(store, &parent, id, in_one).await?;
+        wait(store, &parent, call(0, id), in_one).await?;
         if !end_first {
             end(&other, worker, id, complete()).await?;
         }
         hears(store, worker, &parent).await?;
     }
     Ok(())
-}
-
-pub(super) async fn wait(
-    client: &Client,
-    parent: &ClaimedRun,
-    id: &str,
-    in_one: bool,
-) -> Result<()> {
-    let suspend = || Some(Transition::suspend(None));
-    let entries = vec![call(0, id)];
-    if in_one {
-        return client
-            .must_write(parent.lease, entries, suspend(), at(1))
-            .await;
-    }
-    client
-        .must_write(parent.lease, entries, None, at(1))
-        .await?;
-    client
-        .must_write(parent.lease, Vec::new(), suspend(), at(1))
-        .await
 }
 
 /// The run is due, and hears of an end.
@@ -209,7 +189,7 @@ pub(super) async fn end_and_wait_meet_at_once(bench: Bench) -> Result<()> {
                 other.must_write(lease, Vec::new(), complete, at(2)).await
             })
         };
-        wait(store, &parent, &id, round % 2 == 0).await?;
+        wait(store, &parent, call(0, &id), round % 2 == 0).await?;
         ending.await.expect("the end does not panic")?;
         hears(store, worker, &parent).await?;
     }

@@ -6,13 +6,18 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{After, ClaimedRun, Transition, WorkerId},
+    store::{After, ClaimedRun, Entry, Transition, WorkerId},
 };
 
-/// Records a wait for the key, and suspends the run until something arrives.
-async fn wait(client: &Client, run: &ClaimedRun, key: &str, at_once: bool) -> Result<()> {
+/// Records a wait, and suspends the run until something arrives.
+pub(super) async fn wait(
+    client: &Client,
+    run: &ClaimedRun,
+    entry: Entry,
+    at_once: bool,
+) -> Result<()> {
     let suspend = || Some(Transition::suspend(None));
-    let entries = vec![payment(0, key)];
+    let entries = vec![entry];
     if at_once {
         return client
             .must_write(run.lease, entries, suspend(), at(1))
@@ -57,9 +62,9 @@ pub(super) async fn event_and_wait_meet_in_any_order(bench: Bench) -> Result<()>
         let paid = keyed(&format!("p-{key}"), "paid", key);
         if event_first {
             other.publish_one(paid, at(1)).await?;
-            wait(store, &run, key, at_once).await?;
+            wait(store, &run, payment(0, key), at_once).await?;
         } else {
-            wait(store, &run, key, at_once).await?;
+            wait(store, &run, payment(0, key), at_once).await?;
             other.publish_one(paid, at(1)).await?;
         }
         has_met(store, worker, key, &format!("p-{key}")).await?;
@@ -86,7 +91,7 @@ pub(super) async fn event_and_wait_meet_at_once(bench: Bench) -> Result<()> {
             let other = other.clone();
             tokio::spawn(async move { other.publish_one(paid, at(1)).await })
         };
-        wait(store, &run, &key, round % 2 == 0).await?;
+        wait(store, &run, payment(0, &key), round % 2 == 0).await?;
         publishing.await.expect("the publish does not panic")?;
         has_met(store, worker, &key, &format!("p-{key}")).await?;
     }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::{
     bench::{Bench, Client, at, ok},
-    families::{FAILURE, end, fail, told, wait},
+    families::{FAILURE, end, fail, told},
+    meeting::wait,
     starting::{call, start},
     waiting::keeps_none,
 };
@@ -23,17 +24,13 @@ pub(super) async fn end_is_told_again_to_whoever_starts_it(bench: Bench) -> Resu
     store.call(&parent, &["c"], true).await?;
     end(store, worker, "c", Transition::complete(ok("3"))).await?;
     let parent = store.take_one(worker, &["f"], at(2)).await?;
+    let place = parent.arrivals[0].place;
     store
         .must_write(parent.lease, Vec::new(), Some(fail()), at(2))
         .await?;
     let again = Rerun::new(Arc::clone(&parent.run_id), at(3)).with_from(0);
     assert!(store.rerun(again).await?);
     let parent = store.take_one(worker, &["f"], at(3)).await?;
-    // What was told before may be gone by now, or this may not be found behind it.
-    let place = parent
-        .arrivals
-        .first()
-        .map_or(i64::MIN, |arrival| arrival.place);
     let commit = Commit::new(parent.lease)
         .with_entries(vec![call(0, "c")])
         .with_starts(vec![start(&parent, "c", true)])
@@ -60,7 +57,7 @@ pub(super) async fn rerun_takes_back_what_was_told(bench: Bench) -> Result<()> {
         .await?;
     end(store, worker, "c", fail()).await?;
     assert!(store.rerun(Rerun::new("c", at(2))).await?);
-    wait(store, &parent, "c", true).await?;
+    wait(store, &parent, call(0, "c"), true).await?;
     assert!(store.take(worker, &["f"], at(2)).await?.runs.is_empty());
     end(store, worker, "c", Transition::complete(ok("1"))).await?;
     let woken = store.take_one(worker, &["f"], at(2)).await?;
@@ -103,6 +100,18 @@ pub(super) async fn gone_run_is_told_as_gone(bench: Bench) -> Result<()> {
         said(2).as_deref(),
         Some(r#"{"status":"gone","result":null}"#)
     );
+    // It is told again to a commit that only watches it, behind what was told before.
+    let place = |run: &ClaimedRun| {
+        let of_over = run.arrivals.iter().filter(|arrival| arrival.seq == 1);
+        of_over.map(|arrival| arrival.place).max()
+    };
+    let first = place(&woken);
+    let commit = Commit::new(woken.lease)
+        .with_watches(vec!["over".into()])
+        .with_transition(Transition::suspend(None));
+    store.commit_one(commit, at(3)).await?;
+    let woken = store.take_one(worker, &["f"], at(3)).await?;
+    assert!(place(&woken) > first, "it is told again");
     // What was told once is not told otherwise.
     store.forget_and_watch(&woken, "over").await?;
     let again = store.arrived(&[woken.lease]).await?;
@@ -159,11 +168,12 @@ pub(super) async fn run_that_is_gone_is_started_again(bench: Bench) -> Result<()
         end(store, worker, &id, Transition::complete(ok("2"))).await?;
         let (_, heard) = store.arrived(&[parent.lease]).await?.remove(0);
         let said = r#"{"status":"completed","result":{"v":1,"ok":2}}"#;
-        assert!(
-            heard
-                .iter()
-                .all(|arrival| *arrival.payload == *said.as_bytes())
-        );
+        let heard: Vec<_> = heard
+            .iter()
+            .map(|arrival| (arrival.seq, &*arrival.payload))
+            .collect();
+        // Each entry that waits for it, and no other.
+        assert_eq!(heard, [(0, said.as_bytes()), (5, said.as_bytes())]);
     }
     Ok(())
 }
@@ -202,9 +212,11 @@ pub(super) async fn rerun_opens_calls_again(bench: Bench) -> Result<()> {
     let again = Rerun::new(Arc::clone(&parent.run_id), at(4)).with_reopen(vec![0, 1]);
     assert!(store.rerun(again).await?);
     let run = store.take_one(worker, &["f"], at(4)).await?;
-    assert!(
-        run.arrivals.iter().all(|arrival| arrival.seq == 1),
-        "b was cancelled with it"
+    let cancelled = r#"{"status":"cancelled","result":null}"#;
+    assert_eq!(
+        told(&run.arrivals),
+        (1, cancelled),
+        "b was cancelled with it, and a goes on"
     );
     let open: Vec<_> = run
         .journal

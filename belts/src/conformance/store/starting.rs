@@ -108,6 +108,17 @@ pub(super) async fn refused_commit_starts_nothing(bench: Bench) -> Result<()> {
     assert_eq!(outcome, CommitOutcome::LeaseLost);
     assert!(store.run("c-2").await?.is_none());
     assert_eq!(store.status_of("c-1").await?, RunStatus::Pending);
+    // One that skips its run is written, but not what it would start and cancel.
+    let parent = store.begin(worker, "skipped").await?;
+    store.call(&parent, &["c-3"], false).await?;
+    let commit = Commit::new(parent.lease)
+        .with_starts(vec![start(&parent, "c-4", true)])
+        .with_cancels(vec!["c-3".into()])
+        .with_transition(Transition::Skip);
+    let outcome = store.commit_one(commit, at(2)).await?;
+    assert_eq!(outcome, CommitOutcome::Applied);
+    assert!(store.run("c-4").await?.is_none());
+    assert_eq!(store.status_of("c-3").await?, RunStatus::Pending);
     Ok(())
 }
 

@@ -155,7 +155,7 @@ pub enum StepKind {
     Callback,
     /// A `race!`; its result is the name of the arm that has won.
     Race,
-    /// A `call!`, or the wait for a run that a `start!` has started; its result is what that run came to.
+    /// A `call!`; its result is the output of the run that it called. The `result()` of a `start!` is a [`Wait`](Self::Wait).
     Call,
     /// A `start!`; its result is the handle of the run that it started.
     Start,

@@ -74,7 +74,6 @@ pub(super) struct Underway<'a> {
 impl<'a> Drive<'a> {
     pub(super) fn begin_write(&self, outbox: Outbox) -> Underway<'a> {
         let heartbeats = outbox.is_heartbeats().then(|| outbox.entries.clone());
-
         Underway {
             records: outbox.entries.len(),
             gets_on: outbox.gets_on(),

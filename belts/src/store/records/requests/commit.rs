@@ -43,7 +43,7 @@ pub struct Commit {
     /// Runs to start: events that each [target](crate::store::Target::Function) a function, with the id for the run, and have this run
     /// as their [parent](NewEvent::parent).
     pub starts: Vec<NewEvent>,
-    /// Runs of whose end this one is to hear again, or that they are gone.
+    /// Runs whose end is to be told again; one that does not exist is told as `gone`.
     pub watches: Vec<Arc<str>>,
     /// Runs to cancel, of those that this one has started.
     pub cancels: Vec<Arc<str>>,

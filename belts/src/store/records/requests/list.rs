@@ -119,8 +119,8 @@ pub struct Rerun {
     pub run_id: Arc<str>,
     /// Entries of this `seq` or a greater one are dropped, whatever they are.
     pub from: Option<u32>,
-    /// Entries that wait again for the run that they have called, without what they came to and without their time. Those that the rerun
-    /// drops by `from` are not.
+    /// Entries of calls that wait for their child again: their outcome and time limit are cleared. Entries dropped by `from` are never
+    /// listed here.
     pub reopen: Vec<u32>,
     /// The current time.
     pub now: Timestamp,

@@ -14,14 +14,14 @@ use std::sync::Arc;
 pub struct Parent {
     /// Its id.
     pub run_id: Arc<str>,
-    /// How many runs are above the one that it started: 1 where it was started by no run itself.
+    /// How many runs are above the started run: 1 if no run started this parent.
     pub depth: u32,
-    /// Whether the run that it started is cancelled when it fails or is cancelled.
+    /// Whether the started run is cancelled when this parent fails or is cancelled.
     pub attached: bool,
 }
 
 impl Parent {
-    /// A run whose end leaves the one that it started alone.
+    /// A parent that the started run is not attached to: the run goes on whatever becomes of the parent.
     pub fn new(run_id: impl Into<Arc<str>>, depth: u32) -> Self {
         Self {
             run_id: run_id.into(),
@@ -30,7 +30,7 @@ impl Parent {
         }
     }
 
-    /// The run that it started is cancelled when it fails or is cancelled.
+    /// Attaches the started run to this parent.
     #[must_use]
     pub fn attached(mut self) -> Self {
         self.attached = true;
