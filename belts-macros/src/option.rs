@@ -36,11 +36,13 @@ table! { FUNCTION, function_options:
     "id" = r#""process-order""#
         "required; 1 to 100 characters of `a-z 0-9 - _ . /`, unique in the program";
     "on" = "OrderCreated"
-        "required; the event that starts it, or several, as in `[OrderCreated, OrderCancelled]`: the argument's type includes all of them";
+        "required, but for failure handlers; the event that starts it, or several, as in `[OrderCreated, OrderCancelled]`: the argument's type includes all of them";
     "when" = "|event| event.cents > 0"
         "starts only for events that pass this filter";
     "cancel_on" = "OrderWithdrawn"
         "an event that cancels the run if it has the same correlation key as the event that started it, or several, as in `[OrderWithdrawn, CustomerLeft]`";
+    "on_failure" = "process_order"
+        "in place of `on`: the function whose failed runs start it, or several, as in `[process_order, ship_order]`; it takes a `belts::Failed<…>` of their event";
     "retries" = "3"
         "retries of the function as a whole; 3 by default";
     "backoff" = r#""1s..60s""#
@@ -364,6 +366,9 @@ impl Opt {
             let wanted = match self.key.to_string().as_str() {
                 "cancel_on" => {
                     "an event type, or several as `cancel_on = [OrderWithdrawn, CustomerLeft]`"
+                }
+                "on_failure" => {
+                    "the name of a function, or several as `on_failure = [process_order, ship_order]`"
                 }
                 _ => "an event type, or several as `on = [OrderCreated, OrderCancelled]`",
             };

@@ -80,7 +80,7 @@ pub use belts_macros::{
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};
-pub use function::{Call, Function, RunHandle, State, id_of, run_of};
+pub use function::{Call, Failed, Function, RunHandle, State, id_of, run_of};
 pub use inspect::{CallbackHandle, ListRuns, Runs};
 pub use live::Context;
 pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};

@@ -15,7 +15,10 @@ use crate::{
 };
 
 mod awaited;
+mod handlers;
 mod types;
+
+use handlers::Handlers;
 
 /// The functions of a worker, by id, and what the program knows of events.
 #[derive(Debug, Default)]
@@ -27,6 +30,8 @@ pub(crate) struct Registry {
     awaited: Vec<&'static str>,
     /// Those that cancel runs of its functions, sorted.
     cancelling: Vec<&'static str>,
+    /// The failure handlers of each function that has some.
+    handlers: Handlers,
 }
 
 /// A function with what is looked up often.
@@ -115,6 +120,7 @@ impl Registry {
         defs.dedup_by(|a, b| std::ptr::eq(*a, *b));
         let mut registry = Self {
             awaited: types::by_waits(),
+            handlers: Handlers::linked(),
             ..Self::default()
         };
         for def in defs {
@@ -185,6 +191,11 @@ impl Registry {
 
     pub(crate) fn get(&self, function_id: &str) -> Option<&Registered> {
         self.index(function_id).map(|index| &self.functions[index])
+    }
+
+    /// The ids of the functions of the program that handle the failures of this one.
+    pub(crate) fn handlers(&self, function_id: &str) -> &[&'static str] {
+        self.handlers.of_function(function_id)
     }
 
     /// The function of this id, if it takes events of this type.

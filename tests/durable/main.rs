@@ -18,6 +18,7 @@ mod crashes;
 mod delivery;
 mod ends;
 mod events;
+mod failures;
 mod fallen;
 mod falls;
 mod functions;

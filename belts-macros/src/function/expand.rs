@@ -35,7 +35,12 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
     let lend = lend(function);
     let Marked { body, keys } = with_scope(function.body.clone(), &lend, krate);
     let definition = definition(function, &keys);
-    let check = on_fits(function);
+    let check = if function.on_failure.is_empty() {
+        on_fits(function)
+    } else {
+        let all = function.on_failure.iter();
+        all.map(|failing| failure_fits(failing, function)).collect()
+    };
     let registered = quote_spanned! {at_site(at)=>
         #definition
         #submit! { #function_entry(&__BELTS_DEFINITION) }
@@ -214,6 +219,7 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
         event,
         id,
         on,
+        on_failure,
         when,
         krate,
         ..
@@ -231,6 +237,12 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
         let event_set = krate.at(event.span()).event_set;
         quote_spanned!(at_site(event.span())=> <#event as #event_set>::TYPES)
     });
+    let told = (!on_failure.is_empty()).then(|| {
+        let event_set = krate.at(event_type.span()).event_set;
+        quote_spanned!(at_site(event_type.span())=> <#event_type as #event_set>::TYPES)
+    });
+    let events = events.chain(told);
+    let handled = on_failure.iter().map(|failing| handled(failing, function));
     let cancel_on = cancel_on(function);
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
     let keys = keys.iter().map(|key| key_def(key, &names));
@@ -243,6 +255,7 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
             accepts: #accepts,
             check: #check,
             cancel_on: #cancel_on,
+            on_failure: &[#(#handled),*],
             needs: &[#(#needs),*],
             start: #start,
             location: #location,
@@ -320,6 +333,13 @@ fn cancel_on(function: &Function) -> TokenStream {
     }))
 }
 
+/// A function whose failures this one handles.
+fn handled(failing: &Expr, function: &Function) -> TokenStream {
+    let at = failing.span();
+    let handled = function.krate.at(at).handled;
+    quote_spanned!(at_site(at)=> #handled(#failing))
+}
+
 fn accepts(filter: &Expr, function: &Function) -> TokenStream {
     let at = filter.span();
     let accepts = function.krate.at(at).accepts;
@@ -394,5 +414,41 @@ fn on_fits(function: &Function) -> TokenStream {
             #holds(<#event_type as #event_set>::TYPES, &[#(<#on as #event_set>::TYPES),*]),
             #message
         );
+    }
+}
+
+/// A compile-time check that a failure handler can take the events of a function whose failures it handles.
+fn failure_fits(failing: &Expr, function: &Function) -> TokenStream {
+    let Function {
+        name, event, krate, ..
+    } = function;
+    let (at, taken) = (failing.span(), &event.ty);
+    let Runtime {
+        are_of_a_handler,
+        handles,
+        holds,
+        types_of,
+        ..
+    } = krate.at(at);
+    let failing_name = spelled(&failing.to_token_stream());
+    let of_a_handler = format!(
+        "`{failing_name}` is a failure handler, whose own failures cannot be handled; give it more `retries`, and watch for its \
+         failed runs"
+    );
+    let misfit = format!(
+        "`{name}` handles the failures of `{failing_name}` but takes `{}`; take a `belts::Failed<…>` of the event of \
+         `{failing_name}`, or of an enum that includes the events of all that it handles",
+        spelled(&taken.to_token_stream()),
+    );
+    let taken = {
+        let at = taken.span();
+        quote_spanned!(at_site(at)=> <#taken as #handles>::HANDLED)
+    };
+    quote_spanned! {at_site(at)=>
+        const _: () = {
+            let __belts_types = #types_of(#failing);
+            ::core::assert!(!#are_of_a_handler(__belts_types), #of_a_handler);
+            ::core::assert!(#holds(#taken, &[__belts_types]), #misfit);
+        };
     }
 }

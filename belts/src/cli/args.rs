@@ -55,7 +55,7 @@ pub(super) enum Command {
         #[arg(long)]
         values: bool,
     },
-    /// Cancels runs that have not ended
+    /// Cancels runs that have not ended, with their attached children
     Cancel {
         /// The runs' ids
         #[arg(required = true, value_name = "ID")]

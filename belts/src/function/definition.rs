@@ -27,6 +27,8 @@ pub struct FunctionDef {
     pub check: Ask<Option<Arc<str>>>,
     /// The event that cancels its runs, if there is one.
     pub cancel_on: Option<CancelOn>,
+    /// The functions whose failures it handles.
+    pub on_failure: &'static [fn() -> &'static FunctionDef],
     /// What it takes besides its event, as far as a worker has to have it.
     pub needs: &'static [fn() -> Option<Need>],
     /// Begins an attempt of a run.
@@ -56,6 +58,7 @@ impl FunctionDef {
         accepts: None,
         check: |_, _| Ok(None),
         cancel_on: None,
+        on_failure: &[],
         needs: &[],
         start: |_| Box::pin(std::future::pending()),
         location: Location {

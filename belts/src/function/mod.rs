@@ -5,6 +5,7 @@ mod ask;
 mod call;
 mod cancel;
 mod definition;
+mod failed;
 mod handle;
 mod keys;
 mod options;
@@ -18,6 +19,8 @@ pub use cancel::{CancelOn, Cancels};
 pub use definition::{
     AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation, UNFINISHED,
 };
+pub(crate) use failed::{FAILED, Told};
+pub use failed::{Failed, Handles};
 pub use handle::RunHandle;
 pub use keys::KeyDef;
 pub use options::{Continuation, FunctionOptions};

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{access, answer};
 use crate::{
     dispatch::wire,
-    function::{Continuation, EventEntry, FunctionOptions},
+    function::{Continuation, EventEntry, FAILED, FunctionOptions},
     registry::Registered,
     run::RetryPolicy,
     worker::Worker,
@@ -87,7 +87,8 @@ impl<'a> Description<'a> {
             .map(|event_type| (*event_type, Vec::new()))
             .collect();
         for function in &functions {
-            for event_type in &function.events {
+            let published = function.events.iter().filter(|it| ***it != *FAILED);
+            for event_type in published {
                 events.entry(event_type).or_default().push(function.id);
             }
         }

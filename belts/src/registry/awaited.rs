@@ -20,7 +20,7 @@ impl Registry {
     /// Whether a run of this function may start others. One that this program does not have may.
     pub(crate) fn may_start(&self, function: &str) -> bool {
         let known = self.index(function).map(|index| &self.functions[index]);
-        known.is_none_or(super::Registered::may_start)
+        known.is_none_or(super::Registered::may_start) || !self.handlers(function).is_empty()
     }
 
     /// Whether a `wait!` of the program or a `cancel_on` names this event type.
@@ -60,7 +60,9 @@ impl Registry {
                     KeyDef::Wait(_) | KeyDef::Callback(_) | KeyDef::Call(_) | KeyDef::Start(_)
                 )
             });
-            has_one || function.def.cancel_on.is_some()
+            has_one
+                || function.def.cancel_on.is_some()
+                || !self.handlers(function.def.id).is_empty()
         };
         let waiting: Vec<_> = self.functions.iter().filter(waits).collect();
         if keeps_waits || waiting.is_empty() {
@@ -73,7 +75,7 @@ impl Registry {
         Err(Error::new(
             ErrorKind::Config,
             format!(
-                "this store keeps no waits, which `wait!`, `callback!`, `call!`, `start!` and `cancel_on` need; choose another store. Functions that \
+                "this store keeps no waits, which `wait!`, `callback!`, `call!`, `start!`, `cancel_on` and `on_failure` need; choose another store. Functions that \
                  wait: {}",
                 places.join(", ")
             ),

@@ -202,6 +202,8 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// Runs that start others, where the store keeps waits:
 /// - A commit starts the runs that it names, in the same write, each with the one that commits as its parent.
 ///   (`commit_starts_runs`)
+/// - So does the commit that ends the run, and what it starts goes on, unless it is attached and the run has failed or was
+///   cancelled. (`ending_commit_starts_runs`)
 /// - A commit that is refused, or skips its run, starts and cancels nothing. (`refused_commit_starts_nothing`)
 /// - A run whose id is there is not started again: it goes on as it is. (`run_is_started_once`)
 /// - Claims and records name the parent, and `list` finds the runs that a run has started. (`started_run_knows_its_parent`)

@@ -70,6 +70,11 @@ pub(crate) fn options(function: &Registered) -> String {
             .concurrency
             .map(|runs| format!("concurrency = {runs}")),
     );
+    let handled = function.def.on_failure.iter();
+    let handled: Vec<_> = handled.map(|handled| handled().id).collect();
+    if !handled.is_empty() {
+        parts.push(format!("on_failure = {}", handled.join(" + ")));
+    }
     if options.continuation == Continuation::PerStep {
         parts.push("continuation = per-step".to_owned());
     }

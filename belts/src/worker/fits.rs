@@ -18,6 +18,9 @@ impl Shared {
         function: Option<&str>,
     ) -> Result<Option<Arc<str>>> {
         let event_type = &*event.event_type;
+        if function.is_none() {
+            is_published(event_type)?;
+        }
         match (function, function.map(|id| self.registry.get(id))) {
             (Some(id), Some(Some(function))) => {
                 let types = function.def.events.iter().copied().flatten().copied();
@@ -67,7 +70,8 @@ impl Shared {
         if subscribed.clone().any(|known| **known == *event_type) {
             return Ok(());
         }
-        let known = list(subscribed.chain(&awaited).map(|known| &**known));
+        let known = subscribed.chain(&awaited).map(|known| &**known);
+        let known = list(known.filter(|known| is_published(known).is_ok()));
         Err(Error::new(
             ErrorKind::UnknownEvent,
             format!("no function takes the event type `{event_type}`; known types: {known}"),
@@ -97,6 +101,19 @@ pub(super) fn takes(function: &str, types: &[&str], event_type: &str) -> Result<
     Err(Error::new(
         ErrorKind::Config,
         format!("the function `{function}` does not take `{event_type}`; it takes: {known}"),
+    ))
+}
+
+/// Refuses the types of events that only belts makes. Whoever publishes one names the function that is to take it.
+pub(super) fn is_published(event_type: &str) -> Result<()> {
+    if !event_type.starts_with("belts.") {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::UnknownEvent,
+        format!(
+            "the event type `{event_type}` is one of belts' own and cannot be published; types that begin with `belts.` are reserved"
+        ),
     ))
 }
 

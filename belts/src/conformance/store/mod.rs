@@ -124,7 +124,7 @@ suite! { $ store, "store", Storage, store_conformance,
         each_event_is_found_once_in_order
     }
     starting {
-        commit_starts_runs refused_commit_starts_nothing run_is_started_once started_run_knows_its_parent
+        commit_starts_runs ending_commit_starts_runs refused_commit_starts_nothing run_is_started_once started_run_knows_its_parent
         rerun_from_a_step_is_counted
     }
     families {

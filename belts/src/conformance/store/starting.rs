@@ -91,6 +91,45 @@ pub(super) async fn commit_starts_runs(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn ending_commit_starts_runs(bench: Bench) -> Result<()> {
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let worker = store.family().await?;
+    let error: Arc<[u8]> = Arc::from(*br#"{"v":1,"err":{"kind":"failed","message":"no"}}"#);
+    let ends = [
+        ("failed", Transition::fail(1, error.clone())),
+        ("cancelled", Transition::cancel(error)),
+        ("completed", Transition::complete(*br#"{"v":1,"ok":1}"#)),
+    ];
+    for (id, end) in ends {
+        let parent = store.begin(worker, id).await?;
+        let (free, attached) = (format!("free-{id}"), format!("attached-{id}"));
+        let starts = vec![
+            start(&parent, &free, false),
+            start(&parent, &attached, true),
+        ];
+        let commit = Commit::new(parent.lease)
+            .with_starts(starts)
+            .with_transition(end);
+        let outcome = store.commit_one(commit.clone(), at(1)).await?;
+        assert_eq!(outcome, CommitOutcome::Applied, "{id}");
+        let other = bench.another().await?;
+        assert_eq!(other.status_of(&free).await?, RunStatus::Pending, "{id}");
+        let expected = if id == "completed" {
+            RunStatus::Pending
+        } else {
+            RunStatus::Cancelled
+        };
+        assert_eq!(other.status_of(&attached).await?, expected, "{id}");
+        let of = other.record(&free).await?.parent;
+        let of = of.map(|parent| parent.run_id);
+        assert_eq!(of, Some(parent.run_id), "{id}");
+    }
+    Ok(())
+}
+
 pub(super) async fn refused_commit_starts_nothing(bench: Bench) -> Result<()> {
     if keeps_none(&bench) {
         return Ok(());

@@ -10,7 +10,7 @@ use crate::{
     live::Outbox,
     panic,
     run::after_function,
-    store::Transition,
+    store::{NewEvent, Transition},
 };
 
 /// How long a run rests after the store failed while its own code used it.
@@ -59,7 +59,12 @@ impl Drive<'_> {
         if let Err(error) = &outcome {
             self.log(error, &transition);
         }
-        let ended = self.end(self.run.take_outbox(), transition).await;
+        let starts = match &outcome {
+            Ok(_) => Vec::new(),
+            Err(error) => self.handlers(error, &transition).await,
+        };
+        let outbox = self.run.take_outbox();
+        let ended = self.end_and_start(outbox, transition, starts).await;
         match (outcome, &ended) {
             (Err(error), Ended::Failed) => {
                 let _ = self.failure.set(error);
@@ -192,19 +197,35 @@ impl Drive<'_> {
     pub(super) async fn fail(&self, error: &Error) -> Ended {
         let transition = Transition::fail(self.claimed.failed_attempts + 1, codec::envelope(error));
         self.log(error, &transition);
-        let ended = self.end(self.run.take_outbox(), transition).await;
+        let starts = self.handlers(error, &transition).await;
+        let outbox = self.run.take_outbox();
+        let ended = self.end_and_start(outbox, transition, starts).await;
         if matches!(ended, Ended::Failed) {
             let _ = self.failure.set(Failure::of(error).into_error());
         }
         ended
     }
 
-    /// Writes the last entries, as many at once as a store may be asked to take, and the transition with the last of them.
-    pub(super) async fn end(&self, mut outbox: Outbox, transition: Transition) -> Ended {
+    pub(super) async fn end(&self, outbox: Outbox, transition: Transition) -> Ended {
+        self.end_and_start(outbox, transition, Vec::new()).await
+    }
+
+    /// Writes the last entries, as many at once as a store may be asked to take, and with the last of them the transition and what
+    /// else it starts.
+    async fn end_and_start(
+        &self,
+        mut outbox: Outbox,
+        transition: Transition,
+        mut starts: Vec<NewEvent>,
+    ) -> Ended {
         loop {
             let part = outbox.take_part();
             let last = outbox.entries.is_empty();
-            let written = self.write(part, last.then(|| transition.clone()));
+            let written = if last {
+                self.write_end(part, transition.clone(), std::mem::take(&mut starts))
+            } else {
+                self.write(part, None)
+            };
             if let Err(ended) = self.applied(written.await).await {
                 return ended;
             }

@@ -3,6 +3,7 @@
 mod cancel;
 mod driver;
 mod ending;
+mod handlers;
 mod look;
 mod stay;
 mod turns;

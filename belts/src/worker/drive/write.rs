@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     live::Outbox,
     run::after_function,
-    store::{CommitBatch, CommitOutcome, Entry, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Entry, NewEvent, Transition},
     telemetry::{StartedAt, Timer},
 };
 
@@ -110,11 +110,26 @@ impl<'a> Drive<'a> {
     }
 
     pub(super) fn write(&self, outbox: Outbox, transition: Option<Transition>) -> Write<'a> {
+        self.write_commit(outbox.into_commit(self.lease).with_transition(transition))
+    }
+
+    /// The last write of a run, with what else its end starts.
+    pub(super) fn write_end(
+        &self,
+        outbox: Outbox,
+        transition: Transition,
+        starts: Vec<NewEvent>,
+    ) -> Write<'a> {
+        let mut commit = outbox.into_commit(self.lease).with_transition(transition);
+        commit.starts.extend(starts);
+        self.write_commit(commit)
+    }
+
+    fn write_commit(&self, commit: Commit) -> Write<'a> {
         let metrics = &self.worker.metrics;
-        let records = outbox.entries.len() + usize::from(transition.is_some());
+        let records = commit.entries.len() + usize::from(commit.transition.is_some());
         metrics.commit_batch_size.record(count(records));
         let begun = metrics.commit_seconds.begin();
-        let commit = outbox.into_commit(self.lease).with_transition(transition);
         let now = self.worker.clock.now();
         Write {
             commit: self
@@ -177,8 +192,9 @@ impl<'a> Drive<'a> {
         let failed = self.claimed.failed_attempts;
         let transition = after_function(Err(&error), self.policy, failed, now, random);
         self.log(&error, &transition);
+        let starts = self.handlers(&error, &transition).await;
         let written = self
-            .write(Outbox::default(), Some(transition.clone()))
+            .write_end(Outbox::default(), transition.clone(), starts)
             .await;
         let outcomes = written.ok()?;
         if outcomes.first() != Some(&CommitOutcome::Applied) {

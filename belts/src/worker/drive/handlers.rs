@@ -1,0 +1,83 @@
+//! The failure handlers that the failure of a run starts, in the write that ends it.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::driver::Drive;
+use crate::{
+    error::{Error, failure::Failure},
+    function::{FAILED, Told},
+    id::stable_id,
+    store::{NewEvent, Parent, RunStatus, Target, Transition},
+};
+
+impl Drive<'_> {
+    /// What starts the handlers of the function, if this is how a run fails for good.
+    ///
+    /// Their ids follow from the lease, so that a failure that is written again starts nothing twice, and the failure of a rerun starts
+    /// them anew.
+    pub(super) async fn handlers(&self, error: &Error, transition: &Transition) -> Vec<NewEvent> {
+        let Transition::Fail {
+            failed_attempts, ..
+        } = transition
+        else {
+            return Vec::new();
+        };
+        let handlers = self.served().await;
+        if handlers.is_empty() {
+            return Vec::new();
+        }
+        let Some(event) = self.told(error, *failed_attempts) else {
+            return Vec::new();
+        };
+        let (run, token) = (self.run, self.lease.token.to_string());
+        let depth = run.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
+        let handlers = handlers.iter().map(|handler| {
+            let of = |what| stable_id(&[what, handler, &run.run_id, &run.event_id, &token]);
+            let mut event = event.clone();
+            event.id = of("failed event").into();
+            event.target = Target::function(*handler, Some(of("failed").into()));
+            event.with_parent(Parent::new(run.run_id.clone(), depth))
+        });
+        handlers.collect()
+    }
+
+    /// The handlers of the program that a worker has, this one or another: nobody would go on with the runs of others.
+    async fn served(&self) -> Vec<&'static str> {
+        let registry = &self.worker.registry;
+        let mut handlers = registry.handlers(&self.function.id).to_vec();
+        let is_own = |handler: &&'static str| registry.index(handler).is_some();
+        if handlers.iter().all(is_own) {
+            return handlers;
+        }
+        // If the store cannot tell, a run that waits is better than none.
+        if let Ok(served) = self.worker.store.subscriptions().await {
+            handlers.retain(|handler| {
+                is_own(handler) || served.iter().any(|known| *known.function_id == **handler)
+            });
+        }
+        handlers
+    }
+
+    /// The event, without what differs from handler to handler.
+    fn told(&self, error: &Error, attempts: u32) -> Option<NewEvent> {
+        let run = self.run;
+        // What a store or a peer has brought is JSON, or the function could not have read it either.
+        let event: &RawValue = serde_json::from_slice(&run.payload).ok()?;
+        let told = Told {
+            function_id: Cow::Borrowed(&run.function_id),
+            run_id: Cow::Borrowed(&run.run_id),
+            status: RunStatus::Failed,
+            attempts,
+            step: error.step().map(Cow::Borrowed),
+            error: Failure::of(error),
+            event_type: Cow::Borrowed(&run.event_type),
+            event,
+        };
+        let payload = told.to_payload().ok()?;
+        let mut event = NewEvent::new("", FAILED, payload, self.worker.clock.now());
+        event.traceparent = self.worker.traceparent();
+        Some(event)
+    }
+}

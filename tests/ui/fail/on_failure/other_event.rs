@@ -1,0 +1,25 @@
+// A handler whose event is another than that of the function.
+use belts::{Event, Failed, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct OrderCreated {
+    order_id: String,
+}
+
+#[belts::function(id = "process-order", on = OrderCreated)]
+async fn process_order(order: OrderCreated) -> belts::Result<usize> {
+    step!("count", order.order_id.len()).await
+}
+
+#[derive(Serialize, Deserialize, Event)]
+struct OrderWithdrawn {
+    order_id: String,
+}
+
+#[belts::function(id = "order-failed", on_failure = process_order)]
+async fn order_failed(failed: Failed<OrderWithdrawn>) -> belts::Result<usize> {
+    step!("count", failed.error.len()).await
+}
+
+fn main() {}
