@@ -19,6 +19,19 @@ pub(crate) fn steers(c: char) -> bool {
         )
 }
 
+/// A number with its thousands apart, such as `1,204`.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// The text with such characters written out.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     if text.contains(steers) {

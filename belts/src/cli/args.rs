@@ -55,12 +55,8 @@ pub(super) enum Command {
         #[arg(long)]
         values: bool,
     },
-    /// Cancels runs that have not ended, with their attached children
-    Cancel {
-        /// The runs' ids
-        #[arg(required = true, value_name = "ID")]
-        ids: Vec<String>,
-    },
+    /// Cancels runs that have not ended, with their attached children: those with these ids, or all that match the filters
+    Cancel(CancelArgs),
     /// Resumes failed or cancelled runs; what they have recorded stays
     Rerun(RerunArgs),
     /// Lists functions with the events that start them, and how many of their runs have not ended
@@ -135,6 +131,32 @@ pub(super) struct Which {
     /// Only runs that ended, or whose event was published, before this
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) until: Option<Timestamp>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CancelArgs {
+    /// The runs' ids
+    #[arg(value_name = "ID", conflicts_with_all = ["status", "function", "since", "until", "event", "parent", "limit"])]
+    pub(super) ids: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) which: Which,
+
+    /// Only runs of this event
+    #[arg(long, value_name = "ID")]
+    pub(super) event: Option<String>,
+
+    /// Only runs that this run has called or started
+    #[arg(long, value_name = "RUN")]
+    pub(super) parent: Option<String>,
+
+    /// Cancels at most so many runs, the newest first
+    #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: Option<u32>,
+
+    /// Does not ask before changing runs that were selected by filters
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, ClapArgs)]

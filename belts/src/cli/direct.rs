@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::place::{Completion, Filters, Place, Sent};
+use super::place::{Completion, Filters, Place, Sent, Stopped};
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
     error::Result,
     inspect::{
-        Runs,
-        shape::{Changed, Forgotten, ShownFunction, ShownPage, ShownPurge, ShownRun},
+        ListRuns, Runs,
+        shape::{
+            Changed, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge, ShownRun,
+        },
     },
     store::{NewEvent, Publish, RunStatus, SharedStore},
 };
@@ -26,19 +28,7 @@ impl Direct {
         Self { store, runs }
     }
 
-    async fn now_stands(&self, id: &str, changed: bool) -> Result<Changed> {
-        let status = self.runs.get(id).await?.status;
-        Ok(Changed {
-            run_id: id.to_owned(),
-            changed,
-            status,
-        })
-    }
-}
-
-#[async_trait]
-impl Place for Direct {
-    async fn list(&self, asked: Filters) -> Result<ShownPage> {
+    fn narrowed(&self, asked: Filters) -> ListRuns {
         let mut list = self.runs.list().limit(asked.limit);
         for status in RunStatus::ALL {
             if asked.statuses.iter().any(|word| word == status.as_str()) {
@@ -63,7 +53,23 @@ impl Place for Direct {
         if let Some(mark) = asked.page {
             list = list.after(mark);
         }
-        Ok(ShownPage::of(&list.await?))
+        list
+    }
+
+    async fn now_stands(&self, id: &str, changed: bool) -> Result<Changed> {
+        let status = self.runs.get(id).await?.status;
+        Ok(Changed {
+            run_id: id.to_owned(),
+            changed,
+            status,
+        })
+    }
+}
+
+#[async_trait]
+impl Place for Direct {
+    async fn list(&self, asked: Filters) -> Result<ShownPage> {
+        Ok(ShownPage::of(&self.narrowed(asked).await?))
     }
 
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun> {
@@ -74,6 +80,14 @@ impl Place for Direct {
     async fn cancel(&self, id: &str) -> Result<Changed> {
         let changed = self.runs.cancel(id).await?;
         self.now_stands(id, changed).await
+    }
+
+    async fn cancel_some(&self, asked: Filters) -> Result<ShownCancelled, Stopped> {
+        let filter = self.narrowed(asked).into_filter();
+        let (done, result) = self.runs.cancel_some(filter).await;
+        let cancelled = done.cancelled;
+        result.map_err(|error| Stopped { cancelled, error })?;
+        Ok(done.into())
     }
 
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed> {

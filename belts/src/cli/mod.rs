@@ -8,6 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 mod actor;
 mod args;
+mod bulk;
 mod complete;
 mod direct;
 mod functions;
@@ -47,8 +48,10 @@ async fn run(args: Args) -> Result<(), Wrong> {
     if let Command::Completions { shell } = args.command {
         return completions(shell);
     }
-    if let Command::Rerun(asked) = &args.command {
-        asked.check()?;
+    match &args.command {
+        Command::Cancel(asked) => asked.check()?,
+        Command::Rerun(asked) => asked.check()?,
+        _ => {}
     }
     let actor = actor::actor(args.actor.as_deref());
     let place = args.place.open(&actor).await?;
@@ -56,7 +59,8 @@ async fn run(args: Args) -> Result<(), Wrong> {
     match args.command {
         Command::Runs(asked) => runs::list(place, &asked, out).await,
         Command::Run { id, values } => runs::show(place, &id, values, out).await,
-        Command::Cancel { ids } => runs::cancel(place, &ids, out).await,
+        Command::Cancel(asked) if asked.ids.is_empty() => bulk::cancel(place, &asked, out).await,
+        Command::Cancel(asked) => runs::cancel(place, &asked.ids, out).await,
         Command::Rerun(asked) => runs::rerun(place, &asked, out).await,
         Command::Purge { before } => runs::purge(place, before, out).await,
         Command::Functions { orphaned } => functions::list(place, orphaned, out).await,

@@ -6,7 +6,7 @@ use super::{
     place::{Filters, Place},
     wrong::Wrong,
 };
-use crate::inspect::shape::ShownRun;
+use crate::inspect::{RunCount, count::Tally, shape::ShownRun};
 
 /// The most runs per request.
 const PAGE: usize = 500;
@@ -16,26 +16,55 @@ const MOST_EMPTY: usize = 1_000;
 /// Reads pages until there are this many runs, and returns where to continue.
 pub(super) async fn collect(
     place: &dyn Place,
-    mut asked: Filters,
+    asked: Filters,
     most: usize,
 ) -> Result<(Vec<ShownRun>, Option<String>), Wrong> {
     let mut runs: Vec<ShownRun> = Vec::new();
+    let next = each_page(place, asked, most, |mut page| runs.append(&mut page)).await?;
+    Ok((runs, next))
+}
+
+/// Counts the runs, but no more than these.
+pub(super) async fn count(
+    place: &dyn Place,
+    asked: Filters,
+    most: usize,
+) -> Result<RunCount, Wrong> {
+    let mut tally = Tally::default();
+    let next = each_page(place, asked, most, |page| {
+        for run in page {
+            tally.add(&run.function_id, run.status);
+        }
+    })
+    .await?;
+    Ok(tally.count(next.is_some()))
+}
+
+/// Takes page after page until there were this many runs, and returns where to continue.
+async fn each_page(
+    place: &dyn Place,
+    mut asked: Filters,
+    most: usize,
+    mut take: impl FnMut(Vec<ShownRun>) + Send,
+) -> Result<Option<String>, Wrong> {
+    let mut taken = 0;
     let mut marks = HashSet::new();
     let mut empty = 0;
     loop {
-        let room = most - runs.len();
+        let room = most - taken;
         asked.limit = room.min(PAGE);
-        let mut page = place.list(asked.clone()).await?;
+        let page = place.list(asked.clone()).await?;
         empty = if page.runs.is_empty() { empty + 1 } else { 0 };
         if page.runs.len() > asked.limit {
             return Err(endless("it sends more runs than requested"));
         }
-        runs.append(&mut page.runs);
+        taken += page.runs.len();
+        take(page.runs);
         let Some(next) = page.next else {
-            return Ok((runs, None));
+            return Ok(None);
         };
-        if runs.len() >= most {
-            return Ok((runs, Some(next)));
+        if taken >= most {
+            return Ok(Some(next));
         }
         if empty >= MOST_EMPTY {
             return Err(endless("every page is empty"));

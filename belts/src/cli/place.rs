@@ -7,8 +7,10 @@ use serde_json::value::RawValue;
 
 use crate::{
     clock::Timestamp,
-    error::Result,
-    inspect::shape::{Changed, Forgotten, ShownFunction, ShownPage, ShownPurge, ShownRun},
+    error::{Error, Result},
+    inspect::shape::{
+        Changed, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge, ShownRun,
+    },
     store::NewEvent,
 };
 
@@ -20,6 +22,8 @@ pub(super) trait Place: Send + Sync {
     /// A run with its steps.
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun>;
     async fn cancel(&self, id: &str) -> Result<Changed>;
+    /// Cancels some of the runs that match the filters, and says where the next part begins.
+    async fn cancel_some(&self, asked: Filters) -> Result<ShownCancelled, Stopped>;
     /// Resumes a run, optionally without anything recorded from a step on.
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed>;
     /// Removes some of the runs that ended before a time, and says whether any are left.
@@ -37,7 +41,13 @@ pub(super) enum Completion {
     Failure(String),
 }
 
-/// Which runs to list.
+/// A failure, after some runs were cancelled.
+pub(super) struct Stopped {
+    pub(super) cancelled: usize,
+    pub(super) error: Error,
+}
+
+/// Which runs to list, or to cancel.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filters {
     pub(super) function: Option<String>,
@@ -47,6 +57,7 @@ pub(super) struct Filters {
     pub(super) statuses: Vec<String>,
     pub(super) since: Option<Timestamp>,
     pub(super) until: Option<Timestamp>,
+    /// No limit if it is 0.
     pub(super) limit: usize,
     pub(super) page: Option<String>,
 }

@@ -32,6 +32,15 @@ impl Out {
         }
     }
 
+    /// The same for standard error, which may be no terminal.
+    pub(super) fn aside(self) -> Self {
+        Self {
+            width: None,
+            colours: false,
+            ..self
+        }
+    }
+
     /// Colours a line or a cell by the status of a run or step.
     pub(super) fn painted(self, text: &str, word: &str) -> String {
         let colour = match word {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     named::{Named, value_of},
-    place::{Completion, Filters, Place, Sent},
+    place::{Completion, Filters, Place, Sent, Stopped},
     print,
     wrong::Wrong,
 };
@@ -29,7 +29,8 @@ use crate::{
         url::{check_url, is_local},
     },
     inspect::shape::{
-        Changed, Forgotten, ShownFunction, ShownFunctions, ShownPage, ShownPurge, ShownRun,
+        Changed, Forgotten, ShownCancelled, ShownFunction, ShownFunctions, ShownPage, ShownPurge,
+        ShownRun,
     },
     store::{self, NewEvent},
     url::encoded,
@@ -63,6 +64,9 @@ struct Completed {
 struct Refused {
     message: String,
     code: String,
+    /// How many runs were cancelled before.
+    #[serde(default)]
+    cancelled: usize,
 }
 
 /// The token of a worker: the configured one, or the one that a worker on this machine keeps next to its store.
@@ -128,18 +132,23 @@ impl Remote {
     }
 
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
-        let url: Uri = format!("{}{path}", self.url).parse().map_err(|error| {
-            Error::new(ErrorKind::Config, "`--worker` is not a valid URL").with_source(error)
-        })?;
-        let answered = self.client.send(method, &url, &self.headers, &body).await;
-        let answer = answered.map_err(|failed| {
-            let text = format!("the worker at {} does not respond", self.url);
-            Error::dispatcher(text, failed.into_source())
-        })?;
+        let answer = self.answer(method, path, body).await?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(&answer));
         }
         Ok(answer)
+    }
+
+    /// The response, whatever its status.
+    async fn answer(&self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
+        let url: Uri = format!("{}{path}", self.url).parse().map_err(|error| {
+            Error::new(ErrorKind::Config, "`--worker` is not a valid URL").with_source(error)
+        })?;
+        let answered = self.client.send(method, &url, &self.headers, &body).await;
+        answered.map_err(|failed| {
+            let text = format!("the worker at {} does not respond", self.url);
+            Error::dispatcher(text, failed.into_source())
+        })
     }
 
     fn refused(&self, answer: &Answer) -> Error {
@@ -185,25 +194,31 @@ fn read<T: DeserializeOwned>(url: &str, answer: &Answer) -> Result<T> {
     })
 }
 
+/// The query with these filters.
+fn parameters(asked: Filters) -> String {
+    let statuses = Some(asked.statuses.join(",")).filter(|words| !words.is_empty());
+    let limit = (asked.limit > 0).then(|| asked.limit.to_string());
+    let parameters = [
+        ("limit", limit),
+        ("function", asked.function),
+        ("event", asked.event),
+        ("parent", asked.parent),
+        ("status", statuses),
+        ("since", asked.since.map(|time| time.to_string())),
+        ("until", asked.until.map(|time| time.to_string())),
+        ("page", asked.page),
+    ];
+    let pairs: Vec<String> = parameters
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", encoded(&value?))))
+        .collect();
+    pairs.join("&")
+}
+
 #[async_trait]
 impl Place for Remote {
     async fn list(&self, asked: Filters) -> Result<ShownPage> {
-        let statuses = Some(asked.statuses.join(",")).filter(|words| !words.is_empty());
-        let parameters = [
-            ("limit", Some(asked.limit.to_string())),
-            ("function", asked.function),
-            ("event", asked.event),
-            ("parent", asked.parent),
-            ("status", statuses),
-            ("since", asked.since.map(|time| time.to_string())),
-            ("until", asked.until.map(|time| time.to_string())),
-            ("page", asked.page),
-        ];
-        let pairs: Vec<String> = parameters
-            .into_iter()
-            .filter_map(|(name, value)| Some(format!("{name}={}", encoded(&value?))))
-            .collect();
-        self.get(&format!("/runs?{}", pairs.join("&"))).await
+        self.get(&format!("/runs?{}", parameters(asked))).await
     }
 
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun> {
@@ -213,6 +228,19 @@ impl Place for Remote {
 
     async fn cancel(&self, id: &str) -> Result<Changed> {
         self.post(&format!("/runs/{}/cancel", encoded(id))).await
+    }
+
+    async fn cancel_some(&self, asked: Filters) -> Result<ShownCancelled, Stopped> {
+        let path = format!("/runs/cancel?{}", parameters(asked));
+        let before = |cancelled| move |error| Stopped { cancelled, error };
+        let answered = self.answer(Method::POST, &path, Bytes::new()).await;
+        let answer = answered.map_err(before(0))?;
+        if answer.status != StatusCode::OK {
+            let refused = serde_json::from_slice::<Refused>(&answer.body);
+            let cancelled = refused.map_or(0, |refused| refused.cancelled);
+            return Err(before(cancelled)(self.refused(&answer)));
+        }
+        read(&self.url, &answer).map_err(before(0))
     }
 
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed> {

@@ -41,7 +41,7 @@ pub(super) async fn list(place: &dyn Place, asked: &ListArgs, out: Out) -> Resul
     Ok(())
 }
 
-fn conditions(which: &Which) -> Filters {
+pub(super) fn conditions(which: &Which) -> Filters {
     Filters {
         function: which.function.clone(),
         statuses: which.status.clone(),
@@ -293,10 +293,18 @@ async fn chosen(place: &dyn Place, asked: &RerunArgs) -> Result<Vec<String>, Wro
 
 /// Asks the user at the terminal; without a terminal, `--yes` is required.
 pub(super) fn agree(what: &str, how: &str) -> Result<(), Wrong> {
+    ask(
+        &format!("{what} will {how}; go on?"),
+        &format!("{what} would {how}: add `--yes`"),
+    )
+}
+
+/// Asks at the terminal; where there is none, it refuses.
+pub(super) fn ask(question: &str, refusal: &str) -> Result<(), Wrong> {
     if !io::stdin().is_terminal() {
-        return Err(Wrong::usage(format!("{what} would {how}: add `--yes`")));
+        return Err(Wrong::usage(refusal));
     }
-    let _ = write!(io::stderr(), "{what} will {how}; go on? [y/N] ");
+    let _ = write!(io::stderr(), "{question} [y/N] ");
     // If the question cannot be printed, the answer still can be read.
     let _ = io::stderr().flush();
     let mut answer = String::new();

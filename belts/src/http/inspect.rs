@@ -1,4 +1,4 @@
-//! Runs over HTTP: list, show, cancel, rerun and purge, for clients with access.
+//! Runs over HTTP: list, show, cancel, rerun and purge, for clients with access. Cancelling many is in [`bulk`].
 
 use axum::{
     Router,
@@ -12,17 +12,18 @@ use axum::{
 use super::{
     access::{self, Inspector},
     actor::{AskedRuns, Id, Right},
-    body, functions,
-    query::{flag, json, limit, moment, query, status, unknown},
+    body, bulk,
+    filters::narrowed,
+    functions,
+    query::{flag, json, moment, query, unknown},
     refusal::{Refusal, method_not_allowed},
     refused, result,
 };
 use crate::{
     inspect::{
-        ListRuns, Runs,
+        Runs,
         shape::{Changed, ShownPage, ShownPurge, ShownRun},
     },
-    store::Timestamp,
     telemetry::Door,
     worker::Worker,
 };
@@ -30,15 +31,15 @@ use crate::{
 /// The routes, each behind [`guard`].
 pub(super) fn routes(worker: &Worker) -> Router<Worker> {
     let only = |allowed| move || async move { method_not_allowed(allowed) };
-    // A run may have the id `purge`.
-    let purge_or_run =
-        post(purge).get(|runs: AskedRuns, uri: Uri| show(runs, Id("purge".to_owned()), uri));
+    // A run may have the id `purge` or `cancel`.
+    let run = |id: &'static str| {
+        get(move |runs: AskedRuns, uri: Uri| show(runs, Id(id.to_owned()), uri))
+            .fallback(only("GET, HEAD, POST"))
+    };
     Router::new()
         .route("/runs", get(list).fallback(only("GET, HEAD")))
-        .route(
-            "/runs/purge",
-            purge_or_run.fallback(only("GET, HEAD, POST")),
-        )
+        .route("/runs/purge", run("purge").post(purge))
+        .route("/runs/cancel", run("cancel").post(bulk::cancel))
         .route("/runs/{id}", get(show).fallback(only("GET, HEAD")))
         .route(
             "/runs/{id}/result",
@@ -96,41 +97,6 @@ async fn list(State(worker): State<Worker>, uri: Uri) -> Result<Response, Refusa
         list = narrowed(list, &name, value, worker.now())?;
     }
     Ok(json(&ShownPage::of(&list.await?)))
-}
-
-fn narrowed(
-    list: ListRuns,
-    name: &str,
-    value: String,
-    now: Timestamp,
-) -> Result<ListRuns, Refusal> {
-    Ok(match name {
-        "function" => list.function(value),
-        "event" => list.event(value),
-        "parent" => list.parent(value),
-        "status" => {
-            let statuses = value.split(',').map(status);
-            statuses
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .fold(list, ListRuns::status)
-        }
-        "since" => list.since(moment(name, &value, now)?),
-        "until" => list.until(moment(name, &value, now)?),
-        "limit" => list.limit(limit(&value)?),
-        "page" => list.after(value),
-        "values" => {
-            return Err(Refusal::bad_request(
-                "a list has no values; request a single run with `/runs/<id>?values=true`",
-            ));
-        }
-        _ => {
-            return Err(unknown(
-                name,
-                "`function`, `event`, `status`, `since`, `until`, `limit` and `page`",
-            ));
-        }
-    })
 }
 
 async fn show(AskedRuns(runs): AskedRuns, Id(id): Id, uri: Uri) -> Result<Response, Refusal> {

@@ -35,6 +35,8 @@ pub(super) struct Refusal {
     retry_after: Option<Duration>,
     /// Whether no program at all could accept the message, however often it is sent.
     hopeless: bool,
+    /// How many runs were cancelled before it.
+    cancelled: usize,
 }
 
 #[derive(Serialize)]
@@ -42,6 +44,13 @@ struct Body<'a> {
     error: bool,
     message: &'a str,
     code: &'a str,
+    #[serde(skip_serializing_if = "is_zero")]
+    cancelled: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Refusal {
@@ -56,6 +65,7 @@ impl Refusal {
             message: message.into(),
             retry_after: later.then_some(RETRY_AFTER),
             hopeless: false,
+            cancelled: 0,
         }
     }
 
@@ -198,6 +208,16 @@ impl Refusal {
         self
     }
 
+    /// Says what was done before it.
+    pub(super) fn after(mut self, cancelled: usize) -> Self {
+        if cancelled > 0 {
+            self.cancelled = cancelled;
+            let told = format!("; cancelled before: {cancelled}");
+            self.message.push_str(&told);
+        }
+        self
+    }
+
     /// Leaves it to the sender when to retry.
     pub(super) fn without_retry_after(mut self) -> Self {
         self.retry_after = None;
@@ -228,6 +248,7 @@ impl Refusal {
             error: true,
             message: &self.message,
             code: self.code,
+            cancelled: self.cancelled,
         })
     }
 }

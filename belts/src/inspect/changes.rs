@@ -23,12 +23,27 @@ impl Runs {
             return Ok(false);
         }
         self.note(run_id, "cancel").await?;
-        let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
-        if let (true, Some(worker)) = (cancelled, &self.worker) {
-            worker.cancelled(run_id);
+        let cancelled = self.end(run_id).await?;
+        if cancelled {
             self.tell_parent(&run).await?;
         }
         Ok(cancelled)
+    }
+
+    /// Cancels a run on which that is noted; `false` if it had ended already.
+    pub(super) async fn end(&self, run_id: &str) -> Result<bool> {
+        let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
+        if cancelled {
+            self.tell_cancelled(run_id);
+        }
+        Ok(cancelled)
+    }
+
+    /// Tells the worker that a run was cancelled.
+    pub(super) fn tell_cancelled(&self, run_id: &str) {
+        if let Some(worker) = &self.worker {
+            worker.cancelled(run_id);
+        }
     }
 
     /// Resumes a failed or cancelled run where it stopped; `false` if it is neither.
@@ -95,7 +110,7 @@ impl Runs {
         not(feature = "http"),
         expect(clippy::unused_async, reason = "only a dispatcher is waited for")
     )]
-    async fn tell_parent(&self, run: &RunRecord) -> Result<()> {
+    pub(super) async fn tell_parent(&self, run: &RunRecord) -> Result<()> {
         #[cfg(feature = "http")]
         if let Some(worker) = self.worker.as_ref().filter(|worker| worker.hands_on()) {
             worker.hand_on_parent(run.parent.as_ref()).await?;

@@ -88,7 +88,7 @@ impl Runs {
     }
 
     async fn unfinished(&self, function: &str) -> Result<Vec<Arc<str>>> {
-        let open = RunStatus::ALL.into_iter().filter(|it| !it.is_finished());
+        let open = RunStatus::UNFINISHED.into_iter();
         let list = self.list().function(function).limit(BATCH);
         let list = open.fold(list, super::ListRuns::status);
         let mut runs = Vec::new();

@@ -51,6 +51,12 @@ impl ListRuns {
         }
     }
 
+    /// What was asked for.
+    #[cfg(feature = "http")]
+    pub(crate) fn into_filter(self) -> RunFilter {
+        self.filter
+    }
+
     /// Only runs of this function.
     pub fn function(mut self, id: impl AsRef<str>) -> Self {
         self.filter.function_id = Some(id.as_ref().into());

@@ -10,8 +10,11 @@ use crate::{
 };
 
 mod audit;
+mod bulk;
 mod callback;
 mod changes;
+mod chosen;
+pub(crate) mod count;
 mod decided;
 mod families;
 pub(crate) mod functions;
@@ -24,9 +27,11 @@ mod told;
 #[cfg(feature = "http")]
 pub(crate) mod when;
 
+pub use bulk::CancelledRuns;
 pub use callback::CallbackHandle;
 #[cfg(feature = "http")]
 pub(crate) use callback::Shown;
+pub use count::{RunCount, RunGroup};
 pub use list::ListRuns;
 #[cfg(feature = "testing")]
 pub(crate) use told::progress_in;

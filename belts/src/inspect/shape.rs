@@ -5,7 +5,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::decided::Decided;
+use super::{bulk::CancelledRuns, decided::Decided};
 use crate::{
     clock::Timestamp,
     codec::Failure,
@@ -180,6 +180,26 @@ pub(crate) struct ShownPurge {
     /// Whether any are left.
     #[serde(default)]
     pub(crate) more: bool,
+}
+
+/// What a part of a bulk cancel did.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ShownCancelled {
+    pub(crate) cancelled: usize,
+    /// Runs that had ended before it was their turn.
+    pub(crate) ended: usize,
+    /// The `page` that follows.
+    pub(crate) next: Option<String>,
+}
+
+impl From<CancelledRuns> for ShownCancelled {
+    fn from(done: CancelledRuns) -> Self {
+        Self {
+            cancelled: done.cancelled,
+            ended: done.ended,
+            next: done.next,
+        }
+    }
 }
 
 impl From<Purged> for ShownPurge {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Where a run stands. The order is that of a run's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum RunStatus {
@@ -36,6 +36,10 @@ impl RunStatus {
         Self::Failed,
         Self::Cancelled,
     ];
+
+    /// Those of runs that are not over.
+    pub const UNFINISHED: [Self; 4] =
+        [Self::Pending, Self::Running, Self::Suspended, Self::Stopped];
 
     /// Whether the run is over.
     pub const fn is_finished(self) -> bool {
