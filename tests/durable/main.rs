@@ -10,6 +10,7 @@ mod callbacks_raced;
 mod callbacks_values;
 mod calls;
 mod cancel;
+mod cancel_all;
 mod cancel_on;
 mod children;
 mod children_again;

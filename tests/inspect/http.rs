@@ -323,7 +323,10 @@ async fn runs_are_purged_by_age() {
 async fn a_wrong_question_is_told_what_is_right() {
     let worker = builder().build().await.unwrap();
     for (path, part) in [
-        ("/runs?state=failed", "known: `function`, `event`, `status`"),
+        (
+            "/runs?state=failed",
+            "known: `function`, `event`, `parent`, `status`",
+        ),
         ("/runs?status=broken", "`pending`, `running`"),
         (
             "/runs?since=yesterday",

@@ -6,6 +6,7 @@
 )]
 
 mod access;
+mod bulk;
 mod command;
 mod errors;
 mod functions;

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use belts::{
-    Event, RunHandle, Worker, call, sleep, start, step,
-    store::{Memory, RunStatus, SharedStore, Sqlite},
+    Event, RunHandle, Runs, Worker, call, sleep, start, step,
+    store::{Memory, RunFilter, RunStatus, SharedStore, Sqlite},
 };
 use belts_qstash_mock::{Faults, Mock, When};
 use serde::{Deserialize, Serialize};
@@ -146,6 +146,19 @@ async fn deliveries_made_twice_and_answers_that_are_lost_lose_no_child() {
 /// What cancels a child has nobody else who would tell the parent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_child_hands_on_its_parent() {
+    hands_on_its_parent(async |runs: Runs, child: &str| runs.cancel(child).await.unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn children_that_are_cancelled_with_a_filter_hand_on_their_parents() {
+    let all = async |runs: Runs, _: &str| {
+        let idle = RunFilter::new().with_function("z-push-idle");
+        runs.cancel_all(idle).await.unwrap().cancelled == 1
+    };
+    hands_on_its_parent(all).await;
+}
+
+async fn hands_on_its_parent(cancel: impl AsyncFn(Runs, &str) -> bool) {
     let clock = FastClock::new();
     let mock = clock.service().start().unwrap();
     let worker = pushed(&mock, clock, Arc::new(Memory::new())).await;
@@ -166,7 +179,7 @@ async fn a_cancelled_child_hands_on_its_parent() {
         }
     };
     let child = tokio::time::timeout(SOON, sleeps).await.unwrap();
-    assert!(worker.runs().cancel(&child.run_id).await.unwrap());
+    assert!(cancel(worker.runs(), &child.run_id).await);
     let failed = async {
         while only("z-push-holds").await.unwrap().status != RunStatus::Failed {
             belts_suite::a_moment().await;

@@ -1,6 +1,9 @@
 //! What answers may be no worker, or one that means harm; and what users wrote may be meant for the terminal.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use axum::{Router, http::Uri, response::Json};
 use serde_json::json;
@@ -55,6 +58,7 @@ async fn what_a_worker_answers_steers_no_terminal() {
     let url = answering(|uri| match uri.path() {
         "/runs" => json!({"runs": [run_with(STEERING)], "next": STEERING}),
         "/functions" => json!({"functions": [{"id": STEERING, "events": [STEERING], "living": false, "unfinished": 1}]}),
+        "/runs/cancel" => json!({"cancelled": 1, "ended": 0, "next": null}),
         path if path.ends_with("cancel") => json!({"runId": STEERING, "changed": true, "status": "cancelled"}),
         path if path.ends_with("rerun") => json!({"runId": STEERING, "changed": false, "status": "completed"}),
         _ => run_with(STEERING),
@@ -66,6 +70,7 @@ async fn what_a_worker_answers_steers_no_terminal() {
         &["functions"],
         &["cancel", "r-1"],
         &["rerun", "r-1"],
+        &["cancel", "--function", STEERING],
         &["forget", STEERING],
     ] {
         for json in [&[][..], &["--json"]] {
@@ -103,9 +108,9 @@ async fn what_a_worker_refuses_with_steers_no_terminal() {
 #[tokio::test]
 async fn pages_that_never_end_are_given_up() {
     let same = answering(|_| json!({"runs": [], "next": "again"})).await;
-    let counted = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = std::sync::Arc::new(AtomicU32::new(0));
     let endless = answering(move |_| {
-        let next = counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let next = counted.fetch_add(1, Ordering::SeqCst);
         json!({"runs": [], "next": next.to_string()})
     })
     .await;
@@ -122,6 +127,61 @@ async fn pages_that_never_end_are_given_up() {
         let said = belts_with(&[command, &["--worker", url]].concat(), &[]).await;
         assert!(said.failed().contains("does not end"), "{}", said.err);
     }
+}
+
+/// A worker whose parts never end is not asked for ever, and one that fails half-way does not hide what was done before.
+#[tokio::test]
+async fn parts_that_never_end_are_given_up() {
+    let page = json!({"runs": [run_with("r")], "next": null});
+    let (listed, counted) = (page.clone(), std::sync::Arc::new(AtomicU32::new(0)));
+    let same = answering(move |uri| match uri.path() {
+        "/runs" => listed.clone(),
+        _ => json!({"cancelled": 1, "ended": 0, "next": "again"}),
+    })
+    .await;
+    let endless = answering(move |uri| match uri.path() {
+        "/runs" => page.clone(),
+        _ => {
+            let next = counted.fetch_add(1, Ordering::SeqCst);
+            json!({"cancelled": 0, "ended": 0, "next": next.to_string()})
+        }
+    })
+    .await;
+    for (url, part) in [(same, "cancelled 2 runs, but"), (endless, "do not end")] {
+        let command = ["cancel", "--function", "f", "--yes", "--worker", &url];
+        let said = belts_with(&command, &[]).await;
+        assert!(said.failed().contains(part), "{}", said.err);
+    }
+}
+
+#[tokio::test]
+async fn what_was_cancelled_before_a_failure_is_told() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let cancel = |uri: Uri| async move {
+        let next = uri.query().unwrap_or_default().contains("page=m-1");
+        let (status, body) = if next {
+            let refusal =
+                json!({"error": true, "message": "no store", "code": "store", "cancelled": 7});
+            (axum::http::StatusCode::SERVICE_UNAVAILABLE, refusal)
+        } else {
+            let part = json!({"cancelled": 1_000, "ended": 2, "next": "m-1"});
+            (axum::http::StatusCode::OK, part)
+        };
+        (status, Json(body))
+    };
+    let list = || async { Json(json!({"runs": [run_with("r")], "next": null})) };
+    let router = Router::new()
+        .route("/runs", axum::routing::get(list))
+        .route("/runs/cancel", axum::routing::post(cancel));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let command = ["cancel", "--function", "f", "--yes", "--worker", &url];
+    let told = belts_with(&command, &[]).await.failed();
+    assert!(
+        told.contains("cancelled 1,007 runs before it stopped\n"),
+        "{told}"
+    );
+    assert!(told.ends_with("responded: no store\n"), "{told}");
 }
 
 // `belts run --json --values` printed the line breaks of a payload that had been sent with them.

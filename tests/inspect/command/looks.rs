@@ -83,7 +83,7 @@ async fn wrong_arguments_name_the_flag() {
             &[],
             "cannot be used with",
         ),
-        (&["cancel"], &[], "<ID>"),
+        (&["cancel"], &[], "which runs? Give their ids"),
     ];
     for (arguments, variables, part) in cases {
         let told = belts_with(arguments, variables).await.usage();

@@ -1,5 +1,6 @@
 //! The program `belts`, as people call it.
 
+mod bulk;
 mod callbacks;
 mod cancel_on;
 mod changes;
