@@ -12,13 +12,13 @@ use super::*;
 use crate::bulk::fill;
 
 /// A store with runs that nobody drives.
-struct Yard {
+pub(super) struct Yard {
     directory: tempfile::TempDir,
     store: SharedStore,
 }
 
 impl Yard {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let sqlite = Sqlite::open(directory.path().join("belts.db")).await;
         let store: SharedStore = Arc::new(sqlite.unwrap());
@@ -27,14 +27,14 @@ impl Yard {
         Self { directory, store }
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!(
             "sqlite://{}",
             self.directory.path().join("belts.db").display()
         )
     }
 
-    async fn unfinished(&self, function: &str) -> usize {
+    pub(super) async fn unfinished(&self, function: &str) -> usize {
         let functions = self
             .store
             .functions(SystemClock.now(), 10_000)

@@ -1,5 +1,7 @@
 //! The program `belts`, as people call it.
 
+#[cfg(unix)]
+mod asked;
 mod bulk;
 mod callbacks;
 mod cancel_on;
