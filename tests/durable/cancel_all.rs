@@ -68,6 +68,33 @@ async fn parent(began: Began) -> belts::Result<u32> {
     Ok(called? + heard?)
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(type = "z-all-level")]
+struct Level {
+    name: String,
+    above: u32,
+}
+
+fn level(name: &str, above: u32) -> Level {
+    let name = name.to_owned();
+    Level { name, above }
+}
+
+#[belts::function(id = "z-all-odd", on = Level, retries = 0)]
+async fn odd(level: Level) -> belts::Result<()> {
+    if level.above == 0 {
+        return sleep!("long", "240h").await;
+    }
+    call!("below", even(self::level(&level.name, level.above - 1))).await
+}
+
+#[belts::function(id = "z-all-even", on = Level, retries = 0)]
+async fn even(level: Level) -> belts::Result<()> {
+    let below = call!("below", odd(self::level(&level.name, level.above - 1))).await;
+    step!("after", effect(format!("{} went on", level.name))).await?;
+    below
+}
+
 #[belts::function(id = "z-all-gated", on = Asked)]
 async fn gated(asked: Asked) -> belts::Result<()> {
     let name = &asked.name;
@@ -129,13 +156,14 @@ macro_rules! everywhere {
 everywhere! {
     all_that_passes_is_cancelled_and_nothing_else
     a_family_ends_as_one
+    a_family_with_a_gap_ends_as_one
     each_condition_counts
 }
 
 async fn harness(place: impl Reopen) -> Harness {
     let builder = Harness::builder().store(place).function(sleeps);
     let builder = builder.function(other).function(parent);
-    builder.build().await.unwrap()
+    builder.function(odd).function(even).build().await.unwrap()
 }
 
 /// The statuses of all runs of a function.
@@ -203,6 +231,21 @@ async fn a_family_ends_as_one(place: impl Reopen, at: &str) {
     let all = runs.list().await.unwrap().runs;
     assert!(all.iter().all(|run| run.status == RunStatus::Cancelled));
     assert_eq!(all.len(), 3);
+}
+
+/// Between the two that pass there is one that does not: it would hear of the end of its child, and go on.
+async fn a_family_with_a_gap_ends_as_one(place: impl Reopen, at: &str) {
+    let harness = harness(place).await;
+    let name = format!("{at} gap");
+    let worker = harness.worker();
+    odd(level(&name, 2)).via(&worker).start().await.unwrap();
+    harness.travel(HOUR).await.unwrap();
+    let runs = worker.runs();
+    let done = runs.cancel_all(of("z-all-odd")).await.unwrap();
+    assert_eq!((done.cancelled, done.ended), (2, 0), "{done:?}");
+    harness.travel(HOUR * 300).await.unwrap();
+    assert_eq!(effects(&format!("{name} went on")), 0);
+    assert_eq!(statuses(&runs, "z-all-even").await, [RunStatus::Cancelled]);
 }
 
 async fn each_condition_counts(place: impl Reopen, at: &str) {

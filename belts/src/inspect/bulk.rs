@@ -174,18 +174,14 @@ impl Bulk<'_> {
 
     /// Cancels these runs, each before those that it has called or started: it would hear of their end and go on.
     async fn cancel(&mut self, page: Vec<RunRecord>) -> Result<()> {
-        let mut left = self.with_parents(page).await?;
+        let mut runs = self.with_parents(page).await?;
+        let depth = |run: &RunRecord| run.parent.as_ref().map_or(0, |parent| parent.depth);
+        runs.sort_by_key(depth);
         let mut gone = HashSet::new();
-        while !left.is_empty() {
-            let ids: HashSet<_> = left.iter().map(|run| Arc::clone(&run.run_id)).collect();
-            let (later, first): (Vec<_>, Vec<_>) = left.into_iter().partition(|run| {
-                let parent = run.parent.as_ref();
-                parent.is_some_and(|parent| ids.contains(&parent.run_id))
-            });
-            for some in first.chunks(AT_ONCE) {
+        for generation in runs.chunk_by(|one, other| depth(one) == depth(other)) {
+            for some in generation.chunks(AT_ONCE) {
                 self.cancel_at_once(some, &mut gone).await?;
             }
-            left = later;
         }
         Ok(())
     }
@@ -223,16 +219,26 @@ impl Bulk<'_> {
         if runs.end(&run.run_id).await? {
             return Ok(true);
         }
-        let parent = run.parent.as_ref().filter(|parent| parent.attached);
-        if !parent.is_some_and(|parent| gone.contains(&parent.run_id)) {
-            return Ok(false);
-        }
         let now = runs.store.run(&run.run_id).await?;
-        let cancelled = now.is_some_and(|run| run.status == RunStatus::Cancelled);
-        if cancelled {
+        let is_cancelled = now.is_some_and(|run| run.status == RunStatus::Cancelled);
+        let with_parent = is_cancelled && self.is_held_by(run, gone).await?;
+        if with_parent {
             runs.tell_cancelled(&run.run_id);
         }
-        Ok(cancelled)
+        Ok(with_parent)
+    }
+
+    /// Whether a run ends with one of these, to which it is attached, though others may be between them.
+    async fn is_held_by(&self, run: &RunRecord, gone: &HashSet<Arc<str>>) -> Result<bool> {
+        let mut above = run.parent.clone();
+        while let Some(parent) = above.filter(|parent| parent.attached) {
+            if gone.contains(&parent.run_id) {
+                return Ok(true);
+            }
+            let record = self.runs.store.run(&parent.run_id).await?;
+            above = record.and_then(|record| record.parent);
+        }
+        Ok(false)
     }
 
     /// The same runs, and those above them that pass the filter too and are on a later page. Once it has heard of the end of a

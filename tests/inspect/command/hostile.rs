@@ -139,12 +139,12 @@ async fn parts_that_never_end_are_given_up() {
         _ => json!({"cancelled": 1, "ended": 0, "next": "again"}),
     })
     .await;
-    let endless = answering(move |uri| match uri.path() {
-        "/runs" => page.clone(),
-        _ => {
-            let next = counted.fetch_add(1, Ordering::SeqCst);
-            json!({"cancelled": 0, "ended": 0, "next": next.to_string()})
+    let endless = answering(move |uri| {
+        if uri.path() == "/runs" {
+            return page.clone();
         }
+        let next = counted.fetch_add(1, Ordering::SeqCst);
+        json!({"cancelled": 0, "ended": 0, "next": next.to_string()})
     })
     .await;
     for (url, part) in [(same, "cancelled 2 runs, but"), (endless, "do not end")] {
