@@ -107,6 +107,8 @@ falls! {
     backlog(functions: &[Arc<str>], now: Timestamp, most: usize) -> belts::Result<Vec<usize>>;
     cancel(run: &str, now: Timestamp) -> belts::Result<bool>;
     rerun(request: Rerun) -> belts::Result<bool>;
+    pause(function: &str, now: Timestamp) -> belts::Result<bool>;
+    resume(function: &str, now: Timestamp) -> belts::Result<bool>;
     purge(before: Timestamp, limit: usize) -> belts::Result<Purged>;
     functions(now: Timestamp, most: usize) -> belts::Result<Vec<FunctionRecord>>;
     forget(function: &str, now: Timestamp, limit: usize) -> belts::Result<Purged>;

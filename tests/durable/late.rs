@@ -299,6 +299,14 @@ impl Store for Meddled {
         self.store.functions(now, most).await
     }
 
+    async fn pause(&self, function: &str, now: Timestamp) -> belts::Result<bool> {
+        self.store.pause(function, now).await
+    }
+
+    async fn resume(&self, function: &str, now: Timestamp) -> belts::Result<bool> {
+        self.store.resume(function, now).await
+    }
+
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> belts::Result<Purged> {
         self.store.forget(function, now, limit).await
     }

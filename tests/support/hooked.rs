@@ -130,6 +130,12 @@ impl Store for Hooked {
     async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
         self.at("functions").await?.functions(now, most).await
     }
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
+        self.at("pause").await?.pause(function, now).await
+    }
+    async fn resume(&self, function: &str, now: Timestamp) -> Result<bool> {
+        self.at("resume").await?.resume(function, now).await
+    }
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         self.at("forget").await?.forget(function, now, limit).await
     }

@@ -232,6 +232,25 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - So does a run that is released. (`release_wakes_another_client`)
 /// - A wake-up that comes while nobody waits is kept for the next wait. (`wake_up_is_kept_for_the_next_wait`)
 ///
+/// Pausing:
+/// - While a function is paused no claim brings runs of it, whether by name or not, and no publish leases one. Those of other
+///   functions come as ever. (`paused_function_is_not_claimed`)
+/// - Events still start its runs, which wait. (`paused_function_gets_runs`)
+/// - What is driven when it is paused goes on until it is suspended or ends. (`driven_run_goes_on_through_a_pause`)
+/// - `backlog` counts nothing of it, and a claim says neither when its next run is due nor that nobody has it.
+///   (`paused_function_is_not_waited_for`)
+/// - `functions` lists it, even if nobody wants it and it has no runs, says since when it is paused, and counts its runs as ever.
+///   (`functions_tell_of_a_pause`)
+/// - Its runs hear of what arrives, and are cancelled, rerun and purged as ever. (`runs_of_a_paused_function_change_as_ever`)
+/// - A pause and its end hold at once for every client of the store. (`pause_holds_at_once_everywhere`)
+/// - A pause outlives sessions and registrations, and may come before them. (`pause_outlives_sessions`)
+/// - `resume` makes what is due claimable at once, and wakes the other clients that wait. (`resume_wakes_another_client`)
+/// - Both say whether they changed anything. A function that is paused again is paused since the first time.
+///   (`pause_and_resume_are_idempotent`)
+/// - `forget` ends the pause. (`forget_ends_the_pause`)
+/// - Pauses, claims, publishes and resumes meet at the same moment: what begins after `pause` has returned leases nothing, and no run
+///   is lost. (`pauses_meet_claims_and_publishes`)
+///
 /// Inspection:
 /// - The record of a run shows its status, when it is due, and when it was created, first started and finished.
 ///   (`run_record_tracks_the_run`)
@@ -410,15 +429,28 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached or written.
     async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged>;
 
-    /// Every function that somebody wants or that has runs which have not finished, sorted by id; of each no more than `most`
-    /// runs are counted.
+    /// Every function that somebody wants, that has runs which have not finished, or that is paused, sorted by id; of each no more
+    /// than `most` runs are counted.
     ///
     /// # Errors
     /// The store cannot be reached.
     async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>>;
 
-    /// Cancels at most `limit` unfinished runs of a function that no living session has, and drops what ended sessions wanted
-    /// for it.
+    /// Pauses a function, which nobody need know: its runs are not claimed until it is [resumed](Self::resume). Whether it was not
+    /// paused before.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool>;
+
+    /// Ends the pause of a function; whether there was one.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn resume(&self, function: &str, now: Timestamp) -> Result<bool>;
+
+    /// Cancels at most `limit` unfinished runs of a function that no living session has, drops what ended sessions wanted for it,
+    /// and ends its pause.
     ///
     /// # Errors
     /// The kind is [`Conflict`](crate::ErrorKind::Conflict), made with [`Error::function_in_use`](crate::Error::function_in_use), where a

@@ -404,6 +404,14 @@ impl Store for Faults {
         self.inner.functions(now, most).await
     }
 
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
+        self.write(self.inner.pause(function, now)).await
+    }
+
+    async fn resume(&self, function: &str, now: Timestamp) -> Result<bool> {
+        self.write(self.inner.resume(function, now)).await
+    }
+
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         self.write(self.inner.forget(function, now, limit)).await
     }

@@ -43,6 +43,9 @@ impl Tables<'_> {
         let Some((number, run)) = self.run_named(run_id)? else {
             return Ok(());
         };
+        if self.is_paused(&run.function_id)? {
+            return Ok(());
+        }
         let able = Budget::new(&request.capacity).take(&run.function_id, &run.event_type);
         if able && run.worker.is_none() && !run.status.is_finished() {
             // One run at least, however large it is.
@@ -145,7 +148,8 @@ impl Tables<'_> {
         Ok(true)
     }
 
-    /// The runs of a function that are due, of the event types that pass, the longest due first and no more than `most`.
+    /// The runs of a function that are due, of the event types that pass, the longest due first and no more than `most`; none while it
+    /// is paused.
     pub(crate) fn due_runs(
         &self,
         function: &str,
@@ -154,6 +158,9 @@ impl Tables<'_> {
         passes: impl Fn(&str) -> bool,
     ) -> Result<Vec<(i64, i64)>, Fault> {
         let mut due = Vec::new();
+        if self.is_paused(function)? {
+            return Ok(due);
+        }
         for event_type in self.waiting_types(function)? {
             if passes(&event_type) {
                 let first = (function, &*event_type, i64::MIN, i64::MIN);
@@ -171,6 +178,9 @@ impl Tables<'_> {
 
     fn next_due(&self, capacity: &FunctionCapacity) -> Result<Option<Timestamp>, Fault> {
         let mut next = None;
+        if self.is_paused(&capacity.function_id)? {
+            return Ok(next);
+        }
         for event_type in self.waiting_types(&capacity.function_id)? {
             if capacity.reads(&event_type) {
                 let first = self.first_due(&capacity.function_id, &event_type)?;
@@ -190,6 +200,9 @@ impl Tables<'_> {
     /// Names due runs that the worker does not know what to do with, so that it can warn.
     fn name_unknown(&self, request: &Claim, claimed: &mut Claimed) -> Result<(), Fault> {
         for function in self.waiting_functions()? {
+            if self.is_paused(&function)? {
+                continue;
+            }
             let known = request
                 .capacity
                 .functions

@@ -160,7 +160,7 @@ impl Tables<'_> {
         Ok(idle.len())
     }
 
-    /// Every function that somebody wants or that has something to do. This looks at each run, which is slow where there are many.
+    /// Every function that somebody wants, that has something to do, or that is paused. This looks at each run, which is slow where there are many.
     pub(crate) fn functions(
         &self,
         now: Timestamp,
@@ -177,7 +177,26 @@ impl Tables<'_> {
             let record = of(&mut records, &run.function_id);
             record.unfinished = most.min(record.unfinished + 1);
         }
+        for row in self.paused.iter()? {
+            let (function, paused_at) = row?;
+            let record = of(&mut records, &function.value().into());
+            record.paused_at = Some(Timestamp::from_millis(paused_at.value()));
+        }
         Ok(records.into_values().collect())
+    }
+
+    pub(crate) fn pause(&mut self, function: &str, now: Timestamp) -> Result<bool, Fault> {
+        if self.is_paused(function)? {
+            return Ok(false);
+        }
+        self.paused.insert(function, now.as_millis())?;
+        Ok(true)
+    }
+
+    pub(crate) fn resume(&mut self, function: &str) -> Result<bool, Fault> {
+        let resumed = self.paused.remove(function)?.is_some();
+        self.wakes |= resumed;
+        Ok(resumed)
     }
 
     pub(crate) fn forget(
@@ -202,6 +221,7 @@ impl Tables<'_> {
                 self.put_session(worker, &session)?;
             }
         }
+        self.resume(function)?;
         let unfinished = self.unfinished()?.into_iter();
         let mut of_it = unfinished.filter(|(_, run)| &*run.function_id == function);
         let mut ended = 0;

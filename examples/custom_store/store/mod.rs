@@ -220,6 +220,16 @@ impl Store for FileStore {
         self.read(move |tables| tables.functions(now, most)).await
     }
 
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
+        let function = function.to_owned();
+        self.write(move |tables| tables.pause(&function, now)).await
+    }
+
+    async fn resume(&self, function: &str, _now: Timestamp) -> Result<bool> {
+        let function = function.to_owned();
+        self.write(move |tables| tables.resume(&function)).await
+    }
+
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         let function = function.to_owned();
         self.write(move |tables| tables.forget(&function, now, limit))

@@ -79,10 +79,15 @@ impl Tables<'_> {
         for (function_id, run_id) in self.targets(&event)? {
             let number = self.next("runs")?;
             let mut run = new_run(&event, function_id, run_id, now);
-            let taker = claim.as_mut().and_then(|(worker, budget)| {
-                let takes = event.due_at <= now && budget.take(&run.function_id, &event.event_type);
-                takes.then_some(*worker)
-            });
+            let paused = self.is_paused(&run.function_id)?;
+            let taker = claim
+                .as_mut()
+                .filter(|_| !paused)
+                .and_then(|(worker, budget)| {
+                    let takes =
+                        event.due_at <= now && budget.take(&run.function_id, &event.event_type);
+                    takes.then_some(*worker)
+                });
             let lease = taker.map(|worker| {
                 run.lease(worker, now);
                 Lease::new(number, worker, run.token)

@@ -27,6 +27,7 @@ const RESULTS: TableDefinition<'_, i64, &[u8]> = TableDefinition::new("results")
 const STEPS: TableDefinition<'_, (i64, u32), StepRow> = TableDefinition::new("steps");
 const DUE: TableDefinition<'_, (&str, &str, i64, i64), ()> = TableDefinition::new("due");
 const HELD: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("held");
+const PAUSED: TableDefinition<'_, &str, i64> = TableDefinition::new("paused");
 const FINISHED: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("finished");
 
 /// The tables within one transaction.
@@ -48,6 +49,8 @@ pub(crate) struct Tables<'t> {
     held: Table<'t, (i64, i64), ()>,
     /// Runs that are over, by their end.
     pub(crate) finished: Table<'t, (i64, i64), ()>,
+    /// Since when functions are paused.
+    pub(crate) paused: Table<'t, &'static str, i64>,
     /// Whether the transaction made a run due that others may wait for.
     pub(crate) wakes: bool,
 }
@@ -67,6 +70,7 @@ impl<'t> Tables<'t> {
             due: transaction.open_table(DUE)?,
             held: transaction.open_table(HELD)?,
             finished: transaction.open_table(FINISHED)?,
+            paused: transaction.open_table(PAUSED)?,
             wakes: false,
         })
     }
@@ -87,6 +91,10 @@ impl Tables<'_> {
         let number = self.counter(name)?.unwrap_or(0) + 1;
         self.set_counter(name, number)?;
         Ok(number)
+    }
+
+    pub(crate) fn is_paused(&self, function: &str) -> Result<bool, Fault> {
+        Ok(self.paused.get(function)?.is_some())
     }
 
     pub(crate) fn session(&self, worker: WorkerId) -> Result<Option<Session>, Fault> {

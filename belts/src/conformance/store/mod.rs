@@ -38,6 +38,8 @@ mod leases;
 mod listing;
 mod looking_back;
 mod meeting;
+mod pausing;
+mod pausing_at_once;
 mod publishing;
 mod races;
 mod reruns;
@@ -137,6 +139,14 @@ suite! { $ store, "store", Storage, store_conformance,
     together {
         failed_run_cancels_what_it_started what_is_not_attached_goes_on commit_cancels_runs
         closed_wait_hears_nothing_of_what_was_cancelled families_end_at_once
+    }
+    pausing {
+        paused_function_is_not_claimed paused_function_gets_runs driven_run_goes_on_through_a_pause paused_function_is_not_waited_for
+        functions_tell_of_a_pause runs_of_a_paused_function_change_as_ever pause_holds_at_once_everywhere pause_outlives_sessions
+        resume_wakes_another_client pause_and_resume_are_idempotent forget_ends_the_pause
+    }
+    pausing_at_once {
+        pauses_meet_claims_and_publishes
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

@@ -50,6 +50,9 @@ impl Tables {
     }
 
     fn next_due(&self, capacity: &FunctionCapacity) -> Option<Timestamp> {
+        if self.paused.contains_key(&capacity.function_id) {
+            return None;
+        }
         let function = &self.functions[*self.function_ids.get(&capacity.function_id)?];
         let read = function
             .due
@@ -68,7 +71,9 @@ impl Tables {
         self.functions
             .iter()
             .filter(|function| {
-                !named(&function.id) && !function.due(request.now, 1, |_| true).is_empty()
+                !named(&function.id)
+                    && !self.paused.contains_key(&function.id)
+                    && !function.due(request.now, 1, |_| true).is_empty()
             })
             .map(|function| Arc::clone(&function.id))
             .take(MAX_UNKNOWN_FUNCTIONS)
@@ -78,6 +83,9 @@ impl Tables {
     fn unknown_types(&self, request: &Claim) -> Vec<UnknownType> {
         let mut unknown = Vec::new();
         for capacity in request.capacity.functions.iter() {
+            if self.paused.contains_key(&capacity.function_id) {
+                continue;
+            }
             let Some(number) = self.function_ids.get(&capacity.function_id) else {
                 continue;
             };
@@ -111,6 +119,9 @@ impl Tables {
         let run = self.runs.get(&number)?;
         let driven = run.worker.is_some();
         let function = &self.functions[run.function].id;
+        if self.paused.contains_key(function) {
+            return None;
+        }
         let free = Budget::new(&request.capacity).take(function, &run.event.event_type);
         (free && !driven && !run.status.is_finished()).then_some(number)
     }
@@ -121,6 +132,9 @@ impl Tables {
         let capacity = &request.capacity;
         let mut turns = BinaryHeap::new();
         for function in capacity.functions.iter() {
+            if self.paused.contains_key(&function.function_id) {
+                continue;
+            }
             if let Some(number) = self.function_ids.get(&function.function_id) {
                 let most = function.limit.min(capacity.limit);
                 let due = self.functions[*number]

@@ -72,7 +72,10 @@ impl Tables {
         now: Timestamp,
         most: usize,
     ) -> Vec<usize> {
-        let count = |id| {
+        let count = |id: &Arc<str>| {
+            if self.paused.contains_key(id) {
+                return None;
+            }
             let number = self.function_ids.get(id)?;
             Some(self.functions[*number].due(now, most, |_| true).len())
         };
@@ -185,7 +188,9 @@ impl Tables {
         let mut records: BTreeMap<Arc<str>, FunctionRecord> = BTreeMap::new();
         let mut record = |id: &Arc<str>, event_types: &[Arc<str>], unfinished| {
             let record = records.entry(Arc::clone(id)).or_insert_with(|| {
-                FunctionRecord::new(Arc::clone(id)).with_living(living.contains(id))
+                FunctionRecord::new(Arc::clone(id))
+                    .with_living(living.contains(id))
+                    .with_paused_at(self.paused.get(id).copied())
             });
             record.event_types.extend_from_slice(event_types);
             record.unfinished += unfinished;
@@ -201,7 +206,19 @@ impl Tables {
                 record(&function.id, &[], unfinished.min(most));
             }
         }
+        for id in self.paused.keys() {
+            record(id, &[], 0);
+        }
         records.into_values().collect()
+    }
+
+    /// Pauses a function; whether it was not paused before.
+    pub(super) fn pause(&mut self, function: &str, now: Timestamp) -> bool {
+        if self.paused.contains_key(function) {
+            return false;
+        }
+        self.paused.insert(function.into(), now);
+        true
     }
 
     pub(super) fn forget(
@@ -223,6 +240,7 @@ impl Tables {
             self.replace_session(worker, now);
         }
         self.forget_wants(function, now);
+        self.paused.remove(function);
         let unfinished = self.runs.iter().filter(|(_, run)| {
             !run.status.is_finished() && *self.functions[run.function].id == *function
         });

@@ -182,6 +182,17 @@ impl Store for Memory {
         Ok(self.tables().function_records(now, most))
     }
 
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
+        Ok(self.tables().pause(function, now))
+    }
+
+    async fn resume(&self, function: &str, _now: Timestamp) -> Result<bool> {
+        Ok(self.write(|tables| {
+            let resumed = tables.paused.remove(function).is_some();
+            (resumed, resumed)
+        }))
+    }
+
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         self.write(|tables| (tables.forget(function, now, limit), true))
     }

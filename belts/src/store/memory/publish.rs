@@ -126,6 +126,7 @@ impl Tables {
             self.adopt(number, event.parent.as_ref());
             numbers.push(number);
             let takes = event.due_at <= now
+                && !self.paused.contains_key(&self.functions[function].id)
                 && claim.as_mut().is_some_and(|(_, budget)| {
                     budget.take(&self.functions[function].id, &data.event_type)
                 });

@@ -20,6 +20,8 @@ pub(super) struct Tables {
     /// The functions of each event type, sorted by id.
     pub(super) subscribers: HashMap<Arc<str>, Arc<[usize]>>,
     pub(super) subscriptions: Vec<Subscription>,
+    /// Since when functions are paused.
+    pub(super) paused: BTreeMap<Arc<str>, Timestamp>,
     pub(super) sessions: BTreeMap<WorkerId, SessionRow>,
     /// What ended sessions wanted whose program nobody living speaks for.
     pub(super) ended: Vec<Wants>,

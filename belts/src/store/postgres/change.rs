@@ -72,6 +72,33 @@ impl Database {
             .with_more(more))
     }
 
+    /// Pauses a function; whether it was not paused before.
+    pub(super) async fn pause(&self, function: &str, now: Timestamp) -> Result<bool, Fault> {
+        let pause = async |resent| {
+            let parameters = Parameters::default()
+                .bind(to_column(function))
+                .bind(now.as_millis());
+            let (paused,): (bool,) = self.row(&self.sql.pause, parameters).await?;
+            // It may have been this very call.
+            Ok(paused || resent)
+        };
+        self.insist(pause).await
+    }
+
+    /// Ends the pause of a function; whether there was one.
+    pub(super) async fn resume(&self, function: &str) -> Result<bool, Fault> {
+        let resume = async |resent| {
+            let parameters = Parameters::default()
+                .bind(to_column(function))
+                .bind(&self.store);
+            let (resumed,): (bool,) = self.row(&self.sql.resume, parameters).await?;
+            Ok(resumed || resent)
+        };
+        let resumed = self.insist(resume).await?;
+        self.wake_if(resumed);
+        Ok(resumed)
+    }
+
     /// Ends runs of a function; `None` where a living session has it.
     pub(super) async fn forget(
         &self,

@@ -149,7 +149,7 @@ impl Database {
         revoked.collect()
     }
 
-    /// Every function that is wanted or has runs that have not finished.
+    /// Every function that is wanted, has runs that have not finished, or is paused.
     pub(super) async fn functions(
         &self,
         now: Timestamp,
@@ -163,10 +163,12 @@ impl Database {
             let columns = Columns(row);
             let (event_types, unfinished): (Vec<String>, i64) = (columns.get(1)?, columns.get(3)?);
             let unfinished = usize::try_from(unfinished).unwrap_or(0);
+            let paused_at: Option<i64> = columns.get(4)?;
             Ok(FunctionRecord::new(columns.text(0)?)
                 .with_event_types(event_types.iter().map(|name| from_column(name)).collect())
                 .with_living(columns.get(2)?)
-                .with_unfinished(unfinished.min(most)))
+                .with_unfinished(unfinished.min(most))
+                .with_paused_at(paused_at.map(Timestamp::from_millis)))
         });
         records.collect()
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::error::Result;
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 4] = [
+const MIGRATIONS: [&[&str]; 5] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -49,6 +49,12 @@ const MIGRATIONS: [&[&str]; 4] = [
         include_str!("migrations/0004/publish.sql"),
         include_str!("migrations/0004/claim.sql"),
         include_str!("migrations/0004/change.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
+    &[
+        include_str!("migrations/0005/tables.sql"),
+        include_str!("migrations/0005/claim.sql"),
+        include_str!("migrations/0005/change.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
 ];

@@ -247,6 +247,14 @@ impl Store for Postgres {
         self.read(|database| database.functions(now, most)).await
     }
 
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
+        self.answer(self.inner.database.pause(function, now).await)
+    }
+
+    async fn resume(&self, function: &str, _now: Timestamp) -> Result<bool> {
+        self.answer(self.inner.database.resume(function).await)
+    }
+
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         let forgotten = self.answer(self.inner.database.forget(function, now, limit).await)?;
         forgotten.ok_or_else(|| Error::function_in_use(function))

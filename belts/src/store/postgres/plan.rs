@@ -88,7 +88,9 @@ impl Plan {
     ) {
         let mut ranks = 1..;
         let mut start = |function_id: &Arc<str>, run_id: Option<&Arc<str>>| {
-            let claim = claim.as_deref_mut();
+            let claim = claim
+                .as_deref_mut()
+                .filter(|_| !subscribers.has_paused(function_id));
             let worker = claim.and_then(|(worker, budget)| {
                 budget
                     .take(function_id, &placed.event.event_type)

@@ -142,10 +142,11 @@ statements! {
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
     awaited: "SELECT DISTINCT event_type FROM {schema}.awaited";
-    // With the types that anybody may wait for, which have no function.
+    // With the types that anybody may wait for, which have no function, and the functions that are paused, without a type.
     subscribers: "SELECT version, function_id, event_type FROM {schema}.subscriptions_version LEFT JOIN (
             SELECT function_id, event_type FROM {schema}.subscriptions
-            UNION ALL SELECT DISTINCT NULL, event_type FROM {schema}.awaited) AS known ON true";
+            UNION ALL SELECT DISTINCT NULL, event_type FROM {schema}.awaited
+            UNION ALL SELECT function_id, NULL FROM {schema}.paused) AS known ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content,
             text_e, places
         FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true)";
@@ -174,16 +175,21 @@ statements! {
     cancel: "SELECT cancelled, {told} FROM (SELECT {schema}.cancel($3, $1, $2) AS cancelled OFFSET 0) AS done";
     rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4, $5, $6, $7, $8, $9, $10)";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
-            WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2 ORDER BY due_at LIMIT $3) AS due)
+            WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2
+                AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = asked.id)
+            ORDER BY due_at LIMIT $3) AS due)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
     purge: "SELECT gone_runs, gone_events, more FROM {schema}.purge_some($1, $2)";
+    pause: "SELECT {schema}.pause($1, $2)";
+    resume: "SELECT {schema}.resume($2, $1)";
     forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget($1, $2, $3, $4) OFFSET 0) AS done";
     note: "UPDATE {schema}.runs SET notes = (coalesce(notes, '{}') || $2::text)[greatest(1, coalesce(cardinality(notes), 0) + 2 - $3):]
         WHERE id = $1 RETURNING 1";
-    // What is wanted by whom, and each function that has runs which have not finished.
+    // What is wanted by whom, each function that has runs which have not finished, and each that is paused.
     functions: "WITH wanted AS (
             SELECT function_id FROM {schema}.subscriptions
             UNION SELECT function_id FROM {schema}.wants JOIN {schema}.workers ON id = session WHERE lease_until > $1
+            UNION SELECT function_id FROM {schema}.paused
             UNION SELECT unnest(functions) FROM {schema}.first_due()
             UNION SELECT function_id FROM {schema}.runs WHERE worker IS NOT NULL
             UNION SELECT function_id FROM {schema}.runs WHERE due_at IS NULL AND worker IS NULL AND finished_at IS NULL
@@ -197,7 +203,8 @@ statements! {
             + (SELECT count(*) FROM (SELECT FROM {schema}.runs WHERE runs.function_id = wanted.function_id
                 AND worker IS NOT NULL LIMIT $2) AS held)
             + (SELECT count(*) FROM (SELECT FROM {schema}.runs WHERE runs.function_id = wanted.function_id
-                AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL LIMIT $2) AS stopped)
+                AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL LIMIT $2) AS stopped),
+            (SELECT paused_at FROM {schema}.paused WHERE paused.function_id = wanted.function_id)
         FROM wanted ORDER BY function_id";
     run: "SELECT {record}, runs.notes FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS runs, {event}";
     journal: "SELECT seq, attempts, due_at, started_at, finished_at, path, kind, state, type_name, value, wait, wait_places

@@ -18,6 +18,8 @@ pub(super) struct Subscribers {
     by_type: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// The event types that anybody may wait for.
     awaited: HashSet<Arc<str>>,
+    /// The functions of which nothing is claimed.
+    paused: HashSet<Arc<str>>,
 }
 
 impl Subscribers {
@@ -29,15 +31,26 @@ impl Subscribers {
         self.awaited.contains(event_type)
     }
 
+    pub(super) fn has_paused(&self, function_id: &str) -> bool {
+        self.paused.contains(function_id)
+    }
+
     fn read(rows: &[PgRow]) -> Result<Self, Fault> {
         let mut all = Self::default();
         for row in rows {
             let columns = Columns(row);
             all.version = columns.get(0)?;
-            if let Some((function_id, event_type)) = pair(columns)? {
-                all.by_type.entry(event_type).or_default().push(function_id);
-            } else if let Some(event_type) = columns.maybe_text(2)? {
-                all.awaited.insert(event_type);
+            match (columns.maybe_text(1)?, columns.maybe_text(2)?) {
+                (Some(function_id), Some(event_type)) => {
+                    all.by_type.entry(event_type).or_default().push(function_id);
+                }
+                (None, Some(event_type)) => {
+                    all.awaited.insert(event_type);
+                }
+                (Some(function_id), None) => {
+                    all.paused.insert(function_id);
+                }
+                (None, None) => {}
             }
         }
         for functions in all.by_type.values_mut() {
@@ -63,7 +76,7 @@ impl Subscribers {
 
 type Pair = (Arc<str>, Arc<str>);
 
-/// A function and an event type; none in a row that stands for the version alone, or for a type that is awaited.
+/// A function and an event type; none in a row that stands for the version alone.
 fn pair(columns: Columns<'_>) -> Result<Option<Pair>, Fault> {
     let function: Option<&str> = columns.get(1)?;
     match function {

@@ -1,4 +1,4 @@
-//! The functions of a store: which there are, and the end of those that nobody has.
+//! The functions of a store: which there are, their pauses, and the end of those that nobody has.
 
 use super::{
     Fault, Redis,
@@ -27,6 +27,28 @@ impl Redis {
         });
         let answer = answer.await?;
         self.read(functions(answer))
+    }
+
+    pub(super) async fn pause_function(&self, function: &str, now: Timestamp) -> Result<bool> {
+        let answer = self.run(|resent| {
+            let mut call = self.call(&script::PAUSE);
+            call.arg(now.as_millis()).arg(function).flag(resent);
+            call
+        });
+        Ok(self.read(reply::count(&answer.await?))? > 0)
+    }
+
+    pub(super) async fn resume_function(&self, function: &str) -> Result<bool> {
+        let answer = self.run(|resent| {
+            let mut call = self.call(&script::RESUME);
+            call.arg(&self.inner.sender).arg(function).flag(resent);
+            call
+        });
+        let resumed = self.read(reply::count(&answer.await?))? > 0;
+        if resumed {
+            self.wake();
+        }
+        Ok(resumed)
     }
 
     pub(super) async fn forget_function(
@@ -79,7 +101,8 @@ fn functions(answer: redis::Value) -> Result<Vec<FunctionRecord>, Fault> {
             FunctionRecord::new(function_id)
                 .with_event_types(event_types)
                 .with_living(reply::count(&function.value())? > 0)
-                .with_unfinished(reply::count(&function.value())?),
+                .with_unfinished(reply::count(&function.value())?)
+                .with_paused_at(function.time()?),
         );
     }
     all.sort_unstable_by(|a, b| a.function_id.cmp(&b.function_id));

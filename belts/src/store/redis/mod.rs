@@ -234,6 +234,14 @@ impl Store for Redis {
         self.read_functions(now, most).await
     }
 
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
+        self.pause_function(function, now).await
+    }
+
+    async fn resume(&self, function: &str, _now: Timestamp) -> Result<bool> {
+        self.resume_function(function).await
+    }
+
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         self.forget_function(function, now, limit).await
     }

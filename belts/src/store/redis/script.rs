@@ -53,6 +53,8 @@ scripts! {
     RERUN: "rerun";
     NOTE: "note";
     FUNCTIONS: "functions";
+    PAUSE: "pause";
+    RESUME: "resume";
     FORGET: "forget";
     PURGE: "purge";
     RUN: "run";

@@ -1,6 +1,6 @@
 //! Which runs a worker gets.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use rusqlite::{OptionalExtension as _, params};
 
@@ -62,11 +62,14 @@ impl Tx<'_> {
             to_show = self.next_to_show()?;
         }
         let mut claimed = Claimed::default().with_next_due(to_show);
-        let heads = self.told_heads()?;
+        let paused = self.paused_now()?;
+        let mut heads = self.told_heads()?;
+        heads.retain(|head| !paused.contains(&head.function));
         let wanted = self.look_at(&heads, request, &mut claimed)?;
         if let Some(run_id) = &request.only {
-            self.claim_named(run_id, request, &mut claimed)?;
-            let heads = self.heads()?;
+            self.claim_named(run_id, request, &paused, &mut claimed)?;
+            let mut heads = self.heads()?;
+            heads.retain(|head| !paused.contains(&head.function));
             for (head, _) in self.look_at(&heads, request, &mut Claimed::default())? {
                 claimed.next_due = earlier(claimed.next_due, Some(head.due_at));
             }
@@ -264,9 +267,10 @@ impl Tx<'_> {
         &mut self,
         run_id: &Arc<str>,
         request: &Claim,
+        paused: &HashSet<i64>,
         claimed: &mut Claimed,
     ) -> Result<(), Fault> {
-        let Some(number) = self.choose_named(run_id, request)? else {
+        let Some(number) = self.choose_named(run_id, request, paused)? else {
             return Ok(());
         };
         match self.take(number, request, &mut Room::new(request.max_bytes))? {
@@ -277,7 +281,12 @@ impl Tx<'_> {
         Ok(())
     }
 
-    fn choose_named(&mut self, run_id: &Arc<str>, request: &Claim) -> Result<Option<i64>, Fault> {
+    fn choose_named(
+        &mut self,
+        run_id: &Arc<str>,
+        request: &Claim,
+        paused: &HashSet<i64>,
+    ) -> Result<Option<i64>, Fault> {
         let found: Option<(i64, i64, i64)> = self
             .connection
             .prepare_cached(
@@ -291,6 +300,9 @@ impl Tx<'_> {
         let Some((number, function, event_type)) = found else {
             return Ok(None);
         };
+        if paused.contains(&function) {
+            return Ok(None);
+        }
         let names = (self.names.name(function), self.names.name(event_type));
         let (function, event_type) = match names {
             (Ok(function), Ok(event_type)) => (function, event_type),

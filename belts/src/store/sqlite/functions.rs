@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     error::Fault,
     names::{Dictionary, SharedNames},
+    pauses::paused,
     tx::Tx,
     wants,
 };
@@ -33,7 +34,7 @@ macro_rules! unfinished {
 }
 pub(super) use unfinished;
 
-/// Every function that somebody wants or that has unfinished runs.
+/// Every function that somebody wants, that has unfinished runs, or that is paused.
 pub(super) fn records(
     connection: &Connection,
     names: &SharedNames,
@@ -44,6 +45,8 @@ pub(super) fn records(
     let living = wants::living_functions(connection, now)?;
     let mut functions: BTreeSet<i64> = living.iter().copied().collect();
     functions.extend(functions_with_runs(connection)?);
+    let paused = paused(connection)?;
+    functions.extend(paused.keys());
     let mut records: BTreeMap<Arc<str>, FunctionRecord> = BTreeMap::new();
     for subscription in wants::subscriptions(connection, names)? {
         functions.extend(dictionary.find(&subscription.function_id)?);
@@ -60,6 +63,7 @@ pub(super) fn records(
             .entry(Arc::clone(&id))
             .or_insert_with(|| record(&id, Vec::new()));
         record.living = living.contains(&function);
+        record.paused_at = paused.get(&function).copied();
         record.unfinished = usize::try_from(unfinished).unwrap_or(0);
     }
     Ok(records.into_values().collect())
@@ -112,6 +116,7 @@ impl Tx<'_> {
         self.end_sessions_with(function, now)?;
         self.forget_wants(function)?;
         self.settle_wants(now)?;
+        self.resume(function_id)?;
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let unfinished: Vec<i64> = self
             .connection

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::{
     error::Fault,
     names::{Dictionary, SharedNames},
+    pauses::paused,
     rows::{self, record_columns, status_number},
 };
 use crate::store::{Entry, RunFilter, RunPage, RunRecord, Timestamp};
@@ -57,9 +58,10 @@ pub(super) fn backlog(
     most: usize,
 ) -> Result<Vec<usize>, Fault> {
     let mut dictionary = Dictionary::new(connection, names);
+    let paused = paused(connection)?;
     let counts = functions.iter().map(|id| match dictionary.find(id)? {
-        Some(function) => due(connection, function, now, most),
-        None => Ok(0),
+        Some(function) if !paused.contains_key(&function) => due(connection, function, now, most),
+        _ => Ok(0),
     });
     counts.collect()
 }

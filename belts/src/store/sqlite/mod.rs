@@ -38,6 +38,7 @@ mod inspect;
 mod liveness;
 mod names;
 mod open;
+mod pauses;
 mod publish;
 mod readers;
 mod retention;
@@ -304,6 +305,22 @@ impl Store for Sqlite {
 
     async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
         self.read_aside(move |connection, names| functions::records(connection, names, now, most))
+            .await
+    }
+
+    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
+        let function = function.to_owned();
+        self.inner
+            .writer
+            .submit(move |tx| tx.pause(&function, now))
+            .await
+    }
+
+    async fn resume(&self, function: &str, _now: Timestamp) -> Result<bool> {
+        let function = function.to_owned();
+        self.inner
+            .writer
+            .submit(move |tx| tx.resume(&function))
             .await
     }
 

@@ -92,12 +92,13 @@ impl Tx<'_> {
         let mut runs = Vec::with_capacity(functions.len());
         for function in functions {
             let function_id = self.names.name(function)?;
-            let worker = claim.as_deref_mut().filter(|_| event.due_at <= now);
-            let worker = worker.and_then(|(worker, budget)| {
-                budget
+            let claim = claim.as_deref_mut().filter(|_| event.due_at <= now);
+            let worker = match claim {
+                Some((worker, budget)) if !self.is_paused(function)? => budget
                     .take(&function_id, &event.event_type)
-                    .then_some(*worker)
-            });
+                    .then_some(*worker),
+                _ => None,
+            };
             let run_id = run_id.map_or_else(new_id, Arc::clone);
             let run = NewRun {
                 id: &run_id,

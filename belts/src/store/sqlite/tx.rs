@@ -1,6 +1,9 @@
 //! One write transaction, and what the store remembers between transactions.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -20,6 +23,8 @@ pub(super) struct Recall {
     subscribers: HashMap<i64, Arc<[i64]>>,
     /// Which functions may wait for events.
     pub(super) awaited: Option<Awaited>,
+    /// The functions of which nothing is claimed.
+    pub(super) paused: Option<HashSet<i64>>,
     /// Whether events of earlier versions were looked for since another process has committed.
     pub(super) told: bool,
     /// The latest time at which a worker was heard of, as the database has it.
@@ -51,6 +56,7 @@ impl Recall {
     pub(super) fn forget(&mut self) {
         self.subscribers.clear();
         self.awaited = None;
+        self.paused = None;
         self.told = false;
         self.seen = None;
         self.heard = None;

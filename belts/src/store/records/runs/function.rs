@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
+
 /// A function as inspection shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,6 +16,8 @@ pub struct FunctionRecord {
     pub living: bool,
     /// How many of its runs have not finished, counted up to a limit.
     pub unfinished: usize,
+    /// Since when it is [paused](crate::store::Store::pause); `None` if it is not.
+    pub paused_at: Option<Timestamp>,
 }
 
 impl FunctionRecord {
@@ -24,6 +28,7 @@ impl FunctionRecord {
             event_types: Vec::new(),
             living: false,
             unfinished: 0,
+            paused_at: None,
         }
     }
 
@@ -45,6 +50,13 @@ impl FunctionRecord {
     #[must_use]
     pub fn with_unfinished(mut self, unfinished: usize) -> Self {
         self.unfinished = unfinished;
+        self
+    }
+
+    /// Sets since when it is paused.
+    #[must_use]
+    pub fn with_paused_at(mut self, paused_at: Option<Timestamp>) -> Self {
+        self.paused_at = paused_at;
         self
     }
 }

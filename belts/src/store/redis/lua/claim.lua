@@ -51,10 +51,18 @@ if delayed[2] and tonumber(delayed[2]) <= clock then
   delayed = call('ZRANGE', P .. 'delayed', '0', '0', 'WITHSCORES')
 end
 
+local paused = {}
+for _, fn in ipairs(call('HKEYS', P .. 'paused')) do paused[fn] = true end
+
 local limits, named, readable, at = {}, {}, {}, 11
-for place = 1, tonumber(ARGV[10]) do
+for _ = 1, tonumber(ARGV[10]) do
   local fn, types = ARGV[at], ARGV[at + 2]
-  named[place], limits[fn] = fn, tonumber(ARGV[at + 1])
+  limits[fn] = tonumber(ARGV[at + 1])
+  if paused[fn] then
+    limits[fn] = 0
+  else
+    named[#named + 1] = fn
+  end
   at = at + 3
   if types ~= '' then
     readable[fn] = { at, at + tonumber(types) - 1 }
@@ -333,7 +341,7 @@ for _, fn in ipairs(named) do
 end
 local is_unknown = {}
 local function misses(fn, due)
-  if due and tonumber(due) <= clock and #unknown < 8 and not is_unknown[fn] then
+  if due and tonumber(due) <= clock and #unknown < 8 and not is_unknown[fn] and not paused[fn] then
     unknown[#unknown + 1], is_unknown[fn] = fn, true
   end
 end
@@ -349,6 +357,8 @@ for _, name in ipairs(apart) do
   local _, due = look(P .. 'apart:' .. name)
   if not due then
     call('SREM', P .. 'apart', name)
+  elseif paused[fn] then
+    -- It is not waited for.
   elseif not limits[fn] then
     misses(fn, due)
   elseif reads(fn, event_type) then

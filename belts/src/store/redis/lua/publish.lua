@@ -18,6 +18,7 @@ if worker ~= '' then
   local is_alive = clock < (tonumber(session[1]) or clock)
   -- A call of an earlier round was held back by a connection that broke: nobody would hear of its leases.
   if not is_alive or session[2] and tonumber(ARGV[5]) < tonumber(session[2]) then room = 0 end
+  for _, fn in ipairs(call('HKEYS', P .. 'paused')) do limits[fn] = nil end
 end
 
 local count = tonumber(ARGV[at])
