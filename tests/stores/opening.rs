@@ -107,7 +107,7 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     assert!(
         error
             .to_string()
-            .ends_with("has schema version 9, and this belts knows 4; upgrade belts"),
+            .ends_with("has schema version 9, and this belts knows 5; upgrade belts"),
         "{error}"
     );
     Ok(())

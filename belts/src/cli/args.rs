@@ -65,6 +65,18 @@ pub(super) enum Command {
         #[arg(long)]
         orphaned: bool,
     },
+    /// Pauses a function: its runs wait, in every process, until it is resumed
+    Pause {
+        /// The function's id
+        #[arg(value_name = "FUNCTION")]
+        id: String,
+    },
+    /// Resumes a function that was paused: what is due of it goes on
+    Resume {
+        /// The function's id
+        #[arg(value_name = "FUNCTION")]
+        id: String,
+    },
     /// Cancels the runs of a function that no running worker has, so that nothing waits for it any more; asks first
     Forget {
         /// The function's id

@@ -9,9 +9,10 @@ use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
     error::Result,
     inspect::{
-        ListRuns, Runs,
+        Functions, ListRuns, Runs,
         shape::{
-            Changed, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge, ShownRun,
+            Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage,
+            ShownPurge, ShownRun,
         },
     },
     store::{NewEvent, Publish, RunStatus, SharedStore},
@@ -73,7 +74,9 @@ impl Place for Direct {
     }
 
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun> {
-        let run = ShownRun::of(&self.runs.get(id).await?, values);
+        let run = self.runs.get(id).await?;
+        let held = self.runs.held_since(&run).await?;
+        let run = ShownRun::of(&run, values).with_paused_at(held);
         Ok(run.with_steps(&self.runs.journal(id).await?, values))
     }
 
@@ -105,6 +108,24 @@ impl Place for Direct {
     async fn functions(&self) -> Result<Vec<ShownFunction>> {
         let functions = self.runs.functions().await?;
         Ok(functions.iter().map(ShownFunction::of).collect())
+    }
+
+    async fn pause(&self, function: &str) -> Result<ChangedFunction> {
+        let functions = Functions::with(self.runs.clone());
+        Ok(ChangedFunction {
+            function_id: function.to_owned(),
+            changed: functions.pause(function).await?,
+            paused: true,
+        })
+    }
+
+    async fn resume(&self, function: &str) -> Result<ChangedFunction> {
+        let functions = Functions::with(self.runs.clone());
+        Ok(ChangedFunction {
+            function_id: function.to_owned(),
+            changed: functions.resume(function).await?,
+            paused: false,
+        })
     }
 
     async fn forget(&self, function: &str) -> Result<Forgotten> {

@@ -1,13 +1,16 @@
-//! The commands about functions: `functions` and `forget`.
+//! The commands about functions: `functions`, `pause`, `resume` and `forget`.
 
 use super::{
     place::Place,
-    print::{self, Out, plain, plural},
+    print::{self, Out, plain, plural, time},
     runs::agree,
     table::Table,
     wrong::Wrong,
 };
-use crate::inspect::{functions::MOST_COUNTED, shape::ShownFunction};
+use crate::inspect::{
+    functions::MOST_COUNTED,
+    shape::{ChangedFunction, ShownFunction},
+};
 
 pub(super) async fn list(place: &dyn Place, orphaned: bool, out: Out) -> Result<(), Wrong> {
     let mut functions = place.functions().await?;
@@ -25,14 +28,12 @@ pub(super) async fn list(place: &dyn Place, orphaned: bool, out: Out) -> Result<
     }
     let mut table = Table::new(&["FUNCTION", "WORKERS", "UNFINISHED", "EVENTS"], usize::MAX);
     for function in functions {
-        let workers = if function.living { "living" } else { "none" };
+        let mut workers = if function.living { "living" } else { "none" }.to_owned();
+        if let Some(since) = function.paused_at {
+            workers = format!("{workers}, paused since {}", time(since));
+        }
         let unfinished = count(&function);
-        table.row(&[
-            function.id,
-            workers.to_owned(),
-            unfinished,
-            function.events.join(", "),
-        ]);
+        table.row(&[function.id, workers, unfinished, function.events.join(", ")]);
     }
     print::write(&table.text(out))
 }
@@ -44,6 +45,27 @@ fn count(function: &ShownFunction) -> String {
         ""
     };
     format!("{}{more}", function.unfinished)
+}
+
+pub(super) async fn pause(place: &dyn Place, id: &str, out: Out) -> Result<(), Wrong> {
+    let done = place.pause(id).await?;
+    say(&done, "paused", "was paused before", out)
+}
+
+pub(super) async fn resume(place: &dyn Place, id: &str, out: Out) -> Result<(), Wrong> {
+    let done = place.resume(id).await?;
+    say(&done, "resumed", "was not paused", out)
+}
+
+fn say(done: &ChangedFunction, what: &str, before: &str, out: Out) -> Result<(), Wrong> {
+    let id = plain(&done.function_id);
+    if out.json {
+        print::object(done)
+    } else if done.changed {
+        print::write(&format!("{what} {id}\n"))
+    } else {
+        print::write(&format!("{id} {before}\n"))
+    }
 }
 
 pub(super) async fn forget(place: &dyn Place, id: &str, yes: bool, out: Out) -> Result<(), Wrong> {

@@ -64,6 +64,8 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Rerun(asked) => runs::rerun(place, &asked, out).await,
         Command::Purge { before } => runs::purge(place, before, out).await,
         Command::Functions { orphaned } => functions::list(place, orphaned, out).await,
+        Command::Pause { id } => functions::pause(place, &id, out).await,
+        Command::Resume { id } => functions::resume(place, &id, out).await,
         Command::Forget { id, yes } => functions::forget(place, &id, yes, out).await,
         Command::Publish(asked) => publish::publish(place, asked, out).await,
         Command::Complete(asked) => complete::complete(place, asked, out).await,

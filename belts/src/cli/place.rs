@@ -9,7 +9,8 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     inspect::shape::{
-        Changed, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge, ShownRun,
+        Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge,
+        ShownRun,
     },
     store::NewEvent,
 };
@@ -29,6 +30,8 @@ pub(super) trait Place: Send + Sync {
     /// Removes some of the runs that ended before a time, and says whether any are left.
     async fn purge(&self, before: Timestamp) -> Result<ShownPurge>;
     async fn functions(&self) -> Result<Vec<ShownFunction>>;
+    async fn pause(&self, function: &str) -> Result<ChangedFunction>;
+    async fn resume(&self, function: &str) -> Result<ChangedFunction>;
     async fn forget(&self, function: &str) -> Result<Forgotten>;
     async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()>;
     /// Publishes an event; returns whether it existed before, and its runs if they are known.

@@ -29,7 +29,8 @@ use crate::{
         url::{check_url, is_local},
     },
     inspect::shape::{
-        Changed, Forgotten, ShownCancelled, ShownFunction, ShownFunctions, ShownPage, ShownPurge,
+        Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownFunctions, ShownPage,
+        ShownPurge,
         ShownRun,
     },
     store::{self, NewEvent},
@@ -260,6 +261,16 @@ impl Place for Remote {
     async fn functions(&self) -> Result<Vec<ShownFunction>> {
         let shown = self.get::<ShownFunctions>("/functions").await?;
         Ok(shown.functions)
+    }
+
+    async fn pause(&self, function: &str) -> Result<ChangedFunction> {
+        self.post(&format!("/functions/{}/pause", encoded(function)))
+            .await
+    }
+
+    async fn resume(&self, function: &str) -> Result<ChangedFunction> {
+        self.post(&format!("/functions/{}/resume", encoded(function)))
+            .await
     }
 
     async fn forget(&self, function: &str) -> Result<Forgotten> {

@@ -120,6 +120,14 @@ fn about(run: &ShownRun, out: Out) -> String {
     for (name, moment) in times {
         lines.extend(moment.map(|moment| (name, time(moment))));
     }
+    if let Some(since) = run.function_paused_at {
+        let text = format!(
+            "its function is paused since {}; resume it with `belts resume {}`",
+            time(since),
+            plain(&run.function_id)
+        );
+        lines.push(("held", text));
+    }
     if let (Some(start), Some(end)) = (run.started_at, run.finished_at) {
         let millis = u64::try_from(end.0.since(start.0).as_millis()).unwrap_or(u64::MAX);
         lines.push(("took", took(millis)));

@@ -1,4 +1,4 @@
-//! Functions over HTTP: which the store knows, and forgetting removed ones.
+//! Functions over HTTP: which the store knows, pausing them, and forgetting removed ones.
 
 use axum::{http::Uri, response::Response};
 
@@ -7,7 +7,10 @@ use super::{
     query::{flag, json, query, unknown},
     refusal::Refusal,
 };
-use crate::inspect::shape::{Forgotten, ShownFunction, ShownFunctions};
+use crate::inspect::{
+    Functions,
+    shape::{ChangedFunction, Forgotten, ShownFunction, ShownFunctions},
+};
 
 pub(super) async fn list(AskedRuns(runs): AskedRuns, uri: Uri) -> Result<Response, Refusal> {
     let mut orphaned = false;
@@ -21,6 +24,33 @@ pub(super) async fn list(AskedRuns(runs): AskedRuns, uri: Uri) -> Result<Respons
     let shown = functions.iter().map(ShownFunction::of);
     Ok(json(&ShownFunctions {
         functions: shown.filter(|it| !orphaned || it.is_orphaned()).collect(),
+    }))
+}
+
+pub(super) async fn pause(
+    AskedRuns(runs): AskedRuns,
+    Id(function_id): Id,
+) -> Result<Response, Refusal> {
+    let changed = Functions::with(runs).pause(&function_id).await?;
+    Ok(json(&ChangedFunction {
+        function_id,
+        changed,
+        paused: true,
+    }))
+}
+
+pub(super) async fn resume(
+    AskedRuns(runs): AskedRuns,
+    Id(function_id): Id,
+) -> Result<Response, Refusal> {
+    let id = function_id.clone();
+    // Where runs are handed on, it may take longer than the client waits, and continues then.
+    let resuming = tokio::spawn(async move { Functions::with(runs).resume(&id).await });
+    let changed = resuming.await.map_err(|_| Refusal::shutdown())??;
+    Ok(json(&ChangedFunction {
+        function_id,
+        changed,
+        paused: false,
     }))
 }
 

@@ -52,6 +52,14 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
             get(functions::list).fallback(only("GET, HEAD")),
         )
         .route(
+            "/functions/{id}/pause",
+            post(functions::pause).fallback(only("POST")),
+        )
+        .route(
+            "/functions/{id}/resume",
+            post(functions::resume).fallback(only("POST")),
+        )
+        .route(
             "/functions/{id}/forget",
             post(functions::forget).fallback(only("POST")),
         )
@@ -107,7 +115,9 @@ async fn show(AskedRuns(runs): AskedRuns, Id(id): Id, uri: Uri) -> Result<Respon
         }
         values = flag(&name, &value)?;
     }
-    let run = ShownRun::of(&runs.get(&id).await?, values);
+    let run = runs.get(&id).await?;
+    let held = runs.held_since(&run).await?;
+    let run = ShownRun::of(&run, values).with_paused_at(held);
     Ok(json(&run.with_steps(&runs.journal(&id).await?, values)))
 }
 

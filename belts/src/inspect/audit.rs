@@ -53,6 +53,12 @@ impl Runs {
         self.store.note(run_id, note).await.map(drop)
     }
 
+    /// Logs a change that is about to be made to a function.
+    pub(super) fn tell_of_function(&self, function: &str, action: &str) {
+        let by = &self.by;
+        tracing::info!(function = %Clean(function), action, by = %Clean(by), "a function was changed through inspection");
+    }
+
     /// Logs a change that is about to be made to several runs.
     pub(super) fn tell_of(&self, action: &str) {
         let by = &self.by;

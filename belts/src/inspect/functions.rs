@@ -1,4 +1,4 @@
-//! The functions that a store knows, and forgetting removed ones.
+//! The functions that a store knows: paused, resumed, and forgotten where they were removed.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use futures_util::future::try_join_all;
 
 use super::Runs;
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind, Result},
-    store::{FunctionRecord, Purged, RunStatus},
+    store::{FunctionRecord, Purged, RunRecord, RunStatus, Store},
 };
 
 /// The most runs of a function that are counted.
@@ -15,8 +16,32 @@ pub(crate) const MOST_COUNTED: usize = 10_000;
 /// How many runs are cancelled in one write.
 const BATCH: usize = 500;
 
+/// Since when a function is paused.
+pub(crate) async fn paused_at(
+    store: &dyn Store,
+    now: Timestamp,
+    function_id: &str,
+) -> Result<Option<Timestamp>> {
+    let functions = store.functions(now, 1).await?;
+    let found = functions
+        .iter()
+        .find(|known| &*known.function_id == function_id);
+    Ok(found.and_then(|known| known.paused_at))
+}
+
 impl Runs {
-    /// Every function with subscriptions or unfinished runs, sorted by id; of each at most 10,000
+    /// Since when the function of a run is paused, if that is why the run does not go on.
+    #[cfg(feature = "http")]
+    pub(crate) async fn held_since(&self, run: &RunRecord) -> Result<Option<Timestamp>> {
+        let now = self.clock.now();
+        let waits = matches!(run.status, RunStatus::Pending | RunStatus::Suspended);
+        if !waits || run.due_at.is_none_or(|due_at| due_at > now) {
+            return Ok(None);
+        }
+        paused_at(&*self.store, now, &run.function_id).await
+    }
+
+    /// Every function with subscriptions or unfinished runs, and every one that is paused, sorted by id; of each at most 10,000
     /// runs are counted.
     ///
     /// A function that is not [`living`](FunctionRecord::living) and has runs was removed, or its program is not running at the
@@ -29,7 +54,7 @@ impl Runs {
     }
 
     /// Cancels every unfinished run of a function that no running worker has, with its attached children, and removes its
-    /// subscriptions, so that events no longer start it; returns how many runs of the function were cancelled.
+    /// subscriptions, so that events no longer start it, and its pause; returns how many runs of the function were cancelled.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

@@ -19,6 +19,7 @@ mod decided;
 mod families;
 pub(crate) mod functions;
 mod list;
+mod pausing;
 mod purge;
 mod read;
 #[cfg(feature = "http")]
@@ -33,6 +34,7 @@ pub use callback::CallbackHandle;
 pub(crate) use callback::Shown;
 pub use count::{RunCount, RunGroup};
 pub use list::ListRuns;
+pub use pausing::Functions;
 #[cfg(feature = "testing")]
 pub(crate) use told::progress_in;
 pub(crate) use told::status_in;

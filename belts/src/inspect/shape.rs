@@ -41,6 +41,9 @@ pub(crate) struct ShownRun {
     pub(crate) started_at: Option<Time>,
     pub(crate) finished_at: Option<Time>,
     pub(crate) due_at: Option<Time>,
+    /// Since when its function is paused, if that is why it does not go on; only if the run was requested by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) function_paused_at: Option<Time>,
     pub(crate) error: Option<Failure>,
     #[serde(
         default,
@@ -102,11 +105,25 @@ pub(crate) struct ShownFunction {
     pub(crate) living: bool,
     /// Counted up to [`MOST_COUNTED`](super::functions::MOST_COUNTED).
     pub(crate) unfinished: usize,
+    /// Since when it is paused.
+    #[serde(default, rename = "pausedAt", skip_serializing_if = "Option::is_none")]
+    pub(crate) paused_at: Option<Time>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ShownFunctions {
     pub(crate) functions: Vec<ShownFunction>,
+}
+
+/// The result of pausing or resuming a function.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ChangedFunction {
+    pub(crate) function_id: String,
+    /// Whether the change was made; otherwise the function was like that before.
+    pub(crate) changed: bool,
+    /// Whether it is paused now.
+    pub(crate) paused: bool,
 }
 
 /// How many runs were cancelled with a function that was forgotten.
@@ -223,6 +240,7 @@ impl ShownFunction {
                 .collect(),
             living: function.living,
             unfinished: function.unfinished,
+            paused_at: function.paused_at.map(Time),
         }
     }
 
@@ -263,6 +281,7 @@ impl ShownRun {
             started_at: run.started_at.map(Time),
             finished_at: run.finished_at.map(Time),
             due_at: run.due_at.map(Time),
+            function_paused_at: None,
             error: run.failure(),
             payload: serde_json::from_slice(&run.payload).ok().filter(|_| values),
             output: run.output().filter(|_| values).map(ToOwned::to_owned),
@@ -271,6 +290,12 @@ impl ShownRun {
             notes: run.notes.iter().map(ShownNote::of).collect(),
             steps: None,
         }
+    }
+
+    /// Says since when the function of the run is paused, if that is why it does not go on.
+    pub(crate) fn with_paused_at(mut self, paused_at: Option<Timestamp>) -> Self {
+        self.function_paused_at = paused_at.map(Time);
+        self
     }
 
     pub(crate) fn with_steps(mut self, journal: &[Entry], values: bool) -> Self {

@@ -54,8 +54,8 @@ impl Worker {
         self.shared.dispatcher.as_ref()
     }
 
-    /// The ids of the functions, sorted.
-    pub fn functions(&self) -> impl Iterator<Item = &str> {
+    /// The ids of the functions that this program has, sorted.
+    pub fn function_ids(&self) -> impl Iterator<Item = &str> {
         self.shared
             .registry
             .functions()
@@ -91,7 +91,7 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
             .field("store", &self.shared.store)
-            .field("functions", &self.functions().collect::<Vec<_>>())
+            .field("functions", &self.function_ids().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }

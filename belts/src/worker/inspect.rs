@@ -1,7 +1,7 @@
 //! The runs of a worker's store, to look at and to change.
 
 use super::Worker;
-use crate::inspect::{CallbackHandle, Runs};
+use crate::inspect::{CallbackHandle, Functions, Runs};
 
 impl Worker {
     /// The runs in this worker's store, of whichever worker: to list, look at, cancel, run again and purge.
@@ -16,6 +16,20 @@ impl Worker {
     /// ```
     pub fn runs(&self) -> Runs {
         Runs::of_worker(self.shared())
+    }
+
+    /// The functions in this worker's store, of whichever program: to list, pause, resume and forget.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = belts::Worker::builder().store_url("memory:").publish_only().build().await?;
+    /// let error = worker.functions().pause("shipp").await.unwrap_err();
+    /// assert_eq!(error.kind(), belts::ErrorKind::UnknownFunction);
+    /// # Ok(()) }
+    /// ```
+    pub fn functions(&self) -> Functions {
+        Functions::with(self.runs())
     }
 
     /// The callback of this id, to be completed.

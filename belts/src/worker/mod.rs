@@ -28,6 +28,7 @@ mod listen;
 mod loops;
 mod options;
 mod outcome;
+mod paused;
 mod pulse;
 mod purge;
 #[cfg(feature = "http")]

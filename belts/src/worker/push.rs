@@ -3,6 +3,8 @@
 //!
 //! A wake-up goes by its run and its time. One that comes for another time than the run waits for is late or a duplicate:
 //! it drives nothing, and hands on what is there, for the case that whoever should have did not come to it.
+//!
+//! While a function is paused, deliveries for its runs count as taken and drive nothing. Whoever resumes it hands on what is due.
 
 use std::{sync::Arc, time::Duration};
 
@@ -144,6 +146,9 @@ impl Shared {
                 .is_some_and(|run| run.status == RunStatus::Running)
             {
                 return Err(busy(run_id));
+            } else if self.paused_at(function_id).await?.is_some() {
+                // Whoever resumes the function hands it on.
+                return self.hand_on_children(run_id, function_id).await;
             }
         }
     }

@@ -134,15 +134,38 @@ impl Shared {
         due_at: Timestamp,
         hop: u32,
     ) -> Result<()> {
-        let Some(dispatcher) = &self.dispatcher else {
-            return Ok(());
-        };
         let id = crate::id::stable_id(&[
             "wake-up",
             run_id,
             &due_at.as_millis().to_string(),
             &hop.to_string(),
         ]);
+        self.hand_on_as(id, run_id, due_at, hop).await
+    }
+
+    /// As [`hand_on`](Self::hand_on), for a run whose message has come already, and could not resume it: `cause` tells this one apart.
+    #[cfg(feature = "http")]
+    pub(crate) async fn hand_on_again(
+        &self,
+        run_id: &Arc<str>,
+        due_at: Timestamp,
+        cause: &str,
+    ) -> Result<()> {
+        let id = crate::id::stable_id(&["wake-up again", run_id, cause]);
+        self.hand_on_as(id, run_id, due_at, 0).await
+    }
+
+    #[cfg(feature = "http")]
+    async fn hand_on_as(
+        &self,
+        id: String,
+        run_id: &Arc<str>,
+        due_at: Timestamp,
+        hop: u32,
+    ) -> Result<()> {
+        let Some(dispatcher) = &self.dispatcher else {
+            return Ok(());
+        };
         let delay = due_at.since(self.clock.now());
         let message = Message::new(id, wire::wake_up(run_id, due_at, hop))
             .with_delay(delay.min(dispatcher.capabilities().max_delay))

@@ -13,6 +13,7 @@ use super::{
     targets::Aim,
 };
 use crate::{
+    clock::Timestamp,
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
     store::{Entry, RunRecord, RunStatus, StepState, Wait},
@@ -179,6 +180,12 @@ impl Shared {
         }
         // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
         let claimed = self.claim_run(run_id, index).await?;
+        if !claimed
+            && self.clock.is_manual()
+            && let Some(since) = self.paused_at(function_id).await?
+        {
+            return Ok(Look::Over(Some(paused(&record, since))));
+        }
         // Whoever cannot have it now looks again after a pause, whatever the reason.
         Ok(if claimed { Look::Again } else { Look::Later })
     }
@@ -233,7 +240,7 @@ fn waits(record: &RunRecord, entry: &Entry) -> FinishedRun {
     let path = &entry.path;
     let text = if entry.wait.as_ref().is_some_and(Wait::is_for_a_run) {
         format!(
-            "the run waits at `{path}` for the {what}, which waits for something itself, or whose function this worker does not have; give \
+            "the run waits at `{path}` for the {what}, which waits for something itself, or whose function is paused or not in this worker; give \
              that run what it waits for, preset the call, or let time pass with `travel`"
         )
     } else {
@@ -241,6 +248,20 @@ fn waits(record: &RunRecord, entry: &Entry) -> FinishedRun {
             "the run waits at `{path}` for the {what}; publish it, or let time pass with `travel`"
         )
     };
+    stays(record, text)
+}
+
+/// A run that goes on only once the test resumes its function.
+fn paused(record: &RunRecord, since: Timestamp) -> FinishedRun {
+    let id = &record.function_id;
+    let text = format!(
+        "the run cannot go on: its function `{id}` is paused since {since}; resume it with `worker.functions().resume(\"{id}\")`"
+    );
+    stays(record, text)
+}
+
+/// A run that rests until the test does something.
+fn stays(record: &RunRecord, text: String) -> FinishedRun {
     FinishedRun {
         run_id: record.run_id.to_string(),
         function_id: record.function_id.to_string(),

@@ -150,7 +150,7 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     assert!(
         error
             .to_string()
-            .ends_with("has version 9, and this belts knows 4; upgrade belts"),
+            .ends_with("has version 9, and this belts knows 5; upgrade belts"),
         "{error}"
     );
     Ok(())
@@ -165,7 +165,7 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
 async fn newer_schema_that_works_with_this_version_is_opened() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 4")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 5")).await;
     let store = schema.builder().open().await?;
     let left = "SELECT (version * 10 + oldest)::bigint FROM {schema}.schema_version";
     let left = ask::<i64>(schema.sql(left)).await;

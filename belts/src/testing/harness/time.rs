@@ -1,6 +1,6 @@
 //! Lets time pass for a harness, and drives what comes due.
 
-use std::time::Duration;
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use super::Harness;
 use crate::{
@@ -18,8 +18,8 @@ impl Harness {
 
     /// Drives every run in the store to its end, the earliest due first, and moves the clock as needed.
     ///
-    /// Runs of functions that this worker does not have, runs that stopped at a step, and runs that wait forever
-    /// stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
+    /// Runs of functions that this worker does not have or that are paused, runs that stopped at a step, and runs that wait
+    /// forever stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
     /// meanwhile.
     ///
     /// # Errors
@@ -90,7 +90,8 @@ impl Harness {
 /// Drives what is due by then, or everything.
 async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
     let shared = worker.shared();
-    while let Some(run) = next_due(&worker).await? {
+    let mut paused: HashSet<Arc<str>> = HashSet::new();
+    while let Some(run) = next_due(&worker, &paused).await? {
         let Some(index) = shared.registry.index(&run.function_id) else {
             continue;
         };
@@ -105,6 +106,9 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
             (_, Some(due_at)) => {
                 shared.clock.sleep_until(due_at).await;
                 if !shared.claim_run(&run.run_id, index).await? {
+                    if shared.paused_at(&run.function_id).await?.is_some() {
+                        paused.insert(run.function_id);
+                    }
                     continue;
                 }
             }
@@ -116,8 +120,8 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
     Ok(())
 }
 
-/// The run that is in progress or due first.
-async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
+/// The run that is in progress or due first, but for those of functions that are paused.
+async fn next_due(worker: &Worker, paused: &HashSet<Arc<str>>) -> Result<Option<RunRecord>> {
     let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
     let filter = RunFilter {
         statuses,
@@ -129,6 +133,7 @@ async fn next_due(worker: &Worker) -> Result<Option<RunRecord>> {
         .runs
         .into_iter()
         .filter(|run| worker.shared().registry.index(&run.function_id).is_some())
+        .filter(|run| run.status == RunStatus::Running || !paused.contains(&run.function_id))
         .filter(|run| !run.due_at.is_some_and(Timestamp::is_never))
         // Such a run waits for an event.
         .filter(|run| run.status != RunStatus::Suspended || run.due_at.is_some());
