@@ -7,6 +7,7 @@ mod deliver;
 mod families;
 pub(crate) mod mail;
 mod options;
+mod paused;
 mod push;
 mod refused;
 mod verify;

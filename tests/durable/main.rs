@@ -36,6 +36,7 @@ mod long;
 mod many;
 mod outcomes;
 mod panics;
+mod pauses;
 mod places;
 mod progress;
 mod races;

@@ -118,6 +118,8 @@ async fn an_id_that_no_run_can_have_is_the_askers_mistake() {
             post(&format!("/runs/{id}/cancel")),
             post(&format!("/runs/{id}/rerun")),
             post(&format!("/functions/{id}/forget")),
+            post(&format!("/functions/{id}/pause")),
+            post(&format!("/functions/{id}/resume")),
         ];
         for (number, request) in asked.into_iter().enumerate() {
             let (status, body) = locally(&worker, request).await;

@@ -13,6 +13,7 @@ mod functions;
 mod http;
 mod logs;
 mod pages;
+mod pauses;
 mod proxies;
 mod shop;
 mod worker;

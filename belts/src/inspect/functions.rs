@@ -8,7 +8,7 @@ use super::Runs;
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
-    store::{FunctionRecord, Purged, RunRecord, RunStatus, Store},
+    store::{FunctionRecord, Purged, RunStatus, Store},
 };
 
 /// The most runs of a function that are counted.
@@ -31,8 +31,11 @@ pub(crate) async fn paused_at(
 
 impl Runs {
     /// Since when the function of a run is paused, if that is why the run does not go on.
-    #[cfg(feature = "http")]
-    pub(crate) async fn held_since(&self, run: &RunRecord) -> Result<Option<Timestamp>> {
+    #[cfg(any(feature = "http", feature = "testing"))]
+    pub(crate) async fn held_since(
+        &self,
+        run: &crate::store::RunRecord,
+    ) -> Result<Option<Timestamp>> {
         let now = self.clock.now();
         let waits = matches!(run.status, RunStatus::Pending | RunStatus::Suspended);
         if !waits || run.due_at.is_none_or(|due_at| due_at > now) {

@@ -36,7 +36,7 @@ const MOST_NAMED: usize = 20;
 /// # let running = tokio::spawn({ let worker = worker.clone(); async move { worker.run().await } });
 /// let functions = worker.functions().by("ada");
 /// functions.pause("ship").await?;
-/// Paid { cents: 100 }.publish_with(&worker).await?;
+/// publish_paid(Paid { cents: 100 }).via(&worker).await?;
 /// # tokio::time::sleep(Duration::from_millis(50)).await;
 /// let run = worker.runs().list().await?.runs.remove(0);
 /// assert_eq!(run.status, RunStatus::Pending);

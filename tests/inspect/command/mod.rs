@@ -10,6 +10,7 @@ mod failures;
 mod functions;
 mod hostile;
 mod looks;
+mod pauses;
 mod progress;
 mod publish;
 mod waits;

@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 use super::Harness;
 use crate::{
     callback::Recorded,
+    clock::Timestamp,
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    inspect::{progress_in, status_in},
+    inspect::{Runs, progress_in, status_in},
     store::{Entry, RunRecord, RunStatus, StepKind, StepState},
     testing::diff::diff,
 };
@@ -23,6 +24,8 @@ pub struct TestRun<T> {
     journal: Vec<Entry>,
     evaluations: BTreeMap<String, u32>,
     crashes: u32,
+    /// Since when its function is paused, if that is why it does not go on.
+    paused_at: Option<Timestamp>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -34,8 +37,18 @@ impl<T> TestRun<T> {
         crashes: u32,
     ) -> Result<Self> {
         let store = harness.store().shared();
+        let record = store.run(&run_id).await?;
+        let paused_at = match &record {
+            Some(record) => {
+                let runs =
+                    Runs::of(Arc::clone(&store)).with_clock(&harness.worker().shared().clock);
+                runs.held_since(record).await?
+            }
+            None => None,
+        };
         let run = Self {
-            record: store.run(&run_id).await?,
+            record,
+            paused_at,
             journal: store.journal(&run_id).await?,
             evaluations: harness.evaluations(&run_id),
             function_id: function.into(),
@@ -151,9 +164,17 @@ impl<T> TestRun<T> {
         })
     }
 
-    fn state(&self) -> &'static str {
-        self.status()
-            .map_or("skipped by the function's filter", RunStatus::as_str)
+    fn state(&self) -> String {
+        let Some(status) = self.status() else {
+            return "skipped by the function's filter".to_owned();
+        };
+        match self.paused_at {
+            Some(since) => format!(
+                "{status}, since its function is paused since {since}: resume it with `worker.functions().resume(\"{}\")`",
+                self.function_id
+            ),
+            None => status.to_string(),
+        }
     }
 
     /// The paths of its steps and sleeps, in the order in which they began.
