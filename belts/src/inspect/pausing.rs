@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Runs;
 use crate::{
     error::{Error, ErrorKind, Result},
+    registry::Registry,
     store::{FunctionRecord, Purged, SharedStore},
 };
 
@@ -143,9 +144,7 @@ impl Functions {
         if known.is_some() || registry.is_some_and(|registry| registry.get(id).is_some()) {
             return Ok(known.cloned());
         }
-        let own = registry
-            .into_iter()
-            .flat_map(|registry| registry.functions());
+        let own = registry.into_iter().flat_map(Registry::functions);
         let own = own.map(|function| Arc::clone(&function.id));
         let stored = all.into_iter().map(|known| known.function_id);
         Err(unknown(id, own.chain(stored).collect()))

@@ -6,7 +6,7 @@ use belts::{
     Event, Worker, sleep, step,
     store::{Memory, RunStatus, SharedStore},
 };
-use belts_qstash_mock::Mock;
+use belts_qstash_mock::{Delivery, Mock};
 use serde::{Deserialize, Serialize};
 
 use super::{clock::FastClock, mail::*};
@@ -50,7 +50,7 @@ fn sent(name: &str) -> ParcelSent {
 /// Everything that was delivered was taken, and nothing is under way.
 async fn all_is_taken(mock: &Mock) {
     mock.idle(SOON * 2).await.unwrap();
-    let statuses: Vec<_> = mock.deliveries().iter().map(|it| it.status()).collect();
+    let statuses: Vec<_> = mock.deliveries().iter().map(Delivery::status).collect();
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
 }
 

@@ -230,3 +230,31 @@ async fn database_of_the_first_version_is_kept() -> belts::Result<()> {
     assert_eq!(events, ["before", "after"]);
     Ok(())
 }
+
+/// Of all that a version before asks, only its claims can be told of a pause: it publishes by a plan of its own.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn version_before_claims_nothing_of_a_paused_function() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let worker = worker(&store).await?;
+    publish(&store, event("e")).await?;
+    let claims = async |call: i64| {
+        // As the third version asks.
+        let sql = format!(
+            "SELECT count(*) FILTER (WHERE tag IN (1, 2)) FROM {{schema}}.claim('old', {call}, {}, {}, 10, 1000000, '{{f}}', '{{10}}',
+                '{{}}', '{{}}', NULL, true, 5000)",
+            worker.0,
+            at(0).as_millis()
+        );
+        ask::<i64>(schema.sql(&sql)).await
+    };
+    assert!(store.pause("f", at(0)).await?);
+    assert_eq!(claims(1).await, 0);
+    assert!(store.resume("f", at(0)).await?);
+    assert_eq!(claims(2).await, 1);
+    Ok(())
+}
