@@ -144,7 +144,7 @@ async fn words_of_sql_may_name_schemas() -> belts::Result<()> {
 async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 5")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 6")).await;
     let error = fails_to_open(schema.builder()).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(
@@ -165,7 +165,7 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
 async fn newer_schema_that_works_with_this_version_is_opened() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 5")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 4")).await;
     let store = schema.builder().open().await?;
     let left = "SELECT (version * 10 + oldest)::bigint FROM {schema}.schema_version";
     let left = ask::<i64>(schema.sql(left)).await;
