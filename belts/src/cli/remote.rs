@@ -29,9 +29,8 @@ use crate::{
         url::{check_url, is_local},
     },
     inspect::shape::{
-        Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownFunctions, ShownPage,
-        ShownPurge,
-        ShownRun,
+        Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownFunctions,
+        ShownPage, ShownPurge, ShownRun,
     },
     store::{self, NewEvent},
     url::encoded,
