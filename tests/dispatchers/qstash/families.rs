@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use belts::{
-    Event, RunHandle, Runs, Worker, call, sleep, start, step,
+    Event, Failed, RunHandle, Runs, Worker, call, sleep, start, step,
     store::{Memory, RunFilter, RunStatus, SharedStore, Sqlite},
 };
 use belts_qstash_mock::{Faults, Mock, When};
@@ -66,6 +66,11 @@ async fn holds(held: RoomHeld) -> belts::Result<()> {
     call!("idle", idle(part(&held.name, "idle"))).await
 }
 
+#[belts::function(id = "z-push-refused", on_failure = holds)]
+async fn refused(failed: Failed<RoomHeld>) -> belts::Result<String> {
+    step!("note", failed.event.name.clone()).await
+}
+
 #[belts::function(id = "z-push-idle", on = PartBooked)]
 async fn idle(_part: PartBooked) -> belts::Result<()> {
     sleep!("month", "30d").await
@@ -82,6 +87,7 @@ async fn pushed(mock: &Mock, clock: FastClock, store: SharedStore) -> Worker {
         .function(trip)
         .function(book)
         .function(holds)
+        .function(refused)
         .function(idle)
         .dispatcher(qstash.build().unwrap());
     let worker = worker.build().await.unwrap();
@@ -186,6 +192,14 @@ async fn hands_on_its_parent(cancel: impl AsyncFn(Runs, &str) -> bool) {
         }
     };
     tokio::time::timeout(SOON, failed).await.unwrap();
+    // So is the handler of the parent's failure.
+    let handled = async {
+        let status = async || only("z-push-refused").await.map(|run| run.status);
+        while status().await != Some(RunStatus::Completed) {
+            belts_suite::a_moment().await;
+        }
+    };
+    tokio::time::timeout(SOON, handled).await.unwrap();
     let child = only("z-push-idle").await.unwrap();
     assert_eq!(child.status, RunStatus::Cancelled);
 }
