@@ -5,6 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Attribute, Expr, Ident, Pat, PatIdent, PatType, Visibility, spanned::Spanned as _};
 
 use super::{
+    failures,
     groups::group,
     instrument::skipping,
     mark::{KeyUse, Marked, mark},
@@ -39,7 +40,8 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         on_fits(function)
     } else {
         let all = function.on_failure.iter();
-        all.map(|failing| failure_fits(failing, function)).collect()
+        all.map(|failing| failures::fits(failing, function))
+            .collect()
     };
     let registered = quote_spanned! {at_site(at)=>
         #definition
@@ -242,7 +244,9 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
         quote_spanned!(at_site(event_type.span())=> <#event_type as #event_set>::TYPES)
     });
     let events = events.chain(told);
-    let handled = on_failure.iter().map(|failing| handled(failing, function));
+    let handled = on_failure
+        .iter()
+        .map(|failing| failures::handled(failing, function));
     let cancel_on = cancel_on(function);
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
     let keys = keys.iter().map(|key| key_def(key, &names));
@@ -333,13 +337,6 @@ fn cancel_on(function: &Function) -> TokenStream {
     }))
 }
 
-/// A function whose failures this one handles.
-fn handled(failing: &Expr, function: &Function) -> TokenStream {
-    let at = failing.span();
-    let handled = function.krate.at(at).handled;
-    quote_spanned!(at_site(at)=> #handled(#failing))
-}
-
 fn accepts(filter: &Expr, function: &Function) -> TokenStream {
     let at = filter.span();
     let accepts = function.krate.at(at).accepts;
@@ -414,41 +411,5 @@ fn on_fits(function: &Function) -> TokenStream {
             #holds(<#event_type as #event_set>::TYPES, &[#(<#on as #event_set>::TYPES),*]),
             #message
         );
-    }
-}
-
-/// A compile-time check that a failure handler can take the events of a function whose failures it handles.
-fn failure_fits(failing: &Expr, function: &Function) -> TokenStream {
-    let Function {
-        name, event, krate, ..
-    } = function;
-    let (at, taken) = (failing.span(), &event.ty);
-    let Runtime {
-        are_of_a_handler,
-        handles,
-        holds,
-        types_of,
-        ..
-    } = krate.at(at);
-    let failing_name = spelled(&failing.to_token_stream());
-    let of_a_handler = format!(
-        "`{failing_name}` is a failure handler, whose own failures cannot be handled; give it more `retries`, and watch for its \
-         failed runs"
-    );
-    let misfit = format!(
-        "`{name}` handles the failures of `{failing_name}` but takes `{}`; take a `belts::Failed<…>` of the event of \
-         `{failing_name}`, or of an enum that includes the events of all that it handles",
-        spelled(&taken.to_token_stream()),
-    );
-    let taken = {
-        let at = taken.span();
-        quote_spanned!(at_site(at)=> <#taken as #handles>::HANDLED)
-    };
-    quote_spanned! {at_site(at)=>
-        const _: () = {
-            let __belts_types = #types_of(#failing);
-            ::core::assert!(!#are_of_a_handler(__belts_types), #of_a_handler);
-            ::core::assert!(#holds(#taken, &[__belts_types]), #misfit);
-        };
     }
 }

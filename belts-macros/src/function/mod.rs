@@ -3,6 +3,7 @@
 mod arms;
 mod check;
 mod expand;
+mod failures;
 mod fallback;
 mod groups;
 mod instrument;

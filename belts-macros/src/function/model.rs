@@ -6,7 +6,7 @@ use syn::{
     Attribute, Expr, FnArg, LitStr, PatType, ReturnType, Safety, Signature, Type, Visibility,
 };
 
-use super::parse::Item;
+use super::{failures, parse::Item};
 use crate::{
     diag::Errors,
     names::{Krate, spelled, unraw},
@@ -61,10 +61,10 @@ impl Function {
         let on_failure = given.take("on_failure");
         let cancel_on = given.take("cancel_on");
         let on = match &on_failure {
-            Some(_) => starts_by_failures(given.take("on"), cancel_on.as_ref(), errors),
+            Some(_) => failures::instead_of_events(given.take("on"), cancel_on.as_ref(), errors),
             None => on(given.take("on"), &item.sig, errors),
         };
-        let on_failure = on_failure.map(|opt| functions(&opt, errors));
+        let on_failure = on_failure.map(|opt| failures::functions(&opt, errors));
         let when = given.take("when").map(|opt| opt.value);
         let cancel_on = cancel_on.map(|opt| opt.paths(errors));
         let options = Options::build(&mut given, &krate, errors);
@@ -313,7 +313,7 @@ fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr
             Some(FnArg::Typed(argument)) => &*argument.ty,
             _ => &syn::parse_quote!(OrderCreated),
         };
-        let message = if is_failed(event) {
+        let message = if failures::is_failed(event) {
             "a failure handler needs the function whose failures it handles: add `on_failure = process_order`"
                 .to_owned()
         } else {
@@ -325,54 +325,6 @@ fn on(opt: Option<Opt>, sig: &Signature, errors: &mut Errors) -> Option<Vec<Expr
     };
     let on = opt.paths(errors);
     (!on.is_empty()).then_some(on)
-}
-
-/// A failure handler is started by no event; `None` if it says otherwise.
-fn starts_by_failures(
-    on: Option<Opt>,
-    cancel_on: Option<&Opt>,
-    errors: &mut Errors,
-) -> Option<Vec<Expr>> {
-    let mut none = Some(Vec::new());
-    if let Some(on) = on {
-        let message = "a function is started either by events or by the failures of others; keep one of `on` and `on_failure`";
-        errors.at(&on.key, message);
-        none = None;
-    }
-    if let Some(cancel_on) = cancel_on {
-        let message = "no event cancels a failure handler, since the run that it is about has ended; remove `cancel_on`";
-        errors.at(&cancel_on.key, message);
-        none = None;
-    }
-    none
-}
-
-/// The functions whose failures one handles; events are written in their place by mistake.
-fn functions(opt: &Opt, errors: &mut Errors) -> Vec<Expr> {
-    let functions = opt.paths(errors);
-    for function in &functions {
-        let name = spelled(&function.to_token_stream());
-        let last = name.rsplit("::").next().unwrap_or(&name);
-        if last.starts_with(char::is_uppercase) {
-            let message = format!(
-                "`{name}` is no function; write the name of the function whose failures this one handles, such as \
-                 `on_failure = process_order`"
-            );
-            errors.at(function, message);
-        }
-    }
-    functions
-}
-
-fn is_failed(event: &Type) -> bool {
-    match event {
-        Type::Path(path) => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == "Failed"),
-        _ => false,
-    }
 }
 
 /// The return type; its presence has been checked.

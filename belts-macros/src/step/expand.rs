@@ -8,7 +8,8 @@ use super::{
     arms, calls,
     error::leaves_error_open,
     key::{Key, Kind as KeyKind, text_at},
-    parse::{Call, Kind, Mark, StepOptions},
+    marked::Mark,
+    parse::{Call, Kind, StepOptions},
     site::{Site, ends},
     wait::{Since, WaitOptions},
 };

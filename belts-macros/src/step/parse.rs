@@ -1,7 +1,7 @@
 //! The arguments of a marked macro.
 
-use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens as _;
 use syn::{
     Expr, LitStr, Token, Type,
     parse::{ParseStream, Parser as _},
@@ -9,51 +9,18 @@ use syn::{
 
 use super::{
     call::{CallOptions, called},
+    helper::helper_call,
     key::Key,
+    marked::Mark,
     race::{self, Arm},
     wait::{WaitOptions, event_type},
     which::Macro,
 };
 use crate::{
     diag::Errors,
-    names::{CX, Krate, NESTED, spelled},
+    names::{Krate, spelled},
     option::{self, Given, duration_value, ungrouped},
 };
-
-/// What the attribute put before the arguments.
-pub(crate) struct Mark {
-    /// The hidden parameter.
-    pub(crate) cx: Ident,
-    pub(crate) krate: Krate,
-    /// Whether the step is to be awaited where it stands.
-    pub(crate) awaited: bool,
-}
-
-/// Why there is no mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unmarked {
-    Outside,
-    NestedFn,
-}
-
-impl Mark {
-    /// Removes the mark.
-    pub(crate) fn split(input: TokenStream) -> Result<(Self, TokenStream), Unmarked> {
-        let mut tokens = input.into_iter();
-        match (tokens.next(), tokens.next()) {
-            (Some(TokenTree::Ident(cx)), Some(TokenTree::Group(krate))) if cx == CX => {
-                let mark = Self {
-                    cx,
-                    awaited: krate.delimiter() == Delimiter::Brace,
-                    krate: Krate::new(krate.stream()),
-                };
-                Ok((mark, tokens.collect()))
-            }
-            (Some(TokenTree::Ident(nested)), _) if nested == NESTED => Err(Unmarked::NestedFn),
-            _ => Err(Unmarked::Outside),
-        }
-    }
-}
 
 /// A call, resolved.
 pub(crate) struct Call {
@@ -406,42 +373,4 @@ fn evaluated(key: &Key, expr: Expr, errors: &mut Errors) -> Option<Expr> {
     );
     errors.at(closure, message);
     None
-}
-
-/// A call that a hidden argument can be added to.
-fn helper_call(key: &Key, expr: &Expr, errors: &mut Errors) -> Option<Expr> {
-    let mut expr = ungrouped(expr);
-    while let Expr::Paren(inside) = expr {
-        expr = ungrouped(&inside.expr);
-    }
-    match expr {
-        Expr::Call(call) if is_box_pin(&call.func) => {
-            let message = format!(
-                "put the box around the scope: `Box::pin(scope!({}, {})).await`",
-                key.literal.token(),
-                spelled(&call.args.to_token_stream())
-            );
-            errors.at(call, message);
-        }
-        Expr::Call(_) | Expr::MethodCall(_) => return Some(expr.clone()),
-        Expr::Await(awaited) => {
-            let message = "`scope!` awaits the helper itself; write `.await` after the `scope!(…)`";
-            errors.at(awaited.await_token, message);
-        }
-        other => {
-            let message = "`scope!` takes a call to a helper marked `#[belts::steps]`: \
-                           `scope!(\"parcel-{n}\", ship_parcel(&order, n))`";
-            errors.at(quote!(#other), message);
-        }
-    }
-    None
-}
-
-fn is_box_pin(callee: &Expr) -> bool {
-    let Expr::Path(path) = ungrouped(callee) else {
-        return false;
-    };
-    let mut segments = path.path.segments.iter().rev();
-    segments.next().is_some_and(|last| last.ident == "pin")
-        && segments.next().is_some_and(|owner| owner.ident == "Box")
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::Expr;
 
-use super::parse::Mark;
+use super::marked::Mark;
 use crate::names::Runtime;
 
 /// What all the macros share.
