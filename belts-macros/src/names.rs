@@ -72,7 +72,6 @@ runtime! {
 
     absent: __private::UNFINISHED;
     accepts: __private::accepts;
-    are_of_a_handler: __private::are_of_a_handler;
     argument: __private::Argument;
     await_entry: __private::AwaitEntry;
     awaitable: __private::autoref::Awaitable;
@@ -106,6 +105,7 @@ runtime! {
     function_entry: __private::FunctionEntry;
     function_options: __private::FunctionOptions;
     handled: __private::handled;
+    handled_function: __private::Handled;
     handles: __private::Handles;
     helper_scope: __private::StepsHelpersAreCalledWithScope;
     holds: __private::holds;
@@ -127,7 +127,6 @@ runtime! {
     step: __private::Step;
     step_options: __private::StepOptions;
     submit: __private::inventory::submit;
-    types_of: __private::types_of;
     unknown_type: __private::unknown_type;
     via_any_error: __private::autoref::ViaAnyError;
     via_borrowed: __private::autoref::ViaBorrowed;

@@ -1,17 +1,17 @@
 //! `on_failure`: a run that fails starts the functions that handle it, in the write that ends it, and once.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use belts::{
     Error, ErrorKind, Event, Failed, Terminal as _, Worker, call, sleep, step,
-    store::{Memory, RunFilter, RunStatus},
-    testing::{Harness, HarnessBuilder, Reopen, SqliteFile, sweep},
+    store::{Memory, NewEvent, Publish, RunFilter, RunStatus, SharedStore, Target},
+    testing::{Faults, Harness, HarnessBuilder, ManualClock, Reopen, SqliteFile, sweep},
 };
 use serde::{Deserialize, Serialize};
 use tokio::{runtime::Handle, task::block_in_place};
 
 use crate::{
-    gated::{Named, effect, effects, eventually, looped, named, only, within_time},
+    gated::{Named, effect, effects, eventually, looped, named, only, publish_named, within_time},
     places::{InSchema, UnderPrefix},
 };
 
@@ -288,6 +288,74 @@ async fn what_tells_of_failures_is_published_by_nobody_else() {
     let run = harness.run(handled, failed).await.unwrap();
     let expected = "z-failing r failed after 1: terminal error: no at None with None";
     assert_eq!(run.output().unwrap(), expected);
+}
+
+/// A parameter may be called as the function is whose failures a handler takes.
+#[belts::function(id = "z-failing-failed", on = Named, retries = 0)]
+async fn failed(event: Named) -> belts::Result<()> {
+    let name = event.name;
+    step!("refuse", Err::<(), _>(belts::terminal(name.clone()))).await
+}
+
+#[belts::function(id = "z-failing-failed-too", on_failure = failed)]
+async fn failed_too(failed: Failed<Named>) -> belts::Result<usize> {
+    step!("length", failed.event.name.len()).await
+}
+
+async fn failed_worker(store: SharedStore, clock: &ManualClock) -> Worker {
+    let builder = Worker::builder().shared_store(store).clock(clock.clone());
+    let builder = builder.function(failed).function(failed_too);
+    builder.build().await.unwrap()
+}
+
+/// The runs of handlers were written again with each attempt to say that the run has failed, which so never did.
+#[tokio::test]
+async fn a_run_whose_handlers_cannot_be_written_fails_without_them() {
+    let clock = ManualClock::default();
+    let faults = Faults::new(Arc::new(Memory::new()));
+    let worker = failed_worker(Arc::new(faults.clone()), &clock).await;
+    let running = looped(&worker);
+    faults.fail_commits_over(10_000);
+    let big = "x".repeat(20_000);
+    publish_named(named(&big)).via(&worker).await.unwrap();
+    let runs = worker.runs();
+    eventually("the end", async || {
+        clock.advance(Duration::from_millis(500));
+        let run = runs.list().await.unwrap().runs.remove(0);
+        run.status == RunStatus::Failed
+    })
+    .await;
+    assert_eq!(runs.list().await.unwrap().runs.len(), 1);
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+}
+
+/// What failed a run by its event fails the handler too, which is there and can be found.
+#[tokio::test]
+async fn an_event_that_cannot_be_read_fails_the_handler_as_well() {
+    for payload in [
+        &b"{\"nome\":1}"[..],
+        b"no json",
+        b"",
+        b"{\"name\":\"\xff\"}",
+    ] {
+        let harness = harness().await;
+        let now = harness.now();
+        let target = Target::function("z-failing", Some("bad".into()));
+        let event = NewEvent::new("bad", "named", payload, now).with_target(target);
+        let store = harness.store().shared();
+        store.publish(Publish::new(vec![event], now)).await.unwrap();
+        for _ in 0..3 {
+            harness.travel(Duration::from_secs(3_600)).await.unwrap();
+        }
+        let run = harness.store().run("bad").await.unwrap();
+        assert_eq!(run.status, RunStatus::Failed);
+        let handler = only(harness.runs_of(handled).await);
+        assert_eq!(
+            handler.output().unwrap_err().kind(),
+            ErrorKind::InvalidEvent
+        );
+    }
 }
 
 async fn every_crash<P: Reopen>(place: fn() -> P) {

@@ -39,9 +39,7 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
     let check = if function.on_failure.is_empty() {
         on_fits(function)
     } else {
-        let all = function.on_failure.iter();
-        all.map(|failing| failures::fits(failing, function))
-            .collect()
+        failures::all(function)
     };
     let registered = quote_spanned! {at_site(at)=>
         #definition
@@ -136,14 +134,18 @@ fn handle(name: &Ident) -> Ident {
     Ident::new("__BeltsFunction", at_site(name.span()))
 }
 
-/// The event's name in the signature that others see.
+/// The event's name in the signature that others see. The attribute's own expressions stand inside, and do not mean it.
 fn argument(pattern: &Pat) -> Ident {
     match pattern {
         Pat::Ident(PatIdent {
             ident,
             subpat: None,
             ..
-        }) => ident.clone(),
+        }) => {
+            let mut hidden = ident.clone();
+            hidden.set_span(at_site(ident.span()));
+            hidden
+        }
         other => Ident::new("__belts_event", at_site(other.span())),
     }
 }
@@ -244,9 +246,11 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
         quote_spanned!(at_site(event_type.span())=> <#event_type as #event_set>::TYPES)
     });
     let events = events.chain(told);
-    let handled = on_failure
-        .iter()
-        .map(|failing| failures::handled(failing, function));
+    let handled = if on_failure.is_empty() {
+        quote!(&[])
+    } else {
+        quote_spanned!(at_site(at)=> __BELTS_HANDLED)
+    };
     let cancel_on = cancel_on(function);
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
     let keys = keys.iter().map(|key| key_def(key, &names));
@@ -259,7 +263,7 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
             accepts: #accepts,
             check: #check,
             cancel_on: #cancel_on,
-            on_failure: &[#(#handled),*],
+            on_failure: #handled,
             needs: &[#(#needs),*],
             start: #start,
             location: #location,

@@ -59,34 +59,41 @@ pub(super) fn is_failed(event: &Type) -> bool {
     }
 }
 
-/// A function whose failures this one handles.
-pub(super) fn handled(failing: &Expr, function: &Function) -> TokenStream {
-    let at = failing.span();
-    let handled = function.krate.at(at).handled;
-    quote_spanned!(at_site(at)=> #handled(#failing))
+/// The functions whose failures a handler handles, with compile-time checks that it can take their events.
+pub(super) fn all(function: &Function) -> TokenStream {
+    let functions = &function.on_failure;
+    if functions.is_empty() {
+        return TokenStream::new();
+    }
+    let at = function.name.span();
+    let handled = function.krate.at(at).handled_function;
+    let each = functions.iter().map(|failing| {
+        let at = failing.span();
+        let handled = function.krate.at(at).handled;
+        quote_spanned!(at_site(at)=> #handled(#failing))
+    });
+    let checks = functions.iter().enumerate();
+    let checks = checks.map(|(place, failing)| fits(place, failing, function));
+    quote_spanned! {at_site(at)=>
+        const __BELTS_HANDLED: &[#handled] = &[#(#each),*];
+        #(#checks)*
+    }
 }
 
-/// A compile-time check that a failure handler can take the events of a function whose failures it handles.
-pub(super) fn fits(failing: &Expr, function: &Function) -> TokenStream {
+fn fits(place: usize, failing: &Expr, function: &Function) -> TokenStream {
     let Function {
         name, event, krate, ..
     } = function;
     let (at, taken) = (failing.span(), &event.ty);
-    let Runtime {
-        are_of_a_handler,
-        handles,
-        holds,
-        types_of,
-        ..
-    } = krate.at(at);
-    let failing_name = spelled(&failing.to_token_stream());
+    let Runtime { handles, holds, .. } = krate.at(at);
+    let failing = spelled(&failing.to_token_stream());
     let of_a_handler = format!(
-        "`{failing_name}` is a failure handler, whose own failures cannot be handled; give it more `retries`, and watch for its \
-         failed runs"
+        "`{failing}` is a failure handler, whose own failures cannot be handled; give it more `retries`, and watch for its failed \
+         runs"
     );
     let misfit = format!(
-        "`{name}` handles the failures of `{failing_name}` but takes `{}`; take a `belts::Failed<…>` of the event of \
-         `{failing_name}`, or of an enum that includes the events of all that it handles",
+        "`{name}` handles the failures of `{failing}` but takes `{}`; take a `belts::Failed<…>` of the event of `{failing}`, or \
+         of an enum that includes the events of all that it handles",
         spelled(&taken.to_token_stream()),
     );
     let taken = {
@@ -95,9 +102,8 @@ pub(super) fn fits(failing: &Expr, function: &Function) -> TokenStream {
     };
     quote_spanned! {at_site(at)=>
         const _: () = {
-            let __belts_types = #types_of(#failing);
-            ::core::assert!(!#are_of_a_handler(__belts_types), #of_a_handler);
-            ::core::assert!(#holds(#taken, &[__belts_types]), #misfit);
+            ::core::assert!(!__BELTS_HANDLED[#place].is_a_handler, #of_a_handler);
+            ::core::assert!(#holds(#taken, &[__BELTS_HANDLED[#place].types]), #misfit);
         };
     }
 }

@@ -28,7 +28,7 @@ pub struct FunctionDef {
     /// The event that cancels its runs, if there is one.
     pub cancel_on: Option<CancelOn>,
     /// The functions whose failures it handles.
-    pub on_failure: &'static [fn() -> &'static FunctionDef],
+    pub on_failure: &'static [Handled],
     /// What it takes besides its event, as far as a worker has to have it.
     pub needs: &'static [fn() -> Option<Need>],
     /// Begins an attempt of a run.
@@ -68,6 +68,25 @@ impl FunctionDef {
         },
         package: "",
     };
+}
+
+/// A function whose failures another one handles.
+#[derive(Clone, Copy)]
+pub struct Handled {
+    /// That function.
+    pub function: fn() -> &'static FunctionDef,
+    /// The types of its events.
+    pub types: &'static [&'static str],
+    /// Whether it handles failures itself. Then it could handle its own, without end.
+    pub is_a_handler: bool,
+}
+
+impl fmt::Debug for Handled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handled")
+            .field(&(self.function)().id)
+            .finish()
+    }
 }
 
 /// Stands for a function that has mistakes, so that its uses are no mistakes of their own.

@@ -57,7 +57,7 @@ pub struct Failed<E> {
     pub function_id: String,
     /// Why it failed: the [report](crate::Error::report) of the error, which [`cause`](Self::cause) has whole.
     pub error: String,
-    /// The path of the step that failed for good, if the run failed by that.
+    /// The path of the step by which the run failed, if it was one: the step failed for good, or the error is about it.
     pub step: Option<String>,
     /// How the run ended.
     pub status: RunStatus,

@@ -17,7 +17,8 @@ pub use ask::Ask;
 pub use call::Call;
 pub use cancel::{CancelOn, Cancels};
 pub use definition::{
-    AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Invocation, UNFINISHED,
+    AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Handled, Invocation,
+    UNFINISHED,
 };
 pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
@@ -53,7 +54,7 @@ pub use state::State;
 #[diagnostic::on_unimplemented(
     message = "this is not a belts function",
     label = "expected the name of an `async fn` marked `#[belts::function]`",
-    note = "give the name alone, without parentheses: `.function(process_order)`"
+    note = "give the name of an `async fn` marked `#[belts::function]`, without parentheses: `process_order`"
 )]
 pub trait Function<M>: sealed::Sealed<M> {
     /// The event that it takes.

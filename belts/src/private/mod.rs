@@ -20,7 +20,7 @@ pub use self::{
         accepts, check, correlation_key, decode_event, decode_own, encode_event, encode_own,
         invalid, unknown_type,
     },
-    failures::{are_of_a_handler, handled, types_of},
+    failures::handled,
     holds::holds,
 };
 pub use crate::{
@@ -28,8 +28,8 @@ pub use crate::{
     event::{EncodedEvent, key},
     function::{
         Argument, Ask, AwaitEntry, Call, CancelOn, Cancels, Continuation, Definition, Driven,
-        EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Handles, Invocation, KeyDef,
-        Returned, UNFINISHED, state::Need,
+        EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Handled, Handles, Invocation,
+        KeyDef, Returned, UNFINISHED, state::Need,
     },
     live::Context,
     publish::Publish,

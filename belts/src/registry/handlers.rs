@@ -22,7 +22,10 @@ impl Handlers {
         let mut handlers = HashMap::<_, Vec<_>>::new();
         for def in defs {
             for handled in def.on_failure {
-                handlers.entry(handled().id).or_default().push(def.id);
+                handlers
+                    .entry((handled.function)().id)
+                    .or_default()
+                    .push(def.id);
             }
         }
         for ids in handlers.values_mut() {

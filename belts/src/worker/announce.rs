@@ -71,7 +71,7 @@ pub(crate) fn options(function: &Registered) -> String {
             .map(|runs| format!("concurrency = {runs}")),
     );
     let handled = function.def.on_failure.iter();
-    let handled: Vec<_> = handled.map(|handled| handled().id).collect();
+    let handled: Vec<_> = handled.map(|handled| (handled.function)().id).collect();
     if !handled.is_empty() {
         parts.push(format!("on_failure = {}", handled.join(" + ")));
     }

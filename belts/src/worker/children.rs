@@ -191,6 +191,25 @@ impl Shared {
         }
     }
 
+    /// In push mode, hands on what a run has started that was driven for somebody who waited for it.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(clippy::unused_async, reason = "only a dispatcher is waited for")
+    )]
+    pub(super) async fn leave_children(&self, run_id: &str, function_id: &str) {
+        #[cfg(feature = "http")]
+        if self.hands_on()
+            && let Err(error) = self.hand_on_children(run_id, function_id).await
+        {
+            tracing::error!(
+                function = function_id, run = run_id, error = %error.report(),
+                "the runs that this one has started could not be handed on; they wait until it is delivered again"
+            );
+        }
+        #[cfg(not(feature = "http"))]
+        let _ = (run_id, function_id);
+    }
+
     /// In push mode, hands on the run that may wait for the end of one that it has started.
     #[cfg(feature = "http")]
     pub(crate) async fn hand_on_parent(&self, parent: Option<&Parent>) -> Result<()> {

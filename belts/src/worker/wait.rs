@@ -90,7 +90,10 @@ impl Shared {
             } else {
                 let mut ended = self.listen(run_id);
                 match self.look_for(run_id, function_id, &mut ended).await? {
-                    Look::Over(finished) => return Ok(finished),
+                    Look::Over(finished) => {
+                        self.leave_children(run_id, function_id).await;
+                        return Ok(finished);
+                    }
                     Look::Again => continue,
                     Look::Later => ended,
                 }
@@ -101,6 +104,7 @@ impl Shared {
             tokio::select! {
                 ended = ended => match ended {
                     Ok(Ended::Completed(output)) => {
+                        self.leave_children(run_id, function_id).await;
                         let (run_id, function_id) = (run_id.to_string(), function_id.to_string());
                         let result = output_of(&output);
                         return Ok(Some(FinishedRun { run_id, function_id, status: RunStatus::Completed, result }));

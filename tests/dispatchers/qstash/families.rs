@@ -71,6 +71,34 @@ async fn refused(failed: Failed<RoomHeld>) -> belts::Result<String> {
     step!("note", failed.event.name.clone()).await
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(type = "z-room-freed")]
+struct RoomFreed {
+    name: String,
+}
+
+#[belts::function(id = "z-push-starts", on = RoomFreed)]
+async fn starts(freed: RoomFreed) -> belts::Result<()> {
+    start!("book", book(part(&freed.name, "room"))).await?;
+    Ok(())
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+#[event(type = "z-room-lost")]
+struct RoomLost {
+    name: String,
+}
+
+#[belts::function(id = "z-push-loses", on = RoomLost, retries = 0)]
+async fn loses(lost: RoomLost) -> belts::Result<()> {
+    step!("lose", Err::<(), _>(belts::terminal(lost.name.clone()))).await
+}
+
+#[belts::function(id = "z-push-lost", on_failure = loses)]
+async fn lost(failed: Failed<RoomLost>) -> belts::Result<usize> {
+    step!("length", failed.error.len()).await
+}
+
 #[belts::function(id = "z-push-idle", on = PartBooked)]
 async fn idle(_part: PartBooked) -> belts::Result<()> {
     sleep!("month", "30d").await
@@ -89,6 +117,9 @@ async fn pushed(mock: &Mock, clock: FastClock, store: SharedStore) -> Worker {
         .function(holds)
         .function(refused)
         .function(idle)
+        .function(starts)
+        .function(loses)
+        .function(lost)
         .dispatcher(qstash.build().unwrap());
     let worker = worker.build().await.unwrap();
     place.serve_only(worker.router());
@@ -147,6 +178,33 @@ async fn deliveries_made_twice_and_answers_that_are_lost_lose_no_child() {
         let name = format!("twice {round}");
         goes_from_delivery_to_delivery(&name, faults, Arc::new(Memory::new())).await;
     }
+}
+
+/// Whoever waits for a run drives it here, and nobody else knows what it has started.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_run_has_started_is_handed_on_though_somebody_waited_for_it() {
+    let clock = FastClock::new();
+    let mock = clock.service().start().unwrap();
+    let worker = pushed(&mock, clock, Arc::new(Memory::new())).await;
+    let ends = async |function: &str| {
+        let status = async || {
+            let page = worker.runs().list().function(function).await;
+            page.unwrap().runs.pop().map(|run| run.status)
+        };
+        let ended = async {
+            while status().await != Some(RunStatus::Completed) {
+                belts_suite::a_moment().await;
+            }
+        };
+        tokio::time::timeout(SOON, ended).await.unwrap();
+    };
+    let name = || "waited for".to_owned();
+    let started = starts(RoomFreed { name: name() }).via(&worker).await;
+    started.unwrap();
+    ends("z-push-part").await;
+    let refused = worker.execute(RoomLost { name: name() }).await.unwrap();
+    refused.output::<()>("z-push-loses").unwrap_err();
+    ends("z-push-lost").await;
 }
 
 /// What cancels a child has nobody else who would tell the parent.

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, failure::Failure},
     function::{FAILED, Told},
     id::stable_id,
-    store::{NewEvent, Parent, RunStatus, Target, Transition},
+    store::{NewEvent, Parent, RunStatus, Subscription, Target, Transition},
 };
 
 impl Drive<'_> {
@@ -52,19 +52,29 @@ impl Drive<'_> {
             return handlers;
         }
         // If the store cannot tell, a run that waits is better than none.
-        if let Ok(served) = self.worker.store.subscriptions().await {
-            handlers.retain(|handler| {
-                is_own(handler) || served.iter().any(|known| *known.function_id == **handler)
-            });
-        }
+        let Ok(served) = self.worker.store.subscriptions().await else {
+            return handlers;
+        };
+        handlers.retain(|handler| {
+            let known = |one: &Subscription| *one.function_id == **handler;
+            let is_served = is_own(handler) || served.iter().any(known);
+            if !is_served && self.worker.warned.is_first(&format!("no {handler}").into()) {
+                tracing::warn!(
+                    function = %self.function.id, handler,
+                    "no worker has this failure handler, so it is not started; its name is missing where the functions of the \
+                     workers are picked"
+                );
+            }
+            is_served
+        });
         handlers
     }
 
     /// The event, without what differs from handler to handler.
     fn told(&self, error: &Error, attempts: u32) -> Option<NewEvent> {
         let run = self.run;
-        // What a store or a peer has brought is JSON, or the function could not have read it either.
-        let event: &RawValue = serde_json::from_slice(&run.payload).ok()?;
+        // What is no JSON could be read by nobody, nor can the handler read this: it fails as the run did, and shows it.
+        let event: &RawValue = serde_json::from_slice(&run.payload).unwrap_or(RawValue::NULL);
         let told = Told {
             function_id: Cow::Borrowed(&run.function_id),
             run_id: Cow::Borrowed(&run.run_id),

@@ -193,9 +193,24 @@ impl<'a> Drive<'a> {
         let transition = after_function(Err(&error), self.policy, failed, now, random);
         self.log(&error, &transition);
         let starts = self.handlers(&error, &transition).await;
-        let written = self
+        let has_handlers = !starts.is_empty();
+        let mut written = self
             .write_end(Outbox::default(), transition.clone(), starts)
             .await;
+        if let (Err(refused), true) = (&written, has_handlers) {
+            let refused = refused.report();
+            let alone = self.write_end(Outbox::default(), transition.clone(), Vec::new());
+            written = alone.await;
+            if written.is_ok() {
+                let ids = self.run.ids();
+                tracing::error!(
+                    function = ids.function,
+                    run = ids.run,
+                    error = refused,
+                    "the store refused the runs of the failure handlers; the run failed without starting them"
+                );
+            }
+        }
         let outcomes = written.ok()?;
         if outcomes.first() != Some(&CommitOutcome::Applied) {
             return Some(Ended::Abandoned);
