@@ -28,10 +28,13 @@ use crate::error::Result;
 
 mod arrivals;
 mod bench;
+mod by_name;
 mod claims;
+mod closing;
 mod delays;
 mod durability;
 mod families;
+mod forgetting;
 mod inspection;
 mod journals;
 mod leases;
@@ -41,7 +44,9 @@ mod meeting;
 mod pausing;
 mod pausing_at_once;
 mod publishing;
+mod purging;
 mod races;
+mod renewals;
 mod reruns;
 mod sessions;
 mod starting;
@@ -74,13 +79,18 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     leases {
         claim_is_exclusive late_commit_is_refused late_commit_is_written_until_the_run_is_claimed_again tokens_are_unpredictable revoked_leases_are_reported
-        crashes_without_a_record_are_counted clock_set_back_delays_nothing_due
-        dead_worker_runs_are_claimed renewed_lease_holds late_renewal_shortens_no_lease clocks_may_differ release_keeps_the_listed_leases removed_run_cannot_be_written
+        crashes_without_a_record_are_counted release_keeps_the_listed_leases removed_run_cannot_be_written
+    }
+    renewals {
+        clock_set_back_delays_nothing_due dead_worker_runs_are_claimed renewed_lease_holds late_renewal_shortens_no_lease clocks_may_differ
     }
     claims {
         claim_brings_the_journal claim_brings_the_run claim_respects_limits claim_reports_the_next_due_time
         claim_is_fair_between_functions claim_skips_unreadable_event_types claim_is_bounded_in_bytes
-        claim_names_unknown_functions claim_by_name claim_by_name_leaves_runs_of_live_sessions
+        claim_names_unknown_functions
+    }
+    by_name {
+        claim_by_name claim_by_name_leaves_runs_of_live_sessions
     }
     journals {
         entry_is_replaced_by_seq entry_is_not_replaced_by_an_earlier_state values_come_back_as_written names_are_compared_byte_for_byte
@@ -96,18 +106,23 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     inspection {
         run_record_tracks_the_run cancel_ends_the_lease cancel_leaves_finished_runs_alone rerun_keeps_recorded_steps
-        rerun_from_drops_later_entries
-        rerun_leaves_other_runs_alone purge_keeps_unfinished_runs purge_is_bounded
-        purge_reports_whether_anything_is_left functions_are_listed forget_cancels_runs_and_removes_subscriptions
-        session_of_a_forgotten_function_must_register_again notes_are_kept unknown_run_is_no_error
+        rerun_from_drops_later_entries rerun_leaves_other_runs_alone notes_are_kept unknown_run_is_no_error
+    }
+    purging {
+        purge_keeps_unfinished_runs purge_is_bounded purge_reports_whether_anything_is_left
+    }
+    forgetting {
+        functions_are_listed forget_cancels_runs_and_removes_subscriptions session_of_a_forgotten_function_must_register_again
     }
     listing {
         list_filters_and_pages list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
     }
     waits {
         wait_comes_back_with_places event_makes_every_run_due_that_waits wait_matches_type_and_key event_before_the_wait_is_found
-        wait_begins_where_it_says wait_written_again_looks_further_on settled_entry_waits_no_more end_of_a_run_closes_its_waits
-        rerun_opens_what_still_waits rerun_awaits_its_types_again driven_run_hears_of_what_arrives
+        wait_begins_where_it_says wait_written_again_looks_further_on driven_run_hears_of_what_arrives
+    }
+    closing {
+        settled_entry_waits_no_more end_of_a_run_closes_its_waits rerun_opens_what_still_waits rerun_awaits_its_types_again
     }
     arrivals {
         run_with_arrivals_is_due_at_once run_without_a_time_waits_for_arrivals pause_is_kept_whatever_arrives
