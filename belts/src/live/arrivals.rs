@@ -8,7 +8,8 @@ use std::{
 };
 
 use super::{
-    run::{LiveRun, ParkedStep, State},
+    run::LiveRun,
+    state::{ParkedStep, State},
     tickets::Parked,
     waits::{PlaceOf, Taken, answered, behind},
 };

@@ -11,7 +11,8 @@ use serde_json::value::RawValue;
 use super::{
     pulse::{Heard, Pulse},
     races::Arm,
-    run::{LiveRun, State},
+    run::LiveRun,
+    state::State,
 };
 use crate::{
     clock::Timestamp,

@@ -2,11 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{
-    outbox::Outbox,
-    run::{LiveRun, State},
-    waits::behind,
-};
+use super::{outbox::Outbox, run::LiveRun, state::State, waits::behind};
 use crate::{
     error::{Error, ErrorKind},
     plain::plain,

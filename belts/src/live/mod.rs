@@ -15,6 +15,7 @@ mod pulse;
 mod races;
 mod rivals;
 mod run;
+mod state;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -30,5 +31,6 @@ pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;
 pub(crate) use pulse::Heard;
 pub(crate) use races::{Arm, Left, Race};
-pub(crate) use run::{Found, LiveRun, Place};
+pub(crate) use run::{Found, LiveRun};
+pub(crate) use state::Place;
 pub(crate) use tickets::Active;

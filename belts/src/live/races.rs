@@ -5,10 +5,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{
-    run::{LiveRun, State},
-    tickets::Ticket,
-};
+use super::{run::LiveRun, state::State, tickets::Ticket};
 use crate::{
     clock::Timestamp,
     codec,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::{
     races::{Arm, Sides},
-    run::{LiveRun, State},
+    run::LiveRun,
+    state::State,
 };
 use crate::clock::Timestamp;
 

@@ -9,7 +9,8 @@ use std::{
 
 use super::{
     outbox::Outbox,
-    run::{LiveRun, ParkedStep, Place, State},
+    run::LiveRun,
+    state::{ParkedStep, Place, State},
 };
 use crate::{
     clock::Timestamp,

@@ -7,12 +7,13 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 use tracing::Instrument;
 
 use super::{
     Expression, Key, STAYS_IN_MEMORY, Scope, StepOptions,
-    evaluate::{Evaluated, Limits, evaluate, type_name},
+    begun::Begun,
+    evaluate::{Evaluated, Limits, evaluate},
+    preset::preset,
     values::Values,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
         Error, ErrorKind, Result,
         class::{Class, Classified},
     },
-    live::{Active, Arm, Attempt, LiveRun},
+    live::{Active, LiveRun},
     middleware::{self, Around, StepInfo},
     panic,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
@@ -48,19 +49,6 @@ enum Phase<T> {
     /// Under way, with what the next record of it says.
     Begun(Begun, Active),
     Over(Option<Result<T>>),
-}
-
-#[derive(Debug)]
-struct Begun {
-    path: Arc<str>,
-    seq: u32,
-    failed_attempts: u32,
-    started_at: Timestamp,
-    due_at: Option<Timestamp>,
-    /// The failure of the last attempt, as an envelope.
-    failure: Option<Arc<[u8]>>,
-    /// The last heartbeat of earlier attempts.
-    progress: Option<Arc<RawValue>>,
 }
 
 impl Scope {
@@ -356,92 +344,6 @@ impl Begun {
             }
         }
     }
-
-    fn attempt<T>(&self, arm: Option<&Arm>) -> Attempt {
-        Attempt {
-            path: Arc::clone(&self.path),
-            seq: self.seq,
-            failed_attempts: self.failed_attempts,
-            started_at: self.started_at,
-            type_name: type_name::<T>,
-            arm: arm.cloned(),
-            failure: self.failure.clone(),
-            progress: self.progress.clone(),
-        }
-    }
-
-    fn entry<T>(
-        &self,
-        state: StepState,
-        value: Arc<[u8]>,
-        due_at: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Entry {
-        let succeeded = u32::from(state == StepState::Completed);
-        let value = match &self.progress {
-            Some(progress) => codec::with_progress(Some(&value), progress),
-            None => value,
-        };
-        Entry {
-            seq: self.seq,
-            path: Arc::clone(&self.path),
-            kind: StepKind::Step,
-            state,
-            type_name: type_name::<T>(),
-            value,
-            attempts: self.failed_attempts + succeeded,
-            due_at,
-            wait: None,
-            started_at: self.started_at,
-            finished_at: (state != StepState::Waiting).then_some(now),
-        }
-    }
-}
-
-/// What a test wants this attempt to come to.
-#[cfg(feature = "testing")]
-async fn preset<'a, T>(
-    run: &Arc<LiveRun>,
-    begun: &Begun,
-    step: Evaluated<'a>,
-    values: &Values<T>,
-) -> Result<Result<T>, Evaluated<'a>> {
-    use crate::testing::{Instead, misfit};
-
-    let probe = run.host.probe.as_ref();
-    let instead =
-        probe.and_then(|probe| probe.consult(&run.run_id, &begun.path, begun.failed_attempts));
-    match instead {
-        None => Err(step),
-        Some(Instead::Return(json)) => {
-            let misfits = |error| misfit(&begun.path, std::any::type_name::<T>(), error);
-            Ok((values.preset)(&json).map_err(misfits))
-        }
-        Some(Instead::Fail(error)) => Ok(Err(error)),
-        Some(Instead::Hang) => {
-            let limit = step.limits.shortest();
-            let hang = async {
-                // The sleep moves a clock that skips sleeps, and so the time limit runs out.
-                if let Some(limit) = limit {
-                    let clock = &run.host.clock;
-                    clock.sleep_until(clock.now().after(limit)).await;
-                }
-                pending().await
-            };
-            let mut hang: Expression<'_, T> = pin!(Some(hang));
-            Ok(Box::pin(evaluate(run, step, &mut hang)).await)
-        }
-    }
-}
-
-#[cfg(not(feature = "testing"))]
-async fn preset<'a, T>(
-    _: &LiveRun,
-    _: &Begun,
-    step: Evaluated<'a>,
-    _: &Values<T>,
-) -> Result<Result<T>, Evaluated<'a>> {
-    Err(step)
 }
 
 /// A recorded failure as the error that every attempt returns.

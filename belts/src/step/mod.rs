@@ -2,12 +2,14 @@
 
 mod answer;
 mod attempt;
+mod begun;
 mod call;
 mod callback;
 mod caught;
 mod evaluate;
 mod expression;
 mod open;
+mod preset;
 mod race;
 mod refuse;
 mod taken;
