@@ -6,17 +6,12 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::Clock,
     error::{Error, Result},
-    store::{
-        Arrival, CALLBACK, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry,
-        FunctionRecord, Lease, NewEvent, Note, Publish, PublishedEvent, Purged, Register, Release,
-        Rerun, RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
-    },
+    store::{CALLBACK, NewEvent, SharedStore},
 };
 
 /// When a process dies, counted in writes from the moment when this is armed; the first is 1.
@@ -70,19 +65,19 @@ impl fmt::Display for Crash {
 /// ```
 #[derive(Clone)]
 pub struct Faults {
-    inner: SharedStore,
-    state: Arc<State>,
+    pub(super) inner: SharedStore,
+    pub(super) state: Arc<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     plan: Mutex<Plan>,
     crashed: watch::Sender<bool>,
-    events: Arc<Mutex<Vec<NewEvent>>>,
+    pub(super) events: Arc<Mutex<Vec<NewEvent>>>,
 }
 
 #[derive(Default)]
-struct Plan {
+pub(super) struct Plan {
     writes: u32,
     /// The number of the write at which it crashes, and whether after it.
     crash: Option<(u32, bool)>,
@@ -92,7 +87,7 @@ struct Plan {
     loses: Vec<u32>,
     delay: Option<(Arc<dyn Clock>, Duration)>,
     /// The most bytes of results in a commit.
-    room: Option<usize>,
+    pub(super) room: Option<usize>,
 }
 
 /// What happens to one write.
@@ -202,7 +197,7 @@ impl Faults {
         events
     }
 
-    fn plan(&self) -> MutexGuard<'_, Plan> {
+    pub(super) fn plan(&self) -> MutexGuard<'_, Plan> {
         self.state
             .plan
             .lock()
@@ -236,7 +231,10 @@ impl Faults {
     }
 
     /// Applies one write, or not, and crashes after it if armed.
-    async fn write<T>(&self, write: impl Future<Output = Result<T>> + Send) -> Result<T> {
+    pub(super) async fn write<T>(
+        &self,
+        write: impl Future<Output = Result<T>> + Send,
+    ) -> Result<T> {
         let fate = self.begin().await?;
         let answer = write.await;
         match fate {
@@ -256,7 +254,7 @@ impl Faults {
         }
     }
 
-    fn alive(&self) -> Result<()> {
+    pub(super) fn alive(&self) -> Result<()> {
         if self.has_crashed() {
             Err(dead())
         } else {
@@ -276,147 +274,5 @@ impl fmt::Debug for Faults {
             .field("writes", &self.writes())
             .field("crashed", &self.has_crashed())
             .finish_non_exhaustive()
-    }
-}
-
-#[async_trait]
-impl Store for Faults {
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-
-    async fn register(&self, request: Register) -> Result<WorkerId> {
-        self.write(self.inner.register(request)).await
-    }
-
-    async fn deregister(&self, worker: WorkerId, now: Timestamp) -> Result<()> {
-        self.write(self.inner.deregister(worker, now)).await
-    }
-
-    async fn publish(&self, request: Publish) -> Result<Vec<PublishedEvent>> {
-        let events = request.events.clone();
-        let recorded = async {
-            let published = self.inner.publish(request).await?;
-            let new = events
-                .into_iter()
-                .zip(&published)
-                .filter(|(_, answer)| !answer.duplicate);
-            let mut log = self
-                .state
-                .events
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            log.extend(new.map(|(event, _)| event));
-            Ok(published)
-        };
-        self.write(recorded).await
-    }
-
-    async fn claim(&self, request: Claim) -> Result<Claimed> {
-        self.write(self.inner.claim(request)).await
-    }
-
-    async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
-        let entries = request.commits.iter().flat_map(|commit| &commit.entries);
-        let bytes: usize = entries.map(|entry| entry.value.len()).sum();
-        let room = self.plan().room;
-        if room.is_some_and(|room| bytes > room) {
-            self.alive()?;
-            return Err(Error::store(
-                "fault: there is no room for the commit",
-                "requested by the test",
-            ));
-        }
-        self.write(self.inner.commit(request)).await
-    }
-
-    async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
-        self.write(self.inner.renew(worker, now, lease)).await
-    }
-
-    async fn release(&self, request: Release) -> Result<usize> {
-        self.write(self.inner.release(request)).await
-    }
-
-    async fn woken(&self) {
-        self.inner.woken().await;
-    }
-
-    async fn subscriptions(&self) -> Result<Vec<Subscription>> {
-        self.alive()?;
-        self.inner.subscriptions().await
-    }
-
-    async fn awaited(&self) -> Result<Vec<Arc<str>>> {
-        self.alive()?;
-        self.inner.awaited().await
-    }
-
-    async fn run(&self, run: &str) -> Result<Option<RunRecord>> {
-        self.alive()?;
-        self.inner.run(run).await
-    }
-
-    async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
-        self.alive()?;
-        self.inner.journal(run).await
-    }
-
-    async fn list(&self, filter: RunFilter) -> Result<RunPage> {
-        self.alive()?;
-        self.inner.list(filter).await
-    }
-
-    async fn backlog(
-        &self,
-        functions: &[Arc<str>],
-        now: Timestamp,
-        most: usize,
-    ) -> Result<Vec<usize>> {
-        self.alive()?;
-        self.inner.backlog(functions, now, most).await
-    }
-
-    async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
-        self.write(self.inner.cancel(run, now)).await
-    }
-
-    async fn rerun(&self, request: Rerun) -> Result<bool> {
-        self.write(self.inner.rerun(request)).await
-    }
-
-    async fn purge(&self, before: Timestamp, limit: usize) -> Result<Purged> {
-        self.write(self.inner.purge(before, limit)).await
-    }
-
-    async fn arrived(&self, leases: &[Lease]) -> Result<Vec<(Lease, Vec<Arrival>)>> {
-        self.alive()?;
-        self.inner.arrived(leases).await
-    }
-
-    async fn revoked(&self, leases: &[Lease]) -> Result<Vec<Lease>> {
-        self.alive()?;
-        self.inner.revoked(leases).await
-    }
-
-    async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
-        self.alive()?;
-        self.inner.functions(now, most).await
-    }
-
-    async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
-        self.write(self.inner.pause(function, now)).await
-    }
-
-    async fn resume(&self, function: &str, now: Timestamp) -> Result<bool> {
-        self.write(self.inner.resume(function, now)).await
-    }
-
-    async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
-        self.write(self.inner.forget(function, now, limit)).await
-    }
-
-    async fn note(&self, run: &str, note: Note) -> Result<bool> {
-        self.write(self.inner.note(run, note)).await
     }
 }

@@ -34,6 +34,7 @@
 mod clock;
 mod diff;
 mod faults;
+mod faulty;
 mod harness;
 mod keys;
 mod probe;

@@ -50,6 +50,7 @@ mod start;
 mod stop;
 mod suspects;
 mod take_on;
+mod take_over;
 mod targets;
 mod tell;
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 
-use super::{ended::Ended, execute::busy, listen::Ending, shared::Shared, wait::Started};
+use super::{ended::Ended, listen::Ending, shared::Shared, take_over::busy, wait::Started};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
