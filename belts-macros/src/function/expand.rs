@@ -5,6 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Attribute, Expr, Ident, Pat, PatIdent, PatType, Visibility, spanned::Spanned as _};
 
 use super::{
+    cancel_on::cancel_on,
     failures,
     groups::group,
     instrument::skipping,
@@ -312,33 +313,6 @@ fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
             ::core::result::Result::Ok(<#event as #event_set>::encode(&__belts_event)?.correlation_key)
         }
     }
-}
-
-/// The events that cancel a run. That their keys fit is asked with each type, and nothing else asks whether it is an event.
-fn cancel_on(function: &Function) -> TokenStream {
-    let Function {
-        event,
-        cancel_on,
-        krate,
-        ..
-    } = function;
-    let event = &event.ty;
-    let cancels = |other: &Expr| {
-        let at = other.span();
-        let cancels = krate.at(at).cancels;
-        quote_spanned!(at_site(at)=> <#other as #cancels<#event>>)
-    };
-    let Some(first) = cancel_on.first() else {
-        return optional(None);
-    };
-    let all = cancel_on.iter().map(|other| {
-        let by = cancels(other);
-        quote_spanned!(at_site(other.span())=> #by::TYPES)
-    });
-    let (by, cancel_on) = (cancels(first), krate.at(first.span()).cancel_on);
-    optional(Some(quote_spanned! {at_site(first.span())=>
-        #cancel_on { events: &[#(#all),*], key: #by::key }
-    }))
 }
 
 fn accepts(filter: &Expr, function: &Function) -> TokenStream {

@@ -1,12 +1,14 @@
 //! `#[belts::function]` and `#[belts::steps]`.
 
 mod arms;
+mod cancel_on;
 mod check;
 mod expand;
 mod failures;
 mod fallback;
 mod groups;
 mod instrument;
+mod items;
 mod mark;
 mod model;
 mod parse;
