@@ -6,8 +6,8 @@ use syn::{Attribute, Expr, Ident, Pat, PatIdent, PatType, Visibility, spanned::S
 
 use super::{
     cancel_on::cancel_on,
-    failures,
     groups::group,
+    handled,
     instrument::skipping,
     mark::{KeyUse, Marked, mark},
     model::{Function, Options},
@@ -40,7 +40,7 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
     let check = if function.on_failure.is_empty() {
         on_fits(function)
     } else {
-        failures::all(function)
+        handled::all(function)
     };
     let registered = quote_spanned! {at_site(at)=>
         #definition

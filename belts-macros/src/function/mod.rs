@@ -7,6 +7,7 @@ mod expand;
 mod failures;
 mod fallback;
 mod groups;
+mod handled;
 mod instrument;
 mod items;
 mod mark;
