@@ -163,7 +163,8 @@ impl Faults {
         plan.loses.push(write);
     }
 
-    /// Makes each commit fail whose results have more bytes than this, as on a disk that is nearly full; `usize::MAX` ends that.
+    /// Makes each commit fail whose results, and the events of the runs that it starts, have more bytes than this, as on a disk that is
+    /// nearly full; `usize::MAX` ends that.
     pub fn fail_commits_over(&self, bytes: usize) {
         self.plan().room = Some(bytes);
     }

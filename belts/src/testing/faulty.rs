@@ -12,9 +12,9 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-        Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
-        RunRecord, Store, Subscription, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry,
+        FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
+        RunFilter, RunPage, RunRecord, Store, Subscription, WorkerId,
     },
 };
 
@@ -56,8 +56,12 @@ impl Store for Faults {
     }
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
-        let entries = request.commits.iter().flat_map(|commit| &commit.entries);
-        let bytes: usize = entries.map(|entry| entry.value.len()).sum();
+        let size = |commit: &Commit| -> usize {
+            let values = commit.entries.iter().map(|entry| entry.value.len());
+            let events = commit.starts.iter().map(|event| event.payload.len());
+            values.chain(events).sum()
+        };
+        let bytes: usize = request.commits.iter().map(size).sum();
         let room = self.plan().room;
         if room.is_some_and(|room| bytes > room) {
             self.alive()?;
