@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use belts::{Event, sleep, step, store::RunStatus, testing::Harness};
+use belts::{
+    Event, sleep, step,
+    store::{NewEvent, Publish, RunStatus, Target},
+    testing::Harness,
+};
 use serde::{Deserialize, Serialize};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -114,4 +118,27 @@ async fn runs_of_a_function_come_in_the_order_of_their_events() {
     let bills = harness.runs_of(bill).await.unwrap();
     let bills: Vec<_> = bills.iter().map(|run| run.output().unwrap()).collect();
     assert_eq!(bills, ["a bill for Ada", "a bill for Bob", "a bill for Cy"]);
+}
+
+/// A version that takes the event may drive it; this one does not.
+#[tokio::test]
+async fn a_run_of_an_event_that_its_function_does_not_take_stays_as_it_is() {
+    let harness = Harness::new().await.unwrap();
+    let now = harness.now();
+    let event = NewEvent::new("later", "trial-of-tomorrow", &b"{}"[..], now)
+        .with_target(Target::function("trial", Some("later".into())));
+    let store = harness.store().shared();
+    store.publish(Publish::new(vec![event], now)).await.unwrap();
+    harness.publish(begun("Ada")).await.unwrap();
+    let journey = async {
+        harness.travel(DAY * 30).await.unwrap();
+        harness.settle().await.unwrap();
+    };
+    tokio::time::timeout(Duration::from_secs(60), journey)
+        .await
+        .expect("the journey ends");
+    assert_eq!(harness.now(), now.after(DAY * 30));
+    let run = store.run("later").await.unwrap().unwrap();
+    assert_eq!(run.status, RunStatus::Pending);
+    assert_eq!(harness.runs_of(bill).await.unwrap().len(), 1);
 }

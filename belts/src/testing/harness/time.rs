@@ -18,8 +18,8 @@ impl Harness {
 
     /// Drives every run in the store to its end, the earliest due first, and moves the clock as needed.
     ///
-    /// Runs of functions that this worker does not have or that are paused, runs that stopped at a step, and runs that wait
-    /// forever stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
+    /// Runs of functions that this worker does not have or that are paused, runs of events that their function does not take,
+    /// runs that stopped at a step, and runs that wait forever stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
     /// meanwhile.
     ///
     /// # Errors
@@ -120,6 +120,16 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
     Ok(())
 }
 
+/// Whether the worker has the function of a run, and that takes its event.
+fn takes(worker: &Worker, run: &RunRecord) -> bool {
+    let registry = &worker.shared().registry;
+    let function = registry.index(&run.function_id);
+    let mut types = function
+        .into_iter()
+        .flat_map(|index| registry.functions()[index].event_types());
+    types.any(|known| *known == *run.event_type)
+}
+
 /// The run that is in progress or due first, but for those of functions that are paused.
 async fn next_due(worker: &Worker, paused: &HashSet<Arc<str>>) -> Result<Option<RunRecord>> {
     let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
@@ -132,7 +142,7 @@ async fn next_due(worker: &Worker, paused: &HashSet<Arc<str>>) -> Result<Option<
     let known = page
         .runs
         .into_iter()
-        .filter(|run| worker.shared().registry.index(&run.function_id).is_some())
+        .filter(|run| takes(worker, run))
         .filter(|run| run.status == RunStatus::Running || !paused.contains(&run.function_id))
         .filter(|run| !run.due_at.is_some_and(Timestamp::is_never))
         // Such a run waits for an event.
