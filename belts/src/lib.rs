@@ -81,7 +81,9 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Call, Failed, Function, RunHandle, State, id_of, run_of};
-pub use inspect::{CallbackHandle, CancelledRuns, Functions, ListRuns, RunCount, RunGroup, Runs};
+pub use inspect::{
+    CallbackHandle, CancelFailed, CancelledRuns, Functions, ListRuns, RunCount, RunGroup, Runs,
+};
 pub use live::Context;
 pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};
 pub use run::{Backoff, Location};

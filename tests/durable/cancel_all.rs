@@ -7,7 +7,8 @@ use std::{
 };
 
 use belts::{
-    Clock as _, ErrorKind, Event, RunHandle, Runs, SystemClock, Worker, call, sleep, start, step,
+    CancelFailed, Clock as _, ErrorKind, Event, RunHandle, Runs, SystemClock, Worker, call, sleep,
+    start, step,
     store::{Memory, NewEvent, Publish, RunFilter, RunStatus, SharedStore, Sqlite},
     testing::{Harness, Reopen, SqliteFile},
 };
@@ -19,6 +20,7 @@ use crate::{
     places::{InSchema, UnderPrefix},
 };
 
+mod families;
 mod many;
 
 /// A server takes a while to open a store.

@@ -16,4 +16,5 @@ mod pages;
 mod pauses;
 mod proxies;
 mod shop;
+mod slips;
 mod worker;

@@ -160,9 +160,22 @@ pub(crate) async fn locally(worker: &Worker, request: request::Builder) -> (u16,
     send(worker, request, "127.0.0.1:5000").await
 }
 
+/// The same, with a body.
+pub(crate) async fn with_body(
+    worker: &Worker,
+    request: request::Builder,
+    body: &str,
+) -> (u16, Value) {
+    sent(worker, request, body.to_owned().into(), "127.0.0.1:5000").await
+}
+
 /// Asks as the machine with this address does.
 pub(crate) async fn send(worker: &Worker, request: request::Builder, peer: &str) -> (u16, Value) {
-    let mut request = request.body(Body::empty()).unwrap();
+    sent(worker, request, Body::empty(), peer).await
+}
+
+async fn sent(worker: &Worker, request: request::Builder, body: Body, peer: &str) -> (u16, Value) {
+    let mut request = request.body(body).unwrap();
     let peer: SocketAddr = peer.parse().unwrap();
     request.extensions_mut().insert(ConnectInfo(peer));
     let answer = worker.router().oneshot(request).await.unwrap();

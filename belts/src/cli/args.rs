@@ -162,7 +162,7 @@ pub(super) struct CancelArgs {
     #[arg(long, value_name = "RUN")]
     pub(super) parent: Option<String>,
 
-    /// Cancels at most so many runs, the newest first
+    /// Cancels at most so many runs, the newest first; attached children come on top
     #[arg(long, value_name = "RUNS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) limit: Option<u32>,
 

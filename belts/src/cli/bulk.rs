@@ -5,14 +5,16 @@ use std::collections::HashSet;
 use super::{
     args::CancelArgs,
     pages::count,
-    place::{Filters, Place, Stopped},
+    place::{Filters, Place},
     print::{self, Out},
     runs::{ask, conditions},
     table::Table,
     wrong::Wrong,
 };
 use crate::{
-    inspect::{RunCount, count::MOST, shape::ShownCancelled},
+    clock::{Clock as _, SystemClock},
+    error::Error,
+    inspect::{RunCount, chosen::leave_some_out, count::MOST, shape::ShownCancelled},
     plain::grouped,
     store::RunStatus,
 };
@@ -44,12 +46,11 @@ impl CancelArgs {
         }
         let is_selected = values.iter().any(|(_, id)| id.is_some())
             || !self.which.status.is_empty()
-            || self.which.since.is_some()
-            || self.which.until.is_some();
+            || leave_some_out(self.which.since, self.which.until, SystemClock.now());
         if self.ids.is_empty() && !is_selected {
             return Err(Wrong::usage(format!(
-                "which runs? Give their ids, or select them with `--function`, `--status`, `--event`, `--parent`, `--since` or \
-                 `--until`; every run that has not ended is `--status {}`",
+                "which runs? Give their ids, or select them with `--function`, `--status`, `--event`, `--parent`, or by `--since` or \
+                 `--until` with a time that leaves runs out; every run that has not ended is `--status {}`",
                 RunStatus::UNFINISHED.map(RunStatus::as_str).join(",")
             )));
         }
@@ -139,10 +140,25 @@ async fn all(
 ) -> Result<ShownCancelled, Wrong> {
     let mut all = ShownCancelled::default();
     let (mut marks, mut empty) = (HashSet::new(), 0);
+    let mut first = None;
     loop {
-        asked.limit = most.map_or(0, |most| (most - all.cancelled).min(PART));
+        asked.limit = most.map_or(0, |most| most.saturating_sub(all.cancelled).min(PART));
         let part = place.cancel_some(asked.clone()).await;
-        let part = part.map_err(|stopped| failed(stopped, &all))?;
+        let is_stopped = part.is_err();
+        let part = match part {
+            Ok(part) => part,
+            // Those that failed are stepped over, unless it got no further.
+            Err(stopped) => {
+                first.get_or_insert(stopped.error);
+                ShownCancelled {
+                    cancelled: stopped.cancelled,
+                    ended: 0,
+                    next: stopped
+                        .next
+                        .filter(|next| asked.page.as_ref() != Some(next)),
+                }
+            }
+        };
         empty = if part.cancelled + part.ended == 0 {
             empty + 1
         } else {
@@ -153,7 +169,10 @@ async fn all(
         all.next = part.next;
         let is_full = most.is_some_and(|most| all.cancelled >= most);
         let Some(next) = all.next.clone().filter(|_| !is_full) else {
-            return Ok(all);
+            return match first {
+                Some(error) => Err(failed(error, all.cancelled, is_stopped)),
+                None => Ok(all),
+            };
         };
         // A server that says there is more is not asked for ever.
         if empty >= MOST_EMPTY || !marks.insert(next.clone()) {
@@ -167,13 +186,17 @@ async fn all(
     }
 }
 
-/// What was cancelled before a failure stays cancelled.
-fn failed(stopped: Stopped, all: &ShownCancelled) -> Wrong {
-    let before = all.cancelled + stopped.cancelled;
-    if before > 0 {
-        print::tell(&format!("cancelled {} before it stopped", runs(before)));
+/// What was cancelled stays cancelled, whether it was stopped by the error or has stepped over it.
+fn failed(error: Error, cancelled: usize, is_stopped: bool) -> Wrong {
+    if cancelled > 0 {
+        let but = if is_stopped {
+            "before it stopped"
+        } else {
+            "and stepped over what failed"
+        };
+        print::tell(&format!("cancelled {} {but}", runs(cancelled)));
     }
-    stopped.error.into()
+    error.into()
 }
 
 fn told(done: &ShownCancelled) -> String {

@@ -88,9 +88,14 @@ impl Place for Direct {
     async fn cancel_some(&self, asked: Filters) -> Result<ShownCancelled, Stopped> {
         let filter = self.narrowed(asked).into_filter();
         let (done, result) = self.runs.cancel_some(filter).await;
-        let cancelled = done.cancelled;
-        result.map_err(|error| Stopped { cancelled, error })?;
-        Ok(done.into())
+        match result {
+            Ok(()) => Ok(done.into()),
+            Err(error) => Err(Stopped {
+                cancelled: done.cancelled,
+                next: done.next,
+                error,
+            }),
+        }
     }
 
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed> {

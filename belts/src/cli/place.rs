@@ -47,6 +47,8 @@ pub(super) enum Completion {
 /// A failure, after some runs were cancelled.
 pub(super) struct Stopped {
     pub(super) cancelled: usize,
+    /// Where to go on without those that failed.
+    pub(super) next: Option<String>,
     pub(super) error: Error,
 }
 

@@ -67,6 +67,9 @@ struct Refused {
     /// How many runs were cancelled before.
     #[serde(default)]
     cancelled: usize,
+    /// Where the next part of them begins.
+    #[serde(default)]
+    next: Option<String>,
 }
 
 /// The token of a worker: the configured one, or the one that a worker on this machine keeps next to its store.
@@ -232,15 +235,21 @@ impl Place for Remote {
 
     async fn cancel_some(&self, asked: Filters) -> Result<ShownCancelled, Stopped> {
         let path = format!("/runs/cancel?{}", parameters(asked));
-        let before = |cancelled| move |error| Stopped { cancelled, error };
+        let stopped = |cancelled, next| {
+            move |error| Stopped {
+                cancelled,
+                next,
+                error,
+            }
+        };
         let answered = self.answer(Method::POST, &path, Bytes::new()).await;
-        let answer = answered.map_err(before(0))?;
+        let answer = answered.map_err(stopped(0, None))?;
         if answer.status != StatusCode::OK {
-            let refused = serde_json::from_slice::<Refused>(&answer.body);
-            let cancelled = refused.map_or(0, |refused| refused.cancelled);
-            return Err(before(cancelled)(self.refused(&answer)));
+            let refused = serde_json::from_slice::<Refused>(&answer.body).ok();
+            let done = refused.map_or((0, None), |refused| (refused.cancelled, refused.next));
+            return Err(stopped(done.0, done.1)(self.refused(&answer)));
         }
-        read(&self.url, &answer).map_err(before(0))
+        read(&self.url, &answer).map_err(stopped(0, None))
     }
 
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed> {

@@ -4,8 +4,8 @@ use axum::{extract::State, http::Uri, response::Response};
 
 use super::{
     actor::AskedRuns,
-    filters::narrowed,
-    query::{json, query},
+    filters::{self, chosen},
+    query::json,
     refusal::Refusal,
 };
 use crate::{inspect::shape::ShownCancelled, worker::Worker};
@@ -16,16 +16,12 @@ pub(super) async fn cancel(
     AskedRuns(runs): AskedRuns,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    let mut list = runs.list();
-    for (name, value) in query(&uri)? {
-        list = narrowed(list, &name, value, worker.now())?;
-    }
-    let filter = list.into_filter();
+    let filter = chosen(runs.list(), &uri, worker.now())?.into_filter();
     // The client may hang up; runs that wait for those that were cancelled are told all the same.
     let cancelling = tokio::spawn(async move { runs.cancel_some(filter).await });
     let (done, result) = cancelling.await.map_err(|_| Refusal::shutdown())?;
     match result {
         Ok(()) => Ok(json(&ShownCancelled::from(done))),
-        Err(error) => Err(Refusal::from(error).after(done.cancelled)),
+        Err(error) => Err(filters::refusal(error).after(done)),
     }
 }

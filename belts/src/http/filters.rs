@@ -1,13 +1,38 @@
 //! Which runs a query chooses.
 
+use axum::http::Uri;
+
 use super::{
-    query::{limit, moment, status, unknown},
+    query::{limit, moment, query, status, unknown},
     refusal::Refusal,
 };
-use crate::{inspect::ListRuns, store::Timestamp};
+use crate::{
+    error::{Error, ErrorKind},
+    inspect::ListRuns,
+    store::Timestamp,
+};
+
+/// The list with all parameters of a query.
+pub(super) fn chosen(mut list: ListRuns, uri: &Uri, now: Timestamp) -> Result<ListRuns, Refusal> {
+    for (name, value) in query(uri)? {
+        list = narrowed(list, &name, value, now)?;
+    }
+    Ok(list)
+}
+
+/// What an error of a list means to who asked for it: here a mark is a `page`.
+pub(super) fn refusal(error: Error) -> Refusal {
+    let text = error.to_string();
+    match text.strip_prefix("`after` is not a mark") {
+        Some(rest) if error.kind() == ErrorKind::Config => {
+            Refusal::bad_request(format!("`page` is not a mark{rest}"))
+        }
+        _ => error.into(),
+    }
+}
 
 /// The list with one more parameter.
-pub(super) fn narrowed(
+fn narrowed(
     list: ListRuns,
     name: &str,
     value: String,

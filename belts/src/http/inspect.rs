@@ -2,18 +2,20 @@
 
 use axum::{
     Router,
+    body::Body,
     extract::{Request, State},
     http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use serde_json::{Map, Value};
 
 use super::{
     access::{self, Inspector},
     actor::{AskedRuns, Id, Right},
     body, bulk,
-    filters::narrowed,
+    filters::{self, chosen},
     functions,
     query::{flag, json, moment, query, unknown},
     refusal::{Refusal, method_not_allowed},
@@ -27,6 +29,9 @@ use crate::{
     telemetry::Door,
     worker::Worker,
 };
+
+/// The most bytes of a body that says nothing.
+const LONGEST_EMPTY: usize = 1024;
 
 /// The routes, each behind [`guard`].
 pub(super) fn routes(worker: &Worker) -> Router<Worker> {
@@ -82,9 +87,39 @@ async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Re
         Inspector::WithoutToken => return refuse(&worker, &parts, Refusal::unauthorized()),
         Inspector::Nobody => return refuse(&worker, &parts, Refusal::not_found()),
     };
+    let body = if parts.method == Method::POST {
+        match empty(&worker, body).await {
+            Ok(()) => Body::empty(),
+            Err(refusal) => return refusal.into_response(),
+        }
+    } else {
+        body
+    };
     let mut request = Request::from_parts(parts, body);
     request.extensions_mut().insert(right);
     next.run(request).await
+}
+
+/// Requires that a body says nothing: a condition in it would be passed over, and more be changed than was meant.
+async fn empty(worker: &Worker, body: Body) -> Result<(), Refusal> {
+    let shared = worker.shared();
+    let limits = &shared.http.limits;
+    let says_nothing = match body::read_in_time(body, LONGEST_EMPTY, limits, &*shared.clock).await {
+        Ok(bytes) => {
+            let text = bytes.trim_ascii();
+            let object = || serde_json::from_slice::<Map<String, Value>>(text).ok();
+            text.is_empty() || object().is_some_and(|object| object.is_empty())
+        }
+        Err(refusal) if refusal.status() == StatusCode::PAYLOAD_TOO_LARGE => false,
+        Err(refusal) => return Err(refusal),
+    };
+    if says_nothing {
+        return Ok(());
+    }
+    Err(Refusal::bad_request(
+        "the body is not read here, so it must be empty or `{}`: whatever the request asks for goes into the query string, such as \
+         filters in `/runs/cancel?function=…&status=…`",
+    ))
 }
 
 fn refuse(worker: &Worker, parts: &Parts, refusal: Refusal) -> Response {
@@ -100,11 +135,9 @@ fn refuse(worker: &Worker, parts: &Parts, refusal: Refusal) -> Response {
 }
 
 async fn list(State(worker): State<Worker>, uri: Uri) -> Result<Response, Refusal> {
-    let mut list = worker.runs().list();
-    for (name, value) in query(&uri)? {
-        list = narrowed(list, &name, value, worker.now())?;
-    }
-    Ok(json(&ShownPage::of(&list.await?)))
+    let list = chosen(worker.runs().list(), &uri, worker.now())?;
+    let page = list.await.map_err(filters::refusal)?;
+    Ok(json(&ShownPage::of(&page)))
 }
 
 async fn show(AskedRuns(runs): AskedRuns, Id(id): Id, uri: Uri) -> Result<Response, Refusal> {

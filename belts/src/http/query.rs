@@ -28,18 +28,24 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, Refusal> {
     }
 }
 
+/// The parameters of a query. Only `status` may be there more than once: of others, one would be passed over.
 pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Refusal::bad_request("the query is invalid"))?
         .0;
-    match pairs.iter().find(|(_, value)| value.contains('\0')) {
+    for (index, (name, value)) in pairs.iter().enumerate() {
         // PostgreSQL does not accept it in a query.
-        Some((name, _)) => Err(Refusal::bad_request(format!(
-            "`{}` contains a NUL character",
-            plain(name)
-        ))),
-        None => Ok(pairs),
+        if value.contains('\0') {
+            let text = format!("`{}` contains a NUL character", plain(name));
+            return Err(Refusal::bad_request(text));
+        }
+        let before = pairs.iter().take(index);
+        if name != "status" && before.clone().any(|(other, _)| other == name) {
+            let text = format!("`{}` is there more than once", plain(name));
+            return Err(Refusal::bad_request(text));
+        }
     }
+    Ok(pairs)
 }
 
 pub(super) fn status(word: &str) -> Result<RunStatus, Refusal> {

@@ -15,6 +15,7 @@ use crate::{
         wire::{self, Fault, Misread},
     },
     error::{Error, ErrorKind},
+    inspect::CancelledRuns,
     plain::Clean,
 };
 
@@ -35,8 +36,10 @@ pub(super) struct Refusal {
     retry_after: Option<Duration>,
     /// Whether no program at all could accept the message, however often it is sent.
     hopeless: bool,
-    /// How many runs were cancelled before it.
+    /// How many runs were cancelled all the same.
     cancelled: usize,
+    /// Where the next part of them begins.
+    next: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -46,6 +49,8 @@ struct Body<'a> {
     code: &'a str,
     #[serde(skip_serializing_if = "is_zero")]
     cancelled: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'a str>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -66,6 +71,7 @@ impl Refusal {
             retry_after: later.then_some(RETRY_AFTER),
             hopeless: false,
             cancelled: 0,
+            next: None,
         }
     }
 
@@ -208,12 +214,18 @@ impl Refusal {
         self
     }
 
-    /// Says what was done before it.
-    pub(super) fn after(mut self, cancelled: usize) -> Self {
-        if cancelled > 0 {
-            self.cancelled = cancelled;
-            let told = format!("; cancelled before: {cancelled}");
+    /// Says what was done all the same.
+    pub(super) fn after(mut self, done: CancelledRuns) -> Self {
+        if done.failed > 0 {
+            let told = format!("; runs that could not be cancelled: {}", done.failed);
             self.message.push_str(&told);
+        }
+        if done.cancelled > 0 {
+            let told = format!("; cancelled all the same: {}", done.cancelled);
+            self.message.push_str(&told);
+        }
+        if done.cancelled + done.failed > 0 {
+            (self.cancelled, self.next) = (done.cancelled, done.next);
         }
         self
     }
@@ -249,6 +261,7 @@ impl Refusal {
             message: &self.message,
             code: self.code,
             cancelled: self.cancelled,
+            next: self.next.as_deref(),
         })
     }
 }

@@ -10,32 +10,29 @@ use crate::{
     store::{RunFilter, RunRecord, RunStatus},
 };
 
-/// How many runs are listed at once.
-const PAGE: usize = 200;
+mod batch;
+mod done;
+mod held;
+mod under_way;
+
+pub use done::{CancelFailed, CancelledRuns};
+
+use batch::{Batch, depth};
+use done::after;
+use under_way::{AT_ONCE, Bulk, PAGE};
+
 /// How many runs form one part: a request that cancels is answered within seconds.
 const PART: usize = 1_000;
-/// How many runs are cancelled side by side.
-const AT_ONCE: usize = 8;
-
-/// How many of the runs that pass a filter were cancelled.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CancelledRuns {
-    /// Runs that were cancelled.
-    pub cancelled: usize,
-    /// Runs that had ended before it was their turn.
-    pub ended: usize,
-    /// Where the next part begins, for [`RunFilter::after`]; `None` if no run is left. After
-    /// [`cancel_all`](Runs::cancel_all) some are left only because of the limit.
-    pub next: Option<String>,
-}
 
 impl Runs {
     /// Cancels every unfinished run that passes the filter now, each as [`cancel`](Self::cancel) does.
     ///
-    /// Runs that are published while it is at work are left alone. [`limit`](RunFilter::limit) is the most runs to cancel, the
-    /// newest first; without one there is no limit, and a run is cancelled before those that it has called or started. Attached
-    /// children of a run are cancelled with it, whether or not they pass the filter; those that do are counted.
+    /// Runs that are published while it is at work are left alone. A run is cancelled before those that it has called or started.
+    /// Attached children of a run are cancelled with it, whether or not they pass the filter; those that do are counted.
+    ///
+    /// [`limit`](RunFilter::limit) is the most runs to cancel, the newest first; without one there is no limit. Where a run does
+    /// not fit with those above it that pass, those go first, and it may be left. Attached children that end with the runs
+    /// within the limit come on top.
     ///
     /// If there are many runs, [`cancel_part`](Self::cancel_part) lets you show the progress, and [`count`](Self::count) says how
     /// many there are.
@@ -65,15 +62,17 @@ impl Runs {
     ///
     /// # Errors
     /// Of kind [`Config`](crate::ErrorKind::Config), before anything is cancelled: the filter has no condition, which would cancel
-    /// every run of the store. To do that, name every status of [`RunStatus::UNFINISHED`]. Or it has an id that is empty, names the
+    /// every run of the store, or only times that leave none out. To do that, name every status of [`RunStatus::UNFINISHED`]. Or it has an id that is empty, names the
     /// status of runs that have ended, or has a mark in [`after`](RunFilter::after).
     ///
-    /// Also if the store cannot be reached or written. The error says how many runs were cancelled before.
+    /// Also if the store cannot be reached or written. Where single runs fail, the others are cancelled all the same, though none
+    /// that was called or started by one that failed. The error is the first one, and says how many runs were cancelled; see
+    /// [`CancelFailed`].
     pub async fn cancel_all(&self, filter: RunFilter) -> Result<CancelledRuns> {
         chosen::without_mark(&filter)?;
         let mut bulk = self.bulk(filter)?;
         let result = bulk.part(usize::MAX).await;
-        result.map_err(|error| after(bulk.done.cancelled, error))?;
+        result.map_err(|error| after(&bulk.done, error))?;
         Ok(bulk.done)
     }
 
@@ -101,7 +100,7 @@ impl Runs {
     /// As [`cancel_all`](Self::cancel_all), though a mark is no error here, unless no part gave it.
     pub async fn cancel_part(&self, filter: RunFilter) -> Result<CancelledRuns> {
         let (done, result) = self.cancel_some(filter).await;
-        result.map_err(|error| after(done.cancelled, error))?;
+        result.map_err(|error| after(&done, error))?;
         Ok(done)
     }
 
@@ -117,7 +116,7 @@ impl Runs {
     }
 
     fn bulk(&self, mut filter: RunFilter) -> Result<Bulk<'_>> {
-        chosen::check(&filter)?;
+        chosen::check(&filter, self.clock.now())?;
         let action = format!("cancel all with {}", chosen::words(&filter));
         self.tell_of(&action);
         if filter.statuses.is_empty() {
@@ -128,151 +127,108 @@ impl Runs {
             filter,
             action,
             done: CancelledRuns::default(),
+            stuck: HashSet::new(),
+            failures: 0,
+            error: None,
+            gives_up: false,
         })
     }
-}
-
-/// Cancelling under way.
-struct Bulk<'a> {
-    runs: &'a Runs,
-    filter: RunFilter,
-    action: String,
-    done: CancelledRuns,
 }
 
 impl Bulk<'_> {
     /// Cancels page after page, until about so many runs were listed. Pages go from newer runs to older ones, so they end although
     /// others are published.
     async fn part(&mut self, most: usize) -> Result<()> {
+        let result = self.pages(most).await;
+        self.error.take().map_or(result, Err)
+    }
+
+    async fn pages(&mut self, most: usize) -> Result<()> {
         let mut listed = 0;
         let mut asked = self.filter.clone();
-        while listed < most && !self.is_full() {
+        self.done.next.clone_from(&asked.after);
+        while listed < most && self.room() > 0 {
             asked.limit = self.room().min(PAGE).min(most - listed);
-            let page = self.runs.store.list(asked.clone()).await?;
-            listed += page.runs.len();
-            self.cancel(page.runs).await?;
-            self.done.next.clone_from(&page.next);
-            if page.next.is_none() {
+            let batch = self.batch(&mut asked).await?;
+            listed += batch.listed.max(1);
+            let next = batch.next.clone();
+            self.cancel(batch).await;
+            if self.gives_up {
                 break;
             }
-            asked.after = page.next;
+            self.done.next.clone_from(&next);
+            if next.is_none() {
+                break;
+            }
+            asked.after = next;
         }
         Ok(())
-    }
-
-    /// How many more runs may be cancelled.
-    fn room(&self) -> usize {
-        match self.filter.limit {
-            0 => usize::MAX,
-            limit => limit - self.done.cancelled.min(limit),
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.room() == 0
     }
 
     /// Cancels these runs, each before those that it has called or started: it would hear of their end and go on.
-    async fn cancel(&mut self, page: Vec<RunRecord>) -> Result<()> {
-        let mut runs = self.with_parents(page).await?;
-        let depth = |run: &RunRecord| run.parent.as_ref().map_or(0, |parent| parent.depth);
+    async fn cancel(&mut self, mut batch: Batch) {
+        let mut runs = std::mem::take(&mut batch.runs);
         runs.sort_by_key(depth);
-        let mut gone = HashSet::new();
         for generation in runs.chunk_by(|one, other| depth(one) == depth(other)) {
-            for some in generation.chunks(AT_ONCE) {
-                self.cancel_at_once(some, &mut gone).await?;
+            let left = generation.iter().filter(|run| {
+                !batch.settled.contains(&run.run_id) && !batch.is_below(run, &self.stuck)
+            });
+            let left: Vec<_> = left.collect();
+            for some in left.chunks(AT_ONCE) {
+                if self.gives_up {
+                    return;
+                }
+                self.cancel_at_once(some, &mut batch).await;
             }
         }
-        Ok(())
     }
 
-    async fn cancel_at_once(
-        &mut self,
-        some: &[RunRecord],
-        gone: &mut HashSet<Arc<str>>,
-    ) -> Result<()> {
-        let ends = join_all(some.iter().map(|run| self.end(run, gone))).await;
-        let mut failed = None;
+    async fn cancel_at_once(&mut self, some: &[&RunRecord], batch: &mut Batch) {
+        let ends = join_all(some.iter().map(|run| self.end(run, batch))).await;
         let mut cancelled = Vec::new();
         for (run, end) in some.iter().zip(ends) {
             match end {
-                Ok(true) => cancelled.push(run),
-                Ok(false) => self.done.ended += 1,
-                Err(error) => failed = Some(error),
+                Ok(Some(with_it)) => {
+                    self.done.cancelled += 1 + with_it.cancelled;
+                    self.done.ended += with_it.ended;
+                    batch.settled.extend(with_it.settled);
+                    batch.gone.insert(Arc::clone(&run.run_id));
+                    cancelled.push(run);
+                }
+                Ok(None) => self.done.ended += 1,
+                Err(error) => {
+                    self.fail(&run.run_id, error);
+                    continue;
+                }
             }
+            self.failures = 0;
         }
-        self.done.cancelled += cancelled.len();
-        gone.extend(cancelled.iter().map(|run| Arc::clone(&run.run_id)));
         let told = join_all(cancelled.iter().map(|run| self.runs.tell_parent(run))).await;
         for (run, told) in cancelled.into_iter().zip(told) {
             if let Err(error) = told {
-                failed = Some(untold(run, error));
+                // Each one has to be cancelled again.
+                self.gives_up = true;
+                self.error.get_or_insert(untold(run, error));
             }
         }
-        failed.map_or(Ok(()), Err)
     }
 
-    /// Cancels a run; whether it was, by this or with its parent just before.
-    async fn end(&self, run: &RunRecord, gone: &HashSet<Arc<str>>) -> Result<bool> {
+    /// Cancels a run; if it was, by this or with its parent just before, what has ended with it.
+    async fn end(&self, run: &RunRecord, batch: &Batch) -> Result<Option<held::Ended>> {
         let runs = self.runs;
         runs.note_quietly(&run.run_id, &self.action).await?;
+        let held = self.held(run, batch).await?;
         if runs.end(&run.run_id).await? {
-            return Ok(true);
+            return Ok(Some(self.ended(held, batch).await));
         }
         let now = runs.store.run(&run.run_id).await?;
         let is_cancelled = now.is_some_and(|run| run.status == RunStatus::Cancelled);
-        let with_parent = is_cancelled && self.is_held_by(run, gone).await?;
+        let with_parent = is_cancelled && batch.is_held(run);
         if with_parent {
             runs.tell_cancelled(&run.run_id);
         }
-        Ok(with_parent)
+        Ok(with_parent.then(held::Ended::default))
     }
-
-    /// Whether a run ends with one of these, to which it is attached, though others may be between them.
-    async fn is_held_by(&self, run: &RunRecord, gone: &HashSet<Arc<str>>) -> Result<bool> {
-        let mut above = run.parent.clone();
-        while let Some(parent) = above.filter(|parent| parent.attached) {
-            if gone.contains(&parent.run_id) {
-                return Ok(true);
-            }
-            let record = self.runs.store.run(&parent.run_id).await?;
-            above = record.and_then(|record| record.parent);
-        }
-        Ok(false)
-    }
-
-    /// The same runs, and those above them that pass the filter too and are on a later page. Once it has heard of the end of a
-    /// child, a run may no longer have the status that the filter names.
-    async fn with_parents(&self, mut runs: Vec<RunRecord>) -> Result<Vec<RunRecord>> {
-        if self.filter.limit > 0 || self.filter.parent.is_some() {
-            return Ok(runs);
-        }
-        let above = |run: &RunRecord| Some(Arc::clone(&run.parent.as_ref()?.run_id));
-        let mut seen: HashSet<_> = runs.iter().map(|run| Arc::clone(&run.run_id)).collect();
-        let mut next: Vec<_> = runs.iter().filter_map(above).collect();
-        while let Some(run_id) = next.pop() {
-            if !seen.insert(Arc::clone(&run_id)) {
-                continue;
-            }
-            if let Some(run) = self.runs.store.run(&run_id).await? {
-                next.extend(above(&run));
-                if chosen::passes(&self.filter, &run) {
-                    runs.push(run.listed());
-                }
-            }
-        }
-        Ok(runs)
-    }
-}
-
-/// An error with what was done before it.
-fn after(cancelled: usize, error: Error) -> Error {
-    let text = match cancelled {
-        0 => return error,
-        1 => "1 run was cancelled before this failed".to_owned(),
-        _ => format!("{cancelled} runs were cancelled before this failed"),
-    };
-    Error::new(error.kind(), text).with_source(error)
 }
 
 fn untold(run: &RunRecord, error: Error) -> Error {

@@ -1,6 +1,7 @@
 //! Filters that choose the runs to be changed.
 
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind, Result},
     store::{RunFilter, RunRecord, RunStatus},
 };
@@ -8,8 +9,18 @@ use crate::{
 /// The most characters of a filter in a note.
 const LONGEST: usize = 300;
 
+/// Whether these times leave runs out that there may be now. Most that leave none out are slips.
+pub(crate) fn leave_some_out(
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    since.is_some_and(|since| since > Timestamp::from_millis(0))
+        || until.is_some_and(|until| until <= now)
+}
+
 /// Checks that a filter chooses runs to be cancelled.
-pub(super) fn check(filter: &RunFilter) -> Result<()> {
+pub(super) fn check(filter: &RunFilter, now: Timestamp) -> Result<()> {
     let ids = [
         ("function", &filter.function_id),
         ("event", &filter.event_id),
@@ -24,12 +35,12 @@ pub(super) fn check(filter: &RunFilter) -> Result<()> {
             "only runs that have not ended can be cancelled, and those that are `{ended}` have"
         )));
     }
-    let has_time = filter.since.is_some() || filter.until.is_some();
+    let has_time = leave_some_out(filter.since, filter.until, now);
     if ids.iter().all(|(_, id)| id.is_none()) && filter.statuses.is_empty() && !has_time {
         let all = RunStatus::UNFINISHED.map(RunStatus::as_str).join("`, `");
         return Err(wrong(format!(
-            "without a condition every run of the store would be cancelled: name a function, an event, a parent, a time or a \
-             status; if every run is meant, name the statuses `{all}`"
+            "without a condition every run of the store would be cancelled: name a function, an event, a parent, a time that \
+             leaves runs out, or a status; if every run is meant, name the statuses `{all}`"
         )));
     }
     Ok(())
@@ -61,7 +72,7 @@ pub(super) fn passes(filter: &RunFilter, run: &RunRecord) -> bool {
 pub(super) fn words(filter: &RunFilter) -> String {
     let statuses = filter.statuses.iter().map(|status| status.as_str());
     let statuses: Vec<_> = statuses.collect();
-    let time = |time: Option<crate::Timestamp>| time.map(|time| time.to_string());
+    let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let conditions = [
         ("function", filter.function_id.as_deref().map(str::to_owned)),
         (

@@ -13,7 +13,7 @@ mod audit;
 mod bulk;
 mod callback;
 mod changes;
-mod chosen;
+pub(crate) mod chosen;
 pub(crate) mod count;
 mod decided;
 mod families;
@@ -28,7 +28,7 @@ mod told;
 #[cfg(feature = "http")]
 pub(crate) mod when;
 
-pub use bulk::CancelledRuns;
+pub use bulk::{CancelFailed, CancelledRuns};
 pub use callback::CallbackHandle;
 #[cfg(feature = "http")]
 pub(crate) use callback::Shown;

@@ -160,35 +160,85 @@ async fn quick(asked: Asked) -> belts::Result<usize> {
     .await
 }
 
-#[tokio::test]
-async fn an_error_says_how_many_were_cancelled_before() {
-    let memory: SharedStore = Arc::new(Memory::new());
-    fill(&memory, "z-all-failing", 0..40).await;
-    let calls = AtomicUsize::new(0);
-    let store = Hooked::new(Arc::clone(&memory), move |method| {
-        let call = match method {
-            "cancel" => calls.fetch_add(1, Ordering::SeqCst),
-            _ => 0,
-        };
+/// A store in which these calls of `cancel` fail.
+fn failing(memory: &SharedStore, calls: std::ops::Range<usize>) -> (SharedStore, Arc<AtomicUsize>) {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let store = Hooked::new(Arc::clone(memory), move |method| {
+        let fails = method == "cancel" && calls.contains(&count.fetch_add(1, Ordering::SeqCst));
         Box::pin(async move {
-            match call {
-                12..24 => Err(belts::Error::store("cannot write", "the disk is full")),
-                _ => Ok(()),
-            }
+            let error = belts::Error::store("cannot write", "the disk is full");
+            if fails { Err(error) } else { Ok(()) }
         })
     });
+    (store, made)
+}
+
+#[tokio::test]
+async fn an_error_says_how_many_were_cancelled_all_the_same() {
+    let memory: SharedStore = Arc::new(Memory::new());
+    fill(&memory, "z-all-failing", 0..40).await;
+    let (store, _) = failing(&memory, 12..24);
     let runs = Runs::of(store);
     let error = runs.cancel_all(of("z-all-failing")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(error.is_retryable());
     let cancelled = 40 - unfinished(&runs, "z-all-failing").await;
-    assert_eq!(cancelled, 12);
+    assert_eq!(cancelled, 28);
     assert_eq!(
         error.report(),
-        "12 runs were cancelled before this failed: cannot write: the disk is full"
+        "28 runs were cancelled, but 12 could not be: cannot write: the disk is full"
     );
-    let nothing = runs.cancel_part(of("z-all-failing")).await.unwrap_err();
-    assert_eq!(nothing.report(), "cannot write: the disk is full");
+    let done = &error.find::<CancelFailed>().unwrap().done;
+    assert_eq!((done.cancelled, done.failed, &done.next), (28, 12, &None));
     let rest = runs.cancel_all(of("z-all-failing")).await.unwrap();
-    assert_eq!(rest.cancelled, 28);
+    assert_eq!(rest.cancelled, 12);
+}
+
+#[tokio::test]
+async fn one_run_that_fails_does_not_hold_up_the_older_ones() {
+    let memory: SharedStore = Arc::new(Memory::new());
+    fill(&memory, "z-all-held-up", 0..1_100).await;
+    let (store, _) = failing(&memory, 19..20);
+    let runs = Runs::of(store);
+    let error = runs.cancel_part(of("z-all-held-up")).await.unwrap_err();
+    let done = &error.find::<CancelFailed>().unwrap().done;
+    assert_eq!((done.cancelled, done.failed), (999, 1));
+    let mark = done.next.clone().unwrap();
+    let rest = runs.cancel_part(of("z-all-held-up").with_after(mark)).await;
+    let rest = rest.unwrap();
+    assert_eq!((rest.cancelled, rest.next), (100, None));
+    assert_eq!(unfinished(&runs, "z-all-held-up").await, 1);
+
+    let memory: SharedStore = Arc::new(Memory::new());
+    fill(&memory, "z-all-held-up", 0..1_100).await;
+    let (store, _) = failing(&memory, 1_099..1_100);
+    let error = Runs::of(store).cancel_all(of("z-all-held-up")).await;
+    let error = error.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("1099 runs were cancelled, but 1 could not be"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_store_that_always_fails_is_not_asked_for_each_run() {
+    let memory: SharedStore = Arc::new(Memory::new());
+    fill(&memory, "z-all-broken", 0..500).await;
+    let (store, made) = failing(&memory, 210..10_000);
+    let error = Runs::of(store).cancel_all(of("z-all-broken")).await;
+    let error = error.unwrap_err();
+    let done = &error.find::<CancelFailed>().unwrap().done;
+    assert_eq!((done.cancelled, done.failed), (210, 30));
+    assert_eq!(made.load(Ordering::SeqCst), 240);
+    let mark = done.next.clone().unwrap();
+    let runs = Runs::of(memory);
+    let rest = runs.cancel_part(of("z-all-broken").with_after(mark));
+    assert_eq!(
+        rest.await.unwrap().cancelled,
+        290,
+        "its page is not stepped over"
+    );
 }

@@ -165,6 +165,8 @@ async fn what_cannot_be_meant_is_refused() {
             "`--status pending,running,suspended,stopped`",
         ),
         (&["cancel", "--limit", "7", "--yes"], "which runs?"),
+        (&["cancel", "--until", "3000-01-01", "--yes"], "which runs?"),
+        (&["cancel", "--since", "1970-01-01", "--yes"], "which runs?"),
         (
             &["cancel", "mine-1", "--function", "mine"],
             "cannot be used with",
@@ -206,4 +208,32 @@ async fn what_cannot_be_meant_is_refused() {
         "--yes",
     ];
     assert_eq!(at.belts(&all).await.good(), "cancelled 1,207 runs\n");
+}
+
+#[tokio::test]
+async fn what_fails_is_stepped_over() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let cancel = |uri: axum::http::Uri| async move {
+        if uri.query().unwrap_or_default().contains("page=m-1") {
+            let part = json!({"cancelled": 10, "ended": 0, "next": null});
+            return (axum::http::StatusCode::OK, axum::Json(part));
+        }
+        let refusal = json!({
+            "error": true, "message": "a lock is held", "code": "store", "cancelled": 999, "next": "m-1",
+        });
+        let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
+        (status, axum::Json(refusal))
+    };
+    let list = || async { axum::Json(json!({"runs": [hostile::run_with("r")], "next": null})) };
+    let router = axum::Router::new()
+        .route("/runs", axum::routing::get(list))
+        .route("/runs/cancel", axum::routing::post(cancel));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let at = At(&["--worker", &url], &[]);
+    let told = at.belts(&["cancel", "--function", "f", "--yes"]).await;
+    let told = told.failed();
+    let all = "cancelled 1,009 runs and stepped over what failed\n";
+    assert!(told.contains(all), "{told}");
+    assert!(told.ends_with("responded: a lock is held\n"), "{told}");
 }

@@ -25,7 +25,7 @@ async fn answering(answer: impl Fn(&Uri) -> Value + Clone + Send + Sync + 'stati
     url
 }
 
-fn run_with(words: &str) -> Value {
+pub(super) fn run_with(words: &str) -> Value {
     json!({
         "runId": words, "functionId": words, "status": "failed", "eventId": words, "eventType": words, "failedAttempts": 1,
         "createdAt": "2026-11-22T18:40:08Z", "startedAt": null, "finishedAt": null, "dueAt": null,
