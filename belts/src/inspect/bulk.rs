@@ -204,17 +204,22 @@ impl Bulk<'_> {
             self.failures = 0;
         }
         let told = join_all(cancelled.iter().map(|run| self.runs.tell_parent(run))).await;
+        let mut first = None;
+        let mut left = Vec::new();
         for (run, told) in cancelled.into_iter().zip(told) {
             if let Err(error) = told {
-                // Each one has to be cancelled again.
-                self.gives_up = true;
-                self.error.get_or_insert(untold(run, error));
+                first.get_or_insert(error);
+                left.push(&run.run_id);
             }
+        }
+        if let Some(error) = first {
+            self.gives_up = true;
+            self.error = Some(untold(&left, error));
         }
     }
 
     /// Cancels a run; if it was, by this or with its parent just before, what has ended with it.
-    async fn end(&self, run: &RunRecord, batch: &Batch) -> Result<Option<held::Ended>> {
+    async fn end(&self, run: &RunRecord, batch: &Batch) -> Result<Option<held::WithIt>> {
         let runs = self.runs;
         runs.note_quietly(&run.run_id, &self.action).await?;
         let held = self.held(run, batch).await?;
@@ -227,16 +232,24 @@ impl Bulk<'_> {
         if with_parent {
             runs.tell_cancelled(&run.run_id);
         }
-        Ok(with_parent.then(held::Ended::default))
+        Ok(with_parent.then(held::WithIt::default))
     }
 }
 
-fn untold(run: &RunRecord, error: Error) -> Error {
-    let run_id = &run.run_id;
-    let text = format!(
-        "the run `{run_id}` was cancelled, but the one that has called it was not handed on; cancel `{run_id}` again"
-    );
+/// An error that matters more than others: nothing but another cancel hands these parents on.
+fn untold(runs: &[&Arc<str>], error: Error) -> Error {
+    let text = if let [run_id] = runs {
+        format!(
+            "the run `{run_id}` was cancelled, but the one that has called it was not handed on; cancel `{run_id}` again"
+        )
+    } else {
+        let ids: Vec<_> = runs.iter().map(|run_id| format!("`{run_id}`")).collect();
+        let ids = ids.join(", ");
+        format!(
+            "the runs {ids} were cancelled, but those that have called them were not handed on; cancel each of them again"
+        )
+    };
     Error::new(error.kind(), text)
         .with_source(error)
-        .with_run(run_id)
+        .with_run(runs[0])
 }

@@ -155,7 +155,7 @@ impl Bulk<'_> {
             line.extend(
                 record
                     .filter(|record| chosen::passes(&self.filter, record))
-                    .map(|record| record.listed()),
+                    .map(RunRecord::listed),
             );
         }
         line.reverse();

@@ -27,7 +27,7 @@ pub(super) struct Held {
 
 /// What has ended with a run that was cancelled.
 #[derive(Default)]
-pub(super) struct Ended {
+pub(super) struct WithIt {
     pub(super) cancelled: usize,
     /// Those that had ended before.
     pub(super) ended: usize,
@@ -99,10 +99,10 @@ impl Bulk<'_> {
     }
 
     /// Which of them were cancelled with the run.
-    pub(super) async fn ended(&self, held: Held, batch: &Batch) -> Ended {
-        let mut ended = Ended {
+    pub(super) async fn ended(&self, held: Held, batch: &Batch) -> WithIt {
+        let mut ended = WithIt {
             cancelled: held.more,
-            ..Ended::default()
+            ..WithIt::default()
         };
         for some in held.ids.chunks(AT_ONCE) {
             let runs = join_all(some.iter().map(|id| self.runs.store.run(id))).await;
