@@ -15,7 +15,7 @@ use crate::{
 /// The type of the events that start failure handlers.
 pub(crate) const FAILED: &str = "belts.failed";
 
-/// What a [failure handler](crate::guide::failures) is told: a run that has failed for good, the event that had started it, and why.
+/// What a [failure handler](crate::guide::errors#when-a-run-has-failed-on_failure) is told: a run that has failed for good, the event that had started it, and why.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, Failed, step};
