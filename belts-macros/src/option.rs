@@ -49,6 +49,10 @@ table! { FUNCTION, function_options:
         "the wait between retries, or a `belts::Backoff`";
     "timeout" = r#""30s""#
         "how long one attempt may be driven without a pause, or a `Duration`";
+    "start_within" = r#""1h""#
+        "how long a run may wait until a worker first takes it, or a `Duration`; then it is cancelled";
+    "finish_within" = r#""2d""#
+        "how long a run may take until it ends, with all its waits, sleeps and retries, or a `Duration`; then it is cancelled";
     "concurrency" = "4"
         "the maximum of runs at once in one process";
     "max_steps" = "1000"
@@ -425,6 +429,14 @@ impl Opt {
 
     pub(crate) fn duration(self, names: &Krate, errors: &mut Errors) -> TokenStream {
         duration_value(&self.value, names, errors)
+    }
+
+    /// The duration, as far as it is written here.
+    pub(crate) fn known_duration(&self) -> Option<std::time::Duration> {
+        match literal(&self.value) {
+            Some(Lit::Str(text)) => duration::parse(&text.value()).ok(),
+            _ => None,
+        }
     }
 
     /// A duration that is not over at once.

@@ -68,6 +68,10 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis_up(duration)))
     }
 
+    /// The last moment that anybody can wait for.
+    #[cfg(feature = "postgres")]
+    pub(crate) const LATEST: Self = Self(LAST);
+
     /// Whether it is so far away that nobody can wait for it.
     pub(crate) fn is_never(self) -> bool {
         self.0 >= LAST

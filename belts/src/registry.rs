@@ -10,7 +10,7 @@ use crate::{
     },
     panic,
     run::Location,
-    store::Subscription,
+    store::{Limits, Subscription},
     telemetry::FunctionMetrics,
 };
 
@@ -221,6 +221,16 @@ impl Registry {
                 Subscription::new(Arc::clone(&function.id), event_types)
             })
             .collect()
+    }
+
+    /// How much time runs of the functions have that limit it.
+    pub(crate) fn limits(&self) -> Vec<Limits> {
+        let limits = self.functions.iter().map(|function| {
+            Limits::new(Arc::clone(&function.id))
+                .with_start_within(function.options.start_within)
+                .with_finish_within(function.options.finish_within)
+        });
+        limits.filter(Limits::is_some).collect()
     }
 
     /// The correlation key of a received event, if a function of this worker that takes it can read it, or none takes it here.

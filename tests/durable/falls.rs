@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use belts::{
     Timestamp, Worker, step,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired, FunctionRecord,
+        Lease, Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
         RunPage, RunRecord, RunStatus, Store, Subscription, WorkerId,
     },
     testing::ManualClock,
@@ -106,6 +106,7 @@ falls! {
     list(filter: RunFilter) -> belts::Result<RunPage>;
     backlog(functions: &[Arc<str>], now: Timestamp, most: usize) -> belts::Result<Vec<usize>>;
     cancel(run: &str, now: Timestamp) -> belts::Result<bool>;
+    expire(now: Timestamp, most: usize) -> belts::Result<Expired>;
     rerun(request: Rerun) -> belts::Result<bool>;
     pause(function: &str, now: Timestamp) -> belts::Result<bool>;
     resume(function: &str, now: Timestamp) -> belts::Result<bool>;

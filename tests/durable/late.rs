@@ -12,9 +12,9 @@ use async_trait::async_trait;
 use belts::{
     Timestamp,
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-        Lease, Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
-        RunPage, RunRecord, Store, Subscription, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
+        FunctionRecord, Lease, Memory, Note, Publish, PublishedEvent, Purged, Register, Release,
+        Rerun, RunFilter, RunPage, RunRecord, Store, Subscription, WorkerId,
     },
 };
 use tokio::sync::watch;
@@ -276,6 +276,10 @@ impl Store for Meddled {
 
     async fn cancel(&self, run: &str, now: Timestamp) -> belts::Result<bool> {
         self.store.cancel(run, now).await
+    }
+
+    async fn expire(&self, now: Timestamp, most: usize) -> belts::Result<Expired> {
+        self.store.expire(now, most).await
     }
 
     async fn rerun(&self, request: Rerun) -> belts::Result<bool> {

@@ -101,13 +101,13 @@ async fn changed_by_a_later_belts(path: &Path, oldest: i64) -> belts::Result<rus
 async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let directory = directory();
     let path = directory.path().join("belts.db");
-    changed_by_a_later_belts(&path, 6).await?;
+    changed_by_a_later_belts(&path, 7).await?;
     let error = fails_to_open(&path).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(
         error
             .to_string()
-            .ends_with("has schema version 9, and this belts knows 5; upgrade belts"),
+            .ends_with("has schema version 9, and this belts knows 6; upgrade belts"),
         "{error}"
     );
     Ok(())

@@ -5,9 +5,9 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use belts::{
     Result, Timestamp,
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-        Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
-        RunRecord, SharedStore, Store, Subscription, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
+        FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
+        RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
     },
 };
 
@@ -120,6 +120,9 @@ impl Store for Hooked {
     }
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.at("cancel").await?.cancel(run, now).await
+    }
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired> {
+        self.at("expire").await?.expire(now, most).await
     }
     async fn rerun(&self, request: Rerun) -> Result<bool> {
         self.at("rerun").await?.rerun(request).await

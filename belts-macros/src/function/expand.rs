@@ -327,12 +327,16 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
         retries,
         backoff,
         timeout,
+        start_within,
+        finish_within,
         concurrency,
         max_steps,
         per_step,
     } = options;
     let [retries, backoff, timeout, concurrency, max_steps] =
         [retries, backoff, timeout, concurrency, max_steps].map(|option| optional(option.clone()));
+    let [start_within, finish_within] =
+        [start_within, finish_within].map(|option| optional(option.clone()));
     let Runtime {
         function_options,
         continuation,
@@ -348,6 +352,8 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
             retries: #retries,
             backoff: #backoff,
             timeout: #timeout,
+            start_within: #start_within,
+            finish_within: #finish_within,
             concurrency: #concurrency,
             max_steps: #max_steps,
             continuation: #continuation,

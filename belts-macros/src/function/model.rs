@@ -42,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) retries: Option<TokenStream>,
     pub(crate) backoff: Option<TokenStream>,
     pub(crate) timeout: Option<TokenStream>,
+    pub(crate) start_within: Option<TokenStream>,
+    pub(crate) finish_within: Option<TokenStream>,
     pub(crate) concurrency: Option<TokenStream>,
     pub(crate) max_steps: Option<TokenStream>,
     pub(crate) per_step: bool,
@@ -95,15 +97,34 @@ impl Options {
         let word = given
             .take("continuation")
             .and_then(|opt| opt.word(&["inline", "per-step"], errors));
+        let [start_within, finish_within] =
+            limits(given, errors).map(|limit| limit.map(|opt| opt.some_duration(krate, errors)));
         Self {
             retries: given.take("retries").map(|opt| opt.number(0, errors)),
             backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
             timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
+            start_within,
+            finish_within,
             concurrency: given.take("concurrency").map(|opt| opt.number(1, errors)),
             max_steps: given.take("max_steps").map(|opt| opt.number(1, errors)),
             per_step: word.as_deref() == Some("per-step"),
         }
     }
+}
+
+/// The limits of time: a run that may take less time than it may wait would end before that.
+fn limits(given: &mut Given, errors: &mut Errors) -> [Option<Opt>; 2] {
+    let limits = [given.take("start_within"), given.take("finish_within")];
+    let [start, finish] = &limits;
+    let known = |limit: &Option<Opt>| limit.as_ref().and_then(Opt::known_duration);
+    if let (Some(start), Some(within), Some(finish)) = (known(start), known(finish), finish)
+        && within < start
+    {
+        let message = "`finish_within` counts from the same moment as `start_within`, so it cannot be shorter; write a longer time, or \
+                       leave `start_within` out";
+        errors.at(&finish.value, message);
+    }
+    limits
 }
 
 /// What functions and helpers have in common.

@@ -13,6 +13,10 @@ pub struct FunctionOptions {
     pub backoff: Option<Backoff>,
     /// The longest that one attempt may be driven without a pause.
     pub timeout: Option<Duration>,
+    /// The longest that a run may wait until it is claimed for the first time.
+    pub start_within: Option<Duration>,
+    /// The longest that a run may take until it ends.
+    pub finish_within: Option<Duration>,
     /// The most runs of it at once in one process.
     pub concurrency: Option<usize>,
     /// The most steps of one run; what the worker says where `None`.

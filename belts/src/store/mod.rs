@@ -251,6 +251,28 @@ pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
 /// - Pauses, claims, publishes and resumes meet at the same moment: what begins after `pause` has returned leases nothing, and no run
 ///   is lost. (`pauses_meet_claims_and_publishes`)
 ///
+/// Limits of time:
+/// - The runs of a function have the time that the session says which registered last of those that have it; it counts after that
+///   session has ended too. (`limits_are_those_registered_last`)
+/// - They hold for each run that an event starts, of a subscribed function or of one that it targets, whoever publishes it; so they
+///   do for one that a commit starts. (`limits_hold_for_each_new_run`)
+/// - They count from the publish, by the clock of the workers, or from the time of a delayed event. (`limits_count_from_when_a_run_is_due`)
+/// - The record of a run shows when its time is over. What is registered later changes only new runs.
+///   (`limits_of_a_run_stay`)
+/// - `expire` ends the runs that no claim has brought by `start_by`, and those that have not ended by `finish_by`.
+///   (`expire_ends_what_has_not_started`, `expire_ends_what_has_not_finished`)
+/// - Whatever a run does: it is due, sleeps, waits, is retried, stopped, driven, or of a paused function. (`expire_ends_runs_in_every_state`)
+/// - It ends them as `cancel` does: the lease and the waits end, who drives it is woken, the parent is told, and those that are
+///   attached end too. (`expire_ends_as_cancel_does`)
+/// - The result is a failure of kind [`Cancelled`](crate::ErrorKind::Cancelled) that says which time was over. (`expired_run_keeps_its_cause`)
+/// - A call ends no more than `most`, the longest over first, and says which, when the next one is over, and whether that is now.
+///   (`expire_is_bounded_and_tells_what_is_left`)
+/// - A claim, by name or not, brings no run whose time is over. (`claim_brings_nothing_whose_time_is_over`)
+/// - `rerun` gives a run its time anew. (`rerun_gives_time_anew`)
+/// - `forget` ends the limits of the function. (`forget_ends_limits`)
+/// - Expiring meets the first claim, the commit that ends a run, publishes, and another that expires, at the same moment: each run
+///   ends once, one way. (`expire_meets_others_at_once`)
+///
 /// Inspection:
 /// - The record of a run shows its status, when it is due, and when it was created, first started and finished.
 ///   (`run_record_tracks_the_run`)
@@ -415,6 +437,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store cannot be reached or written.
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool>;
+
+    /// Ends at most `most` runs whose time is over, each as [`cancel`](Self::cancel) does, with a result that says why.
+    ///
+    /// A worker asks for this now and then, and when the next is over. Where no run has limits it costs next to nothing.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written.
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired>;
 
     /// Makes a failed or cancelled run due again, with its failed entries dropped, and those from [`Rerun::from`] on; whether
     /// there was such a run.

@@ -12,7 +12,7 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     store::{
-        Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry,
+        Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, Expired,
         FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
         RunFilter, RunPage, RunRecord, Store, Subscription, WorkerId,
     },
@@ -122,6 +122,16 @@ impl Store for Faults {
 
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.write(self.inner.cancel(run, now)).await
+    }
+
+    /// A write only where there is something to end.
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired> {
+        self.alive()?;
+        let left = self.inner.expire(now, 0).await?;
+        if !left.more {
+            return Ok(left);
+        }
+        self.write(self.inner.expire(now, most)).await
     }
 
     async fn rerun(&self, request: Rerun) -> Result<bool> {

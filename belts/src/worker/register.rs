@@ -55,6 +55,7 @@ impl Shared {
             name: self.session.name.clone(),
             subscriptions: self.registry.subscriptions(),
             awaits: self.registry.awaited(),
+            limits: self.registry.limits(),
             now,
             lease: self.host.lease.length,
         };

@@ -47,7 +47,7 @@ impl Tables<'_> {
             return Ok(());
         }
         let able = Budget::new(&request.capacity).take(&run.function_id, &run.event_type);
-        if able && run.worker.is_none() && !run.status.is_finished() {
+        if able && run.worker.is_none() && !run.status.is_finished() && !run.is_over(request.now) {
             // One run at least, however large it is.
             let mut room = request.max_bytes;
             self.take(number, run, request, &mut room, claimed)?;
@@ -72,6 +72,7 @@ impl Tables<'_> {
             && let Some(Reverse((_, (due_at, number)))) = turns.pop()
         {
             let run = match self.run(number) {
+                Ok(Some(run)) if run.is_over(request.now) => continue,
                 Ok(Some(run)) if run.due_at == Some(Timestamp::from_millis(due_at)) => run,
                 Err(Fault::Row(error)) => {
                     let aside = self.set_aside_row(number, due_at, &error, request.now)?;

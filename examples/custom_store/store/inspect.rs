@@ -34,6 +34,8 @@ impl Tables<'_> {
         .with_started_at(run.started_at)
         .with_finished_at(run.finished_at)
         .with_due_at(run.due_at)
+        .with_start_by(run.deadlines.and_then(|deadlines| deadlines.start_by))
+        .with_finish_by(run.deadlines.and_then(|deadlines| deadlines.finish_by))
         .with_notes(run.notes);
         record.result = self.result(number)?;
         Ok(record)
@@ -108,6 +110,7 @@ impl Tables<'_> {
         self.results.remove(number)?;
         run.failed_attempts = 0;
         run.crashes = Crashes::default();
+        run.deadlines = run.deadlines.map(|deadlines| deadlines.again(request.now));
         let status = match run.started_at {
             Some(_) => RunStatus::Suspended,
             None => RunStatus::Pending,
@@ -222,6 +225,7 @@ impl Tables<'_> {
             }
         }
         self.resume(function)?;
+        self.limits.remove(function)?;
         let unfinished = self.unfinished()?.into_iter();
         let mut of_it = unfinished.filter(|(_, run)| &*run.function_id == function);
         let mut ended = 0;

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 use belts::{
     Error, Result, Timestamp,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord, Lease,
-        Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired, FunctionRecord,
+        Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
         RunRecord, Store, Subscription, WorkerId, parts::Wake,
     },
 };
@@ -30,6 +30,7 @@ mod claim;
 mod commit;
 mod fault;
 mod inspect;
+mod limits;
 mod publish;
 mod rows;
 mod sessions;
@@ -206,6 +207,10 @@ impl Store for FileStore {
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         let run = run.to_owned();
         self.write(move |tables| tables.cancel(&run, now)).await
+    }
+
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired> {
+        self.write(move |tables| tables.expire(now, most)).await
     }
 
     async fn rerun(&self, request: Rerun) -> Result<bool> {

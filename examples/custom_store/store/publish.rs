@@ -79,6 +79,7 @@ impl Tables<'_> {
         for (function_id, run_id) in self.targets(&event)? {
             let number = self.next("runs")?;
             let mut run = new_run(&event, function_id, run_id, now);
+            run.deadlines = self.deadlines(&run.function_id, event.due_at, now)?;
             let paused = self.is_paused(&run.function_id)?;
             let taker = claim
                 .as_mut()
@@ -149,6 +150,7 @@ fn new_run(event: &NewEvent, function_id: Arc<str>, id: Option<Arc<str>>, now: T
         retries: event.retries,
         started_at: None,
         finished_at: None,
+        deadlines: None,
         crashes: Crashes::default(),
         notes: Vec::new(),
     }

@@ -6,7 +6,7 @@ use belts::{
     Timestamp,
     store::{
         Entry, EventDigest, Note, RunStatus, StepKind, StepState, Subscription, WorkerId,
-        parts::{Crashes, next_token},
+        parts::{Crashes, Deadlines, next_token},
     },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -70,6 +70,8 @@ pub(crate) struct Run {
     pub(crate) retries: Option<u32>,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) finished_at: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) deadlines: Option<Deadlines>,
     pub(crate) crashes: Crashes,
     pub(crate) notes: Vec<Note>,
 }
@@ -84,6 +86,16 @@ impl Run {
     pub(crate) fn finish(&mut self, status: RunStatus, now: Timestamp) {
         (self.status, self.finished_at) = (status, Some(now));
         (self.worker, self.due_at) = (None, None);
+    }
+
+    /// When its time is over, if it has not finished.
+    pub(crate) fn over_at(&self) -> Option<Timestamp> {
+        let deadlines = self.deadlines.filter(|_| !self.status.is_finished())?;
+        deadlines.next(self.started_at.is_some())
+    }
+
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.over_at().is_some_and(|over_at| over_at <= now)
     }
 
     /// It gets a new lease, and no earlier one counts from here on.

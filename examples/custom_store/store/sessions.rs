@@ -24,6 +24,7 @@ impl Tables<'_> {
                 self.end_session(worker, now, true)?;
             }
         }
+        self.limit(&request)?;
         let worker = WorkerId(self.next("sessions")?);
         let session = Session {
             name: request.name,

@@ -29,6 +29,8 @@ const DUE: TableDefinition<'_, (&str, &str, i64, i64), ()> = TableDefinition::ne
 const HELD: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("held");
 const PAUSED: TableDefinition<'_, &str, i64> = TableDefinition::new("paused");
 const FINISHED: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("finished");
+const LIMITS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("limits");
+const TIMES: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("times");
 
 /// The tables within one transaction.
 #[derive(Debug)]
@@ -51,6 +53,10 @@ pub(crate) struct Tables<'t> {
     pub(crate) finished: Table<'t, (i64, i64), ()>,
     /// Since when functions are paused.
     pub(crate) paused: Table<'t, &'static str, i64>,
+    /// How much time the runs of functions have.
+    pub(crate) limits: Table<'t, &'static str, &'static [u8]>,
+    /// When the time of runs is over that have not finished.
+    pub(crate) times: Table<'t, (i64, i64), ()>,
     /// Whether the transaction made a run due that others may wait for.
     pub(crate) wakes: bool,
 }
@@ -71,6 +77,8 @@ impl<'t> Tables<'t> {
             held: transaction.open_table(HELD)?,
             finished: transaction.open_table(FINISHED)?,
             paused: transaction.open_table(PAUSED)?,
+            limits: transaction.open_table(LIMITS)?,
+            times: transaction.open_table(TIMES)?,
             wakes: false,
         })
     }
@@ -217,6 +225,9 @@ impl Tables<'_> {
             self.finished
                 .insert((finished_at.as_millis(), number), ())?;
         }
+        if let Some(over_at) = run.over_at() {
+            self.times.insert((over_at.as_millis(), number), ())?;
+        }
         self.run_ids.insert(&*run.id, number)?;
         self.runs.insert(number, &*encode(run)?)?;
         Ok(())
@@ -239,6 +250,9 @@ impl Tables<'_> {
         }
         if let Some(finished_at) = run.finished_at {
             self.finished.remove((finished_at.as_millis(), number))?;
+        }
+        if let Some(over_at) = run.over_at() {
+            self.times.remove((over_at.as_millis(), number))?;
         }
         Ok(())
     }

@@ -144,13 +144,13 @@ async fn words_of_sql_may_name_schemas() -> belts::Result<()> {
 async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 6")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 7")).await;
     let error = fails_to_open(schema.builder()).await;
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(
         error
             .to_string()
-            .ends_with("has version 9, and this belts knows 5; upgrade belts"),
+            .ends_with("has version 9, and this belts knows 6; upgrade belts"),
         "{error}"
     );
     Ok(())

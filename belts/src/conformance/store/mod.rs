@@ -33,11 +33,14 @@ mod claims;
 mod closing;
 mod delays;
 mod durability;
+mod expiring;
+mod expiring_at_once;
 mod families;
 mod forgetting;
 mod inspection;
 mod journals;
 mod leases;
+mod limits;
 mod listing;
 mod looking_back;
 mod meeting;
@@ -162,6 +165,17 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     pausing_at_once {
         pauses_meet_claims_and_publishes
+    }
+    limits {
+        limits_are_those_registered_last limits_hold_for_each_new_run limits_count_from_when_a_run_is_due limits_of_a_run_stay
+        claim_brings_nothing_whose_time_is_over rerun_gives_time_anew forget_ends_limits
+    }
+    expiring {
+        expire_ends_what_has_not_started expire_ends_what_has_not_finished expire_ends_runs_in_every_state
+        expire_ends_as_cancel_does expired_run_keeps_its_cause expire_is_bounded_and_tells_what_is_left
+    }
+    expiring_at_once {
+        expire_meets_others_at_once
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

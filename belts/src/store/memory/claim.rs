@@ -123,7 +123,8 @@ impl Tables {
             return None;
         }
         let free = Budget::new(&request.capacity).take(function, &run.event.event_type);
-        (free && !driven && !run.status.is_finished()).then_some(number)
+        let over = run.is_over(request.now);
+        (free && !driven && !over && !run.status.is_finished()).then_some(number)
     }
 
     /// The functions take turns, each with the run that is due the longest; within a turn the longest due goes first. And how much
@@ -147,6 +148,9 @@ impl Tables {
         while chosen.len() < capacity.limit
             && let Some(Reverse((_, (due_at, number)))) = turns.pop()
         {
+            if self.runs[&number].is_over(request.now) {
+                continue;
+            }
             let bytes = self.bytes(number);
             if bytes > left && !chosen.is_empty() {
                 break;

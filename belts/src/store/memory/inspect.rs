@@ -124,6 +124,7 @@ impl Tables {
         run.generation += u32::from(from.is_some());
         run.result = None;
         run.crashes = Crashes::default();
+        run.deadlines = run.deadlines.map(|deadlines| deadlines.again(*now));
         let status = if run.started_at.is_some() {
             RunStatus::Suspended
         } else {
@@ -133,6 +134,7 @@ impl Tables {
             self.untell_end(run_id);
         }
         self.enqueue(number, status, *now);
+        self.keep_time(number);
         self.open_waits(number, *now);
         true
     }
@@ -241,6 +243,7 @@ impl Tables {
         }
         self.forget_wants(function, now);
         self.paused.remove(function);
+        self.limits.remove(function);
         let unfinished = self.runs.iter().filter(|(_, run)| {
             !run.status.is_finished() && *self.functions[run.function].id == *function
         });
@@ -286,6 +289,8 @@ impl Tables {
         record.started_at = run.started_at;
         record.finished_at = run.finished_at;
         record.due_at = run.due_at;
+        record.start_by = run.deadlines.and_then(|deadlines| deadlines.start_by);
+        record.finish_by = run.deadlines.and_then(|deadlines| deadlines.finish_by);
         record.parent.clone_from(&run.parent);
         record.notes.clone_from(&run.notes);
         record

@@ -9,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
-    RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
+    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
+    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
 };
 use crate::error::Result;
 
@@ -21,6 +21,7 @@ mod commit;
 mod family;
 mod inspect;
 mod lanes;
+mod limits;
 mod publish;
 mod session;
 mod tables;
@@ -165,6 +166,10 @@ impl Store for Memory {
             let found = tables.cancel(run, now);
             (found, found)
         }))
+    }
+
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired> {
+        Ok(self.write(|tables| tables.expire(now, most)))
     }
 
     async fn rerun(&self, request: Rerun) -> Result<bool> {

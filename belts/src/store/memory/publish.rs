@@ -122,7 +122,12 @@ impl Tables {
         let mut numbers = Vec::with_capacity(functions.len());
         let mut runs = Vec::with_capacity(functions.len());
         for function in functions {
+            let deadlines = self.deadlines(function, event.due_at, now);
             let number = self.insert_run(function, &data, run_id.clone(), event.retries);
+            if let Some(run) = self.runs.get_mut(&number) {
+                run.deadlines = deadlines;
+            }
+            self.keep_time(number);
             self.adopt(number, event.parent.as_ref());
             numbers.push(number);
             let takes = event.due_at <= now
@@ -203,6 +208,7 @@ impl Tables {
             retries,
             started_at: None,
             finished_at: None,
+            deadlines: None,
             result: None,
             crashes: Crashes::default(),
             keeps_time: false,

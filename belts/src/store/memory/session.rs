@@ -41,6 +41,7 @@ impl Tables {
         for subscription in &subscriptions {
             self.function(&subscription.function_id);
         }
+        self.limit(&request);
         self.last_session += 1;
         let worker = WorkerId(self.last_session);
         let session = SessionRow {

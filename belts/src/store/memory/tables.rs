@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::store::{
-    Awaits, Entry, Lease, Note, Parent, RunStatus, Subscription, Timestamp, WorkerId,
-    parts::{Crashes, next_token, progress},
+    Awaits, Entry, Lease, Limits, Note, Parent, RunStatus, Subscription, Timestamp, WorkerId,
+    parts::{Crashes, Deadlines, next_token, progress},
 };
 
 use super::lanes::{EventData, EventRow, Waits};
@@ -22,6 +22,8 @@ pub(super) struct Tables {
     pub(super) subscriptions: Vec<Subscription>,
     /// Since when functions are paused.
     pub(super) paused: BTreeMap<Arc<str>, Timestamp>,
+    /// How much time the runs of functions have.
+    pub(super) limits: HashMap<Arc<str>, Limits>,
     pub(super) sessions: BTreeMap<WorkerId, SessionRow>,
     /// What ended sessions wanted whose program nobody living speaks for.
     pub(super) ended: Vec<Wants>,
@@ -34,6 +36,8 @@ pub(super) struct Tables {
     pub(super) last_run: i64,
     pub(super) last_event: i64,
     pub(super) finished: BTreeSet<(Timestamp, i64)>,
+    /// When the time of runs is over that have not finished.
+    pub(super) times: BTreeSet<(Timestamp, i64)>,
     /// The runs that each run has started, by its id.
     pub(super) started: HashMap<Arc<str>, BTreeSet<i64>>,
     /// The events that tell of the end of each run, by its id.
@@ -75,6 +79,7 @@ pub(super) struct Run {
     pub(super) retries: Option<u32>,
     pub(super) started_at: Option<Timestamp>,
     pub(super) finished_at: Option<Timestamp>,
+    pub(super) deadlines: Option<Deadlines>,
     pub(super) result: Option<Arc<[u8]>>,
     /// How often in a row a worker died with it, and how much was recorded at the last of these times.
     pub(super) crashes: Crashes,
@@ -138,6 +143,7 @@ impl Tables {
     /// Ends a run, with those that end with it; whether somebody waits for the end of one.
     pub(super) fn finish(&mut self, number: i64, status: RunStatus, now: Timestamp) -> bool {
         self.close_waits(number);
+        self.drop_time(number);
         let Some(run) = self.detach(number) else {
             return false;
         };
@@ -158,12 +164,14 @@ impl Tables {
 
     /// Gives the lease of a run to a session.
     pub(super) fn lease(&mut self, number: i64, worker: WorkerId, now: Timestamp) -> Option<Lease> {
+        self.drop_time(number);
         let run = self.detach(number)?;
         run.status = RunStatus::Running;
         run.worker = Some(worker);
         run.token = next_token(run.token);
         run.started_at.get_or_insert(now);
         let lease = Lease::new(number, worker, run.token);
+        self.keep_time(number);
         self.sessions.get_mut(&worker)?.runs.insert(number);
         Some(lease)
     }
@@ -171,6 +179,7 @@ impl Tables {
     /// Forgets a run.
     pub(super) fn remove(&mut self, number: i64) {
         self.close_waits(number);
+        self.drop_time(number);
         self.detach(number);
         let Some(run) = self.runs.remove(&number) else {
             return;

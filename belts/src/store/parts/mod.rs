@@ -7,6 +7,7 @@ use super::Timestamp;
 
 mod budget;
 mod crashes;
+mod deadlines;
 mod ended;
 mod sight;
 mod wake;
@@ -15,6 +16,7 @@ mod wants;
 pub use crate::id::new_id;
 pub use budget::Budget;
 pub use crashes::{Crashes, progress};
+pub use deadlines::Deadlines;
 pub use ended::ended;
 pub(super) use ended::ended_as;
 pub(super) use sight::{Sight, long_before, order_by_sight, shown_by};

@@ -13,9 +13,9 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
-    RunRecord, Store, Subscription, Timestamp, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
+    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
+    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
 };
 use crate::error::{Error, Result};
 
@@ -32,6 +32,7 @@ mod duplicates;
 mod error;
 mod inspect;
 mod last_look;
+mod limits;
 mod listen;
 mod migrate;
 mod open;
@@ -233,6 +234,10 @@ impl Store for Postgres {
 
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.answer(self.inner.database.cancel(run, now).await)
+    }
+
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired> {
+        self.answer(self.inner.database.expire(now, most).await)
     }
 
     async fn rerun(&self, request: Rerun) -> Result<bool> {

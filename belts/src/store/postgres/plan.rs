@@ -43,6 +43,8 @@ pub(super) struct PlannedRun {
     pub(super) rank: i32,
     pub(super) id: Arc<str>,
     pub(super) function_id: Arc<str>,
+    /// Whether its time is limited.
+    pub(super) limited: bool,
     /// Who drives it, if that session lives.
     pub(super) worker: Option<WorkerId>,
 }
@@ -104,6 +106,7 @@ impl Plan {
                 rank: ranks.next().unwrap_or_default(),
                 id: run_id.map_or_else(new_id, Arc::clone),
                 function_id: Arc::clone(function_id),
+                limited: subscribers.has_limited(function_id),
                 worker,
             });
         };

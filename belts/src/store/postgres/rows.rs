@@ -174,16 +174,18 @@ fn wait(columns: Columns<'_>, places: &EntryPlaces) -> Result<Option<Wait>, Faul
 /// The columns that [`record`] reads, from the tables `runs` and `events`.
 pub(super) const RECORD: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, status,
-    failed_attempts, result, published_at, started_at, finished_at, due_at, parent, parent_depth, attached";
+    failed_attempts, result, published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
+    start_by, finish_by";
 
 /// The same for a list: without the event, and of the results the failures that are not long.
 pub(super) const LISTED: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, status, failed_attempts,
     CASE WHEN status <> 'completed' AND octet_length(result) <= 16384 THEN result END,
-    published_at, started_at, finished_at, due_at, parent, parent_depth, attached";
+    published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
+    start_by, finish_by";
 
 /// How many columns [`record`] reads.
-pub(super) const RECORDED: usize = 16;
+pub(super) const RECORDED: usize = 18;
 
 pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     let columns = Columns(row);
@@ -201,6 +203,8 @@ pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     record.started_at = columns.maybe_time(10)?;
     record.finished_at = columns.maybe_time(11)?;
     record.due_at = columns.maybe_time(12)?;
+    record.start_by = columns.maybe_time(16)?;
+    record.finish_by = columns.maybe_time(17)?;
     if let Some(run_id) = columns.maybe_text(13)? {
         let attached: Option<bool> = columns.get(15)?;
         record.parent = Some(parent(run_id, columns.get(14)?, attached));

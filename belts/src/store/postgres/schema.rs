@@ -3,7 +3,7 @@
 use super::error::config;
 use crate::{
     error::Result,
-    store::{Arrival, ENDED, parts::MAX_UNKNOWN_FUNCTIONS},
+    store::{Arrival, ENDED, Timestamp, parts::MAX_UNKNOWN_FUNCTIONS},
 };
 
 /// The name of our schema, which is put into SQL as it is, since names cannot be parameters.
@@ -42,6 +42,7 @@ impl Schema {
             .replace("{unknown}", &MAX_UNKNOWN_FUNCTIONS.to_string())
             .replace("{arrivals}", &Arrival::MOST.to_string())
             .replace("{ended}", ENDED)
+            .replace("{last}", &Timestamp::LATEST.as_millis().to_string())
     }
 
     /// The key of the lock under which the schema is changed: FNV-1a of the name, the same in every process.

@@ -31,6 +31,10 @@ impl Database {
                 types.map(|event_type| (event_type, &subscription.function_id))
             })
         };
+        let limits = || {
+            let functions = wanted.iter();
+            functions.filter_map(|wanted| request.limits_of(&wanted.function_id))
+        };
         let register = |_| {
             let parameters = Parameters::default()
                 .bind(&self.store)
@@ -61,6 +65,21 @@ impl Database {
                 .bind(
                     awaits()
                         .map(|(_, function_id)| to_column(function_id))
+                        .bind_iter(),
+                )
+                .bind(
+                    limits()
+                        .map(|limits| to_column(&limits.function_id))
+                        .bind_iter(),
+                )
+                .bind(
+                    limits()
+                        .map(|limits| limits.start_within.map(millis))
+                        .bind_iter(),
+                )
+                .bind(
+                    limits()
+                        .map(|limits| limits.finish_within.map(millis))
                         .bind_iter(),
                 );
             self.row(&self.sql.register, parameters)

@@ -142,20 +142,22 @@ statements! {
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
     awaited: "SELECT DISTINCT event_type FROM {schema}.awaited";
-    // With the types that anybody may wait for, which have no function, and the functions that are paused, without a type.
-    subscribers: "SELECT version, function_id, event_type FROM {schema}.subscriptions_version LEFT JOIN (
-            SELECT function_id, event_type FROM {schema}.subscriptions
-            UNION ALL SELECT DISTINCT NULL, event_type FROM {schema}.awaited
-            UNION ALL SELECT function_id, NULL FROM {schema}.paused) AS known ON true";
+    // With the types that anybody may wait for, which have no function, and the functions that are paused, without a type. And those
+    // that have limits.
+    subscribers: "SELECT version, function_id, event_type, has_limits FROM {schema}.subscriptions_version LEFT JOIN (
+            SELECT function_id, event_type, false AS has_limits FROM {schema}.subscriptions
+            UNION ALL SELECT DISTINCT NULL, event_type, false FROM {schema}.awaited
+            UNION ALL SELECT function_id, NULL, false FROM {schema}.paused
+            UNION ALL SELECT function_id, NULL, true FROM {schema}.limits) AS known ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content,
             text_e, places
-        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true)";
+        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true, true)";
     set_aside: "SELECT {told} FROM (SELECT {schema}.set_aside($1, $2, $3, $4, $5, $6) OFFSET 0) AS done";
     // Those of the leases that stand no longer.
     revoked: "SELECT place FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS lease (run, worker, token, place)
         WHERE (SELECT true FROM {schema}.runs WHERE number = lease.run AND token = lease.token
             AND runs.worker IS NOT DISTINCT FROM lease.worker) IS NULL";
-    register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
     deregister: "SELECT {schema}.deregister($1, $2, $3)";
     renew: "SELECT {schema}.renew($1, $2, $3, $4)";
     release: "SELECT {schema}.release($1, $2, $3, $4, $5, $6)";
@@ -173,7 +175,16 @@ statements! {
     // For sessions without a connection that could hold their locks.
     rely_on_leases: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
     cancel: "SELECT cancelled, {told} FROM (SELECT {schema}.cancel($3, $1, $2) AS cancelled OFFSET 0) AS done";
-    rerun: "SELECT {schema}.rerun_from($3, $1, $2, $4, $5, $6, $7, $8, $9, $10)";
+    rerun: "SELECT {schema}.rerun_limited($3, $1, $2, $4, $5, $6, $7, $8, $9, $10)";
+    // The runs whose time is over next: each may come twice, and the indexes are empty where none has limits.
+    next_over: "SELECT number, over_at, limits_since, start_by, finish_by, started_at IS NOT NULL FROM (
+            (SELECT number, start_by AS over_at, limits_since, start_by, finish_by, started_at FROM {schema}.runs
+                WHERE start_by IS NOT NULL AND started_at IS NULL AND finished_at IS NULL ORDER BY start_by LIMIT $1)
+            UNION ALL
+            (SELECT number, finish_by, limits_since, start_by, finish_by, started_at FROM {schema}.runs
+                WHERE finish_by IS NOT NULL AND finished_at IS NULL ORDER BY finish_by LIMIT $1)
+        ) AS found ORDER BY over_at";
+    expire: "SELECT ended, {told} FROM (SELECT {schema}.expire($1, $2, $3, $4, $5, $6) AS ended OFFSET 0) AS done";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2
                 AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = asked.id)
@@ -182,7 +193,7 @@ statements! {
     purge: "SELECT gone_runs, gone_events, more FROM {schema}.purge_some($1, $2)";
     pause: "SELECT {schema}.pause($1, $2)";
     resume: "SELECT {schema}.resume($2, $1)";
-    forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget($1, $2, $3, $4) OFFSET 0) AS done";
+    forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget_limited($1, $2, $3, $4) OFFSET 0) AS done";
     note: "UPDATE {schema}.runs SET notes = (coalesce(notes, '{}') || $2::text)[greatest(1, coalesce(cardinality(notes), 0) + 2 - $3):]
         WHERE id = $1 RETURNING 1";
     // What is wanted by whom, each function that has runs which have not finished, and each that is paused.

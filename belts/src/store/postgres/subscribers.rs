@@ -20,6 +20,8 @@ pub(super) struct Subscribers {
     awaited: HashSet<Arc<str>>,
     /// The functions of which nothing is claimed.
     paused: HashSet<Arc<str>>,
+    /// The functions whose runs have limits of time.
+    limited: HashSet<Arc<str>>,
 }
 
 impl Subscribers {
@@ -35,6 +37,10 @@ impl Subscribers {
         self.paused.contains(function_id)
     }
 
+    pub(super) fn has_limited(&self, function_id: &str) -> bool {
+        self.limited.contains(function_id)
+    }
+
     fn read(rows: &[PgRow]) -> Result<Self, Fault> {
         let mut all = Self::default();
         for row in rows {
@@ -46,6 +52,9 @@ impl Subscribers {
                 }
                 (None, Some(event_type)) => {
                     all.awaited.insert(event_type);
+                }
+                (Some(function_id), None) if columns.get(3)? => {
+                    all.limited.insert(function_id);
                 }
                 (Some(function_id), None) => {
                     all.paused.insert(function_id);

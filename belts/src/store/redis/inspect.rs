@@ -6,6 +6,7 @@ use redis::Value;
 
 use super::{
     Fault, Redis,
+    limits::decode_limits,
     publish::most,
     reply::{self, Row},
     rows,
@@ -160,5 +161,9 @@ fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
     record.notes = rows::decode_notes(&row.optional_raw()?.unwrap_or_default());
     let parent = row.optional_raw()?;
     record.parent = parent.and_then(|text| rows::decode_parent(&text).ok());
+    let limits = row.optional_raw()?;
+    let deadlines = limits.and_then(|text| decode_limits(&text).ok());
+    record.start_by = deadlines.and_then(|deadlines| deadlines.start_by);
+    record.finish_by = deadlines.and_then(|deadlines| deadlines.finish_by);
     Ok((record, number))
 }

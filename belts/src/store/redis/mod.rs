@@ -12,9 +12,9 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
-    RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
+    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
+    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
 };
 use crate::{
     error::Result,
@@ -27,6 +27,7 @@ mod claim;
 mod commit;
 mod functions;
 mod inspect;
+mod limits;
 mod open;
 mod publish;
 mod rows;
@@ -220,6 +221,10 @@ impl Store for Redis {
 
     async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool> {
         self.cancel_run(run, now).await
+    }
+
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired> {
+        self.expire_runs(now, most).await
     }
 
     async fn rerun(&self, request: Rerun) -> Result<bool> {

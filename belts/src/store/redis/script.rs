@@ -17,8 +17,8 @@ macro_rules! parts {
 
 parts! {
     "adopt" "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "ended" "event" "expire" "family" "find" "forget" "head" "hear"
-    "lane" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "start"
-    "told" "unfinished" "wait" "waits" "write"
+    "lane" "limit" "limited" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "start"
+    "times" "told" "unfinished" "wait" "waits" "write"
 }
 
 macro_rules! scripts {
@@ -50,6 +50,8 @@ scripts! {
     FINISH: "finish";
     COMMIT: "commit";
     CANCEL: "cancel";
+    OVER: "over";
+    EXPIRE: "expire";
     RERUN: "rerun";
     NOTE: "note";
     FUNCTIONS: "functions";

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Redis,
+    limits::limits,
     link::Link,
     reply::{self, Row},
     rows::lease_text,
@@ -31,7 +32,7 @@ impl Redis {
         let (first_id, step) = (fastrand::u64(1 << 32..1 << 40), fastrand::u32(1..1 << 20));
         let ticket = new_id();
         let (wanted, awaits) = (request.wanted(), awaits(&request.awaits));
-        let wants = wants(&wanted);
+        let (wants, limits) = (wants(&wanted), limits(request));
         let answer = self.run_to_end(&self.inner.link, |_| {
             let mut call = self.call(&script::REGISTER);
             call.arg(request.now.as_millis()).arg(&self.inner.sender);
@@ -42,7 +43,8 @@ impl Redis {
                 .optional(request.name.as_deref())
                 .arg(request.now.before(FORGET_AFTER).as_millis())
                 .arg(&wants)
-                .arg(&awaits);
+                .arg(&awaits)
+                .arg(&limits);
             for subscription in &wanted {
                 call.arg(&*subscription.function_id);
             }

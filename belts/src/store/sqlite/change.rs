@@ -87,6 +87,7 @@ impl Tx<'_> {
             "DELETE FROM steps WHERE run = ?1 AND (state = ?2 OR seq >= ?3)",
             params![number, state_number(StepState::Failed), from],
         )?;
+        self.renew_deadlines(number, *now)?;
         self.open_waits(number, *now)?;
         self.wakes = true;
         Ok(true)

@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, FunctionRecord,
-    Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter, RunPage,
-    RunRecord, Store, Subscription, Timestamp, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
+    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
+    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -35,6 +35,7 @@ mod family;
 mod files;
 mod functions;
 mod inspect;
+mod limits;
 mod liveness;
 mod names;
 mod open;
@@ -281,6 +282,18 @@ impl Store for Sqlite {
         self.inner
             .writer
             .submit(move |tx| tx.cancel(&run, now))
+            .await
+    }
+
+    async fn expire(&self, now: Timestamp, most: usize) -> Result<Expired> {
+        // Nearly always there is nothing to write.
+        let next = self.read(|connection, _| limits::next_over(connection))?;
+        if next.is_none_or(|next| next > now) {
+            return Ok(Expired::default().with_next(next, now));
+        }
+        self.inner
+            .writer
+            .submit(move |tx| tx.expire(now, most))
             .await
     }
 

@@ -8,7 +8,7 @@ use super::{columns::lossy, error::Fault, rows::status_number, tx::Tx};
 use crate::store::{
     Lease, NewEvent, Parent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
     WorkerId,
-    parts::{Budget, due_by, new_id, next_token, shown_by},
+    parts::{Budget, Deadlines, due_by, new_id, next_token, shown_by},
 };
 
 /// In place of the place of an event that starts a single function.
@@ -25,6 +25,7 @@ struct NewRun<'a> {
     event: i64,
     retries: Option<u32>,
     due_at: Timestamp,
+    deadlines: Option<Deadlines>,
     parent: Option<&'a Parent>,
 }
 
@@ -107,6 +108,7 @@ impl Tx<'_> {
                 event: number,
                 retries: event.retries,
                 due_at,
+                deadlines: self.deadlines(function, event.due_at, now)?,
                 parent: event.parent.as_ref(),
             };
             let lease = self.insert_run(&run, worker, now)?;
@@ -204,7 +206,11 @@ impl Tx<'_> {
                 run.parent.filter(|parent| parent.attached).map(|_| 1),
             ],
         )?;
-        Ok(worker.map(|worker| Lease::new(self.connection.last_insert_rowid(), worker, token)))
+        let number = self.connection.last_insert_rowid();
+        if let Some(deadlines) = run.deadlines {
+            self.keep_deadlines(number, deadlines)?;
+        }
+        Ok(worker.map(|worker| Lease::new(number, worker, token)))
     }
 
     fn targets(&mut self, event_type: i64, target: &Target) -> Result<Vec<i64>, Fault> {

@@ -117,7 +117,7 @@ macro_rules! record_columns {
             $payload,
             ", status, failed_attempts, ",
             $result,
-            ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached"
+            ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached, start_by, finish_by"
         )
     };
 }
@@ -143,6 +143,8 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
     record.due_at = time(row, 12)?;
     record.notes = notes(row, 13)?;
     record.parent = parent(row, 14)?;
+    record.start_by = time(row, 17)?;
+    record.finish_by = time(row, 18)?;
     Ok(record)
 }
 

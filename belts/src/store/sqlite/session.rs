@@ -45,6 +45,7 @@ impl Tx<'_> {
         let worker = WorkerId(self.connection.last_insert_rowid());
         self.want(worker, &request.wanted())?;
         self.await_types(worker, &request.awaits)?;
+        self.limit(request)?;
         self.succeed(worker)?;
         self.hear_of(request.now)?;
         self.settle_wants(request.now)?;
@@ -251,6 +252,6 @@ impl Tx<'_> {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     Timestamp::from_millis(0).after(duration).as_millis()
 }

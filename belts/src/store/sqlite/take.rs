@@ -95,9 +95,10 @@ impl Tx<'_> {
             "SELECT token, runs.id, function, events.id, events.event_type, payload, failed_attempts, retries,
                  started_at, traceparent, status, crashes, crash_progress, parent, depth, attached, generation
              FROM runs LEFT JOIN events ON events.number = runs.event
-             WHERE runs.number = ?1 AND finished_at IS NULL",
+             WHERE runs.number = ?1 AND finished_at IS NULL AND (finish_by IS NULL OR finish_by > ?2)
+                 AND (start_by IS NULL OR started_at IS NOT NULL OR start_by > ?2)",
         )?;
-        let mut found = statement.query(params![number])?;
+        let mut found = statement.query(params![number, request.now.as_millis()])?;
         let Some(row) = found.next()? else {
             return Ok(Taken::Gone);
         };

@@ -12,7 +12,7 @@ use super::{
     error::Fault,
     names::{Dictionary, SharedNames},
 };
-use crate::store::{Timestamp, WorkerId};
+use crate::store::{Limits, Timestamp, WorkerId};
 
 /// What is remembered between transactions, until another process or a registration changes it.
 #[derive(Debug, Default)]
@@ -25,6 +25,8 @@ pub(super) struct Recall {
     pub(super) awaited: Option<Awaited>,
     /// The functions of which nothing is claimed.
     pub(super) paused: Option<HashSet<i64>>,
+    /// How much time the runs of functions have, where they have limits.
+    pub(super) limits: Option<HashMap<i64, Limits>>,
     /// Whether events of earlier versions were looked for since another process has committed.
     pub(super) told: bool,
     /// The latest time at which a worker was heard of, as the database has it.
@@ -57,6 +59,7 @@ impl Recall {
         self.subscribers.clear();
         self.awaited = None;
         self.paused = None;
+        self.limits = None;
         self.told = false;
         self.seen = None;
         self.heard = None;

@@ -3,6 +3,7 @@
 mod claim;
 mod commit;
 mod digest;
+mod limits;
 mod list;
 mod publish;
 mod session;
@@ -10,6 +11,7 @@ mod session;
 pub use claim::*;
 pub use commit::*;
 pub use digest::*;
+pub use limits::*;
 pub use list::*;
 pub use publish::*;
 pub use session::*;

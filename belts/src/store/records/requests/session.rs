@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::Limits;
 use crate::clock::Timestamp;
 
 /// What a store can promise. A store never pretends: what it cannot do is `false` here.
@@ -91,6 +92,8 @@ pub struct Register {
     pub subscriptions: Vec<Subscription>,
     /// The functions of this worker that may wait for events, with the types of these.
     pub awaits: Vec<Awaits>,
+    /// The functions of this worker whose runs have limits of time.
+    pub limits: Vec<Limits>,
     /// The current time.
     pub now: Timestamp,
     /// How long the session lives without `renew`.
@@ -104,6 +107,7 @@ impl Register {
             name: None,
             subscriptions: Vec::new(),
             awaits: Vec::new(),
+            limits: Vec::new(),
             now,
             lease,
         }
@@ -142,6 +146,19 @@ impl Register {
     pub fn with_awaits(mut self, awaits: Vec<Awaits>) -> Self {
         self.awaits = awaits;
         self
+    }
+
+    /// Sets how much time runs of the session's functions have.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Vec<Limits>) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The limits of a function of the session, if it has any.
+    pub fn limits_of(&self, function_id: &str) -> Option<&Limits> {
+        let mut limits = self.limits.iter().filter(|limits| limits.is_some());
+        limits.find(|limits| *limits.function_id == *function_id)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a store answers about runs.
 
 mod claimed;
+mod expired;
 mod function;
 mod note;
 mod parent;
@@ -9,6 +10,7 @@ mod record;
 mod status;
 
 pub use claimed::*;
+pub use expired::*;
 pub use function::*;
 pub use note::*;
 pub use parent::*;

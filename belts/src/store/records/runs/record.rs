@@ -46,6 +46,10 @@ pub struct RunRecord {
     pub finished_at: Option<Timestamp>,
     /// When it goes on, if it waits.
     pub due_at: Option<Timestamp>,
+    /// By when it must have been claimed for the first time, if it must.
+    pub start_by: Option<Timestamp>,
+    /// By when it must have ended, if it must.
+    pub finish_by: Option<Timestamp>,
     /// The run that started it, if one did.
     pub parent: Option<Parent>,
     /// What people did to it, the earliest first; the last [`Note::MOST`].
@@ -75,6 +79,8 @@ impl RunRecord {
             started_at: None,
             finished_at: None,
             due_at: None,
+            start_by: None,
+            finish_by: None,
             parent: None,
             notes: Vec::new(),
         }
@@ -112,6 +118,20 @@ impl RunRecord {
     #[must_use]
     pub fn with_due_at(mut self, due_at: impl Into<Option<Timestamp>>) -> Self {
         self.due_at = due_at.into();
+        self
+    }
+
+    /// Sets by when it must have been claimed.
+    #[must_use]
+    pub fn with_start_by(mut self, start_by: impl Into<Option<Timestamp>>) -> Self {
+        self.start_by = start_by.into();
+        self
+    }
+
+    /// Sets by when it must have ended.
+    #[must_use]
+    pub fn with_finish_by(mut self, finish_by: impl Into<Option<Timestamp>>) -> Self {
+        self.finish_by = finish_by.into();
         self
     }
 

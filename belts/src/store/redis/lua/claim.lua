@@ -86,7 +86,7 @@ local function read_run(number)
   local run = runs_read[number]
   if not run then
     run = redis.pcall('HMGET', P .. 'run:' .. number, 'id', 'event', 'token', 'failed', 'retries', 'started', 'type', 'apart',
-      'died', 'crashes', 'aside', 'status', 'lease', 'function', 'waits', 'parent', 'generation')
+      'died', 'crashes', 'aside', 'status', 'lease', 'function', 'waits', 'parent', 'generation', 'limits')
     runs_read[number] = run
   end
   return run
@@ -194,7 +194,8 @@ local function next_of(fn)
   return best
 end
 
--- Reads the event and the journal of a run; how many bytes they are, or nothing if it is none that waits.
+-- Reads the event and the journal of a run; how many bytes they are, or nothing if it is none that waits. And whether it is left where it
+-- is, since its time is over.
 local function read_whole(one)
   local run = read_run(one.number)
   if run.err then
@@ -202,6 +203,11 @@ local function read_whole(one)
     return nil
   end
   if run.is_chosen or not run[1] or not run[2] or (tonumber(run[12]) or 0) >= 4 or (run[13] or '') ~= '' then return nil end
+  if run[18] then
+    include times
+    local over = over_at(run[18], run[6])
+    if over and over <= clock then return nil, true end
+  end
   local event, journal, fault = redis.pcall('GET', P .. 'event:' .. run[2]), {}, ''
   if type(event) == 'table' then event, fault = false, event.err end
   if run[6] then journal = redis.pcall('HGETALL', P .. 'steps:' .. one.number) end
@@ -250,13 +256,13 @@ else
     if #turn == 0 then break end
     if #turn > 1 then table.sort(turn, is_earlier) end
     for _, one in ipairs(turn) do
-      local size = read_whole(one)
+      local size, is_over = read_whole(one)
       if size and #chosen > 0 and bytes + size > most_bytes then
         is_full = true
         break
       end
       one.queue.place, one.queue.kept = one.queue.place + 2, one.queue.kept + 1
-      remove(one.queue.key, one.number)
+      if not is_over then remove(one.queue.key, one.number) end
       if size then
         bytes = bytes + size
         states[one.fn].taken = states[one.fn].taken + 1
@@ -283,6 +289,10 @@ for place, one in ipairs(chosen) do
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '')
   else
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '', 'started', now)
+    if run[18] then
+      include times
+      keep_time(number, run[18], true)
+    end
   end
   if run[9] or run[10] then
     include attempts

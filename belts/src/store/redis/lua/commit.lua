@@ -101,7 +101,8 @@ for _ = 1, tonumber(ARGV[5]) do
     elseif change ~= '' then
       call('HSET', run, 'status', change, 'lease', '', 'ended', now)
       call('ZADD', P .. 'finished', now, number)
-      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts')
+      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits')
+      if found[5] then call('ZREM', P .. 'times', number) end
       if found[1] then
         include waits
         close_waits(number, found[2])

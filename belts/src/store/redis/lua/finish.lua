@@ -2,12 +2,13 @@
 -- ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease is no more; 3 where
 -- another run waits for the end of this one, and nobody was told.
 local call = redis.call
-local run = call('HMGET', KEYS[1], 'lease', 'looks', 'parent')
+local run = call('HMGET', KEYS[1], 'lease', 'looks', 'parent', 'limits')
 if run[1] ~= ARGV[2] then return '0' end
 call('HSET', KEYS[2], 'result', unpack(ARGV, 4))
 call('HSET', KEYS[1], 'status', '4', 'lease', '', 'ended', ARGV[1])
 call('ZADD', KEYS[4], ARGV[1], ARGV[3])
 call('SREM', KEYS[3], ARGV[3])
+if run[4] then call('ZREM', string.sub(KEYS[4], 1, -1 - #'finished') .. 'times', ARGV[3]) end
 if run[2] then
   -- It waits for nothing any more.
   local P = string.sub(KEYS[4], 1, -1 - #'finished')

@@ -1,5 +1,5 @@
 -- Cancels the unfinished runs of a function that no living session has, ends silent ones that have it, and drops what was wanted
--- for it and ends its pause.
+-- for it and ends its pause and its limits.
 -- Answers how many, and whether there are more; or "living". ARGV: now, sender, time to live of finished runs, function, the most runs.
 include common
 include living
@@ -31,6 +31,9 @@ for place = 1, #rows, 2 do
 end
 settle(now)
 call('HDEL', P .. 'paused', fn)
+call('HDEL', P .. 'limits', fn)
+include limited
+note_limited()
 if call('EXISTS', P .. 'awaited') == 1 then
   include awaits
   settle_awaits(now)

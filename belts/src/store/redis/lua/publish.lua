@@ -8,7 +8,7 @@
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, worker, room = ARGV[1], ARGV[3], ARGV[4], tonumber(ARGV[6])
-local clock, limits, answers, at, wakes, seen, awaits, is_awaited = tonumber(now), {}, {}, 8, false, nil, nil, false
+local clock, limits, answers, at, wakes, seen, awaits, is_awaited, limited = tonumber(now), {}, {}, 8, false, nil, nil, false, nil
 for _ = 1, tonumber(ARGV[7]) do
   limits[ARGV[at]] = tonumber(ARGV[at + 1])
   at = at + 2
@@ -84,8 +84,8 @@ for place = 1, count do
       end
       local is_due, is_placed = tonumber(due) <= clock, false
       if seen == nil then
-        local meta = call('HMGET', P .. 'meta', 'seen', 'awaits')
-        seen, awaits = meta[1], meta[2]
+        local meta = call('HMGET', P .. 'meta', 'seen', 'awaits', 'limited')
+        seen, awaits, limited = meta[1], meta[2], meta[3]
       end
       for order, fn in ipairs(functions) do
         local number, token = string.format('%d', before + order), ''
@@ -108,6 +108,10 @@ for place = 1, count do
         end
         if retries ~= '' then call('HSET', run, 'retries', retries) end
         if run_id then call('SET', P .. 'id:' .. name, number) end
+        if limited then
+          include limit
+          limit(number, fn, due, now, seen, token ~= '')
+        end
         if parent ~= '' then
           include adopt
           adopt(number, parent)

@@ -1,7 +1,7 @@
 -- Begins a session. Answers its id, or "again" where it must be called again first.
 -- ARGV: now, sender, end of the lease, lease, how long the session is remembered, where ids begin, by how much they grow, ticket,
 -- whether there is a name, the name, the end of leases that are forgotten, what it wants as JSON,
--- what it awaits as JSON, its functions.
+-- what it awaits as JSON, the limits of its functions as JSON, its functions.
 include common
 include session
 include settle
@@ -37,7 +37,18 @@ call('ZADD', P .. 'workers', ends, worker)
 call('ZADD', P .. 'wanting', ends, worker)
 call('HSET', P .. 'wants', worker, ARGV[12])
 if ARGV[13] ~= '{}' then call('HSET', P .. 'awaits', worker, ARGV[13]) end
-for place = 14, #ARGV do call('SADD', P .. 'functions', ARGV[place]) end
+local limits = cjson.decode(ARGV[14])
+for place = 15, #ARGV do
+  local fn = ARGV[place]
+  call('SADD', P .. 'functions', fn)
+  if limits[fn] then
+    call('HSET', P .. 'limits', fn, limits[fn])
+  else
+    call('HDEL', P .. 'limits', fn)
+  end
+end
+include limited
+note_limited()
 settle(now)
 if call('EXISTS', P .. 'awaits', P .. 'awaited') > 0 then
   include awaits

@@ -7,7 +7,7 @@ local now, ticket = ARGV[1], ARGV[3]
 local number = find(ARGV[4])
 if not number then return 0 end
 local key, steps = P .. 'run:' .. number, P .. 'steps:' .. number
-local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket', 'parent')
+local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket', 'parent', 'limits')
 -- The ticket tells whether this very request, sent again, has done it.
 if run[5] == ticket then return 1 end
 if run[1] ~= '5' and run[1] ~= '6' then return 0 end
@@ -22,6 +22,12 @@ if run[6] then
   include ended
   untell(ARGV[4])
   call('HDEL', P .. 'kin', number)
+end
+if run[7] then
+  include limit
+  local since, start, finish = string.match(run[7], '^(%S+) (%S+) (%S+)$')
+  local function within(by) return by == '-' and by or string.format('%d', tonumber(by) - tonumber(since)) end
+  give_time(number, tonumber(now), within(start), within(finish), run[3])
 end
 local reopened = {}
 for place = 7, #ARGV do reopened[ARGV[place]] = true end

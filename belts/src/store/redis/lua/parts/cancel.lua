@@ -10,7 +10,9 @@ local function cancel(number, run, now, ttl)
     call('HDEL', P .. 'run:' .. number, 'apart')
   end
   if run[1] == '2' then call('ZREM', P .. 'parked:' .. run[3], number) end
-  if call('HEXISTS', P .. 'run:' .. number, 'looks') == 1 then
+  local found = call('HMGET', P .. 'run:' .. number, 'looks', 'limits')
+  if found[2] then call('ZREM', P .. 'times', number) end
+  if found[1] then
     include waits
     close_waits(number, run[3])
   end

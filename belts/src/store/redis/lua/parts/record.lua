@@ -3,9 +3,9 @@ include head
 local function record(number, is_listed)
   local key = P .. 'run:' .. number
   local run = redis.pcall('HMGET', key, 'id', 'function', 'event', 'status', 'failed', 'started', 'ended', 'due', 'aside', 'notes',
-    'parent')
+    'parent', 'limits')
   if not run[1] or not run[2] or not run[3] then return nil end
-  local aside, notes, parent, steps, event = run[9], run[10], run[11], P .. 'steps:' .. number, nil
+  local aside, notes, parent, limits, steps, event = run[9], run[10], run[11], run[12], P .. 'steps:' .. number, nil
   if is_listed then
     event = head(run[3])
     if not aside and run[4] ~= '4' then
@@ -18,6 +18,6 @@ local function record(number, is_listed)
   end
   run[9] = type(aside) == 'string' and aside
   run[10] = type(event) == 'string' and event
-  run[11], run[12], run[13] = number, notes, parent
+  run[11], run[12], run[13], run[14] = number, notes, parent, limits
   return run
 end

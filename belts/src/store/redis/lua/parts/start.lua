@@ -1,6 +1,7 @@
 include adopt
 include family
 include head
+include limit
 include payload
 -- Whether an event only remains of a run that was skipped: another request asks for that run, and it has none.
 local function is_left_over(id, ticket)
@@ -29,7 +30,7 @@ local function start(at, now, ttl)
   end
   untell(name)
   call('SADD', P .. 'functions', fn)
-  local meta, clock = call('HMGET', P .. 'meta', 'seen', 'awaits'), tonumber(now)
+  local meta, clock = call('HMGET', P .. 'meta', 'seen', 'awaits', 'limited'), tonumber(now)
   local heard = tonumber(meta[1])
   -- By the clock of the workers, if they were heard of within a day.
   if tonumber(due) <= clock and heard and tonumber(due) > heard and clock - heard <= 86400000 then due = meta[1] end
@@ -43,6 +44,7 @@ local function start(at, now, ttl)
     call('HSET', P .. 'run:' .. number, 'looks', '1')
     call('ZADD', P .. 'looking:' .. fn, number, number)
   end
+  if meta[3] then limit(number, fn, due, now, meta[1], false) end
   if ARGV[at + 8] ~= '' then adopt(number, ARGV[at + 8]) end
   return true
 end

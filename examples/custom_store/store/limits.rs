@@ -1,0 +1,74 @@
+//! Runs whose time is limited.
+
+use std::sync::Arc;
+
+use belts::{
+    Timestamp,
+    store::{
+        Expired, Limits, Register, RunStatus,
+        parts::{Deadlines, due_by},
+    },
+};
+use redb::ReadableTable as _;
+
+use super::{
+    fault::Fault,
+    rows::{decode, encode},
+    tables::Tables,
+};
+
+impl Tables<'_> {
+    /// Keeps how much time runs of a new session's functions have.
+    pub(crate) fn limit(&mut self, request: &Register) -> Result<(), Fault> {
+        for wanted in &request.subscriptions {
+            let function = &*wanted.function_id;
+            match request.limits_of(function) {
+                Some(limits) => self.limits.insert(function, &*encode(limits)?)?,
+                None => self.limits.remove(function)?,
+            };
+        }
+        Ok(())
+    }
+
+    /// The times of a new run, if its function has limits.
+    pub(crate) fn deadlines(
+        &self,
+        function: &str,
+        due_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<Deadlines>, Fault> {
+        let Some(row) = self.limits.get(function)? else {
+            return Ok(None);
+        };
+        let limits: Limits = decode(row.value())?;
+        let since = due_by(due_at.max(now), now, self.seen()?);
+        Ok(Some(Deadlines::new(&limits, since)))
+    }
+
+    /// Ends runs whose time is over.
+    pub(crate) fn expire(&mut self, now: Timestamp, most: usize) -> Result<Expired, Fault> {
+        let mut ended: Vec<Arc<str>> = Vec::new();
+        let next = loop {
+            let first = self.times.first()?.map(|(key, ())| key.value());
+            let Some((over_at, number)) = first else {
+                break None;
+            };
+            let over_at = Timestamp::from_millis(over_at);
+            if over_at > now || ended.len() >= most {
+                break Some(over_at);
+            }
+            let Some(mut run) = self.run(number)? else {
+                break None;
+            };
+            if let Some(deadlines) = run.deadlines {
+                let cause = deadlines.cause(run.started_at.is_some(), now);
+                self.put_result(number, &cause)?;
+            }
+            run.finish(RunStatus::Cancelled, now);
+            self.put_run(number, &run)?;
+            ended.push(run.id);
+        };
+        self.wakes |= !ended.is_empty();
+        Ok(Expired::new(ended).with_next(next, now))
+    }
+}
