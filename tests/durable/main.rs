@@ -31,6 +31,7 @@ mod hooks;
 mod journal;
 mod late;
 mod lease;
+mod limits;
 mod logs;
 mod long;
 mod many;

@@ -116,6 +116,15 @@ fn about(run: &ShownRun, out: Out) -> String {
         ("started", run.started_at),
         ("ended", run.finished_at),
         ("goes on", run.due_at),
+        // What it has done in time needs no limit any more.
+        (
+            "starts by",
+            run.start_by.filter(|_| run.started_at.is_none()),
+        ),
+        (
+            "ends by",
+            run.finish_by.filter(|_| !run.status.is_finished()),
+        ),
     ];
     for (name, moment) in times {
         lines.extend(moment.map(|moment| (name, time(moment))));

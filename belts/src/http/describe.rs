@@ -45,6 +45,10 @@ struct DescribedOptions {
     retries: u32,
     backoff: DescribedBackoff,
     timeout_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_within_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_within_ms: Option<u64>,
     concurrency: Option<usize>,
     continuation: &'static str,
 }
@@ -125,6 +129,8 @@ impl DescribedOptions {
                 max_ms: millis(policy.backoff.max),
             },
             timeout_ms: options.timeout.map(millis),
+            start_within_ms: options.start_within.map(millis),
+            finish_within_ms: options.finish_within.map(millis),
             concurrency: options.concurrency,
             continuation: match options.continuation {
                 Continuation::Inline => "inline",

@@ -41,6 +41,12 @@ pub(crate) struct ShownRun {
     pub(crate) started_at: Option<Time>,
     pub(crate) finished_at: Option<Time>,
     pub(crate) due_at: Option<Time>,
+    /// By when it must have been claimed for the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) start_by: Option<Time>,
+    /// By when it must have ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) finish_by: Option<Time>,
     /// Since when its function is paused, if that is why it does not go on; only if the run was requested by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) function_paused_at: Option<Time>,
@@ -281,6 +287,8 @@ impl ShownRun {
             started_at: run.started_at.map(Time),
             finished_at: run.finished_at.map(Time),
             due_at: run.due_at.map(Time),
+            start_by: run.start_by.map(Time),
+            finish_by: run.finish_by.map(Time),
             function_paused_at: None,
             error: run.failure(),
             payload: serde_json::from_slice(&run.payload).ok().filter(|_| values),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{function::Continuation, registry::Registered, worker::Shared};
+use crate::{function::Continuation, registry::Registered, store::parts::in_words, worker::Shared};
 
 /// Tells the log which functions a loop drives that no server of ours is around.
 pub(crate) fn tell_of_the_loop(shared: &Shared) {
@@ -64,6 +64,16 @@ pub(crate) fn options(function: &Registered) -> String {
         options
             .timeout
             .map(|timeout| format!("timeout = {}", short(timeout))),
+    );
+    parts.extend(
+        options
+            .start_within
+            .map(|limit| format!("start_within = {}", in_words(limit))),
+    );
+    parts.extend(
+        options
+            .finish_within
+            .map(|limit| format!("finish_within = {}", in_words(limit))),
     );
     parts.extend(
         options

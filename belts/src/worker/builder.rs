@@ -405,6 +405,8 @@ impl WorkerBuilder {
             shutdown: Shutdown::default(),
             #[cfg(feature = "http")]
             last_purge: super::last_purge::LastPurge::default(),
+            #[cfg(feature = "http")]
+            last_look: super::last_purge::LastPurge::default(),
             metrics: WorkerMetrics::new(),
         });
         // From here on every publisher on the store knows what this program listens for.

@@ -9,6 +9,7 @@ use super::Shared;
 #[cfg(feature = "http")]
 use crate::store::Parent;
 use crate::{
+    clock::Timestamp,
     error::Result,
     store::{RunFilter, RunRecord, RunStatus, StepState, Wait},
 };
@@ -22,6 +23,20 @@ fn below(run_id: &str, statuses: &[RunStatus]) -> RunFilter {
         .with_parent(run_id)
         .with_statuses(statuses)
         .with_limit(MOST)
+}
+
+/// When the time of a run or of one below it is over, if that is before any of them is due.
+fn first_over<'a>(
+    run: &RunRecord,
+    members: impl Iterator<Item = &'a RunRecord>,
+) -> Option<Timestamp> {
+    let (mut due_at, mut over_at, mut is_alone) = (run.due_at, run.over_at(), true);
+    for member in members {
+        is_alone = false;
+        due_at = due_at.into_iter().chain(member.due_at).min();
+        over_at = over_at.into_iter().chain(member.over_at()).min();
+    }
+    over_at.filter(|over_at| !is_alone && due_at.is_none_or(|due_at| *over_at <= due_at))
 }
 
 /// What moves a resting run on, when a test moves the clock.
@@ -81,6 +96,11 @@ impl Shared {
             return Ok(Family::Waits);
         }
         let known = |member: &&RunRecord| self.registry.index(&member.function_id).is_some();
+        if let Some(over_at) = first_over(run, members.iter().filter(known)) {
+            self.clock.sleep_until(over_at).await;
+            self.expire().await?;
+            return Ok(Family::GoesOn);
+        }
         let dues = members.iter().filter(known);
         let dues = dues.filter_map(|member| Some((member.due_at?, member)));
         let first = dues.min_by_key(|(due_at, _)| *due_at);

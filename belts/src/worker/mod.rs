@@ -24,6 +24,7 @@ pub(crate) mod installed;
 mod last_purge;
 mod leases;
 mod ledger;
+mod limits;
 mod listen;
 mod loops;
 mod options;

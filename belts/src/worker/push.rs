@@ -45,6 +45,7 @@ impl Started {
         // One that fails keeps no other from being handed on.
         let handed_on = join_all(drives).await.into_iter().collect();
         self.shared.waiters.targets.take_back(self.aim.take());
+        self.shared.expire_now_and_then().await;
         self.shared.purge_now_and_then().await;
         handed_on
     }
@@ -107,6 +108,11 @@ impl Shared {
                 ending = Some(listening);
                 continue;
             }
+            if record.is_over(self.clock.now()) {
+                // No claim brings it any more.
+                self.expire().await?;
+                continue;
+            }
             let due_at = record.due_at.unwrap_or_else(|| self.clock.now());
             let (due_at, hop) = match asked {
                 Trigger::WakeUp { due_at: at, hop } if at == due_at => {
@@ -124,6 +130,9 @@ impl Shared {
                 return self.hand_on(run_id, due_at, hop).await;
             }
             self.clock.sleep_until(due_at).await;
+            if record.is_over(self.clock.now()) {
+                continue;
+            }
             let Some(index) = self.registry.reader(function_id, &record.event_type) else {
                 return Err(Error::new(
                     ErrorKind::UnknownFunction,

@@ -39,6 +39,7 @@ impl Worker {
         aside.spawn(shared.renew_forever());
         aside.spawn(super::stop::on_signal(asked, Arc::downgrade(shared)));
         aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
+        aside.spawn(super::limits::expire_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
         let running = expected.unwrap_or_else(|| Running::begin(shared));
         let home = Home::settle(shared);

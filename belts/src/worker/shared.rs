@@ -34,6 +34,9 @@ pub(crate) struct Shared {
     pub(crate) shutdown: Shutdown,
     #[cfg(feature = "http")]
     pub(super) last_purge: super::last_purge::LastPurge,
+    /// When a delivery last looked for runs whose time is over.
+    #[cfg(feature = "http")]
+    pub(super) last_look: super::last_purge::LastPurge,
     pub(crate) metrics: WorkerMetrics,
 }
 

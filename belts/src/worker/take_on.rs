@@ -54,7 +54,8 @@ impl Shared {
             }
             let function = &worker.registry.functions()[index];
             let target = aim.as_ref().and_then(|aim| aim.until.clone());
-            let driven = async { Ok(drive(&worker, function, claimed, life, target).await) };
+            let drive = drive(&worker, function, claimed, life, target);
+            let driven = async { Ok(worker.in_time(function, drive).await) };
             let (ended, failure) = catch_future(driven).await.unwrap_or_else(|error| {
                 let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));
                 tracing::error!(run, error = %error.report(), "the worker panicked while driving a run; the run will be resumed");

@@ -138,6 +138,11 @@ impl Shared {
             return Ok(Look::Later);
         };
         let now = self.clock.now();
+        if record.is_over(now) {
+            // No claim brings it any more.
+            self.expire().await?;
+            return Ok(Look::Again);
+        }
         let rests =
             record.status == RunStatus::Suspended && record.due_at.is_none_or(|due| due > now);
         if rests
@@ -161,6 +166,7 @@ impl Shared {
         }
         if record.due_at.is_none() && record.status == RunStatus::Suspended {
             let look = now.after(self.options().sweep);
+            let look = record.over_at().map_or(look, |over_at| look.min(over_at));
             tokio::select! {
                 _ = &mut *ended => {}
                 () = self.store.woken() => {}
@@ -168,7 +174,9 @@ impl Shared {
             }
             return Ok(Look::Again);
         }
-        if let Some(due) = record.due_at {
+        if record.due_at.is_some()
+            && let Some(due) = record.next_moment()
+        {
             if due.is_never() && self.clock.is_manual() {
                 return Err(never(run_id, function_id));
             }
@@ -181,6 +189,9 @@ impl Shared {
                             // Another process may have cancelled it meanwhile.
                             () = self.clock.expire_at(look) => return Ok(Look::Again),
                         }
+        }
+        if record.is_over(self.clock.now()) {
+            return Ok(Look::Again);
         }
         // The worker that drives it may have died, which nobody else notices here; a living one keeps it.
         let claimed = self.claim_run(run_id, index).await?;
@@ -217,7 +228,7 @@ impl Shared {
             let record = self.store.run(run_id).await?;
             let rests = record.is_some_and(|record| {
                 let is_due = record.due_at.is_some_and(|due_at| due_at <= now);
-                record.status == RunStatus::Suspended && !is_due
+                record.status == RunStatus::Suspended && !is_due && !record.is_over(now)
             });
             if !rests {
                 return Ok(());

@@ -17,6 +17,7 @@ pub use crate::id::new_id;
 pub use budget::Budget;
 pub use crashes::{Crashes, progress};
 pub use deadlines::Deadlines;
+pub(crate) use deadlines::in_words;
 pub use ended::ended;
 pub(super) use ended::ended_as;
 pub(super) use sight::{Sight, long_before, order_by_sight, shown_by};

@@ -99,10 +99,16 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
         let Some(run) = shared.store.run(&run.run_id).await? else {
             continue;
         };
-        match (run.status, run.due_at) {
+        let over_at = run.over_at();
+        match (run.status, run.next_moment()) {
             (RunStatus::Running, _) => {}
-            // None of the others is due earlier.
-            (_, Some(due_at)) if until.is_some_and(|until| due_at > until) => break,
+            // None of the others comes earlier.
+            (_, Some(moment)) if until.is_some_and(|until| moment > until) => break,
+            (_, Some(moment)) if over_at == Some(moment) => {
+                shared.clock.sleep_until(moment).await;
+                shared.expire().await?;
+                continue;
+            }
             (_, Some(due_at)) => {
                 shared.clock.sleep_until(due_at).await;
                 if !shared.claim_run(&run.run_id, index).await? {
@@ -144,9 +150,13 @@ async fn next_due(worker: &Worker, paused: &HashSet<Arc<str>>) -> Result<Option<
         .into_iter()
         .filter(|run| takes(worker, run))
         .filter(|run| run.status == RunStatus::Running || !paused.contains(&run.function_id))
-        .filter(|run| !run.due_at.is_some_and(Timestamp::is_never))
+        .filter(|run| !run.next_moment().is_some_and(Timestamp::is_never))
         // Such a run waits for an event.
-        .filter(|run| run.status != RunStatus::Suspended || run.due_at.is_some());
+        .filter(|run| run.status != RunStatus::Suspended || run.next_moment().is_some());
     // Ids sort by time as well, for runs created at one moment of a clock that stands still.
-    Ok(known.min_by_key(|run| (run.due_at, run.created_at, run.run_id.clone())))
+    Ok(known.min_by_key(|run| {
+        let rests = run.status != RunStatus::Running;
+        let moment = run.next_moment().filter(|_| rests);
+        (moment, run.created_at, run.run_id.clone())
+    }))
 }

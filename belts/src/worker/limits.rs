@@ -1,0 +1,166 @@
+//! Ends runs whose time is over, whoever drives them and whether there is room or not: beside the loop, and where there is none beside the
+//! drive of a run that is limited, and now and then within a delivery.
+//!
+//! The store says when the time of the next run is over. What others publish meanwhile has as much time as its function gives it, so it is
+//! found in time if the worker looks as often as the shortest limit is long.
+
+use std::{
+    future::Future,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use super::Shared;
+use crate::{
+    clock::Timestamp,
+    error::{ErrorKind, Result},
+    panic::catch_future,
+    plain::Clean,
+    registry::{Registered, Registry},
+    store::RunRecord,
+};
+
+/// How many runs end at once.
+const BATCH: usize = 500;
+
+/// How often a worker looks that knows of no limits.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// How often a worker looks at most.
+const BUSY: Duration = Duration::from_millis(50);
+
+impl Shared {
+    /// Ends the runs whose time is over; when that of the next one is.
+    pub(crate) async fn expire(&self) -> Result<Option<Timestamp>> {
+        loop {
+            let expired = self.store.expire(self.clock.now(), BATCH).await?;
+            for run_id in &expired.runs {
+                tracing::info!(run = %Clean(run_id), "run cancelled: its time is over");
+                self.cancelled(run_id);
+            }
+            #[cfg(feature = "http")]
+            self.hand_on_parents(&expired.runs).await?;
+            if !expired.more || expired.runs.is_empty() {
+                return Ok(expired.next);
+            }
+        }
+    }
+
+    /// In push mode, hands on the runs that may wait for the ends of these.
+    #[cfg(feature = "http")]
+    async fn hand_on_parents(&self, runs: &[Arc<str>]) -> Result<()> {
+        if !self.hands_on() {
+            return Ok(());
+        }
+        for run_id in runs {
+            let record = self.store.run(run_id).await?;
+            let parent = record.and_then(|record| record.parent);
+            self.hand_on_parent(parent.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what is over; when to look again.
+    async fn look_for_overdue(&self) -> Timestamp {
+        let next = catch_future(self.expire()).await.unwrap_or_else(|error| {
+            if error.kind() == ErrorKind::Panicked {
+                tracing::error!(error = %error.report(), "the store panicked while it ended runs whose time is over; trying again later");
+            } else {
+                tracing::warn!(error = %error.report(), "cannot end runs whose time is over; trying again later");
+            }
+            None
+        });
+        let now = self.clock.now();
+        let every = match next {
+            Some(_) => self.looks_every().min(self.options().sweep),
+            None => self.looks_every(),
+        };
+        let look = now.after(every.max(BUSY));
+        next.map_or(look, |next| look.min(next.max(now.after(BUSY))))
+    }
+
+    /// How often this worker looks for runs that others publish.
+    fn looks_every(&self) -> Duration {
+        let sweep = self.options().sweep;
+        match self.registry.shortest_limit() {
+            Some(limit) => limit.min(sweep),
+            None => sweep.max(QUIET),
+        }
+    }
+
+    /// Ends what is over within a delivery, if the last look was long ago. The delivery does not suffer if that fails.
+    #[cfg(feature = "http")]
+    pub(super) async fn expire_now_and_then(&self) {
+        let every = self.looks_every().max(BUSY);
+        if self.last_look.is_over(self.clock.now(), every) {
+            self.look_for_overdue().await;
+        }
+    }
+
+    /// Drives a run, and ends it when its time is over, where no loop does.
+    pub(super) async fn in_time<T>(
+        &self,
+        function: &Registered,
+        drive: impl Future<Output = T>,
+    ) -> T {
+        if function.options.finish_within.is_none() || self.is_running() {
+            return drive.await;
+        }
+        let watch = async {
+            loop {
+                let look = self.look_for_overdue().await;
+                self.clock.expire_at(look).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            ended = drive => ended,
+            () = watch => unreachable!("it watches for ever"),
+        }
+    }
+}
+
+/// Ends what is over, again and again.
+pub(super) async fn expire_forever(worker: Weak<Shared>) {
+    while let Some(shared) = worker.upgrade() {
+        let look = shared.look_for_overdue().await;
+        let clock = Arc::clone(&shared.clock);
+        drop(shared);
+        clock.expire_at(look).await;
+    }
+}
+
+impl Registry {
+    /// The shortest of all limits of this program.
+    fn shortest_limit(&self) -> Option<Duration> {
+        let all = self.functions().iter().flat_map(|function| {
+            let options = &function.options;
+            options
+                .start_within
+                .into_iter()
+                .chain(options.finish_within)
+        });
+        all.min()
+    }
+}
+
+impl RunRecord {
+    /// When the time of the run is over, if it ever is.
+    pub(crate) fn over_at(&self) -> Option<Timestamp> {
+        let start_by = self.start_by.filter(|_| self.started_at.is_none());
+        let times = start_by.into_iter().chain(self.finish_by);
+        times
+            .min()
+            .filter(|time| !self.status.is_finished() && !time.is_never())
+    }
+
+    /// Whether it goes on only since nobody has ended it yet.
+    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
+        self.over_at().is_some_and(|over_at| over_at <= now)
+    }
+
+    /// When it is due or over, whatever comes first.
+    pub(crate) fn next_moment(&self) -> Option<Timestamp> {
+        self.due_at.into_iter().chain(self.over_at()).min()
+    }
+}

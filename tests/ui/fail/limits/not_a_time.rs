@@ -1,0 +1,15 @@
+// A duration has units, and no words.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct OrderCreated {
+    order_id: String,
+}
+
+#[belts::function(id = "process-order", on = OrderCreated, start_within = "1 hour")]
+async fn process(order: OrderCreated) -> belts::Result<usize> {
+    step!("count", order.order_id.len()).await
+}
+
+fn main() {}
