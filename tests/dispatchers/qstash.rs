@@ -5,6 +5,7 @@ mod callbacks;
 mod clock;
 mod deliver;
 mod families;
+mod limits;
 pub(crate) mod mail;
 mod options;
 mod paused;

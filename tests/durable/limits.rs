@@ -5,17 +5,19 @@ use std::{sync::Arc, time::Duration};
 use belts::{
     ErrorKind, Event, Worker, WorkerBuilder, call, sleep, step,
     store::{Limits, Memory, Register, Rerun, RunRecord, RunStatus, SharedStore, Subscription},
-    testing::{Harness, ManualClock, Reopen, SqliteFile},
+    testing::{Harness, ManualClock, Reopen, SqliteFile, sweep},
     wait,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    gated::{effect, effects, eventually, gate, looped, only, open},
+    gated::{Named, effect, effects, eventually, gate, looped, named, only, open, within_time},
     places::{InSchema, UnderPrefix},
 };
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
+/// A sweep opens many stores.
+const LIMIT: Duration = Duration::from_secs(300);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
@@ -357,4 +359,32 @@ async fn others_end_what_nobody_takes_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_end_what_nobody_takes_on_redis() {
     others_end_it(UnderPrefix::new(), "l-redis").await;
+}
+
+/// Its child ends with it, by the limit that both pass.
+#[belts::function(id = "z-swept-limited", on = Named, finish_within = "2d")]
+async fn swept(event: Named) -> belts::Result<()> {
+    step!("first", event.name.len()).await?;
+    call!("child", sleeps(SleepLimited { name: event.name })).await?;
+    step!("never", ()).await
+}
+
+async fn end_survives<P: Reopen>(place: fn() -> P) {
+    let crashed = sweep(place).function(swept).event(named("l-swept"));
+    let crashed = crashed
+        .harness(|builder| builder.function(swept).function(sleeps))
+        .check(|case| {
+            assert_eq!(case.run.status(), Some(RunStatus::Cancelled));
+            let error = case.run.error().unwrap();
+            assert!(error.to_string().contains("it had not finished within 2d"));
+            case.run.assert_steps(&["first", "child"]);
+        });
+    let report = within_time(LIMIT, "a sweep", crashed).await.unwrap();
+    assert!(report.writes >= 6, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_each_write_changes_nothing() {
+    end_survives(Memory::new).await;
+    end_survives(SqliteFile::temporary).await;
 }

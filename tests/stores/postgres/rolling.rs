@@ -1,9 +1,11 @@
 //! Versions beside each other: what an older one left is kept, and what it calls while it still runs goes on.
 
-use belts::store::{CommitOutcome, RunFilter, Store, Subscription};
+use std::time::Duration;
+
+use belts::store::{CommitOutcome, Limits, Register, RunFilter, Store, Subscription};
 
 use super::{InSchema, ask, run};
-use crate::requests::{at, claim, commit, complete, entry, event, publish, worker};
+use crate::requests::{LEASE, at, claim, commit, complete, entry, event, publish, worker};
 
 /// The scripts that made the versions, which never change again.
 pub(super) const FIRST: [&str; 6] = [
@@ -256,5 +258,36 @@ async fn version_before_claims_nothing_of_a_paused_function() -> belts::Result<(
     assert_eq!(claims(1).await, 0);
     assert!(store.resume("f", at(0)).await?);
     assert_eq!(claims(2).await, 1);
+    Ok(())
+}
+
+/// A version before does not end what is over, so its claims bring it: otherwise nobody would, after a deploy that is taken back. Its
+/// sessions have limits of none of their functions, and change none.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test]
+async fn version_before_goes_on_with_what_is_over() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let limits = Limits::new("f").with_start_within(Duration::from_millis(10));
+    let register = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![Subscription::new("f", ["t"])])
+        .with_limits(vec![limits]);
+    let worker = store.register(register).await?;
+    let register = "SELECT id FROM {schema}.register('old', NULL, 0, 30000, -9, '{f}', '{t}', '{f}', '{}', '{}')";
+    ask::<i64>(schema.sql(register)).await;
+    publish(&store, event("e")).await?;
+    let run = &store.list(RunFilter::default()).await?.runs[0];
+    assert!(run.start_by.is_some(), "they stay");
+    assert!(claim(&store, worker, at(1_000)).await?.runs.is_empty());
+    let sql = format!(
+        "SELECT count(*) FILTER (WHERE tag = 2) FROM {{schema}}.claim('old', 1, {}, {}, 10, 1000000, '{{f}}', '{{10}}',
+            '{{}}', '{{}}', NULL, true, 5000, true)",
+        worker.0,
+        at(1_000).as_millis()
+    );
+    assert_eq!(ask::<i64>(schema.sql(&sql)).await, 1);
     Ok(())
 }
