@@ -404,9 +404,7 @@ impl WorkerBuilder {
             loops: Loops::default(),
             shutdown: Shutdown::default(),
             #[cfg(feature = "http")]
-            last_purge: super::last_purge::LastPurge::default(),
-            #[cfg(feature = "http")]
-            last_look: super::last_purge::LastPurge::default(),
+            chores: super::chores::Chores::default(),
             metrics: WorkerMetrics::new(),
         });
         // From here on every publisher on the store knows what this program listens for.

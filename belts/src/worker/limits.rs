@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    pin::Pin,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -92,7 +93,7 @@ impl Shared {
     #[cfg(feature = "http")]
     pub(super) async fn expire_now_and_then(&self) {
         let every = self.looks_every().max(BUSY);
-        if self.last_look.is_over(self.clock.now(), every) {
+        if self.chores.look.is_over(self.clock.now(), every) {
             self.look_for_overdue().await;
         }
     }
@@ -101,17 +102,17 @@ impl Shared {
     pub(super) async fn in_time<T>(
         &self,
         function: &Registered,
-        drive: impl Future<Output = T>,
+        drive: Pin<&mut impl Future<Output = T>>,
     ) -> T {
         if function.options.finish_within.is_none() || self.is_running() {
             return drive.await;
         }
-        let watch = async {
+        let watch = Box::pin(async {
             loop {
                 let look = self.look_for_overdue().await;
                 self.clock.expire_at(look).await;
             }
-        };
+        });
         tokio::select! {
             biased;
             ended = drive => ended,

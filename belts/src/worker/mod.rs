@@ -6,6 +6,8 @@ pub(crate) mod announce;
 mod backlog;
 mod builder;
 mod children;
+#[cfg(feature = "http")]
+mod chores;
 mod claim;
 pub(crate) mod config;
 mod drive;
@@ -20,8 +22,6 @@ mod handle;
 mod hook;
 mod inspect;
 pub(crate) mod installed;
-#[cfg(feature = "http")]
-mod last_purge;
 mod leases;
 mod ledger;
 mod limits;

@@ -33,10 +33,10 @@ impl Shared {
     /// Purges a batch, if the last one was long ago or left something.
     #[cfg(feature = "http")]
     pub(super) async fn purge_now_and_then(&self) {
-        if self.last_purge.is_over(self.clock.now(), EVERY)
+        if self.chores.purge.is_over(self.clock.now(), EVERY)
             && self.purge_batch().await.is_ok_and(|purged| purged.more)
         {
-            self.last_purge.go_on_at_once();
+            self.chores.purge.go_on_at_once();
         }
     }
 }

@@ -33,10 +33,7 @@ pub(crate) struct Shared {
     pub(super) loops: Loops,
     pub(crate) shutdown: Shutdown,
     #[cfg(feature = "http")]
-    pub(super) last_purge: super::last_purge::LastPurge,
-    /// When a delivery last looked for runs whose time is over.
-    #[cfg(feature = "http")]
-    pub(super) last_look: super::last_purge::LastPurge,
+    pub(super) chores: super::chores::Chores,
     pub(crate) metrics: WorkerMetrics,
 }
 

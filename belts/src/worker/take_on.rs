@@ -1,6 +1,6 @@
 //! What becomes of runs that were claimed: each is driven as a task of its own, and what this program cannot drive is told of.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tracing::{Instrument, Span};
 
@@ -54,7 +54,8 @@ impl Shared {
             }
             let function = &worker.registry.functions()[index];
             let target = aim.as_ref().and_then(|aim| aim.until.clone());
-            let drive = drive(&worker, function, claimed, life, target);
+            // Pinned here, since it is large and awaited in one place or the other.
+            let drive = pin!(drive(&worker, function, claimed, life, target));
             let driven = async { Ok(worker.in_time(function, drive).await) };
             let (ended, failure) = catch_future(driven).await.unwrap_or_else(|error| {
                 let run = (!span::is_around()).then(|| tracing::field::display(Clean(&*run_id)));

@@ -1,4 +1,4 @@
-//! When a delivery last removed what finished long ago.
+//! When a delivery last did what a loop does beside it.
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
@@ -7,17 +7,26 @@ use std::{
 
 use crate::clock::Timestamp;
 
-/// When a delivery last purged, in milliseconds.
-#[derive(Debug)]
-pub(crate) struct LastPurge(AtomicI64);
+/// What deliveries do now and then.
+#[derive(Debug, Default)]
+pub(crate) struct Chores {
+    /// They remove what finished long ago.
+    pub(super) purge: Last,
+    /// They look for runs whose time is over.
+    pub(super) look: Last,
+}
 
-impl Default for LastPurge {
+/// When one of them was last done, in milliseconds.
+#[derive(Debug)]
+pub(crate) struct Last(AtomicI64);
+
+impl Default for Last {
     fn default() -> Self {
         Self(AtomicI64::new(i64::MIN))
     }
 }
 
-impl LastPurge {
+impl Last {
     /// Whether it is time again; if so, nobody else is told the same.
     pub(super) fn is_over(&self, now: Timestamp, every: Duration) -> bool {
         let last = self.0.load(Ordering::Acquire);
