@@ -79,7 +79,7 @@ async fn caller(event: CallLimited) -> belts::Result<String> {
     let name = event.name;
     match call!("child", sleeps(SleepLimited { name })).await {
         Ok(_) => Ok("in time".to_owned()),
-        Err(error) => Ok(error.report().to_string()),
+        Err(error) => Ok(error.report()),
     }
 }
 

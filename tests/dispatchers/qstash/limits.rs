@@ -27,7 +27,7 @@ struct GuideAsked {
 async fn tour(tour: TourBooked) -> belts::Result<String> {
     match call!("guide", guide(GuideAsked { name: tour.name })).await {
         Ok(()) => Ok("a guide".to_owned()),
-        Err(error) => Ok(error.report().to_string()),
+        Err(error) => Ok(error.report()),
     }
 }
 

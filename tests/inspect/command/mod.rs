@@ -9,6 +9,7 @@ mod changes;
 mod failures;
 mod functions;
 mod hostile;
+mod limits;
 mod looks;
 mod pauses;
 mod progress;

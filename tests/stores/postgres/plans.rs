@@ -149,3 +149,30 @@ async fn in_lanes(schema: &InSchema) -> i64 {
 async fn wait_that_begins_at_a_time_does_not_look_at_what_was_long_before() -> belts::Result<()> {
     wait_in_a_long_lane(&InSchema::new()).await
 }
+
+/// Where no run has limits of time, there is nothing to be read of any.
+#[test]
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+fn a_look_for_runs_whose_time_is_over_reads_none_of_the_others() {
+    let schema = InSchema::new();
+    blocking(fill(&schema, true)).expect("the first process works");
+    let before = blocking(async {
+        closed(&schema).await;
+        read(&schema).await
+    });
+    blocking(async {
+        let store = schema.builder().open().await?;
+        let expired = store.expire(at(1), 100).await?;
+        assert_eq!((expired.runs.len(), expired.next), (0, None));
+        Ok::<_, belts::Error>(())
+    })
+    .expect("the second process works");
+    let after = blocking(async {
+        closed(&schema).await;
+        read(&schema).await
+    });
+    assert_eq!(after, before, "rows of other runs were read");
+}
