@@ -75,6 +75,7 @@ impl Tables<'_> {
                 retries: None,
                 started_at: None,
                 finished_at: None,
+                deadlines: None,
                 crashes: Crashes::default(),
                 notes: Vec::new(),
             };

@@ -49,16 +49,19 @@ impl Tables<'_> {
     pub(crate) fn expire(&mut self, now: Timestamp, most: usize) -> Result<Expired, Fault> {
         let mut ended: Vec<Arc<str>> = Vec::new();
         let next = loop {
-            let first = self.times.first()?.map(|(key, ())| key.value());
-            let Some((over_at, number)) = first else {
+            let first = self.times.first()?.map(|(key, _)| key.value());
+            let Some((millis, number)) = first else {
                 break None;
             };
-            let over_at = Timestamp::from_millis(over_at);
+            let over_at = Timestamp::from_millis(millis);
             if over_at > now || ended.len() >= most {
                 break Some(over_at);
             }
-            let Some(mut run) = self.run(number)? else {
-                break None;
+            let run = self.readable_run(number)?;
+            let Some(mut run) = run.filter(|run| run.over_at() == Some(over_at)) else {
+                // It cannot be read, or was set aside.
+                self.times.remove((millis, number))?;
+                continue;
             };
             if let Some(deadlines) = run.deadlines {
                 let cause = deadlines.cause(run.started_at.is_some(), now);
