@@ -1,6 +1,6 @@
 //! The functions and events that link-time registration found in this program.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -221,6 +221,31 @@ impl Registry {
                 Subscription::new(Arc::clone(&function.id), event_types)
             })
             .collect()
+    }
+
+    /// Whether the limits of time can be met.
+    ///
+    /// # Errors
+    /// A limit is zero, or a run would be over before its time to start is; the error names the function.
+    pub(crate) fn check_limits(&self) -> Result<()> {
+        for function in &self.functions {
+            let options = &function.options;
+            let (start, finish) = (options.start_within, options.finish_within);
+            let what = if [start, finish].contains(&Some(Duration::ZERO)) {
+                "a limit of time is zero, so each of its runs would be over at once"
+            } else if start
+                .zip(finish)
+                .is_some_and(|(start, finish)| finish < start)
+            {
+                "`finish_within` is shorter than `start_within`, so a run could be over before it has to start"
+            } else {
+                continue;
+            };
+            let (id, place) = (&function.id, place(function.def));
+            let text = format!("the function `{id}` at {place}: {what}");
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        Ok(())
     }
 
     /// How much time runs of the functions have that limit it.

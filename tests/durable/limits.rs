@@ -301,6 +301,75 @@ async fn a_rerun_has_its_time_anew() {
 }
 
 /// A worker that does not have the function publishes; another ends the run, though it has no room and the options have changed.
+
+/// Nothing drives a run of a paused function, and its time is over all the same.
+#[tokio::test]
+async fn travel_ends_runs_of_paused_functions() {
+    let harness = harness().await;
+    let name = "paused".to_owned();
+    harness.publish(SleepLimited { name }).await.unwrap();
+    let functions = harness.worker().functions();
+    assert!(functions.pause("limited-sleeps").await.unwrap());
+    harness.travel(DAY).await.unwrap();
+    let status = async || only(harness.runs_of(sleeps).await).status();
+    assert_eq!(status().await, Some(RunStatus::Pending));
+    harness.travel(DAY * 2).await.unwrap();
+    assert_eq!(status().await, Some(RunStatus::Cancelled));
+    assert_eq!(effects("paused first"), 0);
+}
+
+/// As many as one look does not end at once.
+#[tokio::test]
+async fn a_backlog_that_is_over_ends_look_by_look() {
+    let (clock, store) = (
+        ManualClock::default(),
+        Arc::new(Memory::new()) as SharedStore,
+    );
+    let publisher = builder(&store, &clock).build().await.unwrap();
+    for n in 0..1_100 {
+        tried(&publisher, &format!("backlog {n}")).await;
+    }
+    clock.advance(HOUR * 2);
+    let worker = builder(&store, &clock).build().await.unwrap();
+    let running = looped(&worker);
+    let pending = async || {
+        let pending = worker.runs().list().status(RunStatus::Pending).limit(1);
+        pending.await.unwrap().runs.len()
+    };
+    eventually("all have ended", async || {
+        clock.advance(Duration::from_millis(10));
+        pending().await == 0
+    })
+    .await;
+    assert_eq!(effects("backlog 7 first"), 0);
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+}
+
+const NO_TIME: Duration = Duration::ZERO;
+
+#[belts::function(id = "limited-to-nothing", on = LimitTried, start_within = NO_TIME)]
+async fn no_time(event: LimitTried) -> belts::Result<usize> {
+    step!("length", event.name.len()).await
+}
+
+#[belts::function(id = "limited-the-wrong-way", on = LimitTried, start_within = DAY, finish_within = HOUR)]
+async fn wrong_way(event: LimitTried) -> belts::Result<usize> {
+    step!("length", event.name.len()).await
+}
+
+/// What the macro cannot see in a constant, the worker does when it is built.
+#[tokio::test]
+async fn limits_that_no_run_can_meet_are_an_error() {
+    let worker = Worker::builder().store(Memory::new()).function(no_time);
+    let error = worker.build().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.report().contains("`limited-to-nothing`"), "{error}");
+    let worker = Worker::builder().store(Memory::new()).function(wrong_way);
+    let report = worker.build().await.unwrap_err().report();
+    assert!(report.contains("`finish_within` is shorter"), "{report}");
+}
+
 async fn others_end_it(place: impl Reopen, name: &str) {
     let (one, other) = (place.open().await.unwrap(), place.open().await.unwrap());
     let clock = ManualClock::default();

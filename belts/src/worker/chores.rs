@@ -1,7 +1,11 @@
 //! When a delivery last did what a loop does beside it.
 
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,6 +18,22 @@ pub(crate) struct Chores {
     pub(super) purge: Last,
     /// They look for runs whose time is over.
     pub(super) look: Last,
+    /// Runs that were ended and whose parents could not be handed on.
+    untold: Mutex<Vec<Arc<str>>>,
+}
+
+impl Chores {
+    pub(super) fn take_untold(&self) -> Vec<Arc<str>> {
+        mem::take(&mut *self.untold())
+    }
+
+    pub(super) fn keep_untold(&self, run_id: Arc<str>) {
+        self.untold().push(run_id);
+    }
+
+    fn untold(&self) -> MutexGuard<'_, Vec<Arc<str>>> {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// When one of them was last done, in milliseconds.
@@ -30,7 +50,8 @@ impl Last {
     /// Whether it is time again; if so, nobody else is told the same.
     pub(super) fn is_over(&self, now: Timestamp, every: Duration) -> bool {
         let last = self.0.load(Ordering::Acquire);
-        let over = now.since(Timestamp::from_millis(last)) >= every;
+        // Nor does a clock that was set back hold it up.
+        let over = now.as_millis() < last || now.since(Timestamp::from_millis(last)) >= every;
         over && self
             .0
             .compare_exchange(last, now.as_millis(), Ordering::AcqRel, Ordering::Acquire)

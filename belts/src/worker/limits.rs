@@ -18,7 +18,7 @@ use crate::{
     panic::catch_future,
     plain::Clean,
     registry::{Registered, Registry},
-    store::RunRecord,
+    store::{RunRecord, finish::to_the_end_at},
 };
 
 /// How many runs end at once.
@@ -31,38 +31,56 @@ const QUIET: Duration = Duration::from_secs(10);
 const BUSY: Duration = Duration::from_millis(50);
 
 impl Shared {
-    /// Ends the runs whose time is over; when that of the next one is.
-    pub(crate) async fn expire(&self) -> Result<Option<Timestamp>> {
-        loop {
-            let expired = self.store.expire(self.clock.now(), BATCH).await?;
-            for run_id in &expired.runs {
-                tracing::info!(run = %Clean(run_id), "run cancelled: its time is over");
-                self.cancelled(run_id);
-            }
-            #[cfg(feature = "http")]
-            self.hand_on_parents(&expired.runs).await?;
-            if !expired.more || expired.runs.is_empty() {
-                return Ok(expired.next);
-            }
-        }
+    /// Ends runs whose time is over, the longest over first and so many at once; when that of the next one is, which may lie in the past.
+    ///
+    /// Once it has begun it comes to its end: nobody else would hear which runs have ended.
+    pub(crate) async fn expire(self: &Arc<Self>) -> Result<Option<Timestamp>> {
+        let worker = Arc::clone(self);
+        to_the_end_at(self.loops.home(), async move { worker.expire_some().await }).await
     }
 
-    /// In push mode, hands on the runs that may wait for the ends of these.
+    async fn expire_some(&self) -> Result<Option<Timestamp>> {
+        let now = self.clock.now();
+        let expired = self.store.expire(now, BATCH).await?;
+        let more = expired.more && !expired.runs.is_empty();
+        for run_id in &expired.runs {
+            tracing::info!(run = %Clean(run_id), "run cancelled: its time is over");
+        }
+        #[cfg(feature = "http")]
+        let handed_on = self.hand_on_parents(&expired.runs).await;
+        for run_id in &expired.runs {
+            self.cancelled(run_id);
+        }
+        #[cfg(feature = "http")]
+        handed_on?;
+        Ok(if more { Some(now) } else { expired.next })
+    }
+
+    /// In push mode, hands on the runs that may wait for the ends of these, and of those for which that has failed before.
     #[cfg(feature = "http")]
     async fn hand_on_parents(&self, runs: &[Arc<str>]) -> Result<()> {
         if !self.hands_on() {
             return Ok(());
         }
-        for run_id in runs {
-            let record = self.store.run(run_id).await?;
-            let parent = record.and_then(|record| record.parent);
-            self.hand_on_parent(parent.as_ref()).await?;
+        let mut left = self.chores.take_untold();
+        left.extend_from_slice(runs);
+        let mut result = Ok(());
+        for run_id in left {
+            let handed_on = async {
+                let record = self.store.run(&run_id).await?;
+                let parent = record.and_then(|record| record.parent);
+                self.hand_on_parent(parent.as_ref()).await
+            };
+            if let Err(error) = handed_on.await {
+                self.chores.keep_untold(run_id);
+                result = Err(error);
+            }
         }
-        Ok(())
+        result
     }
 
     /// Ends what is over; when to look again.
-    async fn look_for_overdue(&self) -> Timestamp {
+    async fn look_for_overdue(self: &Arc<Self>) -> Timestamp {
         let next = catch_future(self.expire()).await.unwrap_or_else(|error| {
             if error.kind() == ErrorKind::Panicked {
                 tracing::error!(error = %error.report(), "the store panicked while it ended runs whose time is over; trying again later");
@@ -91,16 +109,20 @@ impl Shared {
 
     /// Ends what is over within a delivery, if the last look was long ago. The delivery does not suffer if that fails.
     #[cfg(feature = "http")]
-    pub(super) async fn expire_now_and_then(&self) {
+    pub(super) async fn expire_now_and_then(self: &Arc<Self>) {
         let every = self.looks_every().max(BUSY);
         if self.chores.look.is_over(self.clock.now(), every) {
-            self.look_for_overdue().await;
+            let look = self.look_for_overdue().await;
+            if look <= self.clock.now().after(BUSY) {
+                // A delivery ends no more than a batch, and there are more.
+                self.chores.look.go_on_at_once();
+            }
         }
     }
 
     /// Drives a run, and ends it when its time is over, where no loop does.
     pub(super) async fn in_time<T>(
-        &self,
+        self: &Arc<Self>,
         function: &Registered,
         drive: Pin<&mut impl Future<Output = T>>,
     ) -> T {

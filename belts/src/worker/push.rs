@@ -111,6 +111,15 @@ impl Shared {
             if record.is_over(self.clock.now()) {
                 // No claim brings it any more.
                 self.expire().await?;
+                if self
+                    .store
+                    .run(run_id)
+                    .await?
+                    .is_some_and(|run| !run.status.is_finished())
+                {
+                    // It is not yet its turn.
+                    return Err(busy(run_id));
+                }
                 continue;
             }
             let due_at = record.due_at.unwrap_or_else(|| self.clock.now());

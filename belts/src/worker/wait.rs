@@ -141,7 +141,11 @@ impl Shared {
         if record.is_over(now) {
             // No claim brings it any more.
             self.expire().await?;
-            return Ok(Look::Again);
+            return Ok(match self.store.run(run_id).await? {
+                // It is not yet its turn.
+                Some(run) if !run.status.is_finished() => Look::Later,
+                _ => Look::Again,
+            });
         }
         let rests =
             record.status == RunStatus::Suspended && record.due_at.is_none_or(|due| due > now);

@@ -83,8 +83,19 @@ impl Harness {
         self.surviving(move |worker| Box::pin(settle(worker, Some(time))))
             .await?;
         self.advance(time.since(self.now()));
+        // Also the time of runs that nobody drives is over then.
+        self.surviving(|worker| Box::pin(expire(worker))).await?;
         Ok(())
     }
+}
+
+/// Ends the runs whose time is over.
+async fn expire(worker: Worker) -> Result<()> {
+    let shared = worker.shared();
+    while let Some(next) = shared.expire().await?
+        && next <= shared.clock.now()
+    {}
+    Ok(())
 }
 
 /// Drives what is due by then, or everything.
