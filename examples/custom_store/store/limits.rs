@@ -6,7 +6,7 @@ use belts::{
     Timestamp,
     store::{
         Expired, Limits, Register, RunStatus,
-        parts::{Deadlines, due_by},
+        parts::{Deadlines, limits_since},
     },
 };
 use redb::ReadableTable as _;
@@ -41,7 +41,7 @@ impl Tables<'_> {
             return Ok(None);
         };
         let limits: Limits = decode(row.value())?;
-        let since = due_by(due_at.max(now), now, self.seen()?);
+        let since = limits_since(due_at, now, self.seen()?);
         Ok(Some(Deadlines::new(&limits, since)))
     }
 

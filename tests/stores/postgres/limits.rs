@@ -1,12 +1,15 @@
-//! Writes that are too big, or that the server does not take: each fails for itself, and nothing else does.
+//! Writes that are too big, or that the server does not take: each fails for itself, and nothing else does. And limits of time.
+
+use std::time::Duration;
 
 use belts::{
     ErrorKind,
-    store::{CommitOutcome, Entry, RunStatus, Store},
+    store::{CommitOutcome, Entry, Limits, Register, RunStatus, Store, Subscription, Target},
 };
+use sqlx::Connection as _;
 
-use super::{InSchema, ask, run};
-use crate::requests::{begin, commit, complete, entry, event, publish, worker};
+use super::{InSchema, ask, connect, run};
+use crate::requests::{LEASE, at, begin, commit, complete, entry, event, publish, worker};
 
 fn big(seq: u32, bytes: usize) -> Entry {
     entry(seq).with_value("()", vec![b' '; bytes])
@@ -101,5 +104,52 @@ async fn refused_write_is_told_from_a_server_that_is_away() -> belts::Result<()>
         .await
         .expect_err("no table");
     assert_eq!(error.kind(), ErrorKind::Store);
+    Ok(())
+}
+
+/// Who begins to await something locks the version of the subscriptions and then runs. `forget` locked the runs first, and of the two one
+/// failed.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn limits_are_forgotten_before_runs_are_locked() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let store = schema.builder().open().await?;
+    let limits = Limits::new("f").with_start_within(Duration::from_secs(1));
+    let register = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![Subscription::new("f", [""; 0])])
+        .with_limits(vec![limits]);
+    let ours = store.register(register).await?;
+    let event = event("e").with_target(Target::function("f", None));
+    let waits = publish(&store, event).await?.runs.remove(0).run_id;
+    store.deregister(ours, at(0)).await?;
+    let mut other = connect().await;
+    let mut held = other.begin().await.expect("the server is there");
+    let version = schema.sql("SELECT version FROM {schema}.subscriptions_version FOR UPDATE");
+    let locked = sqlx::query(version).execute(&mut *held).await;
+    locked.expect("nobody else has it");
+    let forgets = {
+        let store = store.clone();
+        tokio::spawn(async move { store.forget("f", at(0), 10).await })
+    };
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND query LIKE '%{schema}%forget%' AND pid <> pg_backend_pid()";
+    while ask::<i64>(schema.sql(waiting)).await == 0 {
+        assert!(!forgets.is_finished(), "it waits for the version");
+    }
+    let runs = schema.sql("SELECT FROM {schema}.runs FOR UPDATE NOWAIT");
+    let free = sqlx::query(runs).execute(&mut *held).await;
+    assert_eq!(free.expect("they are free").rows_affected(), 1);
+    held.commit().await.expect("the server is there");
+    let forgotten = forgets.await.expect("it does not panic")?;
+    assert_eq!(forgotten.runs, 1);
+    let run = store.run(&waits).await?.expect("it is there");
+    assert_eq!(run.status, RunStatus::Cancelled);
+    assert_eq!(
+        ask::<i64>(schema.sql("SELECT count(*) FROM {schema}.limits")).await,
+        0
+    );
     Ok(())
 }

@@ -1,10 +1,14 @@
-//! A backlog that a worker cannot read, in front of what it can.
+//! A backlog that a worker cannot read, or whose time is over, in front of what it can take.
 
-use belts::store::{Claim, Claimed, NewEvent, Publish, Redis, Store, WorkerId};
+use std::time::Duration;
+
+use belts::store::{
+    Claim, Claimed, Limits, NewEvent, Publish, Redis, Register, Store, Subscription, WorkerId,
+};
 use belts_suite::servers;
 use redis::{Cmd, cmd};
 
-use crate::requests::{at, capacity, worker};
+use crate::requests::{LEASE, at, capacity, worker};
 
 fn of_type(id: &str, event_type: &str) -> NewEvent {
     NewEvent::new(id, event_type, *b"{}", at(0))
@@ -122,4 +126,77 @@ async fn what_only_an_earlier_release_can_read_stays_where_it_looks() -> belts::
     }
     assert_eq!(store.backlog(&["f".into()], at(1), 5_000).await?, [0]);
     Ok(())
+}
+
+/// A claim walked over all of it, again and again.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn backlog_whose_time_is_over_hides_nothing_for_long() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = Redis::open(server.url()).await?;
+    let limits = Limits::new("f").with_start_within(Duration::from_secs(1));
+    let register = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![Subscription::new("f", ["t"])])
+        .with_limits(vec![limits]);
+    let worker = store.register(register).await?;
+    let events = (0..3_000).map(|number| of_type(&format!("e-{number}"), "t"));
+    let publish = Publish::new(events.collect(), at(0));
+    store.publish(publish).await?;
+    let publish = Publish::new(vec![of_type("fresh", "t")], at(5_000));
+    store.publish(publish).await?;
+    let mut able = capacity(worker);
+    able.limit = 10;
+    let claim = Claim::new(able, at(5_000));
+    let claimed = store.claim(claim.clone()).await?;
+    assert!(claimed.runs.is_empty(), "one call does not look so far");
+    assert_eq!(claimed.next_due, Some(at(0)), "the worker looks again");
+    let mut ended = 0;
+    loop {
+        let expired = store.expire(at(5_000), 700).await?;
+        ended += expired.runs.len();
+        if !expired.more {
+            assert_eq!(expired.next, Some(at(6_000)));
+            break;
+        }
+    }
+    assert_eq!(ended, 3_000);
+    let claimed = store.claim(claim).await?;
+    assert_eq!(claimed.runs.len(), 1);
+    assert_eq!(&*claimed.runs[0].event_id, "fresh");
+    Ok(())
+}
+
+/// What an earlier release ended is still among the runs whose time will be over: one call passes over no more than some of it.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn what_is_over_is_found_behind_what_is_gone() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = Redis::open(server.url()).await?;
+    let limits = Limits::new("f").with_start_within(Duration::from_secs(1));
+    let register = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![Subscription::new("f", ["t"])])
+        .with_limits(vec![limits]);
+    store.register(register).await?;
+    let mut gone = cmd("ZADD").arg("{belts}:times").to_owned();
+    for number in 0..2_500 {
+        gone.arg(at(0).as_millis()).arg(100_000 + number);
+    }
+    let _done: i64 = server.command(&gone).expect("the server runs");
+    let publish = Publish::new(vec![of_type("e", "t")], at(0));
+    let run = store.publish(publish).await?.remove(0).runs.remove(0);
+    let mut turns = 0;
+    loop {
+        let expired = store.expire(at(5_000), 100).await?;
+        turns += 1;
+        assert!(turns < 10, "it gets there");
+        if !expired.runs.is_empty() {
+            assert_eq!(expired.runs, [run.run_id]);
+            return Ok(());
+        }
+        assert!(expired.more, "the worker looks again");
+    }
 }

@@ -1,7 +1,9 @@
 //! Keys that the previous release wrote, and its processes beside ours.
 
+use std::time::Duration;
+
 use belts::store::{
-    CommitOutcome, NewEvent, Redis, Register, RunStatus, Store, Subscription, Target,
+    CommitOutcome, Limits, NewEvent, Redis, Register, RunStatus, Store, Subscription, Target,
 };
 use belts_suite::servers;
 use redis::{Cmd, cmd};
@@ -196,5 +198,52 @@ async fn what_ended_sessions_of_the_previous_release_wanted_stands_by_function()
     assert_eq!(runs("2").await?, 1, "`old` still wants it");
     register("old").await?;
     assert_eq!(runs("3").await?, 0);
+    Ok(())
+}
+
+/// The previous release does not know when the time of a run is over that it reruns: claims passed it over, and nobody ended it.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn time_of_a_run_that_the_previous_release_reran_is_over() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = Redis::open(server.url()).await?;
+    let limits = Limits::new("f").with_finish_within(Duration::from_secs(1));
+    let register = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![Subscription::new("f", ["t"])])
+        .with_limits(vec![limits]);
+    let worker = store.register(register).await?;
+    let run = publish(&store, event("e")).await?.runs.remove(0).run_id;
+    let rerun = |now: i64| {
+        let (key, now) = ("{belts}:run:1", at(now).as_millis());
+        for command in [
+            cmd("HSET").arg(key).arg(&[("status", "2"), ("lease", "")]),
+            cmd("HSET").arg(key).arg("due").arg(now),
+            cmd("HDEL").arg(key).arg(&["ended", "failed", "crashes"]),
+            cmd("HDEL").arg("{belts}:steps:1").arg("result"),
+            cmd("ZADD").arg("{belts}:due:f").arg(now).arg("1"),
+            cmd("ZREM").arg("{belts}:finished").arg("1"),
+        ] {
+            let _done: redis::Value = server.command(command).expect("the server runs");
+        }
+    };
+    // Ended in time, and rerun in time.
+    assert!(store.cancel(&run, at(1)).await?);
+    rerun(2);
+    let none = store.expire(at(2), 10).await?;
+    assert_eq!((none.runs.len(), none.next), (0, None), "it is not known");
+    assert_eq!(claim(&store, worker, at(3)).await?.runs.len(), 1);
+    let none = store.expire(at(4), 10).await?;
+    assert_eq!((none.runs.len(), none.next), (0, Some(at(1_000))));
+    assert_eq!(
+        store.expire(at(1_000), 10).await?.runs,
+        std::slice::from_ref(&run)
+    );
+    // Rerun when its time was over.
+    rerun(2_000);
+    assert!(store.expire(at(2_000), 10).await?.runs.is_empty());
+    assert!(claim(&store, worker, at(2_001)).await?.runs.is_empty());
+    assert_eq!(store.expire(at(2_002), 10).await?.runs, [run]);
     Ok(())
 }

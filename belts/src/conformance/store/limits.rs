@@ -160,13 +160,70 @@ pub(super) async fn limits_count_from_when_a_run_is_due(bench: Bench) -> Result<
     let run = &published[0].runs[0].run_id;
     let expected = [Some(10_000 + START), Some(10_000 + FINISH)];
     assert_eq!(store.times(run).await?, expected);
-    // The clock of the publisher is ahead of those of the workers.
+    // The workers were last heard of long before the publish, or the clock of the publisher is ahead of theirs.
+    let back = 14 * 60 * 60 * 1_000;
     let mut ahead = event("ahead", "f");
-    ahead.due_at = at(50_000);
-    let published = store.publish_all(vec![ahead], at(50_000)).await?;
-    let run = &published[0].runs[0].run_id;
-    assert_eq!(store.times(run).await?, expected);
+    ahead.due_at = at(back);
+    let published = store.publish_all(vec![ahead], at(back)).await?;
+    let run = Arc::clone(&published[0].runs[0].run_id);
+    let expected = [Some(back + START), Some(back + FINISH)];
+    assert_eq!(store.times(&run).await?, expected);
+    store.renew(worker, at(back), LEASE).await?;
+    let over = store.expire_all(at(back)).await?.runs;
+    assert!(
+        !over.contains(&run),
+        "it has all its time when they come back"
+    );
+    // The clock of the publisher is behind those of the workers: so is what it takes for later.
+    let mut delayed = event("delayed", "f");
+    delayed.due_at = at(30_000);
+    let published = store.publish_all(vec![event("behind", "f"), delayed], at(20_000));
+    for event in published.await? {
+        assert_eq!(store.times(&event.runs[0].run_id).await?, expected);
+    }
+    // But by more than a day.
+    let before = back - 25 * 60 * 60 * 1_000;
+    let mut early = event("early", "f");
+    early.due_at = at(before);
+    let published = store.publish_all(vec![early], at(before)).await?;
+    let expected = [Some(before + START), Some(before + FINISH)];
+    assert_eq!(store.times(&published[0].runs[0].run_id).await?, expected);
     Ok(())
+}
+
+pub(super) async fn limits_of_a_far_delay_are_at_the_end_of_time(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.in_time().await?;
+    for due in [i64::MAX, i64::MAX - 1, Timestamp::LATEST.as_millis()] {
+        let mut far = event(&due.to_string(), "f");
+        far.due_at = Timestamp::from_millis(due);
+        let published = store.publish_all(vec![far], at(0)).await?;
+        store.is_never_over(&published[0].runs[0].run_id).await?;
+    }
+    if !keeps_none(&bench) {
+        let parent = store.start("parent", "g").await?;
+        let parent = store.claim_named(worker, &parent).await?;
+        let mut far = start(&parent, "child", true);
+        far.due_at = Timestamp::from_millis(i64::MAX);
+        let commit = Commit::new(parent.lease).with_starts(vec![far]);
+        store.commit_one(commit, at(0)).await?;
+        store.is_never_over("child").await?;
+    }
+    store
+        .limited(&["h"], &[limits("h", i64::MAX, i64::MAX)])
+        .await?;
+    let run = store.start("h", "h").await?;
+    store.is_never_over(&run).await?;
+    Ok(())
+}
+
+impl Client {
+    async fn is_never_over(&self, run: &str) -> Result<()> {
+        let record = self.record(run).await?;
+        let last = Some(Timestamp::LATEST);
+        assert_eq!((record.start_by, record.finish_by), (last, last));
+        Ok(())
+    }
 }
 
 pub(super) async fn limits_of_a_run_stay(bench: Bench) -> Result<()> {

@@ -168,6 +168,7 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     limits {
         limits_are_those_registered_last limits_hold_for_each_new_run limits_count_from_when_a_run_is_due limits_of_a_run_stay
+        limits_of_a_far_delay_are_at_the_end_of_time
         claim_brings_nothing_whose_time_is_over rerun_gives_time_anew forget_ends_limits
     }
     expiring {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::tables::{Run, Tables};
 use crate::store::{
     Expired, Register, RunStatus, Timestamp,
-    parts::{Deadlines, due_by},
+    parts::{Deadlines, limits_since},
 };
 
 impl Tables {
@@ -27,7 +27,7 @@ impl Tables {
         now: Timestamp,
     ) -> Option<Deadlines> {
         let limits = self.limits.get(&self.functions[function].id)?;
-        let since = due_by(due_at.max(now), now, self.seen);
+        let since = limits_since(due_at, now, self.seen);
         Some(Deadlines::new(limits, since))
     }
 

@@ -7,8 +7,27 @@ use serde::{Deserialize, Serialize};
 use crate::{
     codec,
     error::{Error, ErrorKind},
-    store::{Limits, Timestamp},
+    store::{Limits, Timestamp, parts::SESSION_RETENTION},
 };
+
+/// Since when the limits of a new run count whose event asks for `due_at`: since then, since the publish, or since a worker was heard
+/// of, whichever is latest, so that a clock that is wrong gives too much time and never too little. `now` is the publisher's clock, and
+/// `seen` the latest time at which a worker was heard of; it counts within a day.
+///
+/// ```
+/// use belts::{Timestamp, store::parts::limits_since};
+/// let [early, late, later] = [1_000, 9_000, 20_000].map(Timestamp::from_millis);
+/// assert_eq!(limits_since(early, late, Some(early)), late, "the workers were down");
+/// assert_eq!(limits_since(early, early, Some(late)), late, "the publisher is behind");
+/// assert_eq!(limits_since(later, early, Some(late)), later, "it is delayed");
+/// ```
+pub fn limits_since(due_at: Timestamp, now: Timestamp, seen: Option<Timestamp>) -> Timestamp {
+    let since = due_at.max(now);
+    match seen {
+        Some(seen) if seen.since(since) <= SESSION_RETENTION => since.max(seen),
+        _ => since,
+    }
+}
 
 /// The times by which a run must have been claimed and must have ended.
 ///
@@ -27,7 +46,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Deadlines {
-    /// When the run was first due, or was rerun.
+    /// Since when they count: see [`limits_since`]; or when the run was rerun.
     pub since: Timestamp,
     /// By when it must have been claimed.
     pub start_by: Option<Timestamp>,
@@ -36,8 +55,9 @@ pub struct Deadlines {
 }
 
 impl Deadlines {
-    /// Those of a run of this function that is first due at `since`.
+    /// Those of a run of this function, which count from `since`.
     pub fn new(limits: &Limits, since: Timestamp) -> Self {
+        let since = since.clamped();
         let by = |within: Option<Duration>| within.map(|within| since.after(within).clamped());
         Self {
             since,

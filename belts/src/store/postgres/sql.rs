@@ -193,7 +193,7 @@ statements! {
     purge: "SELECT gone_runs, gone_events, more FROM {schema}.purge_some($1, $2)";
     pause: "SELECT {schema}.pause($1, $2)";
     resume: "SELECT {schema}.resume($2, $1)";
-    forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget_limited($1, $2, $3, $4) OFFSET 0) AS done";
+    forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget($1, $2, $3, $4) OFFSET 0) AS done";
     note: "UPDATE {schema}.runs SET notes = (coalesce(notes, '{}') || $2::text)[greatest(1, coalesce(cardinality(notes), 0) + 2 - $3):]
         WHERE id = $1 RETURNING 1";
     // What is wanted by whom, each function that has runs which have not finished, and each that is paused.

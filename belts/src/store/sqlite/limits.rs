@@ -10,7 +10,10 @@ use super::{
     session::millis,
     tx::Tx,
 };
-use crate::store::{Expired, Limits, Register, Timestamp, parts::Deadlines};
+use crate::store::{
+    Expired, Limits, Register, Timestamp,
+    parts::{Deadlines, limits_since},
+};
 
 /// When the time of the next run is over, and its number: one step in each index, which are empty where no run has limits.
 fn next(connection: &Connection) -> Result<Option<(Timestamp, i64)>, Fault> {
@@ -79,7 +82,7 @@ impl Tx<'_> {
         let Some(limits) = limits.and_then(|limits| limits.get(&function)).cloned() else {
             return Ok(None);
         };
-        let since = self.due_by(due_at.max(now), now)?;
+        let since = limits_since(due_at, now, self.seen()?);
         Ok(Some(Deadlines::new(&limits, since)))
     }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-/// A function and the time that its runs have, from when they are first due.
+/// A function and the time that its runs have: see [`limits_since`](crate::store::parts::limits_since).
 ///
 /// ```
 /// use belts::{Timestamp, store::{Limits, Register}};

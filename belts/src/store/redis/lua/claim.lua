@@ -156,14 +156,16 @@ end
 local function first_of(queue, state)
   while true do
     if not queue.due then
-      queue.due = call('ZRANGEBYSCORE', queue.key, '-inf', now, 'WITHSCORES', 'LIMIT', string.format('%d', queue.kept), state.most)
+      -- As many again as were passed over, if they are many.
+      queue.asked = math.max(state.most, queue.kept)
+      queue.due = call('ZRANGEBYSCORE', queue.key, '-inf', now, 'WITHSCORES', 'LIMIT', string.format('%d', queue.kept), queue.asked)
       queue.place = 1
     end
     local number, due = queue.due[queue.place], queue.due[queue.place + 1]
     local event_type = number and queue.is_mixed and unread_type(state.fn, number)
     local left = event_type and leaves(state.fn, number, event_type, due)
     if not number then
-      if #queue.due < 2 * state.most then return nil end
+      if #queue.due < 2 * queue.asked then return nil end
       queue.due = nil
     elseif not event_type then
       return { number = number, due = due, fn = state.fn, queue = queue }
@@ -206,7 +208,11 @@ local function read_whole(one)
   if run[18] then
     include times
     local over = over_at(run[18], run[6])
-    if over and over <= clock then return nil, true end
+    if over and over <= clock then
+      -- An earlier version that reran it did not say when its time is over.
+      keep_time(one.number, run[18], run[6])
+      return nil, true
+    end
   end
   local event, journal, fault = redis.pcall('GET', P .. 'event:' .. run[2]), {}, ''
   if type(event) == 'table' then event, fault = false, event.err end
@@ -249,7 +255,8 @@ if is_by_name then
   end
 else
   -- The functions take turns, each with the run that is due the longest; within a turn the longest due goes first.
-  local is_full = room <= 0
+  -- What is over is left to `expire`, which wakes whoever waits: many of them are not passed over in one call.
+  local is_full, passed = room <= 0, 0
   while not is_full do
     local turn = {}
     for _, fn in ipairs(named) do turn[#turn + 1] = next_of(fn) end
@@ -262,7 +269,15 @@ else
         break
       end
       one.queue.place, one.queue.kept = one.queue.place + 2, one.queue.kept + 1
-      if not is_over then remove(one.queue.key, one.number) end
+      if is_over then
+        passed = passed + 1
+        if passed >= 1000 then
+          is_full = true
+          break
+        end
+      else
+        remove(one.queue.key, one.number)
+      end
       if size then
         bytes = bytes + size
         states[one.fn].taken = states[one.fn].taken + 1
@@ -289,10 +304,10 @@ for place, one in ipairs(chosen) do
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '')
   else
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '', 'started', now)
-    if run[18] then
-      include times
-      keep_time(number, run[18], true)
-    end
+  end
+  if run[18] then
+    include times
+    keep_time(number, run[18], true)
   end
   if run[9] or run[10] then
     include attempts

@@ -34,15 +34,49 @@ BEGIN
     PERFORM {schema}.limit_functions(in_functions, in_limited, in_start, in_finish);
 END $$;
 
--- Ends the runs of a function that no living session has, and its limits.
-CREATE FUNCTION {schema}.forget_limited(
+-- Ends unfinished runs of a function that no living session has, silent sessions that have it, its pause and its limits, and drops
+-- what was wanted for it. A session that comes back registers again, and wants it again.
+CREATE OR REPLACE FUNCTION {schema}.forget(
     in_store text, in_function text, in_now bigint, in_limit bigint,
     OUT living boolean, OUT ended bigint, OUT more boolean
 ) LANGUAGE plpgsql AS $$
+DECLARE
+    unfinished bigint[];
 BEGIN
-    SELECT * INTO living, ended, more FROM {schema}.forget(in_store, in_function, in_now, in_limit);
-    IF NOT living THEN
-        PERFORM {schema}.limit_functions(ARRAY[in_function], '{}', '{}', '{}');
+    PERFORM pg_advisory_xact_lock({lock});
+    living := EXISTS (SELECT FROM {schema}.wants JOIN {schema}.workers ON id = session
+        WHERE function_id = in_function AND lease_until > in_now);
+    IF living THEN
+        RETURN;
+    END IF;
+    -- The events, the version and then runs, as `begin_to_await` locks them.
+    LOCK TABLE {schema}.events IN ROW EXCLUSIVE MODE;
+    PERFORM {schema}.resume(in_store, in_function);
+    PERFORM {schema}.limit_functions(ARRAY[in_function], '{}', '{}', '{}');
+    PERFORM {schema}.end_session(in_store, silent.id, in_now, true)
+        FROM (SELECT id FROM {schema}.workers JOIN {schema}.wants ON session = id WHERE function_id = in_function
+              ORDER BY id) AS silent;
+    DELETE FROM {schema}.wants WHERE function_id = in_function;
+    DELETE FROM {schema}.awaits WHERE function_id = in_function;
+    PERFORM {schema}.settle_wants();
+    unfinished := ARRAY(SELECT number FROM (
+        (SELECT number FROM {schema}.runs WHERE function_id = in_function AND due_at IS NOT NULL
+            ORDER BY due_at, number LIMIT in_limit + 1)
+        UNION ALL
+        (SELECT number FROM {schema}.runs WHERE function_id = in_function
+            AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL ORDER BY number LIMIT in_limit + 1)
+        UNION ALL
+        (SELECT number FROM {schema}.runs WHERE function_id = in_function AND worker IS NOT NULL LIMIT in_limit + 1)
+        ) AS found LIMIT in_limit + 1);
+    more := cardinality(unfinished) > in_limit;
+    PERFORM {schema}.lock_families(unfinished[:in_limit], unfinished[:in_limit]);
+    unfinished := ARRAY(SELECT number FROM {schema}.runs WHERE number = ANY (unfinished[:in_limit]) AND finished_at IS NULL
+        ORDER BY number FOR UPDATE);
+    UPDATE {schema}.runs SET status = 'cancelled', due_at = NULL, worker = NULL, finished_at = in_now
+        WHERE number = ANY (unfinished);
+    ended := cardinality(unfinished);
+    IF ended > 0 THEN
+        PERFORM pg_notify('{channel}', in_store);
     END IF;
 END $$;
 
@@ -52,7 +86,8 @@ BEGIN
     RETURN CASE WHEN in_time > {last} THEN {last} ELSE in_time END;
 END $$;
 
--- Keeps the times of new runs. They count from when a run is due, and that is by the clock of the workers where it is due at once.
+-- Keeps the times of new runs. They count from when a run is due, from its publish, or from when a worker was heard of within a day,
+-- whichever is latest: a clock that is wrong gives too much time and never too little.
 CREATE FUNCTION {schema}.limit_runs(in_runs bigint[], in_functions text[], in_dues bigint[], in_nows bigint[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -64,11 +99,14 @@ BEGIN
         CONTINUE WHEN in_runs[i] IS NULL;
         SELECT * INTO own FROM {schema}.limits WHERE function_id = in_functions[i];
         CONTINUE WHEN NOT FOUND;
-        since := CASE WHEN in_dues[i] > in_nows[i] THEN in_dues[i]
-            WHEN in_nows[i] > last_seen AND in_nows[i] - last_seen <= 86400000 THEN last_seen
-            ELSE in_nows[i] END;
+        since := {schema}.moment(greatest(in_dues[i], in_nows[i]));
+        IF last_seen > since AND last_seen - since <= 86400000 THEN
+            since := {schema}.moment(last_seen);
+        END IF;
+        -- Sums of moments fit.
         UPDATE {schema}.runs SET limits_since = since,
-            start_by = {schema}.moment(since + own.start_within), finish_by = {schema}.moment(since + own.finish_within)
+            start_by = {schema}.moment(since + {schema}.moment(own.start_within)),
+            finish_by = {schema}.moment(since + {schema}.moment(own.finish_within))
             WHERE number = in_runs[i];
     END LOOP;
 END $$;
