@@ -113,7 +113,7 @@ impl Registry {
     /// The given functions.
     ///
     /// # Errors
-    /// Two functions have the same id.
+    /// Two functions have the same id, or one has limits of time that no run can meet.
     pub(crate) fn of(defs: impl IntoIterator<Item = &'static FunctionDef>) -> Result<Self> {
         let mut defs: Vec<_> = defs.into_iter().collect();
         defs.sort_by_key(|def| (def.id, def.location.file, def.location.line));
@@ -156,6 +156,7 @@ impl Registry {
         }
         registry.cancelling =
             types::by_options(registry.functions.iter().map(|function| function.def));
+        registry.check_limits()?;
         Ok(registry)
     }
 
@@ -227,7 +228,7 @@ impl Registry {
     ///
     /// # Errors
     /// A limit is zero, or a run would be over before its time to start is; the error names the function.
-    pub(crate) fn check_limits(&self) -> Result<()> {
+    fn check_limits(&self) -> Result<()> {
         for function in &self.functions {
             let options = &function.options;
             let (start, finish) = (options.start_within, options.finish_within);

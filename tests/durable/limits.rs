@@ -300,8 +300,6 @@ async fn a_rerun_has_its_time_anew() {
     assert_eq!(effects("l-again first"), 1);
 }
 
-/// A worker that does not have the function publishes; another ends the run, though it has no room and the options have changed.
-
 /// Nothing drives a run of a paused function, and its time is over all the same.
 #[tokio::test]
 async fn travel_ends_runs_of_paused_functions() {
@@ -370,6 +368,7 @@ async fn limits_that_no_run_can_meet_are_an_error() {
     assert!(report.contains("`finish_within` is shorter"), "{report}");
 }
 
+/// A worker that does not have the function publishes; another ends the run, though it has no room and the options have changed.
 async fn others_end_it(place: impl Reopen, name: &str) {
     let (one, other) = (place.open().await.unwrap(), place.open().await.unwrap());
     let clock = ManualClock::default();

@@ -357,7 +357,6 @@ impl WorkerBuilder {
             }
         };
         registry.check_waits(store.capabilities().waits)?;
-        registry.check_limits()?;
         let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
         let (clock, session) = (self.clock, Session::new(self.name));
         let host = Host {

@@ -39,6 +39,13 @@ impl Shared {
         to_the_end_at(self.loops.home(), async move { worker.expire_some().await }).await
     }
 
+    /// Ends what is over, since no claim brings this run any more; whether it was its turn.
+    pub(super) async fn end_overdue(self: &Arc<Self>, run_id: &str) -> Result<bool> {
+        self.expire().await?;
+        let record = self.store.run(run_id).await?;
+        Ok(record.is_none_or(|run| run.status.is_finished()))
+    }
+
     async fn expire_some(&self) -> Result<Option<Timestamp>> {
         let now = self.clock.now();
         let expired = self.store.expire(now, BATCH).await?;

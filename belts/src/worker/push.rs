@@ -109,15 +109,7 @@ impl Shared {
                 continue;
             }
             if record.is_over(self.clock.now()) {
-                // No claim brings it any more.
-                self.expire().await?;
-                if self
-                    .store
-                    .run(run_id)
-                    .await?
-                    .is_some_and(|run| !run.status.is_finished())
-                {
-                    // It is not yet its turn.
+                if !self.end_overdue(run_id).await? {
                     return Err(busy(run_id));
                 }
                 continue;

@@ -139,12 +139,10 @@ impl Shared {
         };
         let now = self.clock.now();
         if record.is_over(now) {
-            // No claim brings it any more.
-            self.expire().await?;
-            return Ok(match self.store.run(run_id).await? {
-                // It is not yet its turn.
-                Some(run) if !run.status.is_finished() => Look::Later,
-                _ => Look::Again,
+            return Ok(if self.end_overdue(run_id).await? {
+                Look::Again
+            } else {
+                Look::Later
             });
         }
         let rests =
