@@ -15,7 +15,8 @@ use crate::{
 /// The type of the events that start failure handlers.
 pub(crate) const FAILED: &str = "belts.failed";
 
-/// What a [failure handler](crate::guide::errors#when-a-run-has-failed-on_failure) is told: a run that has failed for good, the event that had started it, and why.
+/// What a [failure handler](crate::guide::errors#when-a-run-has-failed-on_failure) is told: a run that has failed for good, the event
+/// that started it, and why.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, Failed, step};
@@ -49,7 +50,7 @@ pub(crate) const FAILED: &str = "belts.failed";
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Failed<E> {
-    /// The event that had started the run.
+    /// The event that started the run.
     pub event: E,
     /// The run that failed.
     pub run_id: String,
@@ -61,7 +62,7 @@ pub struct Failed<E> {
     pub step: Option<String>,
     /// How the run ended.
     pub status: RunStatus,
-    /// How many attempts of the run have failed; those of its steps do not count.
+    /// How many attempts of the run failed; those of its steps do not count.
     pub attempts: u32,
     cause: Failure,
 }
@@ -116,11 +117,11 @@ pub(crate) struct Told<'a> {
 }
 
 impl Told<'_> {
-    pub(crate) fn to_payload(&self) -> Result<Arc<[u8]>> {
-        let payload = serde_json::to_vec(self).map_err(|error| {
-            Error::new(ErrorKind::Codec, "a failure cannot be written as JSON").with_source(error)
-        })?;
-        Ok(payload.into())
+    pub(crate) fn to_payload(&self) -> Arc<[u8]> {
+        let payload = serde_json::to_vec(self);
+        payload
+            .expect("texts and JSON can be written as JSON")
+            .into()
     }
 }
 
@@ -133,7 +134,7 @@ impl<E: EventSet> EventSet for Failed<E> {
     fn encode(&self) -> Result<EncodedEvent> {
         let event = self.event.encode()?;
         let json: &RawValue = serde_json::from_slice(&event.payload).map_err(|error| {
-            Error::new(ErrorKind::Codec, "the event is no JSON").with_source(error)
+            Error::new(ErrorKind::Codec, "the event is not JSON").with_source(error)
         })?;
         let told = Told {
             function_id: Cow::Borrowed(&self.function_id),
@@ -147,7 +148,7 @@ impl<E: EventSet> EventSet for Failed<E> {
         };
         Ok(EncodedEvent {
             event_type: FAILED.into(),
-            payload: told.to_payload()?,
+            payload: told.to_payload(),
             correlation_key: event.correlation_key,
         })
     }
@@ -187,7 +188,7 @@ pub struct NotPublished(());
     note = "write `failed: belts::Failed<OrderCreated>`, with the event of the function whose failures it handles"
 )]
 pub trait Handles {
-    /// The types of the events that had started the failed runs.
+    /// The types of the events that started the failed runs.
     const HANDLED: &'static [&'static str];
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     executed::Executed,
-    fits::{is_published, takes},
+    fits::{may_be_published, takes},
     handle::Worker,
     listen::Endings,
     shared::Shared,
@@ -197,7 +197,7 @@ impl Execute {
         let function_id = match self.function.take() {
             Some(id) => known_function(shared, id).await?,
             None if self.run_id.is_none() && self.until.is_none() => {
-                is_published(event_type)?;
+                may_be_published(event_type)?;
                 return Ok(Target::subscribers());
             }
             None => only_listener(shared, event_type)?,

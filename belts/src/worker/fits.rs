@@ -19,7 +19,7 @@ impl Shared {
     ) -> Result<Option<Arc<str>>> {
         let event_type = &*event.event_type;
         if function.is_none() {
-            is_published(event_type)?;
+            may_be_published(event_type)?;
         }
         match (function, function.map(|id| self.registry.get(id))) {
             (Some(id), Some(Some(function))) => {
@@ -71,7 +71,7 @@ impl Shared {
             return Ok(());
         }
         let known = subscribed.chain(&awaited).map(|known| &**known);
-        let known = list(known.filter(|known| is_published(known).is_ok()));
+        let known = list(known.filter(|known| may_be_published(known).is_ok()));
         Err(Error::new(
             ErrorKind::UnknownEvent,
             format!("no function takes the event type `{event_type}`; known types: {known}"),
@@ -105,7 +105,7 @@ pub(super) fn takes(function: &str, types: &[&str], event_type: &str) -> Result<
 }
 
 /// Refuses the types of events that only belts makes. Whoever publishes one names the function that is to take it.
-pub(super) fn is_published(event_type: &str) -> Result<()> {
+pub(super) fn may_be_published(event_type: &str) -> Result<()> {
     if !event_type.starts_with("belts.") {
         return Ok(());
     }

@@ -28,9 +28,7 @@ impl Drive<'_> {
         if handlers.is_empty() {
             return Vec::new();
         }
-        let Some(event) = self.told(error, *failed_attempts) else {
-            return Vec::new();
-        };
+        let event = self.told(error, *failed_attempts);
         let (run, token) = (self.run, self.lease.token.to_string());
         let depth = run.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
         let handlers = handlers.iter().map(|handler| {
@@ -61,8 +59,7 @@ impl Drive<'_> {
             if !is_served && self.worker.warned.is_first(&format!("no {handler}").into()) {
                 tracing::warn!(
                     function = %self.function.id, handler,
-                    "no worker has this failure handler, so it is not started; its name is missing where the functions of the \
-                     workers are picked"
+                    "no worker has registered this failure handler, so it was not started; add it to the functions of a worker"
                 );
             }
             is_served
@@ -71,9 +68,9 @@ impl Drive<'_> {
     }
 
     /// The event, without what differs from handler to handler.
-    fn told(&self, error: &Error, attempts: u32) -> Option<NewEvent> {
+    fn told(&self, error: &Error, attempts: u32) -> NewEvent {
         let run = self.run;
-        // What is no JSON could be read by nobody, nor can the handler read this: it fails as the run did, and shows it.
+        // Nobody can read a payload that is not JSON. The handler cannot read `null` either: it fails as the run did, and can be found.
         let event: &RawValue = serde_json::from_slice(&run.payload).unwrap_or(RawValue::NULL);
         let told = Told {
             function_id: Cow::Borrowed(&run.function_id),
@@ -85,9 +82,8 @@ impl Drive<'_> {
             event_type: Cow::Borrowed(&run.event_type),
             event,
         };
-        let payload = told.to_payload().ok()?;
-        let mut event = NewEvent::new("", FAILED, payload, self.worker.clock.now());
+        let mut event = NewEvent::new("", FAILED, told.to_payload(), self.worker.clock.now());
         event.traceparent = self.worker.traceparent();
-        Some(event)
+        event
     }
 }

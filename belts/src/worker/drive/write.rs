@@ -201,7 +201,9 @@ impl<'a> Drive<'a> {
             let refused = refused.report();
             let alone = self.write_end(Outbox::default(), transition.clone(), Vec::new());
             written = alone.await;
-            if written.is_ok() {
+            let is_written = |outcomes: &Vec<_>| outcomes.first() == Some(&CommitOutcome::Applied);
+            // Where it is not, the first write may have come through, and only its reply was lost.
+            if written.as_ref().is_ok_and(is_written) {
                 let ids = self.run.ids();
                 tracing::error!(
                     function = ids.function,
