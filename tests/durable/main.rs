@@ -52,6 +52,7 @@ mod setbacks;
 mod statuses;
 mod subscribers;
 mod sweeps;
+mod tags;
 mod time;
 mod typed;
 mod values;

@@ -327,7 +327,7 @@ async fn a_wrong_question_is_told_what_is_right() {
     for (path, part) in [
         (
             "/runs?state=failed",
-            "known: `function`, `event`, `parent`, `status`",
+            "known: `function`, `event`, `parent`, `tag`, `status`",
         ),
         ("/runs?status=broken", "`pending`, `running`"),
         (

@@ -10,3 +10,6 @@ mod redis;
 mod requests;
 mod sqlite;
 mod workers;
+
+/// The version of the tables in SQLite and Postgres.
+const SCHEMA: i64 = 7;

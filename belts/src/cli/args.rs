@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
     inspect::when,
-    store::RunStatus,
+    store::{RunStatus, Tag},
 };
 
 /// Shows and changes runs of durable functions
@@ -136,6 +136,10 @@ pub(super) struct Which {
     #[arg(long, value_delimiter = ',', value_parser = PossibleValuesParser::new(RunStatus::ALL.map(RunStatus::as_str)))]
     pub(super) status: Vec<String>,
 
+    /// Only runs with this tag, as in `customer=c-17`; given again, runs with all of them
+    #[arg(long, value_name = "NAME=VALUE", value_parser = tag)]
+    pub(super) tag: Vec<Tag>,
+
     /// Only runs that ended, or whose event was published, since this: an age, such as `24h`, or a date
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) since: Option<Timestamp>,
@@ -148,7 +152,7 @@ pub(super) struct Which {
 #[derive(Debug, ClapArgs)]
 pub(super) struct CancelArgs {
     /// The runs' ids
-    #[arg(value_name = "ID", conflicts_with_all = ["status", "function", "since", "until", "event", "parent", "limit"])]
+    #[arg(value_name = "ID", conflicts_with_all = ["status", "function", "tag", "since", "until", "event", "parent", "limit"])]
     pub(super) ids: Vec<String>,
 
     #[command(flatten)]
@@ -174,7 +178,7 @@ pub(super) struct CancelArgs {
 #[derive(Debug, ClapArgs)]
 pub(super) struct RerunArgs {
     /// The runs' ids
-    #[arg(value_name = "ID", conflicts_with_all = ["status", "function", "since", "until"])]
+    #[arg(value_name = "ID", conflicts_with_all = ["status", "function", "tag", "since", "until"])]
     pub(super) ids: Vec<String>,
 
     #[command(flatten)]
@@ -225,6 +229,12 @@ pub(super) struct CompleteArgs {
     /// Has it fail, with this text, instead of a value
     #[arg(long, value_name = "TEXT")]
     pub(super) fail: Option<String>,
+}
+
+fn tag(text: &str) -> Result<Tag, String> {
+    Tag::parse(text)
+        .filter(|tag| !tag.value.is_empty())
+        .ok_or_else(|| "a tag is a name and a value, as in `customer=c-17`".to_owned())
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

@@ -46,10 +46,11 @@ impl CancelArgs {
         }
         let is_selected = values.iter().any(|(_, id)| id.is_some())
             || !self.which.status.is_empty()
+            || !self.which.tag.is_empty()
             || leave_some_out(self.which.since, self.which.until, SystemClock.now());
         if self.ids.is_empty() && !is_selected {
             return Err(Wrong::usage(format!(
-                "which runs? Give their ids, or select them with `--function`, `--status`, `--event`, `--parent`, or by `--since` or \
+                "which runs? Give their ids, or select them with `--function`, `--status`, `--event`, `--parent`, `--tag`, or by `--since` or \
                  `--until` with a time that leaves runs out; every run that has not ended is `--status {}`",
                 RunStatus::UNFINISHED.map(RunStatus::as_str).join(",")
             )));

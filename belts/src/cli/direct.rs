@@ -45,6 +45,9 @@ impl Direct {
         if let Some(id) = asked.parent {
             list = list.parent(id);
         }
+        for tag in asked.tags {
+            list = list.tag(tag.name, tag.value);
+        }
         if let Some(time) = asked.since {
             list = list.since(time);
         }

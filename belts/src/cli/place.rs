@@ -12,7 +12,7 @@ use crate::{
         Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge,
         ShownRun,
     },
-    store::NewEvent,
+    store::{NewEvent, Tag},
 };
 
 /// The operations behind all commands.
@@ -58,6 +58,7 @@ pub(super) struct Filters {
     pub(super) function: Option<String>,
     pub(super) event: Option<String>,
     pub(super) parent: Option<String>,
+    pub(super) tags: Vec<Tag>,
     /// Names of [`RunStatus`](crate::store::RunStatus), already checked.
     pub(super) statuses: Vec<String>,
     pub(super) since: Option<Timestamp>,

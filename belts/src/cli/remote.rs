@@ -211,8 +211,10 @@ fn parameters(asked: Filters) -> String {
         ("until", asked.until.map(|time| time.to_string())),
         ("page", asked.page),
     ];
+    let tags = asked.tags.iter().map(|tag| ("tag", Some(tag.to_string())));
     let pairs: Vec<String> = parameters
         .into_iter()
+        .chain(tags)
         .filter_map(|(name, value)| Some(format!("{name}={}", encoded(&value?))))
         .collect();
     pairs.join("&")

@@ -45,6 +45,7 @@ pub(super) fn conditions(which: &Which) -> Filters {
     Filters {
         function: which.function.clone(),
         statuses: which.status.clone(),
+        tags: which.tag.clone(),
         since: which.since,
         until: which.until,
         ..Filters::default()
@@ -108,6 +109,7 @@ fn about(run: &ShownRun, out: Out) -> String {
         ),
     ];
     lines.extend(run.parent.as_ref().map(|id| ("parent", plain(id))));
+    lines.extend(run.tags.iter().map(|tag| ("tag", plain(tag))));
     if run.failed_attempts > 0 {
         lines.push(("failed attempts", run.failed_attempts.to_string()));
     }

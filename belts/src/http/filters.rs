@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     inspect::ListRuns,
-    store::Timestamp,
+    store::{Tag, Timestamp},
 };
 
 /// The list with all parameters of a query.
@@ -42,6 +42,12 @@ fn narrowed(
         "function" => list.function(value),
         "event" => list.event(value),
         "parent" => list.parent(value),
+        "tag" => {
+            let tag = Tag::parse(&value).ok_or_else(|| {
+                Refusal::bad_request("`tag` is a name and a value, as in `tag=customer%3Dc-17`")
+            })?;
+            list.tag(tag.name, tag.value)
+        }
         "status" => {
             let statuses = value.split(',').map(status);
             statuses
@@ -61,7 +67,7 @@ fn narrowed(
         _ => {
             return Err(unknown(
                 name,
-                "`function`, `event`, `parent`, `status`, `since`, `until`, `limit` and `page`",
+                "`function`, `event`, `parent`, `tag`, `status`, `since`, `until`, `limit` and `page`",
             ));
         }
     })

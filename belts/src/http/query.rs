@@ -28,7 +28,7 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool, Refusal> {
     }
 }
 
-/// The parameters of a query. Only `status` may be there more than once: of others, one would be passed over.
+/// The parameters of a query. Only `status` and `tag` may be there more than once: of others, one would be passed over.
 pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
     let pairs = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| Refusal::bad_request("the query is invalid"))?
@@ -40,7 +40,8 @@ pub(super) fn query(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
             return Err(Refusal::bad_request(text));
         }
         let before = pairs.iter().take(index);
-        if name != "status" && before.clone().any(|(other, _)| other == name) {
+        let may_repeat = name == "status" || name == "tag";
+        if !may_repeat && before.clone().any(|(other, _)| other == name) {
             let text = format!("`{}` is there more than once", plain(name));
             return Err(Refusal::bad_request(text));
         }

@@ -3,7 +3,7 @@
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
-    store::{RunFilter, RunRecord, RunStatus},
+    store::{RunFilter, RunRecord, RunStatus, Tag},
 };
 
 /// The most characters of a filter in a note.
@@ -30,16 +30,20 @@ pub(super) fn check(filter: &RunFilter, now: Timestamp) -> Result<()> {
     if let Some((name, _)) = ids.iter().find(|(_, id)| id.as_deref() == Some("")) {
         return Err(wrong(format!("the {name} of the filter is empty")));
     }
+    if filter.tags.iter().any(|tag| tag.value.is_empty()) {
+        return Err(wrong("a tag of the filter has no value".to_owned()));
+    }
     if let Some(ended) = filter.statuses.iter().find(|status| status.is_finished()) {
         return Err(wrong(format!(
             "only runs that have not ended can be cancelled, and those that are `{ended}` have"
         )));
     }
     let has_time = leave_some_out(filter.since, filter.until, now);
-    if ids.iter().all(|(_, id)| id.is_none()) && filter.statuses.is_empty() && !has_time {
+    let has_other = !filter.statuses.is_empty() || !filter.tags.is_empty() || has_time;
+    if ids.iter().all(|(_, id)| id.is_none()) && !has_other {
         let all = RunStatus::UNFINISHED.map(RunStatus::as_str).join("`, `");
         return Err(wrong(format!(
-            "without a condition every run of the store would be cancelled: name a function, an event, a parent, a time that \
+            "without a condition every run of the store would be cancelled: name a function, an event, a parent, a tag, a time that \
              leaves runs out, or a status; if every run is meant, name the statuses `{all}`"
         )));
     }
@@ -65,6 +69,7 @@ pub(super) fn passes(filter: &RunFilter, run: &RunRecord) -> bool {
     filter.statuses.contains(&run.status)
         && of(&filter.function_id, &run.function_id)
         && of(&filter.event_id, &run.event_id)
+        && filter.tags.iter().all(|tag| run.tags.contains(tag))
         && filter.includes_time(run.finished_at.unwrap_or(run.created_at))
 }
 
@@ -72,6 +77,7 @@ pub(super) fn passes(filter: &RunFilter, run: &RunRecord) -> bool {
 pub(super) fn words(filter: &RunFilter) -> String {
     let statuses = filter.statuses.iter().map(|status| status.as_str());
     let statuses: Vec<_> = statuses.collect();
+    let tags: Vec<_> = filter.tags.iter().map(Tag::to_string).collect();
     let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
     let conditions = [
         ("function", filter.function_id.as_deref().map(str::to_owned)),
@@ -81,6 +87,7 @@ pub(super) fn words(filter: &RunFilter) -> String {
         ),
         ("event", filter.event_id.as_deref().map(str::to_owned)),
         ("parent", filter.parent.as_deref().map(str::to_owned)),
+        ("tag", Some(tags.join(", tag ")).filter(|it| !it.is_empty())),
         ("since", time(filter.since)),
         ("until", time(filter.until)),
         (

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     error::Result,
-    store::{RunFilter, RunPage, RunRecord, RunStatus, SharedStore},
+    store::{RunFilter, RunPage, RunRecord, RunStatus, SharedStore, Tag},
 };
 
 /// The size limit of a page in bytes, though it has at least one run.
@@ -78,6 +78,13 @@ impl ListRuns {
     /// Only runs that this run has called or started.
     pub fn parent(mut self, id: impl AsRef<str>) -> Self {
         self.filter.parent = Some(id.as_ref().into());
+        self
+    }
+
+    /// Only runs with this [tag](crate::Context::tag); called again, runs with all of them.
+    pub fn tag(mut self, name: impl AsRef<str>, value: impl fmt::Display) -> Self {
+        let tag = Tag::new(name.as_ref(), value.to_string());
+        self.filter.tags.push(tag);
         self
     }
 

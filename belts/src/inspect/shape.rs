@@ -13,6 +13,7 @@ use crate::{
     plain::plain,
     store::{
         Entry, FunctionRecord, Note, Purged, RunPage, RunRecord, RunStatus, StepKind, StepState,
+        Tag,
     },
 };
 
@@ -35,6 +36,9 @@ pub(crate) struct ShownRun {
     /// The run that started it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<String>,
+    /// What it is about, each as `name=value`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tags: Vec<String>,
     /// Failed attempts of the function as a whole.
     pub(crate) failed_attempts: u32,
     pub(crate) created_at: Time,
@@ -282,6 +286,7 @@ impl ShownRun {
             event_id: run.event_id.to_string(),
             event_type: run.event_type.to_string(),
             parent: run.parent.as_ref().map(|parent| parent.run_id.to_string()),
+            tags: run.tags.iter().map(Tag::to_string).collect(),
             failed_attempts: run.failed_attempts,
             created_at: Time(run.created_at),
             started_at: run.started_at.map(Time),

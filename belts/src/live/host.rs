@@ -14,6 +14,7 @@ use crate::{
     function::state::States,
     middleware::Layers,
     panic,
+    store::Capabilities,
 };
 
 /// What the runs of a worker share with it.
@@ -28,8 +29,8 @@ pub(crate) struct Host {
     pub(crate) max_steps: u32,
     /// Where the worker's router is for others.
     pub(crate) url: Option<Arc<str>>,
-    /// Whether the store keeps waits.
-    pub(crate) keeps_waits: bool,
+    /// What the store can keep.
+    pub(crate) keeps: Capabilities,
     /// How many waits its runs have reached and not decided.
     pub(crate) open_waits: AtomicUsize,
     pub(crate) lease: SessionLease,

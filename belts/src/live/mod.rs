@@ -16,6 +16,7 @@ mod races;
 mod rivals;
 mod run;
 mod state;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod tickets;

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::HashSet, sync::Arc};
 
-use crate::store::{Commit, Entry, Lease, NewEvent, StepKind};
+use crate::store::{Commit, Entry, Lease, NewEvent, StepKind, Tag};
 
 /// The most bytes of entries that are written at once, nearly: servers have limits.
 const PART: usize = 32 * 1024 * 1024;
@@ -20,6 +20,8 @@ pub(crate) struct Outbox {
     watches: Vec<(u32, Arc<str>)>,
     /// The runs to cancel with them.
     cancels: Vec<(u32, Arc<str>)>,
+    /// The tags to add.
+    pub(crate) tags: Vec<Tag>,
     /// The places of those for whose record no step future waits. They are few, so most outboxes allocate nothing for them.
     unawaited: Vec<usize>,
 }
@@ -69,6 +71,11 @@ impl Outbox {
             .with_starts(starts.collect())
             .with_watches(ids(self.watches))
             .with_cancels(ids(self.cancels))
+            .with_tags(self.tags)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.tags.is_empty()
     }
 
     /// Where an entry of this `seq` is.
@@ -107,7 +114,7 @@ impl Outbox {
 
     /// Whether it holds nothing but heartbeats.
     pub(crate) fn is_heartbeats(&self) -> bool {
-        self.entries.iter().all(Entry::is_heartbeat)
+        self.tags.is_empty() && self.entries.iter().all(Entry::is_heartbeat)
     }
 
     /// Takes as many entries from the front as are written at once; one at least, if there is one.
@@ -134,6 +141,7 @@ impl Outbox {
         let entries: Vec<Entry> = self.entries.drain(..count).collect();
         let mut part = Self {
             unawaited: taken,
+            tags: std::mem::take(&mut self.tags),
             ..Self::default()
         };
         if !(self.starts.is_empty() && self.watches.is_empty() && self.cancels.is_empty()) {
@@ -161,6 +169,7 @@ impl Outbox {
         self.starts.append(&mut later.starts);
         self.watches.append(&mut later.watches);
         self.cancels.append(&mut later.cancels);
+        self.tags.append(&mut later.tags);
     }
 
     pub(super) fn awaited(&self) -> usize {

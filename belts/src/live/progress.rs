@@ -170,7 +170,7 @@ fn limited<T: Serialize + ?Sized>(run: &LiveRun, what: &str, value: &T) -> Resul
 }
 
 /// Refuses what is asked outside of the run, where nothing knows of it.
-fn belongs_here(run: &Arc<LiveRun>, what: &str) -> Result<()> {
+pub(super) fn belongs_here(run: &Arc<LiveRun>, what: &str) -> Result<()> {
     let is_here = CURRENT_RUN.try_with(|here| Arc::ptr_eq(here, run));
     if is_here.unwrap_or(false) {
         return Ok(());

@@ -283,7 +283,7 @@ impl LiveRun {
         if !state.unsure.is_empty() {
             return Found::Unsure;
         }
-        if state.outbox.entries.is_empty() {
+        if state.outbox.is_empty() {
             let rests = state.active == 0 && !woken;
             return match rests.then(|| state.next_moment(&*self.host.clock)) {
                 Some(Some(moment)) => Found::Rest(moment),
@@ -292,7 +292,7 @@ impl LiveRun {
         }
         let outbox = state.outbox.take_part();
         let under_way = state.active + state.waits_in_memory();
-        let settled = state.outbox.entries.is_empty() && under_way <= outbox.awaited();
+        let settled = state.outbox.is_empty() && under_way <= outbox.awaited();
         Found::Flush { outbox, settled }
     }
 
@@ -308,7 +308,7 @@ impl LiveRun {
             || self.is_cancelled()
             || !(busy
                 || !leaves
-                    && state.outbox.entries.is_empty()
+                    && state.outbox.is_empty()
                     && state.unsure.is_empty()
                     && !state.waits.ask())
         {

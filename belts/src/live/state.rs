@@ -1,7 +1,7 @@
 //! What a run's step futures and its driver share under its lock.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeMap, HashSet, VecDeque},
     task::Waker,
 };
 
@@ -10,6 +10,7 @@ use crate::{
     clock::{Clock, Timestamp},
     error::Error,
     run::{Before, Journal, Statuses},
+    store::Tag,
 };
 
 #[derive(Default)]
@@ -17,6 +18,8 @@ pub(super) struct State {
     pub(super) journal: Journal,
     pub(super) outbox: Outbox,
     pub(super) statuses: Statuses,
+    /// The tags that this drive has added, and whether each is durable.
+    pub(super) tags: BTreeMap<Tag, bool>,
     /// What is recorded, or left to be, but for the status.
     pub(super) before: Before,
     /// What of that was begun in this drive, by `seq`, and may be left again.

@@ -29,7 +29,7 @@ impl LiveRun {
 
     /// Whether there is anything to be recorded.
     pub(crate) fn has_outbox(&self) -> bool {
-        !self.state().outbox.entries.is_empty()
+        !self.state().outbox.is_empty()
     }
 
     /// Says that the next `count` records are durable, and whether the run has got on with them.

@@ -9,7 +9,7 @@ use crate::{
 
 /// Ends the run where its store keeps no waits, which this needs.
 pub(super) async fn need_waits(run: &LiveRun, path: &Arc<str>, what: &str) {
-    if !run.host.keeps_waits {
+    if !run.host.keeps.waits {
         let text = format!(
             "this store keeps no waits, which `{what}(\"{path}\", …)` needs; choose another store"
         );

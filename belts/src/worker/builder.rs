@@ -370,7 +370,7 @@ impl WorkerBuilder {
             url: http.url.as_deref().map(Arc::from),
             #[cfg(not(feature = "http"))]
             url: None,
-            keeps_waits: store.capabilities().waits,
+            keeps: store.capabilities(),
             open_waits: std::sync::atomic::AtomicUsize::default(),
             lease: SessionLease::new(self.lease),
             looks: Arc::clone(&session.pulse.looks),

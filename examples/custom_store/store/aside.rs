@@ -3,7 +3,7 @@
 //! JSON of a form that this version does not know may come from a newer one, whose workers can continue the run: it is postponed.
 //! Anything else is broken for good: the run fails, and can be rerun.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use belts::{
     Error, Timestamp,
@@ -78,6 +78,7 @@ impl Tables<'_> {
                 deadlines: None,
                 crashes: Crashes::default(),
                 notes: Vec::new(),
+                tags: BTreeSet::new(),
             };
             run.finish(RunStatus::Failed, now);
             self.put_failure(number, &reason)?;

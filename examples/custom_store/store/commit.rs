@@ -2,7 +2,7 @@
 
 use belts::{
     Timestamp,
-    store::{Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, Tag, Transition},
 };
 use redb::ReadableTable as _;
 
@@ -27,6 +27,10 @@ impl Tables<'_> {
         };
         for entry in &commit.entries {
             self.write(number, entry)?;
+        }
+        if !commit.tags.is_empty() {
+            run.tags.extend(commit.tags.iter().map(Tag::to_string));
+            self.put_run(number, &run)?;
         }
         // What a transition writes is the same in every store, so belts says it.
         match commit.transition.as_ref().map(Transition::ending) {

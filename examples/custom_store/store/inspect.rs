@@ -1,12 +1,15 @@
 //! Looking at runs, and what people do to them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use belts::{
     Error, Timestamp,
     store::{
         Entry, FunctionRecord, Note, Purged, Rerun, RunFilter, RunPage, RunRecord, RunStatus,
-        StepState, parts::Crashes,
+        StepState, Tag, parts::Crashes,
     },
 };
 use redb::ReadableTable as _;
@@ -36,6 +39,7 @@ impl Tables<'_> {
         .with_due_at(run.due_at)
         .with_start_by(run.deadlines.and_then(|deadlines| deadlines.start_by))
         .with_finish_by(run.deadlines.and_then(|deadlines| deadlines.finish_by))
+        .with_tags(sorted(&run.tags))
         .with_notes(run.notes);
         record.result = self.result(number)?;
         Ok(record)
@@ -269,10 +273,20 @@ fn of<'a>(
     record.or_insert_with(|| FunctionRecord::new(Arc::clone(id)))
 }
 
+fn sorted(tags: &BTreeSet<String>) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = tags.iter().filter_map(|tag| Tag::parse(tag)).collect();
+    tags.sort_unstable();
+    tags
+}
+
 fn passes(run: &Run, filter: &RunFilter) -> bool {
     let is = |asked: &Option<Arc<str>>, id| asked.as_ref().is_none_or(|asked| asked == id);
     is(&filter.function_id, &run.function_id)
         && is(&filter.event_id, &run.event_id)
         && filter.includes_time(run.finished_at.unwrap_or(run.published_at))
+        && filter
+            .tags
+            .iter()
+            .all(|tag| run.tags.contains(&tag.to_string()))
         && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
 }

@@ -133,7 +133,7 @@ async fn blocking<T: Send + 'static>(
 impl Store for FileStore {
     fn capabilities(&self) -> Capabilities {
         // One process at a time has the file open, so no worker of another one can die beside it.
-        Capabilities::NONE.durable()
+        Capabilities::NONE.durable().tags()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

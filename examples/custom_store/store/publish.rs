@@ -1,6 +1,6 @@
 //! Publishing: an event, its runs and the leases of those that the publisher drives itself.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use belts::{
     Timestamp,
@@ -153,6 +153,7 @@ fn new_run(event: &NewEvent, function_id: Arc<str>, id: Option<Arc<str>>, now: T
         deadlines: None,
         crashes: Crashes::default(),
         notes: Vec::new(),
+        tags: BTreeSet::new(),
     }
 }
 

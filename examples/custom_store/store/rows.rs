@@ -1,6 +1,6 @@
 //! The rows that are kept as JSON. What may be large, or is no text, lies in tables of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use belts::{
     Timestamp,
@@ -74,6 +74,9 @@ pub(crate) struct Run {
     pub(crate) deadlines: Option<Deadlines>,
     pub(crate) crashes: Crashes,
     pub(crate) notes: Vec<Note>,
+    /// Its tags, each as `name=value`.
+    #[serde(default)]
+    pub(crate) tags: BTreeSet<String>,
 }
 
 impl Run {

@@ -14,6 +14,7 @@ mod looks;
 mod pauses;
 mod progress;
 mod publish;
+mod tags;
 mod waits;
 
 use std::process::{Output, Stdio};

@@ -7,7 +7,10 @@ use belts::{
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use super::{InSchema, ask, run, url};
-use crate::requests::{begin, event, publish_to, worker};
+use crate::{
+    SCHEMA,
+    requests::{begin, event, publish_to, worker},
+};
 
 async fn fails_to_open(builder: PostgresBuilder) -> Error {
     let error = builder.open().await.map(drop);
@@ -144,15 +147,11 @@ async fn words_of_sql_may_name_schemas() -> belts::Result<()> {
 async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 7")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 99, oldest = 98")).await;
     let error = fails_to_open(schema.builder()).await;
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(
-        error
-            .to_string()
-            .ends_with("has version 9, and this belts knows 6; upgrade belts"),
-        "{error}"
-    );
+    let known = format!("has version 99, and this belts knows {SCHEMA}; upgrade belts");
+    assert!(error.to_string().ends_with(&known), "{error}");
     Ok(())
 }
 
@@ -165,11 +164,11 @@ async fn newer_schema_asks_for_an_upgrade() -> belts::Result<()> {
 async fn newer_schema_that_works_with_this_version_is_opened() -> belts::Result<()> {
     let schema = InSchema::new();
     drop(schema.builder().open().await?);
-    run(schema.sql("UPDATE {schema}.schema_version SET version = 9, oldest = 4")).await;
+    run(schema.sql("UPDATE {schema}.schema_version SET version = 99, oldest = 4")).await;
     let store = schema.builder().open().await?;
     let left = "SELECT (version * 10 + oldest)::bigint FROM {schema}.schema_version";
     let left = ask::<i64>(schema.sql(left)).await;
-    assert_eq!(left, 94, "what the later one wrote stays");
+    assert_eq!(left, 994, "what the later one wrote stays");
     store.subscriptions().await?;
     Ok(())
 }

@@ -54,6 +54,7 @@ mod reruns;
 mod sessions;
 mod starting;
 mod storage;
+mod tags;
 mod together;
 mod transitions;
 mod waiting;
@@ -119,6 +120,9 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     listing {
         list_filters_and_pages list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
+    }
+    tags {
+        commit_adds_tags refused_commit_adds_no_tags list_finds_runs_by_their_tags tags_stay_until_a_run_is_purged
     }
     waits {
         wait_comes_back_with_places event_makes_every_run_due_that_waits wait_matches_type_and_key event_before_the_wait_is_found

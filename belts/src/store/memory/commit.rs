@@ -38,6 +38,9 @@ impl Tables {
         for entry in entries {
             self.write(number, entry, now);
         }
+        if let Some(run) = self.runs.get_mut(&number) {
+            run.tags.extend(std::mem::take(&mut commit.tags));
+        }
         let settles = commit.concerns_others() && transition != Some(Transition::Skip);
         let mut left = settles && self.settle_others(&commit, now);
         if let Some(transition) = transition {

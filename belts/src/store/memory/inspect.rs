@@ -42,6 +42,7 @@ impl Tables {
                     .as_ref()
                     .is_none_or(|id| *id == run.event.id)
                 && filter.includes_time(run.finished_at.unwrap_or(run.event.sight.published_at))
+                && filter.tags.iter().all(|tag| run.tags.contains(tag))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };
         let candidates: Box<dyn Iterator<Item = (&i64, &Run)>> = match &filter.parent {
@@ -292,6 +293,7 @@ impl Tables {
         record.start_by = run.deadlines.and_then(|deadlines| deadlines.start_by);
         record.finish_by = run.deadlines.and_then(|deadlines| deadlines.finish_by);
         record.parent.clone_from(&run.parent);
+        record.tags = run.tags.iter().cloned().collect();
         record.notes.clone_from(&run.notes);
         record
     }

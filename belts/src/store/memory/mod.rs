@@ -83,7 +83,7 @@ impl fmt::Debug for Memory {
 #[async_trait]
 impl Store for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.waits()
+        Capabilities::NONE.waits().tags()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

@@ -1,6 +1,6 @@
 //! Publishing into memory.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     lanes::{EventData, EventRow},
@@ -213,6 +213,7 @@ impl Tables {
             crashes: Crashes::default(),
             keeps_time: false,
             notes: Vec::new(),
+            tags: BTreeSet::new(),
             parent: None,
             generation: 0,
             journal: Vec::new(),

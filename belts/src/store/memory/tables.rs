@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::store::{
-    Awaits, Entry, Lease, Limits, Note, Parent, RunStatus, Subscription, Timestamp, WorkerId,
+    Awaits, Entry, Lease, Limits, Note, Parent, RunStatus, Subscription, Tag, Timestamp, WorkerId,
     parts::{Crashes, Deadlines, next_token, progress},
 };
 
@@ -86,6 +86,7 @@ pub(super) struct Run {
     /// It goes on at its time and no earlier, whatever arrives.
     pub(super) keeps_time: bool,
     pub(super) notes: Vec<Note>,
+    pub(super) tags: BTreeSet<Tag>,
     pub(super) parent: Option<Parent>,
     pub(super) generation: u32,
     /// Sorted by `seq`.

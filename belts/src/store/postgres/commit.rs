@@ -13,6 +13,7 @@ use super::{
     error::Fault,
     queue::{Batch, MAX_STATEMENT, MAX_VALUE, fitting},
     sql::Parameters,
+    tags::has_tags,
 };
 use crate::store::{Commit, CommitBatch, CommitOutcome, Lease, Transition};
 
@@ -142,6 +143,7 @@ fn parts(commit: &Commit) -> Vec<Commit> {
     if let Some(last) = parts.last_mut() {
         last.watches.clone_from(&commit.watches);
         last.cancels.clone_from(&commit.cancels);
+        last.tags.clone_from(&commit.tags);
         last.transition.clone_from(&commit.transition);
     }
     parts
@@ -158,15 +160,19 @@ impl Database {
             return Ok((Vec::new(), false));
         }
         let rounds = rounds(commits);
+        let has_tags = has_tags(commits);
         let mut loan = self.lend().await?;
         if let [step] = commits
             && !resent
+            && !has_tags
             && Form::of(commits) == Form::Plain
             && self.commit_step(&mut loan, step).await?
         {
             return loan.keep(Ok((Vec::new(), false)));
         }
-        if let [round] = &*rounds {
+        if let [round] = &*rounds
+            && !has_tags
+        {
             let done = self.commit_round(&mut loan, round, resent).await;
             return loan.keep(done);
         }
@@ -177,6 +183,9 @@ impl Database {
             let (of_round, so_far) = self.commit_round(&mut loan, round, resent).await?;
             lost.extend(of_round);
             told = so_far;
+        }
+        if has_tags {
+            self.add_tags(&mut loan, commits, &lost).await?;
         }
         loan.run("COMMIT").await?;
         loan.keep(Ok((lost, told)))

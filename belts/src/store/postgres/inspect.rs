@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     plain::Clean,
-    store::{Entry, FunctionRecord, Lease, RunFilter, RunPage, RunRecord, Timestamp},
+    store::{Entry, FunctionRecord, Lease, RunFilter, RunPage, RunRecord, Tag, Timestamp},
 };
 
 /// Where the columns of a journal stand.
@@ -108,12 +108,20 @@ impl Database {
             .bind(filter.since.map(Timestamp::as_millis))
             .bind(filter.until.map(Timestamp::as_millis));
         let event = filter.event_id.as_deref().map(to_column);
+        let tags: Vec<String> = filter.tags.iter().map(Tag::to_string).collect();
+        let tagged = |parameters: Parameters| {
+            let tags = tags.iter().map(|tag| to_column(tag));
+            parameters.bind(tags.bind_iter())
+        };
         let rows = if let Some(parent) = &filter.parent {
-            let parameters = parameters.bind(to_column(parent)).bind(event);
+            let parameters = tagged(parameters).bind(to_column(parent)).bind(event);
             self.rows(&self.sql.list_of_parent, parameters).await?
         } else if let Some(event) = event {
-            let parameters = parameters.bind(event);
+            let parameters = tagged(parameters).bind(event);
             self.rows(&self.sql.list_of_event, parameters).await?
+        } else if let Some(tag) = tags.first() {
+            let parameters = tagged(parameters).bind(to_column(tag));
+            self.rows(&self.sql.list_of_tag, parameters).await?
         } else {
             self.rows(&self.sql.list, parameters).await?
         };

@@ -10,7 +10,7 @@ use super::{
 use crate::error::Result;
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 6] = [
+const MIGRATIONS: [&[&str]; 7] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -63,6 +63,10 @@ const MIGRATIONS: [&[&str]; 6] = [
         include_str!("migrations/0006/publish.sql"),
         include_str!("migrations/0006/start.sql"),
         include_str!("migrations/0006/claim.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
+    &[
+        include_str!("migrations/0007/tags.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
 ];

@@ -50,6 +50,7 @@ mod show;
 mod single;
 mod sql;
 mod subscribers;
+mod tags;
 mod text;
 mod waits;
 
@@ -138,6 +139,7 @@ impl Store for Postgres {
             .shared()
             .notices_dead_workers()
             .waits()
+            .tags()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

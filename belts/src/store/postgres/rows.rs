@@ -7,7 +7,7 @@ use sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow};
 use super::{error::Fault, text::from_column};
 use crate::store::{
     After, AwaitedType, Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Timestamp,
-    Wait,
+    Wait, sorted_tags,
 };
 
 pub(super) const fn kind_word(kind: StepKind) -> &'static str {
@@ -175,17 +175,17 @@ fn wait(columns: Columns<'_>, places: &EntryPlaces) -> Result<Option<Wait>, Faul
 pub(super) const RECORD: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, status,
     failed_attempts, result, published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
-    start_by, finish_by";
+    start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number)";
 
 /// The same for a list: without the event, and of the results the failures that are not long.
 pub(super) const LISTED: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, status, failed_attempts,
     CASE WHEN status <> 'completed' AND octet_length(result) <= 16384 THEN result END,
     published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
-    start_by, finish_by";
+    start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number)";
 
 /// How many columns [`record`] reads.
-pub(super) const RECORDED: usize = 18;
+pub(super) const RECORDED: usize = 19;
 
 pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     let columns = Columns(row);
@@ -205,6 +205,9 @@ pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     record.due_at = columns.maybe_time(12)?;
     record.start_by = columns.maybe_time(16)?;
     record.finish_by = columns.maybe_time(17)?;
+    let tags: Vec<String> = columns.get(18)?;
+    let tags: Vec<_> = tags.iter().map(|tag| from_column(tag)).collect();
+    record.tags = sorted_tags(tags.iter().map(|tag| &**tag));
     if let Some(run_id) = columns.maybe_text(13)? {
         let attached: Option<bool> = columns.get(15)?;
         record.parent = Some(parent(run_id, columns.get(14)?, attached));

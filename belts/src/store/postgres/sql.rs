@@ -44,6 +44,10 @@ const EVENT: &str = "LATERAL (SELECT * FROM {schema}.events WHERE events.number 
 /// When a run ended, or its event was published if it goes on.
 const TIME: &str = "coalesce(finished_at, (SELECT published_at FROM {schema}.events WHERE events.number = runs.number >> 16))";
 
+/// Whether a run has all the tags that a list asks for.
+const TAGGED: &str = "NOT EXISTS (SELECT FROM unnest($7::text[]) AS asked (tag)
+    WHERE NOT EXISTS (SELECT FROM {schema}.tags WHERE tags.tag = asked.tag AND tags.run = runs.number))";
+
 /// Whether the end of a run was told by what was written, to somebody who may wait for it: then it is to be shown.
 const TOLD: &str = "current_setting('belts_store.told', true) IS NOT DISTINCT FROM 'yes'";
 
@@ -67,7 +71,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD)).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD).replace("{tagged}", TAGGED)).into());
                 Self { $($name: fill($sql),)* }
             }
         }
@@ -226,17 +230,27 @@ statements! {
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_event: "SELECT {listed} FROM (
-            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $7 OFFSET 0) AS of
+            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $8 OFFSET 0) AS of
             WHERE runs.number BETWEEN of.number << 16 AND of.number << 16 | 65535
                 AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND {tagged}
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
     list_of_parent: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
-            WHERE parent = $7 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            WHERE parent = $8 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
-                AND ($8::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $8))
+                AND ($9::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $9)) AND {tagged}
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
+    list_of_tag: "SELECT {listed} FROM (
+            SELECT runs.* FROM {schema}.tags AS of JOIN {schema}.runs ON runs.number = of.run
+            WHERE of.tag = $8 AND of.run < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND {tagged}
+            ORDER BY of.run DESC LIMIT $4) AS runs, {event}";
+    // Of runs that are there. Whoever sends it holds them.
+    tag: "INSERT INTO {schema}.tags (run, tag)
+        SELECT asked.run, asked.tag FROM unnest($1::bigint[], $2::text[]) AS asked (run, tag)
+        WHERE EXISTS (SELECT FROM {schema}.runs WHERE number = asked.run)
+        ON CONFLICT DO NOTHING";
 }
 
 /// A limit as a parameter.

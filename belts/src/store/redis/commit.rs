@@ -42,6 +42,7 @@ impl Redis {
         // A script of its own for each of the two usual commits, and one for all others.
         if let [commit] = &*request.commits
             && !commit.concerns_others()
+            && commit.tags.is_empty()
             && !commit.entries.iter().any(concerns_waits)
         {
             match &commit.transition {
@@ -62,6 +63,10 @@ impl Redis {
         for commit in &request.commits {
             add_commit(&mut call, commit);
             add_others(&mut call, commit, &mut tickets, request.now);
+            call.arg(commit.tags.len());
+            for tag in &commit.tags {
+                call.arg(tag.to_string());
+            }
         }
         call
     }

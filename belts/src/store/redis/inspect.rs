@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Entry, RunFilter, RunPage, RunRecord, Timestamp},
+    store::{Entry, RunFilter, RunPage, RunRecord, Timestamp, sorted_tags},
 };
 
 /// The most runs that one call looks at, of which few may pass the filter: others wait meanwhile.
@@ -102,6 +102,9 @@ impl Redis {
             .optional(millis(filter.since).as_deref())
             .optional(millis(filter.until).as_deref())
             .optional(filter.parent.as_deref());
+        for tag in &filter.tags {
+            call.arg(tag.to_string());
+        }
         call
     }
 }
@@ -165,5 +168,10 @@ fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
     let deadlines = limits.and_then(|text| decode_limits(&text).ok());
     record.start_by = deadlines.and_then(|deadlines| deadlines.start_by);
     record.finish_by = deadlines.and_then(|deadlines| deadlines.finish_by);
+    let tags = row.optional_raw()?;
+    let tags: Vec<String> = tags
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .unwrap_or_default();
+    record.tags = sorted_tags(tags.iter().map(String::as_str));
     Ok((record, number))
 }

@@ -145,7 +145,7 @@ impl fmt::Debug for Redis {
 #[async_trait]
 impl Store for Redis {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.durable().shared().waits()
+        Capabilities::NONE.durable().shared().waits().tags()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

@@ -59,6 +59,12 @@ impl Tx<'_> {
         for entry in &commit.entries {
             self.write(lease.run, entry, goes_on, now)?;
         }
+        for tag in &commit.tags {
+            self.execute(
+                "INSERT OR IGNORE INTO tags (tag, run) VALUES (?1, ?2)",
+                params![tag.to_string(), lease.run],
+            )?;
+        }
         if commit.concerns_others() {
             self.settle_others(commit, now)?;
         }

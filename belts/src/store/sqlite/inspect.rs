@@ -10,7 +10,7 @@ use super::{
     pauses::paused,
     rows::{self, record_columns, status_number},
 };
-use crate::store::{Entry, RunFilter, RunPage, RunRecord, Timestamp};
+use crate::store::{Entry, RunFilter, RunPage, RunRecord, Tag, Timestamp};
 
 pub(super) fn run(
     connection: &Connection,
@@ -124,11 +124,17 @@ pub(super) fn list(
     } else {
         statuses
     };
+    let tags: Vec<String> = filter.tags.iter().map(Tag::to_string).collect();
     let sql = match (&filter.event_id, &filter.parent) {
-        (None, None) => LIST,
         (Some(_), _) => LIST_OF_EVENT,
         (None, Some(_)) => LIST_OF_PARENT,
+        (None, None) if tags.is_empty() => LIST,
+        (None, None) => LIST_OF_TAG,
     };
+    let all_tags = (!tags.is_empty()).then(|| serde_json::to_string(&tags));
+    let all_tags = all_tags
+        .transpose()
+        .map_err(|_| Fault::Row("tags of a list"))?;
     let mut statement = connection.prepare_cached(sql)?;
     let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
     let mut found = statement.query(params![
@@ -140,6 +146,8 @@ pub(super) fn list(
         filter.since.map(Timestamp::as_millis),
         filter.until.map(Timestamp::as_millis),
         filter.parent.as_deref(),
+        all_tags,
+        tags.first(),
     ])?;
     let mut last: i64 = 0;
     while let Some(row) = found.next()? {
@@ -163,34 +171,49 @@ macro_rules! listed_columns {
     };
 }
 
-const LIST: &str = concat!(
-    "SELECT ",
-    listed_columns!(),
-    " FROM runs JOIN events ON events.number = runs.event
-     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1 AND ?5 IS NULL AND ?8 IS NULL
-         AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
-         AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
-     ORDER BY runs.number DESC LIMIT ?4"
+/// The runs of a list from some tables, where more is known of them, in the order of a column. `?9` has the tags as JSON.
+macro_rules! list {
+    ($from:literal, $where:literal, $number:literal) => {
+        concat!(
+            "SELECT ",
+            listed_columns!(),
+            " FROM ",
+            $from,
+            " JOIN events ON events.number = runs.event WHERE ",
+            $number,
+            " < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1
+                 AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
+                 AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
+                 AND (?9 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?9) AS asked
+                     WHERE NOT EXISTS (SELECT 1 FROM tags WHERE tag = asked.value AND run = runs.number))) AND ",
+            $where,
+            " ORDER BY ",
+            $number,
+            " DESC LIMIT ?4"
+        )
+    };
+}
+
+const LIST: &str = list!(
+    "runs",
+    "?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL",
+    "runs.number"
 );
 
-const LIST_OF_EVENT: &str = concat!(
-    "SELECT ",
-    listed_columns!(),
-    " FROM runs JOIN events ON events.number = runs.event
-     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1
-         AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
-         AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
-         AND runs.event = (SELECT number FROM events WHERE id = ?5) AND (?8 IS NULL OR parent = ?8)
-     ORDER BY runs.number DESC LIMIT ?4"
+const LIST_OF_EVENT: &str = list!(
+    "runs",
+    "runs.event = (SELECT number FROM events WHERE id = ?5) AND (?8 IS NULL OR parent = ?8) AND (?10 IS NULL OR true)",
+    "runs.number"
 );
 
-const LIST_OF_PARENT: &str = concat!(
-    "SELECT ",
-    listed_columns!(),
-    " FROM runs JOIN events ON events.number = runs.event
-     WHERE runs.number < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1 AND ?5 IS NULL
-         AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
-         AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
-         AND parent = ?8
-     ORDER BY runs.number DESC LIMIT ?4"
+const LIST_OF_PARENT: &str = list!(
+    "runs",
+    "parent = ?8 AND ?5 IS NULL AND (?10 IS NULL OR true)",
+    "runs.number"
+);
+
+const LIST_OF_TAG: &str = list!(
+    "tags AS of JOIN runs ON runs.number = of.run",
+    "of.tag = ?10 AND ?5 IS NULL AND ?8 IS NULL",
+    "of.run"
 );

@@ -161,6 +161,7 @@ impl Store for Sqlite {
             .shared()
             .notices_dead_workers()
             .waits()
+            .tags()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

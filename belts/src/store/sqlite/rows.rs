@@ -8,7 +8,8 @@ use super::{
     names::Dictionary,
 };
 use crate::store::{
-    Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Timestamp, Wait,
+    Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Tag, Timestamp, Wait,
+    sorted_tags,
 };
 
 pub(super) const fn status_number(status: RunStatus) -> i64 {
@@ -117,7 +118,8 @@ macro_rules! record_columns {
             $payload,
             ", status, failed_attempts, ",
             $result,
-            ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached, start_by, finish_by"
+            ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached, start_by, finish_by, ",
+            "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number)"
         )
     };
 }
@@ -145,6 +147,7 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
     record.parent = parent(row, 14)?;
     record.start_by = time(row, 17)?;
     record.finish_by = time(row, 18)?;
+    record.tags = tags(row, 19)?;
     Ok(record)
 }
 
@@ -158,6 +161,15 @@ pub(super) fn parent(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Pa
     let mut parent = Parent::new(lossy(row, column)?, depth.unwrap_or(1));
     parent.attached = attached.unwrap_or(false);
     Ok(Some(parent))
+}
+
+/// What a run is about, from a list in JSON.
+fn tags(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<Tag>> {
+    let ValueRef::Text(json) = row.get_ref(column)? else {
+        return Ok(Vec::new());
+    };
+    let texts: Vec<String> = serde_json::from_slice(json).unwrap_or_default();
+    Ok(sorted_tags(texts.iter().map(String::as_str)))
 }
 
 /// What people did to a run; notes that cannot be read are none.

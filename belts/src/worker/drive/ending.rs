@@ -220,7 +220,7 @@ impl Drive<'_> {
     ) -> Ended {
         loop {
             let part = outbox.take_part();
-            let last = outbox.entries.is_empty();
+            let last = outbox.is_empty();
             let written = if last {
                 self.write_end(part, transition.clone(), std::mem::take(&mut starts))
             } else {

@@ -136,6 +136,7 @@ impl Drive<'_> {
                         self.worker.setbacks.went_on(&self.run.run_id);
                     }
                     self.run.redeem(done.records, done.gets_on);
+                    self.run.have_tags(&done.tags);
                     // What came before the wait was there makes nobody wake.
                     if std::mem::take(&mut waits) {
                         self.run.ask_for_arrivals();
@@ -258,7 +259,7 @@ impl Drive<'_> {
                         stays = true;
                         let outbox = self.run.take_part();
                         let settled = false;
-                        if !outbox.entries.is_empty() {
+                        if !outbox.is_empty() {
                             let flush = Found::Flush { outbox, settled };
                             return Poll::Ready(Stop::Found(flush));
                         }

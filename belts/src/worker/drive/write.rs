@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     live::Outbox,
     run::after_function,
-    store::{Commit, CommitBatch, CommitOutcome, Entry, NewEvent, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Entry, NewEvent, Tag, Transition},
     telemetry::{StartedAt, Timer},
 };
 
@@ -67,6 +67,8 @@ pub(super) struct Underway<'a> {
     pub(super) records: usize,
     /// Whether it advances the run.
     pub(super) gets_on: bool,
+    /// The tags that it adds.
+    pub(super) tags: Vec<Tag>,
     /// What it writes, if that is nothing but heartbeats; and how often that has failed.
     heartbeats: Option<(Vec<Entry>, u32)>,
 }
@@ -77,6 +79,7 @@ impl<'a> Drive<'a> {
         Underway {
             records: outbox.entries.len(),
             gets_on: outbox.gets_on(),
+            tags: outbox.tags.clone(),
             heartbeats: heartbeats.map(|entries| (entries, 0)),
             write: self.write(outbox, None),
         }
@@ -102,6 +105,7 @@ impl<'a> Drive<'a> {
         let mut again = Underway {
             records: failed.records,
             gets_on: failed.gets_on,
+            tags: Vec::new(),
             heartbeats: Some((entries.clone(), times + 1)),
             write: self.write(Outbox::of(entries.clone()), None),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Timestamp,
-    store::{Entry, Lease, NewEvent},
+    store::{Entry, Lease, NewEvent, Tag},
 };
 
 /// Commits of several runs in one write; see [`Store::commit`](crate::store::Store::commit).
@@ -47,6 +47,8 @@ pub struct Commit {
     pub watches: Vec<Arc<str>>,
     /// Runs to cancel, of those that this one has started.
     pub cancels: Vec<Arc<str>>,
+    /// Tags to add to the run. One that it has already changes nothing.
+    pub tags: Vec<Tag>,
     /// What becomes of the run; `None` while it goes on.
     pub transition: Option<Transition>,
 }
@@ -60,6 +62,7 @@ impl Commit {
             starts: Vec::new(),
             watches: Vec::new(),
             cancels: Vec::new(),
+            tags: Vec::new(),
             transition: None,
         }
     }
@@ -89,6 +92,13 @@ impl Commit {
     #[must_use]
     pub fn with_cancels(mut self, cancels: Vec<Arc<str>>) -> Self {
         self.cancels = cancels;
+        self
+    }
+
+    /// Sets the tags to add.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Vec<Tag>) -> Self {
+        self.tags = tags;
         self
     }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{clock::Timestamp, store::RunStatus};
+use crate::{
+    clock::Timestamp,
+    store::{RunStatus, Tag},
+};
 
 /// Which runs to list.
 ///
@@ -22,6 +25,8 @@ pub struct RunFilter {
     pub event_id: Option<Arc<str>>,
     /// Only runs that this run has started.
     pub parent: Option<Arc<str>>,
+    /// Only runs that have each of these tags.
+    pub tags: Vec<Tag>,
     /// Only runs that ended at this time or later; of unfinished runs, the time of the event counts.
     pub since: Option<Timestamp>,
     /// Only runs that ended before this time; of unfinished runs, the time of the event counts.
@@ -63,6 +68,13 @@ impl RunFilter {
     #[must_use]
     pub fn with_parent(mut self, run_id: impl Into<Arc<str>>) -> Self {
         self.parent = Some(run_id.into());
+        self
+    }
+
+    /// Only runs that have this tag too.
+    #[must_use]
+    pub fn with_tag(mut self, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
+        self.tags.push(Tag::new(name, value));
         self
     }
 

@@ -23,6 +23,8 @@ pub struct Capabilities {
     pub notices_dead_workers: bool,
     /// Runs may wait for events: see [`Entry::wait`](crate::store::Entry::wait).
     pub waits: bool,
+    /// Runs keep tags, and are found by them: see [`Commit::tags`](crate::store::Commit::tags).
+    pub tags: bool,
 }
 
 impl Capabilities {
@@ -32,6 +34,7 @@ impl Capabilities {
         shared: false,
         notices_dead_workers: false,
         waits: false,
+        tags: false,
     };
 
     /// Says that writes survive the end of the process.
@@ -59,6 +62,13 @@ impl Capabilities {
     #[must_use]
     pub const fn waits(mut self) -> Self {
         self.waits = true;
+        self
+    }
+
+    /// Says that runs keep tags.
+    #[must_use]
+    pub const fn tags(mut self) -> Self {
+        self.tags = true;
         self
     }
 }

@@ -8,6 +8,7 @@ mod parent;
 mod published;
 mod record;
 mod status;
+mod tag;
 
 pub use claimed::*;
 pub use expired::*;
@@ -17,3 +18,4 @@ pub use parent::*;
 pub use published::*;
 pub use record::*;
 pub use status::*;
+pub use tag::*;

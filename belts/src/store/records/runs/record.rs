@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Note, Parent, RunStatus};
+use super::{Note, Parent, RunStatus, Tag};
 use crate::clock::Timestamp;
 
 /// The most bytes of a failure that a list brings.
@@ -52,6 +52,8 @@ pub struct RunRecord {
     pub finish_by: Option<Timestamp>,
     /// The run that started it, if one did.
     pub parent: Option<Parent>,
+    /// What it is about, by name, then by value.
+    pub tags: Vec<Tag>,
     /// What people did to it, the earliest first; the last [`Note::MOST`].
     pub notes: Vec<Note>,
 }
@@ -82,6 +84,7 @@ impl RunRecord {
             start_by: None,
             finish_by: None,
             parent: None,
+            tags: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -139,6 +142,13 @@ impl RunRecord {
     #[must_use]
     pub fn with_parent(mut self, parent: impl Into<Option<Parent>>) -> Self {
         self.parent = parent.into();
+        self
+    }
+
+    /// Sets what it is about.
+    #[must_use]
+    pub fn with_tags(mut self, tags: Vec<Tag>) -> Self {
+        self.tags = tags;
         self
     }
 

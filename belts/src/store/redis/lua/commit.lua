@@ -3,7 +3,7 @@
 -- commit its run, worker, lease and change; where there is a change, its due, failed, result, and whether it keeps its time; count of
 -- entries, seq and entry of each; count of entries that wait or did, of each its seq, what stands before its places and behind them,
 -- whether there is a key, the key, count of types, and of each the type and behind what it is looked for; and nothing, or the count of
--- runs to start, each with what `start` reads, and the runs to watch and those to cancel, counted. A change is the new status, or "x" to
+-- runs to start, each with what `start` reads, and the runs to watch and those to cancel, counted; count of tags, and the tags. A change is the new status, or "x" to
 -- remove the run. Of a run that is due at once for what has arrived, or where others are, 2 is answered.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
@@ -36,6 +36,8 @@ for _ = 1, tonumber(ARGV[5]) do
     last_cancel = last_watch + 1 + tonumber(ARGV[last_watch + 1])
     at = last_cancel + 1
   end
+  local first_tag, last_tag = at + 1, at + tonumber(ARGV[at])
+  at = last_tag + 1
   local holds, outcome = call('HGET', run, 'lease') == lease, '0'
   if holds then outcome = '1' end
 
@@ -62,6 +64,11 @@ for _ = 1, tonumber(ARGV[5]) do
     for place = last_watch + 2, last_cancel do
       if cancel_own(ARGV[place], id, now, ttl) then outcome = '2' end
     end
+  end
+
+  if holds and last_tag >= first_tag and change ~= 'x' then
+    include tag
+    for place = first_tag, last_tag do tag(number, ARGV[place]) end
   end
 
   if holds and change == 'x' then

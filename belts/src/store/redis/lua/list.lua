@@ -1,7 +1,7 @@
 -- Runs that pass a filter, newest first. Answers where to go on, or nothing at the end; and the runs.
 -- ARGV: the number below which to look, the most runs, the most runs to look at, the statuses or nothing, whether there
 -- is a function, the function, whether there is an event, the event, whether there is a time from which on, that time, whether
--- there is a time until which, that time, whether there is a run that started them, its id.
+-- there is a time until which, that time, whether there is a run that started them, its id; and the tags.
 include common
 include record
 include parent
@@ -22,12 +22,20 @@ local function in_time(run)
   return time and (ARGV[9] == '' or time >= tonumber(ARGV[10])) and (ARGV[11] == '' or time < tonumber(ARGV[12]))
 end
 
+local function has_tags(number)
+  for place = 15, #ARGV do
+    if not call('ZSCORE', P .. 'tag:' .. ARGV[place], number) then return false end
+  end
+  return true
+end
+
 local function passes(number)
   local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent')
   return run[1] and run[4]
     and (statuses == '' or string.find(statuses, run[1], 1, true))
     and (ARGV[5] == '' or run[2] == ARGV[6])
     and (ARGV[13] == '' or parent_of(run[5]) == ARGV[14])
+    and has_tags(number)
     and in_time(run)
 end
 
@@ -35,7 +43,7 @@ local numbers, goes_on
 if ARGV[7] ~= '' then
   numbers = of_event(ARGV[8])
 else
-  local index = P .. (ARGV[13] ~= '' and 'started:' .. ARGV[14] or 'runs')
+  local index = P .. (ARGV[13] ~= '' and 'started:' .. ARGV[14] or ARGV[15] and 'tag:' .. ARGV[15] or 'runs')
   numbers = call('ZREVRANGEBYSCORE', index, '(' .. below, '-inf', 'LIMIT', 0, looks)
   goes_on = #numbers == looks and numbers[#numbers]
 end

@@ -5,6 +5,11 @@ local function forget(number)
   local run = P .. 'run:' .. number
   local found = call('HMGET', run, 'id', 'event', 'looks', 'function', 'parent')
   call('ZREM', P .. 'runs', number)
+  local tags = call('HGET', P .. 'tagged', number)
+  if tags then
+    for _, tag in ipairs(cjson.decode(tags)) do call('ZREM', P .. 'tag:' .. tag, number) end
+    call('HDEL', P .. 'tagged', number)
+  end
   if not found[1] then return nil end
   if found[3] then
     include waits

@@ -19,5 +19,6 @@ local function record(number, is_listed)
   run[9] = type(aside) == 'string' and aside
   run[10] = type(event) == 'string' and event
   run[11], run[12], run[13], run[14] = number, notes, parent, limits
+  run[15] = call('HGET', P .. 'tagged', number)
   return run
 end
