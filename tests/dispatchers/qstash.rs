@@ -4,6 +4,7 @@ mod answers;
 mod callbacks;
 mod clock;
 mod deliver;
+mod events;
 mod families;
 mod limits;
 pub(crate) mod mail;

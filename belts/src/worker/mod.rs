@@ -59,6 +59,8 @@ pub(crate) mod tests;
 mod wait;
 mod waiters;
 mod warned;
+#[cfg(feature = "http")]
+mod woken;
 
 pub use builder::WorkerBuilder;
 pub use execute::Execute;

@@ -80,7 +80,13 @@ impl Shared {
             return Vec::new();
         }
         let request = Publish::new(events.clone(), self.clock.now());
-        let written = match self.store.publish(request).await {
+        let written = self.store.publish(request).await;
+        #[cfg(feature = "http")]
+        let written = match written {
+            Ok(written) => self.hand_on_woken(&events).await.map(|()| written),
+            failed => failed,
+        };
+        let written = match written {
             Ok(written) if written.len() == events.len() => written,
             Ok(written) => {
                 let (got, asked) = (written.len(), events.len());
@@ -180,6 +186,8 @@ impl Shared {
             self.due.expect(event.due_at);
             self.due.notify();
         }
+        #[cfg(feature = "http")]
+        self.hand_on_woken(&[event]).await?;
         Ok((published, endings))
     }
 

@@ -285,6 +285,9 @@ fn passes(run: &Run, filter: &RunFilter) -> bool {
         && is(&filter.event_id, &run.event_id)
         && filter.includes_time(run.finished_at.unwrap_or(run.published_at))
         && filter
+            .due_by
+            .is_none_or(|time| run.due_at.is_some_and(|due_at| due_at <= time))
+        && filter
             .tags
             .iter()
             .all(|tag| run.tags.contains(&tag.to_string()))

@@ -89,6 +89,58 @@ pub(super) async fn list_filters_and_pages(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn list_finds_what_is_due(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store
+        .subscribe(vec![
+            subscription("f", &["x", "y"]),
+            subscription("g", &["y"]),
+        ])
+        .await?;
+    let mut runs = Vec::new();
+    for (id, event_type, due_at) in [("a", "x", 4), ("b", "x", 9), ("c", "y", 6), ("d", "x", 4)] {
+        let mut event = event(id, event_type);
+        event.due_at = at(due_at);
+        runs.push(store.publish_all(vec![event], at(1)).await?);
+    }
+    let due = async |time: i64, filter: RunFilter| {
+        let page = store.list(filter.with_due_by(at(time))).await?;
+        let events = page.runs.iter().map(|run| run.event_id.to_string());
+        Result::Ok((events.collect::<Vec<_>>().join(" "), page.next))
+    };
+    let all = RunFilter::new;
+    assert_eq!(
+        due(4, all().with_function("f")).await?,
+        ("d a".into(), None)
+    );
+    assert_eq!(
+        due(3, all().with_function("f")).await?,
+        (String::new(), None)
+    );
+    assert_eq!(due(6, all()).await?, ("d c c a".into(), None));
+    assert_eq!(due(6, all().with_function("g")).await?.0, "c");
+    assert_eq!(due(9, all().with_event("b")).await?.0, "b");
+    let pending = all()
+        .with_function("f")
+        .with_statuses([RunStatus::Suspended]);
+    assert_eq!(due(9, pending).await?.0, "");
+    let (first, mark) = due(9, all().with_function("f").with_limit(3)).await?;
+    assert_eq!(first, "d c b");
+    let rest = all()
+        .with_function("f")
+        .with_limit(3)
+        .with_after(mark.expect("there is one more"));
+    assert_eq!(due(9, rest).await?, ("a".into(), None));
+    // What is driven, or has ended, is due no more.
+    let driven = store.take(worker, &["f"], at(4)).await?.runs;
+    assert_eq!(driven.len(), 2);
+    store
+        .must_write(driven[0].lease, Vec::new(), Some(complete()), at(4))
+        .await?;
+    assert_eq!(due(9, all().with_function("f")).await?.0, "c b");
+    Ok(())
+}
+
 pub(super) async fn list_goes_by_the_time(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;

@@ -119,7 +119,7 @@ suite! { $ store, "store", Storage, store_conformance,
         functions_are_listed forget_cancels_runs_and_removes_subscriptions session_of_a_forgotten_function_must_register_again
     }
     listing {
-        list_filters_and_pages list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
+        list_filters_and_pages list_finds_what_is_due list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
     }
     tags {
         commit_adds_tags refused_commit_adds_no_tags list_finds_runs_by_their_tags tags_stay_until_a_run_is_purged

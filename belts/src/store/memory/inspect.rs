@@ -42,6 +42,9 @@ impl Tables {
                     .as_ref()
                     .is_none_or(|id| *id == run.event.id)
                 && filter.includes_time(run.finished_at.unwrap_or(run.event.sight.published_at))
+                && filter
+                    .due_by
+                    .is_none_or(|time| run.due_at.is_some_and(|due_at| due_at <= time))
                 && filter.tags.iter().all(|tag| run.tags.contains(tag))
                 && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
         };

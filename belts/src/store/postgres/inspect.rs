@@ -106,7 +106,8 @@ impl Database {
             .bind(statuses)
             .bind(number(limit).saturating_add(1))
             .bind(filter.since.map(Timestamp::as_millis))
-            .bind(filter.until.map(Timestamp::as_millis));
+            .bind(filter.until.map(Timestamp::as_millis))
+            .bind(filter.due_by.map(Timestamp::as_millis));
         let event = filter.event_id.as_deref().map(to_column);
         let tags: Vec<String> = filter.tags.iter().map(Tag::to_string).collect();
         let tagged = |parameters: Parameters| {
@@ -122,6 +123,8 @@ impl Database {
         } else if let Some(tag) = tags.first() {
             let parameters = tagged(parameters).bind(to_column(tag));
             self.rows(&self.sql.list_of_tag, parameters).await?
+        } else if filter.due_by.is_some() && filter.function_id.is_some() {
+            self.rows(&self.sql.list_of_due, parameters).await?
         } else {
             self.rows(&self.sql.list, parameters).await?
         };

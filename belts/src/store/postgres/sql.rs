@@ -45,7 +45,7 @@ const EVENT: &str = "LATERAL (SELECT * FROM {schema}.events WHERE events.number 
 const TIME: &str = "coalesce(finished_at, (SELECT published_at FROM {schema}.events WHERE events.number = runs.number >> 16))";
 
 /// Whether a run has all the tags that a list asks for.
-const TAGGED: &str = "NOT EXISTS (SELECT FROM unnest($7::text[]) AS asked (tag)
+const TAGGED: &str = "NOT EXISTS (SELECT FROM unnest($8::text[]) AS asked (tag)
     WHERE NOT EXISTS (SELECT FROM {schema}.tags WHERE tags.tag = asked.tag AND tags.run = runs.number))";
 
 /// Whether the end of a run was told by what was written, to somebody who may wait for it: then it is to be shown.
@@ -227,24 +227,30 @@ statements! {
     list: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
             WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+            ORDER BY number DESC LIMIT $4) AS runs, {event}";
+    // Of one function, which are few beside all that have ended. The index is read alone, and so not by number.
+    list_of_due: "SELECT {listed} FROM (
+            SELECT * FROM (SELECT * FROM {schema}.runs WHERE function_id = $2 AND due_at IS NOT NULL AND due_at <= $7 OFFSET 0) AS runs
+            WHERE number < $1 AND ($3::text[] = '{}' OR status = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_event: "SELECT {listed} FROM (
-            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $8 OFFSET 0) AS of
+            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $9 OFFSET 0) AS of
             WHERE runs.number BETWEEN of.number << 16 AND of.number << 16 | 65535
                 AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND {tagged}
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
     list_of_parent: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
-            WHERE parent = $8 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
-                AND ($9::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $9)) AND {tagged}
+            WHERE parent = $9 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+                AND ($10::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $10)) AND {tagged}
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_tag: "SELECT {listed} FROM (
             SELECT runs.* FROM {schema}.tags AS of JOIN {schema}.runs ON runs.number = of.run
-            WHERE of.tag = $8 AND of.run < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND {tagged}
+            WHERE of.tag = $9 AND of.run < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
             ORDER BY of.run DESC LIMIT $4) AS runs, {event}";
     // Of runs that are there. Whoever sends it holds them.
     tag: "INSERT INTO {schema}.tags (run, tag)

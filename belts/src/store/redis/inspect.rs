@@ -101,7 +101,8 @@ impl Redis {
             .optional(filter.event_id.as_deref())
             .optional(millis(filter.since).as_deref())
             .optional(millis(filter.until).as_deref())
-            .optional(filter.parent.as_deref());
+            .optional(filter.parent.as_deref())
+            .optional(millis(filter.due_by).as_deref());
         for tag in &filter.tags {
             call.arg(tag.to_string());
         }

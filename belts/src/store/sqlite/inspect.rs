@@ -128,8 +128,9 @@ pub(super) fn list(
     let sql = match (&filter.event_id, &filter.parent) {
         (Some(_), _) => LIST_OF_EVENT,
         (None, Some(_)) => LIST_OF_PARENT,
-        (None, None) if tags.is_empty() => LIST,
-        (None, None) => LIST_OF_TAG,
+        (None, None) if !tags.is_empty() => LIST_OF_TAG,
+        (None, None) if filter.due_by.is_some() && function.is_some() => LIST_OF_DUE,
+        (None, None) => LIST,
     };
     let all_tags = (!tags.is_empty()).then(|| serde_json::to_string(&tags));
     let all_tags = all_tags
@@ -148,6 +149,7 @@ pub(super) fn list(
         filter.parent.as_deref(),
         all_tags,
         tags.first(),
+        filter.due_by.map(Timestamp::as_millis),
     ])?;
     let mut last: i64 = 0;
     while let Some(row) = found.next()? {
@@ -185,7 +187,8 @@ macro_rules! list {
                  AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
                  AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
                  AND (?9 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?9) AS asked
-                     WHERE NOT EXISTS (SELECT 1 FROM tags WHERE tag = asked.value AND run = runs.number))) AND ",
+                     WHERE NOT EXISTS (SELECT 1 FROM tags WHERE tag = asked.value AND run = runs.number)))
+                 AND (?11 IS NULL OR due_at <= ?11) AND ",
             $where,
             " ORDER BY ",
             $number,
@@ -216,4 +219,11 @@ const LIST_OF_TAG: &str = list!(
     "tags AS of JOIN runs ON runs.number = of.run",
     "of.tag = ?10 AND ?5 IS NULL AND ?8 IS NULL",
     "of.run"
+);
+
+/// Those of one function that wait for a worker, which are few beside all that have ended.
+const LIST_OF_DUE: &str = list!(
+    "runs INDEXED BY runs_waiting",
+    "runs.due_at IS NOT NULL AND runs.function = ?2 AND ?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL",
+    "runs.number"
 );

@@ -31,6 +31,8 @@ pub struct RunFilter {
     pub since: Option<Timestamp>,
     /// Only runs that ended before this time; of unfinished runs, the time of the event counts.
     pub until: Option<Timestamp>,
+    /// Only runs that wait for a worker and are due at this time or earlier.
+    pub due_by: Option<Timestamp>,
     /// The most runs of a page; 100 where 0.
     pub limit: usize,
     /// Where the last page ended, from [`RunPage::next`](crate::store::RunPage::next).
@@ -89,6 +91,13 @@ impl RunFilter {
     #[must_use]
     pub fn with_until(mut self, until: impl Into<Option<Timestamp>>) -> Self {
         self.until = until.into();
+        self
+    }
+
+    /// Only runs that are due at this time.
+    #[must_use]
+    pub fn with_due_by(mut self, time: impl Into<Option<Timestamp>>) -> Self {
+        self.due_by = time.into();
         self
     }
 

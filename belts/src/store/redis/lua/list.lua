@@ -1,7 +1,7 @@
 -- Runs that pass a filter, newest first. Answers where to go on, or nothing at the end; and the runs.
 -- ARGV: the number below which to look, the most runs, the most runs to look at, the statuses or nothing, whether there
 -- is a function, the function, whether there is an event, the event, whether there is a time from which on, that time, whether
--- there is a time until which, that time, whether there is a run that started them, its id; and the tags.
+-- there is a time until which, that time, whether there is a run that started them, its id; whether there is a time at which they are due, that time; and the tags.
 include common
 include record
 include parent
@@ -23,27 +23,40 @@ local function in_time(run)
 end
 
 local function has_tags(number)
-  for place = 15, #ARGV do
+  for place = 17, #ARGV do
     if not call('ZSCORE', P .. 'tag:' .. ARGV[place], number) then return false end
   end
   return true
 end
 
 local function passes(number)
-  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent')
+  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent', 'due')
   return run[1] and run[4]
     and (statuses == '' or string.find(statuses, run[1], 1, true))
     and (ARGV[5] == '' or run[2] == ARGV[6])
     and (ARGV[13] == '' or parent_of(run[5]) == ARGV[14])
     and has_tags(number)
+    and (ARGV[15] == '' or run[6] and run[6] ~= '' and tonumber(run[6]) <= tonumber(ARGV[16]))
     and in_time(run)
+end
+
+-- Of one function. They are few beside all that have ended, and stand in the order of their times.
+local function due_of(fn)
+  local numbers = {}
+  for _, number in ipairs(call('ZRANGEBYSCORE', P .. 'due:' .. fn, '-inf', ARGV[16])) do
+    if tonumber(number) < tonumber(below) then numbers[#numbers + 1] = number end
+  end
+  table.sort(numbers, function(one, other) return tonumber(one) > tonumber(other) end)
+  return numbers
 end
 
 local numbers, goes_on
 if ARGV[7] ~= '' then
   numbers = of_event(ARGV[8])
+elseif ARGV[5] ~= '' and ARGV[15] ~= '' and ARGV[13] == '' and not ARGV[17] then
+  numbers = due_of(ARGV[6])
 else
-  local index = P .. (ARGV[13] ~= '' and 'started:' .. ARGV[14] or ARGV[15] and 'tag:' .. ARGV[15] or 'runs')
+  local index = P .. (ARGV[13] ~= '' and 'started:' .. ARGV[14] or ARGV[17] and 'tag:' .. ARGV[17] or 'runs')
   numbers = call('ZREVRANGEBYSCORE', index, '(' .. below, '-inf', 'LIMIT', 0, looks)
   goes_on = #numbers == looks and numbers[#numbers]
 end
