@@ -127,6 +127,7 @@ runtime! {
     step: __private::Step;
     step_options: __private::StepOptions;
     submit: __private::inventory::submit;
+    unknown: __private::Unknown;
     unknown_type: __private::unknown_type;
     via_any_error: __private::autoref::ViaAnyError;
     via_borrowed: __private::autoref::ViaBorrowed;

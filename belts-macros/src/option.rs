@@ -75,6 +75,8 @@ table! { STEP, step_options:
         "how long each attempt may take, or a `Duration`; an expression that blocks its thread cannot be interrupted, and counts as timed out when it returns";
     "stall" = r#""30s""#
         "how long an attempt may go without a `cx.heartbeat(…)`, or a `Duration`; one that is silent for longer has failed";
+    "unknown" = "ask(find_charge(&key))"
+        "what becomes of the step if its process died, or its time ran out, before its outcome was recorded: the expression says what was done, as a `Result<Option<…>>`; `\"fail\"` is an error, `\"park\"` waits for a person, and `\"retry\"`, the default, evaluates it again";
 }
 table! { WAIT, wait_options:
     "key" = "&order.order_id"

@@ -13,7 +13,9 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind, Result};
 pub use crate::error::{failure::Failure, value::ErrorValue};
-pub(crate) use beside::{encode_json, place, progress, to_raw, with_place, with_progress};
+pub(crate) use beside::{
+    Begins, begins, encode_json, place, progress, to_raw, with_begins, with_place, with_progress,
+};
 pub(crate) use notice::Lost;
 use notice::{Noticing, Seen};
 

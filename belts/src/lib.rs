@@ -83,6 +83,7 @@ pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Call, Failed, Function, RunHandle, State, id_of, run_of};
 pub use inspect::{
     CallbackHandle, CancelFailed, CancelledRuns, Functions, ListRuns, RunCount, RunGroup, Runs,
+    SettleStep,
 };
 pub use live::Context;
 pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};

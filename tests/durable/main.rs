@@ -55,6 +55,7 @@ mod sweeps;
 mod tags;
 mod time;
 mod typed;
+mod unknown;
 mod values;
 mod versions;
 mod waits;

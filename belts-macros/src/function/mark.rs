@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     names::{Krate, MARKED, mark as scope_mark, nested_mark},
-    step::Macro,
+    step::{Macro, unknown::parks},
 };
 
 /// A body with its macros marked.
@@ -174,6 +174,13 @@ impl Marker<'_> {
                 Macro::Wait | Macro::Callback | Macro::Call | Macro::Start
             )
         };
+        if which == Some(Macro::Step) && parks(&arguments) {
+            // The callback that settles it.
+            let pattern = first_text(arguments.clone()).unwrap_or_else(|| "{}".to_owned());
+            let pattern = format!("settle:{pattern}");
+            let which = Macro::Callback;
+            self.keys.push(KeyUse { which, pattern });
+        }
         if let Some(which) = which.filter(|which| !self.in_arm || waits(which)) {
             // What a `macro_rules!` of the body generates is known only when it is expanded.
             let pattern = first_text(arguments).unwrap_or_else(|| "{}".to_owned());

@@ -11,6 +11,7 @@ use super::{
     marked::Mark,
     parse::{Call, Kind, StepOptions},
     site::{Site, ends},
+    unknown::Unknown,
     wait::{Since, WaitOptions},
 };
 use crate::{
@@ -61,6 +62,11 @@ fn step(
         location,
         names,
     } = site;
+    let asked = match &options.unknown {
+        Unknown::Ask(asked) => Some(asked.clone()),
+        _ => None,
+    };
+    let parked = matches!(options.unknown, Unknown::Park).then(|| parking(mark, *here));
     let (cx, options) = (&mark.cx, step_options(options, names));
     let diverges = diverges(expr);
     let attempt = if diverges {
@@ -90,8 +96,11 @@ fn step(
         (quote!(), quote_spanned!(at_site(*here)=> __belts_result))
     };
     let asynchronous = quote_spanned!(first=> async);
+    let ask = asked.map(|asked| ask(mark, &asked));
     let attempts = quote_spanned! {at_site(*here)=>
+        #parked
         loop {
+            #ask
             #place
             if let ::core::option::Option::Some(__belts_result) = #next {
                 break #result;
@@ -109,6 +118,31 @@ fn step(
         let __belts_step = #begin;
         #asynchronous #moves #block #end
     }
+}
+
+/// Asks an expression what came of an earlier attempt, where nobody knows.
+fn ask(mark: &Mark, asked: &Expr) -> TokenStream {
+    let first = at_site(ends(asked).0);
+    let Runtime { step, slot, .. } = mark.krate.at(first);
+    let attempt = at_expression(asked, attempt(&mark.krate, asked));
+    quote_spanned! {first=>
+        while #step::asks(&mut __belts_step).await {
+            let __belts_asked: ::core::pin::Pin<&mut (dyn #slot<::core::option::Option<_>>)> =
+                ::core::pin::pin!(::core::option::Option::Some(async #attempt));
+            #step::ask(&mut __belts_step, __belts_asked).await;
+        }
+    }
+}
+
+/// Tells the program that its runs may wait for what settles a step.
+fn parking(mark: &Mark, at: Span) -> TokenStream {
+    let Runtime {
+        submit,
+        await_entry,
+        callback_entry,
+        ..
+    } = mark.krate.at(at);
+    quote_spanned!(at_site(at)=> const _: () = { #submit! { #await_entry(#callback_entry::TYPES) } };)
 }
 
 /// The result of a step whose expression never returns: any type fits, and none has to be named.
@@ -205,10 +239,17 @@ fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
         backoff,
         timeout,
         stall,
+        unknown,
     } = options;
     let [retries, backoff, timeout, stall] = [retries, backoff, timeout, stall].map(optional);
-    let path = &names.step_options;
-    quote!(#path { retries: #retries, backoff: #backoff, timeout: #timeout, stall: #stall })
+    let (path, words) = (&names.step_options, &names.unknown);
+    let unknown = optional(match unknown {
+        Unknown::Retry => None,
+        Unknown::Fail => Some(quote!(#words::Fail)),
+        Unknown::Park => Some(quote!(#words::Park)),
+        Unknown::Ask(_) => Some(quote!(#words::Ask)),
+    });
+    quote!(#path { retries: #retries, backoff: #backoff, timeout: #timeout, stall: #stall, unknown: #unknown })
 }
 
 /// An option's value as an `Option`.

@@ -13,6 +13,7 @@ use super::{
     key::Key,
     marked::Mark,
     race::{self, Arm},
+    unknown::Unknown,
     wait::{WaitOptions, event_type},
     which::Macro,
 };
@@ -72,6 +73,7 @@ pub(crate) struct StepOptions {
     pub(crate) backoff: Option<TokenStream>,
     pub(crate) timeout: Option<TokenStream>,
     pub(crate) stall: Option<TokenStream>,
+    pub(crate) unknown: Unknown,
 }
 
 impl Call {
@@ -338,6 +340,10 @@ impl StepOptions {
             stall: given
                 .take("stall")
                 .map(|opt| opt.some_duration(krate, errors)),
+            unknown: given
+                .take("unknown")
+                .map(|opt| Unknown::new(&opt, errors))
+                .unwrap_or_default(),
         }
     }
 }

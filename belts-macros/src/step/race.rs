@@ -9,7 +9,7 @@ use syn::{
     token,
 };
 
-use super::{Macro, early, leave};
+use super::{Macro, early, leave, unknown::parks};
 use crate::{
     diag::Errors,
     names::{CX, unraw},
@@ -46,6 +46,10 @@ impl Arm {
         );
         let last = call.mac.path.segments.last();
         let which = last.and_then(|last| Macro::from_name(&last.ident.to_string()));
+        // One that is parked records what settles it before its own entry.
+        if which == Some(Macro::Step) && parks(&call.mac.tokens) {
+            return false;
+        }
         let has_last_entry = matches!(
             which,
             Some(

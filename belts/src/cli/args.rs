@@ -90,6 +90,8 @@ pub(super) enum Command {
     Publish(PublishArgs),
     /// Completes a callback, as whoever has its URL could
     Complete(CompleteArgs),
+    /// Says what came of a step that waits for that: nobody knows whether it has happened
+    Settle(SettleArgs),
     /// Removes runs that have ended, with everything they recorded, and events that started nothing
     Purge {
         /// Those that ended before this: an age, such as `30d`, or a date
@@ -227,6 +229,35 @@ pub(super) struct CompleteArgs {
     pub(super) value: Option<String>,
 
     /// Has it fail, with this text, instead of a value
+    #[arg(long, value_name = "TEXT")]
+    pub(super) fail: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SettleArgs {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    pub(super) id: String,
+
+    /// The step, by its path as `belts run` shows it
+    #[arg(value_name = "STEP")]
+    pub(super) step: String,
+
+    /// It has happened, and this is its result as JSON; `@file` reads it from a file, `-` from standard input
+    #[arg(
+        long,
+        value_name = "JSON",
+        required_unless_present_any = ["retry", "fail"],
+        allow_negative_numbers = true,
+        conflicts_with_all = ["retry", "fail"]
+    )]
+    pub(super) value: Option<String>,
+
+    /// Has it evaluated again
+    #[arg(long, conflicts_with = "fail")]
+    pub(super) retry: bool,
+
+    /// Has it fail, with this text
     #[arg(long, value_name = "TEXT")]
     pub(super) fail: Option<String>,
 }

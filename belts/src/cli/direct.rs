@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::place::{Completion, Filters, Place, Sent, Stopped};
+use super::place::{Completion, Filters, Place, Sent, Settlement, Stopped};
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
     error::Result,
@@ -149,6 +149,15 @@ impl Place for Direct {
         match completion {
             Completion::Value(value) => callback.complete_with(&value).await,
             Completion::Failure(message) => callback.fail(message).await,
+        }
+    }
+
+    async fn settle(&self, run: &str, step: &str, settlement: Settlement) -> Result<()> {
+        let step = self.runs.settle(run, step);
+        match settlement {
+            Settlement::Value(value) => step.value_of(value).await,
+            Settlement::Retry => step.retry().await,
+            Settlement::Failure(message) => step.fail(message).await,
         }
     }
 

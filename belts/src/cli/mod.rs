@@ -20,6 +20,7 @@ mod print;
 mod publish;
 mod remote;
 mod runs;
+mod settle;
 mod table;
 mod wrong;
 
@@ -69,6 +70,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Forget { id, yes } => functions::forget(place, &id, yes, out).await,
         Command::Publish(asked) => publish::publish(place, asked, out).await,
         Command::Complete(asked) => complete::complete(place, asked, out).await,
+        Command::Settle(asked) => settle::settle(place, asked, out).await,
         Command::Completions { .. } => Ok(()),
     }
 }

@@ -34,8 +34,16 @@ pub(super) trait Place: Send + Sync {
     async fn resume(&self, function: &str) -> Result<ChangedFunction>;
     async fn forget(&self, function: &str) -> Result<Forgotten>;
     async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()>;
+    async fn settle(&self, run: &str, step: &str, settlement: Settlement) -> Result<()>;
     /// Publishes an event; returns whether it existed before, and its runs if they are known.
     async fn publish(&self, event: NewEvent) -> Result<Sent>;
+}
+
+/// What is said of a step.
+pub(super) enum Settlement {
+    Value(Box<RawValue>),
+    Retry,
+    Failure(String),
 }
 
 /// What a callback is completed with.

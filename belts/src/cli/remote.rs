@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     named::{Named, value_of},
-    place::{Completion, Filters, Place, Sent, Stopped},
+    place::{Completion, Filters, Place, Sent, Settlement, Stopped},
     print,
     wrong::Wrong,
 };
@@ -26,6 +26,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     http::{
         development,
+        settle::Settle,
         url::{check_url, is_local},
     },
     inspect::shape::{
@@ -303,6 +304,21 @@ impl Place for Remote {
         let sent = self.send(Method::POST, &path, body.into()).await?;
         let Completed { .. } = read(&self.url, &sent)?;
         Ok(())
+    }
+
+    async fn settle(&self, run: &str, step: &str, settlement: Settlement) -> Result<()> {
+        let body = match settlement {
+            Settlement::Value(value) => Settle::Value(value),
+            Settlement::Retry => Settle::Retry,
+            Settlement::Failure(message) => Settle::Fail(message),
+        };
+        let path = format!("/runs/{}/settle?step={}", encoded(run), encoded(step));
+        let body = wire::json(&body).into();
+        let answer = self.answer(Method::POST, &path, body).await?;
+        if answer.status == StatusCode::OK {
+            return Ok(());
+        }
+        Err(self.refused(&answer))
     }
 
     async fn publish(&self, event: NewEvent) -> Result<Sent> {

@@ -139,6 +139,15 @@ fn about(run: &ShownRun, out: Out) -> String {
         );
         lines.push(("held", text));
     }
+    let parked = run.steps.iter().flatten().filter(|step| step.parked);
+    lines.extend(parked.map(|step| {
+        let (id, step) = (plain(&run.run_id), plain(&step.path));
+        let text = format!(
+            "nobody knows whether the step `{step}` has happened; say so: `belts settle {id} {step}` with `--value JSON`, `--retry` or \
+             `--fail TEXT`"
+        );
+        ("held", text)
+    }));
     if let (Some(start), Some(end)) = (run.started_at, run.finished_at) {
         let millis = u64::try_from(end.0.since(start.0).as_millis()).unwrap_or(u64::MAX);
         lines.push(("took", took(millis)));
@@ -217,6 +226,7 @@ fn progress(step: &ShownStep) -> Option<(&'static str, String)> {
 fn state(step: &ShownStep) -> &'static str {
     match step.state {
         _ if step.left => "left",
+        _ if step.parked => "parked",
         // Its attempt has sent a heartbeat, and nothing else is known of it.
         StepState::Waiting if step.due_at.is_none() && step.progress.is_some() => "begun",
         StepState::Waiting => "waiting",

@@ -11,12 +11,23 @@ use crate::error::{Error, ErrorKind, Result};
 /// How every envelope of ours begins.
 const BEGIN: &[u8] = b"{\"v\":1,";
 
+/// What is kept of the attempts of a step, where it matters whether one was begun.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Begins {
+    /// How many were begun.
+    pub(crate) times: u32,
+    /// Whether nothing is known of how the last of them ended.
+    pub(crate) open: bool,
+}
+
 #[derive(Default, Deserialize)]
 struct Beside<'a> {
     #[serde(default, borrow, deserialize_with = "present")]
     progress: Option<&'a RawValue>,
     #[serde(default, borrow, deserialize_with = "present")]
     place: Option<&'a RawValue>,
+    #[serde(default, borrow, deserialize_with = "present")]
+    begins: Option<&'a RawValue>,
 }
 
 /// It may be `null`, which is not the same as nothing.
@@ -66,6 +77,19 @@ pub(crate) fn with_place(envelope: &[u8], place: &impl Serialize) -> Result<Arc<
 /// The place that an envelope carries.
 pub(crate) fn place<T: for<'a> Deserialize<'a>>(envelope: &[u8]) -> Option<T> {
     serde_json::from_str(read(envelope).place?.get()).ok()
+}
+
+/// An envelope of ours, or nothing yet, with what is kept of the attempts of a step.
+pub(crate) fn with_begins(envelope: &[u8], begins: Begins) -> Arc<[u8]> {
+    match to_raw(&begins) {
+        Ok(begins) => with("begins", Some(envelope), &begins),
+        Err(_) => envelope.into(),
+    }
+}
+
+/// What an envelope has kept of the attempts of a step.
+pub(crate) fn begins(envelope: &[u8]) -> Option<Begins> {
+    serde_json::from_str(read(envelope).begins?.get()).ok()
 }
 
 fn read(envelope: &[u8]) -> Beside<'_> {

@@ -112,13 +112,14 @@ impl Failure {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
         Self::StepFailed,
         Self::Panicked,
         Self::TimedOut,
+        Self::OutcomeUnknown,
         Self::DuplicateKey,
         Self::NestedStep,
         Self::TooManySteps,
@@ -155,6 +156,7 @@ impl ErrorKind {
             Self::StepFailed => "step-failed",
             Self::Panicked => "panicked",
             Self::TimedOut => "timed-out",
+            Self::OutcomeUnknown => "outcome-unknown",
             Self::DuplicateKey => "duplicate-key",
             Self::NestedStep => "nested-step",
             Self::TooManySteps => "too-many-steps",

@@ -61,6 +61,8 @@ pub enum ErrorKind {
     Panicked,
     /// A step or function took longer than its `timeout`.
     TimedOut,
+    /// An attempt of a step was begun, and its process died or its time ran out before its outcome was recorded.
+    OutcomeUnknown,
     /// A step key was reached twice in one attempt of a run.
     DuplicateKey,
     /// A step ran inside another step's expression.
@@ -224,6 +226,7 @@ impl Error {
             self.0.kind,
             ErrorKind::Terminal
                 | ErrorKind::StepFailed
+                | ErrorKind::OutcomeUnknown
                 | ErrorKind::DuplicateKey
                 | ErrorKind::NestedStep
                 | ErrorKind::TooManySteps

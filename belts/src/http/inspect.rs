@@ -19,7 +19,7 @@ use super::{
     functions,
     query::{flag, json, moment, query, unknown},
     refusal::{Refusal, method_not_allowed},
-    refused, result,
+    refused, result, settle,
 };
 use crate::{
     inspect::{
@@ -52,6 +52,10 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
         )
         .route("/runs/{id}/cancel", post(cancel).fallback(only("POST")))
         .route("/runs/{id}/rerun", post(rerun).fallback(only("POST")))
+        .route(
+            "/runs/{id}/settle",
+            post(settle::settle).fallback(only("POST")),
+        )
         .route(
             "/functions",
             get(functions::list).fallback(only("GET, HEAD")),
@@ -87,7 +91,9 @@ async fn guard(State(worker): State<Worker>, request: Request, next: Next) -> Re
         Inspector::WithoutToken => return refuse(&worker, &parts, Refusal::unauthorized()),
         Inspector::Nobody => return refuse(&worker, &parts, Refusal::not_found()),
     };
-    let body = if parts.method == Method::POST {
+    // Only what a step is settled with is too much for a query.
+    let has_body = parts.uri.path().ends_with("/settle");
+    let body = if parts.method == Method::POST && !has_body {
         match empty(&worker, body).await {
             Ok(()) => Body::empty(),
             Err(refusal) => return refusal.into_response(),

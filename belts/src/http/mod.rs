@@ -77,6 +77,7 @@ mod refused;
 mod replay;
 mod result;
 mod router;
+pub(crate) mod settle;
 mod token;
 pub(crate) mod url;
 mod verify;

@@ -22,6 +22,7 @@ mod list;
 mod pausing;
 mod purge;
 mod read;
+mod settle;
 #[cfg(feature = "http")]
 pub(crate) mod shape;
 mod told;
@@ -35,6 +36,7 @@ pub(crate) use callback::Shown;
 pub use count::{RunCount, RunGroup};
 pub use list::ListRuns;
 pub use pausing::Functions;
+pub use settle::SettleStep;
 #[cfg(feature = "testing")]
 pub(crate) use told::progress_in;
 pub(crate) use told::status_in;

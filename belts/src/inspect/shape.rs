@@ -5,7 +5,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-use super::{bulk::CancelledRuns, decided::Decided};
+use super::{bulk::CancelledRuns, decided::Decided, settle::parked};
 use crate::{
     clock::Timestamp,
     codec::Failure,
@@ -165,6 +165,9 @@ pub(crate) struct ShownStep {
     /// Whether nobody waits for it any more, since another arm of a race has won.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) left: bool,
+    /// Whether the run waits until a person has said what came of it.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) parked: bool,
     pub(crate) error: Option<Failure>,
     /// Its last heartbeat; of a step that is over only on request.
     #[serde(
@@ -321,7 +324,8 @@ impl ShownRun {
         let steps = journal.iter().filter(|entry| entry.is_step());
         let steps = steps.map(|entry| {
             let left = races.iter().any(|race| race.has_left(entry));
-            ShownStep::of(entry, left, values)
+            let parked = !self.status.is_finished() && parked(entry, journal).is_some();
+            ShownStep::of(entry, left, values).with_parked(parked)
         });
         self.steps = Some(steps.collect());
         self
@@ -373,10 +377,16 @@ impl ShownStep {
             waiting: waiting(entry).filter(|_| !left),
             run: entry.started_run().map(|run_id| run_id.to_string()),
             left,
+            parked: false,
             error: entry.failure(),
             progress: entry.progress().filter(|_| shows_progress),
             output: entry.output().filter(|_| values).map(ToOwned::to_owned),
         }
+    }
+
+    fn with_parked(mut self, parked: bool) -> Self {
+        self.parked = parked;
+        self
     }
 }
 

@@ -36,7 +36,8 @@ pub use crate::{
     run::{Backoff, Location},
     step::{
         AnyError, Attempted, Caught, Contend, Contender, ENDED_TYPES, Entered, Key, Race, Racing,
-        Scope, Since, Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, of_any_error,
+        Scope, Since, Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, Unknown,
+        of_any_error,
     },
 };
 use crate::{

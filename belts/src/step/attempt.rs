@@ -10,15 +10,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
 use super::{
-    Expression, Key, STAYS_IN_MEMORY, Scope, StepOptions,
-    begun::Begun,
+    Expression, Key, STAYS_IN_MEMORY, Scope, StepOptions, Unknown,
+    begun::{Begun, of_unknown},
     evaluate::{Evaluated, Limits, evaluate},
     preset::preset,
     values::Values,
 };
 use crate::{
     clock::Timestamp,
-    codec::{self, Decoded, Failure},
+    codec::{self, Begins, Decoded, Failure},
     error::{
         Error, ErrorKind, Result,
         class::{Class, Classified},
@@ -35,16 +35,16 @@ use crate::{
 /// of borrowing.
 #[derive(Debug)]
 pub struct Step<T> {
-    scope: Scope,
-    key: Key,
-    at: &'static Location,
-    options: StepOptions,
-    values: Values<T>,
-    phase: Phase<T>,
+    pub(super) scope: Scope,
+    pub(super) key: Key,
+    pub(super) at: &'static Location,
+    pub(super) options: StepOptions,
+    pub(super) values: Values<T>,
+    pub(super) phase: Phase<T>,
 }
 
 #[derive(Debug)]
-enum Phase<T> {
+pub(super) enum Phase<T> {
     New,
     /// Under way, with what the next record of it says.
     Begun(Begun, Active),
@@ -73,13 +73,17 @@ impl Scope {
 impl<T: Send> Step<T> {
     /// What the step came to, if it is over; until then one attempt at the expression, when it is due.
     pub async fn next(&mut self, expression: Expression<'_, T>) -> Option<Result<T>> {
-        if matches!(self.phase, Phase::New) {
-            self.phase = begin(&self.scope, &self.key, self.at, &self.values).await;
+        self.begin_if_new().await;
+        if self.is_unknown() {
+            self.find_out().await;
         }
         if matches!(self.phase, Phase::Begun(..)) {
             let now = self.wait_for_retry().await;
             // Otherwise what runs now could not be recorded, and another worker may have recorded it already.
             self.scope.run.holds_lease(now).await;
+            if self.options.unknown.is_some() {
+                self.mark().await;
+            }
             self.attempt(expression).await;
         }
         let Phase::Over(result) = &mut self.phase else {
@@ -91,8 +95,14 @@ impl<T: Send> Step<T> {
         }
     }
 
+    pub(super) async fn begin_if_new(&mut self) {
+        if matches!(self.phase, Phase::New) {
+            self.phase = begin(&self.scope, &self.key, self.at, &self.values).await;
+        }
+    }
+
     /// Returns when the attempt is due, and what time it is then.
-    async fn wait_for_retry(&mut self) -> Timestamp {
+    pub(super) async fn wait_for_retry(&mut self) -> Timestamp {
         let Phase::Begun(begun, _) = &mut self.phase else {
             return self.scope.run.host.clock.now();
         };
@@ -166,16 +176,38 @@ impl<T: Send> Step<T> {
                 let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
                 let path = Arc::clone(&begun.path);
                 let ids = StepIds::of(&span, &path, attempt);
-                let failed = || begun.failed::<T>(&run, ids, &error, policy, now);
-                let (entry, over) = span.in_scope(failed);
+                let is_open = begun.is_open_after(&error, self.options.unknown);
+                let (entry, over) = span.in_scope(|| match self.options.unknown {
+                    Some(unknown @ (Unknown::Park | Unknown::Ask)) if is_open => {
+                        let next = || policy.next(attempt, None, now, run.host.random());
+                        // What is asked is asked once more, though nothing may be left after that.
+                        let due_at = (unknown == Unknown::Ask).then(|| next().unwrap_or(now));
+                        (begun.interrupted::<T>(&error, due_at, now), None)
+                    }
+                    Some(_) if is_open => {
+                        let unknown = of_unknown(&path).with_source(error.same());
+                        begun.failed::<T>(&run, ids, &unknown, policy, now)
+                    }
+                    _ => begun.failed::<T>(&run, ids, &error, policy, now),
+                });
                 panic::discard(error);
                 (entry, over.map(Err))
             }
         };
+        self.record(entry, over).await;
+    }
+
+    /// Records what came of an attempt.
+    pub(super) async fn record(&mut self, entry: Entry, over: Option<Result<T>>) {
+        let run = Arc::clone(&self.scope.run);
+        let now = run.host.clock.now();
         // The record of a failed attempt whose retry is far away travels with the write that suspends the run.
-        let awaited = begun
-            .due_at
-            .is_none_or(|due_at| due_at.since(now) <= STAYS_IN_MEMORY);
+        let awaited = match &self.phase {
+            Phase::Begun(begun, _) => begun
+                .due_at
+                .is_none_or(|due_at| due_at.since(now) <= STAYS_IN_MEMORY),
+            Phase::New | Phase::Over(_) => true,
+        };
         let arm = self.scope.arm.as_ref();
         let Some(ticket) = run.record_in(arm, entry, awaited, over.is_some()) else {
             return pending().await;
@@ -205,7 +237,7 @@ async fn inside_middleware<T: Send>(
 }
 
 /// What is recorded of a value, and what every later attempt reads.
-fn read_back<T>(value: T, values: &Values<T>, run: &LiveRun) -> Result<(Arc<[u8]>, T)> {
+pub(super) fn read_back<T>(value: T, values: &Values<T>, run: &LiveRun) -> Result<(Arc<[u8]>, T)> {
     let checked = panic::catch("to write or read the result", || {
         (values.checked)(&value, run)
     });
@@ -214,7 +246,7 @@ fn read_back<T>(value: T, values: &Values<T>, run: &LiveRun) -> Result<(Arc<[u8]
 }
 
 /// The failure of the store or the dispatcher with its place; it is no outcome of the step.
-fn cut_off(path: &str, service: ErrorKind, error: &Error) -> Error {
+pub(super) fn cut_off(path: &str, service: ErrorKind, error: &Error) -> Error {
     let (service_name, report) = (service.as_str(), error.report());
     Error::new(
         service,
@@ -243,6 +275,7 @@ async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Valu
                 due_at: None,
                 failure: None,
                 progress: None,
+                begins: Begins::default(),
             }
         }
         Decision::Resume {
@@ -266,6 +299,7 @@ async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Valu
                 due_at: Some(due_at.unwrap_or_else(|| scope.run.host.clock.now())),
                 failure,
                 progress: codec::progress(&value).map(Arc::from),
+                begins: codec::begins(&value).unwrap_or_default(),
             }
         }
     };
@@ -300,7 +334,7 @@ fn replay<T>(
 
 impl Begun {
     /// What a failed attempt comes to: the entry for it, and the error to return if it was the last.
-    fn failed<T>(
+    pub(super) fn failed<T>(
         &mut self,
         run: &LiveRun,
         step: StepIds<'_>,
@@ -347,8 +381,14 @@ impl Begun {
 }
 
 /// A recorded failure as the error that every attempt returns.
-fn recorded(run: &LiveRun, path: &Arc<str>, failure: Failure) -> Error {
-    Error::new(ErrorKind::StepFailed, format!("step `{path}` failed"))
+pub(super) fn recorded(run: &LiveRun, path: &Arc<str>, failure: Failure) -> Error {
+    let is_unknown = failure.kind == ErrorKind::OutcomeUnknown.as_str();
+    let kind = if is_unknown {
+        ErrorKind::OutcomeUnknown
+    } else {
+        ErrorKind::StepFailed
+    };
+    Error::new(kind, format!("step `{path}` failed"))
         .with_source(Classified {
             class: Class::Recorded,
             inner: Box::new(failure.into_source()),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
-use super::evaluate::type_name;
+use super::{Unknown, evaluate::type_name};
 use crate::{
     clock::Timestamp,
-    codec,
+    codec::{self, Begins, Failure},
+    error::{Error, ErrorKind},
     live::{Arm, Attempt},
     store::{Entry, StepKind, StepState},
 };
@@ -23,6 +24,8 @@ pub(super) struct Begun {
     pub(super) failure: Option<Arc<[u8]>>,
     /// The last heartbeat of earlier attempts.
     pub(super) progress: Option<Arc<RawValue>>,
+    /// What is kept of its attempts, where it matters whether one was begun.
+    pub(super) begins: Begins,
 }
 
 impl Begun {
@@ -34,7 +37,7 @@ impl Begun {
             started_at: self.started_at,
             type_name: type_name::<T>,
             arm: arm.cloned(),
-            failure: self.failure.clone(),
+            failure: self.with_begins(self.failure.clone().unwrap_or_default(), true),
             progress: self.progress.clone(),
         }
     }
@@ -47,6 +50,8 @@ impl Begun {
         now: Timestamp,
     ) -> Entry {
         let succeeded = u32::from(state == StepState::Completed);
+        let is_open = state == StepState::Waiting;
+        let value = self.with_begins(value, is_open).unwrap_or_default();
         let value = match &self.progress {
             Some(progress) => codec::with_progress(Some(&value), progress),
             None => value,
@@ -65,4 +70,40 @@ impl Begun {
             finished_at: (state != StepState::Waiting).then_some(now),
         }
     }
+
+    /// An envelope with what is kept of the attempts, as long as the step `is_open`; `None` if there is nothing of either.
+    fn with_begins(&self, envelope: Arc<[u8]>, is_open: bool) -> Option<Arc<[u8]>> {
+        if is_open && self.begins.times > 0 {
+            return Some(codec::with_begins(&envelope, self.begins));
+        }
+        (!envelope.is_empty()).then_some(envelope)
+    }
+
+    /// Whether it is still unknown what came of an attempt that has failed so.
+    pub(super) fn is_open_after(&mut self, error: &Error, unknown: Option<Unknown>) -> bool {
+        self.begins.open &= error.kind() == ErrorKind::TimedOut && unknown.is_some();
+        self.begins.open
+    }
+
+    /// The entry for an attempt that was cut off, where it will be found out whether it has happened.
+    pub(super) fn interrupted<T>(
+        &mut self,
+        error: &Error,
+        due_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Entry {
+        self.failed_attempts += 1;
+        let bytes = codec::encode_err(&Failure::of(error));
+        (self.due_at, self.failure) = (due_at, Some(Arc::clone(&bytes)));
+        self.entry::<T>(StepState::Waiting, bytes, due_at, now)
+    }
+}
+
+/// The failure of a step of which nothing is known.
+pub(super) fn of_unknown(path: &str) -> Error {
+    let text = format!(
+        "the outcome of the step `{path}` is unknown: an attempt was begun, and its process died or its time ran out before the \
+         outcome was recorded"
+    );
+    Error::new(ErrorKind::OutcomeUnknown, text)
 }

@@ -13,6 +13,7 @@ mod preset;
 mod race;
 mod refuse;
 mod taken;
+mod unknown;
 mod values;
 mod wait;
 mod within;
@@ -84,6 +85,19 @@ pub struct StepOptions {
     pub timeout: Option<Duration>,
     /// The longest that one attempt may send no heartbeat.
     pub stall: Option<Duration>,
+    /// What becomes of it if nobody knows how an attempt ended.
+    pub unknown: Option<Unknown>,
+}
+
+/// What becomes of a step if nobody knows how an attempt of it ended: its process died, or its time ran out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// It fails, with an error of kind [`OutcomeUnknown`](ErrorKind::OutcomeUnknown).
+    Fail,
+    /// The run waits until a person has said what is so.
+    Park,
+    /// An expression is asked.
+    Ask,
 }
 
 impl Scope {

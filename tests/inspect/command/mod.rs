@@ -14,6 +14,7 @@ mod looks;
 mod pauses;
 mod progress;
 mod publish;
+mod settle;
 mod tags;
 mod waits;
 
