@@ -77,6 +77,8 @@ table! { STEP, step_options:
         "how long an attempt may go without a `cx.heartbeat(…)`, or a `Duration`; one that is silent for longer has failed";
     "unknown" = "ask(find_charge(&key))"
         "what becomes of the step if its process died, or its time ran out, before its outcome was recorded: the expression says what was done, as a `Result<Option<…>>`; `\"fail\"` is an error, `\"park\"` waits for a person, and `\"retry\"`, the default, evaluates it again";
+    "undo" = "|stock| release(stock)"
+        "a closure that takes the result and returns a future: it undoes what the step did if the run fails or is cancelled";
 }
 table! { WAIT, wait_options:
     "key" = "&order.order_id"
@@ -99,6 +101,8 @@ table! { CALL, call_options:
         "retries of the run, in place of what its function says";
     "detached" = "true"
         "the run goes on if the one that called it fails or is cancelled; by default it is cancelled with it";
+    "undo" = "|receipt| refund(receipt)"
+        "a closure that takes the output and returns a future: it undoes what the run did if this one fails or is cancelled";
 }
 table! { START, start_options:
     "retries" = "5"

@@ -25,6 +25,10 @@ pub mod racing {}
 #[doc = include_str!("../docs/cancelling.md")]
 pub mod cancelling {}
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/undoing.md")]
+pub mod undoing {}
+
 #[doc = include_str!("../docs/progress.md")]
 pub mod progress {}
 

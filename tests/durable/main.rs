@@ -55,6 +55,7 @@ mod sweeps;
 mod tags;
 mod time;
 mod typed;
+mod undo;
 mod unknown;
 mod values;
 mod versions;

@@ -29,6 +29,15 @@ async fn approval_decides_each_expense_once_although_its_worker_is_killed() {
 }
 
 #[tokio::test]
+async fn trip_releases_each_reservation_once_although_its_worker_is_killed() {
+    let lines = lines("trip").await;
+    let last = lines.last().map(String::as_str);
+    let expected =
+        "20 trips · 10 booked · 10 undone · 1 crash · 0 reservations left · 0 released twice";
+    assert_eq!(last, Some(expected), "{lines:?}");
+}
+
+#[tokio::test]
 async fn subscription_mails_nobody_after_the_event_that_cancels() {
     let lines = lines("subscription").await;
     let last = lines.last().map(String::as_str);

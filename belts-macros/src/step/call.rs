@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::Expr;
 
-use super::{key::Key, which::Macro};
+use super::{key::Key, undo, which::Macro};
 use crate::{
     diag::Errors,
     names::{Krate, spelled},
@@ -17,6 +17,7 @@ pub(crate) struct CallOptions {
     pub(super) retries: Option<TokenStream>,
     pub(super) detached: bool,
     pub(super) attached: bool,
+    pub(super) undo: Option<Expr>,
 }
 
 impl CallOptions {
@@ -30,6 +31,9 @@ impl CallOptions {
                 .take("timeout")
                 .map(|opt| opt.some_duration(krate, errors)),
             retries: given.take("retries").map(|opt| opt.number(0, errors)),
+            undo: given
+                .take("undo")
+                .and_then(|opt| undo::closure(opt, errors)),
         }
     }
 }

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::{Expr, spanned::Spanned as _};
 
-use super::{call::CallOptions, site::Site};
+use super::{call::CallOptions, site::Site, undo};
 use crate::names::at_site;
 
 /// The future of a `call!`, or of a `start!`.
@@ -27,7 +27,9 @@ pub(super) fn expand(
         retries,
         detached,
         attached,
+        undo,
     } = options;
+    let undo = undo.map(|undo| undo::method(&undo));
     let timeout = timeout.map(|limit| quote!(.timeout(#limit)));
     let retries = retries.map(|retries| quote!(.retries(#retries)));
     let detached = detached.then(|| quote!(.detached()));
@@ -38,7 +40,7 @@ pub(super) fn expand(
     } else {
         quote!(.start())
     };
-    let end = quote_spanned!(at=> #timeout #retries #detached #attached #end);
+    let end = quote_spanned!(at=> #timeout #retries #detached #attached #undo #end);
     let (submit, await_entry, ended) = (&names.submit, &names.await_entry, &names.ended_types);
     quote_spanned! {at_site(*here)=>
         const _: () = { #submit! { #await_entry(#ended) } };

@@ -11,6 +11,7 @@ use super::{
     marked::Mark,
     parse::{Call, Kind, StepOptions},
     site::{Site, ends},
+    undo,
     unknown::Unknown,
     wait::{Since, WaitOptions},
 };
@@ -35,7 +36,7 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
             moves,
             expr,
             options,
-        } => step(&site, moves, &expr, options),
+        } => step(&site, moves, &expr, *options),
         Kind::Sleep { duration } => sleep(&site, &quote!(sleep), &duration),
         Kind::SleepUntil { time } => sleep(&site, &quote!(sleep_until), &time),
         Kind::Wait { event, options } => wait(&site, &event, *options),
@@ -53,8 +54,9 @@ fn step(
     site: &Site<'_>,
     moves: Option<Token![move]>,
     expr: &Expr,
-    options: StepOptions,
+    mut options: StepOptions,
 ) -> TokenStream {
+    let undo = options.undo.take().map(|undo| undo::method(&undo));
     let Site {
         mark,
         here,
@@ -107,7 +109,7 @@ fn step(
             }
         }
     };
-    let begin = quote_spanned!(first=> #scope::step #value (#cx, #key, &#location, #options));
+    let begin = quote_spanned!(first=> #scope::step #value (#cx, #key, &#location, #options) #undo);
     if mark.awaited && moves.is_none() {
         return quote_spanned!(at_site(*here)=> let mut __belts_step = #begin; #attempts);
     }
@@ -240,6 +242,7 @@ fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
         timeout,
         stall,
         unknown,
+        undo: _,
     } = options;
     let [retries, backoff, timeout, stall] = [retries, backoff, timeout, stall].map(optional);
     let (path, words) = (&names.step_options, &names.unknown);

@@ -14,6 +14,7 @@ mod meant;
 pub(crate) mod parse;
 pub(crate) mod race;
 mod site;
+mod undo;
 pub(crate) mod unknown;
 mod wait;
 mod which;

@@ -13,6 +13,7 @@ use super::{
     key::Key,
     marked::Mark,
     race::{self, Arm},
+    undo,
     unknown::Unknown,
     wait::{WaitOptions, event_type},
     which::Macro,
@@ -33,7 +34,7 @@ pub(crate) enum Kind {
     Step {
         moves: Option<Token![move]>,
         expr: Expr,
-        options: StepOptions,
+        options: Box<StepOptions>,
     },
     Sleep {
         duration: TokenStream,
@@ -74,6 +75,7 @@ pub(crate) struct StepOptions {
     pub(crate) timeout: Option<TokenStream>,
     pub(crate) stall: Option<TokenStream>,
     pub(crate) unknown: Unknown,
+    pub(crate) undo: Option<Expr>,
 }
 
 impl Call {
@@ -163,7 +165,7 @@ fn read_other(
             Macro::Step => Kind::Step {
                 moves,
                 expr: evaluated(&key, expr, errors)?,
-                options: StepOptions::new(given, &mark.krate, errors),
+                options: Box::new(StepOptions::new(given, &mark.krate, errors)),
             },
             Macro::Sleep => Kind::Sleep {
                 duration: duration_value(&expr, &mark.krate, errors),
@@ -344,6 +346,9 @@ impl StepOptions {
                 .take("unknown")
                 .map(|opt| Unknown::new(&opt, errors))
                 .unwrap_or_default(),
+            undo: given
+                .take("undo")
+                .and_then(|opt| undo::closure(opt, errors)),
         }
     }
 }

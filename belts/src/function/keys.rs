@@ -30,7 +30,13 @@ mod paths {
         /// Whether a step at this path may be one of this place's.
         pub(crate) fn leads_to(self, path: &str) -> bool {
             match (self, path.split_once('/')) {
-                (Self::Step(pattern) | Self::Call(pattern), None) => matches(pattern, path),
+                // What undoes it has its key behind `undo:`.
+                (Self::Step(pattern) | Self::Call(pattern), None) => {
+                    matches(pattern, path)
+                        || path
+                            .strip_prefix("undo:")
+                            .is_some_and(|of| matches(pattern, of))
+                }
                 (Self::Scope(pattern), Some((scope, _))) => matches(pattern, scope),
                 // The key of an arm comes between.
                 (Self::Race(pattern), Some((race, rest))) => {
@@ -120,6 +126,8 @@ mod paths {
                 (KeyDef::Scope("parcel-{n}"), "parcel-1/box-2/label"),
                 (KeyDef::Race("reply-{n}"), "reply-1/bot/answer"),
                 (KeyDef::Call("pay-{n}"), "pay-1"),
+                (KeyDef::Call("pay-{n}"), "undo:pay-1"),
+                (KeyDef::Scope("parcel-{n}"), "parcel-1/undo:label"),
             ] {
                 assert!(key.leads_to(path), "{key:?} {path}");
             }

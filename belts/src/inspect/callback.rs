@@ -14,7 +14,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     id::event_id,
     run::{Taken, is_under, join},
-    store::{CALLBACK, Entry, EventDigest, NewEvent, Publish, StepKind, StepState, Wait},
+    store::{
+        CALLBACK, Entry, EventDigest, NewEvent, Publish, RunStatus, StepKind, StepState, Wait,
+    },
 };
 
 /// A callback, to be completed: what [`Worker::callback`](crate::Worker::callback) and [`Runs::callback`] return.
@@ -201,7 +203,7 @@ impl CallbackHandle {
                 .filter_map(Taken::in_entry)
                 .map(Taken::into_event)
                 .next(),
-            is_over: lost || run.status.is_finished(),
+            is_over: lost || run.status.is_finished() || run.status == RunStatus::Undoing,
         })
     }
 }

@@ -9,15 +9,20 @@ use crate::{
 
 impl Runs {
     /// Cancels a run, and its [attached children](crate::guide::calling#inside-a-function-call) with it; `false` if it had ended
-    /// already.
+    /// already, or is being undone.
     ///
-    /// A step that is running is not interrupted. Its result is no longer recorded, and nothing follows it.
+    /// A step that is running is not interrupted. Its result is no longer recorded, and nothing follows it. A run that has recorded
+    /// steps with an `undo` goes on to [undo](crate::guide::undoing) them, with the status `undoing`, and is cancelled then.
     ///
     /// # Errors
     /// As [`get`](Self::get), and if the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is cancelled,
     /// but a worker without a loop could not hand on the one that has called it; try again.
     pub async fn cancel(&self, run_id: &str) -> Result<bool> {
         let run = self.get(run_id).await?;
+        if run.status == RunStatus::Undoing {
+            self.tell(run_id).await?;
+            return Ok(false);
+        }
         if run.status.is_finished() {
             self.tell_parent(&run).await?;
             return Ok(false);
@@ -35,6 +40,15 @@ impl Runs {
         let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
         if cancelled {
             self.tell_cancelled(run_id);
+            // It may be due, to be undone.
+            #[cfg(feature = "http")]
+            if let Some(worker) = self.worker.as_ref().filter(|worker| worker.hands_on()) {
+                let run = self.get(run_id).await?;
+                if let Some(due_at) = run.due_at {
+                    worker.hand_on(&run.run_id, due_at, 0).await?;
+                }
+                worker.leave_children(run_id, &run.function_id).await;
+            }
         }
         Ok(cancelled)
     }

@@ -5,12 +5,14 @@ use std::{collections::HashSet, sync::Arc};
 use super::{Runs, decided::Decided};
 use crate::{
     error::Result,
+    run::undo_of,
     store::{Entry, Rerun, RunRecord, RunStatus, StepKind, StepState, Wait},
 };
 
 /// A run to be rerun.
 struct ToRerun {
     run_id: Arc<str>,
+    undone: Vec<u32>,
     /// The calls that wait again.
     reopen: Vec<u32>,
 }
@@ -19,6 +21,7 @@ struct ToRerun {
 #[derive(Default)]
 struct Below {
     reopen: Vec<u32>,
+    undone: Vec<u32>,
     /// The runs that are to be rerun before it.
     stopped: Vec<Arc<str>>,
 }
@@ -32,7 +35,11 @@ impl Runs {
         from: Option<(u32, &str)>,
     ) -> Result<bool> {
         let first = from.map(|(first, _)| first);
-        let Below { reopen, stopped } = self.below(run_id, first).await?;
+        let Below {
+            reopen,
+            undone,
+            stopped,
+        } = self.below(run_id, first).await?;
         let mut seen: HashSet<Arc<str>> = stopped.iter().cloned().collect();
         let mut all: Vec<ToRerun> = Vec::new();
         let mut next = stopped;
@@ -44,17 +51,23 @@ impl Runs {
                     .into_iter()
                     .filter(|id| seen.insert(Arc::clone(id))),
             );
-            let reopen = below.reopen;
-            all.push(ToRerun { run_id, reopen });
+            all.push(ToRerun {
+                run_id,
+                undone: below.undone,
+                reopen: below.reopen,
+            });
         }
         // Each was found by one above it.
         for ToRerun {
             run_id: child,
+            undone,
             reopen,
         } in all.into_iter().rev()
         {
             self.note(&child, &format!("rerun with {run_id}")).await?;
-            let request = Rerun::new(Arc::clone(&child), self.clock.now()).with_reopen(reopen);
+            let request = Rerun::new(Arc::clone(&child), self.clock.now())
+                .with_undone(undone)
+                .with_reopen(reopen);
             self.store.rerun(request).await?;
             self.tell(&child).await?;
         }
@@ -62,6 +75,7 @@ impl Runs {
         self.note(run_id, &action).await?;
         let request = Rerun::new(run_id, self.clock.now())
             .with_from(first)
+            .with_undone(undone)
             .with_reopen(reopen);
         self.store.rerun(request).await
     }
@@ -69,8 +83,14 @@ impl Runs {
     /// What a rerun from `first` on does to the runs that this one has called or started.
     async fn below(&self, run_id: &str, first: Option<u32>) -> Result<Below> {
         let journal = self.store.journal(run_id).await?;
-        let mut below = Below::default();
-        let stays = |entry: &&Entry| first.is_none_or(|first| entry.seq < first);
+        let mut below = Below {
+            undone: undone(&journal),
+            ..Below::default()
+        };
+        let dropped = below.undone.clone();
+        let stays = |entry: &&Entry| {
+            first.is_none_or(|first| entry.seq < first) && !dropped.contains(&entry.seq)
+        };
         let races = Decided::all(&journal);
         let has_lost = |entry: &Entry| races.iter().any(|race| race.has_beaten(&entry.path));
         for entry in journal.iter().filter(stays) {
@@ -109,6 +129,18 @@ impl Runs {
         }
         Ok(below)
     }
+}
+
+/// What was undone, and all that undid something or could not: what could not be undone is as it was.
+fn undone(journal: &[Entry]) -> Vec<u32> {
+    let undos = || journal.iter().filter(|entry| entry.kind == StepKind::Undo);
+    let is_undone = |entry: &&Entry| {
+        let path = undo_of(&entry.path);
+        entry.undoable
+            && undos().any(|undo| undo.path == path && undo.state == StepState::Completed)
+    };
+    let undone = journal.iter().filter(is_undone).chain(undos());
+    undone.map(|entry| entry.seq).collect()
 }
 
 /// Whether a call that did not complete waits for its child again. If it failed and the child is gone, it starts a new one instead.

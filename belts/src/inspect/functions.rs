@@ -37,7 +37,7 @@ impl Runs {
         run: &crate::store::RunRecord,
     ) -> Result<Option<Timestamp>> {
         let now = self.clock.now();
-        let waits = matches!(run.status, RunStatus::Pending | RunStatus::Suspended);
+        let waits = run.status == RunStatus::Pending || run.is_suspended();
         if !waits || run.due_at.is_none_or(|due_at| due_at > now) {
             return Ok(None);
         }
@@ -116,7 +116,9 @@ impl Runs {
     }
 
     async fn unfinished(&self, function: &str) -> Result<Vec<Arc<str>>> {
-        let open = RunStatus::UNFINISHED.into_iter();
+        let open = RunStatus::UNFINISHED
+            .into_iter()
+            .chain([RunStatus::Undoing]);
         let list = self.list().function(function).limit(BATCH);
         let list = open.fold(list, super::ListRuns::status);
         let mut runs = Vec::new();

@@ -321,7 +321,7 @@ impl ShownRun {
         let mut kept = journal.iter().filter(|entry| entry.is_cancel_on());
         let cancel_on = kept.find_map(|entry| entry.wait.as_ref().map(ToString::to_string));
         self.cancel_on = cancel_on.filter(|_| !self.status.is_finished());
-        let steps = journal.iter().filter(|entry| entry.is_step());
+        let steps = journal.iter().filter(|entry| entry.is_shown());
         let steps = steps.map(|entry| {
             let left = races.iter().any(|race| race.has_left(entry));
             let parked = !self.status.is_finished() && parked(entry, journal).is_some();

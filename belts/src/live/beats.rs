@@ -26,6 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The attempt whose heartbeats these are, as its entry says it.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
+    pub(crate) kind: StepKind,
     pub(crate) path: Arc<str>,
     pub(crate) seq: u32,
     pub(crate) failed_attempts: u32,
@@ -178,7 +179,7 @@ impl State {
         let entry = Entry::new(
             attempt.seq,
             Arc::clone(&attempt.path),
-            StepKind::Step,
+            attempt.kind,
             StepState::Waiting,
             attempt.started_at,
         );

@@ -20,6 +20,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod tickets;
+mod undoing;
 mod waits;
 
 pub(crate) use beats::Attempt;
@@ -35,3 +36,4 @@ pub(crate) use races::{Arm, Left, Race};
 pub(crate) use run::{Found, LiveRun};
 pub(crate) use state::Place;
 pub(crate) use tickets::Active;
+pub(crate) use undoing::{Replay, Undo, UndoAttempt};

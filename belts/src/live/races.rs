@@ -110,6 +110,11 @@ impl Race {
         self.won.get().is_none_or(|won| won.arm == arm)
     }
 
+    /// Its own path.
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Where the steps of this arm are looked up: under the keys of the race and of the arm.
     pub(crate) fn path_of(&self, arm: usize) -> Arc<str> {
         join(Some(&self.path), self.arms[arm])

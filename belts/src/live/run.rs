@@ -10,13 +10,13 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{host::Host, outbox::Outbox, state::State, waits::Waits};
+use super::{host::Host, outbox::Outbox, state::State, undoing::Replay, waits::Waits};
 use crate::{
     clock::Timestamp,
     error::Error,
     middleware::RunInfo,
     run::{Before, Decision, Journal, Location, Request, Statuses, Violation},
-    store::{ClaimedRun, Parent, Wait},
+    store::{ClaimedRun, Entry, Parent, Wait},
     telemetry::{
         FunctionMetrics,
         span::{self, RunIds},
@@ -55,6 +55,8 @@ pub(crate) struct LiveRun {
     misread: AtomicBool,
     /// Whether a step has sent a heartbeat in this drive.
     pub(super) beaten: AtomicBool,
+    /// What it knows of its replay, if it is driven only to be undone.
+    pub(crate) replay: Option<Replay>,
     state: Mutex<State>,
 }
 
@@ -94,6 +96,7 @@ impl LiveRun {
         let recorded = claimed.journal.len();
         let journal = Journal::new(std::mem::take(&mut claimed.journal));
         let cancel_on = journal.cancel_on().map(|entry| entry.seq);
+        let has_undoable = journal.entries().iter().any(|entry| entry.undoable);
         let waits = Waits::new(std::mem::take(&mut claimed.arrivals), cancel_on);
         Self {
             run_id: Arc::clone(&claimed.run_id),
@@ -115,7 +118,9 @@ impl LiveRun {
             misread: AtomicBool::new(false),
             beaten: AtomicBool::new(false),
             host,
+            replay: claimed.undoing.as_ref().map(|_| Replay::default()),
             state: Mutex::new(State {
+                has_undoable,
                 statuses: Statuses::of(journal.entries()),
                 before: Before::all(journal.entries()),
                 journal: journal.limited(most_steps),
@@ -183,11 +188,9 @@ impl LiveRun {
         self.state().journal.entry(seq)?.due_at
     }
 
-    /// What the recorded entry of this `seq` says of the attempts of its step: when the next is due, and its value.
-    pub(crate) fn attempts_of(&self, seq: u32) -> Option<(Option<Timestamp>, Arc<[u8]>)> {
-        let state = self.state();
-        let entry = state.journal.entry(seq)?;
-        Some((entry.due_at, Arc::clone(&entry.value)))
+    /// The recorded entry of this `seq`.
+    pub(crate) fn entry_of(&self, seq: u32) -> Option<Entry> {
+        self.state().journal.entry(seq).cloned()
     }
 
     /// Marks a scope's path as reached; whether that was right.

@@ -8,7 +8,11 @@ use std::{
 };
 
 use super::{
-    context::Context, current::CURRENT_ARM, progress::belongs_here, races::Arm, run::LiveRun,
+    context::Context,
+    current::{CURRENT_ARM, CURRENT_STEP},
+    progress::belongs_here,
+    races::Arm,
+    run::LiveRun,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -60,6 +64,9 @@ impl Context {
         async move {
             let tag = tag?;
             belongs_here(&run, "`tag` is called")?;
+            if run.is_undoing() && CURRENT_STEP.try_with(|_| ()).is_err() {
+                return Ok(());
+            }
             run.add_tag(tag).await
         }
     }

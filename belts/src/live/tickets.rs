@@ -117,11 +117,14 @@ impl State {
         }
         let replaces = match entry.kind {
             StepKind::Wait | StepKind::Race | StepKind::Call => entry.state != StepState::Waiting,
-            StepKind::Step => !self.replaceable.is_empty() && self.replaceable.contains(&entry.seq),
+            StepKind::Step | StepKind::Undo => {
+                !self.replaceable.is_empty() && self.replaceable.contains(&entry.seq)
+            }
             StepKind::Status => true,
             StepKind::Sleep | StepKind::Callback | StepKind::Start => false,
         };
         self.note_left(&entry);
+        self.has_undoable |= entry.undoable;
         let begun = if replaces {
             self.outbox.place_of(entry.seq)
         } else {

@@ -36,7 +36,7 @@ pub use crate::{
     run::{Backoff, Location},
     step::{
         AnyError, Attempted, Caught, Contend, Contender, ENDED_TYPES, Entered, Key, Race, Racing,
-        Scope, Since, Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, Unknown,
+        Scope, Since, Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, Undone, Unknown,
         of_any_error,
     },
 };

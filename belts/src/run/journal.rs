@@ -176,6 +176,12 @@ impl Journal {
         slot.is_some_and(|slot| slot.entry.is_some())
     }
 
+    /// What the store had under this path.
+    pub(crate) fn entry_at(&self, path: &str) -> Option<&Entry> {
+        let place = self.by_path.get(path)?.entry?;
+        self.entries.get(place)
+    }
+
     /// Whether the step of this path has a recorded outcome.
     pub(crate) fn has_recorded(&self, path: &str) -> bool {
         let place = self.by_path.get(path).and_then(|slot| slot.entry);

@@ -20,7 +20,7 @@ mod tests;
 pub(crate) use cancel::cancel_on;
 pub(crate) use child::{Child, MOST_DEPTH, begun, outcome};
 pub(crate) use journal::{Decision, Journal, Request};
-pub(crate) use key::{STATUS, escape, is_under, join};
+pub(crate) use key::{STATUS, escape, is_under, join, undo_of};
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;
 pub(crate) use retry::RetryPolicy;

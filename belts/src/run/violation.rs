@@ -227,5 +227,6 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Status => "status",
         StepKind::Call => "`call!`",
         StepKind::Start => "`start!`",
+        StepKind::Undo => "undo step",
     }
 }

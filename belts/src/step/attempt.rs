@@ -14,6 +14,7 @@ use super::{
     begun::{Begun, of_unknown},
     evaluate::{Evaluated, Limits, evaluate},
     preset::preset,
+    undo::{Closure, Undoes, Undone},
     values::Values,
 };
 use crate::{
@@ -41,6 +42,7 @@ pub struct Step<T> {
     pub(super) options: StepOptions,
     pub(super) values: Values<T>,
     pub(super) phase: Phase<T>,
+    pub(super) undo: Undoes,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,45 @@ impl Scope {
             options,
             values: Values::OF_TYPE,
             phase: Phase::New,
+            undo: Undoes::No,
+        }
+    }
+}
+
+impl<T> Step<T> {
+    /// A step that is undone so, with its result, if it was recorded and the run fails or is cancelled.
+    #[must_use]
+    pub fn undo<F, R>(mut self, undo: F) -> Self
+    where
+        F: Fn(T) -> R + Send + 'static,
+        R: Future<Output: Undone> + Send + 'static,
+        T: 'static,
+    {
+        self.undo = if self.scope.run.is_undoing() {
+            Undoes::By(Some(Box::new(Closure::new(undo, self.values.decode))))
+        } else {
+            Undoes::Yes
+        };
+        self
+    }
+
+    /// A step that is under way.
+    pub(super) fn begun(
+        scope: Scope,
+        at: &'static Location,
+        options: StepOptions,
+        values: Values<T>,
+        begun: Begun,
+    ) -> Self {
+        let active = scope.run.activate();
+        Self {
+            scope,
+            key: Key::Literal(""),
+            at,
+            options,
+            values,
+            phase: Phase::Begun(begun, active),
+            undo: Undoes::No,
         }
     }
 }
@@ -97,7 +138,15 @@ impl<T: Send> Step<T> {
 
     pub(super) async fn begin_if_new(&mut self) {
         if matches!(self.phase, Phase::New) {
-            self.phase = begin(&self.scope, &self.key, self.at, &self.values).await;
+            let Self {
+                scope,
+                key,
+                at,
+                values,
+                undo,
+                ..
+            } = self;
+            self.phase = begin(scope, key, at, values, undo).await;
         }
     }
 
@@ -168,10 +217,11 @@ impl<T: Send> Step<T> {
         }
         let now = run.host.clock.now();
         let (entry, over) = match outcome.and_then(|value| read_back(value, &self.values, &run)) {
-            Ok((bytes, value)) => (
-                begun.entry::<T>(StepState::Completed, bytes, None, now),
-                Some(Ok(value)),
-            ),
+            Ok((bytes, value)) => {
+                let entry = begun.entry::<T>(StepState::Completed, bytes, None, now);
+                let undoable = self.undo.is_known();
+                (entry.with_undoable(undoable), Some(Ok(value)))
+            }
             Err(error) => {
                 let policy = RetryPolicy::new(self.options.retries, self.options.backoff);
                 let path = Arc::clone(&begun.path);
@@ -254,10 +304,20 @@ pub(super) fn cut_off(path: &str, service: ErrorKind, error: &Error) -> Error {
     )
 }
 
-async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Values<T>) -> Phase<T> {
+async fn begin<T>(
+    scope: &Scope,
+    key: &Key,
+    at: &'static Location,
+    values: &Values<T>,
+    undo: &mut Undoes,
+) -> Phase<T> {
     let path = join(scope.prefix.as_deref(), key.as_str());
+    let undoable = undo.offer(&scope.run, &path);
     let begun = match scope.decide(&path, StepKind::Step, at).await {
         Decision::Replay { value, type_name } => {
+            if undoable {
+                scope.run.make_undoable(&path);
+            }
             scope.run.metrics.steps_replayed.increment(1);
             span::replayed(&path);
             return match replay(&scope.run, path, (values.decode)(&value), type_name, at) {
@@ -268,6 +328,7 @@ async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Valu
         Decision::Begin { seq } => {
             let started_at = scope.run.host.clock.now();
             Begun {
+                kind: StepKind::Step,
                 path,
                 seq,
                 failed_attempts: 0,
@@ -278,30 +339,10 @@ async fn begin<T>(scope: &Scope, key: &Key, at: &'static Location, values: &Valu
                 begins: Begins::default(),
             }
         }
-        Decision::Resume {
-            seq,
-            failed_attempts,
-            started_at,
-            ..
-        } => {
-            let recorded = scope.run.attempts_of(seq);
-            let (due_at, value) = recorded.unwrap_or_default();
-            let failure = match codec::raw(&value) {
-                Ok(Decoded::Err(failure)) => Some(codec::encode_err(&failure)),
-                _ => None,
-            };
-            Begun {
-                path,
-                seq,
-                failed_attempts,
-                started_at,
-                // The process died in an attempt that had sent a heartbeat: the next is due now, whatever the clock was then.
-                due_at: Some(due_at.unwrap_or_else(|| scope.run.host.clock.now())),
-                failure,
-                progress: codec::progress(&value).map(Arc::from),
-                begins: codec::begins(&value).unwrap_or_default(),
-            }
-        }
+        Decision::Resume { seq, .. } => match scope.run.entry_of(seq) {
+            Some(entry) => Begun::resumed(&scope.run, path, &entry),
+            None => pending().await,
+        },
     };
     Phase::Begun(begun, scope.run.activate())
 }

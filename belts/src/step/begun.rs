@@ -7,14 +7,16 @@ use serde_json::value::RawValue;
 use super::{Unknown, evaluate::type_name};
 use crate::{
     clock::Timestamp,
-    codec::{self, Begins, Failure},
+    codec::{self, Begins, Decoded, Failure},
     error::{Error, ErrorKind},
-    live::{Arm, Attempt},
+    live::{Arm, Attempt, LiveRun},
     store::{Entry, StepKind, StepState},
 };
 
 #[derive(Debug)]
 pub(super) struct Begun {
+    /// A step, or what undoes one.
+    pub(super) kind: StepKind,
     pub(super) path: Arc<str>,
     pub(super) seq: u32,
     pub(super) failed_attempts: u32,
@@ -29,8 +31,29 @@ pub(super) struct Begun {
 }
 
 impl Begun {
+    /// One that goes on where its entry says.
+    pub(super) fn resumed(run: &LiveRun, path: Arc<str>, entry: &Entry) -> Self {
+        let failure = match codec::raw(&entry.value) {
+            Ok(Decoded::Err(failure)) => Some(codec::encode_err(&failure)),
+            _ => None,
+        };
+        Self {
+            kind: entry.kind,
+            path,
+            seq: entry.seq,
+            failed_attempts: entry.attempts,
+            started_at: entry.started_at,
+            // The process died in an attempt that had sent a heartbeat: the next is due now, whatever the clock was then.
+            due_at: Some(entry.due_at.unwrap_or_else(|| run.host.clock.now())),
+            failure,
+            progress: codec::progress(&entry.value).map(Arc::from),
+            begins: codec::begins(&entry.value).unwrap_or_default(),
+        }
+    }
+
     pub(super) fn attempt<T>(&self, arm: Option<&Arm>) -> Attempt {
         Attempt {
+            kind: self.kind,
             path: Arc::clone(&self.path),
             seq: self.seq,
             failed_attempts: self.failed_attempts,
@@ -59,7 +82,7 @@ impl Begun {
         Entry {
             seq: self.seq,
             path: Arc::clone(&self.path),
-            kind: StepKind::Step,
+            kind: self.kind,
             state,
             type_name: type_name::<T>(),
             value,
@@ -68,6 +91,7 @@ impl Begun {
             wait: None,
             started_at: self.started_at,
             finished_at: (state != StepState::Waiting).then_some(now),
+            undoable: false,
         }
     }
 

@@ -1,6 +1,12 @@
 //! `call!` and `start!`: runs that a run starts, and waits for.
 
-use std::{any::type_name, fmt, future::pending, sync::Arc, time::Duration};
+use std::{
+    any::type_name,
+    fmt,
+    future::{Future, pending},
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::de::DeserializeOwned;
 
@@ -8,6 +14,7 @@ use super::{
     Answer, Key, Scope,
     open::Open,
     refuse::{need_waits, refuse},
+    undo::{Closure, Undoes, Undone},
 };
 use crate::{
     clock::Timestamp,
@@ -37,6 +44,7 @@ pub struct ToCall<E, R, D> {
     call: Call<E, R, D>,
     timeout: Option<Duration>,
     attached: Option<bool>,
+    undo: Undoes,
 }
 
 impl<E, R, D> fmt::Debug for ToCall<E, R, D> {
@@ -62,6 +70,7 @@ impl Scope {
             call,
             timeout: None,
             attached: None,
+            undo: Undoes::No,
         }
     }
 }
@@ -98,8 +107,24 @@ where
     R: Returned,
     D: Definition,
 {
+    /// What its output is undone by, if it was recorded and this run fails or is cancelled.
+    pub fn undo<F, U>(mut self, undo: F) -> Self
+    where
+        R::Output: DeserializeOwned + 'static,
+        F: Fn(R::Output) -> U + Send + 'static,
+        U: Future<Output: Undone> + Send + 'static,
+    {
+        self.undo = if self.scope.run.is_undoing() {
+            let decode = codec::decode::<R::Output>;
+            Undoes::By(Some(Box::new(Closure::new(undo, decode))))
+        } else {
+            Undoes::Yes
+        };
+        self
+    }
+
     /// Starts the run and waits for its output.
-    pub async fn result(self) -> Result<R::Output>
+    pub async fn result(mut self) -> Result<R::Output>
     where
         R::Output: DeserializeOwned,
     {
@@ -107,14 +132,20 @@ where
         let path = join(scope.prefix.as_deref(), self.key.as_str());
         need_waits(&scope.run, &path, "call!").await;
         let run = Arc::clone(&scope.run);
+        let undoable = self.undo.offer(&run, &path);
         let now = run.host.clock.now();
         let until = timeout.map(|limit| now.after(limit));
         let open = |state, seq| {
             let (arm, path) = (scope.arm.clone(), Arc::clone(&path));
-            Open::new(Arc::clone(&scope.run), arm, path, seq, state)
+            Open::new(Arc::clone(&scope.run), arm, path, seq, state).undoable(undoable)
         };
         let (value, function) = match scope.decide(&path, StepKind::Call, at).await {
-            Decision::Replay { value, type_name } => (value, type_name),
+            Decision::Replay { value, type_name } => {
+                if undoable {
+                    run.make_undoable(&path);
+                }
+                (value, type_name)
+            }
             Decision::Begin { seq } => {
                 let (child, start) = self.child(&path, true, now).await?;
                 let function = Arc::clone(&child.function);

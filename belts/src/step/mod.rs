@@ -13,6 +13,7 @@ mod preset;
 mod race;
 mod refuse;
 mod taken;
+mod undo;
 mod unknown;
 mod values;
 mod wait;
@@ -32,6 +33,8 @@ pub use caught::{AnyError, Attempted, Caught, of_any_error};
 pub(crate) use expression::Expression;
 pub use expression::Slot;
 pub use race::{Contend, Contender, Race, Racing};
+pub use undo::Undone;
+pub(crate) use undo::{cannot, undo};
 pub use wait::Since;
 pub use within::Within;
 
@@ -178,6 +181,9 @@ impl Scope {
                 None
             }
             Decision::Resume { due_at, .. } => {
+                if self.run.is_undoing() {
+                    return Ok(());
+                }
                 self.wait(due_at, self.run.activate()).await;
                 Some(due_at)
             }
@@ -221,6 +227,7 @@ impl Scope {
     async fn decide(&self, path: &Arc<str>, kind: StepKind, at: &'static Location) -> Decision {
         self.not_in_a_step(path, at).await;
         match self.run.decide(Request { path, kind, at }) {
+            Some(decision) if self.run.is_undoing() => self.run.replayed(path, decision).await,
             Some(decision) => decision,
             None => pending().await,
         }

@@ -35,6 +35,8 @@ pub(super) struct Open {
     start: Option<NewEvent>,
     /// The run whose end is to be told again, until that is left to be recorded.
     watch: Option<Arc<str>>,
+    /// Whether its result can be undone.
+    undoable: bool,
     /// What was recorded at its end.
     value: Arc<[u8]>,
     /// While it is under way, and not parked.
@@ -68,6 +70,7 @@ impl Open {
             child: None,
             start: None,
             watch: None,
+            undoable: false,
             value: Arc::default(),
             active: None,
         }
@@ -77,6 +80,12 @@ impl Open {
     pub(super) fn of_child(mut self, child: Child, start: Option<NewEvent>) -> Self {
         self.child = Some(child);
         self.start = start;
+        self
+    }
+
+    /// The same wait as one whose result can be undone.
+    pub(super) fn undoable(mut self, undoable: bool) -> Self {
+        self.undoable = undoable;
         self
     }
 
@@ -92,6 +101,7 @@ impl Open {
         let _active = run.activate();
         let mut entry = self.entry().with_finished_at(run.host.clock.now());
         (entry.state, entry.value) = outcome(ended);
+        entry.undoable = self.undoable && entry.state == StepState::Completed;
         let value = Arc::clone(&entry.value);
         match run.record_in(self.arm.as_ref(), entry, true, true) {
             Some(ticket) => ticket.await,
@@ -235,6 +245,7 @@ impl Open {
                 return refuse(&self.run, path, ErrorKind::Codec, text).await;
             }
         };
+        left.entry.undoable = self.undoable && left.entry.state == StepState::Completed;
         left.entry.finished_at = Some(self.run.host.clock.now());
         self.value = Arc::clone(&left.entry.value);
         if let (Some(child), None) = (&self.child, arrival) {

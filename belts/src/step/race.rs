@@ -3,7 +3,7 @@
 use std::{
     fmt,
     future::{Future, pending, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
@@ -66,7 +66,9 @@ impl Racing {
             Decision::Replay { value, .. } => match winner(&value, arms) {
                 Ok(Ok(arm)) => {
                     let race = live::Race::won_by(path, arms, arm);
-                    scope.run.close_what_lost(&race);
+                    if !scope.run.is_undoing() {
+                        scope.run.close_what_lost(&race);
+                    }
                     race
                 }
                 Ok(Err(winner)) => {
@@ -122,7 +124,8 @@ fn winner(value: &[u8], arms: &[&str]) -> Result<std::result::Result<usize, Stri
 impl Race {
     /// Whether this arm has won or still may. Others are not even begun.
     pub fn plays(&self, arm: usize) -> bool {
-        self.state.is_open_to(arm)
+        // What the losers have recorded is undone as well.
+        self.scope.run.is_undoing() || self.state.is_open_to(arm)
     }
 
     /// Where the steps of an arm are looked up. An arm that `is_one_step` ends with the last entry of that.
@@ -144,6 +147,9 @@ impl Race {
 
     /// Polls the arms until one has won and that is durable; which one. The others have been dropped then.
     pub async fn winner(&self, arms: &mut [&mut (dyn Contend + '_)]) -> usize {
+        if self.scope.run.is_undoing() {
+            return self.replayed(arms).await;
+        }
         let (won, active) = poll_fn(|cx| self.poll(cx, arms)).await;
         let Some(won) = won else {
             return pending().await;
@@ -172,6 +178,23 @@ impl Race {
         let lost = (0..arms.len()).filter(|arm| !self.plays(*arm));
         lost.for_each(|arm| arms[arm].leave());
         ended.map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Polls all arms of a race in a run that is undone, until what they have recorded has come back; the recorded winner then.
+    async fn replayed(&self, arms: &mut [&mut (dyn Contend + '_)]) -> usize {
+        let mut ended = vec![false; arms.len()];
+        let mut over = pin!(self.scope.run.race_replayed(self.state.path()));
+        poll_fn(|cx| {
+            for (arm, ended) in ended.iter_mut().enumerate() {
+                *ended = *ended || self.ends(arm, self.poll_arm(arm, arms, cx));
+            }
+            let winner = (0..ended.len()).find(|arm| self.state.is_open_to(*arm) && ended[*arm]);
+            match winner {
+                Some(winner) => over.as_mut().poll(cx).map(|()| winner),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// Whether an arm has ended with an outcome. That the store failed is none: it ends the attempt, which goes on later.

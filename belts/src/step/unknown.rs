@@ -94,6 +94,7 @@ impl<T: Send> Step<T> {
         match found {
             Ok((bytes, value)) => {
                 let entry = begun.entry::<T>(StepState::Completed, bytes, None, now);
+                let entry = entry.with_undoable(self.undo.is_known());
                 self.record(entry, Some(Ok(value))).await;
             }
             Err(error) if error.is_retryable() && is_left(attempt) => {
@@ -189,7 +190,10 @@ impl<T: Send> Step<T> {
         };
         self.phase = Phase::Begun(begun, run.activate());
         match outcome {
-            Ok((entry, value)) => self.record(entry, Some(Ok(value))).await,
+            Ok((entry, value)) => {
+                let entry = entry.with_undoable(self.undo.is_known());
+                self.record(entry, Some(Ok(value))).await;
+            }
             Err(error) => self.fail(&span, &error, RetryPolicy::default(), now).await,
         }
     }

@@ -28,6 +28,8 @@ pub struct Ending<'a> {
     pub result: Option<&'a Arc<[u8]>>,
     /// Whether it is due at `due_at` and no earlier, whatever arrives for its waits.
     pub keeps_time: bool,
+    /// Whether nothing is left to be undone: only then does a run end as failed or cancelled that has recorded what can be.
+    pub is_undone: bool,
 }
 
 impl<'a> Ending<'a> {
@@ -38,6 +40,7 @@ impl<'a> Ending<'a> {
             failed_attempts: None,
             result: None,
             keeps_time: false,
+            is_undone: false,
         }
     }
 
@@ -74,6 +77,12 @@ impl<'a> Ending<'a> {
         Self { due_at, ..self }
     }
 
+    /// Whether a run that has recorded what can be undone goes on to that in place of this end.
+    pub fn may_be_undone(&self) -> bool {
+        let ends = matches!(self.status, RunStatus::Failed | RunStatus::Cancelled);
+        ends && !self.is_undone
+    }
+
     /// Whether the run is due already, so that whoever waits for work is to be woken.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.due_at.is_some_and(|due_at| due_at <= now)
@@ -105,6 +114,11 @@ impl Transition {
             Self::Cancel { error } => Ending {
                 result: Some(error),
                 ..Ending::to(RunStatus::Cancelled)
+            },
+            Self::Undone { status, error } => Ending {
+                result: error.as_ref(),
+                is_undone: true,
+                ..Ending::to(*status)
             },
             Self::Stop => Ending::to(RunStatus::Stopped),
             Self::Skip => return None,

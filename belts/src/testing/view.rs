@@ -120,7 +120,7 @@ impl TestStore {
 
     async fn recorded(&self, run_id: &str, path: &str) -> Result<Entry> {
         let journal = self.store.journal(run_id).await?;
-        let recorded = |entry: &&Entry| entry.state != StepState::Waiting && entry.is_step();
+        let recorded = |entry: &&Entry| entry.state != StepState::Waiting && entry.is_shown();
         if let Some(entry) = journal
             .iter()
             .filter(recorded)

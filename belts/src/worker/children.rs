@@ -54,7 +54,12 @@ pub(super) enum Family {
 impl Shared {
     /// The runs that this one has started and that go on.
     async fn children(&self, run_id: &str) -> Result<Vec<RunRecord>> {
-        let statuses = [RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+        let statuses = [
+            RunStatus::Pending,
+            RunStatus::Running,
+            RunStatus::Suspended,
+            RunStatus::Undoing,
+        ];
         Ok(self.store.list(below(run_id, &statuses)).await?.runs)
     }
 
@@ -86,10 +91,7 @@ impl Shared {
             }
             next = last;
         }
-        if members
-            .iter()
-            .any(|member| member.status == RunStatus::Running)
-        {
+        if members.iter().any(RunRecord::is_driven) {
             return Ok(Family::Driven);
         }
         if self.waits_for_the_test(run, &members).await? {
@@ -205,10 +207,26 @@ impl Shared {
                 }
             }
             let Some(next) = page.next else {
-                return Ok(());
+                return self.hand_on_undoing(run_id).await;
             };
             filter = filter.with_after(next);
         }
+    }
+
+    /// In push mode, hands on the runs below this one that ended with it and are undone first.
+    #[cfg(feature = "http")]
+    async fn hand_on_undoing(&self, run_id: &str) -> Result<()> {
+        let mut next: Vec<Arc<str>> = vec![run_id.into()];
+        while let Some(run_id) = next.pop() {
+            let filter = below(&run_id, &[RunStatus::Undoing, RunStatus::Cancelled]);
+            for child in self.store.list(filter).await?.runs {
+                if let Some(due_at) = child.due_at {
+                    self.hand_on(&child.run_id, due_at, 0).await?;
+                }
+                next.push(child.run_id);
+            }
+        }
+        Ok(())
     }
 
     /// In push mode, hands on what a run has started that was driven for somebody who waited for it.
@@ -216,7 +234,7 @@ impl Shared {
         not(feature = "http"),
         expect(clippy::unused_async, reason = "only a dispatcher is waited for")
     )]
-    pub(super) async fn leave_children(&self, run_id: &str, function_id: &str) {
+    pub(crate) async fn leave_children(&self, run_id: &str, function_id: &str) {
         #[cfg(feature = "http")]
         if self.hands_on()
             && let Err(error) = self.hand_on_children(run_id, function_id).await
@@ -237,7 +255,7 @@ impl Shared {
             return Ok(());
         };
         let record = self.store.run(&parent.run_id).await?;
-        if let Some(parent) = record.filter(|parent| parent.status == RunStatus::Suspended)
+        if let Some(parent) = record.filter(RunRecord::is_suspended)
             && let Some(due_at) = parent.due_at
         {
             self.hand_on(&parent.run_id, due_at, 0).await?;

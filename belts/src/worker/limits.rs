@@ -18,7 +18,7 @@ use crate::{
     panic::catch_future,
     plain::Clean,
     registry::{Registered, Registry},
-    store::{RunRecord, finish::to_the_end_at},
+    store::{RunRecord, RunStatus, finish::to_the_end_at},
 };
 
 /// How many runs end at once.
@@ -75,6 +75,12 @@ impl Shared {
         for run_id in left {
             let handed_on = async {
                 let record = self.store.run(&run_id).await?;
+                // It may be due, to be undone.
+                if let Some(run) = record.as_ref().filter(|run| run.is_suspended())
+                    && let Some(due_at) = run.due_at
+                {
+                    self.hand_on(&run.run_id, due_at, 0).await?;
+                }
                 let parent = record.and_then(|record| record.parent);
                 self.hand_on_parent(parent.as_ref()).await
             };
@@ -182,11 +188,24 @@ impl RunRecord {
         times
             .min()
             .filter(|time| !self.status.is_finished() && !time.is_never())
+            .filter(|_| self.status != RunStatus::Undoing)
     }
 
     /// Whether it goes on only since nobody has ended it yet.
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         self.over_at().is_some_and(|over_at| over_at <= now)
+    }
+
+    /// Whether a worker has it in hand.
+    pub(crate) fn is_driven(&self) -> bool {
+        let undoes = self.status == RunStatus::Undoing && self.due_at.is_none();
+        self.status == RunStatus::Running || undoes
+    }
+
+    /// Whether it waits for a time, or for what arrives.
+    pub(crate) fn is_suspended(&self) -> bool {
+        let undoes = self.status == RunStatus::Undoing && self.due_at.is_some();
+        self.status == RunStatus::Suspended || undoes
     }
 
     /// When it is due or over, whatever comes first.

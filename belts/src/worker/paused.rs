@@ -17,7 +17,7 @@ impl Shared {
     pub(crate) async fn hand_on_due(&self, function_id: &str) -> Result<()> {
         // No transport may take these messages for those that came before.
         let resumed = new_id();
-        let statuses = [RunStatus::Pending, RunStatus::Suspended];
+        let statuses = [RunStatus::Pending, RunStatus::Suspended, RunStatus::Undoing];
         self.hand_on_what_is_due(function_id, &statuses, &resumed)
             .await
     }

@@ -98,7 +98,7 @@ impl Shared {
                 self.hand_on_children(run_id, function_id).await?;
                 return self.hand_on_parent(parent.as_ref()).await;
             }
-            let rests = record.status == RunStatus::Suspended;
+            let rests = record.is_suspended();
             if rests && record.due_at.is_none() && !matches!(asked, Trigger::GoOn) {
                 // A message has nothing to tell it; whatever arrives for it will.
                 return self.hand_on_children(run_id, function_id).await;
@@ -119,9 +119,7 @@ impl Shared {
                 Trigger::WakeUp { due_at: at, hop } if at == due_at => {
                     (due_at, hop.saturating_add(1))
                 }
-                Trigger::WakeUp { .. } | Trigger::Begin
-                    if record.status == RunStatus::Suspended =>
-                {
+                Trigger::WakeUp { .. } | Trigger::Begin if record.is_suspended() => {
                     self.hand_on(run_id, due_at, 0).await?;
                     return self.hand_on_children(run_id, function_id).await;
                 }
@@ -153,7 +151,7 @@ impl Shared {
                 .store
                 .run(run_id)
                 .await?
-                .is_some_and(|run| run.status == RunStatus::Running)
+                .is_some_and(|run| run.is_driven())
             {
                 return Err(busy(run_id));
             } else if self.paused_at(function_id).await?.is_some() {

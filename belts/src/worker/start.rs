@@ -297,6 +297,7 @@ fn new_run(
         crashes: 0,
         parent: event.parent.clone(),
         generation: 0,
+        undoing: None,
         journal: Vec::new(),
         arrivals: Vec::new(),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::shared::Shared;
 use crate::{
     error::{Error, ErrorKind, Result},
-    store::RunStatus,
+    store::RunRecord,
 };
 
 pub(super) fn busy(run_id: &str) -> Error {
@@ -44,10 +44,7 @@ impl Shared {
 
     pub(super) async fn is_elsewhere(&self, run_id: &str) -> Result<bool> {
         let record = self.store.run(run_id).await?;
-        Ok(
-            record.is_some_and(|record| record.status == RunStatus::Running)
-                && !self.drives(run_id),
-        )
+        Ok(record.as_ref().is_some_and(RunRecord::is_driven) && !self.drives(run_id))
     }
 
     /// Takes a run over whose worker has died; an error of kind `Busy` if its worker lives elsewhere.

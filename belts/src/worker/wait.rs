@@ -145,9 +145,9 @@ impl Shared {
                 Look::Later
             });
         }
-        let rests =
-            record.status == RunStatus::Suspended && record.due_at.is_none_or(|due| due > now);
+        let rests = record.is_suspended() && record.due_at.is_none_or(|due| due > now);
         if rests
+            && record.status != RunStatus::Undoing
             && self.clock.is_manual()
             && let Some(wait) = self.open_wait(run_id).await?
         {
@@ -230,7 +230,7 @@ impl Shared {
             let record = self.store.run(run_id).await?;
             let rests = record.is_some_and(|record| {
                 let is_due = record.due_at.is_some_and(|due_at| due_at <= now);
-                record.status == RunStatus::Suspended && !is_due && !record.is_over(now)
+                record.is_suspended() && !is_due && !record.is_over(now)
             });
             if !rests {
                 return Ok(());

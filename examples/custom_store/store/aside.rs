@@ -76,6 +76,7 @@ impl Tables<'_> {
                 started_at: None,
                 finished_at: None,
                 deadlines: None,
+                undoing: None,
                 crashes: Crashes::default(),
                 notes: Vec::new(),
                 tags: BTreeSet::new(),

@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 use belts::{
     Timestamp,
     store::{
-        Claim, Claimed, ClaimedRun, FunctionCapacity, Lease, UnknownType,
+        Claim, Claimed, ClaimedRun, FunctionCapacity, Lease, Undoing, UnknownType,
         parts::{Budget, MAX_UNKNOWN_FUNCTIONS, progress},
     },
 };
@@ -128,6 +128,10 @@ impl Tables<'_> {
         *room = room.saturating_sub(bytes);
         let (worker, now) = (request.capacity.worker, request.now);
         run.lease(worker, now);
+        let undoing = match run.undoing {
+            Some(status) => Some(Undoing::new(status, self.result(number)?)),
+            None => None,
+        };
         self.put_run(number, &run)?;
         let crashes = run
             .crashes
@@ -143,6 +147,7 @@ impl Tables<'_> {
         .with_failed_attempts(run.failed_attempts)
         .with_retries(run.retries)
         .with_crashes(crashes)
+        .with_undoing(undoing)
         .with_journal(journal);
         taken.traceparent = event.and_then(|event| event.traceparent);
         claimed.runs.push(taken);

@@ -2,7 +2,7 @@
 
 use belts::{
     Timestamp,
-    store::{Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, Tag, Transition},
+    store::{Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, RunStatus, Tag, Transition},
 };
 use redb::ReadableTable as _;
 
@@ -38,11 +38,19 @@ impl Tables<'_> {
             Some(None) => self.remove_run(number, &run)?,
             Some(Some(ending)) => {
                 apply(&mut run, &ending, now);
+                if ending.may_be_undone() {
+                    run.finished_at = None;
+                    run.status = RunStatus::Suspended;
+                    self.stop(number, &mut run, ending.status, now)?;
+                }
+                if run.status.is_finished() {
+                    run.undoing = None;
+                }
                 if let Some(result) = ending.result {
                     self.put_result(number, result)?;
                 }
                 self.put_run(number, &run)?;
-                self.wakes |= ending.is_due(now);
+                self.wakes |= run.due_at.is_some_and(|due_at| due_at <= now);
             }
         }
         Ok(CommitOutcome::Applied)

@@ -26,19 +26,21 @@ impl Tables<'_> {
 
     fn record_of(&self, number: i64, run: Run) -> Result<RunRecord, Fault> {
         let payload = self.payload(&run.event_id)?;
+        let (status, may_end) = (run.shown_status(), run.undoing.is_none());
+        let deadlines = run.deadlines.filter(|_| may_end);
         let mut record = RunRecord::new(
             run.id,
             run.function_id,
             (run.event_id, run.event_type, payload),
-            run.status,
+            status,
             run.published_at,
         )
         .with_failed_attempts(run.failed_attempts)
         .with_started_at(run.started_at)
         .with_finished_at(run.finished_at)
         .with_due_at(run.due_at)
-        .with_start_by(run.deadlines.and_then(|deadlines| deadlines.start_by))
-        .with_finish_by(run.deadlines.and_then(|deadlines| deadlines.finish_by))
+        .with_start_by(deadlines.and_then(|deadlines| deadlines.start_by))
+        .with_finish_by(deadlines.and_then(|deadlines| deadlines.finish_by))
         .with_tags(sorted(&run.tags))
         .with_notes(run.notes);
         record.result = self.result(number)?;
@@ -89,10 +91,10 @@ impl Tables<'_> {
         let Some((number, mut run)) = self.run_named(run_id)? else {
             return Ok(false);
         };
-        if run.status.is_finished() {
+        if !run.may_be_cancelled() {
             return Ok(false);
         }
-        run.finish(RunStatus::Cancelled, now);
+        self.stop(number, &mut run, RunStatus::Cancelled, now)?;
         self.put_run(number, &run)?;
         self.wakes = true;
         Ok(true)
@@ -107,7 +109,8 @@ impl Tables<'_> {
         }
         for entry in self.journal(number)? {
             let after = request.from.is_some_and(|from| entry.seq >= from);
-            if after || entry.state == StepState::Failed {
+            let undone = request.undone.contains(&entry.seq);
+            if after || undone || entry.state == StepState::Failed {
                 self.steps.remove((number, entry.seq))?;
             }
         }
@@ -291,5 +294,5 @@ fn passes(run: &Run, filter: &RunFilter) -> bool {
             .tags
             .iter()
             .all(|tag| run.tags.contains(&tag.to_string()))
-        && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
+        && (filter.statuses.is_empty() || filter.statuses.contains(&run.shown_status()))
 }

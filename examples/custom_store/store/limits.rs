@@ -67,7 +67,7 @@ impl Tables<'_> {
                 let cause = deadlines.cause(run.started_at.is_some(), now);
                 self.put_result(number, &cause)?;
             }
-            run.finish(RunStatus::Cancelled, now);
+            self.stop(number, &mut run, RunStatus::Cancelled, now)?;
             self.put_run(number, &run)?;
             ended.push(run.id);
         };

@@ -151,6 +151,7 @@ fn new_run(event: &NewEvent, function_id: Arc<str>, id: Option<Arc<str>>, now: T
         started_at: None,
         finished_at: None,
         deadlines: None,
+        undoing: None,
         crashes: Crashes::default(),
         notes: Vec::new(),
         tags: BTreeSet::new(),

@@ -72,6 +72,9 @@ pub(crate) struct Run {
     pub(crate) finished_at: Option<Timestamp>,
     #[serde(default)]
     pub(crate) deadlines: Option<Deadlines>,
+    /// How it ends once it is undone.
+    #[serde(default)]
+    pub(crate) undoing: Option<RunStatus>,
     pub(crate) crashes: Crashes,
     pub(crate) notes: Vec<Note>,
     /// Its tags, each as `name=value`.
@@ -88,12 +91,30 @@ impl Run {
 
     pub(crate) fn finish(&mut self, status: RunStatus, now: Timestamp) {
         (self.status, self.finished_at) = (status, Some(now));
-        (self.worker, self.due_at) = (None, None);
+        (self.worker, self.due_at, self.undoing) = (None, None, None);
+    }
+
+    /// It is undone before it ends so: until then nobody else decides anything about it.
+    pub(crate) fn undo(&mut self, status: RunStatus, now: Timestamp) {
+        self.wait(RunStatus::Suspended, now);
+        self.undoing = Some(status);
+    }
+
+    pub(crate) fn may_be_cancelled(&self) -> bool {
+        !self.status.is_finished() && self.undoing.is_none()
+    }
+
+    /// Where it stands, as it is told.
+    pub(crate) fn shown_status(&self) -> RunStatus {
+        match self.undoing {
+            Some(_) => RunStatus::Undoing,
+            None => self.status,
+        }
     }
 
     /// When its time is over, if it has not finished.
     pub(crate) fn over_at(&self) -> Option<Timestamp> {
-        let deadlines = self.deadlines.filter(|_| !self.status.is_finished())?;
+        let deadlines = self.deadlines.filter(|_| self.may_be_cancelled())?;
         deadlines.next(self.started_at.is_some())
     }
 
@@ -120,6 +141,8 @@ pub(crate) struct Step {
     due_at: Option<Timestamp>,
     started_at: Timestamp,
     finished_at: Option<Timestamp>,
+    #[serde(default)]
+    undoable: bool,
 }
 
 impl Step {
@@ -133,6 +156,7 @@ impl Step {
             due_at: entry.due_at,
             started_at: entry.started_at,
             finished_at: entry.finished_at,
+            undoable: entry.undoable,
         }
     }
 
@@ -142,6 +166,7 @@ impl Step {
             .with_attempts(self.attempts)
             .with_due_at(self.due_at)
             .with_finished_at(self.finished_at)
+            .with_undoable(self.undoable)
     }
 }
 

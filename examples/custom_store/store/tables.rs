@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use belts::{
     Timestamp,
-    store::{Entry, WorkerId, parts::progress},
+    store::{Entry, RunStatus, WorkerId, parts::progress},
 };
 use redb::{ReadableTable as _, Table, TableDefinition, WriteTransaction};
 
@@ -290,6 +290,22 @@ impl Tables<'_> {
             journal.push(decode::<Step>(step)?.with(key.value().1, value));
         }
         Ok(journal)
+    }
+
+    /// Ends a run as failed or cancelled, or has it undone first, if it has recorded what can be.
+    pub(crate) fn stop(
+        &self,
+        number: i64,
+        run: &mut Run,
+        status: RunStatus,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        if run.may_be_cancelled() && self.journal(number)?.iter().any(|entry| entry.undoable) {
+            run.undo(status, now);
+        } else {
+            run.finish(status, now);
+        }
+        Ok(())
     }
 
     /// How much of a run is recorded. Of one that cannot be read nothing is.

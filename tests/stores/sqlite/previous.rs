@@ -272,3 +272,41 @@ async fn what_ended_sessions_of_the_previous_version_wanted_stands_by_function()
     );
     Ok(())
 }
+
+/// It ends runs its own way, and knows nothing of what can be undone: a trigger has them go on to that.
+#[tokio::test]
+async fn previous_version_has_runs_undone_that_it_ends() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    let old = previous(&path);
+    let store = Sqlite::open(&path).await?;
+    let worker = register(&store, &["t"]).await?;
+    let claimed = claim(&store, worker, 1).await?.runs.remove(0);
+    let reserved = entry(0).with_undoable(true);
+    let written = commit(&store, claimed.lease, vec![reserved], None).await?;
+    assert_eq!(written, CommitOutcome::Applied);
+    let cancel =
+        "UPDATE runs SET status = 6, due_at = NULL, worker = NULL, finished_at = 1700000000002
+         WHERE id = 'run-waits'";
+    for times in 0..2 {
+        assert_eq!(old.execute(cancel, []).expect("it can write"), 1);
+        let run = store.run("run-waits").await?.expect("it is there");
+        assert_eq!((run.status, run.finished_at), (RunStatus::Undoing, None));
+        let again = claim(&store, worker, 3).await?.runs.remove(0);
+        let undoing = again.undoing.expect("it is decided");
+        assert_eq!(undoing.status, RunStatus::Cancelled);
+        if times == 1 {
+            let undone = Some(Transition::undone(&undoing));
+            commit(&store, again.lease, Vec::new(), undone).await?;
+        }
+    }
+    let run = store.run("run-waits").await?.expect("it is there");
+    assert_eq!(run.status, RunStatus::Cancelled);
+    // It has it run again, and end again.
+    old.execute_batch("UPDATE runs SET status = 2, due_at = 1700000000002, finished_at = NULL WHERE id = 'run-waits'")
+        .expect("it can write");
+    assert_eq!(old.execute(cancel, []).expect("it can write"), 1);
+    let run = store.run("run-waits").await?.expect("it is there");
+    assert_eq!(run.status, RunStatus::Undoing);
+    Ok(())
+}

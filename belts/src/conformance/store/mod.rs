@@ -57,6 +57,8 @@ mod storage;
 mod tags;
 mod together;
 mod transitions;
+mod undoing;
+mod undone;
 mod waiting;
 mod waits;
 mod waking;
@@ -123,6 +125,15 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     tags {
         commit_adds_tags refused_commit_adds_no_tags list_finds_runs_by_their_tags tags_stay_until_a_run_is_purged
+    }
+    undoing {
+        undoable_entries_come_back failed_run_is_undone_first cancelled_run_is_undone_first run_without_undoables_ends_at_once
+        what_was_decided_stands undone_run_ends_as_decided undoing_run_is_listed_as_such
+    }
+    undone {
+        undoing_is_told_once_it_is_over
+        undoing_run_is_not_cancelled_with_its_parent rerun_drops_what_was_undone forget_ends_what_nobody_can_undo
+        ends_of_undoable_runs_meet_at_once
     }
     waits {
         wait_comes_back_with_places event_makes_every_run_due_that_waits wait_matches_type_and_key event_before_the_wait_is_found

@@ -79,7 +79,11 @@ impl Tables {
         if let Some(due_at) = ending.due_at {
             self.enqueue(number, ending.status, due_at);
         } else if ending.status.is_finished() {
-            return self.finish(number, ending.status, now);
+            return if ending.is_undone {
+                self.end(number, ending.status, now)
+            } else {
+                self.finish(number, ending.status, now)
+            };
         }
         ending.is_due(now)
     }

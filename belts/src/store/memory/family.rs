@@ -104,7 +104,8 @@ impl Tables {
         let Some(run) = self.runs.get(&number) else {
             return false;
         };
-        if !matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) {
+        let has_stopped = matches!(run.status, RunStatus::Failed | RunStatus::Cancelled);
+        if !has_stopped && run.undoing.is_none() {
             return false;
         }
         let started: BTreeSet<i64> = self.started.get(&run.id).cloned().unwrap_or_default();
@@ -120,10 +121,7 @@ impl Tables {
 
     /// Cancels a run that has not finished; whether that is anybody's business.
     pub(super) fn cancel_number(&mut self, number: i64, now: Timestamp) -> bool {
-        let goes_on = self
-            .runs
-            .get(&number)
-            .is_some_and(|run| !run.status.is_finished());
+        let goes_on = self.runs.get(&number).is_some_and(Run::may_be_cancelled);
         if goes_on {
             self.finish(number, RunStatus::Cancelled, now);
         }

@@ -46,7 +46,7 @@ impl Tables {
                     .due_by
                     .is_none_or(|time| run.due_at.is_some_and(|due_at| due_at <= time))
                 && filter.tags.iter().all(|tag| run.tags.contains(tag))
-                && (filter.statuses.is_empty() || filter.statuses.contains(&run.status))
+                && (filter.statuses.is_empty() || filter.statuses.contains(&run.shown_status()))
         };
         let candidates: Box<dyn Iterator<Item = (&i64, &Run)>> = match &filter.parent {
             None => Box::new(self.runs.range(..below).rev()),
@@ -90,11 +90,7 @@ impl Tables {
         let Some(number) = self.run_ids.get(run_id).copied() else {
             return false;
         };
-        if self.runs[&number].status.is_finished() {
-            return false;
-        }
-        self.finish(number, RunStatus::Cancelled, now);
-        true
+        self.cancel_number(number, now)
     }
 
     pub(super) fn rerun(&mut self, request: &Rerun) -> bool {
@@ -102,6 +98,7 @@ impl Tables {
             run_id,
             from,
             reopen,
+            undone,
             now,
         } = request;
         let Some(number) = self.run_ids.get(run_id).copied() else {
@@ -121,11 +118,13 @@ impl Tables {
             }
         }
         run.journal.retain(|entry| {
-            entry.state != StepState::Failed && from.is_none_or(|from| entry.seq < from)
+            entry.state != StepState::Failed
+                && from.is_none_or(|from| entry.seq < from)
+                && !undone.contains(&entry.seq)
         });
         let has_parent = run.parent.is_some();
         run.failed_attempts = 0;
-        run.generation += u32::from(from.is_some());
+        run.generation += u32::from(request.begins_generation());
         run.result = None;
         run.crashes = Crashes::default();
         run.deadlines = run.deadlines.map(|deadlines| deadlines.again(*now));
@@ -256,7 +255,8 @@ impl Tables {
             .take(limit + 1)
             .collect();
         for number in numbers.iter().take(limit) {
-            self.cancel_number(*number, now);
+            // Nobody has its code, to undo anything.
+            self.end(*number, RunStatus::Cancelled, now);
         }
         Ok(Purged::new(numbers.len().min(limit)).with_more(numbers.len() > limit))
     }
@@ -285,7 +285,7 @@ impl Tables {
             Arc::clone(&run.id),
             function_id,
             event,
-            run.status,
+            run.shown_status(),
             run.event.sight.published_at,
         );
         record.failed_attempts = run.failed_attempts;
@@ -294,7 +294,8 @@ impl Tables {
         record.finished_at = run.finished_at;
         record.due_at = run.due_at;
         record.start_by = run.deadlines.and_then(|deadlines| deadlines.start_by);
-        record.finish_by = run.deadlines.and_then(|deadlines| deadlines.finish_by);
+        let finish_by = run.deadlines.and_then(|deadlines| deadlines.finish_by);
+        record.finish_by = finish_by.filter(|_| run.undoing.is_none());
         record.parent.clone_from(&run.parent);
         record.tags = run.tags.iter().cloned().collect();
         record.notes.clone_from(&run.notes);

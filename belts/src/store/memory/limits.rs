@@ -71,7 +71,9 @@ impl Tables {
 
 impl Run {
     fn time_is_over_at(&self) -> Option<Timestamp> {
-        self.deadlines?.next(self.started_at.is_some())
+        // What was decided is not decided again.
+        let deadlines = self.deadlines.filter(|_| self.undoing.is_none())?;
+        deadlines.next(self.started_at.is_some())
     }
 
     pub(super) fn is_over(&self, now: Timestamp) -> bool {

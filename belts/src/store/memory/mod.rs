@@ -25,6 +25,7 @@ mod limits;
 mod publish;
 mod session;
 mod tables;
+mod undoing;
 mod waits;
 mod wants;
 

@@ -216,6 +216,7 @@ impl Tables {
             tags: BTreeSet::new(),
             parent: None,
             generation: 0,
+            undoing: None,
             journal: Vec::new(),
         };
         self.runs.insert(self.last_run, run);

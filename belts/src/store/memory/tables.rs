@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::store::{
-    Awaits, Entry, Lease, Limits, Note, Parent, RunStatus, Subscription, Tag, Timestamp, WorkerId,
+    Awaits, Entry, Lease, Limits, Note, Parent, RunStatus, Subscription, Tag, Timestamp, Undoing,
+    WorkerId,
     parts::{Crashes, Deadlines, next_token, progress},
 };
 
@@ -89,6 +90,8 @@ pub(super) struct Run {
     pub(super) tags: BTreeSet<Tag>,
     pub(super) parent: Option<Parent>,
     pub(super) generation: u32,
+    /// How it ends once it is undone.
+    pub(super) undoing: Option<Undoing>,
     /// Sorted by `seq`.
     pub(super) journal: Vec<Entry>,
 }
@@ -141,8 +144,8 @@ impl Tables {
         }
     }
 
-    /// Ends a run, with those that end with it; whether somebody waits for the end of one.
-    pub(super) fn finish(&mut self, number: i64, status: RunStatus, now: Timestamp) -> bool {
+    /// Ends a run, with those that end with it, whatever it has left to be undone; whether somebody waits for the end of one.
+    pub(super) fn end(&mut self, number: i64, status: RunStatus, now: Timestamp) -> bool {
         self.close_waits(number);
         self.drop_time(number);
         let Some(run) = self.detach(number) else {
@@ -150,6 +153,7 @@ impl Tables {
         };
         run.status = status;
         run.finished_at = Some(now);
+        run.undoing = None;
         self.finished.insert((now, number));
         let awaited = self.tell_end(number, now);
         self.cancel_attached(number, now) || awaited

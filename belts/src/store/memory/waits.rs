@@ -49,7 +49,7 @@ impl Tables {
     /// Whether something has arrived for an open wait of a run.
     pub(super) fn has_arrivals(&self, number: i64) -> bool {
         let run = &self.runs[&number];
-        run.journal
+        run.open_entries()
             .iter()
             .any(|entry| !self.waits.candidates(&run.event, entry).is_empty())
     }
@@ -57,7 +57,7 @@ impl Tables {
     /// What has arrived for the open waits of a run: the first for each, and more as far as there is room.
     pub(super) fn arrivals(&self, run: &Run, room: &mut usize) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
-        for entry in &run.journal {
+        for entry in run.open_entries() {
             for (nth, (place, event)) in self
                 .waits
                 .candidates(&run.event, entry)
@@ -83,7 +83,7 @@ impl Tables {
 
     /// The bytes of what a claim of the run brings for its waits at least.
     pub(super) fn first_arrivals_bytes(&self, run: &Run) -> usize {
-        let first = run.journal.iter().filter_map(|entry| {
+        let first = run.open_entries().iter().filter_map(|entry| {
             let candidates = self.waits.candidates(&run.event, entry);
             Some(candidates.first()?.1.payload.len())
         });

@@ -64,7 +64,7 @@ pub(super) fn bind_step(lease: Lease, entry: &Entry) -> Parameters {
         .bind(entry.seq.cast_signed())
         .bind(entry.attempts.cast_signed())
         .bind(kind_word(entry.kind))
-        .bind(state_word(entry.state))
+        .bind(state_word(entry))
         .bind(to_column(&entry.path))
         .bind(to_column(&entry.type_name))
         .bind(&*entry.value)
@@ -203,7 +203,7 @@ fn bind_entries(parameters: Parameters, entries: &[(i32, &Entry)]) -> Parameters
                 .bind_iter(),
         )
         .bind(each().map(|entry| kind_word(entry.kind)).bind_iter())
-        .bind(each().map(|entry| state_word(entry.state)).bind_iter())
+        .bind(each().map(|entry| state_word(entry)).bind_iter())
         .bind(each().map(|entry| to_column(&entry.path)).bind_iter())
         .bind(each().map(|entry| to_column(&entry.type_name)).bind_iter())
         .bind(each().map(|entry| &*entry.value).bind_iter())

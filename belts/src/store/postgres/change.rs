@@ -13,8 +13,10 @@ use crate::store::{Note, Purged, Rerun, RunRecord, RunStatus, Timestamp};
 
 impl Database {
     pub(super) async fn cancel(&self, run: &str, now: Timestamp) -> Result<bool, Fault> {
-        let is_ours =
-            |run: &RunRecord| run.status == RunStatus::Cancelled && run.finished_at == Some(now);
+        let is_ours = |run: &RunRecord| match run.status {
+            RunStatus::Cancelled => run.finished_at == Some(now),
+            status => status == RunStatus::Undoing,
+        };
         let cancel = async |resent| {
             let parameters = Parameters::default()
                 .bind(to_column(run))
@@ -37,6 +39,7 @@ impl Database {
             run_id: run,
             from,
             reopen,
+            undone,
             now,
         } = request;
         let rerun = async |resent| {
@@ -47,7 +50,8 @@ impl Database {
                 .bind(now.as_millis())
                 .bind(&self.store)
                 .bind(from.map(i64::from))
-                .bind(seqs.bind_iter());
+                .bind(seqs.bind_iter())
+                .bind(undone.iter().map(|seq| seq.cast_signed()).bind_iter());
             let parameters = waits::bind_again(parameters, &again);
             let (made_due,): (bool,) = self.row(&self.sql.rerun, parameters).await?;
             let is_ours = |run: &RunRecord| run.due_at == Some(*now);

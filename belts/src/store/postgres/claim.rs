@@ -36,6 +36,7 @@ impl Database {
             return Ok(None);
         };
         self.wake_if(given_back > 0);
+        self.tell_undoing(&mut claimed.runs).await?;
         claimed.set_aside = self.set_aside(request, unreadable).await?;
         if !claimed.set_aside.is_empty() {
             // Those that fail take others along, which may be among these.
@@ -214,6 +215,7 @@ impl Coming {
                 .unwrap_or(0),
             parent: None,
             generation: 0,
+            undoing: None,
             journal: Vec::new(),
             arrivals: Vec::new(),
         };

@@ -10,7 +10,7 @@ use super::{
 use crate::error::Result;
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 7] = [
+const MIGRATIONS: [&[&str]; 8] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -67,6 +67,11 @@ const MIGRATIONS: [&[&str]; 7] = [
     ],
     &[
         include_str!("migrations/0007/tags.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
+    &[
+        include_str!("migrations/0008/tables.sql"),
+        include_str!("migrations/0008/undo.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
 ];

@@ -52,6 +52,7 @@ mod sql;
 mod subscribers;
 mod tags;
 mod text;
+mod undoing;
 mod waits;
 
 pub use builder::PostgresBuilder;

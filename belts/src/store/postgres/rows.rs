@@ -20,6 +20,7 @@ pub(super) const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Status => "status",
         StepKind::Call => "call",
         StepKind::Start => "start",
+        StepKind::Undo => "undo",
     }
 }
 
@@ -33,28 +34,34 @@ fn kind(word: &str) -> Result<StepKind, Fault> {
         "status" => Ok(StepKind::Status),
         "call" => Ok(StepKind::Call),
         "start" => Ok(StepKind::Start),
+        "undo" => Ok(StepKind::Undo),
         _ => Err(Fault::Word("kind of a step")),
     }
 }
 
-pub(super) const fn state_word(state: StepState) -> &'static str {
-    match state {
-        StepState::Waiting => "waiting",
-        StepState::Completed => "completed",
-        StepState::Failed => "failed",
+/// The word for the state of an entry, which says as well whether it can be undone.
+pub(super) const fn state_word(entry: &Entry) -> &'static str {
+    match (entry.state, entry.undoable) {
+        (StepState::Waiting, _) => "waiting",
+        (StepState::Completed, false) => "completed",
+        (StepState::Completed, true) => UNDOABLE,
+        (StepState::Failed, _) => "failed",
     }
 }
+
+/// The state of an entry that is completed and can be undone.
+const UNDOABLE: &str = "undoable";
 
 fn state(word: &str) -> Result<StepState, Fault> {
     match word {
         "waiting" => Ok(StepState::Waiting),
-        "completed" => Ok(StepState::Completed),
+        "completed" | UNDOABLE => Ok(StepState::Completed),
         "failed" => Ok(StepState::Failed),
         _ => Err(Fault::Word("state of a step")),
     }
 }
 
-fn status(word: &str) -> Result<RunStatus, Fault> {
+pub(super) fn status(word: &str) -> Result<RunStatus, Fault> {
     RunStatus::ALL
         .into_iter()
         .find(|status| status.as_str() == word)
@@ -131,6 +138,7 @@ impl Entries {
             started_at: columns.time(places.started_at)?,
             finished_at: columns.maybe_time(places.finished_at)?,
             value: columns.bytes(places.value)?,
+            undoable: columns.get::<&str>(places.state)? == UNDOABLE,
         })
     }
 }
@@ -171,15 +179,19 @@ fn wait(columns: Columns<'_>, places: &EntryPlaces) -> Result<Option<Wait>, Faul
     Ok(Some(Wait::event(types, key.as_deref())))
 }
 
+/// Where a run stands.
+pub(super) const STATUS: &str =
+    "CASE WHEN undo IN ('failed', 'cancelled') THEN 'undoing' ELSE status END";
+
 /// The columns that [`record`] reads, from the tables `runs` and `events`.
 pub(super) const RECORD: &str =
-    "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, status,
+    "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, {status},
     failed_attempts, result, published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
     start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number)";
 
 /// The same for a list: without the event, and of the results the failures that are not long.
 pub(super) const LISTED: &str =
-    "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, status, failed_attempts,
+    "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, {status}, failed_attempts,
     CASE WHEN status <> 'completed' AND octet_length(result) <= 16384 THEN result END,
     published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
     start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number)";

@@ -6,7 +6,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, Encode, Postgres, Type, postgres::PgAr
 
 use super::{
     error::Fault,
-    rows::{LISTED, RECORD},
+    rows::{LISTED, RECORD, STATUS},
     schema::Schema,
 };
 
@@ -71,7 +71,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD).replace("{tagged}", TAGGED)).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{status}", STATUS).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD).replace("{tagged}", TAGGED)).into());
                 Self { $($name: fill($sql),)* }
             }
         }
@@ -179,7 +179,7 @@ statements! {
     // For sessions without a connection that could hold their locks.
     rely_on_leases: "UPDATE {schema}.workers SET watched = false, missing_since = NULL WHERE watched AND id = ANY ($1)";
     cancel: "SELECT cancelled, {told} FROM (SELECT {schema}.cancel($3, $1, $2) AS cancelled OFFSET 0) AS done";
-    rerun: "SELECT {schema}.rerun_limited($3, $1, $2, $4, $5, $6, $7, $8, $9, $10)";
+    rerun: "SELECT {schema}.rerun_undone($3, $1, $2, $4, $5, $7, $8, $9, $10, $11, $6)";
     // The runs whose time is over next: each may come twice, and the indexes are empty where none has limits.
     next_over: "SELECT number, over_at, limits_since, start_by, finish_by, started_at IS NOT NULL FROM (
             (SELECT number, start_by AS over_at, limits_since, start_by, finish_by, started_at FROM {schema}.runs
@@ -189,6 +189,8 @@ statements! {
                 WHERE finish_by IS NOT NULL AND finished_at IS NULL ORDER BY finish_by LIMIT $1)
         ) AS found ORDER BY over_at";
     expire: "SELECT ended, {told} FROM (SELECT {schema}.expire($1, $2, $3, $4, $5, $6) AS ended OFFSET 0) AS done";
+    // Of runs that this worker has leased.
+    undoing: "SELECT number, undo, undo_result FROM {schema}.runs WHERE number = ANY ($1) AND undo IN ('failed', 'cancelled')";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2
                 AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = asked.id)
@@ -226,24 +228,24 @@ statements! {
         FROM {schema}.steps WHERE run = (SELECT number FROM {schema}.runs WHERE id = $1) ORDER BY seq";
     list: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
-            WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     // Of one function, which are few beside all that have ended. The index is read alone, and so not by number.
     list_of_due: "SELECT {listed} FROM (
             SELECT * FROM (SELECT * FROM {schema}.runs WHERE function_id = $2 AND due_at IS NOT NULL AND due_at <= $7 OFFSET 0) AS runs
-            WHERE number < $1 AND ($3::text[] = '{}' OR status = ANY ($3))
+            WHERE number < $1 AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_event: "SELECT {listed} FROM (
             SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $9 OFFSET 0) AS of
             WHERE runs.number BETWEEN of.number << 16 AND of.number << 16 | 65535
-                AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+                AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
     list_of_parent: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
-            WHERE parent = $9 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            WHERE parent = $9 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
                 AND ($10::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $10)) AND {tagged}
             ORDER BY number DESC LIMIT $4) AS runs, {event}";

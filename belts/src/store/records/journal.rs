@@ -43,6 +43,8 @@ pub struct Entry {
     pub started_at: Timestamp,
     /// When it was recorded for good.
     pub finished_at: Option<Timestamp>,
+    /// Whether what it did is to be undone if the run fails or is cancelled. Only completed entries are.
+    pub undoable: bool,
 }
 
 impl Entry {
@@ -66,6 +68,7 @@ impl Entry {
             wait: None,
             started_at,
             finished_at: None,
+            undoable: false,
         }
     }
 
@@ -109,15 +112,27 @@ impl Entry {
         self
     }
 
+    /// Says that what it did is to be undone if the run fails or is cancelled.
+    #[must_use]
+    pub fn with_undoable(mut self, undoable: bool) -> Self {
+        self.undoable = undoable;
+        self
+    }
+
     /// Whether a step only says by it that an attempt is under way. One that is to be tried again says when.
     pub(crate) fn is_heartbeat(&self) -> bool {
         let is_under_way = self.state == StepState::Waiting && self.due_at.is_none();
-        self.kind == StepKind::Step && is_under_way
+        matches!(self.kind, StepKind::Step | StepKind::Undo) && is_under_way
     }
 
     /// Whether it is a step that the function has reached, and not what the engine keeps for itself.
     pub(crate) fn is_step(&self) -> bool {
-        self.kind != StepKind::Status && !self.is_cancel_on()
+        !matches!(self.kind, StepKind::Status | StepKind::Undo) && !self.is_cancel_on()
+    }
+
+    /// Whether it is a step that the function has reached, or what undoes one.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.is_step() || self.kind == StepKind::Undo
     }
 
     /// Whether it is the wait for the event that cancels the run.
@@ -159,6 +174,8 @@ pub enum StepKind {
     Call,
     /// A `start!`; its result is the handle of the run that it started.
     Start,
+    /// It undoes what a step or a call did, whose path it has with `undo:` before the key.
+    Undo,
     /// No step: the value that the function set last with [`Context::set_status`](crate::Context::set_status).
     Status,
 }

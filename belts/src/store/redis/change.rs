@@ -40,6 +40,7 @@ impl Redis {
             run_id,
             from,
             reopen,
+            undone,
             now,
         } = request;
         let ticket = new_id();
@@ -52,6 +53,9 @@ impl Redis {
                 .optional(from.map(|seq| seq.to_string()).as_deref());
             for seq in reopen {
                 call.arg(seq);
+            }
+            for seq in undone {
+                call.arg(format!("u{seq}"));
             }
             call
         });

@@ -13,7 +13,9 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    store::{Claim, Claimed, ClaimedRun, Lease, SetAside, Timestamp, UnknownType, WorkerId},
+    store::{
+        Claim, Claimed, ClaimedRun, Lease, SetAside, Timestamp, Undoing, UnknownType, WorkerId,
+    },
 };
 
 /// The part of a token that nobody can foresee; a new one for each claim.
@@ -134,6 +136,7 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unre
         crashes: 0,
         parent: None,
         generation: 0,
+        undoing: None,
         journal: Vec::new(),
         arrivals: Vec::new(),
     };
@@ -159,11 +162,17 @@ fn fill(run: &mut ClaimedRun, mut row: Row) -> Result<(), Fault> {
     let parent = row.optional_raw()?;
     run.parent = parent.map(|text| rows::decode_parent(&text)).transpose()?;
     run.generation = row.optional_number()?.unwrap_or(0);
+    let undo = row.optional_raw()?;
     let event = rows::decode_event(&event.ok_or(Fault::Reply("event"))?)?;
     run.event_type = event.event_type;
     run.payload = event.payload;
     run.traceparent = event.traceparent;
-    run.journal = rows::decode_journal(journal)?;
+    let (journal, result) = rows::decode_journal(journal)?;
+    run.journal = journal;
+    if let Some(undo) = undo {
+        let result = result.map(Arc::from);
+        run.undoing = Some(Undoing::new(rows::status_of(&undo)?, result));
+    }
     if let list @ redis::Value::Array(_) = row.value() {
         run.arrivals = arrivals(Row::of(list)?)?;
     }

@@ -45,12 +45,13 @@ impl Redis {
             && commit.tags.is_empty()
             && !commit.entries.iter().any(concerns_waits)
         {
+            let undoable = commit.entries.iter().any(|entry| entry.undoable);
             match &commit.transition {
-                None => return self.step_call(commit),
+                None if !undoable => return self.step_call(commit),
                 Some(Transition::Complete { output }) if self.is_plain_end(commit, resent) => {
                     return self.finish_call(commit, output, request.now);
                 }
-                Some(_) => {}
+                _ => {}
             }
         }
         let mut call = self.call(&script::COMMIT);
@@ -165,7 +166,8 @@ fn add_change(call: &mut Call, transition: &Transition) {
         call.arg("x").arg("").arg("").arg("").arg("");
         return;
     };
-    call.arg(status_digit(ending.status));
+    let before = if ending.is_undone { "u" } else { "" };
+    call.arg(format!("{before}{}", status_digit(ending.status)));
     match ending.due_at {
         Some(due_at) => call.arg(due_at.as_millis()),
         None => call.arg(""),

@@ -43,7 +43,8 @@ impl Redis {
             call
         });
         let answer = answer.await?;
-        self.read(Row::of(answer).and_then(rows::decode_journal))
+        let (journal, _) = self.read(Row::of(answer).and_then(rows::decode_journal))?;
+        Ok(journal)
     }
 
     pub(super) async fn count_due(

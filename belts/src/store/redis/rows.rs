@@ -61,13 +61,14 @@ const fn kind_word(kind: StepKind) -> &'static str {
         StepKind::Status => "status",
         StepKind::Call => "call",
         StepKind::Start => "start",
+        StepKind::Undo => "undo",
     }
 }
 
 fn kind_of(word: &str) -> Result<StepKind, Fault> {
-    use StepKind::{Call, Callback, Race, Sleep, Start, Status, Step, Wait};
+    use StepKind::{Call, Callback, Race, Sleep, Start, Status, Step, Undo, Wait};
 
-    [Step, Sleep, Wait, Race, Callback, Status, Call, Start]
+    [Step, Sleep, Wait, Race, Callback, Status, Call, Start, Undo]
         .into_iter()
         .find(|kind| kind_word(*kind) == word)
         .ok_or(Fault::Word("kind of step"))
@@ -98,7 +99,12 @@ pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
         wait: entry.wait.as_ref().map(WaitHeader::of),
     };
     let mut bytes = Vec::with_capacity(96 + entry.path.len() + entry.value.len());
-    bytes.push(state_digit(entry.state));
+    let is_undoable = entry.undoable && entry.state == StepState::Completed;
+    bytes.push(if is_undoable {
+        UNDOABLE
+    } else {
+        state_digit(entry.state)
+    });
     with_header(bytes, &header, &entry.value)
 }
 
@@ -111,7 +117,10 @@ pub(super) fn decode_entry(seq: u32, bytes: &[u8]) -> Result<Entry, Fault> {
         seq,
         path: Arc::from(&*header.path),
         kind: kind_of(&header.kind)?,
-        state: state_of(*state)?,
+        state: match *state {
+            UNDOABLE => StepState::Completed,
+            state => state_of(state)?,
+        },
         type_name: Arc::from(&*header.type_name),
         value: Arc::from(value),
         attempts: header.attempts,
@@ -121,21 +130,24 @@ pub(super) fn decode_entry(seq: u32, bytes: &[u8]) -> Result<Entry, Fault> {
         finished_at: header
             .finished_after
             .map(|after| Timestamp::from_millis(header.began_at.wrapping_add(after))),
+        undoable: *state == UNDOABLE,
     })
 }
 
-/// The entries of a journal as its hash holds them, in the order of `seq`.
-pub(super) fn decode_journal(mut fields: Row) -> Result<Vec<Entry>, Fault> {
-    let mut journal = Vec::new();
+/// The entries of a journal as its hash holds them, in the order of `seq`; and the result of the run.
+pub(super) fn decode_journal(mut fields: Row) -> Result<(Vec<Entry>, Option<Vec<u8>>), Fault> {
+    let (mut journal, mut result) = (Vec::new(), None);
     while !fields.is_empty() {
         let (field, bytes) = (fields.raw()?, fields.raw()?);
         // The output or last failure of the run lies beside its entries.
-        if field != b"result" {
+        if field == b"result" {
+            result = Some(bytes);
+        } else {
             journal.push(decode_entry(reply::number(&field)?, &bytes)?);
         }
     }
     journal.sort_unstable_by_key(|entry| entry.seq);
-    Ok(journal)
+    Ok((journal, result))
 }
 
 /// What clients read of an event; scripts put a line before it.
@@ -222,6 +234,9 @@ fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
     Ok((&bytes[..end], &bytes[end + 1..]))
 }
 
+/// The state of an entry that is completed and can be undone.
+const UNDOABLE: u8 = b'3';
+
 const fn state_digit(state: StepState) -> u8 {
     match state {
         StepState::Completed => b'0',
@@ -247,6 +262,8 @@ pub(super) const fn status_digit(status: RunStatus) -> &'static str {
         RunStatus::Completed => "4",
         RunStatus::Failed => "5",
         RunStatus::Cancelled => "6",
+        // In no run: what is decided stands in a field of its own.
+        RunStatus::Undoing => "7",
     }
 }
 

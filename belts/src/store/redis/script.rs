@@ -18,7 +18,7 @@ macro_rules! parts {
 parts! {
     "adopt" "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "ended" "event" "expire" "family" "find" "forget" "head" "hear"
     "lane" "limit" "limited" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "start"
-    "tag" "times" "told" "unfinished" "wait" "waits" "write"
+    "tag" "times" "told" "undo" "unfinished" "wait" "waits" "write"
 }
 
 macro_rules! scripts {

@@ -13,7 +13,9 @@ impl Tx<'_> {
     pub(super) fn cancel(&mut self, run_id: &str, now: Timestamp) -> Result<bool, Fault> {
         let number: Option<i64> = self
             .connection
-            .prepare_cached("SELECT number FROM runs WHERE id = ?1 AND status < ?2")?
+            .prepare_cached(
+                "SELECT number FROM runs WHERE id = ?1 AND status < ?2 AND undo IS NULL",
+            )?
             .query_row(params![run_id, FIRST_FINISHED], |row| row.get(0))
             .optional()?;
         if let Some(number) = number {
@@ -48,6 +50,7 @@ impl Tx<'_> {
             run_id,
             from,
             reopen,
+            undone,
             now,
         } = request;
         let number: Option<i64> = self
@@ -74,7 +77,7 @@ impl Tx<'_> {
                 now.as_millis(),
                 status_number(RunStatus::Pending),
                 status_number(RunStatus::Suspended),
-                i64::from(from.is_some()),
+                i64::from(request.begins_generation()),
             ],
         )?;
         for seq in reopen {
@@ -87,6 +90,12 @@ impl Tx<'_> {
             "DELETE FROM steps WHERE run = ?1 AND (state = ?2 OR seq >= ?3)",
             params![number, state_number(StepState::Failed), from],
         )?;
+        for seq in undone {
+            self.execute(
+                "DELETE FROM steps WHERE run = ?1 AND seq = ?2",
+                params![number, seq],
+            )?;
+        }
         self.renew_deadlines(number, *now)?;
         self.open_waits(number, *now)?;
         self.wakes = true;

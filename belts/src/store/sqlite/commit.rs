@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     error::Fault,
-    rows::{kind_number, state_number, status_number},
+    rows::{entry_state, kind_number, state_number, status_number},
     tx::Tx,
     waits::concerns_waits,
 };
@@ -43,6 +43,17 @@ impl Tx<'_> {
     fn commit_one(&mut self, commit: &Commit, now: Timestamp) -> Result<CommitOutcome, Fault> {
         let lease = &commit.lease;
         let ending = commit.transition.as_ref().map(Transition::ending);
+        let undoable = |ending: &Ending<'_>| {
+            ending.may_be_undone() && commit.entries.iter().any(|entry| entry.undoable)
+        };
+        // Whether the run is undone depends on what it has recorded.
+        if ending.flatten().is_some_and(|ending| undoable(&ending))
+            && holds(self.connection, lease)?
+        {
+            for entry in &commit.entries {
+                self.write(lease.run, entry, true, now)?;
+            }
+        }
         let is_told = match &ending {
             None => holds(self.connection, lease)?.then_some(false),
             Some(Some(ending)) => self.change(lease, ending, now)?,
@@ -86,6 +97,9 @@ impl Tx<'_> {
         now: Timestamp,
     ) -> Result<Option<bool>, Fault> {
         let result = ending.result.map(|result| &**result);
+        if ending.is_undone {
+            return self.end_undone(lease, ending, now);
+        }
         let Some(finished_at) = ending.finished_at(now) else {
             let changed = self.execute(
                 "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
@@ -124,6 +138,8 @@ impl Tx<'_> {
             ],
         )?;
         let is_told = self.connection.total_changes() - before > changed as u64;
+        // It may go on, to be undone.
+        self.wakes |= is_told && ending.may_be_undone();
         Ok((changed > 0).then_some(is_told))
     }
 
@@ -212,7 +228,7 @@ impl Tx<'_> {
                 entry.seq,
                 &*entry.path,
                 kind_number(entry.kind),
-                state_number(entry.state),
+                entry_state(entry),
                 type_name,
                 entry.attempts,
                 entry.due_at.map(Timestamp::as_millis),

@@ -22,7 +22,7 @@ impl Tx<'_> {
             let own: Option<i64> = self
                 .connection
                 .prepare_cached(
-                    "SELECT number FROM runs WHERE id = ?1 AND status < ?2
+                    "SELECT number FROM runs WHERE id = ?1 AND status < ?2 AND undo IS NULL
                          AND parent = (SELECT id FROM runs WHERE number = ?3)",
                 )?
                 .query_row(
@@ -152,6 +152,7 @@ impl Tx<'_> {
             .prepare_cached(
                 "UPDATE runs SET status = ?2, due_at = NULL, worker = NULL, finished_at = ?3
                  WHERE parent = (SELECT id FROM runs WHERE number = ?1) AND attached = 1 AND finished_at IS NULL
+                     AND undo IS NULL
                  RETURNING number",
             )?
             .query_map(

@@ -127,7 +127,8 @@ impl Tx<'_> {
         for number in unfinished.iter().take(limit) {
             // It may have ended with one before it.
             if self.goes_on(*number)? {
-                self.cancel_number(*number, now)?;
+                // Nobody has its code, to undo anything.
+                self.abandon(*number, now)?;
             }
         }
         self.wakes = true;

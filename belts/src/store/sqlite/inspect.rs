@@ -183,7 +183,7 @@ macro_rules! list {
             $from,
             " JOIN events ON events.number = runs.event WHERE ",
             $number,
-            " < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> status) & 1
+            " < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> iif(undo IN (5, 6), 7, status)) & 1
                  AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
                  AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
                  AND (?9 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?9) AS asked

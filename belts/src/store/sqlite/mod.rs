@@ -48,6 +48,7 @@ mod schema;
 mod session;
 mod take;
 mod tx;
+mod undoing;
 mod untold;
 mod waits;
 mod wants;

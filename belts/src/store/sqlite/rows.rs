@@ -6,6 +6,7 @@ use super::{
     columns::{bytes, lossy, optional_bytes, small, text, time},
     error::Fault,
     names::Dictionary,
+    undoing::shown_status,
 };
 use crate::store::{
     Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Tag, Timestamp, Wait,
@@ -21,6 +22,8 @@ pub(super) const fn status_number(status: RunStatus) -> i64 {
         RunStatus::Completed => 4,
         RunStatus::Failed => 5,
         RunStatus::Cancelled => 6,
+        // In no row: what is decided stands in a column of its own.
+        RunStatus::Undoing => 7,
     }
 }
 
@@ -44,6 +47,7 @@ pub(super) const fn kind_number(kind: StepKind) -> i64 {
         StepKind::Status => 5,
         StepKind::Call => 6,
         StepKind::Start => 7,
+        StepKind::Undo => 8,
     }
 }
 
@@ -57,9 +61,21 @@ fn kind(number: i64) -> Result<StepKind, Fault> {
         5 => Ok(StepKind::Status),
         6 => Ok(StepKind::Call),
         7 => Ok(StepKind::Start),
+        8 => Ok(StepKind::Undo),
         _ => Err(Fault::Unknown("kind of a step")),
     }
 }
+
+/// The number of the state of an entry, which says as well whether it can be undone.
+pub(super) const fn entry_state(entry: &Entry) -> i64 {
+    match (entry.state, entry.undoable) {
+        (StepState::Completed, true) => UNDOABLE,
+        (state, _) => state_number(state),
+    }
+}
+
+/// The state of an entry that is completed and can be undone.
+const UNDOABLE: i64 = 3;
 
 pub(super) const fn state_number(state: StepState) -> i64 {
     match state {
@@ -71,7 +87,7 @@ pub(super) const fn state_number(state: StepState) -> i64 {
 
 fn state(number: i64) -> Result<StepState, Fault> {
     match number {
-        0 => Ok(StepState::Completed),
+        0 | UNDOABLE => Ok(StepState::Completed),
         1 => Ok(StepState::Waiting),
         2 => Ok(StepState::Failed),
         _ => Err(Fault::Unknown("state of a step")),
@@ -96,6 +112,7 @@ pub(super) fn entry(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<Entry, 
         started_at: Timestamp::from_millis(row.get(7)?),
         finished_at: time(row, 8)?,
         value: bytes(row, 9)?,
+        undoable: row.get::<_, i64>(3)? == UNDOABLE,
     })
 }
 
@@ -119,7 +136,7 @@ macro_rules! record_columns {
             ", status, failed_attempts, ",
             $result,
             ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached, start_by, finish_by, ",
-            "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number)"
+            "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number), undo"
         )
     };
 }
@@ -132,7 +149,7 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
     let event = (lossy(row, 3)?, names.name_or_unknown(row.get(4)?)?, payload);
     let created_at = Timestamp::from_millis(row.get(9)?);
     let finished_at = time(row, 11)?;
-    let status = match (status(row.get(6)?), finished_at) {
+    let status = match (shown_status(row.get(6)?, row.get(20)?), finished_at) {
         (Ok(status), _) => status,
         (Err(_), Some(_)) => RunStatus::Failed,
         (Err(_), None) => RunStatus::Suspended,

@@ -141,6 +141,7 @@ impl Tx<'_> {
             },
             parent: rows::parent(row, 13)?,
             generation: small(row, 16)?,
+            undoing: self.undoing(number, &journal)?,
             journal,
             arrivals: Vec::new(),
         };
@@ -210,6 +211,7 @@ impl Tx<'_> {
                 params![number, now.after(PUT_OFF).as_millis(), &*envelope],
             )?;
         } else {
+            self.keep_done(number)?;
             self.execute(
                 "UPDATE runs SET status = ?2, due_at = NULL, finished_at = ?3, result = ?4 WHERE number = ?1",
                 params![number, status_number(RunStatus::Failed), now.as_millis(), &*envelope],

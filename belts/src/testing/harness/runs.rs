@@ -61,7 +61,7 @@ impl Harness {
 
     /// Counts the evaluations of a run that goes on anew, and of those below it.
     async fn forget_evaluations(&self, run_id: &str) -> Result<()> {
-        let goes_on = [RunStatus::Pending, RunStatus::Suspended];
+        let goes_on = [RunStatus::Pending, RunStatus::Suspended, RunStatus::Undoing];
         let mut next: Vec<Arc<str>> = vec![run_id.into()];
         while let Some(run_id) = next.pop() {
             self.inner.setup.probe.forget(&run_id);

@@ -180,7 +180,7 @@ impl<T> TestRun<T> {
     /// The paths of its steps and sleeps, in the order in which they began.
     pub fn steps(&self) -> Vec<&str> {
         let steps = self.journal.iter();
-        let steps = steps.filter(|entry| entry.is_step());
+        let steps = steps.filter(|entry| entry.is_shown());
         steps.map(|entry| &*entry.path).collect()
     }
 

@@ -111,16 +111,16 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
             continue;
         };
         let over_at = run.over_at();
-        match (run.status, run.next_moment()) {
-            (RunStatus::Running, _) => {}
+        match run.next_moment() {
+            _ if run.is_driven() => {}
             // None of the others comes earlier.
-            (_, Some(moment)) if until.is_some_and(|until| moment > until) => break,
-            (_, Some(moment)) if over_at == Some(moment) => {
+            Some(moment) if until.is_some_and(|until| moment > until) => break,
+            Some(moment) if over_at == Some(moment) => {
                 shared.clock.sleep_until(moment).await;
                 shared.expire().await?;
                 continue;
             }
-            (_, Some(due_at)) => {
+            Some(due_at) => {
                 shared.clock.sleep_until(due_at).await;
                 if !shared.claim_run(&run.run_id, index).await? {
                     if shared.paused_at(&run.function_id).await?.is_some() {
@@ -149,7 +149,12 @@ fn takes(worker: &Worker, run: &RunRecord) -> bool {
 
 /// The run that is in progress or due first, but for those of functions that are paused.
 async fn next_due(worker: &Worker, paused: &HashSet<Arc<str>>) -> Result<Option<RunRecord>> {
-    let statuses = vec![RunStatus::Pending, RunStatus::Running, RunStatus::Suspended];
+    let statuses = vec![
+        RunStatus::Pending,
+        RunStatus::Running,
+        RunStatus::Suspended,
+        RunStatus::Undoing,
+    ];
     let filter = RunFilter {
         statuses,
         limit: usize::from(u16::MAX),
@@ -160,13 +165,13 @@ async fn next_due(worker: &Worker, paused: &HashSet<Arc<str>>) -> Result<Option<
         .runs
         .into_iter()
         .filter(|run| takes(worker, run))
-        .filter(|run| run.status == RunStatus::Running || !paused.contains(&run.function_id))
+        .filter(|run| run.is_driven() || !paused.contains(&run.function_id))
         .filter(|run| !run.next_moment().is_some_and(Timestamp::is_never))
         // Such a run waits for an event.
-        .filter(|run| run.status != RunStatus::Suspended || run.next_moment().is_some());
+        .filter(|run| !run.is_suspended() || run.next_moment().is_some());
     // Ids sort by time as well, for runs created at one moment of a clock that stands still.
     Ok(known.min_by_key(|run| {
-        let rests = run.status != RunStatus::Running;
+        let rests = !run.is_driven();
         let moment = run.next_moment().filter(|_| rests);
         (moment, run.created_at, run.run_id.clone())
     }))

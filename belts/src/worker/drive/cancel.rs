@@ -13,7 +13,9 @@ impl Drive<'_> {
     ///
     /// A run that has not waited for it yet records that first, and looks then: nothing of the function is evaluated before.
     pub(super) async fn listen_for_cancel(&self) -> Result<Option<Listening>, Ended> {
-        let Some(types) = self.function.cancel_types() else {
+        // What was decided is not decided again.
+        let types = self.function.cancel_types();
+        let Some(types) = types.filter(|_| !self.run.is_undoing()) else {
             self.run.ignore_cancel_on();
             return Ok(None);
         };

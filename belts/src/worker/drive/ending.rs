@@ -10,7 +10,7 @@ use crate::{
     live::Outbox,
     panic,
     run::after_function,
-    store::{NewEvent, Transition},
+    store::{NewEvent, RunStatus, Transition},
 };
 
 /// How long a run rests after the store failed while its own code used it.
@@ -26,6 +26,9 @@ impl Drive<'_> {
         if let Some(ended) = self.ended_by(write).await {
             panic::discard(outcome);
             return ended;
+        }
+        if self.run.is_undoing() {
+            return self.undone(outcome).await;
         }
         if self.is_cancelled_after_all().await {
             panic::discard(outcome);
@@ -61,7 +64,7 @@ impl Drive<'_> {
         }
         let starts = match &outcome {
             Ok(_) => Vec::new(),
-            Err(error) => self.handlers(error, &transition).await,
+            Err(error) => self.handlers_at(error, &transition).await,
         };
         let outbox = self.run.take_outbox();
         let ended = self.end_and_start(outbox, transition, starts).await;
@@ -138,7 +141,7 @@ impl Drive<'_> {
         if let Some(ended) = self.ended_by(write).await {
             return ended;
         }
-        if error.is_service_failure() {
+        if error.is_service_failure() || self.run.is_undoing() {
             return self.put_off(&error).await;
         }
         if self.is_cancelled_after_all().await {
@@ -148,7 +151,7 @@ impl Drive<'_> {
     }
 
     /// Lets the run go on from its journal a little later: that the store or the dispatcher failed is no outcome of the run.
-    async fn put_off(&self, error: &Error) -> Ended {
+    pub(super) async fn put_off(&self, error: &Error) -> Ended {
         let ids = self.run.ids();
         tracing::warn!(
             function = ids.function, run = ids.run, error = %error.report(),
@@ -197,7 +200,7 @@ impl Drive<'_> {
     pub(super) async fn fail(&self, error: &Error) -> Ended {
         let transition = Transition::fail(self.claimed.failed_attempts + 1, codec::envelope(error));
         self.log(error, &transition);
-        let starts = self.handlers(error, &transition).await;
+        let starts = self.handlers_at(error, &transition).await;
         let outbox = self.run.take_outbox();
         let ended = self.end_and_start(outbox, transition, starts).await;
         if matches!(ended, Ended::Failed) {
@@ -212,7 +215,7 @@ impl Drive<'_> {
 
     /// Writes the last entries, as many at once as a store may be asked to take, and with the last of them the transition and what
     /// else it starts.
-    async fn end_and_start(
+    pub(super) async fn end_and_start(
         &self,
         mut outbox: Outbox,
         transition: Transition,
@@ -251,10 +254,19 @@ impl Drive<'_> {
         ) {
             self.worker.setbacks.went_on(&self.run.run_id);
         }
+        if self.run.has_undoable() && transition.ending().is_some_and(|it| it.may_be_undone()) {
+            let now = self.worker.clock.now();
+            self.worker.due.expect(now);
+            return Ended::Suspended(Some(now));
+        }
         match transition {
             Transition::Complete { output } => Ended::Completed(output),
-            Transition::Fail { .. } => Ended::Failed,
-            Transition::Cancel { .. } => Ended::Cancelled,
+            Transition::Undone {
+                status: RunStatus::Failed,
+                ..
+            }
+            | Transition::Fail { .. } => Ended::Failed,
+            Transition::Undone { .. } | Transition::Cancel { .. } => Ended::Cancelled,
             Transition::Stop => Ended::Stopped,
             Transition::Skip => Ended::Skipped,
             Transition::Suspend { due_at: None } => Ended::Suspended(None),
@@ -274,6 +286,10 @@ impl Drive<'_> {
         match transition {
             Transition::Retry { due_at, .. } => tracing::warn!(
                 function = ids.function, run = ids.run, attempt = ids.attempt, retry_at = %due_at, error = %error.report(), "run failed and will be retried"
+            ),
+            _ if self.run.has_undoable() => tracing::error!(
+                function = ids.function, run = ids.run, attempt = ids.attempt, error = %error.report(),
+                "run failed for good; its steps are undone"
             ),
             _ => {
                 tracing::error!(

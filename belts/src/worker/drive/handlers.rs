@@ -17,18 +17,27 @@ impl Drive<'_> {
     ///
     /// Their ids follow from the lease, so that a failure that is written again starts nothing twice, and the failure of a rerun starts
     /// them anew.
-    pub(super) async fn handlers(&self, error: &Error, transition: &Transition) -> Vec<NewEvent> {
-        let Transition::Fail {
-            failed_attempts, ..
-        } = transition
-        else {
-            return Vec::new();
-        };
+    pub(super) async fn handlers_at(
+        &self,
+        error: &Error,
+        transition: &Transition,
+    ) -> Vec<NewEvent> {
+        match transition {
+            // They start once it is undone.
+            Transition::Fail {
+                failed_attempts, ..
+            } if !self.run.has_undoable() => self.handlers(error, *failed_attempts).await,
+            _ => Vec::new(),
+        }
+    }
+
+    /// What starts the handlers of the function, whose run has failed for good.
+    pub(super) async fn handlers(&self, error: &Error, failed_attempts: u32) -> Vec<NewEvent> {
         let handlers = self.served().await;
         if handlers.is_empty() {
             return Vec::new();
         }
-        let event = self.told(error, *failed_attempts);
+        let event = self.told(error, failed_attempts);
         let (run, token) = (self.run, self.lease.token.to_string());
         let depth = run.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
         let handlers = handlers.iter().map(|handler| {

@@ -7,6 +7,7 @@ mod handlers;
 mod look;
 mod stay;
 mod turns;
+mod undo;
 mod waker;
 mod watch;
 mod write;
@@ -36,8 +37,8 @@ pub(crate) async fn drive(
     let crashed = worker.crashed(&claimed);
     // A run that is not to be driven has none of its code called.
     let wanted = match &crashed {
-        None => wanted(function, &claimed),
-        Some(_) => Ok(true),
+        None if claimed.undoing.is_none() => wanted(function, &claimed),
+        _ => Ok(true),
     };
     let metrics = &function.metrics;
     let run = Arc::new(LiveRun::new(
@@ -49,6 +50,11 @@ pub(crate) async fn drive(
     ));
     worker.attach(claimed.lease, &run);
     let drive = Drive::new(worker, &run, function, &claimed, target);
+    if let Some(error) = &crashed
+        && run.is_undoing()
+    {
+        return (drive.give_up_undo(error).await, None);
+    }
     if let Some(error) = crashed {
         let ended = drive.fail(&error).await;
         if ended == Ended::Failed {

@@ -49,10 +49,11 @@ impl Drive<'_> {
     }
 
     async fn go(&self) -> Ended {
-        if self
-            .target
-            .as_ref()
-            .is_some_and(|target| self.run.has_recorded(target))
+        if !self.run.is_undoing()
+            && self
+                .target
+                .as_ref()
+                .is_some_and(|target| self.run.has_recorded(target))
         {
             return self.end(Outbox::default(), Transition::Stop).await;
         }
@@ -62,7 +63,12 @@ impl Drive<'_> {
             event_type: Arc::clone(&self.run.event_type),
             payload: Arc::clone(&self.run.payload),
         };
-        let limited = self.limited(self.inside_middleware(invocation));
+        let limited = async {
+            if self.run.is_undoing() {
+                return Box::pin(self.undo(invocation)).await;
+            }
+            self.limited(self.inside_middleware(invocation)).await
+        };
         let limited = CURRENT_RUN.scope(Arc::clone(self.run), limited);
         let worker = Worker::from_shared(Arc::clone(self.worker));
         let mut function = Held::new(installed::scope(worker, limited));
@@ -288,7 +294,10 @@ impl Drive<'_> {
         let mut recorded = outbox
             .entries
             .iter()
-            .filter(|entry| entry.kind == StepKind::Step && entry.state != StepState::Waiting)
+            .filter(|entry| {
+                let is_step = matches!(entry.kind, StepKind::Step | StepKind::Undo);
+                is_step && entry.state != StepState::Waiting
+            })
             .peekable();
         recorded.peek()?;
         if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {

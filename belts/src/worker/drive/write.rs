@@ -187,6 +187,9 @@ impl<'a> Drive<'a> {
 
     /// Records that the attempt failed since its results cannot be written; `None` if that cannot be written either.
     async fn count_as_failed(&self, error: &Error) -> Option<Ended> {
+        if self.run.is_undoing() {
+            return None;
+        }
         let report = error.report();
         let error = Error::new(
             ErrorKind::Unwritable,
@@ -196,7 +199,7 @@ impl<'a> Drive<'a> {
         let failed = self.claimed.failed_attempts;
         let transition = after_function(Err(&error), self.policy, failed, now, random);
         self.log(&error, &transition);
-        let starts = self.handlers(&error, &transition).await;
+        let starts = self.handlers_at(&error, &transition).await;
         let has_handlers = !starts.is_empty();
         let mut written = self
             .write_end(Outbox::default(), transition.clone(), starts)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Timestamp,
-    store::{Entry, Lease, NewEvent, Tag},
+    store::{Entry, Lease, NewEvent, RunStatus, Tag, Undoing},
 };
 
 /// Commits of several runs in one write; see [`Store::commit`](crate::store::Store::commit).
@@ -167,6 +167,14 @@ pub enum Transition {
         /// The failure, as an envelope.
         error: Arc<[u8]>,
     },
+    /// A run that was [undoing](RunStatus::Undoing) has come to the end that was decided when that began.
+    #[non_exhaustive]
+    Undone {
+        /// That end: failed or cancelled.
+        status: RunStatus,
+        /// The failure or the cause that was there when it was decided, as an envelope.
+        error: Option<Arc<[u8]>>,
+    },
     /// The event came that cancels the run.
     #[non_exhaustive]
     Cancel {
@@ -220,6 +228,14 @@ impl Transition {
         Self::Fail {
             failed_attempts,
             error: error.into(),
+        }
+    }
+
+    /// A run that was undoing has come to the end that was decided then.
+    pub fn undone(undoing: &Undoing) -> Self {
+        Self::Undone {
+            status: undoing.status,
+            error: undoing.error.clone(),
         }
     }
 

@@ -143,6 +143,8 @@ pub struct Rerun {
     /// Entries of calls that wait for their child again: their outcome and time limit are cleared. Entries dropped by `from` are never
     /// listed here.
     pub reopen: Vec<u32>,
+    /// Entries that are dropped whatever they are: what was undone, and what undid it. Then the run counts as rerun from a step.
+    pub undone: Vec<u32>,
     /// The current time.
     pub now: Timestamp,
 }
@@ -154,6 +156,7 @@ impl Rerun {
             run_id: run_id.into(),
             from: None,
             reopen: Vec::new(),
+            undone: Vec::new(),
             now,
         }
     }
@@ -163,6 +166,18 @@ impl Rerun {
     pub fn with_from(mut self, from: impl Into<Option<u32>>) -> Self {
         self.from = from.into();
         self
+    }
+
+    /// Names the entries that were undone, and those that undid them.
+    #[must_use]
+    pub fn with_undone(mut self, seqs: Vec<u32>) -> Self {
+        self.undone = seqs;
+        self
+    }
+
+    /// Whether children that it calls from now on are new ones.
+    pub fn begins_generation(&self) -> bool {
+        self.from.is_some() || !self.undone.is_empty()
     }
 
     /// Names the entries that wait again for the run that they have called.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Timestamp,
-    store::{Arrival, Entry, Parent, WorkerId},
+    store::{Arrival, Entry, Parent, Undoing, WorkerId},
 };
 
 /// What a claim brought.
@@ -147,6 +147,8 @@ pub struct ClaimedRun {
     pub parent: Option<Parent>,
     /// How many times it was rerun [from](crate::store::Rerun::from) a step.
     pub generation: u32,
+    /// How it ends once what its steps did is undone, if that is all that is left to do.
+    pub undoing: Option<Undoing>,
     /// The recorded steps, in the order of `seq`.
     pub journal: Vec<Entry>,
     /// What has arrived for its open waits, by `seq`, then by place.
@@ -177,6 +179,7 @@ impl ClaimedRun {
             crashes: 0,
             parent: None,
             generation: 0,
+            undoing: None,
             journal: Vec::new(),
             arrivals: Vec::new(),
         }
@@ -214,6 +217,13 @@ impl ClaimedRun {
     #[must_use]
     pub fn with_generation(mut self, generation: u32) -> Self {
         self.generation = generation;
+        self
+    }
+
+    /// Sets how it ends once it is undone.
+    #[must_use]
+    pub fn with_undoing(mut self, undoing: impl Into<Option<Undoing>>) -> Self {
+        self.undoing = undoing.into();
         self
     }
 

@@ -9,6 +9,7 @@ mod published;
 mod record;
 mod status;
 mod tag;
+mod undoing;
 
 pub use claimed::*;
 pub use expired::*;
@@ -19,3 +20,4 @@ pub use published::*;
 pub use record::*;
 pub use status::*;
 pub use tag::*;
+pub use undoing::*;

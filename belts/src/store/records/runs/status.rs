@@ -17,6 +17,8 @@ pub enum RunStatus {
     Suspended,
     /// It was asked to stop after a step.
     Stopped,
+    /// It has failed or was cancelled, and what its steps did is undone before it is over.
+    Undoing,
     /// The function returned `Ok`.
     Completed,
     /// It failed for good.
@@ -27,17 +29,18 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Every status, in the order of a run's life.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pending,
         Self::Running,
         Self::Suspended,
         Self::Stopped,
+        Self::Undoing,
         Self::Completed,
         Self::Failed,
         Self::Cancelled,
     ];
 
-    /// Those of runs that are not over.
+    /// Those of runs of which nothing is decided: they are not over, and are not being undone.
     pub const UNFINISHED: [Self; 4] =
         [Self::Pending, Self::Running, Self::Suspended, Self::Stopped];
 
@@ -53,6 +56,7 @@ impl RunStatus {
             Self::Running => "running",
             Self::Suspended => "suspended",
             Self::Stopped => "stopped",
+            Self::Undoing => "undoing",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",

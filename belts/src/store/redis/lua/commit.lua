@@ -11,6 +11,9 @@ local now, ttl, outcomes, left_due, at = ARGV[1], ARGV[3], '', false, 6
 for _ = 1, tonumber(ARGV[5]) do
   local number, worker, lease, change = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local due, failed, result, keeps = '', '', '', ''
+  -- It stands before the status of a run that is undone.
+  local is_undone = string.byte(change) == 117
+  if is_undone then change = string.sub(change, 2) end
   at = at + 4
   if change ~= '' then
     due, failed, result, keeps = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
@@ -43,13 +46,20 @@ for _ = 1, tonumber(ARGV[5]) do
 
   if holds and change ~= 'x' then
     include write
-    for place = first, last, 2 do write(steps, ARGV[place], ARGV[place + 1]) end
+    local undoable = false
+    for place = first, last, 2 do
+      write(steps, ARGV[place], ARGV[place + 1])
+      undoable = undoable or string.byte(ARGV[place + 1]) == 51
+    end
     if waits then
       include resolve
       for _, one in ipairs(waits) do
+        undoable = undoable or string.byte(one.head) == 51
         if write_wait(number, one.seq, one.head, one.tail, one.types, one.key, now) then outcome = '2' end
       end
     end
+    -- 3 is the state of an entry that can be undone.
+    if undoable then call('HSET', run, 'undoable', '1') end
   end
   -- Its waits hear of ends that are told here, and those that it closed do not.
   if holds and starts and change ~= 'x' then
@@ -106,15 +116,27 @@ for _ = 1, tonumber(ARGV[5]) do
       call('HSET', run, 'status', change, 'lease', '')
       call('ZADD', P .. 'stopped:' .. call('HGET', run, 'function'), number, number)
     elseif change ~= '' then
-      call('HSET', run, 'status', change, 'lease', '', 'ended', now)
-      call('ZADD', P .. 'finished', now, number)
+      local undoes = false
+      if is_undone or change ~= '4' then
+        include undo
+        if is_undone then
+          end_undo(number)
+        elseif has_undo(number) then
+          undoes, outcome = true, '2'
+          begin_undo(number, change, call('HGET', run, 'function'), now)
+        end
+      end
       local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits')
+      if not undoes then
+        call('HSET', run, 'status', change, 'lease', '', 'ended', now)
+        call('ZADD', P .. 'finished', now, number)
+      end
       if found[5] then call('ZREM', P .. 'times', number) end
       if found[1] then
         include waits
         close_waits(number, found[2])
       end
-      if ttl ~= '' then
+      if ttl ~= '' and not undoes then
         include expire
         expire(number, ttl)
       end

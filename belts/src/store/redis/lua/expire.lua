@@ -7,8 +7,11 @@ local now, ticket, ended = ARGV[1], ARGV[3], {}
 for at = 5, #ARGV, 3 do
   local number = ARGV[at]
   local key = P .. 'run:' .. number
-  local run = redis.pcall('HMGET', key, 'status', 'lease', 'function', 'apart', 'ticket', 'parent', 'starts', 'id', 'started', 'limits')
-  if run[1] and run[8] and run[10] then
+  local run = redis.pcall('HMGET', key, 'status', 'lease', 'function', 'apart', 'ticket', 'parent', 'starts', 'id', 'started', 'limits', 'undo')
+  if run[11] then
+    -- Decided, and perhaps by this very request.
+    if run[5] == ticket then ended[#ended + 1] = run[8] end
+  elseif run[1] and run[8] and run[10] then
     local over, has_started = over_at(run[10], run[9]), run[9] and '1' or '0'
     if tonumber(run[1]) >= 4 then
       -- The ticket tells whether this very request, sent again, has done it.

@@ -45,6 +45,8 @@ local found = unfinished_runs(fn, driven_runs(), most + 1)
 for place = 1, math.min(#found, most) do
   local run = call('HMGET', P .. 'run:' .. found[place], 'status', 'lease', 'function', 'apart', 'parent', 'starts')
   if run[1] and run[2] and run[3] then
+    -- Nobody has its code, to undo anything.
+    end_undo(found[place])
     cancel(found[place], run, now, ARGV[3])
     -- It may have ended with one of the others just now.
     if (run[5] or run[6]) and tonumber(run[1]) < 4 then end_family(found[place], now, ARGV[3]) end

@@ -30,7 +30,8 @@ local function has_tags(number)
 end
 
 local function passes(number)
-  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent', 'due')
+  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent', 'due', 'undo')
+  if run[7] then run[1] = '7' end
   return run[1] and run[4]
     and (statuses == '' or string.find(statuses, run[1], 1, true))
     and (ARGV[5] == '' or run[2] == ARGV[6])

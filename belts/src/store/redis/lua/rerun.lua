@@ -1,5 +1,5 @@
 -- Makes a failed or cancelled run due again; answers 1 if it was one. ARGV: now, sender, ticket, run id,
--- whether entries are dropped from a number on, that number; and the entries that wait again.
+-- whether entries are dropped from a number on, that number; and the entries that wait again, or are dropped: these with a `u`.
 include common
 include find
 include wait
@@ -15,9 +15,14 @@ call('HSET', key, 'ticket', ticket)
 wait(number, run[2], run[3] and '2' or '0', now)
 -- It may have been forgotten meanwhile.
 call('SADD', P .. 'functions', run[2])
-call('HDEL', key, 'ended', 'failed', 'crashes', 'died', 'aside')
+call('HDEL', key, 'ended', 'failed', 'crashes', 'died', 'aside', 'undo', 'keeps')
 call('HDEL', steps, 'result')
-if ARGV[5] ~= '' then call('HINCRBY', key, 'generation', '1') end
+local reopened, undone = {}, {}
+for place = 7, #ARGV do
+  local seq = string.match(ARGV[place], '^u(%d+)$')
+  if seq then undone[seq] = true else reopened[ARGV[place]] = true end
+end
+if ARGV[5] ~= '' or next(undone) then call('HINCRBY', key, 'generation', '1') end
 if run[6] then
   include ended
   untell(ARGV[4])
@@ -29,13 +34,11 @@ if run[7] then
   local function within(by) return by == '-' and by or string.format('%d', tonumber(by) - tonumber(since)) end
   give_time(number, tonumber(now), within(start), within(finish), run[3])
 end
-local reopened = {}
-for place = 7, #ARGV do reopened[ARGV[place]] = true end
 -- An entry begins with its state, of which 1 waits and 2 is failed, and a line of JSON.
 local journal = call('HGETALL', steps)
 for place = 1, #journal, 2 do
   local seq, state, header = journal[place], string.match(journal[place + 1], '^(.)([^\n]*)')
-  if ARGV[5] ~= '' and tonumber(seq) >= tonumber(ARGV[6]) then
+  if undone[seq] or ARGV[5] ~= '' and tonumber(seq) >= tonumber(ARGV[6]) then
     call('HDEL', steps, seq)
   elseif reopened[seq] then
     -- Without the time at which it was due or had finished, and without a value. No text in JSON has a quote that nothing escapes.

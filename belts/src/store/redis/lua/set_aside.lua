@@ -14,6 +14,8 @@ if due ~= '' then
   call('HSET', key, 'aside', ARGV[8], 'keeps', '1')
   return 1
 end
+include undo
+end_undo(number)
 call('HSET', key, 'status', '5', 'lease', '', 'ended', ARGV[1], 'aside', ARGV[8])
 call('ZADD', P .. 'finished', ARGV[1], number)
 if run[4] then

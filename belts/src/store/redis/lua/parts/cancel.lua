@@ -1,8 +1,12 @@
 include expire
--- Cancels a run that has not finished, of these `status`, `lease`, `function` and `apart`.
+include undo
+-- Cancels a run that has not finished, or lets it be undone first, of these `status`, `lease`, `function` and `apart`.
 local function cancel(number, run, now, ttl)
-  call('HSET', P .. 'run:' .. number, 'status', '6', 'lease', '', 'due', '', 'ended', now)
-  call('ZADD', P .. 'finished', now, number)
+  local undoes = has_undo(number)
+  if not undoes then
+    call('HSET', P .. 'run:' .. number, 'status', '6', 'lease', '', 'due', '', 'ended', now)
+    call('ZADD', P .. 'finished', now, number)
+  end
   call('ZREM', P .. 'due:' .. run[3], number)
   if run[4] then
     call('ZREM', P .. 'apart:' .. run[4], number)
@@ -19,5 +23,9 @@ local function cancel(number, run, now, ttl)
   if run[1] == '3' then call('ZREM', P .. 'stopped:' .. run[3], number) end
   local worker = string.match(run[2], '^%d+')
   if worker then call('SREM', P .. 'held:' .. worker, number) end
-  if ttl ~= '' then expire(number, ttl) end
+  if undoes then
+    begin_undo(number, '6', run[3], now)
+  elseif ttl ~= '' then
+    expire(number, ttl)
+  end
 end

@@ -3,8 +3,10 @@ include head
 local function record(number, is_listed)
   local key = P .. 'run:' .. number
   local run = redis.pcall('HMGET', key, 'id', 'function', 'event', 'status', 'failed', 'started', 'ended', 'due', 'aside', 'notes',
-    'parent', 'limits')
+    'parent', 'limits', 'undo')
   if not run[1] or not run[2] or not run[3] then return nil end
+  -- 7 says that it is undone first.
+  if run[13] then run[4] = '7' end
   local aside, notes, parent, limits, steps, event = run[9], run[10], run[11], run[12], P .. 'steps:' .. number, nil
   if is_listed then
     event = head(run[3])

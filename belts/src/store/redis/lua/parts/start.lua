@@ -64,8 +64,8 @@ end
 -- Cancels a run that has not finished, if the one of this id has started it; whether it did.
 local function cancel_own(name, parent, now, ttl)
   local number = find(name)
-  local run = number and call('HMGET', P .. 'run:' .. number, 'status', 'lease', 'function', 'apart', 'parent')
-  if not run or not run[1] or tonumber(run[1]) >= 4 or parent_of(run[5]) ~= parent then return false end
+  local run = number and call('HMGET', P .. 'run:' .. number, 'status', 'lease', 'function', 'apart', 'parent', 'undo')
+  if not run or run[6] or not run[1] or tonumber(run[1]) >= 4 or parent_of(run[5]) ~= parent then return false end
   cancel(number, run, now, ttl)
   end_family(number, now, ttl)
   return true
