@@ -5,6 +5,7 @@
 
 mod beside;
 mod notice;
+pub(crate) mod sealed;
 
 use std::{cell::Cell, sync::Arc};
 
@@ -138,6 +139,9 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Decoded<T>> {
 /// # Errors
 /// The bytes are no envelope, or its version is not known.
 pub fn raw(bytes: &[u8]) -> Result<Decoded<&RawValue>> {
+    if let Some(key) = sealed::key_of(bytes) {
+        return Err(sealed::error(key));
+    }
     let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| {
         Error::new(ErrorKind::Codec, "a recorded value is not an envelope").with_source(error)
     })?;

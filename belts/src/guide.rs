@@ -53,6 +53,10 @@ pub mod compare {}
 #[doc = include_str!("../docs/messages.md")]
 pub mod messages {}
 
+#[cfg(all(feature = "encryption", feature = "testing"))]
+#[doc = include_str!("../docs/secrets.md")]
+pub mod secrets {}
+
 #[doc = include_str!("../docs/operations.md")]
 pub mod operations {}
 

@@ -8,6 +8,7 @@
 //! - `postgres`: [`store::Postgres`], on sqlx.
 //! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
+//! - `encryption`: [`Keyring`]: what users write is encrypted in stores and messages, and compressed; see the guide's page on secrets.
 //! - `http-dispatch`: [`dispatch::Http`], which posts events to a worker elsewhere.
 //! - `sqs`: [`dispatch::Sqs`], on Amazon SQS.
 //! - `qstash`: [`dispatch::Qstash`], on the service of that name.
@@ -19,6 +20,7 @@
 #![cfg_attr(
     not(all(
         feature = "macros",
+        feature = "encryption",
         feature = "postgres",
         feature = "redis",
         feature = "http-dispatch",
@@ -59,6 +61,8 @@ mod publish;
 mod redis;
 mod registry;
 mod run;
+#[cfg(feature = "encryption")]
+mod seal;
 #[cfg(feature = "http")]
 mod serve;
 #[cfg(feature = "http")]
@@ -88,6 +92,8 @@ pub use inspect::{
 pub use live::Context;
 pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};
 pub use run::{Backoff, Location};
+#[cfg(feature = "encryption")]
+pub use seal::{Keyring, Secret};
 #[cfg(feature = "http")]
 pub use serve::{Serve, serve};
 pub use step::{Callback, Within};

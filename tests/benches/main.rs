@@ -17,6 +17,7 @@ mod raw;
 mod recover;
 mod report;
 mod runs;
+mod sealed;
 mod step;
 mod waits;
 mod wake;
@@ -98,6 +99,7 @@ async fn rows() -> Outcome {
         "call-postgres" => calls::postgres(),
         "parked-events-sqlite" => parked::parked_events(),
         "waits-publish-sqlite" => waits::publish(),
+        "sealed-step-sqlite" => sealed::step_sqlite(),
         "compile-500" => async { compile::many_steps() },
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use belts::{
-    Backoff, WorkerBuilder,
+    Backoff, Keyring, WorkerBuilder,
     conformance::dispatch::Transport,
     dispatch::{Channel, Http, Qstash, Redis, SharedDispatcher},
 };
@@ -11,6 +11,26 @@ use belts_qstash_mock::Mock;
 use belts_suite::servers::{self, Prefix, Queue};
 
 use crate::sqs;
+
+/// A transport of sealed messages, the ends of which seal with different keys.
+struct Sealed<T>(T);
+
+#[async_trait::async_trait]
+impl<T: Transport> Transport for Sealed<T> {
+    async fn connect(&self, url: &str) -> belts::Result<SharedDispatcher> {
+        self.0.connect(url).await
+    }
+
+    fn sender(&self, builder: WorkerBuilder) -> WorkerBuilder {
+        let keys = Keyring::new("2026-11", [11; 32]).and_old("2026-01", [1; 32]);
+        self.0.sender(builder).encryption(keys)
+    }
+
+    fn receiver(&self, builder: WorkerBuilder) -> WorkerBuilder {
+        let keys = Keyring::new("2026-01", [1; 32]).and_old("2026-11", [11; 32]);
+        self.0.receiver(builder).encryption(keys)
+    }
+}
 
 struct InMemory(Channel);
 
@@ -25,6 +45,12 @@ mod channel {
     belts::dispatcher_conformance!(super::InMemory(super::Channel::new(
         super::Duration::from_secs(1)
     )));
+}
+
+mod channel_sealed {
+    belts::dispatcher_conformance!(super::Sealed(super::InMemory(super::Channel::new(
+        super::Duration::from_secs(1)
+    ))));
 }
 
 /// Signed requests to the worker.
@@ -50,6 +76,10 @@ mod http {
     belts::dispatcher_conformance!(super::Signed);
 }
 
+mod http_sealed {
+    belts::dispatcher_conformance!(super::Sealed(super::Signed));
+}
+
 /// A stream of its own on the server of all tests.
 struct Stream(Prefix);
 
@@ -70,6 +100,16 @@ mod redis {
             ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
         )]
         super::Stream(super::servers::Redis::shared().prefix())
+    );
+}
+
+mod redis_sealed {
+    belts::dispatcher_conformance!(
+        #[cfg_attr(
+            not(has_redis),
+            ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+        )]
+        super::Sealed(super::Stream(super::servers::Redis::shared().prefix()))
     );
 }
 
@@ -127,4 +167,8 @@ impl Transport for Pushing {
 
 mod qstash {
     belts::dispatcher_conformance!(super::Pushing::new());
+}
+
+mod qstash_sealed {
+    belts::dispatcher_conformance!(super::Sealed(super::Pushing::new()));
 }

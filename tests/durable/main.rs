@@ -47,6 +47,7 @@ mod races_resumed;
 mod races_timed;
 mod runs;
 mod runtimes;
+mod sealed;
 mod sessions;
 mod setbacks;
 mod statuses;

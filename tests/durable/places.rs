@@ -13,6 +13,10 @@ use belts_suite::servers::{self, Prefix, Schema};
 pub(crate) struct InSchema(Schema);
 
 impl InSchema {
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
     pub(crate) fn new() -> Self {
         Self(servers::Postgres::shared().schema())
     }
@@ -30,6 +34,10 @@ impl Reopen for InSchema {
 pub(crate) struct UnderPrefix(Prefix);
 
 impl UnderPrefix {
+    pub(crate) fn name(&self) -> &str {
+        self.0.name()
+    }
+
     pub(crate) fn new() -> Self {
         Self(servers::Redis::shared().prefix())
     }

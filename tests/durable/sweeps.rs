@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use belts::{
+    Keyring,
     store::Memory,
     testing::{HarnessBuilder, Reopen, SqliteFile, sweep},
 };
@@ -23,16 +24,33 @@ macro_rules! swept {
             use super::*;
 
             async fn survives_every_crash<P: Reopen>(place: fn() -> P) {
+                survives(place, false).await;
+            }
+
+            async fn survives<P: Reopen>(place: fn() -> P, is_encrypted: bool) {
                 let swept = sweep(place).function($function).event(order());
                 // Not all that are linked in: those of `versions` share an id.
-                let swept = swept.harness(|harness| {
-                    let harness = harness.function($function);
+                let swept = swept.harness(move |harness| {
+                    let mut harness = harness.function($function);
+                    if is_encrypted {
+                        harness = harness.encryption(Keyring::new("a", [7; 32]).and_old("b", [3; 32]));
+                    }
                     $(let change: fn(HarnessBuilder) -> HarnessBuilder = $change;
                     let harness = change(harness);)?
                     harness
                 });
                 let report = within_time(LIMIT, "a sweep", swept).await.unwrap();
                 assert!(report.writes > 1, "{report:?}");
+            }
+
+            #[tokio::test]
+            async fn survives_every_crash_encrypted_on_memory() {
+                survives(Memory::new, true).await;
+            }
+
+            #[tokio::test]
+            async fn survives_every_crash_encrypted_on_sqlite() {
+                survives(SqliteFile::temporary, true).await;
             }
 
             #[tokio::test]

@@ -9,7 +9,7 @@ use belts::{
 };
 use tempfile::TempDir;
 
-struct InMemory(Memory);
+pub(crate) struct InMemory(pub(crate) Memory);
 
 #[async_trait]
 impl Storage for InMemory {
@@ -19,13 +19,13 @@ impl Storage for InMemory {
 }
 
 /// A database of its own, that each client opens anew.
-struct InFile {
+pub(crate) struct InFile {
     directory: TempDir,
     synchronous: Synchronous,
 }
 
 impl InFile {
-    fn new(synchronous: Synchronous) -> Self {
+    pub(crate) fn new(synchronous: Synchronous) -> Self {
         Self {
             directory: tempfile::tempdir().expect("a temporary directory can be made"),
             synchronous,

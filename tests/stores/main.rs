@@ -2,6 +2,7 @@
 
 mod away;
 mod conformance;
+mod encrypted;
 mod errors;
 mod opening;
 mod postgres;

@@ -98,6 +98,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = moment)]
         before: Timestamp,
     },
+    /// Encrypts everything in a store with the first of the keys in `BELTS_ENCRYPTION_KEYS`, also what was not encrypted
+    Reencrypt,
     /// Prints a shell completion script
     Completions {
         /// The shell: `bash`, `elvish`, `fish`, `powershell` or `zsh`

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::place::{Completion, Filters, Place, Sent, Settlement, Stopped};
 use crate::{
     clock::{Clock as _, SystemClock, Timestamp},
-    error::Result,
+    environment::ENCRYPTION_KEYS,
+    error::{Error, ErrorKind, Result},
     inspect::{
         Functions, ListRuns, Runs,
         shape::{
@@ -15,18 +16,31 @@ use crate::{
             ShownPurge, ShownRun,
         },
     },
-    store::{NewEvent, Publish, RunStatus, SharedStore},
+    seal::Keyring,
+    store::{Encrypted, NewEvent, Publish, Reencrypt, RunStatus, SharedStore},
 };
 
 pub(super) struct Direct {
     store: SharedStore,
     runs: Runs,
+    encrypted: Option<Encrypted>,
 }
 
 impl Direct {
-    pub(super) fn new(store: SharedStore, actor: &str) -> Self {
+    /// Runs in a store, opened with these keys if there are any.
+    pub(super) fn new(store: SharedStore, keys: Option<&Keyring>, actor: &str) -> Result<Self> {
+        let encrypted = keys.map(|keys| Encrypted::new(Arc::clone(&store), keys));
+        let encrypted = encrypted.transpose()?;
+        let store = match &encrypted {
+            Some(encrypted) => Arc::new(encrypted.clone()),
+            None => store,
+        };
         let runs = Runs::of(store.clone()).by(format!("belts command, {actor}"));
-        Self { store, runs }
+        Ok(Self {
+            store,
+            runs,
+            encrypted,
+        })
     }
 
     fn narrowed(&self, asked: Filters) -> ListRuns {
@@ -111,6 +125,16 @@ impl Place for Direct {
 
     async fn purge(&self, before: Timestamp) -> Result<ShownPurge> {
         self.runs.purge_part(before).await.map(ShownPurge::from)
+    }
+
+    fn reencrypt(&self) -> Result<Reencrypt> {
+        let encrypted = self.encrypted.as_ref().map(Encrypted::reencrypt);
+        encrypted.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!("there is no key to encrypt with: set {ENCRYPTION_KEYS}"),
+            )
+        })
     }
 
     async fn functions(&self) -> Result<Vec<ShownFunction>> {

@@ -18,6 +18,7 @@ mod pages;
 mod place;
 mod print;
 mod publish;
+mod reencrypt;
 mod remote;
 mod runs;
 mod settle;
@@ -71,6 +72,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Publish(asked) => publish::publish(place, asked, out).await,
         Command::Complete(asked) => complete::complete(place, asked, out).await,
         Command::Settle(asked) => settle::settle(place, asked, out).await,
+        Command::Reencrypt => reencrypt::reencrypt(place, out).await,
         Command::Completions { .. } => Ok(()),
     }
 }

@@ -6,8 +6,9 @@ use super::{
     args::PlaceArgs, direct::Direct, named::Named, place::Place, remote::Remote, wrong::Wrong,
 };
 use crate::{
-    environment::{STORE, WORKER},
+    environment::{self, STORE, WORKER},
     store,
+    worker::config::variables::read_encryption_keys,
 };
 
 impl PlaceArgs {
@@ -56,5 +57,11 @@ async fn open_store(store: &Named, actor: &str) -> Result<Direct, Wrong> {
             "{by}: there is no file `{path}`{here}"
         )));
     }
-    Ok(Direct::new(store::url::open(url).await?, actor))
+    let keys = read_encryption_keys(&environment::of_process)
+        .map_err(|wrong| Wrong::usage(wrong.to_string()))?;
+    Ok(Direct::new(
+        store::url::open(url).await?,
+        keys.as_ref(),
+        actor,
+    )?)
 }

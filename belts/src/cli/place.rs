@@ -12,7 +12,7 @@ use crate::{
         Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge,
         ShownRun,
     },
-    store::{NewEvent, Tag},
+    store::{NewEvent, Reencrypt, Tag},
 };
 
 /// The operations behind all commands.
@@ -29,6 +29,8 @@ pub(super) trait Place: Send + Sync {
     async fn rerun(&self, id: &str, from: Option<&str>) -> Result<Changed>;
     /// Removes some of the runs that ended before a time, and says whether any are left.
     async fn purge(&self, before: Timestamp) -> Result<ShownPurge>;
+    /// Seals everything anew, part by part.
+    fn reencrypt(&self) -> Result<Reencrypt>;
     async fn functions(&self) -> Result<Vec<ShownFunction>>;
     async fn pause(&self, function: &str) -> Result<ChangedFunction>;
     async fn resume(&self, function: &str) -> Result<ChangedFunction>;

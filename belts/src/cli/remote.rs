@@ -33,7 +33,7 @@ use crate::{
         Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownFunctions,
         ShownPage, ShownPurge, ShownRun,
     },
-    store::{self, NewEvent},
+    store::{self, NewEvent, Reencrypt},
     url::encoded,
 };
 
@@ -267,6 +267,13 @@ impl Place for Remote {
             encoded(&before.to_string())
         ))
         .await
+    }
+
+    fn reencrypt(&self) -> Result<Reencrypt> {
+        Err(Error::new(
+            ErrorKind::Config,
+            "a worker does not encrypt its store anew: name the store itself with `--store <URL>`",
+        ))
     }
 
     async fn functions(&self) -> Result<Vec<ShownFunction>> {

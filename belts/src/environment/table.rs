@@ -65,6 +65,8 @@ table! {
             "how often in a row a worker may lose a run (its process died, or its lease expired) with nothing new recorded before the run fails";
         SIGNING_KEYS: "BELTS_SIGNING_KEYS",
             "comma-separated; deliveries must be signed by one of them ([Standard Webhooks](https://www.standardwebhooks.com)), and the first signs";
+        ENCRYPTION_KEYS: "BELTS_ENCRYPTION_KEYS",
+            "comma-separated `id:key`, each key 32 bytes as base64 (feature `encryption`); the first encrypts what users write, and all decrypt: [secrets](crate::guide::secrets)";
         INSPECTION_TOKEN: "BELTS_INSPECTION_TOKEN",
             "allows whoever has it to [inspect and change runs](crate::guide::inspection) over HTTP; without it nobody may, except with the token that `serve` makes on a development machine";
         INSPECTION: "BELTS_INSPECTION",

@@ -32,7 +32,7 @@ pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> R
     let http = &shared.http;
     let read = body::read_in_time(
         body,
-        shared.settings.max_body_bytes,
+        shared.most_in_a_message(),
         &http.limits,
         &*shared.clock,
     );

@@ -10,7 +10,7 @@ use super::Runs;
 use crate::callback::Page;
 use crate::{
     callback::{CallbackEntry, Payload, Recorded, is_same, key_of, run_of},
-    codec::{self, Decoded},
+    codec::{self, Decoded, sealed},
     error::{Error, ErrorKind, Result},
     id::event_id,
     run::{Taken, is_under, join},
@@ -190,7 +190,11 @@ impl CallbackHandle {
         let mut callbacks = journal
             .iter()
             .filter(|entry| entry.kind == StepKind::Callback);
-        let entry = callbacks.find(is_it).ok_or_else(unknown)?;
+        let closed = callbacks
+            .clone()
+            .find_map(|entry| sealed::key_of(&entry.value));
+        let missing = || closed.map_or_else(unknown, sealed::error);
+        let entry = callbacks.find(is_it).ok_or_else(missing)?;
         let key = key_of(&self.id);
         let completions = journal.iter().filter(|entry| is_of(entry, &key));
         let lost = journal.iter().any(|race| has_lost(entry, race));

@@ -6,16 +6,23 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    codec::{self, Decoded, Failure},
+    codec::{self, Decoded, Failure, sealed},
     plain::plain,
     run::{Child, Taken},
-    store::{Entry, RunRecord, StepKind, StepState, Wait},
+    store::{Entry, RunRecord, RunStatus, StepKind, StepState, Wait},
 };
 
 impl RunRecord {
     /// Why it failed, or why its last attempt did.
+    ///
+    /// Of one that is sealed, and not opened here, it says with which key.
     pub fn failure(&self) -> Option<Failure> {
-        failure(self.result.as_deref()?)
+        let result = self.result.as_deref()?;
+        match sealed::key_of(result) {
+            Some(_) if self.status == RunStatus::Completed => None,
+            Some(key) => Some(Failure::of(&sealed::error(key))),
+            None => failure(result),
+        }
     }
 
     /// What the function returned, as JSON, if it completed.
@@ -26,7 +33,17 @@ impl RunRecord {
 
 impl Entry {
     /// Why the step failed, or why its last attempt did.
+    ///
+    /// Of one that is sealed, and not opened here, it says with which key.
     pub fn failure(&self) -> Option<Failure> {
+        if let Some(key) = sealed::key_of(&self.value) {
+            let failed = match self.state {
+                StepState::Failed => true,
+                StepState::Waiting => self.attempts > 0,
+                StepState::Completed => false,
+            };
+            return failed.then(|| Failure::of(&sealed::error(key)));
+        }
         if self.kind == StepKind::Wait && self.state == StepState::Failed {
             // Of the end of a run it has what was told.
             let (child, taken) = (Child::of(self)?, Taken::in_entry(self)?);

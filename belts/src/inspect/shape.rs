@@ -3,12 +3,12 @@
 //! Payloads and results are included only on request: they may be large, and are not for everybody's eyes.
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::{bulk::CancelledRuns, decided::Decided, settle::parked};
 use crate::{
     clock::Timestamp,
-    codec::Failure,
+    codec::{Failure, sealed},
     error::ErrorKind,
     plain::plain,
     store::{
@@ -299,8 +299,13 @@ impl ShownRun {
             finish_by: run.finish_by.map(Time),
             function_paused_at: None,
             error: run.failure(),
-            payload: serde_json::from_slice(&run.payload).ok().filter(|_| values),
-            output: run.output().filter(|_| values).map(ToOwned::to_owned),
+            payload: shown(&run.payload, || serde_json::from_slice(&run.payload).ok())
+                .filter(|_| values),
+            output: run
+                .result
+                .as_deref()
+                .filter(|_| values && run.status == RunStatus::Completed)
+                .and_then(|result| shown(result, || run.output().map(ToOwned::to_owned))),
             status_value: None,
             cancel_on: None,
             notes: run.notes.iter().map(ShownNote::of).collect(),
@@ -317,7 +322,7 @@ impl ShownRun {
     pub(crate) fn with_steps(mut self, journal: &[Entry], values: bool) -> Self {
         let races = Decided::all(journal);
         let status = journal.iter().find(|entry| entry.kind == StepKind::Status);
-        self.status_value = status.and_then(Entry::output).map(ToOwned::to_owned);
+        self.status_value = status.and_then(shown_output);
         let mut kept = journal.iter().filter(|entry| entry.is_cancel_on());
         let cancel_on = kept.find_map(|entry| entry.wait.as_ref().map(ToString::to_string));
         self.cancel_on = cancel_on.filter(|_| !self.status.is_finished());
@@ -380,13 +385,31 @@ impl ShownStep {
             parked: false,
             error: entry.failure(),
             progress: entry.progress().filter(|_| shows_progress),
-            output: entry.output().filter(|_| values).map(ToOwned::to_owned),
+            output: shown_output(entry).filter(|_| values),
         }
     }
 
     fn with_parked(mut self, parked: bool) -> Self {
         self.parked = parked;
         self
+    }
+}
+
+/// A value as JSON; of one that is sealed, and not opened here, with which key.
+fn shown(value: &[u8], json: impl FnOnce() -> Option<Box<RawValue>>) -> Option<Box<RawValue>> {
+    match sealed::key_of(value) {
+        Some(key) => to_raw_value(&sealed::shown(key)).ok(),
+        None => json(),
+    }
+}
+
+fn shown_output(entry: &Entry) -> Option<Box<RawValue>> {
+    let is_there = entry.state == StepState::Completed;
+    let output = || entry.output().map(ToOwned::to_owned);
+    if is_there {
+        shown(&entry.value, output)
+    } else {
+        output()
     }
 }
 

@@ -46,6 +46,14 @@ impl Error {
         .with_source(source)
     }
 
+    /// The error of a store that has values only as they were written.
+    pub(crate) fn cannot_rewrite() -> Self {
+        Self::new(
+            ErrorKind::Config,
+            "this store cannot change how its values are written",
+        )
+    }
+
     /// The error that is kept with a run that the store has set aside, since its row or journal cannot be read.
     ///
     /// ```

@@ -12,6 +12,8 @@ use async_trait::async_trait;
 pub use crate::clock::Timestamp;
 use crate::error::{Error, Result};
 
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod ending;
 mod error;
 pub(crate) mod finish;
@@ -26,6 +28,8 @@ mod redis;
 mod sqlite;
 pub(crate) mod url;
 
+#[cfg(feature = "encryption")]
+pub use encrypted::{Encrypted, Reencrypt, Reencrypted};
 pub use ending::Ending;
 pub use memory::Memory;
 #[cfg(feature = "postgres")]
@@ -232,6 +236,28 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The store cannot be reached or written.
     async fn note(&self, run: &str, note: Note) -> Result<bool>;
+
+    /// Events as they are kept, at most `limit` at a time: the first, or those behind a [mark](StoredEvents::next) of an earlier call.
+    ///
+    /// Whoever changes how values are written goes through them. A store that cannot be gone through has no more to say than this
+    /// default.
+    ///
+    /// # Errors
+    /// The store cannot be reached, or the mark is one that no call gave: see
+    /// [`Error::wrong_page_mark`](crate::Error::wrong_page_mark). Of kind [`Config`](crate::ErrorKind::Config): it cannot do this.
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<StoredEvents> {
+        let _ = (after, limit);
+        Err(Error::cannot_rewrite())
+    }
+
+    /// Puts values in the place of others, each where the other still is; how many.
+    ///
+    /// # Errors
+    /// The store cannot be reached or written. Of kind [`Config`](crate::ErrorKind::Config): it cannot do this.
+    async fn substitute(&self, values: Vec<Substitute>) -> Result<usize> {
+        let _ = values;
+        Err(Error::cannot_rewrite())
+    }
 }
 
 impl RunFilter {

@@ -68,6 +68,7 @@ pub(crate) struct WorkerMetrics {
     pub(crate) commit_batch_size: Histogram,
     pub(crate) commit_seconds: Timer,
     pub(crate) leases_lost: Counter,
+    pub(crate) closed: Counter,
     pub(crate) oldest_due: Gauge,
 }
 
@@ -85,6 +86,7 @@ impl WorkerMetrics {
             commit_batch_size: table::COMMIT_BATCH_SIZE.histogram(&[]),
             commit_seconds: Timer::new(table::COMMIT_SECONDS.histogram(&[])),
             leases_lost: table::LEASES_LOST.counter(&[]),
+            closed: table::SEALED.counter(&[]),
             oldest_due: table::OLDEST_DUE.gauge(&[]),
         }
     }

@@ -65,6 +65,8 @@ table! {
         "how long such a write took, including the time in the queue";
     LEASES_LOST: Counter "belts_leases_lost_total" Count []
         "runs abandoned after losing the lease: another worker claimed the run, or it was cancelled";
+    SEALED: Counter "belts_runs_sealed_total" Count []
+        "times a run was left waiting since a value of it is sealed and does not open";
     RUNS_DUE: Gauge "belts_runs_due" Count ["function"]
         "runs in the store that are due and waiting for a worker, counted every 10 s; 10,000 means that or more";
     OLDEST_DUE: Gauge "belts_oldest_due_seconds" Seconds []

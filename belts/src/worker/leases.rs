@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    codec::sealed::Closed,
     error::{Error, ErrorKind, Result},
     live::LiveRun,
     store::{Lease, Release},
@@ -281,7 +282,10 @@ impl Shared {
         }
         let leases: Vec<Lease> = waiting.keys().copied().collect();
         for (lease, arrivals) in self.store.arrived(&leases).await? {
-            if let Some(run) = waiting.get(&lease) {
+            // One that asks by itself tells of what it cannot open.
+            if let Some(run) = waiting.get(&lease)
+                && Closed::in_arrivals(&arrivals).is_none()
+            {
                 run.bring(arrivals);
             }
         }

@@ -9,6 +9,7 @@ mod children;
 #[cfg(feature = "http")]
 mod chores;
 mod claim;
+mod closed;
 pub(crate) mod config;
 mod drive;
 mod driven;
@@ -27,6 +28,8 @@ mod ledger;
 mod limits;
 mod listen;
 mod loops;
+#[cfg(feature = "encryption")]
+mod moved;
 mod options;
 mod outcome;
 mod paused;
@@ -39,6 +42,7 @@ mod refused;
 mod register;
 mod renew;
 mod running;
+mod sealed;
 mod send;
 mod session;
 mod setbacks;

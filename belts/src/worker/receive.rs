@@ -174,7 +174,7 @@ impl Shared {
     }
 
     async fn make_durable(self: &Arc<Self>, delivery: &Delivery) -> Result<(), Refused> {
-        let (size, limit) = (delivery.body.len(), self.settings.max_body_bytes);
+        let (size, limit) = (delivery.body.len(), self.most_in_a_message());
         if size > limit {
             return Err(Refused::Failed(Error::new(
                 ErrorKind::TooLarge,
@@ -211,10 +211,12 @@ impl Worker {
     /// Checks a received event; what is left is to start its runs. `foreign` is its id where its publisher gave none.
     pub(crate) async fn receive(
         &self,
-        event: wire::WireEvent,
+        mut event: wire::WireEvent,
         context: wire::Context,
         foreign: Option<String>,
     ) -> Result<Execute> {
+        self.shared
+            .open_event(&mut event, context.event_id.as_deref())?;
         let correlation_key = self
             .shared
             .check(&event, context.function_id.as_deref())

@@ -41,6 +41,8 @@ impl Worker {
         aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
         aside.spawn(super::limits::expire_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
+        #[cfg(feature = "encryption")]
+        aside.spawn(super::moved::move_waits(Arc::downgrade(shared)));
         let running = expected.unwrap_or_else(|| Running::begin(shared));
         let home = Home::settle(shared);
         // A store or dispatcher that does not answer holds up nobody who asks a second time.

@@ -36,7 +36,7 @@ impl Shared {
             return Ok(self.published(&published));
         };
         let id = Arc::clone(&event.id);
-        let message = self.message(dispatcher, event, options);
+        let message = self.message(dispatcher, event, options)?;
         let sent = self.hand_over(dispatcher, message).await?;
         Ok(self.carried(&id, &sent))
     }
@@ -57,12 +57,18 @@ impl Shared {
         for (event, options) in events {
             let id = Arc::clone(&event.id);
             let message = self.message(dispatcher, event, options);
-            let fits = self.check_message(dispatcher, &message);
-            if fits.is_ok() {
-                ids.push(id);
-                messages.push(message);
-            }
-            outcomes.push(fits.err().map(Err));
+            let fits = message.and_then(|message| {
+                self.check_message(dispatcher, &message)?;
+                Ok(message)
+            });
+            outcomes.push(match fits {
+                Ok(message) => {
+                    ids.push(id);
+                    messages.push(message);
+                    None
+                }
+                Err(error) => Some(Err(error)),
+            });
         }
         let sent = if messages.is_empty() {
             Ok(Vec::new())
@@ -106,7 +112,8 @@ impl Shared {
         dispatcher: &SharedDispatcher,
         event: NewEvent,
         options: MessageOptions,
-    ) -> Message {
+    ) -> Result<Message> {
+        let event = self.sealed(event)?;
         let now = self.clock.now();
         let delay = event.due_at.since(now);
         let mut message = Message::new(Arc::clone(&event.id), wire::event(&event, now))
@@ -117,7 +124,7 @@ impl Shared {
             message = message.with_delay(delay);
         }
         message.group = event.correlation_key;
-        message
+        Ok(message)
     }
 
     fn count_published(&self, duplicate: bool) {
@@ -233,9 +240,8 @@ impl Shared {
     fn check_message(&self, dispatcher: &SharedDispatcher, message: &Message) -> Result<()> {
         let size = message.body.len();
         let carried = dispatcher.capabilities().max_bytes;
-        let limit = carried.map_or(self.settings.max_body_bytes, |most| {
-            most.min(self.settings.max_body_bytes)
-        });
+        let own = self.most_in_a_message();
+        let limit = carried.map_or(own, |most| most.min(own));
         if size > limit {
             let whose = "the dispatcher's or `max_body_bytes`";
             return Err(too_large(size, limit, whose));

@@ -18,6 +18,9 @@ pub(crate) struct Shared {
     pub(crate) store: SharedStore,
     /// Where published events go; straight to the store where `None`.
     pub(crate) dispatcher: Option<SharedDispatcher>,
+    /// The store, if it is an encrypted one; messages are sealed with its keys.
+    #[cfg(feature = "encryption")]
+    pub(crate) encrypted: Option<crate::store::Encrypted>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) registry: Registry,
     pub(crate) settings: Settings,

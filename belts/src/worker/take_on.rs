@@ -92,6 +92,9 @@ impl Shared {
     ) -> usize {
         let mut count = 0;
         for (run, suspected) in self.sort_out(claimed.runs).await {
+            if self.leave_closed(&run) {
+                continue;
+            }
             // The store was asked for these functions and types only.
             if let Some(index) = self.registry.index(&run.function_id) {
                 let mut types = self.registry.functions()[index].event_types();

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::{clock::FastClock, mail::*};
 
+mod sealed;
 mod twice;
 
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]

@@ -15,6 +15,7 @@ mod pauses;
 mod progress;
 mod publish;
 mod settle;
+mod sealed;
 mod tags;
 mod waits;
 
@@ -72,6 +73,7 @@ fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         "INSPECTION",
         "INSPECTION_TOKEN",
         "SIGNING_KEYS",
+        "ENCRYPTION_KEYS",
     ] {
         command.env_remove(format!("BELTS_{name}"));
     }

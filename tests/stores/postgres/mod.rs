@@ -44,6 +44,18 @@ mod conformance {
     );
 }
 
+mod encrypted {
+    use super::InSchema;
+    use crate::encrypted::Sealed;
+    belts::store_conformance!(
+        #[cfg_attr(
+            not(has_postgres),
+            ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+        )]
+        Sealed::new(InSchema::new())
+    );
+}
+
 /// The server that the tests share; we are a superuser of it.
 fn url() -> String {
     Server::shared().url().to_owned()

@@ -26,6 +26,18 @@ impl Storage for UnderPrefix {
     }
 }
 
+mod encrypted {
+    use super::UnderPrefix;
+    use crate::encrypted::Sealed;
+    belts::store_conformance!(
+        #[cfg_attr(
+            not(has_redis),
+            ignore = "no Redis server found: install it or set BELTS_TEST_REDIS_URL"
+        )]
+        Sealed::new(UnderPrefix::new())
+    );
+}
+
 belts::store_conformance!(
     #[cfg_attr(
         not(has_redis),

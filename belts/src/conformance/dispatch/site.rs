@@ -86,9 +86,8 @@ impl Site {
         let dispatcher = transport.connect(&front.url).await?;
         let publisher = Worker::builder()
             .publish_only()
-            .shared_dispatcher(dispatcher)
-            .build()
-            .await?;
+            .shared_dispatcher(dispatcher);
+        let publisher = transport.sender(publisher).build().await?;
         let mut site = Self {
             transport,
             fault,

@@ -13,6 +13,11 @@ pub trait Transport: Send + Sync + 'static {
     /// The transport cannot be reached; the case then fails.
     async fn connect(&self, url: &str) -> Result<SharedDispatcher>;
 
+    /// Configures a worker that sends, for example with the keys that its messages are encrypted with.
+    fn sender(&self, builder: WorkerBuilder) -> WorkerBuilder {
+        builder
+    }
+
     /// Configures a worker that receives, for example with the keys that its requests are signed with.
     fn receiver(&self, builder: WorkerBuilder) -> WorkerBuilder {
         builder

@@ -51,6 +51,7 @@ mod purging;
 mod races;
 mod renewals;
 mod reruns;
+mod rewriting;
 mod sessions;
 mod starting;
 mod storage;
@@ -192,6 +193,9 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     expiring_at_once {
         expire_meets_others_at_once
+    }
+    rewriting {
+        events_come_in_parts value_is_substituted_where_it_is_expected commit_and_substitute_meet
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

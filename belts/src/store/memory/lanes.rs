@@ -30,6 +30,20 @@ pub(super) struct EventData {
 }
 
 impl EventData {
+    /// The same, to be changed.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            id: Arc::clone(&self.id),
+            event_type: Arc::clone(&self.event_type),
+            payload: Arc::clone(&self.payload),
+            digest: self.digest,
+            traceparent: self.traceparent.clone(),
+            key: self.key.clone(),
+            targeted: self.targeted,
+            sight: self.sight,
+        }
+    }
+
     pub(super) fn lane(&self) -> Lane {
         Lane {
             event_type: Arc::clone(&self.event_type),

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
     FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
+    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
+    WorkerId, parts::Wake,
 };
 use crate::error::Result;
 
@@ -20,6 +21,7 @@ mod claim;
 mod commit;
 mod family;
 mod inspect;
+mod kept;
 mod lanes;
 mod limits;
 mod publish;
@@ -205,5 +207,15 @@ impl Store for Memory {
 
     async fn note(&self, run: &str, note: Note) -> Result<bool> {
         Ok(self.tables().note(run, note))
+    }
+
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<StoredEvents> {
+        self.tables().stored_events(after, limit)
+    }
+
+    async fn substitute(&self, values: Vec<Substitute>) -> Result<usize> {
+        let mut tables = self.tables();
+        let substituted = values.iter().filter(|value| tables.substitute(value));
+        Ok(substituted.count())
     }
 }

@@ -15,7 +15,8 @@ use async_trait::async_trait;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
     FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
+    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
+    WorkerId,
 };
 use crate::error::{Error, Result};
 
@@ -31,6 +32,7 @@ mod database;
 mod duplicates;
 mod error;
 mod inspect;
+mod kept;
 mod last_look;
 mod limits;
 mod listen;
@@ -270,5 +272,15 @@ impl Store for Postgres {
 
     async fn note(&self, run: &str, note: Note) -> Result<bool> {
         self.answer(self.inner.database.note(run, &note).await)
+    }
+
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<StoredEvents> {
+        let after = after.map(str::parse).transpose();
+        let after = after.map_err(Error::wrong_page_mark)?.unwrap_or(i64::MIN);
+        self.read(|database| database.events(after, limit)).await
+    }
+
+    async fn substitute(&self, values: Vec<Substitute>) -> Result<usize> {
+        self.answer(self.inner.database.substitute(&values).await)
     }
 }

@@ -202,6 +202,31 @@ statements! {
     forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget($1, $2, $3, $4) OFFSET 0) AS done";
     note: "UPDATE {schema}.runs SET notes = (coalesce(notes, '{}') || $2::text)[greatest(1, coalesce(cardinality(notes), 0) + 2 - $3):]
         WHERE id = $1 RETURNING 1";
+    events: "SELECT number, id, event_type, correlation_key, payload FROM {schema}.events WHERE number > $1 ORDER BY number LIMIT $2";
+    // Rows one after the other, by their keys: two of these that run at once take them in one order.
+    substitute_events: "WITH asked AS MATERIALIZED (
+            SELECT events.number, value.old, value.new FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS value (id, old, new),
+                LATERAL (SELECT * FROM {schema}.events WHERE id = value.id OFFSET 0) AS events
+            ORDER BY events.number
+        ), held AS MATERIALIZED (
+            SELECT events.number FROM {schema}.events WHERE number IN (SELECT number FROM asked) ORDER BY number FOR UPDATE
+        ) UPDATE {schema}.events SET payload = asked.new FROM asked JOIN held USING (number)
+        WHERE events.number = asked.number AND events.payload = asked.old RETURNING 1";
+    substitute_results: "WITH asked AS MATERIALIZED (
+            SELECT runs.number, value.old, value.new FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS value (id, old, new),
+                LATERAL (SELECT * FROM {schema}.runs WHERE id = value.id OFFSET 0) AS runs
+        ), held AS MATERIALIZED (
+            SELECT runs.number FROM {schema}.runs WHERE number IN (SELECT number FROM asked) ORDER BY number FOR UPDATE
+        ) UPDATE {schema}.runs SET result = asked.new FROM asked JOIN held USING (number)
+        WHERE runs.number = asked.number AND runs.result = asked.old RETURNING 1";
+    substitute_entries: "WITH asked AS MATERIALIZED (
+            SELECT runs.number, value.seq, value.old, value.new
+            FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::integer[]) AS value (id, old, new, seq),
+                LATERAL (SELECT * FROM {schema}.runs WHERE id = value.id OFFSET 0) AS runs
+        ), held AS MATERIALIZED (
+            SELECT runs.number FROM {schema}.runs WHERE number IN (SELECT number FROM asked) ORDER BY number FOR UPDATE
+        ) UPDATE {schema}.steps SET value = asked.new FROM asked JOIN held USING (number)
+        WHERE steps.run = asked.number AND steps.seq = asked.seq AND steps.value = asked.old RETURNING 1";
     // What is wanted by whom, each function that has runs which have not finished, and each that is paused.
     functions: "WITH wanted AS (
             SELECT function_id FROM {schema}.subscriptions

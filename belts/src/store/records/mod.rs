@@ -4,11 +4,13 @@
 //! method adds what it may have, or sets it from an `Option`. The fields are public, to be read, and to be set.
 
 mod journal;
+mod kept;
 mod requests;
 mod runs;
 mod wait;
 
 pub use journal::*;
+pub use kept::*;
 pub use requests::*;
 pub use runs::*;
 pub use wait::*;

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
     FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId, parts::Wake,
+    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
+    WorkerId, parts::Wake,
 };
 use crate::{
     error::Result,
@@ -27,6 +28,7 @@ mod claim;
 mod commit;
 mod functions;
 mod inspect;
+mod kept;
 mod limits;
 mod open;
 mod publish;
@@ -253,5 +255,13 @@ impl Store for Redis {
 
     async fn note(&self, run: &str, note: Note) -> Result<bool> {
         self.keep_note(run, &note).await
+    }
+
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<StoredEvents> {
+        self.stored_events(after, limit).await
+    }
+
+    async fn substitute(&self, values: Vec<Substitute>) -> Result<usize> {
+        self.substitute_values(&values).await
     }
 }

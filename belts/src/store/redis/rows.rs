@@ -191,6 +191,7 @@ pub(super) struct Stored {
     pub(super) published_at: Timestamp,
     pub(super) event_type: Arc<str>,
     pub(super) payload: Arc<[u8]>,
+    pub(super) correlation_key: Option<Arc<str>>,
     pub(super) traceparent: Option<Arc<str>>,
 }
 
@@ -204,6 +205,7 @@ pub(super) fn decode_event(bytes: &[u8]) -> Result<Stored, Fault> {
         published_at: reply::time(published_at.unwrap_or_default())?,
         event_type: Arc::from(&*header.event_type),
         payload: Arc::from(payload),
+        correlation_key: header.correlation_key.as_deref().map(Arc::from),
         traceparent: header.traceparent.as_deref().map(Arc::from),
     })
 }

@@ -65,6 +65,8 @@ scripts! {
     LIST: "list";
     SUBSCRIPTIONS: "subscriptions";
     AWAITED: "awaited";
+    EVENTS: "events";
+    SUBSTITUTE: "substitute";
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use rusqlite::Connection;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
     FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, Subscription, Timestamp, WorkerId,
+    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
+    WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -35,6 +36,7 @@ mod family;
 mod files;
 mod functions;
 mod inspect;
+mod kept;
 mod limits;
 mod liveness;
 mod names;
@@ -352,6 +354,20 @@ impl Store for Sqlite {
         self.inner
             .writer
             .submit(move |tx| tx.note(&run, &note))
+            .await
+    }
+
+    async fn events(&self, after: Option<&str>, limit: usize) -> Result<StoredEvents> {
+        let after = after.map(str::parse).transpose();
+        let after = after.map_err(Error::wrong_page_mark)?.unwrap_or(i64::MIN);
+        self.read_aside(move |connection, names| kept::events(connection, names, after, limit))
+            .await
+    }
+
+    async fn substitute(&self, values: Vec<Substitute>) -> Result<usize> {
+        self.inner
+            .writer
+            .submit(move |tx| tx.substitute(&values))
             .await
     }
 }

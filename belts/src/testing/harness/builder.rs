@@ -101,6 +101,32 @@ impl HarnessBuilder {
         self.worker(move |worker| worker.state(state.clone()))
     }
 
+    /// Encrypts what users write, as [`WorkerBuilder::encryption`] does. What the harness shows is opened.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, Keyring, step, store::{Memory, Store}, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Signup { email: String }
+    ///
+    /// #[belts::function(id = "welcome", on = Signup)]
+    /// async fn welcome(signup: Signup) -> belts::Result<usize> { step!("count", signup.email.len()).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let memory = Memory::new();
+    /// let harness = Harness::builder().store(memory.clone()).encryption(Keyring::new("a", [7; 32])).build().await?;
+    /// harness.run(welcome, Signup { email: "ada@example.com".into() }).run_id("r-1").await?;
+    /// assert_eq!(harness.store().step_result::<usize>("r-1", "count").await?, 15);
+    /// assert!(memory.journal("r-1").await?[0].value.starts_with(br#"{"belts.sealed":1,"key":"a""#));
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "encryption")]
+    pub fn encryption(self, keys: crate::Keyring) -> Self {
+        self.worker(move |worker| worker.encryption(keys.clone()))
+    }
+
     /// Configures the worker, each time that one is built: at the start, and after each crash.
     ///
     /// ```rust,standalone_crate

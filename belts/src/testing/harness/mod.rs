@@ -36,7 +36,7 @@ pub use deliver::Deliver;
 pub use http::{Answer, Post};
 pub use test_run::TestRun;
 
-use setup::Setup;
+use setup::{Opened, Setup};
 
 /// An in-memory worker with a clock that skips sleeps.
 ///
@@ -90,8 +90,15 @@ struct Life {
 }
 
 impl Life {
-    async fn begin(setup: &Setup, faults: Faults) -> Result<Self> {
-        let worker = setup.worker().store(faults.clone()).build().await?;
+    async fn begin(setup: &Setup, opened: Opened, before: Option<&Faults>) -> Result<Self> {
+        let faults = match before {
+            Some(before) => before.reopened(opened.store),
+            None => Faults::new(opened.store),
+        };
+        let worker = setup.worker().store(faults.clone());
+        #[cfg(feature = "encryption")]
+        let worker = worker.encrypted(opened.encrypted);
+        let worker = worker.build().await?;
         Ok(Self { worker, faults })
     }
 
@@ -108,8 +115,7 @@ impl Life {
 
 impl Harness {
     async fn start(setup: Setup) -> Result<Self> {
-        let faults = Faults::new(setup.place.open().await?);
-        let life = Life::begin(&setup, faults).await?;
+        let life = Life::begin(&setup, setup.open().await?, None).await?;
         for path in setup.probe.preset() {
             life.check(&path)?;
         }
@@ -201,8 +207,8 @@ impl Harness {
         let old = self.life();
         old.end();
         self.note_recorded().await?;
-        let faults = old.faults.reopened(self.inner.setup.place.open().await?);
-        let life = Life::begin(&self.inner.setup, faults).await?;
+        let opened = self.inner.setup.open().await?;
+        let life = Life::begin(&self.inner.setup, opened, Some(&old.faults)).await?;
         *self
             .inner
             .life

@@ -1,7 +1,11 @@
 //! Configuration by environment.
 
-pub(super) mod variables;
+pub(crate) mod variables;
 
+#[cfg(feature = "encryption")]
+use variables::read_encryption_keys;
+#[cfg(not(feature = "encryption"))]
+use variables::refuse_encryption_keys;
 use variables::{config, read_concurrency, read_max_crashes};
 #[cfg(feature = "http")]
 use variables::{
@@ -23,6 +27,8 @@ pub(crate) struct Config {
     dispatcher: Option<String>,
     concurrency: Option<usize>,
     max_crashes: Option<u32>,
+    #[cfg(feature = "encryption")]
+    encryption: Option<crate::seal::Keyring>,
     #[cfg(feature = "http")]
     pub(crate) addr: String,
     #[cfg(feature = "http")]
@@ -86,6 +92,8 @@ impl Config {
     }
 
     fn read(lookup: Lookup<'_>) -> Result<Self> {
+        #[cfg(not(feature = "encryption"))]
+        refuse_encryption_keys(lookup)?;
         let store = STORE.read_or_default(lookup).map_err(config)?;
         store::url::check(&store).map_err(|wrong| config(format!("{STORE} {wrong}")))?;
         let dispatcher = DISPATCHER.read(lookup).map_err(config)?;
@@ -100,6 +108,8 @@ impl Config {
             dispatcher,
             concurrency: concurrency.as_deref().map(read_concurrency).transpose()?,
             max_crashes: max_crashes.as_deref().map(read_max_crashes).transpose()?,
+            #[cfg(feature = "encryption")]
+            encryption: read_encryption_keys(lookup)?,
             #[cfg(feature = "http")]
             addr: read_addr(lookup)?,
             #[cfg(feature = "http")]
@@ -125,6 +135,10 @@ impl Config {
         }
         if let Some(crashes) = self.max_crashes {
             builder = builder.max_crashes(crashes);
+        }
+        #[cfg(feature = "encryption")]
+        {
+            builder.keys.clone_from(&self.encryption);
         }
         #[cfg(feature = "http")]
         {

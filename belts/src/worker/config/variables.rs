@@ -2,12 +2,12 @@
 
 #[cfg(feature = "http")]
 use crate::{
-    environment::{self, ADDR, INSECURE, INSPECTION, INSPECTION_TOKEN, Lookup, SIGNING_KEYS, URL},
+    environment::{self, ADDR, INSECURE, INSPECTION, INSPECTION_TOKEN, SIGNING_KEYS, URL},
     http::{InspectionToken, url::check_url},
     signature::SigningKey,
 };
 use crate::{
-    environment::{CONCURRENCY, MAX_CRASHES},
+    environment::{CONCURRENCY, ENCRYPTION_KEYS, Lookup, MAX_CRASHES},
     error::{Error, ErrorKind, Result},
 };
 
@@ -29,6 +29,26 @@ pub(super) fn read_concurrency(value: &str) -> Result<usize> {
             "{CONCURRENCY} is `{value}`, and must be a whole number from 1"
         ))
     })
+}
+
+/// The keys that encrypt what users write.
+#[cfg(feature = "encryption")]
+pub(crate) fn read_encryption_keys(lookup: Lookup<'_>) -> Result<Option<crate::seal::Keyring>> {
+    let keys = ENCRYPTION_KEYS.read(lookup).map_err(config)?;
+    let keys = keys.map(|keys| crate::seal::Keyring::parse(&keys));
+    keys.transpose()
+        .map_err(|wrong| config(format!("{ENCRYPTION_KEYS}: {wrong}")))
+}
+
+/// Without the feature nothing would be encrypted, although somebody has asked for it.
+#[cfg(not(feature = "encryption"))]
+pub(super) fn refuse_encryption_keys(lookup: Lookup<'_>) -> Result<()> {
+    match ENCRYPTION_KEYS.read(lookup).map_err(config)? {
+        None => Ok(()),
+        Some(_) => Err(config(format!(
+            "{ENCRYPTION_KEYS} is set, and belts was built without the feature `encryption`: turn it on in Cargo.toml"
+        ))),
+    }
 }
 
 #[cfg(feature = "http")]

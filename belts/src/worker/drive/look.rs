@@ -29,10 +29,9 @@ impl<'a> Drive<'a> {
         Box::pin(async move {
             let mut pause = FIRST_PAUSE;
             for times in 1_u32.. {
-                match worker.store.arrived(&[lease]).await {
-                    Ok(arrived) => {
-                        let arrivals = arrived.into_iter().flat_map(|(_, arrivals)| arrivals);
-                        run.bring(arrivals.collect());
+                match worker.opened_arrivals(lease).await {
+                    Ok(arrivals) => {
+                        run.bring(arrivals);
                         return run.answered(look);
                     }
                     Err(error) => {
