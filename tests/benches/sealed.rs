@@ -24,17 +24,11 @@ struct Noted {
 
 #[belts::function(id = "noting", on = Noted)]
 async fn noting(noted: Noted) -> belts::Result<u64> {
-    let begun = step!("begin", now_in_nanos()).await?;
+    let start = now();
     for n in 0..noted.steps {
         step!("note-{n}", noted.value.clone()).await?;
     }
-    Ok(now_in_nanos() - begun)
-}
-
-fn now_in_nanos() -> u64 {
-    static BEGUN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-    let begun = *BEGUN.get_or_init(now);
-    u64::try_from(now().duration_since(begun).as_nanos()).unwrap_or(u64::MAX)
+    Ok(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
 }
 
 pub(crate) async fn step_sqlite() -> Outcome {

@@ -114,7 +114,7 @@ mod tests {
             in_event(&[br#"{"status":"failed","result":"#, &sealed[..], b"}"].concat()),
             Some("2026-11")
         );
-        for cut in 1..BEGIN.len() + 1 {
+        for cut in 1..=BEGIN.len() {
             assert_eq!(key_of(&sealed[..cut]), Some(UNKNOWN), "{cut}");
         }
         let hostile = b"{\"belts.sealed\":1,\"key\":\"\x1b[31m\",\"data\":\"\"}";

@@ -57,10 +57,7 @@ pub struct WorkerBuilder {
     middleware: Layers,
     propagator: Option<Arc<dyn Propagator>>,
     #[cfg(feature = "encryption")]
-    pub(crate) keys: Option<crate::seal::Keyring>,
-    /// The store that was given, where it is an encrypted one.
-    #[cfg(all(feature = "encryption", feature = "testing"))]
-    encrypted: Option<store::Encrypted>,
+    pub(crate) encryption: super::encryption::Encryption,
     #[cfg(feature = "testing")]
     pub(crate) probe: Option<Arc<crate::testing::Probe>>,
     #[cfg(feature = "http")]
@@ -107,9 +104,7 @@ impl Default for WorkerBuilder {
             middleware: Vec::new(),
             propagator: None,
             #[cfg(feature = "encryption")]
-            keys: None,
-            #[cfg(all(feature = "encryption", feature = "testing"))]
-            encrypted: None,
+            encryption: super::encryption::Encryption::default(),
             #[cfg(feature = "testing")]
             probe: None,
             #[cfg(feature = "http")]
@@ -289,44 +284,6 @@ impl WorkerBuilder {
         self
     }
 
-    /// Encrypts what users write, before it reaches the store or a dispatcher: events, results, failures, statuses, heartbeats and
-    /// what completes callbacks. The first key of the ring seals, every key opens.
-    ///
-    /// [Secrets](crate::guide::secrets) says what is sealed and what is not, and how to change keys.
-    ///
-    /// ```rust,standalone_crate
-    /// use belts::{Event, Keyring, Worker, step, store::{Memory, Store}};
-    /// use serde::{Deserialize, Serialize};
-    ///
-    /// #[derive(Serialize, Deserialize, Event)]
-    /// struct Signup { email: String }
-    ///
-    /// #[belts::function(id = "welcome", on = Signup)]
-    /// async fn welcome(signup: Signup) -> belts::Result<String> {
-    ///     step!("greet", format!("hello, {}", signup.email)).await
-    /// }
-    ///
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> belts::Result<()> {
-    /// let (key, old) = ([7; 32], [3; 32]);
-    /// let store = Memory::new();
-    /// let worker = Worker::builder()
-    ///     .store(store.clone())
-    ///     .encryption(Keyring::new("2026-11", key).and_old("2026-01", old))
-    ///     .build()
-    ///     .await?;
-    /// worker.execute(Signup { email: "ada@example.com".into() }).function("welcome").run_id("r-1").await?;
-    /// assert_eq!(worker.runs().get("r-1").await?.output().map(|json| json.get()), Some(r#""hello, ada@example.com""#));
-    /// let stored = store.run("r-1").await?.and_then(|run| run.result).expect("it completed");
-    /// assert!(stored.starts_with(br#"{"belts.sealed":1,"key":"2026-11","data":""#));
-    /// # Ok(()) }
-    /// ```
-    #[cfg(feature = "encryption")]
-    pub fn encryption(mut self, keys: crate::seal::Keyring) -> Self {
-        self.keys = Some(keys);
-        self
-    }
-
     /// Is called once for each run that fails for good, after the failure is durable.
     ///
     /// Whoever waits for the run in this process hears of its end when the hook has returned, and a shutdown gives it the
@@ -358,10 +315,6 @@ impl WorkerBuilder {
     /// are those of the whole program, also: two Rust types of it stand for one event type.
     pub async fn build(self) -> Result<Worker> {
         self.check()?;
-        #[cfg(feature = "encryption")]
-        let sealer = sealer_of(self.keys.as_ref())?;
-        #[cfg(all(feature = "encryption", feature = "testing"))]
-        let sealer = sealer.filter(|_| self.encrypted.is_none());
         let registry = match &self.functions {
             Some(functions) => Registry::of(functions.iter().copied())?,
             None => Registry::linked()?,
@@ -394,23 +347,10 @@ impl WorkerBuilder {
         };
         #[cfg(feature = "http")]
         http.check_inspection(dispatcher.as_deref())?;
-        let store = match self.store {
-            Some(StoreSource::Given(store)) => store,
-            Some(StoreSource::Url(url)) => store::url::open(&url).await?,
-            // What such a worker publishes never touches its store.
-            None if dispatcher.is_some() && self.functions.as_ref().is_some_and(Vec::is_empty) => {
-                Arc::new(Memory::new())
-            }
-            None => {
-                return Err(config(
-                    "a worker needs a store: add `.store(belts::store::Sqlite::open(\"belts.db\").await?)`",
-                ));
-            }
-        };
+        let publishes_only = self.functions.as_ref().is_some_and(Vec::is_empty);
+        let store = opened(self.store, dispatcher.is_some() && publishes_only).await?;
         #[cfg(feature = "encryption")]
-        let (store, encrypted) = encrypted_around(store, sealer);
-        #[cfg(all(feature = "encryption", feature = "testing"))]
-        let encrypted = self.encrypted.or(encrypted);
+        let (store, encrypted) = self.encryption.around(store)?;
         registry.check_waits(store.capabilities().waits)?;
         let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
         let (clock, session) = (self.clock, Session::new(self.name));
@@ -467,13 +407,6 @@ impl WorkerBuilder {
         // From here on every publisher on the store knows what this program listens for.
         shared.session().await?;
         Ok(Worker { shared })
-    }
-
-    /// Seals messages as this store seals what it keeps, which is the worker's own with something around it.
-    #[cfg(all(feature = "encryption", feature = "testing"))]
-    pub(crate) fn encrypted(mut self, encrypted: Option<store::Encrypted>) -> Self {
-        self.encrypted = encrypted;
-        self
     }
 
     /// A harness with every function of the program runs one or two of them: the others may lack what they take.
@@ -539,22 +472,15 @@ impl std::fmt::Debug for WorkerBuilder {
     }
 }
 
-#[cfg(feature = "encryption")]
-fn sealer_of(keys: Option<&crate::seal::Keyring>) -> Result<Option<Arc<crate::seal::Sealer>>> {
-    let sealer = keys.map(crate::seal::Sealer::new).transpose();
-    sealer
-        .map(|sealer| sealer.map(Arc::new))
-        .map_err(|wrong| config(&format!("the keys for encryption: {wrong}")))
-}
-
-#[cfg(feature = "encryption")]
-fn encrypted_around(
-    store: SharedStore,
-    sealer: Option<Arc<crate::seal::Sealer>>,
-) -> (SharedStore, Option<store::Encrypted>) {
-    let Some(sealer) = sealer else {
-        return (store, None);
-    };
-    let encrypted = store::Encrypted::with(store, sealer);
-    (Arc::new(encrypted.clone()), Some(encrypted))
+/// The store that was given; one that nothing touches if the worker needs none.
+async fn opened(source: Option<StoreSource>, needs_none: bool) -> Result<SharedStore> {
+    match source {
+        Some(StoreSource::Given(store)) => Ok(store),
+        Some(StoreSource::Url(url)) => store::url::open(&url).await,
+        // What such a worker publishes never touches its store.
+        None if needs_none => Ok(Arc::new(Memory::new())),
+        None => Err(config(
+            "a worker needs a store: add `.store(belts::store::Sqlite::open(\"belts.db\").await?)`",
+        )),
+    }
 }

@@ -14,6 +14,8 @@ pub(crate) mod config;
 mod drive;
 mod driven;
 mod due;
+#[cfg(feature = "encryption")]
+mod encryption;
 mod ended;
 mod execute;
 mod executed;

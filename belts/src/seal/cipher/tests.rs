@@ -1,7 +1,7 @@
 use super::*;
 use crate::store::StepKind;
 
-fn sealer(id: &str, key: u8) -> Sealer {
+fn ring(id: &str, key: u8) -> Sealer {
     Sealer::new(&Keyring::new(id, [key; 32])).expect("one key")
 }
 
@@ -9,26 +9,26 @@ const HERE: Place<'_> = Place::Result { run_id: "r-1" };
 
 #[test]
 fn any_value_comes_back() {
-    let sealer = sealer("a", 1);
+    let keys = ring("a", 1);
     let long = b"again and again ".repeat(1000);
     let values = [&b""[..], b"{}", b"\x00\xff", &long];
     for (label, value) in [None, Some("o-17"), Some("")]
         .into_iter()
         .flat_map(|label| values.map(|value| (label, value)))
     {
-        let sealed = sealer.seal(HERE, label, value).expect("it is sealed");
+        let sealed = keys.seal(HERE, label, value).expect("it is sealed");
         assert_eq!(sealed::key_of(&sealed), Some("a"));
         assert!(serde_json::from_slice::<serde_json::Value>(&sealed).is_ok());
-        let opened = sealer.open(HERE, &sealed).expect("it opens");
+        let opened = keys.open(HERE, &sealed).expect("it opens");
         assert_eq!((opened.label.as_deref(), &*opened.value), (label, value));
     }
-    let sealed = sealer.seal(HERE, None, &long).expect("it is sealed");
+    let sealed = keys.seal(HERE, None, &long).expect("it is sealed");
     assert!(sealed.len() < long.len() / 10, "{}", sealed.len());
 }
 
 #[test]
 fn a_value_opens_in_its_place_alone() {
-    let sealer = sealer("a", 1);
+    let keys = ring("a", 1);
     let entry = |run_id, path, kind| Place::Entry { run_id, path, kind };
     let event = |id, event_type| Place::Event { id, event_type };
     let places = [
@@ -43,10 +43,10 @@ fn a_value_opens_in_its_place_alone() {
         event("r-1paid", ""),
     ];
     for (at, place) in places.iter().enumerate() {
-        let sealed = sealer.seal(*place, None, b"{}").expect("it is sealed");
+        let sealed = keys.seal(*place, None, b"{}").expect("it is sealed");
         for (other, moved) in places.iter().enumerate() {
             assert_eq!(
-                sealer.open(*moved, &sealed).is_some(),
+                keys.open(*moved, &sealed).is_some(),
                 at == other,
                 "{place:?} {moved:?}"
             );
@@ -56,51 +56,49 @@ fn a_value_opens_in_its_place_alone() {
 
 #[test]
 fn another_key_of_the_same_id_opens_nothing() {
-    let sealed = sealer("a", 1)
-        .seal(HERE, None, b"{}")
-        .expect("it is sealed");
-    assert_eq!(sealer("a", 2).open(HERE, &sealed), None);
-    assert_eq!(sealer("b", 1).open(HERE, &sealed), None);
+    let sealed = ring("a", 1).seal(HERE, None, b"{}").expect("it is sealed");
+    assert_eq!(ring("a", 2).open(HERE, &sealed), None);
+    assert_eq!(ring("b", 1).open(HERE, &sealed), None);
 }
 
 #[test]
 fn whatever_is_cut_or_changed_opens_no_more() {
-    let sealer = sealer("a", 1);
-    let sealed = sealer.seal(HERE, None, b"{}").expect("it is sealed");
+    let keys = ring("a", 1);
+    let sealed = keys.seal(HERE, None, b"{}").expect("it is sealed");
     for cut in 0..sealed.len() {
-        assert_eq!(sealer.open(HERE, &sealed[..cut]), None, "{cut}");
+        assert_eq!(keys.open(HERE, &sealed[..cut]), None, "{cut}");
     }
     for at in 0..sealed.len() {
         let mut changed = sealed.to_vec();
         changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-        assert_eq!(sealer.open(HERE, &changed), None, "{at}");
+        assert_eq!(keys.open(HERE, &changed), None, "{at}");
     }
 }
 
 #[test]
 fn two_seals_of_one_value_have_nothing_in_common() {
-    let sealer = sealer("a", 1);
-    let [one, other] = [(); 2].map(|()| sealer.seal(HERE, None, b"{}").expect("it is sealed"));
+    let keys = ring("a", 1);
+    let [one, other] = [(); 2].map(|()| keys.seal(HERE, None, b"{}").expect("it is sealed"));
     assert_ne!(one, other);
 }
 
 #[test]
 fn a_value_is_no_larger_than_is_asked_for() {
-    let sealer = sealer("a", 1);
+    let keys = ring("a", 1);
     for value in [vec![0; 1 << 20], vec![0; 1000]] {
-        let sealed = sealer.seal(HERE, None, &value).expect("it is sealed");
-        let open = |most| sealer.open_within(HERE, &sealed, most).is_some();
+        let sealed = keys.seal(HERE, None, &value).expect("it is sealed");
+        let open = |most| keys.open_within(HERE, &sealed, most).is_some();
         assert_eq!((open(value.len()), open(value.len() - 1)), (true, false));
     }
 }
 
 #[test]
 fn hashes_outlive_a_new_key_in_front() {
-    let before = sealer("a", 1);
+    let before = ring("a", 1);
     let after = Sealer::new(&Keyring::new("b", [2; 32]).and_old("a", [1; 32])).expect("two keys");
     let pinned = Sealer::new(&Keyring::new("b", [2; 32]).and_hash([1; 32])).expect("two keys");
-    let other = sealer("b", 2);
-    let hashes = [&before, &after, &pinned, &other].map(|sealer| sealer.hashed("o-17"));
+    let other = ring("b", 2);
+    let hashes = [&before, &after, &pinned, &other].map(|keys| keys.hashed("o-17"));
     assert_eq!((&hashes[0], &hashes[0]), (&hashes[1], &hashes[2]));
     assert_ne!(hashes[0], hashes[3]);
     assert_ne!(before.hashed("o-18"), hashes[0]);

@@ -55,15 +55,11 @@ impl Encrypted {
     /// # Errors
     /// Two keys have one id, or an id that is none.
     pub fn new(inner: SharedStore, keys: &Keyring) -> Result<Self> {
-        Ok(Self::with(inner, Arc::new(Sealer::new(keys)?)))
-    }
-
-    pub(crate) fn with(inner: SharedStore, sealer: Arc<Sealer>) -> Self {
-        Self {
+        Ok(Self {
             inner,
-            sealer,
+            sealer: Arc::new(Sealer::new(keys)?),
             held: Arc::default(),
-        }
+        })
     }
 
     /// The same around another client of the store: what was leased by one may be committed by the other.

@@ -140,17 +140,17 @@ impl<'a> Part<'a> {
 
     async fn event(&mut self, event: &StoredEvent) -> Result<()> {
         let of = ValueOf::Event(Arc::clone(&event.id));
-        let sealer = Arc::clone(&self.store.sealer);
+        let by = Arc::clone(&self.store.sealer);
         if &*event.event_type == ENDED {
             let Some(child) = &event.correlation_key else {
                 return Ok(());
             };
             let place = Place::Result { run_id: child };
-            let sealed = in_event(&event.payload).filter(|key| *key != sealer.primary());
+            let sealed = in_event(&event.payload).filter(|key| *key != by.primary());
             if let Some(key) = sealed {
                 let mut failure = None;
                 let told = inward::told(&event.payload, |result| {
-                    anew(&sealer, place, result).unwrap_or_else(|error| {
+                    anew(&by, place, result).unwrap_or_else(|error| {
                         failure = Some(error);
                         None
                     })
@@ -202,13 +202,11 @@ impl<'a> Part<'a> {
         {
             return Ok(());
         }
-        match anew(&self.store.sealer, place, value)? {
-            Some(sealed) => self.put(of, value, sealed).await,
-            None => {
-                self.closed(key.unwrap_or_default());
-                Ok(())
-            }
+        if let Some(sealed) = anew(&self.store.sealer, place, value)? {
+            return self.put(of, value, sealed).await;
         }
+        self.closed(key.unwrap_or_default());
+        Ok(())
     }
 
     fn closed(&mut self, key: &str) {

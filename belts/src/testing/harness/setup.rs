@@ -30,7 +30,7 @@ impl Setup {
     pub(super) async fn open(&self) -> Result<Opened> {
         let store = self.place.open().await?;
         #[cfg(feature = "encryption")]
-        if let Some(keys) = self.worker().keys {
+        if let Some(keys) = self.worker().encryption.keys {
             let encrypted = crate::store::Encrypted::new(store, &keys)?;
             return Ok(Opened {
                 store: Arc::new(encrypted.clone()),

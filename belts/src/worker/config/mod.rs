@@ -138,7 +138,7 @@ impl Config {
         }
         #[cfg(feature = "encryption")]
         {
-            builder.keys.clone_from(&self.encryption);
+            builder.encryption.keys.clone_from(&self.encryption);
         }
         #[cfg(feature = "http")]
         {

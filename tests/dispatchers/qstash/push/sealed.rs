@@ -7,7 +7,7 @@ use belts::{
     store::{Memory, Store as _},
 };
 
-use super::{MESSAGES_BY_STEP, as_if_nothing_had_happened, builder_at, by_step, counted};
+use super::{MESSAGES_BY_STEP, as_if_nothing_had_happened, builder_at, by_step};
 use crate::qstash::{
     clock::FastClock,
     mail::{Place, SOON},
@@ -28,7 +28,10 @@ async fn a_sealed_run_goes_on_from_delivery_to_delivery() {
     mock.idle(SOON * 2).await.unwrap();
     let run = as_if_nothing_had_happened(&worker, name).await;
     assert_eq!(mock.counts().deliveries, MESSAGES_BY_STEP);
-    assert_eq!(counted(&mock, name), 0, "no message names it in plain text");
+    for delivery in mock.deliveries() {
+        let body = String::from_utf8_lossy(&delivery.body).into_owned();
+        assert!(!body.contains("m4rk3r"), "{body}");
+    }
     let stored = memory.run(&run.run_id).await.unwrap().unwrap();
     assert!(stored.payload.starts_with(br#"{"belts.sealed":1"#));
     for entry in memory.journal(&run.run_id).await.unwrap() {
