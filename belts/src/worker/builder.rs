@@ -284,6 +284,51 @@ impl WorkerBuilder {
         self
     }
 
+    /// Encrypts what users write, before it reaches the store or a dispatcher: events, results, failures, statuses, heartbeats and
+    /// what completes callbacks. The first key of the ring seals, every key opens.
+    ///
+    /// [Secrets](crate::guide::secrets) says what is sealed and what is not, and how to change keys.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, Keyring, Worker, step, store::{Memory, Store}};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Signup { email: String }
+    ///
+    /// #[belts::function(id = "welcome", on = Signup)]
+    /// async fn welcome(signup: Signup) -> belts::Result<String> {
+    ///     step!("greet", format!("hello, {}", signup.email)).await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let (key, old) = ([7; 32], [3; 32]);
+    /// let store = Memory::new();
+    /// let worker = Worker::builder()
+    ///     .store(store.clone())
+    ///     .encryption(Keyring::new("2026-11", key).and_old("2026-01", old))
+    ///     .build()
+    ///     .await?;
+    /// worker.execute(Signup { email: "ada@example.com".into() }).function("welcome").run_id("r-1").await?;
+    /// assert_eq!(worker.runs().get("r-1").await?.output().map(|json| json.get()), Some(r#""hello, ada@example.com""#));
+    /// let stored = store.run("r-1").await?.and_then(|run| run.result).expect("it completed");
+    /// assert!(stored.starts_with(br#"{"belts.sealed":1,"key":"2026-11","data":""#));
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "encryption")]
+    pub fn encryption(mut self, keys: crate::seal::Keyring) -> Self {
+        self.encryption.keys = Some(keys);
+        self
+    }
+
+    /// Says that the store which was given has this one inside.
+    #[cfg(all(feature = "encryption", feature = "testing"))]
+    pub(crate) fn encrypted(mut self, encrypted: Option<store::Encrypted>) -> Self {
+        self.encryption.given = encrypted;
+        self
+    }
+
     /// Is called once for each run that fails for good, after the failure is durable.
     ///
     /// Whoever waits for the run in this process hears of its end when the hook has returned, and a shutdown gives it the

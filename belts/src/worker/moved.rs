@@ -12,41 +12,44 @@ use crate::{
 /// How many runs are looked at in one read.
 const PAGE: usize = 100;
 
-/// Goes once through the runs that wait.
+/// Goes once through the runs that wait, of the functions that may wait for events.
 pub(super) async fn move_waits(shared: Weak<Shared>) {
-    let mut mark = None;
-    loop {
-        let Some(shared) = shared.upgrade() else {
-            return;
-        };
-        match shared.move_some(mark).await {
-            Ok(Some(next)) => mark = Some(next),
-            Ok(None) => return,
-            Err(error) => {
-                tracing::warn!(
-                    error = %error.report(),
-                    "cannot look for runs that have waited since before encryption was turned on; they may not hear of new events \
-                     until a worker starts"
-                );
+    let functions = match shared.upgrade() {
+        Some(shared) if shared.encrypted.is_some() => shared.registry.awaited(),
+        _ => return,
+    };
+    for function in functions {
+        let mut filter = RunFilter::new()
+            .with_function(function.function_id)
+            .with_statuses([RunStatus::Suspended])
+            .with_limit(PAGE);
+        loop {
+            let Some(shared) = shared.upgrade() else {
                 return;
+            };
+            match shared.move_some(&filter).await {
+                Ok(None) => break,
+                Ok(next) => filter.after = next,
+                Err(error) => {
+                    tracing::warn!(
+                        error = %error.report(),
+                        "cannot look for runs that have waited since before encryption was turned on; they may not hear of new \
+                         events until a worker starts"
+                    );
+                    return;
+                }
             }
         }
     }
 }
 
 impl Shared {
-    async fn move_some(self: &Arc<Self>, mark: Option<String>) -> Result<Option<String>> {
+    /// Claims those of a page that wait elsewhere; where the next page begins.
+    async fn move_some(self: &Arc<Self>, filter: &RunFilter) -> Result<Option<String>> {
         let Some(encrypted) = &self.encrypted else {
             return Ok(None);
         };
-        if self.registry.awaited().is_empty() {
-            return Ok(None);
-        }
-        let mut filter = RunFilter::new()
-            .with_statuses([RunStatus::Suspended])
-            .with_limit(PAGE);
-        filter.after = mark;
-        let page = self.store.list(filter).await?;
+        let page = self.store.list(filter.clone()).await?;
         for run in page.runs {
             if self.is_draining() {
                 return Ok(None);

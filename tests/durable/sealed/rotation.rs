@@ -128,7 +128,10 @@ async fn keys_that_cannot_be_are_an_error_at_the_start() {
         Keyring::new("a:b", [1; 32]),
         Keyring::new("a", [1; 32]).and_old("a", [2; 32]),
     ] {
-        let builder = Worker::builder().store(Memory::new()).encryption(keys);
+        let builder = Worker::builder()
+            .store(Memory::new())
+            .encryption(keys)
+            .publish_only();
         let error = builder.build().await.unwrap_err();
         assert_eq!(error.kind(), belts::ErrorKind::Config);
         assert!(

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Held,
-    outward::{self, secret_key},
+    entry::{self, secret_key},
     twins,
 };
 use crate::{
@@ -44,7 +44,7 @@ pub(super) fn run(
     for written in &mut run.journal {
         held.note(run.lease, written);
         let stored = written.wait.as_mut().and_then(secret_key).cloned();
-        entry(sealer, &run.run_id, written);
+        entry::open(sealer, &run.run_id, written);
         let own = written.seq;
         let mut lanes = twins.iter().filter(|(seq, _)| *seq == own);
         if is_elsewhere(sealer, written, stored, |key| {
@@ -52,7 +52,7 @@ pub(super) fn run(
         }) {
             let twins = twins::of(sealer, &run.run_id, written, is_from_before)?;
             let mut again = written.clone();
-            outward::entry(sealer, &run.run_id, &mut again)?;
+            entry::seal(sealer, &run.run_id, &mut again)?;
             moved.push((run.lease, again));
             moved.extend(twins.into_iter().map(|twin| (run.lease, twin)));
         }
@@ -65,33 +65,17 @@ pub(super) fn run(
 /// `has_twin` tells whether a twin has another.
 pub(super) fn is_elsewhere(
     sealer: &Sealer,
-    entry: &mut Entry,
+    waiting: &mut Entry,
     stored: Option<Arc<str>>,
     has_twin: impl FnOnce(&Arc<str>) -> bool,
 ) -> bool {
-    if entry.state != StepState::Waiting || key_of(&entry.value).is_some() {
+    if waiting.state != StepState::Waiting || key_of(&waiting.value).is_some() {
         return false;
     }
-    let key = entry.wait.as_mut().and_then(secret_key);
+    let key = waiting.wait.as_mut().and_then(secret_key);
     match (stored, key.map(|key| sealer.hashed(key))) {
         (Some(stored), Some(hashed)) => stored != hashed && !has_twin(&hashed),
         _ => false,
-    }
-}
-
-/// Opens an entry, with the key that it waits for.
-pub(super) fn entry(sealer: &Sealer, run_id: &str, entry: &mut Entry) {
-    let place = Place::Entry {
-        run_id,
-        path: &entry.path,
-        kind: entry.kind,
-    };
-    let Some(opened) = sealer.open(place, &entry.value) else {
-        return;
-    };
-    entry.value = opened.value;
-    if let (Some(key), Some(label)) = (entry.wait.as_mut().and_then(secret_key), opened.label) {
-        *key = label;
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
     seal::{Keyring, Sealer},
 };
 
+mod entry;
 mod held;
 mod inward;
 mod outward;
@@ -79,12 +80,12 @@ impl Encrypted {
     pub(crate) async fn waits_elsewhere(&self, run_id: &str) -> Result<bool> {
         let mut journal = self.inner.journal(run_id).await?;
         let twins = twins::hide(&mut journal);
-        Ok(journal.iter_mut().any(|entry| {
-            let stored = entry.wait.as_mut().and_then(outward::secret_key).cloned();
-            inward::entry(&self.sealer, run_id, entry);
-            let own = entry.seq;
+        Ok(journal.iter_mut().any(|waiting| {
+            let stored = waiting.wait.as_mut().and_then(entry::secret_key).cloned();
+            entry::open(&self.sealer, run_id, waiting);
+            let own = waiting.seq;
             let mut lanes = twins.iter().filter(|(seq, _)| *seq == own);
-            inward::is_elsewhere(&self.sealer, entry, stored, |key| {
+            inward::is_elsewhere(&self.sealer, waiting, stored, |key| {
                 lanes.any(|(_, lane)| lane == key)
             })
         }))
@@ -248,8 +249,8 @@ impl Store for Encrypted {
     async fn journal(&self, run: &str) -> Result<Vec<Entry>> {
         let mut journal = self.inner.journal(run).await?;
         twins::hide(&mut journal);
-        for entry in &mut journal {
-            inward::entry(&self.sealer, run, entry);
+        for written in &mut journal {
+            entry::open(&self.sealer, run, written);
         }
         Ok(journal)
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Held, twins};
+use super::{Held, entry, twins};
 use crate::{
     error::Result,
     seal::{Place, Sealer},
-    store::{Commit, Entry, Transition, Wait, is_answer},
+    store::{Commit, Transition},
 };
 
 /// Seals what a commit writes; whether the run is known that it is for.
@@ -24,7 +24,7 @@ pub(super) fn commit(sealer: &Sealer, held: &Held, commit: &mut Commit) -> Resul
     for written in &mut commit.entries {
         held.note(commit.lease, written);
         twins.extend(twins::of(sealer, &run_id, written, is_from_before)?);
-        entry(sealer, &run_id, written)?;
+        entry::seal(sealer, &run_id, written)?;
     }
     commit.entries.append(&mut twins);
     for started in &mut commit.starts {
@@ -34,32 +34,6 @@ pub(super) fn commit(sealer: &Sealer, held: &Held, commit: &mut Commit) -> Resul
         *result = sealer.seal(Place::Result { run_id: &run_id }, None, result)?;
     }
     Ok(true)
-}
-
-/// Seals an entry, with the key that it waits for.
-pub(super) fn entry(sealer: &Sealer, run_id: &str, entry: &mut Entry) -> Result<()> {
-    let key = entry.wait.as_mut().and_then(secret_key);
-    if key.is_none() && entry.value.is_empty() {
-        return Ok(());
-    }
-    let label = key.as_deref().cloned();
-    if let Some(key) = key {
-        *key = sealer.hashed(key);
-    }
-    let place = Place::Entry {
-        run_id,
-        path: &entry.path,
-        kind: entry.kind,
-    };
-    entry.value = sealer.seal(place, label.as_deref(), &entry.value)?;
-    Ok(())
-}
-
-/// The correlation key that is waited for, unless it is the id of a run or a callback.
-pub(super) fn secret_key(wait: &mut Wait) -> Option<&mut Arc<str>> {
-    let Wait::Event { types, key } = wait;
-    let is_secret = !types.iter().any(|awaited| is_answer(&awaited.event_type));
-    key.as_mut().filter(|_| is_secret)
 }
 
 /// The output or the failure that a transition writes.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::outward::{self, secret_key};
+use super::entry::{self, secret_key};
 use crate::{
     error::Result,
     seal::Sealer,
@@ -28,10 +28,10 @@ pub(super) const FROM_BEFORE: &str = "from before";
 pub(super) fn of(
     sealer: &Sealer,
     run_id: &str,
-    entry: &Entry,
+    own: &Entry,
     is_from_before: bool,
 ) -> Result<Vec<Entry>> {
-    let mut wait = entry.wait.clone();
+    let mut wait = own.wait.clone();
     let Some(key) = wait.as_mut().and_then(secret_key).cloned() else {
         return Ok(Vec::new());
     };
@@ -40,20 +40,20 @@ pub(super) fn of(
         lanes.push((PLAIN, key));
     }
     let twin = |(number, key): (u32, Arc<str>)| {
-        let path = format!("{PATH}{number}/{}", entry.path);
+        let path = format!("{PATH}{number}/{}", own.path);
         let mut twin = Entry::new(
-            entry.seq + number * FIRST,
+            own.seq + number * FIRST,
             path,
             StepKind::Wait,
-            entry.state,
-            entry.started_at,
+            own.state,
+            own.started_at,
         )
-        .with_finished_at(entry.finished_at);
-        outward::entry(sealer, run_id, &mut twin)?;
-        if entry.state == StepState::Waiting {
+        .with_finished_at(own.finished_at);
+        entry::seal(sealer, run_id, &mut twin)?;
+        if own.state == StepState::Waiting {
             twin.wait.clone_from(&wait);
-            if let Some(own) = twin.wait.as_mut().and_then(secret_key) {
-                *own = key;
+            if let Some(hashed) = twin.wait.as_mut().and_then(secret_key) {
+                *hashed = key;
             }
         }
         Ok(twin)
