@@ -130,8 +130,8 @@ async fn an_event_that_does_not_open_is_not_taken_for_no_event() {
     log::keep();
     let id = "closed-arrival";
     let (memory, store, run) = waiting(id).await;
-    let publisher = worker(Arc::clone(&store), Some(new_keys()), None).await;
-    let published = publish_sealed_paid(paid(id)).via(&publisher).await.unwrap();
+    let sender = worker(Arc::clone(&store), Some(new_keys()), None).await;
+    let published = publish_sealed_paid(paid(id)).via(&sender).await.unwrap();
     let of = || ValueOf::Event(published.event_id.as_str().into());
     let events = memory.events(None, 100).await.unwrap().events;
     let right = events.iter().find(|event| *event.id == *published.event_id);
