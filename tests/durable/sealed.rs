@@ -80,7 +80,7 @@ async fn beats(cx: &Context) -> belts::Result<String> {
 }
 
 fn went_wrong() -> belts::Result<()> {
-    Err(belts::terminal(format!("{MARK} went wrong")).into())
+    Err(belts::terminal(format!("{MARK} went wrong")))
 }
 
 /// Uses everything that keeps something which its user has written.

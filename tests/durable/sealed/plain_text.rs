@@ -54,7 +54,8 @@ async fn used(store: &SharedStore, name: &str) {
 
 /// Whether bytes hold the mark, as they are or in hexadecimal digits.
 fn holds(bytes: &[u8], mark: &str) -> bool {
-    let hex: String = mark.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = mark.bytes().map(|byte| format!("{byte:02x}"));
+    let hex = hex.collect::<Vec<_>>().concat();
     [mark.as_bytes(), hex.as_bytes()]
         .iter()
         .any(|text| bytes.windows(text.len()).any(|window| window == *text))

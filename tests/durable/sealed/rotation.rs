@@ -13,15 +13,16 @@ fn memory() -> (Memory, SharedStore) {
     (memory.clone(), Arc::new(memory))
 }
 
+fn one_more(id: &str) -> Keyring {
+    Keyring::new(id, [11; 32])
+}
+
 /// Each worker has another key in front, or one more than the other.
 #[tokio::test]
 async fn waits_and_publishes_of_different_rings_meet() {
     let one = || Keyring::new("2026-01", [1; 32]);
     let in_front = || one_more("2026-11").and_old("2026-01", [1; 32]);
     let behind = || one().and_old("2026-11", [11; 32]);
-    fn one_more(id: &str) -> Keyring {
-        Keyring::new(id, [11; 32])
-    }
     let hashes = || {
         one_more("2026-11")
             .and_old("2026-01", [1; 32])
