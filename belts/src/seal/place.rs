@@ -45,5 +45,6 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Call => "call",
         StepKind::Start => "start",
         StepKind::Status => "status",
+        StepKind::Undo => "undo",
     }
 }

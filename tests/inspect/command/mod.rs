@@ -14,8 +14,8 @@ mod looks;
 mod pauses;
 mod progress;
 mod publish;
-mod settle;
 mod sealed;
+mod settle;
 mod tags;
 mod waits;
 

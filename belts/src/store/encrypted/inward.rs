@@ -36,6 +36,16 @@ pub(super) fn run(
     if let Some(opened) = opened {
         run.payload = opened.value;
     }
+    if let Some(error) = run
+        .undoing
+        .as_mut()
+        .and_then(|undoing| undoing.error.as_mut())
+    {
+        let place = Place::Result {
+            run_id: &run.run_id,
+        };
+        open(sealer, place, error);
+    }
     if is_from_before {
         held.note_from_before(run.lease);
     }

@@ -43,6 +43,7 @@ fn written(transition: &mut Transition) -> Option<&mut Arc<[u8]>> {
         | Transition::Fail { error, .. }
         | Transition::Cancel { error } => Some(error),
         Transition::Complete { output } => Some(output),
+        Transition::Undone { error, .. } => error.as_mut(),
         Transition::Suspend { .. }
         | Transition::PutOff { .. }
         | Transition::Stop
