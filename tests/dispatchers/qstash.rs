@@ -12,4 +12,5 @@ mod options;
 mod paused;
 mod push;
 mod refused;
+mod undo;
 mod verify;

@@ -1,0 +1,27 @@
+// The closure does its work at once and returns no future.
+use belts::{Event, step};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Ordered {
+    id: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stock(u32);
+
+async fn reserve(id: &str) -> belts::Result<Stock> {
+    Ok(Stock(id.len() as u32))
+}
+
+fn forget(stock: Stock) {
+    let _ = stock;
+}
+
+#[belts::function(id = "order", on = Ordered)]
+async fn order(event: Ordered) -> belts::Result<()> {
+    step!("reserve", reserve(&event.id), undo = |stock| forget(stock)).await?;
+    Ok(())
+}
+
+fn main() {}
