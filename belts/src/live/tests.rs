@@ -43,6 +43,7 @@ async fn live() -> Arc<LiveRun> {
         crashes: 0,
         parent: None,
         generation: 0,
+        undoing: None,
         journal: Vec::new(),
         arrivals: Vec::new(),
     };

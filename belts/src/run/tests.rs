@@ -34,6 +34,7 @@ fn entry(seq: u32, path: &str, state: StepState) -> Entry {
         wait: None,
         started_at: NOW,
         finished_at: None,
+        undoable: false,
     }
 }
 
