@@ -219,6 +219,33 @@ pub fn derive_event(item: TokenStream) -> TokenStream {
     bug::in_macro("`#[derive(Event)]`", || event::derive(item.into())).into()
 }
 
+/// `transaction!("key", async |tx| { … })`: a step whose rows and whose record are one commit.
+///
+/// Returns a future of `belts::Result<T>`, as `step!` does. Whatever the closure writes by the transaction is committed together
+/// with the record of the step, or neither is: it happens exactly once, also if the process dies at any point. The rows have to be in
+/// the database of the store, Postgres or SQLite.
+///
+/// On Postgres the closure is `async |tx|`, and `tx` is a `&mut sqlx::Transaction<'_, sqlx::Postgres>`: write `&mut **tx` where sqlx
+/// wants a connection. On SQLite it is `|tx|`, and `tx` is a `&rusqlite::Transaction<'_>`. It returns a value or a `Result`, and `?` takes any error, which rolls the
+/// transaction back and counts as a failed attempt. Options follow the closure:
+///
+#[doc = option::transaction_options!()]
+///
+/// The closure is expanded in place, so it borrows locals as any code, and may be evaluated several times: for each attempt, and where
+/// the database rolls it back since others changed the same rows.
+///
+/// ```ignore (needs belts and a Postgres store)
+/// let balance: i64 = transaction!("debit", async |tx| {
+///     sqlx::query("INSERT INTO debits (account, cents) VALUES ($1, $2)").bind(&account).bind(cents).execute(&mut **tx).await?;
+///     let balance = sqlx::query_scalar("SELECT balance FROM accounts WHERE id = $1").bind(&account);
+///     Ok(balance.fetch_one(&mut **tx).await?)
+/// }).await?;
+/// ```
+#[proc_macro]
+pub fn transaction(input: TokenStream) -> TokenStream {
+    in_body(Macro::Transaction, input)
+}
+
 fn in_body(which: Macro, input: TokenStream) -> TokenStream {
     let name = format!("`{}`", which.name());
     bug::in_macro(&name, || step::expand(which, input.into())).into()

@@ -73,6 +73,7 @@ runtime! {
     absent: __private::UNFINISHED;
     accepts: __private::accepts;
     argument: __private::Argument;
+    attempted: __private::Attempted;
     await_entry: __private::AwaitEntry;
     awaitable: __private::autoref::Awaitable;
     backoff: __private::Backoff;
@@ -107,8 +108,10 @@ runtime! {
     handled: __private::handled;
     handled_function: __private::Handled;
     handles: __private::Handles;
+    helper_entry: __private::HelperEntry;
     helper_scope: __private::StepsHelpersAreCalledWithScope;
     holds: __private::holds;
+    in_sqlite: __private::in_sqlite;
     invalid: __private::invalid;
     invocation: __private::Invocation;
     key: __private::Key;
@@ -116,6 +119,8 @@ runtime! {
     location: __private::Location;
     make_call: __private::call;
     of_any_error: __private::of_any_error;
+    pg_transaction: __private::PgTransaction;
+    pg_tries: __private::PgTries;
     publish: __private::publish;
     race: __private::Race;
     racing: __private::Racing;
@@ -124,8 +129,10 @@ runtime! {
     serde: __private::serde;
     since: __private::Since;
     slot: __private::Slot;
+    sqlite_transaction: __private::SqliteTransaction;
     step: __private::Step;
     step_options: __private::StepOptions;
+    transaction_kind: __private::TransactionKind;
     submit: __private::inventory::submit;
     unknown: __private::Unknown;
     unknown_type: __private::unknown_type;
@@ -150,7 +157,7 @@ impl Runtime {
 }
 
 /// The macros that attributes mark.
-pub(crate) const MARKED: [&str; 9] = [
+pub(crate) const MARKED: [&str; 10] = [
     "step",
     "sleep",
     "sleep_until",
@@ -160,6 +167,7 @@ pub(crate) const MARKED: [&str; 9] = [
     "start",
     "race",
     "scope",
+    "transaction",
 ];
 
 /// Names of the macro's own, located in the user's source.

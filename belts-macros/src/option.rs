@@ -80,6 +80,14 @@ table! { STEP, step_options:
     "undo" = "|stock| release(stock)"
         "a closure that takes the result and returns a future: it undoes what the step did if the run fails or is cancelled";
 }
+table! { TRANSACTION, transaction_options:
+    "retries" = "5"
+        "retries after a failed attempt; 3 by default";
+    "backoff" = r#""1s..60s""#
+        "the wait between retries, or a `belts::Backoff`";
+    "timeout" = r#""30s""#
+        "how long each attempt may take, or a `Duration`; a commit that has begun is waited for";
+}
 table! { WAIT, wait_options:
     "key" = "&order.order_id"
         "whose event: a value of the type of the event's `#[event(key = …)]`, or a reference to one; needed if it has one";

@@ -21,6 +21,9 @@ pub mod callbacks {}
 #[doc = include_str!("../docs/racing.md")]
 pub mod racing {}
 
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+#[doc = include_str!("../docs/transactions.md")]
+pub mod transactions {}
 #[cfg(feature = "testing")]
 #[doc = include_str!("../docs/cancelling.md")]
 pub mod cancelling {}

@@ -3,7 +3,8 @@
 //! # Features
 //!
 //! - `macros` (default): the attributes and macros, [`function`](macro@function), [`steps`], [`step!`], [`sleep!`],
-//!   [`sleep_until!`], [`wait!`], [`callback!`], [`call!`], [`start!`], [`race!`], [`scope!`], [`volatile!`] and the derive of [`Event`](derive@Event).
+//!   [`sleep_until!`], [`wait!`], [`callback!`], [`call!`], [`start!`], [`race!`], [`scope!`], [`transaction!`],
+//!   [`volatile!`] and the derive of [`Event`](derive@Event).
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `postgres`: [`store::Postgres`], on sqlx.
 //! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
@@ -79,7 +80,8 @@ mod worker;
 
 #[cfg(feature = "macros")]
 pub use belts_macros::{
-    Event, call, callback, function, race, scope, sleep, sleep_until, start, step, steps, wait,
+    Event, call, callback, function, race, scope, sleep, sleep_until, start, step, steps,
+    transaction, wait,
 };
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
@@ -92,10 +94,16 @@ pub use inspect::{
 pub use live::Context;
 pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};
 pub use run::{Backoff, Location};
+/// The crate of SQLite that belts is built with, whose transactions [`in_tx_sync`](Publish::in_tx_sync) takes.
+#[cfg(feature = "sqlite")]
+pub use rusqlite;
 #[cfg(feature = "encryption")]
 pub use seal::{Keyring, Secret};
 #[cfg(feature = "http")]
 pub use serve::{Serve, serve};
+/// The crate of Postgres that belts is built with, whose connections [`in_tx`](Publish::in_tx) takes.
+#[cfg(feature = "postgres")]
+pub use sqlx;
 pub use step::{Callback, Within};
 pub use telemetry::Propagator;
 pub use worker::{

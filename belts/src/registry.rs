@@ -16,6 +16,7 @@ use crate::{
 
 mod awaited;
 mod handlers;
+mod transactions;
 mod types;
 
 use handlers::Handlers;

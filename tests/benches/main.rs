@@ -19,6 +19,7 @@ mod report;
 mod runs;
 mod sealed;
 mod step;
+mod transactions;
 mod waits;
 mod wake;
 mod warm;
@@ -100,6 +101,7 @@ async fn rows() -> Outcome {
         "parked-events-sqlite" => parked::parked_events(),
         "waits-publish-sqlite" => waits::publish(),
         "sealed-step-sqlite" => sealed::step_sqlite(),
+        "transaction-postgres" => transactions::postgres(),
         "compile-500" => async { compile::many_steps() },
     }
     Ok(())

@@ -122,3 +122,12 @@ async fn opentelemetry_exports_one_trace_of_the_publisher_and_the_worker() {
         "{lines:?}"
     );
 }
+
+#[tokio::test]
+#[cfg_attr(not(own_postgres), ignore = "no PostgreSQL server found: install it")]
+async fn shop_loses_no_order_and_takes_no_stock_twice_although_it_is_killed() {
+    let lines = lines("shop").await;
+    let last = lines.last().map(String::as_str);
+    let expected = "500 orders · 500 stock rows · 500 charges · 20 crashes · 0 lost · 0 twice";
+    assert_eq!(last, Some(expected), "{lines:?}");
+}

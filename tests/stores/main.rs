@@ -12,5 +12,5 @@ mod requests;
 mod sqlite;
 mod workers;
 
-/// The version of the tables in SQLite and Postgres.
-const SCHEMA: i64 = 7;
+/// The version of the tables in SQLite.
+const SCHEMA: i64 = 8;

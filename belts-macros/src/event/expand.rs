@@ -7,7 +7,7 @@ use syn::{GenericArgument, Path, PathArguments, Type, spanned::Spanned as _};
 use super::model::Event;
 use crate::{
     names::{Krate, Runtime, at_site, local, publish_fn, unraw},
-    step::expand::optional,
+    step::options::optional,
 };
 
 pub(crate) fn expand(event: &Event) -> TokenStream {

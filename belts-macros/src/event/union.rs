@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     names::{Krate, Runtime, at_site, local, unraw},
-    step::expand::optional,
+    step::options::optional,
 };
 
 pub(crate) fn expand(union: &Union) -> TokenStream {

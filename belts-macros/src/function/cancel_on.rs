@@ -5,7 +5,7 @@ use quote::quote_spanned;
 use syn::{Expr, spanned::Spanned as _};
 
 use super::model::Function;
-use crate::{names::at_site, step::expand::optional};
+use crate::{names::at_site, step::options::optional};
 
 /// The events that cancel a run. That their keys fit is asked with each type, and nothing else asks whether it is an event.
 pub(super) fn cancel_on(function: &Function) -> TokenStream {

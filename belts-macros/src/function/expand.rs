@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     names::{self, Krate, Runtime, at_site, spelled},
-    step::{Macro, expand::optional},
+    step::{Macro, options::optional},
 };
 
 pub(crate) fn expand(function: &Function) -> TokenStream {
@@ -35,8 +35,12 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         ..
     } = krate.at(at);
     let lend = lend(function);
-    let Marked { body, keys } = with_scope(function.body.clone(), &lend, krate);
-    let definition = definition(function, &keys);
+    let Marked {
+        body,
+        keys,
+        helpers,
+    } = with_scope(function.body.clone(), &lend, krate);
+    let definition = definition(function, &keys, &helpers);
     let check = if function.on_failure.is_empty() {
         on_fits(function)
     } else {
@@ -117,10 +121,18 @@ impl Head<'_> {
 /// The expanded body, after a statement that creates its scope.
 pub(super) fn with_scope(body: TokenStream, scope: &TokenStream, krate: &Krate) -> Marked {
     let (attributes, body) = split_inner_attributes(body);
-    let Marked { body, keys } = mark(body, krate);
+    let Marked {
+        body,
+        keys,
+        helpers,
+    } = mark(body, krate);
     let body = group(body, krate);
     let body = quote!(#attributes #scope #body);
-    Marked { body, keys }
+    Marked {
+        body,
+        keys,
+        helpers,
+    }
 }
 
 /// The statement that lends a function's body its scope.
@@ -218,7 +230,7 @@ fn start(function: &Function) -> TokenStream {
 }
 
 /// What link-time registration collects.
-fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
+fn definition(function: &Function, keys: &[KeyUse], helpers: &[String]) -> TokenStream {
     let Function {
         name,
         event,
@@ -260,6 +272,7 @@ fn definition(function: &Function, keys: &[KeyUse]) -> TokenStream {
             id: #id,
             events: &[#(#events),*],
             keys: &[#(#keys),*],
+            helpers: &[#(#helpers),*],
             options: || #options,
             accepts: #accepts,
             check: #check,
@@ -285,9 +298,17 @@ fn needs<'a>(
     })
 }
 
-fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
-    let Runtime { key_def, .. } = names;
-    let KeyUse { which, pattern } = key;
+pub(super) fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
+    let Runtime {
+        key_def,
+        transaction_kind,
+        ..
+    } = names;
+    let KeyUse {
+        which,
+        pattern,
+        is_async,
+    } = key;
     let kind = match which {
         Macro::Step => quote!(Step),
         Macro::Sleep | Macro::SleepUntil => quote!(Sleep),
@@ -297,6 +318,14 @@ fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
         Macro::Start => quote!(Start),
         Macro::Race => quote!(Race),
         Macro::Scope => quote!(Scope),
+        Macro::Transaction => {
+            let of = if *is_async {
+                quote!(Postgres)
+            } else {
+                quote!(Sqlite)
+            };
+            return quote!(#key_def::Transaction(#pattern, #transaction_kind::#of));
+        }
     };
     quote!(#key_def::#kind(#pattern))
 }

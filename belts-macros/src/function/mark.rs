@@ -5,14 +5,15 @@
 //! It also collects the keys, for what is known about a function before it runs.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
-use syn::LitStr;
+use syn::{Expr, LitStr};
 
 use super::{
     arms::{Part, parts},
     items::{Item, starts_item},
 };
 use crate::{
-    names::{Krate, MARKED, mark as scope_mark, nested_mark},
+    names::{Krate, MARKED, mark as scope_mark, nested_mark, unraw},
+    option::ungrouped,
     step::{Macro, unknown::parks},
 };
 
@@ -20,6 +21,8 @@ use crate::{
 pub(crate) struct Marked {
     pub(crate) body: TokenStream,
     pub(crate) keys: Vec<KeyUse>,
+    /// The names of the helpers that its scopes call.
+    pub(crate) helpers: Vec<String>,
 }
 
 /// A key as it is written, with its braces.
@@ -27,6 +30,8 @@ pub(crate) struct Marked {
 pub(crate) struct KeyUse {
     pub(crate) which: Macro,
     pub(crate) pattern: String,
+    /// The closure of a `transaction!` is `async`.
+    pub(crate) is_async: bool,
 }
 
 pub(crate) fn mark(body: TokenStream, krate: &Krate) -> Marked {
@@ -34,12 +39,14 @@ pub(crate) fn mark(body: TokenStream, krate: &Krate) -> Marked {
         krate,
         own: own_macros(&body),
         keys: Vec::new(),
+        helpers: Vec::new(),
         in_arm: false,
     };
     let body = marker.walk(body, Place::Body);
     Marked {
         body,
         keys: marker.keys,
+        helpers: marker.helpers,
     }
 }
 
@@ -73,6 +80,7 @@ struct Marker<'a> {
     krate: &'a Krate,
     own: Vec<String>,
     keys: Vec<KeyUse>,
+    helpers: Vec<String>,
     /// Whether this is in an arm of a race, whose keys are in a scope.
     in_arm: bool,
 }
@@ -167,11 +175,12 @@ impl Marker<'_> {
 
     fn note(&mut self, name: &Ident, arguments: TokenStream) {
         let which = Macro::from_name(&name.to_string());
-        // Of the keys in a scope that alone is known; but what a function may wait for is asked for as a whole.
+        // Of the keys in a scope that alone is known; but what a function may wait for, and which transactions it has, is asked for as
+        // a whole.
         let waits = |which: &Macro| {
             matches!(
                 which,
-                Macro::Wait | Macro::Callback | Macro::Call | Macro::Start
+                Macro::Wait | Macro::Callback | Macro::Call | Macro::Start | Macro::Transaction
             )
         };
         if which == Some(Macro::Step) && parks(&arguments) {
@@ -179,12 +188,29 @@ impl Marker<'_> {
             let pattern = first_text(arguments.clone()).unwrap_or_else(|| "{}".to_owned());
             let pattern = format!("settle:{pattern}");
             let which = Macro::Callback;
-            self.keys.push(KeyUse { which, pattern });
+            self.keys.push(KeyUse {
+                which,
+                pattern,
+                is_async: false,
+            });
+        }
+        if which == Some(Macro::Scope) {
+            self.helpers.extend(helper_name(arguments.clone()));
         }
         if let Some(which) = which.filter(|which| !self.in_arm || waits(which)) {
             // What a `macro_rules!` of the body generates is known only when it is expanded.
-            let pattern = first_text(arguments).unwrap_or_else(|| "{}".to_owned());
-            self.keys.push(KeyUse { which, pattern });
+            let pattern = first_text(arguments.clone()).unwrap_or_else(|| "{}".to_owned());
+            let is_async = which == Macro::Transaction && is_async(arguments);
+            self.keys.push(KeyUse {
+                which,
+                // In an arm it is no key of its own.
+                pattern: if self.in_arm && which == Macro::Transaction {
+                    String::new()
+                } else {
+                    pattern
+                },
+                is_async,
+            });
         }
     }
 
@@ -207,6 +233,33 @@ impl Marker<'_> {
         };
         (known && ours).then_some(name)
     }
+}
+
+/// The name of the helper that a scope calls, after the key: the last one before the arguments.
+fn helper_name(arguments: TokenStream) -> Option<String> {
+    let mut tokens = arguments.into_iter().skip(2).peekable();
+    if matches!(tokens.peek(), Some(TokenTree::Ident(word)) if word == "move") {
+        tokens.next();
+    }
+    let call: Expr = syn::parse2(tokens.collect()).ok()?;
+    match ungrouped(&call) {
+        Expr::Call(call) => match ungrouped(&call.func) {
+            Expr::Path(path) => Some(unraw(&path.path.segments.last()?.ident)),
+            _ => None,
+        },
+        Expr::MethodCall(call) => Some(unraw(&call.method)),
+        _ => None,
+    }
+}
+
+/// Whether the closure after the key is `async`.
+fn is_async(arguments: TokenStream) -> bool {
+    let mut tokens = arguments.into_iter().skip(2);
+    tokens.find_map(|token| match token {
+        TokenTree::Ident(word) if word == "async" => Some(true),
+        TokenTree::Punct(bar) if bar.as_char() == '|' => Some(false),
+        _ => None,
+    }) == Some(true)
 }
 
 /// The text of a leading string literal, perhaps in the invisible brackets of a `$key:literal`.

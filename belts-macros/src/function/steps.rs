@@ -2,16 +2,23 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::FnArg;
+use syn::{FnArg, Ident};
 
 use super::{
-    check, expand::with_scope, fallback, instrument::skipping, model::check_qualifiers,
-    parse::Item, take_ours,
+    check,
+    expand::{key_def, with_scope},
+    fallback,
+    instrument::skipping,
+    mark::{KeyUse, Marked, mark},
+    model::check_qualifiers,
+    parse::Item,
+    take_ours,
 };
 use crate::{
     diag::Errors,
-    names::{self, at_site},
+    names::{self, Krate, Runtime, at_site, unraw},
     option::{Given, STEPS},
+    step::Macro,
 };
 
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
@@ -46,7 +53,9 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         } else {
             fallback::absent(at, &krate)
         };
-        let inside = with_scope(body.stream(), &lend, &krate).body;
+        let Marked { keys, helpers, .. } = mark(body.stream(), &krate);
+        let entry = entry(&sig.ident, &keys, &helpers, &krate);
+        let inside = with_scope(body.stream(), &quote!(#lend #entry), &krate).body;
         quote!({ #inside })
     } else {
         quote!(;)
@@ -57,5 +66,35 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value, clippy::used_underscore_binding)]
         #vis #sig #body
         #errors
+    }
+}
+
+/// What link-time registration collects of a helper that has transactions, or that calls others which may have some.
+fn entry(name: &Ident, keys: &[KeyUse], helpers: &[String], krate: &Krate) -> TokenStream {
+    let has_transactions = keys.iter().any(|key| key.which == Macro::Transaction);
+    if !has_transactions && helpers.is_empty() {
+        return TokenStream::new();
+    }
+    let at = name.span();
+    let names = krate.at(at);
+    let (location, name) = (names.here(at), unraw(name));
+    let keys = keys.iter().map(|key| key_def(key, &names));
+    let Runtime {
+        submit,
+        helper_entry,
+        ..
+    } = &names;
+    quote_spanned! {at_site(at)=>
+        const _: () = {
+            #submit! {
+                #helper_entry {
+                    name: #name,
+                    keys: &[#(#keys),*],
+                    helpers: &[#(#helpers),*],
+                    location: #location,
+                    package: ::core::env!("CARGO_PKG_NAME"),
+                }
+            }
+        };
     }
 }

@@ -48,6 +48,18 @@ pub(super) fn leaves_error_open(expr: &Expr) -> bool {
     is_bare_ok(last) && !names_error(block.block.to_token_stream())
 }
 
+/// The same of the body of a closure, whose last expression may be all of it.
+pub(super) fn block_leaves_error_open(body: &Expr) -> bool {
+    let last = match ungrouped(body) {
+        Expr::Block(block) => match block.block.stmts.last() {
+            Some(Stmt::Expr(last, None)) => last,
+            _ => return false,
+        },
+        last => last,
+    };
+    is_bare_ok(last) && !names_error(body.to_token_stream())
+}
+
 fn is_bare_ok(expr: &Expr) -> bool {
     let Expr::Call(call) = ungrouped(expr) else {
         return false;
@@ -66,7 +78,12 @@ fn names_error(tokens: TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     tokens.iter().enumerate().any(|(at, token)| match token {
         TokenTree::Group(group) => names_error(group.stream()),
-        TokenTree::Ident(word) if word == "Err" || word == "return" => true,
+        // `Err(…)?` takes any error, as every `?` does.
+        TokenTree::Ident(word) if word == "Err" => !matches!(
+            (tokens.get(at + 1), tokens.get(at + 2)),
+            (Some(TokenTree::Group(_)), Some(TokenTree::Punct(mark))) if mark.as_char() == '?'
+        ),
+        TokenTree::Ident(word) if word == "return" => true,
         TokenTree::Ident(word) => {
             let is_macro = matches!(
                 (tokens.get(at + 1), tokens.get(at + 2)),
@@ -84,7 +101,13 @@ mod tests {
 
     #[test]
     fn only_blocks_that_name_no_error_are_told_theirs() {
-        let open: [Expr; 4] = [
+        let open: [Expr; 5] = [
+            syn::parse_quote!(async {
+                if a {
+                    Err(belts::terminal("no"))?;
+                }
+                Ok(1)
+            }),
             syn::parse_quote!(async { Ok(1) }),
             syn::parse_quote!(async move {
                 let a = charge(1).await?;

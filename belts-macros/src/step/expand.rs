@@ -9,9 +9,10 @@ use super::{
     error::leaves_error_open,
     key::{Key, Kind as KeyKind, text_at},
     marked::Mark,
-    parse::{Call, Kind, StepOptions},
+    options::{StepOptions, step_options},
+    parse::{Call, Kind},
     site::{Site, ends},
-    undo,
+    transaction, undo,
     unknown::Unknown,
     wait::{Since, WaitOptions},
 };
@@ -45,6 +46,11 @@ pub(crate) fn expand(mark: &Mark, call: Call, errors: &mut Errors) -> TokenStrea
         Kind::Start { call, options } => calls::expand(&site, &call, *options, false),
         Kind::Race { moves, arms } => arms::race(&site, moves, &arms),
         Kind::Scope { moves, call } => scope(&site, moves, call),
+        Kind::Transaction {
+            moves,
+            transaction,
+            options,
+        } => transaction::expand(&site, moves, &transaction, options),
     };
     let errors = errors.drain();
     quote!({ #errors #future })
@@ -233,35 +239,6 @@ fn at_expression(expr: &Expr, inside: TokenStream) -> Group {
     let mut block = Group::new(Delimiter::Brace, inside);
     block.set_span(at_site(ends(expr).1));
     block
-}
-
-fn step_options(options: StepOptions, names: &Runtime) -> TokenStream {
-    let StepOptions {
-        retries,
-        backoff,
-        timeout,
-        stall,
-        unknown,
-        undo: _,
-    } = options;
-    let [retries, backoff, timeout, stall] = [retries, backoff, timeout, stall].map(optional);
-    let (path, words) = (&names.step_options, &names.unknown);
-    let unknown = optional(match unknown {
-        Unknown::Retry => None,
-        Unknown::Fail => Some(quote!(#words::Fail)),
-        Unknown::Park => Some(quote!(#words::Park)),
-        Unknown::Ask(_) => Some(quote!(#words::Ask)),
-    });
-    quote!(#path { retries: #retries, backoff: #backoff, timeout: #timeout, stall: #stall, unknown: #unknown })
-}
-
-/// An option's value as an `Option`.
-pub(crate) fn optional(value: Option<TokenStream>) -> TokenStream {
-    if let Some(value) = value {
-        quote!(::core::option::Option::Some(#value))
-    } else {
-        quote!(::core::option::Option::None)
-    }
 }
 
 fn sleep(site: &Site<'_>, method: &TokenStream, until: &impl ToTokens) -> TokenStream {

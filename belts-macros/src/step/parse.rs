@@ -12,15 +12,15 @@ use super::{
     helper::helper_call,
     key::Key,
     marked::Mark,
+    options::StepOptions,
     race::{self, Arm},
-    undo,
-    unknown::Unknown,
+    transaction::{self, Transaction},
     wait::{WaitOptions, event_type},
     which::Macro,
 };
 use crate::{
     diag::Errors,
-    names::{Krate, spelled},
+    names::spelled,
     option::{self, Given, duration_value, ungrouped},
 };
 
@@ -66,16 +66,11 @@ pub(crate) enum Kind {
         moves: Option<Token![move]>,
         call: Expr,
     },
-}
-
-/// Options as expressions of the runtime's types.
-pub(crate) struct StepOptions {
-    pub(crate) retries: Option<TokenStream>,
-    pub(crate) backoff: Option<TokenStream>,
-    pub(crate) timeout: Option<TokenStream>,
-    pub(crate) stall: Option<TokenStream>,
-    pub(crate) unknown: Unknown,
-    pub(crate) undo: Option<Expr>,
+    Transaction {
+        moves: Option<Token![move]>,
+        transaction: Box<Transaction>,
+        options: StepOptions,
+    },
 }
 
 impl Call {
@@ -156,6 +151,7 @@ fn read_other(
             Macro::Wait => &option::WAIT,
             Macro::Call => &option::CALL,
             Macro::Start => &option::START,
+            Macro::Transaction => &option::TRANSACTION,
             Macro::Sleep | Macro::SleepUntil | Macro::Callback | Macro::Race | Macro::Scope => {
                 &option::NONE
             }
@@ -182,6 +178,11 @@ fn read_other(
             Macro::Start => Kind::Start {
                 call: called(which, &key, expr, errors)?,
                 options: Box::new(CallOptions::new(given, &mark.krate, errors)),
+            },
+            Macro::Transaction => Kind::Transaction {
+                moves,
+                transaction: Box::new(transaction::closure(&key, &expr, errors)?),
+                options: StepOptions::new(given, &mark.krate, errors),
             },
             Macro::Callback | Macro::Race | Macro::Scope => Kind::Scope {
                 moves,
@@ -331,26 +332,6 @@ fn rest(input: ParseStream<'_>, given: &mut Given, table: &option::Table, errors
         return;
     }
     given.read(input, table, errors);
-}
-
-impl StepOptions {
-    fn new(mut given: Given, krate: &Krate, errors: &mut Errors) -> Self {
-        Self {
-            retries: given.take("retries").map(|opt| opt.number(0, errors)),
-            backoff: given.take("backoff").map(|opt| opt.backoff(krate, errors)),
-            timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
-            stall: given
-                .take("stall")
-                .map(|opt| opt.some_duration(krate, errors)),
-            unknown: given
-                .take("unknown")
-                .map(|opt| Unknown::new(&opt, errors))
-                .unwrap_or_default(),
-            undo: given
-                .take("undo")
-                .and_then(|opt| undo::closure(opt, errors)),
-        }
-    }
 }
 
 /// `retries = 3` in place of the expression.

@@ -54,6 +54,7 @@ impl Arm {
             which,
             Some(
                 Macro::Step
+                    | Macro::Transaction
                     | Macro::Sleep
                     | Macro::SleepUntil
                     | Macro::Wait

@@ -12,6 +12,7 @@ pub(crate) enum Macro {
     Start,
     Race,
     Scope,
+    Transaction,
 }
 
 impl Macro {
@@ -26,6 +27,7 @@ impl Macro {
             "start" => Some(Self::Start),
             "race" => Some(Self::Race),
             "scope" => Some(Self::Scope),
+            "transaction" => Some(Self::Transaction),
             _ => None,
         }
     }
@@ -41,6 +43,7 @@ impl Macro {
             Self::Start => "start!",
             Self::Race => "race!",
             Self::Scope => "scope!",
+            Self::Transaction => "transaction!",
         }
     }
 
@@ -58,6 +61,7 @@ impl Macro {
                 "race!(\"answer\", { paid = wait!(…) => …, late = sleep!(\"late\", \"3d\") => … })"
             }
             Self::Scope => "scope!(\"parcel-{n}\", ship_parcel(&order, n))",
+            Self::Transaction => "transaction!(\"debit\", async |tx| { … })",
         }
     }
 }

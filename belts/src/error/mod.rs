@@ -151,6 +151,17 @@ impl Error {
         Self::new(ErrorKind::Dispatcher, message).with_source(source)
     }
 
+    /// An event that must start something and would not.
+    pub(crate) fn nobody_subscribes(event_type: &str) -> Self {
+        Self::new(
+            ErrorKind::UnknownEvent,
+            format!(
+                "no function subscribes to `{event_type}`, so it was not published: start the worker that has one first, and \
+                 see that its crate is linked in"
+            ),
+        )
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self

@@ -19,6 +19,8 @@ pub struct FunctionDef {
     pub events: &'static [&'static [&'static str]],
     /// In the order in which they stand in the body; a helper's are under that of its scope.
     pub keys: &'static [KeyDef],
+    /// The names of the helpers that its scopes call.
+    pub helpers: &'static [&'static str],
     /// What the attribute sets.
     pub options: fn() -> FunctionOptions,
     /// The filter of the attribute, if there is one.
@@ -54,6 +56,7 @@ impl FunctionDef {
         id: "unfinished",
         events: &[],
         keys: &[],
+        helpers: &[],
         options: FunctionOptions::default,
         accepts: None,
         check: |_, _| Ok(None),
@@ -118,6 +121,23 @@ impl fmt::Debug for EventEntry {
 }
 
 inventory::collect!(EventEntry);
+
+/// What `inventory` collects of a helper that has transactions, or that calls other helpers.
+#[derive(Debug)]
+pub struct HelperEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// Its keys, as those of a function.
+    pub keys: &'static [KeyDef],
+    /// The names of the helpers that its scopes call.
+    pub helpers: &'static [&'static str],
+    /// Where it is written.
+    pub location: Location,
+    /// The package that it is in.
+    pub package: &'static str,
+}
+
+inventory::collect!(HelperEntry);
 
 /// One attempt of a run, as generated code sees it.
 #[derive(Debug)]

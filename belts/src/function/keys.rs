@@ -19,6 +19,17 @@ pub enum KeyDef {
     Race(&'static str),
     /// A `scope!`, with the helper's keys under it.
     Scope(&'static str),
+    /// A `transaction!`.
+    Transaction(&'static str, TransactionKind),
+}
+
+/// Which stores have the transactions of a `transaction!`, as its closure says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionKind {
+    /// `async |tx|`.
+    Postgres,
+    /// `|tx|`.
+    Sqlite,
 }
 
 #[cfg(feature = "testing")]
@@ -31,7 +42,10 @@ mod paths {
         pub(crate) fn leads_to(self, path: &str) -> bool {
             match (self, path.split_once('/')) {
                 // What undoes it has its key behind `undo:`.
-                (Self::Step(pattern) | Self::Call(pattern), None) => {
+                (
+                    Self::Step(pattern) | Self::Call(pattern) | Self::Transaction(pattern, _),
+                    None,
+                ) => {
                     matches(pattern, path)
                         || path
                             .strip_prefix("undo:")
@@ -66,7 +80,8 @@ mod paths {
                 | Self::Call(pattern)
                 | Self::Start(pattern)
                 | Self::Race(pattern)
-                | Self::Scope(pattern) => pattern,
+                | Self::Scope(pattern)
+                | Self::Transaction(pattern, _) => pattern,
             }
         }
     }

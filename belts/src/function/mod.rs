@@ -17,13 +17,13 @@ pub use ask::Ask;
 pub use call::Call;
 pub use cancel::{CancelOn, Cancels};
 pub use definition::{
-    AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Handled, Invocation,
-    UNFINISHED,
+    AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Handled, HelperEntry,
+    Invocation, UNFINISHED,
 };
 pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
 pub use handle::RunHandle;
-pub use keys::KeyDef;
+pub use keys::{KeyDef, TransactionKind};
 pub use options::{Continuation, FunctionOptions};
 pub use returned::Returned;
 pub use state::State;

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{beats::Attempt, races::Arm, run::LiveRun};
@@ -29,8 +32,51 @@ pub(crate) fn outside_of_a_step() -> Option<Arc<LiveRun>> {
 pub(crate) struct CurrentStep {
     /// Which attempt of it.
     pub(crate) attempt: Attempt,
+    /// What becomes of its transaction, where it has one.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "sqlite")),
+        allow(dead_code, reason = "no store has transactions then")
+    )]
+    pub(crate) transaction: Option<Arc<InTransaction>>,
     /// The events that this attempt has published, so that each has an idempotency key of its own.
     pub(crate) published: PublishedHere,
+}
+
+/// The transaction of an attempt, as far as others have to know of it.
+#[derive(Debug, Default)]
+pub(crate) struct InTransaction {
+    /// It is about to be committed: nothing may be made of the attempt before that has an end.
+    ends: AtomicBool,
+    /// What it has recorded.
+    value: OnceLock<Arc<[u8]>>,
+}
+
+#[cfg_attr(
+    not(any(feature = "postgres", feature = "sqlite")),
+    allow(dead_code, reason = "no store has transactions then")
+)]
+impl InTransaction {
+    pub(crate) fn begin_to_end(&self) {
+        self.ends.store(true, Ordering::Release);
+    }
+
+    /// It was rolled back after all.
+    pub(crate) fn begin_again(&self) {
+        self.ends.store(false, Ordering::Release);
+    }
+
+    pub(crate) fn ends(&self) -> bool {
+        self.ends.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn commit(&self, value: Arc<[u8]>) {
+        let _ = self.value.set(value);
+    }
+
+    /// What it has recorded, if it is committed.
+    pub(crate) fn committed(&self) -> Option<&Arc<[u8]>> {
+        self.value.get()
+    }
 }
 
 /// How often an attempt of a step has published what, by digest.

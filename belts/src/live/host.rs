@@ -14,7 +14,7 @@ use crate::{
     function::state::States,
     middleware::Layers,
     panic,
-    store::Capabilities,
+    store::{Capabilities, SharedStore},
 };
 
 /// What the runs of a worker share with it.
@@ -25,6 +25,12 @@ pub(crate) struct Host {
     /// What the application gave for its functions.
     pub(crate) states: States,
     pub(crate) middleware: Layers,
+    /// For steps that are recorded in a transaction of their own; everything else goes through the outbox.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "sqlite")),
+        allow(dead_code, reason = "no store has transactions then")
+    )]
+    pub(crate) store: SharedStore,
     pub(crate) max_value_bytes: usize,
     pub(crate) max_steps: u32,
     /// Where the worker's router is for others.

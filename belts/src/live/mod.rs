@@ -1,6 +1,6 @@
 //! A run while it is driven: what its step futures and its driver share.
 //!
-//! Step futures do no IO. They ask the journal, leave what is to be recorded in the outbox, and wait for a ticket that
+//! Step futures do no IO, but for a `transaction!`, which is recorded in the transaction that it commits. They ask the journal, leave what is to be recorded in the outbox, and wait for a ticket that
 //! the driver redeems once the write is durable.
 
 mod arrivals;
@@ -27,7 +27,8 @@ pub(crate) use beats::Attempt;
 pub(crate) use cancelling::Listening;
 pub use context::Context;
 pub(crate) use current::{
-    CURRENT_ARM, CURRENT_RUN, CURRENT_STEP, CurrentStep, PublishedHere, outside_of_a_step, step_key,
+    CURRENT_ARM, CURRENT_RUN, CURRENT_STEP, CurrentStep, InTransaction, PublishedHere,
+    outside_of_a_step, step_key,
 };
 pub(crate) use host::{Host, Looks, SessionLease};
 pub(crate) use outbox::Outbox;

@@ -22,6 +22,8 @@ pub(crate) struct Outbox {
     cancels: Vec<(u32, Arc<str>)>,
     /// The tags to add.
     pub(crate) tags: Vec<Tag>,
+    /// The entries that are recorded already, by `seq`: nothing of them is to be written.
+    written: Vec<u32>,
     /// The places of those for whose record no step future waits. They are few, so most outboxes allocate nothing for them.
     unawaited: Vec<usize>,
 }
@@ -41,6 +43,11 @@ impl Outbox {
             self.unawaited.push(self.entries.len());
         }
         self.entries.push(entry);
+    }
+
+    /// Notes that the entry of this `seq` is recorded already.
+    pub(super) fn is_written(&mut self, seq: u32) {
+        self.written.push(seq);
     }
 
     /// Starts a run with the entry of this `seq`, which is left at the same time.
@@ -66,8 +73,12 @@ impl Outbox {
     pub(crate) fn into_commit(self, lease: Lease) -> Commit {
         let ids = |of: Vec<(u32, Arc<str>)>| of.into_iter().map(|(_, run_id)| run_id).collect();
         let starts = self.starts.into_iter().map(|(_, event)| event);
+        let mut entries = self.entries;
+        if !self.written.is_empty() {
+            entries.retain(|entry| !self.written.contains(&entry.seq));
+        }
         Commit::new(lease)
-            .with_entries(self.entries)
+            .with_entries(entries)
             .with_starts(starts.collect())
             .with_watches(ids(self.watches))
             .with_cancels(ids(self.cancels))
@@ -142,6 +153,7 @@ impl Outbox {
         let mut part = Self {
             unawaited: taken,
             tags: std::mem::take(&mut self.tags),
+            written: self.written.clone(),
             ..Self::default()
         };
         if !(self.starts.is_empty() && self.watches.is_empty() && self.cancels.is_empty()) {
@@ -170,6 +182,7 @@ impl Outbox {
         self.watches.append(&mut later.watches);
         self.cancels.append(&mut later.cancels);
         self.tags.append(&mut later.tags);
+        self.written.append(&mut later.written);
     }
 
     pub(super) fn awaited(&self) -> usize {

@@ -22,6 +22,8 @@ pub(crate) struct Left {
     pub(crate) watch: Option<Arc<str>>,
     /// The run that it has called, to be cancelled.
     pub(crate) cancel: Option<Arc<str>>,
+    /// It is recorded already.
+    pub(crate) written: bool,
 }
 
 impl Left {
@@ -31,6 +33,7 @@ impl Left {
             start: None,
             watch: None,
             cancel: None,
+            written: false,
         }
     }
 }
@@ -238,9 +241,13 @@ impl LiveRun {
             start,
             watch,
             cancel,
+            written,
         } = left;
         let seq = entry.seq;
         let number = state.leave(entry, awaited);
+        if written {
+            state.outbox.is_written(seq);
+        }
         if let Some(event) = start {
             state.outbox.start(seq, event);
         }

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     middleware::RunInfo,
     run::{Before, Decision, Journal, Location, Request, Statuses, Violation},
-    store::{ClaimedRun, Entry, Parent, Wait},
+    store::{ClaimedRun, Entry, Lease, Parent, Wait},
     telemetry::{
         FunctionMetrics,
         span::{self, RunIds},
@@ -44,6 +44,12 @@ pub(crate) struct LiveRun {
     /// How many records it had when it was claimed.
     pub(crate) recorded: usize,
     pub(crate) host: Arc<Host>,
+    /// By which it is written.
+    #[cfg_attr(
+        not(any(feature = "postgres", feature = "sqlite")),
+        allow(dead_code, reason = "no store has transactions then")
+    )]
+    pub(crate) lease: Lease,
     pub(crate) metrics: Arc<FunctionMetrics>,
     /// The life of the worker's session in which the lease was last known to stand.
     life: AtomicU64,
@@ -106,6 +112,7 @@ impl LiveRun {
             payload: Arc::clone(&claimed.payload),
             started_at: claimed.started_at,
             parent: claimed.parent.clone(),
+            lease: claimed.lease,
             generation: claimed.generation,
             attempt: claimed.failed_attempts + 1,
             in_span: span::is_around(),

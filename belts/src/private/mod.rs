@@ -23,13 +23,17 @@ pub use self::{
     failures::handled,
     holds::holds,
 };
+#[cfg(feature = "sqlite")]
+pub use crate::step::in_sqlite;
+#[cfg(feature = "postgres")]
+pub use crate::step::{PgTransaction, PgTries};
 pub use crate::{
     callback::{CallbackEntry, CallbackValue},
     event::{EncodedEvent, key},
     function::{
         Argument, Ask, AwaitEntry, Call, CancelOn, Cancels, Continuation, Definition, Driven,
-        EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Handled, Handles, Invocation,
-        KeyDef, Returned, UNFINISHED, state::Need,
+        EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Handled, Handles, HelperEntry,
+        Invocation, KeyDef, Returned, TransactionKind, UNFINISHED, state::Need,
     },
     live::Context,
     publish::Publish,
@@ -45,6 +49,8 @@ use crate::{
     error::Result,
     event::{self, EventSet},
 };
+#[cfg(feature = "sqlite")]
+pub use rusqlite::Transaction as SqliteTransaction;
 
 /// The mark of `tests/ui`: constants and functions below are called by name from `belts-macros/src/names.rs`.
 pub fn call<E, R, D: Definition>(event: E, _: D) -> Call<E, R, D> {

@@ -59,8 +59,8 @@ pub fn publish_all(events: impl IntoIterator<Item = Publish>) -> PublishAll {
 #[must_use = "nothing is published until this is awaited: add `.await`"]
 #[derive(Debug)]
 pub struct PublishAll {
-    events: Vec<Publish>,
-    worker: Option<Worker>,
+    pub(super) events: Vec<Publish>,
+    pub(super) worker: Option<Worker>,
 }
 
 /// Events that leave by one worker, with their places.
@@ -129,7 +129,7 @@ impl PublishAll {
     }
 }
 
-fn is_same(one: &Worker, other: &Worker) -> bool {
+pub(super) fn is_same(one: &Worker, other: &Worker) -> bool {
     Arc::ptr_eq(one.shared(), other.shared())
 }
 

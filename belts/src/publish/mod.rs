@@ -3,6 +3,8 @@
 mod all;
 mod one;
 mod published;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod within;
 
 pub use all::{PublishAll, publish_all};
 pub use one::Publish;

@@ -154,14 +154,20 @@ impl Publish {
         worker: Option<Worker>,
         subscribers: &mut Subscribers,
     ) -> Result<Ready> {
+        let ready = self.checked(worker)?;
+        if let Some(event_type) = &ready.check.0 {
+            subscribers.check(&ready.worker, event_type).await?;
+        }
+        Ok(ready)
+    }
+
+    /// The same without the question whether it starts anything.
+    pub(super) fn checked(self, worker: Option<Worker>) -> Result<Ready> {
         let event = self.event?;
         check_key(self.idempotency_key.as_deref())?;
         let run = CURRENT_RUN.try_with(Arc::clone).ok();
         let worker = worker_for(self.worker.or(worker))?;
         worker.shared().check_event_size(&event)?;
-        if self.must_start {
-            subscribers.check(&worker, &event.event_type).await?;
-        }
         let digest = EventDigest::of(&event.event_type, &event.payload);
         let key = match (self.idempotency_key, &run) {
             (Some(key), _) => Some(key),
@@ -224,7 +230,7 @@ impl Ready {
 }
 
 /// The type of an event that must start something.
-pub(super) struct Check(Option<Arc<str>>);
+pub(super) struct Check(pub(super) Option<Arc<str>>);
 
 impl Check {
     /// The outcome of an event, which a dispatcher may carry.
@@ -265,13 +271,7 @@ impl Subscribers {
         if known.iter().any(takes) {
             return Ok(());
         }
-        Err(Error::new(
-            ErrorKind::UnknownEvent,
-            format!(
-                "no function subscribes to `{event_type}`, so it was not published: start the worker that has one first, and \
-                 see that its crate is linked in"
-            ),
-        ))
+        Err(Error::nobody_subscribes(event_type))
     }
 }
 

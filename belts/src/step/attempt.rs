@@ -9,6 +9,8 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use tracing::Instrument;
 
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+use super::Recording;
 use super::{
     Expression, Key, STAYS_IN_MEMORY, Scope, StepOptions, Unknown,
     begun::{Begun, of_unknown},
@@ -24,7 +26,7 @@ use crate::{
         Error, ErrorKind, Result,
         class::{Class, Classified},
     },
-    live::{Active, LiveRun},
+    live::{Active, InTransaction, Left, LiveRun},
     middleware::{self, Around, StepInfo},
     panic,
     run::{Decision, Location, RetryPolicy, StepVerdict, Violation, after_step_failure, join},
@@ -41,6 +43,8 @@ pub struct Step<T> {
     pub(super) at: &'static Location,
     pub(super) options: StepOptions,
     pub(super) values: Values<T>,
+    /// Whether the expression is a transaction, which records the step itself.
+    pub(super) is_transaction: bool,
     pub(super) phase: Phase<T>,
     pub(super) undo: Undoes,
 }
@@ -67,9 +71,23 @@ impl Scope {
             at,
             options,
             values: Values::OF_TYPE,
+            is_transaction: false,
             phase: Phase::New,
             undo: Undoes::No,
         }
+    }
+
+    /// A step whose expression is a transaction.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub fn transaction<T: Serialize + DeserializeOwned>(
+        &self,
+        key: Key,
+        at: &'static Location,
+        options: StepOptions,
+    ) -> Step<T> {
+        let mut step = self.step(key, at, options);
+        step.is_transaction = true;
+        step
     }
 }
 
@@ -105,9 +123,18 @@ impl<T> Step<T> {
             at,
             options,
             values,
+            is_transaction: false,
             phase: Phase::Begun(begun, active),
             undo: Undoes::No,
         }
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+impl<T> Step<T> {
+    /// How its transaction records what it comes to.
+    pub fn recording(&self) -> Recording<T> {
+        Recording(self.values.checked)
     }
 }
 
@@ -178,8 +205,10 @@ impl<T: Send> Step<T> {
         let span = span::step(&begun.path, attempt);
         run.metrics.steps_executed.increment(1);
         let begun_at = run.metrics.step_duration.begin();
+        let transaction = self.is_transaction.then(Arc::<InTransaction>::default);
         let outcome = {
             let step = Evaluated {
+                transaction: transaction.clone(),
                 attempt: begun.attempt::<T>(self.scope.arm.as_ref()),
                 ids: StepIds::of(&span, &begun.path, attempt),
                 limits: Limits {
@@ -206,7 +235,11 @@ impl<T: Send> Step<T> {
         expression.as_mut().clear();
         run.metrics.step_duration.record(begun_at);
         span::outcome(&span, &outcome);
+        let committed = transaction
+            .as_ref()
+            .and_then(|transaction| transaction.committed());
         if let Err(error) = &outcome
+            && committed.is_none()
             && let Some(service) = error.failed_service()
         {
             run.abandon(cut_off(&begun.path, service, error));
@@ -216,7 +249,14 @@ impl<T: Send> Step<T> {
             begun.progress = Some(last);
         }
         let now = run.host.clock.now();
-        let (entry, over) = match outcome.and_then(|value| read_back(value, &self.values, &run)) {
+        let outcome = match committed {
+            None => outcome.and_then(|value| read_back(value, &self.values, &run)),
+            Some(bytes) => {
+                panic::discard(outcome);
+                committed_value(bytes, &self.values)
+            }
+        };
+        let (entry, over) = match outcome {
             Ok((bytes, value)) => {
                 let entry = begun.entry::<T>(StepState::Completed, bytes, None, now);
                 let undoable = self.undo.is_known();
@@ -244,11 +284,17 @@ impl<T: Send> Step<T> {
                 (entry, over.map(Err))
             }
         };
-        self.record(entry, over).await;
+        let written = committed.is_some();
+        self.record_as(entry, over, written).await;
     }
 
     /// Records what came of an attempt.
     pub(super) async fn record(&mut self, entry: Entry, over: Option<Result<T>>) {
+        self.record_as(entry, over, false).await;
+    }
+
+    /// The same, of what a transaction has `written` already.
+    async fn record_as(&mut self, entry: Entry, over: Option<Result<T>>, written: bool) {
         let run = Arc::clone(&self.scope.run);
         let now = run.host.clock.now();
         // The record of a failed attempt whose retry is far away travels with the write that suspends the run.
@@ -259,7 +305,9 @@ impl<T: Send> Step<T> {
             Phase::New | Phase::Over(_) => true,
         };
         let arm = self.scope.arm.as_ref();
-        let Some(ticket) = run.record_in(arm, entry, awaited, over.is_some()) else {
+        let mut left = Left::new(entry);
+        left.written = written;
+        let Some(ticket) = run.record_left(arm, left, awaited, over.is_some()) else {
             return pending().await;
         };
         if awaited {
@@ -293,6 +341,14 @@ pub(super) fn read_back<T>(value: T, values: &Values<T>, run: &LiveRun) -> Resul
     });
     panic::discard(value);
     checked
+}
+
+/// What a transaction has recorded, as every later attempt reads it.
+fn committed_value<T>(bytes: &Arc<[u8]>, values: &Values<T>) -> Result<(Arc<[u8]>, T)> {
+    match (values.decode)(bytes)? {
+        Decoded::Ok(value) => Ok((Arc::clone(bytes), value)),
+        Decoded::Err(failure) => Err(Error::from_any(failure.into_source())),
+    }
 }
 
 /// The failure of the store or the dispatcher with its place; it is no outcome of the step.

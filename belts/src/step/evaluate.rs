@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     future::{Future, pending, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -16,7 +16,7 @@ use crate::{
     clock::Timestamp,
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    live::{Attempt, CURRENT_STEP, CurrentStep, Heard, LiveRun, PublishedHere},
+    live::{Attempt, CURRENT_STEP, CurrentStep, Heard, InTransaction, LiveRun, PublishedHere},
     panic,
     step::{Attempted, Caught},
     telemetry::span::StepIds,
@@ -44,6 +44,8 @@ pub(super) struct Evaluated<'a> {
     pub(super) attempt: Attempt,
     pub(super) ids: StepIds<'a>,
     pub(super) limits: Limits,
+    /// Where its expression is a transaction.
+    pub(super) transaction: Option<Arc<InTransaction>>,
 }
 
 /// How long an attempt may take, and how long it may send no heartbeat.
@@ -69,30 +71,42 @@ pub(super) async fn evaluate<T>(
 ) -> Result<T> {
     let Limits { timeout, stall } = step.limits;
     let seq = step.attempt.seq;
+    let transaction = step.transaction;
     let current = CurrentStep {
         attempt: step.attempt,
+        transaction: transaction.clone(),
         published: PublishedHere::default(),
     };
     let clock = &run.host.clock;
     let limit = timeout.map(|timeout| (timeout, clock.now().after(timeout)));
     let stall = stall.map(|stall| (stall.max(LEAST_STALL), clock.now()));
     let expression = watched(run, step.ids, limit, expression);
-    let expression = CURRENT_STEP.scope(current, expression);
+    let mut expression = pin!(CURRENT_STEP.scope(current, expression));
     if limit.is_none() && stall.is_none() {
         return finished(expression.await.0);
     }
     tokio::select! {
         biased;
-        (outcome, overran) = expression => match finished(outcome) {
-            Ok(late) if overran => {
+        (outcome, overran) = &mut expression => match finished(outcome) {
+            Ok(late) if overran && !is_committed(transaction.as_deref()) => {
                 panic::discard(late);
                 Err(timed_out(limit.map(|(timeout, _)| timeout), "; it blocked its thread, so the timeout was noticed only when it \
                      returned"))
             }
             outcome => outcome,
         },
-        error = over(run, seq, limit, stall) => Err(error),
+        error = over(run, seq, limit, stall) => {
+            // Of one that may be committed by now nothing can be said before it has ended.
+            if transaction.is_some_and(|transaction| transaction.ends()) {
+                return finished(expression.await.0);
+            }
+            Err(error)
+        }
     }
+}
+
+fn is_committed(transaction: Option<&InTransaction>) -> bool {
+    transaction.is_some_and(|transaction| transaction.committed().is_some())
 }
 
 fn timed_out(after: Option<Duration>, how: &str) -> Error {

@@ -13,6 +13,8 @@ mod preset;
 mod race;
 mod refuse;
 mod taken;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod transaction;
 mod undo;
 mod unknown;
 mod values;
@@ -33,6 +35,12 @@ pub use caught::{AnyError, Attempted, Caught, of_any_error};
 pub(crate) use expression::Expression;
 pub use expression::Slot;
 pub use race::{Contend, Contender, Race, Racing};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use transaction::Recording;
+#[cfg(feature = "sqlite")]
+pub use transaction::in_sqlite;
+#[cfg(feature = "postgres")]
+pub use transaction::{PgTransaction, PgTries};
 pub use undo::Undone;
 pub(crate) use undo::{cannot, undo};
 pub use wait::Since;

@@ -52,6 +52,7 @@ impl<T: Send> Step<T> {
         let span = span::step(&begun.path, attempt);
         let outcome = {
             let step = Evaluated {
+                transaction: None,
                 attempt: begun.attempt::<Option<T>>(self.scope.arm.as_ref()),
                 ids: StepIds::of(&span, &begun.path, attempt),
                 limits: Limits {

@@ -20,12 +20,13 @@ pub(crate) mod finish;
 mod memory;
 pub mod parts;
 #[cfg(feature = "postgres")]
-mod postgres;
+pub(crate) mod postgres;
 mod records;
 #[cfg(feature = "redis")]
 mod redis;
 #[cfg(feature = "sqlite")]
-mod sqlite;
+pub(crate) mod sqlite;
+pub(crate) mod transactions;
 pub(crate) mod url;
 
 #[cfg(feature = "encryption")]
@@ -39,6 +40,7 @@ pub use records::*;
 pub use redis::{Redis, RedisBuilder};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Sqlite, SqliteBuilder, Synchronous};
+pub use transactions::Transactions;
 
 /// Keeps runs, journals, events and subscriptions.
 ///
@@ -230,6 +232,11 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The kind is [`Conflict`](crate::ErrorKind::Conflict), made with [`Error::function_in_use`](crate::Error::function_in_use), where a
     /// living session has the function. And the store cannot be reached or written.
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged>;
+
+    /// The store, if what it writes can be part of a transaction of its users; a store that wraps another one hands on its answer.
+    fn transactions(&self) -> Option<Transactions<'_>> {
+        None
+    }
 
     /// Keeps what somebody did to a run with it; whether there is such a run.
     ///

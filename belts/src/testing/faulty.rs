@@ -14,7 +14,7 @@ use crate::{
     store::{
         Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, Expired,
         FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-        RunFilter, RunPage, RunRecord, Store, Subscription, WorkerId,
+        RunFilter, RunPage, RunRecord, Store, Subscription, Transactions, WorkerId,
     },
 };
 
@@ -171,5 +171,9 @@ impl Store for Faults {
 
     async fn note(&self, run: &str, note: Note) -> Result<bool> {
         self.write(self.inner.note(run, note)).await
+    }
+
+    fn transactions(&self) -> Option<Transactions<'_>> {
+        self.inner.transactions()
     }
 }

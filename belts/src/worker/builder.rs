@@ -360,13 +360,8 @@ impl WorkerBuilder {
     /// are those of the whole program, also: two Rust types of it stand for one event type.
     pub async fn build(self) -> Result<Worker> {
         self.check()?;
-        let registry = match &self.functions {
-            Some(functions) => Registry::of(functions.iter().copied())?,
-            None => Registry::linked()?,
-        };
-        if self.asks_for_states() {
-            registry.check_needs(&self.states)?;
-        }
+        let registry = self.registry()?;
+        let checks_transactions = !self.is_in_harness();
         #[cfg(feature = "http")]
         let mut http = self.http.checked(insecure_by_env)?;
         #[cfg(feature = "http")]
@@ -397,6 +392,9 @@ impl WorkerBuilder {
         #[cfg(feature = "encryption")]
         let (store, encrypted) = self.encryption.around(store)?;
         registry.check_waits(store.capabilities().waits)?;
+        if checks_transactions {
+            registry.check_transactions(&*store)?;
+        }
         let slots = Arc::new(Slots::new(self.options.concurrency, &registry));
         let (clock, session) = (self.clock, Session::new(self.name));
         let host = Host {
@@ -404,6 +402,7 @@ impl WorkerBuilder {
             random: self.random,
             states: self.states,
             middleware: self.middleware,
+            store: Arc::clone(&store),
             max_value_bytes: self.max_value_bytes,
             max_steps: self.max_steps,
             #[cfg(feature = "http")]
@@ -454,13 +453,29 @@ impl WorkerBuilder {
         Ok(Worker { shared })
     }
 
+    /// The functions, which have the states that they take.
+    fn registry(&self) -> Result<Registry> {
+        let registry = match &self.functions {
+            Some(functions) => Registry::of(functions.iter().copied())?,
+            None => Registry::linked()?,
+        };
+        if self.asks_for_states() {
+            registry.check_needs(&self.states)?;
+        }
+        Ok(registry)
+    }
+
     /// A harness with every function of the program runs one or two of them: the others may lack what they take.
     fn asks_for_states(&self) -> bool {
+        self.functions.is_some() || !self.is_in_harness()
+    }
+
+    fn is_in_harness(&self) -> bool {
         #[cfg(feature = "testing")]
         let in_harness = self.probe.is_some();
         #[cfg(not(feature = "testing"))]
         let in_harness = false;
-        self.functions.is_some() || !in_harness
+        in_harness
     }
 
     fn check(&self) -> Result<()> {

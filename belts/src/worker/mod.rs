@@ -65,6 +65,8 @@ pub(crate) mod tests;
 mod wait;
 mod waiters;
 mod warned;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod within;
 #[cfg(feature = "http")]
 mod woken;
 

@@ -89,7 +89,7 @@ impl Shared {
         outcomes.collect()
     }
 
-    fn published(&self, published: &PublishedEvent) -> Published {
+    pub(super) fn published(&self, published: &PublishedEvent) -> Published {
         self.count_published(published.duplicate);
         Published {
             event_id: published.event_id.to_string(),

@@ -192,7 +192,12 @@ impl Shared {
     }
 
     /// Leaves out the local functions whose filter says no. Others decide for themselves when they claim the run.
-    fn filter(&self, event_type: &str, payload: &[u8], except: &mut Vec<Arc<str>>) -> Result<()> {
+    pub(super) fn filter(
+        &self,
+        event_type: &str,
+        payload: &[u8],
+        except: &mut Vec<Arc<str>>,
+    ) -> Result<()> {
         let (mut fits, mut misfit) = (false, None);
         for index in self.registry.listeners(event_type) {
             let function = &self.registry.functions()[index];
@@ -215,7 +220,7 @@ impl Shared {
     }
 
     /// Warns, once for each type, of an event that has started nothing since no function subscribes to it.
-    fn nobody_listens(&self, event: &NewEvent) {
+    pub(super) fn nobody_listens(&self, event: &NewEvent) {
         let event_type = &event.event_type;
         let filtered = self.registry.listeners(event_type).next().is_some();
         if filtered
@@ -261,7 +266,7 @@ fn each(error: &Error, count: usize) -> Vec<Result<PublishedEvent>> {
 }
 
 /// The error of an event whose id another one has.
-fn conflict(event: &NewEvent) -> Error {
+pub(super) fn conflict(event: &NewEvent) -> Error {
     tracing::warn!(
         event = %Clean(&event.id), event_type = %Clean(&event.event_type),
         "a different event with this id already exists; this one was not published"

@@ -56,6 +56,9 @@ mod encrypted {
     );
 }
 
+/// The version of the tables.
+const SCHEMA: i64 = 9;
+
 /// The server that the tests share; we are a superuser of it.
 fn url() -> String {
     Server::shared().url().to_owned()

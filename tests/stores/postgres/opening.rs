@@ -6,11 +6,8 @@ use belts::{
 };
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
-use super::{InSchema, ask, run, url};
-use crate::{
-    SCHEMA,
-    requests::{begin, event, publish_to, worker},
-};
+use super::{InSchema, SCHEMA, ask, run, url};
+use crate::requests::{begin, event, publish_to, worker};
 
 async fn fails_to_open(builder: PostgresBuilder) -> Error {
     let error = builder.open().await.map(drop);

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use belts::store::{CommitOutcome, Limits, Register, RunFilter, Store, Subscription};
 
-use super::{InSchema, ask, run};
-use crate::{
-    SCHEMA,
-    requests::{LEASE, at, claim, commit, complete, entry, event, publish, worker},
-};
+use super::{InSchema, SCHEMA, ask, run};
+use crate::requests::{LEASE, at, claim, commit, complete, entry, event, publish, worker};
 
 /// The scripts that made the versions, which never change again.
 pub(super) const FIRST: [&str; 6] = [

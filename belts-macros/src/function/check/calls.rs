@@ -30,7 +30,7 @@ impl Walk<'_> {
         };
         self.key(&key);
         let outside = self.step.clone();
-        if which == Macro::Step {
+        if matches!(which, Macro::Step | Macro::Transaction) {
             self.step = Some(key.literal.value());
         }
         for argument in &arguments {

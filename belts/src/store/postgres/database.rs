@@ -2,11 +2,14 @@
 
 use std::{
     future::Future,
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
-use sqlx::{FromRow, postgres::PgRow};
+use sqlx::{FromRow, PgPool, postgres::PgRow};
 use tokio::time::Instant;
 
 use super::{
@@ -30,6 +33,12 @@ pub(super) struct Database {
     pub(super) store: String,
     pub(super) wake: Wake,
     pub(super) last_look: LastLook,
+    /// Whether the pool is one that the store has made, of which it keeps all connections.
+    pub(super) has_own_pool: bool,
+    /// The pool for transactions, where that of the store is its own.
+    pub(super) beside: OnceLock<PgPool>,
+    /// Which store this is. Whoever publishes in a transaction needs it, and may have no second connection to ask on.
+    pub(super) identity: String,
     /// For how long something is sent again whose outcome is unknown, or for which there was no connection.
     retry_for: Duration,
     /// Numbers the calls that give leases.
@@ -51,6 +60,9 @@ impl Database {
             store: crate::store::parts::new_id().to_string(),
             wake: Wake::default(),
             last_look: LastLook::default(),
+            has_own_pool: false,
+            beside: OnceLock::new(),
+            identity: String::new(),
             retry_for,
             calls: AtomicI64::new(0),
         }

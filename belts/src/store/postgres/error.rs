@@ -37,7 +37,7 @@ impl Fault {
     }
 
     /// Postgres's own five letters for it.
-    fn has_code(&self, codes: &[&str]) -> bool {
+    pub(super) fn has_code(&self, codes: &[&str]) -> bool {
         self.database()
             .and_then(DatabaseError::code)
             .is_some_and(|code| codes.iter().any(|prefix| code.starts_with(prefix)))

@@ -10,7 +10,7 @@ use super::{
 use crate::error::Result;
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 8] = [
+const MIGRATIONS: [&[&str]; 9] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -74,6 +74,15 @@ const MIGRATIONS: [&[&str]; 8] = [
         include_str!("migrations/0008/undo.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
+    &[
+        include_str!("migrations/0009/tables.sql"),
+        include_str!("migrations/0009/ids.sql"),
+        include_str!("migrations/0009/places.sql"),
+        include_str!("migrations/0009/publish.sql"),
+        include_str!("migrations/0009/within.sql"),
+        include_str!("migrations/0009/record.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
 ];
 
 /// The oldest version of the tables whose processes may open a schema that this one has changed: a deploy that is taken back
@@ -106,14 +115,26 @@ const FIND: &str = "SELECT current_setting('server_version_num')::int / 10000 AS
     EXISTS (SELECT FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
         WHERE nspname = '{channel}' AND relname = 'schema_version') AS has_tables";
 
-/// Brings the tables to the present version, or says what is in the way.
+/// Brings the tables to the present version, or says what is in the way; answers which store it is.
 ///
 /// Where they are up to date nothing is written, so that a role with no more than the rights to use them can do it.
 pub(super) async fn migrate(
     connection: &mut PgConnection,
     schema: &Schema,
     server: &Server,
-) -> Result<()> {
+) -> Result<String> {
+    bring_up(connection, schema, server).await?;
+    let identity =
+        AssertSqlSafe(schema.fill("SELECT identity::text FROM {schema}.subscriptions_version"));
+    let identity = sqlx::query_scalar(identity)
+        .persistent(false)
+        .fetch_one(connection);
+    in_time(identity)
+        .await
+        .map_err(|fault| cannot_open(fault, server, schema.name()))
+}
+
+async fn bring_up(connection: &mut PgConnection, schema: &Schema, server: &Server) -> Result<()> {
     let fault = |fault| cannot_open(fault, server, schema.name());
     in_time(settle(connection)).await.map_err(fault)?;
     let found = find(connection, schema).await.map_err(fault)?;

@@ -16,7 +16,7 @@ use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
     FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
     RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
-    WorkerId,
+    Transactions, WorkerId,
 };
 use crate::error::{Error, Result};
 
@@ -54,8 +54,10 @@ mod sql;
 mod subscribers;
 mod tags;
 mod text;
+pub(crate) mod transaction;
 mod undoing;
 mod waits;
+mod within;
 
 pub use builder::PostgresBuilder;
 use commit::Commits;
@@ -95,8 +97,17 @@ struct Inner {
 
 impl Postgres {
     /// A store on a database whose tables are there.
-    fn new(connections: Connections, schema: Schema, server: Server, retry_for: Duration) -> Self {
-        let database = Arc::new(Database::new(connections, schema, server, retry_for));
+    fn new(
+        connections: Connections,
+        (has_own_pool, identity): (bool, String),
+        schema: Schema,
+        server: Server,
+        retry_for: Duration,
+    ) -> Self {
+        let mut database = Database::new(connections, schema, server, retry_for);
+        database.has_own_pool = has_own_pool;
+        database.identity = identity;
+        let database = Arc::new(database);
         let inner = Inner {
             commits: Arc::new(Queue::new(Commits(Arc::clone(&database)))),
             publishes: Arc::new(Queue::new(Publishes::new(Arc::clone(&database)))),
@@ -268,6 +279,10 @@ impl Store for Postgres {
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
         let forgotten = self.answer(self.inner.database.forget(function, now, limit).await)?;
         forgotten.ok_or_else(|| Error::function_in_use(function))
+    }
+
+    fn transactions(&self) -> Option<Transactions<'_>> {
+        Some(Transactions::of(self))
     }
 
     async fn note(&self, run: &str, note: Note) -> Result<bool> {

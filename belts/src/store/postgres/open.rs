@@ -70,9 +70,15 @@ impl PostgresBuilder {
                 "`max_connections` of the Postgres store must be at least 1".to_owned(),
             ));
         }
-        let (pool, most) = match &self.source {
-            Source::Url(url) => (self.own_pool(url, &schema).await?, self.max_connections),
-            Source::Pool(pool) => (pool.clone(), share_of(pool)?.min(self.max_connections)),
+        let (pool, most, mut identity) = match &self.source {
+            Source::Url(url) => {
+                let (pool, identity) = self.own_pool(url, &schema).await?;
+                (pool, self.max_connections, identity)
+            }
+            Source::Pool(pool) => {
+                let most = share_of(pool)?.min(self.max_connections);
+                (pool.clone(), most, String::new())
+            }
         };
         let options = pool.connect_options();
         let server = Server::of(&options);
@@ -90,14 +96,21 @@ impl PostgresBuilder {
             check_pooler(&mut connection, &options)
                 .await
                 .map_err(fault)?;
-            migrate(&mut connection, &schema, &server).await?;
+            identity = migrate(&mut connection, &schema, &server).await?;
         }
         let connections = Connections::new(pool, most, self.retry_for);
-        Ok(Postgres::new(connections, schema, server, self.retry_for))
+        let has_own_pool = matches!(self.source, Source::Url(_));
+        Ok(Postgres::new(
+            connections,
+            (has_own_pool, identity),
+            schema,
+            server,
+            self.retry_for,
+        ))
     }
 
     /// Connects once by hand, since a pool would wait for a server that is not there.
-    async fn own_pool(&self, url: &str, schema: &Schema) -> Result<PgPool> {
+    async fn own_pool(&self, url: &str, schema: &Schema) -> Result<(PgPool, String)> {
         let options: PgConnectOptions = url
             .parse()
             .map_err(|error: sqlx::Error| unreadable(&error))?;
@@ -114,16 +127,17 @@ impl PostgresBuilder {
         check_pooler(&mut connection, &options)
             .await
             .map_err(fault)?;
-        migrate(&mut connection, schema, &server).await?;
+        let identity = migrate(&mut connection, schema, &server).await?;
         // The tables are there; a server that goes now is noticed by the first who needs it.
         drop(connection.close().await);
-        Ok(PgPoolOptions::new()
+        let pool = PgPoolOptions::new()
             .max_connections(self.max_connections)
             .acquire_timeout(ACQUIRE)
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
-            .connect_lazy_with(options))
+            .connect_lazy_with(options);
+        Ok((pool, identity))
     }
 }
 

@@ -111,8 +111,11 @@ statements! {
         FROM {schema}.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, \
             $23, $24, $25, $26, $27)";
     // One event that starts one run, which is what most publishes are. Answers nothing if there is more to it: the event is
-    // there, or the subscriptions have changed.
-    publish_one: "WITH known AS MATERIALIZED (
+    // there, or the subscriptions have changed. The lock of the publishers is taken before the statement's snapshot: nothing reads
+    // its table.
+    publish_one: "WITH publisher AS (
+            SELECT FROM {schema}.publishing FOR KEY SHARE
+        ), known AS MATERIALIZED (
             SELECT seen FROM {schema}.subscriptions_version WHERE version = $3
         ), event AS (
             INSERT INTO {schema}.events
@@ -132,6 +135,13 @@ statements! {
             CASE WHEN session.id IS NULL THEN 'pending' ELSE 'running' END
         FROM event CROSS JOIN known LEFT JOIN session ON true
         RETURNING number >> 16, worker, CASE WHEN worker IS NULL THEN pg_notify('{channel}', $1) END";
+    // On a connection of somebody else's, who may have any search path: so each name has its schema, and each parameter its type.
+    publish_within: "SELECT place, duplicate, conflict, run_ids, run_functions FROM {schema}.publish_within($1::text, $2::bigint, \
+        $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::bigint[], $10::integer[], $11::boolean[], \
+        $12::integer[], $13::text[])";
+    record_within: "SELECT {schema}.record_within($1::text, $2::bigint, $3::bigint, $4::bigint, $5::integer, $6::integer, \
+        $7::bigint, $8::bigint, $9::text, $10::text, $11::bytea)";
+    recorded: "SELECT {schema}.recorded($1, $2)";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker,
             events.digest
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place),

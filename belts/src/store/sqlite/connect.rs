@@ -32,6 +32,21 @@ pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a connection for transactions of users, which has SQLite's own settings but for the log of the database.
+pub(super) fn connect_for_users(
+    path: &Path,
+    synchronous: Synchronous,
+) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Waiting for others is not the thread's business.
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.pragma_update(None, "synchronous", synchronous.name())?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 2_000, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "journal_size_limit", 8 * 1024 * 1024, |_| Ok(()))?;
+    Ok(connection)
+}
+
 fn configure(connection: &Connection, synchronous: Synchronous) -> rusqlite::Result<()> {
     switch_to_log(connection)?;
     connection.busy_timeout(Duration::from_secs(5))?;

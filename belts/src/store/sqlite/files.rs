@@ -79,6 +79,12 @@ impl Presence {
         }
     }
 
+    /// Whether this path leads to the database.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let first = self.files.first();
+        first.is_some_and(|(_, identity)| private::identity(path).as_ref() == Some(identity))
+    }
+
     /// An error if the files are no longer there; looks now and then.
     pub(super) fn check(&self) -> Result<(), Fault> {
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);

@@ -17,7 +17,7 @@ use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
     FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
     RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
-    WorkerId,
+    Transactions, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -49,12 +49,15 @@ mod rows;
 mod schema;
 mod session;
 mod take;
+pub(crate) mod transaction;
+mod turn;
 mod tx;
 mod undoing;
 mod untold;
 mod waits;
 mod wants;
 mod watch;
+mod within;
 mod writer;
 
 pub use builder::{SqliteBuilder, Synchronous};
@@ -347,6 +350,10 @@ impl Store for Sqlite {
             .writer
             .submit(move |tx| tx.forget_function(&function, now, limit))
             .await?
+    }
+
+    fn transactions(&self) -> Option<Transactions<'_>> {
+        Some(Transactions::of(self))
     }
 
     async fn note(&self, run: &str, note: Note) -> Result<bool> {

@@ -11,7 +11,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,6 +23,7 @@ use super::{
     error::Fault,
     files::Presence,
     names::SharedNames,
+    turn::{Lender, Next, Turn, Turns},
     tx::{Recall, Tx},
 };
 use crate::{error::Error, store::parts::Wake};
@@ -38,6 +39,9 @@ pub(super) struct Writer {
     handed: Condvar,
     /// Only the owner locks it, so nobody ever waits here.
     connection: Mutex<WriteConnection>,
+    /// Connections for transactions of users that nobody uses.
+    lent: Mutex<Vec<Connection>>,
+    synchronous: Synchronous,
     pub(super) names: SharedNames,
     pub(super) wake: Wake,
 }
@@ -50,6 +54,8 @@ struct Queue {
     handed: bool,
     closed: bool,
     waiting: Vec<Box<dyn Queued>>,
+    /// Those who want the database for transactions on connections of their own.
+    turns: Turns,
 }
 
 /// The writing connection, for whoever owns it.
@@ -138,6 +144,8 @@ impl Writer {
                 synchronous,
                 present: synchronous,
             }),
+            lent: Mutex::default(),
+            synchronous,
             names: SharedNames::default(),
             wake: Wake::default(),
         }
@@ -145,6 +153,32 @@ impl Writer {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn synchronous(&self) -> Synchronous {
+        self.synchronous
+    }
+
+    /// Connections for transactions of users that nobody uses.
+    pub(super) fn lent(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.lent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until nobody else of this process writes.
+    pub(super) async fn turn(self: &Arc<Self>) -> Turn {
+        loop {
+            let turn = {
+                let mut queue = self.queue();
+                if !queue.owned {
+                    queue.owned = true;
+                    return Turn::new(Arc::clone(self) as Arc<dyn Lender>);
+                }
+                queue.turns.wait(Arc::clone(self) as Arc<dyn Lender>)
+            };
+            if let Ok(turn) = turn.await {
+                return turn;
+            }
+        }
     }
 
     /// Does a write in a transaction, perhaps together with others; returns after the commit.
@@ -186,11 +220,11 @@ impl Writer {
                             caller,
                         }),
                     );
-                    self.give_up();
+                    self.give_up(Next::Turn);
                     return self.received(answer.await);
                 }
                 result => {
-                    self.give_up();
+                    self.give_up(Next::Turn);
                     return result.map_err(|fault| fault.into_error(&self.path));
                 }
             }
@@ -223,7 +257,7 @@ impl Writer {
             // What fails here fails the next write as well, where somebody hears of it.
             owned.recall.look(&owned.connection).unwrap_or(false)
         };
-        self.give_up();
+        self.give_up(Next::Turn);
         if changed {
             self.wake.wake();
         }
@@ -243,15 +277,33 @@ impl Writer {
                     .wait(queue)
                     .unwrap_or_else(PoisonError::into_inner);
             }
-            while !queue.waiting.is_empty() {
+            // A turn was last, or the first write has waited for as long.
+            let mut next = Next::Write;
+            loop {
+                let writes_wait = !queue.waiting.is_empty();
+                if let Some(turn) = queue.turns.next(next, writes_wait) {
+                    queue.handed = false;
+                    drop(queue);
+                    let given = turn.give();
+                    queue = self.queue();
+                    if given {
+                        break;
+                    }
+                    queue.handed = true;
+                    continue;
+                }
+                if queue.waiting.is_empty() {
+                    queue.handed = false;
+                    queue.owned = false;
+                    break;
+                }
                 let size = queue.waiting.len().min(MAX_BATCH);
                 let batch: Vec<_> = queue.waiting.drain(..size).collect();
                 drop(queue);
                 self.write(batch);
                 queue = self.queue();
+                next = Next::Turn;
             }
-            queue.handed = false;
-            queue.owned = false;
         }
     }
 
@@ -280,14 +332,25 @@ impl Writer {
         }
     }
 
-    fn give_up(&self) {
-        let mut queue = self.queue();
-        if queue.waiting.is_empty() {
-            queue.owned = false;
-        } else {
-            queue.handed = true;
-            drop(queue);
-            self.handed.notify_one();
+    fn give_up(&self, next: Next) {
+        loop {
+            let mut queue = self.queue();
+            let writes_wait = !queue.waiting.is_empty();
+            if let Some(turn) = queue.turns.next(next, writes_wait) {
+                drop(queue);
+                if turn.give() {
+                    return;
+                }
+                continue;
+            }
+            if queue.waiting.is_empty() {
+                queue.owned = false;
+            } else {
+                queue.handed = true;
+                drop(queue);
+                self.handed.notify_one();
+            }
+            return;
         }
     }
 
@@ -390,6 +453,12 @@ fn begin(tx: &Tx<'_>, patience: Patience) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+impl Lender for Writer {
+    fn take_back(&self) {
+        self.give_up(Next::Write);
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! What a drive writes to the store, and what it makes of the answer.
 
 use std::{
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{self, Context, Poll},
     time::Duration,
 };
 
@@ -50,11 +50,11 @@ impl Future for Write<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Written> {
         if let Some(rest) = &mut self.rest {
-            ready!(rest.as_mut().poll(cx));
+            task::ready!(rest.as_mut().poll(cx));
             self.rest = None;
             self.begun = self.seconds.begin();
         }
-        let written = ready!(self.commit.as_mut().poll(cx));
+        let written = task::ready!(self.commit.as_mut().poll(cx));
         self.seconds.record(self.begun);
         Poll::Ready(written)
     }
@@ -136,10 +136,14 @@ impl<'a> Drive<'a> {
         let begun = metrics.commit_seconds.begin();
         let now = self.worker.clock.now();
         Write {
-            commit: self
-                .worker
-                .store
-                .commit(CommitBatch::new(vec![commit], now)),
+            // What a transaction has recorded is only passed on.
+            commit: if commit.is_nothing() {
+                Box::pin(ready(Ok(vec![CommitOutcome::Applied])))
+            } else {
+                self.worker
+                    .store
+                    .commit(CommitBatch::new(vec![commit], now))
+            },
             begun,
             seconds: &metrics.commit_seconds,
             rest: None,

@@ -107,6 +107,14 @@ impl Commit {
         !(self.starts.is_empty() && self.watches.is_empty() && self.cancels.is_empty())
     }
 
+    /// Whether there is nothing to be written.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.entries.is_empty()
+            && self.tags.is_empty()
+            && !self.concerns_others()
+            && self.transition.is_none()
+    }
+
     /// Sets what becomes of the run.
     #[must_use]
     pub fn with_transition(mut self, transition: impl Into<Option<Transition>>) -> Self {

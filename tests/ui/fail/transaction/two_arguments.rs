@@ -1,0 +1,15 @@
+// The closure takes the transaction and nothing else.
+use belts::{Event, transaction};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+struct Debit {
+    account: String,
+}
+
+#[belts::function(id = "debit", on = Debit)]
+async fn debit(debit: Debit) -> belts::Result<usize> {
+    transaction!("debit", async |tx, cx| { Ok(debit.account.len()) }).await
+}
+
+fn main() {}
