@@ -7,6 +7,7 @@ mod event;
 mod function;
 mod names;
 mod option;
+mod schedule;
 mod step;
 
 use proc_macro::TokenStream;

@@ -125,6 +125,10 @@ runtime! {
     race: __private::Race;
     racing: __private::Racing;
     returned: __private::Returned;
+    schedule_def: __private::ScheduleDef;
+    schedule_missed: __private::Missed;
+    schedule_overlap: __private::Overlap;
+    schedule_when: __private::WhenDef;
     scope: __private::Scope;
     serde: __private::serde;
     since: __private::Since;
@@ -135,6 +139,7 @@ runtime! {
     transaction_kind: __private::TransactionKind;
     submit: __private::inventory::submit;
     unknown: __private::Unknown;
+    ticks: __private::Ticks;
     unknown_type: __private::unknown_type;
     via_any_error: __private::autoref::ViaAnyError;
     via_borrowed: __private::autoref::ViaBorrowed;

@@ -36,13 +36,25 @@ table! { FUNCTION, function_options:
     "id" = r#""process-order""#
         "required; 1 to 100 characters of `a-z 0-9 - _ . /`, unique in the program";
     "on" = "OrderCreated"
-        "required, but for failure handlers; the event that starts it, or several, as in `[OrderCreated, OrderCancelled]`: the argument's type includes all of them";
+        "required, but for schedules and failure handlers; the event that starts it, or several, as in `[OrderCreated, OrderCancelled]`: the argument's type includes all of them";
     "when" = "|event| event.cents > 0"
         "starts only for events that pass this filter";
     "cancel_on" = "OrderWithdrawn"
         "an event that cancels the run if it has the same correlation key as the event that started it, or several, as in `[OrderWithdrawn, CustomerLeft]`";
     "on_failure" = "process_order"
         "in place of `on`: the function whose failed runs start it, or several, as in `[process_order, ship_order]`; it takes a `belts::Failed<…>` of their event";
+    "cron" = r#""0 9 * * MON-FRI""#
+        "in place of `on`: when the clock starts it, by a cron expression of five fields, or six with seconds in front; it takes a `belts::Tick`";
+    "tz" = r#""Europe/Berlin""#
+        "the time zone of `cron`, by its name in the IANA database; UTC by default";
+    "every" = r#""15m""#
+        "in place of `cron`: how often the clock starts it, counted from the Unix epoch, or a `Duration`";
+    "missed" = r#""latest""#
+        "what becomes of ticks at whose time no worker was there: `\"latest\"`, the default, starts one run for all of them, `\"skip\"` none, `\"all\"` one for each, at most 100";
+    "overlap" = r#""skip""#
+        "what becomes of a tick while the run of the last one goes on: `\"skip\"`, the default, `\"queue\"`, `\"allow\"` or `\"cancel\"`";
+    "jitter" = r#""30s""#
+        "how much later a run may start, by how much follows from the tick, or a `Duration`";
     "retries" = "3"
         "retries of the function as a whole; 3 by default";
     "backoff" = r#""1s..60s""#
@@ -246,6 +258,10 @@ impl Given {
     pub(crate) fn take(&mut self, name: &str) -> Option<Opt> {
         let at = self.0.iter().position(|opt| opt.key == name)?;
         Some(self.0.swap_remove(at))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|opt| opt.key == name)
     }
 
     /// Whether the value of an option contains this word.

@@ -32,6 +32,10 @@ pub mod cancelling {}
 #[doc = include_str!("../docs/undoing.md")]
 pub mod undoing {}
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/schedules.md")]
+pub mod schedules {}
+
 #[doc = include_str!("../docs/progress.md")]
 pub mod progress {}
 

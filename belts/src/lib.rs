@@ -5,6 +5,7 @@
 //! - `macros` (default): the attributes and macros, [`function`](macro@function), [`steps`], [`step!`], [`sleep!`],
 //!   [`sleep_until!`], [`wait!`], [`callback!`], [`call!`], [`start!`], [`race!`], [`scope!`], [`transaction!`],
 //!   [`volatile!`] and the derive of [`Event`](derive@Event).
+//! - `schedules` (default): functions that the clock starts, by cron expressions in time zones whose database is built in.
 //! - `sqlite` (default): [`store::Sqlite`], with SQLite itself built in.
 //! - `postgres`: [`store::Postgres`], on sqlx.
 //! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
@@ -62,6 +63,7 @@ mod publish;
 mod redis;
 mod registry;
 mod run;
+mod schedule;
 #[cfg(feature = "encryption")]
 mod seal;
 #[cfg(feature = "http")]
@@ -88,8 +90,8 @@ pub use error::{Error, ErrorKind, Result, Terminal, retry_after, terminal};
 pub use event::{EncodedEvent, Event, EventSet};
 pub use function::{Call, Failed, Function, RunHandle, State, id_of, run_of};
 pub use inspect::{
-    CallbackHandle, CancelFailed, CancelledRuns, Functions, ListRuns, RunCount, RunGroup, Runs,
-    SettleStep,
+    CallbackHandle, CancelFailed, CancelledRuns, Functions, ListRuns, PlannedTick, RunCount,
+    RunGroup, Runs, ScheduleRecord, Schedules, SettleStep,
 };
 pub use live::Context;
 pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};
@@ -97,6 +99,7 @@ pub use run::{Backoff, Location};
 /// The crate of SQLite that belts is built with, whose transactions [`in_tx_sync`](Publish::in_tx_sync) takes.
 #[cfg(feature = "sqlite")]
 pub use rusqlite;
+pub use schedule::{Counts, LastTick, Missed, Overlap, Schedule, SkippedTick, Tick};
 #[cfg(feature = "encryption")]
 pub use seal::{Keyring, Secret};
 #[cfg(feature = "http")]

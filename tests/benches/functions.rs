@@ -265,3 +265,10 @@ pub(crate) async fn calls_at_once(work: Work) -> belts::Result<u32> {
     MARKS.tell();
     Ok(steps)
 }
+
+/// Started by the clock, but not while anything is measured.
+#[belts::function(id = "yearly")]
+pub(crate) async fn yearly(tick: belts::Tick) -> belts::Result<u64> {
+    let number: u64 = tick.data()?;
+    belts::step!("number", number).await
+}

@@ -99,6 +99,7 @@ async fn rows() -> Outcome {
         "call-sqlite" => calls::sqlite(),
         "call-postgres" => calls::postgres(),
         "parked-events-sqlite" => parked::parked_events(),
+        "cron-idle-sqlite" => parked::schedules(),
         "waits-publish-sqlite" => waits::publish(),
         "sealed-step-sqlite" => sealed::step_sqlite(),
         "transaction-postgres" => transactions::postgres(),

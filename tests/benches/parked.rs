@@ -2,11 +2,11 @@
 
 use std::{io::Read, path::Path, sync::Arc, time::Duration};
 
-use belts::{WorkerBuilder, store::Sqlite};
+use belts::{Schedule, WorkerBuilder, store::Sqlite};
 
 use crate::{
     Outcome,
-    functions::{MARKS, asleep, paid_for},
+    functions::{MARKS, asleep, paid_for, yearly},
     measure::{Directory, float, pause},
     process::{self, Running},
     report::{Row, Target},
@@ -40,11 +40,44 @@ pub(crate) async fn parked_events() -> Outcome {
     runs_parked(names, 700.0, Kind::Waiting).await
 }
 
+/// How many schedules wait for their time.
+const SCHEDULES: usize = 1_000;
+
+/// What schedules cost a waiting worker of which none is due.
+pub(crate) async fn schedules() -> Outcome {
+    let directory = Directory::new()?;
+    let database = directory.file("belts.db");
+    let store = Arc::new(Sqlite::open(&database).await?);
+    let worker = Running::start(store, |builder| builder.function(yearly)).await?;
+    for number in 0..SCHEDULES {
+        let name = format!("tenant-{number}");
+        let yearly_at = Schedule::cron("@yearly").tz("Europe/Berlin");
+        worker
+            .schedules()
+            .put(name, yearly, yearly_at, number)
+            .await?;
+    }
+    worker.stop().await?;
+    let (_, value) = watch(&database, Kind::Scheduled)?;
+    let (limit, target) = (None, Target::AtMost(0.5));
+    let row = Row {
+        name: "cron-idle-sqlite",
+        value,
+        unit: "%",
+        limit,
+        target,
+    };
+    row.print();
+    Ok(())
+}
+
 /// What the runs do.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     Asleep,
     Waiting,
+    /// Nothing: the clock is to start them, and not now.
+    Scheduled,
 }
 
 impl Kind {
@@ -52,6 +85,7 @@ impl Kind {
         match self {
             Self::Asleep => builder.function(asleep),
             Self::Waiting => builder.function(paid_for),
+            Self::Scheduled => builder.function(yearly),
         }
     }
 
@@ -59,6 +93,7 @@ impl Kind {
         match self {
             Self::Asleep => "idle",
             Self::Waiting => "idle-waiting",
+            Self::Scheduled => "idle-scheduled",
         }
     }
 }

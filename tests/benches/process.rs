@@ -85,6 +85,7 @@ pub(crate) async fn play(role: &str) -> Outcome {
         "publish" => wake::publish(&url, count).await,
         "work" => recover::work(&url, count).await,
         "idle" => parked::idle(&url, Kind::Asleep).await,
+        "idle-scheduled" => parked::idle(&url, Kind::Scheduled).await,
         "idle-waiting" => parked::idle(&url, Kind::Waiting).await,
         other => Err(format!("there is no role `{other}`").into()),
     }

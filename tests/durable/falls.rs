@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use belts::{
     Timestamp, Worker, step,
     store::{
-        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired, FunctionRecord,
-        Lease, Memory, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun, RunFilter,
-        RunPage, RunRecord, RunStatus, Store, Subscription, WorkerId,
+        Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry, Expired,
+        FunctionRecord, Lease, Memory, Note, Publish, PublishedEvent, Purged, Register, Release,
+        Rerun, RunFilter, RunPage, RunRecord, RunStatus, ScheduleChange, ScheduleRow, Store,
+        Subscription, WorkerId,
     },
     testing::ManualClock,
 };
@@ -108,6 +109,10 @@ falls! {
     cancel(run: &str, now: Timestamp) -> belts::Result<bool>;
     expire(now: Timestamp, most: usize) -> belts::Result<Expired>;
     rerun(request: Rerun) -> belts::Result<bool>;
+    due_schedules(functions: &[Arc<str>], now: Timestamp, most: usize) -> belts::Result<DueSchedules>;
+    change_schedules(changes: Vec<ScheduleChange>, now: Timestamp) -> belts::Result<Vec<bool>>;
+    schedules(after: Option<&str>, most: usize) -> belts::Result<Vec<ScheduleRow>>;
+    schedule(name: &str) -> belts::Result<Option<ScheduleRow>>;
     pause(function: &str, now: Timestamp) -> belts::Result<bool>;
     resume(function: &str, now: Timestamp) -> belts::Result<bool>;
     purge(before: Timestamp, limit: usize) -> belts::Result<Purged>;

@@ -12,9 +12,10 @@ use async_trait::async_trait;
 use belts::{
     Timestamp,
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
-        FunctionRecord, Lease, Memory, Note, Publish, PublishedEvent, Purged, Register, Release,
-        Rerun, RunFilter, RunPage, RunRecord, Store, Subscription, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
+        Expired, FunctionRecord, Lease, Memory, Note, Publish, PublishedEvent, Purged, Register,
+        Release, Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
+        Subscription, WorkerId,
     },
 };
 use tokio::sync::watch;
@@ -301,6 +302,28 @@ impl Store for Meddled {
 
     async fn functions(&self, now: Timestamp, most: usize) -> belts::Result<Vec<FunctionRecord>> {
         self.store.functions(now, most).await
+    }
+
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> belts::Result<DueSchedules> {
+        self.store.due_schedules(functions, now, most).await
+    }
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> belts::Result<Vec<bool>> {
+        self.store.change_schedules(changes, now).await
+    }
+    async fn schedules(&self, after: Option<&str>, most: usize) -> belts::Result<Vec<ScheduleRow>> {
+        self.store.schedules(after, most).await
+    }
+    async fn schedule(&self, name: &str) -> belts::Result<Option<ScheduleRow>> {
+        self.store.schedule(name).await
     }
 
     async fn pause(&self, function: &str, now: Timestamp) -> belts::Result<bool> {

@@ -38,6 +38,14 @@ async fn trip_releases_each_reservation_once_although_its_worker_is_killed() {
 }
 
 #[tokio::test]
+async fn reports_come_once_each_although_the_worker_is_killed_away_and_replaced() {
+    let lines = lines("reports").await;
+    let last = lines.last().map(String::as_str);
+    let expected = "9 ticks · 9 runs · 1 caught up · 4 missed told · 0 twice";
+    assert_eq!(last, Some(expected), "{lines:?}");
+}
+
+#[tokio::test]
 async fn subscription_mails_nobody_after_the_event_that_cancels() {
     let lines = lines("subscription").await;
     let last = lines.last().map(String::as_str);

@@ -5,9 +5,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use belts::{
     Result, Timestamp,
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
-        FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-        RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
+        Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
+        Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, SharedStore, Store,
+        Subscription, WorkerId,
     },
 };
 
@@ -132,6 +133,33 @@ impl Store for Hooked {
     }
     async fn functions(&self, now: Timestamp, most: usize) -> Result<Vec<FunctionRecord>> {
         self.at("functions").await?.functions(now, most).await
+    }
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        self.at("due_schedules")
+            .await?
+            .due_schedules(functions, now, most)
+            .await
+    }
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        self.at("change_schedules")
+            .await?
+            .change_schedules(changes, now)
+            .await
+    }
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        self.at("schedules").await?.schedules(after, most).await
+    }
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        self.at("schedule").await?.schedule(name).await
     }
     async fn pause(&self, function: &str, now: Timestamp) -> Result<bool> {
         self.at("pause").await?.pause(function, now).await

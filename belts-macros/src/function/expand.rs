@@ -12,6 +12,7 @@ use super::{
     mark::{KeyUse, Marked, mark},
     model::{Function, Options},
     parse::split_inner_attributes,
+    ticks,
 };
 use crate::{
     names::{self, Krate, Runtime, at_site, spelled},
@@ -41,10 +42,12 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         helpers,
     } = with_scope(function.body.clone(), &lend, krate);
     let definition = definition(function, &keys, &helpers);
-    let check = if function.on_failure.is_empty() {
-        on_fits(function)
-    } else {
+    let check = if !function.on_failure.is_empty() {
         handled::all(function)
+    } else if function.on.is_empty() {
+        ticks::fits(function)
+    } else {
+        on_fits(function)
     };
     let registered = quote_spanned! {at_site(at)=>
         #definition
@@ -254,7 +257,7 @@ fn definition(function: &Function, keys: &[KeyUse], helpers: &[String]) -> Token
         let event_set = krate.at(event.span()).event_set;
         quote_spanned!(at_site(event.span())=> <#event as #event_set>::TYPES)
     });
-    let told = (!on_failure.is_empty()).then(|| {
+    let told = on.is_empty().then(|| {
         let event_set = krate.at(event_type.span()).event_set;
         quote_spanned!(at_site(event_type.span())=> <#event_type as #event_set>::TYPES)
     });
@@ -265,6 +268,7 @@ fn definition(function: &Function, keys: &[KeyUse], helpers: &[String]) -> Token
         quote_spanned!(at_site(at)=> __BELTS_HANDLED)
     };
     let cancel_on = cancel_on(function);
+    let schedule = ticks::definition(function);
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
     let keys = keys.iter().map(|key| key_def(key, &names));
     quote_spanned! {at_site(at)=>
@@ -278,6 +282,7 @@ fn definition(function: &Function, keys: &[KeyUse], helpers: &[String]) -> Token
             check: #check,
             cancel_on: #cancel_on,
             on_failure: #handled,
+            schedule: #schedule,
             needs: &[#(#needs),*],
             start: #start,
             location: #location,

@@ -13,7 +13,9 @@ mod items;
 mod mark;
 mod model;
 mod parse;
+mod schedule;
 pub(crate) mod steps;
+mod ticks;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,11 @@ use syn::{
     Attribute, Expr, FnArg, LitStr, PatType, ReturnType, Safety, Signature, Type, Visibility,
 };
 
-use super::{failures, parse::Item};
+use super::{
+    failures,
+    parse::Item,
+    schedule::{self, Schedule},
+};
 use crate::{
     diag::Errors,
     names::{Krate, spelled, unraw},
@@ -33,6 +37,8 @@ pub(crate) struct Function {
     pub(crate) cancel_on: Vec<Expr>,
     /// The functions whose failures start it, in place of events.
     pub(crate) on_failure: Vec<Expr>,
+    /// When the clock starts it, in place of events.
+    pub(crate) schedule: Option<Schedule>,
     pub(crate) options: Options,
     pub(crate) krate: Krate,
 }
@@ -60,9 +66,13 @@ impl Function {
         check_signature(&item.sig, errors);
         let arguments = arguments(&item.sig, &given, errors);
         let id = id(given.take("id"), &item.sig.ident, errors);
+        let is_scheduled = given.has("cron") || given.has("every");
+        let schedule = schedule::take(&mut given, &krate, errors);
         let on_failure = given.take("on_failure");
         let cancel_on = given.take("cancel_on");
         let on = match &on_failure {
+            _ if is_scheduled => Some(Vec::new()),
+            None if schedule::takes_ticks(&item.sig) && !given.has("on") => Some(Vec::new()),
             Some(_) => failures::instead_of_events(given.take("on"), cancel_on.as_ref(), errors),
             None => on(given.take("on"), &item.sig, errors),
         };
@@ -86,6 +96,7 @@ impl Function {
             when,
             cancel_on: cancel_on.unwrap_or_default(),
             on_failure: on_failure.unwrap_or_default(),
+            schedule,
             options,
             krate,
         })
@@ -194,10 +205,7 @@ fn arguments(
     }
     let mut typed = typed.into_iter();
     let Some(event) = typed.next() else {
-        let message = format!(
-            "a function takes the event that starts it: `async fn {}(event: OrderCreated)`",
-            sig.ident
-        );
+        let message = schedule::no_argument(sig, given);
         errors.push(sig.paren_token.span.join(), message);
         return None;
     };

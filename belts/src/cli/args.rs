@@ -86,6 +86,11 @@ pub(super) enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Lists what the clock starts, and changes it
+    Schedules {
+        #[command(subcommand)]
+        command: Option<ScheduleCommand>,
+    },
     /// Publishes an event
     Publish(PublishArgs),
     /// Completes a callback, as whoever has its URL could
@@ -105,6 +110,82 @@ pub(super) enum Command {
         /// The shell: `bash`, `elvish`, `fish`, `powershell` or `zsh`
         shell: Shell,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ScheduleCommand {
+    /// Shows the next ticks: of one schedule, or of all
+    Next {
+        /// The name of the schedule
+        name: Option<String>,
+        /// How many
+        #[arg(short = 'n', long, value_name = "TICKS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=100))]
+        count: u32,
+    },
+    /// Pauses a schedule: it does not tick until it is resumed
+    Pause {
+        /// The name of the schedule
+        name: String,
+    },
+    /// Resumes a schedule: its ticks count from now on
+    Resume {
+        /// The name of the schedule
+        name: String,
+    },
+    /// Starts a run now, whatever the plan
+    Trigger {
+        /// The name of the schedule
+        name: String,
+    },
+    /// Removes a schedule that was put at run time, or whose function no running worker has
+    Remove {
+        /// The name of the schedule
+        name: String,
+    },
+    /// Makes a schedule, or changes it
+    Put(PutArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct PutArgs {
+    /// The name of the schedule, such as `tenant-7`
+    pub(super) name: String,
+
+    /// The id of the function that it starts, which takes a `Tick`
+    pub(super) function: String,
+
+    /// When it ticks, as a cron expression of five or six fields
+    #[arg(
+        long,
+        value_name = "EXPRESSION",
+        required_unless_present = "every",
+        conflicts_with = "every"
+    )]
+    pub(super) cron: Option<String>,
+
+    /// The time zone of the expression; UTC by default
+    #[arg(long, value_name = "ZONE", conflicts_with = "every")]
+    pub(super) tz: Option<String>,
+
+    /// How often it ticks, such as `15m`
+    #[arg(long, value_name = "TIME", value_parser = delay)]
+    pub(super) every: Option<Duration>,
+
+    /// What becomes of ticks at whose time no worker was there
+    #[arg(long, default_value = "latest", value_parser = ["latest", "skip", "all"])]
+    pub(super) missed: String,
+
+    /// What becomes of a tick while the run of the last one goes on
+    #[arg(long, default_value = "skip", value_parser = ["skip", "queue", "allow", "cancel"])]
+    pub(super) overlap: String,
+
+    /// How much later a run may start, such as `30s`
+    #[arg(long, value_name = "TIME", value_parser = delay)]
+    pub(super) jitter: Option<Duration>,
+
+    /// What its runs are given, as JSON
+    #[arg(long, value_name = "JSON")]
+    pub(super) data: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -10,11 +10,12 @@ use crate::{
     environment::ENCRYPTION_KEYS,
     error::{Error, ErrorKind, Result},
     inspect::{
-        Functions, ListRuns, Runs,
+        Functions, ListRuns, Runs, Schedules,
         shape::{
             Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage,
             ShownPurge, ShownRun,
         },
+        shown_schedule::{Action, ChangedSchedule, PutSchedule, ShownSchedule},
     },
     seal::Keyring,
     store::{Encrypted, NewEvent, Publish, Reencrypt, RunStatus, SharedStore},
@@ -166,6 +167,22 @@ impl Place for Direct {
             function_id: function.to_owned(),
             cancelled: ended.runs,
         })
+    }
+
+    async fn schedules(&self, next: usize) -> Result<Vec<ShownSchedule>> {
+        let all = Schedules::with(self.runs.clone()).list().await?;
+        Ok(all
+            .iter()
+            .map(|record| ShownSchedule::of(record, next))
+            .collect())
+    }
+
+    async fn change_schedule(&self, name: &str, action: Action) -> Result<ChangedSchedule> {
+        action.of(&Schedules::with(self.runs.clone()), name).await
+    }
+
+    async fn put_schedule(&self, asked: PutSchedule) -> Result<ChangedSchedule> {
+        asked.put(&Schedules::with(self.runs.clone())).await
     }
 
     async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()> {

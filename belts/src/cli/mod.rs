@@ -21,6 +21,7 @@ mod publish;
 mod reencrypt;
 mod remote;
 mod runs;
+mod schedules;
 mod settle;
 mod table;
 mod wrong;
@@ -69,6 +70,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Pause { id } => functions::pause(place, &id, out).await,
         Command::Resume { id } => functions::resume(place, &id, out).await,
         Command::Forget { id, yes } => functions::forget(place, &id, yes, out).await,
+        Command::Schedules { command } => schedules::run(place, command, out).await,
         Command::Publish(asked) => publish::publish(place, asked, out).await,
         Command::Complete(asked) => complete::complete(place, asked, out).await,
         Command::Settle(asked) => settle::settle(place, asked, out).await,

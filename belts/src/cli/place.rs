@@ -12,6 +12,7 @@ use crate::{
         Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge,
         ShownRun,
     },
+    inspect::shown_schedule::{Action, ChangedSchedule, PutSchedule, ShownSchedule},
     store::{NewEvent, Reencrypt, Tag},
 };
 
@@ -35,6 +36,10 @@ pub(super) trait Place: Send + Sync {
     async fn pause(&self, function: &str) -> Result<ChangedFunction>;
     async fn resume(&self, function: &str) -> Result<ChangedFunction>;
     async fn forget(&self, function: &str) -> Result<Forgotten>;
+    /// Every schedule, with so many of its next ticks.
+    async fn schedules(&self, next: usize) -> Result<Vec<ShownSchedule>>;
+    async fn change_schedule(&self, name: &str, action: Action) -> Result<ChangedSchedule>;
+    async fn put_schedule(&self, asked: PutSchedule) -> Result<ChangedSchedule>;
     async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()>;
     async fn settle(&self, run: &str, step: &str, settlement: Settlement) -> Result<()>;
     /// Publishes an event; returns whether it existed before, and its runs if they are known.

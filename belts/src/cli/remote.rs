@@ -33,6 +33,10 @@ use crate::{
         Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownFunctions,
         ShownPage, ShownPurge, ShownRun,
     },
+    inspect::shown_schedule::{
+        Action, ChangedSchedule, PutSchedule, ShownSchedule, ShownSchedules,
+    },
+    schedule::When,
     store::{self, NewEvent, Reencrypt},
     url::encoded,
 };
@@ -166,6 +170,7 @@ impl Remote {
         match (status, &*refused.code) {
             (404, "unknown-run") => Error::new(ErrorKind::UnknownRun, refused.message),
             (404, "unknown-function") => Error::new(ErrorKind::UnknownFunction, refused.message),
+            (404, "unknown-schedule") => Error::new(ErrorKind::UnknownSchedule, refused.message),
             (404, "unknown-callback") => Error::new(ErrorKind::UnknownCallback, refused.message),
             (410, "callback-closed") => Error::new(ErrorKind::CallbackClosed, refused.message),
             (409, "conflict") => Error::new(ErrorKind::Conflict, refused.message),
@@ -219,6 +224,34 @@ fn parameters(asked: Filters) -> String {
         .filter_map(|(name, value)| Some(format!("{name}={}", encoded(&value?))))
         .collect();
     pairs.join("&")
+}
+
+/// The query that puts a schedule.
+fn plan(asked: &PutSchedule) -> String {
+    let schedule = &asked.schedule;
+    let mut pairs = vec![
+        ("function", asked.function_id.clone()),
+        ("missed", schedule.missed.to_string()),
+        ("overlap", schedule.overlap.to_string()),
+        ("jitter", format!("{}ms", schedule.jitter.as_millis())),
+    ];
+    match &schedule.when {
+        When::Every(every) => pairs.push(("every", format!("{}ms", every.as_millis()))),
+        When::Cron { expression, zone } => {
+            pairs.push(("cron", expression.clone()));
+            pairs.extend(zone.iter().map(|zone| ("tz", zone.clone())));
+        }
+    }
+    pairs.extend(
+        asked
+            .data
+            .iter()
+            .map(|data| ("data", data.get().to_owned())),
+    );
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encoded(value)));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[async_trait]
@@ -294,6 +327,22 @@ impl Place for Remote {
     async fn forget(&self, function: &str) -> Result<Forgotten> {
         self.post(&format!("/functions/{}/forget", encoded(function)))
             .await
+    }
+
+    async fn schedules(&self, next: usize) -> Result<Vec<ShownSchedule>> {
+        let path = format!("/schedules?next={next}");
+        let shown = self.get::<ShownSchedules>(&path).await?;
+        Ok(shown.schedules)
+    }
+
+    async fn change_schedule(&self, name: &str, action: Action) -> Result<ChangedSchedule> {
+        let path = format!("/schedules/{}/{}", encoded(name), action.as_str());
+        self.post(&path).await
+    }
+
+    async fn put_schedule(&self, asked: PutSchedule) -> Result<ChangedSchedule> {
+        let path = format!("/schedules/{}/put?{}", encoded(&asked.name), plan(&asked));
+        self.post(&path).await
     }
 
     async fn complete(&self, callback: &Arc<str>, completion: Completion) -> Result<()> {

@@ -112,7 +112,7 @@ impl Failure {
 
 impl ErrorKind {
     /// Every kind.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Failed,
         Self::Terminal,
         Self::RetryAfter,
@@ -131,6 +131,7 @@ impl ErrorKind {
         Self::UnknownFunction,
         Self::UnknownRun,
         Self::UnknownCallback,
+        Self::UnknownSchedule,
         Self::CallbackClosed,
         Self::CallbackFailed,
         Self::Child,
@@ -168,6 +169,7 @@ impl ErrorKind {
             Self::UnknownFunction => "unknown-function",
             Self::UnknownRun => "unknown-run",
             Self::UnknownCallback => "unknown-callback",
+            Self::UnknownSchedule => "unknown-schedule",
             Self::CallbackClosed => "callback-closed",
             Self::CallbackFailed => "callback-failed",
             Self::Child => "child",

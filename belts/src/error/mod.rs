@@ -85,6 +85,8 @@ pub enum ErrorKind {
     UnknownRun,
     /// There is no callback of that id.
     UnknownCallback,
+    /// There is no schedule of that name.
+    UnknownSchedule,
     /// A callback was to be completed whose run has ended, or that was made by an arm of a race that lost.
     CallbackClosed,
     /// A callback was completed with a failure.
@@ -248,6 +250,7 @@ impl Error {
                 | ErrorKind::UnknownFunction
                 | ErrorKind::UnknownRun
                 | ErrorKind::UnknownCallback
+                | ErrorKind::UnknownSchedule
                 | ErrorKind::CallbackClosed
                 | ErrorKind::CallbackFailed
                 | ErrorKind::Child

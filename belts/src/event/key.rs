@@ -15,6 +15,10 @@ pub struct Key<T>(PhantomData<fn() -> T>);
 #[derive(Debug)]
 pub struct NoKey(());
 
+/// Stands for the key of what only belts publishes, so that nobody waits for it.
+#[derive(Debug)]
+pub struct NotPublished(());
+
 /// The keys of several events that are one set.
 #[derive(Debug)]
 pub struct Both<A, B>(PhantomData<fn() -> (A, B)>);

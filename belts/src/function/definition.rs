@@ -3,7 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use super::{ask::Ask, cancel::CancelOn, keys::KeyDef, options::FunctionOptions, state::Need};
-use crate::{error::Result, event::EventSet, run::Location, step::Scope};
+use crate::{error::Result, event::EventSet, run::Location, schedule::ScheduleDef, step::Scope};
 
 /// What the name of a function stands for. Its types stand in [`Call`](super::Call): bounds here would have rustc say a mistake twice.
 pub trait Definition: 'static {
@@ -31,6 +31,8 @@ pub struct FunctionDef {
     pub cancel_on: Option<CancelOn>,
     /// The functions whose failures it handles.
     pub on_failure: &'static [Handled],
+    /// The schedule of the attribute, if it has one.
+    pub schedule: Option<fn() -> ScheduleDef>,
     /// What it takes besides its event, as far as a worker has to have it.
     pub needs: &'static [fn() -> Option<Need>],
     /// Begins an attempt of a run.
@@ -62,6 +64,7 @@ impl FunctionDef {
         check: |_, _| Ok(None),
         cancel_on: None,
         on_failure: &[],
+        schedule: None,
         needs: &[],
         start: |_| Box::pin(std::future::pending()),
         location: Location {

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     __private::unknown_type,
     error::{Error, ErrorKind, Result, failure::Failure},
-    event::{EncodedEvent, EventSet},
+    event::{EncodedEvent, EventSet, key::NotPublished},
     store::RunStatus,
 };
 
@@ -176,10 +176,6 @@ impl<E: EventSet> EventSet for Failed<E> {
         Ok(failed)
     }
 }
-
-/// Stands for the correlation key of what only belts publishes, so that nobody waits for it.
-#[derive(Debug)]
-pub struct NotPublished(());
 
 /// What a failure handler takes.
 #[diagnostic::on_unimplemented(

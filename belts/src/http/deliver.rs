@@ -23,7 +23,7 @@ use crate::{
     id::stable_id,
     panic::catch_future,
     telemetry::{Door, traceparent},
-    worker::{Execute, Shared, Trigger, Worker},
+    worker::{Execute, Shared, TICKS, Trigger, Worker},
 };
 
 pub(super) async fn deliver(State(worker): State<Worker>, request: Request) -> Response {
@@ -135,6 +135,7 @@ async fn receive(
         _ => Trigger::Begin,
     };
     let wakes = event.is_none();
+    let is_for_ticks = wakes && context.execution_id.as_deref() == Some(TICKS);
     // A wake-up of a run that has been purged has nothing left to do; a person who names a run is told that it does not exist.
     let may_be_over =
         wakes && context.function_id.is_none() && (context.timestamp.is_some() || sender.is_some());
@@ -151,6 +152,14 @@ async fn receive(
     execute.hands_on = mode.is_none();
     let mut started = match execute.start().await {
         Err(error) if may_be_over && error.kind() == ErrorKind::UnknownRun => {
+            if mode.is_none() && is_for_ticks {
+                let brought = match asked {
+                    Trigger::WakeUp { due_at, hop } => Some((due_at, hop)),
+                    _ => None,
+                };
+                let pushed = shared.push_ticks(brought).await;
+                pushed.map_err(|error| unfinished(shared, error))?;
+            }
             shared.metrics.http.taken(false);
             return Ok(modes::over());
         }

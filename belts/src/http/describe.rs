@@ -18,6 +18,7 @@ use crate::{
     function::{Continuation, EventEntry, FAILED, FunctionOptions},
     registry::Registered,
     run::RetryPolicy,
+    schedule::{Schedule, TICK},
     worker::Worker,
 };
 
@@ -36,6 +37,8 @@ struct Description<'a> {
 struct DescribedFunction<'a> {
     id: &'a str,
     events: BTreeSet<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schedule: Option<Schedule>,
     options: DescribedOptions,
 }
 
@@ -91,7 +94,10 @@ impl<'a> Description<'a> {
             .map(|event_type| (*event_type, Vec::new()))
             .collect();
         for function in &functions {
-            let published = function.events.iter().filter(|it| ***it != *FAILED);
+            let published = function
+                .events
+                .iter()
+                .filter(|it| ![FAILED, TICK].contains(*it));
             for event_type in published {
                 events.entry(event_type).or_default().push(function.id);
             }
@@ -114,6 +120,7 @@ impl<'a> DescribedFunction<'a> {
         Self {
             id: &function.id,
             events: function.event_types().collect(),
+            schedule: function.def.schedule.map(|schedule| schedule().schedule()),
             options: DescribedOptions::of(&function.options),
         }
     }

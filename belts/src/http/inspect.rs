@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use serde_json::{Map, Value};
 
@@ -19,12 +19,13 @@ use super::{
     functions,
     query::{flag, json, moment, query, unknown},
     refusal::{Refusal, method_not_allowed},
-    refused, result, settle,
+    refused, result, schedules, settle,
 };
 use crate::{
     inspect::{
         Runs,
         shape::{Changed, ShownPage, ShownPurge, ShownRun},
+        shown_schedule::Action,
     },
     telemetry::Door,
     worker::Worker,
@@ -72,7 +73,29 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
             "/functions/{id}/forget",
             post(functions::forget).fallback(only("POST")),
         )
+        .route(
+            "/schedules",
+            get(schedules::list).fallback(only("GET, HEAD")),
+        )
+        .route(
+            "/schedules/{id}",
+            get(schedules::show).fallback(only("GET, HEAD")),
+        )
+        .route(
+            "/schedules/{id}/put",
+            post(schedules::put).fallback(only("POST")),
+        )
+        .route("/schedules/{id}/pause", changes(Action::Pause))
+        .route("/schedules/{id}/resume", changes(Action::Resume))
+        .route("/schedules/{id}/trigger", changes(Action::Trigger))
+        .route("/schedules/{id}/remove", changes(Action::Remove))
         .route_layer(middleware::from_fn_with_state(worker.clone(), guard))
+}
+
+/// Changes of a schedule.
+fn changes(action: Action) -> MethodRouter<Worker> {
+    post(move |runs, id| schedules::change(action, runs, id))
+        .fallback(|| async { method_not_allowed("POST") })
 }
 
 /// Lets clients with access through. To others there is nothing here, unless there is a token that they could have.

@@ -23,7 +23,7 @@
 //! `GET /` describes functions and events, `GET /health` says whether the worker takes deliveries.
 //!
 //! # Inspection
-//! Runs are inspected and changed under `/runs` and `/functions`, separately from deliveries: [the guide](crate::guide::inspection) lists the paths.
+//! Runs are inspected and changed under `/runs`, `/functions` and `/schedules`, separately from deliveries: [the guide](crate::guide::inspection) lists the paths.
 //! This requires the [inspection token](crate::WorkerBuilder::inspection_token); without one, nothing is there. The address of
 //! a client never grants access, unless
 //! [`inspection_local`](crate::WorkerBuilder::inspection_local) declares a development machine.
@@ -77,6 +77,7 @@ mod refused;
 mod replay;
 mod result;
 mod router;
+mod schedules;
 pub(crate) mod settle;
 mod token;
 pub(crate) mod url;

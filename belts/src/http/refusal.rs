@@ -284,10 +284,13 @@ impl From<Error> for Refusal {
         match error.kind() {
             ErrorKind::InvalidEvent => Self::new(StatusCode::BAD_REQUEST, code, error.to_string()),
             ErrorKind::Config => Self::bad_request(error.to_string()),
-            ErrorKind::UnknownEvent | ErrorKind::UnknownFunction | ErrorKind::UnknownRun => {
+            ErrorKind::UnknownEvent
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownRun
+            | ErrorKind::UnknownCallback
+            | ErrorKind::UnknownSchedule => {
                 Self::new(StatusCode::NOT_FOUND, code, error.to_string())
             }
-            ErrorKind::UnknownCallback => Self::new(StatusCode::NOT_FOUND, code, error.to_string()),
             ErrorKind::CallbackClosed => Self::new(StatusCode::GONE, code, error.to_string()),
             ErrorKind::Busy => Self::new(StatusCode::CONFLICT, code, error.to_string()),
             // The event under the existing id stays.

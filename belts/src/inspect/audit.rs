@@ -59,6 +59,12 @@ impl Runs {
         tracing::info!(function = %Clean(function), action, by = %Clean(by), "a function was changed through inspection");
     }
 
+    /// Logs a change that is about to be made to a schedule.
+    pub(super) fn tell_of_schedule(&self, schedule: &str, action: &str) {
+        let by = &self.by;
+        tracing::info!(schedule = %Clean(schedule), action, by = %Clean(by), "a schedule was changed through inspection");
+    }
+
     /// Logs a change that is about to be made to several runs.
     pub(super) fn tell_of(&self, action: &str) {
         let by = &self.by;

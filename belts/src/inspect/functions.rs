@@ -8,7 +8,8 @@ use super::Runs;
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
-    store::{FunctionRecord, Purged, RunStatus, Store},
+    store::{FunctionRecord, Purged, RunStatus, ScheduleChange, Store},
+    worker::clockwork,
 };
 
 /// The most runs of a function that are counted.
@@ -89,6 +90,7 @@ impl Runs {
             let batch = self.store.forget(function, self.clock.now(), BATCH).await?;
             ended.runs += batch.runs;
             if !batch.more {
+                self.forget_schedules(function).await?;
                 return Ok(ended);
             }
         }
@@ -129,6 +131,28 @@ impl Runs {
                 return Ok(runs);
             };
             page = list.clone().after(mark).await?;
+        }
+    }
+
+    /// Removes the schedules of a function that was forgotten.
+    async fn forget_schedules(&self, function: &str) -> Result<()> {
+        let mut last: Option<Arc<str>> = None;
+        loop {
+            let page = self
+                .store
+                .schedules(last.as_deref(), clockwork::PAGE)
+                .await?;
+            let own = page.iter().filter(|row| &*row.function_id == function);
+            let changes: Vec<_> = own.map(ScheduleChange::remove).collect();
+            if !changes.is_empty() {
+                self.store
+                    .change_schedules(changes, self.clock.now())
+                    .await?;
+            }
+            last = page.last().map(|row| Arc::clone(&row.name));
+            if page.len() < clockwork::PAGE {
+                return Ok(());
+            }
         }
     }
 }

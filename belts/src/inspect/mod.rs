@@ -22,9 +22,13 @@ mod list;
 mod pausing;
 mod purge;
 mod read;
+mod scheduled;
+mod schedules;
 mod settle;
 #[cfg(feature = "http")]
 pub(crate) mod shape;
+#[cfg(feature = "http")]
+pub(crate) mod shown_schedule;
 mod told;
 #[cfg(feature = "http")]
 pub(crate) mod when;
@@ -36,6 +40,8 @@ pub(crate) use callback::Shown;
 pub use count::{RunCount, RunGroup};
 pub use list::ListRuns;
 pub use pausing::Functions;
+pub use scheduled::{PlannedTick, ScheduleRecord};
+pub use schedules::Schedules;
 pub use settle::SettleStep;
 #[cfg(feature = "testing")]
 pub(crate) use told::progress_in;

@@ -38,6 +38,7 @@ pub use crate::{
     live::Context,
     publish::Publish,
     run::{Backoff, Location},
+    schedule::{Missed, Overlap, ScheduleDef, Ticks, WhenDef},
     step::{
         AnyError, Attempted, Caught, Contend, Contender, ENDED_TYPES, Entered, Key, Race, Racing,
         Scope, Since, Slot, Step, StepOptions, StepsHelpersAreCalledWithScope, Undone, Unknown,

@@ -77,4 +77,16 @@ impl Error {
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::TooLarge, message)
     }
+
+    /// The error of a store that keeps no schedules.
+    ///
+    /// ```
+    /// assert_eq!(belts::Error::no_schedules().kind(), belts::ErrorKind::Config);
+    /// ```
+    pub fn no_schedules() -> Self {
+        Self::new(
+            ErrorKind::Config,
+            "this store keeps no schedules, so nothing can be started by the clock; use another store",
+        )
+    }
 }

@@ -225,6 +225,58 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached or written.
     async fn resume(&self, function: &str, now: Timestamp) -> Result<bool>;
 
+    /// Schedules of these functions that are due, the longest due first and at most `most`; none of a function that is paused.
+    ///
+    /// A worker asks for this when the next one is due, and now and then. Where none is due it costs next to nothing, however many
+    /// there are. A store that keeps no schedules has no more to say than this default.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        let _ = (functions, now, most);
+        Ok(DueSchedules::default())
+    }
+
+    /// Writes schedules, each only if it is still of the version that was read, and starts the runs of its ticks in the same write;
+    /// which were written, in their order.
+    ///
+    /// One that is of the new version already was written by this call before its answer was lost, and counts as written.
+    ///
+    /// # Errors
+    /// Nothing was written, or the store cannot tell; the same call may be repeated. The kind is
+    /// [`Config`](crate::ErrorKind::Config) where the store keeps no schedules.
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        let _ = (changes, now);
+        Err(Error::no_schedules())
+    }
+
+    /// Schedules in the order of their names, from behind this one and at most `most`.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        let _ = (after, most);
+        Ok(Vec::new())
+    }
+
+    /// The schedule of this name, if there is one.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        let _ = name;
+        Ok(None)
+    }
+
     /// Cancels at most `limit` unfinished runs of a function that no living session has, drops what ended sessions wanted for it,
     /// and ends its pause.
     ///

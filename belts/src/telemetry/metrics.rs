@@ -1,5 +1,7 @@
 //! The handles of the metrics, as a worker and its functions hold them.
 
+use std::sync::OnceLock;
+
 use metrics::{Counter, Gauge, Histogram};
 
 use super::{Timer, table};
@@ -17,6 +19,8 @@ pub(crate) struct FunctionMetrics {
     pub(crate) steps_failed: Counter,
     pub(crate) steps_replayed: Counter,
     pub(crate) step_duration: Timer,
+    ticks: OnceLock<TickMetrics>,
+    id: String,
 }
 
 impl FunctionMetrics {
@@ -33,13 +37,41 @@ impl FunctionMetrics {
             steps_failed: table::STEPS_FAILED.counter(function),
             steps_replayed: table::STEPS_REPLAYED.counter(function),
             step_duration: Timer::new(table::STEP_DURATION.histogram(function)),
+            ticks: OnceLock::new(),
+            id: function_id.to_owned(),
         }
+    }
+
+    /// The metrics of its ticks, for functions that have some.
+    pub(crate) fn ticks(&self) -> &TickMetrics {
+        self.ticks.get_or_init(|| TickMetrics::new(&self.id))
     }
 
     /// Counts a run as driven until the guard is dropped, even if the task is cut off.
     pub(crate) fn running(&self) -> RunningGuard<'_> {
         self.runs_running.increment(1.0);
         RunningGuard(self)
+    }
+}
+
+/// What became of the ticks of one function.
+#[derive(Debug)]
+pub(crate) struct TickMetrics {
+    pub(crate) started: Counter,
+    pub(crate) missed: Counter,
+    pub(crate) skipped: Counter,
+    pub(crate) late: Histogram,
+}
+
+impl TickMetrics {
+    fn new(function_id: &str) -> Self {
+        let counter = |outcome| table::TICKS.counter(&[function_id, outcome]);
+        Self {
+            started: counter("started"),
+            missed: counter("missed"),
+            skipped: counter("skipped"),
+            late: table::TICK_LATE.histogram(&[function_id]),
+        }
     }
 }
 

@@ -53,6 +53,10 @@ table! {
         "steps that returned their recorded result";
     STEP_DURATION: Histogram "belts_step_duration_seconds" Seconds ["function"]
         "how long an attempt of a step took, without its write";
+    TICKS: Counter "belts_ticks_total" Count ["function", "outcome"]
+        "ticks of schedules that this worker dealt with, with the `outcome` `started`, `missed` or `skipped`";
+    TICK_LATE: Histogram "belts_tick_late_seconds" Seconds ["function"]
+        "how long after its time, with the jitter, a tick started its run";
     PUBLISHED: Counter "belts_published_total" Count []
         "events published by this program, without duplicates";
     DELIVERIES: Counter "belts_deliveries_total" Count ["via", "outcome"]

@@ -12,9 +12,10 @@ use crate::{
     clock::Timestamp,
     error::{Error, Result},
     store::{
-        Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, Expired,
-        FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-        RunFilter, RunPage, RunRecord, Store, Subscription, Transactions, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules,
+        Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register,
+        Release, Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
+        Subscription, Transactions, WorkerId,
     },
 };
 
@@ -163,6 +164,34 @@ impl Store for Faults {
 
     async fn resume(&self, function: &str, now: Timestamp) -> Result<bool> {
         self.write(self.inner.resume(function, now)).await
+    }
+
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        self.alive()?;
+        self.inner.due_schedules(functions, now, most).await
+    }
+
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        self.write(self.inner.change_schedules(changes, now)).await
+    }
+
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        self.alive()?;
+        self.inner.schedules(after, most).await
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        self.alive()?;
+        self.inner.schedule(name).await
     }
 
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {

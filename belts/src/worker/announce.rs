@@ -40,6 +40,20 @@ pub(crate) fn tell_of_functions(shared: &Shared) {
             (events(function), options(function), function.def.package);
         tracing::info!(function = %function.id, package, %events, %options, "found a function");
     }
+    tell_of_ticks(shared);
+}
+
+/// Tells the log when the clock next starts each function with a schedule.
+fn tell_of_ticks(shared: &Shared) {
+    let now = shared.clock.now();
+    for function in shared.registry.functions() {
+        let Some(schedule) = function.def.schedule.map(|schedule| schedule().schedule()) else {
+            continue;
+        };
+        if let Some(next) = schedule.times().ok().and_then(|times| times.after(now)) {
+            tracing::info!(function = %function.id, %schedule, %next, "the clock starts this function");
+        }
+    }
 }
 
 pub(crate) fn events(function: &Registered) -> String {
@@ -80,6 +94,9 @@ pub(crate) fn options(function: &Registered) -> String {
             .concurrency
             .map(|runs| format!("concurrency = {runs}")),
     );
+    if let Some(schedule) = function.def.schedule {
+        parts.push(format!("schedule = {}", schedule().schedule()));
+    }
     let handled = function.def.on_failure.iter();
     let handled: Vec<_> = handled.map(|handled| (handled.function)().id).collect();
     if !handled.is_empty() {

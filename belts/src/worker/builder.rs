@@ -13,6 +13,7 @@ use super::{
     due::Due,
     handle::Worker,
     hook::{ErrorHook, RunFailure},
+    looks::Clockwork,
     loops::Loops,
     options::WorkerOptions,
     session::Session,
@@ -439,6 +440,7 @@ impl WorkerBuilder {
             slots,
             driven: Driven::default(),
             due: Due::default(),
+            clockwork: Clockwork::default(),
             waiters: Waiters::default(),
             setbacks: Setbacks::default(),
             warned: Warned::default(),
@@ -448,9 +450,7 @@ impl WorkerBuilder {
             chores: super::chores::Chores::default(),
             metrics: WorkerMetrics::new(),
         });
-        // From here on every publisher on the store knows what this program listens for.
-        shared.session().await?;
-        Ok(Worker { shared })
+        shared.begin().await
     }
 
     /// The functions, which have the states that they take.

@@ -1,7 +1,7 @@
 //! The runs of a worker's store, to look at and to change.
 
 use super::Worker;
-use crate::inspect::{CallbackHandle, Functions, Runs};
+use crate::inspect::{CallbackHandle, Functions, Runs, Schedules};
 
 impl Worker {
     /// The runs in this worker's store, of whichever worker: to list, look at, cancel, run again and purge.
@@ -30,6 +30,20 @@ impl Worker {
     /// ```
     pub fn functions(&self) -> Functions {
         Functions::with(self.runs())
+    }
+
+    /// The schedules in this worker's store, of whichever program: to put, list, pause, resume, trigger and remove.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = belts::Worker::builder().store_url("memory:").publish_only().build().await?;
+    /// let error = worker.schedules().pause("tenant-7").await.unwrap_err();
+    /// assert_eq!(error.to_string(), "there is no schedule `tenant-7`");
+    /// # Ok(()) }
+    /// ```
+    pub fn schedules(&self) -> Schedules {
+        Schedules::with(self.runs())
     }
 
     /// The callback of this id, to be completed.

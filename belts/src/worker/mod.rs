@@ -9,6 +9,7 @@ mod children;
 #[cfg(feature = "http")]
 mod chores;
 mod claim;
+pub(crate) mod clockwork;
 mod closed;
 pub(crate) mod config;
 mod drive;
@@ -29,16 +30,20 @@ mod leases;
 mod ledger;
 mod limits;
 mod listen;
+mod looks;
 mod loops;
 #[cfg(feature = "encryption")]
 mod moved;
 mod options;
 mod outcome;
 mod paused;
+mod planned;
 mod pulse;
 mod purge;
 #[cfg(feature = "http")]
 mod push;
+#[cfg(feature = "http")]
+mod pushed_ticks;
 mod receive;
 mod refused;
 mod register;
@@ -47,6 +52,7 @@ mod running;
 mod sealed;
 mod send;
 mod session;
+mod set_back;
 mod setbacks;
 mod settings;
 mod shared;
@@ -79,6 +85,8 @@ pub use hook::RunFailure;
 pub use options::WorkerOptions;
 #[cfg(feature = "http")]
 pub(crate) use push::Trigger;
+#[cfg(feature = "http")]
+pub(crate) use pushed_ticks::TICKS;
 pub(crate) use shared::Shared;
 #[cfg(feature = "http")]
 pub(crate) use wait::Started;

@@ -46,6 +46,7 @@ impl Started {
         let handed_on = join_all(drives).await.into_iter().collect();
         self.shared.waiters.targets.take_back(self.aim.take());
         self.shared.expire_now_and_then().await;
+        self.shared.push_ticks_quietly().await;
         self.shared.purge_now_and_then().await;
         handed_on
     }

@@ -40,6 +40,7 @@ impl Worker {
         aside.spawn(super::stop::on_signal(asked, Arc::downgrade(shared)));
         aside.spawn(super::purge::purge_forever(Arc::downgrade(shared)));
         aside.spawn(super::limits::expire_forever(Arc::downgrade(shared)));
+        aside.spawn(super::clockwork::tick_forever(Arc::downgrade(shared)));
         aside.spawn(super::backlog::show_forever(Arc::downgrade(shared)));
         #[cfg(feature = "encryption")]
         aside.spawn(super::moved::move_waits(Arc::downgrade(shared)));

@@ -3,8 +3,9 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    WorkerOptions, driven::Driven, due::Due, loops::Loops, session::Session, setbacks::Setbacks,
-    settings::Settings, shutdown::Shutdown, slots::Slots, waiters::Waiters, warned::Warned,
+    WorkerOptions, driven::Driven, due::Due, looks::Clockwork, loops::Loops, session::Session,
+    setbacks::Setbacks, settings::Settings, shutdown::Shutdown, slots::Slots, waiters::Waiters,
+    warned::Warned,
 };
 use crate::{
     clock::Clock, dispatch::SharedDispatcher, live::Host, registry::Registry, store::SharedStore,
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(super) slots: Arc<Slots>,
     pub(super) driven: Driven,
     pub(crate) due: Due,
+    pub(crate) clockwork: Clockwork,
     pub(super) waiters: Waiters,
     pub(super) setbacks: Setbacks,
     pub(super) warned: Warned,

@@ -6,6 +6,7 @@ use tracing::{Instrument, Span};
 
 use super::{
     Shared,
+    clockwork::schedule_of,
     drive::drive,
     ended::Ended,
     leases::Driving,
@@ -42,6 +43,7 @@ impl Shared {
             self.session.name.as_deref(),
             self.settings.propagator.as_deref(),
         );
+        let schedule = schedule_of(&claimed.event_type, &claimed.payload);
         let driven = async move {
             let (lease, deaths) = (claimed.lease, claimed.crashes);
             if deaths > 0 {
@@ -67,6 +69,9 @@ impl Shared {
             // The place is free before anybody hears of the end, who may want it.
             drop((slot, suspected));
             driving.end(&ended);
+            if let Some(schedule) = schedule.filter(|_| ended.is_final()) {
+                worker.clockwork.ended(schedule);
+            }
             worker
                 .waiters
                 .targets

@@ -32,14 +32,29 @@ fn own_arguments(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|arg| !arg.is_global_set())
 }
 
-fn command_row(command: &Command) -> String {
+/// Every command with its whole name, those below others behind them.
+fn commands(program: &Command) -> Vec<(String, &Command)> {
+    let mut all = Vec::new();
+    for command in program.get_subcommands() {
+        all.push((command.get_name().to_owned(), command));
+        for below in command.get_subcommands() {
+            all.push((
+                format!("{} {}", command.get_name(), below.get_name()),
+                below,
+            ));
+        }
+    }
+    all
+}
+
+fn command_row(name: &str, command: &Command) -> String {
     let arguments: Vec<String> = own_arguments(command)
         .map(|arg| match (arg.is_required_set(), shown(arg)) {
             (true, shown) => format!(" {shown}"),
             (false, shown) => format!(" [{shown}]"),
         })
         .collect();
-    let (name, arguments) = (command.get_name(), arguments.concat());
+    let arguments = arguments.concat();
     let about = lower(command.get_about());
     format!("| `belts {name}{arguments}` | {about} |")
 }
@@ -47,14 +62,14 @@ fn command_row(command: &Command) -> String {
 /// One row for what several commands have in common.
 fn argument_rows(program: &Command) -> Vec<String> {
     let mut rows: Vec<(String, String, Vec<String>)> = Vec::new();
-    for command in program.get_subcommands() {
+    for (name, command) in commands(program) {
         for arg in own_arguments(command) {
             let (shown, help) = (shown(arg), lower(arg.get_help()));
             let text = match arg.get_default_values() {
                 [default] => format!("{help}; {} by default", default.display()),
                 _ => help,
             };
-            let of = format!("`{}`", command.get_name());
+            let of = format!("`{name}`");
             match rows.iter_mut().find(|row| row.0 == shown && row.1 == text) {
                 Some(row) => row.2.push(of),
                 None => rows.push((shown, text, vec![of])),
@@ -84,7 +99,10 @@ fn assert_listed(header: &str, expected: &[String]) {
 #[test]
 fn the_page_on_inspection_lists_every_command_and_argument_as_help_does() {
     let program = Args::command();
-    let commands: Vec<String> = program.get_subcommands().map(command_row).collect();
+    let commands: Vec<String> = commands(&program)
+        .iter()
+        .map(|(name, command)| command_row(name, command))
+        .collect();
     assert_listed("| command | what it does |", &commands);
     assert_listed("| argument | of | meaning |", &argument_rows(&program));
 }

@@ -52,6 +52,7 @@ mod races;
 mod renewals;
 mod reruns;
 mod rewriting;
+mod schedules;
 mod sessions;
 mod starting;
 mod storage;
@@ -196,6 +197,11 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     rewriting {
         events_come_in_parts value_is_substituted_where_it_is_expected commit_and_substitute_meet
+    }
+    schedules {
+        schedule_is_written_as_it_was_read ticks_start_with_the_change tick_of_a_known_run_starts_nothing schedule_written_again_counts
+        due_schedules_come_in_order schedules_of_a_paused_function_wait schedules_are_listed_by_name one_of_many_changes_a_schedule
+        tick_wakes_another_client forget_leaves_schedules
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

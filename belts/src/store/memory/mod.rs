@@ -9,10 +9,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
-    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
-    WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
+    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
+    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
+    Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
 };
 use crate::error::Result;
 
@@ -25,8 +25,10 @@ mod kept;
 mod lanes;
 mod limits;
 mod publish;
+mod schedules;
 mod session;
 mod tables;
+mod ticks;
 mod undoing;
 mod waits;
 mod wants;
@@ -86,7 +88,7 @@ impl fmt::Debug for Memory {
 #[async_trait]
 impl Store for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.waits().tags()
+        Capabilities::NONE.waits().tags().schedules()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -199,6 +201,31 @@ impl Store for Memory {
             let resumed = tables.paused.remove(function).is_some();
             (resumed, resumed)
         }))
+    }
+
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        Ok(self.tables().due_schedules(functions, now, most))
+    }
+
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        Ok(self.write(|tables| tables.change_schedules(changes, now)))
+    }
+
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        Ok(self.tables().schedules.list(after, most))
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        Ok(self.tables().schedules.get(name))
     }
 
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {

@@ -12,7 +12,10 @@ use crate::store::{
     parts::{Crashes, Deadlines, next_token, progress},
 };
 
-use super::lanes::{EventData, EventRow, Waits};
+use super::{
+    lanes::{EventData, EventRow, Waits},
+    schedules::Schedules,
+};
 
 #[derive(Default)]
 pub(super) struct Tables {
@@ -23,6 +26,7 @@ pub(super) struct Tables {
     pub(super) subscriptions: Vec<Subscription>,
     /// Since when functions are paused.
     pub(super) paused: BTreeMap<Arc<str>, Timestamp>,
+    pub(super) schedules: Schedules,
     /// How much time the runs of functions have.
     pub(super) limits: HashMap<Arc<str>, Limits>,
     pub(super) sessions: BTreeMap<WorkerId, SessionRow>,

@@ -10,7 +10,7 @@ use super::{
 use crate::error::Result;
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 9] = [
+const MIGRATIONS: [&[&str]; 10] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -81,6 +81,11 @@ const MIGRATIONS: [&[&str]; 9] = [
         include_str!("migrations/0009/publish.sql"),
         include_str!("migrations/0009/within.sql"),
         include_str!("migrations/0009/record.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
+    &[
+        include_str!("migrations/0010/tables.sql"),
+        include_str!("migrations/0010/schedules.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
 ];

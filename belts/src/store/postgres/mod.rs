@@ -13,10 +13,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
-    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
-    Transactions, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
+    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
+    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
+    Subscription, Substitute, Timestamp, Transactions, WorkerId,
 };
 use crate::error::{Error, Result};
 
@@ -44,6 +44,7 @@ mod plan;
 mod publish;
 mod queue;
 mod rows;
+mod schedules;
 mod schema;
 mod session;
 mod sessions;
@@ -154,6 +155,7 @@ impl Store for Postgres {
             .notices_dead_workers()
             .waits()
             .tags()
+            .schedules()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -274,6 +276,36 @@ impl Store for Postgres {
 
     async fn resume(&self, function: &str, _now: Timestamp) -> Result<bool> {
         self.answer(self.inner.database.resume(function).await)
+    }
+
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        self.answer(
+            self.inner
+                .database
+                .due_schedules(functions, now, most)
+                .await,
+        )
+    }
+
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        self.answer(self.inner.database.change_schedules(&changes, now).await)
+    }
+
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        self.answer(self.inner.database.schedules(after, most).await)
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        self.answer(self.inner.database.schedule(name).await)
     }
 
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {

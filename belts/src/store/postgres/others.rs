@@ -71,6 +71,19 @@ fn bind_named(
         .bind(named.iter().map(|(_, id)| to_column(id)).bind_iter())
 }
 
+/// Binds runs that are started, each with the place of what starts it.
+pub(super) fn bind_starts_of(
+    parameters: Parameters,
+    now: Timestamp,
+    starts: &[(i32, &NewEvent)],
+) -> Result<Parameters, Fault> {
+    let starts = starts
+        .iter()
+        .map(|(place, event)| Start::new(*place, now, event));
+    let starts: Vec<Start<'_>> = starts.collect::<Result<_, _>>()?;
+    Ok(bind_starts(parameters, &starts))
+}
+
 fn bind_starts(parameters: Parameters, starts: &[Start<'_>]) -> Parameters {
     let each = || starts.iter().map(|start| start.event);
     let keys = each().map(|event| event.correlation_key.as_deref().map(to_column));

@@ -207,6 +207,20 @@ statements! {
             ORDER BY due_at LIMIT $3) AS due)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
     purge: "SELECT gone_runs, gone_events, more FROM {schema}.purge_some($1, $2)";
+    // The last row of those that are not due says when the next one is.
+    due_schedules: "WITH open AS NOT MATERIALIZED (
+            SELECT name, function_id, due_at, version, value FROM {schema}.schedules
+            WHERE due_at IS NOT NULL AND function_id = ANY ($1)
+                AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = schedules.function_id))
+        SELECT * FROM (
+            (SELECT * FROM open WHERE due_at <= $2 ORDER BY due_at, name LIMIT $3)
+            UNION ALL (SELECT name, function_id, due_at, version, '' FROM open WHERE due_at > $2 ORDER BY due_at LIMIT 1)
+        ) AS found ORDER BY due_at, name";
+    change_schedules: "SELECT {schema}.change_schedules($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, \
+        $18, $19, $20, $21, $22, $23)";
+    schedules: "SELECT name, function_id, due_at, version, value FROM {schema}.schedules
+        WHERE $1::text IS NULL OR name > $1 ORDER BY name LIMIT $2";
+    schedule: "SELECT name, function_id, due_at, version, value FROM {schema}.schedules WHERE name = $1";
     pause: "SELECT {schema}.pause($1, $2)";
     resume: "SELECT {schema}.resume($2, $1)";
     forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget($1, $2, $3, $4) OFFSET 0) AS done";

@@ -12,10 +12,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
-    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
-    WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
+    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
+    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
+    Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
 };
 use crate::{
     error::Result,
@@ -33,6 +33,7 @@ mod limits;
 mod open;
 mod publish;
 mod rows;
+mod schedules;
 mod script;
 mod server;
 mod session;
@@ -147,7 +148,12 @@ impl fmt::Debug for Redis {
 #[async_trait]
 impl Store for Redis {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.durable().shared().waits().tags()
+        Capabilities::NONE
+            .durable()
+            .shared()
+            .waits()
+            .tags()
+            .schedules()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -247,6 +253,31 @@ impl Store for Redis {
 
     async fn resume(&self, function: &str, _now: Timestamp) -> Result<bool> {
         self.resume_function(function).await
+    }
+
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        self.read_due_schedules(functions, now, most).await
+    }
+
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        self.write_schedules(&changes, now).await
+    }
+
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        self.read_schedules(after, most).await
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        self.read_schedule(name).await
     }
 
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {

@@ -58,6 +58,10 @@ scripts! {
     PAUSE: "pause";
     RESUME: "resume";
     FORGET: "forget";
+    DUE_SCHEDULES: "due_schedules";
+    CHANGE_SCHEDULES: "change_schedules";
+    SCHEDULES: "schedules";
+    SCHEDULE: "schedule";
     PURGE: "purge";
     RUN: "run";
     JOURNAL: "journal";

@@ -14,10 +14,10 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, Entry, Expired,
-    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, Store, StoredEvents, Subscription, Substitute, Timestamp,
-    Transactions, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
+    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
+    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
+    Subscription, Substitute, Timestamp, Transactions, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -46,6 +46,7 @@ mod publish;
 mod readers;
 mod retention;
 mod rows;
+mod schedules;
 mod schema;
 mod session;
 mod take;
@@ -168,6 +169,7 @@ impl Store for Sqlite {
             .notices_dead_workers()
             .waits()
             .tags()
+            .schedules()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -342,6 +344,38 @@ impl Store for Sqlite {
             .writer
             .submit(move |tx| tx.resume(&function))
             .await
+    }
+
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        self.read(|connection, names| schedules::due(connection, names, functions, now, most))
+    }
+
+    async fn change_schedules(
+        &self,
+        changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        self.inner
+            .writer
+            .submit(move |tx| tx.change_schedules(&changes, now))
+            .await
+    }
+
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        let after = after.map(str::to_owned);
+        self.read_aside(move |connection, names| {
+            schedules::list(connection, names, after.as_deref(), most)
+        })
+        .await
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        self.read(|connection, names| schedules::one(connection, names, name))
     }
 
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {

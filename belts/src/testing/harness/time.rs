@@ -18,6 +18,9 @@ impl Harness {
 
     /// Drives every run in the store to its end, the earliest due first, and moves the clock as needed.
     ///
+    /// Ticks of [schedules](crate::guide::schedules) that are due start their runs first; those that come due meanwhile do not, since what
+    /// the clock starts never ends. [`travel`](Self::travel) fires them.
+    ///
     /// Runs of functions that this worker does not have or that are paused, runs of events that their function does not take,
     /// runs that stopped at a step, and runs that wait forever stay as they are. A clock that does not [skip sleeps](crate::testing::ManualClock::skip_sleeps) does so
     /// meanwhile.
@@ -68,7 +71,8 @@ impl Harness {
         self.travel_to(self.now().after(by)).await
     }
 
-    /// Lets time pass until then: what comes due by then is driven in order, and the rest waits.
+    /// Lets time pass until then: what comes due by then is driven in order, and the rest waits. The ticks of
+    /// [schedules](crate::guide::schedules) on the way start their runs, each at its time.
     ///
     /// The clock ends there, whether it [skips sleeps](crate::testing::ManualClock::skip_sleeps) otherwise or
     /// not. Waits of up to three seconds happen in memory and are not cut short, so if one
@@ -98,11 +102,28 @@ async fn expire(worker: Worker) -> Result<()> {
     Ok(())
 }
 
-/// Drives what is due by then, or everything.
+/// Drives what is due by then, or everything. Ticks start runs as far as time passes to a moment that is given, and otherwise only those
+/// that are due already: what the clock starts never ends.
 async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
     let shared = worker.shared();
     let mut paused: HashSet<Arc<str>> = HashSet::new();
-    while let Some(run) = next_due(&worker, &paused).await? {
+    let mut tick = shared.look_for_ticks().await?;
+    loop {
+        shared.follow_ended().await?;
+        let next = next_due(&worker, &paused).await?;
+        let rests = next.as_ref().is_none_or(|run| !run.is_driven());
+        if let Some(at) = tick.filter(|at| until.is_some_and(|until| *at <= until) && rests)
+            && next
+                .as_ref()
+                .is_none_or(|run| run.next_moment().is_none_or(|moment| at < moment))
+        {
+            shared.clock.sleep_until(at).await;
+            tick = shared.look_for_ticks().await?;
+            continue;
+        }
+        let Some(run) = next else {
+            return Ok(());
+        };
         let Some(index) = shared.registry.index(&run.function_id) else {
             continue;
         };
@@ -115,7 +136,7 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
             _ if run.is_driven() => {}
             // None of the others comes earlier.
             Some(moment) if until.is_some_and(|until| moment > until) => break,
-            Some(moment) if over_at == Some(moment) => {
+            Some(moment) if over_at == Some(moment) || run.is_over(shared.clock.now()) => {
                 shared.clock.sleep_until(moment).await;
                 shared.expire().await?;
                 continue;
@@ -133,6 +154,9 @@ async fn settle(worker: Worker, until: Option<Timestamp>) -> Result<()> {
         }
         // The worker reports the end of each drive while it is alive; if it dies, this ends too.
         let _ = ended.await;
+        if until.is_some() {
+            tick = shared.look_for_ticks().await?;
+        }
     }
     Ok(())
 }

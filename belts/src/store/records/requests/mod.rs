@@ -6,6 +6,7 @@ mod digest;
 mod limits;
 mod list;
 mod publish;
+mod schedule;
 mod session;
 
 pub use claim::*;
@@ -14,4 +15,5 @@ pub use digest::*;
 pub use limits::*;
 pub use list::*;
 pub use publish::*;
+pub use schedule::*;
 pub use session::*;

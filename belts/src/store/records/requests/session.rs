@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub waits: bool,
     /// Runs keep tags, and are found by them: see [`Commit::tags`](crate::store::Commit::tags).
     pub tags: bool,
+    /// It keeps schedules: see [`ScheduleRow`](crate::store::ScheduleRow).
+    pub schedules: bool,
 }
 
 impl Capabilities {
@@ -35,6 +37,7 @@ impl Capabilities {
         notices_dead_workers: false,
         waits: false,
         tags: false,
+        schedules: false,
     };
 
     /// Says that writes survive the end of the process.
@@ -69,6 +72,13 @@ impl Capabilities {
     #[must_use]
     pub const fn tags(mut self) -> Self {
         self.tags = true;
+        self
+    }
+
+    /// Says that it keeps schedules.
+    #[must_use]
+    pub const fn schedules(mut self) -> Self {
+        self.schedules = true;
         self
     }
 }

@@ -10,7 +10,7 @@ local tries = {
   { 'HDEL', key, 'field' },
   { 'SADD', key, '1' }, { 'SMEMBERS', key }, { 'SISMEMBER', key, '1' }, { 'SREM', key, '1' }, { 'SPOP', key, '1' },
   { 'ZADD', key, '1', '1' }, { 'ZSCORE', key, '1' }, { 'ZCOUNT', key, '0', '0' }, { 'ZRANGE', key, '0', '0' },
-  { 'ZRANGEBYSCORE', key, '0', '0' }, { 'ZREVRANGEBYSCORE', key, '0', '0' }, { 'ZREM', key, '1' },
+  { 'ZRANGEBYSCORE', key, '0', '0' }, { 'ZREVRANGEBYSCORE', key, '0', '0' }, { 'ZRANGEBYLEX', key, '-', '+' }, { 'ZREM', key, '1' },
   { 'PUBLISH', P .. 'wake', '' },
 }
 for _, try in ipairs(tries) do

@@ -1,0 +1,84 @@
+//! Clocks that are set back: schedules that were written by one that was far ahead count anew.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use super::{Shared, clockwork::PAGE};
+use crate::{
+    clock::Timestamp,
+    error::Result,
+    plain::Clean,
+    schedule::{Kept, Plan},
+    store::{ScheduleChange, ScheduleRow},
+};
+
+/// A clock that is set back by more has its worker look at every schedule.
+const SET_BACK: Duration = Duration::from_secs(60);
+
+/// How often every schedule is looked at, for the case that a clock elsewhere was wrong.
+const ALL: Duration = Duration::from_secs(600);
+
+impl Shared {
+    /// Looks at every schedule if the clock was set back, and now and then: one that was written by a clock that was far ahead
+    /// would otherwise wait until that time comes.
+    pub(super) async fn heed_the_clock(self: &Arc<Self>, functions: &[Arc<str>]) -> Result<()> {
+        let now = self.clock.now();
+        let looked = self
+            .clockwork
+            .looked
+            .swap(now.as_millis(), Ordering::AcqRel);
+        let all = self.clockwork.looked_at_all.load(Ordering::Acquire);
+        let set_back = looked != i64::MIN && looked > now.after(SET_BACK).as_millis();
+        let over = all == i64::MIN || now.since(Timestamp::from_millis(all)) >= ALL;
+        if !set_back && !over {
+            return Ok(());
+        }
+        for row in self.all_schedules().await? {
+            if !functions.contains(&row.function_id) {
+                continue;
+            }
+            let Ok(mut kept) = Kept::read(&row.value) else {
+                continue;
+            };
+            let Ok(times) = self.clockwork.times(&kept) else {
+                continue;
+            };
+            let plan = Plan {
+                name: &row.name,
+                function_id: &row.function_id,
+                times: &times,
+            };
+            if plan.set_back(&mut kept, now) {
+                let due_at = plan.due_at(&kept, now);
+                let next = ScheduleRow::new(
+                    Arc::clone(&row.name),
+                    Arc::clone(&row.function_id),
+                    kept.write(),
+                );
+                let change = ScheduleChange::update(&row, next.with_due_at(due_at));
+                self.store.change_schedules(vec![change], now).await?;
+                tracing::warn!(schedule = %Clean(&row.name), "the clock was set back: the ticks of the schedule count from now on");
+            }
+        }
+        self.clockwork
+            .looked_at_all
+            .store(now.as_millis(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Every schedule of the store.
+    pub(crate) async fn all_schedules(&self) -> Result<Vec<ScheduleRow>> {
+        let mut all: Vec<ScheduleRow> = Vec::new();
+        loop {
+            let last = all.last().map(|row| Arc::clone(&row.name));
+            let page = self.store.schedules(last.as_deref(), PAGE).await?;
+            let more = page.len() == PAGE;
+            all.extend(page);
+            if !more {
+                return Ok(all);
+            }
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Functions that the clock starts: when, how often, and what becomes of ticks at which nobody was there or something still ran.
+
+#![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
+
+mod at_once;
+mod changing;
+mod clocks;
+mod crashes;
+mod handled;
+mod missed;
+mod overlap;
+#[path = "../durable/places.rs"]
+mod places;
+mod put;
+mod shown;
+mod support;
+mod ticks;

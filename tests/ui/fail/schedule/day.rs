@@ -1,0 +1,9 @@
+// Days begin with 1.
+use belts::Tick;
+
+#[belts::function(id = "report", cron = "0 0 0 * *")]
+async fn report(tick: Tick) -> belts::Result<()> {
+    Ok(())
+}
+
+fn main() {}
