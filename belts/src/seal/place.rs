@@ -15,6 +15,8 @@ pub(crate) enum Place<'a> {
     },
     /// The output or the failure of a run.
     Result { run_id: &'a str },
+    /// What a schedule says.
+    Schedule { name: &'a str, function_id: &'a str },
 }
 
 impl Place<'_> {
@@ -24,6 +26,7 @@ impl Place<'_> {
             Self::Event { id, event_type } => ["event", id, event_type, ""],
             Self::Entry { run_id, path, kind } => ["entry", run_id, path, word(kind)],
             Self::Result { run_id } => ["result", run_id, "", ""],
+            Self::Schedule { name, function_id } => ["schedule", name, function_id, ""],
         };
         let mut bytes = Vec::with_capacity(64 + parts.iter().map(|part| part.len()).sum::<usize>());
         for part in parts {

@@ -5,10 +5,10 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, Entry, Expired,
-    FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release, Rerun,
-    RunFilter, RunPage, RunRecord, SharedStore, Store, Subscription, Timestamp, Transition,
-    WorkerId,
+    Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules, Entry,
+    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
+    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, SharedStore, Store,
+    Subscription, Timestamp, Transition, WorkerId,
 };
 use crate::{
     error::Result,
@@ -21,6 +21,7 @@ mod inward;
 mod outward;
 mod reencrypt;
 mod rest;
+mod schedules;
 mod twins;
 
 use held::Held;
@@ -300,6 +301,39 @@ impl Store for Encrypted {
 
     async fn resume(&self, function: &str, now: Timestamp) -> Result<bool> {
         self.inner.resume(function, now).await
+    }
+
+    async fn due_schedules(
+        &self,
+        functions: &[Arc<str>],
+        now: Timestamp,
+        most: usize,
+    ) -> Result<DueSchedules> {
+        let mut found = self.inner.due_schedules(functions, now, most).await?;
+        let due = found.due.into_iter();
+        found.due = due.map(|row| self.open_schedule(row)).collect();
+        Ok(found)
+    }
+
+    async fn change_schedules(
+        &self,
+        mut changes: Vec<ScheduleChange>,
+        now: Timestamp,
+    ) -> Result<Vec<bool>> {
+        for change in &mut changes {
+            self.seal_change(change)?;
+        }
+        self.inner.change_schedules(changes, now).await
+    }
+
+    async fn schedules(&self, after: Option<&str>, most: usize) -> Result<Vec<ScheduleRow>> {
+        let found = self.inner.schedules(after, most).await?.into_iter();
+        Ok(found.map(|row| self.open_schedule(row)).collect())
+    }
+
+    async fn schedule(&self, name: &str) -> Result<Option<ScheduleRow>> {
+        let found = self.inner.schedule(name).await?;
+        Ok(found.map(|row| self.open_schedule(row)))
     }
 
     async fn forget(&self, function: &str, now: Timestamp, limit: usize) -> Result<Purged> {
