@@ -45,7 +45,7 @@ pub(crate) async fn run() -> anyhow::Result<bool> {
     let mut shop = Shop::start(&server, &provider).await?;
     address.send_replace(shop.address.clone());
     println!("shop           at {}", shop.address);
-    let customers = customers(addresses);
+    let customers = customers(&addresses);
     for crash in 1..=CRASHES {
         // It has done a bit of work by then, and is anywhere in it.
         let before = book.charges().len();
@@ -76,7 +76,7 @@ pub(crate) async fn run() -> anyhow::Result<bool> {
 }
 
 /// They order until each order is confirmed, whatever becomes of the shop.
-fn customers(addresses: watch::Receiver<String>) -> JoinSet<()> {
+fn customers(addresses: &watch::Receiver<String>) -> JoinSet<()> {
     let numbers: Arc<std::sync::atomic::AtomicUsize> = Arc::default();
     let mut customers = JoinSet::new();
     for _ in 0..CUSTOMERS {
@@ -122,10 +122,10 @@ async fn verdict(pool: &PgPool, book: &Book) -> anyhow::Result<bool> {
     let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM orders")
         .fetch_all(pool)
         .await?;
-    let charges = book.charges();
-    let charged: usize = charges.values().sum();
-    let uncharged = ids.iter().filter(|id| !charges.contains_key(*id)).count();
-    let twice_charged = charged - charges.len();
+    let by_order = book.charges();
+    let charged: usize = by_order.values().sum();
+    let uncharged = ids.iter().filter(|id| !by_order.contains_key(*id)).count();
+    let twice_charged = charged - by_order.len();
     let all = i64::try_from(ORDERS)?;
     let lost = (all - orders) + without_stock + i64::try_from(uncharged)?;
     let twice = twice_taken + i64::try_from(twice_charged)?;

@@ -92,14 +92,14 @@ postgres_test!(
     killed_before_the_record_it_is_done_once_by_the_next,
     async {
         let place = with_tables().await;
-        let publisher = place
+        let sender = place
             .worker(|worker| worker.function(debits).max_crashes(1_000))
             .await;
         let published = publish_debit(debit(&place, "ada", 5))
-            .via(&publisher)
+            .via(&sender)
             .await
             .unwrap();
-        drop(publisher);
+        drop(sender);
         let mut lock = place.pool.begin().await.unwrap();
         let table = sql(
             place.schema.name(),
@@ -125,14 +125,14 @@ postgres_test!(killed_in_the_commit_it_is_not_done_again, async {
                  FOR EACH ROW EXECUTE FUNCTION {s}.slow()",
         )
         .await;
-    let publisher = place
+    let sender = place
         .worker(|worker| worker.function(debits).max_crashes(1_000))
         .await;
     let published = publish_debit(debit(&place, "ada", 5))
-        .via(&publisher)
+        .via(&sender)
         .await
         .unwrap();
-    drop(publisher);
+    drop(sender);
     let mut child = on_postgres(&place);
     backend(
         &place,

@@ -136,10 +136,10 @@ postgres_test!(
 postgres_test!(publisher_without_the_functions_starts_them, async {
     let place = Place::new().await;
     let worker = place.worker(|worker| worker.function(receives)).await;
-    let publisher = place.publisher().await;
+    let sender = place.publisher().await;
     let mut tx = place.pool.begin().await.unwrap();
     let published = publish_placed(placed("o-1"))
-        .via(&publisher)
+        .via(&sender)
         .in_tx(&mut tx)
         .await
         .unwrap();
@@ -328,7 +328,7 @@ postgres_test!(many_are_one_statement, async {
     }
     let again = publish_all(events())
         .via(&worker)
-        .in_tx(&mut *place.pool.acquire().await.unwrap())
+        .in_tx(&mut place.pool.acquire().await.unwrap())
         .await;
     assert!(again.unwrap().iter().all(|published| published.duplicate));
 });

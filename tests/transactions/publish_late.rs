@@ -101,7 +101,7 @@ postgres_test!(
     async {
         let place = Place::new().await;
         for level in ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"] {
-            let publisher = place.publisher().await;
+            let sender = place.publisher().await;
             let mut tx = place.pool.begin().await.unwrap();
             let sql = format!("SET TRANSACTION ISOLATION LEVEL {level}");
             sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
@@ -114,7 +114,7 @@ postgres_test!(
                 .unwrap();
             let order = level.to_lowercase();
             let published = publish_placed(placed(&order))
-                .via(&publisher)
+                .via(&sender)
                 .in_tx(&mut tx)
                 .await
                 .unwrap();
@@ -125,7 +125,7 @@ postgres_test!(
                     .await;
                 let run = publish_begun(begun(&order)).via(&worker).await.unwrap();
                 publish_placed(placed("another"))
-                    .via(&publisher)
+                    .via(&sender)
                     .await
                     .unwrap();
                 (worker, run)

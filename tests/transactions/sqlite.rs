@@ -106,7 +106,7 @@ pub(crate) async fn panics(debit: FileDebit) -> belts::Result<()> {
 pub(crate) async fn file() -> (SqliteFile, Connection) {
     let file = SqliteFile::temporary();
     drop(file.open().await.unwrap());
-    let connection = connect(&file.path());
+    let connection = connect(file.path());
     connection
         .execute_batch(
             "CREATE TABLE debits (account TEXT, cents INTEGER); CREATE TABLE orders (id TEXT)",

@@ -66,7 +66,7 @@ async fn one_that_must_last_makes_all_that_are_written_with_it_last() {
         Poll::Ready(())
     })
     .await;
-    writer.give_up();
+    writer.give_up(Next::Turn);
     let (leases, commit) = both.await;
     assert_eq!((leases.expect("a write"), commit.expect("a write")), (2, 2));
     writer.close();
