@@ -25,6 +25,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// What the bank has charged, by key.
 static BANK: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
+#[expect(clippy::unused_async, reason = "as a bank is asked")]
 async fn charge(key: &str) -> belts::Result<String> {
     let mut bank = BANK.lock().unwrap_or_else(PoisonError::into_inner);
     *bank.entry(key.to_owned()).or_default() += 1;
@@ -36,6 +37,7 @@ fn charged(key: &str) -> u32 {
     bank.get(key).copied().unwrap_or(0)
 }
 
+#[expect(clippy::unused_async, reason = "as a bank is asked")]
 async fn find_charge(key: &str) -> belts::Result<Option<String>> {
     effect(format!("{key} asked"));
     Ok((charged(key) > 0).then(|| format!("charge of {key}")))

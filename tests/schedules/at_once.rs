@@ -80,7 +80,7 @@ async fn each_tick_starts_one_run(place: impl Reopen) {
         async move {
             within("ticks", async {
                 while per_tick(&store).await.len() < count {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    belts_suite::a_moment().await;
                 }
             })
             .await;
@@ -98,7 +98,7 @@ async fn each_tick_starts_one_run(place: impl Reopen) {
     // What a worker has begun when it is told to stop comes to its end.
     within("the last of them", async {
         while !add_up(&store).await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            belts_suite::a_moment().await;
         }
     })
     .await;

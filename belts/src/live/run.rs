@@ -10,7 +10,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{host::Host, outbox::Outbox, state::State, undoing::Replay, waits::Waits};
+use super::{host::Host, outbox::Outbox, replay::Replay, state::State, waits::Waits};
 use crate::{
     clock::Timestamp,
     error::Error,

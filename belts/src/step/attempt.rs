@@ -16,7 +16,7 @@ use super::{
     begun::{Begun, of_unknown},
     evaluate::{Evaluated, Limits, evaluate},
     preset::preset,
-    undo::{Closure, Undoes, Undone},
+    undoes::{Closure, Undoes, Undone},
     values::Values,
 };
 use crate::{

@@ -14,7 +14,7 @@ use super::{
     Answer, Key, Scope,
     open::Open,
     refuse::{need_waits, refuse},
-    undo::{Closure, Undoes, Undone},
+    undoes::{Closure, Undoes, Undone},
 };
 use crate::{
     clock::Timestamp,

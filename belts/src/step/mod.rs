@@ -16,6 +16,7 @@ mod taken;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod transaction;
 mod undo;
+mod undoes;
 mod unknown;
 mod values;
 mod wait;
@@ -41,8 +42,9 @@ pub(crate) use transaction::Recording;
 pub use transaction::in_sqlite;
 #[cfg(feature = "postgres")]
 pub use transaction::{PgTransaction, PgTries};
-pub use undo::Undone;
-pub(crate) use undo::{cannot, undo};
+pub(crate) use undo::undo;
+pub use undoes::Undone;
+pub(crate) use undoes::cannot;
 pub use wait::Since;
 pub use within::Within;
 

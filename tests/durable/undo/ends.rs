@@ -166,11 +166,11 @@ async fn a_worker_that_dies_again_and_again_gives_one_undo_up(place: impl Reopen
     let dies = format!("{name} dies");
     for death in 1.. {
         let settled = harness.settle();
-        let died =
+        let dead =
             crate::gated::eventually("the undo", async || crate::gated::effects(&dies) >= death);
         let over = tokio::select! {
             settled = settled => { settled.unwrap(); true }
-            () = died => false,
+            () = dead => false,
         };
         if over {
             break;

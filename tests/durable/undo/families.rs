@@ -20,7 +20,7 @@ async fn child(event: Named) -> belts::Result<Reserved> {
 async fn parent(event: Named) -> belts::Result<()> {
     let name = &event.name;
     step!("flight", reserve(name, "flight"), undo = release).await?;
-    let guide = call!("tour", child(named(name)), undo = |guide| release(guide)).await?;
+    let guide = call!("tour", child(named(name)), undo = release).await?;
     assert_eq!(guide.what, "guide");
     Err(belts::terminal("it rains"))
 }

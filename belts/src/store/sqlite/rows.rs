@@ -6,12 +6,19 @@ use super::{
     columns::{bytes, lossy, optional_bytes, small, text, time},
     error::Fault,
     names::Dictionary,
-    undoing::shown_status,
 };
 use crate::store::{
     Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Tag, Timestamp, Wait,
     sorted_tags,
 };
+
+/// Where a run stands, as its columns say it.
+pub(super) fn shown_status(number: i64, undo: Option<i64>) -> Result<RunStatus, Fault> {
+    match undo {
+        Some(5 | 6) => Ok(RunStatus::Undoing),
+        _ => status(number),
+    }
+}
 
 pub(super) const fn status_number(status: RunStatus) -> i64 {
     match status {

@@ -10,7 +10,7 @@ use super::{
     rows::{status, status_number},
     tx::Tx,
 };
-use crate::store::{Ending, Entry, Lease, RunStatus, StepKind, Timestamp, Undoing};
+use crate::store::{Ending, Entry, Lease, StepKind, Timestamp, Undoing};
 
 impl Tx<'_> {
     /// How a run ends once it is undone, if that is decided. Nobody decides it who does not find something to undo in its journal.
@@ -74,13 +74,5 @@ impl Tx<'_> {
             params![number],
         )?;
         Ok(())
-    }
-}
-
-/// Where a run stands, as its columns say it.
-pub(super) fn shown_status(number: i64, undo: Option<i64>) -> Result<RunStatus, Fault> {
-    match undo {
-        Some(5 | 6) => Ok(RunStatus::Undoing),
-        _ => status(number),
     }
 }
