@@ -41,8 +41,9 @@ impl Clock for Told {
     {
         let mut told = self.0.clone();
         Box::pin(async move {
-            let reached = told.wait_for(|now| *now >= deadline.as_millis()).await;
-            if reached.is_err() {
+            let reached = |now: &i64| *now >= deadline.as_millis();
+            let has_gone = told.wait_for(reached).await.is_err();
+            if has_gone {
                 // Whoever moved it has gone.
                 std::future::pending::<()>().await;
             }
