@@ -45,7 +45,7 @@ pub(crate) async fn run() -> Outcome<bool> {
     let store: SharedStore = Arc::new(Sqlite::open(&file).await?);
 
     // 21:00 UTC is 17:00 in New York, and 8:00 of the next day on Lord Howe.
-    let mut worker = Running::start(&file, "1", at(0, 20, 0)).await?;
+    let mut worker = Running::start(&file, "1", at(0, 20, 0))?;
     wait_until("the schedules", async || {
         Ok(Schedules::of(Arc::clone(&store)).list().await?.len() == 3)
     })
@@ -53,17 +53,17 @@ pub(crate) async fn run() -> Outcome<bool> {
     worker.set(at(0, 21, 0)).await?;
     worker.child.kill().await?;
     println!("SIGKILL        over two ticks");
-    let mut worker = Running::start(&file, "1", at(0, 21, 0) + 10_000).await?;
+    let mut worker = Running::start(&file, "1", at(0, 21, 0) + 10_000)?;
     completed(&store, 2).await?;
     worker.child.kill().await?;
     println!("away           over five ticks of Berlin");
-    worker = Running::start(&file, "1", at(1, 12, 30)).await?;
+    worker = Running::start(&file, "1", at(1, 12, 30))?;
     completed(&store, 3).await?;
     worker.set(at(1, 21, 0)).await?;
     completed(&store, 5).await?;
     worker.child.kill().await?;
     println!("deploy         New York reports at 18:00");
-    worker = Running::start(&file, "2", at(1, 21, 30)).await?;
+    worker = Running::start(&file, "2", at(1, 21, 30))?;
     wait_until("the other plan", async || {
         let moved = Schedules::of(Arc::clone(&store)).get("new-york").await?;
         Ok(moved.schedule.to_string().starts_with("0 18"))
@@ -140,7 +140,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(file: &Path, version: &str, now: i64) -> Outcome<Self> {
+    fn start(file: &Path, version: &str, now: i64) -> Outcome<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["--worker", version, &now.to_string()])
             .env(STORE, format!("sqlite://{}", file.display()))

@@ -66,6 +66,8 @@ async fn each_metric_of_the_table_is_seen_by_a_scrape_with_its_description() {
     let names: Vec<&str> = PAGE
         .lines()
         .filter_map(|line| line.strip_prefix("| `belts_")?.split('`').next())
+        // They come with the first tick of a schedule.
+        .filter(|name| !name.starts_with("tick"))
         .collect();
     assert!(names.len() > 10, "the page lists {names:?}");
     for name in names {

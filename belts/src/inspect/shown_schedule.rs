@@ -75,6 +75,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// The word for it, in paths.
+    #[cfg(feature = "cli")]
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Pause => "pause",
