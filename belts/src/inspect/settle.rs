@@ -32,7 +32,7 @@ use crate::{
 /// # async fn main() -> belts::Result<()> {
 /// let harness = Harness::new().await?;
 /// // The process dies when it would record the charge.
-/// harness.faults().crash(Crash::Before(2));
+/// harness.faults().crash(Crash::Before(3));
 /// harness.run(charge, Ordered { cents: 400 }).run_id("o-17").await?;
 /// harness.worker().runs().settle("o-17", "charge").value("charged before the crash").await?;
 /// harness.settle().await?;
