@@ -192,6 +192,10 @@ impl Again {
             tracing::warn!(fault = %Clean(&fault), "the connection to Postgres failed; requests in flight are retried");
             self.resent = true;
         }
+        if matches!(fault, Fault::Stale) {
+            // The server has nothing to recover from. Whoever is slow to look again finds the subscriptions changed once more.
+            self.pause = Duration::ZERO;
+        }
         (of_the_connection || fault.is_of_the_moment()) && self.since.elapsed() < retry_for
     }
 
