@@ -39,6 +39,10 @@ pub(crate) enum End {
     /// The lease stands no longer, and nothing was committed.
     Lost,
     /// Nothing was committed, and the same may succeed at once.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "SQLite has one writer")
+    )]
     Again(crate::Error),
     /// Nothing was committed, and that is the outcome of the attempt.
     Failed(crate::Error),

@@ -4,6 +4,7 @@
 
 pub(crate) mod announce;
 mod backlog;
+mod build;
 mod builder;
 mod children;
 #[cfg(feature = "http")]

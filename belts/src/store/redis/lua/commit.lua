@@ -116,17 +116,17 @@ for _ = 1, tonumber(ARGV[5]) do
       call('HSET', run, 'status', change, 'lease', '')
       call('ZADD', P .. 'stopped:' .. call('HGET', run, 'function'), number, number)
     elseif change ~= '' then
-      local undoes = false
-      if is_undone or change ~= '4' then
+      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits', 'undoable', 'undo')
+      local undoes = not is_undone and change ~= '4' and found[6] and not found[7]
+      if is_undone or undoes then
         include undo
         if is_undone then
           end_undo(number)
-        elseif has_undo(number) then
-          undoes, outcome = true, '2'
-          begin_undo(number, change, call('HGET', run, 'function'), now)
+        else
+          outcome = '2'
+          begin_undo(number, change, found[2], now)
         end
       end
-      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits')
       if not undoes then
         call('HSET', run, 'status', change, 'lease', '', 'ended', now)
         call('ZADD', P .. 'finished', now, number)
