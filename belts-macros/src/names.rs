@@ -121,6 +121,7 @@ runtime! {
     of_any_error: __private::of_any_error;
     pg_transaction: __private::PgTransaction;
     pg_tries: __private::PgTries;
+    on_cancel: __private::OnCancel;
     publish: __private::publish;
     race: __private::Race;
     racing: __private::Racing;

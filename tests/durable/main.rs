@@ -11,6 +11,7 @@ mod callbacks_values;
 mod calls;
 mod cancel;
 mod cancel_all;
+mod cancel_finish;
 mod cancel_on;
 mod children;
 mod children_again;

@@ -366,6 +366,7 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
         concurrency,
         max_steps,
         per_step,
+        finishes_steps,
     } = options;
     let [retries, backoff, timeout, concurrency, max_steps] =
         [retries, backoff, timeout, concurrency, max_steps].map(|option| optional(option.clone()));
@@ -374,8 +375,14 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
     let Runtime {
         function_options,
         continuation,
+        on_cancel,
         ..
     } = names;
+    let on_cancel = if *finishes_steps {
+        quote!(#on_cancel::Finish)
+    } else {
+        quote!(#on_cancel::Drop)
+    };
     let continuation = if *per_step {
         quote!(#continuation::PerStep)
     } else {
@@ -391,6 +398,7 @@ fn options(options: &Options, names: &Runtime) -> TokenStream {
             concurrency: #concurrency,
             max_steps: #max_steps,
             continuation: #continuation,
+            on_cancel: #on_cancel,
         }
     }
 }

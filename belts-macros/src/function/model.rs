@@ -53,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) concurrency: Option<TokenStream>,
     pub(crate) max_steps: Option<TokenStream>,
     pub(crate) per_step: bool,
+    pub(crate) finishes_steps: bool,
 }
 
 impl Function {
@@ -108,6 +109,9 @@ impl Options {
         let word = given
             .take("continuation")
             .and_then(|opt| opt.word(&["inline", "per-step"], errors));
+        let on_cancel = given
+            .take("on_cancel")
+            .and_then(|opt| opt.word(&["drop", "finish"], errors));
         let [start_within, finish_within] =
             limits(given, errors).map(|limit| limit.map(|opt| opt.some_duration(krate, errors)));
         Self {
@@ -119,6 +123,7 @@ impl Options {
             concurrency: given.take("concurrency").map(|opt| opt.number(1, errors)),
             max_steps: given.take("max_steps").map(|opt| opt.number(1, errors)),
             per_step: word.as_deref() == Some("per-step"),
+            finishes_steps: on_cancel.as_deref() == Some("finish"),
         }
     }
 }

@@ -49,6 +49,8 @@ table! { FUNCTION, function_options:
         "how long a run may wait until a worker first takes it, or a `Duration`; then it is cancelled";
     "finish_within" = r#""2d""#
         "how long a run may take until it ends, with all its waits, sleeps and retries, or a `Duration`; then it is cancelled";
+    "on_cancel" = r#""finish""#
+        "what becomes of a step that runs when the run is cancelled: `\"drop\"`, the default, or `\"finish\"`, by which it may end within the worker's grace period";
     "concurrency" = "4"
         "the maximum of runs at once in one process";
     "max_steps" = "1000"

@@ -24,7 +24,7 @@ pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
 pub use handle::RunHandle;
 pub use keys::{KeyDef, TransactionKind};
-pub use options::{Continuation, FunctionOptions};
+pub use options::{Continuation, FunctionOptions, OnCancel};
 pub use returned::Returned;
 pub use state::State;
 

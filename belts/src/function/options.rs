@@ -23,6 +23,8 @@ pub struct FunctionOptions {
     pub max_steps: Option<u32>,
     /// Whether steps go on in place, or each in a delivery of its own.
     pub continuation: Continuation,
+    /// What becomes of a step that runs when its run is cancelled.
+    pub on_cancel: OnCancel,
 }
 
 /// How a run goes on after a step.
@@ -33,4 +35,14 @@ pub enum Continuation {
     Inline,
     /// Each step in a delivery of its own, for hosts with short time limits.
     PerStep,
+}
+
+/// What becomes of a step that runs when its run is cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnCancel {
+    /// It is dropped at its next await.
+    #[default]
+    Drop,
+    /// It may end, within the grace period of its worker.
+    Finish,
 }

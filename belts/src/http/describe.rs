@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{access, answer};
 use crate::{
     dispatch::wire,
-    function::{Continuation, EventEntry, FAILED, FunctionOptions},
+    function::{Continuation, EventEntry, FAILED, FunctionOptions, OnCancel},
     registry::Registered,
     run::RetryPolicy,
     schedule::{Schedule, TICK},
@@ -54,6 +54,8 @@ struct DescribedOptions {
     finish_within_ms: Option<u64>,
     concurrency: Option<usize>,
     continuation: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_cancel: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -143,6 +145,7 @@ impl DescribedOptions {
                 Continuation::Inline => "inline",
                 Continuation::PerStep => "per-step",
             },
+            on_cancel: (options.on_cancel == OnCancel::Finish).then_some("finish"),
         }
     }
 }

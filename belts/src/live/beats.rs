@@ -49,10 +49,10 @@ impl LiveRun {
         let _waiting = Waiting::new(self, seq);
         // A store that takes its time over the one before holds up the next, so that no more than these two can be lost.
         if self.is_writing(seq) {
-            self.all_recorded().await;
+            self.recorded_for_step().await;
         }
         if self.is_written(seq) {
-            self.all_recorded().await;
+            self.recorded_for_step().await;
         } else {
             self.write_beat(attempt).await;
         }
@@ -134,7 +134,7 @@ impl LiveRun {
         {
             return std::future::pending().await;
         }
-        self.all_recorded().await;
+        self.recorded_for_step().await;
     }
 }
 

@@ -6,6 +6,7 @@
 mod arrivals;
 mod beats;
 mod cancelling;
+mod closing;
 mod context;
 mod current;
 mod host;

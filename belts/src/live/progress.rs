@@ -226,7 +226,11 @@ impl LiveRun {
                 None => return pending().await,
             }
         }
-        self.all_recorded().await;
+        if in_step {
+            self.recorded_for_step().await;
+        } else {
+            self.all_recorded().await;
+        }
         Ok(())
     }
 

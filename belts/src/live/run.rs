@@ -5,7 +5,7 @@ use std::{
     future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Poll, Waker},
 };
@@ -57,6 +57,10 @@ pub(crate) struct LiveRun {
     lost: AtomicBool,
     /// Whether the event has come that cancels the run.
     pub(super) cancelled: AtomicBool,
+    /// How many expressions of steps are being evaluated.
+    pub(super) evaluating: AtomicUsize,
+    /// Whether these come to their end, and nothing else of the run goes on.
+    pub(super) closing: AtomicBool,
     /// Whether this program could not read the run's event.
     misread: AtomicBool,
     /// Whether a step has sent a heartbeat in this drive.
@@ -122,6 +126,8 @@ impl LiveRun {
             life: AtomicU64::new(life),
             lost: AtomicBool::new(false),
             cancelled: AtomicBool::new(false),
+            evaluating: AtomicUsize::new(0),
+            closing: AtomicBool::new(false),
             misread: AtomicBool::new(false),
             beaten: AtomicBool::new(false),
             host,
@@ -222,7 +228,7 @@ impl LiveRun {
             let now = just_read.take().unwrap_or_else(|| self.host.clock.now());
             let life = self.life.load(Ordering::Acquire);
             let sure = self.host.keeps_leases(life, now);
-            if sure && !self.has_lost_lease() {
+            if sure && !self.has_lost_lease() && !self.is_closing() {
                 return Poll::Ready(());
             }
             let mut state = self.state();

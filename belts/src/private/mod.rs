@@ -33,7 +33,7 @@ pub use crate::{
     function::{
         Argument, Ask, AwaitEntry, Call, CancelOn, Cancels, Continuation, Definition, Driven,
         EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Handled, Handles, HelperEntry,
-        Invocation, KeyDef, Returned, TransactionKind, UNFINISHED, state::Need,
+        Invocation, KeyDef, OnCancel, Returned, TransactionKind, UNFINISHED, state::Need,
     },
     live::Context,
     publish::Publish,

@@ -227,6 +227,7 @@ impl<T: Send> Step<T> {
                     Err(step) => evaluate(&run, step, &mut expression).await,
                 }
             });
+            let _evaluating = run.evaluating();
             inside_middleware(&run, &begun.path, attempt, body)
                 .instrument(span.clone())
                 .await

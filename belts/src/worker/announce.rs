@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::{function::Continuation, registry::Registered, store::parts::in_words, worker::Shared};
+use crate::{
+    function::{Continuation, OnCancel},
+    registry::Registered,
+    store::parts::in_words,
+    worker::Shared,
+};
 
 /// Tells the log which functions a loop drives that no server of ours is around.
 pub(crate) fn tell_of_the_loop(shared: &Shared) {
@@ -101,6 +106,9 @@ pub(crate) fn options(function: &Registered) -> String {
     let handled: Vec<_> = handled.map(|handled| (handled.function)().id).collect();
     if !handled.is_empty() {
         parts.push(format!("on_failure = {}", handled.join(" + ")));
+    }
+    if options.on_cancel == OnCancel::Finish {
+        parts.push("on_cancel = finish".to_owned());
     }
     if options.continuation == Continuation::PerStep {
         parts.push("continuation = per-step".to_owned());

@@ -3,6 +3,7 @@
 mod cancel;
 mod driver;
 mod ending;
+mod finish;
 mod handlers;
 mod look;
 mod stay;

@@ -90,8 +90,14 @@ impl Drive<'_> {
                 Stop::Found(Found::Violation(error)) => {
                     return self.violated(error, write.take()).await;
                 }
-                Stop::Found(Found::LeaseLost) => return self.lease_lost(),
+                Stop::Found(Found::LeaseLost) => {
+                    self.let_steps_finish(&mut function, (&waker, &function_waker))
+                        .await;
+                    return self.lease_lost();
+                }
                 Stop::Found(Found::Cancelled) => {
+                    self.let_steps_finish(&mut function, (&waker, &function_waker))
+                        .await;
                     // It is gone before the record says so.
                     drop(function);
                     return match self.ended_by(write.take()).await {
@@ -135,6 +141,11 @@ impl Drive<'_> {
                         continue;
                     }
                     if let Err(ended) = self.applied(result).await {
+                        // That it was cancelled may be heard of by a write that is refused.
+                        if ended == Ended::Abandoned {
+                            self.let_steps_finish(&mut function, (&waker, &function_waker))
+                                .await;
+                        }
                         return ended;
                     }
                     // A heartbeat or a status is no progress.
