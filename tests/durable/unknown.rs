@@ -124,7 +124,8 @@ async fn a_parked_run_waits_until_somebody_says_what_is_so() {
     assert_eq!(run.output().unwrap(), "by hand");
     assert_eq!(charged("unknown value"), 1);
     let notes = &run.record().unwrap().notes;
-    assert_eq!((&*notes[0].by, &*notes[0].action), ("ada", "settle charge"));
+    let said = "settle charge with a value";
+    assert_eq!((&*notes[0].by, &*notes[0].action), ("ada", said));
     let late = harness.worker().runs().settle(&*id, "charge").retry().await;
     assert_eq!(late.unwrap_err().kind(), ErrorKind::UnknownRun);
 }
@@ -151,6 +152,62 @@ async fn a_parked_step_is_evaluated_again_if_somebody_says_so_and_may_be_parked_
     let run = outcome(&harness).await;
     assert_eq!(run.output().unwrap(), "charge of unknown retry");
     assert_eq!(charged("unknown retry"), 3);
+}
+
+#[belts::function(id = "z-unknown-anew", on = Named, retries = 0)]
+async fn anew(event: Named) -> belts::Result<String> {
+    let name = &event.name;
+    step!(
+        "charge",
+        async {
+            charge(name).await?;
+            if charged(name) == 2 {
+                return Err(belts::terminal("no credit"));
+            }
+            Ok(format!("charge {}", charged(name)))
+        },
+        unknown = "park"
+    )
+    .await
+}
+
+/// Somebody had said of the first charge that it is to be tried again, and the run failed later. A rerun charged anew and its process
+/// died: what was said of the first answered for the second, which was charged twice.
+#[tokio::test]
+async fn what_was_said_of_a_step_does_not_count_for_the_one_that_is_done_anew() {
+    let name = "unknown anew";
+    let harness = harness_of(name, anew).await;
+    harness.faults().crash(Crash::Before(3));
+    let run = harness.run(anew, named(name)).await.unwrap();
+    let id = run.run_id().to_owned();
+    let runs = harness.worker().runs();
+    runs.settle(&*id, "charge").retry().await.unwrap();
+    harness.settle().await.unwrap();
+    let run = only(harness.runs_of(anew).await);
+    assert_eq!((run.status(), charged(name)), (Some(RunStatus::Failed), 2));
+    // The mark is the first write, the record of the outcome the second.
+    harness.faults().crash(Crash::Before(2));
+    let run = harness.rerun(anew, &id).await.unwrap();
+    assert_eq!(charged(name), 3);
+    assert_eq!(
+        run.status(),
+        Some(RunStatus::Suspended),
+        "{:?}",
+        run.journal()
+    );
+    harness
+        .worker()
+        .runs()
+        .settle(&*id, "charge")
+        .value("third")
+        .await
+        .unwrap();
+    harness.settle().await.unwrap();
+    let run = only(harness.runs_of(anew).await);
+    assert_eq!(
+        (run.output().unwrap(), charged(name)),
+        ("third".to_owned(), 3)
+    );
 }
 
 #[tokio::test]

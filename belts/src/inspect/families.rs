@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use super::{Runs, decided::Decided};
 use crate::{
     error::Result,
-    run::undo_of,
+    run::undo_path,
     store::{Entry, Rerun, RunRecord, RunStatus, StepKind, StepState, Wait},
 };
 
@@ -131,15 +131,19 @@ impl Runs {
     }
 }
 
-/// What was undone, and all that undid something or could not: what could not be undone is as it was.
+/// What was undone, and what undid something without success: what could not be undone is as it was. What was undone stays in the journal,
+/// so that the keys of what is done anew are others.
 fn undone(journal: &[Entry]) -> Vec<u32> {
     let undos = || journal.iter().filter(|entry| entry.kind == StepKind::Undo);
+    let is_over = |undo: &Entry| undo.state == StepState::Completed;
     let is_undone = |entry: &&Entry| {
-        let path = undo_of(&entry.path);
-        entry.undoable
-            && undos().any(|undo| undo.path == path && undo.state == StepState::Completed)
+        entry.undoable && {
+            let path = undo_path(journal, entry);
+            undos().any(|undo| undo.path == path && is_over(undo))
+        }
     };
-    let undone = journal.iter().filter(is_undone).chain(undos());
+    let undone = journal.iter().filter(is_undone);
+    let undone = undone.chain(undos().filter(|undo| !is_over(undo)));
     undone.map(|entry| entry.seq).collect()
 }
 

@@ -95,7 +95,9 @@ impl SettleStep {
     /// # Errors
     /// As [`value`](Self::value).
     pub async fn fail(&self, message: impl Into<String>) -> Result<()> {
-        self.callback().await?.fail(message).await
+        let callback = self.callback("as failed").await?;
+        let said = callback.fail(message).await;
+        self.note_refusal(said).await
     }
 
     /// A result as JSON.
@@ -107,11 +109,31 @@ impl SettleStep {
         let json = to_raw_value(settled).map_err(|error| {
             Error::new(ErrorKind::Codec, "the value cannot be written as JSON").with_source(error)
         })?;
-        self.callback().await?.complete_with(&json).await
+        let word = match settled {
+            Settled::Value(_) => "with a value",
+            Settled::Retry => "to be tried again",
+        };
+        let callback = self.callback(word).await?;
+        let said = callback.complete_with(&json).await;
+        self.note_refusal(said).await
     }
 
-    /// What the run waits for.
-    async fn callback(&self) -> Result<CallbackHandle> {
+    /// Notes that what was said does not count, since somebody has said something else.
+    async fn note_refusal(&self, said: Result<()>) -> Result<()> {
+        if let Err(error) = &said
+            && matches!(
+                error.kind(),
+                ErrorKind::Conflict | ErrorKind::CallbackClosed
+            )
+        {
+            let note = format!("settle {}: refused", self.step);
+            self.runs.note(&self.run_id, &note).await?;
+        }
+        said
+    }
+
+    /// What the run waits for, once it is noted what is about to be said.
+    async fn callback(&self, word: &str) -> Result<CallbackHandle> {
         let Self { runs, run_id, step } = self;
         runs.get(run_id).await?;
         let journal = runs.journal(run_id).await?;
@@ -126,7 +148,7 @@ impl SettleStep {
             );
             return Err(Error::new(ErrorKind::UnknownRun, text));
         };
-        runs.note(run_id, &format!("settle {step}")).await?;
+        runs.note(run_id, &format!("settle {step} {word}")).await?;
         Ok(runs.callback(recorded.id))
     }
 }
@@ -140,6 +162,7 @@ pub(crate) fn parked<'a>(step: &Entry, journal: &'a [Entry]) -> Option<&'a Entry
     let callbacks = journal
         .iter()
         .filter(|entry| entry.kind == StepKind::Callback);
-    let mut own = callbacks.filter(|entry| is_settled_by(&step.path, &entry.path, begins.times));
+    let mut own =
+        callbacks.filter(|entry| is_settled_by(&step.path, step.seq, &entry.path, begins.times));
     own.next().filter(|_| begins.open)
 }

@@ -329,7 +329,9 @@ impl ShownRun {
         let steps = journal.iter().filter(|entry| entry.is_shown());
         let steps = steps.map(|entry| {
             let left = races.iter().any(|race| race.has_left(entry));
-            let parked = !self.status.is_finished() && parked(entry, journal).is_some();
+            // Nobody asks any more once the run is undone.
+            let goes_on = !self.status.is_finished() && self.status != RunStatus::Undoing;
+            let parked = goes_on && parked(entry, journal).is_some();
             ShownStep::of(entry, left, values).with_parked(parked)
         });
         self.steps = Some(steps.collect());

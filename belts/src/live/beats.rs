@@ -30,6 +30,8 @@ pub(crate) struct Attempt {
     pub(crate) path: Arc<str>,
     pub(crate) seq: u32,
     pub(crate) failed_attempts: u32,
+    /// How often it was undone before.
+    pub(crate) times_undone: u32,
     pub(crate) started_at: Timestamp,
     pub(crate) type_name: fn() -> Arc<str>,
     pub(crate) arm: Option<Arm>,

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use super::{current::CURRENT_STEP, run::LiveRun};
+use super::{
+    current::{CURRENT_STEP, id_in_step},
+    run::LiveRun,
+};
 use crate::id::stable_id;
 
 /// What a function can ask about its run; take it as a parameter after the event.
@@ -59,11 +62,11 @@ impl Context {
     }
 
     /// A key for outside calls that is the same on every retry and restart of this step, and differs between runs,
-    /// steps and labels.
+    /// steps and labels. It is another one once the step was [undone](crate::guide::undoing) and a rerun does it anew.
     pub fn idempotency_key(&self, label: &str) -> String {
-        let step = CURRENT_STEP
-            .try_with(|step| Arc::clone(&step.attempt.path))
-            .ok();
-        stable_id(&[&self.run.run_id, step.as_deref().unwrap_or(""), label])
+        let run_id = &*self.run.run_id;
+        CURRENT_STEP
+            .try_with(|step| id_in_step(&step.attempt, &[run_id, &step.attempt.path, label]))
+            .unwrap_or_else(|_| stable_id(&[run_id, "", label]))
     }
 }

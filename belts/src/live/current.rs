@@ -93,6 +93,14 @@ impl PublishedHere {
     }
 }
 
+/// The id of something in a step, of these parts: another one where the step was undone and is done anew.
+pub(crate) fn id_in_step(attempt: &Attempt, parts: &[&str]) -> String {
+    match attempt.times_undone {
+        0 => stable_id(parts),
+        times => stable_id(&[parts, &["undone", &times.to_string()]].concat()),
+    }
+}
+
 /// The key of an event that this step publishes; `None` outside a step.
 ///
 /// What a retried attempt publishes again is found by it, in whatever order, and what it publishes otherwise is an event of
@@ -102,7 +110,8 @@ pub(crate) fn step_key(run_id: &str, digest: EventDigest) -> Option<String> {
         .try_with(|step| {
             let count = step.published.count(digest).to_string();
             let digest = format!("{digest:?}");
-            stable_id(&[run_id, &step.attempt.path, &digest, &count])
+            let parts = [run_id, &step.attempt.path, &digest, &count];
+            id_in_step(&step.attempt, &parts)
         })
         .ok()
 }

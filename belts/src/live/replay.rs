@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use crate::{
@@ -22,6 +23,9 @@ use crate::{
 pub(crate) trait Undo: Send {
     /// One attempt at it, with the step's result as it is recorded.
     fn attempt(&self, value: &[u8]) -> Result<UndoAttempt>;
+
+    /// The time limit of the step, which holds for each attempt at undoing it.
+    fn timeout(&self) -> Option<Duration>;
 }
 
 /// One attempt at undoing a step.
@@ -53,6 +57,8 @@ pub(super) struct Known {
     next_gate: u64,
     /// The entries whose outcomes have come back, in that order.
     released: Vec<u32>,
+    /// Whether a failure is among them.
+    has_failed: bool,
     /// The paths that the function has reached.
     pub(super) reached: HashSet<Arc<str>>,
     /// How steps are undone, by path.
@@ -78,19 +84,43 @@ impl Replay {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the next outcome come back; whether there was one.
-    pub(crate) fn release_next(&self) -> bool {
+    /// Lets the next outcome come back; whether there was one. With `results`, one that lets the function go on where it is.
+    pub(crate) fn release_next(&self, results: bool) -> bool {
         let mut known = self.known();
-        let waiting = known.gates.iter_mut().filter(|gate| !gate.is_open);
+        let waiting = known.gates.iter_mut().filter(|gate| {
+            let is_asked_for = !results || gate.turn.rank == Rank::Result;
+            !gate.is_open && is_asked_for
+        });
         let Some(gate) = waiting.min_by_key(|gate| gate.turn) else {
             return false;
         };
         gate.is_open = true;
         let (waker, seq) = (gate.waker.take(), gate.turn.seq);
-        known.released.push(seq);
+        let is_failure = gate.turn.rank == Rank::Failure;
+        known.has_failed |= is_failure;
+        if !known.released.contains(&seq) {
+            known.released.push(seq);
+        }
         drop(known);
         waker.into_iter().for_each(Waker::wake);
         true
+    }
+
+    /// Whether a failure has come back, which may have ended the function.
+    pub(crate) fn fails(&self) -> bool {
+        self.known().has_failed
+    }
+
+    /// How many outcomes wait for their turn, each with a clone of the waker of whoever wants it.
+    pub(crate) fn waiting(&self) -> usize {
+        let known = self.known();
+        let waiting = known.gates.iter().filter(|gate| gate.waker.is_some());
+        waiting.count()
+    }
+
+    /// Whether the function has said how this step is undone.
+    pub(crate) fn has_undo(&self, path: &str) -> bool {
+        self.known().undos.contains_key(path)
     }
 
     /// Whether the function has reached this step.

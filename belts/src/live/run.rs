@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     middleware::RunInfo,
     run::{Before, Decision, Journal, Location, Request, Statuses, Violation},
-    store::{ClaimedRun, Entry, Lease, Parent, Wait},
+    store::{ClaimedRun, Entry, Lease, Parent, StepKind, Wait},
     telemetry::{
         FunctionMetrics,
         span::{self, RunIds},
@@ -41,6 +41,8 @@ pub(crate) struct LiveRun {
     pub(crate) in_span: bool,
     /// Whether something of it was recorded before.
     pub(crate) resumed: bool,
+    /// Whether anything of it was undone before.
+    pub(super) was_undone: bool,
     /// How many records it had when it was claimed.
     pub(crate) recorded: usize,
     pub(crate) host: Arc<Host>,
@@ -106,6 +108,10 @@ impl LiveRun {
         let recorded = claimed.journal.len();
         let journal = Journal::new(std::mem::take(&mut claimed.journal));
         let cancel_on = journal.cancel_on().map(|entry| entry.seq);
+        let was_undone = journal
+            .entries()
+            .iter()
+            .any(|entry| entry.kind == StepKind::Undo);
         let has_undoable = journal.entries().iter().any(|entry| entry.undoable);
         let waits = Waits::new(std::mem::take(&mut claimed.arrivals), cancel_on);
         Self {
@@ -121,6 +127,7 @@ impl LiveRun {
             attempt: claimed.failed_attempts + 1,
             in_span: span::is_around(),
             resumed: claimed.failed_attempts > 0 || !journal.is_empty(),
+            was_undone,
             recorded,
             metrics,
             life: AtomicU64::new(life),
@@ -134,6 +141,7 @@ impl LiveRun {
             replay: claimed.undoing.as_ref().map(|_| Replay::default()),
             state: Mutex::new(State {
                 has_undoable,
+                has_durable_undoable: has_undoable,
                 statuses: Statuses::of(journal.entries()),
                 before: Before::all(journal.entries()),
                 journal: journal.limited(most_steps),

@@ -42,6 +42,8 @@ pub(super) struct State {
     pub(super) waits: Waits,
     /// Whether anything is recorded, or left to be, that is undone if the run fails or is cancelled.
     pub(super) has_undoable: bool,
+    /// Whether anything of that is durable.
+    pub(super) has_durable_undoable: bool,
     pub(super) violation: Option<Error>,
     /// Steps that begin only once the lease is known to stand.
     pub(super) unsure: Vec<Waker>,

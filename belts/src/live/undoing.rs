@@ -11,8 +11,9 @@ use super::{
     run::LiveRun,
 };
 use crate::{
+    codec,
     error::Error,
-    run::{Decision, is_under},
+    run::{Before, Decision, Statuses, is_under, times_undone, undo_path},
     store::{Entry, StepKind, StepState},
 };
 
@@ -102,6 +103,19 @@ impl LiveRun {
         entries.filter(|entry| entry.undoable).cloned().collect()
     }
 
+    /// The path of what undoes this entry.
+    pub(crate) fn undo_path(&self, entry: &Entry) -> Arc<str> {
+        undo_path(self.state().journal.entries(), entry)
+    }
+
+    /// How often the step of this path was undone before this one was begun.
+    pub(crate) fn times_undone(&self, path: &str, seq: u32) -> u32 {
+        if !self.was_undone {
+            return 0;
+        }
+        times_undone(self.state().journal.entries(), path, seq)
+    }
+
     /// What is recorded of the undo of this path.
     pub(crate) fn undo_entry(&self, path: &str) -> Option<Entry> {
         let state = self.state();
@@ -118,6 +132,50 @@ impl LiveRun {
     /// Whether anything is recorded, or left to be, that is undone if the run fails or is cancelled.
     pub(crate) fn has_undoable(&self) -> bool {
         self.state().has_undoable
+    }
+
+    /// Notes that something is durable that is undone if the run fails or is cancelled.
+    pub(crate) fn undoable_is_durable(&self) {
+        self.state().has_durable_undoable = true;
+    }
+
+    /// Notes that nothing of what was left to be recorded will be.
+    pub(crate) fn forget_what_is_not_durable(&self) {
+        let mut state = self.state();
+        state.has_undoable = state.has_durable_undoable;
+    }
+
+    /// Whether the function has reached the step of this path.
+    pub(crate) fn has_reached(&self, path: &str) -> bool {
+        self.state().journal.has_reached(path)
+    }
+
+    /// Prepares for another replay of the function.
+    pub(crate) fn replay_anew(&self) {
+        let mut state = self.state();
+        state.journal.forget_reached();
+        state.statuses = Statuses::of(state.journal.entries());
+        state.before = Before::all(state.journal.entries());
+    }
+
+    /// The steps of which nobody knows whether they have happened, although the function wants to know.
+    pub(crate) fn unknown_steps(&self) -> Vec<Entry> {
+        let state = self.state();
+        let entries = state.journal.entries().iter();
+        let is_unknown = |entry: &&Entry| {
+            let waits = entry.kind == StepKind::Step && entry.state == StepState::Waiting;
+            waits && codec::begins(&entry.value).is_some_and(|begins| begins.open)
+        };
+        entries.filter(is_unknown).cloned().collect()
+    }
+
+    /// What undoes a step and was begun, and is not over.
+    pub(crate) fn undo_under_way(&self) -> Option<Entry> {
+        let state = self.state();
+        let entries = state.journal.entries().iter();
+        let under_way = entries
+            .filter(|entry| entry.kind == StepKind::Undo && entry.state == StepState::Waiting);
+        under_way.max_by_key(|entry| entry.seq).cloned()
     }
 
     /// Notes that a recorded step can be undone since the code says how, which it did not when the step was recorded.

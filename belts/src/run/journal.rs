@@ -228,6 +228,20 @@ impl Journal {
         entries.find(|entry| entry.is_cancel_on())
     }
 
+    /// Whether the function has reached this path.
+    pub(crate) fn has_reached(&self, path: &str) -> bool {
+        let slot = self.by_path.get(path);
+        slot.is_some_and(|slot| slot.reached.is_some())
+    }
+
+    /// Forgets which paths were reached, for another replay.
+    pub(crate) fn forget_reached(&mut self) {
+        self.by_path.retain(|_, slot| slot.entry.is_some());
+        for slot in self.by_path.values_mut() {
+            slot.reached = None;
+        }
+    }
+
     /// A `seq` for what is no step.
     pub(crate) fn take_seq(&mut self) -> u32 {
         self.next_seq += 1;

@@ -15,14 +15,6 @@ pub(crate) fn join(scope: Option<&str>, key: &str) -> Arc<str> {
     }
 }
 
-/// The path of what undoes the step of this path: `undo:` before its key.
-pub(crate) fn undo_of(path: &str) -> Arc<str> {
-    match path.rsplit_once('/') {
-        Some((scope, key)) => Arc::from(format!("{scope}/undo:{key}")),
-        None => Arc::from(format!("undo:{path}")),
-    }
-}
-
 /// Where the value is kept that the function shows. No key makes such a path: in one, `0` or `1` follows each `~`.
 pub(crate) const STATUS: &str = "~status";
 

@@ -12,6 +12,7 @@ mod retry;
 mod settled;
 mod status;
 mod taken;
+mod undone;
 mod violation;
 
 #[cfg(test)]
@@ -20,12 +21,13 @@ mod tests;
 pub(crate) use cancel::cancel_on;
 pub(crate) use child::{Child, MOST_DEPTH, begun, outcome};
 pub(crate) use journal::{Decision, Journal, Request};
-pub(crate) use key::{STATUS, escape, is_under, join, undo_of};
+pub(crate) use key::{STATUS, escape, is_under, join};
 pub(crate) use machine::{StepVerdict, after_function, after_step_failure};
 pub use retry::Backoff;
 pub(crate) use retry::RetryPolicy;
 pub(crate) use settled::{Settled, is_settled_by, settle_key};
 pub(crate) use status::{Before, Setting, SettingVerdict, Statuses};
 pub(crate) use taken::Taken;
+pub(crate) use undone::{times_undone, undo_path};
 pub use violation::Location;
 pub(crate) use violation::Violation;

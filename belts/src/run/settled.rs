@@ -13,20 +13,18 @@ pub(crate) enum Settled {
     Retry,
 }
 
-/// The key of the callback for the step of this key, of which so many attempts were begun.
-pub(crate) fn settle_key(key: &str, times: u32) -> String {
-    match times {
-        0 | 1 => format!("settle:{key}"),
-        more => format!("settle:{key}#{more}"),
-    }
+/// The key of the callback for the step of this key and `seq`, of which so many attempts were begun. A step that a rerun does anew has
+/// another `seq`, so that what was said of the one before does not count for it.
+pub(crate) fn settle_key(key: &str, seq: u32, times: u32) -> String {
+    format!("settle:{key}#{seq}.{times}")
 }
 
-/// Whether a path is that of the callback for the step of this path, of which so many attempts were begun.
-pub(crate) fn is_settled_by(step: &str, callback: &str, times: u32) -> bool {
+/// Whether a path is that of the callback for the step of this path and `seq`, of which so many attempts were begun.
+pub(crate) fn is_settled_by(step: &str, seq: u32, callback: &str, times: u32) -> bool {
     match step.rsplit_once('/') {
         // Both are escaped already.
-        Some((scope, key)) => callback == format!("{scope}/{}", settle_key(key, times)),
-        None => callback == settle_key(step, times),
+        Some((scope, key)) => callback == format!("{scope}/{}", settle_key(key, seq, times)),
+        None => callback == settle_key(step, seq, times),
     }
 }
 
@@ -53,10 +51,11 @@ mod tests {
         ] {
             for times in [1, 2, 11] {
                 let step = join(scope, key);
-                let callback = join(scope, &settle_key(key, times));
-                assert!(is_settled_by(&step, &callback, times), "{callback}");
-                assert!(!is_settled_by(&step, &callback, times + 1));
-                assert!(!is_settled_by(&step, &step, times));
+                let callback = join(scope, &settle_key(key, 7, times));
+                assert!(is_settled_by(&step, 7, &callback, times), "{callback}");
+                assert!(!is_settled_by(&step, 7, &callback, times + 1));
+                assert!(!is_settled_by(&step, 8, &callback, times));
+                assert!(!is_settled_by(&step, 7, &step, times));
             }
         }
     }

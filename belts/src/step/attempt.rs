@@ -101,7 +101,11 @@ impl<T> Step<T> {
         T: 'static,
     {
         self.undo = if self.scope.run.is_undoing() {
-            Undoes::By(Some(Box::new(Closure::new(undo, self.values.decode))))
+            Undoes::By(Some(Box::new(Closure::new(
+                undo,
+                self.values.decode,
+                self.options.timeout,
+            ))))
         } else {
             Undoes::Yes
         };
@@ -209,7 +213,7 @@ impl<T: Send> Step<T> {
         let outcome = {
             let step = Evaluated {
                 transaction: transaction.clone(),
-                attempt: begun.attempt::<T>(self.scope.arm.as_ref()),
+                attempt: begun.attempt::<T>(&run, self.scope.arm.as_ref()),
                 ids: StepIds::of(&span, &begun.path, attempt),
                 limits: Limits {
                     timeout: self.options.timeout,

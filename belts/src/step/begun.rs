@@ -51,8 +51,9 @@ impl Begun {
         }
     }
 
-    pub(super) fn attempt<T>(&self, arm: Option<&Arm>) -> Attempt {
+    pub(super) fn attempt<T>(&self, run: &LiveRun, arm: Option<&Arm>) -> Attempt {
         Attempt {
+            times_undone: run.times_undone(&self.path, self.seq),
             kind: self.kind,
             path: Arc::clone(&self.path),
             seq: self.seq,

@@ -116,7 +116,7 @@ where
     {
         self.undo = if self.scope.run.is_undoing() {
             let decode = codec::decode::<R::Output>;
-            Undoes::By(Some(Box::new(Closure::new(undo, decode))))
+            Undoes::By(Some(Box::new(Closure::new(undo, decode, None))))
         } else {
             Undoes::Yes
         };

@@ -1,16 +1,16 @@
 //! `undo = …`: what undoes a step once its run has failed or was cancelled.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use super::{
     Caught, Expression, Scope, Step, StepOptions, begun::Begun, undoes::cannot, values::Values,
 };
 use crate::{
-    codec::Begins,
+    codec::{self, Begins},
     error::Error,
     live::Undo,
     run::{Backoff, Location},
-    store::{Entry, StepKind},
+    store::{Entry, StepKind, StepState},
 };
 
 /// How often what undoes a step is tried again, and how long it waits in between.
@@ -20,30 +20,53 @@ const OPTIONS: StepOptions = StepOptions {
         Duration::from_secs(1),
         Duration::from_secs(60 * 60),
     )),
-    timeout: None,
+    timeout: Some(MOST),
     stall: None,
     unknown: None,
 };
 
+/// How long an attempt may take where the step has no time limit of its own: the undos of other steps wait for it.
+const MOST: Duration = Duration::from_secs(60 * 60);
+
 impl Step<()> {
     /// What undoes a step of a run, from where the journal has it.
-    fn of_undo(scope: &Scope, path: Arc<str>, at: &'static Location) -> Self {
+    ///
+    /// That it is begun is recorded before its first attempt. If processes die over it, they died over this one and no other.
+    async fn of_undo(
+        scope: &Scope,
+        path: Arc<str>,
+        at: &'static Location,
+        timeout: Option<Duration>,
+    ) -> Self {
         let run = &scope.run;
         let begun = match run.undo_entry(&path) {
             Some(entry) => Begun::resumed(run, path, &entry),
-            None => Begun {
-                kind: StepKind::Undo,
-                path,
-                seq: run.undo_seq(),
-                failed_attempts: 0,
-                started_at: run.host.clock.now(),
-                due_at: None,
-                failure: None,
-                progress: None,
-                begins: Begins::default(),
-            },
+            None => {
+                let now = run.host.clock.now();
+                let begun = Begun {
+                    kind: StepKind::Undo,
+                    path,
+                    seq: run.undo_seq(),
+                    failed_attempts: 0,
+                    started_at: now,
+                    due_at: None,
+                    failure: None,
+                    progress: None,
+                    begins: Begins::default(),
+                };
+                let nothing = codec::encode_nothing();
+                let mark = begun.entry::<()>(StepState::Waiting, nothing, None, now);
+                let _active = run.activate();
+                match run.record_in(None, mark, true, false) {
+                    Some(ticket) => ticket.await,
+                    None => pending().await,
+                }
+                begun
+            }
         };
-        Self::begun(scope.clone(), at, OPTIONS, Values::OF_TYPE, begun)
+        let mut options = OPTIONS;
+        options.timeout = timeout.or(options.timeout);
+        Self::begun(scope.clone(), at, options, Values::OF_TYPE, begun)
     }
 }
 
@@ -55,7 +78,8 @@ pub(crate) async fn undo(
     of: &Entry,
     undo: &mut std::result::Result<Box<dyn Undo>, Error>,
 ) {
-    let mut step = Step::of_undo(scope, path, at);
+    let timeout = undo.as_ref().ok().and_then(|undo| undo.timeout());
+    let mut step = Step::of_undo(scope, path, at, timeout).await;
     loop {
         let undo = &mut *undo;
         let attempt = async move {

@@ -1,6 +1,6 @@
 //! What the code says of how a step is undone.
 
-use std::{fmt, future::Future, marker::PhantomData, sync::Arc};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{AnyError, Attempted, Caught};
 use crate::{
@@ -72,14 +72,20 @@ impl Undoes {
 pub(super) struct Closure<T, F> {
     undo: F,
     decode: fn(&[u8]) -> Result<Decoded<T>>,
+    timeout: Option<Duration>,
     of: PhantomData<fn(T)>,
 }
 
 impl<T, F> Closure<T, F> {
-    pub(super) fn new(undo: F, decode: fn(&[u8]) -> Result<Decoded<T>>) -> Self {
+    pub(super) fn new(
+        undo: F,
+        decode: fn(&[u8]) -> Result<Decoded<T>>,
+        timeout: Option<Duration>,
+    ) -> Self {
         Self {
             undo,
             decode,
+            timeout,
             of: PhantomData,
         }
     }
@@ -90,6 +96,10 @@ where
     F: Fn(T) -> R + Send,
     R: Future<Output: Undone> + Send + 'static,
 {
+    fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
     fn attempt(&self, value: &[u8]) -> Result<UndoAttempt> {
         match (self.decode)(value) {
             Ok(Decoded::Ok(value)) => {

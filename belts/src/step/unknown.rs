@@ -53,7 +53,7 @@ impl<T: Send> Step<T> {
         let outcome = {
             let step = Evaluated {
                 transaction: None,
-                attempt: begun.attempt::<Option<T>>(self.scope.arm.as_ref()),
+                attempt: begun.attempt::<Option<T>>(&run, self.scope.arm.as_ref()),
                 ids: StepIds::of(&span, &begun.path, attempt),
                 limits: Limits {
                     timeout: self.options.timeout,
@@ -147,7 +147,7 @@ impl<T: Send> Step<T> {
         );
         // It may be long, so it does not count as under way.
         drop(active);
-        let key = Key::Formatted(settle_key(self.key.as_str(), begun.begins.times));
+        let key = Key::Formatted(settle_key(self.key.as_str(), begun.seq, begun.begins.times));
         let callback = self.scope.callback::<Settled>(key, self.at, &SETTLE);
         let settled = match callback.without_page().await {
             Ok(callback) => callback.result().await,

@@ -26,6 +26,11 @@ pub(super) struct DrivenRun {
 }
 
 impl DrivenRun {
+    /// Whether it is known to undo its run.
+    pub(super) fn undoes(&self) -> bool {
+        self.run.upgrade().is_some_and(|run| run.is_undoing())
+    }
+
     /// Notes that the lease is lost; the run that is to be told, if it is driven already.
     pub(super) fn lose(&mut self) -> Option<Arc<LiveRun>> {
         self.lost = true;

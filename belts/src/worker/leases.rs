@@ -161,8 +161,8 @@ impl Shared {
             drive.run = Arc::downgrade(run);
             Some(drive.lost)
         });
-        // It was cancelled before its drive had its first turn.
-        if lost.unwrap_or(false) {
+        // It was cancelled before its drive had its first turn. If it was claimed since, to be undone, its writes say whose it is.
+        if lost.unwrap_or(false) && !run.is_undoing() {
             run.lose_lease();
         }
     }
@@ -252,10 +252,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Tells the drives of a run that it is no longer theirs.
+    /// Tells the drives of a run that it is no longer theirs, since it was cancelled. Those that undo it go on: they may have begun since,
+    /// in consequence of that very cancel.
     pub(crate) fn revoke(&self, run_id: &str) {
         let live = |ledger: &mut Ledger<DrivenRun>| -> Vec<_> {
             let drives = ledger.of_run_mut(run_id);
+            let drives = drives.filter(|(_, drive)| !drive.undoes());
             drives.filter_map(|(_, drive)| drive.lose()).collect()
         };
         for run in self.driven.change(live) {

@@ -8,7 +8,7 @@ use super::Shared;
 use crate::{
     error::{Error, ErrorKind},
     panic::catch_future,
-    store::{ClaimedRun, Commit, CommitBatch, Transition},
+    store::{ClaimedRun, Commit, CommitBatch, Entry, StepKind, StepState, Transition},
 };
 
 /// From so many deaths on a run is a suspect.
@@ -30,7 +30,7 @@ impl Drop for Suspected {
 impl Shared {
     /// The failure of a run that was in hand too often when a process died.
     pub(super) fn crashed(&self, claimed: &ClaimedRun) -> Option<Error> {
-        let (crashes, most) = (claimed.crashes, self.settings.max_crashes);
+        let (crashes, most) = (claimed.crashes, self.most_crashes(claimed));
         (crashes >= most).then(|| {
             Error::new(
                 ErrorKind::Crashed,
@@ -43,14 +43,25 @@ impl Shared {
         })
     }
 
+    /// So many deaths in a row are too many. Where none of its undos was begun yet, a run may have them from before it was cancelled, and
+    /// that is no reason to give one up.
+    fn most_crashes(&self, claimed: &ClaimedRun) -> u32 {
+        let most = self.settings.max_crashes;
+        let undoes =
+            |entry: &Entry| entry.kind == StepKind::Undo && entry.state == StepState::Waiting;
+        if claimed.undoing.is_some() && !claimed.journal.iter().any(undoes) {
+            return most.saturating_mul(2);
+        }
+        most
+    }
+
     /// Leaves the runs that may be driven now, and gives the other suspects back.
     pub(super) async fn sort_out(
         self: &Arc<Self>,
         runs: Vec<ClaimedRun>,
     ) -> Vec<(ClaimedRun, Option<Suspected>)> {
         // A run over the limit only fails, and so does no harm.
-        let suspected =
-            |run: &ClaimedRun| (SUSPECT..self.settings.max_crashes).contains(&run.crashes);
+        let suspected = |run: &ClaimedRun| (SUSPECT..self.most_crashes(run)).contains(&run.crashes);
         if !runs.iter().any(suspected) {
             return runs.into_iter().map(|run| (run, None)).collect();
         }

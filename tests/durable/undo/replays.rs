@@ -10,6 +10,8 @@ everywhere! {
     loops_and_helpers_are_undone_under_their_keys
     a_replay_begins_no_step
     what_the_code_no_longer_reaches_is_told
+    steps_behind_something_else_are_reached_before_the_failure
+    what_may_have_happened_is_told
 }
 
 #[belts::function(id = "z-undo-beside", on = Named)]
@@ -198,4 +200,75 @@ async fn what_the_code_no_longer_reaches_is_told(place: impl Reopen, at: &str) {
         let error = harness.store().step_error(name, path).await.unwrap();
         assert!(error.report().contains(why), "{}", error.report());
     }
+}
+
+#[belts::function(id = "z-undo-behind", on = Named, retries = 0)]
+async fn behind(event: Named) -> belts::Result<()> {
+    let name = &event.name;
+    tokio::try_join!(
+        async {
+            // As a pool of connections is waited for.
+            belts::volatile!(tokio::time::sleep(Duration::from_millis(20))).await;
+            step!("flight", reserve(name, "flight"), undo = release).await?;
+            step!("open", crate::gated::open(name)).await
+        },
+        step!("car", async {
+            crate::gated::gate(name).await;
+            Err::<(), _>(belts::terminal("no car is left"))
+        }),
+    )?;
+    Ok(())
+}
+
+/// The failure came back at once, and ended the function before the other branch had come to its step, each time anew.
+async fn steps_behind_something_else_are_reached_before_the_failure(place: impl Reopen, at: &str) {
+    let harness = Harness::builder().store(place).function(behind);
+    let harness = harness.build().await.unwrap();
+    let name = format!("{at} behind");
+    let run = harness.run(behind, named(&name)).await.unwrap();
+    assert_eq!(run.status(), Some(RunStatus::Failed));
+    assert_done(&name, &["flight", "-flight"]);
+    assert_eq!(run.attempts("undo:flight"), 1);
+}
+
+#[belts::function(id = "z-undo-unknown", on = Named, retries = 0)]
+async fn unknown(event: Named) -> belts::Result<()> {
+    let name = &event.name;
+    step!("flight", reserve(name, "flight"), undo = release).await?;
+    step!(
+        "charge",
+        reserve(name, "charge"),
+        unknown = "park",
+        undo = release
+    )
+    .await?;
+    Ok(())
+}
+
+/// A charge was made, its process died, and the run was cancelled before anybody had said what is so. Nothing told of the charge.
+async fn what_may_have_happened_is_told(place: impl Reopen, at: &str) {
+    let harness = Harness::builder().store(place).function(unknown);
+    let harness = harness.build().await.unwrap();
+    let name = &format!("{at} unknown");
+    // The record of the charge, behind that of the flight and the mark that it is begun.
+    harness.faults().crash(belts::testing::Crash::Before(4));
+    let run = harness.run(unknown, named(name)).await.unwrap();
+    assert_eq!(run.status(), Some(RunStatus::Suspended));
+    assert_done(name, &["flight", "charge"]);
+    let runs = harness.worker().runs();
+    assert!(runs.cancel(run.run_id()).await.unwrap());
+    harness.settle().await.unwrap();
+    assert_done(name, &["flight", "charge", "-flight"]);
+    let record = harness.store().run(run.run_id()).await.unwrap();
+    assert_eq!(record.status, RunStatus::Cancelled);
+    let error = harness
+        .store()
+        .step_error(run.run_id(), "undo:charge")
+        .await
+        .unwrap();
+    let report = error.report();
+    assert!(
+        report.contains("the outcome of the step `charge` is unknown"),
+        "{report}"
+    );
 }

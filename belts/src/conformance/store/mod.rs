@@ -134,7 +134,7 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     undone {
         undoing_is_told_once_it_is_over
-        undoing_run_is_not_cancelled_with_its_parent rerun_drops_what_was_undone forget_ends_what_nobody_can_undo
+        undoing_run_is_not_cancelled_with_its_parent rerun_drops_what_was_undone rerun_keeps_what_can_be_undone forget_ends_what_nobody_can_undo
         ends_of_undoable_runs_meet_at_once
     }
     waits {

@@ -130,6 +130,33 @@ pub(super) async fn rerun_drops_what_was_undone(bench: Bench) -> Result<()> {
     Ok(())
 }
 
+pub(super) async fn rerun_keeps_what_can_be_undone(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let run = store.armed(worker, "e").await?;
+    store
+        .must_write(run.lease, Vec::new(), Some(fail()), at(2))
+        .await?;
+    // It could not be undone, each time.
+    for _ in 0..2 {
+        let (claimed, undoing) = store.claim_undoing(worker, &run.run_id).await?;
+        assert_eq!(undoing.status, RunStatus::Failed);
+        let undone = Some(Transition::undone(&undoing));
+        store
+            .must_write(claimed.lease, Vec::new(), undone, at(6))
+            .await?;
+        assert_eq!(store.status_of(&run.run_id).await?, RunStatus::Failed);
+        let again = Rerun::new(Arc::clone(&run.run_id), at(6));
+        assert!(store.rerun(again).await?);
+        let again = store.take_one(worker, &["f"], at(6)).await?;
+        assert_eq!((again.undoing, again.journal.len()), (None, 1));
+        store
+            .must_write(again.lease, Vec::new(), Some(fail()), at(6))
+            .await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn forget_ends_what_nobody_can_undo(bench: Bench) -> Result<()> {
     let store = &bench.store;
     let worker = store.worker(&["f"]).await?;

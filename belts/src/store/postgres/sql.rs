@@ -200,7 +200,8 @@ statements! {
         ) AS found ORDER BY over_at";
     expire: "SELECT ended, {told} FROM (SELECT {schema}.expire($1, $2, $3, $4, $5, $6) AS ended OFFSET 0) AS done";
     // Of runs that this worker has leased.
-    undoing: "SELECT number, undo, undo_result FROM {schema}.runs WHERE number = ANY ($1) AND undo IN ('failed', 'cancelled')";
+    undoing: "SELECT number, undo, undo_result FROM {schema}.runs
+        WHERE number = ANY ($1) AND worker IS NOT DISTINCT FROM $2 AND undo IN ('failed', 'cancelled')";
     backlog: "SELECT (SELECT count(*) FROM (SELECT FROM {schema}.runs
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2
                 AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = asked.id)

@@ -14,6 +14,9 @@ impl Database {
     /// Tells how runs that were claimed end once they are undone. Only those are asked for that have recorded what can be.
     pub(super) async fn tell_undoing(&self, runs: &mut [ClaimedRun]) -> Result<(), Fault> {
         let undoes = |entry: &Entry| entry.undoable || entry.kind == StepKind::Undo;
+        let Some(worker) = runs.first().map(|run| run.lease.worker) else {
+            return Ok(());
+        };
         let asked: Vec<i64> = runs
             .iter()
             .filter(|run| run.journal.iter().any(undoes))
@@ -22,7 +25,10 @@ impl Database {
         if asked.is_empty() {
             return Ok(());
         }
-        let parameters = Parameters::default().bind(asked.into_iter().bind_iter());
+        // One that was cancelled since is no longer ours, and is not ours to undo.
+        let parameters = Parameters::default()
+            .bind(asked.into_iter().bind_iter())
+            .bind(worker.0);
         for row in &self.rows(&self.sql.undoing, parameters).await? {
             let columns = Columns(row);
             let number: i64 = columns.get(0)?;

@@ -152,6 +152,9 @@ impl Drive<'_> {
                     if done.gets_on {
                         self.worker.setbacks.went_on(&self.run.run_id);
                     }
+                    if done.undoable {
+                        self.run.undoable_is_durable();
+                    }
                     self.run.redeem(done.records, done.gets_on);
                     self.run.have_tags(&done.tags);
                     // What came before the wait was there makes nobody wake.
@@ -311,7 +314,8 @@ impl Drive<'_> {
             })
             .peekable();
         recorded.peek()?;
-        if recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
+        let stops = !self.run.is_undoing();
+        if stops && recorded.any(|entry| self.target.as_deref() == Some(&*entry.path)) {
             return Some(Transition::Stop);
         }
         let clock = &self.worker.clock;

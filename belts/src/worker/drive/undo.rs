@@ -20,9 +20,8 @@ use crate::{
     function::Invocation,
     live::{LiveRun, Outbox, Replay},
     panic,
-    run::undo_of,
     step::{cannot, undo},
-    store::{Entry, RunStatus, StepKind, StepState, Transition},
+    store::{CommitOutcome, Entry, RunStatus, StepKind, StepState, Transition},
     worker::ended::Ended,
 };
 
@@ -63,26 +62,87 @@ impl Drive<'_> {
         if left.is_empty() {
             return Ok(codec::encode_nothing());
         }
-        let start = self.function.def.start;
-        let function = panic::catch_future(async move { start(invocation).await });
-        let outcome = replayed(self.run, replay, &left, function).await?;
+        let outcome = self.replay(replay, &left, invocation).await?;
         replay.sort(&mut left);
         for entry in left {
             let mut how = replay
                 .take(&entry.path)
                 .ok_or_else(|| unknown(outcome.as_ref().err(), replay.has_reached(&entry.path)));
-            let path = undo_of(&entry.path);
+            let path = self.run.undo_path(&entry);
             undo(&scope, &self.function.def.location, path, &entry, &mut how).await;
             panic::discard(how);
         }
+        self.tell_of_unknown(replay).await;
         Ok(codec::encode_nothing())
+    }
+
+    /// Replays the function to hear how these are undone; and what ended it, if that was an error.
+    ///
+    /// If it ends before it has reached all of them, it is replayed once more with its failures last: side by side with what failed, the
+    /// others may have been held up by what only this replay waits for, and clocks may not agree on what came first.
+    async fn replay(
+        &self,
+        replay: &Replay,
+        left: &[Entry],
+        invocation: Invocation,
+    ) -> Result<std::result::Result<(), Error>> {
+        let start = self.function.def.start;
+        let open = self.run.unknown_steps();
+        let (event_type, payload) = (&self.run.event_type, &self.run.payload);
+        let again = Invocation {
+            scope: invocation.scope.clone(),
+            event_type: Arc::clone(event_type),
+            payload: Arc::clone(payload),
+        };
+        let function = panic::catch_future(async move { start(invocation).await });
+        let wanted = Wanted { left, open: &open };
+        let outcome = replayed(self.run, replay, &wanted, function, Failures::InTurn).await?;
+        if wanted.are_reached(self.run, replay) || outcome.is_ok() && !replay.fails() {
+            return Ok(outcome);
+        }
+        self.run.replay_anew();
+        let function = panic::catch_future(async move { start(again).await });
+        replayed(self.run, replay, &wanted, function, Failures::Last).await
+    }
+
+    /// Records of each step that would have to be undone if it has happened, and of which nobody knows that, that it is not undone.
+    async fn tell_of_unknown(&self, replay: &Replay) {
+        let now = self.worker.clock.now();
+        for entry in self.run.unknown_steps() {
+            let path = self.run.undo_path(&entry);
+            if !replay.has_undo(&entry.path) || self.run.undo_entry(&path).is_some() {
+                continue;
+            }
+            let ids = self.run.ids();
+            tracing::error!(
+                function = ids.function, run = ids.run, step = %entry.path,
+                "a step may have happened and is not undone: its process died before the outcome was recorded"
+            );
+            let error = cannot(&format!(
+                "the outcome of the step `{}` is unknown, so it may have happened",
+                entry.path
+            ));
+            let told = Entry::new(
+                self.run.undo_seq(),
+                path,
+                StepKind::Undo,
+                StepState::Failed,
+                now,
+            )
+            .with_value("", codec::envelope(&error))
+            .with_finished_at(now);
+            if let Some(ticket) = self.run.record_in(None, told, true, true) {
+                let _active = self.run.activate();
+                ticket.await;
+            }
+        }
     }
 
     /// What is not undone yet, nor known to be impossible to undo.
     fn left_to_undo(&self) -> Vec<Entry> {
         let mut left = self.run.undoables();
         left.retain(|entry| {
-            let known = self.run.undo_entry(&undo_of(&entry.path));
+            let known = self.run.undo_entry(&self.run.undo_path(entry));
             known.is_none_or(|undo| undo.state == StepState::Waiting)
         });
         left
@@ -119,21 +179,40 @@ impl Drive<'_> {
         ended
     }
 
-    /// Gives up one undo, of a run that was in hand too often when a process died. Then the others have their turn.
+    /// Gives up one undo, of a run that was in hand too often when a process died: the one that was begun, if there is one. Then the
+    /// others have their turn.
     pub(super) async fn give_up_undo(&self, error: &Error) -> Ended {
+        let outbox = self.given_up(error);
+        let now = self.worker.clock.now();
+        self.end(outbox, Transition::put_off(now)).await
+    }
+
+    /// Gives up the undo that was begun, since what it comes to cannot be written; `None` if that cannot be written either.
+    pub(super) async fn count_undo_as_failed(&self, error: &Error) -> Option<Ended> {
+        self.run.undo_under_way()?;
+        let outbox = self.given_up(error);
+        let put_off = Transition::put_off(self.worker.clock.now());
+        let written = self.write_end(outbox, put_off.clone(), Vec::new()).await;
+        match written.ok()?.first() {
+            Some(CommitOutcome::Applied) => Some(self.ended(put_off)),
+            _ => Some(Ended::Abandoned),
+        }
+    }
+
+    fn given_up(&self, error: &Error) -> Outbox {
         let mut left = self.left_to_undo();
         if let Some(replay) = &self.run.replay {
             replay.sort(&mut left);
         }
         let now = self.worker.clock.now();
-        let entry = left.first().map(|entry| {
-            let path = undo_of(&entry.path);
-            let known = self.run.undo_entry(&path);
-            let (seq, attempts) = match &known {
-                Some(known) => (known.seq, known.attempts),
-                None => (self.run.undo_seq(), 0),
-            };
-            let error = cannot(&error.report());
+        let begun = self.run.undo_under_way();
+        let begun = begun.map(|entry| (entry.path, entry.seq, entry.attempts));
+        let next = || {
+            let path = self.run.undo_path(left.first()?);
+            Some((path, self.run.undo_seq(), 0))
+        };
+        let error = cannot(&error.report());
+        let entry = begun.or_else(next).map(|(path, seq, attempts)| {
             Entry::new(seq, path, StepKind::Undo, StepState::Failed, now)
                 .with_value("", codec::envelope(&error))
                 .with_attempts(attempts + 1)
@@ -141,8 +220,33 @@ impl Drive<'_> {
         });
         let ids = self.run.ids();
         tracing::error!(function = ids.function, run = ids.run, error = %error.report(), "a step could not be undone");
-        let outbox = Outbox::of(entry.into_iter().collect());
-        self.end(outbox, Transition::put_off(now)).await
+        Outbox::of(entry.into_iter().collect())
+    }
+}
+
+/// When the failures of a replay come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failures {
+    /// As they were recorded.
+    InTurn,
+    /// Once nothing else does.
+    Last,
+}
+
+/// What a replay is to come by.
+struct Wanted<'a> {
+    /// What is to be undone.
+    left: &'a [Entry],
+    /// What would have to be, if it has happened.
+    open: &'a [Entry],
+}
+
+impl Wanted<'_> {
+    fn are_reached(&self, run: &LiveRun, replay: &Replay) -> bool {
+        let mut left = self.left.iter();
+        let mut open = self.open.iter();
+        left.all(|entry| replay.has_reached(&entry.path))
+            && open.all(|entry| run.has_reached(&entry.path))
     }
 }
 
@@ -163,8 +267,9 @@ fn unknown(stopped: Option<&Error>, is_reached: bool) -> Error {
 async fn replayed<F: Future<Output = Result<Arc<[u8]>>>>(
     run: &LiveRun,
     replay: &Replay,
-    wanted: &[Entry],
+    wanted: &Wanted<'_>,
     function: F,
+    failures: Failures,
 ) -> Result<std::result::Result<(), Error>> {
     let inside = Arc::new(Inside {
         woken: AtomicBool::new(true),
@@ -199,18 +304,22 @@ async fn replayed<F: Future<Output = Result<Arc<[u8]>>>>(
                 }
                 continue;
             }
-            if wanted.iter().all(|entry| replay.has_reached(&entry.path)) {
+            if wanted.are_reached(run, replay) {
                 return Poll::Ready(Ok(Ok(())));
             }
-            if replay.release_next() {
+            if replay.release_next(failures == Failures::Last) {
                 continue;
             }
             // Beside the two here, clones of the waker are held by what else the function awaits.
-            if Arc::strong_count(&inside) <= 2 {
-                return Poll::Ready(Ok(Ok(())));
+            let others = Arc::strong_count(&inside).saturating_sub(2 + replay.waiting());
+            if others > 0 {
+                let patience = patience.get_or_insert_with(rest);
+                std::task::ready!(patience.as_mut().poll(cx));
             }
-            let patience = patience.get_or_insert_with(rest);
-            return patience.as_mut().poll(cx).map(|()| Ok(Ok(())));
+            if failures == Failures::Last && replay.release_next(false) {
+                continue;
+            }
+            return Poll::Ready(Ok(Ok(())));
         }
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -67,6 +67,8 @@ pub(super) struct Underway<'a> {
     pub(super) records: usize,
     /// Whether it advances the run.
     pub(super) gets_on: bool,
+    /// Whether it records something that is undone if the run fails or is cancelled.
+    pub(super) undoable: bool,
     /// The tags that it adds.
     pub(super) tags: Vec<Tag>,
     /// What it writes, if that is nothing but heartbeats; and how often that has failed.
@@ -79,6 +81,7 @@ impl<'a> Drive<'a> {
         Underway {
             records: outbox.entries.len(),
             gets_on: outbox.gets_on(),
+            undoable: outbox.entries.iter().any(|entry| entry.undoable),
             tags: outbox.tags.clone(),
             heartbeats: heartbeats.map(|entries| (entries, 0)),
             write: self.write(outbox, None),
@@ -105,6 +108,7 @@ impl<'a> Drive<'a> {
         let mut again = Underway {
             records: failed.records,
             gets_on: failed.gets_on,
+            undoable: failed.undoable,
             tags: Vec::new(),
             heartbeats: Some((entries.clone(), times + 1)),
             write: self.write(Outbox::of(entries.clone()), None),
@@ -192,8 +196,10 @@ impl<'a> Drive<'a> {
     /// Records that the attempt failed since its results cannot be written; `None` if that cannot be written either.
     async fn count_as_failed(&self, error: &Error) -> Option<Ended> {
         if self.run.is_undoing() {
-            return None;
+            return self.count_undo_as_failed(error).await;
         }
+        // What was left to be recorded is lost, and nobody will undo it.
+        self.run.forget_what_is_not_durable();
         let report = error.report();
         let error = Error::new(
             ErrorKind::Unwritable,

@@ -55,6 +55,8 @@ unspend(run[4])
 local is_looking = call('SISMEMBER', P .. 'awaiting', run[2]) == 1
 local left = call('HGETALL', steps)
 for place = 1, #left, 2 do
+  -- What could not be undone is undone the next time.
+  if string.byte(left[place + 1]) == 51 then call('HSET', key, 'undoable', '1') end
   local open = read_wait(left[place + 1])
   for _, event_type in ipairs(open and open.t or {}) do begin_to_await(run[2], event_type, now) end
   if open then open_wait(number, left[place], open) end
