@@ -16,7 +16,7 @@ use crate::{
     panic::catch_future,
     plain::Clean,
     schedule::{Kept, Outcome, Plan, Start, TICK, Tick},
-    store::{NewEvent, ScheduleChange, ScheduleRow, Target, finish::to_the_end_at},
+    store::{NewEvent, RunRecord, ScheduleChange, ScheduleRow, Target, finish::to_the_end_at},
 };
 
 /// How many schedules are written at once.
@@ -37,6 +37,12 @@ struct Looked {
     kept: Kept,
     outcome: Outcome,
     due_at: Option<Timestamp>,
+    /// The run of the tick before, if it goes on.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only a dispatcher is told of it")
+    )]
+    before: Option<RunRecord>,
 }
 
 impl Looked {
@@ -142,6 +148,9 @@ impl Shared {
     }
 
     /// Deals with schedules that are due; how many were written.
+    ///
+    /// # Errors
+    /// The store failed. Or the dispatcher did, after all that is due was written and handed on as far as it went.
     pub(crate) async fn deal_with(self: &Arc<Self>, rows: Vec<ScheduleRow>) -> Result<usize> {
         let mut looked = Vec::with_capacity(rows.len());
         for row in rows {
@@ -164,15 +173,22 @@ impl Shared {
         let now = self.clock.now();
         let changes: Vec<_> = looked.iter().map(|one| one.change(now)).collect();
         let written = self.store.change_schedules(changes, now).await?;
-        let mut count = 0;
+        let (mut count, mut failed) = (0, None);
         for (one, written) in looked.iter().zip(written) {
+            #[cfg(feature = "http")]
+            if let Some(run) = &one.before {
+                // It would stand in the way for ever if its message was never sent.
+                failed = failed.or(self.hand_on_unbegun(run).await.err());
+            }
             if written {
                 count += 1;
                 self.tell_of_ticks(one);
-                self.go_on_with(&one.outcome.starts, now).await?;
+                // They are written: what cannot be handed on keeps none of the others.
+                let going_on = self.go_on_with(&one.outcome.starts, now).await;
+                failed = failed.or(going_on.err());
             }
         }
-        Ok(count)
+        failed.map_or(Ok(count), Err)
     }
 
     /// What follows for one schedule, after the run has been cancelled that gives way to its tick.
@@ -185,9 +201,9 @@ impl Shared {
             function_id: &read.function_id,
             times: &times,
         };
-        let busy = self.goes_on(&kept).await?;
+        let before = self.goes_on(&kept).await?;
         let last = kept.last.as_ref().map(|last| Arc::clone(&last.run_id));
-        let outcome = plan.look(&mut kept, now, busy);
+        let outcome = plan.look(&mut kept, now, before.is_some());
         if outcome.cancels
             && let Some(run_id) = last
             && self.store.cancel(&run_id, now).await?
@@ -201,16 +217,17 @@ impl Shared {
             kept,
             outcome,
             due_at,
+            before,
         }))
     }
 
-    /// Whether the run of the last tick goes on.
-    async fn goes_on(&self, kept: &Kept) -> Result<bool> {
+    /// The run of the last tick, if it goes on.
+    async fn goes_on(&self, kept: &Kept) -> Result<Option<RunRecord>> {
         let Some(last) = kept.last.as_ref().filter(|_| kept.heeds_the_last()) else {
-            return Ok(false);
+            return Ok(None);
         };
         let run = self.store.run(&last.run_id).await?;
-        Ok(run.is_some_and(|run| !run.status.is_finished()))
+        Ok(run.filter(|run| !run.status.is_finished()))
     }
 
     fn tell_of_ticks(&self, one: &Looked) {
@@ -243,9 +260,7 @@ impl Shared {
         self.due.notify();
         #[cfg(feature = "http")]
         if self.hands_on() {
-            for start in starts {
-                self.hand_on(&start.run_id.as_str().into(), now, 0).await?;
-            }
+            return self.hand_on_starts(starts, now).await;
         }
         Ok(())
     }
