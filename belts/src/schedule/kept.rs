@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use super::spec::{Overlap, Schedule};
 use crate::{
     clock::Timestamp,
+    codec::sealed,
     error::{Error, ErrorKind, Result},
 };
 
@@ -128,6 +129,9 @@ impl Kept {
         #[derive(Deserialize)]
         struct Version {
             v: u32,
+        }
+        if let Some(key) = sealed::key_of(value) {
+            return Err(sealed::error(key));
         }
         let wrong = |error| {
             Error::new(ErrorKind::Store, "a schedule in the store cannot be read")

@@ -11,7 +11,7 @@ use std::{
 use super::Shared;
 use crate::{
     clock::Timestamp,
-    error::{ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     event::EventSet as _,
     panic::catch_future,
     plain::Clean,
@@ -160,9 +160,7 @@ impl Shared {
                 Ok(None) => {}
                 // Of one that cannot be read the others do not suffer.
                 Err(error) if !error.is_retryable() || error.kind() == ErrorKind::Store => {
-                    if self.warned.is_first(&format!("schedule {name}").into()) {
-                        tracing::error!(schedule = %Clean(&name), error = %error.report(), "a schedule cannot be followed here");
-                    }
+                    self.cannot_follow(&name, &error);
                 }
                 Err(error) => return Err(error),
             }
@@ -189,6 +187,13 @@ impl Shared {
             }
         }
         failed.map_or(Ok(count), Err)
+    }
+
+    /// Says once that a schedule is left to others.
+    pub(super) fn cannot_follow(&self, name: &str, error: &Error) {
+        if self.warned.is_first(&format!("schedule {name}").into()) {
+            tracing::error!(schedule = %Clean(name), error = %error.report(), "a schedule cannot be followed here");
+        }
     }
 
     /// What follows for one schedule, after the run has been cancelled that gives way to its tick.

@@ -108,7 +108,13 @@ impl Shared {
                     self.row_of(one, Kept::new(one.schedule.clone(), true, None, now)),
                 )),
                 Some(row) => {
-                    let kept = Kept::read(&row.value)?;
+                    let kept = match Kept::read(&row.value) {
+                        Ok(kept) => kept,
+                        Err(error) => {
+                            self.cannot_follow(&row.name, &error);
+                            continue;
+                        }
+                    };
                     if kept.in_code && kept.schedule == one.schedule {
                         continue;
                     }
