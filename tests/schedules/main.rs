@@ -13,6 +13,7 @@ mod overlap;
 #[expect(dead_code, reason = "another suite asks for the names")]
 mod places;
 mod put;
+mod rules;
 mod sealed;
 mod shown;
 mod support;

@@ -103,6 +103,16 @@ impl Plan<'_> {
         kept.next = self.times.after(now);
     }
 
+    /// Names the next tick by this plan, where another one was written down: the rules of time zones change; whether it was so.
+    pub(crate) fn correct(&self, kept: &mut Kept) -> bool {
+        let next = self.times.after(kept.taken);
+        let differs = kept.paused_at.is_none() && kept.next != next;
+        if differs {
+            kept.next = next;
+        }
+        differs
+    }
+
     /// Counts anew from now if a clock that was far ahead has written it last; whether it was so.
     pub(crate) fn set_back(&self, kept: &mut Kept, now: Timestamp) -> bool {
         let ahead = kept.seen > now.after(AHEAD);
@@ -150,6 +160,8 @@ impl Plan<'_> {
             passed.count -= 1;
         }
         let Some(last) = passed.last.back().copied() else {
+            // Its jitter is not over; or another tick was written down, by other rules of its zone.
+            kept.next = self.times.after(kept.taken);
             return (Vec::new(), true);
         };
         kept.taken = last;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{Shared, Worker};
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind, Result},
     registry::{Registered, Registry},
     schedule::{Kept, Plan, Schedule, Times},
@@ -21,6 +22,22 @@ struct Planned<'a> {
     function: &'a Registered,
     schedule: Schedule,
     times: Times,
+}
+
+impl Planned<'_> {
+    fn plan(&self) -> Plan<'_> {
+        let id = &self.function.id;
+        Plan {
+            name: id,
+            function_id: id,
+            times: &self.times,
+        }
+    }
+
+    fn row(&self, kept: &Kept, due_at: Option<Timestamp>) -> ScheduleRow {
+        let id = &self.function.id;
+        ScheduleRow::new(Arc::clone(id), Arc::clone(id), kept.write()).with_due_at(due_at)
+    }
 }
 
 impl Registry {
@@ -116,6 +133,12 @@ impl Shared {
                         }
                     };
                     if kept.in_code && kept.schedule == one.schedule {
+                        let mut newer = kept;
+                        let plan = one.plan();
+                        if plan.correct(&mut newer) {
+                            let due_at = plan.due_at(&newer, now);
+                            changes.push(ScheduleChange::update(row, one.row(&newer, due_at)));
+                        }
                         continue;
                     }
                     if row.due_at.is_some_and(|due_at| due_at <= now) && kept.in_code {
@@ -151,15 +174,9 @@ impl Shared {
 
     /// The row of a schedule whose ticks count from now on.
     fn row_of(&self, planned: &Planned<'_>, mut kept: Kept) -> ScheduleRow {
-        let id = &planned.function.id;
         let now = self.clock.now();
-        let plan = Plan {
-            name: id,
-            function_id: id,
-            times: &planned.times,
-        };
+        let plan = planned.plan();
         plan.begin(&mut kept, now);
-        let due_at = plan.due_at(&kept, now);
-        ScheduleRow::new(Arc::clone(id), Arc::clone(id), kept.write()).with_due_at(due_at)
+        planned.row(&kept, plan.due_at(&kept, now))
     }
 }

@@ -1,4 +1,4 @@
-//! Clocks that are set back: schedules that were written by one that was far ahead count anew.
+//! Clocks that are set back: schedules that were written by one that was far ahead count anew. And rules of time zones that have changed.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -35,6 +35,8 @@ impl Shared {
         if !set_back && !over {
             return Ok(());
         }
+        // Once in a process: the newest one has its rules heeded, and two side by side do not take turns.
+        let corrected = self.clockwork.corrected.load(Ordering::Acquire);
         for row in self.all_schedules().await? {
             if !functions.contains(&row.function_id) {
                 continue;
@@ -50,7 +52,8 @@ impl Shared {
                 function_id: &row.function_id,
                 times: &times,
             };
-            if plan.set_back(&mut kept, now) {
+            let is_set_back = plan.set_back(&mut kept, now);
+            if is_set_back || (!corrected && plan.correct(&mut kept)) {
                 let due_at = plan.due_at(&kept, now);
                 let next = ScheduleRow::new(
                     Arc::clone(&row.name),
@@ -59,9 +62,12 @@ impl Shared {
                 );
                 let change = ScheduleChange::update(&row, next.with_due_at(due_at));
                 self.store.change_schedules(vec![change], now).await?;
-                tracing::warn!(schedule = %Clean(&row.name), "the clock was set back: the ticks of the schedule count from now on");
+                if is_set_back {
+                    tracing::warn!(schedule = %Clean(&row.name), "the clock was set back: the ticks of the schedule count from now on");
+                }
             }
         }
+        self.clockwork.corrected.store(true, Ordering::Release);
         self.clockwork
             .looked_at_all
             .store(now.as_millis(), Ordering::Release);
