@@ -6,7 +6,9 @@ mod at_once;
 mod changing;
 mod clocks;
 mod crashes;
+mod deploys;
 mod handled;
+mod held;
 mod missed;
 mod overlap;
 #[path = "../durable/places.rs"]
@@ -18,3 +20,4 @@ mod sealed;
 mod shown;
 mod support;
 mod ticks;
+mod unreadable;

@@ -22,7 +22,7 @@ async fn hourly(tick: Tick) -> belts::Result<String> {
 #[belts::function(id = "sealed-tenant")]
 async fn tenant(tick: Tick) -> belts::Result<String> {
     let name: String = tick.data()?;
-    step!("tell", name).await
+    step!("tell", name.clone()).await
 }
 
 fn old() -> Keyring {

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     function::Function,
     id::new_id,
+    plain::Clean,
     schedule::{Kept, Plan, Schedule, Tick, to_json},
     store::{Publish, ScheduleChange, ScheduleRow, SharedStore},
     worker::clockwork,
@@ -132,15 +133,17 @@ impl Schedules {
                         .as_ref()
                         .is_some_and(|row| row.function_id == function_id)
             };
+            let mut starts = false;
             let kept = match present {
                 Some(mut kept) if is_same(&kept) => {
                     kept.data.clone_from(&data);
                     kept
                 }
                 Some(mut kept) => {
-                    kept.schedule = schedule.clone();
+                    let old = kept.schedule.times().ok();
+                    let held = self.held(row.as_ref()).await?;
+                    starts = plan.change(&mut kept, &schedule, old.as_ref(), held, now);
                     kept.data.clone_from(&data);
-                    plan.begin(&mut kept, now);
                     kept
                 }
                 None => {
@@ -149,11 +152,24 @@ impl Schedules {
                     kept
                 }
             };
-            if let Some(record) = self.write(row.as_ref(), &plan, kept, now).await? {
+            let due_at = plan.due_at(&kept, now);
+            let due_at = if starts { Some(now) } else { due_at };
+            if let Some(record) = self.write(row.as_ref(), &plan, kept, due_at).await? {
                 return self.live(record).await;
             }
         }
         Err(busy(&name))
+    }
+
+    /// Whether the function that a schedule starts is paused.
+    async fn held(&self, row: Option<&ScheduleRow>) -> Result<bool> {
+        let Some(row) = row else {
+            return Ok(false);
+        };
+        let functions = self.functions().await?;
+        let mut known = functions.iter();
+        let known = known.find(|known| known.function_id == row.function_id);
+        Ok(known.is_some_and(|known| known.paused_at.is_some()))
     }
 
     fn has_function(&self, id: &str) -> bool {
@@ -161,7 +177,8 @@ impl Schedules {
         worker.is_some_and(|worker| worker.registry.get(id).is_some())
     }
 
-    /// Every schedule, sorted by name.
+    /// Every schedule that this program can read, sorted by name. Of another one, whose key it lacks or which a newer belts has written,
+    /// only the log tells.
     ///
     /// # Errors
     /// The store cannot be reached.
@@ -176,10 +193,14 @@ impl Schedules {
                 .schedules(last.as_deref(), clockwork::PAGE)
                 .await?;
             for row in &page {
-                all.push(with_function(
-                    ScheduleRecord::of(row, Kept::read(&row.value)?),
-                    &functions,
-                ));
+                match Kept::read(&row.value) {
+                    Ok(kept) => {
+                        all.push(with_function(ScheduleRecord::of(row, kept), &functions));
+                    }
+                    Err(error) => {
+                        tracing::warn!(schedule = %Clean(&row.name), error = %error.report(), "a schedule cannot be read here");
+                    }
+                }
             }
             last = page.last().map(|row| Arc::clone(&row.name));
             if page.len() < clockwork::PAGE {
@@ -197,14 +218,14 @@ impl Schedules {
         self.live(ScheduleRecord::of(&row, kept)).await
     }
 
-    /// The next ticks of all schedules, so many at most, in their order; none of what is paused.
+    /// The next ticks of all schedules, so many at most, in their order; none of what is paused, or what this program cannot follow.
     ///
     /// # Errors
-    /// The store cannot be reached, or this program cannot follow a schedule.
+    /// The store cannot be reached.
     pub async fn next(&self, count: usize) -> Result<Vec<PlannedTick>> {
         let mut all = Vec::new();
         for record in self.list().await?.iter().filter(|record| record.living) {
-            let ticks = record.next(count)?.into_iter();
+            let ticks = record.next(count).unwrap_or_default().into_iter();
             all.extend(ticks.map(|scheduled_at| PlannedTick {
                 scheduled_at,
                 schedule: Arc::clone(&record.name),
@@ -329,7 +350,8 @@ impl Schedules {
                 return Ok(false);
             }
             self.tell(name, action);
-            if self.write(Some(&row), &plan, kept, now).await?.is_some() {
+            let due_at = plan.due_at(&kept, now);
+            if self.write(Some(&row), &plan, kept, due_at).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -342,15 +364,15 @@ impl Schedules {
         read: Option<&ScheduleRow>,
         plan: &Plan<'_>,
         kept: Kept,
-        now: Timestamp,
+        due_at: Option<Timestamp>,
     ) -> Result<Option<ScheduleRecord>> {
-        let due_at = plan.due_at(&kept, now);
         let row = ScheduleRow::new(plan.name, plan.function_id, kept.write()).with_due_at(due_at);
         let change = match read {
             Some(read) => ScheduleChange::update(read, row.clone()),
             None => ScheduleChange::insert(row.clone()),
         };
-        let written = self.runs.store.change_schedules(vec![change], now).await?;
+        let store = &self.runs.store;
+        let written = store.change_schedules(vec![change], self.now()).await?;
         if written != [true] {
             return Ok(None);
         }

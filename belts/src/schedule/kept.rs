@@ -15,6 +15,9 @@ use crate::{
 /// The version of what is written.
 const VERSION: u32 = 1;
 
+/// How many ticks are made up for, or wait for the end of a run.
+pub(super) const MOST: usize = 100;
+
 /// How many ticks that started nothing are kept with the reason.
 const TOLD: usize = 20;
 
@@ -157,6 +160,22 @@ impl Kept {
     /// Whether it matters if the run of the last tick goes on.
     pub(crate) fn heeds_the_last(&self) -> bool {
         self.schedule.overlap != Overlap::Allow || !self.queue.is_empty()
+    }
+
+    /// Has a tick wait for the end of a run; how many had to give way to it.
+    pub(super) fn queue(&mut self, tick: Queued, now: Timestamp) -> u32 {
+        self.queue.push_back(tick);
+        if self.queue.len() <= MOST {
+            return 0;
+        }
+        if let Some(dropped) = self.queue.pop_front() {
+            let reason = format!("overlap: more than {MOST} ticks wait for the runs before them");
+            self.pass_over(dropped.scheduled_at, now, reason);
+            if let Some(first) = self.queue.front_mut() {
+                first.missed = first.missed.saturating_add(dropped.missed);
+            }
+        }
+        1
     }
 
     /// Keeps why a tick started no run.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    kept::{Kept, LastTick, Queued},
+    kept::{Kept, LastTick, MOST, Queued},
     spec::{Missed, Overlap},
     times::Times,
 };
@@ -16,9 +16,6 @@ use crate::{
 
 /// A tick that is dealt with no later than this was not missed: a deploy or a restart takes that long.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(60);
-
-/// How many ticks are made up for, or wait for the end of a run.
-pub(crate) const MOST: usize = 100;
 
 /// How soon it is looked again whether a run has ended for which ticks wait, and how late at most.
 const SOON: Duration = Duration::from_secs(5);
@@ -144,7 +141,12 @@ impl Plan<'_> {
     }
 
     /// The ticks that are to start runs, and whether the last of them was not missed.
-    fn due(&self, kept: &mut Kept, now: Timestamp, outcome: &mut Outcome) -> (Vec<Queued>, bool) {
+    pub(super) fn due(
+        &self,
+        kept: &mut Kept,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) -> (Vec<Queued>, bool) {
         let Some(next) = kept.next else {
             return (Vec::new(), true);
         };
@@ -215,18 +217,7 @@ impl Plan<'_> {
                     outcome.cancels = true;
                     *busy = false;
                 }
-                kept.queue.push_back(tick);
-                if kept.queue.len() > MOST
-                    && let Some(dropped) = kept.queue.pop_front()
-                {
-                    let reason =
-                        format!("overlap: more than {MOST} ticks wait for the runs before them");
-                    kept.pass_over(dropped.scheduled_at, now, reason);
-                    if let Some(first) = kept.queue.front_mut() {
-                        first.missed = first.missed.saturating_add(dropped.missed);
-                    }
-                    outcome.skipped += 1;
-                }
+                outcome.skipped += kept.queue(tick, now);
                 if !*busy && let Some(first) = kept.queue.pop_front() {
                     self.start(kept, first, now, outcome);
                     *busy = true;
