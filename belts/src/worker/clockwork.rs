@@ -15,18 +15,24 @@ use crate::{
     event::EventSet as _,
     panic::catch_future,
     plain::Clean,
-    schedule::{Kept, Outcome, Plan, Start, TICK, Tick},
+    schedule::{IN_TIME, Kept, Outcome, Plan, Start, TICK, Tick},
     store::{NewEvent, RunRecord, ScheduleChange, ScheduleRow, Target, finish::to_the_end_at},
 };
 
 /// How many schedules are written at once.
 const BATCH: usize = 100;
 
+/// How many are read at once if none of fewer can be followed here.
+const MOST: usize = 12_800;
+
 /// How often in a row a look finds more before others have their turn.
 const ROUNDS: usize = 20;
 
 /// How soon a worker looks again, at the earliest.
 const BUSY: Duration = Duration::from_millis(20);
+
+/// How long a schedule waits that no worker could follow at its time.
+const PUT_OFF: Duration = Duration::from_secs(300);
 
 /// How many schedules are read at once.
 pub(crate) const PAGE: usize = 500;
@@ -57,6 +63,15 @@ impl Looked {
         ScheduleChange::update(&self.read, row.with_due_at(self.due_at))
             .with_starts(starts.collect())
     }
+}
+
+/// Has one that cannot be followed here wait, once those who can have had their time: it costs every look something.
+fn put_off(row: &ScheduleRow, now: Timestamp) -> Option<ScheduleChange> {
+    let over = row.due_at?.after(IN_TIME) < now;
+    let (name, function) = (Arc::clone(&row.name), Arc::clone(&row.function_id));
+    let later = ScheduleRow::new(name, function, Arc::clone(&row.value));
+    let later = later.with_due_at(Some(now.after(PUT_OFF)));
+    over.then(|| ScheduleChange::update(row, later))
 }
 
 /// What starts the run of a tick. Its id is the run's.
@@ -117,18 +132,24 @@ impl Shared {
     async fn look(self: &Arc<Self>, functions: &[Arc<str>]) -> Result<Option<Timestamp>> {
         self.heed_the_clock(functions).await?;
         self.follow_ended().await?;
+        let mut most = BATCH;
         for _ in 0..ROUNDS {
             let now = self.clock.now();
             if self.is_ending() {
                 break;
             }
-            let found = self.store.due_schedules(functions, now, BATCH).await?;
+            let found = self.store.due_schedules(functions, now, most).await?;
             if found.due.is_empty() {
                 return Ok(found.next);
             }
+            let is_all = found.due.len() < most;
             if self.deal_with(found.due).await? == 0 {
-                // Others were faster, or nobody here can read them.
-                return Ok(Some(now.after(self.options().sweep)));
+                // Others were faster, or nobody here can follow them. They hide none of those behind them.
+                if is_all || most >= MOST {
+                    let soon = now.after(BUSY);
+                    return Ok(found.next.map(|next| next.max(soon)));
+                }
+                most *= 2;
             }
         }
         Ok(Some(self.clock.now()))
@@ -140,7 +161,9 @@ impl Shared {
             let Some(row) = self.store.schedule(&name).await? else {
                 continue;
             };
-            if Kept::read(&row.value).is_ok_and(|kept| !kept.queue.is_empty()) {
+            if Kept::read(&row.value).is_ok_and(|kept| !kept.queue.is_empty())
+                && self.paused_at(&row.function_id).await?.is_none()
+            {
                 self.deal_with(vec![row]).await?;
             }
         }
@@ -153,23 +176,23 @@ impl Shared {
     /// The store failed. Or the dispatcher did, after all that is due was written and handed on as far as it went.
     pub(crate) async fn deal_with(self: &Arc<Self>, rows: Vec<ScheduleRow>) -> Result<usize> {
         let mut looked = Vec::with_capacity(rows.len());
+        let mut changes = Vec::new();
         for row in rows {
-            let name = Arc::clone(&row.name);
-            match self.look_at(row).await {
-                Ok(Some(one)) => looked.push(one),
-                Ok(None) => {}
+            match self.look_at(&row).await {
+                Ok(one) => looked.push(one),
                 // Of one that cannot be read the others do not suffer.
                 Err(error) if !error.is_retryable() || error.kind() == ErrorKind::Store => {
-                    self.cannot_follow(&name, &error);
+                    self.cannot_follow(&row.name, &error);
+                    changes.extend(put_off(&row, self.clock.now()));
                 }
                 Err(error) => return Err(error),
             }
         }
-        if looked.is_empty() {
+        let now = self.clock.now();
+        changes.splice(..0, looked.iter().map(|one| one.change(now)));
+        if changes.is_empty() {
             return Ok(0);
         }
-        let now = self.clock.now();
-        let changes: Vec<_> = looked.iter().map(|one| one.change(now)).collect();
         let written = self.store.change_schedules(changes, now).await?;
         let (mut count, mut failed) = (0, None);
         for (one, written) in looked.iter().zip(written) {
@@ -197,7 +220,7 @@ impl Shared {
     }
 
     /// What follows for one schedule, after the run has been cancelled that gives way to its tick.
-    async fn look_at(self: &Arc<Self>, read: ScheduleRow) -> Result<Option<Looked>> {
+    async fn look_at(self: &Arc<Self>, read: &ScheduleRow) -> Result<Looked> {
         let mut kept = Kept::read(&read.value)?;
         let times = self.clockwork.times(&kept)?;
         let now = self.clock.now();
@@ -217,13 +240,13 @@ impl Shared {
             self.cancelled(&run_id);
         }
         let due_at = plan.due_at(&kept, now);
-        Ok(Some(Looked {
-            read,
+        Ok(Looked {
+            read: read.clone(),
             kept,
             outcome,
             due_at,
             before,
-        }))
+        })
     }
 
     /// The run of the last tick, if it goes on.

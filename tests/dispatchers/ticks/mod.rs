@@ -11,6 +11,7 @@ use belts::{
 mod lost;
 mod post;
 mod pushed;
+mod unreadable;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
