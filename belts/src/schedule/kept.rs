@@ -49,6 +49,9 @@ pub(crate) struct Kept {
     /// The last tick that started a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last: Option<LastTick>,
+    /// The run that gave way to that of the last tick, and may have to be cancelled still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gives_way: Option<Arc<str>>,
     #[serde(default)]
     pub(crate) counts: Counts,
     /// Those that started nothing, the newest last.
@@ -123,6 +126,7 @@ impl Kept {
             queue: VecDeque::new(),
             untold: 0,
             last: None,
+            gives_way: None,
             counts: Counts::default(),
             skips: VecDeque::new(),
         }

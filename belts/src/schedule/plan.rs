@@ -2,7 +2,7 @@
 //!
 //! No IO, no clock, no chance: the worker asks, and writes what comes out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     kept::{Kept, LastTick, MOST, Queued},
@@ -39,7 +39,7 @@ pub(crate) struct Start {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) starts: Vec<Start>,
-    /// The run of the last tick is to be cancelled first.
+    /// The run of the tick before is to be cancelled.
     pub(crate) cancels: bool,
     /// Ticks that were missed for good.
     pub(crate) missed: u32,
@@ -82,16 +82,17 @@ impl Plan<'_> {
 
     /// When it is to be looked at again.
     pub(crate) fn due_at(&self, kept: &Kept, now: Timestamp) -> Option<Timestamp> {
+        // Whoever has written it may have died before it cancelled that run.
+        let cancels = kept.gives_way.as_ref().map(|_| now.after(SOON));
         if kept.paused_at.is_some() {
-            return None;
+            return cancels;
         }
         let next = kept.next.map(|next| self.starts_at(kept, next));
-        let Some(first) = kept.queue.front() else {
-            return next;
-        };
-        let waited = now.since(first.scheduled_at);
-        let again = now.after((waited / 4).clamp(SOON, LATE));
-        Some(next.map_or(again, |next| next.min(again)))
+        let waits = kept.queue.front().map(|first| {
+            let waited = now.since(first.scheduled_at);
+            now.after((waited / 4).clamp(SOON, LATE))
+        });
+        next.into_iter().chain(waits).chain(cancels).min()
     }
 
     /// Has the ticks count from now on.
@@ -215,6 +216,7 @@ impl Plan<'_> {
             overlap => {
                 if overlap == Overlap::Cancel && *busy && outcome.starts.is_empty() {
                     outcome.cancels = true;
+                    kept.gives_way = kept.last.as_ref().map(|last| Arc::clone(&last.run_id));
                     *busy = false;
                 }
                 outcome.skipped += kept.queue(tick, now);

@@ -49,6 +49,8 @@ struct Looked {
         expect(dead_code, reason = "only a dispatcher is told of it")
     )]
     before: Option<RunRecord>,
+    /// Why a run could not be cancelled, or handed on, that gave way before.
+    failed: Option<Error>,
 }
 
 impl Looked {
@@ -115,7 +117,7 @@ impl Shared {
 
     /// Starts what is due; when the next tick is.
     ///
-    /// Once it has begun it comes to its end: a run that it has cancelled is followed by the one in its place.
+    /// Once it has begun it comes to its end: what it has written is cancelled and handed on.
     pub(crate) async fn look_for_ticks(self: &Arc<Self>) -> Result<Option<Timestamp>> {
         let functions = self.ticking();
         if functions.is_empty() {
@@ -195,15 +197,19 @@ impl Shared {
         }
         let written = self.store.change_schedules(changes, now).await?;
         let (mut count, mut failed) = (0, None);
-        for (one, written) in looked.iter().zip(written) {
+        for (one, written) in looked.iter_mut().zip(written) {
+            failed = failed.or(one.failed.take());
             #[cfg(feature = "http")]
-            if let Some(run) = &one.before {
+            if let Some(run) = one.before.as_ref().filter(|_| !one.outcome.cancels) {
                 // It would stand in the way for ever if its message was never sent.
                 failed = failed.or(self.hand_on_unbegun(run).await.err());
             }
             if written {
                 count += 1;
                 self.tell_of_ticks(one);
+                if let Some(run_id) = one.kept.gives_way.as_ref().filter(|_| one.outcome.cancels) {
+                    failed = failed.or(self.make_way(run_id, &one.read.name).await.err());
+                }
                 // They are written: what cannot be handed on keeps none of the others.
                 let going_on = self.go_on_with(&one.outcome.starts, now).await;
                 failed = failed.or(going_on.err());
@@ -219,7 +225,18 @@ impl Shared {
         }
     }
 
-    /// What follows for one schedule, after the run has been cancelled that gives way to its tick.
+    /// Cancels a run that gives way to that of a tick. The schedule says so, in case that it does not come to that.
+    async fn make_way(&self, run_id: &Arc<str>, schedule: &str) -> Result<()> {
+        if self.cancel(run_id).await? {
+            tracing::info!(run = %run_id, schedule = %Clean(schedule), "run cancelled: the next tick of its schedule takes its place");
+            return Ok(());
+        }
+        #[cfg(feature = "http")]
+        self.hand_on_cancelled(run_id).await?;
+        Ok(())
+    }
+
+    /// What follows for one schedule.
     async fn look_at(self: &Arc<Self>, read: &ScheduleRow) -> Result<Looked> {
         let mut kept = Kept::read(&read.value)?;
         let times = self.clockwork.times(&kept)?;
@@ -230,15 +247,14 @@ impl Shared {
             times: &times,
         };
         let before = self.goes_on(&kept).await?;
-        let last = kept.last.as_ref().map(|last| Arc::clone(&last.run_id));
-        let outcome = plan.look(&mut kept, now, before.is_some());
-        if outcome.cancels
-            && let Some(run_id) = last
-            && self.store.cancel(&run_id, now).await?
+        let mut failed = None;
+        if let Some(run_id) = kept.gives_way.take()
+            && let Err(error) = self.make_way(&run_id, &read.name).await
         {
-            tracing::info!(run = %run_id, schedule = %Clean(&read.name), "run cancelled: the next tick of its schedule takes its place");
-            self.cancelled(&run_id);
+            kept.gives_way = Some(run_id);
+            failed = Some(error);
         }
+        let outcome = plan.look(&mut kept, now, before.is_some());
         let due_at = plan.due_at(&kept, now);
         Ok(Looked {
             read: read.clone(),
@@ -246,6 +262,7 @@ impl Shared {
             outcome,
             due_at,
             before,
+            failed,
         })
     }
 

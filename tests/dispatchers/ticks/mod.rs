@@ -8,6 +8,7 @@ use belts::{
     testing::ManualClock,
 };
 
+mod gives_way;
 mod lost;
 mod post;
 mod pushed;
