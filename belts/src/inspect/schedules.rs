@@ -16,7 +16,7 @@ use crate::{
     id::new_id,
     plain::Clean,
     schedule::{Kept, Plan, Schedule, Tick, to_json},
-    store::{Publish, ScheduleChange, ScheduleRow, SharedStore},
+    store::{FunctionRecord, ScheduleChange, ScheduleRow, SharedStore},
     worker::clockwork,
 };
 
@@ -91,7 +91,8 @@ impl Schedules {
     ///
     /// # Errors
     /// Of kind [`Config`](ErrorKind::Config): the expression, the zone or the name cannot be, or a function has this id. Of kind
-    /// [`Codec`](ErrorKind::Codec): the data cannot be written as JSON. Also if the store cannot be reached or written, or keeps no
+    /// [`Codec`](ErrorKind::Codec): the data cannot be written as JSON. Of kind [`Dispatcher`](ErrorKind::Dispatcher): it was put, but a
+    /// worker without a loop could not hand on its next tick; try again. Also if the store cannot be reached or written, or keeps no
     /// schedules.
     pub async fn put<M, F: Function<M, Event = Tick>>(
         &self,
@@ -155,6 +156,7 @@ impl Schedules {
             let due_at = plan.due_at(&kept, now);
             let due_at = if starts { Some(now) } else { due_at };
             if let Some(record) = self.write(row.as_ref(), &plan, kept, due_at).await? {
+                self.push_tick(due_at).await?;
                 return self.live(record).await;
             }
         }
@@ -187,26 +189,46 @@ impl Schedules {
         let mut all = Vec::new();
         let mut last: Option<Arc<str>> = None;
         loop {
-            let page = self
-                .runs
-                .store
-                .schedules(last.as_deref(), clockwork::PAGE)
+            let (page, next) = self
+                .page_of(&functions, last.as_deref(), clockwork::PAGE)
                 .await?;
-            for row in &page {
-                match Kept::read(&row.value) {
-                    Ok(kept) => {
-                        all.push(with_function(ScheduleRecord::of(row, kept), &functions));
-                    }
-                    Err(error) => {
-                        tracing::warn!(schedule = %Clean(&row.name), error = %error.report(), "a schedule cannot be read here");
-                    }
-                }
-            }
-            last = page.last().map(|row| Arc::clone(&row.name));
-            if page.len() < clockwork::PAGE {
-                return Ok(all);
+            all.extend(page);
+            match next {
+                Some(next) => last = Some(next),
+                None => return Ok(all),
             }
         }
+    }
+
+    /// The schedules behind this name, so many at most; the last name that was looked at, if there are more.
+    #[cfg(feature = "http")]
+    pub(crate) async fn page(
+        &self,
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<(Vec<ScheduleRecord>, Option<Arc<str>>)> {
+        let functions = self.functions().await?;
+        self.page_of(&functions, after, most).await
+    }
+
+    async fn page_of(
+        &self,
+        functions: &[FunctionRecord],
+        after: Option<&str>,
+        most: usize,
+    ) -> Result<(Vec<ScheduleRecord>, Option<Arc<str>>)> {
+        let rows = self.runs.store.schedules(after, most).await?;
+        let mut page = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match Kept::read(&row.value) {
+                Ok(kept) => page.push(with_function(ScheduleRecord::of(row, kept), functions)),
+                Err(error) => {
+                    tracing::warn!(schedule = %Clean(&row.name), error = %error.report(), "a schedule cannot be read here");
+                }
+            }
+        }
+        let last = rows.last().filter(|_| rows.len() == most);
+        Ok((page, last.map(|row| Arc::clone(&row.name))))
     }
 
     /// One schedule.
@@ -263,42 +285,54 @@ impl Schedules {
     /// Resumes a schedule: its ticks count from now on; `false` if it was not paused.
     ///
     /// # Errors
-    /// As [`pause`](Self::pause).
+    /// As [`pause`](Self::pause). Of kind [`Dispatcher`](ErrorKind::Dispatcher): it is resumed, but a worker without a loop could not hand
+    /// on its next tick; try again.
     pub async fn resume(&self, name: &str) -> Result<bool> {
-        self.change(name, "resume", |kept, plan, now| {
-            let resumes = kept.paused_at.take().is_some();
-            if resumes {
-                plan.begin(kept, now);
-            }
-            resumes
-        })
-        .await
+        let resumed = self
+            .change(name, "resume", |kept, plan, now| {
+                let resumes = kept.paused_at.take().is_some();
+                if resumes {
+                    plan.begin(kept, now);
+                }
+                resumes
+            })
+            .await?;
+        if let Some(row) = self.runs.store.schedule(name).await? {
+            self.push_tick(row.due_at).await?;
+        }
+        Ok(resumed)
     }
 
     /// Starts a run of the function now, whatever the plan, whether the schedule is paused, and whatever goes on; the run's id. Its tick
-    /// is for this moment, and the next one by the plan comes all the same.
+    /// is for this moment, and the next one by the plan comes all the same, with this one as its `previous()`.
     ///
     /// # Errors
     /// As [`pause`](Self::pause). Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run was started, but a worker without a loop could
     /// not hand it on.
     pub async fn trigger_now(&self, name: &str) -> Result<String> {
-        let (row, kept) = self.read(name).await?;
+        self.read(name).await?;
         self.tell(name, "trigger");
-        let now = self.now();
-        let mut tick = Tick::new(now)
-            .with_schedule(Arc::clone(&row.name))
-            .with_json(kept.data);
-        if let Some(last) = kept.last {
-            tick = tick.with_previous(last.scheduled_at);
-        }
         let run_id = new_id();
-        let event = clockwork::new_run(&row, &tick, &run_id, now);
-        self.runs
-            .store
-            .publish(Publish::new(vec![event], now))
-            .await?;
-        self.runs.tell(&run_id).await?;
-        Ok(run_id.to_string())
+        for _ in 0..TRIES {
+            let (row, mut kept) = self.read(name).await?;
+            let now = self.now();
+            let mut tick = Tick::new(now)
+                .with_schedule(Arc::clone(&row.name))
+                .with_json(kept.data.clone());
+            if let Some(previous) = kept.cover(now) {
+                tick = tick.with_previous(previous);
+            }
+            let event = clockwork::new_run(&row, &tick, &run_id, now);
+            let (name, function_id) = (Arc::clone(&row.name), Arc::clone(&row.function_id));
+            let to = ScheduleRow::new(name, function_id, kept.write()).with_due_at(row.due_at);
+            let change = ScheduleChange::update(&row, to).with_starts(vec![event]);
+            let written = self.runs.store.change_schedules(vec![change], now).await?;
+            if written == [true] {
+                self.runs.tell(&run_id).await?;
+                return Ok(run_id.to_string());
+            }
+        }
+        Err(busy(name))
     }
 
     /// Removes a schedule; `false` if there was none. What it has started goes on.
@@ -391,12 +425,27 @@ impl Schedules {
         Ok((row, kept))
     }
 
-    async fn functions(&self) -> Result<Vec<crate::store::FunctionRecord>> {
+    async fn functions(&self) -> Result<Vec<FunctionRecord>> {
         self.runs.store.functions(self.now(), 1).await
     }
 
     async fn live(&self, record: ScheduleRecord) -> Result<ScheduleRecord> {
         Ok(with_function(record, &self.functions().await?))
+    }
+
+    /// Where no loop runs, has a message come when a schedule is due that was written.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(clippy::unused_async, reason = "only a dispatcher is waited for")
+    )]
+    async fn push_tick(&self, due_at: Option<Timestamp>) -> Result<()> {
+        #[cfg(feature = "http")]
+        if let Some(worker) = &self.runs.worker {
+            worker.push_tick(due_at).await?;
+        }
+        #[cfg(not(feature = "http"))]
+        let _ = due_at;
+        Ok(())
     }
 
     fn tell(&self, name: &str, action: &str) {

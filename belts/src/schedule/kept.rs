@@ -49,6 +49,9 @@ pub(crate) struct Kept {
     /// The last tick that started a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last: Option<LastTick>,
+    /// The moment of the last run, of a tick or [triggered](crate::Schedules::trigger_now): the next one begins there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) covered: Option<Timestamp>,
     /// The run that gave way to that of the last tick, and may have to be cancelled still.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) gives_way: Option<Arc<str>>,
@@ -126,6 +129,7 @@ impl Kept {
             queue: VecDeque::new(),
             untold: 0,
             last: None,
+            covered: None,
             gives_way: None,
             counts: Counts::default(),
             skips: VecDeque::new(),
@@ -164,6 +168,14 @@ impl Kept {
     /// Whether it matters if the run of the last tick goes on.
     pub(crate) fn heeds_the_last(&self) -> bool {
         self.schedule.overlap != Overlap::Allow || !self.queue.is_empty()
+    }
+
+    /// Notes that a run is for this moment; the one up to which those before it were.
+    pub(crate) fn cover(&mut self, moment: Timestamp) -> Option<Timestamp> {
+        let before = self.covered;
+        self.covered = before.max(Some(moment));
+        // A tick that has waited may be earlier than one that was triggered, which has done its part.
+        before.map(|before| before.min(moment))
     }
 
     /// Has a tick wait for the end of a run; how many had to give way to it.

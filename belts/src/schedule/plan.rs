@@ -14,7 +14,7 @@ use crate::{
     id::{digest, stable_id},
 };
 
-/// A tick that is dealt with no later than this was not missed: a deploy or a restart takes that long.
+/// A tick that is dealt with no later than this, and before the next one, was not missed: a deploy or a restart takes that long.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(60);
 
 /// How soon it is looked again whether a run has ended for which ticks wait, and how late at most.
@@ -116,6 +116,8 @@ impl Plan<'_> {
         let ahead = kept.seen > now.after(AHEAD);
         if ahead {
             self.begin(kept, now);
+            // What was done for a time that is still to come says nothing about the time until then.
+            kept.covered = kept.covered.filter(|covered| *covered <= now);
         }
         ahead
     }
@@ -233,7 +235,7 @@ impl Plan<'_> {
         outcome.starts.push(Start {
             run_id: run_id.clone(),
             scheduled_at: tick.scheduled_at,
-            previous: kept.last.as_ref().map(|last| last.scheduled_at),
+            previous: kept.cover(tick.scheduled_at),
             missed: tick.missed,
             late: now.since(self.starts_at(kept, tick.scheduled_at)),
         });
