@@ -106,6 +106,9 @@ impl Shared {
         // From here on every publisher on the store knows what this program listens for.
         self.session().await?;
         self.register_schedules().await?;
+        if self.hands_on() {
+            self.put_off_all();
+        }
         #[cfg(feature = "http")]
         self.push_ticks_quietly().await;
         Ok(Worker::from_shared(self))

@@ -25,14 +25,16 @@ impl Shared {
     /// would otherwise wait until that time comes.
     pub(super) async fn heed_the_clock(self: &Arc<Self>, functions: &[Arc<str>]) -> Result<()> {
         let now = self.clock.now();
-        let looked = self
-            .clockwork
-            .looked
-            .swap(now.as_millis(), Ordering::AcqRel);
+        let looked = self.clockwork.looked.load(Ordering::Acquire);
         let all = self.clockwork.looked_at_all.load(Ordering::Acquire);
         let set_back = looked != i64::MIN && looked > now.after(SET_BACK).as_millis();
-        let over = all == i64::MIN || now.since(Timestamp::from_millis(all)) >= ALL;
+        // If the look after that failed, it is made up for.
+        let is_ahead = all > now.after(SET_BACK).as_millis();
+        let over = all == i64::MIN || is_ahead || now.since(Timestamp::from_millis(all)) >= ALL;
         if !set_back && !over {
+            self.clockwork
+                .looked
+                .store(now.as_millis(), Ordering::Release);
             return Ok(());
         }
         // Once in a process: the newest one has its rules heeded, and two side by side do not take turns.
@@ -69,9 +71,18 @@ impl Shared {
         }
         self.clockwork.corrected.store(true, Ordering::Release);
         self.clockwork
+            .looked
+            .store(now.as_millis(), Ordering::Release);
+        self.clockwork
             .looked_at_all
             .store(now.as_millis(), Ordering::Release);
         Ok(())
+    }
+
+    /// Leaves the first look at every schedule for later, where a process may not live for long and reads what it needs.
+    pub(super) fn put_off_all(&self) {
+        let now = self.clock.now().as_millis();
+        self.clockwork.looked_at_all.store(now, Ordering::Release);
     }
 
     /// Every schedule of the store.
