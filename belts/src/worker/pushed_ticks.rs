@@ -12,6 +12,7 @@ use super::{Shared, clockwork::PAGE};
 use crate::{
     clock::Timestamp,
     error::Result,
+    id::new_id,
     schedule::{Start, TICK},
     store::{RunFilter, RunRecord, RunStatus},
 };
@@ -35,7 +36,16 @@ impl Shared {
         } else {
             Ok(())
         };
-        let Some(next) = self.look_for_ticks().await? else {
+        let next = self.look_for_ticks().await?;
+        if let Some((due_at, hop)) = brought
+            && due_at > self.clock.now()
+            && next != Some(due_at)
+        {
+            // Whoever has sent it relies on it, should a schedule tick at that time again.
+            let hop = hop.saturating_add(1);
+            self.hand_on(&TICKS.into(), due_at, hop).await?;
+        }
+        let Some(next) = next else {
             return left;
         };
         // A transport may not hold it until then.
@@ -47,6 +57,36 @@ impl Shared {
         self.hand_on(&TICKS.into(), next, hop).await?;
         self.clockwork.hand_on(next);
         left
+    }
+
+    /// In push mode, has a message come for a schedule that was written outside of a delivery, unless one is under way for an earlier
+    /// tick: whoever gets that one hands on the next.
+    pub(crate) async fn push_tick(&self, due_at: Option<Timestamp>) -> Result<()> {
+        let Some(due_at) = due_at.filter(|_| self.hands_on()) else {
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let due_at = due_at.max(now);
+        let under_way = self.clockwork.handed_on();
+        if under_way.is_some_and(|earlier| now < earlier && earlier <= due_at) {
+            return Ok(());
+        }
+        self.hand_on(&TICKS.into(), due_at, 0).await?;
+        self.clockwork.hand_on(due_at);
+        Ok(())
+    }
+
+    /// In push mode, has the ticks go on of a function that is resumed, for which no message came meanwhile.
+    pub(crate) async fn push_ticks_of(self: &Arc<Self>, function_id: &str) -> Result<()> {
+        if self.ticking().iter().any(|own| **own == *function_id) {
+            return self.push_ticks(None).await;
+        }
+        if self.registry.get(function_id).is_some() {
+            return Ok(());
+        }
+        // A worker that has it looks what is due.
+        let now = self.clock.now();
+        self.hand_on_again(&TICKS.into(), now, &new_id()).await
     }
 
     /// Hands on the runs that ticks have started, each whatever becomes of the others.

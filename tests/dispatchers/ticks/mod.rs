@@ -8,8 +8,10 @@ use belts::{
     testing::ManualClock,
 };
 
+mod cold;
 mod gives_way;
 mod lost;
+mod outside;
 mod post;
 mod pushed;
 mod unreadable;
