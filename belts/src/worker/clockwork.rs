@@ -289,7 +289,7 @@ impl Shared {
         ticks.missed.increment(u64::from(outcome.missed));
         ticks.skipped.increment(u64::from(outcome.skipped));
         if outcome.missed > 0 {
-            tracing::warn!(schedule = %name, missed = outcome.missed, "ticks were missed, since no worker was there at their time");
+            tracing::warn!(schedule = %name, missed = outcome.missed, "ticks were missed, since no worker was there at their time, nor before the next tick or within a minute");
         }
         if outcome.skipped > 0 {
             tracing::info!(schedule = %name, skipped = outcome.skipped, "ticks were skipped, since the run of an earlier one goes on");
