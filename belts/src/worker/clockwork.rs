@@ -147,9 +147,12 @@ impl Shared {
             let is_all = found.due.len() < most;
             if self.deal_with(found.due).await? == 0 {
                 // Others were faster, or nobody here can follow them. They hide none of those behind them.
-                if is_all || most >= MOST {
+                if is_all {
                     let soon = now.after(BUSY);
                     return Ok(found.next.map(|next| next.max(soon)));
+                }
+                if most >= MOST {
+                    return Ok(Some(now.after(IN_TIME)));
                 }
                 most *= 2;
             }

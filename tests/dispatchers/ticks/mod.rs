@@ -1,4 +1,4 @@
-//! Schedules without a loop: ticks travel as messages, and whoever gets one starts what is due and hands on the next.
+//! Without a loop, on a clock that stands still and with messages that the test carries: ticks travel as messages, and whoever gets one starts what is due and hands on the next.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,6 +15,7 @@ mod outside;
 mod post;
 mod pushed;
 mod unreadable;
+mod woken;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
