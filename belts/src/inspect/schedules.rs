@@ -7,14 +7,13 @@ use serde_json::value::RawValue;
 
 use super::{
     Runs,
-    scheduled::{PlannedTick, ScheduleRecord, check_name, with_function},
+    scheduled::{ScheduleRecord, check_name, with_function},
 };
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
     function::Function,
     id::new_id,
-    plain::Clean,
     schedule::{Kept, Plan, Schedule, Tick, to_json},
     store::{FunctionRecord, ScheduleChange, ScheduleRow, SharedStore},
     worker::clockwork,
@@ -56,7 +55,7 @@ const TRIES: usize = 50;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Schedules {
-    runs: Runs,
+    pub(super) runs: Runs,
 }
 
 impl Schedules {
@@ -177,94 +176,6 @@ impl Schedules {
     fn has_function(&self, id: &str) -> bool {
         let worker = self.runs.worker.as_ref();
         worker.is_some_and(|worker| worker.registry.get(id).is_some())
-    }
-
-    /// Every schedule that this program can read, sorted by name. Of another one, whose key it lacks or which a newer belts has written,
-    /// only the log tells.
-    ///
-    /// # Errors
-    /// The store cannot be reached.
-    pub async fn list(&self) -> Result<Vec<ScheduleRecord>> {
-        let functions = self.functions().await?;
-        let mut all = Vec::new();
-        let mut last: Option<Arc<str>> = None;
-        loop {
-            let (page, next) = self
-                .page_of(&functions, last.as_deref(), clockwork::PAGE)
-                .await?;
-            all.extend(page);
-            match next {
-                Some(next) => last = Some(next),
-                None => return Ok(all),
-            }
-        }
-    }
-
-    /// The schedules behind this name, so many at most; the last name that was looked at, if there are more.
-    #[cfg(feature = "http")]
-    pub(crate) async fn page(
-        &self,
-        after: Option<&str>,
-        most: usize,
-    ) -> Result<(Vec<ScheduleRecord>, Option<Arc<str>>)> {
-        let functions = self.functions().await?;
-        self.page_of(&functions, after, most).await
-    }
-
-    async fn page_of(
-        &self,
-        functions: &[FunctionRecord],
-        after: Option<&str>,
-        most: usize,
-    ) -> Result<(Vec<ScheduleRecord>, Option<Arc<str>>)> {
-        let rows = self.runs.store.schedules(after, most).await?;
-        let mut page = Vec::with_capacity(rows.len());
-        for row in &rows {
-            match Kept::read(&row.value) {
-                Ok(kept) => page.push(with_function(ScheduleRecord::of(row, kept), functions)),
-                Err(error) => {
-                    tracing::warn!(schedule = %Clean(&row.name), error = %error.report(), "a schedule cannot be read here");
-                }
-            }
-        }
-        let last = rows.last().filter(|_| rows.len() == most);
-        Ok((page, last.map(|row| Arc::clone(&row.name))))
-    }
-
-    /// One schedule.
-    ///
-    /// # Errors
-    /// Of kind [`UnknownSchedule`](ErrorKind::UnknownSchedule): there is none of that name. Also if the store cannot be reached.
-    pub async fn get(&self, name: &str) -> Result<ScheduleRecord> {
-        let (row, kept) = self.read(name).await?;
-        self.live(ScheduleRecord::of(&row, kept)).await
-    }
-
-    /// The next ticks of all schedules, so many at most, in their order; none of what is paused, or what this program cannot follow.
-    ///
-    /// # Errors
-    /// The store cannot be reached.
-    pub async fn next(&self, count: usize) -> Result<Vec<PlannedTick>> {
-        let mut all = Vec::new();
-        for record in self.list().await?.iter().filter(|record| record.living) {
-            let ticks = record.next(count).unwrap_or_default().into_iter();
-            all.extend(ticks.map(|scheduled_at| PlannedTick {
-                scheduled_at,
-                schedule: Arc::clone(&record.name),
-                function_id: Arc::clone(&record.function_id),
-            }));
-        }
-        all.sort_unstable();
-        all.truncate(count);
-        Ok(all)
-    }
-
-    /// The next ticks of one schedule, so many at most.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get), and if this program cannot follow the schedule.
-    pub async fn next_of(&self, name: &str, count: usize) -> Result<Vec<Timestamp>> {
-        self.get(name).await?.next(count)
     }
 
     /// Pauses a schedule until it is [resumed](Self::resume), whatever happens to this program; `false` if it was paused already.
@@ -416,7 +327,7 @@ impl Schedules {
         Ok(Some(ScheduleRecord::of(&row, kept)))
     }
 
-    async fn read(&self, name: &str) -> Result<(ScheduleRow, Kept)> {
+    pub(super) async fn read(&self, name: &str) -> Result<(ScheduleRow, Kept)> {
         let Some(row) = self.runs.store.schedule(name).await? else {
             let text = format!("there is no schedule `{name}`");
             return Err(Error::new(ErrorKind::UnknownSchedule, text));
@@ -425,11 +336,11 @@ impl Schedules {
         Ok((row, kept))
     }
 
-    async fn functions(&self) -> Result<Vec<FunctionRecord>> {
+    pub(super) async fn functions(&self) -> Result<Vec<FunctionRecord>> {
         self.runs.store.functions(self.now(), 1).await
     }
 
-    async fn live(&self, record: ScheduleRecord) -> Result<ScheduleRecord> {
+    pub(super) async fn live(&self, record: ScheduleRecord) -> Result<ScheduleRecord> {
         Ok(with_function(record, &self.functions().await?))
     }
 

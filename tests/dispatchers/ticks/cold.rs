@@ -49,7 +49,10 @@ async fn a_start_reads_one_page_and_its_own_schedules() {
         let worker = builder.function(hourly).build().await.unwrap();
         post.carry_until(&worker, hour(start)).await;
         let runs = statuses(&worker, hourly).await;
-        assert_eq!(runs, vec![RunStatus::Completed; start as usize]);
+        assert_eq!(
+            runs,
+            vec![RunStatus::Completed; usize::try_from(start).unwrap()]
+        );
         if start == 1 {
             assert_eq!(
                 pages.load(Ordering::SeqCst),
