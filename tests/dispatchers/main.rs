@@ -17,3 +17,4 @@ mod qstash;
 mod redis;
 mod skew;
 mod sqs;
+mod ticks;

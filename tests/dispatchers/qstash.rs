@@ -2,7 +2,7 @@
 
 mod answers;
 mod callbacks;
-mod clock;
+pub(crate) mod clock;
 mod deliver;
 mod events;
 mod families;

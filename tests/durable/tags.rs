@@ -125,6 +125,33 @@ async fn a_tag_that_cannot_be_is_refused() {
     assert_eq!(run.record().unwrap().tags.len(), Tag::MOST);
 }
 
+#[belts::function(id = "z-tags-many", on = Named)]
+async fn many(_event: Named, cx: Context) -> belts::Result<usize> {
+    let mut refused = 0;
+    for day in 0..4 {
+        for number in 0..20 {
+            let tagged = cx.tag("number", 100 * day + number).await;
+            refused += usize::from(tagged.is_err());
+        }
+        cx.tag("number", 0).await?;
+        sleep!("day-{day}", "1h").await?;
+    }
+    Ok(refused)
+}
+
+#[tokio::test]
+async fn the_limit_holds_for_the_run_however_often_it_is_resumed() {
+    let harness = harness_of("tags-many", many).await;
+    begun(&harness, named("tags-many")).await;
+    for _ in 0..4 {
+        harness.restart().await.unwrap();
+        harness.travel(HOUR).await.unwrap();
+    }
+    let run = only(harness.runs_of(many).await);
+    assert_eq!(run.output().unwrap(), 30);
+    assert_eq!(run.record().unwrap().tags.len(), Tag::MOST);
+}
+
 #[belts::function(id = "z-tags-race", on = Named)]
 async fn raced(event: Named, cx: Context) -> belts::Result<()> {
     race!("first", {

@@ -1,6 +1,16 @@
 //! Clocks that jump by a day.
 
-use belts::{Tick, step, store::Memory, testing::Harness};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use belts::{
+    Error, Tick, step,
+    store::{Memory, SharedStore},
+    testing::{Harness, Reopen},
+};
+use belts_suite::hooked::Hooked;
 
 use crate::support::{DAY, HOUR, at, clock, outputs};
 
@@ -95,4 +105,72 @@ async fn a_day_forward_and_back_by_turns_starts_each_tick_once() {
     ticks.dedup();
     assert_eq!(ticks.len(), all, "{told:?}");
     assert!(all <= 30, "{told:?}");
+}
+
+/// A store whose lists of schedules are refused for a while.
+struct Refusing(Memory, Arc<AtomicBool>);
+
+#[async_trait::async_trait]
+impl Reopen for Refusing {
+    async fn open(&self) -> belts::Result<SharedStore> {
+        let refuses = Arc::clone(&self.1);
+        let inner = self.0.open().await?;
+        Ok(Hooked::new(inner, move |method| {
+            let refused = method == "schedules" && refuses.load(Ordering::SeqCst);
+            Box::pin(async move {
+                if refused {
+                    return Err(Error::store("not now", "the store is busy"));
+                }
+                Ok(())
+            })
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_day_back_is_no_stall_although_the_look_after_it_fails() {
+    let refuses = Arc::new(AtomicBool::new(false));
+    let builder = Harness::builder()
+        .store(Refusing(Memory::new(), Arc::clone(&refuses)))
+        .clock(clock("2025-01-03T00:30:00Z"));
+    let harness = builder.function(hourly).build().await.unwrap();
+    harness.travel(HOUR).await.unwrap();
+    harness.advance(DAY);
+    harness.settle().await.unwrap();
+    harness.clock().set(at("2025-01-03T01:40:00Z"));
+    refuses.store(true, Ordering::SeqCst);
+    let _ = harness.settle().await;
+    refuses.store(false, Ordering::SeqCst);
+    harness.travel(HOUR).await.unwrap();
+    let told = outputs(&harness, hourly).await;
+    let second = "2025-01-03T02:00:00Z missed 0".to_owned();
+    assert!(told.contains(&second), "{told:?}");
+}
+
+#[belts::function(id = "ranges", every = "1h")]
+async fn ranges(tick: Tick) -> belts::Result<String> {
+    let since = tick.previous().map(|previous| previous.to_string());
+    step!("tell", format!("{} since {since:?}", tick.scheduled_at())).await
+}
+
+#[tokio::test]
+async fn after_a_day_back_no_run_begins_in_the_future() {
+    let builder = Harness::builder()
+        .store(Memory::new())
+        .clock(clock("2025-01-03T00:30:00Z"));
+    let harness = builder.function(ranges).build().await.unwrap();
+    harness.travel(HOUR).await.unwrap();
+    harness.advance(DAY);
+    harness.settle().await.unwrap();
+    harness.clock().set(at("2025-01-03T01:40:00Z"));
+    harness.travel(HOUR * 2).await.unwrap();
+    assert_eq!(
+        outputs(&harness, ranges).await,
+        [
+            "2025-01-03T01:00:00Z since None",
+            "2025-01-03T02:00:00Z since None",
+            "2025-01-03T03:00:00Z since Some(\"2025-01-03T02:00:00Z\")",
+            "2025-01-04T01:00:00Z since Some(\"2025-01-03T01:00:00Z\")",
+        ]
+    );
 }

@@ -6,13 +6,18 @@ mod at_once;
 mod changing;
 mod clocks;
 mod crashes;
+mod deploys;
 mod handled;
+mod held;
 mod missed;
 mod overlap;
 #[path = "../durable/places.rs"]
 #[expect(dead_code, reason = "another suite asks for the names")]
 mod places;
 mod put;
+mod rules;
+mod sealed;
 mod shown;
 mod support;
 mod ticks;
+mod unreadable;

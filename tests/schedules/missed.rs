@@ -137,3 +137,26 @@ async fn no_more_than_a_hundred_are_made_up_for() {
         .next;
     assert_eq!(next, Some(at("2025-01-17T00:01:00Z")));
 }
+
+#[belts::function(id = "seconds", every = "10s")]
+async fn seconds(tick: Tick) -> belts::Result<String> {
+    step!(
+        "tell",
+        format!("{} missed {}", tick.scheduled_at(), tick.missed())
+    )
+    .await
+}
+
+#[tokio::test]
+async fn of_several_within_a_minute_only_the_last_is_no_missed_one() {
+    let builder = Harness::builder()
+        .store(Memory::new())
+        .clock(clock("2025-01-03T00:00:05Z"));
+    let harness = builder.function(seconds).build().await.unwrap();
+    harness.advance(std::time::Duration::from_secs(35));
+    harness.settle().await.unwrap();
+    assert_eq!(
+        outputs(&harness, seconds).await,
+        ["2025-01-03T00:00:40Z missed 3"]
+    );
+}

@@ -1,6 +1,10 @@
 //! Ticks that come while the run of the last one goes on.
 
-use belts::{Tick, sleep, step, store::RunStatus, testing::Harness};
+use belts::{
+    Tick, sleep, step,
+    store::RunStatus,
+    testing::{Crash, Harness},
+};
 
 use crate::support::{DAY, HOUR, MINUTE, at, clock};
 
@@ -144,4 +148,26 @@ async fn a_paused_function_holds_its_ticks() {
         told.contains(&"2025-01-03T05:00:00Z missed 3".to_owned()),
         "{told:?}"
     );
+}
+
+#[tokio::test]
+async fn the_run_before_is_cancelled_although_whoever_took_its_place_has_died() {
+    for write in 1..=12 {
+        for crash in [Crash::Before(write), Crash::After(write)] {
+            let builder = Harness::builder().clock(clock("2025-01-03T00:30:00Z"));
+            let harness = builder.function(cancel).build().await.unwrap();
+            harness.travel(HOUR).await.unwrap();
+            harness.faults().crash(crash);
+            harness.travel(HOUR).await.unwrap();
+            harness.faults().disarm();
+            harness.travel(MINUTE).await.unwrap();
+            let runs = harness.runs_of(cancel).await.unwrap();
+            let going_on = runs.iter().filter(|run| {
+                let status = run.status().unwrap();
+                !status.is_finished()
+            });
+            assert_eq!(going_on.count(), 1, "{crash:?}");
+            assert_eq!(runs.len(), 2, "{crash:?}");
+        }
+    }
 }

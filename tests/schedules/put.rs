@@ -226,3 +226,41 @@ async fn schedules_of_a_store_alone_are_seen_and_changed() {
     harness.travel(DAY).await.unwrap();
     assert!(harness.runs_of(planned).await.unwrap().is_empty());
 }
+
+#[belts::function(id = "ranged", every = "24h")]
+async fn ranged(tick: Tick) -> belts::Result<String> {
+    let since = tick.previous().map(|previous| previous.to_string());
+    step!("tell", format!("{} since {since:?}", tick.scheduled_at())).await
+}
+
+#[tokio::test]
+async fn a_run_that_was_triggered_is_the_previous_one_of_the_next() {
+    let builder = Harness::builder()
+        .store(Memory::new())
+        .clock(clock("2025-01-03T15:00:00Z"));
+    let harness = builder.function(ranged).build().await.unwrap();
+    let schedules = harness.worker().schedules();
+    harness.travel(HOUR * 9).await.unwrap();
+    for _ in 0..2 {
+        harness.travel(HOUR).await.unwrap();
+        schedules.trigger_now("ranged").await.unwrap();
+        harness.settle().await.unwrap();
+    }
+    harness.travel(DAY).await.unwrap();
+    assert_eq!(
+        outputs(&harness, ranged).await,
+        [
+            "2025-01-04T00:00:00Z since None",
+            "2025-01-04T01:00:00Z since Some(\"2025-01-04T00:00:00Z\")",
+            "2025-01-04T02:00:00Z since Some(\"2025-01-04T01:00:00Z\")",
+            "2025-01-05T00:00:00Z since Some(\"2025-01-04T02:00:00Z\")",
+        ]
+    );
+    // It is no tick of the plan, and stands in the way of none.
+    let record = schedules.get("ranged").await.unwrap();
+    assert_eq!(record.counts.started, 2);
+    assert_eq!(
+        record.last.unwrap().scheduled_at,
+        at("2025-01-05T00:00:00Z")
+    );
+}

@@ -2,7 +2,7 @@
 
 use axum::{body::Body, http::Request};
 use belts::{
-    Tick, step,
+    Schedule, Tick, step,
     testing::{Harness, SqliteFile},
 };
 use serde_json::{Value, json};
@@ -99,6 +99,41 @@ async fn schedules_are_listed_and_changed_over_http() {
     ] {
         assert_eq!(asked(&harness, "POST", wrong).await.0, 400, "{wrong}");
     }
+}
+
+#[tokio::test]
+async fn many_schedules_are_listed_page_by_page() {
+    let builder = Harness::builder()
+        .clock(clock("2025-01-03T07:00:00Z"))
+        .function(report)
+        .worker(|builder| builder.inspection_token(TOKEN));
+    let harness = builder.build().await.unwrap();
+    let schedules = harness.worker().schedules();
+    for number in 0..120 {
+        let daily = Schedule::cron("0 9 * * *");
+        let name = format!("tenant-{number}");
+        schedules.put(name, report, daily, ()).await.unwrap();
+    }
+    let (mut names, mut pages) = (Vec::new(), 0);
+    let mut path = "/schedules?next=100".to_owned();
+    loop {
+        let (status, listed) = asked(&harness, "GET", &path).await;
+        assert_eq!(status, 200);
+        let page = listed["schedules"].as_array().unwrap();
+        assert!(page.len() <= 50);
+        assert!(
+            page.iter()
+                .all(|one| one["next"].as_array().unwrap().len() == 100)
+        );
+        names.extend(page.iter().map(|one| one["name"].to_string()));
+        pages += 1;
+        match listed["next"].as_str() {
+            Some(next) => path = format!("/schedules?next=100&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((names.len(), pages), (121, 3));
+    assert!(names.is_sorted());
 }
 
 fn program(place: &SqliteFile, arguments: &[&str]) -> (bool, String) {

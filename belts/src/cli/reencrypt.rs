@@ -13,6 +13,7 @@ use crate::store::Reencrypted;
 struct Shown<'a> {
     events: usize,
     runs: usize,
+    schedules: usize,
     changed: usize,
     closed: usize,
     keys: Vec<&'a str>,
@@ -39,6 +40,7 @@ pub(super) async fn reencrypt(place: &dyn Place, out: Out) -> Result<(), Wrong> 
         print::object(&Shown {
             events: done.events,
             runs: done.runs,
+            schedules: done.schedules,
             changed: done.changed,
             closed: done.closed,
             keys: done.keys.iter().map(|key| &**key).collect(),
@@ -59,9 +61,10 @@ pub(super) async fn reencrypt(place: &dyn Place, out: Out) -> Result<(), Wrong> 
 
 fn looked_at(done: &Reencrypted) -> String {
     format!(
-        "{} of {} and {}",
+        "{} of {}, {} and {}",
         plural(done.changed, "value"),
         plural(done.runs, "run"),
-        plural(done.events, "event")
+        plural(done.events, "event"),
+        plural(done.schedules, "schedule")
     )
 }

@@ -330,9 +330,16 @@ impl Place for Remote {
     }
 
     async fn schedules(&self, next: usize) -> Result<Vec<ShownSchedule>> {
-        let path = format!("/schedules?next={next}");
-        let shown = self.get::<ShownSchedules>(&path).await?;
-        Ok(shown.schedules)
+        let mut path = format!("/schedules?next={next}");
+        let mut all = Vec::new();
+        loop {
+            let shown = self.get::<ShownSchedules>(&path).await?;
+            all.extend(shown.schedules);
+            let Some(after) = shown.next else {
+                return Ok(all);
+            };
+            path = format!("/schedules?next={next}&after={}", encoded(&after));
+        }
     }
 
     async fn change_schedule(&self, name: &str, action: Action) -> Result<ChangedSchedule> {

@@ -20,12 +20,24 @@ use crate::{
 const SHOWN: usize = 3;
 const MOST_SHOWN: usize = 100;
 
+/// How many schedules a page has at most, and how many ticks.
+const PAGE: usize = 500;
+const MOST_TICKS: usize = 5_000;
+
 pub(super) async fn list(AskedRuns(runs): AskedRuns, uri: Uri) -> Result<Response, Refusal> {
-    let count = count(&uri)?;
-    let all = Schedules::with(runs).list().await?;
-    let schedules = all.iter().map(|record| ShownSchedule::of(record, count));
+    let asked = Asked::read(&uri, true)?;
+    let most = PAGE.min(MOST_TICKS / asked.next.max(1));
+    let schedules = Schedules::with(runs);
+    let (page, next) = schedules.page(asked.after.as_deref(), most).await?;
+    let mut shown = Vec::with_capacity(page.len());
+    for record in &page {
+        shown.push(ShownSchedule::of(record, asked.next));
+        // Ticks of some expressions are far apart, and take long to find.
+        tokio::task::yield_now().await;
+    }
     Ok(json(&ShownSchedules {
-        schedules: schedules.collect(),
+        schedules: shown,
+        next: next.map(|name| name.to_string()),
     }))
 }
 
@@ -34,22 +46,36 @@ pub(super) async fn show(
     Id(name): Id,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    let count = count(&uri)?;
+    let asked = Asked::read(&uri, false)?;
     let record = Schedules::with(runs).get(&name).await?;
-    Ok(json(&ShownSchedule::of(&record, count)))
+    Ok(json(&ShownSchedule::of(&record, asked.next)))
 }
 
-fn count(uri: &Uri) -> Result<usize, Refusal> {
-    let mut count = SHOWN;
-    for (name, value) in query(uri)? {
-        if name != "next" {
-            return Err(unknown(&name, "`next`"));
+/// What a query asks for.
+struct Asked {
+    /// How many of the next ticks.
+    next: usize,
+    after: Option<String>,
+}
+
+impl Asked {
+    fn read(uri: &Uri, of_many: bool) -> Result<Self, Refusal> {
+        let (mut next, mut after) = (SHOWN, None);
+        for (name, value) in query(uri)? {
+            match name.as_str() {
+                "next" => {
+                    let number = value.parse().ok().filter(|number| *number <= MOST_SHOWN);
+                    next = number.ok_or_else(|| {
+                        Refusal::bad_request("`next` must be a number of ticks, at most 100")
+                    })?;
+                }
+                "after" if of_many => after = Some(value),
+                _ if of_many => return Err(unknown(&name, "`next`, `after`")),
+                _ => return Err(unknown(&name, "`next`")),
+            }
         }
-        let number = value.parse().ok().filter(|number| *number <= MOST_SHOWN);
-        count = number
-            .ok_or_else(|| Refusal::bad_request("`next` must be a number of ticks, at most 100"))?;
+        Ok(Self { next, after })
     }
-    Ok(count)
 }
 
 /// Changes the schedule of a name.

@@ -37,20 +37,10 @@ impl Runs {
 
     /// Cancels a run on which that is noted; `false` if it had ended already.
     pub(super) async fn end(&self, run_id: &str) -> Result<bool> {
-        let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
-        if cancelled {
-            self.tell_cancelled(run_id);
-            // It may be due, to be undone.
-            #[cfg(feature = "http")]
-            if let Some(worker) = self.worker.as_ref().filter(|worker| worker.hands_on()) {
-                let run = self.get(run_id).await?;
-                if let Some(due_at) = run.due_at {
-                    worker.hand_on(&run.run_id, due_at, 0).await?;
-                }
-                worker.leave_children(run_id, &run.function_id).await;
-            }
+        match &self.worker {
+            Some(worker) => worker.cancel(&run_id.into()).await,
+            None => self.store.cancel(run_id, self.clock.now()).await,
         }
-        Ok(cancelled)
     }
 
     /// Tells the worker that a run was cancelled.

@@ -19,6 +19,7 @@ mod decided;
 mod families;
 pub(crate) mod functions;
 mod list;
+mod listed_schedules;
 mod pausing;
 mod purge;
 mod read;

@@ -109,7 +109,7 @@ impl Functions {
     ///
     /// # Errors
     /// As [`pause`](Self::pause). Of kind [`Dispatcher`](ErrorKind::Dispatcher): the function is resumed, but a worker without a loop
-    /// could not hand on its runs; try again.
+    /// could not hand on its runs or its next tick; try again.
     pub async fn resume(&self, id: &str) -> Result<bool> {
         let paused = self
             .known(id)
@@ -123,6 +123,7 @@ impl Functions {
         #[cfg(feature = "http")]
         if let Some(worker) = self.runs.worker.as_ref().filter(|worker| worker.hands_on()) {
             worker.hand_on_due(id).await?;
+            worker.push_ticks_of(id).await?;
         }
         Ok(resumed)
     }

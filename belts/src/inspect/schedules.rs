@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Runs,
-    scheduled::{PlannedTick, ScheduleRecord, check_name, with_function},
+    scheduled::{ScheduleRecord, check_name, with_function},
 };
 use crate::{
     clock::Timestamp,
@@ -15,7 +15,7 @@ use crate::{
     function::Function,
     id::new_id,
     schedule::{Kept, Plan, Schedule, Tick, to_json},
-    store::{Publish, ScheduleChange, ScheduleRow, SharedStore},
+    store::{FunctionRecord, ScheduleChange, ScheduleRow, SharedStore},
     worker::clockwork,
 };
 
@@ -55,7 +55,7 @@ const TRIES: usize = 50;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Schedules {
-    runs: Runs,
+    pub(super) runs: Runs,
 }
 
 impl Schedules {
@@ -90,7 +90,8 @@ impl Schedules {
     ///
     /// # Errors
     /// Of kind [`Config`](ErrorKind::Config): the expression, the zone or the name cannot be, or a function has this id. Of kind
-    /// [`Codec`](ErrorKind::Codec): the data cannot be written as JSON. Also if the store cannot be reached or written, or keeps no
+    /// [`Codec`](ErrorKind::Codec): the data cannot be written as JSON. Of kind [`Dispatcher`](ErrorKind::Dispatcher): it was put, but a
+    /// worker without a loop could not hand on its next tick; try again. Also if the store cannot be reached or written, or keeps no
     /// schedules.
     pub async fn put<M, F: Function<M, Event = Tick>>(
         &self,
@@ -132,15 +133,17 @@ impl Schedules {
                         .as_ref()
                         .is_some_and(|row| row.function_id == function_id)
             };
+            let mut starts = false;
             let kept = match present {
                 Some(mut kept) if is_same(&kept) => {
                     kept.data.clone_from(&data);
                     kept
                 }
                 Some(mut kept) => {
-                    kept.schedule = schedule.clone();
+                    let old = kept.schedule.times().ok();
+                    let held = self.held(row.as_ref()).await?;
+                    starts = plan.change(&mut kept, &schedule, old.as_ref(), held, now);
                     kept.data.clone_from(&data);
-                    plan.begin(&mut kept, now);
                     kept
                 }
                 None => {
@@ -149,79 +152,30 @@ impl Schedules {
                     kept
                 }
             };
-            if let Some(record) = self.write(row.as_ref(), &plan, kept, now).await? {
+            let due_at = plan.due_at(&kept, now);
+            let due_at = if starts { Some(now) } else { due_at };
+            if let Some(record) = self.write(row.as_ref(), &plan, kept, due_at).await? {
+                self.push_tick(due_at).await?;
                 return self.live(record).await;
             }
         }
         Err(busy(&name))
     }
 
+    /// Whether the function that a schedule starts is paused.
+    async fn held(&self, row: Option<&ScheduleRow>) -> Result<bool> {
+        let Some(row) = row else {
+            return Ok(false);
+        };
+        let functions = self.functions().await?;
+        let mut known = functions.iter();
+        let known = known.find(|known| known.function_id == row.function_id);
+        Ok(known.is_some_and(|known| known.paused_at.is_some()))
+    }
+
     fn has_function(&self, id: &str) -> bool {
         let worker = self.runs.worker.as_ref();
         worker.is_some_and(|worker| worker.registry.get(id).is_some())
-    }
-
-    /// Every schedule, sorted by name.
-    ///
-    /// # Errors
-    /// The store cannot be reached.
-    pub async fn list(&self) -> Result<Vec<ScheduleRecord>> {
-        let functions = self.functions().await?;
-        let mut all = Vec::new();
-        let mut last: Option<Arc<str>> = None;
-        loop {
-            let page = self
-                .runs
-                .store
-                .schedules(last.as_deref(), clockwork::PAGE)
-                .await?;
-            for row in &page {
-                all.push(with_function(
-                    ScheduleRecord::of(row, Kept::read(&row.value)?),
-                    &functions,
-                ));
-            }
-            last = page.last().map(|row| Arc::clone(&row.name));
-            if page.len() < clockwork::PAGE {
-                return Ok(all);
-            }
-        }
-    }
-
-    /// One schedule.
-    ///
-    /// # Errors
-    /// Of kind [`UnknownSchedule`](ErrorKind::UnknownSchedule): there is none of that name. Also if the store cannot be reached.
-    pub async fn get(&self, name: &str) -> Result<ScheduleRecord> {
-        let (row, kept) = self.read(name).await?;
-        self.live(ScheduleRecord::of(&row, kept)).await
-    }
-
-    /// The next ticks of all schedules, so many at most, in their order; none of what is paused.
-    ///
-    /// # Errors
-    /// The store cannot be reached, or this program cannot follow a schedule.
-    pub async fn next(&self, count: usize) -> Result<Vec<PlannedTick>> {
-        let mut all = Vec::new();
-        for record in self.list().await?.iter().filter(|record| record.living) {
-            let ticks = record.next(count)?.into_iter();
-            all.extend(ticks.map(|scheduled_at| PlannedTick {
-                scheduled_at,
-                schedule: Arc::clone(&record.name),
-                function_id: Arc::clone(&record.function_id),
-            }));
-        }
-        all.sort_unstable();
-        all.truncate(count);
-        Ok(all)
-    }
-
-    /// The next ticks of one schedule, so many at most.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get), and if this program cannot follow the schedule.
-    pub async fn next_of(&self, name: &str, count: usize) -> Result<Vec<Timestamp>> {
-        self.get(name).await?.next(count)
     }
 
     /// Pauses a schedule until it is [resumed](Self::resume), whatever happens to this program; `false` if it was paused already.
@@ -242,42 +196,54 @@ impl Schedules {
     /// Resumes a schedule: its ticks count from now on; `false` if it was not paused.
     ///
     /// # Errors
-    /// As [`pause`](Self::pause).
+    /// As [`pause`](Self::pause). Of kind [`Dispatcher`](ErrorKind::Dispatcher): it is resumed, but a worker without a loop could not hand
+    /// on its next tick; try again.
     pub async fn resume(&self, name: &str) -> Result<bool> {
-        self.change(name, "resume", |kept, plan, now| {
-            let resumes = kept.paused_at.take().is_some();
-            if resumes {
-                plan.begin(kept, now);
-            }
-            resumes
-        })
-        .await
+        let resumed = self
+            .change(name, "resume", |kept, plan, now| {
+                let resumes = kept.paused_at.take().is_some();
+                if resumes {
+                    plan.begin(kept, now);
+                }
+                resumes
+            })
+            .await?;
+        if let Some(row) = self.runs.store.schedule(name).await? {
+            self.push_tick(row.due_at).await?;
+        }
+        Ok(resumed)
     }
 
     /// Starts a run of the function now, whatever the plan, whether the schedule is paused, and whatever goes on; the run's id. Its tick
-    /// is for this moment, and the next one by the plan comes all the same.
+    /// is for this moment, and the next one by the plan comes all the same, with this one as its `previous()`.
     ///
     /// # Errors
     /// As [`pause`](Self::pause). Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run was started, but a worker without a loop could
     /// not hand it on.
     pub async fn trigger_now(&self, name: &str) -> Result<String> {
-        let (row, kept) = self.read(name).await?;
+        self.read(name).await?;
         self.tell(name, "trigger");
-        let now = self.now();
-        let mut tick = Tick::new(now)
-            .with_schedule(Arc::clone(&row.name))
-            .with_json(kept.data);
-        if let Some(last) = kept.last {
-            tick = tick.with_previous(last.scheduled_at);
-        }
         let run_id = new_id();
-        let event = clockwork::new_run(&row, &tick, &run_id, now);
-        self.runs
-            .store
-            .publish(Publish::new(vec![event], now))
-            .await?;
-        self.runs.tell(&run_id).await?;
-        Ok(run_id.to_string())
+        for _ in 0..TRIES {
+            let (row, mut kept) = self.read(name).await?;
+            let now = self.now();
+            let mut tick = Tick::new(now)
+                .with_schedule(Arc::clone(&row.name))
+                .with_json(kept.data.clone());
+            if let Some(previous) = kept.cover(now) {
+                tick = tick.with_previous(previous);
+            }
+            let event = clockwork::new_run(&row, &tick, &run_id, now);
+            let (name, function_id) = (Arc::clone(&row.name), Arc::clone(&row.function_id));
+            let to = ScheduleRow::new(name, function_id, kept.write()).with_due_at(row.due_at);
+            let change = ScheduleChange::update(&row, to).with_starts(vec![event]);
+            let written = self.runs.store.change_schedules(vec![change], now).await?;
+            if written == [true] {
+                self.runs.tell(&run_id).await?;
+                return Ok(run_id.to_string());
+            }
+        }
+        Err(busy(name))
     }
 
     /// Removes a schedule; `false` if there was none. What it has started goes on.
@@ -329,7 +295,8 @@ impl Schedules {
                 return Ok(false);
             }
             self.tell(name, action);
-            if self.write(Some(&row), &plan, kept, now).await?.is_some() {
+            let due_at = plan.due_at(&kept, now);
+            if self.write(Some(&row), &plan, kept, due_at).await?.is_some() {
                 return Ok(true);
             }
         }
@@ -342,15 +309,15 @@ impl Schedules {
         read: Option<&ScheduleRow>,
         plan: &Plan<'_>,
         kept: Kept,
-        now: Timestamp,
+        due_at: Option<Timestamp>,
     ) -> Result<Option<ScheduleRecord>> {
-        let due_at = plan.due_at(&kept, now);
         let row = ScheduleRow::new(plan.name, plan.function_id, kept.write()).with_due_at(due_at);
         let change = match read {
             Some(read) => ScheduleChange::update(read, row.clone()),
             None => ScheduleChange::insert(row.clone()),
         };
-        let written = self.runs.store.change_schedules(vec![change], now).await?;
+        let store = &self.runs.store;
+        let written = store.change_schedules(vec![change], self.now()).await?;
         if written != [true] {
             return Ok(None);
         }
@@ -360,7 +327,7 @@ impl Schedules {
         Ok(Some(ScheduleRecord::of(&row, kept)))
     }
 
-    async fn read(&self, name: &str) -> Result<(ScheduleRow, Kept)> {
+    pub(super) async fn read(&self, name: &str) -> Result<(ScheduleRow, Kept)> {
         let Some(row) = self.runs.store.schedule(name).await? else {
             let text = format!("there is no schedule `{name}`");
             return Err(Error::new(ErrorKind::UnknownSchedule, text));
@@ -369,12 +336,27 @@ impl Schedules {
         Ok((row, kept))
     }
 
-    async fn functions(&self) -> Result<Vec<crate::store::FunctionRecord>> {
+    pub(super) async fn functions(&self) -> Result<Vec<FunctionRecord>> {
         self.runs.store.functions(self.now(), 1).await
     }
 
-    async fn live(&self, record: ScheduleRecord) -> Result<ScheduleRecord> {
+    pub(super) async fn live(&self, record: ScheduleRecord) -> Result<ScheduleRecord> {
         Ok(with_function(record, &self.functions().await?))
+    }
+
+    /// Where no loop runs, has a message come when a schedule is due that was written.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(clippy::unused_async, reason = "only a dispatcher is waited for")
+    )]
+    async fn push_tick(&self, due_at: Option<Timestamp>) -> Result<()> {
+        #[cfg(feature = "http")]
+        if let Some(worker) = &self.runs.worker {
+            worker.push_tick(due_at).await?;
+        }
+        #[cfg(not(feature = "http"))]
+        let _ = due_at;
+        Ok(())
     }
 
     fn tell(&self, name: &str, action: &str) {

@@ -50,6 +50,9 @@ pub(crate) struct ShownSkip {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ShownSchedules {
     pub(crate) schedules: Vec<ShownSchedule>,
+    /// What to ask for as `after`, if there are more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
 }
 
 /// The result of changing a schedule.

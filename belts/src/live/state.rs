@@ -18,8 +18,9 @@ pub(super) struct State {
     pub(super) journal: Journal,
     pub(super) outbox: Outbox,
     pub(super) statuses: Statuses,
-    /// The tags that this drive has added, and whether each is durable.
+    /// The tags of the run, and whether each is durable; from when they are known.
     pub(super) tags: BTreeMap<Tag, bool>,
+    pub(super) knows_tags: bool,
     /// What is recorded, or left to be, but for the status.
     pub(super) before: Before,
     /// What of that was begun in this drive, by `seq`, and may be left again.

@@ -112,6 +112,7 @@ impl LiveRun {
         let arm = CURRENT_ARM.try_with(Clone::clone).ok();
         // Under way until it is durable: the run does not leave memory meanwhile.
         let _active = self.activate();
+        self.know_tags().await;
         if arm.as_ref().is_some_and(Arm::has_lost) {
             return pending().await;
         }
@@ -131,7 +132,27 @@ impl LiveRun {
         Ok(())
     }
 
-    /// Leaves a tag to be recorded, unless this drive did so before.
+    /// Asks for the tags that the run has from before this drive, once: they count, and need not be added again.
+    async fn know_tags(&self) {
+        if self.state().knows_tags {
+            return;
+        }
+        match self.host.store.run(&self.run_id).await {
+            Ok(run) => {
+                let tags = run.map(|run| run.tags).unwrap_or_default();
+                let mut state = self.state();
+                state.knows_tags = true;
+                state.tags.extend(tags.into_iter().map(|tag| (tag, true)));
+            }
+            // The run is given back, and goes on when the store answers.
+            Err(error) => {
+                self.state().end(error);
+                pending().await
+            }
+        }
+    }
+
+    /// Leaves a tag to be recorded, unless the run has it.
     fn leave_tag(&self, tag: &Tag) -> Result<()> {
         let mut state = self.state();
         if state.tags.contains_key(tag) {

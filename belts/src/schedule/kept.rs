@@ -8,11 +8,15 @@ use serde_json::value::RawValue;
 use super::spec::{Overlap, Schedule};
 use crate::{
     clock::Timestamp,
+    codec::sealed,
     error::{Error, ErrorKind, Result},
 };
 
 /// The version of what is written.
 const VERSION: u32 = 1;
+
+/// How many ticks are made up for, or wait for the end of a run.
+pub(super) const MOST: usize = 100;
 
 /// How many ticks that started nothing are kept with the reason.
 const TOLD: usize = 20;
@@ -45,6 +49,12 @@ pub(crate) struct Kept {
     /// The last tick that started a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last: Option<LastTick>,
+    /// The moment of the last run, of a tick or [triggered](crate::Schedules::trigger_now): the next one begins there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) covered: Option<Timestamp>,
+    /// The run that gave way to that of the last tick, and may have to be cancelled still.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gives_way: Option<Arc<str>>,
     #[serde(default)]
     pub(crate) counts: Counts,
     /// Those that started nothing, the newest last.
@@ -119,6 +129,8 @@ impl Kept {
             queue: VecDeque::new(),
             untold: 0,
             last: None,
+            covered: None,
+            gives_way: None,
             counts: Counts::default(),
             skips: VecDeque::new(),
         }
@@ -128,6 +140,9 @@ impl Kept {
         #[derive(Deserialize)]
         struct Version {
             v: u32,
+        }
+        if let Some(key) = sealed::key_of(value) {
+            return Err(sealed::error(key));
         }
         let wrong = |error| {
             Error::new(ErrorKind::Store, "a schedule in the store cannot be read")
@@ -153,6 +168,30 @@ impl Kept {
     /// Whether it matters if the run of the last tick goes on.
     pub(crate) fn heeds_the_last(&self) -> bool {
         self.schedule.overlap != Overlap::Allow || !self.queue.is_empty()
+    }
+
+    /// Notes that a run is for this moment; the one up to which those before it were.
+    pub(crate) fn cover(&mut self, moment: Timestamp) -> Option<Timestamp> {
+        let before = self.covered;
+        self.covered = before.max(Some(moment));
+        // A tick that has waited may be earlier than one that was triggered, which has done its part.
+        before.map(|before| before.min(moment))
+    }
+
+    /// Has a tick wait for the end of a run; how many had to give way to it.
+    pub(super) fn queue(&mut self, tick: Queued, now: Timestamp) -> u32 {
+        self.queue.push_back(tick);
+        if self.queue.len() <= MOST {
+            return 0;
+        }
+        if let Some(dropped) = self.queue.pop_front() {
+            let reason = format!("overlap: more than {MOST} ticks wait for the runs before them");
+            self.pass_over(dropped.scheduled_at, now, reason);
+            if let Some(first) = self.queue.front_mut() {
+                first.missed = first.missed.saturating_add(dropped.missed);
+            }
+        }
+        1
     }
 
     /// Keeps why a tick started no run.

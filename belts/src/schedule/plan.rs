@@ -2,10 +2,10 @@
 //!
 //! No IO, no clock, no chance: the worker asks, and writes what comes out.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    kept::{Kept, LastTick, Queued},
+    kept::{Kept, LastTick, MOST, Queued},
     spec::{Missed, Overlap},
     times::Times,
 };
@@ -14,11 +14,8 @@ use crate::{
     id::{digest, stable_id},
 };
 
-/// A tick that is dealt with no later than this was not missed: a deploy or a restart takes that long.
+/// A tick that is dealt with no later than this, and before the next one, was not missed: a deploy or a restart takes that long.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(60);
-
-/// How many ticks are made up for, or wait for the end of a run.
-pub(crate) const MOST: usize = 100;
 
 /// How soon it is looked again whether a run has ended for which ticks wait, and how late at most.
 const SOON: Duration = Duration::from_secs(5);
@@ -42,7 +39,7 @@ pub(crate) struct Start {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) starts: Vec<Start>,
-    /// The run of the last tick is to be cancelled first.
+    /// The run of the tick before is to be cancelled.
     pub(crate) cancels: bool,
     /// Ticks that were missed for good.
     pub(crate) missed: u32,
@@ -85,16 +82,17 @@ impl Plan<'_> {
 
     /// When it is to be looked at again.
     pub(crate) fn due_at(&self, kept: &Kept, now: Timestamp) -> Option<Timestamp> {
+        // Whoever has written it may have died before it cancelled that run.
+        let cancels = kept.gives_way.as_ref().map(|_| now.after(SOON));
         if kept.paused_at.is_some() {
-            return None;
+            return cancels;
         }
         let next = kept.next.map(|next| self.starts_at(kept, next));
-        let Some(first) = kept.queue.front() else {
-            return next;
-        };
-        let waited = now.since(first.scheduled_at);
-        let again = now.after((waited / 4).clamp(SOON, LATE));
-        Some(next.map_or(again, |next| next.min(again)))
+        let waits = kept.queue.front().map(|first| {
+            let waited = now.since(first.scheduled_at);
+            now.after((waited / 4).clamp(SOON, LATE))
+        });
+        next.into_iter().chain(waits).chain(cancels).min()
     }
 
     /// Has the ticks count from now on.
@@ -103,11 +101,23 @@ impl Plan<'_> {
         kept.next = self.times.after(now);
     }
 
+    /// Names the next tick by this plan, where another one was written down: the rules of time zones change; whether it was so.
+    pub(crate) fn correct(&self, kept: &mut Kept) -> bool {
+        let next = self.times.after(kept.taken);
+        let differs = kept.paused_at.is_none() && kept.next != next;
+        if differs {
+            kept.next = next;
+        }
+        differs
+    }
+
     /// Counts anew from now if a clock that was far ahead has written it last; whether it was so.
     pub(crate) fn set_back(&self, kept: &mut Kept, now: Timestamp) -> bool {
         let ahead = kept.seen > now.after(AHEAD);
         if ahead {
             self.begin(kept, now);
+            // What was done for a time that is still to come says nothing about the time until then.
+            kept.covered = kept.covered.filter(|covered| *covered <= now);
         }
         ahead
     }
@@ -134,7 +144,12 @@ impl Plan<'_> {
     }
 
     /// The ticks that are to start runs, and whether the last of them was not missed.
-    fn due(&self, kept: &mut Kept, now: Timestamp, outcome: &mut Outcome) -> (Vec<Queued>, bool) {
+    pub(super) fn due(
+        &self,
+        kept: &mut Kept,
+        now: Timestamp,
+        outcome: &mut Outcome,
+    ) -> (Vec<Queued>, bool) {
         let Some(next) = kept.next else {
             return (Vec::new(), true);
         };
@@ -150,6 +165,8 @@ impl Plan<'_> {
             passed.count -= 1;
         }
         let Some(last) = passed.last.back().copied() else {
+            // Its jitter is not over; or another tick was written down, by other rules of its zone.
+            kept.next = self.times.after(kept.taken);
             return (Vec::new(), true);
         };
         kept.taken = last;
@@ -201,20 +218,10 @@ impl Plan<'_> {
             overlap => {
                 if overlap == Overlap::Cancel && *busy && outcome.starts.is_empty() {
                     outcome.cancels = true;
+                    kept.gives_way = kept.last.as_ref().map(|last| Arc::clone(&last.run_id));
                     *busy = false;
                 }
-                kept.queue.push_back(tick);
-                if kept.queue.len() > MOST
-                    && let Some(dropped) = kept.queue.pop_front()
-                {
-                    let reason =
-                        format!("overlap: more than {MOST} ticks wait for the runs before them");
-                    kept.pass_over(dropped.scheduled_at, now, reason);
-                    if let Some(first) = kept.queue.front_mut() {
-                        first.missed = first.missed.saturating_add(dropped.missed);
-                    }
-                    outcome.skipped += 1;
-                }
+                outcome.skipped += kept.queue(tick, now);
                 if !*busy && let Some(first) = kept.queue.pop_front() {
                     self.start(kept, first, now, outcome);
                     *busy = true;
@@ -228,7 +235,7 @@ impl Plan<'_> {
         outcome.starts.push(Start {
             run_id: run_id.clone(),
             scheduled_at: tick.scheduled_at,
-            previous: kept.last.as_ref().map(|last| last.scheduled_at),
+            previous: kept.cover(tick.scheduled_at),
             missed: tick.missed,
             late: now.since(self.starts_at(kept, tick.scheduled_at)),
         });

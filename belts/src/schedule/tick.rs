@@ -120,8 +120,9 @@ impl Tick {
         self.scheduled_at
     }
 
-    /// The moment of the tick that started the last run before this one: what has happened since is for this run, also where
-    /// ticks between the two fell out. `None` for the first.
+    /// The moment of the last run that was started before this one, by a tick or [triggered](crate::Schedules::trigger_now), whatever
+    /// became of it: what has happened since is for this run, also where ticks between the two fell out. `None` for the first, and for
+    /// the next one after a clock that was ahead is set back.
     pub fn previous(&self) -> Option<Timestamp> {
         self.previous
     }

@@ -11,22 +11,28 @@ use std::{
 use super::Shared;
 use crate::{
     clock::Timestamp,
-    error::{ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     event::EventSet as _,
     panic::catch_future,
     plain::Clean,
-    schedule::{Kept, Outcome, Plan, Start, TICK, Tick},
-    store::{NewEvent, ScheduleChange, ScheduleRow, Target, finish::to_the_end_at},
+    schedule::{IN_TIME, Kept, Outcome, Plan, Start, TICK, Tick},
+    store::{NewEvent, RunRecord, ScheduleChange, ScheduleRow, Target, finish::to_the_end_at},
 };
 
 /// How many schedules are written at once.
 const BATCH: usize = 100;
+
+/// How many are read at once if none of fewer can be followed here.
+const MOST: usize = 12_800;
 
 /// How often in a row a look finds more before others have their turn.
 const ROUNDS: usize = 20;
 
 /// How soon a worker looks again, at the earliest.
 const BUSY: Duration = Duration::from_millis(20);
+
+/// How long a schedule waits that no worker could follow at its time.
+const PUT_OFF: Duration = Duration::from_secs(300);
 
 /// How many schedules are read at once.
 pub(crate) const PAGE: usize = 500;
@@ -37,6 +43,14 @@ struct Looked {
     kept: Kept,
     outcome: Outcome,
     due_at: Option<Timestamp>,
+    /// The run of the tick before, if it goes on.
+    #[cfg_attr(
+        not(feature = "http"),
+        expect(dead_code, reason = "only a dispatcher is told of it")
+    )]
+    before: Option<RunRecord>,
+    /// Why a run could not be cancelled, or handed on, that gave way before.
+    failed: Option<Error>,
 }
 
 impl Looked {
@@ -51,6 +65,15 @@ impl Looked {
         ScheduleChange::update(&self.read, row.with_due_at(self.due_at))
             .with_starts(starts.collect())
     }
+}
+
+/// Has one that cannot be followed here wait, once those who can have had their time: it costs every look something.
+fn put_off(row: &ScheduleRow, now: Timestamp) -> Option<ScheduleChange> {
+    let over = row.due_at?.after(IN_TIME) < now;
+    let (name, function) = (Arc::clone(&row.name), Arc::clone(&row.function_id));
+    let later = ScheduleRow::new(name, function, Arc::clone(&row.value));
+    let later = later.with_due_at(Some(now.after(PUT_OFF)));
+    over.then(|| ScheduleChange::update(row, later))
 }
 
 /// What starts the run of a tick. Its id is the run's.
@@ -94,7 +117,7 @@ impl Shared {
 
     /// Starts what is due; when the next tick is.
     ///
-    /// Once it has begun it comes to its end: a run that it has cancelled is followed by the one in its place.
+    /// Once it has begun it comes to its end: what it has written is cancelled and handed on.
     pub(crate) async fn look_for_ticks(self: &Arc<Self>) -> Result<Option<Timestamp>> {
         let functions = self.ticking();
         if functions.is_empty() {
@@ -111,18 +134,27 @@ impl Shared {
     async fn look(self: &Arc<Self>, functions: &[Arc<str>]) -> Result<Option<Timestamp>> {
         self.heed_the_clock(functions).await?;
         self.follow_ended().await?;
+        let mut most = BATCH;
         for _ in 0..ROUNDS {
             let now = self.clock.now();
             if self.is_ending() {
                 break;
             }
-            let found = self.store.due_schedules(functions, now, BATCH).await?;
+            let found = self.store.due_schedules(functions, now, most).await?;
             if found.due.is_empty() {
                 return Ok(found.next);
             }
+            let is_all = found.due.len() < most;
             if self.deal_with(found.due).await? == 0 {
-                // Others were faster, or nobody here can read them.
-                return Ok(Some(now.after(self.options().sweep)));
+                // Others were faster, or nobody here can follow them. They hide none of those behind them.
+                if is_all {
+                    let soon = now.after(BUSY);
+                    return Ok(found.next.map(|next| next.max(soon)));
+                }
+                if most >= MOST {
+                    return Ok(Some(now.after(IN_TIME)));
+                }
+                most *= 2;
             }
         }
         Ok(Some(self.clock.now()))
@@ -134,7 +166,9 @@ impl Shared {
             let Some(row) = self.store.schedule(&name).await? else {
                 continue;
             };
-            if Kept::read(&row.value).is_ok_and(|kept| !kept.queue.is_empty()) {
+            if Kept::read(&row.value).is_ok_and(|kept| !kept.queue.is_empty())
+                && self.paused_at(&row.function_id).await?.is_none()
+            {
                 self.deal_with(vec![row]).await?;
             }
         }
@@ -142,41 +176,71 @@ impl Shared {
     }
 
     /// Deals with schedules that are due; how many were written.
+    ///
+    /// # Errors
+    /// The store failed. Or the dispatcher did, after all that is due was written and handed on as far as it went.
     pub(crate) async fn deal_with(self: &Arc<Self>, rows: Vec<ScheduleRow>) -> Result<usize> {
         let mut looked = Vec::with_capacity(rows.len());
+        let mut changes = Vec::new();
         for row in rows {
-            let name = Arc::clone(&row.name);
-            match self.look_at(row).await {
-                Ok(Some(one)) => looked.push(one),
-                Ok(None) => {}
+            match self.look_at(&row).await {
+                Ok(one) => looked.push(one),
                 // Of one that cannot be read the others do not suffer.
                 Err(error) if !error.is_retryable() || error.kind() == ErrorKind::Store => {
-                    if self.warned.is_first(&format!("schedule {name}").into()) {
-                        tracing::error!(schedule = %Clean(&name), error = %error.report(), "a schedule cannot be followed here");
-                    }
+                    self.cannot_follow(&row.name, &error);
+                    changes.extend(put_off(&row, self.clock.now()));
                 }
                 Err(error) => return Err(error),
             }
         }
-        if looked.is_empty() {
+        let now = self.clock.now();
+        changes.splice(..0, looked.iter().map(|one| one.change(now)));
+        if changes.is_empty() {
             return Ok(0);
         }
-        let now = self.clock.now();
-        let changes: Vec<_> = looked.iter().map(|one| one.change(now)).collect();
         let written = self.store.change_schedules(changes, now).await?;
-        let mut count = 0;
-        for (one, written) in looked.iter().zip(written) {
+        let (mut count, mut failed) = (0, None);
+        for (one, written) in looked.iter_mut().zip(written) {
+            failed = failed.or(one.failed.take());
+            #[cfg(feature = "http")]
+            if let Some(run) = one.before.as_ref().filter(|_| !one.outcome.cancels) {
+                // It would stand in the way for ever if its message was never sent.
+                failed = failed.or(self.hand_on_unbegun(run).await.err());
+            }
             if written {
                 count += 1;
                 self.tell_of_ticks(one);
-                self.go_on_with(&one.outcome.starts, now).await?;
+                if let Some(run_id) = one.kept.gives_way.as_ref().filter(|_| one.outcome.cancels) {
+                    failed = failed.or(self.make_way(run_id, &one.read.name).await.err());
+                }
+                // They are written: what cannot be handed on keeps none of the others.
+                let going_on = self.go_on_with(&one.outcome.starts, now).await;
+                failed = failed.or(going_on.err());
             }
         }
-        Ok(count)
+        failed.map_or(Ok(count), Err)
     }
 
-    /// What follows for one schedule, after the run has been cancelled that gives way to its tick.
-    async fn look_at(self: &Arc<Self>, read: ScheduleRow) -> Result<Option<Looked>> {
+    /// Says once that a schedule is left to others.
+    pub(super) fn cannot_follow(&self, name: &str, error: &Error) {
+        if self.warned.is_first(&format!("schedule {name}").into()) {
+            tracing::error!(schedule = %Clean(name), error = %error.report(), "a schedule cannot be followed here");
+        }
+    }
+
+    /// Cancels a run that gives way to that of a tick. The schedule says so, in case that it does not come to that.
+    async fn make_way(&self, run_id: &Arc<str>, schedule: &str) -> Result<()> {
+        if self.cancel(run_id).await? {
+            tracing::info!(run = %run_id, schedule = %Clean(schedule), "run cancelled: the next tick of its schedule takes its place");
+            return Ok(());
+        }
+        #[cfg(feature = "http")]
+        self.hand_on_cancelled(run_id).await?;
+        Ok(())
+    }
+
+    /// What follows for one schedule.
+    async fn look_at(self: &Arc<Self>, read: &ScheduleRow) -> Result<Looked> {
         let mut kept = Kept::read(&read.value)?;
         let times = self.clockwork.times(&kept)?;
         let now = self.clock.now();
@@ -185,32 +249,33 @@ impl Shared {
             function_id: &read.function_id,
             times: &times,
         };
-        let busy = self.goes_on(&kept).await?;
-        let last = kept.last.as_ref().map(|last| Arc::clone(&last.run_id));
-        let outcome = plan.look(&mut kept, now, busy);
-        if outcome.cancels
-            && let Some(run_id) = last
-            && self.store.cancel(&run_id, now).await?
+        let before = self.goes_on(&kept).await?;
+        let mut failed = None;
+        if let Some(run_id) = kept.gives_way.take()
+            && let Err(error) = self.make_way(&run_id, &read.name).await
         {
-            tracing::info!(run = %run_id, schedule = %Clean(&read.name), "run cancelled: the next tick of its schedule takes its place");
-            self.cancelled(&run_id);
+            kept.gives_way = Some(run_id);
+            failed = Some(error);
         }
+        let outcome = plan.look(&mut kept, now, before.is_some());
         let due_at = plan.due_at(&kept, now);
-        Ok(Some(Looked {
-            read,
+        Ok(Looked {
+            read: read.clone(),
             kept,
             outcome,
             due_at,
-        }))
+            before,
+            failed,
+        })
     }
 
-    /// Whether the run of the last tick goes on.
-    async fn goes_on(&self, kept: &Kept) -> Result<bool> {
+    /// The run of the last tick, if it goes on.
+    async fn goes_on(&self, kept: &Kept) -> Result<Option<RunRecord>> {
         let Some(last) = kept.last.as_ref().filter(|_| kept.heeds_the_last()) else {
-            return Ok(false);
+            return Ok(None);
         };
         let run = self.store.run(&last.run_id).await?;
-        Ok(run.is_some_and(|run| !run.status.is_finished()))
+        Ok(run.filter(|run| !run.status.is_finished()))
     }
 
     fn tell_of_ticks(&self, one: &Looked) {
@@ -227,7 +292,7 @@ impl Shared {
         ticks.missed.increment(u64::from(outcome.missed));
         ticks.skipped.increment(u64::from(outcome.skipped));
         if outcome.missed > 0 {
-            tracing::warn!(schedule = %name, missed = outcome.missed, "ticks were missed, since no worker was there at their time");
+            tracing::warn!(schedule = %name, missed = outcome.missed, "ticks were missed, since no worker was there at their time, nor before the next tick or within a minute");
         }
         if outcome.skipped > 0 {
             tracing::info!(schedule = %name, skipped = outcome.skipped, "ticks were skipped, since the run of an earlier one goes on");
@@ -243,9 +308,7 @@ impl Shared {
         self.due.notify();
         #[cfg(feature = "http")]
         if self.hands_on() {
-            for start in starts {
-                self.hand_on(&start.run_id.as_str().into(), now, 0).await?;
-            }
+            return self.hand_on_starts(starts, now).await;
         }
         Ok(())
     }

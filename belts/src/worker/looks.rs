@@ -5,7 +5,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
@@ -27,6 +27,8 @@ pub(crate) struct Clockwork {
     /// The time of the last look, and of the last one at every schedule, in milliseconds.
     pub(super) looked: AtomicI64,
     pub(super) looked_at_all: AtomicI64,
+    /// Whether every schedule was looked at once for the rules of its zone.
+    pub(super) corrected: AtomicBool,
     /// The tick that was last handed on in push mode, in milliseconds.
     #[cfg(feature = "http")]
     handed_on: AtomicI64,
@@ -41,6 +43,7 @@ impl Default for Clockwork {
             ended: Mutex::default(),
             looked: AtomicI64::new(i64::MIN),
             looked_at_all: AtomicI64::new(i64::MIN),
+            corrected: AtomicBool::new(false),
             #[cfg(feature = "http")]
             handed_on: AtomicI64::new(i64::MIN),
             times: Mutex::default(),

@@ -60,6 +60,33 @@ impl Shared {
         self.tell(&run_id.into(), &Ended::Failed);
     }
 
+    /// Cancels a run; `false` if it had ended already, or is being undone. In push mode what follows is handed on.
+    pub(crate) async fn cancel(&self, run_id: &Arc<str>) -> Result<bool> {
+        let cancelled = self.store.cancel(run_id, self.clock.now()).await?;
+        if cancelled {
+            self.cancelled(run_id);
+            #[cfg(feature = "http")]
+            self.hand_on_cancelled(run_id).await?;
+        }
+        Ok(cancelled)
+    }
+
+    /// In push mode, hands on what a cancelled run leaves: it may be due, to be undone, and so may what it has started.
+    #[cfg(feature = "http")]
+    pub(crate) async fn hand_on_cancelled(&self, run_id: &Arc<str>) -> Result<()> {
+        if !self.hands_on() {
+            return Ok(());
+        }
+        let Some(run) = self.store.run(run_id).await? else {
+            return Ok(());
+        };
+        if let Some(due_at) = run.due_at {
+            self.hand_on(run_id, due_at, 0).await?;
+        }
+        self.leave_children(run_id, &run.function_id).await;
+        Ok(())
+    }
+
     /// Hands a run on for the time at which it is due; one that is driven is handed on when it leaves.
     #[cfg(feature = "http")]
     async fn hand_on_as_it_stands(&self, run_id: &Arc<str>) -> Result<()> {

@@ -1,6 +1,8 @@
 //! Runs that cannot go on, since their function is paused; in push mode they are handed on once it is resumed.
 
 use super::Shared;
+#[cfg(feature = "http")]
+use super::woken::Due;
 use crate::{clock::Timestamp, error::Result, inspect::functions::paused_at};
 #[cfg(feature = "http")]
 use crate::{id::new_id, store::RunStatus};
@@ -18,7 +20,11 @@ impl Shared {
         // No transport may take these messages for those that came before.
         let resumed = new_id();
         let statuses = [RunStatus::Pending, RunStatus::Suspended, RunStatus::Undoing];
-        self.hand_on_what_is_due(function_id, &statuses, &resumed)
-            .await
+        let due = Due {
+            function_id,
+            statuses: &statuses,
+            woken_by: None,
+        };
+        self.hand_on_what_is_due(due, &resumed).await
     }
 }

@@ -83,7 +83,10 @@ impl Shared {
         let written = self.store.publish(request).await;
         #[cfg(feature = "http")]
         let written = match written {
-            Ok(written) => self.hand_on_woken(&events).await.map(|()| written),
+            Ok(written) => {
+                let handed_on = self.hand_on_woken(&events, &written).await;
+                handed_on.map(|()| written)
+            }
             failed => failed,
         };
         let written = match written {
@@ -187,7 +190,8 @@ impl Shared {
             self.due.notify();
         }
         #[cfg(feature = "http")]
-        self.hand_on_woken(&[event]).await?;
+        self.hand_on_woken(&[event], std::slice::from_ref(&published))
+            .await?;
         Ok((published, endings))
     }
 

@@ -118,13 +118,15 @@ async fn reencrypt_seals_everything_with_the_first_key() {
         let at = [("BELTS_ENCRYPTION_KEYS", &*both)];
         let at = At(&["--store", &vault.url], &at);
         let done = at.belts(&["reencrypt"]).await;
-        assert_eq!(done.good(), "encrypted 4 values of 1 run and 1 event\n");
+        let told = "encrypted 4 values of 1 run, 1 event and 0 schedules\n";
+        assert_eq!(done.good(), told);
         assert!(done.err.contains("so far"), "{}", done.err);
         let stored = vault.store.run("failed").await.unwrap().unwrap();
         let new = br#"{"belts.sealed":1,"key":"2026-11""#;
         assert!(stored.payload.starts_with(new) && stored.result.unwrap().starts_with(new));
         let again = at.belts(&["--json", "reencrypt"]).await.lines().remove(0);
-        let nothing = json!({"events": 1, "runs": 1, "changed": 0, "closed": 0, "keys": []});
+        let nothing =
+            json!({"events": 1, "runs": 1, "schedules": 0, "changed": 0, "closed": 0, "keys": []});
         assert_eq!(again, nothing);
         let new = variable(&[("2026-11", NEW)]);
         let at = [("BELTS_ENCRYPTION_KEYS", &*new)];

@@ -126,7 +126,8 @@ suite! { $ store, "store", Storage, store_conformance,
         list_filters_and_pages list_finds_what_is_due list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
     }
     tags {
-        commit_adds_tags refused_commit_adds_no_tags list_finds_runs_by_their_tags tags_stay_until_a_run_is_purged
+        commit_adds_tags refused_commit_adds_no_tags list_finds_runs_by_their_tags list_finds_undone_runs_by_their_tags
+        tags_stay_until_a_run_is_purged
     }
     undoing {
         undoable_entries_come_back failed_run_is_undone_first cancelled_run_is_undone_first run_without_undoables_ends_at_once

@@ -1,9 +1,14 @@
 //! What runs are about: how tags are added, and how runs are found by them.
 
-use super::bench::{Bench, Client, at, entry, ok};
+use super::{
+    bench::{Bench, Client, at, entry, ok},
+    undoing::{fail, undo},
+};
 use crate::{
     error::Result,
-    store::{Commit, CommitBatch, CommitOutcome, Lease, Rerun, RunFilter, Tag, Transition},
+    store::{
+        Commit, CommitBatch, CommitOutcome, Lease, Rerun, RunFilter, RunStatus, Tag, Transition,
+    },
 };
 
 fn keeps_none(bench: &Bench) -> bool {
@@ -176,6 +181,46 @@ pub(super) async fn list_finds_runs_by_their_tags(bench: Bench) -> Result<()> {
         }
     }
     assert_eq!(seen, even);
+    Ok(())
+}
+
+pub(super) async fn list_finds_undone_runs_by_their_tags(bench: Bench) -> Result<()> {
+    if keeps_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let both = &["failed", "fails"];
+    for id in both {
+        let run = store.armed(worker, id).await?;
+        store.add_tags(run.lease, &[("a", "1")]).await?;
+        store
+            .must_write(run.lease, Vec::new(), Some(fail()), at(2))
+            .await?;
+        if *id == "failed" {
+            let (run, undoing) = store.claim_undoing(worker, &run.run_id).await?;
+            let undone = Some(Transition::undone(&undoing));
+            let entries = vec![undo(1, 0)];
+            store.must_write(run.lease, entries, undone, at(6)).await?;
+        }
+    }
+    let with = async |status| {
+        let tagged = filter(&[("a", "1")]).with_statuses(&[status]);
+        let page = store.list(tagged).await?;
+        let statuses: Vec<_> = page.runs.iter().map(|run| run.status).collect();
+        Result::Ok(statuses)
+    };
+    for status in [RunStatus::Undoing, RunStatus::Failed] {
+        assert_eq!(with(status).await?, [status]);
+    }
+    for status in [
+        RunStatus::Pending,
+        RunStatus::Running,
+        RunStatus::Suspended,
+        RunStatus::Cancelled,
+    ] {
+        assert!(with(status).await?.is_empty(), "{status:?}");
+    }
     Ok(())
 }
 

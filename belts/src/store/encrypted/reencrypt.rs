@@ -1,18 +1,19 @@
 //! Everything that a store keeps, sealed with the key that seals now.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
 
-use super::{Encrypted, inward, twins::FROM_BEFORE};
+use super::{Encrypted, inward, schedules, twins::FROM_BEFORE};
 use crate::{
     codec::sealed::{in_event, key_of},
     error::Result,
     seal::{Opened, Place, Sealer},
-    store::{ENDED, RunFilter, StoredEvent, Substitute, ValueOf},
+    store::{ENDED, RunFilter, ScheduleChange, ScheduleRow, StoredEvent, Substitute, ValueOf},
 };
 
 /// How many runs are gone through at a time, each with two reads.
 const RUNS: usize = 50;
 const EVENTS: usize = 200;
+const SCHEDULES: usize = 200;
 /// The most values, and the most bytes, of one write: others wait meanwhile.
 const MOST_VALUES: usize = 200;
 const MOST_BYTES: usize = 1024 * 1024;
@@ -32,6 +33,7 @@ pub struct Reencrypt {
 enum At {
     Events(Option<String>),
     Runs(Option<String>),
+    Schedules(Option<Arc<str>>),
     End,
 }
 
@@ -43,6 +45,8 @@ pub struct Reencrypted {
     pub events: usize,
     /// How many runs were looked at, each with its journal.
     pub runs: usize,
+    /// How many schedules were looked at.
+    pub schedules: usize,
     /// How many values were sealed anew.
     pub changed: usize,
     /// How many values do not open: their key is missing, or is another one of the same id, or they were changed or moved.
@@ -107,7 +111,25 @@ impl Reencrypt {
                 }
                 part.finish(&mut self.done).await?;
                 self.done.runs += page.runs.len();
-                page.next.map_or(At::End, |mark| At::Runs(Some(mark)))
+                match page.next {
+                    Some(mark) => At::Runs(Some(mark)),
+                    None if self.store.inner.capabilities().schedules => At::Schedules(None),
+                    None => At::End,
+                }
+            }
+            At::Schedules(last) => {
+                let inner = &self.store.inner;
+                let page = inner.schedules(last.as_deref(), SCHEDULES).await?;
+                let mut part = Part::new(&self.store);
+                part.schedules(&page).await?;
+                part.finish(&mut self.done).await?;
+                self.done.schedules += page.len();
+                match page.last() {
+                    Some(last) if page.len() == SCHEDULES => {
+                        At::Schedules(Some(Arc::clone(&last.name)))
+                    }
+                    _ => At::End,
+                }
             }
             At::End => At::End,
         };
@@ -195,18 +217,44 @@ impl<'a> Part<'a> {
         Ok(())
     }
 
+    async fn schedules(&mut self, rows: &[ScheduleRow]) -> Result<()> {
+        let mut changes = Vec::new();
+        for row in rows {
+            if let Some(sealed) = self.sealed(schedules::place(row), &row.value)? {
+                let (name, function) = (Arc::clone(&row.name), Arc::clone(&row.function_id));
+                let to = ScheduleRow::new(name, function, sealed).with_due_at(row.due_at);
+                changes.push(ScheduleChange::update(row, to));
+            }
+        }
+        if !changes.is_empty() {
+            // What a worker has written since is sealed with its own key.
+            let now = SystemTime::now().into();
+            let written = self.store.inner.change_schedules(changes, now).await?;
+            self.done.changed += written.into_iter().filter(|written| *written).count();
+        }
+        Ok(())
+    }
+
     async fn value(&mut self, of: ValueOf, place: Place<'_>, value: &Arc<[u8]>) -> Result<()> {
+        match self.sealed(place, value)? {
+            Some(sealed) => self.put(of, value, sealed).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A value sealed with the first key; `None` where it is already, or does not open.
+    fn sealed(&mut self, place: Place<'_>, value: &[u8]) -> Result<Option<Arc<[u8]>>> {
         let key = key_of(value);
         if key == Some(self.store.sealer.primary())
             && self.store.sealer.open(place, value).is_some()
         {
-            return Ok(());
+            return Ok(None);
         }
-        if let Some(sealed) = anew(&self.store.sealer, place, value)? {
-            return self.put(of, value, sealed).await;
+        let sealed = anew(&self.store.sealer, place, value)?;
+        if sealed.is_none() {
+            self.closed(key.unwrap_or_default());
         }
-        self.closed(key.unwrap_or_default());
-        Ok(())
+        Ok(sealed)
     }
 
     fn closed(&mut self, key: &str) {

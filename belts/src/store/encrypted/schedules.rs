@@ -2,12 +2,13 @@
 
 use super::Encrypted;
 use crate::{
+    codec::sealed::key_of,
     error::Result,
     seal::Place,
     store::{ScheduleChange, ScheduleRow},
 };
 
-fn place(row: &ScheduleRow) -> Place<'_> {
+pub(super) fn place(row: &ScheduleRow) -> Place<'_> {
     Place::Schedule {
         name: &row.name,
         function_id: &row.function_id,
@@ -16,7 +17,10 @@ fn place(row: &ScheduleRow) -> Place<'_> {
 
 impl Encrypted {
     pub(super) fn seal_change(&self, change: &mut ScheduleChange) -> Result<()> {
-        if let Some(row) = &mut change.to {
+        // One that did not open goes back as it came.
+        if let Some(row) = &mut change.to
+            && key_of(&row.value).is_none()
+        {
             row.value = self.sealer.seal(place(row), None, &row.value)?;
         }
         for event in &mut change.starts {

@@ -301,7 +301,7 @@ statements! {
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_tag: "SELECT {listed} FROM (
             SELECT runs.* FROM {schema}.tags AS of JOIN {schema}.runs ON runs.number = of.run
-            WHERE of.tag = $9 AND of.run < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR status = ANY ($3))
+            WHERE of.tag = $9 AND of.run < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
             ORDER BY of.run DESC LIMIT $4) AS runs, {event}";
     // Of runs that are there. Whoever sends it holds them.
