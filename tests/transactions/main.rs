@@ -4,6 +4,7 @@
 
 mod crashes;
 mod debits;
+mod held;
 mod orders;
 mod place;
 #[expect(dead_code, reason = "others hold requests back as well")]
