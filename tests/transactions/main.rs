@@ -14,6 +14,7 @@ mod publish;
 mod publish_elsewhere;
 mod publish_late;
 mod sql;
+mod sql_refused;
 mod sqlite;
 mod sqlite_steps;
 mod step;
