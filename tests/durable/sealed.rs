@@ -22,6 +22,7 @@ mod reencrypted;
 mod rotation;
 mod sent;
 
+mod undone;
 /// Stands in everything that users write here.
 const MARK: &str = "m4rk3r";
 

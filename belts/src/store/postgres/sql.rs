@@ -241,7 +241,9 @@ statements! {
                 LATERAL (SELECT * FROM {schema}.runs WHERE id = value.id OFFSET 0) AS runs
         ), held AS MATERIALIZED (
             SELECT runs.number FROM {schema}.runs WHERE number IN (SELECT number FROM asked) ORDER BY number FOR UPDATE
-        ) UPDATE {schema}.runs SET result = asked.new FROM asked JOIN held USING (number)
+        ) UPDATE {schema}.runs SET result = asked.new,
+            undo_result = CASE WHEN undo_result = asked.old THEN asked.new ELSE undo_result END
+        FROM asked JOIN held USING (number)
         WHERE runs.number = asked.number AND runs.result = asked.old RETURNING 1";
     substitute_entries: "WITH asked AS MATERIALIZED (
             SELECT runs.number, value.seq, value.old, value.new
