@@ -153,6 +153,8 @@ statements! {
             events.digest
         FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place),
             LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
+    note_encryption: "UPDATE {schema}.subscriptions_version SET encrypted = true WHERE NOT encrypted RETURNING 1";
+    is_encrypted: "SELECT encrypted FROM {schema}.subscriptions_version";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
     awaited: "SELECT DISTINCT event_type FROM {schema}.awaited";
