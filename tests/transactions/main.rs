@@ -19,3 +19,5 @@ mod sqlite;
 mod sqlite_steps;
 mod step;
 mod step_ends;
+mod step_rights;
+mod undo;

@@ -140,7 +140,9 @@ statements! {
         $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::bigint[], $10::integer[], $11::boolean[], \
         $12::integer[], $13::text[])";
     record_within: "SELECT {schema}.record_within($1::text, $2::bigint, $3::bigint, $4::bigint, $5::integer, $6::integer, \
-        $7::bigint, $8::bigint, $9::text, $10::text, $11::bytea)";
+        $7::bigint, $8::bigint, $9::text, $10::text, $11::bytea, $12::boolean)";
+    may_record: "SELECT has_function_privilege('{schema}.record_within(text, bigint, bigint, bigint, integer, integer, bigint, bigint, \
+        text, text, bytea, boolean)', 'EXECUTE')";
     recorded: "SELECT {schema}.recorded($1, $2)";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker,
             events.digest

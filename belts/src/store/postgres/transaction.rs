@@ -212,3 +212,4 @@ fn own(fault: Fault) -> Error {
         fault => Error::from_any(fault),
     }
 }
+        .bind(entry.undoable)

@@ -8,7 +8,7 @@ use super::{
     Sqlite,
     connect::connect_for_users,
     error::Fault,
-    rows::state_number,
+    rows::{UNDOABLE, state_number},
     tx::{Recall, Tx},
 };
 use crate::{
@@ -146,9 +146,16 @@ fn recorded(
     entry: &Entry,
 ) -> Result<Option<Arc<[u8]>>, Fault> {
     let found: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT value FROM main.steps WHERE run = ?1 AND seq = ?2 AND state = ?3")?
+        .prepare_cached(
+            "SELECT value FROM main.steps WHERE run = ?1 AND seq = ?2 AND state IN (?3, ?4)",
+        )?
         .query_row(
-            params![lease.run, entry.seq, state_number(StepState::Completed)],
+            params![
+                lease.run,
+                entry.seq,
+                state_number(StepState::Completed),
+                UNDOABLE
+            ],
             |row| row.get(0),
         )
         .optional()?;
