@@ -32,7 +32,9 @@ impl Postgres {
     pub(crate) async fn open_transaction(&self) -> Result<Opened> {
         let database = &*self.inner.database;
         let name = format!("{:016x}", fastrand::u64(..));
-        let sql: Arc<str> = format!("BEGIN; SET LOCAL belts_store.within = '{name}'").into();
+        // The role, or a setting of the server's, may make transactions read-only by default.
+        let sql: Arc<str> =
+            format!("BEGIN READ WRITE; SET LOCAL belts_store.within = '{name}'").into();
         let pool = database.transactions();
         let begin = || in_time(pool.begin_with(sqlx::AssertSqlSafe(Arc::clone(&sql))));
         let mut opened = begin().await;
@@ -75,7 +77,9 @@ impl Postgres {
             }
             Err(_) => {
                 roll_back(opened).await;
-                return self.not_recorded(recorded.expect_err("it is an error"));
+                return self
+                    .not_recorded(recorded.expect_err("it is an error"))
+                    .await;
             }
         }
         match in_time(opened.inner.commit()).await {
@@ -114,7 +118,7 @@ impl Postgres {
     }
 
     /// What the step's record was refused for. Nothing was committed.
-    fn not_recorded(&self, fault: Fault) -> Result<End> {
+    async fn not_recorded(&self, fault: Fault) -> Result<End> {
         if fault.is_of_the_moment() || fault.is_of_the_connection() {
             return Ok(End::Again(self.error(fault)));
         }
@@ -134,11 +138,27 @@ impl Postgres {
         };
         Ok(End::Failed(error))
     }
+        } else if fault.has_code(&["BELT4"]) {
+            terminal(
+                "a statement in the closure has made the transaction read-only, so the step cannot be recorded with it: leave `SET \
+                 TRANSACTION READ ONLY` out",
+            )
+        } else if fault.has_code(&["42501"]) && self.may_record().await {
+            terminal(
+                "a statement in the closure has set a role that may not record the step: end the closure with `RESET ROLE`",
+            )
 
     fn error(&self, fault: Fault) -> Error {
         self.inner.database.error(fault)
     }
 }
+
+    /// Whether the role of the store itself has the right to it.
+    async fn may_record(&self) -> bool {
+        let database = &*self.inner.database;
+        let asked = database.row(&database.sql.may_record, Parameters::default());
+        asked.await.is_ok_and(|(may,): (bool,)| may)
+    }
 
 impl Database {
     /// Where transactions get their connections: a pool of the user's, or one beside that of the store, which keeps its own.
@@ -166,7 +186,7 @@ pub(crate) fn attempt_of(error: &Error) -> Option<Attempt> {
         .and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         Some("40001" | "40P01") => Some(Attempt::Again),
-        Some("57P01" | "57P02" | "57P03" | "25006") => Some(Attempt::Cut),
+        Some("57P01" | "57P02" | "57P03") => Some(Attempt::Cut),
         Some(code) if code.starts_with("08") => Some(Attempt::Cut),
         Some(_) => None,
         None => match fault {
