@@ -16,6 +16,11 @@ use crate::{
     },
 };
 
+/// The server looks whether a client is there that has a transaction open and says nothing: one that vanished has locks of the user's.
+/// It finds out within about a minute.
+const KEEPALIVE: &str =
+    "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4";
+
 /// A transaction that is open.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -133,11 +138,6 @@ impl Postgres {
                 "a statement in the closure has ended the transaction, by `COMMIT` or `ROLLBACK`, so the step cannot be recorded with \
                  it: leave the end to `transaction!`",
             )
-        } else {
-            return Err(self.error(fault));
-        };
-        Ok(End::Failed(error))
-    }
         } else if fault.has_code(&["BELT4"]) {
             terminal(
                 "a statement in the closure has made the transaction read-only, so the step cannot be recorded with it: leave `SET \
@@ -147,11 +147,11 @@ impl Postgres {
             terminal(
                 "a statement in the closure has set a role that may not record the step: end the closure with `RESET ROLE`",
             )
-
-    fn error(&self, fault: Fault) -> Error {
-        self.inner.database.error(fault)
+        } else {
+            return Err(self.error(fault));
+        };
+        Ok(End::Failed(error))
     }
-}
 
     /// Whether the role of the store itself has the right to it.
     async fn may_record(&self) -> bool {
@@ -159,6 +159,11 @@ impl Postgres {
         let asked = database.row(&database.sql.may_record, Parameters::default());
         asked.await.is_ok_and(|(may,): (bool,)| may)
     }
+
+    fn error(&self, fault: Fault) -> Error {
+        self.inner.database.error(fault)
+    }
+}
 
 impl Database {
     /// Where transactions get their connections: a pool of the user's, or one beside that of the store, which keeps its own.
@@ -173,6 +178,10 @@ impl Database {
                 .max_connections(options.get_max_connections())
                 .acquire_timeout(options.get_acquire_timeout())
                 .test_before_acquire(false)
+                .after_connect(|connection, _| {
+                    let set = sqlx::raw_sql(KEEPALIVE).execute(connection);
+                    Box::pin(async move { set.await.map(drop) })
+                })
                 .connect_lazy_with((*pool.connect_options()).clone())
         })
     }
@@ -213,6 +222,7 @@ fn parameters(name: &str, lease: Lease, entry: &Entry) -> Parameters {
         .bind(to_column(&entry.path))
         .bind(to_column(&entry.type_name))
         .bind(&*entry.value)
+        .bind(entry.undoable)
 }
 
 /// Where this fails, the connection is closed and the server does it.
@@ -232,4 +242,3 @@ fn own(fault: Fault) -> Error {
         fault => Error::from_any(fault),
     }
 }
-        .bind(entry.undoable)
