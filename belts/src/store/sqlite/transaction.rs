@@ -73,6 +73,9 @@ impl Sqlite {
         writer.presence.check()?;
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
         let transaction = transaction.map_err(|error| Stopped::of_the_beginning(error.into()))?;
+        transaction
+            .execute_batch("SAVEPOINT belts_step")
+            .map_err(Fault::from)?;
         let entry = match body(&transaction) {
             Ok(entry) => entry,
             Err(error) => {
@@ -81,7 +84,10 @@ impl Sqlite {
                 return Ok(End::Failed(error));
             }
         };
-        if connection.is_autocommit() {
+        // There is none any more after `COMMIT`, whatever was begun since.
+        let is_whole =
+            !connection.is_autocommit() && transaction.execute_batch("RELEASE belts_step").is_ok();
+        if !is_whole {
             return Ok(End::Failed(terminal(
                 "a statement in the closure has ended the transaction, by `COMMIT` or `ROLLBACK`, so the step cannot be recorded with \
                  it: leave the end to `transaction!`",
