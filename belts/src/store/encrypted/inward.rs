@@ -108,7 +108,7 @@ pub(super) fn is_elsewhere(
 }
 
 /// Opens what has arrived for a run.
-pub(super) fn arrivals(sealer: &Sealer, held: &Held, lease: Lease, arrivals: &mut [Arrival]) {
+pub(super) fn arrivals(sealer: &Sealer, held: &Held, lease: Lease, arrivals: &mut Vec<Arrival>) {
     twins::merge(arrivals);
     for arrival in arrivals {
         if &*arrival.event_type == ENDED {
