@@ -19,8 +19,10 @@ mod damage;
 mod mixed;
 mod plain_text;
 mod reencrypted;
+mod rerun;
 mod rotation;
 mod sent;
+mod undone;
 
 /// Stands in everything that users write here.
 const MARK: &str = "m4rk3r";

@@ -30,7 +30,10 @@ async fn child() {
         .concurrency(4);
     let builder = if let Ok(url) = std::env::var(URL) {
         let store = Postgres::builder(&url).schema(std::env::var(SCHEMA).unwrap());
-        builder.store(store.open().await.unwrap()).function(debits)
+        builder
+            .store(store.open().await.unwrap())
+            .function(debits)
+            .function(crate::undo::undone)
     } else if let Some(file) = std::env::var_os(FILE) {
         let store = Sqlite::open(Path::new(&file)).await.unwrap();
         builder.store(store).function(sqlite::debits)
@@ -51,7 +54,7 @@ fn process() -> Command {
     command
 }
 
-fn on_postgres(place: &Place) -> Child {
+pub(crate) fn on_postgres(place: &Place) -> Child {
     let mut command = process();
     command
         .env(URL, place.schema.url())
@@ -60,7 +63,7 @@ fn on_postgres(place: &Place) -> Child {
 }
 
 /// Returns when a backend is where the condition says.
-async fn backend(place: &Place, condition: &str) {
+pub(crate) async fn backend(place: &Place, condition: &str) {
     let mut connection = place.pool.acquire().await.unwrap();
     let there = format!("SELECT count(*) FROM pg_stat_activity AS backend WHERE {condition}");
     within_time(Duration::from_secs(30), condition, async {

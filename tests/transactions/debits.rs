@@ -49,7 +49,7 @@ pub(crate) async fn debits(debit: Debit) -> belts::Result<i64> {
     step!("after", rows * 10).await
 }
 
-async fn insert(
+pub(crate) async fn insert(
     tx: &mut Transaction<'_, Postgres>,
     debit: &Debit,
     n: u32,

@@ -4,6 +4,7 @@
 
 mod crashes;
 mod debits;
+mod held;
 mod orders;
 mod place;
 #[expect(dead_code, reason = "others hold requests back as well")]
@@ -13,7 +14,10 @@ mod publish;
 mod publish_elsewhere;
 mod publish_late;
 mod sql;
+mod sql_refused;
 mod sqlite;
 mod sqlite_steps;
 mod step;
 mod step_ends;
+mod step_rights;
+mod undo;

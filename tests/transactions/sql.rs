@@ -14,7 +14,7 @@ use crate::{
     publish::{ended, postgres_test},
 };
 
-async fn publish(
+pub(crate) async fn publish(
     place: &Place,
     connection: &mut PgConnection,
     arguments: &str,
@@ -24,7 +24,7 @@ async fn publish(
         .await
 }
 
-const PLACED: &str = r#"'tx-placed', '{"order": "o-1", "cents": 1290}'"#;
+pub(crate) const PLACED: &str = r#"'tx-placed', '{"order": "o-1", "cents": 1290}'"#;
 
 postgres_test!(
     an_event_from_sql_starts_its_functions_and_ends_waits,

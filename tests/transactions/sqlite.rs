@@ -88,6 +88,18 @@ pub(crate) async fn commits(debit: FileDebit) -> belts::Result<()> {
     .await
 }
 
+/// Ends the transaction, and begins another.
+#[belts::function(id = "tx-file-begins-again", on = FileDebit, retries = 0)]
+pub(crate) async fn begins_again(debit: FileDebit) -> belts::Result<()> {
+    transaction!("debit", |tx| {
+        insert(tx, &debit)?;
+        tx.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+        insert(tx, &debit)?;
+        Ok(())
+    })
+    .await
+}
+
 #[belts::function(id = "tx-file-panics", on = FileDebit, retries = 0)]
 pub(crate) async fn panics(debit: FileDebit) -> belts::Result<()> {
     transaction!(

@@ -18,7 +18,7 @@ use crate::{
     orders::receives,
     place::looped,
     sqlite::{
-        FileDebit, commits, count, debit, debits, ended, fails, file, insert, panics,
+        FileDebit, begins_again, commits, count, debit, debits, ended, fails, file, insert, panics,
         publish_file_debit,
     },
 };
@@ -307,4 +307,39 @@ async fn a_test_presets_it_or_has_it_on_a_file() {
         10
     );
     assert_eq!(count(&connection, "debits"), 1);
+}
+
+/// A transaction that was begun after the one of the step is not taken for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_commits_and_begins_again_is_told() {
+    let (file, connection) = file().await;
+    let store = Sqlite::open(file.path()).await.unwrap();
+    let builder = Worker::builder().store(store.clone());
+    let worker = builder
+        .function(begins_again)
+        .function(debits)
+        .build()
+        .await
+        .unwrap();
+    let running = looped(&worker);
+    let published = publish_file_debit(debit("ada", 1)).via(&worker);
+    for run in published.await.unwrap().runs {
+        if run.function_id == "tx-file-debits" {
+            // The connection is of use to others.
+            ended(&store, &run.run_id, RunStatus::Completed).await;
+            continue;
+        }
+        ended(&store, &run.run_id, RunStatus::Failed).await;
+        let record = store.run(&run.run_id).await.unwrap().unwrap();
+        let told = record.failure().unwrap().report();
+        assert!(told.contains("leave the end"), "{told}");
+        assert_eq!(
+            store.journal(&run.run_id).await.unwrap()[0].state,
+            StepState::Failed
+        );
+    }
+    // What it has committed by itself, and the other's.
+    assert_eq!(count(&connection, "debits"), 2);
+    worker.shutdown();
+    running.await.unwrap().unwrap();
 }

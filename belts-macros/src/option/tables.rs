@@ -85,6 +85,8 @@ table! { TRANSACTION, transaction_options:
         "the wait between retries, or a `belts::Backoff`";
     "timeout" = r#""30s""#
         "how long each attempt may take, or a `Duration`; a commit that has begun is waited for";
+    "undo" = "|balance| refund(balance)"
+        "a closure that takes the result and returns a future: it undoes what was committed if the run fails or is cancelled";
 }
 table! { WAIT, wait_options:
     "key" = "&order.order_id"

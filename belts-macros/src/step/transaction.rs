@@ -9,6 +9,7 @@ use super::{
     key::Key,
     options::{StepOptions, step_options},
     site::{Site, ends},
+    undo,
 };
 use crate::{
     diag::Errors,
@@ -130,8 +131,9 @@ pub(super) fn expand(
     site: &Site<'_>,
     moves: Option<Token![move]>,
     transaction: &Transaction,
-    options: StepOptions,
+    mut options: StepOptions,
 ) -> TokenStream {
+    let undo = options.undo.take().map(|undo| undo::method(&undo));
     let Site {
         mark,
         here,
@@ -152,7 +154,7 @@ pub(super) fn expand(
     } else {
         in_sqlite(site, transaction)
     };
-    let begin = quote_spanned!(first=> #scope::transaction(#cx, #key, &#location, #options));
+    let begin = quote_spanned!(first=> #scope::transaction(#cx, #key, &#location, #options) #undo);
     let moves = moves.or(transaction.moves);
     quote_spanned! {at_site(*here)=>
         let __belts_step = #begin;

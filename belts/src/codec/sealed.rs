@@ -61,8 +61,11 @@ impl<'a> Closed<'a> {
     /// The first of a run that was claimed.
     pub(crate) fn in_run(run: &'a ClaimedRun) -> Option<Self> {
         let event = (&*run.payload, "the event");
+        let undoing = run.undoing.as_ref();
+        let end = undoing.and_then(|undoing| undoing.error.as_deref());
+        let end = end.map(|error| (error, "why it ends"));
         let steps = run.journal.iter().map(Self::part);
-        let mut parts = std::iter::once(event).chain(steps);
+        let mut parts = std::iter::once(event).chain(end).chain(steps);
         let first = parts.find_map(|(value, what)| {
             Some(Self {
                 key: key_of(value)?,

@@ -104,7 +104,8 @@ pub enum ErrorKind {
     Crashed,
     /// What the run left to be recorded was refused by the store again and again, which worked otherwise.
     Unwritable,
-    /// Another worker drives the run, or the worker's lease ended.
+    /// Another worker drives the run, or the worker's lease ended; or somebody publishes an event of the same id in a transaction
+    /// that stays open.
     Busy,
     /// The store failed; nothing was recorded.
     Store,

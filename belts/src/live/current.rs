@@ -45,6 +45,8 @@ pub(crate) struct CurrentStep {
 /// The transaction of an attempt, as far as others have to know of it.
 #[derive(Debug, Default)]
 pub(crate) struct InTransaction {
+    /// Whether what it records is to be undone if the run fails or is cancelled.
+    undoable: bool,
     /// It is about to be committed: nothing may be made of the attempt before that has an end.
     ends: AtomicBool,
     /// What it has recorded.
@@ -56,6 +58,17 @@ pub(crate) struct InTransaction {
     allow(dead_code, reason = "no store has transactions then")
 )]
 impl InTransaction {
+    pub(crate) fn new(undoable: bool) -> Self {
+        Self {
+            undoable,
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn is_undoable(&self) -> bool {
+        self.undoable
+    }
+
     pub(crate) fn begin_to_end(&self) {
         self.ends.store(true, Ordering::Release);
     }

@@ -209,7 +209,10 @@ impl<T: Send> Step<T> {
         let span = span::step(&begun.path, attempt);
         run.metrics.steps_executed.increment(1);
         let begun_at = run.metrics.step_duration.begin();
-        let transaction = self.is_transaction.then(Arc::<InTransaction>::default);
+        let undoable = self.undo.is_known();
+        let transaction = self
+            .is_transaction
+            .then(|| Arc::new(InTransaction::new(undoable)));
         let outcome = {
             let step = Evaluated {
                 transaction: transaction.clone(),
@@ -264,7 +267,6 @@ impl<T: Send> Step<T> {
         let (entry, over) = match outcome {
             Ok((bytes, value)) => {
                 let entry = begun.entry::<T>(StepState::Completed, bytes, None, now);
-                let undoable = self.undo.is_known();
                 (entry.with_undoable(undoable), Some(Ok(value)))
             }
             Err(error) => {

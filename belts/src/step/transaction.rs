@@ -96,7 +96,8 @@ impl InStep {
         Ok(entry
             .with_attempts(attempt.failed_attempts + 1)
             .with_value((attempt.type_name)(), bytes)
-            .with_finished_at(now))
+            .with_finished_at(now)
+            .with_undoable(self.transaction.is_undoable()))
     }
 
     /// What the end of a transaction comes to; `None` where the same is tried again. Never returns if the lease is lost.

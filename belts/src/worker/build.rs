@@ -72,6 +72,12 @@ impl WorkerBuilder {
         let store = opened(self.store, dispatcher.is_some() && publishes_only).await?;
         #[cfg(feature = "encryption")]
         let (store, encrypted) = self.encryption.around(store)?;
+        #[cfg(all(feature = "encryption", feature = "postgres"))]
+        if let Some(encrypted) = &encrypted {
+            encrypted.note().await?;
+        }
+        #[cfg(feature = "postgres")]
+        super::keyless::warn(&*store).await;
         registry.check_waits(store.capabilities().waits)?;
         if checks_transactions {
             registry.check_transactions(&*store)?;

@@ -27,6 +27,8 @@ mod handle;
 mod hook;
 mod inspect;
 pub(crate) mod installed;
+#[cfg(feature = "postgres")]
+mod keyless;
 mod leases;
 mod ledger;
 mod limits;

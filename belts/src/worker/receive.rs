@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Backoff,
+    codec::sealed,
     dispatch::{Delivery, Nack, Receipt, SharedDispatcher, Verdict, wire},
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
@@ -170,7 +171,13 @@ impl Shared {
                 message = %Clean(&delivery.message_id), ?pause, reason, "cannot process a message now; it will be redelivered"
             ),
         }
-        Fate::Refused(Nack::new(delivery.receipt.clone(), verdict, reason))
+        // Some transports keep it with the message.
+        let kept = if self.encrypts() {
+            refused.reason_without_values(&delivery.body)
+        } else {
+            reason
+        };
+        Fate::Refused(Nack::new(delivery.receipt.clone(), verdict, kept))
     }
 
     async fn make_durable(self: &Arc<Self>, delivery: &Delivery) -> Result<(), Refused> {
@@ -203,6 +210,15 @@ impl Shared {
     }
 }
 
+/// That an event which came sealed does not fit, for whoever keeps what is answered. What is wrong with it stands in the log.
+fn without_values(event_type: &str, error: &Error) -> Error {
+    tracing::warn!(event_type = %Clean(event_type), error = %error.report(), "a sealed event does not fit");
+    Error::new(
+        ErrorKind::InvalidEvent,
+        format!("the event `{event_type}` does not fit; the worker's log says why"),
+    )
+}
+
 fn lock(held: &Held) -> MutexGuard<'_, Vec<Receipt>> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -215,12 +231,19 @@ impl Worker {
         context: wire::Context,
         foreign: Option<String>,
     ) -> Result<Execute> {
+        let was_sealed = sealed::key_of(&event.payload).is_some();
         self.shared
             .open_event(&mut event, context.event_id.as_deref())?;
-        let correlation_key = self
+        let checked = self
             .shared
             .check(&event, context.function_id.as_deref())
-            .await?;
+            .await;
+        let correlation_key = match checked {
+            Err(error) if was_sealed && error.kind() == ErrorKind::InvalidEvent => {
+                return Err(without_values(&event.event_type, &error));
+            }
+            checked => checked?,
+        };
         let event = EncodedEvent {
             event_type: event.event_type,
             payload: event.payload,

@@ -68,6 +68,22 @@ impl Refused {
             Self::Failed(error) => error.report(),
         }
     }
+
+    /// The reason without what an error may have taken from the event, for a place that keeps it in plain text.
+    pub(super) fn reason_without_values(&self, body: &[u8]) -> String {
+        let Self::Failed(error) = self else {
+            return self.reason();
+        };
+        let kind = error.kind().as_str();
+        let event = wire::Body::read(body).ok().and_then(|body| body.event);
+        match event {
+            Some(event) => format!(
+                "{kind}: `{}`; the log of the worker says more",
+                event.event_type
+            ),
+            None => format!("{kind}; the log of the worker says more"),
+        }
+    }
 }
 
 /// Whether a message may have ended a process before, so that it is not to take others with it.
@@ -131,6 +147,20 @@ mod tests {
                 "{reason}"
             );
         }
+    }
+
+    #[test]
+    fn what_an_error_says_of_an_event_can_be_left_out() {
+        let body = br#"{"event":{"type":"signup","email":"ada@example.com"}}"#;
+        let error = Error::new(ErrorKind::InvalidEvent, "`ada@example.com` is no address");
+        assert_eq!(
+            Refused::from(error).reason_without_values(body),
+            "invalid-event: `signup`; the log of the worker says more"
+        );
+        assert_eq!(
+            failed(ErrorKind::TooLarge).reason_without_values(b"no JSON"),
+            "too-large; the log of the worker says more"
+        );
     }
 
     #[test]

@@ -22,6 +22,18 @@ impl Shared {
         Ok(event)
     }
 
+    /// Whether what this worker sends is sealed.
+    #[cfg(feature = "encryption")]
+    pub(super) fn encrypts(&self) -> bool {
+        self.encrypted.is_some()
+    }
+
+    #[cfg(not(feature = "encryption"))]
+    #[expect(clippy::unused_self, reason = "there is nothing to do it with")]
+    pub(super) fn encrypts(&self) -> bool {
+        false
+    }
+
     /// Opens an event that came in a message; one that is not sealed is left as it is.
     ///
     /// # Errors

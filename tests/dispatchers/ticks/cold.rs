@@ -9,7 +9,7 @@ use belts::{
     Schedule, Tick, step,
     store::{RunStatus, SharedStore},
 };
-use belts_suite::hooked::Hooked;
+use belts_suite::Hooked;
 
 use super::{HOUR, hour, house, statuses};
 

@@ -197,7 +197,8 @@ suite! { $ store, "store", Storage, store_conformance,
         expire_meets_others_at_once
     }
     rewriting {
-        events_come_in_parts value_is_substituted_where_it_is_expected commit_and_substitute_meet
+        events_come_in_parts value_is_substituted_where_it_is_expected end_of_an_undoing_run_is_substituted
+        commit_and_substitute_meet
     }
     schedules {
         schedule_is_written_as_it_was_read ticks_start_with_the_change tick_of_a_known_run_starts_nothing schedule_written_again_counts

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{
     bench::{Bench, Client, at, entry, event, ok},
     inspection::complete,
+    undoing::fail,
 };
 use crate::{
     error::{ErrorKind, Result},
-    store::{Entry, StoredEvent, Substitute, ValueOf},
+    store::{Entry, RunStatus, StoredEvent, Substitute, Transition, ValueOf},
 };
 
 /// Whether the store has values only as they were written.
@@ -144,6 +145,35 @@ pub(super) async fn value_is_substituted_where_it_is_expected(bench: Bench) -> R
     ] {
         assert!(!put(store, of, b"", b"new").await?);
     }
+    Ok(())
+}
+
+pub(super) async fn end_of_an_undoing_run_is_substituted(bench: Bench) -> Result<()> {
+    let store = &bench.store;
+    if cannot(store).await? {
+        return Ok(());
+    }
+    let worker = store.worker(&["f"]).await?;
+    let armed = store.armed(worker, "e").await?;
+    store
+        .must_write(armed.lease, Vec::new(), Some(fail()), at(2))
+        .await?;
+    let decided = store.record(&armed.run_id).await?;
+    assert_eq!(decided.status, RunStatus::Undoing);
+    let before = decided.result.expect("it is decided");
+    let result = ValueOf::Result(Arc::clone(&armed.run_id));
+    assert!(put(store, result, &before, b"sealed").await?);
+    let (claimed, undoing) = store.claim_undoing(worker, &armed.run_id).await?;
+    assert_eq!(undoing.error.as_deref(), Some(&b"sealed"[..]));
+    let undone = Transition::undone(&undoing);
+    store
+        .must_write(claimed.lease, Vec::new(), Some(undone), at(6))
+        .await?;
+    let record = store.record(&armed.run_id).await?;
+    assert_eq!(
+        (record.status, record.result.as_deref()),
+        (RunStatus::Failed, Some(&b"sealed"[..]))
+    );
     Ok(())
 }
 

@@ -56,10 +56,9 @@ pub(super) fn run(
         let stored = written.wait.as_mut().and_then(secret_key).cloned();
         entry::open(sealer, &run.run_id, written);
         let own = written.seq;
-        let mut lanes = twins.iter().filter(|(seq, _)| *seq == own);
-        if is_elsewhere(sealer, written, stored, |key| {
-            lanes.any(|(_, lane)| lane == key)
-        }) {
+        let lanes = twins.iter().filter(|(seq, _)| *seq == own);
+        let lanes: Vec<&Arc<str>> = lanes.map(|(_, lane)| lane).chain(&stored).collect();
+        if lacks_a_lane(sealer, written, &lanes, is_from_before) {
             let twins = twins::of(sealer, &run.run_id, written, is_from_before)?;
             let mut again = written.clone();
             entry::seal(sealer, &run.run_id, &mut again)?;
@@ -69,6 +68,25 @@ pub(super) fn run(
     }
     arrivals(sealer, held, run.lease, &mut run.arrivals);
     Ok(moved)
+}
+
+/// Whether an entry waits, and not under all keys under which it is to look: they may have changed, and a rerun may have dropped twins.
+fn lacks_a_lane(
+    sealer: &Sealer,
+    waiting: &mut Entry,
+    lanes: &[&Arc<str>],
+    is_from_before: bool,
+) -> bool {
+    if waiting.state != StepState::Waiting || key_of(&waiting.value).is_some() {
+        return false;
+    }
+    let Some(key) = waiting.wait.as_mut().and_then(secret_key) else {
+        return false;
+    };
+    let plain = is_from_before.then(|| Arc::clone(key));
+    let hashes = sealer.earlier_hashes(key).chain([sealer.hashed(key)]);
+    let mut wanted = hashes.chain(plain);
+    wanted.any(|wanted| !lanes.contains(&&wanted))
 }
 
 /// Whether an entry waits, and under no key by which events are published now. `stored` is the key that it is stored with, and
@@ -90,7 +108,7 @@ pub(super) fn is_elsewhere(
 }
 
 /// Opens what has arrived for a run.
-pub(super) fn arrivals(sealer: &Sealer, held: &Held, lease: Lease, arrivals: &mut [Arrival]) {
+pub(super) fn arrivals(sealer: &Sealer, held: &Held, lease: Lease, arrivals: &mut Vec<Arrival>) {
     twins::merge(arrivals);
     for arrival in arrivals {
         if &*arrival.event_type == ENDED {

@@ -3,6 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+#[cfg(feature = "postgres")]
+use futures_util::future::{BoxFuture, FutureExt as _};
 
 use super::{
     Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules, Entry,
@@ -75,6 +77,16 @@ impl Encrypted {
 
     pub(crate) fn sealer(&self) -> &Arc<Sealer> {
         &self.sealer
+    }
+
+    /// Lets the store know that there is encryption, where others might publish in it without keys.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn note(&self) -> BoxFuture<'_, Result<()>> {
+        let transactions = self.inner.transactions();
+        match transactions.and_then(|known| known.store::<super::Postgres>()) {
+            Some(postgres) => postgres.note_encryption().boxed(),
+            None => std::future::ready(Ok(())).boxed(),
+        }
     }
 
     /// Whether a run waits under other keys than publishers now use.

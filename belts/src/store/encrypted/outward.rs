@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Held, entry, twins};
 use crate::{
+    codec::sealed::key_of,
     error::Result,
     seal::{Place, Sealer},
     store::{Commit, Transition},
@@ -30,7 +31,9 @@ pub(super) fn commit(sealer: &Sealer, held: &Held, commit: &mut Commit) -> Resul
     for started in &mut commit.starts {
         sealer.seal_event(started)?;
     }
-    if let Some(result) = commit.transition.as_mut().and_then(written) {
+    let result = commit.transition.as_mut().and_then(written);
+    // How a run ends that is undone was sealed when it was decided, and may not have been opened here.
+    if let Some(result) = result.filter(|result| key_of(result).is_none()) {
         *result = sealer.seal(Place::Result { run_id: &run_id }, None, result)?;
     }
     Ok(true)

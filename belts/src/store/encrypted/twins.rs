@@ -3,7 +3,7 @@
 //! Publishers hash by one key. A wait has it, and for each other key a twin in the journal: an entry far behind the others that waits
 //! for the same under that key. Twins exist in the store alone: what arrives for one has arrived for its wait.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::entry::{self, secret_key};
 use crate::{
@@ -76,12 +76,60 @@ pub(super) fn hide(journal: &mut Vec<Entry>) -> Vec<(u32, Arc<str>)> {
 }
 
 /// Gives what has arrived for twins to those of whom they are.
-pub(super) fn merge(arrivals: &mut [Arrival]) {
+///
+/// Of each lane the store brings the earliest, and perhaps not all. So what lies behind the last that one of them has brought is left
+/// for later: something of that lane may come before it, and whoever has taken an event takes none from before it.
+pub(super) fn merge(arrivals: &mut Vec<Arrival>) {
     if arrivals.iter().all(|arrival| arrival.seq < FIRST) {
         return;
+    }
+    let mut lasts: BTreeMap<u32, i64> = BTreeMap::new();
+    for lane in arrivals.chunk_by(|a, b| a.seq == b.seq) {
+        if let Some(last) = lane.last() {
+            let known = lasts.entry(last.seq % FIRST).or_insert(last.place);
+            *known = last.place.min(*known);
+        }
     }
     for arrival in &mut *arrivals {
         arrival.seq %= FIRST;
     }
+    arrivals.retain(|arrival| arrival.place <= lasts[&arrival.seq]);
     arrivals.sort_by_key(|arrival| (arrival.seq, arrival.place));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(seq: u32, place: i64) -> Arrival {
+        Arrival {
+            seq,
+            place,
+            event_id: place.to_string().into(),
+            event_type: "paid".into(),
+            payload: Arc::from(*b"{}"),
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_before_what_a_cut_lane_has_left() {
+        let twin = 3 + FIRST;
+        // Sixteen of the wait's own lane, of which there are more, and a later one of its twin's.
+        let own = (1..=16).map(|place| arrival(3, place));
+        let others = [arrival(4, 90), arrival(twin, 10), arrival(twin, 40)];
+        let mut arrivals: Vec<_> = own.chain(others).collect();
+        merge(&mut arrivals);
+        let of = |seq| {
+            let of_it = arrivals.iter().filter(move |arrival| arrival.seq == seq);
+            of_it.map(|arrival| arrival.place).collect::<Vec<_>>()
+        };
+        let mut expected: Vec<i64> = (1..=16).collect();
+        expected.insert(10, 10);
+        assert_eq!(of(3), expected);
+        assert_eq!(of(4), [90], "it has no twin");
+        // A lane alone is whole as far as it goes.
+        let mut arrivals = vec![arrival(twin, 41), arrival(twin, 42)];
+        merge(&mut arrivals);
+        assert_eq!(arrivals.len(), 2);
+    }
 }

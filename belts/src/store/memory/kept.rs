@@ -56,10 +56,16 @@ impl Tables {
         match present {
             Some(present) if present == from => {
                 *present = Arc::clone(to);
-                true
             }
-            _ => false,
+            _ => return false,
         }
+        // How it ends once it is undone is the same value.
+        let undoing = run.undoing.as_mut().filter(|_| seq.is_none());
+        let decided = undoing.and_then(|undoing| undoing.error.as_mut());
+        if let Some(decided) = decided.filter(|decided| *decided == from) {
+            *decided = Arc::clone(to);
+        }
+        true
     }
 
     fn substitute_event(&mut self, id: &Arc<str>, from: &Arc<[u8]>, to: &Arc<[u8]>) -> bool {

@@ -41,13 +41,18 @@ const KEEP: Duration = Duration::from_secs(60);
 
 /// Names are looked for in Postgres's own schema alone: functions and operators that another role put into `public` would run
 /// with our rights. The role may be read-only by default. Tables that were empty a minute ago make the planner read them whole;
-/// generic plans are made once for each connection. The last one is by which a write says that it has told of the end of a run.
+/// generic plans are made once for each connection. No lock is waited for as long as for an answer, so that the server does not go
+/// on waiting for a client that has given up. The last one is by which a write says that it has told of the end of a run.
 const SETTINGS: &str = "
     SET search_path = pg_catalog, pg_temp;
     SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
     SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
     SET enable_hashjoin = off; SET enable_mergejoin = off; SET idle_in_transaction_session_timeout = '60s';
-    SET belts_store.told = 'no'";
+    SET lock_timeout = '3s'; SET belts_store.told = 'no'";
+
+/// Waits for locks no longer than it takes others to end what they are at, and as long as ever again.
+pub(super) const HURRY: &str = "SET lock_timeout = '100ms'";
+pub(super) const REST: &str = "SET lock_timeout = '3s'";
 
 /// Makes a connection one of ours. Nothing may be asked on it before this.
 pub(super) async fn settle(connection: &mut PgConnection) -> Result<(), sqlx::Error> {

@@ -26,12 +26,14 @@ pub(super) enum Fault {
     TooLarge,
     /// Two connections are one and the same at the server.
     Pooler,
+    /// Somebody's transaction, which is open for long, has an event of the same id.
+    Held(Arc<sqlx::Error>),
 }
 
 impl Fault {
     fn database(&self) -> Option<&dyn DatabaseError> {
         match self {
-            Self::Sql(error) => error.as_database_error(),
+            Self::Sql(error) | Self::Held(error) => error.as_database_error(),
             _ => None,
         }
     }
@@ -69,9 +71,24 @@ impl Fault {
         matches!(self, Self::Sql(error) if matches!(**error, sqlx::Error::PoolTimedOut))
     }
 
-    /// Nothing was written, and the same write may succeed at once: a deadlock with another process, or the like.
+    /// Nothing was written, and the same write may succeed at once: a deadlock with another process, a lock that was held for long, or
+    /// the like.
     pub(super) fn is_of_the_moment(&self) -> bool {
-        matches!(self, Self::Stale | Self::Vanished) || self.has_code(&["40P01", "40001"])
+        match self {
+            Self::Stale | Self::Vanished => true,
+            Self::Held(_) => false,
+            _ => self.has_code(&["40P01", "40001", "55P03"]),
+        }
+    }
+
+    /// The same of a write of events, which waits for nobody for long but for one who publishes the same id.
+    pub(super) fn of_events(self) -> Self {
+        match self {
+            Self::Sql(error) if Self::Sql(Arc::clone(&error)).has_code(&["55P03"]) => {
+                Self::Held(error)
+            }
+            fault => fault,
+        }
     }
 
     /// A pooler is in between that gives each transaction another connection, or that refuses what we set.
@@ -110,6 +127,16 @@ impl Fault {
         if let Self::Ended = self {
             return Error::new(ErrorKind::Shutdown, "the runtime is shutting down");
         }
+        if let Self::Held(_) = self {
+            // In a run it is no outcome: the source is the store's.
+            let source = Error::new(ErrorKind::Store, format!("{server} waited for its end"));
+            return Error::new(
+                ErrorKind::Busy,
+                "an event of the same id, which has the same idempotency key, is published in a transaction that is still open; publish \
+                 again when that has ended",
+            )
+            .with_source(source.with_source(self));
+        }
         let kind = self.kind();
         let message = match kind {
             ErrorKind::TooLarge => {
@@ -147,6 +174,7 @@ impl fmt::Display for Fault {
             Self::Row(what) => write!(f, "a row cannot be read by its {what}"),
             Self::Word(what) => write!(f, "a row holds an unknown {what}"),
             Self::Pooler => f.write_str("two connections have one process of the server"),
+            Self::Held(error) => error.fmt(f),
             Self::TooLarge => f.write_str("Postgres takes no value of 1 GB or more"),
         }
     }
@@ -155,7 +183,7 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Sql(error) => std::error::Error::source(&**error),
+            Self::Sql(error) | Self::Held(error) => std::error::Error::source(&**error),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::error::Result;
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 10] = [
+const MIGRATIONS: [&[&str]; 11] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -86,6 +86,12 @@ const MIGRATIONS: [&[&str]; 10] = [
     &[
         include_str!("migrations/0010/tables.sql"),
         include_str!("migrations/0010/schedules.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
+    &[
+        include_str!("migrations/0011/publish.sql"),
+        include_str!("migrations/0011/within.sql"),
+        include_str!("migrations/0011/record.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
 ];
@@ -203,7 +209,7 @@ async fn change(
     run(
         connection,
         schema,
-        "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL client_min_messages = warning; SELECT pg_advisory_xact_lock({lock})",
+        "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE; SET LOCAL client_min_messages = warning; SET LOCAL lock_timeout = 0; SELECT pg_advisory_xact_lock({lock})",
     )
     .await?;
     let found = find(connection, schema).await?;

@@ -30,6 +30,7 @@ mod commit;
 mod connections;
 mod database;
 mod duplicates;
+mod encryption;
 mod error;
 mod inspect;
 mod kept;

@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use sqlx::postgres::PgBindIterExt as _;
 
 use super::{
-    connections::Loan,
+    connections::{HURRY, Loan, REST},
     database::Database,
     error::Fault,
     others::bind_parents,
@@ -88,6 +88,25 @@ impl Batch for Publishes {
     }
 
     async fn write(&self, writes: &[Ticketed]) -> Result<Vec<Vec<PublishedEvent>>, Fault> {
+        self.write_all(writes, false).await
+    }
+
+    async fn write_alone(
+        &self,
+        write: &Ticketed,
+        held: bool,
+    ) -> Result<Vec<Vec<PublishedEvent>>, Fault> {
+        self.write_all(std::slice::from_ref(write), held).await
+    }
+}
+
+impl Publishes {
+    /// Publishes in one transaction, in a hurry if whoever holds something up has been waited for.
+    async fn write_all(
+        &self,
+        writes: &[Ticketed],
+        hurries: bool,
+    ) -> Result<Vec<Vec<PublishedEvent>>, Fault> {
         let mut events = writes.iter().flat_map(|write| &write.request.events);
         if events.any(|event| event.payload.len() > MAX_VALUE) {
             return Err(Fault::TooLarge);
@@ -109,7 +128,7 @@ impl Batch for Publishes {
             .collect();
         let published = self
             .database
-            .insist(|_| self.publish(&placed, &capacities))
+            .insist(|_| self.publish(&placed, &capacities, hurries))
             .await?;
         self.database.wake_if(
             published
@@ -122,45 +141,60 @@ impl Batch for Publishes {
             .map(|write| published.by_ref().take(write.tickets.len()).collect())
             .collect())
     }
-}
 
-impl Publishes {
-    /// Publishes events in one transaction; the answers stand in the order of the events.
     async fn publish(
         &self,
         events: &[Placed<'_>],
         capacities: &[Option<&crate::store::Capacity>],
+        hurries: bool,
     ) -> Result<Vec<PublishedEvent>, Fault> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        // What fails on the way takes the connection with it, and so the transaction.
         let mut loan = self.database.lend().await?;
-        let subscribers = self.subscribers.get(&self.database, &mut loan).await?;
+        if hurries {
+            loan.run(HURRY).await?;
+        }
+        let published = self.publish_on(&mut loan, events, capacities).await;
+        let cut = published.as_ref().is_err_and(Fault::is_of_the_connection);
+        if hurries && !cut {
+            loan.run(REST).await?;
+        }
+        loan.keep(published)
+    }
+
+    /// Publishes events in one transaction; the answers stand in the order of the events.
+    async fn publish_on(
+        &self,
+        loan: &mut Loan<'_>,
+        events: &[Placed<'_>],
+        capacities: &[Option<&crate::store::Capacity>],
+    ) -> Result<Vec<PublishedEvent>, Fault> {
+        let subscribers = self.subscribers.get(&self.database, loan).await?;
         let plan = Plan::new(events, capacities, &subscribers);
-        if let Some(one) = self.publish_one(&mut loan, events, &plan).await? {
-            let shown = self.show(&mut loan, events, &plan).await;
-            return loan.keep(shown.map(|()| vec![one]));
+        if let Some(one) = self.publish_one(loan, events, &plan).await? {
+            self.show(loan, events, &plan).await?;
+            return Ok(vec![one]);
         }
         let mut answers = vec![None; events.len()];
         if let [round] = &*plan.rounds {
-            let done = self
-                .publish_round(&mut loan, events, &plan, round, &mut answers)
-                .await;
-            loan.keep(done)?;
+            self.publish_round(loan, events, &plan, round, &mut answers)
+                .await?;
         } else {
             loan.run("BEGIN").await?;
             for round in &plan.rounds {
-                self.publish_round(&mut loan, events, &plan, round, &mut answers)
-                    .await?;
+                let written = self
+                    .publish_round(loan, events, &plan, round, &mut answers)
+                    .await;
+                if let Err(fault) = written {
+                    loan.run("ROLLBACK").await?;
+                    return Err(fault);
+                }
             }
             loan.run("COMMIT").await?;
-            loan.keep(Ok(()))?;
         }
         if plan.places.contains(&Some(NOT_YET)) {
-            let mut loan = self.database.lend().await?;
-            let shown = self.show(&mut loan, events, &plan).await;
-            loan.keep(shown)?;
+            self.show(loan, events, &plan).await?;
         }
         answers
             .into_iter()
@@ -286,7 +320,8 @@ impl Publishes {
             parameters = bind_parents(parameters, parents);
             statement = &self.database.sql.publish_parents;
         }
-        let (stale, living, event_numbers) = loan.row(statement, parameters).await?;
+        let written = loan.row(statement, parameters).await;
+        let (stale, living, event_numbers) = written.map_err(Fault::of_events)?;
         Ok(Written {
             stale,
             living,

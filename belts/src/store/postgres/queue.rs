@@ -56,6 +56,15 @@ pub(super) trait Batch: Send + Sync + 'static {
         &self,
         writes: &[Self::Write],
     ) -> impl Future<Output = Result<Vec<Self::Answer>, Fault>> + Send;
+
+    /// Writes one of a batch that failed. If it was held up, so long was waited that nobody is to wait again for what holds it.
+    fn write_alone(
+        &self,
+        write: &Self::Write,
+        _held: bool,
+    ) -> impl Future<Output = Result<Vec<Self::Answer>, Fault>> + Send {
+        self.write(std::slice::from_ref(write))
+    }
 }
 
 pub(super) struct Queue<B: Batch> {
@@ -197,8 +206,9 @@ impl<B: Batch> Rest<B> {
             }
             // It may be the fault of one, which the others need not suffer for.
             Err(fault) if writes.len() > 1 && !fault.is_of_the_store() => {
+                let held = matches!(fault, Fault::Held(_));
                 for (write, caller) in writes.iter().zip(callers) {
-                    let alone = batch.write(std::slice::from_ref(write)).await;
+                    let alone = batch.write_alone(write, held).await;
                     drop(caller.send(alone.map(only)));
                 }
             }

@@ -34,7 +34,8 @@ impl Publishes {
         let parameters = self.parameters(placed, run, plan);
         let rows = loan
             .rows(&self.database.sql.publish_one, parameters)
-            .await?;
+            .await
+            .map_err(Fault::of_events)?;
         let Some(row) = rows.first() else {
             return Ok(None);
         };

@@ -140,7 +140,9 @@ statements! {
         $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::bigint[], $10::integer[], $11::boolean[], \
         $12::integer[], $13::text[])";
     record_within: "SELECT {schema}.record_within($1::text, $2::bigint, $3::bigint, $4::bigint, $5::integer, $6::integer, \
-        $7::bigint, $8::bigint, $9::text, $10::text, $11::bytea)";
+        $7::bigint, $8::bigint, $9::text, $10::text, $11::bytea, $12::boolean)";
+    may_record: "SELECT has_function_privilege('{schema}.record_within(text, bigint, bigint, bigint, integer, integer, bigint, bigint, \
+        text, text, bytea, boolean)', 'EXECUTE')";
     recorded: "SELECT {schema}.recorded($1, $2)";
     published: "SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker,
             events.digest
@@ -153,6 +155,8 @@ statements! {
             events.digest
         FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place),
             LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
+    note_encryption: "UPDATE {schema}.subscriptions_version SET encrypted = true WHERE NOT encrypted RETURNING 1";
+    is_encrypted: "SELECT encrypted FROM {schema}.subscriptions_version";
     subscriptions: "SELECT version, function_id, event_type
         FROM {schema}.subscriptions_version LEFT JOIN {schema}.subscriptions ON true";
     awaited: "SELECT DISTINCT event_type FROM {schema}.awaited";
@@ -242,7 +246,9 @@ statements! {
                 LATERAL (SELECT * FROM {schema}.runs WHERE id = value.id OFFSET 0) AS runs
         ), held AS MATERIALIZED (
             SELECT runs.number FROM {schema}.runs WHERE number IN (SELECT number FROM asked) ORDER BY number FOR UPDATE
-        ) UPDATE {schema}.runs SET result = asked.new FROM asked JOIN held USING (number)
+        ) UPDATE {schema}.runs SET result = asked.new,
+            undo_result = CASE WHEN undo_result = asked.old THEN asked.new ELSE undo_result END
+        FROM asked JOIN held USING (number)
         WHERE runs.number = asked.number AND runs.result = asked.old RETURNING 1";
     substitute_entries: "WITH asked AS MATERIALIZED (
             SELECT runs.number, value.seq, value.old, value.new

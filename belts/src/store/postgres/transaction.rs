@@ -16,6 +16,11 @@ use crate::{
     },
 };
 
+/// The server looks whether a client is there that has a transaction open and says nothing: one that vanished has locks of the user's.
+/// It finds out within about a minute.
+const KEEPALIVE: &str =
+    "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 4";
+
 /// A transaction that is open.
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -32,7 +37,9 @@ impl Postgres {
     pub(crate) async fn open_transaction(&self) -> Result<Opened> {
         let database = &*self.inner.database;
         let name = format!("{:016x}", fastrand::u64(..));
-        let sql: Arc<str> = format!("BEGIN; SET LOCAL belts_store.within = '{name}'").into();
+        // The role, or a setting of the server's, may make transactions read-only by default.
+        let sql: Arc<str> =
+            format!("BEGIN READ WRITE; SET LOCAL belts_store.within = '{name}'").into();
         let pool = database.transactions();
         let begin = || in_time(pool.begin_with(sqlx::AssertSqlSafe(Arc::clone(&sql))));
         let mut opened = begin().await;
@@ -75,7 +82,9 @@ impl Postgres {
             }
             Err(_) => {
                 roll_back(opened).await;
-                return self.not_recorded(recorded.expect_err("it is an error"));
+                return self
+                    .not_recorded(recorded.expect_err("it is an error"))
+                    .await;
             }
         }
         match in_time(opened.inner.commit()).await {
@@ -114,7 +123,7 @@ impl Postgres {
     }
 
     /// What the step's record was refused for. Nothing was committed.
-    fn not_recorded(&self, fault: Fault) -> Result<End> {
+    async fn not_recorded(&self, fault: Fault) -> Result<End> {
         if fault.is_of_the_moment() || fault.is_of_the_connection() {
             return Ok(End::Again(self.error(fault)));
         }
@@ -129,10 +138,26 @@ impl Postgres {
                 "a statement in the closure has ended the transaction, by `COMMIT` or `ROLLBACK`, so the step cannot be recorded with \
                  it: leave the end to `transaction!`",
             )
+        } else if fault.has_code(&["BELT4"]) {
+            terminal(
+                "a statement in the closure has made the transaction read-only, so the step cannot be recorded with it: leave `SET \
+                 TRANSACTION READ ONLY` out",
+            )
+        } else if fault.has_code(&["42501"]) && self.may_record().await {
+            terminal(
+                "a statement in the closure has set a role that may not record the step: end the closure with `RESET ROLE`",
+            )
         } else {
             return Err(self.error(fault));
         };
         Ok(End::Failed(error))
+    }
+
+    /// Whether the role of the store itself has the right to it.
+    async fn may_record(&self) -> bool {
+        let database = &*self.inner.database;
+        let asked = database.row(&database.sql.may_record, Parameters::default());
+        asked.await.is_ok_and(|(may,): (bool,)| may)
     }
 
     fn error(&self, fault: Fault) -> Error {
@@ -153,6 +178,10 @@ impl Database {
                 .max_connections(options.get_max_connections())
                 .acquire_timeout(options.get_acquire_timeout())
                 .test_before_acquire(false)
+                .after_connect(|connection, _| {
+                    let set = sqlx::raw_sql(KEEPALIVE).execute(connection);
+                    Box::pin(async move { set.await.map(drop) })
+                })
                 .connect_lazy_with((*pool.connect_options()).clone())
         })
     }
@@ -166,7 +195,7 @@ pub(crate) fn attempt_of(error: &Error) -> Option<Attempt> {
         .and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         Some("40001" | "40P01") => Some(Attempt::Again),
-        Some("57P01" | "57P02" | "57P03" | "25006") => Some(Attempt::Cut),
+        Some("57P01" | "57P02" | "57P03") => Some(Attempt::Cut),
         Some(code) if code.starts_with("08") => Some(Attempt::Cut),
         Some(_) => None,
         None => match fault {
@@ -193,6 +222,7 @@ fn parameters(name: &str, lease: Lease, entry: &Entry) -> Parameters {
         .bind(to_column(&entry.path))
         .bind(to_column(&entry.type_name))
         .bind(&*entry.value)
+        .bind(entry.undoable)
 }
 
 /// Where this fails, the connection is closed and the server does it.

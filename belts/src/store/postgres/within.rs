@@ -138,6 +138,12 @@ fn refused(database: &Database, error: sqlx::Error) -> Error {
              TO …` and `GRANT EXECUTE ON FUNCTION {schema}.publish_within TO …`"
         );
         (ErrorKind::Config, message)
+    } else if fault.has_code(&["BELT3"]) {
+        let message = format!(
+            "runs in {server} wait for events of this type by hashes of their correlation keys, since a worker encrypts, and this one \
+             has no keys: publish it by a worker that has them, outside of the transaction"
+        );
+        (ErrorKind::Config, message)
     } else if fault.has_code(&["25P02"]) {
         let message =
             "the transaction has failed before, so nothing can be published in it: roll it back";

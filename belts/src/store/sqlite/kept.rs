@@ -46,7 +46,8 @@ impl Tx<'_> {
                     params![&**id, &**from, &**to],
                 )?,
                 ValueOf::Result(run_id) => self.execute(
-                    "UPDATE runs SET result = ?3 WHERE id = ?1 AND result = ?2",
+                    "UPDATE runs SET result = ?3, undo_result = CASE WHEN undo_result = ?2 THEN ?3 ELSE undo_result END
+                     WHERE id = ?1 AND result = ?2",
                     params![&**run_id, &**from, &**to],
                 )?,
                 ValueOf::Entry { run_id, seq } => self.execute(

@@ -82,7 +82,7 @@ pub(super) const fn entry_state(entry: &Entry) -> i64 {
 }
 
 /// The state of an entry that is completed and can be undone.
-const UNDOABLE: i64 = 3;
+pub(super) const UNDOABLE: i64 = 3;
 
 pub(super) const fn state_number(state: StepState) -> i64 {
     match state {

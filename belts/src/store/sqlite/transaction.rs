@@ -8,7 +8,7 @@ use super::{
     Sqlite,
     connect::connect_for_users,
     error::Fault,
-    rows::state_number,
+    rows::{UNDOABLE, state_number},
     tx::{Recall, Tx},
 };
 use crate::{
@@ -73,6 +73,9 @@ impl Sqlite {
         writer.presence.check()?;
         let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate);
         let transaction = transaction.map_err(|error| Stopped::of_the_beginning(error.into()))?;
+        transaction
+            .execute_batch("SAVEPOINT belts_step")
+            .map_err(Fault::from)?;
         let entry = match body(&transaction) {
             Ok(entry) => entry,
             Err(error) => {
@@ -81,7 +84,10 @@ impl Sqlite {
                 return Ok(End::Failed(error));
             }
         };
-        if connection.is_autocommit() {
+        // There is none any more after `COMMIT`, whatever was begun since.
+        let is_whole =
+            !connection.is_autocommit() && transaction.execute_batch("RELEASE belts_step").is_ok();
+        if !is_whole {
             return Ok(End::Failed(terminal(
                 "a statement in the closure has ended the transaction, by `COMMIT` or `ROLLBACK`, so the step cannot be recorded with \
                  it: leave the end to `transaction!`",
@@ -146,9 +152,16 @@ fn recorded(
     entry: &Entry,
 ) -> Result<Option<Arc<[u8]>>, Fault> {
     let found: Option<Vec<u8>> = connection
-        .prepare_cached("SELECT value FROM main.steps WHERE run = ?1 AND seq = ?2 AND state = ?3")?
+        .prepare_cached(
+            "SELECT value FROM main.steps WHERE run = ?1 AND seq = ?2 AND state IN (?3, ?4)",
+        )?
         .query_row(
-            params![lease.run, entry.seq, state_number(StepState::Completed)],
+            params![
+                lease.run,
+                entry.seq,
+                state_number(StepState::Completed),
+                UNDOABLE
+            ],
             |row| row.get(0),
         )
         .optional()?;
