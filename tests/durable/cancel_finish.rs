@@ -65,6 +65,14 @@ async fn worker_on(store: &Memory, grace: Duration) -> Worker {
         .unwrap()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what does not happen is waited for outside of any clock that a test could move"
+)]
+async fn pause(millis: u64) {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+}
+
 const LONG: Duration = Duration::from_secs(60);
 
 async fn begun_on(worker: &Worker, name: &str) -> String {
@@ -73,13 +81,13 @@ async fn begun_on(worker: &Worker, name: &str) -> String {
     };
     let published = publish_begun(event).via(worker).await.unwrap();
     eventually("the step begins", async || effects(name) == 1).await;
-    published.runs[0].run_id.to_string()
+    published.runs[0].run_id.clone()
 }
 
 async fn steps(store: &Memory, run_id: &str) -> Vec<(String, StepState)> {
     let journal = store.journal(run_id).await.unwrap();
-    let steps = journal.iter().filter(|entry| &*entry.path != "");
-    steps
+    journal
+        .iter()
         .filter(|entry| ["first", "beside", "behind", "second"].contains(&&*entry.path))
         .map(|entry| (entry.path.to_string(), entry.state))
         .collect()
@@ -94,10 +102,10 @@ async fn a_step_ends_after_its_run_was_cancelled_by_hand() {
     let running = looped(&worker);
     let run_id = begun_on(&worker, name).await;
     assert!(worker.runs().cancel(&run_id).await.unwrap());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    pause(200).await;
     assert_eq!(effects("finish by hand gone"), 0, "dropped");
     open("finish by hand beside");
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    pause(100).await;
     assert_eq!(effects("finish by hand gone"), 0, "dropped");
     open(name);
     eventually("the function is dropped", async || {
@@ -127,7 +135,7 @@ async fn a_step_ends_after_its_run_was_cancelled_elsewhere() {
             .await
             .unwrap()
     );
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    pause(300).await;
     assert_eq!(effects("finish elsewhere gone"), 0, "dropped");
     open(name);
     open("finish elsewhere beside");
@@ -152,7 +160,7 @@ async fn what_a_step_came_to_is_recorded_where_an_event_cancels() {
         name: name.to_owned(),
     };
     publish_left(left).via(&worker).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    pause(200).await;
     let run = store.run(&run_id).await.unwrap().unwrap();
     assert_eq!(run.status, RunStatus::Running);
     open("finish by event beside");

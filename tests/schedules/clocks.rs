@@ -10,7 +10,7 @@ use belts::{
     store::{Memory, SharedStore},
     testing::{Harness, Reopen},
 };
-use belts_suite::hooked::Hooked;
+use belts_suite::Hooked;
 
 use crate::support::{DAY, HOUR, at, clock, outputs};
 

@@ -1,6 +1,6 @@
 //! The options of each macro, which the parser, the messages and rustdoc read.
 
-use super::Table;
+use super::table::Table;
 
 /// Makes a table, and the list of its options for rustdoc.
 macro_rules! table {

@@ -147,7 +147,7 @@ impl LiveRun {
             // The run is given back, and goes on when the store answers.
             Err(error) => {
                 self.state().end(error);
-                pending().await
+                pending::<()>().await;
             }
         }
     }

@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn each_time_has_a_path_of_its_own() {
         let charge = entry(1, "a/charge", StepKind::Step);
-        assert_eq!(&*undo_path(&[charge.clone()], &charge), "a/undo:charge");
+        assert_eq!(
+            &*undo_path(std::slice::from_ref(&charge), &charge),
+            "a/undo:charge"
+        );
         let mut journal = vec![charge, entry(2, "a/undo:charge", StepKind::Undo)];
         // It is still that which has undone it.
         assert_eq!(&*undo_path(&journal, &journal[0]), "a/undo:charge");

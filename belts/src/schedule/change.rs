@@ -23,8 +23,8 @@ impl Plan<'_> {
         now: Timestamp,
     ) -> bool {
         let is_same = kept.schedule.when == to.when;
-        let carries = !is_same && !held && kept.paused_at.is_none();
-        let carried = carries && self.carry(kept, old, now);
+        let is_left = !is_same && !held && kept.paused_at.is_none();
+        let carried = is_left && self.carry(kept, old, now);
         kept.schedule = to.clone();
         if is_same || held {
             self.correct(kept);

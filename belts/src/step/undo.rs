@@ -39,30 +39,29 @@ impl Step<()> {
         timeout: Option<Duration>,
     ) -> Self {
         let run = &scope.run;
-        let begun = match run.undo_entry(&path) {
-            Some(entry) => Begun::resumed(run, path, &entry),
-            None => {
-                let now = run.host.clock.now();
-                let begun = Begun {
-                    kind: StepKind::Undo,
-                    path,
-                    seq: run.undo_seq(),
-                    failed_attempts: 0,
-                    started_at: now,
-                    due_at: None,
-                    failure: None,
-                    progress: None,
-                    begins: Begins::default(),
-                };
-                let nothing = codec::encode_nothing();
-                let mark = begun.entry::<()>(StepState::Waiting, nothing, None, now);
-                let _active = run.activate();
-                match run.record_in(None, mark, true, false) {
-                    Some(ticket) => ticket.await,
-                    None => pending().await,
-                }
-                begun
+        let begun = if let Some(entry) = run.undo_entry(&path) {
+            Begun::resumed(run, path, &entry)
+        } else {
+            let now = run.host.clock.now();
+            let begun = Begun {
+                kind: StepKind::Undo,
+                path,
+                seq: run.undo_seq(),
+                failed_attempts: 0,
+                started_at: now,
+                due_at: None,
+                failure: None,
+                progress: None,
+                begins: Begins::default(),
+            };
+            let nothing = codec::encode_nothing();
+            let mark = begun.entry::<()>(StepState::Waiting, nothing, None, now);
+            let _active = run.activate();
+            match run.record_in(None, mark, true, false) {
+                Some(ticket) => ticket.await,
+                None => pending().await,
             }
+            begun
         };
         let mut options = OPTIONS;
         options.timeout = timeout.or(options.timeout);

@@ -2,7 +2,7 @@
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 
-use crate::store::{Postgres, Store};
+use crate::store::{Postgres, Store, transactions::Transactions};
 
 /// Warns if other workers have encrypted what they wrote to this store, which has no keys. One that cannot be asked now is left alone.
 pub(super) fn warn(store: &dyn Store) -> BoxFuture<'_, ()> {
@@ -11,7 +11,7 @@ pub(super) fn warn(store: &dyn Store) -> BoxFuture<'_, ()> {
 
 async fn warned(store: &dyn Store) {
     let transactions = store.transactions();
-    let Some(postgres) = transactions.and_then(|known| known.store::<Postgres>()) else {
+    let Some(postgres) = transactions.and_then(Transactions::store::<Postgres>) else {
         return;
     };
     if postgres.is_encrypted().await.unwrap_or(false) {

@@ -115,7 +115,7 @@ impl Shared {
         for function in self.ticking() {
             let mut filter = RunFilter::new()
                 .with_function(function)
-                .with_statuses(&[RunStatus::Pending])
+                .with_statuses([RunStatus::Pending])
                 .with_due_by(self.clock.now())
                 .with_limit(PAGE);
             loop {

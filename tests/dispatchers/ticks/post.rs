@@ -11,7 +11,7 @@ use axum::{
     http::{Request, header::CONTENT_TYPE},
 };
 use belts::{
-    Clock as _, Error, Timestamp, Worker, WorkerBuilder,
+    Error, Timestamp, Worker, WorkerBuilder,
     dispatch::{Capabilities, Dispatcher, Message, Pushed, Recognized, Sent},
     store::SharedStore,
     testing::ManualClock,

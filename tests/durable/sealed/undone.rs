@@ -34,7 +34,7 @@ async fn undone(order: SealedOrder) -> belts::Result<()> {
 
 #[belts::function(id = "sealed-undone-told", on_failure = undone)]
 async fn told(failure: Failed<SealedOrder>) -> belts::Result<()> {
-    let is_told = failure.error.to_string().contains("came undone");
+    let is_told = failure.error.contains("came undone");
     step!(
         "tell",
         effect(format!("{} told: {is_told}", failure.event.order))

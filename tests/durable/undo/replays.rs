@@ -208,7 +208,7 @@ async fn behind(event: Named) -> belts::Result<()> {
     tokio::try_join!(
         async {
             // As a pool of connections is waited for.
-            belts::volatile!(tokio::time::sleep(Duration::from_millis(20))).await;
+            belts_suite::a_moment().await;
             step!("flight", reserve(name, "flight"), undo = release).await?;
             step!("open", crate::gated::open(name)).await
         },

@@ -205,7 +205,7 @@ pub(super) async fn list_finds_undone_runs_by_their_tags(bench: Bench) -> Result
         }
     }
     let with = async |status| {
-        let tagged = filter(&[("a", "1")]).with_statuses(&[status]);
+        let tagged = filter(&[("a", "1")]).with_statuses([status]);
         let page = store.list(tagged).await?;
         let statuses: Vec<_> = page.runs.iter().map(|run| run.status).collect();
         Result::Ok(statuses)

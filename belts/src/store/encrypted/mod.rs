@@ -83,7 +83,7 @@ impl Encrypted {
     #[cfg(feature = "postgres")]
     pub(crate) fn note(&self) -> BoxFuture<'_, Result<()>> {
         let transactions = self.inner.transactions();
-        match transactions.and_then(|known| known.store::<super::Postgres>()) {
+        match transactions.and_then(super::transactions::Transactions::store::<super::Postgres>) {
             Some(postgres) => postgres.note_encryption().boxed(),
             None => std::future::ready(Ok(())).boxed(),
         }

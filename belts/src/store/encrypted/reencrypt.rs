@@ -1,9 +1,10 @@
 //! Everything that a store keeps, sealed with the key that seals now.
 
-use std::{collections::BTreeSet, sync::Arc, time::SystemTime};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{Encrypted, inward, schedules, twins::FROM_BEFORE};
 use crate::{
+    clock::{Clock as _, SystemClock},
     codec::sealed::{in_event, key_of},
     error::Result,
     seal::{Opened, Place, Sealer},
@@ -228,7 +229,7 @@ impl<'a> Part<'a> {
         }
         if !changes.is_empty() {
             // What a worker has written since is sealed with its own key.
-            let now = SystemTime::now().into();
+            let now = SystemClock.now();
             let written = self.store.inner.change_schedules(changes, now).await?;
             self.done.changed += written.into_iter().filter(|written| *written).count();
         }

@@ -166,7 +166,7 @@ fn pooler(server: &Server) -> String {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sql(error) => error.fmt(f),
+            Self::Sql(error) | Self::Held(error) => error.fmt(f),
             Self::Silent => f.write_str("no answer came in time"),
             Self::Ended => f.write_str("the runtime is shutting down"),
             Self::Stale => f.write_str("the subscriptions change all the time"),
@@ -174,7 +174,6 @@ impl fmt::Display for Fault {
             Self::Row(what) => write!(f, "a row cannot be read by its {what}"),
             Self::Word(what) => write!(f, "a row holds an unknown {what}"),
             Self::Pooler => f.write_str("two connections have one process of the server"),
-            Self::Held(error) => error.fmt(f),
             Self::TooLarge => f.write_str("Postgres takes no value of 1 GB or more"),
         }
     }

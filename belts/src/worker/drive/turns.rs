@@ -38,7 +38,7 @@ enum Stop {
     Looked,
 }
 
-impl Drive<'_> {
+impl<'a> Drive<'a> {
     /// Drives the run. A panic that nobody expected is a failed attempt: to only try again would have no end.
     pub(super) async fn go_whatever_breaks(&self) -> Ended {
         let mut going = pin!(Some(self.go()));
@@ -90,14 +90,12 @@ impl Drive<'_> {
                 Stop::Found(Found::Violation(error)) => {
                     return self.violated(error, write.take()).await;
                 }
-                Stop::Found(Found::LeaseLost) => {
+                Stop::Found(found @ (Found::LeaseLost | Found::Cancelled)) => {
                     self.let_steps_finish(&mut function, (&waker, &function_waker))
                         .await;
-                    return self.lease_lost();
-                }
-                Stop::Found(Found::Cancelled) => {
-                    self.let_steps_finish(&mut function, (&waker, &function_waker))
-                        .await;
+                    if matches!(found, Found::LeaseLost) {
+                        return self.lease_lost();
+                    }
                     // It is gone before the record says so.
                     drop(function);
                     return match self.ended_by(write.take()).await {
@@ -136,36 +134,50 @@ impl Drive<'_> {
                     let Some(done) = write.take() else {
                         continue;
                     };
-                    if let Some(again) = self.write_again(&done, &result) {
-                        write = Some(again);
-                        continue;
-                    }
-                    if let Err(ended) = self.applied(result).await {
-                        // That it was cancelled may be heard of by a write that is refused.
-                        if ended == Ended::Abandoned {
-                            self.let_steps_finish(&mut function, (&waker, &function_waker))
-                                .await;
+                    match self.written(done, result, &mut waits).await {
+                        Ok(again) => write = again,
+                        Err(ended) => {
+                            // That it was cancelled may be heard of by a write that is refused.
+                            if ended == Ended::Abandoned {
+                                self.let_steps_finish(&mut function, (&waker, &function_waker))
+                                    .await;
+                            }
+                            return ended;
                         }
-                        return ended;
-                    }
-                    // A heartbeat or a status is no progress.
-                    if done.gets_on {
-                        self.worker.setbacks.went_on(&self.run.run_id);
-                    }
-                    if done.undoable {
-                        self.run.undoable_is_durable();
-                    }
-                    self.run.redeem(done.records, done.gets_on);
-                    self.run.have_tags(&done.tags);
-                    // What came before the wait was there makes nobody wake.
-                    if std::mem::take(&mut waits) {
-                        self.run.ask_for_arrivals();
                     }
                     // A store that is always done at once would otherwise never let others have a turn.
                     tokio::task::coop::consume_budget().await;
                 }
             }
         }
+    }
+
+    /// What a write that is over has made durable; the write that takes its place, if it is to be written once more.
+    async fn written(
+        &self,
+        done: Underway<'a>,
+        result: Written,
+        waits: &mut bool,
+    ) -> Result<Option<Underway<'a>>, Ended> {
+        let again = self.write_again(&done, &result);
+        if again.is_some() {
+            return Ok(again);
+        }
+        self.applied(result).await?;
+        // A heartbeat or a status is no progress.
+        if done.gets_on {
+            self.worker.setbacks.went_on(&self.run.run_id);
+        }
+        if done.undoable {
+            self.run.undoable_is_durable();
+        }
+        self.run.redeem(done.records, done.gets_on);
+        self.run.have_tags(&done.tags);
+        // What came before the wait was there makes nobody wake.
+        if std::mem::take(waits) {
+            self.run.ask_for_arrivals();
+        }
+        Ok(None)
     }
 
     /// How a run leaves memory whose steps all wait.
