@@ -3,7 +3,7 @@
 use crate::diag::suggest;
 
 /// The options of one macro, each with an example that messages show.
-pub(crate) struct Table(&'static [(&'static str, &'static str)]);
+pub(crate) struct Table(pub(super) &'static [(&'static str, &'static str)]);
 
 impl Table {
     pub(super) const fn new(options: &'static [(&'static str, &'static str)]) -> Self {
