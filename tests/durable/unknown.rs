@@ -185,8 +185,8 @@ async fn what_was_said_of_a_step_does_not_count_for_the_one_that_is_done_anew() 
     harness.settle().await.unwrap();
     let run = only(harness.runs_of(anew).await);
     assert_eq!((run.status(), charged(name)), (Some(RunStatus::Failed), 2));
-    // Behind the note of the rerun, the rerun and the mark comes the record of the outcome.
-    harness.faults().crash(Crash::Before(4));
+    // Behind the rerun and the mark comes the record of the outcome.
+    harness.faults().crash(Crash::Before(3));
     let run = harness.rerun(anew, &id).await.unwrap();
     assert_eq!(charged(name), 3);
     assert_eq!(
