@@ -116,9 +116,9 @@ impl Reopen for Refusing {
         let refuses = Arc::clone(&self.1);
         let inner = self.0.open().await?;
         Ok(Hooked::new(inner, move |method| {
-            let refused = method == "schedules" && refuses.load(Ordering::SeqCst);
+            let fails = method == "schedules" && refuses.load(Ordering::SeqCst);
             Box::pin(async move {
-                if refused {
+                if fails {
                     return Err(Error::store("not now", "the store is busy"));
                 }
                 Ok(())

@@ -74,7 +74,7 @@ impl Clock for Hurrying {
     }
 
     async fn sleep_until(&self, _: Timestamp) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
