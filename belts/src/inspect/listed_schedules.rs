@@ -67,7 +67,7 @@ impl Schedules {
     /// One schedule.
     ///
     /// # Errors
-    /// Of kind [`UnknownSchedule`](ErrorKind::UnknownSchedule): there is none of that name. Also if the store cannot be reached.
+    /// Of kind [`UnknownSchedule`](crate::ErrorKind::UnknownSchedule): there is none of that name. Also if the store cannot be reached.
     pub async fn get(&self, name: &str) -> Result<ScheduleRecord> {
         let (row, kept) = self.read(name).await?;
         self.live(ScheduleRecord::of(&row, kept)).await

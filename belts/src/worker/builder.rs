@@ -227,7 +227,7 @@ impl WorkerBuilder {
     /// The most bytes that an event may have as a message, by whichever road it is published: from Rust, in the body of a
     /// delivery by HTTP, or as a message of a [dispatcher](crate::dispatch), sent or received; default 1 MiB.
     ///
-    /// A bigger one is an error of kind [`TooLarge`](ErrorKind::TooLarge) to whoever publishes it.
+    /// A bigger one is an error of kind [`TooLarge`](crate::ErrorKind::TooLarge) to whoever publishes it.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
@@ -235,7 +235,7 @@ impl WorkerBuilder {
 
     /// The most steps that one run may have, sleeps among them, where its function says nothing else; default 10,000.
     ///
-    /// A run that reaches one more fails for good, with an error of kind [`TooManySteps`](ErrorKind::TooManySteps) that names
+    /// A run that reaches one more fails for good, with an error of kind [`TooManySteps`](crate::ErrorKind::TooManySteps) that names
     /// the last keys: a loop that never ends would fill the store. What is recorded is replayed, however much it is.
     pub fn max_steps(mut self, steps: u32) -> Self {
         self.max_steps = steps;
