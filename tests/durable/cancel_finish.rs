@@ -1,11 +1,18 @@
 //! `on_cancel = "finish"`: what runs when its run is cancelled comes to its end, and nothing follows it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use belts::{
-    Context, Event, Runs, Worker, step,
+    Context, Error, Event, Runs, Worker, step,
     store::{Memory, RunStatus, StepState, Store},
 };
+use belts_suite::Hooked;
 use serde::{Deserialize, Serialize};
 
 use crate::gated::{effect, effects, eventually, gate, looped, open, within};
@@ -200,6 +207,43 @@ async fn a_step_that_takes_longer_than_the_grace_period_is_dropped() {
     .await;
     assert_eq!(effects("finish too late first"), 0);
     assert_eq!(steps(&store, &run_id).await, []);
+    worker.shutdown();
+    within("the shutdown", running).await.unwrap().unwrap();
+}
+
+/// That the store fails is no cancel: the run is given back, and whoever takes it evaluates the step. It does not go on beside that.
+#[tokio::test]
+async fn a_step_does_not_go_on_where_the_store_fails() {
+    let name = "finish no store";
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let store = Hooked::new(Arc::new(Memory::new()), move |method| {
+        let fails = method == "commit" && failing.load(Ordering::SeqCst);
+        Box::pin(async move {
+            if fails {
+                return Err(Error::store("not now", "the store is down"));
+            }
+            Ok(())
+        })
+    });
+    let builder = Worker::builder().shared_store(store).function(finishes);
+    let builder = builder.sweep(Duration::from_millis(50)).grace(LONG);
+    let worker = builder.build().await.unwrap();
+    let running = looped(&worker);
+    begun_on(&worker, name).await;
+    fails.store(true, Ordering::SeqCst);
+    open("finish no store beside");
+    eventually("the function is dropped", async || {
+        effects("finish no store gone") >= 1
+    })
+    .await;
+    assert_eq!(effects("finish no store first"), 0);
+    fails.store(false, Ordering::SeqCst);
+    open(name);
+    eventually("the run goes on", async || {
+        effects("finish no store second") == 1
+    })
+    .await;
     worker.shutdown();
     within("the shutdown", running).await.unwrap().unwrap();
 }

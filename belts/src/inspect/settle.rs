@@ -10,6 +10,7 @@ use crate::{
     callback::Recorded,
     codec,
     error::{Error, ErrorKind, Result},
+    plain::Clean,
     run::{Settled, is_settled_by},
     store::{Entry, StepKind, StepState},
 };
@@ -127,7 +128,10 @@ impl SettleStep {
             )
         {
             let note = format!("settle {}: refused", self.step);
-            self.runs.note(&self.run_id, &note).await?;
+            // Why it was refused matters more than that this is not noted.
+            if let Err(error) = self.runs.note(&self.run_id, &note).await {
+                tracing::warn!(run = %Clean(&self.run_id), error = %error.report(), "a refusal could not be noted in the run");
+            }
         }
         said
     }

@@ -8,6 +8,7 @@ mod callback;
 mod caught;
 mod evaluate;
 mod expression;
+mod failed;
 mod open;
 mod preset;
 mod race;

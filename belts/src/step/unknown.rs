@@ -6,9 +6,10 @@ use tracing::Instrument;
 
 use super::{
     Expression, Key, Unknown,
-    attempt::{Phase, Step, cut_off, read_back, recorded},
+    attempt::{Phase, Step, cut_off, read_back},
     begun::of_unknown,
     evaluate::{Evaluated, Limits, evaluate},
+    failed::recorded,
 };
 use crate::{
     callback::CallbackEntry,

@@ -12,6 +12,7 @@ everywhere! {
     what_the_code_no_longer_reaches_is_told
     steps_behind_something_else_are_reached_before_the_failure
     what_may_have_happened_is_told
+    what_may_have_happened_is_told_whatever_crashes
 }
 
 #[belts::function(id = "z-undo-beside", on = Named)]
@@ -271,4 +272,29 @@ async fn what_may_have_happened_is_told(place: impl Reopen, at: &str) {
         report.contains("the outcome of the step `charge` is unknown"),
         "{report}"
     );
+}
+
+/// All was undone when a process died, and the next one had nothing left to undo.
+async fn what_may_have_happened_is_told_whatever_crashes(place: impl Reopen, at: &str) {
+    let harness = Harness::builder().store(place).function(unknown);
+    let harness = harness.build().await.unwrap();
+    for write in 1..=6 {
+        let name = &format!("{at} unknown {write}");
+        harness.faults().crash(belts::testing::Crash::Before(4));
+        let run = harness.run(unknown, named(name)).await.unwrap();
+        let runs = harness.worker().runs();
+        assert!(runs.cancel(run.run_id()).await.unwrap());
+        harness.faults().crash(belts::testing::Crash::Before(write));
+        harness.settle().await.unwrap();
+        let record = harness.store().run(run.run_id()).await.unwrap();
+        assert_eq!(record.status, RunStatus::Cancelled, "{write}");
+        let journal = harness.store().journal(run.run_id()).await.unwrap();
+        let undos = journal.iter().filter(|entry| entry.kind == StepKind::Undo);
+        let undos: Vec<_> = undos.map(|undo| (&*undo.path, undo.state)).collect();
+        let expected = [
+            ("undo:flight", StepState::Completed),
+            ("undo:charge", StepState::Failed),
+        ];
+        assert_eq!(undos, expected, "{write}");
+    }
 }

@@ -63,10 +63,10 @@ impl Drive<'_> {
                 function = ids.function,
                 run = ids.run,
                 grace = ?self.worker.options().grace,
-                "a step of a cancelled run was dropped: it took longer than the grace period"
+                "a step of a run that was cancelled or lost its lease took longer than the grace period, and was dropped"
             );
         }
-        if self.run.is_cancelled() {
+        if !self.run.has_lost_lease() {
             return;
         }
         let left = self.run.take_outbox().entries;
@@ -78,7 +78,7 @@ impl Drive<'_> {
                 function = ids.function,
                 run = ids.run,
                 step = %entry.path,
-                "a step ended after its run was cancelled; what came of it is not recorded"
+                "a step ended after its run was cancelled or had lost its lease; its result is not recorded"
             );
         }
     }

@@ -138,7 +138,7 @@ impl<'a> Drive<'a> {
                         Ok(again) => write = again,
                         Err(ended) => {
                             // That it was cancelled may be heard of by a write that is refused.
-                            if ended == Ended::Abandoned {
+                            if self.run.has_lost_lease() {
                                 self.let_steps_finish(&mut function, (&waker, &function_waker))
                                     .await;
                             }

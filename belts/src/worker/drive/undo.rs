@@ -59,10 +59,15 @@ impl Drive<'_> {
         };
         let scope = invocation.scope.clone();
         let mut left = self.left_to_undo();
-        if left.is_empty() {
+        let open = self.unknown_steps();
+        if left.is_empty() && open.is_empty() {
             return Ok(codec::encode_nothing());
         }
-        let outcome = self.replay(replay, &left, invocation).await?;
+        let wanted = Wanted {
+            left: &left,
+            open: &open,
+        };
+        let outcome = self.replay(replay, &wanted, invocation).await?;
         replay.sort(&mut left);
         for entry in left {
             let mut how = replay
@@ -72,7 +77,7 @@ impl Drive<'_> {
             undo(&scope, &self.function.def.location, path, &entry, &mut how).await;
             panic::discard(how);
         }
-        self.tell_of_unknown(replay).await;
+        self.tell_of_unknown(replay, open).await;
         Ok(codec::encode_nothing())
     }
 
@@ -83,11 +88,10 @@ impl Drive<'_> {
     async fn replay(
         &self,
         replay: &Replay,
-        left: &[Entry],
+        wanted: &Wanted<'_>,
         invocation: Invocation,
     ) -> Result<std::result::Result<(), Error>> {
         let start = self.function.def.start;
-        let open = self.run.unknown_steps();
         let (event_type, payload) = (&self.run.event_type, &self.run.payload);
         let again = Invocation {
             scope: invocation.scope.clone(),
@@ -95,24 +99,23 @@ impl Drive<'_> {
             payload: Arc::clone(payload),
         };
         let function = panic::catch_future(async move { start(invocation).await });
-        let wanted = Wanted { left, open: &open };
-        let outcome = replayed(self.run, replay, &wanted, function, Failures::InTurn).await?;
+        let outcome = replayed(self.run, replay, wanted, function, Failures::InTurn).await?;
         if wanted.are_reached(self.run, replay) || outcome.is_ok() && !replay.fails() {
             return Ok(outcome);
         }
         self.run.replay_anew();
         let function = panic::catch_future(async move { start(again).await });
-        replayed(self.run, replay, &wanted, function, Failures::Last).await
+        replayed(self.run, replay, wanted, function, Failures::Last).await
     }
 
     /// Records of each step that would have to be undone if it has happened, and of which nobody knows that, that it is not undone.
-    async fn tell_of_unknown(&self, replay: &Replay) {
+    async fn tell_of_unknown(&self, replay: &Replay, open: Vec<Entry>) {
         let now = self.worker.clock.now();
-        for entry in self.run.unknown_steps() {
-            let path = self.run.undo_path(&entry);
-            if !replay.has_undo(&entry.path) || self.run.undo_entry(&path).is_some() {
+        for entry in open {
+            if !replay.has_undo(&entry.path) {
                 continue;
             }
+            let path = self.run.undo_path(&entry);
             let ids = self.run.ids();
             tracing::error!(
                 function = ids.function, run = ids.run, step = %entry.path,
@@ -136,6 +139,13 @@ impl Drive<'_> {
                 ticket.await;
             }
         }
+    }
+
+    /// The steps that may have happened, as long as that is not told.
+    fn unknown_steps(&self) -> Vec<Entry> {
+        let mut open = self.run.unknown_steps();
+        open.retain(|entry| self.run.undo_entry(&self.run.undo_path(entry)).is_none());
+        open
     }
 
     /// What is not undone yet, nor known to be impossible to undo.

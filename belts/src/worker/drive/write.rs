@@ -159,6 +159,7 @@ impl<'a> Drive<'a> {
         match result {
             Ok(outcomes) if outcomes.first() == Some(&CommitOutcome::Applied) => Ok(()),
             Ok(_) => {
+                self.run.lose_lease();
                 self.worker.metrics.leases_lost.increment(1);
                 let ids = self.run.ids();
                 tracing::warn!(
