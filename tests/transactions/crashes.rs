@@ -62,6 +62,26 @@ pub(crate) fn on_postgres(place: &Place) -> Child {
     command.spawn().unwrap()
 }
 
+/// Has a commit with a debit take a second.
+pub(crate) async fn slow_commits(place: &Place) {
+    place
+        .run(
+            "CREATE FUNCTION {s}.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+             CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {s}.debits DEFERRABLE INITIALLY DEFERRED
+                 FOR EACH ROW EXECUTE FUNCTION {s}.slow()",
+        )
+        .await;
+}
+
+/// Returns when a debit is being committed, where [commits are slow](slow_commits).
+pub(crate) async fn in_the_commit(place: &Place) {
+    backend(
+        place,
+        "wait_event = 'PgSleep' AND EXISTS (SELECT FROM pg_locks WHERE pid = backend.pid AND relation = '{s}.debits'::regclass)",
+    )
+    .await;
+}
+
 /// Returns when a backend is where the condition says.
 pub(crate) async fn backend(place: &Place, condition: &str) {
     let mut connection = place.pool.acquire().await.unwrap();
@@ -121,13 +141,7 @@ postgres_test!(
 // Killed when it has sent the commit: the server goes on without it, and the step is recorded.
 postgres_test!(killed_in_the_commit_it_is_not_done_again, async {
     let place = with_tables().await;
-    place
-        .run(
-            "CREATE FUNCTION {s}.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
-             CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {s}.debits DEFERRABLE INITIALLY DEFERRED
-                 FOR EACH ROW EXECUTE FUNCTION {s}.slow()",
-        )
-        .await;
+    slow_commits(&place).await;
     let sender = place
         .worker(|worker| worker.function(debits).max_crashes(1_000))
         .await;
@@ -137,11 +151,7 @@ postgres_test!(killed_in_the_commit_it_is_not_done_again, async {
         .unwrap();
     drop(sender);
     let mut child = on_postgres(&place);
-    backend(
-        &place,
-        "wait_event = 'PgSleep' AND EXISTS (SELECT FROM pg_locks WHERE pid = backend.pid AND relation = '{s}.debits'::regclass)",
-    )
-    .await;
+    in_the_commit(&place).await;
     child.kill().await.unwrap();
     finish(&place, &published.runs[0].run_id).await;
     assert_eq!(rows(&place).await, 1);

@@ -11,7 +11,7 @@ use belts::{
 use belts_suite::{a_moment, within, within_time};
 
 use crate::{
-    crashes::{backend, on_postgres},
+    crashes::{in_the_commit, on_postgres, slow_commits},
     debits::{Debit, insert, publish_debit},
     place::looped,
     publish::{ended, postgres_test},
@@ -98,13 +98,7 @@ postgres_test!(what_was_committed_is_undone, async {
 // Killed while the server commits: the next process finds the step, and that it can be undone.
 postgres_test!(killed_in_the_commit_it_is_undone_by_the_next, async {
     let place = with_tables().await;
-    place
-        .run(
-            "CREATE FUNCTION {s}.slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
-             CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {s}.debits DEFERRABLE INITIALLY DEFERRED
-                 FOR EACH ROW EXECUTE FUNCTION {s}.slow()",
-        )
-        .await;
+    slow_commits(&place).await;
     let sender = place
         .worker(|worker| worker.function(undone).max_crashes(1_000))
         .await;
@@ -112,11 +106,7 @@ postgres_test!(killed_in_the_commit_it_is_undone_by_the_next, async {
     let run = published.await.unwrap().runs[0].run_id.clone();
     drop(sender);
     let mut child = on_postgres(&place);
-    backend(
-        &place,
-        "wait_event = 'PgSleep' AND EXISTS (SELECT FROM pg_locks WHERE pid = backend.pid AND relation = '{s}.debits'::regclass)",
-    )
-    .await;
+    in_the_commit(&place).await;
     child.kill().await.unwrap();
     let worker = place
         .worker(|worker| worker.function(undone).max_crashes(1_000))

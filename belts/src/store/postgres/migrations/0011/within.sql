@@ -36,6 +36,7 @@ BEGIN
             RAISE EXCEPTION 'runs wait for the event type `%` by hashes of its correlation key, which only workers with the keys for encryption can make', in_types[i]
                 USING ERRCODE = 'BELT3', HINT = 'Publish it by a worker with the keys. If no worker encrypts any more, run UPDATE {schema}.subscriptions_version SET encrypted = false.';
         END IF;
+        -- In two parts, since a test takes the whole for a schema that was not put in.
         IF starts_with(in_types[i], 'belts' || '.') THEN
             RAISE EXCEPTION 'the event type `%` is one of belts'' own and cannot be published', in_types[i]
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'give the event a type that does not begin so';
