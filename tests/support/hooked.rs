@@ -27,7 +27,8 @@ impl Hooked {
         clippy::new_ret_no_self,
         reason = "a worker takes a store that is shared"
     )]
-    /// Asks `before` with the name of the method each time that a store is asked for something.
+    /// Asks `before` with the name of the method each time that a store is asked for something, and with `committed` once a commit
+    /// is written whose answer is not there yet.
     pub fn new(
         inner: SharedStore,
         before: impl Fn(&'static str) -> Before + Send + Sync + 'static,
@@ -78,7 +79,9 @@ impl Store for Hooked {
         self.at("claim").await?.claim(request).await
     }
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
-        self.at("commit").await?.commit(request).await
+        let outcomes = self.at("commit").await?.commit(request).await;
+        self.at("committed").await?;
+        outcomes
     }
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {
         self.at("renew").await?.renew(worker, now, lease).await

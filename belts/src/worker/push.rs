@@ -31,6 +31,19 @@ pub(crate) enum Trigger {
     WakeUp { due_at: Timestamp, hop: u32 },
 }
 
+impl Trigger {
+    /// For how often a run was handed on to this time, if it was to this time that it was handed on.
+    ///
+    /// The message that is being delivered is of the same time then, perhaps because it came while another delivery drove the run. What
+    /// hands the run on must be told apart from it, or a transport that knows duplicates drops it.
+    fn next_hop(self, to: Timestamp) -> Option<u32> {
+        match self {
+            Self::WakeUp { due_at, hop } if due_at == to => Some(hop.saturating_add(1)),
+            _ => None,
+        }
+    }
+}
+
 impl Started {
     /// Drives every run as far as it goes within this delivery, and hands on what is left.
     ///
@@ -67,13 +80,15 @@ impl Shared {
                 // A drive that was cut off tells nobody.
                 match ending.await.unwrap_or(Ended::Abandoned) {
                     Ended::Suspended(Some(due_at)) if !self.registry.may_wait() => {
-                        return self.hand_on(run_id, due_at, 0).await;
+                        let hop = asked.next_hop(due_at).unwrap_or(0);
+                        return self.hand_on(run_id, due_at, hop).await;
                     }
                     // Something may have arrived before it waited: then it is due at once.
                     Ended::Suspended(_) => {
                         let record = self.store.run(run_id).await?;
                         if let Some(due_at) = record.and_then(|record| record.due_at) {
-                            self.hand_on(run_id, due_at, 0).await?;
+                            let hop = asked.next_hop(due_at).unwrap_or(0);
+                            self.hand_on(run_id, due_at, hop).await?;
                         }
                         return self.hand_on_children(run_id, function_id).await;
                     }
@@ -116,15 +131,13 @@ impl Shared {
                 continue;
             }
             let due_at = record.due_at.unwrap_or_else(|| self.clock.now());
-            let (due_at, hop) = match asked {
-                Trigger::WakeUp { due_at: at, hop } if at == due_at => {
-                    (due_at, hop.saturating_add(1))
-                }
-                Trigger::WakeUp { .. } | Trigger::Begin if record.is_suspended() => {
+            let hop = match (asked.next_hop(due_at), asked) {
+                (Some(hop), _) => hop,
+                (None, Trigger::WakeUp { .. } | Trigger::Begin) if record.is_suspended() => {
                     self.hand_on(run_id, due_at, 0).await?;
                     return self.hand_on_children(run_id, function_id).await;
                 }
-                _ => (due_at, 0),
+                (None, _) => 0,
             };
             if due_at.since(self.clock.now()) > STAYS {
                 return self.hand_on(run_id, due_at, hop).await;

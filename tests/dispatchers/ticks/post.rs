@@ -100,7 +100,12 @@ impl Post {
     /// Carries the first message, at its time; the answer's status. It stays if it was not taken.
     pub(super) async fn carry(&self, worker: &Worker) -> u16 {
         let letter = self.waiting().into_iter().next();
-        let letter = letter.expect("a message is under way");
+        self.bring(letter.expect("a message is under way"), worker)
+            .await
+    }
+
+    /// Carries this message, at its time; the answer's status. It stays if it was not taken.
+    pub(super) async fn bring(&self, letter: Letter, worker: &Worker) -> u16 {
         if letter.at > self.0.clock.now() {
             self.0.clock.set(letter.at);
         }
