@@ -73,6 +73,7 @@ runtime! {
     absent: __private::UNFINISHED;
     accepts: __private::accepts;
     argument: __private::Argument;
+    arm_key: __private::ArmKey;
     attempted: __private::Attempted;
     await_entry: __private::AwaitEntry;
     awaitable: __private::autoref::Awaitable;

@@ -110,7 +110,8 @@ pub use sqlx;
 pub use step::{Callback, Within};
 pub use telemetry::Propagator;
 pub use worker::{
-    Execute, Executed, FinishedRun, RunFailure, Worker, WorkerBuilder, WorkerOptions,
+    Check, CheckReport, CheckedFunction, Concern, Execute, Executed, FinishedRun, RunFailure,
+    Worker, WorkerBuilder, WorkerOptions,
 };
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod awaited;
+mod build;
 mod handlers;
 mod transactions;
 mod types;

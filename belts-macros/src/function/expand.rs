@@ -36,12 +36,8 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         ..
     } = krate.at(at);
     let lend = lend(function);
-    let Marked {
-        body,
-        keys,
-        helpers,
-    } = with_scope(function.body.clone(), &lend, krate);
-    let definition = definition(function, &keys, &helpers);
+    let marked = with_scope(function.body.clone(), &lend, krate);
+    let definition = definition(function, &marked);
     let check = if !function.on_failure.is_empty() {
         handled::all(function)
     } else if function.on.is_empty() {
@@ -63,7 +59,7 @@ pub(crate) fn expand(function: &Function) -> TokenStream {
         krate,
     };
     let definition = quote_spanned!(at_site(at)=> __BELTS_DEFINITION);
-    head.with(&the_fn(function, &body), &registered, &definition)
+    head.with(&the_fn(function, &marked.body), &registered, &definition)
 }
 
 /// What others see of a function.
@@ -124,17 +120,11 @@ impl Head<'_> {
 /// The expanded body, after a statement that creates its scope.
 pub(super) fn with_scope(body: TokenStream, scope: &TokenStream, krate: &Krate) -> Marked {
     let (attributes, body) = split_inner_attributes(body);
-    let Marked {
-        body,
-        keys,
-        helpers,
-    } = mark(body, krate);
-    let body = group(body, krate);
-    let body = quote!(#attributes #scope #body);
+    let marked = mark(body, krate);
+    let body = group(marked.body, krate);
     Marked {
-        body,
-        keys,
-        helpers,
+        body: quote!(#attributes #scope #body),
+        ..marked
     }
 }
 
@@ -233,7 +223,7 @@ fn start(function: &Function) -> TokenStream {
 }
 
 /// What link-time registration collects.
-fn definition(function: &Function, keys: &[KeyUse], helpers: &[String]) -> TokenStream {
+fn definition(function: &Function, marked: &Marked) -> TokenStream {
     let Function {
         name,
         event,
@@ -270,12 +260,15 @@ fn definition(function: &Function, keys: &[KeyUse], helpers: &[String]) -> Token
     let cancel_on = cancel_on(function);
     let schedule = ticks::definition(function);
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
-    let keys = keys.iter().map(|key| key_def(key, &names));
+    let keys = marked.keys.iter().map(|key| key_def(key, &names));
+    let arms = arm_keys(&marked.arms, &names);
+    let helpers = &marked.helpers;
     quote_spanned! {at_site(at)=>
         static __BELTS_DEFINITION: #function_def = #function_def {
             id: #id,
             events: &[#(#events),*],
             keys: &[#(#keys),*],
+            arms: &[#(#arms),*],
             helpers: &[#(#helpers),*],
             options: || #options,
             accepts: #accepts,
@@ -287,6 +280,7 @@ fn definition(function: &Function, keys: &[KeyUse], helpers: &[String]) -> Token
             start: #start,
             location: #location,
             package: ::core::env!("CARGO_PKG_NAME"),
+            version: ::core::env!("CARGO_PKG_VERSION"),
         };
     }
 }
@@ -333,6 +327,17 @@ pub(super) fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
         }
     };
     quote!(#key_def::#kind(#pattern))
+}
+
+/// The keys in the arms of races, with what they are under.
+pub(super) fn arm_keys(
+    arms: &[(Vec<String>, KeyUse)],
+    names: &Runtime,
+) -> impl Iterator<Item = TokenStream> {
+    arms.iter().map(|(under, key)| {
+        let (arm_key, key) = (&names.arm_key, key_def(key, names));
+        quote!(#arm_key { under: &[#(#under),*], key: #key })
+    })
 }
 
 /// Whether a received event fits and is valid, and its correlation key.

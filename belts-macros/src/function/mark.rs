@@ -21,12 +21,14 @@ use crate::{
 pub(crate) struct Marked {
     pub(crate) body: TokenStream,
     pub(crate) keys: Vec<KeyUse>,
+    /// The keys in the arms of its races, each with the patterns of the races and the names of the arms that it is under.
+    pub(crate) arms: Vec<(Vec<String>, KeyUse)>,
     /// The names of the helpers that its scopes call.
     pub(crate) helpers: Vec<String>,
 }
 
 /// A key as it is written, with its braces.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyUse {
     pub(crate) which: Macro,
     pub(crate) pattern: String,
@@ -39,13 +41,15 @@ pub(crate) fn mark(body: TokenStream, krate: &Krate) -> Marked {
         krate,
         own: own_macros(&body),
         keys: Vec::new(),
+        arms: Vec::new(),
         helpers: Vec::new(),
-        in_arm: false,
+        under: Vec::new(),
     };
     let body = marker.walk(body, Place::Body);
     Marked {
         body,
         keys: marker.keys,
+        arms: marker.arms,
         helpers: marker.helpers,
     }
 }
@@ -80,9 +84,10 @@ struct Marker<'a> {
     krate: &'a Krate,
     own: Vec<String>,
     keys: Vec<KeyUse>,
+    arms: Vec<(Vec<String>, KeyUse)>,
     helpers: Vec<String>,
-    /// Whether this is in an arm of a race, whose keys are in a scope.
-    in_arm: bool,
+    /// The races and arms that this is in, whose keys are in a scope.
+    under: Vec<String>,
 }
 
 impl Marker<'_> {
@@ -147,9 +152,11 @@ impl Marker<'_> {
 
     /// The arguments of a race, whose arms are in the braces at their end.
     fn race(&mut self, arguments: TokenStream, place: Place) -> TokenStream {
+        let pattern = pattern(arguments.clone());
         let arguments = arguments.into_iter().map(|token| match token {
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                let mut arms = Group::new(Delimiter::Brace, self.arms(group.stream(), place));
+                let mut arms =
+                    Group::new(Delimiter::Brace, self.arms(group.stream(), &pattern, place));
                 arms.set_span(group.span());
                 TokenTree::Group(arms)
             }
@@ -158,60 +165,67 @@ impl Marker<'_> {
         arguments.collect()
     }
 
-    fn arms(&mut self, arms: TokenStream, place: Place) -> TokenStream {
-        let outside = self.in_arm;
+    fn arms(&mut self, arms: TokenStream, race: &str, place: Place) -> TokenStream {
+        let outside = self.under.len();
         let mut marked = TokenStream::new();
         for part in parts(arms) {
-            let (in_arm, tokens) = match part {
-                Part::Arm(tokens) => (true, tokens),
-                Part::Handler(tokens) => (outside, tokens),
+            let tokens = match part {
+                Part::Arm(tokens) => {
+                    let name = match tokens.clone().into_iter().next() {
+                        Some(TokenTree::Ident(name)) => unraw(&name),
+                        _ => UNKNOWN.to_owned(),
+                    };
+                    self.under.extend([race.to_owned(), name]);
+                    tokens
+                }
+                Part::Handler(tokens) => tokens,
             };
-            self.in_arm = in_arm;
             marked.extend(self.walk(tokens, place));
+            self.under.truncate(outside);
         }
-        self.in_arm = outside;
         marked
     }
 
     fn note(&mut self, name: &Ident, arguments: TokenStream) {
-        let which = Macro::from_name(&name.to_string());
-        // Of the keys in a scope that alone is known; but what a function may wait for, and which transactions it has, is asked for as
-        // a whole.
-        let waits = |which: &Macro| {
-            matches!(
-                which,
-                Macro::Wait | Macro::Callback | Macro::Call | Macro::Start | Macro::Transaction
-            )
+        let Some(which) = Macro::from_name(&name.to_string()) else {
+            return;
         };
-        if which == Some(Macro::Step) && parks(&arguments) {
+        if which == Macro::Step && parks(&arguments) {
             // The callback that settles it.
-            let pattern = first_text(arguments.clone()).unwrap_or_else(|| "{}".to_owned());
-            let pattern = format!("settle:{pattern}");
-            let which = Macro::Callback;
+            let pattern = format!("settle:{}", pattern(arguments.clone()));
             self.keys.push(KeyUse {
-                which,
+                which: Macro::Callback,
                 pattern,
                 is_async: false,
             });
         }
-        if which == Some(Macro::Scope) {
+        if which == Macro::Scope {
             self.helpers.extend(helper_name(arguments.clone()));
         }
-        if let Some(which) = which.filter(|which| !self.in_arm || waits(which)) {
-            // What a `macro_rules!` of the body generates is known only when it is expanded.
-            let pattern = first_text(arguments.clone()).unwrap_or_else(|| "{}".to_owned());
-            let is_async = which == Macro::Transaction && is_async(arguments);
-            self.keys.push(KeyUse {
-                which,
-                // In an arm it is no key of its own.
-                pattern: if self.in_arm && which == Macro::Transaction {
-                    String::new()
-                } else {
-                    pattern
-                },
-                is_async,
-            });
+        let is_async = which == Macro::Transaction && is_async(arguments.clone());
+        let key = KeyUse {
+            which,
+            pattern: pattern(arguments),
+            is_async,
+        };
+        if self.under.is_empty() {
+            self.keys.push(key);
+            return;
         }
+        // What a function may wait for, and which transactions it has, is asked for as a whole.
+        let waits = matches!(
+            which,
+            Macro::Wait | Macro::Callback | Macro::Call | Macro::Start | Macro::Transaction
+        );
+        if waits {
+            let mut whole = key.clone();
+            if which == Macro::Transaction {
+                // In an arm it is no key of its own.
+                whole.pattern.clear();
+            }
+            self.keys.push(whole);
+        }
+        self.arms.push((self.under.clone(), key));
     }
 
     /// The name, if the group at `at` belongs to one of our macros: `step!(…)`, `belts::step!(…)`.
@@ -233,6 +247,14 @@ impl Marker<'_> {
         };
         (known && ours).then_some(name)
     }
+}
+
+/// A key that is known only when what a `macro_rules!` of the body generates is expanded.
+const UNKNOWN: &str = "{}";
+
+/// The key that stands first in the arguments of a macro.
+fn pattern(arguments: TokenStream) -> String {
+    first_text(arguments).unwrap_or_else(|| UNKNOWN.to_owned())
 }
 
 /// The name of the helper that a scope calls, after the key: the last one before the arguments.
@@ -345,6 +367,20 @@ mod tests {
             ]
         );
         assert_eq!(marked.body.to_string().matches("__belts_cx").count(), 7);
+        let arms: Vec<_> = marked
+            .arms
+            .iter()
+            .map(|(under, key)| (under.join("/"), key.which, &*key.pattern))
+            .collect();
+        assert_eq!(
+            arms,
+            [
+                ("a/b".to_owned(), Macro::Step, "b"),
+                ("a/d".to_owned(), Macro::Wait, "e"),
+                ("a/g".to_owned(), Macro::Race, "h"),
+                ("a/g/h/i".to_owned(), Macro::Step, "j"),
+            ]
+        );
     }
 
     #[test]

@@ -6,10 +6,10 @@ use syn::{FnArg, Ident};
 
 use super::{
     check,
-    expand::{key_def, with_scope},
+    expand::{arm_keys, key_def, with_scope},
     fallback,
     instrument::skipping,
-    mark::{KeyUse, Marked, mark},
+    mark::{Marked, mark},
     model::check_qualifiers,
     parse::Item,
     take_ours,
@@ -18,7 +18,6 @@ use crate::{
     diag::Errors,
     names::{self, Krate, Runtime, at_site, unraw},
     option::{Given, STEPS},
-    step::Macro,
 };
 
 pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
@@ -53,8 +52,7 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
         } else {
             fallback::absent(at, &krate)
         };
-        let Marked { keys, helpers, .. } = mark(body.stream(), &krate);
-        let entry = entry(&sig.ident, &keys, &helpers, &krate);
+        let entry = entry(&sig.ident, &mark(body.stream(), &krate), &krate);
         let inside = with_scope(body.stream(), &quote!(#lend #entry), &krate).body;
         quote!({ #inside })
     } else {
@@ -69,16 +67,22 @@ pub(crate) fn expand(args: TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
-/// What link-time registration collects of a helper that has transactions, or that calls others which may have some.
-fn entry(name: &Ident, keys: &[KeyUse], helpers: &[String], krate: &Krate) -> TokenStream {
-    let has_transactions = keys.iter().any(|key| key.which == Macro::Transaction);
-    if !has_transactions && helpers.is_empty() {
+/// What link-time registration collects of a helper that has keys of its own.
+fn entry(name: &Ident, marked: &Marked, krate: &Krate) -> TokenStream {
+    let Marked {
+        keys,
+        arms,
+        helpers,
+        ..
+    } = marked;
+    if keys.is_empty() {
         return TokenStream::new();
     }
     let at = name.span();
     let names = krate.at(at);
     let (location, name) = (names.here(at), unraw(name));
     let keys = keys.iter().map(|key| key_def(key, &names));
+    let arms = arm_keys(arms, &names);
     let Runtime {
         submit,
         helper_entry,
@@ -90,6 +94,7 @@ fn entry(name: &Ident, keys: &[KeyUse], helpers: &[String], krate: &Krate) -> To
                 #helper_entry {
                     name: #name,
                     keys: &[#(#keys),*],
+                    arms: &[#(#arms),*],
                     helpers: &[#(#helpers),*],
                     location: #location,
                     package: ::core::env!("CARGO_PKG_NAME"),

@@ -10,7 +10,7 @@ use crate::{
     environment::ENCRYPTION_KEYS,
     error::{Error, ErrorKind, Result},
     inspect::{
-        Functions, ListRuns, Runs, Schedules,
+        Exported, Functions, ListRuns, Runs, Schedules,
         shape::{
             Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage,
             ShownPurge, ShownRun,
@@ -96,6 +96,10 @@ impl Place for Direct {
         let held = self.runs.held_since(&run).await?;
         let run = ShownRun::of(&run, values).with_paused_at(held);
         Ok(run.with_steps(&self.runs.journal(id).await?, values))
+    }
+
+    async fn export(&self, id: &str) -> Result<Exported> {
+        self.runs.exported(id).await
     }
 
     async fn cancel(&self, id: &str) -> Result<Changed> {

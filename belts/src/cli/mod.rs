@@ -62,6 +62,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
     match args.command {
         Command::Runs(asked) => runs::list(place, &asked, out).await,
         Command::Run { id, values } => runs::show(place, &id, values, out).await,
+        Command::Export { id } => runs::export(place, &id).await,
         Command::Cancel(asked) if asked.ids.is_empty() => bulk::cancel(place, &asked, out).await,
         Command::Cancel(asked) => runs::cancel(place, &asked.ids, out).await,
         Command::Rerun(asked) => runs::rerun(place, &asked, out).await,

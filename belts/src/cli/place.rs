@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
+    inspect::Exported,
     inspect::shape::{
         Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownPage, ShownPurge,
         ShownRun,
@@ -23,6 +24,8 @@ pub(super) trait Place: Send + Sync {
     async fn list(&self, asked: Filters) -> Result<ShownPage>;
     /// A run with its steps.
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun>;
+    /// A run with its event and its journal.
+    async fn export(&self, id: &str) -> Result<Exported>;
     async fn cancel(&self, id: &str) -> Result<Changed>;
     /// Cancels some of the runs that match the filters, and says where the next part begins.
     async fn cancel_some(&self, asked: Filters) -> Result<ShownCancelled, Stopped>;

@@ -29,6 +29,7 @@ use crate::{
         settle::Settle,
         url::{check_url, is_local},
     },
+    inspect::Exported,
     inspect::shape::{
         Changed, ChangedFunction, Forgotten, ShownCancelled, ShownFunction, ShownFunctions,
         ShownPage, ShownPurge, ShownRun,
@@ -263,6 +264,10 @@ impl Place for Remote {
     async fn run(&self, id: &str, values: bool) -> Result<ShownRun> {
         self.get(&format!("/runs/{}?values={values}", encoded(id)))
             .await
+    }
+
+    async fn export(&self, id: &str) -> Result<Exported> {
+        self.get(&format!("/runs/{}/export", encoded(id))).await
     }
 
     async fn cancel(&self, id: &str) -> Result<Changed> {

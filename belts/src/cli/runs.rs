@@ -87,6 +87,10 @@ pub(super) async fn show(place: &dyn Place, id: &str, values: bool, out: Out) ->
     steps.iter().filter(|_| values).try_for_each(output)
 }
 
+pub(super) async fn export(place: &dyn Place, id: &str) -> Result<(), Wrong> {
+    print::object(&place.export(id).await?)
+}
+
 /// The operator actions on the run.
 fn changes(notes: &[ShownNote]) -> Table {
     let mut table = Table::new(&["CHANGED", "WHAT", "BY"], usize::MAX);
@@ -108,6 +112,11 @@ fn about(run: &ShownRun, out: Out) -> String {
             format!("{} {}", plain(&run.event_type), plain(&run.event_id)),
         ),
     ];
+    lines.extend(
+        run.build
+            .as_ref()
+            .map(|build| ("begun by build", plain(build))),
+    );
     lines.extend(run.parent.as_ref().map(|id| ("parent", plain(id))));
     lines.extend(run.tags.iter().map(|tag| ("tag", plain(tag))));
     if run.failed_attempts > 0 {

@@ -10,4 +10,4 @@ pub(crate) use unknown::warn_of_unknown;
 pub(crate) use variable::Variable;
 #[cfg(feature = "qstash")]
 pub(crate) use variable::read;
-pub(crate) use variable::{Lookup, of_process};
+pub(crate) use variable::{Lookup, asks_for_check, is_check, of_process};

@@ -73,6 +73,14 @@ table! {
             "`local` declares a development machine, on which local requests may inspect without a token";
         INSECURE: "BELTS_INSECURE" "off",
             "`1` accepts deliveries without a key, in the router and on a public address";
+        BUILD: "BELTS_BUILD",
+            "what this build of the program is called, such as a commit, where it is not the version of its package; [runs](crate::guide::deploying) keep the one that began them";
+        CHECK: "BELTS_CHECK" "off",
+            "`1` [checks](crate::guide::deploying) the runs in flight against this program in place of starting it, writes nothing, and ends with 0 or 1";
+        CHECK_MOST: "BELTS_CHECK_MOST" "1000",
+            "the most runs of each function that are checked, the newest first";
+        CHECK_ELSEWHERE: "BELTS_CHECK_ELSEWHERE",
+            "comma-separated ids of functions that another program on the same store has, which a check leaves out; `billing/*` names all that begin so";
         DISPATCHER: "BELTS_DISPATCHER" "store",
             "how events reach a worker: `http`, `redis://…`, `sqs://…` or `qstash`, each with its feature; [what each needs](crate::dispatch)";
     }

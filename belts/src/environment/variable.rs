@@ -2,6 +2,11 @@
 
 use std::{env::VarError, fmt};
 
+use crate::error::{Error, ErrorKind, Result};
+
+/// The variable that asks for a check; its row in the table is beside those of the others.
+const CHECK: &str = "BELTS_CHECK";
+
 /// A variable that belts reads. Its value is never shown, since it may be a secret.
 #[derive(Debug)]
 pub(crate) struct Variable {
@@ -13,10 +18,10 @@ pub(crate) struct Variable {
 }
 
 /// How a variable is looked up; tests do not use the environment.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> std::result::Result<String, VarError>;
 
 /// Looks a variable up in the environment of the process.
-pub(crate) fn of_process(name: &str) -> Result<String, VarError> {
+pub(crate) fn of_process(name: &str) -> std::result::Result<String, VarError> {
     std::env::var(name)
 }
 
@@ -27,6 +32,27 @@ pub(crate) fn read(lookup: Lookup<'_>, name: &str) -> Result<Option<String>, Str
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(format!("{name} is not valid UTF-8")),
     }
+}
+
+/// Whether the environment asks for a check in place of a worker.
+///
+/// # Errors
+/// It says neither yes nor no.
+pub(crate) fn asks_for_check() -> Result<bool> {
+    let config = |text| Error::new(ErrorKind::Config, text);
+    let value = read(&of_process, CHECK).map_err(config)?;
+    match value.as_deref() {
+        None | Some("0" | "false" | "no" | "off") => Ok(false),
+        Some("1" | "true" | "yes" | "on") => Ok(true),
+        Some(value) => Err(config(format!(
+            "{CHECK} is `{value}`, and must be `1` or `0`"
+        ))),
+    }
+}
+
+/// Whether nothing is to be written, since all that this process does is to check. A wrong value is said when a worker is built.
+pub(crate) fn is_check() -> bool {
+    asks_for_check().unwrap_or(true)
 }
 
 impl Variable {

@@ -2,7 +2,13 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
-use super::{ask::Ask, cancel::CancelOn, keys::KeyDef, options::FunctionOptions, state::Need};
+use super::{
+    ask::Ask,
+    cancel::CancelOn,
+    keys::{ArmKey, KeyDef},
+    options::FunctionOptions,
+    state::Need,
+};
 use crate::{error::Result, event::EventSet, run::Location, schedule::ScheduleDef, step::Scope};
 
 /// What the name of a function stands for. Its types stand in [`Call`](super::Call): bounds here would have rustc say a mistake twice.
@@ -19,6 +25,8 @@ pub struct FunctionDef {
     pub events: &'static [&'static [&'static str]],
     /// In the order in which they stand in the body; a helper's are under that of its scope.
     pub keys: &'static [KeyDef],
+    /// Those in the arms of its races.
+    pub arms: &'static [ArmKey],
     /// The names of the helpers that its scopes call.
     pub helpers: &'static [&'static str],
     /// What the attribute sets.
@@ -41,6 +49,8 @@ pub struct FunctionDef {
     pub location: Location,
     /// The package that it is in.
     pub package: &'static str,
+    /// The version of that.
+    pub version: &'static str,
 }
 
 impl fmt::Debug for FunctionDef {
@@ -58,6 +68,7 @@ impl FunctionDef {
         id: "unfinished",
         events: &[],
         keys: &[],
+        arms: &[],
         helpers: &[],
         options: FunctionOptions::default,
         accepts: None,
@@ -73,6 +84,7 @@ impl FunctionDef {
             column: 0,
         },
         package: "",
+        version: "",
     };
 }
 
@@ -125,13 +137,15 @@ impl fmt::Debug for EventEntry {
 
 inventory::collect!(EventEntry);
 
-/// What `inventory` collects of a helper that has transactions, or that calls other helpers.
+/// What `inventory` collects of a helper that has keys of its own.
 #[derive(Debug)]
 pub struct HelperEntry {
     /// Its name.
     pub name: &'static str,
     /// Its keys, as those of a function.
     pub keys: &'static [KeyDef],
+    /// Those in the arms of its races.
+    pub arms: &'static [ArmKey],
     /// The names of the helpers that its scopes call.
     pub helpers: &'static [&'static str],
     /// Where it is written.

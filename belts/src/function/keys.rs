@@ -32,13 +32,24 @@ pub enum TransactionKind {
     Sqlite,
 }
 
-#[cfg(feature = "testing")]
+/// A key in an arm of a race.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ArmKey {
+    /// The key of the race and the name of the arm that it is under, the outermost first.
+    pub under: &'static [&'static str],
+    /// The key itself.
+    pub key: KeyDef,
+}
+
+pub(crate) use paths::matches;
+
 mod paths {
     use super::KeyDef;
     use crate::run::escape;
 
     impl KeyDef {
         /// Whether a step at this path may be one of this place's.
+        #[cfg(feature = "testing")]
         pub(crate) fn leads_to(self, path: &str) -> bool {
             match (self, path.split_once('/')) {
                 // What undoes it has its key behind `undo:`.
@@ -61,11 +72,13 @@ mod paths {
         }
 
         /// Whether a path is that of this place itself, whatever it is.
+        #[cfg(feature = "testing")]
         pub(crate) fn is(self, path: &str) -> bool {
             !path.contains('/') && matches(self.pattern(), path)
         }
 
         /// What of it is the same each time, for a path to be compared with.
+        #[cfg(feature = "testing")]
         pub(crate) fn fixed(self) -> String {
             texts(self.pattern()).concat()
         }
@@ -87,7 +100,7 @@ mod paths {
     }
 
     /// Whether a part of a path is such a key with anything in its braces.
-    fn matches(pattern: &str, part: &str) -> bool {
+    pub(crate) fn matches(pattern: &str, part: &str) -> bool {
         let texts = texts(pattern);
         let [first, between @ .., last] = texts.as_slice() else {
             return texts.iter().all(|text| text == part);
@@ -125,7 +138,7 @@ mod paths {
         texts
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "testing"))]
     mod tests {
         use super::*;
 

@@ -23,7 +23,8 @@ pub use definition::{
 pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
 pub use handle::RunHandle;
-pub use keys::{KeyDef, TransactionKind};
+pub(crate) use keys::matches;
+pub use keys::{ArmKey, KeyDef, TransactionKind};
 pub use options::{Continuation, FunctionOptions, OnCancel};
 pub use returned::Returned;
 pub use state::State;

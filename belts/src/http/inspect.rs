@@ -51,6 +51,7 @@ pub(super) fn routes(worker: &Worker) -> Router<Worker> {
             "/runs/{id}/result",
             get(result::result).fallback(only("GET, HEAD")),
         )
+        .route("/runs/{id}/export", get(export).fallback(only("GET, HEAD")))
         .route("/runs/{id}/cancel", post(cancel).fallback(only("POST")))
         .route("/runs/{id}/rerun", post(rerun).fallback(only("POST")))
         .route(
@@ -181,6 +182,11 @@ async fn show(AskedRuns(runs): AskedRuns, Id(id): Id, uri: Uri) -> Result<Respon
     let held = runs.held_since(&run).await?;
     let run = ShownRun::of(&run, values).with_paused_at(held);
     Ok(json(&run.with_steps(&runs.journal(&id).await?, values)))
+}
+
+/// A run with all that it was given and has recorded.
+async fn export(AskedRuns(runs): AskedRuns, Id(id): Id) -> Result<Response, Refusal> {
+    Ok(json(&runs.exported(&id).await?))
 }
 
 async fn cancel(AskedRuns(runs): AskedRuns, Id(id): Id) -> Result<Response, Refusal> {

@@ -16,6 +16,7 @@ mod changes;
 pub(crate) mod chosen;
 pub(crate) mod count;
 mod decided;
+mod export;
 mod families;
 pub(crate) mod functions;
 mod list;
@@ -39,6 +40,7 @@ pub use callback::CallbackHandle;
 #[cfg(feature = "http")]
 pub(crate) use callback::Shown;
 pub use count::{RunCount, RunGroup};
+pub(crate) use export::{Exported, as_claimed};
 pub use list::ListRuns;
 pub use pausing::Functions;
 pub use scheduled::{PlannedTick, ScheduleRecord};

@@ -36,6 +36,9 @@ pub(crate) struct ShownRun {
     /// The run that started it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) parent: Option<String>,
+    /// The build of the program that began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) build: Option<String>,
     /// What it is about, each as `name=value`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) tags: Vec<String>,
@@ -289,6 +292,7 @@ impl ShownRun {
             event_id: run.event_id.to_string(),
             event_type: run.event_type.to_string(),
             parent: run.parent.as_ref().map(|parent| parent.run_id.to_string()),
+            build: run.build.as_ref().map(ToString::to_string),
             tags: run.tags.iter().map(Tag::to_string).collect(),
             failed_attempts: run.failed_attempts,
             created_at: Time(run.created_at),

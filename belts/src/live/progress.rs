@@ -67,7 +67,7 @@ impl Context {
             let value = value?;
             belongs_here(&run, "`set_status` is called")?;
             let in_step = CURRENT_STEP.try_with(|_| ()).is_ok();
-            if run.is_undoing() && !in_step {
+            if run.is_replayed() && !in_step {
                 return Ok(());
             }
             run.set_status(in_step, value, type_name).await

@@ -146,7 +146,7 @@ impl Replay {
 }
 
 /// The path of the arm that has won a race.
-pub(super) fn winner_of(race: &Entry) -> Option<Arc<str>> {
+pub(crate) fn winner_of(race: &Entry) -> Option<Arc<str>> {
     match codec::decode::<String>(&race.value) {
         Ok(Decoded::Ok(name)) => Some(join(Some(&race.path), &name)),
         _ => None,

@@ -10,7 +10,9 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{host::Host, outbox::Outbox, replay::Replay, state::State, waits::Waits};
+use super::{
+    host::Host, outbox::Outbox, rehearsal::Rehearsal, replay::Replay, state::State, waits::Waits,
+};
 use crate::{
     clock::Timestamp,
     error::Error,
@@ -69,6 +71,8 @@ pub(crate) struct LiveRun {
     pub(super) beaten: AtomicBool,
     /// What it knows of its replay, if it is driven only to be undone.
     pub(crate) replay: Option<Replay>,
+    /// What is heard of it, if nothing of it is to be run or written.
+    pub(crate) rehearsal: Option<Rehearsal>,
     state: Mutex<State>,
 }
 
@@ -139,6 +143,7 @@ impl LiveRun {
             beaten: AtomicBool::new(false),
             host,
             replay: claimed.undoing.as_ref().map(|_| Replay::default()),
+            rehearsal: None,
             state: Mutex::new(State {
                 has_undoable,
                 has_durable_undoable: has_undoable,

@@ -64,7 +64,7 @@ impl Context {
         async move {
             let tag = tag?;
             belongs_here(&run, "`tag` is called")?;
-            if run.is_undoing() && CURRENT_STEP.try_with(|_| ()).is_err() {
+            if run.is_replayed() && CURRENT_STEP.try_with(|_| ()).is_err() {
                 return Ok(());
             }
             run.add_tag(tag).await

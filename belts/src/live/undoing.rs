@@ -23,6 +23,11 @@ impl LiveRun {
         self.replay.is_some()
     }
 
+    /// Whether its function is replayed alone: nothing that it does outside of its steps is recorded.
+    pub(crate) fn is_replayed(&self) -> bool {
+        self.is_undoing() || self.is_rehearsed()
+    }
+
     /// Says how the step of this path is undone, if it is replayed for that.
     pub(crate) fn offer_undo(&self, path: &Arc<str>, undo: Box<dyn Undo>) {
         if let Some(replay) = &self.replay {
@@ -90,6 +95,11 @@ impl LiveRun {
                 && !winner_of(race)
                     .is_some_and(|arm| is_under(&entry.path, &arm) || entry.path == arm)
         })
+    }
+
+    /// What the journal has under this path.
+    pub(super) fn recorded_at(&self, path: &str) -> Option<Entry> {
+        self.entry_at(path)
     }
 
     fn entry_at(&self, path: &str) -> Option<Entry> {
@@ -183,7 +193,7 @@ impl LiveRun {
         let Some(entry) = self.entry_at(path) else {
             return;
         };
-        if entry.state == StepState::Completed && !entry.undoable {
+        if entry.state == StepState::Completed && !entry.undoable && !self.is_rehearsed() {
             let mut state = self.state();
             state.leave(entry.with_undoable(true), false);
             state.wake_driver();

@@ -31,9 +31,10 @@ pub use crate::{
     callback::{CallbackEntry, CallbackValue},
     event::{EncodedEvent, key},
     function::{
-        Argument, Ask, AwaitEntry, Call, CancelOn, Cancels, Continuation, Definition, Driven,
-        EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Handled, Handles, HelperEntry,
-        Invocation, KeyDef, OnCancel, Returned, TransactionKind, UNFINISHED, state::Need,
+        Argument, ArmKey, Ask, AwaitEntry, Call, CancelOn, Cancels, Continuation, Definition,
+        Driven, EventEntry, FunctionDef, FunctionEntry, FunctionOptions, Handled, Handles,
+        HelperEntry, Invocation, KeyDef, OnCancel, Returned, TransactionKind, UNFINISHED,
+        state::Need,
     },
     live::Context,
     publish::Publish,

@@ -94,6 +94,7 @@ impl PublishAll {
         for (place, event) in self.events.into_iter().enumerate() {
             let ready = event.ready(self.worker.clone(), &mut subscribers);
             outcomes.push(match ready.await {
+                Ok(ready) if ready.rehearsed().is_some() => ready.rehearsed().map(Ok),
                 Ok(ready) => {
                     warned = warned || ready.warn_outside_step();
                     add(&mut batches, place, ready);

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     id::event_id,
-    live::{CURRENT_RUN, LiveRun, step_key},
+    live::{CURRENT_RUN, LiveRun, outside_of_a_step, step_key},
     store::{EventDigest, NewEvent, Subscription, Target},
     worker::{Worker, installed::worker_for},
 };
@@ -141,6 +141,9 @@ impl Publish {
 
     async fn send(self) -> Result<Published> {
         let ready = self.ready(None, &mut Subscribers::default()).await?;
+        if let Some(rehearsed) = ready.rehearsed() {
+            return Ok(rehearsed);
+        }
         ready.warn_outside_step();
         let (worker, check) = (ready.worker, ready.check);
         let carried = worker.dispatcher().is_some();
@@ -216,6 +219,16 @@ pub(super) struct Ready {
 }
 
 impl Ready {
+    /// What is said of an event whose run is only rehearsed: it is not published.
+    pub(super) fn rehearsed(&self) -> Option<Published> {
+        let run = outside_of_a_step()?;
+        run.is_rehearsed().then(|| Published {
+            event_id: self.event.id.to_string(),
+            duplicate: false,
+            runs: Vec::new(),
+        })
+    }
+
     /// Warns of an event that will be published again whenever its run resumes; whether it is one.
     pub(super) fn warn_outside_step(&self) -> bool {
         if let Some(run) = &self.outside_step {

@@ -135,6 +135,7 @@ impl Answer {
                 return Ok(event.inspect(|event| self.keep(event)));
             }
             Decision::Begin { seq } => (seq, None),
+            Decision::Resume { .. } if run.is_rehearsed() => return pending().await,
             Decision::Resume { seq, .. } => (seq, run.wait_entry(seq)),
         };
         let begins = entry.is_none();

@@ -374,10 +374,13 @@ async fn begin<T>(
 ) -> Phase<T> {
     let path = join(scope.prefix.as_deref(), key.as_str());
     let undoable = undo.offer(&scope.run, &path);
+    scope.run.expect_type(&path, std::any::type_name::<T>());
     let begun = match scope.decide(&path, StepKind::Step, at).await {
         Decision::Replay { value, type_name } => {
             if undoable {
                 scope.run.make_undoable(&path);
+            } else {
+                scope.run.miss_undo(&path);
             }
             scope.run.metrics.steps_replayed.increment(1);
             span::replayed(&path);

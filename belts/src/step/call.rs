@@ -143,6 +143,8 @@ where
             Decision::Replay { value, type_name } => {
                 if undoable {
                     run.make_undoable(&path);
+                } else {
+                    run.miss_undo(&path);
                 }
                 (value, type_name)
             }
@@ -179,6 +181,9 @@ where
                 if *child.function != *D::DEFINITION.id {
                     return other_function(&scope, path, &child.function, D::DEFINITION.id, at)
                         .await;
+                }
+                if run.is_rehearsed() {
+                    return pending().await;
                 }
                 let function = Arc::clone(&child.function);
                 // A rerun has opened it again: its time begins anew, and the end that it waits for may have been told long ago.

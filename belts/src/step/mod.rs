@@ -192,7 +192,7 @@ impl Scope {
                 None
             }
             Decision::Resume { due_at, .. } => {
-                if self.run.is_undoing() {
+                if self.run.is_replayed() {
                     return Ok(());
                 }
                 self.wait(due_at, self.run.activate()).await;
@@ -239,6 +239,9 @@ impl Scope {
         self.not_in_a_step(path, at).await;
         match self.run.decide(Request { path, kind, at }) {
             Some(decision) if self.run.is_undoing() => self.run.replayed(path, decision).await,
+            Some(decision) if self.run.is_rehearsed() => {
+                self.run.rehearse(path, kind, decision).await
+            }
             Some(decision) => decision,
             None => pending().await,
         }

@@ -66,7 +66,7 @@ impl Racing {
             Decision::Replay { value, .. } => match winner(&value, arms) {
                 Ok(Ok(arm)) => {
                     let race = live::Race::won_by(path, arms, arm);
-                    if !scope.run.is_undoing() {
+                    if !scope.run.is_replayed() {
                         scope.run.close_what_lost(&race);
                     }
                     race

@@ -1,6 +1,6 @@
 //! `wait!`: a step that is over when an event has come, or its time is.
 
-use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
+use std::{fmt, future::pending, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::{
     Key, Scope,
@@ -157,7 +157,13 @@ impl<'a, E: EventSet> Waiting<'a, E> {
                     let text = format!("the journal does not say what the wait `{path}` waits for");
                     return refuse(&run, &path, ErrorKind::Codec, text).await;
                 };
-                (seq, started_at, wait, run.due_of(seq))
+                let until = run.due_of(seq);
+                if run.is_rehearsed() {
+                    let limits = (limit.is_some(), until.is_some());
+                    run.compare_wait(&path, &wait, E::TYPES, limits);
+                    return pending().await;
+                }
+                (seq, started_at, wait, until)
             }
         };
         let begins = matches!(decision, Decision::Begin { .. });

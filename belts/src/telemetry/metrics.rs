@@ -42,6 +42,24 @@ impl FunctionMetrics {
         }
     }
 
+    /// Metrics of what is only tried out, which nobody hears of.
+    pub(crate) fn silent() -> Self {
+        Self {
+            runs_started: Counter::noop(),
+            runs_resumed: Counter::noop(),
+            runs_completed: Counter::noop(),
+            runs_failed: Counter::noop(),
+            runs_running: Gauge::noop(),
+            runs_due: Gauge::noop(),
+            steps_executed: Counter::noop(),
+            steps_failed: Counter::noop(),
+            steps_replayed: Counter::noop(),
+            step_duration: Timer::new(Histogram::noop()),
+            ticks: OnceLock::new(),
+            id: String::new(),
+        }
+    }
+
     /// The metrics of its ticks, for functions that have some.
     pub(crate) fn ticks(&self) -> &TickMetrics {
         self.ticks.get_or_init(|| TickMetrics::new(&self.id))

@@ -46,7 +46,7 @@ pub use clock::ManualClock;
 pub use faults::{Crash, Faults};
 #[cfg(feature = "http")]
 pub use harness::{Answer, Post};
-pub use harness::{Deliver, Harness, HarnessBuilder, TestRun};
+pub use harness::{Deliver, Harness, HarnessBuilder, Replayed, TestRun};
 pub(crate) use probe::{Instead, Probe, misfit};
 pub use reopen::Reopen;
 #[cfg(feature = "sqlite")]

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     dispatch,
+    environment::{self, BUILD, of_process},
     error::{Error, ErrorKind, Result},
     live::{Host, SessionLease},
     registry::Registry,
@@ -40,8 +41,26 @@ impl WorkerBuilder {
     /// given, or a setting is out of range. Where the functions
     /// are those of the whole program, also: two Rust types of it stand for one event type.
     pub async fn build(self) -> Result<Worker> {
-        self.check()?;
+        let checks = !self.is_in_harness() && environment::asks_for_check()?;
+        let shared = Arc::new(self.assemble(checks).await?);
+        if !checks {
+            return shared.begin().await;
+        }
+        // A worker that only publishes has nothing to check, and writes nothing either.
+        if !shared.registry.functions().is_empty() {
+            shared.check_by_env().await?;
+        }
+        Ok(Worker::from_shared(shared))
+    }
+
+    /// All that a worker is, before anybody hears of it; one that only `checks` is given no dispatcher.
+    pub(super) async fn assemble(self, checks: bool) -> Result<Shared> {
+        self.check_settings()?;
         let registry = self.registry()?;
+        let build = match self.build.clone() {
+            Some(build) => Some(build),
+            None => build_by_env()?.or_else(|| registry.build()),
+        };
         let checks_transactions = !self.is_in_harness();
         #[cfg(feature = "http")]
         let mut http = self.http.checked(insecure_by_env)?;
@@ -58,7 +77,9 @@ impl WorkerBuilder {
             #[cfg(not(feature = "http"))]
             url: None,
         };
-        let dispatcher = match self.dispatcher {
+        let publishes_only = self.functions.as_ref().is_some_and(Vec::is_empty);
+        let needs_none = self.dispatcher.is_some() && publishes_only;
+        let dispatcher = match self.dispatcher.filter(|_| !checks) {
             Some(dispatcher) => dispatcher.open(around).await?,
             None => None,
         };
@@ -68,8 +89,7 @@ impl WorkerBuilder {
         };
         #[cfg(feature = "http")]
         http.check_inspection(dispatcher.as_deref())?;
-        let publishes_only = self.functions.as_ref().is_some_and(Vec::is_empty);
-        let store = opened(self.store, dispatcher.is_some() && publishes_only).await?;
+        let store = opened(self.store, needs_none).await?;
         #[cfg(feature = "encryption")]
         let (store, encrypted) = self.encryption.around(store)?;
         #[cfg(all(feature = "encryption", feature = "postgres"))]
@@ -103,7 +123,7 @@ impl WorkerBuilder {
             #[cfg(feature = "testing")]
             probe: self.probe,
         };
-        let shared = Arc::new(Shared {
+        Ok(Shared {
             host: Arc::new(host),
             store,
             dispatcher,
@@ -116,6 +136,7 @@ impl WorkerBuilder {
                 budget: self.budget,
                 max_body_bytes: self.max_body_bytes,
                 max_crashes: self.max_crashes,
+                build,
                 store_url,
                 on_error: self.on_error,
                 propagator: self.propagator,
@@ -135,8 +156,7 @@ impl WorkerBuilder {
             #[cfg(feature = "http")]
             chores: super::chores::Chores::default(),
             metrics: WorkerMetrics::new(),
-        });
-        shared.begin().await
+        })
     }
 
     /// The functions, which have the states that they take.
@@ -164,7 +184,7 @@ impl WorkerBuilder {
         in_harness
     }
 
-    fn check(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         if self.options.concurrency == 0 {
             return Err(config("`concurrency` must be at least 1"));
         }
@@ -175,6 +195,11 @@ impl WorkerBuilder {
         }
         if self.options.sweep.is_zero() {
             return Err(config("`sweep` must be longer than zero"));
+        }
+        if self.build.as_deref().is_some_and(|build| !is_name(build)) {
+            return Err(config(
+                "`build_id` must have 1 to 100 bytes, and no control characters",
+            ));
         }
         if self.max_steps == 0 {
             return Err(config("`max_steps` must be at least 1"));
@@ -189,6 +214,21 @@ impl WorkerBuilder {
             return Err(config("`max_value_bytes` must be at least 1024"));
         }
         Ok(())
+    }
+}
+
+fn is_name(build: &str) -> bool {
+    (1..=100).contains(&build.len()) && !build.chars().any(char::is_control)
+}
+
+/// What the environment calls this build.
+fn build_by_env() -> Result<Option<Arc<str>>> {
+    let build = BUILD.read(&of_process).map_err(|text| config(&text))?;
+    match build {
+        Some(build) if !is_name(&build) => Err(config(&format!(
+            "{BUILD} must have at most 100 bytes, and no control characters"
+        ))),
+        build => Ok(build.map(Into::into)),
     }
 }
 

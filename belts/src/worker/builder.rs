@@ -27,6 +27,7 @@ pub struct WorkerBuilder {
     pub(super) functions: Option<Vec<&'static FunctionDef>>,
     pub(crate) states: States,
     pub(super) name: Option<Arc<str>>,
+    pub(super) build: Option<Arc<str>>,
     pub(super) lease: Duration,
     pub(super) options: WorkerOptions,
     pub(super) max_value_bytes: usize,
@@ -77,6 +78,7 @@ impl Default for WorkerBuilder {
             functions: None,
             states: States::default(),
             name: None,
+            build: None,
             lease: Duration::from_secs(30),
             options: WorkerOptions::default(),
             max_value_bytes: 4 * 1024 * 1024,
@@ -230,6 +232,32 @@ impl WorkerBuilder {
     /// A bigger one is an error of kind [`TooLarge`](crate::ErrorKind::TooLarge) to whoever publishes it.
     pub fn max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
+        self
+    }
+
+    /// What this build of the program is called, such as a commit: runs keep the one that began them. By default it is what
+    /// `BELTS_BUILD` says, or else the version of the package that the functions are in.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, Worker, step, store::Memory};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Signup { email: String }
+    ///
+    /// #[belts::function(id = "welcome", on = Signup)]
+    /// async fn welcome(signup: Signup) -> belts::Result<usize> { step!("count", signup.email.len()).await }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let worker = Worker::builder().store(Memory::new()).build_id("7f3a9c1").build().await?;
+    /// let run = welcome(Signup { email: "ada@example.com".into() }).run_id("r-1").via(&worker).start().await?;
+    /// run.result().await?;
+    /// assert_eq!(worker.runs().get("r-1").await?.build.as_deref(), Some("7f3a9c1"));
+    /// # Ok(()) }
+    /// ```
+    pub fn build_id(mut self, build: impl Into<Arc<str>>) -> Self {
+        self.build = Some(build.into());
         self
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod announce;
 mod backlog;
 mod build;
 mod builder;
+mod check;
 mod children;
 #[cfg(feature = "http")]
 mod chores;
@@ -25,6 +26,7 @@ mod fits;
 mod give_back;
 mod handle;
 mod hook;
+mod inside;
 mod inspect;
 pub(crate) mod installed;
 #[cfg(feature = "postgres")]
@@ -80,6 +82,10 @@ mod within;
 mod woken;
 
 pub use builder::WorkerBuilder;
+pub use check::{Check, CheckReport, CheckedFunction, Concern};
+#[cfg(feature = "testing")]
+pub(crate) use check::{Verdict, rehearse};
+use drive::{left_to_undo, replayed_for_undo};
 pub use execute::Execute;
 pub(crate) use execute::Known;
 pub use executed::{Executed, FinishedRun};

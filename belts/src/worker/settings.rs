@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) max_body_bytes: usize,
     /// How often in a row processes may die with a run in hand before the run fails.
     pub(super) max_crashes: u32,
+    /// What this build of the program is called.
+    pub(super) build: Option<Arc<str>>,
     /// The URL of the store, where its connections belong to a runtime.
     pub(super) store_url: Option<String>,
     pub(super) on_error: Option<ErrorHook>,

@@ -83,7 +83,7 @@ suite! { $ store, "store", Storage, store_conformance,
         subscriptions_of_live_sessions_are_combined subscriptions_outlive_their_session removed_function_gets_no_runs
         expired_session_stays_subscribed_for_a_day new_subscription_takes_effect_at_once_everywhere same_name_takes_over
         deregistered_worker_leaves_its_runs unknown_session_is_busy expired_session_keeps_unclaimed_runs
-        unknown_session_publishes_without_claiming
+        unknown_session_publishes_without_claiming run_keeps_the_build_that_began_it
     }
     leases {
         claim_is_exclusive late_commit_is_refused late_commit_is_written_until_the_run_is_claimed_again tokens_are_unpredictable revoked_leases_are_reported

@@ -1,9 +1,9 @@
 //! Workers that come and go, and what they subscribe to.
 
-use super::bench::{Bench, LEASE, at, capacity, entry, event, subscription};
+use super::bench::{Bench, LEASE, at, capacity, entry, event, subscription, targeted};
 use crate::{
     error::{ErrorKind, Result},
-    store::{CommitOutcome, Publish, WorkerId},
+    store::{CommitOutcome, Publish, Register, RunFilter, WorkerId},
 };
 
 pub(super) async fn subscriptions_of_live_sessions_are_combined(bench: Bench) -> Result<()> {
@@ -251,5 +251,61 @@ pub(super) async fn unknown_session_publishes_without_claiming(bench: Bench) -> 
         })
         .await?;
     assert!(published[0].runs[0].lease.is_none());
+    Ok(())
+}
+
+pub(super) async fn run_keeps_the_build_that_began_it(bench: Bench) -> Result<()> {
+    let (store, other) = (&bench.store, bench.another().await?);
+    let of_build = |build: Option<&str>| {
+        let build = build.map(std::sync::Arc::from);
+        Register::new(at(0), LEASE)
+            .with_subscriptions(vec![subscription("f", &["t"])])
+            .with_build(build)
+    };
+    let old = store.register(of_build(Some("1.0.0"))).await?;
+    let new = other.register(of_build(Some("2.0.0"))).await?;
+    let nameless = store.register(of_build(None)).await?;
+    // One is leased by its publish, one by a claim, one is never begun, one by whoever names no build.
+    let publish = |id: &str, run: &str| targeted(id, "f", Some(run));
+    let room = capacity(old, 1, &["f"]);
+    let first = Publish::new(vec![publish("1", "at-once")], at(1)).with_claim(room);
+    let leased = store.publish(first).await?[0].runs[0]
+        .lease
+        .expect("there was room");
+    store
+        .publish_all(vec![publish("2", "claimed")], at(2))
+        .await?;
+    other.take(new, &["f"], at(3)).await?;
+    store
+        .publish_all(vec![publish("3", "nameless")], at(4))
+        .await?;
+    store.take(nameless, &["f"], at(5)).await?;
+    store
+        .publish_all(vec![publish("4", "waiting")], at(6))
+        .await?;
+    let build = async |run: &str| -> Result<Option<String>> {
+        let record = other.run(run).await?.expect("it is there");
+        Ok(record.build.map(|build| build.to_string()))
+    };
+    assert_eq!(build("at-once").await?.as_deref(), Some("1.0.0"));
+    assert_eq!(build("claimed").await?.as_deref(), Some("2.0.0"));
+    assert_eq!(build("nameless").await?, None);
+    assert_eq!(build("waiting").await?, None);
+    // Whoever goes on with it has not begun it; nor has the session to be there any more.
+    let due = at(7);
+    let suspend = crate::store::Transition::suspend(due);
+    store
+        .must_write(leased, Vec::new(), Some(suspend), due)
+        .await?;
+    store.deregister(old, due).await?;
+    let again = other.take(new, &["f"], at(8)).await?;
+    assert!(again.runs.iter().any(|run| &*run.run_id == "at-once"));
+    assert_eq!(build("at-once").await?.as_deref(), Some("1.0.0"));
+    let listed = other.list(RunFilter::new().with_function("f")).await?.runs;
+    let listed = listed
+        .iter()
+        .find(|run| &*run.run_id == "claimed")
+        .expect("it is listed");
+    assert_eq!(listed.build.as_deref(), Some("2.0.0"));
     Ok(())
 }

@@ -299,6 +299,7 @@ impl Tables {
         record.parent.clone_from(&run.parent);
         record.tags = run.tags.iter().cloned().collect();
         record.notes.clone_from(&run.notes);
+        record.build.clone_from(&run.build);
         record
     }
 }

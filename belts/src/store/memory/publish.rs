@@ -216,6 +216,7 @@ impl Tables {
             tags: BTreeSet::new(),
             parent: None,
             generation: 0,
+            build: None,
             undoing: None,
             journal: Vec::new(),
         };

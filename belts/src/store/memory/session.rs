@@ -48,6 +48,7 @@ impl Tables {
             name: request.name,
             lease_until: request.now.after(request.lease),
             lease: request.lease,
+            build: request.build,
             runs: BTreeSet::new(),
             wants: Wants {
                 subscriptions: subscriptions.into(),

@@ -60,6 +60,7 @@ pub(super) struct SessionRow {
     pub(super) name: Option<Arc<str>>,
     pub(super) lease_until: Timestamp,
     pub(super) lease: Duration,
+    pub(super) build: Option<Arc<str>>,
     pub(super) runs: BTreeSet<i64>,
     pub(super) wants: Wants,
 }
@@ -94,6 +95,8 @@ pub(super) struct Run {
     pub(super) tags: BTreeSet<Tag>,
     pub(super) parent: Option<Parent>,
     pub(super) generation: u32,
+    /// Of the session that leased it first.
+    pub(super) build: Option<Arc<str>>,
     /// How it ends once it is undone.
     pub(super) undoing: Option<Undoing>,
     /// Sorted by `seq`.
@@ -174,14 +177,18 @@ impl Tables {
     /// Gives the lease of a run to a session.
     pub(super) fn lease(&mut self, number: i64, worker: WorkerId, now: Timestamp) -> Option<Lease> {
         self.drop_time(number);
-        let run = self.detach(number)?;
+        self.detach(number)?;
+        let (run, session) = (self.runs.get_mut(&number)?, self.sessions.get_mut(&worker)?);
         run.status = RunStatus::Running;
         run.worker = Some(worker);
         run.token = next_token(run.token);
+        if run.started_at.is_none() {
+            run.build.clone_from(&session.build);
+        }
         run.started_at.get_or_insert(now);
         let lease = Lease::new(number, worker, run.token);
+        session.runs.insert(number);
         self.keep_time(number);
-        self.sessions.get_mut(&worker)?.runs.insert(number);
         Some(lease)
     }
 

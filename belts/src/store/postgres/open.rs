@@ -15,7 +15,7 @@ use super::{
     migrate::migrate,
     schema::Schema,
 };
-use crate::error::Result;
+use crate::{environment::is_check, error::Result};
 
 /// How long a connection may take, from our own pool.
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -118,6 +118,11 @@ impl PostgresBuilder {
         let options = match options.get_application_name() {
             None => options.application_name("belts"),
             Some(_) => options,
+        };
+        let options = if is_check() {
+            options.options([("default_transaction_read_only", "on")])
+        } else {
+            options
         };
         let server = Server::of(&options);
         let fault = |fault: Fault| cannot_open(fault, &server, schema.name());

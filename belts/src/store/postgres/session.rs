@@ -85,6 +85,14 @@ impl Database {
             self.row(&self.sql.register, parameters)
         };
         let (worker, given_back): (i64, i64) = self.insist(register).await?;
+        if let Some(build) = &request.build {
+            let name = |_| {
+                let parameters = Parameters::default().bind(worker).bind(to_column(build));
+                self.rows(&self.sql.build, parameters)
+            };
+            // A session that is gone by now says so itself when it is used.
+            self.insist(name).await?;
+        }
         self.wake_if(given_back > 0);
         Ok(WorkerId(worker))
     }

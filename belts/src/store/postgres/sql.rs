@@ -176,6 +176,7 @@ statements! {
         WHERE (SELECT true FROM {schema}.runs WHERE number = lease.run AND token = lease.token
             AND runs.worker IS NOT DISTINCT FROM lease.worker) IS NULL";
     register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    build: "UPDATE {schema}.workers SET build = $2 WHERE id = $1 RETURNING id";
     deregister: "SELECT {schema}.deregister($1, $2, $3)";
     renew: "SELECT {schema}.renew($1, $2, $3, $4)";
     release: "SELECT {schema}.release($1, $2, $3, $4, $5, $6)";

@@ -175,5 +175,7 @@ fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
         .and_then(|json| serde_json::from_slice(&json).ok())
         .unwrap_or_default();
     record.tags = sorted_tags(tags.iter().map(String::as_str));
+    let build = row.optional_raw()?;
+    record.build = build.map(|build| String::from_utf8_lossy(&build).into());
     Ok((record, number))
 }

@@ -37,6 +37,7 @@ macro_rules! scripts {
 
 scripts! {
     OPEN: "open";
+    FORMAT: "format";
     REGISTER: "register";
     DEREGISTER: "deregister";
     RENEW: "renew";

@@ -9,6 +9,7 @@ use super::{
     script::{self, Call},
 };
 use crate::{
+    environment::is_check,
     error::{Error, Result},
     redis::server::{self, config, refused},
 };
@@ -19,7 +20,13 @@ const FORMAT: u32 = 1;
 /// Connects, and makes sure that the server can keep runs.
 pub(super) async fn check(link: &Link, keys: &str) -> Result<()> {
     let about = server::check(link, script::all()).await?;
-    let answer = link.run(|_| Call::new(&script::OPEN, keys)).await;
+    // Opening tries what it may write.
+    let script = if is_check() {
+        &script::FORMAT
+    } else {
+        &script::OPEN
+    };
+    let answer = link.run(|_| Call::new(script, keys)).await;
     let answer = answer.map_err(|fault| match fault {
         Fault::Redis(error) => refused(error, "EVALSHA", link),
         fault @ (Fault::Reply(_) | Fault::Word(_)) => link.opening_error(fault),

@@ -44,7 +44,8 @@ impl Redis {
                 .arg(request.now.before(FORGET_AFTER).as_millis())
                 .arg(&wants)
                 .arg(&awaits)
-                .arg(&limits);
+                .arg(&limits)
+                .arg(request.build.as_deref().unwrap_or_default());
             for subscription in &wanted {
                 call.arg(&*subscription.function_id);
             }

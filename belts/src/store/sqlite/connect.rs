@@ -8,7 +8,31 @@ use super::{
     builder::Synchronous,
     error::{Fault, config},
 };
-use crate::error::{Error, Result};
+use crate::{
+    environment::is_check,
+    error::{Error, Result},
+};
+
+/// How connections are opened: a check writes nothing.
+fn mode() -> OpenFlags {
+    let mode = if is_check() {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+    };
+    mode | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// Opens a connection in place of the writing one, where nothing is to be written.
+pub(super) fn connect_to_check(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        return Err(config(format!(
+            "there is no database {}, and a check makes none",
+            path.display()
+        )));
+    }
+    Connection::open_with_flags(path, mode()).map_err(|error| cannot_open(error, path))
+}
 
 /// Opens the writing connection.
 pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connection> {
@@ -23,8 +47,7 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connectio
 
 /// Opens a reading connection of a database that the writer has opened.
 pub(super) fn connect_reader(path: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(path, mode())?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", -4_000)?;

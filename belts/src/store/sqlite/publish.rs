@@ -187,8 +187,8 @@ impl Tx<'_> {
         };
         self.execute(
             "INSERT INTO runs (id, function, event, status, due_at, worker, token, failed_attempts, retries, started_at,
-                 event_type, looks_back, parent, depth, attached)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 event_type, looks_back, parent, depth, attached, build)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11, ?12, ?13, ?14, (SELECT build FROM workers WHERE id = ?6))",
             params![
                 run.id,
                 run.function,

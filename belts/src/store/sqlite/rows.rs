@@ -143,7 +143,7 @@ macro_rules! record_columns {
             ", status, failed_attempts, ",
             $result,
             ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached, start_by, finish_by, ",
-            "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number), undo"
+            "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number), undo, runs.build"
         )
     };
 }
@@ -172,6 +172,10 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
     record.start_by = time(row, 17)?;
     record.finish_by = time(row, 18)?;
     record.tags = tags(row, 19)?;
+    let build: Option<i64> = row.get(21)?;
+    record.build = build
+        .map(|build| names.name_or_unknown(build))
+        .transpose()?;
     Ok(record)
 }
 

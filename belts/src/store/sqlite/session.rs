@@ -34,12 +34,15 @@ impl Tx<'_> {
             self.crash_runs(*worker, request.now)?;
             self.drop_session(*worker)?;
         }
+        let build = request.build.as_ref();
+        let build = build.map(|build| self.names.number(build)).transpose()?;
         self.execute(
-            "INSERT INTO workers (name, lease_until, lease, wants_known) VALUES (?1, ?2, ?3, 1)",
+            "INSERT INTO workers (name, lease_until, lease, wants_known, build) VALUES (?1, ?2, ?3, 1, ?4)",
             params![
                 request.name.as_deref(),
                 request.now.after(request.lease).as_millis(),
-                millis(request.lease)
+                millis(request.lease),
+                build
             ],
         )?;
         let worker = WorkerId(self.connection.last_insert_rowid());

@@ -76,7 +76,8 @@ impl Tx<'_> {
         if let Taken::Run(run) = &read {
             self.execute(
                 "UPDATE runs SET status = ?2, due_at = NULL, worker = ?3, token = ?4,
-                     started_at = coalesce(started_at, ?5), keeps_time = NULL
+                     started_at = coalesce(started_at, ?5), keeps_time = NULL,
+                     build = iif(started_at IS NULL, (SELECT build FROM workers WHERE id = ?3), build)
                  WHERE number = ?1",
                 params![
                     number,

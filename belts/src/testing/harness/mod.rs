@@ -25,6 +25,7 @@ mod events;
 #[cfg(feature = "http")]
 mod http;
 mod presets;
+mod replay;
 mod runs;
 mod setup;
 mod test_run;
@@ -34,6 +35,7 @@ pub use builder::HarnessBuilder;
 pub use deliver::Deliver;
 #[cfg(feature = "http")]
 pub use http::{Answer, Post};
+pub use replay::Replayed;
 pub use test_run::TestRun;
 
 use setup::{Opened, Setup};

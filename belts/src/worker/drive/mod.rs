@@ -16,6 +16,7 @@ mod write;
 use std::sync::Arc;
 
 use driver::Drive;
+pub(super) use undo::{left_to_undo, replayed_for_undo};
 
 use super::{ended::Ended, hook::RunFailure, shared::Shared};
 use crate::{

@@ -3,11 +3,8 @@
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Wake, Waker},
+    sync::Arc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -17,12 +14,12 @@ use super::driver::Drive;
 use crate::{
     codec::{self, Decoded},
     error::{Error, ErrorKind, Result},
-    function::Invocation,
+    function::{FunctionDef, Invocation},
     live::{LiveRun, Outbox, Replay},
     panic,
     step::{cannot, undo},
     store::{CommitOutcome, Entry, RunStatus, StepKind, StepState, Transition},
-    worker::ended::Ended,
+    worker::{ended::Ended, inside::Inside},
 };
 
 /// The most turns in one poll, so that others have theirs.
@@ -31,26 +28,6 @@ const TURNS: usize = 64;
 /// How long a function is waited for that awaits something other than its steps and has not reached all of them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The waker that a function is replayed with.
-struct Inside {
-    woken: AtomicBool,
-    outside: Mutex<Option<Waker>>,
-}
-
-impl Wake for Inside {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        let outside = self.outside.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outside) = &*outside {
-            outside.wake_by_ref();
-        }
-    }
-}
-
 impl Drive<'_> {
     /// Undoes what the run has recorded, the last first, and all of it even where something cannot be undone.
     pub(super) async fn undo(&self, invocation: Invocation) -> Result<Arc<[u8]>> {
@@ -58,8 +35,8 @@ impl Drive<'_> {
             return Ok(codec::encode_nothing());
         };
         let scope = invocation.scope.clone();
-        let mut left = self.left_to_undo();
-        let open = self.unknown_steps();
+        let mut left = left_to_undo(self.run);
+        let open = unknown_steps(self.run);
         if left.is_empty() && open.is_empty() {
             return Ok(codec::encode_nothing());
         }
@@ -67,7 +44,8 @@ impl Drive<'_> {
             left: &left,
             open: &open,
         };
-        let outcome = self.replay(replay, &wanted, invocation).await?;
+        let function = self.function.def;
+        let outcome = hear_undos(self.run, function, replay, &wanted, invocation).await?;
         replay.sort(&mut left);
         for entry in left {
             let mut how = replay
@@ -79,33 +57,6 @@ impl Drive<'_> {
         }
         self.tell_of_unknown(replay, open).await;
         Ok(codec::encode_nothing())
-    }
-
-    /// Replays the function to hear how these are undone; and what ended it, if that was an error.
-    ///
-    /// If it ends before it has reached all of them, it is replayed once more with its failures last: side by side with what failed, the
-    /// others may have been held up by what only this replay waits for, and clocks may not agree on what came first.
-    async fn replay(
-        &self,
-        replay: &Replay,
-        wanted: &Wanted<'_>,
-        invocation: Invocation,
-    ) -> Result<std::result::Result<(), Error>> {
-        let start = self.function.def.start;
-        let (event_type, payload) = (&self.run.event_type, &self.run.payload);
-        let again = Invocation {
-            scope: invocation.scope.clone(),
-            event_type: Arc::clone(event_type),
-            payload: Arc::clone(payload),
-        };
-        let function = panic::catch_future(async move { start(invocation).await });
-        let outcome = replayed(self.run, replay, wanted, function, Failures::InTurn).await?;
-        if wanted.are_reached(self.run, replay) || outcome.is_ok() && !replay.fails() {
-            return Ok(outcome);
-        }
-        self.run.replay_anew();
-        let function = panic::catch_future(async move { start(again).await });
-        replayed(self.run, replay, wanted, function, Failures::Last).await
     }
 
     /// Records of each step that would have to be undone if it has happened, and of which nobody knows that, that it is not undone.
@@ -139,23 +90,6 @@ impl Drive<'_> {
                 ticket.await;
             }
         }
-    }
-
-    /// The steps that may have happened, as long as that is not told.
-    fn unknown_steps(&self) -> Vec<Entry> {
-        let mut open = self.run.unknown_steps();
-        open.retain(|entry| self.run.undo_entry(&self.run.undo_path(entry)).is_none());
-        open
-    }
-
-    /// What is not undone yet, nor known to be impossible to undo.
-    fn left_to_undo(&self) -> Vec<Entry> {
-        let mut left = self.run.undoables();
-        left.retain(|entry| {
-            let known = self.run.undo_entry(&self.run.undo_path(entry));
-            known.is_none_or(|undo| undo.state == StepState::Waiting)
-        });
-        left
     }
 
     /// Ends the run as was decided, once all is undone.
@@ -210,7 +144,7 @@ impl Drive<'_> {
     }
 
     fn given_up(&self, error: &Error) -> Outbox {
-        let mut left = self.left_to_undo();
+        let mut left = left_to_undo(self.run);
         if let Some(replay) = &self.run.replay {
             replay.sort(&mut left);
         }
@@ -244,11 +178,11 @@ enum Failures {
 }
 
 /// What a replay is to come by.
-struct Wanted<'a> {
+pub(in crate::worker) struct Wanted<'a> {
     /// What is to be undone.
-    left: &'a [Entry],
+    pub(in crate::worker) left: &'a [Entry],
     /// What would have to be, if it has happened.
-    open: &'a [Entry],
+    pub(in crate::worker) open: &'a [Entry],
 }
 
 impl Wanted<'_> {
@@ -258,6 +192,51 @@ impl Wanted<'_> {
         left.all(|entry| replay.has_reached(&entry.path))
             && open.all(|entry| run.has_reached(&entry.path))
     }
+}
+
+/// Replays the function to hear how these are undone; and what ended it, if that was an error.
+///
+/// If it ends before it has reached all of them, it is replayed once more with its failures last: side by side with what failed, the
+/// others may have been held up by what only this replay waits for, and clocks may not agree on what came first.
+pub(in crate::worker) async fn hear_undos(
+    run: &LiveRun,
+    function: &FunctionDef,
+    replay: &Replay,
+    wanted: &Wanted<'_>,
+    invocation: Invocation,
+) -> Result<std::result::Result<(), Error>> {
+    let start = function.start;
+    let (event_type, payload) = (&run.event_type, &run.payload);
+    let again = Invocation {
+        scope: invocation.scope.clone(),
+        event_type: Arc::clone(event_type),
+        payload: Arc::clone(payload),
+    };
+    let function = panic::catch_future(async move { start(invocation).await });
+    let outcome = replayed(run, replay, wanted, function, Failures::InTurn).await?;
+    if wanted.are_reached(run, replay) || outcome.is_ok() && !replay.fails() {
+        return Ok(outcome);
+    }
+    run.replay_anew();
+    let function = panic::catch_future(async move { start(again).await });
+    replayed(run, replay, wanted, function, Failures::Last).await
+}
+
+/// What is not undone yet, nor known to be impossible to undo.
+pub(in crate::worker) fn left_to_undo(run: &LiveRun) -> Vec<Entry> {
+    let mut left = run.undoables();
+    left.retain(|entry| {
+        let known = run.undo_entry(&run.undo_path(entry));
+        known.is_none_or(|undo| undo.state == StepState::Waiting)
+    });
+    left
+}
+
+/// The steps that may have happened, as long as that is not told.
+pub(in crate::worker) fn unknown_steps(run: &LiveRun) -> Vec<Entry> {
+    let mut open = run.unknown_steps();
+    open.retain(|entry| run.undo_entry(&run.undo_path(entry)).is_none());
+    open
 }
 
 /// Why nobody knows how a step is undone.
@@ -281,20 +260,14 @@ async fn replayed<F: Future<Output = Result<Arc<[u8]>>>>(
     function: F,
     failures: Failures,
 ) -> Result<std::result::Result<(), Error>> {
-    let inside = Arc::new(Inside {
-        woken: AtomicBool::new(true),
-        outside: Mutex::new(None),
-    });
+    let inside = Inside::new();
     let waker = Waker::from(Arc::clone(&inside));
     let mut function = pin!(Some(function));
     let mut patience: Option<Pin<Box<Sleep>>> = None;
     let replayed = poll_fn(|cx| {
-        *inside
-            .outside
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        inside.is_polled_by(cx.waker());
         for _ in 0..TURNS {
-            if inside.woken.swap(false, Ordering::AcqRel) {
+            if inside.take_woken() {
                 patience = None;
                 let polled = panic::poll(function.as_mut(), &mut Context::from_waker(&waker));
                 if let Some(error) = run.take_violation() {

@@ -114,6 +114,8 @@ pub struct Register {
     pub awaits: Vec<Awaits>,
     /// The functions of this worker whose runs have limits of time.
     pub limits: Vec<Limits>,
+    /// What the build of the worker's program is called, which the runs keep that it is the first to lease.
+    pub build: Option<Arc<str>>,
     /// The current time.
     pub now: Timestamp,
     /// How long the session lives without `renew`.
@@ -128,6 +130,7 @@ impl Register {
             subscriptions: Vec::new(),
             awaits: Vec::new(),
             limits: Vec::new(),
+            build: None,
             now,
             lease,
         }
@@ -172,6 +175,13 @@ impl Register {
     #[must_use]
     pub fn with_limits(mut self, limits: Vec<Limits>) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Sets what the build of the worker's program is called.
+    #[must_use]
+    pub fn with_build(mut self, build: impl Into<Option<Arc<str>>>) -> Self {
+        self.build = build.into();
         self
     }
 

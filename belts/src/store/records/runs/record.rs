@@ -56,6 +56,8 @@ pub struct RunRecord {
     pub tags: Vec<Tag>,
     /// What people did to it, the earliest first; the last [`Note::MOST`].
     pub notes: Vec<Note>,
+    /// The build of the program that began it, if it has begun and its worker named one.
+    pub build: Option<Arc<str>>,
 }
 
 impl RunRecord {
@@ -86,6 +88,7 @@ impl RunRecord {
             parent: None,
             tags: Vec::new(),
             notes: Vec::new(),
+            build: None,
         }
     }
 
@@ -156,6 +159,13 @@ impl RunRecord {
     #[must_use]
     pub fn with_notes(mut self, notes: Vec<Note>) -> Self {
         self.notes = notes;
+        self
+    }
+
+    /// Sets the build that began it.
+    #[must_use]
+    pub fn with_build(mut self, build: impl Into<Option<Arc<str>>>) -> Self {
+        self.build = build.into();
         self
     }
 

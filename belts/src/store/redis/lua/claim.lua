@@ -11,7 +11,7 @@ include earlier
 local now, worker, room, is_by_name = ARGV[1], ARGV[3], tonumber(ARGV[5]), ARGV[8] ~= ''
 local clock, most_bytes, chance = tonumber(now), tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local session = redis.pcall('HMGET', P .. 'worker:' .. worker, 'lease', 'round', 'ends')
+local session = redis.pcall('HMGET', P .. 'worker:' .. worker, 'lease', 'round', 'ends', 'build')
 local lease = tonumber(session[1])
 if not lease then return 'unknown' end
 -- A call of an earlier round was held back by a connection that broke: nobody would hear of its leases.
@@ -304,6 +304,7 @@ for place, one in ipairs(chosen) do
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '')
   else
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '', 'started', now)
+    if session[4] then call('HSET', key, 'build', session[4]) end
   end
   if run[18] then
     include times

@@ -13,8 +13,10 @@ for _ = 1, tonumber(ARGV[7]) do
   limits[ARGV[at]] = tonumber(ARGV[at + 1])
   at = at + 2
 end
+local build
 if worker ~= '' then
-  local session = call('HMGET', P .. 'worker:' .. worker, 'ends', 'round')
+  local session = call('HMGET', P .. 'worker:' .. worker, 'ends', 'round', 'build')
+  build = session[3]
   local is_alive = clock < (tonumber(session[1]) or clock)
   -- A call of an earlier round was held back by a connection that broke: nobody would hear of its leases.
   if not is_alive or session[2] and tonumber(ARGV[5]) < tonumber(session[2]) then room = 0 end
@@ -94,6 +96,7 @@ for place = 1, count do
           room, limits[fn], token = room - 1, limits[fn] - 1, ticket
           call('HSET', run, 'id', name, 'function', fn, 'event', id, 'type', event_type, 'token', ticket,
             'status', '1', 'lease', worker .. ' ' .. ticket, 'started', now)
+          if build then call('HSET', run, 'build', build) end
           call('SADD', P .. 'held:' .. worker, number)
         else
           if is_due then

@@ -1,7 +1,7 @@
 -- Begins a session. Answers its id, or "again" where it must be called again first.
 -- ARGV: now, sender, end of the lease, lease, how long the session is remembered, where ids begin, by how much they grow, ticket,
 -- whether there is a name, the name, the end of leases that are forgotten, what it wants as JSON,
--- what it awaits as JSON, the limits of its functions as JSON, its functions.
+-- what it awaits as JSON, the limits of its functions as JSON, what its build is called or nothing, its functions.
 include common
 include session
 include settle
@@ -28,6 +28,7 @@ local worker = string.format('%d', call('HINCRBY', P .. 'meta', 'worker', ARGV[7
 local session = P .. 'worker:' .. worker
 call('HSET', P .. 'meta', 'registered', ticket .. ' ' .. worker)
 call('HSET', session, 'lease', ARGV[4], 'ends', ends)
+if ARGV[15] ~= '' then call('HSET', session, 'build', ARGV[15]) end
 if name then
   call('HSET', session, 'name', name)
   call('SET', P .. 'name:' .. name, worker, 'PX', remembered)
@@ -38,7 +39,7 @@ call('ZADD', P .. 'wanting', ends, worker)
 call('HSET', P .. 'wants', worker, ARGV[12])
 if ARGV[13] ~= '{}' then call('HSET', P .. 'awaits', worker, ARGV[13]) end
 local limits = cjson.decode(ARGV[14])
-for place = 15, #ARGV do
+for place = 16, #ARGV do
   local fn = ARGV[place]
   call('SADD', P .. 'functions', fn)
   if limits[fn] then

@@ -1,0 +1,195 @@
+//! One run, replayed against the code of this program.
+
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tokio::time::Sleep;
+
+use crate::{
+    clock::Timestamp,
+    error::{Error, Result},
+    function::Invocation,
+    live::{CURRENT_RUN, LiveRun, Played},
+    panic::{self, catch_future},
+    registry::Registered,
+    step::Scope,
+    store::{ClaimedRun, Entry},
+    telemetry::FunctionMetrics,
+    worker::{Worker, inside::Inside, installed, left_to_undo, replayed_for_undo, shared::Shared},
+};
+
+/// How long a function is waited for that has arrived where the run would go on, and has not reached all that is recorded: what else
+/// it awaits may still bring it there.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// The most turns in one poll.
+const TURNS: usize = 64;
+
+/// What the replay of a run has shown.
+#[derive(Debug)]
+pub(crate) struct Rehearsed {
+    pub(crate) journal: Vec<Entry>,
+    pub(crate) played: Played,
+    pub(crate) end: End,
+}
+
+/// How a replay ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The function waits for what is not recorded.
+    Waits,
+    /// It returned.
+    Returned,
+    /// It returned an error.
+    Failed(Error),
+    /// Its code and its journal cannot both be right.
+    Broken(Error),
+    /// This program cannot read its event.
+    Unread(Error),
+    /// It awaits something outside of its steps that does not come.
+    Hangs,
+}
+
+/// Replays a run as it stands at this time. Nothing is written, and no step is run.
+pub(crate) async fn rehearse(
+    worker: &Arc<Shared>,
+    function: &Registered,
+    mut claimed: ClaimedRun,
+    now: Timestamp,
+    limit: Duration,
+) -> Rehearsed {
+    panic::note_places();
+    let journal = claimed.journal.clone();
+    let is_undone = claimed.undoing.is_some();
+    let run = LiveRun::new(
+        &mut claimed,
+        0,
+        function.options.max_steps,
+        Arc::new(FunctionMetrics::silent()),
+        Arc::clone(&worker.host),
+    );
+    let run = Arc::new(if is_undone { run } else { run.rehearsed(now) });
+    let invocation = Invocation {
+        scope: Scope::root(Arc::clone(&run)),
+        event_type: Arc::clone(&run.event_type),
+        payload: Arc::clone(&run.payload),
+    };
+    let start = function.def.start;
+    let body = catch_future(async move { start(invocation).await });
+    let body = CURRENT_RUN.scope(Arc::clone(&run), body);
+    let body = installed::scope(Worker::from_shared(Arc::clone(worker)), body);
+    let mut played = Played::default();
+    let end = if is_undone {
+        undone(&run, body, &mut played).await
+    } else {
+        let end = poll(&run, body, limit).await;
+        if let Some(rehearsal) = &run.rehearsal {
+            played = mem::take(&mut rehearsal.played());
+        }
+        end
+    };
+    let end = match end {
+        End::Failed(error) | End::Broken(error) if run.is_misread() => End::Unread(error),
+        end => end,
+    };
+    Rehearsed {
+        journal,
+        played,
+        end,
+    }
+}
+
+/// Polls a function until it has nothing more to say.
+async fn poll(
+    run: &LiveRun,
+    function: impl Future<Output = Result<Arc<[u8]>>>,
+    limit: Duration,
+) -> End {
+    let inside = Inside::new();
+    let waker = Waker::from(Arc::clone(&inside));
+    let mut function = pin!(Some(function));
+    let mut until = pin!(rest(limit));
+    let mut patience: Option<Pin<Box<Sleep>>> = None;
+    let end = poll_fn(|cx| {
+        inside.is_polled_by(cx.waker());
+        for _ in 0..TURNS {
+            if inside.take_woken() {
+                patience = None;
+                let polled = panic::poll(function.as_mut(), &mut Context::from_waker(&waker));
+                if let Some(error) = run.take_end() {
+                    return Poll::Ready(End::Broken(error));
+                }
+                if let Poll::Ready(outcome) = polled {
+                    let outcome = outcome.and_then(|outcome| outcome).map(panic::discard);
+                    return Poll::Ready(outcome.map_or_else(End::Failed, |()| End::Returned));
+                }
+                continue;
+            }
+            let Some(rehearsal) = &run.rehearsal else {
+                return Poll::Ready(End::Waits);
+            };
+            let (has_arrived, has_all) = {
+                let played = rehearsal.played();
+                (played.has_arrived(), played.reached.len() >= run.recorded)
+            };
+            let is_alone = Arc::strong_count(&inside) <= 2;
+            if has_arrived && (has_all || is_alone) {
+                return Poll::Ready(End::Waits);
+            }
+            if until.as_mut().poll(cx).is_ready() || !has_arrived && is_alone {
+                return Poll::Ready(if has_arrived { End::Waits } else { End::Hangs });
+            }
+            if !has_arrived {
+                return Poll::Pending;
+            }
+            let patience = patience.get_or_insert_with(|| Box::pin(rest(PATIENCE)));
+            return patience.as_mut().poll(cx).map(|()| End::Waits);
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    panic::clear(function);
+    end
+}
+
+/// Replays a run that is undone, as far as its function says how.
+async fn undone(
+    run: &LiveRun,
+    function: impl Future<Output = Result<Arc<[u8]>>>,
+    played: &mut Played,
+) -> End {
+    let Some(replay) = &run.replay else {
+        return End::Waits;
+    };
+    let left = left_to_undo(run);
+    let outcome = match replayed_for_undo(run, replay, &left, function).await {
+        Ok(outcome) => outcome,
+        Err(error) => return End::Broken(error),
+    };
+    for entry in &left {
+        played.reached.insert(Arc::clone(&entry.path));
+        if replay.take(&entry.path).is_none() {
+            let why = match &outcome {
+                Err(error) => format!(": {}", error.report()),
+                Ok(()) => String::new(),
+            };
+            played.misfits.push(format!(
+                "the run is being undone, and the code does not say how `{}` is{why}",
+                entry.path
+            ));
+        }
+    }
+    End::Waits
+}
+
+#[expect(clippy::disallowed_methods, reason = "the check's own pause")]
+fn rest(pause: Duration) -> Sleep {
+    tokio::time::sleep(pause)
+}

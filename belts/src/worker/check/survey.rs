@@ -1,0 +1,225 @@
+//! Goes through the runs in flight, function by function.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use futures_util::stream::{self, StreamExt as _};
+
+use super::{
+    Options, Verdict,
+    lanes::Lanes,
+    rehearse::rehearse,
+    report::{CheckReport, CheckedFunction},
+};
+use crate::{
+    error::Result,
+    inspect::as_claimed,
+    registry::Registered,
+    store::{RunFilter, RunRecord, RunStatus},
+    worker::Shared,
+};
+
+/// How many runs are read from the store at a time.
+const PAGE: usize = 500;
+
+/// How many are under way at once: most of the time is the store's.
+const AT_ONCE: usize = 16;
+
+/// After so many runs of a function whose replay does not end, the rest is left.
+const MOST_HUNG: usize = 3;
+
+/// A run of which something was found.
+struct Found {
+    record: RunRecord,
+    verdict: Verdict,
+}
+
+impl Shared {
+    /// Checks the runs in flight.
+    pub(super) async fn check_with(
+        self: &Arc<Self>,
+        options: &Arc<Options>,
+    ) -> Result<CheckReport> {
+        let most = options.most.saturating_add(1);
+        let known = self.store.functions(self.clock.now(), most).await?;
+        let lanes = Lanes::default();
+        let checked = AtomicUsize::new(0);
+        let mut report = CheckReport::default();
+        for function in known.iter().filter(|function| function.unfinished > 0) {
+            let id = &function.function_id;
+            let mut found = CheckedFunction::new(Arc::clone(id));
+            match self.registry.get(id) {
+                Some(registered) => {
+                    self.check_function(registered, options, &lanes, &checked, &mut found)
+                        .await?;
+                }
+                None if options.is_elsewhere(id) => continue,
+                None => self.check_removed(options, &checked, &mut found).await?,
+            }
+            if found.runs > 0 {
+                report.functions.push(found);
+            }
+        }
+        report
+            .functions
+            .sort_by(|a, b| a.function_id.cmp(&b.function_id));
+        Ok(report)
+    }
+
+    async fn check_function(
+        self: &Arc<Self>,
+        function: &Registered,
+        options: &Options,
+        lanes: &Lanes,
+        checked: &AtomicUsize,
+        found: &mut CheckedFunction,
+    ) -> Result<()> {
+        let (mut hung, mut after, mut left) = (0, None, options.most);
+        loop {
+            let filter = of_function(&found.function_id, after, left);
+            let page = self.store.list(filter).await?;
+            let next = page.next;
+            let mut runs = stream::iter(page.runs.into_iter().take(left))
+                .map(|run| self.check_run(function, run, options, lanes))
+                .buffer_unordered(AT_ONCE);
+            while let Some(run) = runs.next().await {
+                left -= 1;
+                let Some(Found { record, verdict }) = run? else {
+                    continue;
+                };
+                found.add(&record.run_id, record.build.as_ref(), &verdict);
+                tell(options, checked);
+                hung += usize::from(verdict.hung);
+                if hung >= MOST_HUNG {
+                    found.more = true;
+                    return Ok(());
+                }
+            }
+            drop(runs);
+            after = next;
+            if after.is_none() || left == 0 {
+                found.more = after.is_some();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Counts the runs of a function that this program does not have.
+    async fn check_removed(
+        &self,
+        options: &Options,
+        checked: &AtomicUsize,
+        found: &mut CheckedFunction,
+    ) -> Result<()> {
+        let reason = "this program has no such function, so the run would wait for one that does; name it as one that is elsewhere if \
+                      another program has it";
+        let verdict = Verdict::failing(reason.to_owned());
+        let (mut after, mut left) = (None, options.most);
+        loop {
+            let filter = of_function(&found.function_id, after, left);
+            let page = self.store.list(filter).await?;
+            for run in page.runs.into_iter().take(left) {
+                left -= 1;
+                found.add(&run.run_id, run.build.as_ref(), &verdict);
+                tell(options, checked);
+            }
+            after = page.next;
+            if after.is_none() || left == 0 {
+                found.more = after.is_some();
+                return Ok(());
+            }
+        }
+    }
+
+    /// Checks one run; `None` if it has ended meanwhile.
+    async fn check_run(
+        self: &Arc<Self>,
+        function: &Registered,
+        listed: RunRecord,
+        options: &Options,
+        lanes: &Lanes,
+    ) -> Result<Option<Found>> {
+        let run_id = listed.run_id;
+        let Some(record) = self.store.run(&run_id).await? else {
+            return Ok(None);
+        };
+        if record.status.is_finished() {
+            return Ok(None);
+        }
+        let verdict = self.verdict(function, &record, options, lanes).await?;
+        if !verdict.fails.is_empty() {
+            // Workers go on meanwhile, and what was read of it may be of two moments.
+            let now = self.store.run(&run_id).await?;
+            if now.is_none_or(|now| now.status.is_finished()) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Found { record, verdict }))
+    }
+
+    async fn verdict(
+        self: &Arc<Self>,
+        function: &Registered,
+        record: &RunRecord,
+        options: &Options,
+        lanes: &Lanes,
+    ) -> Result<Verdict> {
+        if !function
+            .event_types()
+            .any(|known| *known == *record.event_type)
+        {
+            let event_type = &record.event_type;
+            return Ok(Verdict::failing(format!(
+                "the function takes no `{event_type}` any more, so the run would wait for a worker whose code does"
+            )));
+        }
+        let journal = self.store.journal(&record.run_id).await?;
+        let is_new = journal.is_empty() && record.status == RunStatus::Pending;
+        let claimed = as_claimed(record).with_journal(journal);
+        if is_new {
+            match function.wants(&record.event_type, &record.payload) {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Ok(Verdict {
+                        notes: vec!["would be skipped by the function's filter".to_owned()],
+                        ..Verdict::default()
+                    });
+                }
+                Err(error) => return Ok(Verdict::failing(error.report())),
+            }
+        }
+        let (worker, id, limit) = (
+            Arc::clone(self),
+            Arc::clone(&function.id),
+            options.time_limit,
+        );
+        let rehearsed = Box::pin(async move {
+            let function = worker.registry.get(&id)?;
+            Some(rehearse(&worker, function, claimed, worker.clock.now(), limit).await)
+        });
+        let rehearsed = lanes.run(limit, rehearsed).await?.flatten();
+        Ok(rehearsed.map_or_else(Verdict::hanging, |it| Verdict::of(function.def, it)))
+    }
+}
+
+fn of_function(function_id: &Arc<str>, after: Option<String>, left: usize) -> RunFilter {
+    let unfinished = RunStatus::UNFINISHED
+        .into_iter()
+        .chain([RunStatus::Undoing]);
+    let mut filter = RunFilter::new()
+        .with_function(Arc::clone(function_id))
+        .with_statuses(unfinished.collect::<Vec<_>>())
+        // One more says whether there are others.
+        .with_limit(PAGE.min(left.saturating_add(1)));
+    filter.after = after;
+    filter
+}
+
+fn tell(options: &Options, checked: &AtomicUsize) {
+    let checked = checked.fetch_add(1, Ordering::Relaxed) + 1;
+    if let Some(progress) = &options.progress {
+        progress(checked);
+    }
+}
