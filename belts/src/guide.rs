@@ -43,6 +43,14 @@ pub mod progress {}
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}
 
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/deploying.md")]
+pub mod deploying {}
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/agents.md")]
+pub mod agents {}
+
 #[doc = include_str!("../docs/guarantees.md")]
 pub mod guarantees {}
 

@@ -213,6 +213,17 @@ pub(crate) async fn asleep(_work: Work) -> belts::Result<()> {
     sleep!("a-month", Duration::from_secs(30 * 24 * 3600)).await
 }
 
+/// Takes steps, and sleeps for a month before the last.
+#[belts::function(id = "half-way", on = Work)]
+pub(crate) async fn half_way(work: Work) -> belts::Result<u64> {
+    for number in 0..work.steps {
+        step!("step-{number}", work.sent_at).await?;
+    }
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    sleep!("a-month", Duration::from_secs(30 * 24 * 3600)).await?;
+    step!("last", work.sent_at).await
+}
+
 /// What runs wait for.
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 #[event(key = of)]

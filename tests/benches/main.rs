@@ -4,6 +4,7 @@
 //! `docs/benchmarks.md` says what the rows mean.
 
 mod calls;
+mod check;
 mod compile;
 mod functions;
 mod http;
@@ -103,6 +104,8 @@ async fn rows() -> Outcome {
         "waits-publish-sqlite" => waits::publish(),
         "sealed-step-sqlite" => sealed::step_sqlite(),
         "transaction-postgres" => transactions::postgres(),
+        "check-10k" => check::sqlite(),
+        "check-10k-postgres" => check::postgres(),
         "compile-500" => async { compile::many_steps() },
     }
     Ok(())

@@ -29,6 +29,14 @@ async fn approval_decides_each_expense_once_although_its_worker_is_killed() {
 }
 
 #[tokio::test]
+async fn agent_pays_for_nothing_twice_although_its_worker_is_killed_in_three_turns() {
+    let lines = lines("agent").await;
+    let last = lines.last().map(String::as_str);
+    let expected = "5 turns · 4 tool calls · 1 approval · 3 crashes · 0 calls paid twice";
+    assert_eq!(last, Some(expected), "{lines:?}");
+}
+
+#[tokio::test]
 async fn trip_releases_each_reservation_once_although_its_worker_is_killed() {
     let lines = lines("trip").await;
     let last = lines.last().map(String::as_str);

@@ -78,6 +78,7 @@ async fn whoever_is_on_a_development_machine_sees_functions_and_events() {
                 "concurrency": null,
                 "continuation": "inline",
             },
+            "keys": [{"path": "check", "kind": "step"}, {"path": "charge", "kind": "step"}],
         })
     );
     assert_eq!(

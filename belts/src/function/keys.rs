@@ -83,6 +83,21 @@ mod paths {
             texts(self.pattern()).concat()
         }
 
+        /// What it is, as inspection says it; nothing for a scope, which is no step.
+        pub(crate) fn kind(self) -> Option<&'static str> {
+            Some(match self {
+                Self::Step(_) => "step",
+                Self::Transaction(..) => "transaction",
+                Self::Sleep(_) => "sleep",
+                Self::Wait(_) => "wait",
+                Self::Callback(_) => "callback",
+                Self::Call(_) => "call",
+                Self::Start(_) => "start",
+                Self::Race(_) => "race",
+                Self::Scope(_) => return None,
+            })
+        }
+
         /// The key as it is written.
         pub(crate) fn pattern(self) -> &'static str {
             match self {

@@ -4,6 +4,11 @@ mod argument;
 mod ask;
 mod call;
 mod cancel;
+#[cfg_attr(
+    not(feature = "http"),
+    allow(dead_code, reason = "described over HTTP alone")
+)]
+mod contract;
 mod definition;
 mod failed;
 mod handle;
@@ -23,6 +28,9 @@ pub use definition::{
 pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
 pub use handle::RunHandle;
+#[cfg(feature = "http")]
+pub(crate) use contract::contract;
+pub(crate) use contract::own_keys;
 pub(crate) use keys::matches;
 pub use keys::{ArmKey, KeyDef, TransactionKind};
 pub use options::{Continuation, FunctionOptions, OnCancel};

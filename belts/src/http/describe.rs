@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{access, answer};
 use crate::{
     dispatch::wire,
-    function::{Continuation, EventEntry, FAILED, FunctionOptions, OnCancel},
+    function::{Continuation, EventEntry, FAILED, FunctionOptions, OnCancel, contract},
     registry::Registered,
     run::RetryPolicy,
     schedule::{Schedule, TICK},
@@ -40,6 +40,14 @@ struct DescribedFunction<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     schedule: Option<Schedule>,
     options: DescribedOptions,
+    /// What its code may record, by path.
+    keys: Vec<DescribedKey>,
+}
+
+#[derive(Serialize)]
+struct DescribedKey {
+    path: String,
+    kind: &'static str,
 }
 
 #[derive(Serialize)]
@@ -124,6 +132,13 @@ impl<'a> DescribedFunction<'a> {
             events: function.event_types().collect(),
             schedule: function.def.schedule.map(|schedule| schedule().schedule()),
             options: DescribedOptions::of(&function.options),
+            keys: contract(function.def)
+                .into_iter()
+                .map(|key| DescribedKey {
+                    path: key.path,
+                    kind: key.kind,
+                })
+                .collect(),
         }
     }
 }

@@ -20,7 +20,7 @@
 //! `"duplicate": true`. The response depends on the [`HttpMode`]; the query `?mode=accept`, `sync` or `stream` selects another
 //! one. Every error is `{"error": true, "message": "…", "code": "…"}`.
 //!
-//! `GET /` describes functions and events, `GET /health` says whether the worker takes deliveries.
+//! `GET /` describes functions, with the keys of their steps, and events, `GET /health` says whether the worker takes deliveries.
 //!
 //! # Inspection
 //! Runs are inspected and changed under `/runs`, `/functions` and `/schedules`, separately from deliveries: [the guide](crate::guide::inspection) lists the paths.

@@ -1,7 +1,7 @@
 //! Whether a recorded path is one of the keys that the macros have written down of a function.
 
 use crate::{
-    function::{ArmKey, FunctionDef, HelperEntry, KeyDef, matches},
+    function::{ArmKey, FunctionDef, HelperEntry, KeyDef, matches, own_keys},
     store::StepKind,
 };
 
@@ -45,7 +45,7 @@ pub(super) fn look_up(function: &FunctionDef, path: &str, kind: StepKind) -> Kno
 
 impl Keys {
     fn find(self, parts: &[&str], kind: StepKind, found: &mut Known) {
-        for key in self.own() {
+        for key in own_keys(self.keys, self.arms) {
             self.compare(key, parts, kind, found);
         }
         for arm in self.arms {
@@ -60,21 +60,6 @@ impl Keys {
                 self.compare(arm.key, &parts[depth..], kind, found);
             }
         }
-    }
-
-    /// The keys outside of races. Some of those in arms stand among them as well.
-    fn own(self) -> Vec<KeyDef> {
-        let mut own = self.keys.to_vec();
-        for arm in self.arms {
-            let twin = match arm.key {
-                KeyDef::Transaction(_, kind) => KeyDef::Transaction("", kind),
-                key => key,
-            };
-            if let Some(place) = own.iter().position(|key| *key == twin) {
-                own.remove(place);
-            }
-        }
-        own
     }
 
     fn compare(self, key: KeyDef, parts: &[&str], kind: StepKind, found: &mut Known) {
