@@ -48,17 +48,29 @@ async fn turn(
 ) -> belts::Result<Option<String>> {
     // The call is paid for. If the process dies before the reply is recorded, the provider is asked for it.
     let key = format!("{}/think-{}", cx.run_id(), chat.len());
-    let reply = step!("think", provider.think(chat, &key), unknown = ask(provider.find(&key))).await?;
+    let reply = step!(
+        "think",
+        provider.think(chat, &key),
+        unknown = ask(provider.find(&key))
+    )
+    .await?;
     let call = match reply {
         Reply::Answer(answer) => return Ok(Some(answer)),
         Reply::Tool(call) => call,
     };
-    let said = if call.needs_approval && scope!("approval", ask(provider, &call)).await? == Decision::Reject {
+    let said = if call.needs_approval
+        && scope!("approval", ask(provider, &call)).await? == Decision::Reject
+    {
         "a person has refused this".to_owned()
     } else {
         // Its key is the id that the model gave it, so that several may run side by side.
         let (id, key) = (&call.id, format!("{}/{}", cx.run_id(), call.id));
-        step!("tool-{id}", provider.call(&call, &key), unknown = ask(provider.find(&key))).await?
+        step!(
+            "tool-{id}",
+            provider.call(&call, &key),
+            unknown = ask(provider.find(&key))
+        )
+        .await?
     };
     chat.extend([format!("call {}", call.name), said]);
     Ok(None)
@@ -68,6 +80,10 @@ async fn turn(
 #[belts::steps]
 async fn ask(provider: &Provider, call: &ToolCall) -> belts::Result<Decision> {
     let approval = callback!("decision", Decision).await?;
-    step!("mail", provider.mail(approval.id(), &format!("{} {}", call.name, call.argument))).await?;
+    step!(
+        "mail",
+        provider.mail(approval.id(), &format!("{} {}", call.name, call.argument))
+    )
+    .await?;
     approval.result().await
 }

@@ -36,27 +36,43 @@ pub(crate) async fn run() -> Outcome<bool> {
     let registered = async || Ok(!client.store().subscriptions().await?.is_empty());
     wait_until("the worker", registered).await?;
     let wish = "something warm".to_owned();
-    let published = publish_dinner_asked(DinnerAsked { wish }).via(&client).await?;
-    let run_id = published.runs.first().ok_or("no function was started")?.run_id.clone();
+    let published = publish_dinner_asked(DinnerAsked { wish })
+        .via(&client)
+        .await?;
+    let run_id = published
+        .runs
+        .first()
+        .ok_or("no function was started")?
+        .run_id
+        .clone();
 
     let mut crashes = 0;
     // The second turn, whose question is paid for and whose answer is on its way.
     wait_until("the second turn", async || Ok(place.bill().has("/think-3"))).await?;
-    worker = place.kill(worker, &mut crashes, "while the model thinks").await?;
+    worker = place
+        .kill(worker, &mut crashes, "while the model thinks")
+        .await?;
     // The third, for which a person is asked.
     wait_until("the question", async || Ok(!place.bill().asked.is_empty())).await?;
     let waits = async || Ok(client.runs().get(&run_id).await?.status == RunStatus::Suspended);
     wait_until("the run to wait", waits).await?;
-    worker = place.kill(worker, &mut crashes, "while a person thinks").await?;
+    worker = place
+        .kill(worker, &mut crashes, "while a person thinks")
+        .await?;
     let mut approved = 0;
     for (callback, about) in place.bill().asked {
-        client.callback(callback).complete(&Decision::Approve).await?;
+        client
+            .callback(callback)
+            .complete(&Decision::Approve)
+            .await?;
         println!("approved       {about}");
         approved += 1;
     }
     // The fourth, whose tool has done its work and not said so.
     wait_until("the fourth tool", async || Ok(place.bill().has("/call-4"))).await?;
-    worker = place.kill(worker, &mut crashes, "while a tool works").await?;
+    worker = place
+        .kill(worker, &mut crashes, "while a tool works")
+        .await?;
 
     let over = async || Ok(client.runs().get(&run_id).await?.status.is_finished());
     let finished = wait_until("the plan", over).await;

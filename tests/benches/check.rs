@@ -33,7 +33,10 @@ async fn check(name: &'static str, place: Place) -> Outcome {
     }
     worker.stop().await?;
     let begun = now();
-    let check = Worker::builder().store_url(place.url()).function(half_way).check();
+    let check = Worker::builder()
+        .store_url(place.url())
+        .function(half_way)
+        .check();
     let report = check.most(RUNS).await?;
     let value = begun.elapsed().as_secs_f64();
     if !report.is_ok() || report.runs() != RUNS {

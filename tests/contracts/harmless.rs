@@ -4,7 +4,7 @@ use crate::shop::{Order, Paid, Payment, Settled, Stock, audit, charge, release, 
 
 /// A body of the function, of which each version has a part of its own.
 macro_rules! version {
-    ($(#[$meta:meta])* $name:ident: $order:ident => $body:block) => {
+    ($(#[$meta:meta])* $name:ident: $order:ident => { $($body:tt)* }) => {
         $(#[$meta])*
         pub(crate) mod $name {
             #[allow(unused_imports, clippy::wildcard_imports)]
@@ -13,7 +13,7 @@ macro_rules! version {
             use belts::{Event, callback, call, race, scope, sleep, start, step, wait};
 
             #[belts::function(id = "contract-process", on = Order)]
-            pub(crate) async fn process($order: Order) -> belts::Result<u64> $body
+            pub(crate) async fn process($order: Order) -> belts::Result<u64> { $($body)* }
         }
     };
 }
@@ -204,11 +204,10 @@ pub(crate) mod wider_event {
             }
         );
         payment.await?;
-        let parcels = [
+        tokio::try_join!(
             scope!("parcel-0", ship(&order, 0)),
             scope!("parcel-1", ship(&order, 1)),
-        ];
-        futures_util::future::try_join_all(parcels).await?;
+        )?;
         start!("audit", audit(order.clone())).await?;
         race!("carrier", { fast = step!("ask-fast", 1_u32) => fast?, slow = sleep!("patience", "1h") => { slow?; 0 } }).await?;
         wait!("paid", Paid, key = &order.id, timeout = "3d").await?;

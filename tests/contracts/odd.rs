@@ -189,20 +189,23 @@ struct Flight {
     number: u32,
 }
 
+async fn not_yet() -> belts::Result<()> {
+    Err(belts::retry_after(Duration::from_secs(3600), "not yet"))
+}
+
 /// Its undo never ends by itself, so a run is caught in the middle of it.
 mod undone {
-    use super::{Flight, Odd};
+    use super::{Flight, Odd, not_yet};
     use belts::step;
 
     #[belts::function(id = "contract-undone", on = Odd, retries = 0)]
     pub(super) async fn trip(odd: Odd) -> belts::Result<u32> {
-        let cancel = |_: Flight| async {
-            Err::<(), _>(belts::retry_after(
-                std::time::Duration::from_secs(3600),
-                "not yet",
-            ))
-        };
-        step!("flight", Flight { number: odd.id }, undo = cancel).await?;
+        step!(
+            "flight",
+            Flight { number: odd.id },
+            undo = |_: Flight| not_yet()
+        )
+        .await?;
         step!("car", async {
             Err::<(), _>(belts::terminal("there is none"))
         })

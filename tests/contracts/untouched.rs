@@ -20,10 +20,7 @@ use belts_suite::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    changes::in_flight,
-    shop::{self},
-};
+use crate::{changes::in_flight, shop};
 
 /// A schema of its own.
 pub(crate) struct InSchema(pub(crate) Schema);
@@ -165,10 +162,6 @@ async fn nothing_is_published_or_shown_by_a_replay() {
         .shared_store(Arc::clone(&store))
         .function(outside::effects);
     let worker = worker.build().await.unwrap();
-    let call = outside::effects(Effect { id: 1 })
-        .run_id("r-1")
-        .via(&worker);
-    let handle = call.start().await.unwrap();
     let driven = worker
         .execute(Effect { id: 1 })
         .run_id("r-1")
@@ -182,5 +175,4 @@ async fn nothing_is_published_or_shown_by_a_replay() {
     assert!(report.is_ok() && report.runs() == 1, "{report}");
     assert_eq!(RUN.load(Ordering::Relaxed), run, "no step was run");
     assert_eq!(everything(&store).await, before);
-    drop(handle);
 }

@@ -21,6 +21,9 @@ pub use argument::Argument;
 pub use ask::Ask;
 pub use call::Call;
 pub use cancel::{CancelOn, Cancels};
+#[cfg(feature = "http")]
+pub(crate) use contract::contract;
+pub(crate) use contract::own_keys;
 pub use definition::{
     AwaitEntry, Definition, Driven, EventEntry, FunctionDef, FunctionEntry, Handled, HelperEntry,
     Invocation, UNFINISHED,
@@ -28,9 +31,6 @@ pub use definition::{
 pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
 pub use handle::RunHandle;
-#[cfg(feature = "http")]
-pub(crate) use contract::contract;
-pub(crate) use contract::own_keys;
 pub(crate) use keys::matches;
 pub use keys::{ArmKey, KeyDef, TransactionKind};
 pub use options::{Continuation, FunctionOptions, OnCancel};

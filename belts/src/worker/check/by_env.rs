@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{CheckReport, MOST, Options};
+use super::{
+    options::{MOST, Options},
+    report::CheckReport,
+};
 use crate::{
     environment::{CHECK_ELSEWHERE, CHECK_MOST, Lookup, of_process},
     error::{Error, ErrorKind, Result},

@@ -4,6 +4,7 @@
 mod by_env;
 mod contract;
 mod lanes;
+mod options;
 mod rehearse;
 mod report;
 mod survey;
@@ -17,19 +18,15 @@ use std::{
     time::Duration,
 };
 
+use options::Options;
 #[cfg(feature = "testing")]
 pub(crate) use rehearse::rehearse;
 pub use report::{CheckReport, CheckedFunction, Concern};
+#[cfg(feature = "testing")]
 pub(crate) use verdict::Verdict;
 
 use super::{WorkerBuilder, handle::Worker};
 use crate::{error::Result, worker::Shared};
-
-/// The most runs of each function, unless something else is said.
-const MOST: usize = 1_000;
-
-/// The longest that the replay of one run may take.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// A check that is about to be made: await it. See [`Worker::check`].
 #[must_use = "nothing is checked until this is awaited: add `.await`"]
@@ -41,39 +38,6 @@ pub struct Check {
 enum On {
     Worker(Worker),
     Builder(Box<WorkerBuilder>),
-}
-
-/// What is said on each run that was checked.
-type Progress = Arc<dyn Fn(usize) + Send + Sync>;
-
-struct Options {
-    most: usize,
-    time_limit: Duration,
-    elsewhere: Vec<String>,
-    progress: Option<Progress>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            most: MOST,
-            time_limit: TIME_LIMIT,
-            elsewhere: Vec::new(),
-            progress: None,
-        }
-    }
-}
-
-impl Options {
-    /// Whether a function is said to be another program's.
-    fn is_elsewhere(&self, function_id: &str) -> bool {
-        self.elsewhere
-            .iter()
-            .any(|name| match name.strip_suffix('*') {
-                Some(beginning) => function_id.starts_with(beginning),
-                None => name == function_id,
-            })
-    }
 }
 
 impl Worker {

@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 
 use crate::{
     clock::Timestamp,
+    codec::sealed::{self, Closed},
     error::{Error, Result},
     function::Invocation,
     live::{CURRENT_RUN, LiveRun, Played},
@@ -66,6 +67,13 @@ pub(crate) async fn rehearse(
 ) -> Rehearsed {
     panic::note_places();
     let journal = claimed.journal.clone();
+    if let Some(closed) = Closed::in_run(&claimed) {
+        return Rehearsed {
+            journal,
+            played: Played::default(),
+            end: End::Broken(sealed::error(closed.key)),
+        };
+    }
     let is_undone = claimed.undoing.is_some();
     let run = LiveRun::new(
         &mut claimed,
@@ -86,6 +94,9 @@ pub(crate) async fn rehearse(
     let body = installed::scope(Worker::from_shared(Arc::clone(worker)), body);
     let mut played = Played::default();
     let end = if is_undone {
+        // Nobody asks for anything else than how it is undone.
+        let paths = journal.iter().map(|entry| Arc::clone(&entry.path));
+        played.reached = paths.collect();
         undone(&run, body, &mut played).await
     } else {
         let end = poll(&run, body, limit).await;
@@ -174,7 +185,6 @@ async fn undone(
         Err(error) => return End::Broken(error),
     };
     for entry in &left {
-        played.reached.insert(Arc::clone(&entry.path));
         if replay.take(&entry.path).is_none() {
             let why = match &outcome {
                 Err(error) => format!(": {}", error.report()),

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::Verdict;
+use super::verdict::Verdict;
 use crate::plain::{grouped, plain};
 
 /// How many concerns of one kind are printed of a function.

@@ -8,16 +8,17 @@ use std::sync::{
 use futures_util::stream::{self, StreamExt as _};
 
 use super::{
-    Options, Verdict,
     lanes::Lanes,
+    options::Options,
     rehearse::rehearse,
     report::{CheckReport, CheckedFunction},
+    verdict::Verdict,
 };
 use crate::{
     error::Result,
     inspect::as_claimed,
     registry::Registered,
-    store::{RunFilter, RunRecord, RunStatus},
+    store::{ClaimedRun, RunFilter, RunRecord, RunStatus},
     worker::Shared,
 };
 
@@ -178,29 +179,33 @@ impl Shared {
         let journal = self.store.journal(&record.run_id).await?;
         let is_new = journal.is_empty() && record.status == RunStatus::Pending;
         let claimed = as_claimed(record).with_journal(journal);
-        if is_new {
-            match function.wants(&record.event_type, &record.payload) {
-                Ok(true) => {}
-                Ok(false) => {
-                    return Ok(Verdict {
-                        notes: vec!["would be skipped by the function's filter".to_owned()],
-                        ..Verdict::default()
-                    });
-                }
-                Err(error) => return Ok(Verdict::failing(error.report())),
-            }
-        }
         let (worker, id, limit) = (
             Arc::clone(self),
             Arc::clone(&function.id),
             options.time_limit,
         );
-        let rehearsed = Box::pin(async move {
+        let verdict = Box::pin(async move {
             let function = worker.registry.get(&id)?;
-            Some(rehearse(&worker, function, claimed, worker.clock.now(), limit).await)
+            if is_new && let Some(verdict) = filtered(function, &claimed) {
+                return Some(verdict);
+            }
+            let rehearsed = rehearse(&worker, function, claimed, worker.clock.now(), limit).await;
+            Some(Verdict::of(function.def, rehearsed))
         });
-        let rehearsed = lanes.run(limit, rehearsed).await?.flatten();
-        Ok(rehearsed.map_or_else(Verdict::hanging, |it| Verdict::of(function.def, it)))
+        let verdict = lanes.run(limit, verdict).await?.flatten();
+        Ok(verdict.unwrap_or_else(Verdict::hanging))
+    }
+}
+
+/// What becomes of a run that has not begun if the function's filter does not want its event.
+fn filtered(function: &Registered, claimed: &ClaimedRun) -> Option<Verdict> {
+    match function.wants(&claimed.event_type, &claimed.payload) {
+        Ok(true) => None,
+        Ok(false) => Some(Verdict {
+            notes: vec!["would be skipped by the function's filter".to_owned()],
+            ..Verdict::default()
+        }),
+        Err(error) => Some(Verdict::failing(error.report())),
     }
 }
 
