@@ -55,14 +55,14 @@ pub(super) enum Command {
         #[arg(long)]
         values: bool,
     },
-    /// Cancels runs that have not ended, with their attached children: those with these ids, or all that match the filters
-    Cancel(CancelArgs),
     /// Prints a run with its event and its journal as JSON, which a test can replay
     Export {
         /// The run's id
         #[arg(value_name = "RUN")]
         id: String,
     },
+    /// Cancels runs that have not ended, with their attached children: those with these ids, or all that match the filters
+    Cancel(CancelArgs),
     /// Resumes failed or cancelled runs; what they have recorded stays
     Rerun(RerunArgs),
     /// Lists functions with the events that start them, and how many of their runs have not ended
