@@ -10,4 +10,6 @@ pub(crate) use unknown::warn_of_unknown;
 pub(crate) use variable::Variable;
 #[cfg(feature = "qstash")]
 pub(crate) use variable::read;
-pub(crate) use variable::{Lookup, asks_for_check, is_check, of_process};
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
+pub(crate) use variable::is_check;
+pub(crate) use variable::{Lookup, asks_for_check, of_process};

@@ -51,6 +51,7 @@ pub(crate) fn asks_for_check() -> Result<bool> {
 }
 
 /// Whether nothing is to be written, since all that this process does is to check. A wrong value is said when a worker is built.
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub(crate) fn is_check() -> bool {
     asks_for_check().unwrap_or(true)
 }

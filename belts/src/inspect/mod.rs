@@ -40,7 +40,9 @@ pub use callback::CallbackHandle;
 #[cfg(feature = "http")]
 pub(crate) use callback::Shown;
 pub use count::{RunCount, RunGroup};
-pub(crate) use export::{Exported, as_claimed};
+#[cfg(any(feature = "cli", feature = "testing"))]
+pub(crate) use export::Exported;
+pub(crate) use export::as_claimed;
 pub use list::ListRuns;
 pub use pausing::Functions;
 pub use scheduled::{PlannedTick, ScheduleRecord};
