@@ -8,8 +8,8 @@ pub(crate) use table::*;
 pub(crate) use unknown::warn_of_unknown;
 #[cfg(feature = "cli")]
 pub(crate) use variable::Variable;
-#[cfg(feature = "qstash")]
-pub(crate) use variable::read;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "redis"))]
 pub(crate) use variable::is_check;
+#[cfg(feature = "qstash")]
+pub(crate) use variable::read;
 pub(crate) use variable::{Lookup, asks_for_check, of_process};
