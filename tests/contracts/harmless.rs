@@ -131,7 +131,7 @@ version! {
         start!("audit", audit(order.clone())).await?;
         race!("carrier", { fast = step!("ask-fast", 1_u32) => fast?, slow = sleep!("patience", "1h") => { slow?; 0 } }).await?;
         wait!("paid", Paid, key = &order.id, timeout = "3d").await?;
-        step!("mail", payment.cents + payment.currency.map_or(0, |it| it.len() as u64)).await
+        step!("mail", payment.cents + payment.currency.as_ref().map_or(0, |it| it.len() as u64)).await
     }
 }
 
@@ -211,6 +211,10 @@ pub(crate) mod wider_event {
         start!("audit", audit(order.clone())).await?;
         race!("carrier", { fast = step!("ask-fast", 1_u32) => fast?, slow = sleep!("patience", "1h") => { slow?; 0 } }).await?;
         wait!("paid", Paid, key = &order.id, timeout = "3d").await?;
-        step!("mail", coupon.map_or(0, |coupon| coupon.len() as u64)).await
+        step!(
+            "mail",
+            coupon.as_ref().map_or(0, |coupon| coupon.len() as u64)
+        )
+        .await
     }
 }
