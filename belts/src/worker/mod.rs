@@ -85,7 +85,7 @@ pub use builder::WorkerBuilder;
 pub use check::{Check, CheckReport, CheckedFunction, Concern};
 #[cfg(feature = "testing")]
 pub(crate) use check::{Verdict, rehearse};
-use drive::{left_to_undo, replayed_for_undo};
+use drive::{hear_undos, left_to_undo};
 pub use execute::Execute;
 pub(crate) use execute::Known;
 pub use executed::{Executed, FinishedRun};

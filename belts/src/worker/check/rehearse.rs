@@ -22,7 +22,7 @@ use crate::{
     step::Scope,
     store::{ClaimedRun, Entry},
     telemetry::FunctionMetrics,
-    worker::{Worker, inside::Inside, installed, left_to_undo, replayed_for_undo, shared::Shared},
+    worker::{Worker, hear_undos, inside::Inside, installed, left_to_undo, shared::Shared},
 };
 
 /// How long a function is waited for that has arrived where the run would go on, and has not reached all that is recorded: what else
@@ -88,18 +88,17 @@ pub(crate) async fn rehearse(
         event_type: Arc::clone(&run.event_type),
         payload: Arc::clone(&run.payload),
     };
-    let start = function.def.start;
-    let body = catch_future(async move { start(invocation).await });
-    let body = CURRENT_RUN.scope(Arc::clone(&run), body);
-    let body = installed::scope(Worker::from_shared(Arc::clone(worker)), body);
     let mut played = Played::default();
     let end = if is_undone {
         // Nobody asks for anything else than how it is undone.
         let paths = journal.iter().map(|entry| Arc::clone(&entry.path));
         played.reached = paths.collect();
-        undone(&run, body, &mut played).await
+        let undone = undone(&run, function, invocation, &mut played);
+        within(worker, &run, undone).await
     } else {
-        let end = poll(&run, body, limit).await;
+        let start = function.def.start;
+        let body = catch_future(async move { start(invocation).await });
+        let end = poll(&run, within(worker, &run, body), limit).await;
         if let Some(rehearsal) = &run.rehearsal {
             played = mem::take(&mut rehearsal.played());
         }
@@ -170,17 +169,28 @@ async fn poll(
     end
 }
 
+/// Polls a future as the code of this run.
+fn within<F: Future>(
+    worker: &Arc<Shared>,
+    run: &Arc<LiveRun>,
+    code: F,
+) -> impl Future<Output = F::Output> {
+    let code = CURRENT_RUN.scope(Arc::clone(run), code);
+    installed::scope(Worker::from_shared(Arc::clone(worker)), code)
+}
+
 /// Replays a run that is undone, as far as its function says how.
 async fn undone(
     run: &LiveRun,
-    function: impl Future<Output = Result<Arc<[u8]>>>,
+    function: &Registered,
+    invocation: Invocation,
     played: &mut Played,
 ) -> End {
     let Some(replay) = &run.replay else {
         return End::Waits;
     };
     let left = left_to_undo(run);
-    let outcome = match replayed_for_undo(run, replay, &left, function).await {
+    let outcome = match hear_undos(run, function.def, replay, &left, invocation).await {
         Ok(outcome) => outcome,
         Err(error) => return End::Broken(error),
     };

@@ -16,7 +16,7 @@ mod write;
 use std::sync::Arc;
 
 use driver::Drive;
-pub(super) use undo::{left_to_undo, replayed_for_undo};
+pub(super) use undo::{hear_undos, left_to_undo};
 
 use super::{ended::Ended, hook::RunFailure, shared::Shared};
 use crate::{
