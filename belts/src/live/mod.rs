@@ -15,6 +15,7 @@ mod progress;
 mod pulse;
 mod races;
 mod rehearsal;
+mod rehearsing;
 mod replay;
 mod rivals;
 mod run;

@@ -1,27 +1,17 @@
-//! A run that is rehearsed: its function is replayed against its journal, to see whether it would go on with this code.
-//!
-//! What is recorded comes back at once, as it does when the run is resumed. What is not recorded never comes: no step begins, and
-//! nothing is written.
+//! What is heard of a run that is rehearsed.
 
 use std::{
     collections::{HashMap, HashSet},
-    future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::run::LiveRun;
-use crate::{
-    clock::Timestamp,
-    error::Error,
-    run::Decision,
-    store::{Entry, StepKind, StepState, Wait},
-};
+use crate::{clock::Timestamp, store::StepKind};
 
 /// What is known of a run that is rehearsed.
 #[derive(Debug)]
 pub(crate) struct Rehearsal {
     /// When it is: sleeps that are over by then are over.
-    now: Timestamp,
+    pub(super) now: Timestamp,
     played: Mutex<Played>,
 }
 
@@ -37,7 +27,7 @@ pub(crate) struct Played {
     /// What would fail the run although the function goes on here.
     pub(crate) misfits: Vec<String>,
     /// The types of the results that its steps have in the code, by path.
-    types: HashMap<Arc<str>, &'static str>,
+    pub(super) types: HashMap<Arc<str>, &'static str>,
 }
 
 /// A step that would begin.
@@ -57,123 +47,14 @@ impl Played {
 }
 
 impl Rehearsal {
-    pub(crate) fn played(&self) -> MutexGuard<'_, Played> {
-        self.played.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl LiveRun {
-    /// The same run, to be rehearsed as it stands at this time.
-    pub(crate) fn rehearsed(mut self, now: Timestamp) -> Self {
-        self.rehearsal = Some(Rehearsal {
+    pub(super) fn new(now: Timestamp) -> Self {
+        Self {
             now,
             played: Mutex::default(),
-        });
-        self
-    }
-
-    /// Whether nothing of it is run or written.
-    pub(crate) fn is_rehearsed(&self) -> bool {
-        self.rehearsal.is_some()
-    }
-
-    /// Returns what the journal says of a step; never if its outcome is not recorded.
-    pub(crate) async fn rehearse(
-        &self,
-        path: &Arc<str>,
-        kind: StepKind,
-        decision: Decision,
-    ) -> Decision {
-        if self.plays_on(path, kind, &decision) {
-            return decision;
-        }
-        pending().await
-    }
-
-    /// Notes that the function has reached a step; whether it goes on from there.
-    fn plays_on(&self, path: &Arc<str>, kind: StepKind, decision: &Decision) -> bool {
-        let Some(rehearsal) = &self.rehearsal else {
-            return true;
-        };
-        let mut played = rehearsal.played();
-        if let Decision::Begin { .. } = decision {
-            let type_name = played.types.get(path).copied();
-            played.begins.push(Beginning {
-                path: Arc::clone(path),
-                kind,
-                type_name,
-            });
-            return false;
-        }
-        played.reached.insert(Arc::clone(path));
-        let Decision::Resume { due_at, .. } = decision else {
-            return true;
-        };
-        // That a sleep is over is not recorded.
-        if kind == StepKind::Sleep && *due_at <= rehearsal.now {
-            return true;
-        }
-        played.goes_on_at.push(Arc::clone(path));
-        // What it waits for is compared with the code. The arms of a race are what is replayed.
-        kind.is_wait() || kind == StepKind::Race
-    }
-
-    /// Notes which type the result of a step has in the code.
-    pub(crate) fn expect_type(&self, path: &Arc<str>, type_name: &'static str) {
-        if let Some(rehearsal) = &self.rehearsal {
-            let mut played = rehearsal.played();
-            played.types.insert(Arc::clone(path), type_name);
         }
     }
 
-    /// Notes that the code does not say how a recorded step is undone, if that was to be.
-    pub(crate) fn miss_undo(&self, path: &Arc<str>) {
-        let Some(rehearsal) = &self.rehearsal else {
-            return;
-        };
-        let is_missing = |entry: &Entry| entry.undoable && entry.state == StepState::Completed;
-        if self.recorded_at(path).is_some_and(|it| is_missing(&it)) {
-            rehearsal.played().misfits.push(format!(
-                "the step `{path}` is to be undone if the run fails, and the code no longer says how: bring its `undo` back"
-            ));
-        }
-    }
-
-    /// Compares a wait that is open with what the code waits for there.
-    pub(crate) fn compare_wait(
-        &self,
-        path: &Arc<str>,
-        recorded: &Wait,
-        types: &[&'static str],
-        (has_limit, had_limit): (bool, bool),
-    ) {
-        let Some(rehearsal) = &self.rehearsal else {
-            return;
-        };
-        let mut played = rehearsal.played();
-        let Wait::Event {
-            types: recorded, ..
-        } = recorded;
-        let mut unread = recorded
-            .iter()
-            .filter(|awaited| !types.contains(&&*awaited.event_type));
-        if let Some(unread) = unread.next() {
-            let (unread, wanted) = (&unread.event_type, types.join("` or `"));
-            played.misfits.push(format!(
-                "the wait `{path}` is for `{unread}`, and the code waits for `{wanted}` there, which the run would not hear of: give the \
-                 new wait another key"
-            ));
-        }
-        if had_limit && !has_limit {
-            played.misfits.push(format!(
-                "the wait `{path}` was recorded with a `timeout`, and the code has none: the run would fail when it runs out; give it \
-                 the `timeout` again"
-            ));
-        }
-    }
-
-    /// What ends a rehearsal from within, if anything has.
-    pub(crate) fn take_end(&self) -> Option<Error> {
-        self.take_violation()
+    pub(crate) fn played(&self) -> MutexGuard<'_, Played> {
+        self.played.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
