@@ -17,23 +17,23 @@ pub(crate) struct ContractKey {
 pub(crate) fn contract(function: &FunctionDef) -> Vec<ContractKey> {
     let mut all = Vec::new();
     let mut seen = Vec::new();
-    let keys = Keys {
+    let code = Code {
         keys: function.keys,
         arms: function.arms,
         helpers: function.helpers,
     };
-    keys.add_to(&mut all, "", &mut seen);
+    code.add_to(&mut all, "", &mut seen);
     all
 }
 
 #[derive(Clone, Copy)]
-struct Keys {
+struct Code {
     keys: &'static [KeyDef],
     arms: &'static [ArmKey],
     helpers: &'static [&'static str],
 }
 
-impl Keys {
+impl Code {
     fn add_to(self, all: &mut Vec<ContractKey>, scope: &str, seen: &mut Vec<&'static str>) {
         let own = own_keys(self.keys, self.arms).into_iter();
         let own = own.map(|key| (String::new(), key));
@@ -58,12 +58,12 @@ impl Keys {
                 continue;
             }
             seen.push(helper.name);
-            let keys = Self {
+            let code = Self {
                 keys: helper.keys,
                 arms: helper.arms,
                 helpers: helper.helpers,
             };
-            keys.add_to(all, scope, seen);
+            code.add_to(all, scope, seen);
         }
     }
 }

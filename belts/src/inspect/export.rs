@@ -32,7 +32,8 @@ pub(crate) struct Exported {
     build: Option<Arc<str>>,
     failed_attempts: u32,
     started_at: Timestamp,
-    exported_at: Timestamp,
+    #[serde(rename = "exportedAt")]
+    at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parent: Option<ExportedParent>,
     event: Box<RawValue>,
@@ -131,7 +132,7 @@ impl Exported {
             build: record.build.clone(),
             failed_attempts: record.failed_attempts,
             started_at: record.started_at.unwrap_or(record.created_at),
-            exported_at: now,
+            at: now,
             parent: record.parent.as_ref().map(|parent| ExportedParent {
                 run_id: Arc::clone(&parent.run_id),
                 depth: parent.depth,
@@ -168,7 +169,7 @@ impl Exported {
 
     /// When it was exported: sleeps that were over by then are over.
     pub(crate) fn exported_at(&self) -> Timestamp {
-        self.exported_at
+        self.at
     }
 
     /// The run as a claim would bring it.

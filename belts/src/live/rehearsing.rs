@@ -96,7 +96,7 @@ impl LiveRun {
         path: &Arc<str>,
         recorded: &Wait,
         types: &[&'static str],
-        (has_limit, had_limit): (bool, bool),
+        (has_limit, was_limited): (bool, bool),
     ) {
         let Some(rehearsal) = &self.rehearsal else {
             return;
@@ -115,7 +115,7 @@ impl LiveRun {
                  new wait another key"
             ));
         }
-        if had_limit && !has_limit {
+        if was_limited && !has_limit {
             played.misfits.push(format!(
                 "the wait `{path}` was recorded with a `timeout`, and the code has none: the run would fail when it runs out; give it \
                  the `timeout` again"

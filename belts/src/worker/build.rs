@@ -57,10 +57,7 @@ impl WorkerBuilder {
     pub(super) async fn assemble(self, checks: bool) -> Result<Shared> {
         self.check_settings()?;
         let registry = self.registry()?;
-        let build = match self.build.clone() {
-            Some(build) => Some(build),
-            None => build_by_env()?.or_else(|| registry.build()),
-        };
+        let build = self.build_name(&registry)?;
         let checks_transactions = !self.is_in_harness();
         #[cfg(feature = "http")]
         let mut http = self.http.checked(insecure_by_env)?;
@@ -83,10 +80,7 @@ impl WorkerBuilder {
             Some(dispatcher) => dispatcher.open(around).await?,
             None => None,
         };
-        let store_url = match &self.store {
-            Some(StoreSource::Url(url)) if store::url::has_connections(url) => Some(url.clone()),
-            _ => None,
-        };
+        let store_url = connecting(self.store.as_ref());
         #[cfg(feature = "http")]
         http.check_inspection(dispatcher.as_deref())?;
         let store = opened(self.store, needs_none).await?;
@@ -159,6 +153,14 @@ impl WorkerBuilder {
         })
     }
 
+    /// What this build of the program is called.
+    fn build_name(&self, registry: &Registry) -> Result<Option<Arc<str>>> {
+        match &self.build {
+            Some(build) => Ok(Some(Arc::clone(build))),
+            None => Ok(build_by_env()?.or_else(|| registry.build())),
+        }
+    }
+
     /// The functions, which have the states that they take.
     fn registry(&self) -> Result<Registry> {
         let registry = match &self.functions {
@@ -214,6 +216,14 @@ impl WorkerBuilder {
             return Err(config("`max_value_bytes` must be at least 1024"));
         }
         Ok(())
+    }
+}
+
+/// The URL of a store that has connections, which belong to the runtime that they were made on.
+fn connecting(store: Option<&StoreSource>) -> Option<String> {
+    match store {
+        Some(StoreSource::Url(url)) if store::url::has_connections(url) => Some(url.clone()),
+        _ => None,
     }
 }
 

@@ -17,14 +17,14 @@ pub(super) enum Known {
 
 /// The keys of a function or of a helper.
 #[derive(Clone, Copy)]
-struct Keys {
+struct Code {
     keys: &'static [KeyDef],
     arms: &'static [ArmKey],
     helpers: &'static [&'static str],
 }
 
 pub(super) fn look_up(function: &FunctionDef, path: &str, kind: StepKind) -> Known {
-    let keys = Keys {
+    let code = Code {
         keys: function.keys,
         arms: function.arms,
         helpers: function.helpers,
@@ -35,15 +35,15 @@ pub(super) fn look_up(function: &FunctionDef, path: &str, kind: StepKind) -> Kno
         let rest = part.strip_prefix('~');
         rest.is_some_and(|rest| !rest.starts_with(['0', '1'])) || part.starts_with("settle:")
     };
-    if parts.iter().any(|part| is_own(&part)) {
+    if parts.iter().any(is_own) {
         return Known::Same;
     }
     let mut found = Known::Gone;
-    keys.find(&parts, kind, &mut found);
+    code.find(&parts, kind, &mut found);
     found
 }
 
-impl Keys {
+impl Code {
     fn find(self, parts: &[&str], kind: StepKind, found: &mut Known) {
         for key in own_keys(self.keys, self.arms) {
             self.compare(key, parts, kind, found);
@@ -91,12 +91,12 @@ impl Keys {
         for helper in inventory::iter::<HelperEntry> {
             if self.helpers.contains(&helper.name) {
                 is_known = true;
-                let keys = Self {
+                let code = Self {
                     keys: helper.keys,
                     arms: helper.arms,
                     helpers: helper.helpers,
                 };
-                keys.find(parts, kind, found);
+                code.find(parts, kind, found);
             }
         }
         // It is called by another name than its own.
