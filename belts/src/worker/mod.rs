@@ -85,7 +85,7 @@ pub use builder::WorkerBuilder;
 pub use check::{Check, CheckReport, CheckedFunction, Concern};
 #[cfg(feature = "testing")]
 pub(crate) use check::{Verdict, rehearse};
-use drive::{hear_undos, left_to_undo};
+use drive::{Wanted, hear_undos, left_to_undo, unknown_steps};
 pub use execute::Execute;
 pub(crate) use execute::Known;
 pub use executed::{Executed, FinishedRun};

@@ -22,7 +22,10 @@ use crate::{
     step::Scope,
     store::{ClaimedRun, Entry},
     telemetry::FunctionMetrics,
-    worker::{Worker, hear_undos, inside::Inside, installed, left_to_undo, shared::Shared},
+    worker::{
+        Wanted, Worker, hear_undos, inside::Inside, installed, left_to_undo, shared::Shared,
+        unknown_steps,
+    },
 };
 
 /// How long a function is waited for that has arrived where the run would go on, and has not reached all that is recorded: what else
@@ -189,8 +192,12 @@ async fn undone(
     let Some(replay) = &run.replay else {
         return End::Waits;
     };
-    let left = left_to_undo(run);
-    let outcome = match hear_undos(run, function.def, replay, &left, invocation).await {
+    let (left, open) = (left_to_undo(run), unknown_steps(run));
+    let wanted = Wanted {
+        left: &left,
+        open: &open,
+    };
+    let outcome = match hear_undos(run, function.def, replay, &wanted, invocation).await {
         Ok(outcome) => outcome,
         Err(error) => return End::Broken(error),
     };

@@ -16,7 +16,7 @@ mod write;
 use std::sync::Arc;
 
 use driver::Drive;
-pub(super) use undo::{hear_undos, left_to_undo};
+pub(super) use undo::{Wanted, hear_undos, left_to_undo, unknown_steps};
 
 use super::{ended::Ended, hook::RunFailure, shared::Shared};
 use crate::{
