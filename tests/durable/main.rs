@@ -15,6 +15,7 @@ mod cancel_finish;
 mod cancel_on;
 mod children;
 mod children_again;
+mod children_many;
 mod children_swept;
 mod crashes;
 mod delivery;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use belts::{
     Worker,
-    store::{Entry, RunFilter, RunStatus, StepState},
+    store::{Entry, RunFilter, RunRecord, RunStatus, StepState},
 };
 
 use crate::{
@@ -55,6 +55,12 @@ pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<()
                     format!("{step} returned, and {run:?} has the journal {journal:?}").into(),
                 );
             }
+            if let Some(step) = left_undone(&run, &journal) {
+                return Err(format!(
+                    "{step} is not undone, and {run:?} has the journal {journal:?}"
+                )
+                .into());
+            }
             seen.insert(run.run_id);
         }
         match page.next {
@@ -67,6 +73,18 @@ pub(crate) async fn agrees(worker: &Worker, runs: usize, log: &Log) -> Result<()
     } else {
         Err(format!("the store has {} runs instead of {runs}", seen.len()).into())
     }
+}
+
+/// A step of a failed run that could be undone, and is not.
+fn left_undone<'a>(run: &RunRecord, journal: &'a [Entry]) -> Option<&'a str> {
+    let is_undone = |entry: &&Entry| {
+        let undo = format!("undo:{}", entry.path);
+        let mut journal = journal.iter();
+        journal.any(|other| *other.path == undo && other.state == StepState::Completed)
+    };
+    let mut undoable = journal.iter().filter(|entry| entry.undoable);
+    let left = undoable.find(|entry| run.status == RunStatus::Failed && !is_undone(entry))?;
+    Some(&left.path)
 }
 
 /// A step that returned, and whose result is not what the journal has.

@@ -88,7 +88,30 @@ fn right() -> Vec<Forged> {
             "a worker that was stopped between its claim and its first line",
             format!("{a}4 test stop 3\n5 test cont 3\n5 3.1 start r laps e0\n6 3.1 begin r a m2\n"),
         ),
+        (
+            "a run that was undone, the last step first, and one of them twice",
+            format!(
+                "{a}{b}{}4 2.1 start r laps e0\n{}{}",
+                undo("1.1", "b", "u0"),
+                undo("2.1", "b", "u1"),
+                undo("2.1", "a", "u2")
+            ),
+        ),
+        (
+            "a stopped worker that goes on with an undo in vain",
+            format!(
+                "{a}{b}4 2.1 start r laps e0\n{}{}{}",
+                undo("2.1", "b", "u1"),
+                undo("2.1", "a", "u2"),
+                undo("1.1", "b", "u0")
+            ),
+        ),
     ]
+}
+
+/// What undoes a step, without a trace of its record.
+fn undo(by: &str, step: &str, mark: &str) -> String {
+    format!("5 {by} begin r undo:{step} {mark}\n6 {by} done r undo:{step} {mark}\n")
 }
 
 /// Logs of which each breaks one.
@@ -147,6 +170,23 @@ fn wrong() -> Vec<Forged> {
         (
             "a recorded step runs again after the server was restarted",
             format!("{a}4 test restart kill\n5 1.2 start r laps e0\n6 1.2 begin r a m1\n"),
+        ),
+        (
+            "a run that was undone, the first step first",
+            format!("{a}{b}{}{}", undo("1.1", "a", "u0"), undo("1.1", "b", "u1")),
+        ),
+        (
+            "a step that was undone before the undo of the next was over",
+            format!("{a}{b}5 1.1 begin r undo:b u0\n{}", undo("1.1", "a", "u1")),
+        ),
+        (
+            "a step that was undone again",
+            format!(
+                "{a}{b}{}{}6 2.1 start r laps e0\n{}",
+                undo("1.1", "b", "u0"),
+                undo("1.1", "a", "u1"),
+                undo("2.1", "b", "u2")
+            ),
         ),
         (
             "a short sleep",

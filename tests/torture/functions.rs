@@ -1,6 +1,6 @@
 //! The functions that are tortured: one for each way in which a run can go on, stop and fail.
 
-use belts::{Context, Event, WorkerBuilder, call, scope, sleep, start, step, wait};
+use belts::{Context, Event, Failed, WorkerBuilder, call, race, scope, sleep, start, step, wait};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ macro_rules! events {
 
 events!(
     Sequence, Fan, Lap, Stumble, Doomed, Restless, Nap, Overlap, Announce, Reply, Parcels,
-    Exchange, Question, Family, Member
+    Exchange, Question, Family, Member, Contest, Voyage
 );
 
 /// What a run waits for that has asked.
@@ -48,6 +48,9 @@ pub(crate) fn of_both(builder: WorkerBuilder) -> WorkerBuilder {
         .function(respond)
         .function(family)
         .function(member)
+        .function(contest)
+        .function(voyage)
+        .function(apology)
 }
 
 /// One after another.
@@ -329,4 +332,48 @@ async fn member(event: Member, cx: Context) -> belts::Result<String> {
     let trail = Trail::start(&cx, &event.key);
     let work = trail.returned("work", step!("work", trail.act("work")).await?);
     Ok(trail.end(&[work]))
+}
+
+/// Two arms race with steps that take equally long.
+#[belts::function(id = "contest", on = Contest)]
+async fn contest(event: Contest, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let won = race!("won", {
+        left = step!("work", trail.act("won/left/work")) => trail.returned("won/left/work", left?),
+        right = step!("work", trail.act("won/right/work")) => trail.returned("won/right/work", right?)
+    })
+    .await?;
+    let after = trail.returned("after", step!("after", trail.act("after")).await?);
+    Ok(trail.end(&[won, after]))
+}
+
+/// Fails when two of its steps are done, and they are undone.
+#[belts::function(id = "voyage", on = Voyage, retries = 0)]
+async fn voyage(event: Voyage, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &event.key);
+    let (of_flight, of_hotel) = (trail.clone(), trail.clone());
+    let flight = step!(
+        "flight",
+        trail.act("flight"),
+        undo = move |_: String| of_flight.clone().undo("flight")
+    )
+    .await?;
+    trail.returned("flight", flight);
+    let hotel = step!(
+        "hotel",
+        trail.act("hotel"),
+        undo = move |_: String| of_hotel.clone().undo("hotel")
+    )
+    .await?;
+    trail.returned("hotel", hotel);
+    trail.end_failed();
+    Err(belts::terminal("no seat is left"))
+}
+
+/// Starts once the voyage is undone.
+#[belts::function(id = "apology", on_failure = voyage)]
+async fn apology(failure: Failed<Voyage>, cx: Context) -> belts::Result<String> {
+    let trail = Trail::start(&cx, &failure.event.key);
+    let sorry = trail.returned("sorry", step!("sorry", trail.act("sorry")).await?);
+    Ok(trail.end(&[sorry]))
 }

@@ -95,6 +95,7 @@ impl<'a> History<'a> {
         objections.extend(self.recorded_run_twice());
         objections.extend(self.one_worker_at_a_time());
         objections.extend(self.sleeps_are_long_enough());
+        objections.extend(self.undone_out_of_turn());
         let outputs: BTreeSet<_> = self.ends.iter().map(|(.., output)| output).collect();
         if outputs.len() > 1 {
             objections.push(format!("it ended in several ways: {outputs:?}"));
@@ -159,17 +160,54 @@ impl<'a> History<'a> {
         {
             return false;
         }
-        let first = self.first[&begin.by];
+        self.may_have_claimed_before(begin.by, returned)
+    }
+
+    /// Whether a drive may have claimed the run before this moment.
+    fn may_have_claimed_before(&self, by: Who, moment: usize) -> bool {
+        let first = self.first[&by];
         // It may have been stopped between the claim and its first line.
-        let stops = self
-            .log
-            .stops
-            .get(&begin.by.0)
-            .map_or(&[][..], Vec::as_slice);
-        first < returned
+        let stops = self.log.stops.get(&by.0).map_or(&[][..], Vec::as_slice);
+        first < moment
             || stops
                 .iter()
-                .any(|(from, to)| *from < first && (returned..first).contains(to))
+                .any(|(from, to)| *from < first && (moment..first).contains(to))
+    }
+
+    /// What undoes a step begins when everything after that step is undone; from then on nothing of that is undone again, other than
+    /// in the hands of a worker that had lost the run.
+    fn undone_out_of_turn(&self) -> Vec<String> {
+        let undone = self
+            .begins
+            .iter()
+            .filter_map(|begin| Some((begin.step.strip_prefix("undo:")?, begin)));
+        let mut first: BTreeMap<&str, &Begin<'_>> = BTreeMap::new();
+        for (step, begin) in undone.clone() {
+            first.entry(step).or_insert(begin);
+        }
+        let recorded = |step: &str| self.returned.get(step).map(|returned| returned[0].0);
+        let mut objections = Vec::new();
+        for (later, begin) in undone {
+            for (earlier, next) in &first {
+                if recorded(later) <= recorded(earlier) {
+                    continue;
+                }
+                let is_again = begin.place > next.place;
+                if is_again && !self.may_have_claimed_before(begin.by, next.place) {
+                    objections.push(format!("{later} was undone after {earlier}"));
+                }
+                if !self.is_done_before(begin.step, next.place) {
+                    objections.push(format!("{earlier} was undone before {later} was"));
+                }
+            }
+        }
+        objections
+    }
+
+    /// Whether some execution of this step was over at this moment.
+    fn is_done_before(&self, step: &str, moment: usize) -> bool {
+        let mut executions = self.begins.iter().filter(|begin| begin.step == step);
+        executions.any(|begin| self.done.get(begin.mark).is_some_and(|done| *done < moment))
     }
 
     /// The results of each drive were recorded in one stretch of time, apart from those of all others; and once a

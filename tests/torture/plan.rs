@@ -3,10 +3,11 @@
 use belts::{Published, Worker};
 
 use crate::functions::{
-    Announce, Doomed, Exchange, Family, Fan, Lap, Nap, Overlap, Parcels, Restless, Sequence,
-    Stumble, member_key, publish_announce, publish_doomed, publish_exchange, publish_family,
-    publish_fan, publish_lap, publish_nap, publish_overlap, publish_parcels, publish_restless,
-    publish_sequence, publish_stumble, question_key, reply_key, wanted,
+    Announce, Contest, Doomed, Exchange, Family, Fan, Lap, Nap, Overlap, Parcels, Restless,
+    Sequence, Stumble, Voyage, member_key, publish_announce, publish_contest, publish_doomed,
+    publish_exchange, publish_family, publish_fan, publish_lap, publish_nap, publish_overlap,
+    publish_parcels, publish_restless, publish_sequence, publish_stumble, publish_voyage,
+    question_key, reply_key, wanted,
 };
 use crate::versions::{Placed, Returned, publish_placed, publish_returned};
 
@@ -26,13 +27,14 @@ pub(crate) struct Expected {
 }
 
 /// The functions that start for events of the plan and of its runs.
-pub(crate) const FUNCTIONS: [&str; 18] = [
-    "added", "announce", "doomed", "exchange", "family", "fan", "laps", "ledger", "member", "nap",
-    "overlap", "parcels", "picky", "reply", "respond", "restless", "sequence", "stumble",
+pub(crate) const FUNCTIONS: [&str; 20] = [
+    "added", "announce", "contest", "doomed", "exchange", "family", "fan", "laps", "ledger",
+    "member", "nap", "overlap", "parcels", "picky", "reply", "respond", "restless", "sequence",
+    "stumble", "voyage",
 ];
 
 /// How many kinds of events there are.
-const KINDS: usize = 14;
+const KINDS: usize = 16;
 
 /// So many events, of all kinds in turn.
 pub(crate) fn items(count: usize) -> Vec<Item> {
@@ -66,6 +68,8 @@ impl Item {
             10 => publish_placed(Placed { key }),
             11 => publish_exchange(Exchange { key }),
             12 => publish_family(Family { key }),
+            13 => publish_contest(Contest { key }),
+            14 => publish_voyage(Voyage { key }),
             _ => publish_returned(Returned { key }),
         };
         publish.idempotency_key(&self.key).via(worker).await
@@ -76,7 +80,7 @@ impl Item {
         let run = |function, key: &str| Expected {
             function,
             key: key.to_owned(),
-            fails: function == "doomed",
+            fails: function == "doomed" || function == "voyage",
         };
         let key = self.key.as_str();
         match self.kind {
@@ -97,6 +101,8 @@ impl Item {
                 let members = (0..3).map(|n| run("member", &member_key(key, n)));
                 members.chain([run("family", key)]).collect()
             }
+            13 => vec![run("contest", key)],
+            14 => vec![run("voyage", key), run("apology", key)],
             _ => vec![run("ledger", key)],
         }
     }

@@ -84,7 +84,7 @@ pub(crate) fn note_failure(run: &str) {
 }
 
 /// One drive of a run, as the log has it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Trail {
     run: String,
     who: String,
@@ -133,6 +133,12 @@ impl Trail {
     pub(crate) async fn act(&self, step: &str) -> String {
         let mark = self.begin(step).await;
         self.done(step, mark)
+    }
+
+    /// What undoes a step.
+    pub(crate) async fn undo(self, step: &str) -> io::Result<()> {
+        self.act(&format!("undo:{step}")).await;
+        Ok(())
     }
 
     /// An expression that fails, with the mark as the last word of the error.

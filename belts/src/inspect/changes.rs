@@ -117,7 +117,9 @@ impl Runs {
     pub(super) async fn tell_parent(&self, run: &RunRecord) -> Result<()> {
         #[cfg(feature = "http")]
         if let Some(worker) = self.worker.as_ref().filter(|worker| worker.hands_on()) {
-            worker.hand_on_parent(run.parent.as_ref()).await?;
+            worker
+                .hand_on_parent(run.parent.as_ref(), &run.run_id)
+                .await?;
         }
         #[cfg(not(feature = "http"))]
         let _ = run;

@@ -249,8 +249,11 @@ impl Shared {
     }
 
     /// In push mode, hands on the run that may wait for the end of one that it has started.
+    ///
+    /// The message is this child's own. That of another child for the same millisecond, or of a process whose clock is behind, may have
+    /// been delivered before this one ended.
     #[cfg(feature = "http")]
-    pub(crate) async fn hand_on_parent(&self, parent: Option<&Parent>) -> Result<()> {
+    pub(crate) async fn hand_on_parent(&self, parent: Option<&Parent>, child: &str) -> Result<()> {
         let Some(parent) = parent else {
             return Ok(());
         };
@@ -258,7 +261,8 @@ impl Shared {
         if let Some(parent) = record.filter(RunRecord::is_suspended)
             && let Some(due_at) = parent.due_at
         {
-            self.hand_on(&parent.run_id, due_at, 0).await?;
+            let cause = format!("{child} at {}", due_at.as_millis());
+            self.hand_on_again(&parent.run_id, due_at, &cause).await?;
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ impl Shared {
                     self.hand_on(&run.run_id, due_at, 0).await?;
                 }
                 let parent = record.and_then(|record| record.parent);
-                self.hand_on_parent(parent.as_ref()).await
+                self.hand_on_parent(parent.as_ref(), &run_id).await
             };
             if let Err(error) = handed_on.await {
                 self.chores.keep_untold(run_id);

@@ -99,7 +99,7 @@ impl Shared {
                     | Ended::Stopped
                     | Ended::Skipped => {
                         self.hand_on_children(run_id, function_id).await?;
-                        return self.hand_on_parent(parent.as_ref()).await;
+                        return self.hand_on_parent(parent.as_ref(), run_id).await;
                     }
                 }
             }
@@ -112,7 +112,7 @@ impl Shared {
             if record.status.is_finished() || stopped {
                 // Whoever drove it may have died before handing these on.
                 self.hand_on_children(run_id, function_id).await?;
-                return self.hand_on_parent(parent.as_ref()).await;
+                return self.hand_on_parent(parent.as_ref(), run_id).await;
             }
             let rests = record.is_suspended();
             if rests && record.due_at.is_none() && !matches!(asked, Trigger::GoOn) {

@@ -120,3 +120,23 @@ async fn a_message_that_comes_before_its_run_is_let_go_is_not_the_last() {
         assert_eq!(statuses(&worker, both).await, [RunStatus::Completed]);
     }
 }
+
+/// Two children ended in one millisecond, of clocks that do not agree, and the run had been resumed by the first one in between. The
+/// message of the second was taken for that of the first.
+#[tokio::test]
+async fn children_that_end_at_one_time_hand_on_their_parent_each() {
+    let (store, clock, post) = house();
+    let builder = post.builder(&store).function(both).function(looks);
+    let worker = builder.build().await.unwrap();
+    let room = "the first room".to_owned();
+    publish_rented(Rented { room }).via(&worker).await.unwrap();
+    assert_eq!(post.carry(&worker).await, 200);
+    let [one, two] = <[_; 2]>::try_from(post.waiting()).unwrap();
+    assert_eq!(post.bring(one, &worker).await, 200);
+    let resumes = post.waiting().pop().unwrap();
+    assert_eq!(post.bring(resumes, &worker).await, 200);
+    assert_eq!(statuses(&worker, both).await, [RunStatus::Suspended]);
+    assert_eq!(post.bring(two, &worker).await, 200);
+    post.carry_until(&worker, clock.now()).await;
+    assert_eq!(statuses(&worker, both).await, [RunStatus::Completed]);
+}
