@@ -8,6 +8,7 @@ mod changes;
 mod environment;
 mod export;
 mod harmless;
+mod kinds;
 mod odd;
 mod shop;
 mod untouched;

@@ -336,3 +336,89 @@ async fn the_worker_of_a_harness_checks_its_runs() {
     let report = harness.worker().check().await.unwrap();
     assert!(report.is_ok() && report.runs() == 1, "{report}");
 }
+
+/// The function itself has failed once, and is to be tried again: it would fail again, deploy or not.
+#[tokio::test]
+async fn a_run_whose_function_is_tried_again_is_no_fault_of_the_deploy() {
+    mod refuses {
+        use super::Odd;
+        use belts::step;
+
+        #[belts::function(id = "contract-refuses", on = Odd)]
+        pub(super) async fn odd(odd: Odd) -> Result<u32, std::io::Error> {
+            let count = step!("count", odd.id)
+                .await
+                .map_err(std::io::Error::other)?;
+            if count == 1 {
+                return Err(std::io::Error::other("not before noon"));
+            }
+            Ok(count)
+        }
+    }
+    let store: SharedStore = Arc::new(Memory::new());
+    let worker = builder(&store)
+        .clock(ManualClock::default())
+        .function(refuses::odd);
+    let worker = worker.build().await.unwrap();
+    let call = refuses::odd(Odd { id: 1 }).run_id("r-1");
+    call.via(&worker).start().await.unwrap();
+    let running = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    within("it has failed once", async {
+        while worker.runs().get("r-1").await.unwrap().failed_attempts == 0 {
+            a_moment().await;
+        }
+    })
+    .await;
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+    let check = builder(&store).function(refuses::odd).check();
+    let report = check.await.unwrap();
+    assert!(report.is_ok() && report.runs() == 1, "{report}");
+    let notes = report.functions()[0].notes();
+    assert!(notes[0].text().contains("not before noon"), "{report}");
+}
+
+/// A green check of the newest runs alone said that all would go on.
+#[tokio::test]
+async fn a_check_that_left_some_out_says_so() {
+    let store: SharedStore = Arc::new(Memory::new());
+    let _worker = runs(&store, 3).await;
+    let check = || builder(&store).function(before::odd).check();
+    let report = check().most(2).await.unwrap();
+    assert!(report.is_ok() && !report.is_complete(), "{report}");
+    assert!(report.to_string().contains("not every run was checked"));
+    let report = check().most(3).await.unwrap();
+    assert!(report.is_complete(), "{report}");
+    let empty: SharedStore = Arc::new(Memory::new());
+    let report = builder(&empty).function(before::odd).check();
+    let text = report.await.unwrap().to_string();
+    assert_eq!(text, "no run is in flight: nothing was checked\n");
+}
+
+#[tokio::test]
+async fn a_step_that_is_gone_on_purpose_is_accepted() {
+    mod counts {
+        use super::Odd;
+        use belts::step;
+
+        #[belts::function(id = "contract-odd", on = Odd)]
+        pub(super) async fn odd(odd: Odd) -> belts::Result<u32> {
+            step!("count-all", odd.id).await
+        }
+    }
+    let store: SharedStore = Arc::new(Memory::new());
+    let _worker = runs(&store, 2).await;
+    let check = || builder(&store).function(counts::odd).check();
+    let report = check().await.unwrap();
+    assert_eq!(report.failing(), 2, "{report}");
+    let text = report.functions()[0].fails()[0].text();
+    assert!(
+        text.contains("BELTS_CHECK_ACCEPT=contract-odd/count"),
+        "{text}"
+    );
+    let report = check().accept("contract-odd/count").await.unwrap();
+    assert!(report.is_ok(), "{report}");
+}

@@ -176,3 +176,55 @@ async fn nothing_is_published_or_shown_by_a_replay() {
     assert_eq!(RUN.load(Ordering::Relaxed), run, "no step was run");
     assert_eq!(everything(&store).await, before);
 }
+
+async fn not_yet() -> belts::Result<()> {
+    Err(belts::retry_after(
+        std::time::Duration::from_secs(3600),
+        "not yet",
+    ))
+}
+
+/// It publishes outside of its steps, and is caught in its undo.
+mod undone {
+    use super::{Effect, not_yet};
+    use crate::shop::{Settled, publish_settled};
+    use belts::step;
+
+    #[belts::function(id = "contract-undone-outside", on = Effect, retries = 0)]
+    pub(super) async fn trip(effect: Effect) -> belts::Result<u32> {
+        let id = format!("undone-{}", effect.id);
+        publish_settled(Settled { id: id.clone() })
+            .idempotency_key(id)
+            .await?;
+        step!("flight", effect.id, undo = |_: u32| not_yet()).await?;
+        Err(belts::terminal("there is no car"))
+    }
+}
+
+/// A run that was undone was replayed in earnest: with each check its function published once more.
+#[tokio::test]
+async fn nothing_is_published_by_the_replay_of_a_run_that_is_undone() {
+    let store: SharedStore = Arc::new(Memory::new());
+    let builder = Worker::builder().shared_store(Arc::clone(&store));
+    let builder = builder.clock(belts::testing::ManualClock::default());
+    let worker = builder.function(undone::trip).build().await.unwrap();
+    let call = undone::trip(Effect { id: 1 }).run_id("r-1");
+    call.via(&worker).start().await.unwrap();
+    let running = tokio::spawn({
+        let worker = worker.clone();
+        async move { worker.run().await }
+    });
+    belts_suite::within("it is undone", async {
+        while worker.runs().journal("r-1").await.unwrap().len() < 2 {
+            belts_suite::a_moment().await;
+        }
+    })
+    .await;
+    worker.shutdown();
+    running.await.unwrap().unwrap();
+    let before = everything(&store).await;
+    let builder = Worker::builder().shared_store(that_panics_on_writes(&store));
+    let report = builder.function(undone::trip).check().await.unwrap();
+    assert!(report.is_ok() && report.runs() == 1, "{report}");
+    assert_eq!(everything(&store).await, before);
+}

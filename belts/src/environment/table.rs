@@ -81,6 +81,8 @@ table! {
             "the most runs of each function that are checked, the newest first";
         CHECK_ELSEWHERE: "BELTS_CHECK_ELSEWHERE",
             "comma-separated ids of functions that another program on the same store has, which a check leaves out; `billing/*` names all that begin so";
+        CHECK_ACCEPT: "BELTS_CHECK_ACCEPT",
+            "comma-separated steps that are gone on purpose, each behind its function, as in `process-order/send-mail`, where a check takes another one for it under a new key";
         DISPATCHER: "BELTS_DISPATCHER" "store",
             "how events reach a worker: `http`, `redis://…`, `sqs://…` or `qstash`, each with its feature; [what each needs](crate::dispatch)";
     }

@@ -26,6 +26,8 @@ pub(crate) struct Played {
     pub(crate) goes_on_at: Vec<Arc<str>>,
     /// What would fail the run although the function goes on here.
     pub(crate) misfits: Vec<String>,
+    /// What else is worth knowing.
+    pub(crate) notes: Vec<String>,
     /// The types of the results that its steps have in the code, by path.
     pub(super) types: HashMap<Arc<str>, &'static str>,
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
+    codec,
     error::Error,
     run::Decision,
     store::{Entry, StepKind, StepState, Wait},
@@ -69,7 +70,7 @@ impl LiveRun {
         kind.is_wait() || kind == StepKind::Race
     }
 
-    /// Notes which type the result of a step has in the code.
+    /// Notes which type the result of a step has in the code; of a wait that of its event, and of a call the function.
     pub(crate) fn expect_type(&self, path: &Arc<str>, type_name: &'static str) {
         if let Some(rehearsal) = &self.rehearsal {
             let mut played = rehearsal.played();
@@ -79,7 +80,7 @@ impl LiveRun {
 
     /// Notes that the code does not say how a recorded step is undone, if that was to be.
     pub(crate) fn miss_undo(&self, path: &Arc<str>) {
-        let Some(rehearsal) = &self.rehearsal else {
+        let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| !self.is_undoing()) else {
             return;
         };
         let is_missing = |entry: &Entry| entry.undoable && entry.state == StepState::Completed;
@@ -90,12 +91,41 @@ impl LiveRun {
         }
     }
 
+    /// Notes that the code does not ask what came of a step of which that is unknown.
+    pub(crate) fn miss_unknown(&self, path: &Arc<str>) {
+        let Some(rehearsal) = &self.rehearsal else {
+            return;
+        };
+        let is_open = |entry: &Entry| {
+            let begins = codec::begins(&entry.value).unwrap_or_default();
+            entry.state == StepState::Waiting && begins.open
+        };
+        if self.recorded_at(path).is_some_and(|it| is_open(&it)) {
+            rehearsal.played().misfits.push(format!(
+                "the step `{path}` may have happened, and the code no longer asks: it would be done again; bring its `unknown` back until \
+                 that is settled"
+            ));
+        }
+    }
+
+    /// Notes that a callback was made for another type than the code expects.
+    pub(crate) fn compare_callback(&self, path: &str, recorded: &str, expected: &str) {
+        if let Some(rehearsal) = &self.rehearsal
+            && recorded != expected
+        {
+            rehearsal.played().notes.push(format!(
+                "the callback `{path}` was made for a `{recorded}`, and the code expects a `{expected}`: an answer in the old form may not \
+                 be read"
+            ));
+        }
+    }
+
     /// Compares a wait that is open with what the code waits for there.
     pub(crate) fn compare_wait(
         &self,
         path: &Arc<str>,
         recorded: &Wait,
-        types: &[&'static str],
+        (types, key): (&[&'static str], Option<&str>),
         (has_limit, was_limited): (bool, bool),
     ) {
         let Some(rehearsal) = &self.rehearsal else {
@@ -103,16 +133,40 @@ impl LiveRun {
         };
         let mut played = rehearsal.played();
         let Wait::Event {
-            types: recorded, ..
+            types: recorded,
+            key: recorded_key,
         } = recorded;
+        let is_recorded = |name: &str| recorded.iter().any(|awaited| *awaited.event_type == *name);
         let mut unread = recorded
             .iter()
             .filter(|awaited| !types.contains(&&*awaited.event_type));
         if let Some(unread) = unread.next() {
             let (unread, wanted) = (&unread.event_type, types.join("` or `"));
+            played.misfits.push(if types.iter().any(|name| is_recorded(name)) {
+                format!(
+                    "the wait `{path}` is also for `{unread}`, which the code no longer takes there: the run would fail when one comes; \
+                     keep it in the union until these runs have gone on"
+                )
+            } else {
+                format!(
+                    "the wait `{path}` is for `{unread}`, and the code waits for `{wanted}` there, which the run would not hear of: give \
+                     the new wait another key"
+                )
+            });
+        } else if let Some(new) = types.iter().find(|name| !is_recorded(name)) {
+            played.notes.push(format!(
+                "the wait `{path}` was begun without `{new}`, and the run will not hear of one"
+            ));
+        }
+        if recorded_key.as_deref() != key {
             played.misfits.push(format!(
-                "the wait `{path}` is for `{unread}`, and the code waits for `{wanted}` there, which the run would not hear of: give the \
-                 new wait another key"
+                "the wait `{path}` was begun with another `key` than the code has, and the run goes on listening for that: give the new \
+                 wait another name"
+            ));
+        }
+        if has_limit && !was_limited {
+            played.notes.push(format!(
+                "the wait `{path}` was begun without a `timeout`, and the run will wait for as long as it takes"
             ));
         }
         if was_limited && !has_limit {

@@ -175,6 +175,11 @@ impl<T: Send> Step<T> {
                 undo,
                 ..
             } = self;
+            if self.options.unknown.is_none() && scope.run.is_rehearsed() {
+                scope
+                    .run
+                    .miss_unknown(&join(scope.prefix.as_deref(), key.as_str()));
+            }
             self.phase = begin(scope, key, at, values, undo).await;
         }
     }

@@ -139,6 +139,7 @@ where
             let (arm, path) = (scope.arm.clone(), Arc::clone(&path));
             Open::new(Arc::clone(&scope.run), arm, path, seq, state).undoable(undoable)
         };
+        run.expect_type(&path, D::DEFINITION.id);
         let (value, function) = match scope.decide(&path, StepKind::Call, at).await {
             Decision::Replay { value, type_name } => {
                 if undoable {
@@ -224,6 +225,7 @@ where
         need_waits(&scope.run, &path, "start!").await;
         let mut watched = None;
         let handle_type = type_name::<RunHandle<R::Output>>();
+        scope.run.expect_type(&path, handle_type);
         let handle = match scope.decide(&path, StepKind::Start, at).await {
             Decision::Replay { value, type_name } => {
                 let handle = match codec::decode::<RunHandle<R::Output>>(&value) {

@@ -101,7 +101,10 @@ impl<T> Calling<T> {
         need_waits(&run, &path, "callback!").await;
         let id = match scope.decide(&path, StepKind::Callback, at).await {
             Decision::Replay { value, type_name } => match codec::decode::<Recorded>(&value) {
-                Ok(Decoded::Ok(recorded)) => recorded.id,
+                Ok(Decoded::Ok(recorded)) => {
+                    run.compare_callback(&path, &type_name, &(entry.type_name)());
+                    recorded.id
+                }
                 other => {
                     let reason = match other {
                         Err(error) => error.to_string(),

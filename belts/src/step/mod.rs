@@ -38,6 +38,7 @@ pub(crate) use expression::Expression;
 pub use expression::Slot;
 pub use race::{Contend, Contender, Race, Racing};
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub(crate) use taken::taken_type;
 pub(crate) use transaction::Recording;
 #[cfg(feature = "sqlite")]
 pub use transaction::in_sqlite;

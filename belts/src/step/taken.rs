@@ -15,6 +15,11 @@ pub(super) fn place_of(entry: &Entry) -> Option<(Arc<str>, i64)> {
     Taken::in_entry(entry).map(|taken| (taken.event_type, taken.place))
 }
 
+/// The type of the event that a recorded wait has taken.
+pub(crate) fn taken_type(entry: &Entry) -> Option<Arc<str>> {
+    Taken::in_entry(entry).map(|taken| taken.event_type)
+}
+
 /// What a recorded wait has come to.
 pub(super) fn read<E: EventSet>(path: &str, value: &[u8]) -> Result<Option<E>> {
     let event = taken(value)?.map(|taken| decode(path, &taken.event_type, taken.event()));

@@ -132,6 +132,9 @@ impl<'a, E: EventSet> Waiting<'a, E> {
             return refuse(&run, &path, ErrorKind::Config, text).await;
         }
         let now = run.host.clock.now();
+        if let [event_type, ..] = E::TYPES {
+            run.expect_type(&path, event_type);
+        }
         let decision = self.scope.decide(&path, StepKind::Wait, self.at).await;
         let (seq, started_at, wait, until) = match decision {
             Decision::Replay { value, .. } => match read::<E>(&path, &value) {
@@ -160,7 +163,8 @@ impl<'a, E: EventSet> Waiting<'a, E> {
                 let until = run.due_of(seq);
                 if run.is_rehearsed() {
                     let limits = (limit.is_some(), until.is_some());
-                    run.compare_wait(&path, &wait, E::TYPES, limits);
+                    let wanted = (E::TYPES, self.of_key.as_deref());
+                    run.compare_wait(&path, &wait, wanted, limits);
                     return pending().await;
                 }
                 (seq, started_at, wait, until)

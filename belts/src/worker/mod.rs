@@ -84,7 +84,7 @@ mod woken;
 pub use builder::WorkerBuilder;
 pub use check::{Check, CheckReport, CheckedFunction, Concern};
 #[cfg(feature = "testing")]
-pub(crate) use check::{Verdict, rehearse};
+pub(crate) use check::{Verdict, apart, rehearse};
 use drive::{Wanted, hear_undos, left_to_undo, unknown_steps};
 pub use execute::Execute;
 pub(crate) use execute::Known;

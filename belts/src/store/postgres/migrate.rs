@@ -160,7 +160,8 @@ async fn bring_up(connection: &mut PgConnection, schema: &Schema, server: &Serve
     }
     if is_check() {
         return Err(config(format!(
-            "the schema `{}` of {server} is not of the version that this belts knows, and a check migrates nothing: migrate it first,              by starting one worker of the new version, or check a copy",
+            "the schema `{}` of {server} is not of the version that this belts knows, and a check migrates nothing: migrate it first, with \
+             `belts runs` of the new version, or check a copy",
             schema.name()
         )));
     }

@@ -119,16 +119,12 @@ impl PostgresBuilder {
             None => options.application_name("belts"),
             Some(_) => options,
         };
-        let options = if is_check() {
-            options.options([("default_transaction_read_only", "on")])
-        } else {
-            options
-        };
         let server = Server::of(&options);
         let fault = |fault: Fault| cannot_open(fault, &server, schema.name());
         let mut connection = in_time(PgConnection::connect_with(&options))
             .await
             .map_err(fault)?;
+        in_time(read_only(&mut connection)).await.map_err(fault)?;
         check_pooler(&mut connection, &options)
             .await
             .map_err(fault)?;
@@ -141,9 +137,20 @@ impl PostgresBuilder {
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
+            .after_connect(|connection, _| Box::pin(read_only(connection)))
             .connect_lazy_with(options);
         Ok((pool, identity))
     }
+}
+
+/// A check writes nothing, whatever it does. A setting of the start would not pass a pooler.
+async fn read_only(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    if is_check() {
+        sqlx::raw_sql("SET default_transaction_read_only = on")
+            .execute(connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Finds a pooler that gives each transaction another connection: two connections are then the same one to the server. Where

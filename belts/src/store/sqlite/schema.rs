@@ -52,8 +52,8 @@ fn check_and_migrate(connection: &Connection, path: &Path) -> Result<(), Error> 
     }
     if is_check() {
         return Err(config(format!(
-            "the database {} is not of the version that this belts knows, and a check migrates nothing: migrate it first, by starting \
-             one worker of the new version, or check a copy",
+            "the database {} is not of the version that this belts knows, and a check migrates nothing: migrate it first, with \
+             `belts runs` of the new version, or check a copy",
             path.display()
         )));
     }

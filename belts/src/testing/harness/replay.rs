@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use super::Harness;
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::Result,
     function::{self, Function},
     inspect::Exported,
     registry::Registry,
-    worker::{Verdict, rehearse},
+    worker::{Verdict, apart, rehearse},
 };
 
 /// The longest that a function may do something outside of its steps.
@@ -51,16 +51,19 @@ impl Harness {
     pub async fn replay<M, F: Function<M>>(&self, json: &str, function: F) -> Result<Replayed> {
         let exported = Exported::read(json)?;
         let registry = Registry::of([function::of(function)])?;
-        let Some(registered) = registry.functions().first() else {
-            return Err(Error::new(ErrorKind::Config, "there is no function"));
-        };
         let (run_id, now) = (Arc::clone(exported.run_id()), exported.exported_at());
         let worker = self.worker();
         let claimed = exported.into_claimed();
-        let rehearsed = rehearse(worker.shared(), registered, claimed, now, TIME_LIMIT).await;
+        let shared = Arc::clone(worker.shared());
+        let verdict = apart(TIME_LIMIT, async move {
+            let registered = registry.functions().first()?;
+            let rehearsed = rehearse(&shared, registered, claimed, now, TIME_LIMIT).await;
+            Some(Verdict::of(registered.def, rehearsed, None).settled(|_| false))
+        });
+        let verdict = verdict.await?.flatten();
         Ok(Replayed {
             run_id,
-            verdict: Verdict::of(registered.def, rehearsed),
+            verdict: verdict.unwrap_or_else(Verdict::hanging),
         })
     }
 }
@@ -93,7 +96,18 @@ impl Replayed {
         self.verdict.begins.iter().map(|path| &**path)
     }
 
-    /// Asserts that the run would go on with this code.
+    /// The paths of what is recorded and was not tried: the code asks for a step first that the run has not recorded. Export such a run
+    /// anew, or what the test says is little.
+    pub fn untried(&self) -> impl Iterator<Item = &str> {
+        self.verdict.behind.iter().map(|path| &**path)
+    }
+
+    /// What else is worth knowing.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        self.verdict.notes.iter().map(String::as_str)
+    }
+
+    /// Asserts that the run would go on with this code, as far as that was [tried](Self::untried).
     ///
     /// # Panics
     /// It would not; the message says why.

@@ -10,7 +10,7 @@ use super::{
     report::CheckReport,
 };
 use crate::{
-    environment::{CHECK_ELSEWHERE, CHECK_MOST, Lookup, of_process},
+    environment::{CHECK_ACCEPT, CHECK_ELSEWHERE, CHECK_MOST, Lookup, of_process},
     error::{Error, ErrorKind, Result},
 };
 
@@ -38,12 +38,17 @@ fn read(lookup: Lookup<'_>) -> Result<Options> {
             ))
         })?,
     };
-    let elsewhere = CHECK_ELSEWHERE.read(lookup).map_err(config)?;
-    let names = elsewhere.as_deref().unwrap_or_default().split(',');
-    let names = names.map(str::trim).filter(|name| !name.is_empty());
+    let names = |value: Option<String>| {
+        let value = value.unwrap_or_default();
+        let names = value.split(',').map(str::trim);
+        let names = names.filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    };
     Ok(Options {
         most,
-        elsewhere: names.map(str::to_owned).collect(),
+        elsewhere: names(CHECK_ELSEWHERE.read(lookup).map_err(config)?),
+        accepted: names(CHECK_ACCEPT.read(lookup).map_err(config)?),
+        whole_program: true,
         ..Options::default()
     })
 }
@@ -69,6 +74,7 @@ mod tests {
             move |name: &str| match name {
                 "BELTS_CHECK_MOST" => Ok(most.to_owned()),
                 "BELTS_CHECK_ELSEWHERE" => Ok("billing/*, audit,".to_owned()),
+                "BELTS_CHECK_ACCEPT" => Ok("ship, ship/mail".to_owned()),
                 _ => Err(VarError::NotPresent),
             }
         };
@@ -82,6 +88,8 @@ mod tests {
         ] {
             assert_eq!(options.is_elsewhere(id), is_elsewhere, "{id}");
         }
+        assert!(options.is_accepted("ship", "mail"));
+        assert!(!options.is_accepted("ship", "label") && !options.is_accepted("shi", "p"));
         for wrong in ["0", "all", "-1"] {
             let error = read(&lookup(wrong)).err().expect(wrong);
             assert!(error.to_string().starts_with("BELTS_CHECK_MOST is"));

@@ -77,7 +77,8 @@ impl Code {
             }
             (KeyDef::Scope(_), []) => {}
             (key, []) if kind_of(key) == Some(kind) => *found = Known::Same,
-            (key, []) if *found == Known::Gone && key.pattern() != "{}" => {
+            // What a part that is made at run time may be says nothing.
+            (key, []) if *found == Known::Gone && !key.pattern().contains('{') => {
                 if let Some(other) = kind_of(key) {
                     *found = Known::Other(other);
                 }

@@ -16,6 +16,15 @@ use crate::error::{Error, Result};
 /// How much longer a thread has than what runs on it, which ends by itself unless it blocks.
 const GRACE: Duration = Duration::from_millis(500);
 
+/// Runs a future on a thread of its own, as [`Lanes::run`] does, once.
+#[cfg(feature = "testing")]
+pub(crate) async fn apart<T: Send + 'static>(
+    limit: Duration,
+    future: impl Future<Output = T> + Send + 'static,
+) -> Result<Option<T>> {
+    Lanes::default().run(limit, Box::pin(future)).await
+}
+
 type Job = Box<dyn FnOnce() + Send>;
 
 /// Threads that wait for work.

@@ -18,6 +18,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "testing")]
+pub(crate) use lanes::apart;
 use options::Options;
 #[cfg(feature = "testing")]
 pub(crate) use rehearse::rehearse;
@@ -120,6 +122,12 @@ impl Check {
     /// function that has runs in flight and is not in this program counts as one that was removed.
     pub fn elsewhere(mut self, function_id: impl Into<String>) -> Self {
         self.options.elsewhere.push(function_id.into());
+        self
+    }
+
+    /// Says that a step is gone on purpose, as in `process-order/send-mail`, where the check takes another one for it under a new key.
+    pub fn accept(mut self, step: impl Into<String>) -> Self {
+        self.options.accepted.push(step.into());
         self
     }
 

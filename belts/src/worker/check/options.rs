@@ -16,6 +16,10 @@ pub(super) struct Options {
     pub(super) most: usize,
     pub(super) time_limit: Duration,
     pub(super) elsewhere: Vec<String>,
+    /// Steps that are gone on purpose, each behind its function.
+    pub(super) accepted: Vec<String>,
+    /// Whether it is one of the whole program, which may have workers with other functions.
+    pub(super) whole_program: bool,
     pub(super) progress: Option<Progress>,
 }
 
@@ -25,12 +29,23 @@ impl Default for Options {
             most: MOST,
             time_limit: TIME_LIMIT,
             elsewhere: Vec::new(),
+            accepted: Vec::new(),
+            whole_program: false,
             progress: None,
         }
     }
 }
 
 impl Options {
+    /// Whether this step of a function is said to be gone on purpose.
+    pub(super) fn is_accepted(&self, function_id: &str, path: &str) -> bool {
+        let mut accepted = self.accepted.iter();
+        accepted.any(|step| {
+            let rest = step.strip_prefix(function_id);
+            rest.and_then(|rest| rest.strip_prefix('/')) == Some(path)
+        })
+    }
+
     /// Whether a function is said to be another program's.
     pub(super) fn is_elsewhere(&self, function_id: &str) -> bool {
         self.elsewhere

@@ -85,7 +85,8 @@ pub(crate) async fn rehearse(
         Arc::new(FunctionMetrics::silent()),
         Arc::clone(&worker.host),
     );
-    let run = Arc::new(if is_undone { run } else { run.rehearsed(now) });
+    // One that is undone as well: what it publishes outside of its steps is not to be published.
+    let run = Arc::new(run.rehearsed(now));
     let invocation = Invocation {
         scope: Scope::root(Arc::clone(&run)),
         event_type: Arc::clone(&run.event_type),
@@ -96,7 +97,7 @@ pub(crate) async fn rehearse(
         // Nobody asks for anything else than how it is undone.
         let paths = journal.iter().map(|entry| Arc::clone(&entry.path));
         played.reached = paths.collect();
-        let undone = undone(&run, function, invocation, &mut played);
+        let undone = undone(&run, function, invocation, limit, &mut played);
         within(worker, &run, undone).await
     } else {
         let start = function.def.start;
@@ -131,6 +132,12 @@ async fn poll(
     let mut patience: Option<Pin<Box<Sleep>>> = None;
     let end = poll_fn(|cx| {
         inside.is_polled_by(cx.waker());
+        // What wakes itself for ever is never found idle.
+        if until.as_mut().poll(cx).is_ready() {
+            let played = run.rehearsal.as_ref().map(|it| it.played());
+            let has_arrived = played.is_none_or(|played| played.has_arrived());
+            return Poll::Ready(if has_arrived { End::Waits } else { End::Hangs });
+        }
         for _ in 0..TURNS {
             if inside.take_woken() {
                 patience = None;
@@ -155,11 +162,12 @@ async fn poll(
             if has_arrived && (has_all || is_alone) {
                 return Poll::Ready(End::Waits);
             }
-            if until.as_mut().poll(cx).is_ready() || !has_arrived && is_alone {
-                return Poll::Ready(if has_arrived { End::Waits } else { End::Hangs });
-            }
             if !has_arrived {
-                return Poll::Pending;
+                return if is_alone {
+                    Poll::Ready(End::Hangs)
+                } else {
+                    Poll::Pending
+                };
             }
             let patience = patience.get_or_insert_with(|| Box::pin(rest(PATIENCE)));
             return patience.as_mut().poll(cx).map(|()| End::Waits);
@@ -187,6 +195,7 @@ async fn undone(
     run: &LiveRun,
     function: &Registered,
     invocation: Invocation,
+    limit: Duration,
     played: &mut Played,
 ) -> End {
     let Some(replay) = &run.replay else {
@@ -197,9 +206,14 @@ async fn undone(
         left: &left,
         open: &open,
     };
-    let outcome = match hear_undos(run, function.def, replay, &wanted, invocation).await {
-        Ok(outcome) => outcome,
-        Err(error) => return End::Broken(error),
+    let heard = hear_undos(run, function.def, replay, &wanted, invocation);
+    let outcome = tokio::select! {
+        heard = heard => match heard {
+            Ok(outcome) => outcome,
+            Err(error) => return End::Broken(error),
+        },
+        // It hangs; what it has said until then counts.
+        () = rest(limit) => Ok(()),
     };
     for entry in &left {
         if replay.take(&entry.path).is_none() {

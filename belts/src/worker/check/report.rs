@@ -1,7 +1,7 @@
 //! What a check has found, function by function.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt::{self, Write as _},
     sync::Arc,
 };
@@ -11,6 +11,9 @@ use crate::plain::{grouped, plain};
 
 /// How many concerns of one kind are printed of a function.
 const SHOWN: usize = 10;
+
+/// How many are kept: keys that are made while a function runs may be as many as its runs.
+const KEPT: usize = 1_000;
 
 /// What a [check](crate::Worker::check) has found. Its `Display` is what `BELTS_CHECK=1` prints.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub struct CheckedFunction {
     pub(super) function_id: Arc<str>,
     pub(super) runs: usize,
     pub(super) failing: usize,
+    /// How many of those that would go on have something recorded that was not tried.
+    pub(super) untried: usize,
     pub(super) more: bool,
     pub(super) builds: BTreeMap<Arc<str>, usize>,
     pub(super) fails: Concerns,
@@ -59,17 +64,26 @@ impl Concern {
 
 /// Concerns by what they say, in the order in which they were found.
 #[derive(Debug, Default)]
-pub(super) struct Concerns(Vec<Concern>);
+pub(super) struct Concerns {
+    all: Vec<Concern>,
+    places: HashMap<String, usize>,
+    /// Whether there were more than are kept.
+    has_more: bool,
+}
 
 impl Concerns {
     fn add(&mut self, text: &str, run_id: &Arc<str>) {
-        match self.0.iter_mut().find(|concern| concern.text == text) {
-            Some(concern) => concern.runs += 1,
-            None => self.0.push(Concern {
+        if let Some(place) = self.places.get(text) {
+            self.all[*place].runs += 1;
+        } else if self.all.len() < KEPT {
+            self.places.insert(text.to_owned(), self.all.len());
+            self.all.push(Concern {
                 text: text.to_owned(),
                 runs: 1,
                 example: Arc::clone(run_id),
-            }),
+            });
+        } else {
+            self.has_more = true;
         }
     }
 }
@@ -90,9 +104,14 @@ impl CheckReport {
         self.functions.iter().map(|function| function.failing).sum()
     }
 
-    /// Whether all of them would go on.
+    /// Whether all of them would go on. Runs that were not checked do not count: see [`is_complete`](Self::is_complete).
     pub fn is_ok(&self) -> bool {
         self.failing() == 0
+    }
+
+    /// Whether every run in flight was checked: there were no more of a function than [`most`](crate::Check::most).
+    pub fn is_complete(&self) -> bool {
+        !self.functions.iter().any(|function| function.more)
     }
 
     /// 0 if all of them would go on, else 1.
@@ -107,6 +126,7 @@ impl CheckedFunction {
             function_id,
             runs: 0,
             failing: 0,
+            untried: 0,
             more: false,
             builds: BTreeMap::new(),
             fails: Concerns::default(),
@@ -118,7 +138,9 @@ impl CheckedFunction {
 
     pub(super) fn add(&mut self, run_id: &Arc<str>, build: Option<&Arc<str>>, verdict: &Verdict) {
         self.runs += 1;
-        self.failing += usize::from(!verdict.fails.is_empty());
+        let fails = !verdict.fails.is_empty();
+        self.failing += usize::from(fails);
+        self.untried += usize::from(!fails && !verdict.behind.is_empty());
         if let Some(build) = build {
             *self.builds.entry(Arc::clone(build)).or_default() += 1;
         }
@@ -163,23 +185,23 @@ impl CheckedFunction {
 
     /// Why runs would not go on.
     pub fn fails(&self) -> &[Concern] {
-        &self.fails.0
+        &self.fails.all
     }
 
     /// The paths of what is recorded and would be ignored, since the code does not ask for it.
     pub fn ignored(&self) -> &[Concern] {
-        &self.ignored.0
+        &self.ignored.all
     }
 
-    /// The paths of what is recorded and was not tried, since the code asks for it behind a step that is new to the run. Its key and its
-    /// kind fit.
+    /// The paths of what is recorded and was not tried, since the code has the key and has not come to it: it asks for a step first that
+    /// the run has not recorded. Its kind fits.
     pub fn untried(&self) -> &[Concern] {
-        &self.behind.0
+        &self.behind.all
     }
 
     /// What else is worth knowing.
     pub fn notes(&self) -> &[Concern] {
-        &self.notes.0
+        &self.notes.all
     }
 }
 
@@ -190,8 +212,8 @@ fn runs(count: usize) -> String {
     }
 }
 
-fn concerns(out: &mut String, title: &str, all: &[Concern], in_ticks: bool) {
-    for concern in all.iter().take(SHOWN) {
+fn concerns(out: &mut String, title: &str, found: &Concerns, in_ticks: bool) {
+    for concern in found.all.iter().take(SHOWN) {
         let tick = if in_ticks { "`" } else { "" };
         let _ = writeln!(
             out,
@@ -201,8 +223,9 @@ fn concerns(out: &mut String, title: &str, all: &[Concern], in_ticks: bool) {
             plain(&concern.example)
         );
     }
-    if let Some(more @ 1..) = all.len().checked_sub(SHOWN) {
-        let _ = writeln!(out, "  {title}: {} more of the kind", grouped(more));
+    if let Some(more @ 1..) = found.all.len().checked_sub(SHOWN) {
+        let least = if found.has_more { "at least " } else { "" };
+        let _ = writeln!(out, "  {title}: {least}{} more of the kind", grouped(more));
     }
 }
 
@@ -216,6 +239,13 @@ impl fmt::Display for CheckedFunction {
             plain(&self.function_id),
             runs(fitting)
         );
+        if self.untried > 0 {
+            let _ = write!(
+                out,
+                ", {} of them as far as was tried",
+                grouped(self.untried)
+            );
+        }
         if self.failing > 0 {
             let _ = write!(out, ", {} would fail", grouped(self.failing));
         }
@@ -226,15 +256,10 @@ impl fmt::Display for CheckedFunction {
         for (build, count) in &self.builds {
             let _ = writeln!(out, "  begun by {}: {}", plain(build), runs(*count));
         }
-        concerns(&mut out, "would fail", self.fails(), false);
-        concerns(&mut out, "would be ignored", self.ignored(), true);
-        concerns(
-            &mut out,
-            "not tried, behind a new step",
-            self.untried(),
-            true,
-        );
-        concerns(&mut out, "note", self.notes(), false);
+        concerns(&mut out, "would fail", &self.fails, false);
+        concerns(&mut out, "would be ignored", &self.ignored, true);
+        concerns(&mut out, "not tried, behind a new step", &self.behind, true);
+        concerns(&mut out, "note", &self.notes, false);
         f.write_str(&out)
     }
 }
@@ -243,6 +268,15 @@ impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for function in &self.functions {
             writeln!(f, "{function}")?;
+        }
+        if self.runs() == 0 {
+            return writeln!(f, "no run is in flight: nothing was checked");
+        }
+        if !self.is_complete() {
+            writeln!(
+                f,
+                "not every run was checked: of the functions that have more the newest were; say how many with BELTS_CHECK_MOST"
+            )?;
         }
         let checked = runs(self.runs());
         match self.failing() {

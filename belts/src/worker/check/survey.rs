@@ -15,7 +15,9 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
+    codec::{self, Decoded},
     error::Result,
+    function::FunctionEntry,
     inspect::as_claimed,
     registry::Registered,
     store::{ClaimedRun, RunFilter, RunRecord, RunStatus},
@@ -43,8 +45,8 @@ impl Shared {
         self: &Arc<Self>,
         options: &Arc<Options>,
     ) -> Result<CheckReport> {
-        let most = options.most.saturating_add(1);
-        let known = self.store.functions(self.clock.now(), most).await?;
+        // Whether there is one is all that matters here.
+        let known = self.store.functions(self.clock.now(), 1).await?;
         let lanes = Lanes::default();
         let checked = AtomicUsize::new(0);
         let mut report = CheckReport::default();
@@ -57,6 +59,7 @@ impl Shared {
                         .await?;
                 }
                 None if options.is_elsewhere(id) => continue,
+                None if options.whole_program && is_in_program(id) => continue,
                 None => self.check_removed(options, &checked, &mut found).await?,
             }
             if found.runs > 0 {
@@ -82,6 +85,7 @@ impl Shared {
             let filter = of_function(&found.function_id, after, left);
             let page = self.store.list(filter).await?;
             let next = page.next;
+            let is_over = page.runs.len() <= left && next.is_none();
             let mut runs = stream::iter(page.runs.into_iter().take(left))
                 .map(|run| self.check_run(function, run, options, lanes))
                 .buffer_unordered(AT_ONCE);
@@ -100,8 +104,8 @@ impl Shared {
             }
             drop(runs);
             after = next;
-            if after.is_none() || left == 0 {
-                found.more = after.is_some();
+            if is_over || left == 0 {
+                found.more = !is_over;
                 return Ok(());
             }
         }
@@ -121,14 +125,15 @@ impl Shared {
         loop {
             let filter = of_function(&found.function_id, after, left);
             let page = self.store.list(filter).await?;
+            let is_over = page.runs.len() <= left && page.next.is_none();
             for run in page.runs.into_iter().take(left) {
                 left -= 1;
                 found.add(&run.run_id, run.build.as_ref(), &verdict);
                 tell(options, checked);
             }
             after = page.next;
-            if after.is_none() || left == 0 {
-                found.more = after.is_some();
+            if is_over || left == 0 {
+                found.more = !is_over;
                 return Ok(());
             }
         }
@@ -177,7 +182,8 @@ impl Shared {
             )));
         }
         let journal = self.store.journal(&record.run_id).await?;
-        let is_new = journal.is_empty() && record.status == RunStatus::Pending;
+        let is_new = journal.is_empty() && record.status != RunStatus::Undoing;
+        let last_failure = failure_of(record);
         let claimed = as_claimed(record).with_journal(journal);
         let (worker, id, limit) = (
             Arc::clone(self),
@@ -190,10 +196,33 @@ impl Shared {
                 return Some(verdict);
             }
             let rehearsed = rehearse(&worker, function, claimed, worker.clock.now(), limit).await;
-            Some(Verdict::of(function.def, rehearsed))
+            Some(Verdict::of(
+                function.def,
+                rehearsed,
+                last_failure.as_deref(),
+            ))
         });
         let verdict = lanes.run(limit, verdict).await?.flatten();
-        Ok(verdict.unwrap_or_else(Verdict::hanging))
+        let verdict = verdict.unwrap_or_else(Verdict::hanging);
+        Ok(verdict.settled(|path| options.is_accepted(&function.id, path)))
+    }
+}
+
+/// Whether the program has a function that this worker does not: it has more than one worker.
+fn is_in_program(function_id: &str) -> bool {
+    inventory::iter::<FunctionEntry>
+        .into_iter()
+        .any(|entry| *entry.0.id == *function_id)
+}
+
+/// What an attempt of the function itself has failed with, if it is to be tried again.
+fn failure_of(record: &RunRecord) -> Option<String> {
+    if record.failed_attempts == 0 {
+        return None;
+    }
+    match codec::raw(record.result.as_deref()?) {
+        Ok(Decoded::Err(failure)) => Some(failure.into_error().report()),
+        _ => None,
     }
 }
 
