@@ -94,7 +94,7 @@ pub use inspect::{
     RunGroup, Runs, ScheduleRecord, Schedules, SettleStep,
 };
 pub use live::Context;
-pub use publish::{Publish, PublishAll, Published, StartedRun, publish_all};
+pub use publish::{Publish, PublishAll, Published, SkippedRun, StartedRun, publish_all};
 pub use run::{Backoff, Location};
 /// The crate of SQLite that belts is built with, whose transactions [`in_tx_sync`](Publish::in_tx_sync) takes.
 #[cfg(feature = "sqlite")]

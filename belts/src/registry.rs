@@ -10,7 +10,7 @@ use crate::{
     },
     panic,
     run::Location,
-    store::{Limits, Subscription},
+    store::{Flow, Limits, Subscription},
     telemetry::FunctionMetrics,
 };
 
@@ -58,6 +58,13 @@ impl Registered {
         };
         let what = format!("the filter of `{}`", self.id);
         panic::catch(&what, || accepts(event_type, payload))
+    }
+
+    /// What its flow options make of an event; `None` if it has none.
+    pub(crate) fn flow(&self, event_type: &str, payload: &[u8]) -> Option<Result<Flow>> {
+        let flow = self.def.flow.as_ref()?;
+        let what = format!("the flow options of `{}`", self.id);
+        Some(panic::catch(&what, || (flow.of)(event_type, payload)))
     }
 
     /// The event types that cancel its runs, if it has the option; one may come twice.

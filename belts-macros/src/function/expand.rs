@@ -6,6 +6,7 @@ use syn::{Attribute, Expr, Ident, Pat, PatIdent, PatType, Visibility, spanned::S
 
 use super::{
     cancel_on::cancel_on,
+    flow_expand,
     groups::group,
     handled,
     instrument::skipping,
@@ -259,6 +260,7 @@ fn definition(function: &Function, marked: &Marked) -> TokenStream {
     };
     let cancel_on = cancel_on(function);
     let schedule = ticks::definition(function);
+    let flow = flow_expand::definition(function);
     let accepts = optional(when.as_ref().map(|filter| accepts(filter, function)));
     let keys = marked.keys.iter().map(|key| key_def(key, &names));
     let arms = arm_keys(&marked.arms, &names);
@@ -276,6 +278,7 @@ fn definition(function: &Function, marked: &Marked) -> TokenStream {
             cancel_on: #cancel_on,
             on_failure: #handled,
             schedule: #schedule,
+            flow: #flow,
             needs: &[#(#needs),*],
             start: #start,
             location: #location,
@@ -357,7 +360,7 @@ fn check(event: &syn::Type, krate: &Krate) -> TokenStream {
 fn accepts(filter: &Expr, function: &Function) -> TokenStream {
     let at = filter.span();
     let accepts = function.krate.at(at).accepts;
-    let event = &function.event.ty;
+    let event = flow_expand::event_type(function);
     quote_spanned!(at_site(at)=> |__belts_type, __belts_payload| #accepts::<#event>(__belts_type, __belts_payload, #filter))
 }
 

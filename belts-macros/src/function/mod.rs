@@ -6,6 +6,8 @@ mod check;
 mod expand;
 mod failures;
 mod fallback;
+mod flow;
+mod flow_expand;
 mod groups;
 mod handled;
 mod instrument;

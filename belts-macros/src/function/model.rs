@@ -8,6 +8,7 @@ use syn::{
 
 use super::{
     failures,
+    flow::{self, Flow},
     parse::Item,
     schedule::{self, Schedule},
 };
@@ -39,6 +40,8 @@ pub(crate) struct Function {
     pub(crate) on_failure: Vec<Expr>,
     /// When the clock starts it, in place of events.
     pub(crate) schedule: Option<Schedule>,
+    /// Which of its runs start, and when.
+    pub(crate) flow: Flow,
     pub(crate) options: Options,
     pub(crate) krate: Krate,
 }
@@ -67,6 +70,7 @@ impl Function {
         check_signature(&item.sig, errors);
         let arguments = arguments(&item.sig, &given, errors);
         let id = id(given.take("id"), &item.sig.ident, errors);
+        let flow = flow::take(&item.sig, &mut given, &krate, errors);
         let is_scheduled = given.has("cron") || given.has("every");
         let schedule = schedule::take(&mut given, &krate, errors);
         let on_failure = given.take("on_failure");
@@ -98,6 +102,7 @@ impl Function {
             cancel_on: cancel_on.unwrap_or_default(),
             on_failure: on_failure.unwrap_or_default(),
             schedule,
+            flow,
             options,
             krate,
         })
@@ -120,7 +125,9 @@ impl Options {
             timeout: given.take("timeout").map(|opt| opt.duration(krate, errors)),
             start_within,
             finish_within,
-            concurrency: given.take("concurrency").map(|opt| opt.number(1, errors)),
+            concurrency: given
+                .take_plain("concurrency")
+                .map(|opt| opt.number(1, errors)),
             max_steps: given.take("max_steps").map(|opt| opt.number(1, errors)),
             per_step: word.as_deref() == Some("per-step"),
             finishes_steps: on_cancel.as_deref() == Some("finish"),

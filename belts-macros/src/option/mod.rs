@@ -24,7 +24,10 @@ pub(crate) use tables::*;
 /// One option as written by the user.
 pub(crate) struct Opt {
     pub(crate) key: Ident,
+    /// Of an option with options of its own, its name.
     pub(crate) value: Expr,
+    /// The options of its own, where it is written `name(…)`.
+    pub(crate) args: Option<TokenStream>,
     example: &'static str,
 }
 
@@ -68,7 +71,13 @@ impl Given {
     }
 
     fn insert(&mut self, opt: Opt, errors: &mut Errors) {
-        if self.0.iter().any(|earlier| earlier.key == opt.key) {
+        // A function may have several limits of runs at once.
+        let again = |earlier: &Opt| {
+            let another =
+                opt.key == "concurrency" && (earlier.args.is_some() || opt.args.is_some());
+            earlier.key == opt.key && !another
+        };
+        if self.0.iter().any(again) {
             errors.at(
                 &opt.key,
                 format!("option `{}` is given twice; keep one", opt.key),
@@ -83,8 +92,40 @@ impl Given {
         Some(self.0.swap_remove(at))
     }
 
+    /// The option of this name that is written `name = value`.
+    pub(crate) fn take_plain(&mut self, name: &str) -> Option<Opt> {
+        let plain = |opt: &Opt| opt.key == name && opt.args.is_none();
+        let at = self.0.iter().position(plain)?;
+        Some(self.0.remove(at))
+    }
+
+    /// The options of this name that are written `name(…)`, in their order.
+    pub(crate) fn take_called(&mut self, name: &str) -> Vec<Opt> {
+        let mut called = Vec::new();
+        while let Some(at) = self
+            .0
+            .iter()
+            .position(|opt| opt.key == name && opt.args.is_some())
+        {
+            called.push(self.0.remove(at));
+        }
+        called
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|opt| opt.key == name)
+    }
+
+    /// The name of an option, as the user has written it.
+    pub(crate) fn key_of(&self, name: &str) -> Option<&Ident> {
+        let found = self.0.iter().find(|opt| opt.key == name);
+        found.map(|opt| &opt.key)
+    }
+
+    /// The time that an option says, as far as it is written here.
+    pub(crate) fn known_time(&self, name: &str) -> Option<std::time::Duration> {
+        let found = self.0.iter().find(|opt| opt.key == name);
+        found.and_then(Opt::known_duration)
     }
 
     /// Whether the value of an option contains this word.
@@ -125,11 +166,28 @@ fn one(input: ParseStream<'_>, table: &Table) -> syn::Result<Opt> {
         return Err(syn::Error::new(key.span(), table.unknown(&name)));
     }
     let example = table.example(&name);
+    if table.takes_args(&name) && input.peek(syn::token::Paren) {
+        let args;
+        syn::parenthesized!(args in input);
+        return Ok(Opt {
+            value: syn::parse_quote!(#key),
+            args: Some(args.parse()?),
+            key,
+            example,
+        });
+    }
+    if table.takes_args_only(&name) {
+        return Err(syn::Error::new(
+            key.span(),
+            format!("`{name}` has options of its own: `{example}`"),
+        ));
+    }
     if table.is_flag(&name) && (input.is_empty() || input.peek(Token![,])) {
         let value = syn::parse_quote_spanned!(key.span()=> true);
         return Ok(Opt {
             key,
             value,
+            args: None,
             example,
         });
     }
@@ -149,6 +207,7 @@ fn one(input: ParseStream<'_>, table: &Table) -> syn::Result<Opt> {
     Ok(Opt {
         value: input.parse()?,
         key,
+        args: None,
         example,
     })
 }
@@ -163,6 +222,10 @@ fn skip_option(input: ParseStream<'_>) {
 
 /// Readers; each says what it expects if the value is something else.
 impl Opt {
+    pub(crate) fn example(&self) -> &'static str {
+        self.example
+    }
+
     fn wrong(&self, wanted: &str, errors: &mut Errors) {
         errors.at(
             &self.value,
@@ -400,7 +463,23 @@ mod tests {
 
     #[test]
     fn the_examples_are_what_the_parser_reads() {
-        for table in [FUNCTION, STEPS, STEP, CALL, START, STRUCT, ENUM, VARIANT] {
+        for table in [
+            FUNCTION,
+            STEPS,
+            STEP,
+            CALL,
+            START,
+            CONCURRENCY,
+            THROTTLE,
+            RATE_LIMIT,
+            DEBOUNCE,
+            BATCH,
+            SINGLETON,
+            IDEMPOTENT,
+            STRUCT,
+            ENUM,
+            VARIANT,
+        ] {
             let mut errors = Errors::default();
             let all: Vec<&str> = table.0.iter().map(|(_, example)| *example).collect();
             let tokens: TokenStream = all.join(", ").parse().expect("tokens");

@@ -46,6 +46,19 @@ impl Table {
         self.example(name).ends_with("= true")
     }
 
+    /// Whether an option of this name may have options of its own.
+    pub(super) fn takes_args(&self, name: &str) -> bool {
+        self.example(name)
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('('))
+            || (name == "concurrency" && self.has("throttle"))
+    }
+
+    /// Whether an option of this name has options of its own, and nothing else.
+    pub(super) fn takes_args_only(&self, name: &str) -> bool {
+        self.takes_args(name) && name != "concurrency"
+    }
+
     pub(super) fn unknown(&self, name: &str) -> String {
         if self.has("page") && name == "timeout" {
             return "`callback!` has no `timeout`; put the limit on the wait: `approval.result_within(\"3d\").await?`".to_owned();

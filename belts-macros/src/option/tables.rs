@@ -2,12 +2,23 @@
 
 use super::table::Table;
 
+/// An option as it is written: `name = value`, or `name(…)` with options of its own.
+macro_rules! written {
+    (= $name:literal $example:literal) => {
+        concat!($name, " = ", $example)
+    };
+    (() $name:literal $example:literal) => {
+        concat!($name, "(", $example, ")")
+    };
+}
+pub(crate) use written;
+
 /// Makes a table, and the list of its options for rustdoc.
 macro_rules! table {
-    ($table:ident, $list:ident: $($name:literal = $example:literal $text:literal;)*) => {
-        pub(crate) const $table: Table = Table::new(&[$(($name, concat!($name, " = ", $example))),*]);
+    ($table:ident, $list:ident: $($name:literal $how:tt $example:literal $text:literal;)*) => {
+        pub(crate) const $table: Table = Table::new(&[$(($name, written!($how $name $example))),*]);
         macro_rules! $list {
-            () => { concat!($("- `", $name, " = ", $example, "`: ", $text, "\n"),*) };
+            () => { concat!($("- `", $crate::option::written!($how $name $example), "`: ", $text, "\n"),*) };
         }
         pub(crate) use $list;
     };
@@ -52,7 +63,21 @@ table! { FUNCTION, function_options:
     "on_cancel" = r#""finish""#
         "what becomes of a step that runs when the run is cancelled: `\"drop\"`, the default, or `\"finish\"`, by which it may end within the worker's grace period";
     "concurrency" = "4"
-        "the maximum of runs at once in one process";
+        "the maximum of runs at once in one process; `concurrency(limit = 5, key = |event| &event.account)` is one over all workers, for each key, and `concurrency(limit = 20, shared = \"openai\")` one for all functions that name it: two of these at most. Only what is driven counts";
+    "throttle" () r#"limit = 60, per = "1m", burst = 10, key = |event| &event.account"#
+        "at which rate runs start, for each key; the rest waits for its turn";
+    "rate_limit" () r#"limit = 10, per = "1h", key = |event| &event.account"#
+        "at which rate events start runs, for each key; the rest is skipped, which is recorded";
+    "debounce" () r#"period = "5m", max = "1h", key = |event| &event.document"#
+        "one run for events of a key that follow each other, with the last of them: a period after it, and at the latest `max` after the first";
+    "batch" () r#"size = 100, within = "5s", key = |event| &event.account"#
+        "one run for several events of a key, which the function takes as a `Vec<…>`: at most `size`, and at the latest `within` after the first";
+    "singleton" () r#"key = |event| &event.account, then = "skip""#
+        "one run of a key at a time, from its publish to its end; while there is one, an event is skipped (`\"skip\"`, the default), takes its place (`\"replace\"`) or waits (`\"queue\"`)";
+    "idempotent" () r#"key = |event| &event.order_id, within = "24h""#
+        "one run of a key, from the first publish on and whatever becomes of it; the key is taken for 24 hours by default";
+    "priority" = "|event| if event.urgent { 300 } else { 0 }"
+        "how many seconds earlier a run stands in the queue, from -600 to 600";
     "max_steps" = "1000"
         "the maximum of steps in one run; by default the worker's, 10,000";
     "continuation" = r#""per-step""#
@@ -117,6 +142,40 @@ table! { START, start_options:
         "retries of the run, in place of what its function says";
     "attached" = "true"
         "the run is cancelled if the one that started it fails or is cancelled; by default it goes on";
+}
+table! { CONCURRENCY:
+    "limit" = "5";
+    "key" = "|event| &event.account";
+    "shared" = r#""openai""#;
+}
+table! { THROTTLE:
+    "limit" = "60";
+    "per" = r#""1m""#;
+    "burst" = "10";
+    "key" = "|event| &event.account";
+}
+table! { RATE_LIMIT:
+    "limit" = "10";
+    "per" = r#""1h""#;
+    "key" = "|event| &event.account";
+}
+table! { DEBOUNCE:
+    "period" = r#""5m""#;
+    "max" = r#""1h""#;
+    "key" = "|event| &event.document";
+}
+table! { BATCH:
+    "size" = "100";
+    "within" = r#""5s""#;
+    "key" = "|event| &event.account";
+}
+table! { SINGLETON:
+    "key" = "|event| &event.account";
+    "then" = r#""skip""#;
+}
+table! { IDEMPOTENT:
+    "key" = "|event| &event.order_id";
+    "within" = r#""24h""#;
 }
 table! { NONE: }
 table! { STRUCT:

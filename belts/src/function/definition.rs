@@ -5,6 +5,7 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc};
 use super::{
     ask::Ask,
     cancel::CancelOn,
+    flow::FlowDef,
     keys::{ArmKey, KeyDef},
     options::FunctionOptions,
     state::Need,
@@ -41,6 +42,8 @@ pub struct FunctionDef {
     pub on_failure: &'static [Handled],
     /// The schedule of the attribute, if it has one.
     pub schedule: Option<fn() -> ScheduleDef>,
+    /// Which of its runs start, and when, if it says anything of that.
+    pub flow: Option<FlowDef>,
     /// What it takes besides its event, as far as a worker has to have it.
     pub needs: &'static [fn() -> Option<Need>],
     /// Begins an attempt of a run.
@@ -76,6 +79,7 @@ impl FunctionDef {
         cancel_on: None,
         on_failure: &[],
         schedule: None,
+        flow: None,
         needs: &[],
         start: |_| Box::pin(std::future::pending()),
         location: Location {

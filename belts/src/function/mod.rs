@@ -11,6 +11,7 @@ mod cancel;
 mod contract;
 mod definition;
 mod failed;
+mod flow;
 mod handle;
 mod keys;
 mod options;
@@ -30,6 +31,8 @@ pub use definition::{
 };
 pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
+pub use flow::{BatchOf, FlowDef, LaneDef, first as flow_first, key as flow_key};
+pub(crate) use flow::{is_whole, whole};
 pub use handle::RunHandle;
 pub(crate) use keys::matches;
 pub use keys::{ArmKey, KeyDef, TransactionKind};

@@ -4,6 +4,7 @@
 pub mod autoref;
 mod events;
 mod failures;
+pub mod flow;
 mod holds;
 
 use std::{sync::Arc, time::Duration};

@@ -8,4 +8,4 @@ mod within;
 
 pub use all::{PublishAll, publish_all};
 pub use one::Publish;
-pub use published::{Published, StartedRun};
+pub use published::{Published, SkippedRun, StartedRun};

@@ -196,6 +196,7 @@ impl Publish {
             traceparent: worker.shared().traceparent(),
             target: Target::subscribers(),
             parent: None,
+            flows: Vec::new(),
         };
         let check = Check(self.must_start.then(|| Arc::clone(&event.event_type)));
         Ok(Ready {
@@ -249,7 +250,9 @@ impl Check {
     /// The outcome of an event, which a dispatcher may carry.
     pub(super) fn outcome(self, published: Published, carried: bool) -> Result<Published> {
         match self.0 {
-            Some(event_type) if published.runs.is_empty() && !carried => {
+            Some(event_type)
+                if published.runs.is_empty() && published.skipped.is_empty() && !carried =>
+            {
                 let id = &published.event_id;
                 Err(Error::new(
                     ErrorKind::UnknownEvent,

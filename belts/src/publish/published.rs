@@ -20,6 +20,25 @@ pub struct Published {
     /// no filter wants it, or if a dispatcher carries it: then they start where it is received.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<StartedRun>,
+    /// What flow options skipped, sorted by function: it starts nothing, and is on record as a run that was cancelled. None if a
+    /// dispatcher carries the event, or if this program does not have the function: then it is decided later.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedRun>,
+}
+
+/// What a flow option skipped. See [the guide](crate::guide::flow).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SkippedRun {
+    /// The function's id.
+    pub function_id: String,
+    /// The option that skipped it: `idempotent`, `rate_limit` or `singleton`.
+    pub by: String,
+    /// The run under which that is on record.
+    pub run_id: String,
+    /// The run that is there in its place, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
 }
 
 /// A run that a published event started.
@@ -64,10 +83,26 @@ impl Published {
 
 impl StartedRun {
     pub(crate) fn all(runs: &[PublishedRun]) -> Vec<Self> {
-        let started = runs.iter().map(|run| Self {
+        let started = runs.iter().filter(|run| run.skipped().is_none());
+        let started = started.map(|run| Self {
             run_id: run.run_id.to_string(),
             function_id: run.function_id.to_string(),
         });
         started.collect()
+    }
+}
+
+impl SkippedRun {
+    pub(crate) fn all(runs: &[PublishedRun]) -> Vec<Self> {
+        let skipped = runs.iter().filter_map(|run| {
+            let skipped = run.skipped()?;
+            Some(Self {
+                function_id: run.function_id.to_string(),
+                by: skipped.by.as_str().to_owned(),
+                run_id: run.run_id.to_string(),
+                instead: skipped.run_id.as_deref().map(str::to_owned),
+            })
+        });
+        skipped.collect()
     }
 }

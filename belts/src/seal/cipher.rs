@@ -12,7 +12,7 @@ use super::{Keyring, Place, hash::Hasher, squeeze};
 use crate::{
     codec::sealed::{self, BEGIN},
     error::{Error, Result},
-    store::{EventDigest, NewEvent, is_answer},
+    store::{EventDigest, Flow, NewEvent, is_answer},
 };
 
 /// What stands between the id of the key and what is sealed.
@@ -114,7 +114,25 @@ impl Sealer {
             let key = event.correlation_key.as_deref();
             event.correlation_key = key.map(|key| self.hashed(key));
         }
+        for (_, flow) in &mut event.flows {
+            self.hash_flow(flow);
+        }
         Ok(())
+    }
+
+    /// Hashes the keys of flow options. One that is empty is none.
+    pub(crate) fn hash_flow(&self, flow: &mut Flow) {
+        let rates = [&mut flow.throttle, &mut flow.rate_limit];
+        let keys = rates.into_iter().flatten().map(|rate| &mut rate.key);
+        let keys = keys
+            .chain(flow.lanes.iter_mut().map(|lane| &mut lane.key))
+            .chain(flow.debounce.as_mut().map(|debounce| &mut debounce.key))
+            .chain(flow.batch.as_mut().map(|batch| &mut batch.key))
+            .chain(flow.singleton.as_mut().map(|singleton| &mut singleton.key))
+            .chain(flow.idempotent.as_mut().map(|once| &mut once.key));
+        for key in keys.filter(|key| !key.is_empty()) {
+            *key = self.hashed(key);
+        }
     }
 
     /// Opens what was sealed for this place; `None` if it does not open, for whatever reason.

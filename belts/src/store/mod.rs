@@ -91,6 +91,28 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// to be written can never be, so that another try does not help; what was written together with it by others is not to suffer.
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>>;
 
+    /// Applies flow options to a claimed run to which nobody has applied them: it goes on at once, waits, is skipped, or its event
+    /// becomes one of another run's.
+    ///
+    /// A worker asks for this before it drives such a run of a function with flow options. A store that has none of this has no more to
+    /// say than this default.
+    ///
+    /// # Errors
+    /// Nothing was written, or the store cannot tell; the worker then drops the run and claims it anew.
+    async fn route(&self, request: Route) -> Result<Routed> {
+        let _ = request;
+        Ok(Routed::Starts)
+    }
+
+    /// The events of a run, in the order of publishing: more than one if it was [batched](Flow::batch). Empty if there is no such run.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
+        let _ = run;
+        Ok(Vec::new())
+    }
+
     /// Extends the lease of a worker for all runs that it drives.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use crate::{
     store::{
         Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules,
         Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register,
-        Release, Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
-        Subscription, Transactions, WorkerId,
+        Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow,
+        Store, StoredEvent, Subscription, Transactions, WorkerId,
     },
 };
 
@@ -72,6 +72,15 @@ impl Store for Faults {
             ));
         }
         self.write(self.inner.commit(request)).await
+    }
+
+    async fn route(&self, request: Route) -> Result<Routed> {
+        self.write(self.inner.route(request)).await
+    }
+
+    async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
+        self.alive()?;
+        self.inner.batch(run).await
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {

@@ -148,6 +148,7 @@ impl Execute {
             traceparent: self.traceparent.take().or_else(|| shared.traceparent()),
             target: target.clone(),
             parent: None,
+            flows: Vec::new(),
         };
         // The target must be known before the run starts.
         let mut aim = match (&target, &self.until) {

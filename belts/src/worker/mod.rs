@@ -23,6 +23,7 @@ mod ended;
 mod execute;
 mod executed;
 mod fits;
+mod flow;
 mod give_back;
 mod handle;
 mod hook;

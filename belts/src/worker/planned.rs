@@ -103,6 +103,7 @@ impl Registry {
 impl Shared {
     /// Registers the worker with its schedules, and in push mode sends the message that brings the first tick.
     pub(super) async fn begin(self: Arc<Self>) -> Result<Worker> {
+        self.store_has_flow()?;
         // From here on every publisher on the store knows what this program listens for.
         self.session().await?;
         self.register_schedules().await?;

@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::EncodedEvent,
     panic,
-    publish::{Published, StartedRun},
+    publish::{Published, SkippedRun, StartedRun},
     store::{NewEvent, PublishedEvent},
     telemetry::{span::propagator_fell, traceparent},
 };
@@ -95,6 +95,7 @@ impl Shared {
             event_id: published.event_id.to_string(),
             duplicate: published.duplicate,
             runs: StartedRun::all(&published.runs),
+            skipped: SkippedRun::all(&published.runs),
         }
     }
 
@@ -104,6 +105,7 @@ impl Shared {
             event_id: id.to_string(),
             duplicate: sent.duplicate,
             runs: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     plain::Clean,
     store::{
-        ClaimedRun, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Target,
+        ClaimedRun, Lease, NewEvent, Publish, PublishedEvent, PublishedRun, Routing, Target,
         finish::to_the_end_at,
     },
 };
@@ -34,6 +34,7 @@ impl Shared {
         if let Target::Subscribers { except } = &mut event.target {
             self.filter(&event.event_type, &event.payload, except)?;
         }
+        self.apply_flow(&mut event)?;
         let worker = Arc::clone(self);
         to_the_end_at(self.loops.home(), async move {
             worker.publish_and_start(event, force, listen).await
@@ -55,6 +56,7 @@ impl Shared {
                 }
                 Target::Function { .. } => Ok(()),
             };
+            let fits = fits.and_then(|()| self.apply_flow(&mut event));
             outcomes.push(fits.err().map(Err));
             if outcomes.last().is_some_and(Option::is_none) {
                 fit.push(event);
@@ -135,7 +137,7 @@ impl Shared {
         let take = force || (self.is_running() && event.due_at <= now);
         let mut reservation = self
             .slots
-            .reserve(self.targets_here(&event).take_while(|_| take), force);
+            .reserve(self.startable_here(&event).take_while(|_| take), force);
         let (mut claim, mut asking) = (None, None);
         if !reservation.is_empty() {
             let session = self.session().await?;
@@ -246,7 +248,17 @@ impl Shared {
         );
     }
 
-    fn targets_here<'a>(
+    /// Those whose runs may start in the write that publishes: flow options are asked first.
+    fn startable_here<'a>(
+        &'a self,
+        event: &'a NewEvent,
+    ) -> impl Iterator<Item = usize> + Send + 'a {
+        let functions = self.registry.functions();
+        let targets = self.targets_here(event);
+        targets.filter(move |index| functions[*index].def.flow.is_none())
+    }
+
+    pub(super) fn targets_here<'a>(
         &'a self,
         event: &'a NewEvent,
     ) -> Box<dyn Iterator<Item = usize> + Send + 'a> {
@@ -306,6 +318,7 @@ fn new_run(
         crashes: 0,
         parent: event.parent.clone(),
         generation: 0,
+        routing: Routing::Not,
         undoing: None,
         journal: Vec::new(),
         arrivals: Vec::new(),

@@ -14,7 +14,7 @@ use crate::{
     codec::sealed::{in_event, key_of},
     error::Result,
     seal::{Place, Sealer},
-    store::{Arrival, ClaimedRun, ENDED, Entry, Lease, RunRecord, StepState},
+    store::{Arrival, ClaimedRun, ENDED, Entry, Lease, RunRecord, StepState, StoredEvent},
 };
 
 /// Opens a run that was claimed. What it returns are its open waits, if they wait under other keys than publishers now use: as they
@@ -143,6 +143,15 @@ pub(super) fn record(sealer: &Sealer, record: &mut RunRecord) {
         };
         open(sealer, place, result);
     }
+}
+
+/// Opens an event that is one of a run.
+pub(super) fn stored(sealer: &Sealer, event: &mut StoredEvent) {
+    let place = Place::Event {
+        id: &event.id,
+        event_type: &event.event_type,
+    };
+    open(sealer, place, &mut event.payload);
 }
 
 fn open(sealer: &Sealer, place: Place<'_>, value: &mut Arc<[u8]>) {

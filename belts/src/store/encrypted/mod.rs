@@ -9,8 +9,8 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use super::{
     Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules, Entry,
     Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, SharedStore, Store,
-    Subscription, Timestamp, Transition, WorkerId,
+    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, SharedStore,
+    Store, StoredEvent, Subscription, Timestamp, Transition, WorkerId,
 };
 use crate::{
     error::Result,
@@ -210,6 +210,24 @@ impl Store for Encrypted {
             }
         }
         Ok(outcomes)
+    }
+
+    async fn route(&self, mut request: Route) -> Result<Routed> {
+        self.sealer.hash_flow(&mut request.flow);
+        let lease = request.lease;
+        let routed = self.inner.route(request).await?;
+        if routed != Routed::Starts {
+            self.held.end(lease);
+        }
+        Ok(routed)
+    }
+
+    async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
+        let mut events = self.inner.batch(run).await?;
+        for event in &mut events {
+            inward::stored(&self.sealer, event);
+        }
+        Ok(events)
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {

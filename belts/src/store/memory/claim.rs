@@ -191,6 +191,7 @@ impl Tables {
             crashes: run.crashes.consecutive(run.progress()),
             parent: run.parent.clone(),
             generation: run.generation,
+            routing: run.routing(),
             undoing: run.undoing.clone(),
             journal: run.journal.clone(),
             arrivals: self.arrivals(run, room),

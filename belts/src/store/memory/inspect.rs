@@ -161,6 +161,7 @@ impl Tables {
                 self.remove_event(event_id);
             }
         }
+        self.purge_kept(before);
         let idle = self.purge_idle(before, limit, &horizons);
         let left = self.finished.first();
         Purged::new(old.len())
@@ -297,6 +298,7 @@ impl Tables {
         let finish_by = run.deadlines.and_then(|deadlines| deadlines.finish_by);
         record.finish_by = finish_by.filter(|_| run.undoing.is_none());
         record.parent.clone_from(&run.parent);
+        record.mark.clone_from(&run.mark);
         record.tags = run.tags.iter().cloned().collect();
         record.notes.clone_from(&run.notes);
         record.build.clone_from(&run.build);

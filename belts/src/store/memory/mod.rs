@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
     Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
-    Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
+    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
+    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
 };
 use crate::error::Result;
 
@@ -20,6 +20,7 @@ mod awaits;
 mod claim;
 mod commit;
 mod family;
+mod flow;
 mod inspect;
 mod kept;
 mod lanes;
@@ -88,7 +89,7 @@ impl fmt::Debug for Memory {
 #[async_trait]
 impl Store for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.waits().tags().schedules()
+        Capabilities::NONE.waits().tags().schedules().flow()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -110,6 +111,14 @@ impl Store for Memory {
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
         Ok(self.write(|tables| tables.commit(request)))
+    }
+
+    async fn route(&self, request: Route) -> Result<Routed> {
+        Ok(self.write(|tables| tables.route(&request)))
+    }
+
+    async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
+        Ok(self.tables().batch(run))
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {

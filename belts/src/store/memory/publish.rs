@@ -7,8 +7,8 @@ use super::{
     tables::{Run, Tables},
 };
 use crate::store::{
-    Lease, NewEvent, Parent, Publish, PublishedEvent, PublishedRun, RunStatus, Target, Timestamp,
-    WorkerId,
+    Flow, Lease, NewEvent, Parent, Publish, PublishedEvent, PublishedRun, RunStatus, Target,
+    Timestamp, WorkerId,
     parts::{Budget, Crashes, Sight, due_by, new_id, shown_by},
 };
 
@@ -131,6 +131,7 @@ impl Tables {
             self.adopt(number, event.parent.as_ref());
             numbers.push(number);
             let takes = event.due_at <= now
+                && flow_of(&event.flows, &self.functions[function].id).is_none()
                 && !self.paused.contains_key(&self.functions[function].id)
                 && claim.as_mut().is_some_and(|(_, budget)| {
                     budget.take(&self.functions[function].id, &data.event_type)
@@ -150,9 +151,14 @@ impl Tables {
             EventRow {
                 data,
                 place: None,
-                runs: numbers,
+                runs: numbers.clone(),
             },
         );
+        for (number, published) in numbers.into_iter().zip(&mut runs) {
+            if let Some(flow) = flow_of(&event.flows, &published.function_id) {
+                self.flow_into(number, flow, now, published);
+            }
+        }
         PublishedEvent {
             event_id,
             duplicate: false,
@@ -218,6 +224,9 @@ impl Tables {
             generation: 0,
             build: None,
             undoing: None,
+            mark: None,
+            single: None,
+            joined: Vec::new(),
             journal: Vec::new(),
         };
         self.runs.insert(self.last_run, run);
@@ -238,6 +247,13 @@ impl Tables {
             run_id: Arc::clone(&run.id),
             function_id: Arc::clone(&self.functions[run.function].id),
             lease,
+            routed: None,
         }
     }
+}
+
+fn flow_of<'a>(flows: &'a [(Arc<str>, Flow)], function_id: &str) -> Option<&'a Flow> {
+    let mut flows = flows.iter();
+    let found = flows.find(|(of, _)| **of == *function_id);
+    found.map(|(_, flow)| flow)
 }

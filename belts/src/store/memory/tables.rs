@@ -7,9 +7,9 @@ use std::{
 };
 
 use crate::store::{
-    Awaits, Entry, Lease, Limits, Note, Parent, RunStatus, Subscription, Tag, Timestamp, Undoing,
-    WorkerId,
-    parts::{Crashes, Deadlines, next_token, progress},
+    Awaits, Entry, Lease, Limits, Mark, Note, Parent, RunStatus, Subscription, Tag, Timestamp,
+    Undoing, WorkerId,
+    parts::{Crashes, Deadlines, flow::Kept, next_token, progress},
 };
 
 use super::{
@@ -48,6 +48,10 @@ pub(super) struct Tables {
     /// The events that tell of the end of each run, by its id.
     pub(super) told: HashMap<Arc<str>, Vec<Arc<str>>>,
     pub(super) waits: Waits,
+    /// What flow options keep of their keys.
+    pub(super) kept: HashMap<String, Kept>,
+    /// The runs of each singleton, finished ones included.
+    pub(super) singles: HashMap<Arc<str>, BTreeSet<i64>>,
 }
 
 pub(super) struct FunctionRow {
@@ -99,6 +103,12 @@ pub(super) struct Run {
     pub(super) build: Option<Arc<str>>,
     /// How it ends once it is undone.
     pub(super) undoing: Option<Undoing>,
+    /// What flow options have made of it.
+    pub(super) mark: Option<Mark>,
+    /// The singleton that it is one of.
+    pub(super) single: Option<Arc<str>>,
+    /// The events that it has beside its own.
+    pub(super) joined: Vec<Arc<EventData>>,
     /// Sorted by `seq`.
     pub(super) journal: Vec<Entry>,
 }
@@ -161,9 +171,11 @@ impl Tables {
         run.status = status;
         run.finished_at = Some(now);
         run.undoing = None;
+        let single = run.single.clone();
         self.finished.insert((now, number));
         let awaited = self.tell_end(number, now);
-        self.cancel_attached(number, now) || awaited
+        let next = single.is_some_and(|id| self.next_single(&id, now));
+        self.cancel_attached(number, now) || awaited || next
     }
 
     /// Lets a run be due whose worker died with it.
@@ -209,8 +221,19 @@ impl Tables {
                 self.started.remove(&parent.run_id);
             }
         }
-        if let Some(event) = self.events.get_mut(&run.event.id) {
-            event.runs.retain(|other| *other != number);
+        for event in std::iter::once(&run.event).chain(&run.joined) {
+            if let Some(event) = self.events.get_mut(&event.id) {
+                event.runs.retain(|other| *other != number);
+            }
+        }
+        if let Some(single) = &run.single {
+            // What was removed while it went on was skipped.
+            let now = run
+                .due_at
+                .or(run.started_at)
+                .or(self.seen)
+                .unwrap_or_default();
+            self.leave_single(number, single, now);
         }
     }
 }

@@ -9,6 +9,7 @@ mod budget;
 mod crashes;
 mod deadlines;
 mod ended;
+pub(super) mod flow;
 mod sight;
 mod wake;
 mod wants;

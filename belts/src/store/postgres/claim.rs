@@ -215,6 +215,7 @@ impl Coming {
                 .unwrap_or(0),
             parent: None,
             generation: 0,
+            routing: crate::store::Routing::Not,
             undoing: None,
             journal: Vec::new(),
             arrivals: Vec::new(),

@@ -129,6 +129,7 @@ fn answer(placed: &Placed<'_>, rows: Vec<Found>) -> Option<PublishedEvent> {
         .into_iter()
         .filter_map(|found| found.run)
         .map(|run| PublishedRun {
+            routed: None,
             lease: run.lease(placed.ticket).filter(|_| ours),
             run_id: run.run_id,
             function_id: run.function_id,

@@ -349,6 +349,7 @@ pub(super) fn begun(
     living: &[i64],
 ) -> Vec<PublishedRun> {
     let begun = runs.iter().map(|run| PublishedRun {
+        routed: None,
         run_id: Arc::clone(&run.id),
         function_id: Arc::clone(&run.function_id),
         lease: run

@@ -136,6 +136,7 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unre
         crashes: 0,
         parent: None,
         generation: 0,
+        routing: crate::store::Routing::Not,
         undoing: None,
         journal: Vec::new(),
         arrivals: Vec::new(),

@@ -197,6 +197,7 @@ fn published_event(mut row: Row, worker: Option<WorkerId>) -> Result<PublishedEv
             .zip(token)
             .map(|(worker, token)| Lease::new(run, worker, token));
         runs.push(PublishedRun {
+            routed: None,
             run_id,
             function_id,
             lease,

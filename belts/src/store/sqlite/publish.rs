@@ -113,6 +113,7 @@ impl Tx<'_> {
             };
             let lease = self.insert_run(&run, worker, now)?;
             runs.push(PublishedRun {
+                routed: None,
                 run_id,
                 function_id,
                 lease,

@@ -142,6 +142,7 @@ impl Tx<'_> {
             },
             parent: rows::parent(row, 13)?,
             generation: small(row, 16)?,
+            routing: crate::store::Routing::Not,
             undoing: self.undoing(number, &journal)?,
             journal,
             arrivals: Vec::new(),

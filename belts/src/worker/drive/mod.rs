@@ -6,6 +6,7 @@ mod ending;
 mod finish;
 mod handlers;
 mod look;
+mod routed;
 mod stay;
 mod turns;
 mod undo;
@@ -24,7 +25,7 @@ use crate::{
     live::{LiveRun, Outbox},
     panic,
     registry::Registered,
-    store::{ClaimedRun, Transition},
+    store::{ClaimedRun, Routed, Transition},
 };
 
 /// Drives a claimed run until its lease ends; and why it failed, if it failed for good.
@@ -41,6 +42,12 @@ pub(crate) async fn drive(
     let wanted = match &crashed {
         None if claimed.undoing.is_none() => wanted(function, &claimed),
         _ => Ok(true),
+    };
+    let may_start = crashed.is_none() && matches!(wanted, Ok(true)) && claimed.undoing.is_none();
+    let routed = if may_start && function.def.flow.is_some() {
+        Box::pin(route(worker, function, &mut claimed)).await
+    } else {
+        Ok(Routed::Starts)
     };
     let metrics = &function.metrics;
     let run = Arc::new(LiveRun::new(
@@ -73,6 +80,9 @@ pub(crate) async fn drive(
         }
         Err(error) => Err(error),
     };
+    if let Some(ended) = drive.routed(&routed) {
+        return (ended, None);
+    }
     let begun = if run.resumed {
         &metrics.runs_resumed
     } else {
@@ -80,7 +90,8 @@ pub(crate) async fn drive(
     };
     begun.increment(1);
     let _running = metrics.running();
-    let ended = match wanted {
+    let ended = match wanted.and_then(|()| routed.map(|_| ())) {
+        Err(error) if error.is_service_failure() => drive.put_off(&error).await,
         Ok(()) => match drive.listen_for_cancel().await {
             Ok(_listening) => drive.go_whatever_breaks().await,
             Err(ended) => ended,
@@ -96,6 +107,21 @@ pub(crate) async fn drive(
     }
     let failure = drive.failure.into_inner();
     (ended, failure.map(|error| RunFailure::new(&run, error)))
+}
+
+/// Applies the flow options of a run's function, and reads all its events if it is to start.
+async fn route(
+    worker: &Arc<Shared>,
+    function: &Registered,
+    claimed: &mut ClaimedRun,
+) -> Result<Routed> {
+    let routed = worker.route(function, claimed).await?;
+    if routed == Routed::Starts
+        && let Some(whole) = worker.whole(function, claimed).await?
+    {
+        claimed.payload = whole;
+    }
+    Ok(routed)
 }
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {

@@ -3,6 +3,7 @@
 mod claim;
 mod commit;
 mod digest;
+mod flow;
 mod limits;
 mod list;
 mod publish;
@@ -12,6 +13,7 @@ mod session;
 pub use claim::*;
 pub use commit::*;
 pub use digest::*;
+pub use flow::*;
 pub use limits::*;
 pub use list::*;
 pub use publish::*;

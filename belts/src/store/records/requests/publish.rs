@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Capacity, EventDigest};
+use super::{Capacity, EventDigest, Flow};
 use crate::{clock::Timestamp, store::Parent};
 
 /// Publishes events; see [`Store::publish`](crate::store::Store::publish).
@@ -67,6 +67,9 @@ pub struct NewEvent {
     pub target: Target,
     /// The run that starts its runs, if one does.
     pub parent: Option<Parent>,
+    /// What the flow options of functions make of it, by their ids, as far as its publisher has their code. A run of a function that
+    /// has such options and is not named here is [routed](crate::store::Store::route) by the worker that claims it.
+    pub flows: Vec<(Arc<str>, Flow)>,
 }
 
 impl NewEvent {
@@ -89,6 +92,7 @@ impl NewEvent {
             traceparent: None,
             target: Target::subscribers(),
             parent: None,
+            flows: Vec::new(),
         }
     }
 
@@ -125,6 +129,20 @@ impl NewEvent {
     pub fn with_parent(mut self, parent: impl Into<Option<Parent>>) -> Self {
         self.parent = parent.into();
         self
+    }
+
+    /// Sets what the flow options of functions make of it.
+    #[must_use]
+    pub fn with_flows(mut self, flows: Vec<(Arc<str>, Flow)>) -> Self {
+        self.flows = flows;
+        self
+    }
+
+    /// What the flow options of a function make of it, if that is known.
+    pub fn flow_of(&self, function_id: &str) -> Option<&Flow> {
+        let mut flows = self.flows.iter();
+        let found = flows.find(|(of, _)| **of == *function_id);
+        found.map(|(_, flow)| flow)
     }
 }
 

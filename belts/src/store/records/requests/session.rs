@@ -27,6 +27,8 @@ pub struct Capabilities {
     pub tags: bool,
     /// It keeps schedules: see [`ScheduleRow`](crate::store::ScheduleRow).
     pub schedules: bool,
+    /// It applies flow options: see [`Flow`](crate::store::Flow).
+    pub flow: bool,
 }
 
 impl Capabilities {
@@ -38,6 +40,7 @@ impl Capabilities {
         waits: false,
         tags: false,
         schedules: false,
+        flow: false,
     };
 
     /// Says that writes survive the end of the process.
@@ -79,6 +82,13 @@ impl Capabilities {
     #[must_use]
     pub const fn schedules(mut self) -> Self {
         self.schedules = true;
+        self
+    }
+
+    /// Says that it applies flow options.
+    #[must_use]
+    pub const fn flow(mut self) -> Self {
+        self.flow = true;
         self
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock::Timestamp,
-    store::{Arrival, Entry, Parent, Undoing, WorkerId},
+    store::{Arrival, Entry, Parent, Routing, Undoing, WorkerId},
 };
 
 /// What a claim brought.
@@ -147,6 +147,8 @@ pub struct ClaimedRun {
     pub parent: Option<Parent>,
     /// How many times it was rerun [from](crate::store::Rerun::from) a step.
     pub generation: u32,
+    /// How far flow options have been applied to it.
+    pub routing: Routing,
     /// How it ends once what its steps did is undone, if that is all that is left to do.
     pub undoing: Option<Undoing>,
     /// The recorded steps, in the order of `seq`.
@@ -179,6 +181,7 @@ impl ClaimedRun {
             crashes: 0,
             parent: None,
             generation: 0,
+            routing: Routing::Not,
             undoing: None,
             journal: Vec::new(),
             arrivals: Vec::new(),
@@ -217,6 +220,13 @@ impl ClaimedRun {
     #[must_use]
     pub fn with_generation(mut self, generation: u32) -> Self {
         self.generation = generation;
+        self
+    }
+
+    /// Sets how far flow options have been applied.
+    #[must_use]
+    pub fn with_routing(mut self, routing: Routing) -> Self {
+        self.routing = routing;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Lease;
+use super::{Lease, Routed, Skipped};
 
 /// What became of a published event.
 ///
@@ -64,6 +64,8 @@ pub struct PublishedRun {
     pub function_id: Arc<str>,
     /// The lease, if the run was claimed in the same write.
     pub lease: Option<Lease>,
+    /// What flow options made of it, if it does not go on at once.
+    pub routed: Option<Routed>,
 }
 
 impl PublishedRun {
@@ -73,6 +75,7 @@ impl PublishedRun {
             run_id: run_id.into(),
             function_id: function_id.into(),
             lease: None,
+            routed: None,
         }
     }
 
@@ -80,6 +83,21 @@ impl PublishedRun {
     #[must_use]
     pub fn with_lease(mut self, lease: impl Into<Option<Lease>>) -> Self {
         self.lease = lease.into();
+        self
+    }
+
+    /// Why it was skipped, if it was.
+    pub fn skipped(&self) -> Option<&Skipped> {
+        match &self.routed {
+            Some(Routed::Skipped(skipped)) => Some(skipped),
+            _ => None,
+        }
+    }
+
+    /// Says what flow options made of it.
+    #[must_use]
+    pub fn with_routed(mut self, routed: impl Into<Option<Routed>>) -> Self {
+        self.routed = routed.into();
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Note, Parent, RunStatus, Tag};
+use super::{Mark, Note, Parent, RunStatus, Tag};
 use crate::clock::Timestamp;
 
 /// The most bytes of a failure that a list brings.
@@ -52,6 +52,8 @@ pub struct RunRecord {
     pub finish_by: Option<Timestamp>,
     /// The run that started it, if one did.
     pub parent: Option<Parent>,
+    /// What flow options have made of it, if any were applied.
+    pub mark: Option<Mark>,
     /// What it is about, by name, then by value.
     pub tags: Vec<Tag>,
     /// What people did to it, the earliest first; the last [`Note::MOST`].
@@ -86,6 +88,7 @@ impl RunRecord {
             start_by: None,
             finish_by: None,
             parent: None,
+            mark: None,
             tags: Vec::new(),
             notes: Vec::new(),
             build: None,
@@ -146,6 +149,27 @@ impl RunRecord {
     pub fn with_parent(mut self, parent: impl Into<Option<Parent>>) -> Self {
         self.parent = parent.into();
         self
+    }
+
+    /// Sets what flow options have made of it.
+    #[must_use]
+    pub fn with_mark(mut self, mark: impl Into<Option<Mark>>) -> Self {
+        self.mark = mark.into();
+        self
+    }
+
+    /// Why flow options do not let it go on, or have skipped it; `None` where they do.
+    pub fn why(&self) -> Option<String> {
+        let is_skipped = matches!(self.mark, Some(Mark::Skipped(_)));
+        let rests = self.status == RunStatus::Pending || self.status == RunStatus::Suspended;
+        let mark = self.mark.as_ref()?;
+        if is_skipped && self.status == RunStatus::Cancelled {
+            return mark.why(None);
+        }
+        if !rests || self.started_at.is_some() {
+            return None;
+        }
+        mark.why(self.due_at)
     }
 
     /// Sets what it is about.

@@ -1,0 +1,232 @@
+//! The flow options of a function, and what it takes where they give it several events at once.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::ask::Ask;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    event::{EncodedEvent, EventSet, key::NotPublished},
+    store::Flow,
+};
+
+/// The most bytes of a key.
+const MOST_KEY_BYTES: usize = 512;
+
+/// What a function says of its flow.
+#[derive(Clone, Copy)]
+pub struct FlowDef {
+    /// What it makes of an event.
+    pub of: Ask<Flow>,
+    /// Its limits of runs at once over all workers.
+    pub lanes: fn() -> Vec<LaneDef>,
+    /// Whether it takes several events at once.
+    pub is_batch: bool,
+    /// Whether a run that has waited, or has collected events, asks once more before it starts.
+    pub by_turns: bool,
+}
+
+impl fmt::Debug for FlowDef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlowDef")
+            .field("lanes", &(self.lanes)())
+            .field("is_batch", &self.is_batch)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A limit of runs at once over all workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LaneDef {
+    /// How many at once, for each key.
+    pub limit: u32,
+    /// The name of the pool, if functions share it.
+    pub shared: Option<&'static str>,
+    /// What the key is called; empty where there is none.
+    pub label: &'static str,
+}
+
+/// What a function with a `batch` takes: a `Vec` of events.
+#[diagnostic::on_unimplemented(
+    message = "a function with `batch` takes several events at once, and `{Self}` is not a `Vec` of them",
+    label = "not a `Vec<…>` of events",
+    note = "take `Vec<OrderCreated>` in place of `OrderCreated`"
+)]
+pub trait BatchOf: EventSet {
+    /// The type of its events.
+    type Event: EventSet;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: EventSet> BatchOf for Vec<E> {
+    type Event = E;
+}
+
+/// What begins the payload of a batch.
+const MARK: &[u8] = br#"{"belts.batch":["#;
+
+/// Several events as one payload.
+#[derive(Serialize, Deserialize)]
+struct Whole<T> {
+    #[serde(rename = "belts.batch")]
+    events: Vec<T>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Item<'a> {
+    #[serde(rename = "type", borrow)]
+    event_type: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    event: &'a RawValue,
+}
+
+/// Whether a payload holds several events.
+pub(crate) fn is_whole(payload: &[u8]) -> bool {
+    payload.starts_with(MARK)
+}
+
+/// The payload that holds these events, each with its type and its JSON.
+///
+/// # Errors
+/// One is no JSON.
+pub(crate) fn whole<'a>(events: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Arc<[u8]>> {
+    let items = events.map(|(event_type, payload)| {
+        Ok(Item {
+            event_type: event_type.into(),
+            event: serde_json::from_slice(payload)?,
+        })
+    });
+    let whole = items
+        .collect::<serde_json::Result<Vec<_>>>()
+        .and_then(|events| serde_json::to_vec(&Whole { events }));
+    whole.map(Arc::from).map_err(|error| {
+        Error::new(
+            ErrorKind::InvalidEvent,
+            "an event of a batch cannot be read",
+        )
+        .with_source(error)
+    })
+}
+
+/// The events of a batch, in their order. One that came alone is a batch of one.
+#[diagnostic::do_not_recommend]
+impl<E: EventSet> EventSet for Vec<E> {
+    type Key = NotPublished;
+
+    const TYPES: &'static [&'static str] = E::TYPES;
+
+    fn encode(&self) -> Result<EncodedEvent> {
+        let encoded = self.iter().map(E::encode).collect::<Result<Vec<_>>>()?;
+        match encoded.as_slice() {
+            [] => Err(Error::new(
+                ErrorKind::InvalidEvent,
+                "a batch has one event at least",
+            )),
+            [one] => Ok(one.clone()),
+            [first, ..] => Ok(EncodedEvent {
+                event_type: Arc::clone(&first.event_type),
+                payload: whole(
+                    encoded
+                        .iter()
+                        .map(|event| (&*event.event_type, &*event.payload)),
+                )?,
+                correlation_key: None,
+            }),
+        }
+    }
+
+    fn decode(event_type: &str, payload: &[u8]) -> Result<Self> {
+        if !is_whole(payload) {
+            return E::decode(event_type, payload).map(|event| vec![event]);
+        }
+        let whole: Whole<Item<'_>> = serde_json::from_slice(payload).map_err(|error| {
+            Error::new(ErrorKind::InvalidEvent, "the events of a batch do not fit")
+                .with_source(error)
+        })?;
+        let items = whole.events.iter();
+        items
+            .map(|item| E::decode(&item.event_type, item.event.get().as_bytes()))
+            .collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.iter().try_for_each(E::check)
+    }
+}
+
+/// The first event of a payload, and whether that holds several.
+pub fn first<V: BatchOf + IntoIterator<Item = V::Event>>(
+    event_type: &str,
+    payload: &[u8],
+) -> Result<(V::Event, bool)> {
+    let first = V::decode(event_type, payload)?.into_iter().next();
+    let none = || Error::new(ErrorKind::InvalidEvent, "a batch has one event at least");
+    Ok((first.ok_or_else(none)?, is_whole(payload)))
+}
+
+/// A key as text: a string as it is, anything else as JSON, and two that differ never alike.
+pub fn key<T: Serialize + ?Sized>(function: &str, option: &str, value: &T) -> Result<Arc<str>> {
+    let wrong = |kind, what: String| {
+        let text = format!("the key of `{option}` of the function `{function}` {what}");
+        Error::new(kind, text)
+    };
+    let json = serde_json::to_string(value).map_err(|error| {
+        wrong(
+            ErrorKind::InvalidEvent,
+            "cannot be written as JSON".to_owned(),
+        )
+        .with_source(error)
+    })?;
+    // A string that reads as JSON of its own would be taken for that.
+    let plain = serde_json::from_str::<String>(&json)
+        .ok()
+        .filter(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_err());
+    let text = plain.unwrap_or(json);
+    if text.len() > MOST_KEY_BYTES {
+        let size = text.len();
+        return Err(wrong(
+            ErrorKind::TooLarge,
+            format!(
+                "has {size} bytes, over the limit of {MOST_KEY_BYTES}; use an id or a digest of it"
+            ),
+        ));
+    }
+    Ok(text.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(value: impl Serialize) -> String {
+        key("f", "throttle", &value)
+            .expect("a short key")
+            .to_string()
+    }
+
+    #[test]
+    fn keys_that_differ_are_never_alike() {
+        assert_eq!(text("acme"), "acme");
+        assert_eq!(text(7), "7");
+        assert_eq!(text("7"), "\"7\"");
+        assert_eq!(text(Some("null")), "\"null\"");
+        assert_eq!(text(None::<String>), "null");
+        assert_eq!(text(("a", 1)), r#"["a",1]"#);
+        assert_eq!(text(r#"["a",1]"#), r#""[\"a\",1]""#);
+        assert_eq!(text(""), "\"\"".trim_matches('"'));
+    }
+
+    #[test]
+    fn long_keys_are_an_error_that_says_so() {
+        let error = key("f", "throttle", &"x".repeat(513)).expect_err("too long");
+        assert!(
+            error
+                .to_string()
+                .contains("`throttle` of the function `f` has 513 bytes"),
+            "{error}"
+        );
+        assert!(key("f", "throttle", &"x".repeat(512)).is_ok());
+    }
+}
