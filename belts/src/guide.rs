@@ -32,6 +32,10 @@ pub mod cancelling {}
 #[doc = include_str!("../docs/undoing.md")]
 pub mod undoing {}
 
+#[cfg(all(feature = "encryption", feature = "testing"))]
+#[doc = include_str!("../docs/flow.md")]
+pub mod flow {}
+
 #[cfg(feature = "testing")]
 #[doc = include_str!("../docs/schedules.md")]
 pub mod schedules {}

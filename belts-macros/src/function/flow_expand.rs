@@ -129,9 +129,11 @@ impl Expand<'_> {
     fn debounce(&self, debounce: &Debounce, event: &Ident) -> TokenStream {
         let flow_debounce = self.function.krate.at(debounce.at).flow_debounce;
         let key = self.key(debounce.key.as_ref(), event, "debounce", debounce.at);
-        let (period, max) = (&debounce.period, optional(debounce.max.clone()));
+        let period = &debounce.period;
+        // Without a type `None` would be anything.
+        let max = debounce.max.iter().map(|max| quote!(.with_max(#max)));
         quote_spanned! {at_site(debounce.at)=>
-            .with_debounce(#flow_debounce::new(#key, #period).with_max(#max))
+            .with_debounce(#flow_debounce::new(#key, #period) #(#max)*)
         }
     }
 

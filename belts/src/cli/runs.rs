@@ -140,6 +140,7 @@ fn about(run: &ShownRun, out: Out) -> String {
     for (name, moment) in times {
         lines.extend(moment.map(|moment| (name, time(moment))));
     }
+    lines.extend(run.why.iter().map(|why| ("why", plain(why))));
     if let Some(since) = run.function_paused_at {
         let text = format!(
             "its function is paused since {}; resume it with `belts resume {}`",

@@ -54,6 +54,9 @@ pub(crate) struct ShownRun {
     /// By when it must have ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) finish_by: Option<Time>,
+    /// Why flow options do not let it go on, or have skipped it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
     /// Since when its function is paused, if that is why it does not go on; only if the run was requested by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) function_paused_at: Option<Time>,
@@ -301,6 +304,7 @@ impl ShownRun {
             due_at: run.due_at.map(Time),
             start_by: run.start_by.map(Time),
             finish_by: run.finish_by.map(Time),
+            why: run.why(),
             function_paused_at: None,
             error: run.failure(),
             payload: shown(&run.payload, || serde_json::from_slice(&run.payload).ok())

@@ -43,6 +43,7 @@ async fn live() -> Arc<LiveRun> {
         crashes: 0,
         parent: None,
         generation: 0,
+        routing: crate::store::Routing::Not,
         undoing: None,
         journal: Vec::new(),
         arrivals: Vec::new(),

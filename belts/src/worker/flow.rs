@@ -65,7 +65,12 @@ impl Shared {
         let Some(flow) = flow_to_apply(function, claimed)? else {
             return Ok(Routed::Starts);
         };
-        let route = Route::new(claimed.lease, flow, self.clock.now());
+        let route = Route::new(
+            claimed.lease,
+            Arc::clone(&claimed.function_id),
+            flow,
+            self.clock.now(),
+        );
         self.store.route(route).await
     }
 

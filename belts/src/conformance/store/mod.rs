@@ -31,11 +31,13 @@ mod bench;
 mod by_name;
 mod claims;
 mod closing;
+mod collecting;
 mod delays;
 mod durability;
 mod expiring;
 mod expiring_at_once;
 mod families;
+mod flowing;
 mod forgetting;
 mod inspection;
 mod journals;
@@ -204,6 +206,17 @@ suite! { $ store, "store", Storage, store_conformance,
         schedule_is_written_as_it_was_read ticks_start_with_the_change tick_of_a_known_run_starts_nothing schedule_written_again_counts
         due_schedules_come_in_order schedules_of_a_paused_function_wait schedules_are_listed_by_name one_of_many_changes_a_schedule
         tick_wakes_another_client forget_leaves_schedules
+    }
+    flowing {
+        flow_is_applied_once_by_publish_or_by_route route_is_refused_with_its_lease idempotent_key_is_taken_from_its_first_publish_on
+        rate_limit_skips_what_is_over skipped_run_is_on_record singleton_skips_while_one_is_live singleton_replaces_the_live_one
+        singleton_queues_until_the_end end_of_time_lets_the_next_of_a_singleton_go_on throttle_spreads_starts limits_of_flow_hold_at_once
+    }
+    collecting {
+        debounce_keeps_the_last_event debounce_ends_at_its_maximum nothing_is_folded_into_a_run_that_began
+        debounce_keeps_the_last_also_when_they_cross batch_collects_in_order_up_to_its_size batch_is_in_the_order_of_publishing
+        events_of_a_batch_stay_with_its_run held_run_takes_its_turn delayed_events_are_collected_at_their_time
+        events_are_collected_at_once debounced_events_meet_at_once
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

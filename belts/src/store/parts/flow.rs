@@ -11,6 +11,9 @@ use crate::{
     },
 };
 
+/// How far the clocks of publishers may differ: a minute.
+const SKEW_MICROS: i64 = 60_000_000;
+
 /// What a store keeps of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct Kept {
@@ -193,9 +196,12 @@ fn admit<R: Rows>(
     rate: &Rate,
 ) -> Result<Option<(String, Kept)>, R::Fault> {
     let id = id_of("rate_limit", run, &rate.key);
-    // What lies further ahead was kept by a clock that was set back since.
-    let most = micros(run.at).saturating_add(rate.ahead_micros() + rate.interval_micros());
-    let next = rows.kept(&id)?.map(|kept| kept.at.min(most));
+    // What lies further ahead than any of these could was kept by a clock that was set back since; the clocks of publishers differ a
+    // little.
+    let ahead = rate.ahead_micros().saturating_add(rate.interval_micros());
+    let most = micros(run.at).saturating_add(ahead.saturating_add(SKEW_MICROS));
+    let next = rows.kept(&id)?.map(|kept| kept.at);
+    let next = next.filter(|next| *next <= most);
     let (due_at, next) = turn(rate, next, run.at);
     Ok((due_at <= run.at).then(|| (id, of_rate(next))))
 }
@@ -327,3 +333,67 @@ pub(in crate::store) fn skip_cause(skipped: &Skipped) -> Arc<[u8]> {
     let text = format!("it was skipped by `{}`", skipped.by.as_str());
     codec::envelope(&Error::new(ErrorKind::Cancelled, text))
 }
+
+/// Flow options as the scripts and functions of a server take them, as JSON, and the ids under which their keys are kept.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(in crate::store) fn written(
+    function_id: &str,
+    flow: &Flow,
+    stored: impl Fn(&str) -> String,
+) -> (serde_json::Value, Vec<String>) {
+    use serde_json::{Value, json};
+
+    let mut ids = Vec::new();
+    let mut id = |option: &str, key: &str| {
+        let id = stored(&flow_id(option, function_id, key));
+        ids.push(id.clone());
+        id
+    };
+    let cause = |by| String::from_utf8_lossy(&skip_cause(&Skipped::new(by))).into_owned();
+    let millis =
+        |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(FAR).min(FAR);
+    let of_rate = |rate: &Rate, id: String| json!({ "id": id, "interval": rate.interval_micros(), "ahead": rate.ahead_micros() });
+    let mut all = serde_json::Map::new();
+    if let Some(Once { key, within }) = &flow.idempotent {
+        let (id, cause) = (id("idempotent", key), cause(SkippedBy::Idempotent));
+        let written = json!({ "id": id, "within": millis(*within), "cause": cause });
+        all.insert("idempotent".into(), written);
+    }
+    if let Some(rate) = &flow.rate_limit {
+        let mut written = of_rate(rate, id("rate_limit", &rate.key));
+        written["cause"] = cause(SkippedBy::RateLimit).into();
+        all.insert("rate_limit".into(), written);
+    }
+    if let Some(Singleton { key, then }) = &flow.singleton {
+        let then = match then {
+            Then::Skip => "skip",
+            Then::Replace => "replace",
+            Then::Queue => "queue",
+        };
+        let (id, cause) = (id("singleton", key), cause(SkippedBy::Singleton));
+        all.insert(
+            "singleton".into(),
+            json!({ "id": id, "then": then, "cause": cause }),
+        );
+    }
+    if let Some(Debounce { key, period, max }) = &flow.debounce {
+        let (id, max) = (id("debounce", key), max.map(millis));
+        let written = json!({ "id": id, "period": millis(*period), "max": max });
+        all.insert("debounce".into(), written);
+    }
+    if let Some(Batch { key, size, within }) = &flow.batch {
+        let (id, size) = (id("batch", key), (*size).min(i32::MAX.cast_unsigned()));
+        all.insert(
+            "batch".into(),
+            json!({ "id": id, "size": size, "within": millis(*within) }),
+        );
+    }
+    if let Some(rate) = &flow.throttle {
+        all.insert("throttle".into(), of_rate(rate, id("throttle", &rate.key)));
+    }
+    (Value::Object(all), ids)
+}
+
+/// Longer than anybody waits, in milliseconds, and short enough to be added to a time as a double.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+const FAR: i64 = 1_000_000_000_000;

@@ -14,7 +14,7 @@ use super::{
     text::to_column,
 };
 use crate::store::{
-    Claim, Claimed, ClaimedRun, Entry, FunctionCapacity, Lease, UnknownType, WorkerId,
+    Claim, Claimed, ClaimedRun, Entry, FunctionCapacity, Lease, Routing, UnknownType, WorkerId,
     parts::{Crashes, progress},
 };
 
@@ -195,6 +195,15 @@ fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Answer, Vec<Unreadable>), F
     Ok((given_back.map(|runs| (claimed, runs)), unreadable))
 }
 
+/// How far flow options have been applied to a run.
+fn routing(told: Option<Vec<i64>>) -> Routing {
+    match told.as_deref() {
+        None | Some([]) => Routing::Not,
+        Some([1, ..]) => Routing::Held,
+        Some(_) => Routing::Done,
+    }
+}
+
 impl Coming {
     fn read(columns: Columns<'_>, worker: WorkerId) -> Result<Self, Fault> {
         let retries: Option<i32> = columns.get(7)?;
@@ -215,7 +224,7 @@ impl Coming {
                 .unwrap_or(0),
             parent: None,
             generation: 0,
-            routing: crate::store::Routing::Not,
+            routing: routing(columns.get(14)?),
             undoing: None,
             journal: Vec::new(),
             arrivals: Vec::new(),

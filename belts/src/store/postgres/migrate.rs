@@ -10,7 +10,7 @@ use super::{
 use crate::{environment::is_check, error::Result};
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 12] = [
+const MIGRATIONS: [&[&str]; 13] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -96,6 +96,12 @@ const MIGRATIONS: [&[&str]; 12] = [
     ],
     &[
         include_str!("migrations/0012/builds.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
+    &[
+        include_str!("migrations/0013/tables.sql"),
+        include_str!("migrations/0013/flow.sql"),
+        include_str!("migrations/0013/claim.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
 ];

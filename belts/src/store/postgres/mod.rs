@@ -15,8 +15,8 @@ use async_trait::async_trait;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
     Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
-    Subscription, Substitute, Timestamp, Transactions, WorkerId,
+    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
+    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, Transactions, WorkerId,
 };
 use crate::error::{Error, Result};
 
@@ -32,6 +32,7 @@ mod database;
 mod duplicates;
 mod encryption;
 mod error;
+mod flow;
 mod inspect;
 mod kept;
 mod last_look;
@@ -157,6 +158,7 @@ impl Store for Postgres {
             .waits()
             .tags()
             .schedules()
+            .flow()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -187,6 +189,14 @@ impl Store for Postgres {
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
         self.answer(Box::pin(self.inner.commits.submit(request)).await)
+    }
+
+    async fn route(&self, request: Route) -> Result<Routed> {
+        self.answer(self.inner.database.route(&request).await)
+    }
+
+    async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
+        self.read(|database| database.batch(run)).await
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {

@@ -90,9 +90,11 @@ impl Plan {
     ) {
         let mut ranks = 1..;
         let mut start = |function_id: &Arc<str>, run_id: Option<&Arc<str>>| {
+            // Flow options are asked first.
+            let flows = placed.event.flow_of(function_id).is_some();
             let claim = claim
                 .as_deref_mut()
-                .filter(|_| !subscribers.has_paused(function_id));
+                .filter(|_| !flows && !subscribers.has_paused(function_id));
             let worker = claim.and_then(|(worker, budget)| {
                 budget
                     .take(function_id, &placed.event.event_type)

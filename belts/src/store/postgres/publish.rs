@@ -10,6 +10,7 @@ use super::{
     connections::{HURRY, Loan, REST},
     database::Database,
     error::Fault,
+    flow::apply_flows,
     others::bind_parents,
     placed::Placed,
     plan::{NOT_YET, Plan, PlannedRun},
@@ -172,12 +173,13 @@ impl Publishes {
     ) -> Result<Vec<PublishedEvent>, Fault> {
         let subscribers = self.subscribers.get(&self.database, loan).await?;
         let plan = Plan::new(events, capacities, &subscribers);
-        if let Some(one) = self.publish_one(loan, events, &plan).await? {
+        let flows = events.iter().any(|placed| !placed.event.flows.is_empty());
+        if !flows && let Some(one) = self.publish_one(loan, events, &plan).await? {
             self.show(loan, events, &plan).await?;
             return Ok(vec![one]);
         }
         let mut answers = vec![None; events.len()];
-        if let [round] = &*plan.rounds {
+        if !flows && let [round] = &*plan.rounds {
             self.publish_round(loan, events, &plan, round, &mut answers)
                 .await?;
         } else {
@@ -187,6 +189,14 @@ impl Publishes {
                     .publish_round(loan, events, &plan, round, &mut answers)
                     .await;
                 if let Err(fault) = written {
+                    loan.run("ROLLBACK").await?;
+                    return Err(fault);
+                }
+            }
+            if flows {
+                let applied =
+                    apply_flows(loan, &self.database.sql, events, &mut answers).await;
+                if let Err(fault) = applied {
                     loan.run("ROLLBACK").await?;
                     return Err(fault);
                 }

@@ -6,8 +6,8 @@ use sqlx::{Decode, Postgres, Row as _, Type, postgres::PgRow};
 
 use super::{error::Fault, text::from_column};
 use crate::store::{
-    After, AwaitedType, Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Timestamp,
-    Wait, sorted_tags,
+    After, AwaitedType, Entry, Mark, Note, Parent, RunRecord, RunStatus, StepKind, StepState,
+    Timestamp, Wait, sorted_tags,
 };
 
 pub(super) const fn kind_word(kind: StepKind) -> &'static str {
@@ -187,17 +187,17 @@ pub(super) const STATUS: &str =
 pub(super) const RECORD: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, {status},
     failed_attempts, result, published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
-    start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number), runs.build";
+    start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number), runs.build, runs.flow";
 
 /// The same for a list: without the event, and of the results the failures that are not long.
 pub(super) const LISTED: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, {status}, failed_attempts,
     CASE WHEN status <> 'completed' AND octet_length(result) <= 16384 THEN result END,
     published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
-    start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number), runs.build";
+    start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number), runs.build, runs.flow";
 
 /// How many columns [`record`] reads.
-pub(super) const RECORDED: usize = 20;
+pub(super) const RECORDED: usize = 21;
 
 pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     let columns = Columns(row);
@@ -221,6 +221,8 @@ pub(super) fn record(row: &PgRow) -> Result<RunRecord, Fault> {
     let tags: Vec<_> = tags.iter().map(|tag| from_column(tag)).collect();
     record.tags = sorted_tags(tags.iter().map(|tag| &**tag));
     record.build = columns.maybe_text(19)?;
+    let mark: Option<&str> = columns.get(20)?;
+    record.mark = mark.and_then(|mark| Mark::parse(&from_column(mark)));
     if let Some(run_id) = columns.maybe_text(13)? {
         let attached: Option<bool> = columns.get(15)?;
         record.parent = Some(parent(run_id, columns.get(14)?, attached));

@@ -154,7 +154,14 @@ statements! {
         SELECT -asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker,
             events.digest
         FROM unnest($2::text[]) WITH ORDINALITY AS asked (id, place),
-            LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}";
+            LATERAL (SELECT * FROM {schema}.runs WHERE id = asked.id OFFSET 0) AS runs, {event}
+        UNION ALL
+        SELECT asked.place, events.id, events.ticket, runs.id, runs.function_id, runs.number, runs.token, runs.worker,
+            events.digest
+        FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place)
+            JOIN {schema}.events ON events.id = asked.id AND events.joined
+            JOIN {schema}.run_events ON run_events.event = events.number
+            JOIN {schema}.runs ON runs.number = run_events.run";
     note_encryption: "UPDATE {schema}.subscriptions_version SET encrypted = true WHERE NOT encrypted RETURNING 1";
     is_encrypted: "SELECT encrypted FROM {schema}.subscriptions_version";
     subscriptions: "SELECT version, function_id, event_type
@@ -212,7 +219,13 @@ statements! {
                 AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = asked.id)
             ORDER BY due_at LIMIT $3) AS due)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
-    purge: "SELECT gone_runs, gone_events, more FROM {schema}.purge_some($1, $2)";
+    purge: "SELECT gone_runs, gone_events, more FROM (SELECT {schema}.purge_keys($1, $2) OFFSET 0) AS keys, {schema}.purge_some($1, $2)";
+    flow: "SELECT place, routed, until, other FROM {schema}.flow_runs($1, $2, $3, $4)";
+    route: "SELECT routed, until, other, {told} FROM (SELECT * FROM {schema}.route($1, $2, $3, $4, $5, $6, $7) OFFSET 0) AS done";
+    batch: "SELECT id, event_type, payload, correlation_key FROM {schema}.events WHERE number IN (
+            SELECT number >> 16 FROM {schema}.runs WHERE id = $1
+            UNION SELECT event FROM {schema}.run_events JOIN {schema}.runs ON runs.number = run WHERE runs.id = $1)
+        ORDER BY number";
     // The last row of those that are not due says when the next one is.
     due_schedules: "WITH open AS NOT MATERIALIZED (
             SELECT name, function_id, due_at, version, value FROM {schema}.schedules

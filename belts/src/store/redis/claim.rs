@@ -14,7 +14,8 @@ use super::{
 use crate::{
     error::{Error, Result},
     store::{
-        Claim, Claimed, ClaimedRun, Lease, SetAside, Timestamp, Undoing, UnknownType, WorkerId,
+        Claim, Claimed, ClaimedRun, Lease, Mark, Routing, SetAside, Timestamp, Undoing,
+        UnknownType, WorkerId,
     },
 };
 
@@ -136,7 +137,7 @@ fn claimed_run(mut row: Row, worker: WorkerId) -> Result<Result<ClaimedRun, Unre
         crashes: 0,
         parent: None,
         generation: 0,
-        routing: crate::store::Routing::Not,
+        routing: Routing::Not,
         undoing: None,
         journal: Vec::new(),
         arrivals: Vec::new(),
@@ -164,6 +165,9 @@ fn fill(run: &mut ClaimedRun, mut row: Row) -> Result<(), Fault> {
     run.parent = parent.map(|text| rows::decode_parent(&text)).transpose()?;
     run.generation = row.optional_number()?.unwrap_or(0);
     let undo = row.optional_raw()?;
+    let flow = row.optional_raw()?;
+    let flow = flow.as_deref().map(String::from_utf8_lossy);
+    run.routing = Mark::routing_of(flow.as_deref());
     let event = rows::decode_event(&event.ok_or(Fault::Reply("event"))?)?;
     run.event_type = event.event_type;
     run.payload = event.payload;

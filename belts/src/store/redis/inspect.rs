@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Entry, RunFilter, RunPage, RunRecord, Timestamp, sorted_tags},
+    store::{Entry, Mark, RunFilter, RunPage, RunRecord, Timestamp, sorted_tags},
 };
 
 /// The most runs that one call looks at, of which few may pass the filter: others wait meanwhile.
@@ -177,5 +177,7 @@ fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
     record.tags = sorted_tags(tags.iter().map(String::as_str));
     let build = row.optional_raw()?;
     record.build = build.map(|build| String::from_utf8_lossy(&build).into());
+    let mark = row.optional_raw()?;
+    record.mark = mark.and_then(|mark| Mark::parse(&String::from_utf8_lossy(&mark)));
     Ok((record, number))
 }

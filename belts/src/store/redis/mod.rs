@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
     Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
-    Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
+    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
+    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
 };
 use crate::{
     error::Result,
@@ -26,6 +26,7 @@ mod builder;
 mod change;
 mod claim;
 mod commit;
+mod flow;
 mod functions;
 mod inspect;
 mod kept;
@@ -154,6 +155,7 @@ impl Store for Redis {
             .waits()
             .tags()
             .schedules()
+            .flow()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -174,6 +176,14 @@ impl Store for Redis {
 
     async fn commit(&self, request: CommitBatch) -> Result<Vec<CommitOutcome>> {
         self.write_commits(&request).await
+    }
+
+    async fn route(&self, request: Route) -> Result<Routed> {
+        self.route_run(&request).await
+    }
+
+    async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
+        self.read_batch(run).await
     }
 
     async fn renew(&self, worker: WorkerId, now: Timestamp, lease: Duration) -> Result<()> {

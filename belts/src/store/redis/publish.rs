@@ -2,6 +2,7 @@
 
 use super::{
     Fault, Redis,
+    flow::{add_flows, note_routed},
     reply::Row,
     rows,
     script::{self, Call},
@@ -73,6 +74,7 @@ impl Redis {
         for (event, draft) in request.events.iter().zip(drafts) {
             add_event(&mut call, event, draft, &able, request.now);
         }
+        add_flows(&mut call, request);
         call
     }
 }
@@ -82,7 +84,9 @@ fn able(request: &Publish) -> Vec<&FunctionCapacity> {
     let all = request.claim.iter().flat_map(|claim| &*claim.functions);
     let able = |function: &&FunctionCapacity| {
         let mut events = request.events.iter();
-        events.any(|event| function.reads(&event.event_type))
+        // Flow options are asked first.
+        let flows = |event: &NewEvent| event.flow_of(&function.function_id).is_some();
+        events.any(|event| function.reads(&event.event_type)) && !request.events.iter().any(flows)
     };
     all.filter(able).collect()
 }
@@ -180,6 +184,10 @@ fn published(
     let mut published = Vec::with_capacity(events);
     for _ in 0..events {
         published.push(published_event(answers.row()?, worker)?);
+    }
+    let mut routed = answers.row()?;
+    while !routed.is_empty() {
+        note_routed(&mut published, routed.row()?)?;
     }
     Ok((published, !answers.is_empty()))
 }

@@ -16,8 +16,8 @@ macro_rules! parts {
 }
 
 parts! {
-    "adopt" "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "ended" "event" "expire" "family" "find" "forget" "head" "hear"
-    "lane" "limit" "limited" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "start"
+    "adopt" "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "ended" "event" "expire" "family" "find" "flow" "forget" "head" "hear"
+    "lane" "limit" "limited" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "single" "start"
     "tag" "times" "told" "undo" "unfinished" "wait" "waits" "write"
 }
 
@@ -72,6 +72,8 @@ scripts! {
     AWAITED: "awaited";
     EVENTS: "events";
     SUBSTITUTE: "substitute";
+    ROUTE: "route";
+    BATCH: "batch";
 }
 
 #[cfg(test)]

@@ -124,6 +124,7 @@ impl Tx<'_> {
                  (SELECT number FROM events WHERE idle IS NOT NULL AND published_at < ?1 ORDER BY published_at LIMIT ?2)",
             params![before.as_millis(), most],
         )?;
+        self.purge_keys(before, limit)?;
         let events = events + self.purge_spent(before, limit.saturating_sub(events))?;
         Ok(Purged::new(old.len())
             .with_events(events)

@@ -139,7 +139,8 @@ impl Tx<'_> {
         )?;
         let is_told = self.connection.total_changes() - before > changed as u64;
         // It may go on, to be undone.
-        self.wakes |= is_told && ending.may_be_undone();
+        // And so may the next of a singleton.
+        self.wakes |= is_told;
         Ok((changed > 0).then_some(is_told))
     }
 

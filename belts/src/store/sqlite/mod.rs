@@ -16,8 +16,8 @@ use rusqlite::Connection;
 use super::{
     Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
     Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store, StoredEvents,
-    Subscription, Substitute, Timestamp, Transactions, WorkerId,
+    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
+    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, Transactions, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -34,6 +34,7 @@ mod connect;
 mod error;
 mod family;
 mod files;
+mod flow;
 mod functions;
 mod inspect;
 mod kept;
@@ -170,6 +171,7 @@ impl Store for Sqlite {
             .waits()
             .tags()
             .schedules()
+            .flow()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {
@@ -223,6 +225,16 @@ impl Store for Sqlite {
         self.inner
             .writer
             .submit(move |tx| tx.commit(&request))
+            .await
+    }
+
+    async fn route(&self, request: Route) -> Result<Routed> {
+        self.inner.writer.submit(move |tx| tx.route(&request)).await
+    }
+
+    async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
+        let run = run.to_owned();
+        self.read_aside(move |connection, names| flow::batch(connection, names, &run))
             .await
     }
 

@@ -94,6 +94,8 @@ impl Tx<'_> {
         for function in functions {
             let function_id = self.names.name(function)?;
             let claim = claim.as_deref_mut().filter(|_| event.due_at <= now);
+            // Flow options are asked first.
+            let claim = claim.filter(|_| event.flow_of(&function_id).is_none());
             let worker = match claim {
                 Some((worker, budget)) if !self.is_paused(function)? => budget
                     .take(&function_id, &event.event_type)
@@ -118,6 +120,9 @@ impl Tx<'_> {
                 function_id,
                 lease,
             });
+        }
+        for run in &mut runs {
+            self.flow_into(event, now, run)?;
         }
         runs.sort_by(|a, b| a.function_id.cmp(&b.function_id));
         Ok(PublishedEvent {
@@ -284,7 +289,10 @@ impl Tx<'_> {
     fn runs_of(&mut self, event: i64) -> Result<Vec<PublishedRun>, Fault> {
         let mut statement = self
             .connection
-            .prepare_cached("SELECT id, function FROM runs WHERE event = ?1")?;
+            .prepare_cached(
+                "SELECT id, function FROM runs WHERE event = ?1
+                 UNION ALL SELECT runs.id, function FROM run_events JOIN runs ON runs.number = run WHERE run_events.event = ?1",
+            )?;
         let mut rows = statement.query(params![event])?;
         let mut runs = Vec::new();
         while let Some(row) = rows.next()? {

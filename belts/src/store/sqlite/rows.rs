@@ -8,7 +8,7 @@ use super::{
     names::Dictionary,
 };
 use crate::store::{
-    Entry, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Tag, Timestamp, Wait,
+    Entry, Mark, Note, Parent, RunRecord, RunStatus, StepKind, StepState, Tag, Timestamp, Wait,
     sorted_tags,
 };
 
@@ -143,7 +143,7 @@ macro_rules! record_columns {
             ", status, failed_attempts, ",
             $result,
             ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached, start_by, finish_by, ",
-            "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number), undo, runs.build"
+            "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number), undo, runs.build, runs.flow"
         )
     };
 }
@@ -176,6 +176,9 @@ pub(super) fn record(row: &Row<'_>, names: &mut Dictionary<'_>) -> Result<RunRec
     record.build = build
         .map(|build| names.name_or_unknown(build))
         .transpose()?;
+    record.mark = row
+        .get::<_, Option<String>>(22)?
+        .and_then(|mark| Mark::parse(&mark));
     Ok(record)
 }
 

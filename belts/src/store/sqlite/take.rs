@@ -15,7 +15,7 @@ use crate::{
     codec,
     error::Error,
     store::{
-        Claim, ClaimedRun, Entry, Lease, RunStatus, SetAside, StepState, Timestamp,
+        Claim, ClaimedRun, Entry, Lease, Mark, RunStatus, SetAside, StepState, Timestamp,
         parts::{Crashes, next_token, progress},
     },
 };
@@ -94,7 +94,7 @@ impl Tx<'_> {
     fn read_run(&mut self, number: i64, request: &Claim, room: &mut Room) -> Result<Taken, Fault> {
         let mut statement = self.connection.prepare_cached(
             "SELECT token, runs.id, function, events.id, events.event_type, payload, failed_attempts, retries,
-                 started_at, traceparent, status, crashes, crash_progress, parent, depth, attached, generation
+                 started_at, traceparent, status, crashes, crash_progress, parent, depth, attached, generation, flow
              FROM runs LEFT JOIN events ON events.number = runs.event
              WHERE runs.number = ?1 AND finished_at IS NULL AND (finish_by IS NULL OR finish_by > ?2)
                  AND (start_by IS NULL OR started_at IS NOT NULL OR start_by > ?2)",
@@ -142,7 +142,7 @@ impl Tx<'_> {
             },
             parent: rows::parent(row, 13)?,
             generation: small(row, 16)?,
-            routing: crate::store::Routing::Not,
+            routing: Mark::routing_of(row.get::<_, Option<String>>(17)?.as_deref()),
             undoing: self.undoing(number, &journal)?,
             journal,
             arrivals: Vec::new(),

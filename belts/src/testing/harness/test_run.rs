@@ -109,6 +109,30 @@ impl<T> TestRun<T> {
         self.record.as_ref()
     }
 
+    /// Why the function's [flow options](crate::guide::flow) skipped it, or let it wait; `None` if they did not.
+    ///
+    /// ```rust,standalone_crate
+    /// use belts::{Event, testing::Harness};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Event)]
+    /// struct Ordered { id: String }
+    ///
+    /// #[belts::function(id = "ship", on = Ordered, idempotent(key = |order| &order.id))]
+    /// async fn ship(order: Ordered) -> belts::Result<String> { Ok(order.id) }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> belts::Result<()> {
+    /// let harness = Harness::new().await?;
+    /// let first = harness.run(ship, Ordered { id: "o-17".into() }).await?;
+    /// let second = harness.run(ship, Ordered { id: "o-17".into() }).await?;
+    /// assert_eq!(second.why(), Some(format!("skipped by idempotent: run {}", first.run_id())));
+    /// # Ok(()) }
+    /// ```
+    pub fn why(&self) -> Option<String> {
+        self.record()?.why()
+    }
+
     /// The function's output.
     ///
     /// # Errors

@@ -292,6 +292,8 @@ impl Once {
 pub struct Route {
     /// The right to write.
     pub lease: Lease,
+    /// The id of its function.
+    pub function_id: Arc<str>,
     /// What the options make of its event.
     pub flow: Flow,
     /// The current time.
@@ -300,7 +302,12 @@ pub struct Route {
 
 impl Route {
     /// What the options make of the run of this lease.
-    pub fn new(lease: Lease, flow: Flow, now: Timestamp) -> Self {
-        Self { lease, flow, now }
+    pub fn new(lease: Lease, function_id: impl Into<Arc<str>>, flow: Flow, now: Timestamp) -> Self {
+        Self {
+            lease,
+            function_id: function_id.into(),
+            flow,
+            now,
+        }
     }
 }

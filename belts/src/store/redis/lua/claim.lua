@@ -86,7 +86,7 @@ local function read_run(number)
   local run = runs_read[number]
   if not run then
     run = redis.pcall('HMGET', P .. 'run:' .. number, 'id', 'event', 'token', 'failed', 'retries', 'started', 'type', 'apart',
-      'died', 'crashes', 'aside', 'status', 'lease', 'function', 'waits', 'parent', 'generation', 'limits', 'undo')
+      'died', 'crashes', 'aside', 'status', 'lease', 'function', 'waits', 'parent', 'generation', 'limits', 'undo', 'flow')
     runs_read[number] = run
   end
   return run
@@ -331,7 +331,7 @@ for place, one in ipairs(chosen) do
     arrivals, room_left = bring(one.found, room_left)
   end
   runs[place] = { number, token, run[1], one.fn, run[2], one.event, run[4], run[5], started, one.journal, crashes, one.fault,
-    run[16], run[17], run[19], arrivals }
+    run[16], run[17], run[19], run[20], arrivals }
   numbers[place] = number
 end
 -- Lua hands over only so many arguments at once.

@@ -116,7 +116,7 @@ for _ = 1, tonumber(ARGV[5]) do
       call('HSET', run, 'status', change, 'lease', '')
       call('ZADD', P .. 'stopped:' .. call('HGET', run, 'function'), number, number)
     elseif change ~= '' then
-      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits', 'undoable', 'undo')
+      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits', 'undoable', 'undo', 'single')
       local undoes = not is_undone and change ~= '4' and found[6] and not found[7]
       if is_undone or undoes then
         include undo
@@ -132,6 +132,10 @@ for _ = 1, tonumber(ARGV[5]) do
         call('ZADD', P .. 'finished', now, number)
       end
       if found[5] then call('ZREM', P .. 'times', number) end
+      if found[8] and not undoes then
+        include single
+        if next_single(found[8], now) then outcome = '2' end
+      end
       if found[1] then
         include waits
         close_waits(number, found[2])

@@ -4,7 +4,7 @@
 -- ARGV: now, sender or nothing, time to live of what is over, worker or nothing, round, most runs in all, count of functions with the
 -- most runs of each; count of events, each with id, type, due, retries, ticket, first part of the ids of its runs, what only clients
 -- read, the parent of its runs or nothing, the functions of which the worker cannot read it, counted, and its target: "function", id,
--- whether a run id is given, the run id; or "type", and the functions left out, counted.
+-- whether a run id is given, the run id; or "type", and the functions left out, counted; and the flow options.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 local now, ttl, worker, room = ARGV[1], ARGV[3], ARGV[4], tonumber(ARGV[6])
@@ -170,6 +170,24 @@ for place = 1, count do
   end
   answers[place] = answer
 end
-if is_awaited then answers[count + 1] = 'awaited' end
+-- Behind the events: count of flow options, and of each the place of its event, the function, and what they are.
+local flows = tonumber(ARGV[at] or '0')
+local routed = {}
+if flows > 0 then
+  include flow
+  for one = 1, flows do
+    local place, fn, spec = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
+    at = at + 3
+    local answer = answers[place]
+    for filled = 2, answer[1] == '0' and #answer - 4 or 0, 4 do
+      if answer[filled + 2] == fn then
+        local became, more = apply_flow(answer[filled + 3], cjson.decode(spec), now, ttl, false)
+        routed[#routed + 1] = { tostring(place), answer[filled + 1], became, more or '' }
+      end
+    end
+  end
+end
+answers[count + 1] = routed
+if is_awaited then answers[count + 2] = 'awaited' end
 if (wakes or is_awaited) and ARGV[2] ~= '' then redis.pcall('PUBLISH', P .. 'wake', ARGV[2]) end
 return answers

@@ -18,6 +18,11 @@ include undo
 end_undo(number)
 call('HSET', key, 'status', '5', 'lease', '', 'ended', ARGV[1], 'aside', ARGV[8])
 call('ZADD', P .. 'finished', ARGV[1], number)
+local single = call('HGET', key, 'single')
+if single then
+  include single
+  next_single(single, ARGV[1])
+end
 if run[4] then
   include waits
   close_waits(number, run[2])

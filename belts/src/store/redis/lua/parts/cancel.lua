@@ -14,7 +14,7 @@ local function cancel(number, run, now, ttl)
     call('HDEL', P .. 'run:' .. number, 'apart')
   end
   if run[1] == '2' then call('ZREM', P .. 'parked:' .. run[3], number) end
-  local found = call('HMGET', P .. 'run:' .. number, 'looks', 'limits')
+  local found = call('HMGET', P .. 'run:' .. number, 'looks', 'limits', 'single')
   if found[2] then call('ZREM', P .. 'times', number) end
   if found[1] then
     include waits
@@ -27,5 +27,9 @@ local function cancel(number, run, now, ttl)
     begin_undo(number, '6', run[3], now)
   elseif ttl ~= '' then
     expire(number, ttl)
+  end
+  if found[3] and not undoes then
+    include single
+    next_single(found[3], now)
   end
 end

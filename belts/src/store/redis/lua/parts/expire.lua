@@ -27,7 +27,7 @@ end
 -- is left to the purge.
 local function expire(number, ttl)
   local run = P .. 'run:' .. number
-  local found = call('HMGET', run, 'id', 'event', 'parent')
+  local found = call('HMGET', run, 'id', 'event', 'parent', 'joined')
   call('PEXPIRE', run, ttl)
   call('PEXPIRE', P .. 'steps:' .. number, ttl)
   call('PEXPIRE', P .. 'id:' .. found[1], ttl)
@@ -35,6 +35,12 @@ local function expire(number, ttl)
     -- When it is gone, nothing else says in which `started:<run id>` it stands.
     include parent
     call('HSET', P .. 'kin', number, (parent_of(found[3])))
+  end
+  if found[4] then
+    for _, member in ipairs(call('LRANGE', P .. 'joined:' .. number, '0', '-1')) do
+      expire_event(string.match(member, '^%d+ (.*)$'), ttl)
+    end
+    call('PEXPIRE', P .. 'joined:' .. number, ttl)
   end
   expire_event(found[2], ttl)
 end

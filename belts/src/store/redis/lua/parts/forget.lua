@@ -3,7 +3,7 @@ include event
 -- id of a run that another one has started.
 local function forget(number)
   local run = P .. 'run:' .. number
-  local found = call('HMGET', run, 'id', 'event', 'looks', 'function', 'parent')
+  local found = call('HMGET', run, 'id', 'event', 'looks', 'function', 'parent', 'joined')
   call('ZREM', P .. 'runs', number)
   local tags = call('HGET', P .. 'tagged', number)
   if tags then
@@ -21,7 +21,25 @@ local function forget(number)
     call('ZREM', P .. 'started:' .. (parent_of(found[5]) or ''), number)
     call('HDEL', P .. 'kin', number)
   end
+  local joined = found[6] and call('LRANGE', P .. 'joined:' .. number, '0', '-1') or {}
   call('UNLINK', run, P .. 'steps:' .. number, P .. 'id:' .. found[1])
+  -- Those that were its events too are needed by nobody, if nothing else has started with them.
+  for _, member in ipairs(joined) do
+    local id = string.match(member, '^%d+ (.*)$')
+    local other, left = read_event(id), false
+    for of in string.gmatch(other and other.runs or '', '%d+') do left = left or call('EXISTS', P .. 'run:' .. of) == 1 end
+    if other and not left then
+      local first = string.match(other.runs, '%d+') or number
+      call('SET', P .. 'event:' .. id, other.ticket .. ' ' .. other.at .. ' , ' .. first .. other.rest, 'KEEPTTL')
+      if call('HEXISTS', P .. 'placed', id) == 0 then
+        call('ZADD', P .. 'idle', other.at, id)
+      else
+        include placed
+        spend(id)
+      end
+    end
+  end
+  if found[6] then call('UNLINK', P .. 'joined:' .. number) end
   local event = read_event(found[2])
   local started = found[5] and found[1]
   if not event then return nil, nil, nil, started end

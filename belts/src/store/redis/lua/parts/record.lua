@@ -3,11 +3,11 @@ include head
 local function record(number, is_listed)
   local key = P .. 'run:' .. number
   local run = redis.pcall('HMGET', key, 'id', 'function', 'event', 'status', 'failed', 'started', 'ended', 'due', 'aside', 'notes',
-    'parent', 'limits', 'undo', 'build')
+    'parent', 'limits', 'undo', 'build', 'flow')
   if not run[1] or not run[2] or not run[3] then return nil end
   -- 7 says that it is undone first.
   if run[13] then run[4] = '7' end
-  local build, aside, notes, parent, limits, steps, event = run[14], run[9], run[10], run[11], run[12], P .. 'steps:' .. number, nil
+  local build, flow, aside, notes, parent, limits, steps, event = run[14], run[15], run[9], run[10], run[11], run[12], P .. 'steps:' .. number, nil
   if is_listed then
     event = head(run[3])
     if not aside and run[4] ~= '4' then
@@ -21,6 +21,6 @@ local function record(number, is_listed)
   run[9] = type(aside) == 'string' and aside
   run[10] = type(event) == 'string' and event
   run[11], run[12], run[13], run[14] = number, notes, parent, limits
-  run[15], run[16] = call('HGET', P .. 'tagged', number), build
+  run[15], run[16], run[17] = call('HGET', P .. 'tagged', number), build, flow
   return run
 end

@@ -1,0 +1,18 @@
+// A batch of all accounts, with a limit for each.
+
+use belts::Event;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = account)]
+struct Changed {
+    account: String,
+}
+
+#[belts::function(id = "index", on = Changed, batch(size = 10, within = "5s"), throttle(limit = 1, per = "1s", key = |e| &e.account))]
+async fn index(changed: Vec<Changed>) -> belts::Result<()> {
+    drop(changed);
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+// A batch keeps every event, and a debounce the last alone.
+
+use belts::Event;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize, Event)]
+#[event(key = account)]
+struct Changed {
+    account: String,
+}
+
+#[belts::function(id = "index", on = Changed, batch(size = 10, within = "5s"), debounce(period = "5s"))]
+async fn index(changed: Vec<Changed>) -> belts::Result<()> {
+    drop(changed);
+    Ok(())
+}
+
+fn main() {}
