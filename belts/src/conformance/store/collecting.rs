@@ -132,6 +132,19 @@ pub(super) async fn debounce_keeps_the_last_also_when_they_cross(bench: Bench) -
     assert!(store.run(&run.run_id).await?.is_none());
     assert_eq!(store.due_runs(worker, at(5_001)).await?.len(), 0);
     assert_eq!(store.collected(worker, at(5_002)).await?, ["second"]);
+    // The same where the later one has begun.
+    store
+        .publish_all(vec![event("third", "f")], at(6_000))
+        .await?;
+    let fourth = store.flow("fourth", &debounce(), at(6_000)).await?;
+    for run in store.due_runs(worker, at(11_000)).await? {
+        if &*run.event_id == "third" {
+            let route = Route::new(run.lease, "f", debounce(), at(11_000));
+            let routed = store.route(route).await?;
+            assert_eq!(routed, Routed::joined(Arc::clone(&fourth.run_id)));
+        }
+    }
+    assert_eq!(store.due_runs(worker, at(60_000)).await?.len(), 0);
     Ok(())
 }
 

@@ -149,13 +149,14 @@ impl Rows for Flowing<'_> {
     fn open(&mut self, run_id: &str) -> Result<Option<Open>, Infallible> {
         let number = self.tables.run_ids.get(run_id).copied();
         let run = number.and_then(|number| Some((number, self.tables.runs.get(&number)?)));
-        let is_open = |(_, run): &(i64, &Run)| {
+        let is_open = |run: &Run| {
             let held = matches!(run.mark, Some(Mark::Debounced | Mark::Batched));
             held && run.started_at.is_none() && run.worker.is_none() && !run.status.is_finished()
         };
-        let open = run.filter(is_open).map(|(number, run)| Open {
+        let open = run.map(|(number, run)| Open {
             number,
             event: run.event.sight.number,
+            is_open: is_open(run),
         });
         Ok(open)
     }

@@ -42,10 +42,12 @@ pub(in crate::store) struct Routable {
     pub(in crate::store) is_delayed: bool,
 }
 
-/// A run that has not begun and to which events may be added.
+/// A run that has the last event of a key.
 pub(in crate::store) struct Open {
     pub(in crate::store) number: i64,
     pub(in crate::store) event: i64,
+    /// Whether events may be added: it is held, and no claim has brought it.
+    pub(in crate::store) is_open: bool,
 }
 
 /// What a store reads and writes for that.
@@ -54,7 +56,7 @@ pub(in crate::store) trait Rows {
 
     fn kept(&mut self, id: &str) -> Result<Option<Kept>, Self::Fault>;
     fn keep(&mut self, id: &str, kept: &Kept) -> Result<(), Self::Fault>;
-    /// The run of this id, if it is held and no claim has brought it.
+    /// The run of this id, if there is one.
     fn open(&mut self, run_id: &str) -> Result<Option<Open>, Self::Fault>;
     /// The unfinished runs of a singleton, but for this one.
     fn singles(&mut self, id: &str, but: i64) -> Result<Vec<(i64, Arc<str>)>, Self::Fault>;
@@ -221,16 +223,18 @@ fn fold<R: Rows>(rows: &mut R, run: &Routable, debounce: &Debounce) -> Result<Ro
         until: due_at,
     };
     match open {
-        // It was published before the one that is open, and comes late.
+        // It was published before the last one, and comes late, whether that one has begun or not.
         Some((open, run_id)) if open.event > run.event => {
-            kept.run_id = Some(Arc::clone(&run_id));
-            rows.keep(&id, &kept)?;
-            rows.hold(open.number, &Mark::Debounced, Some(due_at))?;
+            if open.is_open {
+                kept.run_id = Some(Arc::clone(&run_id));
+                rows.keep(&id, &kept)?;
+                rows.hold(open.number, &Mark::Debounced, Some(due_at))?;
+            }
             rows.drop_run(run.number)?;
             return Ok(Routed::joined(run_id));
         }
-        Some((open, _)) => rows.drop_run(open.number)?,
-        None => {}
+        Some((open, _)) if open.is_open => rows.drop_run(open.number)?,
+        _ => {}
     }
     rows.keep(&id, &kept)?;
     rows.hold(run.number, &Mark::Debounced, Some(due_at))?;
@@ -242,7 +246,7 @@ fn collect<R: Rows>(rows: &mut R, run: &Routable, batch: &Batch) -> Result<Route
     let id = id_of("batch", run, &batch.key);
     let count = rows.kept(&id)?.map_or(0, |kept| kept.count);
     let (open, first) = open_of(rows, &id, run)?;
-    let open = open.filter(|_| count < batch.size);
+    let open = open.filter(|(open, _)| open.is_open && count < batch.size);
     let Some((open, run_id)) = open else {
         let due_at = if batch.size <= 1 {
             run.at
@@ -275,7 +279,7 @@ fn collect<R: Rows>(rows: &mut R, run: &Routable, batch: &Batch) -> Result<Route
     Ok(Routed::joined(run_id))
 }
 
-/// The run that is open for a key, with its id, and since when.
+/// The run that has the last event of a key, with its id, and since when it is open, which is now where it is not.
 fn open_of<R: Rows>(
     rows: &mut R,
     id: &str,
@@ -290,7 +294,12 @@ fn open_of<R: Rows>(
         && let Some(open) = rows.open(&run_id)?
     {
         // A clock that was set back has it begin now.
-        return Ok((Some((open, run_id)), Timestamp::from_millis(at).min(run.at)));
+        let since = if open.is_open {
+            Timestamp::from_millis(at).min(run.at)
+        } else {
+            run.at
+        };
+        return Ok((Some((open, run_id)), since));
     }
     Ok((None, run.at))
 }

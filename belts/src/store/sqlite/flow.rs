@@ -182,13 +182,15 @@ impl Rows for Flowing<'_, '_> {
             .tx
             .connection
             .prepare_cached(
-                "SELECT number, event FROM runs WHERE id = ?1 AND flow IN ('debounced', 'batched') AND worker IS NULL
-                     AND started_at IS NULL AND finished_at IS NULL",
+                "SELECT number, event, coalesce(flow IN ('debounced', 'batched'), 0) AND worker IS NULL AND started_at IS NULL
+                     AND finished_at IS NULL
+                 FROM runs WHERE id = ?1",
             )?
             .query_row(params![run_id], |row| {
                 Ok(Open {
                     number: row.get(0)?,
                     event: row.get(1)?,
+                    is_open: row.get(2)?,
                 })
             })
             .optional()?;

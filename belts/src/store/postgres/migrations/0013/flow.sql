@@ -199,28 +199,30 @@ BEGIN
         spec := coalesce(in_flow -> 'debounce', in_flow -> 'batch');
         IF spec IS NOT NULL THEN
             key := spec ->> 'id';
-            SELECT flow_keys.at, flow_keys.count, runs.number, runs.id INTO open_run
+            SELECT flow_keys.at, flow_keys.count, runs.number, runs.id, coalesce(runs.flow IN ('debounced', 'batched'), false)
+                    AND runs.worker IS NULL AND runs.started_at IS NULL AND runs.finished_at IS NULL AS is_open INTO open_run
                 FROM {schema}.flow_keys JOIN {schema}.runs ON runs.id = flow_keys.run
-                WHERE flow_keys.id = key AND runs.number <> in_number AND runs.flow IN ('debounced', 'batched')
-                    AND runs.worker IS NULL AND runs.started_at IS NULL AND runs.finished_at IS NULL;
-            next_at := least(coalesce(open_run.at, since), since);
+                WHERE flow_keys.id = key AND runs.number <> in_number;
+            next_at := CASE WHEN open_run.is_open THEN least(open_run.at, since) ELSE since END;
             IF in_flow ? 'debounce' THEN
                 due := least(since + (spec ->> 'period')::bigint, next_at + (spec ->> 'max')::bigint);
                 IF open_run.number >> 16 > in_number >> 16 THEN
-                    -- It was published before the one that is open, and comes late.
-                    PERFORM {schema}.keep_flow(key, next_at, open_run.id, 1, due);
-                    PERFORM {schema}.hold_run(open_run.number, 'debounced', due);
+                    -- It was published before the last one, and comes late, whether that one has begun or not.
+                    IF open_run.is_open THEN
+                        PERFORM {schema}.keep_flow(key, next_at, open_run.id, 1, due);
+                        PERFORM {schema}.hold_run(open_run.number, 'debounced', due);
+                    END IF;
                     PERFORM {schema}.skip(ARRAY[in_number]);
                     routed := 'joined';
                     other := open_run.id;
                     RETURN;
                 END IF;
-                IF open_run.number IS NOT NULL THEN
+                IF open_run.is_open THEN
                     PERFORM {schema}.skip(ARRAY[open_run.number]);
                 END IF;
                 PERFORM {schema}.keep_flow(key, next_at, own.id, 1, due);
                 PERFORM {schema}.hold_run(in_number, 'debounced', due);
-            ELSIF open_run.number IS NOT NULL AND open_run.count < (spec ->> 'size')::integer THEN
+            ELSIF open_run.is_open AND open_run.count < (spec ->> 'size')::integer THEN
                 due := next_at + (spec ->> 'within')::bigint;
                 IF open_run.count + 1 >= (spec ->> 'size')::integer THEN
                     due := least(due, since);

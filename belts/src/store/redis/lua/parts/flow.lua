@@ -153,19 +153,22 @@ local function apply_flow(number, spec, now, ttl, is_leased)
   local spread = spec.debounce or spec.batch
   if spread then
     local at, other, count = kept_flow(spread.id)
-    local open = other and other ~= number and read_flowing(other)
+    local last = other and other ~= number and read_flowing(other)
+    local open = last
     if not open or open.lease ~= '' or open.started or tonumber(open.status) >= 4
       or open.flow ~= 'debounced' and open.flow ~= 'batched' then open = nil end
     local first = open and math.min(at, since) or since
     if spec.debounce then
       local due = since + spread.period
       if type(spread.max) == 'number' then due = math.min(due, first + spread.max) end
-      if open and tonumber(other) > tonumber(number) then
-        -- It was published before the one that is open, and comes late.
-        keep_flow(spread.id, first, other, 1, due, now)
-        hold(other, open, 'debounced', due)
+      if last and tonumber(other) > tonumber(number) then
+        -- It was published before the last one, and comes late, whether that one has begun or not.
+        if open then
+          keep_flow(spread.id, first, other, 1, due, now)
+          hold(other, open, 'debounced', due)
+        end
         drop(number, run, now, ttl)
-        return 'joined', open.id
+        return 'joined', last.id
       end
       if open then drop(other, open, now, ttl) end
       keep_flow(spread.id, first, number, 1, due, now)
