@@ -1,5 +1,6 @@
 //! Half-typed functions keep what is there, and whole ones become a handle.
 
+mod flow;
 mod races;
 
 use quote::quote;

@@ -89,7 +89,7 @@ impl Given {
 
     pub(crate) fn take(&mut self, name: &str) -> Option<Opt> {
         let at = self.0.iter().position(|opt| opt.key == name)?;
-        Some(self.0.swap_remove(at))
+        Some(self.0.remove(at))
     }
 
     /// The option of this name that is written `name = value`.

@@ -9,7 +9,7 @@ struct Changed {
     account: String,
 }
 
-#[belts::function(id = "index", on = Changed, concurrency(limit = 1), concurrency(limit = 2, shared = "a"), concurrency(limit = 3, shared = "b"))]
+#[belts::function(id = "index", on = Changed, concurrency(limit = 1), concurrency(limit = 2, shared = "a"), concurrency(limit = 3))]
 async fn index(changed: Changed) -> belts::Result<()> {
     drop(changed);
     Ok(())
