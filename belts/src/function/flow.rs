@@ -157,6 +157,9 @@ impl<E: EventSet> EventSet for Vec<E> {
 }
 
 /// The first event of a payload, and whether that holds several.
+///
+/// # Errors
+/// This program cannot read it, or it holds none.
 pub fn first<V: BatchOf + IntoIterator<Item = V::Event>>(
     event_type: &str,
     payload: &[u8],
@@ -167,6 +170,9 @@ pub fn first<V: BatchOf + IntoIterator<Item = V::Event>>(
 }
 
 /// A key as text: a string as it is, anything else as JSON, and two that differ never alike.
+///
+/// # Errors
+/// It cannot be written as JSON, or is too long.
 pub fn key<T: Serialize + ?Sized>(function: &str, option: &str, value: &T) -> Result<Arc<str>> {
     let wrong = |kind, what: String| {
         let text = format!("the key of `{option}` of the function `{function}` {what}");
