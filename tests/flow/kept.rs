@@ -20,7 +20,7 @@ async fn seen(event: Seen) -> belts::Result<usize> {
 
 #[tokio::test]
 async fn keys_are_hashed_where_the_store_is_sealed() -> belts::Result<()> {
-    let place = SqliteFile::new();
+    let place = SqliteFile::temporary();
     let path = place.path();
     let keys = Keyring::new("2026-11", [7; 32]);
     let harness = Harness::builder()
@@ -53,7 +53,7 @@ async fn keys_are_hashed_where_the_store_is_sealed() -> belts::Result<()> {
 
 #[tokio::test]
 async fn a_purge_removes_keys_that_say_nothing() -> belts::Result<()> {
-    let place = SqliteFile::new();
+    let place = SqliteFile::temporary();
     let path = place.path();
     let harness = Harness::builder().store(place).build().await?;
     harness

@@ -10,3 +10,4 @@ mod options;
 mod places;
 mod sharing;
 mod swept;
+mod whole;

@@ -73,7 +73,6 @@ async fn queues(event: Single) -> belts::Result<u32> {
 #[belts::function(
     id = "moved",
     on = Moved,
-    priority = |e| if matches!(e, Moved::Out { .. }) { 300 } else { 0 },
     idempotent(key = |e| match e { Moved::In { account } | Moved::Out { account } => account }),
 )]
 async fn moved(event: Moved) -> belts::Result<()> {
@@ -89,7 +88,7 @@ fn ada() -> String {
 
 #[tokio::test]
 async fn one_run_for_a_key_and_the_publisher_hears_of_it() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::new()).build().await?;
+    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
     let asked = |n| harness.publish(Asked { account: ada(), n });
     let first = asked(1).await?;
     assert!(first.skipped.is_empty());
@@ -165,7 +164,7 @@ async fn starts_are_spread() -> belts::Result<()> {
 
 #[tokio::test]
 async fn one_live_run_at_a_time() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::new()).build().await?;
+    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
     for n in 1..=3 {
         let published = harness.publish(Single { account: ada(), n }).await?;
         let skipped: Vec<&str> = published

@@ -61,7 +61,7 @@ fn noted(account: &str, n: u32) -> Noted {
 
 #[tokio::test]
 async fn one_run_with_the_last_event() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::new()).build().await?;
+    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
     for version in 1..=4 {
         harness.publish(changed("a", version)).await?;
         harness.publish(changed("b", version * 10)).await?;
@@ -96,7 +96,7 @@ async fn an_event_that_never_rests_runs_at_its_maximum() -> belts::Result<()> {
 
 #[tokio::test]
 async fn a_batch_has_its_events_in_order() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::new()).build().await?;
+    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
     for n in 1..=4 {
         harness.publish(noted("ada", n)).await?;
         harness.publish(noted("bob", n * 10)).await?;
@@ -115,7 +115,7 @@ async fn a_batch_has_its_events_in_order() -> belts::Result<()> {
 async fn events_of_a_batch_are_sealed() -> belts::Result<()> {
     let keys = Keyring::new("2026-11", [7; 32]);
     let harness = Harness::builder()
-        .store(SqliteFile::new())
+        .store(SqliteFile::temporary())
         .encryption(keys)
         .build()
         .await?;
@@ -141,7 +141,7 @@ async fn a_failure_handler_gets_all_events_of_a_batch() -> belts::Result<()> {
 
 #[tokio::test]
 async fn a_rerun_has_all_events_of_its_batch() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::new()).build().await?;
+    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
     for n in [98, 7] {
         harness.publish(noted("ada", n)).await?;
     }
@@ -169,7 +169,7 @@ fn foreign(id: &str, json: &str, event_type: &str, now: belts::Timestamp) -> New
 
 #[tokio::test]
 async fn events_of_another_program_share_runs_as_well() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::new()).build().await?;
+    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
     harness.settle().await?;
     let now = harness.now();
     let mut events = Vec::new();

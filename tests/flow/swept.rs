@@ -50,8 +50,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_anywhere_loses_no_run() {
     let swept = async {
-        sweep(SqliteFile::new).function(tried).event(event()).await;
-        sweep(SqliteFile::new)
+        sweep(SqliteFile::temporary).function(tried).event(event()).await;
+        sweep(SqliteFile::temporary)
             .function(gathered)
             .event(vec![Gathered {
                 key: "a".to_owned(),

@@ -47,7 +47,8 @@ pub(super) fn definition(function: &Function) -> TokenStream {
         let label = lane.key.as_ref().map(Key::label).unwrap_or_default();
         quote_spanned!(at_site(lane.at)=> #flow_lane_def { limit: #limit, shared: #shared, label: #label })
     });
-    let is_batch = flow.batch.is_some();
+    let (is_batch, has_priority) = (flow.batch.is_some(), flow.priority.is_some());
+    let is_single = flow.singleton.is_some();
     let by_turns = flow.throttle.is_some() || !flow.lanes.is_empty();
     optional(Some(quote_spanned! {at_site(at)=>
         #flow_def {
@@ -58,6 +59,8 @@ pub(super) fn definition(function: &Function) -> TokenStream {
             },
             lanes: || ::std::vec![#(#lanes),*],
             is_batch: #is_batch,
+            has_priority: #has_priority,
+            is_single: #is_single,
             by_turns: #by_turns,
         }
     }))

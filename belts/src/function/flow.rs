@@ -24,6 +24,10 @@ pub struct FlowDef {
     pub lanes: fn() -> Vec<LaneDef>,
     /// Whether it takes several events at once.
     pub is_batch: bool,
+    /// Whether it moves runs up.
+    pub has_priority: bool,
+    /// Whether the end of one of its runs lets another go on, or one ends another.
+    pub is_single: bool,
     /// Whether a run that has waited, or has collected events, asks once more before it starts.
     pub by_turns: bool,
 }

@@ -9,6 +9,7 @@ use super::Runs;
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind, Result},
+    function::whole,
     store::{
         ClaimedRun, Entry, Lease, Parent, RunRecord, RunStatus, StepKind, StepState, Undoing, Wait,
         WorkerId,
@@ -108,8 +109,13 @@ impl Runs {
     }
 
     pub(crate) async fn exported(&self, run_id: &str) -> Result<Exported> {
-        let record = self.get(run_id).await?;
+        let mut record = self.get(run_id).await?;
         let journal = self.journal(run_id).await?;
+        let events = self.store.batch(run_id).await?;
+        if events.len() > 1 {
+            let events = events.iter();
+            record.payload = whole(events.map(|event| (&*event.event_type, &*event.payload)))?;
+        }
         Exported::of(&record, &journal, self.clock.now()).map_err(|error| unreadable(run_id, error))
     }
 }

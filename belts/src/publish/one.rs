@@ -227,6 +227,7 @@ impl Ready {
             event_id: self.event.id.to_string(),
             duplicate: false,
             runs: Vec::new(),
+            skipped: Vec::new(),
         })
     }
 

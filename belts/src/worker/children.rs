@@ -195,6 +195,7 @@ impl Shared {
     /// whoever drove them.
     #[cfg(feature = "http")]
     pub(super) async fn hand_on_children(&self, run_id: &str, function_id: &str) -> Result<()> {
+        self.hand_on_next(function_id).await?;
         if !self.registry.may_start(function_id) {
             return Ok(());
         }
@@ -215,7 +216,7 @@ impl Shared {
 
     /// In push mode, hands on the runs below this one that ended with it and are undone first.
     #[cfg(feature = "http")]
-    async fn hand_on_undoing(&self, run_id: &str) -> Result<()> {
+    pub(super) async fn hand_on_undoing(&self, run_id: &str) -> Result<()> {
         let mut next: Vec<Arc<str>> = vec![run_id.into()];
         while let Some(run_id) = next.pop() {
             let filter = below(&run_id, &[RunStatus::Undoing, RunStatus::Cancelled]);

@@ -39,6 +39,20 @@ impl Shared {
     /// # Errors
     /// It does not; the error names one of them.
     pub(super) fn store_has_flow(&self) -> Result<()> {
+        let mut functions = self.registry.functions().iter();
+        let stands_in_line = |function: &&Registered| {
+            let flow = function.def.flow.as_ref();
+            flow.is_some_and(|flow| flow.has_priority || !(flow.lanes)().is_empty())
+        };
+        if let Some(function) = functions.find(stands_in_line) {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!(
+                    "the function `{}` has `concurrency(…)` or `priority`, which no store applies yet; remove it",
+                    function.id
+                ),
+            ));
+        }
         if self.store.capabilities().flow {
             return Ok(());
         }
@@ -75,7 +89,7 @@ impl Shared {
     }
 
     /// The events of a run whose function takes several at once, as one payload; `None` if it has one.
-    pub(super) async fn whole(
+    pub(crate) async fn whole(
         &self,
         function: &Registered,
         claimed: &ClaimedRun,

@@ -81,6 +81,9 @@ impl Shared {
                 {
                     self.hand_on(&run.run_id, due_at, 0).await?;
                 }
+                if let Some(run) = &record {
+                    self.hand_on_next(&run.function_id).await?;
+                }
                 let parent = record.and_then(|record| record.parent);
                 self.hand_on_parent(parent.as_ref(), &run_id).await
             };

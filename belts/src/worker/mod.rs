@@ -64,6 +64,8 @@ mod settings;
 mod shared;
 mod shutdown;
 mod signals;
+#[cfg(feature = "http")]
+mod singles;
 mod slots;
 mod start;
 mod stop;

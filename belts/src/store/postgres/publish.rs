@@ -194,8 +194,7 @@ impl Publishes {
                 }
             }
             if flows {
-                let applied =
-                    apply_flows(loan, &self.database.sql, events, &mut answers).await;
+                let applied = apply_flows(loan, &self.database.sql, events, &mut answers).await;
                 if let Err(fault) = applied {
                     loan.run("ROLLBACK").await?;
                     return Err(fault);

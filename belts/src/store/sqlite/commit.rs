@@ -138,8 +138,7 @@ impl Tx<'_> {
             ],
         )?;
         let is_told = self.connection.total_changes() - before > changed as u64;
-        // It may go on, to be undone.
-        // And so may the next of a singleton.
+        // It may go on, to be undone, and so may the next of its singleton.
         self.wakes |= is_told;
         Ok((changed > 0).then_some(is_told))
     }

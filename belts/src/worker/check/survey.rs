@@ -184,7 +184,10 @@ impl Shared {
         let journal = self.store.journal(&record.run_id).await?;
         let is_new = journal.is_empty() && record.status != RunStatus::Undoing;
         let last_failure = failure_of(record);
-        let claimed = as_claimed(record).with_journal(journal);
+        let mut claimed = as_claimed(record).with_journal(journal);
+        if let Some(whole) = self.whole(function, &claimed).await? {
+            claimed.payload = whole;
+        }
         let (worker, id, limit) = (
             Arc::clone(self),
             Arc::clone(&function.id),

@@ -43,9 +43,9 @@ pub(crate) async fn drive(
         None if claimed.undoing.is_none() => wanted(function, &claimed),
         _ => Ok(true),
     };
-    let may_start = crashed.is_none() && matches!(wanted, Ok(true)) && claimed.undoing.is_none();
-    let routed = if may_start && function.def.flow.is_some() {
-        Box::pin(route(worker, function, &mut claimed)).await
+    let routed = if function.def.flow.is_some() && matches!(wanted, Ok(true)) {
+        let may_start = crashed.is_none() && claimed.undoing.is_none();
+        Box::pin(route(worker, function, &mut claimed, may_start)).await
     } else {
         Ok(Routed::Starts)
     };
@@ -59,6 +59,11 @@ pub(crate) async fn drive(
     ));
     worker.attach(claimed.lease, &run);
     let drive = Drive::new(worker, &run, function, &claimed, target);
+    if let Err(error) = &routed
+        && error.is_service_failure()
+    {
+        return (drive.put_off(error).await, None);
+    }
     if let Some(error) = &crashed
         && run.is_undoing()
     {
@@ -91,7 +96,6 @@ pub(crate) async fn drive(
     begun.increment(1);
     let _running = metrics.running();
     let ended = match wanted.and_then(|()| routed.map(|_| ())) {
-        Err(error) if error.is_service_failure() => drive.put_off(&error).await,
         Ok(()) => match drive.listen_for_cancel().await {
             Ok(_listening) => drive.go_whatever_breaks().await,
             Err(ended) => ended,
@@ -109,13 +113,18 @@ pub(crate) async fn drive(
     (ended, failure.map(|error| RunFailure::new(&run, error)))
 }
 
-/// Applies the flow options of a run's function, and reads all its events if it is to start.
+/// Applies the flow options of a run's function if it may start, and reads all its events: also of one that is undone, or has failed.
 async fn route(
     worker: &Arc<Shared>,
     function: &Registered,
     claimed: &mut ClaimedRun,
+    may_start: bool,
 ) -> Result<Routed> {
-    let routed = worker.route(function, claimed).await?;
+    let routed = if may_start {
+        worker.route(function, claimed).await?
+    } else {
+        Routed::Starts
+    };
     if routed == Routed::Starts
         && let Some(whole) = worker.whole(function, claimed).await?
     {

@@ -83,7 +83,12 @@ for _ = 1, tonumber(ARGV[5]) do
 
   if holds and change == 'x' then
     include forget
+    local single = call('HGET', run, 'single')
     local event_id, published_at, is_needed, started = forget(number)
+    if single then
+      include single
+      if next_single(single, now) then outcome = '2' end
+    end
     if started then
       include ended
       if tell_end(number, started, nil, now, ttl) then outcome = '2' end

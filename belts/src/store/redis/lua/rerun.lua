@@ -7,7 +7,7 @@ local now, ticket = ARGV[1], ARGV[3]
 local number = find(ARGV[4])
 if not number then return 0 end
 local key, steps = P .. 'run:' .. number, P .. 'steps:' .. number
-local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket', 'parent', 'limits')
+local run = call('HMGET', key, 'status', 'function', 'started', 'event', 'ticket', 'parent', 'limits', 'joined', 'single')
 -- The ticket tells whether this very request, sent again, has done it.
 if run[5] == ticket then return 1 end
 if run[1] ~= '5' and run[1] ~= '6' then return 0 end
@@ -63,6 +63,15 @@ for place = 1, #left, 2 do
   is_looking = is_looking or open
 end
 if is_looking then let_look(number, run[2]) end
-for _, kept in ipairs({ key, steps, P .. 'id:' .. ARGV[4], P .. 'event:' .. run[4] }) do call('PERSIST', kept) end
+local keeps = { key, steps, P .. 'id:' .. ARGV[4], P .. 'event:' .. run[4] }
+if run[8] then
+  keeps[5] = P .. 'joined:' .. number
+  for _, member in ipairs(call('LRANGE', keeps[5], '0', '-1')) do
+    keeps[#keeps + 1] = P .. 'event:' .. string.match(member, '^%d+ (.*)$')
+  end
+end
+for _, kept in ipairs(keeps) do call('PERSIST', kept) end
+-- Whoever comes later waits for it as well.
+if run[9] then call('ZADD', P .. 'single:' .. run[9], number, number) end
 redis.pcall('PUBLISH', P .. 'wake', ARGV[2])
 return 1
