@@ -88,7 +88,10 @@ fn ada() -> String {
 
 #[tokio::test]
 async fn one_run_for_a_key_and_the_publisher_hears_of_it() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     let asked = |n| harness.publish(Asked { account: ada(), n });
     let first = asked(1).await?;
     assert!(first.skipped.is_empty());
@@ -164,7 +167,10 @@ async fn starts_are_spread() -> belts::Result<()> {
 
 #[tokio::test]
 async fn one_live_run_at_a_time() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     for n in 1..=3 {
         let published = harness.publish(Single { account: ada(), n }).await?;
         let skipped: Vec<&str> = published

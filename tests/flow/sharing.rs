@@ -61,7 +61,10 @@ fn noted(account: &str, n: u32) -> Noted {
 
 #[tokio::test]
 async fn one_run_with_the_last_event() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     for version in 1..=4 {
         harness.publish(changed("a", version)).await?;
         harness.publish(changed("b", version * 10)).await?;
@@ -96,7 +99,10 @@ async fn an_event_that_never_rests_runs_at_its_maximum() -> belts::Result<()> {
 
 #[tokio::test]
 async fn a_batch_has_its_events_in_order() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     for n in 1..=4 {
         harness.publish(noted("ada", n)).await?;
         harness.publish(noted("bob", n * 10)).await?;
@@ -141,7 +147,10 @@ async fn a_failure_handler_gets_all_events_of_a_batch() -> belts::Result<()> {
 
 #[tokio::test]
 async fn a_rerun_has_all_events_of_its_batch() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     for n in [98, 7] {
         harness.publish(noted("ada", n)).await?;
     }
@@ -169,7 +178,10 @@ fn foreign(id: &str, json: &str, event_type: &str, now: belts::Timestamp) -> New
 
 #[tokio::test]
 async fn events_of_another_program_share_runs_as_well() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     harness.settle().await?;
     let now = harness.now();
     let mut events = Vec::new();

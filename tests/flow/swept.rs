@@ -50,13 +50,18 @@ const LIMIT: Duration = Duration::from_secs(300);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_anywhere_loses_no_run() {
     let swept = async {
-        sweep(SqliteFile::temporary).function(tried).event(event()).await;
+        sweep(SqliteFile::temporary)
+            .function(tried)
+            .event(event())
+            .await
+            .unwrap();
         sweep(SqliteFile::temporary)
             .function(gathered)
             .event(vec![Gathered {
                 key: "a".to_owned(),
             }])
-            .await;
+            .await
+            .unwrap();
     };
     tokio::time::timeout(LIMIT, swept).await.expect("in time");
 }
@@ -67,7 +72,8 @@ async fn a_crash_anywhere_loses_no_run_in_postgres() {
     let swept = sweep(InSchema::new).function(tried).event(event());
     tokio::time::timeout(LIMIT, swept.into_future())
         .await
-        .expect("in time");
+        .expect("in time")
+        .unwrap();
 }
 
 #[cfg_attr(not(has_redis), ignore = "no Redis server found: install it")]
@@ -76,5 +82,6 @@ async fn a_crash_anywhere_loses_no_run_in_redis() {
     let swept = sweep(UnderPrefix::new).function(tried).event(event());
     tokio::time::timeout(LIMIT, swept.into_future())
         .await
-        .expect("in time");
+        .expect("in time")
+        .unwrap();
 }

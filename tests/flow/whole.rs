@@ -36,7 +36,10 @@ async fn ships(parcels: Vec<Parcel>) -> belts::Result<usize> {
 /// A run that was undone was called with its first event alone, and had nothing to undo of the others.
 #[tokio::test]
 async fn an_undo_has_all_events_of_a_batch() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     for n in [1, 0] {
         harness.publish(parcel("a", n)).await?;
     }
@@ -54,7 +57,10 @@ async fn an_undo_has_all_events_of_a_batch() -> belts::Result<()> {
 
 #[tokio::test]
 async fn a_cancelled_batch_is_undone_with_all_its_events() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     for n in [1, 2] {
         harness.publish(parcel("a", n)).await?;
     }
@@ -76,7 +82,10 @@ async fn a_cancelled_batch_is_undone_with_all_its_events() -> belts::Result<()> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_check_and_a_replay_have_all_events_of_a_batch() -> belts::Result<()> {
-    let harness = Harness::builder().store(SqliteFile::temporary()).build().await?;
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
     for n in [1, 2] {
         harness.publish(parcel("a", n)).await?;
     }

@@ -2,10 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
-use super::ask::Ask;
+use super::{
+    ask::Ask,
+    whole::{Item, Whole, is_whole, whole},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::{EncodedEvent, EventSet, key::NotPublished},
@@ -66,52 +68,6 @@ pub trait BatchOf: EventSet {
 #[diagnostic::do_not_recommend]
 impl<E: EventSet> BatchOf for Vec<E> {
     type Event = E;
-}
-
-/// What begins the payload of a batch.
-const MARK: &[u8] = br#"{"belts.batch":["#;
-
-/// Several events as one payload.
-#[derive(Serialize, Deserialize)]
-struct Whole<T> {
-    #[serde(rename = "belts.batch")]
-    events: Vec<T>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Item<'a> {
-    #[serde(rename = "type", borrow)]
-    event_type: std::borrow::Cow<'a, str>,
-    #[serde(borrow)]
-    event: &'a RawValue,
-}
-
-/// Whether a payload holds several events.
-pub(crate) fn is_whole(payload: &[u8]) -> bool {
-    payload.starts_with(MARK)
-}
-
-/// The payload that holds these events, each with its type and its JSON.
-///
-/// # Errors
-/// One is no JSON.
-pub(crate) fn whole<'a>(events: impl Iterator<Item = (&'a str, &'a [u8])>) -> Result<Arc<[u8]>> {
-    let items = events.map(|(event_type, payload)| {
-        Ok(Item {
-            event_type: event_type.into(),
-            event: serde_json::from_slice(payload)?,
-        })
-    });
-    let whole = items
-        .collect::<serde_json::Result<Vec<_>>>()
-        .and_then(|events| serde_json::to_vec(&Whole { events }));
-    whole.map(Arc::from).map_err(|error| {
-        Error::new(
-            ErrorKind::InvalidEvent,
-            "an event of a batch cannot be read",
-        )
-        .with_source(error)
-    })
 }
 
 /// The events of a batch, in their order. One that came alone is a batch of one.

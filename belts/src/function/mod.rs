@@ -17,6 +17,7 @@ mod keys;
 mod options;
 mod returned;
 pub(crate) mod state;
+mod whole;
 
 pub use argument::Argument;
 pub use ask::Ask;
@@ -32,13 +33,13 @@ pub use definition::{
 pub(crate) use failed::{FAILED, Told};
 pub use failed::{Failed, Handles};
 pub use flow::{BatchOf, FlowDef, LaneDef, first as flow_first, key as flow_key};
-pub(crate) use flow::{is_whole, whole};
 pub use handle::RunHandle;
 pub(crate) use keys::matches;
 pub use keys::{ArmKey, KeyDef, TransactionKind};
 pub use options::{Continuation, FunctionOptions, OnCancel};
 pub use returned::Returned;
 pub use state::State;
+pub(crate) use whole::{is_whole, whole};
 
 /// A function of belts, by its name: what takes one as an argument asks for this.
 ///

@@ -9,6 +9,7 @@ use belts::{
 };
 
 mod cold;
+mod flow;
 mod gives_way;
 mod lost;
 mod outside;

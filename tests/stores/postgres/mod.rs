@@ -57,7 +57,7 @@ mod encrypted {
 }
 
 /// The version of the tables.
-const SCHEMA: i64 = 12;
+const SCHEMA: i64 = 13;
 
 /// The server that the tests share; we are a superuser of it.
 fn url() -> String {

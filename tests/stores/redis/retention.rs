@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use belts::store::{
-    After, AwaitedType, Awaits, Entry, NewEvent, Redis, Register, Rerun, RunFilter, RunStatus,
-    StepKind, StepState, Store, Subscription, Target, Transition, Wait,
+    After, AwaitedType, Awaits, Batch, Entry, Flow, NewEvent, Redis, Register, Rerun, RunFilter,
+    RunStatus, Singleton, StepKind, StepState, Store, Subscription, Target, Then, Transition, Wait,
 };
 use belts_suite::servers;
 use redis::cmd;
@@ -190,5 +190,66 @@ async fn purge_clears_the_index_of_events_that_expired() -> belts::Result<()> {
     assert_eq!((purged.events, purged.more), (2, false));
     let size = cmd("ZCARD").arg("{belts}:idle").to_owned();
     assert_eq!(server.command::<usize>(&size).expect("the server runs"), 0);
+    Ok(())
+}
+
+/// Those beside the first went while the run was live again.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn run_that_is_rerun_keeps_all_events_of_its_batch() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = with_ttl(&server).await?;
+    let worker = worker(&store).await?;
+    let mut run_id = None;
+    for id in ["e-1", "e-2", "e-3"] {
+        let batch = Batch::new("", 3, Duration::from_secs(5));
+        let flow = Flow::new().with_batch(batch);
+        let event = event(id).with_target(Target::function("f", None));
+        let event = event.with_flows(vec![("f".into(), flow)]);
+        let published = publish(&store, event).await?;
+        run_id = Some(published.runs[0].run_id.clone());
+    }
+    let run_id = run_id.expect("there are three");
+    let lease = claim(&store, worker, at(0)).await?.runs[0].lease;
+    commit(&store, lease, vec![], Some(fail())).await?;
+    assert!(store.rerun(Rerun::new(&*run_id, at(1))).await?);
+    pause(2 * TTL).await;
+    let events = store.batch(&run_id).await?;
+    let ids = events.iter().map(|event| &*event.id);
+    assert_eq!(ids.collect::<Vec<_>>(), ["e-1", "e-2", "e-3"]);
+    let lease = claim(&store, worker, at(1)).await?.runs[0].lease;
+    commit(&store, lease, vec![], Some(complete())).await?;
+    is_gone(&store, &run_id).await;
+    assert!(store.batch(&run_id).await?.is_empty());
+    assert!(!publish(&store, event("e-2")).await?.duplicate);
+    Ok(())
+}
+
+/// Who came later did not wait for a run that was rerun.
+#[cfg_attr(not(own_redis), ignore = "no Redis server found: install it")]
+#[tokio::test]
+async fn run_of_a_singleton_that_is_rerun_is_live_again() -> belts::Result<()> {
+    let server = servers::Redis::options()
+        .start()
+        .expect("the server starts");
+    let store = with_ttl(&server).await?;
+    let worker = worker(&store).await?;
+    let single = |id: &str| {
+        let flow = Flow::new().with_singleton(Singleton::new("", Then::Skip));
+        let event = event(id).with_target(Target::function("f", None));
+        event.with_flows(vec![("f".into(), flow)])
+    };
+    let first = publish(&store, single("e-1")).await?.runs.remove(0);
+    let lease = claim(&store, worker, at(0)).await?.runs[0].lease;
+    commit(&store, lease, vec![], Some(fail())).await?;
+    assert!(store.rerun(Rerun::new(&*first.run_id, at(1))).await?);
+    let second = publish(&store, single("e-2")).await?;
+    assert!(second.runs[0].skipped().is_some(), "{second:?}");
+    let lease = claim(&store, worker, at(1)).await?.runs[0].lease;
+    commit(&store, lease, vec![], Some(complete())).await?;
+    let third = publish(&store, single("e-3")).await?;
+    assert!(third.runs[0].skipped().is_none(), "{third:?}");
     Ok(())
 }

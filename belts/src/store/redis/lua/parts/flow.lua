@@ -4,15 +4,17 @@ include placed
 include single
 include times
 local function digits(number) return string.format('%.0f', number) end
--- What is kept of a key: in `flow:<id>`, somewhat longer than it says anything.
+-- What is kept of a key: in `flow:<id>`, somewhat longer than it says anything; that of a run which collects events for a month, since
+-- nobody may be there to claim it.
+local day, month = 86400000, 2592000000
 local function kept_flow(id)
   local kept = call('HMGET', P .. 'flow:' .. id, 'at', 'run', 'count', 'until')
   return tonumber(kept[1] or ''), kept[2], tonumber(kept[3] or ''), tonumber(kept[4] or '')
 end
-local function keep_flow(id, at, run, count, last, now)
+local function keep_flow(id, at, run, count, last, now, slack)
   local key = P .. 'flow:' .. id
   call('HSET', key, 'at', digits(at), 'run', run, 'count', digits(count), 'until', digits(last))
-  call('PEXPIRE', key, digits(math.max(0, last - tonumber(now)) + 86400000))
+  call('PEXPIRE', key, digits(math.max(0, last - tonumber(now)) + (slack or day)))
 end
 -- Takes a run out of whatever line it stands in.
 local function step_out(number, run)
@@ -164,28 +166,28 @@ local function apply_flow(number, spec, now, ttl, is_leased)
       if last and tonumber(other) > tonumber(number) then
         -- It was published before the last one, and comes late, whether that one has begun or not.
         if open then
-          keep_flow(spread.id, first, other, 1, due, now)
+          keep_flow(spread.id, first, other, 1, due, now, month)
           hold(other, open, 'debounced', due)
         end
         drop(number, run, now, ttl)
         return 'joined', last.id
       end
       if open then drop(other, open, now, ttl) end
-      keep_flow(spread.id, first, number, 1, due, now)
+      keep_flow(spread.id, first, number, 1, due, now, month)
       hold(number, run, 'debounced', due)
       return 'waits', digits(due)
     end
     if open and count < spread.size then
       local due = first + spread.within
       if count + 1 >= spread.size then due = math.min(due, since) end
-      keep_flow(spread.id, first, other, count + 1, due, now)
+      keep_flow(spread.id, first, other, count + 1, due, now, month)
       join(other, number, run.event)
       drop(number, run, now, ttl)
       hold(other, open, 'batched', due)
       return 'joined', open.id
     end
     local due = spread.size <= 1 and since or since + spread.within
-    keep_flow(spread.id, since, number, 1, due, now)
+    keep_flow(spread.id, since, number, 1, due, now, month)
     hold(number, run, 'batched', due)
     return 'waits', digits(due)
   end
