@@ -305,13 +305,12 @@ impl Reader<'_> {
             }
             Some(name)
         });
-        let limit = match given.take("limit") {
-            Some(number) => number.number(1, self.errors),
-            None => {
-                let message = "`concurrency(…)` needs a `limit`: `concurrency(limit = 5, key = |event| &event.account)`";
-                self.errors.at(&opt.key, message);
-                quote!(1)
-            }
+        let limit = if let Some(number) = given.take("limit") {
+            number.number(1, self.errors)
+        } else {
+            let message = "`concurrency(…)` needs a `limit`: `concurrency(limit = 5, key = |event| &event.account)`";
+            self.errors.at(&opt.key, message);
+            quote!(1)
         };
         Lane {
             at: opt.key.span(),

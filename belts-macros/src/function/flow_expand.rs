@@ -109,9 +109,10 @@ impl Expand<'_> {
         let flow_lane = self.function.krate.at(lane.at).flow_lane;
         let key = self.key(lane.key.as_ref(), event, "concurrency", lane.at);
         let (limit, id) = (&lane.limit, &self.function.id);
-        let pool = match &lane.shared {
-            Some(name) => quote!(::core::concat!("shared:", #name)),
-            None => quote!(#id),
+        let pool = if let Some(name) = &lane.shared {
+            quote!(::core::concat!("shared:", #name))
+        } else {
+            quote!(#id)
         };
         quote_spanned!(at_site(lane.at)=> .with_lane(#flow_lane::new(#pool, #key, #limit)))
     }

@@ -148,7 +148,7 @@ where
         let mut execute = execute(function, event::checked(&self.event), self.options)?;
         execute.in_background = true;
         execute.known = Known::Leave;
-        let run_id = execute.leave().await?;
+        let run_id = Box::pin(execute.leave()).await?;
         Ok(RunHandle::new(run_id, function.id.to_owned(), worker))
     }
 }

@@ -19,6 +19,10 @@ const MOST_KEY_BYTES: usize = 512;
 
 /// What a function says of its flow.
 #[derive(Clone, Copy)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, which generated code says by its name"
+)]
 pub struct FlowDef {
     /// What it makes of an event.
     pub of: Ask<Flow>,

@@ -17,7 +17,6 @@ impl Shared {
         for index in self.targets_here(event) {
             let function = &self.registry.functions()[index];
             match function.flow(&event.event_type, &event.payload) {
-                None => {}
                 Some(Ok(flow)) => flows.push((Arc::clone(&function.id), flow)),
                 // Whoever publishes it can help it, and a run could not.
                 Some(Err(error)) if error.kind() == ErrorKind::TooLarge => return Err(error),
@@ -26,8 +25,8 @@ impl Shared {
                     function = %function.id, error = %error.report(), "a key of the flow options panicked; the event starts a run of \
                      its function, which fails with the panic"
                 ),
-                // It cannot read the event: another version may.
-                Some(Err(_)) => {}
+                // It has none, or cannot read the event: another version may.
+                None | Some(Err(_)) => {}
             }
         }
         event.flows = flows;

@@ -19,7 +19,7 @@ impl Shared {
         }
         let mut filter = RunFilter::new()
             .with_function(function_id)
-            .with_statuses(&[RunStatus::Suspended, RunStatus::Undoing])
+            .with_statuses([RunStatus::Suspended, RunStatus::Undoing])
             .with_due_by(self.clock.now())
             .with_limit(MOST);
         loop {

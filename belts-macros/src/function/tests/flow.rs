@@ -65,11 +65,18 @@ fn options_are_read_in_any_order_and_number() {
     assert!(text.contains("is_batch : true"), "{text}");
 }
 
+fn are_refused<const N: usize>(cases: [(TokenStream, TokenStream, &str); N]) {
+    for (options, event, said) in cases {
+        let text = said_of(&options, &event);
+        assert!(text.contains(said), "{options}: {said}\n{text}");
+    }
+}
+
 #[test]
-fn options_that_mean_nothing_are_refused_with_the_reason() {
+fn options_that_mean_nothing_together_are_refused_with_the_reason() {
     let batch = quote!(batch(size = 10, within = "5s"));
     let debounce = quote!(debounce(period = "5s"));
-    for (options, event, said) in [
+    are_refused([
         (
             quote!(#batch, #debounce),
             several(),
@@ -125,6 +132,12 @@ fn options_that_mean_nothing_are_refused_with_the_reason() {
             one(),
             "it cannot be shorter",
         ),
+    ]);
+}
+
+#[test]
+fn options_that_mean_nothing_are_refused_with_the_reason() {
+    are_refused([
         (quote!(retries = 3), several(), "takes one event at a time"),
         (
             quote!(throttle(limit = 0, per = "0s")),
@@ -195,10 +208,7 @@ fn options_that_mean_nothing_are_refused_with_the_reason() {
             one(),
             "`concurrency(…)` needs a `limit`",
         ),
-    ] {
-        let text = said_of(&options, &event);
-        assert!(text.contains(said), "{options}: {said}\n{text}");
-    }
+    ]);
 }
 
 #[test]

@@ -292,8 +292,7 @@ pub(super) async fn singleton_queues_until_the_end(bench: Bench) -> Result<()> {
     let mut runs = Vec::new();
     for n in 0..5 {
         let run = store.flow(&format!("e{n}"), &flow, at(n)).await?;
-        let waits = (n > 0).then(|| Routed::waits(None));
-        assert_eq!(run.routed, waits);
+        assert_eq!(run.routed, (n > 0).then(|| Routed::waits(None)));
         runs.push(run.run_id);
     }
     let record = store.record(&runs[1]).await?;

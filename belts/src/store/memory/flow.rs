@@ -149,14 +149,14 @@ impl Rows for Flowing<'_> {
     fn open(&mut self, run_id: &str) -> Result<Option<Open>, Infallible> {
         let number = self.tables.run_ids.get(run_id).copied();
         let run = number.and_then(|number| Some((number, self.tables.runs.get(&number)?)));
-        let is_open = |run: &Run| {
+        let takes_more = |run: &Run| {
             let held = matches!(run.mark, Some(Mark::Debounced | Mark::Batched));
             held && run.started_at.is_none() && run.worker.is_none() && !run.status.is_finished()
         };
         let open = run.map(|(number, run)| Open {
             number,
             event: run.event.sight.number,
-            is_open: is_open(run),
+            takes_more: takes_more(run),
         });
         Ok(open)
     }

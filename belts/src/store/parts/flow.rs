@@ -47,8 +47,11 @@ pub(in crate::store) struct Open {
     pub(in crate::store) number: i64,
     pub(in crate::store) event: i64,
     /// Whether events may be added: it is held, and no claim has brought it.
-    pub(in crate::store) is_open: bool,
+    pub(in crate::store) takes_more: bool,
 }
+
+/// The run that has the last event of a key, with its id.
+type Last = Option<(Open, Arc<str>)>;
 
 /// What a store reads and writes for that.
 pub(in crate::store) trait Rows {
@@ -225,7 +228,7 @@ fn fold<R: Rows>(rows: &mut R, run: &Routable, debounce: &Debounce) -> Result<Ro
     match open {
         // It was published before the last one, and comes late, whether that one has begun or not.
         Some((open, run_id)) if open.event > run.event => {
-            if open.is_open {
+            if open.takes_more {
                 kept.run_id = Some(Arc::clone(&run_id));
                 rows.keep(&id, &kept)?;
                 rows.hold(open.number, &Mark::Debounced, Some(due_at))?;
@@ -233,7 +236,7 @@ fn fold<R: Rows>(rows: &mut R, run: &Routable, debounce: &Debounce) -> Result<Ro
             rows.drop_run(run.number)?;
             return Ok(Routed::joined(run_id));
         }
-        Some((open, _)) if open.is_open => rows.drop_run(open.number)?,
+        Some((open, _)) if open.takes_more => rows.drop_run(open.number)?,
         _ => {}
     }
     rows.keep(&id, &kept)?;
@@ -246,7 +249,7 @@ fn collect<R: Rows>(rows: &mut R, run: &Routable, batch: &Batch) -> Result<Route
     let id = id_of("batch", run, &batch.key);
     let count = rows.kept(&id)?.map_or(0, |kept| kept.count);
     let (open, first) = open_of(rows, &id, run)?;
-    let open = open.filter(|(open, _)| open.is_open && count < batch.size);
+    let open = open.filter(|(open, _)| open.takes_more && count < batch.size);
     let Some((open, run_id)) = open else {
         let due_at = if batch.size <= 1 {
             run.at
@@ -280,11 +283,7 @@ fn collect<R: Rows>(rows: &mut R, run: &Routable, batch: &Batch) -> Result<Route
 }
 
 /// The run that has the last event of a key, with its id, and since when it is open, which is now where it is not.
-fn open_of<R: Rows>(
-    rows: &mut R,
-    id: &str,
-    run: &Routable,
-) -> Result<(Option<(Open, Arc<str>)>, Timestamp), R::Fault> {
+fn open_of<R: Rows>(rows: &mut R, id: &str, run: &Routable) -> Result<(Last, Timestamp), R::Fault> {
     if let Some(Kept {
         at,
         run_id: Some(run_id),
@@ -294,7 +293,7 @@ fn open_of<R: Rows>(
         && let Some(open) = rows.open(&run_id)?
     {
         // A clock that was set back has it begin now.
-        let since = if open.is_open {
+        let since = if open.takes_more {
             Timestamp::from_millis(at).min(run.at)
         } else {
             run.at

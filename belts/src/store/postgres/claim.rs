@@ -196,8 +196,8 @@ fn read(rows: &[PgRow], worker: WorkerId) -> Result<(Answer, Vec<Unreadable>), F
 }
 
 /// How far flow options have been applied to a run.
-fn routing(told: Option<Vec<i64>>) -> Routing {
-    match told.as_deref() {
+fn routing(told: Option<&[i64]>) -> Routing {
+    match told {
         None | Some([]) => Routing::Not,
         Some([1, ..]) => Routing::Held,
         Some(_) => Routing::Done,
@@ -224,7 +224,7 @@ impl Coming {
                 .unwrap_or(0),
             parent: None,
             generation: 0,
-            routing: routing(columns.get(14)?),
+            routing: routing(columns.get::<Option<Vec<i64>>>(14)?.as_deref()),
             undoing: None,
             journal: Vec::new(),
             arrivals: Vec::new(),

@@ -190,7 +190,7 @@ impl Rows for Flowing<'_, '_> {
                 Ok(Open {
                     number: row.get(0)?,
                     event: row.get(1)?,
-                    is_open: row.get(2)?,
+                    takes_more: row.get(2)?,
                 })
             })
             .optional()?;
