@@ -1,6 +1,7 @@
 //! Nothing is run and nothing is written by a check.
 
 use std::{
+    fmt::Write as _,
     future::ready,
     sync::{
         Arc,
@@ -66,10 +67,10 @@ pub(crate) async fn everything(store: &SharedStore) -> String {
         .runs
     {
         let journal = store.journal(&run.run_id).await.unwrap();
-        all += &format!("{run:?}\n{journal:?}\n");
+        writeln!(all, "{run:?}\n{journal:?}").unwrap();
     }
-    all += &format!("{:?}\n", store.subscriptions().await.unwrap());
-    all += &format!("{:?}\n", store.awaited().await.unwrap());
+    writeln!(all, "{:?}", store.subscriptions().await.unwrap()).unwrap();
+    writeln!(all, "{:?}", store.awaited().await.unwrap()).unwrap();
     all
 }
 
