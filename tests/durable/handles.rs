@@ -52,7 +52,7 @@ async fn two_steps(event: Named) -> belts::Result<u32> {
     let run: RunHandle<u32> = step!(
         "start",
         async {
-            let run = weigh(parcel(&event.name, 7)).start().await?;
+            let run = Box::pin(weigh(parcel(&event.name, 7)).start()).await?;
             let failed = format!("{} failed", event.name);
             if effects(&failed) == 0 {
                 effect(failed);

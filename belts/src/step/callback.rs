@@ -102,7 +102,7 @@ impl<T> Calling<T> {
         let id = match scope.decide(&path, StepKind::Callback, at).await {
             Decision::Replay { value, type_name } => match codec::decode::<Recorded>(&value) {
                 Ok(Decoded::Ok(recorded)) => {
-                    run.compare_callback(&path, &type_name, &(entry.type_name)());
+                    run.compare_callback(&path, &type_name, (entry.type_name)());
                     recorded.id
                 }
                 other => {
