@@ -43,6 +43,10 @@ pub mod schedules {}
 #[doc = include_str!("../docs/progress.md")]
 pub mod progress {}
 
+#[cfg(feature = "dashboard")]
+#[doc = include_str!("../docs/dashboard.md")]
+pub mod dashboard {}
+
 #[cfg(feature = "http")]
 #[doc = include_str!("../docs/deployment.md")]
 pub mod deployment {}

@@ -10,6 +10,7 @@
 //! - `postgres`: [`store::Postgres`], on sqlx.
 //! - `redis`: [`store::Redis`], and [`dispatch::Redis`] on its streams.
 //! - `http` (default): the axum router of a worker, signatures, and `serve()`.
+//! - `dashboard`: pages in a browser, under `ui` of the router and wherever [`Worker::dashboard`] is nested.
 //! - `encryption`: [`Keyring`]: what users write is encrypted in stores and messages, and compressed; see the guide's page on secrets.
 //! - `http-dispatch`: [`dispatch::Http`], which posts events to a worker elsewhere.
 //! - `sqs`: [`dispatch::Sqs`], on Amazon SQS.
@@ -22,6 +23,7 @@
 #![cfg_attr(
     not(all(
         feature = "macros",
+        feature = "dashboard",
         feature = "encryption",
         feature = "postgres",
         feature = "redis",

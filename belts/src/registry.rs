@@ -17,6 +17,8 @@ use crate::{
 mod awaited;
 mod build;
 mod handlers;
+#[cfg(feature = "dashboard")]
+mod shape;
 mod transactions;
 mod types;
 

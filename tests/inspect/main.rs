@@ -8,6 +8,7 @@
 mod access;
 mod bulk;
 mod command;
+mod dashboard;
 mod errors;
 mod functions;
 mod http;

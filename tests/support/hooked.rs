@@ -5,10 +5,10 @@ use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 use belts::{
     Result, Timestamp,
     store::{
-        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
-        Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-        Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, SharedStore, Store,
-        Subscription, WorkerId,
+        Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules,
+        EndedLately, Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged,
+        Register, Release, Rerun, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow,
+        SharedStore, Store, Subscription, WorkerId,
     },
 };
 
@@ -112,6 +112,9 @@ impl Store for Hooked {
     }
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
         self.at("list").await?.list(filter).await
+    }
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        self.at("ended").await?.ended(since, most).await
     }
     async fn backlog(
         &self,

@@ -111,6 +111,17 @@ pub(super) enum Command {
     },
     /// Encrypts everything in a store with the first of the keys in `BELTS_ENCRYPTION_KEYS`, also what was not encrypted
     Reencrypt,
+    /// Serves the dashboard of a store on this machine, and prints a link that signs in once
+    Ui {
+        /// The port to listen on; by default one that is free
+        #[arg(
+            long,
+            value_name = "PORT",
+            default_value = "0",
+            hide_default_value = true
+        )]
+        port: u16,
+    },
     /// Prints a shell completion script
     Completions {
         /// The shell: `bash`, `elvish`, `fish`, `powershell` or `zsh`

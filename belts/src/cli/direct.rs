@@ -44,6 +44,11 @@ impl Direct {
         })
     }
 
+    /// The store, with its keys.
+    pub(super) fn store(&self) -> SharedStore {
+        Arc::clone(&self.store)
+    }
+
     fn narrowed(&self, asked: Filters) -> ListRuns {
         let mut list = self.runs.list().limit(asked.limit);
         for status in RunStatus::ALL {

@@ -24,6 +24,7 @@ mod runs;
 mod schedules;
 mod settle;
 mod table;
+mod ui;
 mod wrong;
 
 use args::{Args, Command};
@@ -57,6 +58,9 @@ async fn run(args: Args) -> Result<(), Wrong> {
         _ => {}
     }
     let actor = actor::actor(args.actor.as_deref());
+    if let Command::Ui { port } = args.command {
+        return ui::ui(args.place, port, &actor).await;
+    }
     let place = args.place.open(&actor).await?;
     let place = &*place;
     match args.command {
@@ -76,7 +80,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Complete(asked) => complete::complete(place, asked, out).await,
         Command::Settle(asked) => settle::settle(place, asked, out).await,
         Command::Reencrypt => reencrypt::reencrypt(place, out).await,
-        Command::Completions { .. } => Ok(()),
+        Command::Ui { .. } | Command::Completions { .. } => Ok(()),
     }
 }
 

@@ -7,13 +7,38 @@ use super::{
 };
 use crate::{
     environment::{self, STORE, WORKER},
-    store,
+    store::{self, SharedStore},
     worker::config::variables::read_encryption_keys,
 };
 
 impl PlaceArgs {
     /// Opens the place named by the arguments, or else by the environment.
     pub(super) async fn open(self, actor: &str) -> Result<Box<dyn Place>, Wrong> {
+        match self.named()? {
+            (Some(store), _) => Ok(Box::new(open_store(&store, actor).await?)),
+            (None, Some(worker)) => Ok(Box::new(Remote::new(&worker, actor)?)),
+            (None, None) => Err(Wrong::usage(format!(
+                "where are the runs? Name their store with `--store <URL>` or {STORE}, or a worker with `--worker <URL>` or {WORKER}"
+            ))),
+        }
+    }
+
+    /// Opens the store that is named, for what serves it.
+    pub(super) async fn open_to_serve(self, actor: &str) -> Result<SharedStore, Wrong> {
+        match self.named()? {
+            (Some(store), _) => Ok(open_store(&store, actor).await?.store()),
+            (None, Some(worker)) => Err(Wrong::usage(format!(
+                "{}: a worker has the dashboard itself, under `/ui` of its URL; `belts ui` is for a store, named with `--store <URL>` or {STORE}",
+                worker.by
+            ))),
+            (None, None) => Err(Wrong::usage(format!(
+                "where are the runs? Name their store with `--store <URL>` or {STORE}"
+            ))),
+        }
+    }
+
+    /// The store or the worker that is named, by the arguments or else by the environment.
+    fn named(self) -> Result<(Option<Named>, Option<Named>), Wrong> {
         let named = (
             Named::new(self.store, "`--store`"),
             Named::new(self.worker, "`--worker`"),
@@ -25,16 +50,12 @@ impl PlaceArgs {
             ),
             given => given,
         };
-        match (store, worker) {
-            (Some(_), Some(_)) => Err(Wrong::usage(format!(
+        if store.is_some() && worker.is_some() {
+            return Err(Wrong::usage(format!(
                 "{STORE} and {WORKER} are both set: choose one with `--store <URL>` or `--worker <URL>`"
-            ))),
-            (None, None) => Err(Wrong::usage(format!(
-                "where are the runs? Name their store with `--store <URL>` or {STORE}, or a worker with `--worker <URL>` or {WORKER}"
-            ))),
-            (Some(store), None) => Ok(Box::new(open_store(&store, actor).await?)),
-            (None, Some(worker)) => Ok(Box::new(Remote::new(&worker, actor)?)),
+            )));
         }
+        Ok((store, worker))
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn refusal(error: Error) -> Refusal {
 }
 
 /// The list with one more parameter.
-fn narrowed(
+pub(super) fn narrowed(
     list: ListRuns,
     name: &str,
     value: String,

@@ -80,6 +80,8 @@ mod router;
 mod schedules;
 pub(crate) mod settle;
 mod token;
+#[cfg(feature = "dashboard")]
+pub(crate) mod ui;
 pub(crate) mod url;
 mod verify;
 
@@ -88,6 +90,8 @@ pub use limits::Limits;
 pub use mode::HttpMode;
 pub(crate) use options::HttpOptions;
 pub(crate) use token::InspectionToken;
+#[cfg(feature = "dashboard")]
+pub use ui::Access;
 
 /// The response for unknown paths.
 pub(crate) async fn not_found() -> axum::response::Response {

@@ -40,6 +40,8 @@ pub(crate) struct HttpOptions {
     pub(crate) picked: bool,
     pub(crate) health: LastLook,
     pub(crate) replays: Replays,
+    #[cfg(feature = "dashboard")]
+    pub(crate) ui: super::ui::UiOptions,
     /// The places of requests that wait for runs.
     pub(super) waiting: Arc<Semaphore>,
     /// An invalid setting; it is reported when the worker is built.
@@ -64,6 +66,8 @@ impl Default for HttpOptions {
             picked: false,
             health: LastLook::default(),
             replays: Replays::default(),
+            #[cfg(feature = "dashboard")]
+            ui: super::ui::UiOptions::default(),
             waiting: Arc::new(Semaphore::new(0)),
             wrong: None,
         }

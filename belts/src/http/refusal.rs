@@ -127,6 +127,31 @@ impl Refusal {
         Self::forbidden("the form of a callback can be sent from its own page alone")
     }
 
+    #[cfg(feature = "dashboard")]
+    pub(super) fn foreign_change() -> Self {
+        Self::forbidden(
+            "changes can be asked for from the dashboard's own pages alone, and this browser says that another page asks, or says nothing; \
+             behind a proxy that changes `Host`, set BELTS_URL",
+        )
+    }
+
+    #[cfg(feature = "dashboard")]
+    pub(super) fn stale_form() -> Self {
+        Self::forbidden(
+            "this form was made for another sign-in; go back, load the page again and repeat it",
+        )
+    }
+
+    #[cfg(feature = "dashboard")]
+    pub(super) fn only_reads() -> Self {
+        Self::forbidden("you may look at everything here, and change nothing")
+    }
+
+    #[cfg(feature = "dashboard")]
+    pub(super) fn no_access() -> Self {
+        Self::forbidden("you have no access to this dashboard")
+    }
+
     pub(super) fn mode() -> Self {
         Self::forbidden("this worker does not allow the mode that the request asks for")
     }

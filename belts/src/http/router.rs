@@ -57,7 +57,7 @@ impl Worker {
 
     fn router_that(&self, takes: bool) -> Router {
         let delivered = if takes { post(deliver) } else { post(refuse) };
-        Router::new()
+        let router = Router::new()
             .route(
                 "/",
                 get(describe::describe)
@@ -72,6 +72,10 @@ impl Worker {
             .merge(callbacks::routes())
             .route_layer(from_fn_with_state(self.clone(), page::guard))
             .route_layer(map_response(unsniffed))
-            .with_state(self.clone())
+            .with_state(self.clone());
+        // Who may come there is checked there.
+        #[cfg(feature = "dashboard")]
+        let router = router.nest_service("/ui", self.dashboard());
+        router
     }
 }

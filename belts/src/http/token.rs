@@ -32,10 +32,20 @@ impl InspectionToken {
         bearer(headers).is_some_and(|given| hash(given) == self.0)
     }
 
-    /// Whether it is this one.
-    #[cfg(test)]
+    /// Whether it is this one, compared as above.
+    #[cfg(any(test, feature = "dashboard"))]
     pub(super) fn is(&self, token: &str) -> bool {
         hash(token.as_bytes()) == self.0
+    }
+
+    /// A key for another purpose, from which nobody learns the token.
+    #[cfg(feature = "dashboard")]
+    pub(super) fn derived(&self, purpose: &str) -> [u8; 32] {
+        use hmac::{Hmac, KeyInit as _, Mac as _};
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("a key of any length will do");
+        mac.update(purpose.as_bytes());
+        mac.finalize().into_bytes().into()
     }
 }
 

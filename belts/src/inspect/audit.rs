@@ -47,7 +47,7 @@ impl Runs {
     }
 
     /// Adds a note on a run about a change that is already in the log.
-    pub(super) async fn note_quietly(&self, run_id: &str, action: &str) -> Result<()> {
+    pub(crate) async fn note_quietly(&self, run_id: &str, action: &str) -> Result<()> {
         let note = Note::new(self.clock.now(), Arc::clone(&self.by), action);
         // Whether the run exists becomes clear when it is changed.
         self.store.note(run_id, note).await.map(drop)
@@ -66,7 +66,7 @@ impl Runs {
     }
 
     /// Logs a change that is about to be made to several runs.
-    pub(super) fn tell_of(&self, action: &str) {
+    pub(crate) fn tell_of(&self, action: &str) {
         let by = &self.by;
         tracing::info!(action = %Clean(action), by = %Clean(by), "runs were changed through inspection");
     }

@@ -20,7 +20,7 @@ pub(crate) fn leave_some_out(
 }
 
 /// Checks that a filter chooses runs to be cancelled.
-pub(super) fn check(filter: &RunFilter, now: Timestamp) -> Result<()> {
+pub(crate) fn check(filter: &RunFilter, now: Timestamp) -> Result<()> {
     let ids = [
         ("function", &filter.function_id),
         ("event", &filter.event_id),

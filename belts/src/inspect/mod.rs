@@ -21,6 +21,8 @@ mod families;
 pub(crate) mod functions;
 mod list;
 mod listed_schedules;
+#[cfg(feature = "dashboard")]
+pub(crate) mod open_callbacks;
 mod pausing;
 mod purge;
 mod read;
@@ -34,6 +36,8 @@ pub(crate) mod shown_schedule;
 mod told;
 #[cfg(feature = "http")]
 pub(crate) mod when;
+#[cfg(feature = "dashboard")]
+pub(crate) mod why;
 
 pub use bulk::{CancelFailed, CancelledRuns};
 pub use callback::CallbackHandle;
@@ -125,6 +129,15 @@ impl Runs {
     /// Lists runs, newest first: all of them, or those that match the filters of the returned builder.
     pub fn list(&self) -> ListRuns {
         ListRuns::new(Arc::clone(&self.store))
+    }
+
+    /// One page of a list as the store gives it.
+    #[cfg(feature = "dashboard")]
+    pub(crate) async fn page(
+        &self,
+        filter: crate::store::RunFilter,
+    ) -> Result<crate::store::RunPage> {
+        self.store.list(filter).await
     }
 
     /// One run.

@@ -157,6 +157,17 @@ impl SettleStep {
     }
 }
 
+/// Whether a callback is one that settles a step, or did.
+#[cfg(feature = "dashboard")]
+pub(super) fn is_settlement(callback: &Entry, journal: &[Entry]) -> bool {
+    let mut steps = journal.iter().filter(|entry| entry.kind == StepKind::Step);
+    steps.any(|step| {
+        let times = codec::begins(&step.value).map_or(0, |begins| begins.times);
+        (0..=times.max(step.attempts))
+            .any(|times| is_settled_by(&step.path, step.seq, &callback.path, times))
+    })
+}
+
 /// The callback that settles a step, if it waits for that.
 pub(crate) fn parked<'a>(step: &Entry, journal: &'a [Entry]) -> Option<&'a Entry> {
     if step.kind != StepKind::Step || step.state != StepState::Waiting {

@@ -40,6 +40,14 @@ pub(crate) fn announce(worker: &Worker, place: &Place, open: bool) {
     if let Some(file) = token_file(worker) {
         tracing::info!(file = %file.display(), "made a token for inspection");
     }
+    #[cfg(feature = "dashboard")]
+    if let Some(url) = dashboard(worker, place, open) {
+        tracing::info!(%url, "serves the dashboard");
+        // Its code is for whoever watches, and for no log.
+        if let Some(link) = link(worker, &url) {
+            let _ = writeln!(io::stderr(), "dashboard: {link}");
+        }
+    }
     tell_of_functions(shared);
     for note in summary.notes() {
         tracing::warn!("{note}");
@@ -51,6 +59,28 @@ fn token_file(worker: &Worker) -> Option<PathBuf> {
     let http = &worker.shared().http;
     http.made_token.get()?;
     http.store_file.as_deref().map(development::beside)
+}
+
+/// Where the dashboard is, on a machine for development.
+#[cfg(feature = "dashboard")]
+fn dashboard(worker: &Worker, place: &Place, open: bool) -> Option<String> {
+    let http = &worker.shared().http;
+    let is_for_development = http.made_token.get().is_some() || http.inspection_local;
+    let address = place.address.filter(|_| open && is_for_development)?;
+    Some(format!("http://{address}/ui"))
+}
+
+/// A link that signs in once, if a person watches.
+#[cfg(feature = "dashboard")]
+fn link(worker: &Worker, url: &str) -> Option<String> {
+    use std::io::IsTerminal as _;
+
+    let http = &worker.shared().http;
+    let signs_in = http.made_token.get().is_some() && io::stderr().is_terminal();
+    signs_in.then(|| {
+        let code = http.ui.once.make(worker.now(), "the terminal");
+        format!("{url}/sign-in?once={code}")
+    })
 }
 
 /// The start, for a person to read.
@@ -100,6 +130,11 @@ impl fmt::Display for Summary<'_> {
         writeln!(f, "  store      {}", shared.http.store)?;
         if let Some(file) = token_file(self.worker) {
             writeln!(f, "  inspection its token is in {}", file.display())?;
+        }
+        #[cfg(feature = "dashboard")]
+        if let Some(url) = dashboard(self.worker, self.place, self.open) {
+            let link = link(self.worker, &url).unwrap_or(url);
+            writeln!(f, "  dashboard  {link}")?;
         }
         if let Some(dispatcher) = &shared.dispatcher {
             writeln!(f, "  dispatcher {dispatcher:?}")?;

@@ -188,6 +188,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The store cannot be reached, or the mark is one that no page gave: see [`Error::wrong_page_mark`](crate::Error::wrong_page_mark).
     async fn list(&self, filter: RunFilter) -> Result<RunPage>;
 
+    /// How many runs ended at this time or later, by function and status; no more than the last `most` are counted. `None` if the store
+    /// has no order by which it could tell that without looking at every run, as this default says.
+    ///
+    /// # Errors
+    /// The store cannot be reached.
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        let _ = (since, most);
+        Ok(None)
+    }
+
     /// How many runs of each of these functions are due and wait for a worker, in their order; no more than `most` are counted
     /// of each.
     ///

@@ -13,9 +13,9 @@ use crate::{
     error::{Error, Result},
     store::{
         Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules,
-        Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register,
-        Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow,
-        Store, StoredEvent, Subscription, Transactions, WorkerId,
+        EndedLately, Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged,
+        Register, Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange,
+        ScheduleRow, Store, StoredEvent, Subscription, Transactions, WorkerId,
     },
 };
 
@@ -118,6 +118,11 @@ impl Store for Faults {
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
         self.alive()?;
         self.inner.list(filter).await
+    }
+
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        self.alive()?;
+        self.inner.ended(since, most).await
     }
 
     async fn backlog(

@@ -12,7 +12,7 @@ use crate::{
 
 impl Shared {
     /// The event's correlation key, if somebody takes the event and it fits.
-    pub(super) async fn check(
+    pub(crate) async fn check(
         &self,
         event: &wire::WireEvent,
         function: Option<&str>,

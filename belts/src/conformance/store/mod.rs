@@ -44,6 +44,7 @@ mod journals;
 mod leases;
 mod limits;
 mod listing;
+mod looking;
 mod looking_back;
 mod meeting;
 mod pausing;
@@ -126,6 +127,9 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     listing {
         list_filters_and_pages list_finds_what_is_due list_goes_by_the_time list_omits_values backlog_counts_what_is_due invalid_page_mark_is_an_error
+    }
+    looking {
+        list_stops_after_some_looks ended_counts_the_last
     }
     tags {
         commit_adds_tags refused_commit_adds_no_tags list_finds_runs_by_their_tags list_finds_undone_runs_by_their_tags

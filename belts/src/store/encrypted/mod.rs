@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use futures_util::future::{BoxFuture, FutureExt as _};
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules, Entry,
-    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, SharedStore,
-    Store, StoredEvent, Subscription, Timestamp, Transition, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, Commit, CommitBatch, CommitOutcome, DueSchedules,
+    EndedLately, Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged,
+    Register, Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange,
+    ScheduleRow, SharedStore, Store, StoredEvent, Subscription, Timestamp, Transition, WorkerId,
 };
 use crate::{
     error::Result,
@@ -294,6 +294,10 @@ impl Store for Encrypted {
         });
         page.runs = runs.collect();
         Ok(page)
+    }
+
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        self.inner.ended(since, most).await
     }
 
     async fn backlog(

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     error::{Error, Result},
     store::{
-        Entry, FunctionRecord, Note, Purged, Rerun, RunFilter, RunPage, RunRecord, RunStatus,
-        StepState, Timestamp, WorkerId, parts::Crashes,
+        EndedLately, Entry, FunctionRecord, Note, Purged, Rerun, RunFilter, RunPage, RunRecord,
+        RunStatus, StepState, Timestamp, WorkerId, parts::Crashes,
     },
 };
 
@@ -56,18 +56,39 @@ impl Tables {
                 Box::new(started.filter_map(|number| self.runs.get_key_value(number)))
             }
         };
-        let mut found = candidates.filter(|(_, run)| passes(run));
+        let looks = if filter.looks == 0 {
+            usize::MAX
+        } else {
+            filter.looks
+        };
         let mut page = RunPage::default();
         let mut last = None;
-        for (number, run) in found.by_ref().take(limit) {
-            let record = self.record_of(run);
-            page.runs.push(record.listed());
-            last = Some(*number);
-        }
-        if found.next().is_some() {
-            page.next = last.map(|number| number.to_string());
+        for (looked, (number, run)) in candidates.enumerate() {
+            if looked == looks {
+                page.next = last;
+                break;
+            }
+            if passes(run) {
+                if page.runs.len() == limit {
+                    page.next = last;
+                    break;
+                }
+                page.runs.push(self.record_of(run).listed());
+            }
+            last = Some(number.to_string());
         }
         Ok(page)
+    }
+
+    /// How many runs ended lately.
+    pub(super) fn ended(&self, since: Timestamp, most: usize) -> EndedLately {
+        let ends = self.runs.values().filter_map(|run| {
+            let at = run.finished_at.filter(|at| *at >= since)?;
+            Some((&self.functions[run.function].id, run.shown_status(), at))
+        });
+        let mut ends: Vec<_> = ends.collect();
+        ends.sort_by_key(|(_, _, at)| std::cmp::Reverse(*at));
+        EndedLately::count(since, most, ends)
     }
 
     pub(super) fn backlog(

@@ -9,10 +9,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
-    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
-    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, EndedLately,
+    Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register,
+    Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow,
+    Store, StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
 };
 use crate::error::Result;
 
@@ -164,6 +164,10 @@ impl Store for Memory {
 
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
         self.tables().list(&filter)
+    }
+
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        Ok(Some(self.tables().ended(since, most)))
     }
 
     async fn backlog(

@@ -7,6 +7,7 @@ use sqlx::postgres::{PgBindIterExt as _, PgRow};
 use super::{
     database::Database,
     error::Fault,
+    looks::Among,
     rows::{Columns, Entries, EntryPlaces, RECORDED, notes, record},
     sql::{Parameters, number},
     text::{from_column, to_column},
@@ -114,19 +115,34 @@ impl Database {
             let tags = tags.iter().map(|tag| to_column(tag));
             parameters.bind(tags.bind_iter())
         };
-        let rows = if let Some(parent) = &filter.parent {
-            let parameters = tagged(parameters).bind(to_column(parent)).bind(event);
-            self.rows(&self.sql.list_of_parent, parameters).await?
-        } else if let Some(event) = event {
-            let parameters = tagged(parameters).bind(event);
-            self.rows(&self.sql.list_of_event, parameters).await?
-        } else if let Some(tag) = tags.first() {
-            let parameters = tagged(parameters).bind(to_column(tag));
-            self.rows(&self.sql.list_of_tag, parameters).await?
-        } else if filter.due_by.is_some() && filter.function_id.is_some() {
-            self.rows(&self.sql.list_of_due, parameters).await?
-        } else {
-            self.rows(&self.sql.list, parameters).await?
+        let among = self.among(filter).await?;
+        let floor = self.floor(among, filter, below).await?;
+        let above = floor.unwrap_or(-1);
+        let rows = match among {
+            Among::All => self.rows(&self.sql.list, parameters.bind(above)).await?,
+            Among::Failed => {
+                let parameters = parameters.bind(above);
+                self.rows(&self.sql.list_of_failed, parameters).await?
+            }
+            Among::Open => {
+                let parameters = parameters.bind(number(filter.looks));
+                self.rows(&self.sql.list_of_open, parameters).await?
+            }
+            Among::Parent => {
+                let parent = filter.parent.as_deref().map(to_column);
+                let parameters = tagged(parameters).bind(parent).bind(event).bind(above);
+                self.rows(&self.sql.list_of_parent, parameters).await?
+            }
+            Among::Event => {
+                let parameters = tagged(parameters).bind(event);
+                self.rows(&self.sql.list_of_event, parameters).await?
+            }
+            Among::Tag => {
+                let tag = tags.first().map(|tag| to_column(tag));
+                let parameters = tagged(parameters).bind(tag).bind(above);
+                self.rows(&self.sql.list_of_tag, parameters).await?
+            }
+            Among::Due => self.rows(&self.sql.list_of_due, parameters).await?,
         };
         let runs = rows.iter().take(limit).filter_map(readable).collect();
         // One more than the page was asked for, to know whether there is a next one.
@@ -135,6 +151,8 @@ impl Database {
             .and_then(|last| rows.get(last))
             .filter(|_| rows.len() > limit);
         let next = last.map(|last| Columns(last).get::<i64>(0)).transpose()?;
+        // The one at which it stops is the first that the next page looks at.
+        let next = next.or(floor.map(|floor| floor.saturating_add(1)));
         Ok(RunPage {
             runs,
             next: next.map(|number| number.to_string()),

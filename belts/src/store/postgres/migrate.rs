@@ -10,7 +10,7 @@ use super::{
 use crate::{environment::is_check, error::Result};
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 13] = [
+const MIGRATIONS: [&[&str]; 14] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -104,6 +104,7 @@ const MIGRATIONS: [&[&str]; 13] = [
         include_str!("migrations/0013/claim.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
+    &[include_str!("migrations/0014/failed.sql")],
 ];
 
 /// The oldest version of the tables whose processes may open a schema that this one has changed: a deploy that is taken back

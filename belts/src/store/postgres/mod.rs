@@ -13,10 +13,10 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
-    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
-    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, Transactions, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, EndedLately,
+    Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register,
+    Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow,
+    Store, StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, Transactions, WorkerId,
 };
 use crate::error::{Error, Result};
 
@@ -38,6 +38,7 @@ mod kept;
 mod last_look;
 mod limits;
 mod listen;
+mod looks;
 mod migrate;
 mod open;
 mod others;
@@ -249,6 +250,12 @@ impl Store for Postgres {
         let below = filter.mark()?.unwrap_or(i64::MAX);
         self.read(|database| database.list(&filter, limit, below))
             .await
+    }
+
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        self.read(|database| database.ended(since, most))
+            .await
+            .map(Some)
     }
 
     async fn backlog(

@@ -48,6 +48,11 @@ const TIME: &str = "coalesce(finished_at, (SELECT published_at FROM {schema}.eve
 const TAGGED: &str = "NOT EXISTS (SELECT FROM unnest($8::text[]) AS asked (tag)
     WHERE NOT EXISTS (SELECT FROM {schema}.tags WHERE tags.tag = asked.tag AND tags.run = runs.number))";
 
+/// The runs that are not over, each at least once, as far as a limit reaches: those that wait for a time, those in hand, and others.
+const OPEN: &str = "(SELECT number FROM {schema}.runs WHERE due_at IS NOT NULL LIMIT $LOOKS)
+    UNION ALL (SELECT number FROM {schema}.runs WHERE worker IS NOT NULL LIMIT $LOOKS)
+    UNION ALL (SELECT number FROM {schema}.runs WHERE due_at IS NULL AND worker IS NULL AND finished_at IS NULL LIMIT $LOOKS)";
+
 /// Whether the end of a run was told by what was written, to somebody who may wait for it: then it is to be shown.
 const TOLD: &str = "current_setting('belts_store.told', true) IS NOT DISTINCT FROM 'yes'";
 
@@ -71,7 +76,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{status}", STATUS).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD).replace("{tagged}", TAGGED)).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{status}", STATUS).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD).replace("{tagged}", TAGGED).replace("{open_1}", &OPEN.replace("$LOOKS", "$1")).replace("{open_8}", &OPEN.replace("$LOOKS", "$8"))).into());
                 Self { $($name: fill($sql),)* }
             }
         }
@@ -300,29 +305,55 @@ statements! {
             SELECT * FROM {schema}.runs
             WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+                AND number > $8
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
+    list_of_failed: "SELECT {listed} FROM (
+            SELECT * FROM {schema}.runs
+            WHERE status IN ('failed', 'cancelled') AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND {status} = ANY ($3)
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+                AND number > $8
+            ORDER BY number DESC LIMIT $4) AS runs, {event}";
+    // Those that are not over, where they are few.
+    list_of_open: "SELECT {listed} FROM (
+            SELECT runs.* FROM (SELECT DISTINCT number FROM ({open_8}) AS open OFFSET 0) AS open
+                JOIN {schema}.runs ON runs.number = open.number
+            WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND {status} = ANY ($3)
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+            ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
+    open_runs: "SELECT count(*) FROM ({open_1}) AS open";
+    // The first run that a list does not look at any more.
+    floor: "SELECT number FROM {schema}.runs WHERE number < $1 ORDER BY number DESC OFFSET $2 LIMIT 1";
+    floor_of_failed: "SELECT number FROM {schema}.runs WHERE status IN ('failed', 'cancelled') AND number < $1
+        ORDER BY number DESC OFFSET $2 LIMIT 1";
+    floor_of_parent: "SELECT number FROM {schema}.runs WHERE parent = $3 AND number < $1 ORDER BY number DESC OFFSET $2 LIMIT 1";
+    floor_of_tag: "SELECT run FROM {schema}.tags WHERE tag = $3 AND run < $1 ORDER BY run DESC OFFSET $2 LIMIT 1";
+    ended: "SELECT function_id, status, count(*), max(finished_at), min(finished_at) FROM (
+            SELECT function_id, status, finished_at FROM {schema}.runs WHERE finished_at IS NOT NULL AND finished_at >= $1
+            ORDER BY finished_at DESC, number DESC LIMIT $2) AS ended GROUP BY function_id, status";
     // Of one function, which are few beside all that have ended. The index is read alone, and so not by number.
     list_of_due: "SELECT {listed} FROM (
             SELECT * FROM (SELECT * FROM {schema}.runs WHERE function_id = $2 AND due_at IS NOT NULL AND due_at <= $7 OFFSET 0) AS runs
             WHERE number < $1 AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
+    // Its runs are looked up before anything else is asked of them, or all runs would be gone through in the order of the list.
     list_of_event: "SELECT {listed} FROM (
-            SELECT runs.* FROM {schema}.runs, (SELECT number FROM {schema}.events WHERE id = $9 OFFSET 0) AS of
-            WHERE runs.number BETWEEN of.number << 16 AND of.number << 16 | 65535
-                AND runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
+            SELECT runs.* FROM (SELECT number FROM {schema}.events WHERE id = $9 OFFSET 0) AS of,
+                LATERAL (SELECT * FROM {schema}.runs WHERE number BETWEEN of.number << 16 AND of.number << 16 | 65535 OFFSET 0) AS runs
+            WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
     list_of_parent: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
             WHERE parent = $9 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
-                AND ($10::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $10)) AND {tagged}
+                AND ($10::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $10)) AND {tagged} AND number > $11
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_tag: "SELECT {listed} FROM (
             SELECT runs.* FROM {schema}.tags AS of JOIN {schema}.runs ON runs.number = of.run
             WHERE of.tag = $9 AND of.run < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
+                AND of.run > $10
             ORDER BY of.run DESC LIMIT $4) AS runs, {event}";
     // Of runs that are there. Whoever sends it holds them.
     tag: "INSERT INTO {schema}.tags (run, tag)

@@ -14,9 +14,13 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Entry, Mark, RunFilter, RunPage, RunRecord, Timestamp, sorted_tags},
+    store::{
+        EndedLately, Entry, Mark, RunFilter, RunPage, RunRecord, RunStatus, Timestamp, sorted_tags,
+    },
 };
 
+/// The most runs of which one call tells how they ended.
+const MOST_ENDED: usize = 2_000;
 /// The most runs that one call looks at, of which few may pass the filter: others wait meanwhile.
 const LOOKS: usize = 2_000;
 
@@ -69,7 +73,7 @@ impl Redis {
     pub(super) async fn list_runs(&self, filter: &RunFilter) -> Result<RunPage> {
         let limit = filter.page_size();
         let mut below = filter.mark()?.unwrap_or(i64::MAX);
-        let mut found = Vec::new();
+        let (mut found, mut looked, mut stopped) = (Vec::new(), 0, None);
         // One more than the page has, to know whether there is another.
         while found.len() <= limit {
             let wanted = most(limit - found.len()) + 1;
@@ -78,14 +82,33 @@ impl Redis {
                 Some(next) => below = next,
                 None => break,
             }
+            looked += LOOKS;
+            if filter.looks > 0 && looked >= filter.looks {
+                stopped = Some(below.to_string());
+                break;
+            }
         }
         let goes_on = found.len() > limit;
         found.truncate(limit);
         let last = found.last().map(|(_, number)| number.to_string());
         Ok(RunPage {
             runs: found.into_iter().map(|(record, _)| record).collect(),
-            next: last.filter(|_| goes_on),
+            next: last.filter(|_| goes_on).or(stopped),
         })
+    }
+
+    /// How many runs ended lately, by the set in which they stand as they ended.
+    pub(super) async fn count_ended(&self, since: Timestamp, limit: usize) -> Result<EndedLately> {
+        let limit = limit.min(MOST_ENDED);
+        let answer = self.run(|_| {
+            let mut call = self.call(&script::ENDED);
+            call.arg(since.as_millis()).arg(most(limit));
+            call
+        });
+        let answer = answer.await?;
+        let ends = self.read(Row::of(answer).and_then(ends))?;
+        let ends = ends.iter().map(|(id, status, at)| (id, *status, *at));
+        Ok(EndedLately::count(since, limit, ends))
     }
 
     fn list_call(&self, filter: &RunFilter, below: i64, wanted: usize) -> Call {
@@ -109,6 +132,15 @@ impl Redis {
         }
         call
     }
+}
+
+fn ends(mut row: Row) -> Result<Vec<(Arc<str>, RunStatus, Timestamp)>, Fault> {
+    let mut ends = Vec::new();
+    while !row.is_empty() {
+        let (function, status, at) = (row.text()?, rows::status_of(&row.raw()?)?, row.time()?);
+        ends.push((function, status, at.ok_or(Fault::Reply("end of a run"))?));
+    }
+    Ok(ends)
 }
 
 fn millis(time: Option<Timestamp>) -> Option<String> {

@@ -12,10 +12,10 @@ use std::{
 use async_trait::async_trait;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
-    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
-    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, EndedLately,
+    Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register,
+    Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow,
+    Store, StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, WorkerId, parts::Wake,
 };
 use crate::{
     error::Result,
@@ -226,6 +226,10 @@ impl Store for Redis {
 
     async fn list(&self, filter: RunFilter) -> Result<RunPage> {
         self.list_runs(&filter).await
+    }
+
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        self.count_ended(since, most).await.map(Some)
     }
 
     async fn backlog(

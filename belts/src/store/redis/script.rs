@@ -68,6 +68,7 @@ scripts! {
     JOURNAL: "journal";
     BACKLOG: "backlog";
     LIST: "list";
+    ENDED: "ended";
     SUBSCRIPTIONS: "subscriptions";
     AWAITED: "awaited";
     EVENTS: "events";

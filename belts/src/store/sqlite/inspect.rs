@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     error::Fault,
+    looks::{Among, open},
     names::{Dictionary, SharedNames},
     pauses::paused,
     rows::{self, record_columns, status_number},
 };
-use crate::store::{Entry, RunFilter, RunPage, RunRecord, Tag, Timestamp};
+use crate::store::{EndedGroup, EndedLately, Entry, RunFilter, RunPage, RunRecord, Tag, Timestamp};
 
 pub(super) fn run(
     connection: &Connection,
@@ -125,12 +126,16 @@ pub(super) fn list(
         statuses
     };
     let tags: Vec<String> = filter.tags.iter().map(Tag::to_string).collect();
-    let sql = match (&filter.event_id, &filter.parent) {
-        (Some(_), _) => LIST_OF_EVENT,
-        (None, Some(_)) => LIST_OF_PARENT,
-        (None, None) if !tags.is_empty() => LIST_OF_TAG,
-        (None, None) if filter.due_by.is_some() && function.is_some() => LIST_OF_DUE,
-        (None, None) => LIST,
+    let among = Among::of(connection, filter)?;
+    let floor = among.floor(connection, filter, below)?;
+    let sql = match among {
+        Among::All => LIST,
+        Among::Failed => LIST_OF_FAILED,
+        Among::Open => LIST_OF_OPEN,
+        Among::Event => LIST_OF_EVENT,
+        Among::Parent => LIST_OF_PARENT,
+        Among::Tag => LIST_OF_TAG,
+        Among::Due => LIST_OF_DUE,
     };
     let all_tags = (!tags.is_empty()).then(|| serde_json::to_string(&tags));
     let all_tags = all_tags
@@ -150,6 +155,7 @@ pub(super) fn list(
         all_tags,
         tags.first(),
         filter.due_by.map(Timestamp::as_millis),
+        floor,
     ])?;
     let mut last: i64 = 0;
     while let Some(row) = found.next()? {
@@ -160,7 +166,42 @@ pub(super) fn list(
         last = row.get(0)?;
         page.runs.push(rows::record(row, &mut dictionary)?);
     }
+    if page.next.is_none() {
+        // The one at which it stops is the first that the next page looks at.
+        page.next = floor.map(|floor| floor.saturating_add(1).to_string());
+    }
     Ok(page)
+}
+
+/// How many runs ended lately, by the index in which they stand as they ended.
+pub(super) fn ended(
+    connection: &Connection,
+    names: &SharedNames,
+    since: Timestamp,
+    most: usize,
+) -> Result<EndedLately, Fault> {
+    let mut dictionary = Dictionary::new(connection, names);
+    let mut statement = connection.prepare_cached(ENDED)?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut found = statement.query(params![since.as_millis(), limit])?;
+    let (mut groups, mut all, mut first) = (Vec::new(), 0, i64::MAX);
+    while let Some(row) = found.next()? {
+        let runs: i64 = row.get(2)?;
+        let runs = usize::try_from(runs).map_err(|_| Fault::Row("number of runs"))?;
+        (all, first) = (all + runs, first.min(row.get(4)?));
+        groups.push(EndedGroup::new(
+            dictionary.name_or_unknown(row.get(0)?)?,
+            rows::status(row.get(1)?)?,
+            runs,
+            Timestamp::from_millis(row.get(3)?),
+        ));
+    }
+    let since = if all < most {
+        since
+    } else {
+        Timestamp::from_millis(first).max(since)
+    };
+    Ok(EndedLately::new(since, groups))
 }
 
 /// The columns of a run in a list: no values, but for short failures. 4 is the status of a run that has completed.
@@ -173,9 +214,9 @@ macro_rules! listed_columns {
     };
 }
 
-/// The runs of a list from some tables, where more is known of them, in the order of a column. `?9` has the tags as JSON.
-macro_rules! list {
-    ($from:literal, $where:literal, $number:literal) => {
+/// The beginning of a list from some tables, in the order of a column. `?9` has the tags as JSON.
+macro_rules! list_start {
+    ($from:literal, $number:literal) => {
         concat!(
             "SELECT ",
             listed_columns!(),
@@ -183,12 +224,23 @@ macro_rules! list {
             $from,
             " JOIN events ON events.number = runs.event WHERE ",
             $number,
-            " < ?1 AND (?2 IS NULL OR function = ?2) AND (?3 >> iif(undo IN (5, 6), 7, status)) & 1
+            " < ?1 AND ",
+            $number,
+            " > ifnull(?12, -1) AND (?2 IS NULL OR function = ?2) AND (?3 >> iif(undo IN (5, 6), 7, status)) & 1
                  AND (?6 IS NULL OR coalesce(finished_at, published_at) >= ?6)
                  AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
                  AND (?9 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?9) AS asked
                      WHERE NOT EXISTS (SELECT 1 FROM tags WHERE tag = asked.value AND run = runs.number)))
-                 AND (?11 IS NULL OR due_at <= ?11) AND ",
+                 AND (?11 IS NULL OR due_at <= ?11) AND "
+        )
+    };
+}
+
+/// The same as a whole, where more is known of the runs.
+macro_rules! list {
+    ($from:literal, $where:literal, $number:literal) => {
+        concat!(
+            list_start!($from, $number),
             $where,
             " ORDER BY ",
             $number,
@@ -197,10 +249,23 @@ macro_rules! list {
     };
 }
 
-const LIST: &str = list!(
+pub(super) const LIST: &str = list!(
     "runs",
     "?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL",
     "runs.number"
+);
+
+pub(super) const LIST_OF_FAILED: &str = list!(
+    "runs INDEXED BY runs_failed",
+    "runs.status IN (5, 6) AND ?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL",
+    "runs.number"
+);
+
+pub(super) const LIST_OF_OPEN: &str = concat!(
+    list_start!("runs", "runs.number"),
+    "runs.number IN (",
+    open!(),
+    ") AND ?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL ORDER BY runs.number DESC LIMIT ?4"
 );
 
 const LIST_OF_EVENT: &str = list!(
@@ -209,13 +274,13 @@ const LIST_OF_EVENT: &str = list!(
     "runs.number"
 );
 
-const LIST_OF_PARENT: &str = list!(
+pub(super) const LIST_OF_PARENT: &str = list!(
     "runs",
     "parent = ?8 AND ?5 IS NULL AND (?10 IS NULL OR true)",
     "runs.number"
 );
 
-const LIST_OF_TAG: &str = list!(
+pub(super) const LIST_OF_TAG: &str = list!(
     "tags AS of JOIN runs ON runs.number = of.run",
     "of.tag = ?10 AND ?5 IS NULL AND ?8 IS NULL",
     "of.run"
@@ -227,3 +292,9 @@ const LIST_OF_DUE: &str = list!(
     "runs.due_at IS NOT NULL AND runs.function = ?2 AND ?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL",
     "runs.number"
 );
+
+pub(super) const ENDED: &str =
+    "SELECT function, status, count(*), max(finished_at), min(finished_at) FROM (
+        SELECT function, status, finished_at FROM runs INDEXED BY runs_finished
+        WHERE finished_at >= ?1 ORDER BY finished_at DESC LIMIT ?2
+    ) GROUP BY function, status";

@@ -14,10 +14,10 @@ use async_trait::async_trait;
 use rusqlite::Connection;
 
 use super::{
-    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, Entry,
-    Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register, Release,
-    Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow, Store,
-    StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, Transactions, WorkerId,
+    Arrival, Capabilities, Claim, Claimed, CommitBatch, CommitOutcome, DueSchedules, EndedLately,
+    Entry, Expired, FunctionRecord, Lease, Note, Publish, PublishedEvent, Purged, Register,
+    Release, Rerun, Route, Routed, RunFilter, RunPage, RunRecord, ScheduleChange, ScheduleRow,
+    Store, StoredEvent, StoredEvents, Subscription, Substitute, Timestamp, Transactions, WorkerId,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -40,6 +40,7 @@ mod inspect;
 mod kept;
 mod limits;
 mod liveness;
+mod looks;
 mod names;
 mod open;
 mod pauses;
@@ -283,6 +284,12 @@ impl Store for Sqlite {
             inspect::list(connection, names, &filter, limit, below)
         })
         .await
+    }
+
+    async fn ended(&self, since: Timestamp, most: usize) -> Result<Option<EndedLately>> {
+        self.read_aside(move |connection, names| inspect::ended(connection, names, since, most))
+            .await
+            .map(Some)
     }
 
     async fn backlog(

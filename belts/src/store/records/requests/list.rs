@@ -37,6 +37,9 @@ pub struct RunFilter {
     pub limit: usize,
     /// Where the last page ended, from [`RunPage::next`](crate::store::RunPage::next).
     pub after: Option<String>,
+    /// About how many runs a page looks at, of which few may pass; all of them where 0. A page that ends there may have no run at all,
+    /// and its mark leads on.
+    pub looks: usize,
 }
 
 impl RunFilter {
@@ -112,6 +115,13 @@ impl RunFilter {
     #[must_use]
     pub fn with_after(mut self, after: impl Into<String>) -> Self {
         self.after = Some(after.into());
+        self
+    }
+
+    /// Sets about how many runs a page looks at.
+    #[must_use]
+    pub fn with_looks(mut self, looks: usize) -> Self {
+        self.looks = looks;
         self
     }
 

@@ -3,6 +3,7 @@
 mod claimed;
 mod expired;
 mod function;
+mod lately;
 mod mark;
 mod note;
 mod parent;
@@ -16,6 +17,7 @@ mod undoing;
 pub use claimed::*;
 pub use expired::*;
 pub use function::*;
+pub use lately::*;
 pub use mark::*;
 pub use note::*;
 pub use parent::*;

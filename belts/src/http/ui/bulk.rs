@@ -1,0 +1,192 @@
+//! Cancelling: one run, or all that pass the filters of a list, which are counted first.
+
+use axum::{extract::State, http::Uri, response::Response};
+use maud::{Markup, html};
+
+use super::{
+    answer::{self, Wrong},
+    fields::Fields,
+    layout::{Place, hidden},
+    question::Question,
+    rerun::told,
+    runs,
+    search::count,
+    visit::{Asked, Visit, address, run},
+    words::{counted, plural},
+};
+use crate::{
+    http::{
+        filters::{self, narrowed},
+        refusal::Refusal,
+    },
+    inspect::{
+        chosen,
+        count::RunCount,
+        shape::{Changed, ShownCancelled},
+    },
+    plain::plain,
+    store::{RunFilter, RunStatus},
+    worker::Worker,
+};
+
+/// The most runs that are counted.
+const MOST: usize = 1_000;
+/// What a form says that is no filter.
+const NO_FILTERS: [&str; 3] = ["form", "run", "done"];
+
+pub(super) async fn ask(
+    State(worker): State<Worker>,
+    visit: Visit,
+    uri: Uri,
+) -> Result<Response, Wrong> {
+    let asked = Asked::of(&uri)?;
+    let runs = visit.runs(&worker);
+    if let Some(id) = asked.get("run") {
+        let record = runs.get(id).await?;
+        return Ok(ask_of_one(&visit, id, &record.function_id));
+    }
+    let mut filter = runs::filter(&runs, &asked, &visit)?;
+    chosen::check(&filter, visit.now)?;
+    if filter.statuses.is_empty() {
+        filter.statuses = RunStatus::UNFINISHED.into();
+    }
+    let count = count(&runs, filter, MOST).await?;
+    let pairs = asked.pairs().iter();
+    let fields: Vec<_> = pairs
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let back = address("runs", &fields);
+    let question = Question {
+        title: "Cancel these runs?",
+        text: counts(&count),
+        action: "cancel",
+        inputs: html! {},
+        button: "Cancel them",
+        is_grave: true,
+        back,
+        fields,
+    };
+    Ok(question.page(&visit))
+}
+
+fn ask_of_one(visit: &Visit, id: &str, function: &str) -> Response {
+    let question = Question {
+        title: "Cancel this run?",
+        text: html! {
+            p.subject { (plain(function)) " " span.id { (plain(id)) } }
+            p { "It stops where it is, together with the runs that it has called and waits for. A step that is under way is "
+                "dropped. Steps that know how to undo what they did are undone. It can be run again later." }
+        },
+        action: "cancel",
+        fields: vec![("run", id)],
+        inputs: html! {},
+        button: "Cancel it",
+        is_grave: true,
+        back: run(id),
+    };
+    question.page(visit)
+}
+
+fn counts(count: &RunCount) -> Markup {
+    let most = if count.more { count.runs } else { usize::MAX };
+    html! {
+        p { strong { (counted(count.runs, most)) } " of these have not ended"
+            @if count.more { ", or more: no more were counted" }
+            ". They stop where they are, together with the runs that they have called and wait for." }
+        @if !count.groups.is_empty() {
+            table.rows {
+                thead { tr { th { "Function" } th { "Status" } th.number { "Runs" } } }
+                tbody { @for group in &count.groups { tr {
+                    td data-label="Function" { (plain(&group.function_id)) }
+                    td data-label="Status" { (group.status) }
+                    td.number data-label="Runs" { (counted(group.runs, usize::MAX)) }
+                } } }
+            }
+        }
+    }
+}
+
+pub(super) async fn cancel(
+    State(worker): State<Worker>,
+    visit: Visit,
+    fields: Fields,
+) -> Result<Response, Wrong> {
+    let runs = visit.runs(&worker);
+    if let Some(id) = fields.get("run") {
+        let changed = runs.cancel(id).await?;
+        let status = runs.get(id).await?.status;
+        let did = match (changed, status) {
+            (false, _) => "not-cancelled",
+            (true, RunStatus::Undoing) => "undo",
+            (true, _) => "cancel",
+        };
+        let done = Changed {
+            run_id: id.to_owned(),
+            changed,
+            status,
+        };
+        return Ok(answer::done(&visit, &told(id, did), &done));
+    }
+    let filter = filter(&worker, &visit, &fields)?;
+    // Whoever asks may go; runs that wait for those that were cancelled are told all the same.
+    let cancelling = tokio::spawn(async move { runs.cancel_some(filter).await });
+    let (done, result) = cancelling.await.map_err(|_| Refusal::shutdown())?;
+    if let Err(error) = result {
+        return Err(filters::refusal(error).after(done).into());
+    }
+    let before = fields
+        .get("done")
+        .and_then(|done| done.parse::<usize>().ok());
+    let all = before.unwrap_or(0).saturating_add(done.cancelled);
+    let done = ShownCancelled::from(done);
+    Ok(answer::page(
+        &visit,
+        Place::Runs,
+        "Cancelled",
+        &done,
+        || part(&visit, &fields, &done, all),
+    ))
+}
+
+fn filter(worker: &Worker, visit: &Visit, fields: &Fields) -> Result<RunFilter, Refusal> {
+    let mut list = worker.runs().list();
+    for (name, value) in fields.pairs() {
+        if !NO_FILTERS.contains(&name.as_str()) && !value.trim().is_empty() {
+            list = narrowed(list, name, value.trim().to_owned(), visit.now)?;
+        }
+    }
+    Ok(list.into_filter())
+}
+
+/// What a part has done, and the button for the next.
+fn part(visit: &Visit, fields: &Fields, done: &ShownCancelled, all: usize) -> Markup {
+    let filters = || {
+        let pairs = fields.pairs().iter();
+        let pairs = pairs.filter(|(name, value)| {
+            !value.is_empty() && name != "page" && !NO_FILTERS.contains(&name.as_str())
+        });
+        pairs.map(|(name, value)| (name.as_str(), value.as_str()))
+    };
+    let list: Vec<_> = filters().collect();
+    html! {
+        section.question {
+            h1 { "Cancelled " (plural(all, "run")) }
+            @if done.ended > 0 { p { (plural(done.ended, "run")) " had ended meanwhile." } }
+            @if let Some(next) = &done.next {
+                p { "There may be more: they are cancelled in parts, so that each is answered in time." }
+                form method="post" action=(visit.to("cancel")) {
+                    (hidden("form", &visit.form))
+                    (hidden("page", next))
+                    (hidden("done", &all.to_string()))
+                    @for (name, value) in filters() { (hidden(name, value)) }
+                    div.buttons {
+                        button.danger { "Cancel the next part" }
+                        a.button href=(visit.to(address("runs", &list))) { "Leave the rest" }
+                    }
+                }
+            } @else {
+                p { a.button href=(visit.to(address("runs", &list))) { "Back to the runs" } }
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The dashboard, asked as a browser asks.
+
+mod access;
+mod actions;
+mod browser;
+mod changes;
+mod failing;
+mod forged;
+mod hostile;
+mod late;
+mod links;
+mod pages;
+mod program;
+mod searching;
+mod values;
