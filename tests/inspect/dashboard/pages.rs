@@ -179,14 +179,14 @@ async fn a_run_says_why_it_failed_and_what_can_be_done() {
         (&json["status"], json["steps"].as_array().unwrap().len()),
         (&"failed".into(), 2)
     );
-    assert_eq!(json["why"], serde_json::json!([]));
+    assert_eq!(json["reasons"], serde_json::json!([]));
     assert_eq!(browser.get("/ui/runs/nobody").await.status, 404);
 }
 
 /// The kinds of reasons why a run is not running.
 async fn why(browser: &Browser, id: &str) -> String {
     let json = browser.json(&format!("/ui/runs/{id}")).await.good().json();
-    let why = json["why"].as_array().unwrap().iter();
+    let why = json["reasons"].as_array().unwrap().iter();
     let kinds = why.map(|it| it["kind"].as_str().unwrap().to_owned());
     kinds.collect::<Vec<_>>().join(" ")
 }

@@ -21,13 +21,14 @@ pub(super) enum Among {
 }
 
 /// The runs that are not over, each at least once: those that wait for a time, those in hand, those that were asked to stop, and
-/// those that wait for something to arrive.
+/// those that wait for something to arrive, or for their turn.
 macro_rules! open {
     () => {
         "SELECT number FROM runs WHERE due_at IS NOT NULL
          UNION ALL SELECT number FROM runs WHERE worker IS NOT NULL
          UNION ALL SELECT number FROM runs WHERE status = 3
-         UNION ALL SELECT number FROM runs WHERE looks_back IS NOT NULL AND finished_at IS NULL"
+         UNION ALL SELECT number FROM runs WHERE looks_back IS NOT NULL AND finished_at IS NULL
+         UNION ALL SELECT number FROM runs WHERE single IS NOT NULL AND finished_at IS NULL"
     };
 }
 pub(super) use open;
