@@ -33,7 +33,13 @@ async fn fill(schema: &InSchema, analyze: bool) -> belts::Result<()> {
         .collect();
     assert_eq!(leases.len(), RUNS);
     run(schema.sql("ANALYZE {schema}.runs, {schema}.events, {schema}.tags")).await;
-    let ends = |place: usize| -> Transition { if place % 100 == 0 { fail() } else { complete() } };
+    let ends = |place: usize| -> Transition {
+        if place.is_multiple_of(100) {
+            fail()
+        } else {
+            complete()
+        }
+    };
     for (part, leases) in leases.chunks(500).enumerate() {
         let commit = |(place, lease): (usize, &Lease)| {
             Commit::new(*lease).with_transition(Some(ends(part * 500 + place)))
