@@ -24,6 +24,12 @@ async fn nasty(event: Nasty, cx: belts::Context) -> belts::Result<()> {
     .await
 }
 
+/// Every byte of a text as addresses may have it.
+fn percent(text: &str) -> String {
+    let bytes = text.bytes().map(|byte| format!("%{byte:02X}"));
+    bytes.collect::<Vec<_>>().concat()
+}
+
 #[tokio::test]
 async fn ids_values_tags_names_and_errors_are_shown_as_text() {
     let worker = builder().build().await.unwrap();
@@ -35,8 +41,7 @@ async fn ids_values_tags_names_and_errors_are_shown_as_text() {
     worker.runs().by(HOSTILE).rerun(id).await.unwrap();
     worker.runs().cancel(id).await.unwrap();
     let browser = Browser::signed_in(&worker).await;
-    let encoded: String = id.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let hostile: String = HOSTILE.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let (encoded, hostile) = (percent(id), percent(HOSTILE));
     let paths = [
         "/ui".to_owned(),
         "/ui/runs".to_owned(),

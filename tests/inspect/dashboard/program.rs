@@ -30,12 +30,12 @@ async fn the_program_prints_a_link_that_signs_in_once() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-    let line = tokio::time::timeout(PATIENCE, lines.next_line())
+    let said = tokio::time::timeout(PATIENCE, lines.next_line())
         .await
         .unwrap()
         .unwrap()
         .unwrap();
-    let link = line.strip_prefix("the dashboard is at ").unwrap();
+    let link = said.strip_prefix("the dashboard is at ").unwrap();
     assert!(link.starts_with("http://127.0.0.1:"), "{link}");
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
