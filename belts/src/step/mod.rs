@@ -37,8 +37,8 @@ pub use caught::{AnyError, Attempted, Caught, of_any_error};
 pub(crate) use expression::Expression;
 pub use expression::Slot;
 pub use race::{Contend, Contender, Race, Racing};
-#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use taken::taken_type;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub(crate) use transaction::Recording;
 #[cfg(feature = "sqlite")]
 pub use transaction::in_sqlite;
