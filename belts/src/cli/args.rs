@@ -114,13 +114,8 @@ pub(super) enum Command {
     /// Serves the dashboard of a store on this machine, and prints a link that signs in once
     Ui {
         /// The port to listen on; by default one that is free
-        #[arg(
-            long,
-            value_name = "PORT",
-            default_value = "0",
-            hide_default_value = true
-        )]
-        port: u16,
+        #[arg(long, value_name = "PORT")]
+        port: Option<u16>,
     },
     /// Prints a shell completion script
     Completions {

@@ -59,7 +59,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
     }
     let actor = actor::actor(args.actor.as_deref());
     if let Command::Ui { port } = args.command {
-        return ui::ui(args.place, port, &actor).await;
+        return ui::ui(args.place, port.unwrap_or(0), &actor).await;
     }
     let place = args.place.open(&actor).await?;
     let place = &*place;
