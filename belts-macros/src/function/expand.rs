@@ -310,6 +310,7 @@ pub(super) fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
         which,
         pattern,
         is_async,
+        helper,
     } = key;
     let kind = match which {
         Macro::Step => quote!(Step),
@@ -319,7 +320,7 @@ pub(super) fn key_def(key: &KeyUse, names: &Runtime) -> TokenStream {
         Macro::Call => quote!(Call),
         Macro::Start => quote!(Start),
         Macro::Race => quote!(Race),
-        Macro::Scope => quote!(Scope),
+        Macro::Scope => return quote!(#key_def::Scope(#pattern, #helper)),
         Macro::Transaction => {
             let of = if *is_async {
                 quote!(Postgres)

@@ -34,6 +34,8 @@ pub(crate) struct KeyUse {
     pub(crate) pattern: String,
     /// The closure of a `transaction!` is `async`.
     pub(crate) is_async: bool,
+    /// The name of the helper that a scope calls, where that is known; empty for anything else.
+    pub(crate) helper: String,
 }
 
 pub(crate) fn mark(body: TokenStream, krate: &Krate) -> Marked {
@@ -197,16 +199,20 @@ impl Marker<'_> {
                 which: Macro::Callback,
                 pattern,
                 is_async: false,
+                helper: String::new(),
             });
         }
-        if which == Macro::Scope {
-            self.helpers.extend(helper_name(arguments.clone()));
-        }
+        let helper = match which {
+            Macro::Scope => helper_name(arguments.clone()),
+            _ => None,
+        };
+        self.helpers.extend(helper.clone());
         let is_async = which == Macro::Transaction && is_async(arguments.clone());
         let key = KeyUse {
             which,
             pattern: pattern(arguments),
             is_async,
+            helper: helper.unwrap_or_default(),
         };
         if self.under.is_empty() {
             self.keys.push(key);

@@ -13,16 +13,14 @@ pub(crate) struct ContractKey {
     pub(crate) kind: &'static str,
 }
 
-/// All keys of a function, in the order in which they are written; those of a helper stand at the first of its scopes.
+/// All keys of a function, in the order in which they are written, each once.
 pub(crate) fn contract(function: &FunctionDef) -> Vec<ContractKey> {
     let mut all = Vec::new();
-    let mut seen = Vec::new();
     let code = Code {
         keys: function.keys,
         arms: function.arms,
-        helpers: function.helpers,
     };
-    code.add_to(&mut all, "", &mut seen);
+    code.add_to(&mut all, "", &mut Vec::new());
     all
 }
 
@@ -30,11 +28,11 @@ pub(crate) fn contract(function: &FunctionDef) -> Vec<ContractKey> {
 struct Code {
     keys: &'static [KeyDef],
     arms: &'static [ArmKey],
-    helpers: &'static [&'static str],
 }
 
 impl Code {
-    fn add_to(self, all: &mut Vec<ContractKey>, scope: &str, seen: &mut Vec<&'static str>) {
+    /// `within` are the helpers that this is called by: one that calls itself is shown once.
+    fn add_to(self, all: &mut Vec<ContractKey>, scope: &str, within: &mut Vec<&'static str>) {
         let own = own_keys(self.keys, self.arms).into_iter();
         let own = own.map(|key| (String::new(), key));
         let in_arms = self.arms.iter().map(|arm| {
@@ -43,27 +41,37 @@ impl Code {
         });
         for (under, key) in own.chain(in_arms) {
             let path = format!("{scope}{under}{}", key.pattern());
-            let Some(kind) = key.kind() else {
-                self.add_helpers(all, &format!("{path}/"), seen);
-                continue;
-            };
-            all.push(ContractKey { path, kind });
+            if let KeyDef::Scope(_, helper) = key {
+                Self::add_helper(helper, all, &format!("{path}/"), within);
+            }
+            // The callback that settles a parked step is the engine's own.
+            let is_own = key.pattern().starts_with("settle:");
+            if let Some(kind) = key.kind().filter(|_| !is_own) {
+                let key = ContractKey { path, kind };
+                if !all.contains(&key) {
+                    all.push(key);
+                }
+            }
         }
     }
 
-    /// Of which scope calls which helper no more is known than the names.
-    fn add_helpers(self, all: &mut Vec<ContractKey>, scope: &str, seen: &mut Vec<&'static str>) {
+    fn add_helper(
+        name: &str,
+        all: &mut Vec<ContractKey>,
+        scope: &str,
+        within: &mut Vec<&'static str>,
+    ) {
         for helper in inventory::iter::<HelperEntry> {
-            if !self.helpers.contains(&helper.name) || seen.contains(&helper.name) {
+            if helper.name != name || within.contains(&helper.name) {
                 continue;
             }
-            seen.push(helper.name);
+            within.push(helper.name);
             let code = Self {
                 keys: helper.keys,
                 arms: helper.arms,
-                helpers: helper.helpers,
             };
-            code.add_to(all, scope, seen);
+            code.add_to(all, scope, within);
+            within.pop();
         }
     }
 }
@@ -81,4 +89,62 @@ pub(crate) fn own_keys(keys: &[KeyDef], arms: &[ArmKey]) -> Vec<KeyDef> {
         }
     }
     own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Location;
+
+    const fn helper(name: &'static str, keys: &'static [KeyDef]) -> HelperEntry {
+        HelperEntry {
+            name,
+            keys,
+            arms: &[],
+            helpers: &[],
+            location: Location {
+                file: "",
+                line: 0,
+                column: 0,
+            },
+            package: "",
+        }
+    }
+
+    inventory::submit!(helper("contract_pack", &[KeyDef::Step("label")]));
+    inventory::submit!(helper(
+        "contract_bill",
+        &[
+            KeyDef::Step("charge"),
+            KeyDef::Callback("settle:charge"),
+            KeyDef::Scope("again", "contract_bill"),
+        ]
+    ));
+
+    /// All helpers were shown under the first scope of their function, and none under any other.
+    #[test]
+    fn the_keys_of_a_helper_are_under_each_scope_that_calls_it() {
+        static FUNCTION: FunctionDef = FunctionDef {
+            keys: &[
+                KeyDef::Scope("parcel-{n}", "contract_pack"),
+                KeyDef::Scope("bill", "contract_bill"),
+                KeyDef::Scope("gift", "contract_pack"),
+                KeyDef::Scope("bill", "contract_bill"),
+                KeyDef::Scope("other", "called_by_another_name"),
+                KeyDef::Sleep("pause"),
+            ],
+            ..FunctionDef::BLANK
+        };
+        let keys: Vec<_> = contract(&FUNCTION)
+            .into_iter()
+            .map(|key| (key.path, key.kind))
+            .collect();
+        let expected = [
+            ("parcel-{n}/label", "step"),
+            ("bill/charge", "step"),
+            ("gift/label", "step"),
+            ("pause", "sleep"),
+        ];
+        assert_eq!(keys, expected.map(|(path, kind)| (path.to_owned(), kind)));
+    }
 }

@@ -17,8 +17,8 @@ pub enum KeyDef {
     Start(&'static str),
     /// A `race!`, with the keys of its arms under theirs.
     Race(&'static str),
-    /// A `scope!`, with the helper's keys under it.
-    Scope(&'static str),
+    /// A `scope!`, with the helper that it calls, whose keys are under it; nothing where that is not known.
+    Scope(&'static str, &'static str),
     /// A `transaction!`.
     Transaction(&'static str, TransactionKind),
 }
@@ -62,7 +62,7 @@ mod paths {
                             .strip_prefix("undo:")
                             .is_some_and(|of| matches(pattern, of))
                 }
-                (Self::Scope(pattern), Some((scope, _))) => matches(pattern, scope),
+                (Self::Scope(pattern, _), Some((scope, _))) => matches(pattern, scope),
                 // The key of an arm comes between.
                 (Self::Race(pattern), Some((race, rest))) => {
                     matches(pattern, race) && rest.contains('/')
@@ -94,7 +94,7 @@ mod paths {
                 Self::Call(_) => "call",
                 Self::Start(_) => "start",
                 Self::Race(_) => "race",
-                Self::Scope(_) => return None,
+                Self::Scope(..) => return None,
             })
         }
 
@@ -108,7 +108,7 @@ mod paths {
                 | Self::Call(pattern)
                 | Self::Start(pattern)
                 | Self::Race(pattern)
-                | Self::Scope(pattern)
+                | Self::Scope(pattern, _)
                 | Self::Transaction(pattern, _) => pattern,
             }
         }
@@ -165,12 +165,12 @@ mod paths {
                 (KeyDef::Step("ship-{sku:>3}-{n}!"), "ship--b-c-d!"),
                 (KeyDef::Step("{{a}}/{b}"), "{a}~1x~1y"),
                 (KeyDef::Step("{}"), "whatever"),
-                (KeyDef::Scope("parcel-{n}"), "parcel-1/label"),
-                (KeyDef::Scope("parcel-{n}"), "parcel-1/box-2/label"),
+                (KeyDef::Scope("parcel-{n}", ""), "parcel-1/label"),
+                (KeyDef::Scope("parcel-{n}", ""), "parcel-1/box-2/label"),
                 (KeyDef::Race("reply-{n}"), "reply-1/bot/answer"),
                 (KeyDef::Call("pay-{n}"), "pay-1"),
                 (KeyDef::Call("pay-{n}"), "undo:pay-1"),
-                (KeyDef::Scope("parcel-{n}"), "parcel-1/undo:label"),
+                (KeyDef::Scope("parcel-{n}", ""), "parcel-1/undo:label"),
             ] {
                 assert!(key.leads_to(path), "{key:?} {path}");
             }
@@ -179,7 +179,7 @@ mod paths {
                 (KeyDef::Step("ship-{sku}"), "shop-1"),
                 (KeyDef::Step("ship-{sku}"), "ship-1/label"),
                 (KeyDef::Step("a{b}a"), "a"),
-                (KeyDef::Scope("parcel-{n}"), "parcel-1"),
+                (KeyDef::Scope("parcel-{n}", ""), "parcel-1"),
                 (KeyDef::Sleep("pause"), "pause"),
                 (KeyDef::Race("reply"), "reply/bot"),
             ] {

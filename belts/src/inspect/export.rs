@@ -11,7 +11,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     function::whole,
     store::{
-        ClaimedRun, Entry, Lease, Parent, RunRecord, RunStatus, StepKind, StepState, Undoing, Wait,
+        ClaimedRun, Entry, Lease, RunRecord, RunStatus, StepKind, StepState, Undoing, Wait,
         WorkerId,
     },
 };
@@ -194,7 +194,7 @@ impl Exported {
         .with_started_at(self.started_at)
         .with_failed_attempts(self.failed_attempts)
         .with_parent(self.parent.map(|exported| {
-            let mut parent = Parent::new(exported.run_id, exported.depth);
+            let mut parent = crate::store::Parent::new(exported.run_id, exported.depth);
             parent.attached = exported.attached;
             parent
         }));

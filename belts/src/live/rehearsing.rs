@@ -20,7 +20,7 @@ use crate::{
 impl LiveRun {
     /// The same run, to be rehearsed as it stands at this time.
     pub(crate) fn rehearsed(mut self, now: Timestamp) -> Self {
-        self.rehearsal = Some(Rehearsal::new(now));
+        self.rehearsal = Some(Box::new(Rehearsal::new(now)));
         self
     }
 

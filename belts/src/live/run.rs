@@ -72,7 +72,7 @@ pub(crate) struct LiveRun {
     /// What it knows of its replay, if it is driven only to be undone.
     pub(crate) replay: Option<Replay>,
     /// What is heard of it, if nothing of it is to be run or written.
-    pub(crate) rehearsal: Option<Rehearsal>,
+    pub(crate) rehearsal: Option<Box<Rehearsal>>,
     state: Mutex<State>,
 }
 

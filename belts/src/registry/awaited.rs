@@ -89,7 +89,7 @@ impl Registered {
         self.def.keys.iter().any(|key| {
             matches!(
                 key,
-                KeyDef::Call(_) | KeyDef::Start(_) | KeyDef::Race(_) | KeyDef::Scope(_)
+                KeyDef::Call(_) | KeyDef::Start(_) | KeyDef::Race(_) | KeyDef::Scope(..)
             )
         })
     }
@@ -104,7 +104,7 @@ impl Registered {
                     | KeyDef::Call(_)
                     | KeyDef::Start(_)
                     | KeyDef::Race(_)
-                    | KeyDef::Scope(_)
+                    | KeyDef::Scope(..)
             )
         })
     }

@@ -33,7 +33,7 @@ pub(crate) fn check(functions: &[Registered], path: &str) -> Result<()> {
         Some(KeyDef::Race(_)) => format!(
             "`{path}` is a race; preset a step in one of its arms, as in `{path}/scored/score` for the step `score` of the arm `scored`"
         ),
-        Some(KeyDef::Scope(_)) => {
+        Some(KeyDef::Scope(..)) => {
             format!("`{path}` is a scope; preset a step in it, as in `{path}/label`")
         }
         _ => format!(
@@ -53,7 +53,7 @@ fn nearest(keys: &[KeyDef], path: &str) -> String {
         )
     });
     match steps.min_by_key(|key| strsim::levenshtein(part, &key.fixed())) {
-        Some(KeyDef::Scope(pattern)) => {
+        Some(KeyDef::Scope(pattern, _)) => {
             format!("the closest are those of the scope `{pattern}`, such as `{pattern}/label`")
         }
         Some(KeyDef::Race(pattern)) => {

@@ -20,14 +20,12 @@ pub(super) enum Known {
 struct Code {
     keys: &'static [KeyDef],
     arms: &'static [ArmKey],
-    helpers: &'static [&'static str],
 }
 
 pub(super) fn look_up(function: &FunctionDef, path: &str, kind: StepKind) -> Known {
     let code = Code {
         keys: function.keys,
         arms: function.arms,
-        helpers: function.helpers,
     };
     let parts: Vec<&str> = path.split('/').collect();
     // What the engine keeps for itself has paths that no key makes.
@@ -70,12 +68,12 @@ impl Code {
             return;
         }
         match (key, rest) {
-            (KeyDef::Scope(_), [_, ..]) => self.in_helpers(rest, kind, found),
+            (KeyDef::Scope(_, helper), [_, ..]) => Self::in_helper(helper, rest, kind, found),
             // Its result is waited for under it.
             (KeyDef::Callback(_) | KeyDef::Start(_), [result]) if result.starts_with("result") => {
                 *found = Known::Same;
             }
-            (KeyDef::Scope(_), []) => {}
+            (KeyDef::Scope(..), []) => {}
             (key, []) if kind_of(key) == Some(kind) => *found = Known::Same,
             // What a part that is made at run time may be says nothing.
             (key, []) if *found == Known::Gone && !key.pattern().contains('{') => {
@@ -87,15 +85,15 @@ impl Code {
         }
     }
 
-    fn in_helpers(self, parts: &[&str], kind: StepKind, found: &mut Known) {
+    /// Looks in all helpers of this name.
+    fn in_helper(name: &str, parts: &[&str], kind: StepKind, found: &mut Known) {
         let mut is_known = false;
         for helper in inventory::iter::<HelperEntry> {
-            if self.helpers.contains(&helper.name) {
+            if helper.name == name {
                 is_known = true;
                 let code = Self {
                     keys: helper.keys,
                     arms: helper.arms,
-                    helpers: helper.helpers,
                 };
                 code.find(parts, kind, found);
             }
@@ -117,7 +115,7 @@ fn kind_of(key: KeyDef) -> Option<StepKind> {
         KeyDef::Call(_) => StepKind::Call,
         KeyDef::Start(_) => StepKind::Start,
         KeyDef::Race(_) => StepKind::Race,
-        KeyDef::Scope(_) => return None,
+        KeyDef::Scope(..) => return None,
     })
 }
 
@@ -133,7 +131,7 @@ mod tests {
             KeyDef::Race("decision"),
             // As it stands there for the one in an arm.
             KeyDef::Wait("paid"),
-            KeyDef::Scope("parcel-{n}"),
+            KeyDef::Scope("parcel-{n}", "called_by_another_name"),
         ],
         arms: &[
             ArmKey {
@@ -145,7 +143,6 @@ mod tests {
                 key: KeyDef::Sleep("deadline"),
             },
         ],
-        helpers: &["called_by_another_name"],
         ..FunctionDef::BLANK
     };
 
