@@ -44,7 +44,7 @@ pub(super) fn look_up(function: &FunctionDef, path: &str, kind: StepKind) -> Kno
 impl Code {
     fn find(self, parts: &[&str], kind: StepKind, found: &mut Known) {
         for key in own_keys(self.keys, self.arms) {
-            self.compare(key, parts, kind, found);
+            Self::compare(key, parts, kind, found);
         }
         for arm in self.arms {
             let depth = arm.under.len();
@@ -55,12 +55,12 @@ impl Code {
                     .zip(parts)
                     .all(|(p, part)| matches(p, part))
             {
-                self.compare(arm.key, &parts[depth..], kind, found);
+                Self::compare(arm.key, &parts[depth..], kind, found);
             }
         }
     }
 
-    fn compare(self, key: KeyDef, parts: &[&str], kind: StepKind, found: &mut Known) {
+    fn compare(key: KeyDef, parts: &[&str], kind: StepKind, found: &mut Known) {
         let [first, rest @ ..] = parts else {
             return;
         };
