@@ -36,6 +36,7 @@ pub(crate) struct Registry {
     cancelling: Vec<&'static str>,
     /// The failure handlers of each function that has some.
     handlers: Handlers,
+    has_flow: bool,
 }
 
 /// A function with what is looked up often.
@@ -67,6 +68,11 @@ impl Registered {
         let flow = self.def.flow.as_ref()?;
         let what = format!("the flow options of `{}`", self.id);
         Some(panic::catch(&what, || (flow.of)(event_type, payload)))
+    }
+
+    /// Whether its runs take the events of a batch.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.def.flow.as_ref().is_some_and(|flow| flow.is_batch)
     }
 
     /// The event types that cancel its runs, if it has the option; one may come twice.
@@ -167,6 +173,8 @@ impl Registry {
         }
         registry.cancelling =
             types::by_options(registry.functions.iter().map(|function| function.def));
+        let mut functions = registry.functions.iter();
+        registry.has_flow = functions.any(|function| function.def.flow.is_some());
         registry.check_limits()?;
         Ok(registry)
     }
@@ -195,6 +203,11 @@ impl Registry {
     /// The functions, sorted by id; their places are the numbers that `index` gives.
     pub(crate) fn functions(&self) -> &[Registered] {
         &self.functions
+    }
+
+    /// Whether a function has flow options.
+    pub(crate) fn has_flow(&self) -> bool {
+        self.has_flow
     }
 
     pub(crate) fn index(&self, function_id: &str) -> Option<usize> {

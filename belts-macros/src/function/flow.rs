@@ -91,10 +91,25 @@ impl Key {
     pub(super) fn label(&self) -> String {
         let text = spelled(&self.body.to_token_stream()).replace(['&', ' '], "");
         match &self.pattern {
-            Pat::Ident(name) => text.replace(&format!("{}.", name.ident), ""),
+            Pat::Ident(name) => without(&text, &format!("{}.", name.ident)),
             _ => text,
         }
     }
+}
+
+/// A text without this word in front of its fields, but not without the end of another one.
+fn without(text: &str, word: &str) -> String {
+    let mut left = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(word) {
+        left.push_str(&rest[..at]);
+        let is_end = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        if left.ends_with(is_end) {
+            left.push_str(word);
+        }
+        rest = &rest[at + word.len()..];
+    }
+    left + rest
 }
 
 /// Pairs of options that mean nothing together, each with the reason.
@@ -107,8 +122,7 @@ const NOT_TOGETHER: [(&str, &str, &str); 9] = [
     (
         "batch",
         "singleton",
-        "the events of a batch share one run, so there is none to skip or to cancel for one of them; write \
-         `concurrency(limit = 1)` to run one batch at a time",
+        "the events of a batch share one run, so there is none to skip or to cancel for one of them; remove `singleton`",
     ),
     (
         "batch",
@@ -144,8 +158,7 @@ const NOT_TOGETHER: [(&str, &str, &str); 9] = [
     (
         "debounce",
         "singleton",
-        "the last event has to start a run whatever else is live; write `concurrency(limit = 1, key = …)`, so that the runs of a key \
-         follow each other",
+        "the last event has to start a run whatever else is live; remove `singleton`",
     ),
 ];
 

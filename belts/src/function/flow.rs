@@ -88,7 +88,7 @@ impl<E: EventSet> EventSet for Vec<E> {
                 ErrorKind::InvalidEvent,
                 "a batch has one event at least",
             )),
-            [one] => Ok(one.clone()),
+            // Of one as well: it is handed over whole, and is not to be collected with others.
             [first, ..] => Ok(EncodedEvent {
                 event_type: Arc::clone(&first.event_type),
                 payload: whole(

@@ -77,7 +77,10 @@ impl Child {
                 "was cancelled",
                 failure().filter(|cause| cause.kind() == ErrorKind::Cancelled),
             ),
-            "skipped" => ("was skipped by its function's filter", None),
+            "skipped" => (
+                "did not start: its function's filter skipped it, or its event has gone into another run",
+                None,
+            ),
             "gone" => (
                 "is gone: it was skipped or purged before its end was recorded here; rerun this run from that step to start it anew",
                 None,

@@ -90,3 +90,14 @@ impl Error {
         )
     }
 }
+
+/// The error of a store that says that it applies flow options, and lacks one of the methods for them.
+pub(super) fn not_passed_on(method: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!(
+            "the store says that it applies flow options, and has no `{method}`; if it stands in front of another store, pass \
+             `{method}` on to it"
+        ),
+    )
+}

@@ -94,23 +94,23 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Applies flow options to a claimed run to which nobody has applied them: it goes on at once, waits, is skipped, or its event
     /// becomes one of another run's.
     ///
-    /// A worker asks for this before it drives such a run of a function with flow options. A store that has none of this has no more to
-    /// say than this default.
+    /// A worker asks for this before it drives such a run of a function with flow options. A store without them is never asked.
     ///
     /// # Errors
-    /// Nothing was written, or the store cannot tell; the worker then drops the run and claims it anew.
+    /// Nothing was written, or the store cannot tell; the worker then drops the run and claims it anew. The default is one of kind
+    /// [`Config`](crate::ErrorKind::Config): a store in front of another that passes its capabilities on has to pass this on as well.
     async fn route(&self, request: Route) -> Result<Routed> {
         let _ = request;
-        Ok(Routed::Starts)
+        Err(error::not_passed_on("route"))
     }
 
     /// The events of a run, in the order of publishing: more than one if it was [batched](Flow::batch). Empty if there is no such run.
     ///
     /// # Errors
-    /// The store cannot be reached.
+    /// The store cannot be reached. The default is one, as that of [`route`](Self::route).
     async fn batch(&self, run: &str) -> Result<Vec<StoredEvent>> {
         let _ = run;
-        Ok(Vec::new())
+        Err(error::not_passed_on("batch"))
     }
 
     /// Extends the lease of a worker for all runs that it drives.

@@ -7,12 +7,15 @@ use crate::{
     error::{Error, ErrorKind, Result},
     function::whole,
     registry::Registered,
-    store::{ClaimedRun, Flow, NewEvent, Route, Routed, Routing},
+    store::{ClaimedRun, Flow, Mark, NewEvent, PublishedEvent, Route, Routed, Routing},
 };
 
 impl Shared {
     /// Says what the flow options of local functions make of an event. Others decide when they claim the run.
     pub(super) fn apply_flow(&self, event: &mut NewEvent) -> Result<()> {
+        if !self.registry.has_flow() {
+            return Ok(());
+        }
         let mut flows = Vec::new();
         for index in self.targets_here(event) {
             let function = &self.registry.functions()[index];
@@ -30,6 +33,24 @@ impl Shared {
             }
         }
         event.flows = flows;
+        Ok(())
+    }
+
+    /// Notes which runs of an event that was there before were skipped by flow options, as whoever published it first was told.
+    pub(super) async fn tell_skipped(&self, published: &mut PublishedEvent) -> Result<()> {
+        if !published.duplicate || !self.registry.has_flow() {
+            return Ok(());
+        }
+        for run in &mut published.runs {
+            let function = self.registry.get(&run.function_id);
+            if function.is_none_or(|function| function.def.flow.is_none()) {
+                continue;
+            }
+            let record = self.store.run(&run.run_id).await?;
+            if let Some(Mark::Skipped(skipped)) = record.and_then(|record| record.mark) {
+                run.routed = Some(Routed::Skipped(skipped));
+            }
+        }
         Ok(())
     }
 
@@ -93,7 +114,7 @@ impl Shared {
         function: &Registered,
         claimed: &ClaimedRun,
     ) -> Result<Option<Arc<[u8]>>> {
-        if !function.def.flow.is_some_and(|flow| flow.is_batch) {
+        if !function.is_batch() {
             return Ok(None);
         }
         let events = self.store.batch(&claimed.run_id).await?;
@@ -117,8 +138,8 @@ fn flow_to_apply(function: &Registered, claimed: &ClaimedRun) -> Result<Option<F
     }
     let flow = function.flow(&claimed.event_type, &claimed.payload);
     let flow = flow.transpose()?;
-    let has_begun = !claimed.journal.is_empty() || claimed.failed_attempts > 0;
-    if !has_begun {
+    // One whose filter or key failed has not begun by that.
+    if claimed.journal.is_empty() {
         return Ok(flow);
     }
     // It began before its function had these options: only what counts while it is driven concerns it.

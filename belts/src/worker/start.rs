@@ -92,7 +92,14 @@ impl Shared {
             failed => failed,
         };
         let written = match written {
-            Ok(written) if written.len() == events.len() => written,
+            Ok(mut written) if written.len() == events.len() => {
+                for published in &mut written {
+                    if let Err(error) = self.tell_skipped(published).await {
+                        return each(&error, events.len());
+                    }
+                }
+                written
+            }
             Ok(written) => {
                 let (got, asked) = (written.len(), events.len());
                 let message =
@@ -154,12 +161,13 @@ impl Shared {
         if let Some(asking) = &mut asking {
             asking.answered(&published);
         }
-        let published = published?.pop().ok_or_else(|| {
+        let mut published = published?.pop().ok_or_else(|| {
             Error::new(
                 ErrorKind::Store,
                 "the store returned no result for a published event",
             )
         })?;
+        self.tell_skipped(&mut published).await?;
         if published.conflict {
             return Err(conflict(&event));
         }

@@ -77,7 +77,8 @@ impl Tables {
         };
         // The first in line is the first of all: those before it have ended.
         let waits = |run: &Run| {
-            run.mark == Some(Mark::Queues) && run.due_at.is_none() && run.worker.is_none()
+            let is_held = run.worker.is_none() && run.started_at.is_none();
+            run.mark == Some(Mark::Queues) && run.due_at.is_none() && is_held
         };
         let goes_on = self.runs.get(&next).is_some_and(waits);
         if goes_on {
@@ -161,14 +162,20 @@ impl Rows for Flowing<'_> {
         Ok(open)
     }
 
-    fn singles(&mut self, id: &str, but: i64) -> Result<Vec<(i64, Arc<str>)>, Infallible> {
+    fn singles(
+        &mut self,
+        id: &str,
+        but: i64,
+        all: bool,
+    ) -> Result<Vec<(i64, Arc<str>)>, Infallible> {
         let numbers = self.tables.singles.get(id).cloned().unwrap_or_default();
         let runs = numbers.into_iter().filter(|number| *number != but);
         let live = runs.filter_map(|number| {
             let run = self.tables.runs.get(&number)?;
             (!run.status.is_finished()).then(|| (number, Arc::clone(&run.id)))
         });
-        Ok(live.collect())
+        let most = if all { usize::MAX } else { 1 };
+        Ok(live.take(most).collect())
     }
 
     fn set_single(&mut self, number: i64, id: &str) -> Result<(), Infallible> {

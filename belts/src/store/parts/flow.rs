@@ -61,8 +61,13 @@ pub(in crate::store) trait Rows {
     fn keep(&mut self, id: &str, kept: &Kept) -> Result<(), Self::Fault>;
     /// The run of this id, if there is one.
     fn open(&mut self, run_id: &str) -> Result<Option<Open>, Self::Fault>;
-    /// The unfinished runs of a singleton, but for this one.
-    fn singles(&mut self, id: &str, but: i64) -> Result<Vec<(i64, Arc<str>)>, Self::Fault>;
+    /// The unfinished runs of a singleton, in the order of publishing, but for this one: all of them, or one at least.
+    fn singles(
+        &mut self,
+        id: &str,
+        but: i64,
+        all: bool,
+    ) -> Result<Vec<(i64, Arc<str>)>, Self::Fault>;
     fn set_single(&mut self, number: i64, id: &str) -> Result<(), Self::Fault>;
     /// Lets a run wait, whether it is leased or not.
     fn hold(
@@ -111,7 +116,7 @@ pub(in crate::store) fn apply<R: Rows>(
     let mut queues = false;
     if let Some(Singleton { key, then }) = &flow.singleton {
         let id = id_of("singleton", run, key);
-        let live = rows.singles(&id, run.number)?;
+        let live = rows.singles(&id, run.number, *then == Then::Replace)?;
         match then {
             Then::Skip => {
                 if let Some((_, live)) = live.into_iter().next() {
@@ -120,6 +125,11 @@ pub(in crate::store) fn apply<R: Rows>(
                 }
             }
             Then::Replace => {
+                // It comes late: the run of a later event stays.
+                if let Some((_, later)) = live.iter().find(|(number, _)| *number > run.number) {
+                    let skipped = Skipped::new(SkippedBy::Singleton).with_run(Arc::clone(later));
+                    return skip(rows, run, skipped);
+                }
                 for (number, _) in live {
                     rows.cancel(number)?;
                 }

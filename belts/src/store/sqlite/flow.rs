@@ -197,14 +197,14 @@ impl Rows for Flowing<'_, '_> {
         Ok(open)
     }
 
-    fn singles(&mut self, id: &str, but: i64) -> Result<Vec<(i64, Arc<str>)>, Fault> {
+    fn singles(&mut self, id: &str, but: i64, all: bool) -> Result<Vec<(i64, Arc<str>)>, Fault> {
         let live = self
             .tx
             .connection
             .prepare_cached(
-                "SELECT number, id FROM runs WHERE single = ?1 AND finished_at IS NULL AND number <> ?2 ORDER BY number",
+                "SELECT number, id FROM runs WHERE single = ?1 AND finished_at IS NULL AND number <> ?2 ORDER BY number LIMIT ?3",
             )?
-            .query_map(params![id, but], |row| Ok((row.get(0)?, lossy(row, 1)?)))?
+            .query_map(params![id, but, if all { -1 } else { 1 }], |row| Ok((row.get(0)?, lossy(row, 1)?)))?
             .collect::<rusqlite::Result<_>>()?;
         Ok(live)
     }

@@ -25,7 +25,7 @@ use crate::{
     live::{LiveRun, Outbox},
     panic,
     registry::Registered,
-    store::{ClaimedRun, Routed, Transition},
+    store::{ClaimedRun, Routed, Routing, Transition},
 };
 
 /// Drives a claimed run until its lease ends; and why it failed, if it failed for good.
@@ -135,8 +135,9 @@ async fn route(
 
 fn wanted(function: &Registered, claimed: &ClaimedRun) -> Result<bool> {
     // A filter speaks about the event alone, so a run with records has passed it, whatever it says by now. One that has only
-    // failed may have failed by it.
-    if claimed.journal.is_empty() {
+    // failed may have failed by it. Of a batch each event was asked about when it came.
+    let has_collected = function.is_batch() && claimed.routing != Routing::Not;
+    if claimed.journal.is_empty() && !has_collected {
         function.wants(&claimed.event_type, &claimed.payload)
     } else {
         Ok(true)

@@ -12,6 +12,7 @@ local tries = {
   { 'ZADD', key, '1', '1' }, { 'ZSCORE', key, '1' }, { 'ZCOUNT', key, '0', '0' }, { 'ZRANGE', key, '0', '0' },
   { 'ZRANGEBYSCORE', key, '0', '0' }, { 'ZREVRANGEBYSCORE', key, '0', '0' }, { 'ZRANGEBYLEX', key, '-', '+' }, { 'ZREM', key, '1' },
   { 'PUBLISH', P .. 'wake', '' },
+  { 'DEL', key }, { 'RPUSH', key, '1' }, { 'LRANGE', key, '0', '0' },
 }
 for _, try in ipairs(tries) do
   local answer = redis.pcall(unpack(try))

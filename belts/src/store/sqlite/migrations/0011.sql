@@ -25,7 +25,8 @@ END;
 CREATE TRIGGER runs_joined AFTER DELETE ON runs WHEN OLD.flow IS NOT NULL BEGIN
     UPDATE events SET idle = iif(place >= 0, NULL, 1), spent = iif(place >= 0, 1, NULL)
     WHERE number IN (SELECT event FROM run_events WHERE run = OLD.number)
-        AND NOT EXISTS (SELECT 1 FROM runs WHERE event = events.number);
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE event = events.number)
+        AND NOT EXISTS (SELECT 1 FROM run_events WHERE event = events.number AND run <> OLD.number);
     DELETE FROM run_events WHERE run = OLD.number;
 END;
 -- Whatever ends a run of a singleton, and whichever version: the next in line goes on. One that is undone first has not ended.

@@ -11,21 +11,21 @@ CREATE TRIGGER events_joined BEFORE DELETE ON {schema}.events
 -- Lets the next run of a singleton go on, once none of it is left before it.
 CREATE FUNCTION {schema}.next_single(in_single text, in_at bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+    first bigint;
     head record;
 BEGIN
     LOOP
-        SELECT number, flow, due_at, worker, started_at INTO head FROM {schema}.runs
-            WHERE single = in_single AND finished_at IS NULL ORDER BY number LIMIT 1;
-        EXIT WHEN NOT FOUND OR head.flow IS DISTINCT FROM 'queues' OR head.due_at IS NOT NULL OR head.worker IS NOT NULL
-            OR head.started_at IS NOT NULL;
-        UPDATE {schema}.runs SET due_at = in_at
-            WHERE number = head.number AND finished_at IS NULL AND due_at IS NULL AND worker IS NULL AND flow = 'queues';
-        IF FOUND THEN
+        first := (SELECT number FROM {schema}.runs WHERE single = in_single AND finished_at IS NULL ORDER BY number LIMIT 1);
+        EXIT WHEN first IS NULL;
+        -- Of two that end at once, each would otherwise take the other for live.
+        SELECT flow, due_at, worker, started_at, finished_at INTO head FROM {schema}.runs WHERE number = first FOR UPDATE;
+        CONTINUE WHEN NOT FOUND OR head.finished_at IS NOT NULL;
+        IF head.flow = 'queues' AND head.due_at IS NULL AND head.worker IS NULL AND head.started_at IS NULL THEN
+            UPDATE {schema}.runs SET due_at = in_at WHERE number = first;
             -- Nobody has this name, so all hear of it.
             PERFORM pg_notify('{channel}', '');
-            EXIT;
         END IF;
-        -- It has just been ended by somebody else.
+        EXIT;
     END LOOP;
 END $$;
 
@@ -44,6 +44,9 @@ DECLARE
 BEGIN
     IF cardinality(joined_events) > 0 THEN
         DELETE FROM {schema}.run_events WHERE run = OLD.number;
+        -- Some may be those of another run as well, of another function.
+        joined_events := ARRAY(SELECT one FROM unnest(joined_events) AS one
+            WHERE NOT EXISTS (SELECT FROM {schema}.run_events WHERE event = one) ORDER BY one);
         UPDATE {schema}.events SET joined = NULL WHERE number = ANY (joined_events);
         UPDATE {schema}.events SET idle = coalesce(place, -1) < 0, spent = CASE WHEN place >= 0 THEN true END
             WHERE number = ANY (joined_events) AND (SELECT true FROM {schema}.runs
@@ -57,31 +60,38 @@ END $$;
 CREATE TRIGGER runs_leave AFTER DELETE ON {schema}.runs
     FOR EACH ROW WHEN (OLD.flow IS NOT NULL) EXECUTE FUNCTION {schema}.leave_flow();
 
--- Takes the locks of keys, which are sorted, and then of the runs that have them. Many keys are locked as one.
+-- Takes the locks of keys, in an order of their own. Keys share 64 of them: a server has a table for so many in all.
 CREATE FUNCTION {schema}.lock_flow(in_ids text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    key text;
+    share bigint;
 BEGIN
-    IF cardinality(in_ids) > 512 THEN
-        PERFORM pg_advisory_xact_lock({flows});
-    ELSE
-        PERFORM pg_advisory_xact_lock_shared({flows});
-        FOREACH key IN ARRAY in_ids LOOP
-            PERFORM pg_advisory_xact_lock(hashtextextended(key, {flows}));
-        END LOOP;
-    END IF;
+    FOR share IN SELECT DISTINCT hashtextextended(id, 0) & 63 FROM unnest(in_ids) AS id ORDER BY 1 LOOP
+        PERFORM pg_advisory_xact_lock(hashtextextended(share::text, {flows}));
+    END LOOP;
 END $$;
 
+-- Locks runs, with those that have these keys. Of a singleton's line the first is locked, whatever has become of it by then: when it
+-- ends, whoever stands behind it is there to be let go.
 CREATE FUNCTION {schema}.lock_flow_runs(in_ids text[], in_runs bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     holders bigint[];
+    key text;
+    first bigint;
 BEGIN
     holders := in_runs || ARRAY(
         SELECT number FROM {schema}.flow_keys JOIN {schema}.runs ON runs.id = flow_keys.run WHERE flow_keys.id = ANY (in_ids)
         UNION ALL
         SELECT number FROM {schema}.runs WHERE single = ANY (in_ids) AND single IS NOT NULL AND finished_at IS NULL
-            AND flow IS DISTINCT FROM 'queues');
+            AND (flow IS DISTINCT FROM 'queues' OR due_at IS NOT NULL OR worker IS NOT NULL OR started_at IS NOT NULL));
     PERFORM FROM {schema}.runs WHERE number = ANY (holders) ORDER BY number FOR UPDATE;
+    FOREACH key IN ARRAY in_ids LOOP
+        LOOP
+            first := (SELECT number FROM {schema}.runs WHERE single = key AND finished_at IS NULL ORDER BY number LIMIT 1);
+            EXIT WHEN first IS NULL OR first = ANY (holders);
+            PERFORM FROM {schema}.runs WHERE number = first FOR UPDATE;
+            holders := holders || first;
+        END LOOP;
+    END LOOP;
 END $$;
 
 CREATE FUNCTION {schema}.keep_flow(in_id text, in_at bigint, in_run text, in_count integer, in_until bigint)
@@ -106,9 +116,9 @@ BEGIN
         result = convert_to(in_cause, 'UTF8'), finished_at = in_now WHERE number = in_number;
 END $$;
 
--- Applies flow options to a run. `routed` is "starts", "waits", "joined", "gone", or the mark of one that is skipped.
+-- Applies flow options to a run, which is leased or has just been published. `routed` is "starts", "waits", "joined", "gone", or the mark of one that is skipped.
 CREATE FUNCTION {schema}.apply_flow(
-    in_number bigint, in_now bigint, in_flow jsonb, OUT routed text, OUT until bigint, OUT other text
+    in_number bigint, in_now bigint, in_flow jsonb, in_leased boolean, OUT routed text, OUT until bigint, OUT other text
 ) LANGUAGE plpgsql AS $$
 DECLARE
     own record;
@@ -138,8 +148,9 @@ BEGIN
     IF own.flow LIKE 'skipped:%' THEN
         routed := own.flow;
         RETURN;
-    ELSIF own.flow IN ('starts', 'throttled') THEN
-        routed := CASE WHEN since > in_now THEN 'waits' ELSE 'starts' END;
+    ELSIF own.flow IN ('starts', 'throttled') OR own.flow IS NOT NULL AND NOT in_leased THEN
+        -- A publish is sent again whose answer was lost.
+        routed := CASE WHEN since > in_now OR own.flow = 'queues' THEN 'waits' ELSE 'starts' END;
         until := CASE WHEN since > in_now THEN since END;
         RETURN;
     END IF;
@@ -173,9 +184,12 @@ BEGIN
         spec := in_flow -> 'singleton';
         IF spec IS NOT NULL THEN
             key := spec ->> 'id';
-            SELECT array_agg(number ORDER BY number), (array_agg(id ORDER BY number))[1] INTO live, live_id FROM {schema}.runs
-                WHERE single = key AND finished_at IS NULL AND number <> in_number;
-            IF live IS NOT NULL AND spec ->> 'then' = 'skip' THEN
+            SELECT array_agg(number ORDER BY number), (array_agg(id ORDER BY number DESC))[1] INTO live, live_id FROM (
+                SELECT number, id FROM {schema}.runs WHERE single = key AND finished_at IS NULL AND number <> in_number
+                ORDER BY number LIMIT CASE WHEN spec ->> 'then' = 'replace' THEN NULL ELSE 1 END) AS some;
+            -- One that comes late is skipped as well: the run of a later event stays.
+            IF spec ->> 'then' = 'skip' AND live IS NOT NULL
+                OR spec ->> 'then' = 'replace' AND live[cardinality(live)] > in_number THEN
                 SELECT * INTO routed, other FROM {schema}.skip_run(in_number, 'singleton', live_id, spec ->> 'cause', in_now);
                 RETURN;
             ELSIF live IS NOT NULL AND spec ->> 'then' = 'replace' THEN
@@ -279,7 +293,7 @@ BEGIN
     PERFORM {schema}.lock_flow_runs(in_ids, ARRAY(SELECT number FROM {schema}.runs WHERE id = ANY (in_runs)));
     FOR nth IN 1 .. cardinality(in_runs) LOOP
         RETURN QUERY SELECT nth::bigint, done.routed, done.until, done.other FROM {schema}.apply_flow(
-            (SELECT number FROM {schema}.runs WHERE id = in_runs[nth]), in_nows[nth], in_flows[nth]::jsonb) AS done;
+            (SELECT number FROM {schema}.runs WHERE id = in_runs[nth]), in_nows[nth], in_flows[nth]::jsonb, false) AS done;
     END LOOP;
 END $$;
 
@@ -296,7 +310,7 @@ BEGIN
         routed := 'lost';
         RETURN;
     END IF;
-    SELECT * INTO routed, until, other FROM {schema}.apply_flow(in_number, in_now, in_flow::jsonb);
+    SELECT * INTO routed, until, other FROM {schema}.apply_flow(in_number, in_now, in_flow::jsonb, true);
     IF routed <> 'starts' THEN
         PERFORM pg_notify('{channel}', in_store);
     END IF;

@@ -127,20 +127,33 @@ local function apply_flow(number, spec, now, ttl, is_leased)
   end
   local queues = false
   if single then
-    local line = P .. 'single:' .. single.id
-    for _, other in ipairs(call('ZRANGE', line, '0', '-1')) do
-      local live = redis.pcall('HMGET', P .. 'run:' .. other, 'status', 'lease', 'function', 'apart', 'id', 'undo')
-      if not live[1] or tonumber(live[1]) >= 4 then
+    local line, replaced = P .. 'single:' .. single.id, {}
+    while true do
+      -- One is enough to wait for; of those that are replaced the last is looked at first.
+      local other
+      if single['then'] ~= 'replace' then
+        other = call('ZRANGE', line, '0', '0')[1]
+      else
+        local last = -1 - #replaced
+        other = call('ZRANGE', line, last, last)[1]
+      end
+      if not other then break end
+      local live = other ~= number and redis.pcall('HMGET', P .. 'run:' .. other, 'status', 'lease', 'function', 'apart', 'id', 'undo')
+      if not live or not live[1] or tonumber(live[1]) >= 4 then
         call('ZREM', line, other)
-      elseif single['then'] == 'skip' then
+      elseif single['then'] == 'skip' or single['then'] == 'replace' and tonumber(other) > tonumber(number) then
         return skip(number, run, 'singleton', live[5], single.cause, now, ttl)
       elseif single['then'] == 'replace' then
-        if not live[6] then
-          cancel(other, live, now, ttl)
-          end_family(other, now, ttl)
-        end
+        replaced[#replaced + 1] = { other, live }
       else
         queues = true
+        break
+      end
+    end
+    for _, old in ipairs(replaced) do
+      if not old[2][6] then
+        cancel(old[1], old[2], now, ttl)
+        end_family(old[1], now, ttl)
       end
     end
     call('ZADD', line, number, number)
