@@ -4,6 +4,7 @@ mod access;
 mod actions;
 mod browser;
 mod changes;
+mod exact;
 mod failing;
 mod forged;
 mod hostile;

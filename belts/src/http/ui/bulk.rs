@@ -5,22 +5,24 @@ use maud::{Markup, html};
 
 use super::{
     answer::{self, Wrong},
+    exact,
     fields::Fields,
     layout::{Place, hidden},
     question::Question,
     rerun::told,
-    runs,
     search::count,
-    visit::{Asked, Visit, address, run},
+    visit::{Visit, address, run},
     words::{counted, plural},
 };
 use crate::{
+    clock::Timestamp,
     http::{
         filters::{self, narrowed},
+        query::query,
         refusal::Refusal,
     },
     inspect::{
-        chosen,
+        Runs, chosen,
         count::RunCount,
         shape::{Changed, ShownCancelled},
     },
@@ -32,30 +34,38 @@ use crate::{
 /// The most runs that are counted.
 const MOST: usize = 1_000;
 /// What a form says that is no filter.
-const NO_FILTERS: [&str; 3] = ["form", "run", "done"];
+const NO_FILTERS: [&str; 2] = ["form", "done"];
+const TIMES: [&str; 2] = ["since", "until"];
 
 pub(super) async fn ask(
     State(worker): State<Worker>,
     visit: Visit,
     uri: Uri,
 ) -> Result<Response, Wrong> {
-    let asked = Asked::of(&uri)?;
+    let asked = query(&uri)?;
     let runs = visit.runs(&worker);
-    if let Some(id) = asked.get("run") {
+    if let Some(id) = one(&asked)? {
         let record = runs.get(id).await?;
         return Ok(ask_of_one(&visit, id, &record.function_id));
     }
-    let mut filter = runs::filter(&runs, &asked, &visit)?;
+    let mut filter = filter(&runs, &asked, visit.now)?;
     chosen::check(&filter, visit.now)?;
     if filter.statuses.is_empty() {
         filter.statuses = RunStatus::UNFINISHED.into();
     }
+    // What is cancelled is what was there when it was asked, however long the answer takes.
+    let since = filter.since.map(|since| since.to_string());
+    let until = filter.until.unwrap_or(visit.now).to_string();
     let count = count(&runs, filter, MOST).await?;
-    let pairs = asked.pairs().iter();
-    let fields: Vec<_> = pairs
+    let pairs = asked.iter();
+    let list: Vec<_> = pairs
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
-    let back = address("runs", &fields);
+    let back = address("runs", &list);
+    let not_times = list.iter().filter(|(name, _)| !TIMES.contains(name));
+    let mut fields: Vec<_> = not_times.copied().collect();
+    fields.extend(since.as_deref().map(|since| ("since", since)));
+    fields.push(("until", &until));
     let question = Question {
         title: "Cancel these runs?",
         text: counts(&count),
@@ -112,7 +122,7 @@ pub(super) async fn cancel(
     fields: Fields,
 ) -> Result<Response, Wrong> {
     let runs = visit.runs(&worker);
-    if let Some(id) = fields.get("run") {
+    if let Some(id) = one(fields.pairs())? {
         let changed = runs.cancel(id).await?;
         let status = runs.get(id).await?.status;
         let did = match (changed, status) {
@@ -127,7 +137,7 @@ pub(super) async fn cancel(
         };
         return Ok(answer::done(&visit, &told(id, did), &done));
     }
-    let filter = filter(&worker, &visit, &fields)?;
+    let filter = filter(&runs, fields.pairs(), visit.now)?;
     // Whoever asks may go; runs that wait for those that were cancelled are told all the same.
     let cancelling = tokio::spawn(async move { runs.cancel_some(filter).await });
     let (done, result) = cancelling.await.map_err(|_| Refusal::shutdown())?;
@@ -148,12 +158,37 @@ pub(super) async fn cancel(
     ))
 }
 
-fn filter(worker: &Worker, visit: &Visit, fields: &Fields) -> Result<RunFilter, Refusal> {
-    let mut list = worker.runs().list();
-    for (name, value) in fields.pairs() {
-        if !NO_FILTERS.contains(&name.as_str()) && !value.trim().is_empty() {
-            list = narrowed(list, name, value.trim().to_owned(), visit.now)?;
+/// The run that is meant alone.
+fn one(fields: &[(String, String)]) -> Result<Option<&str>, Refusal> {
+    let run = fields.iter().find(|(name, _)| name == "run");
+    if run.is_some() {
+        exact::only(fields, &["run"], &["form"])?;
+    }
+    Ok(run.map(|(_, id)| id.as_str()))
+}
+
+/// The filter, of which nothing may be left out: each field less would cancel more.
+fn filter(runs: &Runs, fields: &[(String, String)], now: Timestamp) -> Result<RunFilter, Refusal> {
+    exact::once(fields)?;
+    let mut list = runs.list();
+    for (name, value) in fields {
+        let value = value.trim();
+        if NO_FILTERS.contains(&name.as_str()) {
+            continue;
         }
+        if value.is_empty() {
+            let text = format!(
+                "`{}` is empty; leave it out, or say what is meant",
+                plain(name)
+            );
+            return Err(Refusal::bad_request(text));
+        }
+        if name == "id" {
+            return Err(Refusal::bad_request(
+                "runs cannot be cancelled by a part of their ids; cancel one with `run`, or remove `id`",
+            ));
+        }
+        list = narrowed(list, name, value.to_owned(), now)?;
     }
     Ok(list.into_filter())
 }

@@ -56,6 +56,7 @@ pub(super) async fn complete(
     visit: Visit,
     fields: Fields,
 ) -> Result<Response, Wrong> {
+    fields.only(&["run", "step"], &["value", "failure"])?;
     let (id, step) = (fields.need("run")?, fields.need("step")?);
     let value = fields.get("value").map(json).transpose()?;
     let failure = fields.get("failure");

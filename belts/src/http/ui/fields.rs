@@ -8,10 +8,13 @@ use axum::{
 };
 use serde_json::value::RawValue;
 
-use super::super::refusal::Refusal;
+use super::{super::refusal::Refusal, exact};
 use crate::worker::Worker;
 
 const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What shows that a form is one of ours.
+const FORM_FIELD: &str = "form";
 
 /// The fields of a request that changes something.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +52,12 @@ impl Fields {
     pub(super) fn need(&self, name: &str) -> Result<&str, Refusal> {
         self.get(name)
             .ok_or_else(|| Refusal::bad_request(format!("the field `{name}` is empty")))
+    }
+
+    /// Checks that it has no field but these and the form's own, and that each says something. Those of the second list need not.
+    pub(super) fn only(&self, needed: &[&str], or_empty: &[&str]) -> Result<(), Refusal> {
+        let or_empty: Vec<_> = [FORM_FIELD].iter().chain(or_empty).copied().collect();
+        exact::only(&self.0, needed, &or_empty)
     }
 
     pub(super) fn pairs(&self) -> &[(String, String)] {

@@ -19,6 +19,7 @@ mod builder;
 mod bulk;
 mod callback;
 mod cookie;
+mod exact;
 mod fields;
 mod forgery;
 mod functions;

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::visit::Visit;
 
-const NOTICES: [(&str, &str); 15] = [
+const NOTICES: [(&str, &str); 17] = [
     ("rerun", "The run goes on where it stopped."),
     (
         "not-rerun",
@@ -30,6 +30,14 @@ const NOTICES: [(&str, &str); 15] = [
     (
         "duplicate",
         "Nothing was published: this event, or another of its type and key, was there already.",
+    ),
+    (
+        "carried",
+        "The event is handed to the dispatcher. The runs that it starts are listed here once it is delivered.",
+    ),
+    (
+        "skipped",
+        "The event is published, and a flow option of the function skipped it.",
     ),
     ("silent", "The event is published, and has started no run."),
 ];

@@ -45,6 +45,14 @@ impl Change {
         }
     }
 
+    /// What it can be done to.
+    fn subjects(self) -> &'static [&'static str] {
+        match self {
+            Self::Pause | Self::Resume => &["function", "schedule"],
+            Self::Trigger => &["schedule"],
+        }
+    }
+
     fn action(self) -> Action {
         match self {
             Self::Pause => Action::Pause,
@@ -130,6 +138,11 @@ async fn make(
     visit: Visit,
     fields: Fields,
 ) -> Result<Response, Wrong> {
+    fields.only(change.subjects(), &[])?;
+    if fields.get("function").is_some() && fields.get("schedule").is_some() {
+        let text = "say either a `function` or a `schedule`";
+        return Err(Refusal::bad_request(text).into());
+    }
     let runs = visit.runs(&worker);
     if let Some(id) = fields.get("function").filter(|_| change != Change::Trigger) {
         let changed = of_function(runs, change, id.to_owned()).await?;

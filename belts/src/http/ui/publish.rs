@@ -23,6 +23,7 @@ use crate::{
     id::event_id,
     inspect::when,
     plain::plain,
+    publish::SkippedRun,
     store::NewEvent,
     worker::Worker,
 };
@@ -39,6 +40,11 @@ struct Done {
     event_id: String,
     duplicate: bool,
     runs: Vec<DoneRun>,
+    /// What flow options skipped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    skipped: Vec<SkippedRun>,
+    /// Whether a dispatcher carries it, so that nobody knows yet what it starts.
+    is_carried: bool,
 }
 
 #[derive(Serialize)]
@@ -134,6 +140,7 @@ pub(super) async fn publish(
 ) -> Result<Response, Wrong> {
     let event = event(&worker, &visit, &fields).await?;
     let shared = Arc::clone(worker.shared());
+    let is_carried = shared.dispatcher.is_some();
     let runs = visit.runs(&worker);
     let event_type = Arc::clone(&event.event_type);
     runs.tell_of(&format!("publish {event_type}"));
@@ -157,18 +164,24 @@ pub(super) async fn publish(
         runs: runs.collect(),
         duplicate: published.duplicate,
         event_id: published.event_id,
+        skipped: published.skipped,
+        is_carried,
     };
-    let to = match done.runs.as_slice() {
-        _ if done.duplicate => address("runs", &[("event", &done.event_id), ("did", "duplicate")]),
-        [run] => told(&run.run_id, "publish"),
-        [] => address("publish", &[("did", "silent")]),
-        _ => address("runs", &[("event", &done.event_id), ("did", "publish")]),
+    let list = |did| address("runs", &[("event", &done.event_id), ("did", did)]);
+    let to = match (done.runs.as_slice(), done.skipped.as_slice()) {
+        _ if done.duplicate => list("duplicate"),
+        _ if is_carried => list("carried"),
+        ([run], []) => told(&run.run_id, "publish"),
+        ([], [skipped]) => told(&skipped.run_id, "skipped"),
+        ([], []) => address("publish", &[("did", "silent")]),
+        _ => list("publish"),
     };
     Ok(answer::done(&visit, &to, &done))
 }
 
 /// The event of a form, if somebody takes it and it fits.
 async fn event(worker: &Worker, visit: &Visit, fields: &Fields) -> Result<NewEvent, Wrong> {
+    fields.only(&["type", "data", "once"], &["key", "delay"])?;
     let shared = worker.shared();
     let event_type =
         wire::event_type_of(fields.need("type")?.trim().to_owned(), "the event's type")

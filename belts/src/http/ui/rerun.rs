@@ -57,6 +57,7 @@ pub(super) async fn rerun(
     visit: Visit,
     fields: Fields,
 ) -> Result<Response, Wrong> {
+    fields.only(&["run", "from"], &[])?;
     let runs = visit.runs(&worker);
     let id = fields.need("run")?;
     let changed = match fields.get("from") {

@@ -77,7 +77,7 @@ pub(super) async fn page(
 }
 
 /// The filter of an address; what is no part of it is left alone.
-pub(super) fn filter(runs: &Runs, asked: &Asked, visit: &Visit) -> Result<RunFilter, Refusal> {
+fn filter(runs: &Runs, asked: &Asked, visit: &Visit) -> Result<RunFilter, Refusal> {
     let mut list = runs.list();
     for (name, value) in asked.pairs() {
         if !matches!(name.as_str(), "id" | "did" | "values" | "limit") {
@@ -93,7 +93,7 @@ fn html(visit: &Visit, asked: &Asked, list: &RunList) -> Markup {
         div.head {
             h1 { "Runs" }
             @if visit.operates && may_cancel(asked) {
-                a.button href=(visit.to(address("cancel", &without(asked, &["page", "did", "id"])))) { "Cancel these…" }
+                a.button href=(visit.to(address("cancel", &without(asked, &["page", "did"])))) { "Cancel these…" }
             }
         }
         (form(visit, asked))
@@ -115,7 +115,9 @@ fn may_cancel(asked: &Asked) -> bool {
     let statuses = asked.get("status");
     let ends = |word: &str| matches!(word, "completed" | "failed" | "cancelled" | "undoing");
     let chooses = ["function", "status", "event", "parent", "tag"];
-    chooses.iter().any(|name| asked.get(name).is_some())
+    // A part of an id is compared here, and chooses nothing in the store.
+    asked.get("id").is_none()
+        && chooses.iter().any(|name| asked.get(name).is_some())
         && statuses.is_none_or(|words| !words.split(',').any(ends) || words == STATUSES[1].0)
 }
 

@@ -61,6 +61,7 @@ pub(super) async fn settle(
     visit: Visit,
     fields: Fields,
 ) -> Result<Response, Wrong> {
+    fields.only(&["run", "step", "outcome"], &["value", "failure"])?;
     let (id, step) = (fields.need("run")?, fields.need("step")?);
     let settling = visit.runs(&worker).settle(id, step);
     match fields.need("outcome")? {
