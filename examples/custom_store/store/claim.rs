@@ -127,7 +127,7 @@ impl Tables<'_> {
         }
         *room = room.saturating_sub(bytes);
         let (worker, now) = (request.capacity.worker, request.now);
-        run.lease(worker, now);
+        run.lease(worker, self.build_of(worker)?, now);
         let undoing = match run.undoing {
             Some(status) => Some(Undoing::new(status, self.result(number)?)),
             None => None,

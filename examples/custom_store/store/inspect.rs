@@ -42,6 +42,7 @@ impl Tables<'_> {
         .with_start_by(deadlines.and_then(|deadlines| deadlines.start_by))
         .with_finish_by(deadlines.and_then(|deadlines| deadlines.finish_by))
         .with_tags(sorted(&run.tags))
+        .with_build(run.build)
         .with_notes(run.notes);
         record.result = self.result(number)?;
         Ok(record)

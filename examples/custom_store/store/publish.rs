@@ -89,10 +89,13 @@ impl Tables<'_> {
                         event.due_at <= now && budget.take(&run.function_id, &event.event_type);
                     takes.then_some(*worker)
                 });
-            let lease = taker.map(|worker| {
-                run.lease(worker, now);
-                Lease::new(number, worker, run.token)
-            });
+            let lease = match taker {
+                Some(worker) => {
+                    run.lease(worker, self.build_of(worker)?, now);
+                    Some(Lease::new(number, worker, run.token))
+                }
+                None => None,
+            };
             if lease.is_none() {
                 run.wait(RunStatus::Pending, due_at);
                 self.wakes = true;
@@ -155,6 +158,7 @@ fn new_run(event: &NewEvent, function_id: Arc<str>, id: Option<Arc<str>>, now: T
         crashes: Crashes::default(),
         notes: Vec::new(),
         tags: BTreeSet::new(),
+        build: None,
     }
 }
 

@@ -19,6 +19,9 @@ pub(crate) struct Session {
     pub(crate) lease_until: Timestamp,
     pub(crate) lease: Duration,
     pub(crate) wants: Vec<Subscription>,
+    /// What its program's build is called.
+    #[serde(default)]
+    pub(crate) build: Option<Arc<str>>,
     /// It was deregistered, or silent for too long. Its row stays for its subscriptions, until a session of the same program
     /// supersedes it.
     pub(crate) ended: bool,
@@ -80,6 +83,9 @@ pub(crate) struct Run {
     /// Its tags, each as `name=value`.
     #[serde(default)]
     pub(crate) tags: BTreeSet<String>,
+    /// The build that began it.
+    #[serde(default)]
+    pub(crate) build: Option<Arc<str>>,
 }
 
 impl Run {
@@ -123,10 +129,12 @@ impl Run {
     }
 
     /// It gets a new lease, and no earlier one counts from here on.
-    pub(crate) fn lease(&mut self, worker: WorkerId, now: Timestamp) {
+    pub(crate) fn lease(&mut self, worker: WorkerId, build: Option<Arc<str>>, now: Timestamp) {
         (self.status, self.worker) = (RunStatus::Running, Some(worker));
         (self.due_at, self.token) = (None, next_token(self.token));
-        self.started_at.get_or_insert(now);
+        if self.started_at.is_none() {
+            (self.started_at, self.build) = (Some(now), build);
+        }
     }
 }
 

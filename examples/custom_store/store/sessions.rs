@@ -31,6 +31,7 @@ impl Tables<'_> {
             lease_until: now.after(request.lease),
             lease: request.lease,
             wants: request.subscriptions,
+            build: request.build,
             ended: false,
         };
         self.put_session(worker, &session)?;
@@ -119,6 +120,11 @@ impl Tables<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What the program of a session calls its build.
+    pub(crate) fn build_of(&self, worker: WorkerId) -> Result<Option<Arc<str>>, Fault> {
+        Ok(self.session(worker)?.and_then(|session| session.build))
     }
 
     /// The latest time at which a worker was heard of.
