@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Helpers of tests are tests too.
 
+mod filters;
 mod kept;
 mod models;
 mod options;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use belts::{
-    ErrorKind, Event, sleep, step,
+    ErrorKind, Event, call, sleep, step,
     store::RunStatus,
     testing::{Harness, SqliteFile},
 };
@@ -236,5 +236,61 @@ async fn a_key_that_is_too_long_is_the_publishers_error() -> belts::Result<()> {
         text.contains("`idempotent` of the function `once` has 513 bytes"),
         "{text}"
     );
+    Ok(())
+}
+
+/// Whoever publishes again since no answer came hears what the first answer said.
+#[tokio::test]
+async fn a_duplicate_of_what_was_skipped_is_said_to_be_skipped() -> belts::Result<()> {
+    let harness = Harness::builder()
+        .store(SqliteFile::temporary())
+        .build()
+        .await?;
+    let worker = harness.worker();
+    let asked = |n| {
+        let event = Asked { account: ada(), n };
+        publish_asked(event)
+            .idempotency_key(format!("n-{n}"))
+            .via(&worker)
+    };
+    let first = asked(1).await?;
+    let second = asked(2).await?;
+    let again = asked(2).await?;
+    assert!(again.duplicate && again.runs.is_empty(), "{again:?}");
+    assert_eq!(again.skipped, second.skipped);
+    let again = asked(1).await?;
+    assert!(again.duplicate && again.skipped.is_empty(), "{again:?}");
+    assert_eq!(again.runs, first.runs);
+    Ok(())
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct Lot {
+    n: u32,
+}
+
+#[belts::function(id = "lots", on = Lot, batch(size = 10, within = "5s"))]
+async fn lots(events: Vec<Lot>) -> belts::Result<usize> {
+    Ok(events.len())
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, Event)]
+struct LotsAsked {}
+
+#[belts::function(id = "asks-lots", on = LotsAsked)]
+async fn asks_lots(event: LotsAsked) -> belts::Result<Vec<usize>> {
+    drop(event);
+    let one = call!("one", lots(vec![Lot { n: 1 }])).await?;
+    let two = call!("two", lots(vec![Lot { n: 2 }, Lot { n: 3 }])).await?;
+    Ok(vec![one, two])
+}
+
+/// What is called with a batch is that batch, and collects nothing else, however long it is.
+#[tokio::test]
+async fn a_batch_that_is_called_is_whole_also_of_one() -> belts::Result<()> {
+    let harness = Harness::new().await?;
+    harness.publish(Lot { n: 9 }).await?;
+    let run = harness.run(asks_lots, LotsAsked {}).await?;
+    assert_eq!(run.output()?, [1, 2]);
     Ok(())
 }

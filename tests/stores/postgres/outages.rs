@@ -1,10 +1,12 @@
 //! Connections that break while a write is under way: each is written once, and the caller hears what became of it.
 
+use std::time::Duration;
+
 use belts::{
     ErrorKind,
     store::{
-        Commit, CommitOutcome, Lease, Postgres, Release, Rerun, RunStatus, Store, Transition,
-        WorkerId,
+        Commit, CommitOutcome, Flow, Lease, NewEvent, Once, Postgres, Rate, Release, Rerun,
+        RunStatus, Singleton, Store, Then, Transition, WorkerId,
     },
 };
 
@@ -145,6 +147,40 @@ async fn publish_whose_answer_was_lost_is_new_and_keeps_its_lease() -> belts::Re
             .duplicate,
         "this one is another's"
     );
+    Ok(())
+}
+
+/// The write is sent again, and would wait in line behind itself.
+#[cfg_attr(
+    not(has_postgres),
+    ignore = "no PostgreSQL server found: install it or set BELTS_TEST_POSTGRES_URL"
+)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flow_of_a_publish_whose_answer_was_lost_is_applied_once() -> belts::Result<()> {
+    let schema = InSchema::new();
+    let (proxy, store, worker) = open(&schema).await?;
+    let single = |then| Flow::new().with_singleton(Singleton::new("k", then));
+    let throttle = Flow::new().with_throttle(Rate::new("k", 1, Duration::from_secs(9)));
+    let flows = [
+        ("queue", single(Then::Queue)),
+        ("skip", single(Then::Skip)),
+        ("throttle", throttle),
+    ];
+    for (name, flow) in flows {
+        let event = event(name).with_flows(vec![("f".into(), flow)]);
+        // What a publish with flow options sends is prepared, so that the first answer is that of the write.
+        let other = NewEvent::new(format!("warm-{name}"), "t", *b"{}", at(0));
+        let idle = Flow::new().with_idempotent(Once::new(name, Duration::from_secs(9)));
+        publish(&store, other.with_flows(vec![("g".into(), idle)])).await?;
+        proxy.lose_next_answer();
+        let published = publish(&store, event).await?;
+        assert!(proxy.has_lost(), "{name}");
+        assert!(!published.duplicate, "{name}: it is our own write");
+        assert_eq!(published.runs[0].routed, None, "{name}");
+        let run = claim_named(&store, worker, &published.runs[0].run_id).await?;
+        let end = Transition::complete("{}".as_bytes());
+        commit(&store, run.lease, vec![], Some(end)).await?;
+    }
     Ok(())
 }
 

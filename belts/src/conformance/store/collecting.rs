@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Batch, Debounce, Flow, Rate, Route, Routed, Routing, Timestamp, Transition, WorkerId},
+    store::{
+        Batch, Debounce, Flow, NewEvent, Rate, Route, Routed, Routing, Timestamp, Transition,
+        WorkerId,
+    },
 };
 
 /// How many events several clients publish at once.
@@ -233,6 +236,33 @@ pub(super) async fn events_of_a_batch_stay_with_its_run(bench: Bench) -> Result<
     let again = vec![flowing("b", &batch(2), at(200_000))];
     let again = store.publish_all(again, at(200_000)).await?;
     assert!(!again[0].duplicate, "it went with its run");
+    two_batches_have_the_same_events(store).await
+}
+
+/// Of two functions that collect the same events one run goes before the other.
+async fn two_batches_have_the_same_events(store: &Client) -> Result<()> {
+    let wants = vec![subscription("f", &["t"]), subscription("g", &["t"])];
+    let worker = store.subscribe(wants).await?;
+    for id in ["x", "y"] {
+        let flows = ["f", "g"].map(|function| (function.into(), batch(2)));
+        let two = NewEvent::new(id, "t", *b"{}", at(300_000)).with_flows(flows.into());
+        store.publish_all(vec![two], at(300_000)).await?;
+    }
+    let mut kept = Vec::new();
+    for run in store.take(worker, &["f", "g"], at(300_001)).await?.runs {
+        if &*run.function_id == "f" {
+            let end = Some(Transition::complete(ok("1")));
+            store
+                .must_write(run.lease, Vec::new(), end, at(300_001))
+                .await?;
+        } else {
+            kept.push(run);
+        }
+    }
+    while store.purge(at(400_000), 100).await?.more {}
+    store.purge(at(400_000), 100).await?;
+    assert_eq!(kept.len(), 1);
+    assert_eq!(store.events_of(&kept[0].run_id).await?, ["x", "y"]);
     Ok(())
 }
 

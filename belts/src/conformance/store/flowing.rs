@@ -245,6 +245,21 @@ pub(super) async fn singleton_replaces_the_live_one(bench: Bench) -> Result<()> 
     let waiting = store.due_runs(worker, at(3)).await?;
     let waiting: Vec<_> = waiting.iter().map(|run| &run.run_id).collect();
     assert_eq!(waiting, [&third.run_id], "the newest alone");
+    // One of a publisher that does not know the function is routed after the run of a later event.
+    let old = event("old", "f");
+    let old = store.publish_all(vec![old], at(4)).await?.remove(0);
+    let old = Arc::clone(&old.runs[0].run_id);
+    let later = store.flow("later", &flow, at(5)).await?;
+    for run in store.due_runs(worker, at(6)).await? {
+        if run.run_id == old {
+            let route = Route::new(run.lease, "f", flow.clone(), at(6));
+            let skipped =
+                Skipped::new(SkippedBy::Singleton).with_run(Some(Arc::clone(&later.run_id)));
+            assert_eq!(store.route(route).await?, Routed::Skipped(skipped));
+        }
+    }
+    let record = store.record(&later.run_id).await?;
+    assert!(!record.status.is_finished(), "the later event's stays");
     Ok(())
 }
 
@@ -465,5 +480,45 @@ pub(super) async fn limits_of_flow_hold_at_once(bench: Bench) -> Result<()> {
     let skipped = page.drain(..).filter_map(mark);
     let skipped = skipped.filter(|mark| matches!(mark, Mark::Skipped(_)));
     assert!(skipped.count() > 0);
+    Ok(())
+}
+
+/// Clients publish while others end runs of the line: each goes on, one at a time, and the line never stands still.
+pub(super) async fn line_of_a_singleton_goes_on_at_once(bench: Bench) -> Result<()> {
+    if has_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let mut tasks = Vec::new();
+    for client in 0..3 {
+        let store = bench.another().await?;
+        tasks.push(tokio::spawn(async move {
+            for n in 0..EACH {
+                let id = format!("q-{client}-{n}");
+                store.flow(&id, &singleton(Then::Queue), at(0)).await?;
+            }
+            Ok::<_, crate::Error>(())
+        }));
+    }
+    let mut ended = 0;
+    loop {
+        let is_over = tasks.iter().all(tokio::task::JoinHandle::is_finished);
+        let due = store.due_runs(worker, at(1)).await?;
+        assert!(due.len() <= 1, "one at a time: {}", due.len());
+        match due.first() {
+            Some(run) if ended % 3 == 2 => {
+                assert!(store.cancel(&run.run_id, at(1)).await?);
+            }
+            Some(run) => store.complete(run, at(1)).await?,
+            None if is_over => break,
+            None => tokio::task::yield_now().await,
+        }
+        ended += due.len();
+    }
+    for task in tasks {
+        task.await.expect("publishing does not panic")?;
+    }
+    assert_eq!(ended, 3 * EACH, "the line has an end");
     Ok(())
 }

@@ -215,6 +215,7 @@ suite! { $ store, "store", Storage, store_conformance,
         flow_is_applied_once_by_publish_or_by_route route_is_refused_with_its_lease idempotent_key_is_taken_from_its_first_publish_on
         rate_limit_skips_what_is_over skipped_run_is_on_record singleton_skips_while_one_is_live singleton_replaces_the_live_one
         singleton_queues_until_the_end end_of_time_lets_the_next_of_a_singleton_go_on throttle_spreads_starts limits_of_flow_hold_at_once
+        line_of_a_singleton_goes_on_at_once
     }
     collecting {
         debounce_keeps_the_last_event debounce_ends_at_its_maximum nothing_is_folded_into_a_run_that_began

@@ -186,7 +186,7 @@ BEGIN
             key := spec ->> 'id';
             SELECT array_agg(number ORDER BY number), (array_agg(id ORDER BY number DESC))[1] INTO live, live_id FROM (
                 SELECT number, id FROM {schema}.runs WHERE single = key AND finished_at IS NULL AND number <> in_number
-                ORDER BY number LIMIT CASE WHEN spec ->> 'then' = 'replace' THEN NULL ELSE 1 END) AS some;
+                ORDER BY number LIMIT CASE WHEN spec ->> 'then' = 'replace' THEN NULL ELSE 1 END) AS line;
             -- One that comes late is skipped as well: the run of a later event stays.
             IF spec ->> 'then' = 'skip' AND live IS NOT NULL
                 OR spec ->> 'then' = 'replace' AND live[cardinality(live)] > in_number THEN
