@@ -1,6 +1,6 @@
 //! The command line of the program.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, builder::PossibleValuesParser};
 use clap_complete::Shell;
@@ -45,6 +45,15 @@ pub(super) struct PlaceArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Writes a small project into a new folder: an event, a function, tests, and a program that serves them
+    New {
+        /// The folder, whose last part names the project
+        #[arg(value_name = "NAME")]
+        folder: PathBuf,
+        /// A clone of the repository of belts, to build with in place of a release
+        #[arg(long, value_name = "CLONE")]
+        path: Option<PathBuf>,
+    },
     /// Lists runs, newest first
     Runs(ListArgs),
     /// Shows a run with its steps: how long each took, and why it failed

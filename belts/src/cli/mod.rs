@@ -17,6 +17,7 @@ mod open;
 mod pages;
 mod place;
 mod print;
+mod project;
 mod publish;
 mod reencrypt;
 mod remote;
@@ -52,6 +53,9 @@ async fn run(args: Args) -> Result<(), Wrong> {
     if let Command::Completions { shell } = args.command {
         return completions(shell);
     }
+    if let Command::New { folder, path } = &args.command {
+        return project::new(folder, path.as_deref(), out);
+    }
     match &args.command {
         Command::Cancel(asked) => asked.check()?,
         Command::Rerun(asked) => asked.check()?,
@@ -80,7 +84,7 @@ async fn run(args: Args) -> Result<(), Wrong> {
         Command::Complete(asked) => complete::complete(place, asked, out).await,
         Command::Settle(asked) => settle::settle(place, asked, out).await,
         Command::Reencrypt => reencrypt::reencrypt(place, out).await,
-        Command::Ui { .. } | Command::Completions { .. } => Ok(()),
+        Command::New { .. } | Command::Ui { .. } | Command::Completions { .. } => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@ mod limits;
 mod looks;
 mod pauses;
 mod progress;
+mod project;
 mod publish;
 mod sealed;
 mod settle;

@@ -67,17 +67,17 @@ impl Statement {
 }
 
 macro_rules! statements {
-    ($($name:ident: $sql:expr;)*) => {
+    ($($(#[$only:meta])* $name:ident: $sql:expr;)*) => {
         /// Every statement but those of opening.
         #[derive(Debug)]
         pub(super) struct Statements {
-            $(pub(super) $name: Statement,)*
+            $($(#[$only])* pub(super) $name: Statement,)*
         }
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
                 let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{status}", STATUS).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD).replace("{tagged}", TAGGED).replace("{open_1}", &OPEN.replace("$LOOKS", "$1")).replace("{open_8}", &OPEN.replace("$LOOKS", "$8"))).into());
-                Self { $($name: fill($sql),)* }
+                Self { $($(#[$only])* $name: fill($sql),)* }
             }
         }
     };
@@ -167,6 +167,7 @@ statements! {
             JOIN {schema}.events ON events.id = asked.id AND events.joined
             JOIN {schema}.run_events ON run_events.event = events.number
             JOIN {schema}.runs ON runs.number = run_events.run";
+    #[cfg(feature = "encryption")]
     note_encryption: "UPDATE {schema}.subscriptions_version SET encrypted = true WHERE NOT encrypted RETURNING 1";
     is_encrypted: "SELECT encrypted FROM {schema}.subscriptions_version";
     subscriptions: "SELECT version, function_id, event_type
