@@ -74,7 +74,9 @@ postgres_test!(sessions_and_deploys_do_not_wait_for_it, async {
     publish().in_tx(&mut tx).await.unwrap();
     let same = tokio::spawn(publish().into_future());
     held_up(&place, 1).await;
-    place.run("SELECT FROM {s}.workers FOR UPDATE NOWAIT").await;
+    place
+        .are_free("SELECT FROM {s}.workers FOR UPDATE NOWAIT")
+        .await;
     // Another program begins to await a type.
     let other = place.another().await;
     let builder = belts::Worker::builder().store(other).function(waits);

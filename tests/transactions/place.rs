@@ -6,7 +6,10 @@ use belts::{
     Worker, WorkerBuilder,
     store::{Postgres, Store as _},
 };
-use belts_suite::servers::{self, Schema};
+use belts_suite::{
+    servers::{self, Schema},
+    within,
+};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, postgres::PgPoolOptions};
 
 pub(crate) struct Place {
@@ -62,6 +65,22 @@ impl Place {
     pub(crate) async fn run(&self, sql: &str) {
         let sql = AssertSqlSafe(sql.replace("{s}", self.schema.name()));
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
+    }
+
+    /// Waits until a statement that waits for no lock gets those that it asks for: what holds them for a moment is fine.
+    pub(crate) async fn are_free(&self, sql: &str) {
+        let sql = sql.replace("{s}", self.schema.name());
+        let asked = async {
+            while let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.clone()))
+                .execute(&self.pool)
+                .await
+            {
+                let code = error.as_database_error().and_then(|error| error.code());
+                assert_eq!(code.as_deref(), Some("55P03"), "{error}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        within("the locks", asked).await;
     }
 
     /// The first column of the first row.

@@ -221,6 +221,10 @@ impl Bulk<'_> {
     /// Cancels a run; if it was, by this or with its parent just before, what has ended with it.
     async fn end(&self, run: &RunRecord, batch: &Batch) -> Result<Option<held::WithIt>> {
         let runs = self.runs;
+        if run.status == RunStatus::Undoing {
+            // It is on its way to its end.
+            return Ok(None);
+        }
         runs.note_quietly(&run.run_id, &self.action).await?;
         let held = self.held(run, batch).await?;
         if runs.end(&run.run_id).await? {

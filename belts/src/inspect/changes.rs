@@ -1,6 +1,11 @@
 //! Changing a run: cancelling and rerunning it.
 
+#[cfg(feature = "dashboard")]
+use std::sync::Arc;
+
 use super::Runs;
+#[cfg(feature = "dashboard")]
+use super::families::undone;
 use crate::{
     error::{Error, ErrorKind, Result},
     run::is_under,
@@ -143,6 +148,56 @@ impl Runs {
             }
         }
         Ok(())
+    }
+}
+
+/// What a rerun would do again, for whoever is about to ask for it.
+#[cfg(feature = "dashboard")]
+pub(crate) struct DoneAgain {
+    /// The path from which records are discarded: the step's own, or that of a race around it.
+    pub(crate) from: Option<Arc<str>>,
+    /// How many steps were undone and run anew.
+    pub(crate) undone: usize,
+    /// How many of the runs that it called are run again.
+    pub(crate) children: usize,
+}
+
+#[cfg(feature = "dashboard")]
+impl Runs {
+    /// What a rerun, from a step or not, would do again.
+    ///
+    /// # Errors
+    /// Of kind [`UnknownRun`](ErrorKind::UnknownRun): there is no such run or step. Also if the store cannot be reached.
+    pub(crate) async fn done_again(&self, run_id: &str, from: Option<&str>) -> Result<DoneAgain> {
+        let journal = self.journal(run_id).await?;
+        let mut first = None;
+        if let Some(path) = from {
+            let Some(step) = journal.iter().find(|entry| &*entry.path == path) else {
+                let text = format!("the run `{run_id}` has recorded no step `{path}`");
+                return Err(Error::new(ErrorKind::UnknownRun, text));
+            };
+            let seq = first_to_drop(&journal, step);
+            let dropped = journal.iter().find(|entry| entry.seq == seq);
+            first = dropped.map(|entry| (seq, Arc::clone(&entry.path)));
+        }
+        let undone = undone(&journal);
+        let is_undone = |entry: &&Entry| undone.contains(&entry.seq) && entry.undoable;
+        let stays = |entry: &&Entry| first.as_ref().is_none_or(|(seq, _)| entry.seq < *seq);
+        let mut children = 0;
+        for entry in journal.iter().filter(stays) {
+            let Some(child) = entry.started_run().filter(|_| entry.kind == StepKind::Call) else {
+                continue;
+            };
+            let child = self.store.run(&child).await?;
+            let has_ended =
+                |child: RunRecord| matches!(child.status, RunStatus::Failed | RunStatus::Cancelled);
+            children += usize::from(child.is_some_and(has_ended));
+        }
+        Ok(DoneAgain {
+            from: first.as_ref().map(|(_, path)| Arc::clone(path)),
+            undone: journal.iter().filter(is_undone).filter(stays).count(),
+            children,
+        })
     }
 }
 

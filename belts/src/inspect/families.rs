@@ -133,7 +133,7 @@ impl Runs {
 
 /// What was undone, and what undid something without success: what could not be undone is as it was. What was undone stays in the journal,
 /// so that the keys of what is done anew are others.
-fn undone(journal: &[Entry]) -> Vec<u32> {
+pub(super) fn undone(journal: &[Entry]) -> Vec<u32> {
     let undos = || journal.iter().filter(|entry| entry.kind == StepKind::Undo);
     let is_over = |undo: &Entry| undo.state == StepState::Completed;
     let is_undone = |entry: &&Entry| {

@@ -33,6 +33,8 @@ pub struct ScheduleRecord {
     pub living: bool,
     /// Since when it is paused, by itself or with its function.
     pub paused_at: Option<Timestamp>,
+    /// Whether that is its function's pause alone.
+    pub(crate) is_held_by_function: bool,
     /// The next tick, without its jitter.
     pub next: Option<Timestamp>,
     /// The last tick that started a run.
@@ -68,6 +70,7 @@ impl ScheduleRecord {
             in_code: kept.in_code,
             living: false,
             paused_at: kept.paused_at,
+            is_held_by_function: false,
             next: kept.next.filter(|_| kept.paused_at.is_none()),
             last: kept.last,
             queued: kept.queue.len(),
@@ -101,6 +104,7 @@ pub(super) fn with_function(
         .find(|known| known.function_id == record.function_id);
     if let Some(function) = function {
         record.living = function.living;
+        record.is_held_by_function = record.paused_at.is_none() && function.paused_at.is_some();
         record.paused_at = record.paused_at.or(function.paused_at);
     }
     record

@@ -1,5 +1,7 @@
 //! Saying what is so of a step of which nobody knows whether it has happened.
 
+#[cfg(feature = "dashboard")]
+use std::collections::HashSet;
 use std::{fmt, sync::Arc};
 
 use serde::Serialize;
@@ -68,6 +70,26 @@ impl Runs {
     }
 }
 
+impl Runs {
+    /// Notes that what was said does not count, whoever has said something else, or whatever is wrong with it.
+    pub(super) async fn note_refusal(
+        &self,
+        run_id: &str,
+        what: &str,
+        said: Result<()>,
+    ) -> Result<()> {
+        if let Err(error) = &said
+            && !error.is_service_failure()
+        {
+            // Why it was refused matters more than that this is not noted.
+            if let Err(error) = self.note(run_id, &format!("{what}: refused")).await {
+                tracing::warn!(run = %Clean(run_id), error = %error.report(), "a refusal could not be noted in the run");
+            }
+        }
+        said
+    }
+}
+
 impl SettleStep {
     /// It has happened, and this is its result.
     ///
@@ -119,21 +141,9 @@ impl SettleStep {
         self.note_refusal(said).await
     }
 
-    /// Notes that what was said does not count, since somebody has said something else.
     async fn note_refusal(&self, said: Result<()>) -> Result<()> {
-        if let Err(error) = &said
-            && matches!(
-                error.kind(),
-                ErrorKind::Conflict | ErrorKind::CallbackClosed
-            )
-        {
-            let note = format!("settle {}: refused", self.step);
-            // Why it was refused matters more than that this is not noted.
-            if let Err(error) = self.runs.note(&self.run_id, &note).await {
-                tracing::warn!(run = %Clean(&self.run_id), error = %error.report(), "a refusal could not be noted in the run");
-            }
-        }
-        said
+        let what = format!("settle {}", self.step);
+        self.runs.note_refusal(&self.run_id, &what, said).await
     }
 
     /// What the run waits for, once it is noted what is about to be said.
@@ -157,15 +167,22 @@ impl SettleStep {
     }
 }
 
-/// Whether a callback is one that settles a step, or did.
+/// The paths of callbacks that settle steps, or did.
 #[cfg(feature = "dashboard")]
-pub(super) fn is_settlement(callback: &Entry, journal: &[Entry]) -> bool {
-    let mut steps = journal.iter().filter(|entry| entry.kind == StepKind::Step);
-    steps.any(|step| {
-        let times = codec::begins(&step.value).map_or(0, |begins| begins.times);
-        (0..=times.max(step.attempts))
-            .any(|times| is_settled_by(&step.path, step.seq, &callback.path, times))
-    })
+pub(super) fn settlements(journal: &[Entry]) -> HashSet<&str> {
+    let made = journal.iter().filter(|entry| {
+        let own = entry.path.rsplit('/').next().unwrap_or_default();
+        entry.kind == StepKind::Callback && own.starts_with("settle:")
+    });
+    let settles = |callback: &&Entry| {
+        let mut steps = journal.iter().filter(|entry| entry.kind == StepKind::Step);
+        steps.any(|step| {
+            let times = codec::begins(&step.value).map_or(0, |begins| begins.times);
+            (0..=times.max(step.attempts))
+                .any(|times| is_settled_by(&step.path, step.seq, &callback.path, times))
+        })
+    };
+    made.filter(settles).map(|entry| &*entry.path).collect()
 }
 
 /// The callback that settles a step, if it waits for that.

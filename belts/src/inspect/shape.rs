@@ -336,9 +336,10 @@ impl ShownRun {
         self.cancel_on = cancel_on.filter(|_| !self.status.is_finished());
         let steps = journal.iter().filter(|entry| entry.is_shown());
         let steps = steps.map(|entry| {
-            let left = races.iter().any(|race| race.has_left(entry));
             // Nobody asks any more once the run is undone.
             let goes_on = !self.status.is_finished() && self.status != RunStatus::Undoing;
+            let is_left = entry.state == StepState::Waiting && entry.kind != StepKind::Undo;
+            let left = !goes_on && is_left || races.iter().any(|race| race.has_left(entry));
             let parked = goes_on && parked(entry, journal).is_some();
             ShownStep::of(entry, left, values).with_parked(parked)
         });

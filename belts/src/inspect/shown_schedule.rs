@@ -20,6 +20,9 @@ pub(crate) struct ShownSchedule {
     pub(crate) living: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) paused_at: Option<Time>,
+    /// Whether that is its function's pause alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) held_by_function: bool,
     /// The next ticks, as many as were asked for.
     pub(crate) next: Vec<Time>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -150,6 +153,7 @@ impl ShownSchedule {
             in_code: record.in_code,
             living: record.living,
             paused_at: record.paused_at.map(Time),
+            held_by_function: record.is_held_by_function,
             next: next.into_iter().map(Time).collect(),
             last: record.last.as_ref().map(|last| ShownLast {
                 scheduled_at: Time(last.scheduled_at),

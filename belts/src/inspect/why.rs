@@ -2,10 +2,16 @@
 
 use serde::Serialize;
 
-use super::{Runs, decided::Decided, settle::parked, shape::Time};
+use super::{
+    Runs,
+    decided::Decided,
+    settle::{parked, settlements},
+    shape::Time,
+};
 use crate::{
     clock::Timestamp,
     error::Result,
+    run::is_under,
     store::{CALLBACK, Entry, FunctionRecord, RunRecord, RunStatus, StepKind, StepState, Wait},
 };
 
@@ -29,6 +35,9 @@ pub(crate) struct Why {
     /// The run that is waited for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run: Option<String>,
+    /// What stands for the callback that is waited for.
+    #[serde(skip)]
+    pub(crate) callback: Option<std::sync::Arc<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -70,6 +79,7 @@ impl Why {
             at: None,
             step: None,
             run: None,
+            callback: None,
         }
     }
 
@@ -80,8 +90,14 @@ impl Why {
 }
 
 impl Runs {
-    /// Why a run does not go on, the reason that matters first; nothing of a run that is over.
-    pub(crate) async fn why(&self, run: &RunRecord, journal: &[Entry]) -> Result<Vec<Why>> {
+    /// Why a run does not go on, the reason that matters first; nothing of a run that is over. `here` says whether this program has
+    /// its function, which may drive it without being a worker's loop.
+    pub(crate) async fn why(
+        &self,
+        run: &RunRecord,
+        journal: &[Entry],
+        here: bool,
+    ) -> Result<Vec<Why>> {
         if run.status.is_finished() {
             return Ok(Vec::new());
         }
@@ -89,8 +105,13 @@ impl Runs {
         let functions = self.store.functions(now, 1).await?;
         let of_run = |known: &&FunctionRecord| known.function_id == run.function_id;
         let function = functions.iter().find(of_run);
+        let living = function.is_some_and(|known| known.living);
         let mut all = match run.status {
-            RunStatus::Running => vec![running(run, journal)],
+            RunStatus::Running if living || here => vec![running(journal)],
+            RunStatus::Running => vec![Why::new(
+                Reason::NoWorker,
+                "The worker that drove it is gone. It goes on once a program with its function runs.",
+            )],
             RunStatus::Stopped => vec![Why::new(
                 Reason::Stopped,
                 "It was asked to stop after a step, and goes on when somebody delivers it again.",
@@ -108,12 +129,16 @@ impl Runs {
             let paused = Why::new(Reason::Paused, text).at(Some(since));
             all.insert(if is_due { 0 } else { all.len() }, paused);
         }
-        if run.status != RunStatus::Running && !function.is_some_and(|known| known.living) {
+        if run.status != RunStatus::Running && !living && !here {
             let text = "No running worker has its function: start the program that has it, or forget the function if it is gone.";
             all.push(Why::new(Reason::NoWorker, text));
         }
-        if all.is_empty() {
+        if all.is_empty() && living {
             all.push(self.queued(run, now).await?);
+        } else if all.is_empty() {
+            let text =
+                "It is due, and goes on with the next delivery to a program that has its function.";
+            all.push(Why::new(Reason::Queued, text).at(run.due_at));
         }
         Ok(all)
     }
@@ -135,9 +160,9 @@ impl Runs {
     }
 }
 
-fn running(run: &RunRecord, journal: &[Entry]) -> Why {
+fn running(journal: &[Entry]) -> Why {
     let under_way = journal.iter().rev().find(|entry| entry.is_heartbeat());
-    let mut why = Why::new(Reason::Running, "A worker drives it now.").at(run.started_at);
+    let mut why = Why::new(Reason::Running, "A worker drives it now.");
     why.step = under_way.map(|entry| entry.path.to_string());
     why
 }
@@ -145,8 +170,13 @@ fn running(run: &RunRecord, journal: &[Entry]) -> Why {
 /// What a run waits for whose time has not come.
 fn waits(run: &RunRecord, journal: &[Entry]) -> Vec<Why> {
     let races = Decided::all(journal);
+    let settlements = settlements(journal);
+    let undoing = run.status == RunStatus::Undoing;
     let open = journal.iter().filter(|entry| {
-        let waits = entry.state == StepState::Waiting && entry.is_shown();
+        // What it waited for is no matter any more once it is undone. A step that is parked is a reason of its own.
+        let counts = !undoing || entry.kind == StepKind::Undo;
+        let settles = settlements.iter().any(|path| is_under(&entry.path, path));
+        let waits = entry.state == StepState::Waiting && entry.is_shown() && counts && !settles;
         waits && !races.iter().any(|race| race.has_left(entry))
     });
     let mut all: Vec<Why> = open
@@ -161,6 +191,9 @@ fn waits(run: &RunRecord, journal: &[Entry]) -> Vec<Why> {
     if all.is_empty() {
         all.push(
             match (run.status, run.failed_attempts) {
+                (RunStatus::Undoing, _) if run.due_at.is_none() => {
+                    Why::new(Reason::Running, "What its steps did is being undone now.")
+                }
                 (RunStatus::Undoing, _) => Why::new(
                     Reason::NotYet,
                     "What its steps did is being undone; it goes on then.",
@@ -210,7 +243,12 @@ fn wait(status: RunStatus, entry: &Entry, journal: &[Entry]) -> Option<Why> {
         (_, Some(Wait::Event { types, .. }))
             if types.iter().any(|awaited| &*awaited.event_type == CALLBACK) =>
         {
-            Why::new(Reason::Callback, format!("`{path}` waits for a callback."))
+            let mut why = Why::new(Reason::Callback, format!("`{path}` waits for a callback."));
+            let Some(Wait::Event { key, .. }) = &entry.wait else {
+                return None;
+            };
+            why.callback.clone_from(key);
+            why
         }
         (_, Some(wait)) => Why::new(Reason::Event, format!("`{path}` waits for {wait}.")),
         _ => return None,

@@ -47,7 +47,7 @@ async fn ids_values_tags_names_and_errors_are_shown_as_text() {
         "/ui/runs".to_owned(),
         format!("/ui/run?id={encoded}&values=true"),
         format!("/ui/runs/{encoded}?values=true"),
-        format!("/ui/rerun?run={encoded}&from={hostile}"),
+        format!("/ui/rerun?run={encoded}"),
         format!("/ui/cancel?run={encoded}"),
         "/ui/cancel?function=z-nasty".to_owned(),
         format!("/ui/pause?function={hostile}"),
@@ -56,6 +56,12 @@ async fn ids_values_tags_names_and_errors_are_shown_as_text() {
         ),
         format!("/ui/publish?type={hostile}&data={hostile}"),
     ];
+    // A step that is not there.
+    let unknown = format!("/ui/rerun?run={encoded}&from={hostile}");
+    let page = browser.get(&unknown).await;
+    assert_eq!(page.status, 404);
+    page.hides("<script>alert");
+    page.hides("<img");
     for path in paths {
         let page = browser.get(&path).await.good();
         for markup in ["<script>", "<img", "onerror=alert(2)>"] {

@@ -13,4 +13,5 @@ mod links;
 mod pages;
 mod program;
 mod searching;
+mod truth;
 mod values;

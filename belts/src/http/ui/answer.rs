@@ -66,6 +66,23 @@ pub(super) fn page(
     with_mark(html_page(StatusCode::OK, page), &mark)
 }
 
+/// What became of a change, where that has no address of its own: the page is not asked for again.
+pub(super) fn outcome(
+    visit: &Visit,
+    place: Place,
+    title: &str,
+    model: &impl Serialize,
+    body: impl FnOnce() -> Markup,
+) -> Response {
+    if visit.json {
+        return answer::json(StatusCode::OK, wire::json(model));
+    }
+    html_page(
+        StatusCode::OK,
+        layout::page(visit, place, title, None, &body()),
+    )
+}
+
 fn mark(visit: &Visit, json: &[u8]) -> String {
     let mut hash = Sha256::new();
     for part in [

@@ -149,7 +149,7 @@ pub(super) async fn cancel(
         .and_then(|done| done.parse::<usize>().ok());
     let all = before.unwrap_or(0).saturating_add(done.cancelled);
     let done = ShownCancelled::from(done);
-    Ok(answer::page(
+    Ok(answer::outcome(
         &visit,
         Place::Runs,
         "Cancelled",

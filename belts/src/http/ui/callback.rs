@@ -13,7 +13,7 @@ use super::{
     visit::{Asked, Visit, run},
     words::marked,
 };
-use crate::{http::refusal::Refusal, plain::plain, worker::Worker};
+use crate::{http::refusal::Refusal, inspect::open_callbacks::Said, plain::plain, worker::Worker};
 
 #[derive(Serialize)]
 struct Completed {
@@ -63,11 +63,11 @@ pub(super) async fn complete(
     if value.is_some() == failure.is_some() {
         return Err(Refusal::bad_request("say either a value or a failure").into());
     }
-    let callback = visit.runs(&worker).complete_at(id, step).await?;
-    match (value, failure) {
-        (Some(value), _) => callback.complete_with(&value).await?,
-        (None, failure) => callback.fail(failure.unwrap_or_default()).await?,
-    }
+    let said = match value {
+        Some(value) => Said::Value(value),
+        None => Said::Failure(failure.unwrap_or_default().to_owned()),
+    };
+    visit.runs(&worker).complete_at(id, step, said).await?;
     let done = Completed { completed: true };
     Ok(answer::done(&visit, &told(id, "complete"), &done))
 }

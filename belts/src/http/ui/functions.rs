@@ -30,6 +30,14 @@ pub(super) async fn page(State(worker): State<Worker>, visit: Visit) -> Result<R
     let functions = store.functions(visit.now, MOST_UNFINISHED).await?;
     let ended = store.ended(visit.now.before(LATELY), MOST_ENDED).await?;
     let mut overview = Overview::of(&functions, ended.as_ref());
+    let span = ended.as_ref().map(|ended| visit.now.since(ended.since));
+    let shared = worker.shared();
+    if shared.hands_on() {
+        // It is driven by deliveries to this program, whenever one comes.
+        for row in &mut overview.functions {
+            row.is_here = shared.registry.index(&row.function.id).is_some();
+        }
+    }
     // To the minute, so that the page stays the same as long as nothing happens.
     overview.counted_since = ended.map(|ended| whole_minute(Time(ended.since)));
     let overview = Arc::new(overview);
@@ -38,7 +46,7 @@ pub(super) async fn page(State(worker): State<Worker>, visit: Visit) -> Result<R
         Place::Functions,
         "Functions",
         &*overview,
-        || html(&visit, &overview),
+        || html(&visit, &overview, span),
     ))
 }
 
@@ -53,7 +61,7 @@ fn whole_minute(at: Time) -> Time {
     ))
 }
 
-fn html(visit: &Visit, overview: &Overview) -> Markup {
+fn html(visit: &Visit, overview: &Overview, span: Option<Duration>) -> Markup {
     let failing = overview
         .functions
         .iter()
@@ -69,7 +77,7 @@ fn html(visit: &Visit, overview: &Overview) -> Markup {
             p.summary {
                 @if let Some(since) = overview.counted_since {
                     @if failing == 0 { "No failures" } @else { strong.bad { (plural(failing, "function")) " failing" } }
-                    " in the last " (grouped(minutes(visit, since))) " min."
+                    " in the last " (grouped(minutes(visit, since).max(1))) " min."
                 } @else {
                     "This store cannot tell how many runs ended lately."
                 }
@@ -84,13 +92,13 @@ fn html(visit: &Visit, overview: &Overview) -> Markup {
                     th { "State" }
                     th { span.sr { "Actions" } }
                 } }
-                tbody { @for row in &overview.functions { (row_html(visit, overview, row)) } }
+                tbody { @for row in &overview.functions { (row_html(visit, row, span)) } }
             }
         }
     }
 }
 
-fn row_html(visit: &Visit, overview: &Overview, row: &Row) -> Markup {
+fn row_html(visit: &Visit, row: &Row, span: Option<Duration>) -> Markup {
     let id = row.function.id.as_str();
     let runs = |status: &str| visit.to(address("runs", &[("function", id), ("status", status)]));
     let open = "pending,running,suspended,stopped,undoing";
@@ -100,7 +108,7 @@ fn row_html(visit: &Visit, overview: &Overview, row: &Row) -> Markup {
                 a href=(visit.to(address("runs", &[("function", id)]))) { (plain(id)) }
                 (events(visit, &row.function.events))
             }
-            (lately(visit, overview, &row.lately, &runs("failed")))
+            (lately(visit, span, &row.lately, &runs("failed")))
             td.number data-label="Unfinished" {
                 @if row.function.unfinished == 0 { span.none { "0" } }
                 @else { a href=(runs(open)) { (counted(row.function.unfinished, MOST_UNFINISHED)) } }
@@ -131,8 +139,7 @@ fn events(visit: &Visit, types: &[String]) -> Markup {
     }
 }
 
-fn lately(visit: &Visit, overview: &Overview, lately: &Lately, failed: &str) -> Markup {
-    let span = overview.counted_since.map(|since| visit.now.since(since.0));
+fn lately(visit: &Visit, span: Option<Duration>, lately: &Lately, failed: &str) -> Markup {
     html! {
         td.number data-label="Failed" {
             @if lately.failed > 0 {
@@ -155,6 +162,7 @@ fn state(visit: &Visit, row: &Row) -> Markup {
         @match (row.function.paused_at, row.function.living) {
             (Some(since), _) => { span.status data-is="paused" { "paused" } " " (time(visit, since)) },
             (None, true) => span.status data-is="living" title="A running worker has it" { "ready" },
+            (None, false) if row.is_here => span.status data-is="living" title="Deliveries to this program drive it" { "ready" },
             (None, false) => span.status data-is="orphaned" title="No running worker has it" { "no worker" },
         }
     }

@@ -94,6 +94,10 @@ pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: 
             refused::tell(worker.shared(), Door::Inspection, &parts, &refusal);
         }
         let response = if matches!(right, Right::Nobody) && !visit.json {
+            if parts.method == Method::POST {
+                // What was sent is not sent again, and its address alone would be another question.
+                visit.here = String::new();
+            }
             sign_in::form(&visit, browser::comes_from_elsewhere(&parts.headers), false)
         } else {
             refusal.into_response()
@@ -101,7 +105,9 @@ pub(super) async fn guard(State(worker): State<Worker>, request: Request, next: 
         return answer::sealed(response);
     }
     let mut made = None;
-    if matches!(right, Right::Host(_) | Right::ThisMachine) {
+    // What caches may keep for others has none.
+    let is_asset = is_open && parts.uri.path() != "/sign-in";
+    if matches!(right, Right::Host(_) | Right::ThisMachine) && !is_asset {
         let sent = cookie::cookies(&parts.headers, FORM_COOKIE).next();
         let value = sent.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
         visit.form = cookie::form_token(&value);
@@ -153,6 +159,10 @@ async fn changing(
     let signs_out = parts.uri.path() == "/sign-out";
     if !visit.operates && !signs_in && !signs_out {
         return Err(tell(Refusal::only_reads()));
+    }
+    if parts.uri.query().is_some_and(|query| !query.is_empty()) {
+        let text = "what is to be changed is said in the body, and the address has a query that would be left out";
+        return Err(Refusal::bad_request(text));
     }
     body::require_plain(&parts.headers)?;
     let (limit, limits) = (shared.settings.max_body_bytes, &shared.http.limits);

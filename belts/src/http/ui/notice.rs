@@ -4,8 +4,12 @@ use maud::{Markup, html};
 
 use super::visit::Visit;
 
-const NOTICES: [(&str, &str); 17] = [
+const NOTICES: [(&str, &str); 18] = [
     ("rerun", "The run goes on where it stopped."),
+    (
+        "rerun-from",
+        "The run goes on from that step, which is done again with those after it.",
+    ),
     (
         "not-rerun",
         "Nothing was changed: the run is neither failed nor cancelled.",

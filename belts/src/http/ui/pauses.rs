@@ -85,7 +85,8 @@ impl Change {
             }
             (Self::Resume, false) => "Its ticks count from now on.",
             (Self::Trigger, _) => {
-                "A run starts now, whatever the plan says and whatever goes on. The next tick comes all the same."
+                "A run starts now, whatever the plan says and whatever goes on; if its function is paused, it waits for that. The next \
+                 tick comes all the same."
             }
         }
     }

@@ -14,6 +14,30 @@ const MOST_VALUES: usize = 400 * 1024;
 /// The most lines of an error.
 const MOST_LINES: usize = 60;
 
+/// How many bytes a byte has in a page.
+fn in_page(byte: u8) -> usize {
+    match byte {
+        b'"' => "&quot;".len(),
+        b'&' => "&amp;".len(),
+        b'<' | b'>' => "&lt;".len(),
+        _ => 1,
+    }
+}
+
+fn escaped(text: &str) -> usize {
+    text.bytes().map(in_page).sum()
+}
+
+/// How many bytes of a text have no more than so many in a page.
+fn fits(text: &str, most: usize) -> usize {
+    let mut bytes = 0;
+    let over = text.bytes().position(|byte| {
+        bytes += in_page(byte);
+        bytes > most
+    });
+    over.unwrap_or(text.len())
+}
+
 fn longer() -> Markup {
     html! { p.faint { "It is longer: ask for it as JSON, with " code { "accept: application/json" } "." } }
 }
@@ -40,8 +64,8 @@ impl<'a> Room<'a> {
         let lines = text.len() <= 4 * LONGEST_VALUE;
         let text = &text[..text.floor_char_boundary(text.len().min(4 * LONGEST_VALUE))];
         let shown = written(text, self.hidden, lines);
-        let end = shown.floor_char_boundary(most);
-        self.left -= end;
+        let end = shown.floor_char_boundary(fits(&shown, most));
+        self.left = self.left.saturating_sub(escaped(&shown[..end]));
         html! {
             pre.json tabindex="0" { (shown[..end]) }
             @if end < shown.len() { (longer()) }
@@ -58,11 +82,12 @@ impl<'a> Room<'a> {
         let (mut shown, mut is_cut) = (Vec::new(), false);
         let mut left = LONGEST_VALUE.min(self.left);
         for (is_source, line) in lines {
-            let end = line.floor_char_boundary(left.min(line.len()));
+            let end = line.floor_char_boundary(fits(line, left));
             is_cut = end < line.len() || shown.len() == MOST_LINES;
             if shown.len() < MOST_LINES {
-                left -= end;
-                self.left -= end;
+                let bytes = escaped(&line[..end]);
+                left = left.saturating_sub(bytes);
+                self.left = self.left.saturating_sub(bytes);
                 shown.push((is_source, &line[..end]));
             }
             if is_cut {
@@ -75,5 +100,27 @@ impl<'a> Room<'a> {
                 @if is_cut { (longer()) }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_room_for_what_a_text_is_in_it() {
+        assert_eq!(escaped("a\"b&<"), 1 + 6 + 1 + 5 + 4);
+        assert_eq!(fits("abc", 3), 3);
+        assert_eq!(fits("a\"b", 6), 1);
+        assert_eq!(fits("a\"b", 7), 2);
+        let hidden = Hidden::default();
+        let mut room = Room::new(&hidden);
+        let quotes = serde_json::to_string(&"\"".repeat(10_000)).expect("a text");
+        let value = RawValue::from_string(quotes).expect("JSON");
+        let mut bytes = 0;
+        for _ in 0..100 {
+            bytes += room.json(&value).into_string().len();
+        }
+        assert!(bytes < MOST_VALUES + 100 * 300, "{bytes}");
     }
 }

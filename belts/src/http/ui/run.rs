@@ -13,16 +13,21 @@ use super::{
     words::{clock, marked, status, time, took},
 };
 use crate::{
+    codec::Failure,
+    error::ErrorKind,
     http::{actor::Id, query::flag, refusal::Refusal},
     inspect::{
-        open_callbacks::open_callbacks,
+        open_callbacks::{OpenCallback, open_callbacks},
         shape::{ShownRun, Time},
         why::{Reason, Why},
     },
-    plain::plain,
+    plain::{grouped, plain},
     store::{RunStatus, StepKind},
     worker::Worker,
 };
+
+/// The most reasons of a page.
+const MOST_REASONS: usize = 20;
 
 /// `GET /runs/{id}`
 pub(super) async fn page_of(
@@ -56,14 +61,18 @@ async fn show(
     let runs = visit.runs(&worker);
     let record = runs.get(id).await?;
     let journal = runs.journal(id).await?;
-    let reasons = runs.why(&record, &journal).await?;
-    let mut run = ShownRun::of(&record, values).with_steps(&journal, values);
-    let hidden = &worker.shared().http.ui.hidden;
+    let shared = worker.shared();
+    let here = shared.hands_on() && shared.registry.index(&record.function_id).is_some();
+    let mut reasons = runs.why(&record, &journal, here).await?;
+    let all_reasons = reasons.len();
+    reasons.truncate(MOST_REASONS);
+    let held = runs.held_since(&record).await?;
+    let mut run = ShownRun::of(&record, values)
+        .with_paused_at(held)
+        .with_steps(&journal, values);
+    let hidden = &shared.http.ui.hidden;
     hidden.hide(&mut run);
-    let mut open: Vec<String> = Vec::new();
-    if !run.status.is_finished() {
-        open.extend(open_callbacks(&journal).map(|entry| entry.path.to_string()));
-    }
+    let open = open_callbacks(&record, &journal);
     let steps = run.steps.as_mut();
     let (mut first_step, mut all_steps) = (0, 0);
     if let Some(steps) = steps {
@@ -81,6 +90,7 @@ async fn show(
     }
     let view = RunView {
         run,
+        more_reasons: all_reasons - reasons.len(),
         reasons,
         first_step,
         all_steps,
@@ -95,7 +105,7 @@ async fn show(
 fn html(
     visit: &Visit,
     view: &RunView,
-    open: &[String],
+    open: &[OpenCallback<'_>],
     values: bool,
     room: &mut Room<'_>,
 ) -> Markup {
@@ -112,7 +122,7 @@ fn html(
         (reasons(visit, view, open))
         @if let Some(failure) = run.error.as_ref().filter(|_| run.status != RunStatus::Completed) {
             section.panel.bad {
-                h2 { @if run.status == RunStatus::Failed { "Why it failed" } @else { "Its last failure" } }
+                h2 { (title_of(run.status, failure)) }
                 (room.error(failure))
                 @if let Some(value) = failure.value.as_ref().filter(|_| values) { (room.json(&value.json)) }
             }
@@ -129,6 +139,16 @@ fn html(
         }
         (timeline::steps(visit, view, open, values, room))
         (notes(visit, run))
+    }
+}
+
+fn title_of(status: RunStatus, failure: &Failure) -> &'static str {
+    match status {
+        RunStatus::Failed => "Why it failed",
+        RunStatus::Cancelled if failure.kind == ErrorKind::Cancelled.as_str() => {
+            "Why it was cancelled"
+        }
+        _ => "Its last failure",
     }
 }
 
@@ -152,14 +172,16 @@ fn actions(visit: &Visit, run: &ShownRun) -> Markup {
     }
 }
 
-fn reasons(visit: &Visit, view: &RunView, open: &[String]) -> Markup {
+fn reasons(visit: &Visit, view: &RunView, open: &[OpenCallback<'_>]) -> Markup {
     let run = &view.run;
     if view.reasons.is_empty() {
         return html! {};
     }
-    let title = match run.status {
-        RunStatus::Running => "What it is doing",
-        _ => "Why it is not running",
+    let is_driven = view.reasons.iter().any(|why| why.kind == Reason::Running);
+    let title = if is_driven {
+        "What it is doing"
+    } else {
+        "Why it is not running"
     };
     html! {
         section.panel.why {
@@ -169,12 +191,13 @@ fn reasons(visit: &Visit, view: &RunView, open: &[String]) -> Markup {
                 @if let Some(at) = why.at { " " span.faint { "· " (time(visit, at)) } }
                 (remedy(visit, run, why, open))
             } } }
+            @if view.more_reasons > 0 { p.faint { "And " (grouped(view.more_reasons)) " more: see its steps." } }
         }
     }
 }
 
 /// What can be done about it, or where to look.
-fn remedy(visit: &Visit, run: &ShownRun, why: &Why, open: &[String]) -> Markup {
+fn remedy(visit: &Visit, run: &ShownRun, why: &Why, open: &[OpenCallback<'_>]) -> Markup {
     let of_step = |path: &'static str, step: &str| {
         visit.to(address(path, &[("run", &run.run_id), ("step", step)]))
     };
@@ -187,7 +210,8 @@ fn remedy(visit: &Visit, run: &ShownRun, why: &Why, open: &[String]) -> Markup {
                 " " a.button.main href=(of_step("settle", step)) { "Say what came of it…" }
             }
             (Reason::Callback, ..) if visit.operates => {
-                @for path in open { " " a.button.main href=(of_step("complete", path)) { "Complete " (plain(path)) "…" } }
+                @let own = open.iter().find(|open| why.callback.as_deref() == Some(&*open.key()));
+                @if let Some(own) = own { " " a.button.main href=(of_step("complete", own.path)) { "Complete " (plain(own.path)) "…" } }
             }
             (Reason::Event, ..) if visit.operates => {
                 " " a.button href=(visit.to("publish")) { "Publish an event" }
@@ -207,6 +231,7 @@ fn facts(visit: &Visit, run: &ShownRun, room: &mut Room<'_>) -> Markup {
     let fact = |name: &str, at: Option<Time>| {
         html! { @if let Some(at) = at { div { dt { (name) } dd { (time(visit, at)) } } } }
     };
+    let is_over = run.status.is_finished();
     let by_event = visit.to(address("runs", &[("event", &run.event_id)]));
     html! {
         dl.facts {
@@ -218,8 +243,8 @@ fn facts(visit: &Visit, run: &ShownRun, room: &mut Room<'_>) -> Markup {
                 div { dt { "Took" } dd { (took(ended.0.since(began.0))) } }
             }
             (fact("Due", run.due_at))
-            (fact("Must start by", run.start_by))
-            (fact("Must end by", run.finish_by))
+            (fact("Must start by", run.start_by.filter(|_| run.started_at.is_none() && !is_over)))
+            (fact("Must end by", run.finish_by.filter(|_| !is_over)))
             @if run.failed_attempts > 0 { div { dt { "Failed attempts" } dd { (run.failed_attempts) } } }
             @if let Some(parent) = &run.parent {
                 div { dt { "Called by" } dd { a.id href=(visit.to_run(parent)) { (plain(parent)) } } }

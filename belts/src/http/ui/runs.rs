@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use super::{
     answer::{self, Wrong},
     layout::{Place, empty},
-    search::search,
+    search::{Found, search},
     shape::RunList,
     visit::{Asked, Visit, address},
     words::{short_error, status, time, took},
@@ -36,6 +36,10 @@ const STATUSES: [(&str, &str); 9] = [
     ("cancelled", "cancelled"),
     ("stopped,undoing", "stopped or undoing"),
 ];
+/// Those of unfinished runs that can be cancelled.
+const OPEN: &str = "pending,running,suspended,stopped";
+/// The most tags of a row.
+const MOST_TAGS: usize = 5;
 /// Lengths of time that are often asked for.
 const TIMES: [(&str, &str); 5] = [
     ("", "any time"),
@@ -54,13 +58,19 @@ pub(super) async fn page(
     let runs = visit.runs(&worker);
     let filter = filter(&runs, &asked, &visit)?;
     let id = asked.get("id").map(str::trim);
-    if let Some(id) = id
-        && runs.get(id).await.is_ok()
-        && !visit.json
-    {
-        return Ok(answer::see_other(&visit.to_run(id)));
-    }
-    let found = search(&runs, filter, id, WANTED).await?;
+    let exact = match id {
+        Some(id) => runs.get(id).await.ok(),
+        None => None,
+    };
+    let found = match exact {
+        Some(run) if visit.json => Found {
+            runs: vec![run],
+            next: None,
+            stopped: false,
+        },
+        Some(run) => return Ok(answer::see_other(&visit.to_run(&run.run_id))),
+        None => search(&runs, filter, id, WANTED).await?,
+    };
     let mut page = ShownPage::of(&RunPage {
         runs: found.runs,
         next: found.next,
@@ -93,7 +103,7 @@ fn html(visit: &Visit, asked: &Asked, list: &RunList) -> Markup {
         div.head {
             h1 { "Runs" }
             @if visit.operates && may_cancel(asked) {
-                a.button href=(visit.to(address("cancel", &without(asked, &["page", "did"])))) { "Cancel these…" }
+                a.button href=(visit.to(address("cancel", &to_cancel(asked)))) { "Cancel these…" }
             }
         }
         (form(visit, asked))
@@ -108,6 +118,17 @@ fn html(visit: &Visit, asked: &Asked, list: &RunList) -> Markup {
             (pager(visit, asked, list))
         }
     }
+}
+
+/// The filters of a list, of which what is undone cannot be cancelled.
+fn to_cancel(asked: &Asked) -> Vec<(&str, &str)> {
+    let mut filters = without(asked, &["page", "did"]);
+    for (name, value) in &mut filters {
+        if *name == "status" && *value == STATUSES[1].0 {
+            *value = OPEN;
+        }
+    }
+    filters
 }
 
 /// Whether runs that have not ended can be among them.
@@ -129,19 +150,24 @@ fn without<'a>(asked: &'a Asked, names: &[&str]) -> Vec<(&'a str, &'a str)> {
 
 fn form(visit: &Visit, asked: &Asked) -> Markup {
     let now = |name: &str| asked.get(name).unwrap_or_default();
-    let text = |name: &'static str, label: &str, hint: &str| {
+    let field = |name: &'static str, label: &str, hint: &str, value: &str| {
         html! {
             label { (label)
-                input name=(name) value=(now(name)) placeholder=(hint) autocomplete="off" spellcheck="false";
+                input name=(name) value=(value) placeholder=(hint) autocomplete="off" spellcheck="false";
             }
         }
     };
+    let text = |name, label: &str, hint: &str| field(name, label, hint, now(name));
+    let mut tags: Vec<_> = asked.all("tag").collect();
+    if tags.is_empty() {
+        tags.push("");
+    }
     html! {
         form.filters method="get" action=(visit.to("runs")) role="search" aria-label="Filter runs" {
-            label { "Status" (select("status", now("status"), &STATUSES)) }
+            label { "Status" (select("status", &asked.all("status").collect::<Vec<_>>().join(","), &STATUSES)) }
             label { "Within" (select("since", now("since"), &TIMES)) }
             (text("function", "Function", "id"))
-            (text("tag", "Tag", "name=value"))
+            @for tag in tags { (field("tag", "Tag", "name=value", tag)) }
             (text("id", "Run", "id, or a part of it"))
             (text("event", "Event", "id"))
             @for name in ["until", "parent"] {
@@ -185,7 +211,8 @@ fn row(visit: &Visit, run: &ShownRun) -> Markup {
         tr {
             td.main data-label="Run" {
                 a.id href=(visit.to_run(&run.run_id)) { (plain(&run.function_id)) " " span.faint { (plain(&run.run_id)) } }
-                @for tag in &run.tags { " " a.tag href=(visit.to(address("runs", &[("tag", tag)]))) { (plain(tag)) } }
+                @for tag in run.tags.iter().take(MOST_TAGS) { " " a.tag href=(visit.to(address("runs", &[("tag", tag)]))) { (plain(tag)) } }
+                @if run.tags.len() > MOST_TAGS { " " span.faint { "+" (run.tags.len() - MOST_TAGS) } }
             }
             td data-label="Status" { (status(run.status)) }
             td data-label="When" { (time(visit, since)) }

@@ -105,6 +105,7 @@ fn next(visit: &Visit, schedule: &ShownSchedule) -> Markup {
     html! {
         @if let Some(since) = schedule.paused_at {
             span.status data-is="paused" { "paused" } " " (time(visit, since))
+            @if schedule.held_by_function { div.faint { "with its function" } }
         } @else if !schedule.living {
             span.status data-is="orphaned" { "no worker" }
         } @else {
@@ -126,7 +127,7 @@ fn number(count: u64) -> String {
 fn actions(visit: &Visit, schedule: &ShownSchedule) -> Markup {
     let of = [("schedule", schedule.name.as_str())];
     let named = html! { span.sr { " " (plain(&schedule.name)) } };
-    let (path, word) = if schedule.paused_at.is_some() {
+    let (path, word) = if schedule.paused_at.is_some() && !schedule.held_by_function {
         ("resume", "Resume")
     } else {
         ("pause", "Pause")
@@ -135,5 +136,9 @@ fn actions(visit: &Visit, schedule: &ShownSchedule) -> Markup {
         a.button href=(visit.to(address("trigger", &of))) { "Trigger…" (named) }
         " "
         a.button href=(visit.to(address(path, &of))) { (word) "…" (named) }
+        @if schedule.held_by_function {
+            " "
+            a.button href=(visit.to(address("resume", &[("function", &schedule.function_id)]))) { "Resume its function…" (named) }
+        }
     }
 }

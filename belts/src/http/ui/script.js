@@ -57,12 +57,12 @@
   // A page that asks something stays as it is until it is answered.
   if (!live || !main().dataset.mark || main().querySelector('form[method=post]')) return;
 
-  let mark = main().dataset.mark, pause = PAUSE, timer = 0, asking = false;
+  let mark = main().dataset.mark, pause = PAUSE, timer = 0, asking = false, told = false;
   let on = sessionStorage.getItem('live') !== 'off';
   const show = (state) => {
     live.hidden = false;
     live.setAttribute('aria-pressed', String(on));
-    live.textContent = on ? (state === 'away' ? 'Not reachable' : 'Live') : 'Paused';
+    live.textContent = !on ? 'Paused' : state === 'away' ? 'Not reachable' : state === 'held' ? 'Held' : 'Live';
     live.dataset.is = state || '';
   };
   // Nothing is taken away from under somebody's hands.
@@ -75,27 +75,35 @@
         && [...it.parentNode.options].some((other) => other.defaultSelected))
       || (picked && !picked.isCollapsed && main().contains(picked.anchorNode));
   };
+  const texts = () => [...main().querySelectorAll('pre')];
   const place = (element) => element && main().contains(element)
-    ? { id: element.id, href: element.getAttribute('href'), text: element.textContent } : null;
-  const find = (was) => was && (was.id && document.getElementById(was.id)
-    || [...main().querySelectorAll('a, button')].find((it) =>
-      it.getAttribute('href') === was.href && it.textContent === was.text));
+    ? { id: element.id, href: element.getAttribute('href'), text: element.textContent, pre: texts().indexOf(element) } : null;
+  const find = (was) => {
+    if (!was) return null;
+    if (was.pre >= 0) return texts()[was.pre];
+    const same = [...main().querySelectorAll('a, button')].filter((it) => it.getAttribute('href') === was.href);
+    // The text of a link may be a time, which goes on.
+    return was.id && document.getElementById(was.id) || same.find((it) => it.textContent === was.text) || was.href && same[0];
+  };
   const put = (html) => {
     const page = new DOMParser().parseFromString(html, 'text/html');
     const next = page.getElementById('main');
     if (!next || !next.dataset.mark) { location.reload(); return; }
     const was = place(document.activeElement);
     const notice = main().querySelector('.notice[role=status]');
-    const scrolled = [...main().querySelectorAll('pre')].map((it) => it.scrollTop);
-    if (notice && !next.querySelector('.notice')) next.prepend(notice);
+    const scrolled = texts().map((it) => it.scrollTop);
+    // What was done is said until something else happens.
+    if (notice && !told && !next.querySelector('.notice')) { next.prepend(notice); told = true; }
     main().replaceWith(document.adoptNode(next));
-    [...main().querySelectorAll('pre')].forEach((it, place) => { it.scrollTop = scrolled[place] || 0; });
+    texts().forEach((it, place) => { it.scrollTop = scrolled[place] || 0; });
     const found = find(was);
     if (found) found.focus({ preventScroll: true });
     tell();
   };
   const ask = async () => {
     if (!on || document.hidden || asking) return;
+    // What came would not be shown.
+    if (isBusy()) { show('held'); next(); return; }
     asking = true;
     const began = performance.now();
     try {

@@ -28,6 +28,9 @@ pub(super) struct Row {
     pub(super) function: ShownFunction,
     /// Runs that ended since then.
     pub(super) lately: Lately,
+    /// Whether deliveries to this program drive it, though no loop does.
+    #[serde(skip)]
+    pub(super) is_here: bool,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -81,6 +84,7 @@ impl Row {
         Self {
             function: ShownFunction::of(function),
             lately: Lately::default(),
+            is_here: false,
         }
     }
 }
@@ -103,9 +107,17 @@ pub(super) struct RunView {
     #[serde(flatten)]
     pub(super) run: ShownRun,
     pub(super) reasons: Vec<Why>,
+    /// How many there are beside those.
+    #[serde(skip_serializing_if = "is_none")]
+    pub(super) more_reasons: usize,
     /// The steps that are shown, counted from the first.
     pub(super) first_step: usize,
     pub(super) all_steps: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// How often something happens.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    inspect::shape::ShownStep,
+    inspect::{open_callbacks::OpenCallback, shape::ShownStep},
     plain::plain,
     store::{RunStatus, StepKind, StepState},
 };
@@ -26,6 +26,8 @@ struct Span {
     from: Timestamp,
     millis: u64,
     now: Timestamp,
+    /// Whether somebody drives the run.
+    runs: bool,
 }
 
 impl Span {
@@ -38,6 +40,7 @@ impl Span {
             from,
             millis: millis.max(1),
             now: until,
+            runs: run.status == RunStatus::Running,
         }
     }
 
@@ -55,7 +58,7 @@ impl Span {
         let end = place(step.finished_at.map_or(self.now, |at| at.0));
         let width = end.saturating_sub(begin).max(6);
         html! {
-            svg.bar viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" data-is=(state(step)) {
+            svg.bar viewBox="0 0 1000 10" preserveAspectRatio="none" aria-hidden="true" data-is=(state(step, self.runs)) {
                 rect.track width="1000" height="10" {}
                 rect x=(begin) width=(width.min(WIDTH - begin)) height="10" {}
             }
@@ -67,7 +70,7 @@ impl Span {
 pub(super) fn steps(
     visit: &Visit,
     view: &RunView,
-    open: &[String],
+    open: &[OpenCallback<'_>],
     values: bool,
     room: &mut Room<'_>,
 ) -> Markup {
@@ -95,7 +98,7 @@ fn row(
     view: &RunView,
     step: &ShownStep,
     span: &Span,
-    open: &[String],
+    open: &[OpenCallback<'_>],
     values: bool,
     room: &mut Room<'_>,
 ) -> Markup {
@@ -107,7 +110,7 @@ fn row(
                 @if let Some(waiting) = &step.waiting { div.faint { "waits for " (plain(waiting)) } }
                 @if let Some(run) = &step.run { div { a href=(visit.to_run(run)) { "its run" } } }
             }
-            td data-label="State" { span.status data-is=(state(step)) { (state(step)) } }
+            td data-label="State" { span.status data-is=(state(step, span.runs)) { (state(step, span.runs)) } }
             td.number data-label="Attempts" { @if step.attempts == 0 { span.none { "–" } } @else { (step.attempts) } }
             td data-label="Began" { (time(visit, step.started_at)) }
             td.number data-label="Took" {
@@ -141,7 +144,7 @@ fn below(step: &ShownStep, values: bool, room: &mut Room<'_>) -> Markup {
     }
 }
 
-fn actions(visit: &Visit, view: &RunView, step: &ShownStep, open: &[String]) -> Markup {
+fn actions(visit: &Visit, view: &RunView, step: &ShownStep, open: &[OpenCallback<'_>]) -> Markup {
     let run = &view.run;
     let link = |path: &str, name: &str| {
         visit.to(address(path, &[("run", &run.run_id), (name, &step.path)]))
@@ -151,7 +154,7 @@ fn actions(visit: &Visit, view: &RunView, step: &ShownStep, open: &[String]) -> 
         @if matches!(run.status, RunStatus::Failed | RunStatus::Cancelled) && step.kind != StepKind::Undo {
             a.button href=(link("rerun", "from")) { "Rerun from here…" (of_step) }
         }
-        @if step.kind == StepKind::Callback && open.contains(&step.path) {
+        @if step.kind == StepKind::Callback && open.iter().any(|open| open.path == step.path) {
             a.button href=(link("complete", "step")) { "Complete…" (of_step) }
         }
         @if step.parked {
@@ -166,10 +169,13 @@ fn kind(kind: StepKind) -> String {
 }
 
 /// How a step stands, in a word.
-fn state(step: &ShownStep) -> &'static str {
+fn state(step: &ShownStep, runs: bool) -> &'static str {
+    let is_evaluated =
+        matches!(step.kind, StepKind::Step | StepKind::Undo) && step.due_at.is_none();
     match step.state {
         _ if step.left => "left",
         _ if step.parked => "unknown",
+        StepState::Waiting if runs && is_evaluated => "running",
         StepState::Waiting if step.error.is_some() => "retrying",
         StepState::Waiting => "waiting",
         StepState::Completed => "completed",

@@ -104,6 +104,12 @@ impl Asked {
         pairs.find_map(|(own, value)| (own == name).then_some(value.as_str()))
     }
 
+    /// All values of a parameter.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let pairs = self.0.iter().filter(move |(own, _)| own == name);
+        pairs.map(|(_, value)| value.as_str())
+    }
+
     /// The value of a parameter that has to be there.
     pub(super) fn need(&self, name: &str) -> Result<&str, Refusal> {
         self.get(name)
