@@ -9,6 +9,10 @@ pub mod functions {}
 #[doc = include_str!("../docs/calling.md")]
 pub mod calling {}
 
+#[cfg(all(feature = "testing", feature = "schedules"))]
+#[doc = include_str!("../docs/recipes.md")]
+pub mod recipes {}
+
 #[cfg(feature = "testing")]
 #[doc = include_str!("../docs/waiting.md")]
 pub mod waiting {}
@@ -92,3 +96,23 @@ pub mod inspection {}
 #[cfg(feature = "sqs")]
 #[doc = include_str!("../docs/sqs.md")]
 pub mod sqs {}
+
+#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[doc = include_str!("../docs/from_inngest.md")]
+pub mod from_inngest {}
+
+#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[doc = include_str!("../docs/from_temporal.md")]
+pub mod from_temporal {}
+
+#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[doc = include_str!("../docs/from_dbos.md")]
+pub mod from_dbos {}
+
+#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[doc = include_str!("../docs/from_sidekiq.md")]
+pub mod from_sidekiq {}
+
+#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[doc = include_str!("../docs/from_apalis.md")]
+pub mod from_apalis {}
