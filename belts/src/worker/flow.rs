@@ -67,7 +67,7 @@ impl Shared {
                 ErrorKind::Config,
                 format!(
                     "the function `{}` has `concurrency(…)` or `priority`, and this store does not apply them; use one whose \
-                     `Capabilities::lanes` is true, such as `Sqlite` or `Postgres`",
+                     `Capabilities::lanes` is true, as those of belts are",
                     function.id
                 ),
             ));

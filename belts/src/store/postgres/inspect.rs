@@ -46,7 +46,7 @@ impl Database {
         let mut record = record(row)?;
         record.notes = notes(Columns(row), RECORDED)?;
         // Only what flow options were applied to stands in line.
-        if record.mark.is_some() && record.due_at.is_none() && !record.status.is_finished() {
+        if record.mark.is_some() && record.due_at.is_some() && !record.status.is_finished() {
             record.in_line = self.in_line(run).await?;
         }
         Ok(Some(record))

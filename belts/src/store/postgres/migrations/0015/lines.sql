@@ -259,29 +259,49 @@ BEGIN
         WHERE f = function_id AND p = split_part(in_lane, E'\x1f', 1) LIMIT 1) WHERE id = in_line;
 END $$;
 
--- The first runs of lines for which there is a place in each of their lanes.
+-- The first runs of lines for which there is a place in each of their lanes, whichever functions share these.
 CREATE FUNCTION {schema}.heads_of_lines(
     in_lines bigint[], in_most bigint, in_now bigint, limit_functions text[], limit_pools text[], limits bigint[]
 ) RETURNS TABLE (number bigint, function_id text, due_at bigint, place bigint, grp text, at bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     depth bigint := greatest(1, least(in_most, (2 * in_most) / greatest(1, cardinality(in_lines)) + 1));
+    head record;
+    seen text[] := '{}';
+    taken bigint[] := '{}';
+    a integer;
+    b integer;
 BEGIN
-    RETURN QUERY SELECT by_b.number, by_b.function_id, by_b.due_at, by_b.place, by_b.grp, by_b.at FROM (
-        SELECT by_a.*, row_number() OVER (PARTITION BY lane_b ORDER BY round, by_a.at, by_a.number) AS nth_b FROM (
-            SELECT head.*, row_number() OVER (PARTITION BY lane_a ORDER BY round, head.at, head.number) AS nth_a FROM (
-                SELECT run.number, known.function_id, run.due_at, run.place, known.lane_a || known.lane_b AS grp, known.lane_a, known.lane_b, known.at,
-                    known.room_a, known.room_b, row_number() OVER (PARTITION BY known.id ORDER BY run.place, run.number) AS round
-                FROM (SELECT lines.*, {schema}.lane_room(lines.function_id, lane_a, limit_functions, limit_pools, limits) AS room_a,
-                        {schema}.lane_room(lines.function_id, lane_b, limit_functions, limit_pools, limits) AS room_b
-                    FROM {schema}.lines WHERE id = ANY (in_lines) OFFSET 0) AS known, LATERAL (
-                    SELECT runs.number, line_at + shift AS due_at, line_at AS place FROM {schema}.runs
-                    WHERE line = known.id AND line_at IS NOT NULL AND runs.due_at IS NULL AND worker IS NULL AND finished_at IS NULL
-                        AND coalesce(finish_by > in_now, true) AND (started_at IS NOT NULL OR coalesce(start_by > in_now, true))
-                    ORDER BY line_at, runs.number LIMIT least(depth, room_a, room_b) FOR UPDATE SKIP LOCKED) AS run
-            ) AS head
-        ) AS by_a WHERE room_a IS NULL OR nth_a <= room_a
-    ) AS by_b WHERE room_b IS NULL OR nth_b <= room_b;
+    FOR head IN
+        SELECT run.number, known.function_id, run.due_at, run.place, known.lane_a, known.lane_b, known.at, known.room_a, known.room_b
+        FROM (SELECT lines.*, {schema}.lane_room(lines.function_id, lane_a, limit_functions, limit_pools, limits) AS room_a,
+                {schema}.lane_room(lines.function_id, lane_b, limit_functions, limit_pools, limits) AS room_b
+            FROM {schema}.lines WHERE id = ANY (in_lines) OFFSET 0) AS known, LATERAL (
+            SELECT runs.number, line_at + shift AS due_at, line_at AS place FROM {schema}.runs
+            WHERE line = known.id AND line_at IS NOT NULL AND runs.due_at IS NULL AND worker IS NULL AND finished_at IS NULL
+                AND coalesce(finish_by > in_now, true) AND (started_at IS NOT NULL OR coalesce(start_by > in_now, true))
+            ORDER BY line_at, runs.number LIMIT least(depth, room_a, room_b) FOR UPDATE SKIP LOCKED) AS run
+        ORDER BY row_number() OVER (PARTITION BY known.id ORDER BY run.place, run.number), known.at, run.number
+    LOOP
+        a := array_position(seen, head.lane_a);
+        IF a IS NULL THEN
+            seen := seen || head.lane_a;
+            taken := taken || 0::bigint;
+            a := cardinality(seen);
+        END IF;
+        b := array_position(seen, head.lane_b);
+        IF b IS NULL THEN
+            seen := seen || head.lane_b;
+            taken := taken || 0::bigint;
+            b := cardinality(seen);
+        END IF;
+        CONTINUE WHEN taken[a] >= head.room_a OR taken[b] >= head.room_b;
+        taken[a] := taken[a] + 1;
+        IF b <> a THEN
+            taken[b] := taken[b] + 1;
+        END IF;
+        RETURN QUERY SELECT head.number, head.function_id, head.due_at, head.place, head.lane_a || head.lane_b, head.at;
+    END LOOP;
 END $$;
 
 -- Sends lines that were served to the end of the round, and parks those that have no place left; whether there is more to take.
