@@ -215,7 +215,7 @@ pub(super) async fn place_is_free_with_the_end_of_its_lease(bench: Bench) -> Res
                 end(Transition::Cancel {
                     error: Arc::clone(&error),
                 })
-                .await?
+                .await?;
             }
             5 => assert!(store.cancel(&run.run_id, at(now + 1)).await?),
             6 => {

@@ -194,7 +194,9 @@ impl Tables {
                 }
                 left = left.saturating_sub(bytes);
                 chosen.push((due_at, number));
-                places.as_mut().map(|places| places.take(run));
+                if let Some(places) = &mut places {
+                    places.take(run);
+                }
             }
             // Whoever is not taken for want of a place has had no turn.
             turn += usize::from(!full);

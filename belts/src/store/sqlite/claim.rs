@@ -42,7 +42,7 @@ enum Standing {
 /// A run that may be taken, in the order of taking: by turn, then by time.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Turn {
-    pub(super) turn: usize,
+    pub(super) nth: usize,
     pub(super) due_at: i64,
     pub(super) number: i64,
     /// Of a function with lines, its place in the capacity, and the line.
@@ -224,8 +224,8 @@ impl Tx<'_> {
             }
             due.truncate(most);
             let numbered = due.into_iter().enumerate();
-            turns.extend(numbered.map(|(turn, (due_at, number))| Turn {
-                turn,
+            turns.extend(numbered.map(|(nth, (due_at, number))| Turn {
+                nth,
                 due_at,
                 number,
                 in_line: None,

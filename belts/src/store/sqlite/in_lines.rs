@@ -117,8 +117,8 @@ impl Tx<'_> {
             let rounds = alone.iter().enumerate();
             order.extend(rounds.map(|(round, alone)| Standing::alone(round, first, alone)));
             order.sort_unstable();
-            turns.extend(order.into_iter().enumerate().map(|(turn, standing)| Turn {
-                turn,
+            turns.extend(order.into_iter().enumerate().map(|(nth, standing)| Turn {
+                nth,
                 due_at: standing.due_at,
                 number: standing.number,
                 in_line: Some((place, standing.line)),

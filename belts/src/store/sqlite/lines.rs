@@ -389,14 +389,14 @@ impl Tx<'_> {
     fn park(
         &self,
         line: i64,
-        lane: &str,
+        full: &str,
         capacity: &FunctionCapacity,
         at: i64,
     ) -> Result<(), Fault> {
-        let (pool, _) = lane_of(lane);
+        let (pool, _) = lane_of(full);
         self.execute(
             "UPDATE lines SET parked = ?2, parked_pool = ?3, parked_limit = ?4, at = ?5 WHERE id = ?1",
-            params![line, lane, pool, capacity.most_of(pool), at],
+            params![line, full, pool, capacity.most_of(pool), at],
         )?;
         Ok(())
     }
