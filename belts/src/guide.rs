@@ -97,22 +97,52 @@ pub mod inspection {}
 #[doc = include_str!("../docs/sqs.md")]
 pub mod sqs {}
 
-#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[cfg(all(
+    feature = "dashboard",
+    feature = "encryption",
+    feature = "testing",
+    feature = "postgres",
+    feature = "schedules"
+))]
 #[doc = include_str!("../docs/from_inngest.md")]
 pub mod from_inngest {}
 
-#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[cfg(all(
+    feature = "dashboard",
+    feature = "encryption",
+    feature = "testing",
+    feature = "postgres",
+    feature = "schedules"
+))]
 #[doc = include_str!("../docs/from_temporal.md")]
 pub mod from_temporal {}
 
-#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[cfg(all(
+    feature = "dashboard",
+    feature = "encryption",
+    feature = "testing",
+    feature = "postgres",
+    feature = "schedules"
+))]
 #[doc = include_str!("../docs/from_dbos.md")]
 pub mod from_dbos {}
 
-#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[cfg(all(
+    feature = "dashboard",
+    feature = "encryption",
+    feature = "testing",
+    feature = "postgres",
+    feature = "schedules"
+))]
 #[doc = include_str!("../docs/from_sidekiq.md")]
 pub mod from_sidekiq {}
 
-#[cfg(all(feature = "dashboard", feature = "encryption", feature = "testing", feature = "postgres", feature = "schedules"))]
+#[cfg(all(
+    feature = "dashboard",
+    feature = "encryption",
+    feature = "testing",
+    feature = "postgres",
+    feature = "schedules"
+))]
 #[doc = include_str!("../docs/from_apalis.md")]
 pub mod from_apalis {}

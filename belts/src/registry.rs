@@ -10,7 +10,7 @@ use crate::{
     },
     panic,
     run::Location,
-    store::{Flow, Limits, Subscription},
+    store::{Flow, LaneLimit, Limits, Subscription},
     telemetry::FunctionMetrics,
 };
 
@@ -37,6 +37,7 @@ pub(crate) struct Registry {
     /// The failure handlers of each function that has some.
     handlers: Handlers,
     has_flow: bool,
+    has_lanes: bool,
 }
 
 /// A function with what is looked up often.
@@ -61,6 +62,11 @@ impl Registered {
         };
         let what = format!("the filter of `{}`", self.id);
         panic::catch(&what, || accepts(event_type, payload))
+    }
+
+    /// Its limits of runs at once over all workers; `None` if it has none, and moves no runs.
+    pub(crate) fn limits(&self) -> Option<Arc<[LaneLimit]>> {
+        self.def.flow.as_ref()?.limits(&self.id)
     }
 
     /// What its flow options make of an event; `None` if it has none.
@@ -175,6 +181,8 @@ impl Registry {
             types::by_options(registry.functions.iter().map(|function| function.def));
         let mut functions = registry.functions.iter();
         registry.has_flow = functions.any(|function| function.def.flow.is_some());
+        let mut functions = registry.functions.iter();
+        registry.has_lanes = functions.any(|function| function.limits().is_some());
         registry.check_limits()?;
         Ok(registry)
     }
@@ -203,6 +211,11 @@ impl Registry {
     /// The functions, sorted by id; their places are the numbers that `index` gives.
     pub(crate) fn functions(&self) -> &[Registered] {
         &self.functions
+    }
+
+    /// Whether runs of a function stand in lines, of which another may go on when one has ended.
+    pub(crate) fn has_lanes(&self) -> bool {
+        self.has_lanes
     }
 
     /// Whether a function has flow options.

@@ -4,6 +4,7 @@
 
 mod filters;
 mod kept;
+mod lines;
 mod models;
 mod options;
 #[path = "../durable/places.rs"]

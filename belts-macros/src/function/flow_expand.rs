@@ -109,10 +109,11 @@ impl Expand<'_> {
         let flow_lane = self.function.krate.at(lane.at).flow_lane;
         let key = self.key(lane.key.as_ref(), event, "concurrency", lane.at);
         let (limit, id) = (&lane.limit, &self.function.id);
-        let pool = if let Some(name) = &lane.shared {
-            quote!(::core::concat!("shared:", #name))
-        } else {
-            quote!(#id)
+        // As `LaneDef` has it.
+        let pool = match (&lane.shared, lane.key.as_ref().map(Key::label)) {
+            (Some(name), _) => quote!(::core::concat!("shared:", #name)),
+            (None, None) => quote!(#id),
+            (None, Some(label)) => quote!(::core::concat!(#id, ":", #label)),
         };
         quote_spanned!(at_site(lane.at)=> .with_lane(#flow_lane::new(#pool, #key, #limit)))
     }

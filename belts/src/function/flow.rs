@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     event::{EncodedEvent, EventSet, key::NotPublished},
-    store::Flow,
+    store::{Flow, LaneLimit},
 };
 
 /// The most bytes of a key.
@@ -38,6 +38,19 @@ pub struct FlowDef {
     pub by_turns: bool,
 }
 
+impl FlowDef {
+    /// What claims of its runs go by: its limits of runs at once. `None` if it has none, and moves no runs.
+    pub(crate) fn limits(&self, function_id: &str) -> Option<Arc<[LaneLimit]>> {
+        let lanes = (self.lanes)();
+        if lanes.is_empty() && !self.has_priority {
+            return None;
+        }
+        let limits = lanes.iter();
+        let limits = limits.map(|lane| LaneLimit::new(lane.pool(function_id), lane.limit));
+        Some(limits.collect())
+    }
+}
+
 impl fmt::Debug for FlowDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlowDef")
@@ -56,6 +69,17 @@ pub struct LaneDef {
     pub shared: Option<&'static str>,
     /// What the key is called; empty where there is none.
     pub label: &'static str,
+}
+
+impl LaneDef {
+    /// The pool whose runs are counted.
+    pub(crate) fn pool(&self, function_id: &str) -> Arc<str> {
+        match self.shared {
+            Some(name) => format!("shared:{name}").into(),
+            None if self.label.is_empty() => function_id.into(),
+            None => format!("{function_id}:{}", self.label).into(),
+        }
+    }
 }
 
 /// What a function with a `batch` takes: a `Vec` of events.

@@ -164,7 +164,8 @@ impl Shared {
         tokio::select! {
             () = self.due.notified() => {}
             () = self.woken() => {}
-            () = self.slots.freed(), if backlog || some_left_out => {}
+            // What has ended here may have been what others in its line waited for.
+            () = self.slots.freed(), if backlog || some_left_out || self.registry.has_lanes() => {}
             () = self.clock.expire_at(deadline.unwrap_or(sweep)) => {}
             () = self.shutdown.begun() => {}
         }

@@ -60,15 +60,14 @@ impl Shared {
     /// It does not; the error names one of them.
     pub(super) fn store_has_flow(&self) -> Result<()> {
         let mut functions = self.registry.functions().iter();
-        let stands_in_line = |function: &&Registered| {
-            let flow = function.def.flow.as_ref();
-            flow.is_some_and(|flow| flow.has_priority || !(flow.lanes)().is_empty())
-        };
-        if let Some(function) = functions.find(stands_in_line) {
+        if !self.store.capabilities().lanes
+            && let Some(function) = functions.find(|function| function.limits().is_some())
+        {
             return Err(Error::new(
                 ErrorKind::Config,
                 format!(
-                    "the function `{}` has `concurrency(…)` or `priority`, which no store applies yet; remove it",
+                    "the function `{}` has `concurrency(…)` or `priority`, and this store does not apply them; use one whose \
+                     `Capabilities::lanes` is true, as those of belts are",
                     function.id
                 ),
             ));

@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 
 use crate::{
     registry::Registry,
-    store::{Capacity, FunctionCapacity, WorkerId},
+    store::{Capacity, FunctionCapacity, LaneLimit, WorkerId},
 };
 
 /// The places for runs.
@@ -29,6 +29,8 @@ struct FunctionSlots {
     id: Arc<str>,
     /// The event types that it can read.
     event_types: Arc<[Arc<str>]>,
+    /// Its limits of runs at once over all workers.
+    lanes: Option<Arc<[LaneLimit]>>,
     used: usize,
     limit: usize,
 }
@@ -59,6 +61,7 @@ impl Slots {
             .map(|function| FunctionSlots {
                 id: Arc::clone(&function.id),
                 event_types: function.event_types().map(Arc::from).collect(),
+                lanes: function.limits(),
                 used: 0,
                 limit: function.options.concurrency.unwrap_or(usize::MAX).max(1),
             })
@@ -176,6 +179,7 @@ impl Reservation {
                 let function = &state.functions[*index];
                 let mut capacity = FunctionCapacity::new(Arc::clone(&function.id), *limit);
                 capacity.event_types = Some(Arc::clone(&function.event_types));
+                capacity.lanes.clone_from(&function.lanes);
                 capacity
             })
             .collect::<Arc<[_]>>();

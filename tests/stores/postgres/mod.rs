@@ -58,7 +58,7 @@ mod encrypted {
 }
 
 /// The version of the tables.
-const SCHEMA: i64 = 14;
+const SCHEMA: i64 = 15;
 
 /// The server that the tests share; we are a superuser of it.
 fn url() -> String {

@@ -43,6 +43,8 @@ mod inspection;
 mod journals;
 mod leases;
 mod limits;
+mod lines;
+mod lines_at_once;
 mod listing;
 mod looking;
 mod looking_back;
@@ -222,6 +224,15 @@ suite! { $ store, "store", Storage, store_conformance,
         debounce_keeps_the_last_also_when_they_cross batch_collects_in_order_up_to_its_size batch_is_in_the_order_of_publishing
         events_of_a_batch_stay_with_its_run held_run_takes_its_turn delayed_events_are_collected_at_their_time
         events_are_collected_at_once debounced_events_meet_at_once
+    }
+    lines {
+        limit_of_a_key_is_kept run_at_rest_holds_no_place place_is_free_with_the_end_of_its_lease keys_take_turns full_key_stops_nobody
+        places_of_two_limits_are_taken_together shared_pool_counts_over_functions limits_are_those_of_the_claim routed_run_stands_in_line
+        priority_moves_a_run_once_it_is_due record_tells_which_limit_is_full free_place_wakes_another_client claim_by_name_takes_a_place
+        run_in_line_changes_as_ever
+    }
+    lines_at_once {
+        limits_of_runs_hold_at_once
     }
     waking {
         publish_wakes_another_client release_wakes_another_client wake_up_is_kept_for_the_next_wait

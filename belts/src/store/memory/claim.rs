@@ -1,8 +1,11 @@
 //! Which runs a worker gets, in memory.
 
-use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
+use std::{cmp::Reverse, collections::BinaryHeap, iter::Peekable, sync::Arc, vec::IntoIter};
 
-use super::tables::{Run, Tables};
+use super::{
+    lines::Places,
+    tables::{Run, Tables},
+};
 use crate::{
     error::Result,
     store::{
@@ -10,6 +13,13 @@ use crate::{
         parts::{Budget, MAX_UNKNOWN_FUNCTIONS},
     },
 };
+
+/// A function, how many runs of it may be taken, and those that are due.
+type Queue<'a> = (
+    &'a FunctionCapacity,
+    usize,
+    Peekable<IntoIter<(Timestamp, i64)>>,
+);
 
 impl Tables {
     /// Claims; whether runs were made due that others may want.
@@ -25,6 +35,9 @@ impl Tables {
 
     fn claimed(&mut self, request: &Claim) -> Claimed {
         let (capacity, now) = (&request.capacity, request.now);
+        for function in capacity.functions.iter() {
+            self.hear_of_limits(function);
+        }
         let (numbers, mut room) = match &request.only {
             Some(run_id) => self.choose_named(run_id, request),
             None => self.choose_due(request),
@@ -37,7 +50,7 @@ impl Tables {
         let next_due = capacity
             .functions
             .iter()
-            .filter_map(|function| self.next_due(function))
+            .filter_map(|function| self.next_due(function, now))
             .chain(delayed.map(|((due_at, _), _)| *due_at))
             .min();
         Claimed {
@@ -49,11 +62,15 @@ impl Tables {
         }
     }
 
-    fn next_due(&self, capacity: &FunctionCapacity) -> Option<Timestamp> {
+    fn next_due(&self, capacity: &FunctionCapacity, now: Timestamp) -> Option<Timestamp> {
         if self.paused.contains_key(&capacity.function_id) {
             return None;
         }
-        let function = &self.functions[*self.function_ids.get(&capacity.function_id)?];
+        let number = *self.function_ids.get(&capacity.function_id)?;
+        if capacity.lanes.is_some() {
+            return self.next_in_lines(capacity, number, now);
+        }
+        let function = &self.functions[number];
         let read = function
             .due
             .iter()
@@ -124,39 +141,71 @@ impl Tables {
         }
         let free = Budget::new(&request.capacity).take(function, &run.event.event_type);
         let over = run.is_over(request.now);
-        (free && !driven && !over && !run.status.is_finished()).then_some(number)
+        let mut functions = request.capacity.functions.iter();
+        let capacity = functions.find(|asked| asked.function_id == *function)?;
+        let has_place = !run.counts() || Places::of(self).have_room(run, capacity);
+        (free && !driven && !over && has_place && !run.status.is_finished()).then_some(number)
     }
 
     /// The functions take turns, each with the run that is due the longest; within a turn the longest due goes first. And how much
     /// more may come with these.
     fn choose_due(&self, request: &Claim) -> (Vec<i64>, usize) {
         let capacity = &request.capacity;
-        let mut turns = BinaryHeap::new();
+        let has_lanes = capacity.functions.iter().any(|it| it.lanes.is_some());
+        let mut places = has_lanes.then(|| Places::of(self));
+        let mut queues: Vec<Queue<'_>> = Vec::new();
         for function in capacity.functions.iter() {
-            if self.paused.contains_key(&function.function_id) {
-                continue;
-            }
-            if let Some(number) = self.function_ids.get(&function.function_id) {
+            if let Some(number) = self.function_ids.get(&function.function_id)
+                && !self.paused.contains_key(&function.function_id)
+            {
                 let most = function.limit.min(capacity.limit);
-                let due = self.functions[*number]
-                    .due(request.now, most, |event_type| function.reads(event_type));
-                turns.extend(due.into_iter().enumerate().map(Reverse));
+                let due = if function.lanes.is_some() {
+                    self.due_in_lines(function, *number, request.now)
+                } else {
+                    self.functions[*number]
+                        .due(request.now, most, |event_type| function.reads(event_type))
+                };
+                queues.push((function, most, due.into_iter().peekable()));
             }
+        }
+        let mut turns = BinaryHeap::new();
+        for (index, (_, most, due)) in queues.iter_mut().enumerate() {
+            turns.extend(
+                due.peek()
+                    .filter(|_| *most > 0)
+                    .map(|run| Reverse((0, *run, index))),
+            );
         }
         let mut chosen = Vec::new();
         let mut left = request.max_bytes;
         while chosen.len() < capacity.limit
-            && let Some(Reverse((_, (due_at, number)))) = turns.pop()
+            && let Some(Reverse((mut turn, (due_at, number), index))) = turns.pop()
         {
-            if self.runs[&number].is_over(request.now) {
-                continue;
+            let run = &self.runs[&number];
+            let (function, most, due) = &mut queues[index];
+            let mut full = false;
+            if let Some(places) = places.as_mut().filter(|_| function.lanes.is_some()) {
+                full = !places.have_room(run, function);
             }
-            let bytes = self.bytes(number);
-            if bytes > left && !chosen.is_empty() {
-                break;
+            if !full && !run.is_over(request.now) {
+                let bytes = self.bytes(number);
+                if bytes > left && !chosen.is_empty() {
+                    break;
+                }
+                left = left.saturating_sub(bytes);
+                chosen.push((due_at, number));
+                if let Some(places) = &mut places {
+                    places.take(run);
+                }
             }
-            left = left.saturating_sub(bytes);
-            chosen.push((due_at, number));
+            // Whoever is not taken for want of a place has had no turn.
+            turn += usize::from(!full);
+            due.next();
+            turns.extend(
+                due.peek()
+                    .filter(|_| turn < *most)
+                    .map(|run| Reverse((turn, *run, index))),
+            );
         }
         chosen.sort_unstable();
         (chosen.into_iter().map(|(_, number)| number).collect(), left)
@@ -176,6 +225,7 @@ impl Tables {
         room: &mut usize,
     ) -> Option<ClaimedRun> {
         let lease = self.lease(number, worker, now)?;
+        self.serve(number, now);
         let run = &self.runs[&number];
         Some(ClaimedRun {
             lease,

@@ -210,6 +210,10 @@ impl Rows for Flowing<'_> {
         Ok(())
     }
 
+    fn stand(&mut self, number: i64, flow: &Flow) -> Result<bool, Infallible> {
+        Ok(self.tables.stand(number, flow, self.now))
+    }
+
     fn mark(&mut self, number: i64, mark: &Mark) -> Result<(), Infallible> {
         if let Some(run) = self.tables.runs.get_mut(&number) {
             run.mark = Some(mark.clone());

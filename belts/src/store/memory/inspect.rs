@@ -18,7 +18,8 @@ use crate::{
 impl Tables {
     pub(super) fn record(&self, run_id: &str) -> Option<RunRecord> {
         let number = self.run_ids.get(run_id)?;
-        Some(self.record_of(self.runs.get(number)?))
+        let run = self.runs.get(number)?;
+        Some(self.record_of(run).with_in_line(self.in_line(run)))
     }
 
     pub(super) fn journal(&self, run_id: &str) -> Vec<Entry> {
@@ -183,6 +184,7 @@ impl Tables {
             }
         }
         self.purge_kept(before);
+        self.tidy_lines(before);
         let idle = self.purge_idle(before, limit, &horizons);
         let left = self.finished.first();
         Purged::new(old.len())

@@ -25,6 +25,7 @@ mod inspect;
 mod kept;
 mod lanes;
 mod limits;
+mod lines;
 mod publish;
 mod schedules;
 mod session;
@@ -72,8 +73,12 @@ impl Memory {
 
     /// Does a write that says whether it made a run due that others may want.
     fn write<T>(&self, write: impl FnOnce(&mut Tables) -> (T, bool)) -> T {
-        let (answer, wakes) = write(&mut self.tables());
-        if wakes {
+        let (answer, wakes, freed) = {
+            let mut tables = self.tables();
+            let (answer, wakes) = write(&mut tables);
+            (answer, wakes, std::mem::take(&mut tables.lines.freed))
+        };
+        if wakes || freed {
             self.shared.wake.wake();
         }
         answer
@@ -89,7 +94,7 @@ impl fmt::Debug for Memory {
 #[async_trait]
 impl Store for Memory {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE.waits().tags().schedules().flow()
+        Capabilities::NONE.waits().tags().schedules().flow().lanes()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

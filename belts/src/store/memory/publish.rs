@@ -226,6 +226,7 @@ impl Tables {
             undoing: None,
             mark: None,
             single: None,
+            line: None,
             joined: Vec::new(),
             journal: Vec::new(),
         };

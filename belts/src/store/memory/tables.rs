@@ -14,6 +14,7 @@ use crate::store::{
 
 use super::{
     lanes::{EventData, EventRow, Waits},
+    lines::{Line, Lines},
     schedules::Schedules,
 };
 
@@ -52,6 +53,7 @@ pub(super) struct Tables {
     pub(super) kept: HashMap<String, Kept>,
     /// The runs of each singleton, finished ones included.
     pub(super) singles: HashMap<Arc<str>, BTreeSet<i64>>,
+    pub(super) lines: Lines,
 }
 
 pub(super) struct FunctionRow {
@@ -107,6 +109,8 @@ pub(super) struct Run {
     pub(super) mark: Option<Mark>,
     /// The singleton that it is one of.
     pub(super) single: Option<Arc<str>>,
+    /// Where it stands by its limits and its priority, if it has any.
+    pub(super) line: Option<Line>,
     /// The events that it has beside its own.
     pub(super) joined: Vec<Arc<EventData>>,
     /// Sorted by `seq`.
@@ -143,6 +147,7 @@ impl Tables {
             .and_then(|worker| self.sessions.get_mut(&worker))
         {
             session.runs.remove(&number);
+            self.lines.freed |= run.counts();
         }
         if let Some(finished_at) = run.finished_at.take() {
             self.finished.remove(&(finished_at, number));
@@ -239,6 +244,20 @@ impl Tables {
 }
 
 impl Run {
+    /// Whether anything of it is recorded.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.journal.is_empty()
+    }
+
+    /// Its status when its worker gives it up.
+    pub(super) fn status_at_rest(&self) -> RunStatus {
+        if self.has_begun() {
+            RunStatus::Suspended
+        } else {
+            RunStatus::Pending
+        }
+    }
+
     pub(super) fn progress(&self) -> u64 {
         progress(self.failed_attempts, &self.journal)
     }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(any(feature = "postgres", feature = "redis"))]
+use super::lanes::{lane_text, lanes_of};
 use crate::{
     codec,
     error::{Error, ErrorKind},
@@ -76,6 +78,8 @@ pub(in crate::store) trait Rows {
         mark: &Mark,
         due_at: Option<Timestamp>,
     ) -> Result<(), Self::Fault>;
+    /// Lets a run stand in line for the limits of its flow, unless it stands in one already; whether its lease has ended by that.
+    fn stand(&mut self, number: i64, flow: &Flow) -> Result<bool, Self::Fault>;
     /// Marks a run that goes on as it is.
     fn mark(&mut self, number: i64, mark: &Mark) -> Result<(), Self::Fault>;
     /// Ends a run as cancelled without having driven it.
@@ -142,38 +146,57 @@ pub(in crate::store) fn apply<R: Rows>(
         rows.keep(&id, &kept)?;
     }
     if queues {
-        rows.hold(run.number, &Mark::Queues, None)?;
-        return Ok(Routed::waits(None));
+        return rest(rows, run, flow, &Mark::Queues, None);
     }
     if let Some(debounce) = &flow.debounce {
-        return fold(rows, run, debounce);
+        return fold(rows, run, flow, debounce);
     }
     if let Some(batch) = &flow.batch {
-        return collect(rows, run, batch);
+        return collect(rows, run, flow, batch);
     }
     if run.is_delayed {
-        rows.hold(run.number, &Mark::Delayed, Some(run.at))?;
-        return Ok(Routed::waits(Some(run.at)));
+        return rest(rows, run, flow, &Mark::Delayed, Some(run.at));
     }
     start(rows, run, flow)
+}
+
+/// Lets a run wait, and stand in line once that is over.
+fn rest<R: Rows>(
+    rows: &mut R,
+    run: &Routable,
+    flow: &Flow,
+    mark: &Mark,
+    due_at: Option<Timestamp>,
+) -> Result<Routed, R::Fault> {
+    rows.hold(run.number, mark, due_at)?;
+    if flow.stands_in_line() {
+        rows.stand(run.number, flow)?;
+    }
+    Ok(Routed::waits(due_at))
 }
 
 /// Lets a run start, in its turn.
 fn start<R: Rows>(rows: &mut R, run: &Routable, flow: &Flow) -> Result<Routed, R::Fault> {
     let Some(rate) = &flow.throttle else {
-        rows.mark(run.number, &Mark::Starts)?;
-        return Ok(Routed::Starts);
+        return go(rows, run, flow);
     };
     let id = id_of("throttle", run, &rate.key);
     let next = rows.kept(&id)?.map(|kept| kept.at);
     let (due_at, next) = turn(rate, next, run.at);
     rows.keep(&id, &of_rate(next))?;
     if due_at <= run.at {
-        rows.mark(run.number, &Mark::Starts)?;
-        return Ok(Routed::Starts);
+        return go(rows, run, flow);
     }
-    rows.hold(run.number, &Mark::Throttled, Some(due_at))?;
-    Ok(Routed::waits(Some(due_at)))
+    rest(rows, run, flow, &Mark::Throttled, Some(due_at))
+}
+
+/// Lets a run go on, or stand in line for that.
+fn go<R: Rows>(rows: &mut R, run: &Routable, flow: &Flow) -> Result<Routed, R::Fault> {
+    rows.mark(run.number, &Mark::Starts)?;
+    if flow.stands_in_line() && rows.stand(run.number, flow)? {
+        return Ok(Routed::waits(Some(run.at)));
+    }
+    Ok(Routed::Starts)
 }
 
 fn skip<R: Rows>(rows: &mut R, run: &Routable, skipped: Skipped) -> Result<Routed, R::Fault> {
@@ -222,7 +245,12 @@ fn admit<R: Rows>(
 }
 
 /// Adds the event to the run that is open for its key, which keeps the last of both, or opens one.
-fn fold<R: Rows>(rows: &mut R, run: &Routable, debounce: &Debounce) -> Result<Routed, R::Fault> {
+fn fold<R: Rows>(
+    rows: &mut R,
+    run: &Routable,
+    flow: &Flow,
+    debounce: &Debounce,
+) -> Result<Routed, R::Fault> {
     let id = id_of("debounce", run, &debounce.key);
     let (open, first) = open_of(rows, &id, run)?;
     let mut due_at = run.at.after(debounce.period);
@@ -250,12 +278,16 @@ fn fold<R: Rows>(rows: &mut R, run: &Routable, debounce: &Debounce) -> Result<Ro
         _ => {}
     }
     rows.keep(&id, &kept)?;
-    rows.hold(run.number, &Mark::Debounced, Some(due_at))?;
-    Ok(Routed::waits(Some(due_at)))
+    rest(rows, run, flow, &Mark::Debounced, Some(due_at))
 }
 
 /// Adds the event to the batch that is open for its key, or opens one.
-fn collect<R: Rows>(rows: &mut R, run: &Routable, batch: &Batch) -> Result<Routed, R::Fault> {
+fn collect<R: Rows>(
+    rows: &mut R,
+    run: &Routable,
+    flow: &Flow,
+    batch: &Batch,
+) -> Result<Routed, R::Fault> {
     let id = id_of("batch", run, &batch.key);
     let count = rows.kept(&id)?.map_or(0, |kept| kept.count);
     let (open, first) = open_of(rows, &id, run)?;
@@ -273,8 +305,7 @@ fn collect<R: Rows>(rows: &mut R, run: &Routable, batch: &Batch) -> Result<Route
             until: due_at,
         };
         rows.keep(&id, &kept)?;
-        rows.hold(run.number, &Mark::Batched, Some(due_at))?;
-        return Ok(Routed::waits(Some(due_at)));
+        return rest(rows, run, flow, &Mark::Batched, Some(due_at));
     };
     let is_full = count + 1 >= batch.size;
     let by = first.after(batch.within);
@@ -408,6 +439,12 @@ pub(in crate::store) fn written(
     }
     if let Some(rate) = &flow.throttle {
         all.insert("throttle".into(), of_rate(rate, id("throttle", &rate.key)));
+    }
+    if flow.stands_in_line() {
+        let lanes = lanes_of(flow).into_iter();
+        let mut lanes = lanes.map(|lane| stored(&lane_text(lane)));
+        let (a, b, shift) = (lanes.next(), lanes.next(), flow.shift_millis());
+        all.insert("lanes".into(), json!({ "a": a, "b": b, "shift": shift }));
     }
     (Value::Object(all), ids)
 }

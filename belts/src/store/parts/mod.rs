@@ -10,6 +10,7 @@ mod crashes;
 mod deadlines;
 mod ended;
 pub(super) mod flow;
+pub(super) mod lanes;
 mod sight;
 mod wake;
 mod wants;

@@ -66,6 +66,10 @@ impl Database {
         let capacity = &request.capacity;
         let functions = || capacity.functions.iter();
         let ids = || functions().map(|function| to_column(&function.function_id));
+        let with_lines = || {
+            let functions = functions().filter(|function| function.lanes.is_some());
+            functions.map(|function| to_column(&function.function_id))
+        };
         Parameters::default()
             .bind(&self.store)
             .bind(self.next_call())
@@ -84,6 +88,18 @@ impl Database {
             .bind(request.only.as_deref().map(to_column))
             .bind(self.last_look.is_over())
             .bind(i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX))
+            .bind(with_lines().bind_iter())
+            .bind(lane_limits(functions()).map(|(id, ..)| id).bind_iter())
+            .bind(
+                lane_limits(functions())
+                    .map(|(_, pool, _)| pool)
+                    .bind_iter(),
+            )
+            .bind(
+                lane_limits(functions())
+                    .map(|(.., limit)| limit)
+                    .bind_iter(),
+            )
     }
 }
 
@@ -98,6 +114,23 @@ fn read_types<'a>(
         names
             .chain(none)
             .map(|name| (to_column(&function.function_id), to_column(name)))
+    })
+}
+
+/// Each function with each pool that it limits, and how many runs of it may be driven.
+fn lane_limits<'a>(
+    functions: impl Iterator<Item = &'a FunctionCapacity>,
+) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>, i64)> {
+    functions.flat_map(|function| {
+        let lanes = function.lanes.iter().flat_map(|lanes| lanes.iter());
+        lanes.map(|lane| {
+            let pool = to_column(&lane.pool);
+            (
+                to_column(&function.function_id),
+                pool,
+                i64::from(lane.limit),
+            )
+        })
     })
 }
 

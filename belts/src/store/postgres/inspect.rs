@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     plain::Clean,
-    store::{Entry, FunctionRecord, Lease, RunFilter, RunPage, RunRecord, Tag, Timestamp},
+    store::{
+        Entry, FunctionRecord, InLine, Lane, Lease, RunFilter, RunPage, RunRecord, Tag, Timestamp,
+        parts::lanes::lane_of,
+    },
 };
 
 /// Where the columns of a journal stand.
@@ -42,7 +45,25 @@ impl Database {
         };
         let mut record = record(row)?;
         record.notes = notes(Columns(row), RECORDED)?;
+        // Only what flow options were applied to stands in line.
+        if record.mark.is_some() && record.due_at.is_some() && !record.status.is_finished() {
+            record.in_line = self.in_line(run).await?;
+        }
         Ok(Some(record))
+    }
+
+    /// The limit that keeps a run waiting.
+    async fn in_line(&self, run: &str) -> Result<Option<InLine>, Fault> {
+        let parameters = Parameters::default().bind(to_column(run));
+        let rows = self.rows(&self.sql.in_line, parameters).await?;
+        let Some(row) = rows.first().map(Columns) else {
+            return Ok(None);
+        };
+        let lane = row.text(0)?;
+        let (pool, key) = lane_of(&lane);
+        let limit = u32::try_from(row.get::<i64>(1)?).unwrap_or(u32::MAX);
+        let held = u32::try_from(row.get::<i64>(2)?).unwrap_or(u32::MAX);
+        Ok(Some(InLine::new(Lane::new(pool, key, limit), held)))
     }
 
     pub(super) async fn journal(&self, run: &str) -> Result<Vec<Entry>, Fault> {
@@ -84,7 +105,8 @@ impl Database {
         let rows = self.rows(&self.sql.backlog, parameters).await?;
         let counts = rows.iter().map(|row| {
             let count: i64 = Columns(row).get(0)?;
-            usize::try_from(count).map_err(|_| Fault::Row("number of runs"))
+            let count = usize::try_from(count).map_err(|_| Fault::Row("number of runs"))?;
+            Ok(count.min(most))
         });
         counts.collect()
     }

@@ -10,7 +10,7 @@ use super::{
 use crate::{environment::is_check, error::Result};
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 14] = [
+const MIGRATIONS: [&[&str]; 15] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -105,6 +105,12 @@ const MIGRATIONS: [&[&str]; 14] = [
         include_str!("migrations/0003/paths.sql"),
     ],
     &[include_str!("migrations/0014/failed.sql")],
+    &[
+        include_str!("migrations/0015/tables.sql"),
+        include_str!("migrations/0015/lines.sql"),
+        include_str!("migrations/0015/claim.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
 ];
 
 /// The oldest version of the tables whose processes may open a schema that this one has changed: a deploy that is taken back

@@ -160,6 +160,7 @@ impl Store for Postgres {
             .tags()
             .schedules()
             .flow()
+            .lanes()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

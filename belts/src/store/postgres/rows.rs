@@ -186,14 +186,16 @@ pub(super) const STATUS: &str =
 /// The columns that [`record`] reads, from the tables `runs` and `events`.
 pub(super) const RECORD: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, events.payload, {status},
-    failed_attempts, result, published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
+    failed_attempts, result, published_at, started_at, finished_at,
+    CASE WHEN due_at IS NULL AND worker IS NULL AND finished_at IS NULL THEN line_at + shift ELSE due_at END, parent, parent_depth, attached,
     start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number), runs.build, runs.flow";
 
 /// The same for a list: without the event, and of the results the failures that are not long.
 pub(super) const LISTED: &str =
     "runs.number, runs.id, runs.function_id, events.id, events.event_type, ''::bytea, {status}, failed_attempts,
     CASE WHEN status <> 'completed' AND octet_length(result) <= 16384 THEN result END,
-    published_at, started_at, finished_at, due_at, parent, parent_depth, attached,
+    published_at, started_at, finished_at,
+    CASE WHEN due_at IS NULL AND worker IS NULL AND finished_at IS NULL THEN line_at + shift ELSE due_at END, parent, parent_depth, attached,
     start_by, finish_by, ARRAY(SELECT tag FROM {schema}.tags WHERE tags.run = runs.number), runs.build, runs.flow";
 
 /// How many columns [`record`] reads.

@@ -40,6 +40,7 @@ impl Schema {
             .replace("{places}", &self.lock().wrapping_add(1).to_string())
             .replace("{starts}", &self.lock().wrapping_add(2).to_string())
             .replace("{flows}", &self.lock().wrapping_add(3).to_string())
+            .replace("{lines}", &self.lock().wrapping_add(4).to_string())
             .replace("{unknown}", &MAX_UNKNOWN_FUNCTIONS.to_string())
             .replace("{arrivals}", &Arrival::MOST.to_string())
             .replace("{ended}", ENDED)

@@ -182,7 +182,12 @@ statements! {
             UNION ALL SELECT function_id, NULL, true FROM {schema}.limits) AS known ON true";
     claim: "SELECT tag, number, token, due_at, started_at, finished_at, count_a, count_b, text_a, text_b, text_c, text_d, content,
             text_e, places
-        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true, true)";
+        FROM {schema}.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true, true, $14, $15, $16, $17)";
+    in_line: "SELECT parked, parked_limit, (SELECT count(*) FROM (
+                SELECT FROM {schema}.runs WHERE lane_a = parked AND lane_a IS NOT NULL AND (worker + 0) IS NOT NULL
+                UNION ALL SELECT FROM {schema}.runs WHERE lane_b = parked AND lane_b IS NOT NULL AND (worker + 0) IS NOT NULL) AS held)
+        FROM (SELECT * FROM {schema}.runs WHERE id = $1 OFFSET 0) AS waiting JOIN {schema}.lines ON lines.id = line
+        WHERE line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL AND parked_limit IS NOT NULL";
     set_aside: "SELECT {told} FROM (SELECT {schema}.set_aside($1, $2, $3, $4, $5, $6) OFFSET 0) AS done";
     // Those of the leases that stand no longer.
     revoked: "SELECT place FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS lease (run, worker, token, place)
@@ -224,6 +229,10 @@ statements! {
             WHERE function_id = asked.id AND due_at IS NOT NULL AND due_at <= $2
                 AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = asked.id)
             ORDER BY due_at LIMIT $3) AS due)
+            + (SELECT count(*) FROM (SELECT FROM {schema}.lines JOIN {schema}.runs ON runs.line = lines.id
+            WHERE lines.function_id = asked.id AND parked IS NULL AND line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL
+                AND finished_at IS NULL
+                AND NOT EXISTS (SELECT FROM {schema}.paused WHERE paused.function_id = asked.id) LIMIT $3) AS ready)
         FROM unnest($1::text[]) WITH ORDINALITY AS asked (id, place) ORDER BY place";
     purge: "SELECT gone_runs, gone_events, more FROM (SELECT {schema}.purge_keys($1, $2) OFFSET 0) AS keys, {schema}.purge_some($1, $2)";
     flow: "SELECT place, routed, until, other FROM {schema}.flow_runs($1, $2, $3, $4)";

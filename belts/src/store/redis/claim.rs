@@ -76,6 +76,17 @@ impl Redis {
                     call.arg("");
                 }
             }
+            match &function.lanes {
+                Some(lanes) => {
+                    call.arg(lanes.len());
+                    for lane in lanes.iter() {
+                        call.arg(&*lane.pool).arg(lane.limit);
+                    }
+                }
+                None => {
+                    call.arg("");
+                }
+            }
         }
         call
     }

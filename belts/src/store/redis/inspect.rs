@@ -15,7 +15,8 @@ use super::{
 use crate::{
     error::Result,
     store::{
-        EndedLately, Entry, Mark, RunFilter, RunPage, RunRecord, RunStatus, Timestamp, sorted_tags,
+        EndedLately, Entry, InLine, Lane, Mark, RunFilter, RunPage, RunRecord, RunStatus,
+        Timestamp, parts::lanes::lane_of, sorted_tags,
     },
 };
 
@@ -34,9 +35,27 @@ impl Redis {
         match answer.await? {
             Value::Nil => Ok(None),
             list => {
-                let (record, _) = self.read(Row::of(list).and_then(record))?;
+                let (mut record, _) = self.read(Row::of(list).and_then(record))?;
+                // Only what flow options were applied to stands in line.
+                if record.mark.is_some() && record.due_at.is_some() && !record.status.is_finished()
+                {
+                    record.in_line = self.read_in_line(run).await?;
+                }
                 Ok(Some(record))
             }
+        }
+    }
+
+    /// The limit that keeps a run waiting.
+    async fn read_in_line(&self, run: &str) -> Result<Option<InLine>> {
+        let answer = self.run(|_| {
+            let mut call = self.call(&script::IN_LINE);
+            call.arg(run);
+            call
+        });
+        match answer.await? {
+            Value::Nil => Ok(None),
+            list => self.read(Row::of(list).and_then(in_line)).map(Some),
         }
     }
 
@@ -212,4 +231,14 @@ fn record(mut row: Row) -> Result<(RunRecord, i64), Fault> {
     let mark = row.optional_raw()?;
     record.mark = mark.and_then(|mark| Mark::parse(&String::from_utf8_lossy(&mark)));
     Ok((record, number))
+}
+
+/// The limit that keeps a run waiting: its lane, the limit, and how many places are taken.
+fn in_line(mut row: Row) -> Result<InLine, Fault> {
+    let lane = row.text()?;
+    let (pool, key) = lane_of(&lane);
+    Ok(InLine::new(
+        Lane::new(pool, key, row.number()?),
+        row.number()?,
+    ))
 }

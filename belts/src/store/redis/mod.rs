@@ -156,6 +156,7 @@ impl Store for Redis {
             .tags()
             .schedules()
             .flow()
+            .lanes()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

@@ -16,8 +16,8 @@ macro_rules! parts {
 }
 
 parts! {
-    "adopt" "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "ended" "event" "expire" "family" "find" "flow" "forget" "head" "hear"
-    "lane" "limit" "limited" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "single" "start"
+    "adopt" "apart" "attempts" "awaits" "bring" "cancel" "common" "earlier" "ended" "event" "expire" "family" "find" "flow" "forget" "freed" "head" "hear" "in_lines"
+    "lane" "limit" "limited" "lines" "living" "look" "looking" "parent" "payload" "placed" "record" "release" "resolve" "session" "settle" "show" "single" "stand" "start"
     "tag" "times" "told" "undo" "unfinished" "wait" "waits" "write"
 }
 
@@ -75,6 +75,7 @@ scripts! {
     SUBSTITUTE: "substitute";
     ROUTE: "route";
     BATCH: "batch";
+    IN_LINE: "in_line";
 }
 
 #[cfg(test)]

@@ -145,6 +145,8 @@ impl Tx<'_> {
                      SELECT event FROM runs WHERE due_at IS NOT NULL
                      UNION ALL SELECT event FROM runs WHERE worker IS NOT NULL
                      UNION ALL SELECT event FROM runs WHERE status = 3
+                     UNION ALL SELECT event FROM runs
+                         WHERE line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL
                      UNION ALL SELECT event FROM runs WHERE looks_back IS NOT NULL AND finished_at IS NULL))",
             )?
             .query_row([], |row| {

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     error::Fault,
+    in_lines::Lines,
     rows::FIRST_FINISHED,
     take::{Room, Taken},
     tx::Tx,
@@ -39,7 +40,14 @@ enum Standing {
 }
 
 /// A run that may be taken, in the order of taking: by turn, then by time.
-type Turn = (usize, i64, i64);
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn {
+    pub(super) nth: usize,
+    pub(super) due_at: i64,
+    pub(super) number: i64,
+    /// Of a function with lines, its place in the capacity, and the line.
+    pub(super) in_line: Option<(usize, Option<usize>)>,
+}
 
 impl Tx<'_> {
     /// Claims runs; `dead` are sessions whose processes are known to have ended.
@@ -63,6 +71,7 @@ impl Tx<'_> {
         }
         let mut claimed = Claimed::default().with_next_due(to_show);
         let paused = self.paused_now()?;
+        self.begin_lines(request)?;
         let mut heads = self.told_heads()?;
         heads.retain(|head| !paused.contains(&head.function));
         let wanted = self.look_at(&heads, request, &mut claimed)?;
@@ -74,8 +83,18 @@ impl Tx<'_> {
                 claimed.next_due = earlier(claimed.next_due, Some(head.due_at));
             }
         } else {
-            let turns = self.turns(&wanted, request, &mut claimed.next_due)?;
-            self.claim_turns(&turns, request, &mut claimed)?;
+            let mut lines = Lines::default();
+            let mut turns = self.turns(&wanted, request, &mut claimed.next_due)?;
+            self.turns_in_lines(
+                &wanted,
+                request,
+                &paused,
+                &mut claimed,
+                &mut turns,
+                &mut lines,
+            )?;
+            self.claim_turns(&turns, request, &mut lines, &mut claimed)?;
+            self.end_lines(&lines, request, &mut claimed)?;
         }
         Ok(Ok(claimed))
     }
@@ -186,9 +205,11 @@ impl Tx<'_> {
         let capacity = &request.capacity;
         let mut turns: Vec<Turn> = Vec::new();
         for of_function in wanted.chunk_by(|a, b| a.1 == b.1) {
-            let most = capacity.functions[of_function[0].1]
-                .limit
-                .min(capacity.limit);
+            let function = &capacity.functions[of_function[0].1];
+            if function.lanes.is_some() {
+                continue;
+            }
+            let most = function.limit.min(capacity.limit);
             let mut due = Vec::new();
             for (head, _) in of_function {
                 if head.due_at > request.now || most == 0 {
@@ -203,7 +224,12 @@ impl Tx<'_> {
             }
             due.truncate(most);
             let numbered = due.into_iter().enumerate();
-            turns.extend(numbered.map(|(turn, (due_at, number))| (turn, due_at, number)));
+            turns.extend(numbered.map(|(nth, (due_at, number))| Turn {
+                nth,
+                due_at,
+                number,
+                in_line: None,
+            }));
         }
         turns.sort_unstable();
         Ok(turns)
@@ -239,23 +265,33 @@ impl Tx<'_> {
         &mut self,
         turns: &[Turn],
         request: &Claim,
+        lines: &mut Lines,
         claimed: &mut Claimed,
     ) -> Result<(), Fault> {
         let mut room = Room::new(request.max_bytes);
         let mut taken: Vec<(i64, i64, ClaimedRun)> = Vec::with_capacity(turns.len());
         let mut rest = turns.iter();
         while taken.len() < request.capacity.limit
-            && let Some((_, due_at, number)) = rest.as_slice().first()
+            && let Some(turn) = rest.as_slice().first()
         {
-            match self.take(*number, request, &mut room)? {
-                Taken::Run(run) => taken.push((*due_at, *number, *run)),
+            if !lines.have_place(turn, request) {
+                rest.next();
+                continue;
+            }
+            match self.take(turn.number, request, &mut room)? {
+                Taken::Run(run) => {
+                    lines.take(turn);
+                    taken.push((turn.due_at, turn.number, *run));
+                }
                 Taken::SetAside(aside) => claimed.set_aside.push(aside),
                 Taken::Gone => {}
                 Taken::NoRoom => break,
             }
             rest.next();
         }
-        if let Some(due_at) = rest.map(|(_, due_at, _)| *due_at).min() {
+        // Lines say themselves whether there is more of them.
+        let rest = rest.filter(|turn| !matches!(turn.in_line, Some((_, Some(_)))));
+        if let Some(due_at) = rest.map(|turn| turn.due_at).min() {
             claimed.next_due = earlier(claimed.next_due, Some(Timestamp::from_millis(due_at)));
         }
         taken.sort_unstable_by_key(|(due_at, number, _)| (*due_at, *number));
@@ -310,12 +346,12 @@ impl Tx<'_> {
             (Err(fault), _) | (_, Err(fault)) if fault.is_of_the_row() => return Ok(Some(number)),
             (Err(fault), _) | (_, Err(fault)) => return Err(fault),
         };
-        Ok(Budget::new(&request.capacity)
-            .take(&function, &event_type)
-            .then_some(number))
+        let fits = Budget::new(&request.capacity).take(&function, &event_type)
+            && self.has_place(number, &function, request)?;
+        Ok(fits.then_some(number))
     }
 }
 
-fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
+pub(super) fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     a.into_iter().chain(b).min()
 }

@@ -101,6 +101,7 @@ impl Tx<'_> {
             return self.end_undone(lease, ending, now);
         }
         let Some(finished_at) = ending.finished_at(now) else {
+            let before = self.connection.total_changes();
             let changed = self.execute(
                 "UPDATE runs SET status = ?4, due_at = ?5, worker = NULL, failed_attempts = coalesce(?6, failed_attempts),
                      result = coalesce(?7, result), keeps_time = ?8, looks_back = coalesce(looks_back, ?9)
@@ -118,6 +119,8 @@ impl Tx<'_> {
                     (ending.may_wait() && ending.due_at.is_none()).then_some(1),
                 ],
             )?;
+            // A trigger says that a place is free for which others wait, which is one change more.
+            self.wakes |= self.connection.total_changes() - before > changed as u64;
             self.wakes |= changed > 0 && ending.is_due(now);
             return Ok((changed > 0).then_some(false));
         };

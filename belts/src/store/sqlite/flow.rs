@@ -239,6 +239,10 @@ impl Rows for Flowing<'_, '_> {
         Ok(())
     }
 
+    fn stand(&mut self, number: i64, flow: &Flow) -> Result<bool, Fault> {
+        self.tx.stand(number, flow, self.now)
+    }
+
     fn mark(&mut self, number: i64, mark: &Mark) -> Result<(), Fault> {
         self.tx.execute(
             "UPDATE runs SET flow = ?2 WHERE number = ?1",

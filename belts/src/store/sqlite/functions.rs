@@ -28,7 +28,9 @@ macro_rules! unfinished {
              UNION ALL SELECT number FROM runs WHERE worker IS NOT NULL AND +function = ?1
              UNION ALL SELECT number FROM runs WHERE function = ?1 AND status = 3
              UNION ALL SELECT number FROM runs WHERE function = ?1 AND looks_back IS NOT NULL AND finished_at IS NULL
-                 AND +status = 2 AND due_at IS NULL AND worker IS NULL
+                 AND +status = 2 AND due_at IS NULL AND worker IS NULL AND line_at IS NULL
+             UNION ALL SELECT runs.number FROM lines CROSS JOIN runs INDEXED BY runs_line ON runs.line = lines.id
+                 WHERE lines.function = ?1 AND line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL
          ) LIMIT ?2"
     };
 }
@@ -86,6 +88,7 @@ fn functions_with_runs(connection: &Connection) -> Result<BTreeSet<i64>, Fault> 
         "SELECT function FROM runs WHERE due_at IS NOT NULL AND function > ?1 ORDER BY function LIMIT 1",
         "SELECT function FROM runs WHERE looks_back IS NOT NULL AND finished_at IS NULL AND function > ?1
          ORDER BY function LIMIT 1",
+        "SELECT function FROM lines WHERE function > ?1 ORDER BY function LIMIT 1",
     ] {
         let mut next = connection.prepare_cached(next)?;
         let mut last = i64::MIN;

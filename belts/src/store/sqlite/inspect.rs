@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     error::Fault,
+    lines::{in_line, ready_in_lines},
     looks::{Among, open},
     names::{Dictionary, SharedNames},
     pauses::paused,
@@ -29,7 +30,13 @@ pub(super) fn run(
         .next()?
         .map(|row| rows::record(row, &mut dictionary))
         .transpose()?;
-    Ok(record)
+    Ok(match record {
+        // Only what flow options were applied to stands in line.
+        Some(record) if record.mark.is_some() && !record.status.is_finished() => {
+            Some(record.with_in_line(in_line(connection, run_id)?))
+        }
+        record => record,
+    })
 }
 
 pub(super) fn journal(
@@ -96,7 +103,9 @@ fn due(
         total += usize::try_from(due).map_err(|_| Fault::Row("number of runs"))?;
         last = event_type;
     }
-    Ok(total)
+    let left = i64::try_from(most - total).unwrap_or(i64::MAX);
+    let ready = ready_in_lines(connection, function, left)?;
+    Ok(total + usize::try_from(ready).unwrap_or(0))
 }
 
 /// A page of runs whose number is below `below`; the filter's own mark was read already.

@@ -28,7 +28,8 @@ macro_rules! open {
          UNION ALL SELECT number FROM runs WHERE worker IS NOT NULL
          UNION ALL SELECT number FROM runs WHERE status = 3
          UNION ALL SELECT number FROM runs WHERE looks_back IS NOT NULL AND finished_at IS NULL
-         UNION ALL SELECT number FROM runs WHERE single IS NOT NULL AND finished_at IS NULL"
+         UNION ALL SELECT number FROM runs WHERE single IS NOT NULL AND finished_at IS NULL
+         UNION ALL SELECT number FROM runs WHERE line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL"
     };
 }
 pub(super) use open;

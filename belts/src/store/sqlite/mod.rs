@@ -36,9 +36,11 @@ mod family;
 mod files;
 mod flow;
 mod functions;
+mod in_lines;
 mod inspect;
 mod kept;
 mod limits;
+mod lines;
 mod liveness;
 mod looks;
 mod names;
@@ -173,6 +175,7 @@ impl Store for Sqlite {
             .tags()
             .schedules()
             .flow()
+            .lanes()
     }
 
     async fn register(&self, request: Register) -> Result<WorkerId> {

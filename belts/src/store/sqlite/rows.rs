@@ -142,7 +142,9 @@ macro_rules! record_columns {
             $payload,
             ", status, failed_attempts, ",
             $result,
-            ", published_at, started_at, finished_at, due_at, notes, runs.parent, depth, attached, start_by, finish_by, ",
+            ", published_at, started_at, finished_at, ",
+            // One that stands in line is due.
+            "iif(due_at IS NULL AND worker IS NULL AND finished_at IS NULL, line_at + shift, due_at), notes, runs.parent, depth, attached, start_by, finish_by, ",
             "(SELECT json_group_array(tag) FROM tags WHERE run = runs.number), undo, runs.build, runs.flow"
         )
     };

@@ -8,7 +8,7 @@ use super::error::{Fault, config};
 use crate::{environment::is_check, error::Error};
 
 /// Each script takes the database from the version of its place to the next.
-const MIGRATIONS: [&str; 12] = [
+const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 12] = [
     include_str!("migrations/0010.sql"),
     include_str!("migrations/0011.sql"),
     include_str!("migrations/0012.sql"),
+    include_str!("migrations/0013.sql"),
 ];
 
 /// The oldest version of the tables whose processes may open a database that this one has changed: a deploy that is taken back

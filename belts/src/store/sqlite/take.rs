@@ -76,7 +76,7 @@ impl Tx<'_> {
         if let Taken::Run(run) = &read {
             self.execute(
                 "UPDATE runs SET status = ?2, due_at = NULL, worker = ?3, token = ?4,
-                     started_at = coalesce(started_at, ?5), keeps_time = NULL,
+                     started_at = coalesce(started_at, ?5), keeps_time = NULL, line_at = NULL,
                      build = iif(started_at IS NULL, (SELECT build FROM workers WHERE id = ?3), build)
                  WHERE number = ?1",
                 params![
@@ -207,8 +207,8 @@ impl Tx<'_> {
         if newer {
             self.execute(
                 // One without a time waits until something arrives.
-                "UPDATE runs SET due_at = iif(due_at IS NULL, NULL, ?2), result = ?3,
-                     keeps_time = iif(due_at IS NULL, keeps_time, 1)
+                "UPDATE runs SET due_at = iif(due_at IS NULL AND line_at IS NULL, NULL, ?2), result = ?3,
+                     keeps_time = iif(due_at IS NULL AND line_at IS NULL, keeps_time, 1)
                  WHERE number = ?1",
                 params![number, now.after(PUT_OFF).as_millis(), &*envelope],
             )?;

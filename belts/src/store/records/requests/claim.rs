@@ -42,6 +42,9 @@ pub struct FunctionCapacity {
     pub limit: usize,
     /// The event types that the worker's code can read for it; runs of others are left to workers that can. `None` is any.
     pub event_types: Option<Arc<[Arc<str>]>>,
+    /// How many runs of each pool may be driven at once over all workers, by the worker's code; a pool that is not named has no limit.
+    /// `None` is a function whose code has neither such limits nor priorities.
+    pub lanes: Option<Arc<[LaneLimit]>>,
 }
 
 impl FunctionCapacity {
@@ -51,6 +54,7 @@ impl FunctionCapacity {
             function_id: function_id.into(),
             limit,
             event_types: None,
+            lanes: None,
         }
     }
 
@@ -64,10 +68,45 @@ impl FunctionCapacity {
         self
     }
 
+    /// Names the limits of runs driven at once over all workers.
+    #[must_use]
+    pub fn with_lanes(mut self, lanes: impl Into<Option<Arc<[LaneLimit]>>>) -> Self {
+        self.lanes = lanes.into();
+        self
+    }
+
+    /// How many runs of a pool may be driven at once; `None` if it has no limit.
+    pub fn most_of(&self, pool: &str) -> Option<u32> {
+        let mut lanes = self.lanes.iter().flat_map(|lanes| lanes.iter());
+        lanes
+            .find(|lane| *lane.pool == *pool)
+            .map(|lane| lane.limit)
+    }
+
     /// Whether the worker can read events of this type for the function.
     pub fn reads(&self, event_type: &str) -> bool {
         let read = self.event_types.as_deref();
         read.is_none_or(|types| types.iter().any(|known| &**known == event_type))
+    }
+}
+
+/// How many runs of a pool may be driven at once over all workers, for each key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LaneLimit {
+    /// The pool, as in [`Lane::pool`](crate::store::Lane::pool).
+    pub pool: Arc<str>,
+    /// How many.
+    pub limit: u32,
+}
+
+impl LaneLimit {
+    /// So many of this pool.
+    pub fn new(pool: impl Into<Arc<str>>, limit: u32) -> Self {
+        Self {
+            pool: pool.into(),
+            limit,
+        }
     }
 }
 

@@ -107,6 +107,16 @@ impl Flow {
         }
     }
 
+    /// Whether its run stands in a line of its own: it counts for a limit, or is moved up or down.
+    pub fn stands_in_line(&self) -> bool {
+        !self.lanes.is_empty() || self.priority != 0
+    }
+
+    /// How much earlier it stands in the queue, in milliseconds.
+    pub(crate) fn shift_millis(&self) -> i64 {
+        1_000 * i64::from(self.priority)
+    }
+
     /// Whether a run that waited, or has collected events, asks once more before it starts.
     pub fn starts_by_turns(&self) -> bool {
         self.throttle.is_some() || !self.lanes.is_empty()
@@ -117,7 +127,8 @@ impl Flow {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Lane {
-    /// The function's id, or `shared:` and the name that functions share.
+    /// What is counted: the function's id, with `:` and what the key is called where there is a key; or `shared:` and the name that
+    /// functions share.
     pub pool: Arc<str>,
     /// The key; empty where the option has none.
     pub key: Arc<str>,

@@ -29,6 +29,9 @@ pub struct Capabilities {
     pub schedules: bool,
     /// It applies flow options: see [`Flow`](crate::store::Flow).
     pub flow: bool,
+    /// It counts the runs that are driven at once over all workers, and moves runs up: see [`Flow::lanes`](crate::store::Flow::lanes)
+    /// and [`Flow::priority`](crate::store::Flow::priority).
+    pub lanes: bool,
 }
 
 impl Capabilities {
@@ -41,6 +44,7 @@ impl Capabilities {
         tags: false,
         schedules: false,
         flow: false,
+        lanes: false,
     };
 
     /// Says that writes survive the end of the process.
@@ -89,6 +93,13 @@ impl Capabilities {
     #[must_use]
     pub const fn flow(mut self) -> Self {
         self.flow = true;
+        self
+    }
+
+    /// Says that it counts the runs that are driven at once over all workers, and moves runs up.
+    #[must_use]
+    pub const fn lanes(mut self) -> Self {
+        self.lanes = true;
         self
     }
 }

@@ -3,6 +3,7 @@
 mod claimed;
 mod expired;
 mod function;
+mod in_line;
 mod lately;
 mod mark;
 mod note;
@@ -17,6 +18,7 @@ mod undoing;
 pub use claimed::*;
 pub use expired::*;
 pub use function::*;
+pub use in_line::*;
 pub use lately::*;
 pub use mark::*;
 pub use note::*;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Mark, Note, Parent, RunStatus, Tag};
+use super::{InLine, Mark, Note, Parent, RunStatus, Tag};
 use crate::clock::Timestamp;
 
 /// The most bytes of a failure that a list brings.
@@ -54,6 +54,8 @@ pub struct RunRecord {
     pub parent: Option<Parent>,
     /// What flow options have made of it, if any were applied.
     pub mark: Option<Mark>,
+    /// The limit of runs at once that keeps it waiting, if one does; a list does not tell.
+    pub in_line: Option<InLine>,
     /// What it is about, by name, then by value.
     pub tags: Vec<Tag>,
     /// What people did to it, the earliest first; the last [`Note::MOST`].
@@ -89,6 +91,7 @@ impl RunRecord {
             finish_by: None,
             parent: None,
             mark: None,
+            in_line: None,
             tags: Vec::new(),
             notes: Vec::new(),
             build: None,
@@ -158,10 +161,20 @@ impl RunRecord {
         self
     }
 
+    /// Sets the limit of runs at once that keeps it waiting.
+    #[must_use]
+    pub fn with_in_line(mut self, in_line: impl Into<Option<InLine>>) -> Self {
+        self.in_line = in_line.into();
+        self
+    }
+
     /// Why flow options do not let it go on, or have skipped it; `None` where they do.
     pub fn why(&self) -> Option<String> {
         let is_skipped = matches!(self.mark, Some(Mark::Skipped(_)));
         let rests = self.status == RunStatus::Pending || self.status == RunStatus::Suspended;
+        if let Some(in_line) = self.in_line.as_ref().filter(|_| rests) {
+            return Some(in_line.why(&self.function_id));
+        }
         let mark = self.mark.as_ref()?;
         if is_skipped && self.status == RunStatus::Cancelled {
             return mark.why(None);

@@ -10,6 +10,8 @@ for place = 2, #ARGV do
   local fn, count = ARGV[place], 0
   if call('HEXISTS', P .. 'paused', fn) == 0 then
     count = call('ZCOUNT', P .. 'due:' .. fn, '-inf', ARGV[1]) + (apart[fn] or 0)
+    -- Of those in lines, what has a place as far as claims have seen.
+    for _, line in ipairs(call('ZRANGE', P .. 'lines:' .. fn, 0, 999)) do count = count + call('ZCARD', P .. 'line:' .. fn .. ':' .. line) end
   end
   counts[place - 1] = count
 end

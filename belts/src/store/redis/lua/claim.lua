@@ -3,7 +3,8 @@
 -- runs that were not named, functions and event types of due runs that cannot be read, what is no run at all, and whether somebody
 -- waited for events that fell due.
 -- ARGV: now, sender, worker, round, most runs in all, most bytes, what nobody can foresee, whether one run is asked for, its id,
--- count of functions; of each its id, the most runs of it, and its event types, counted, or nothing for any.
+-- count of functions; of each its id, the most runs of it, its event types, counted, or nothing for any, and its limits of runs at once,
+-- counted, each a pool and how many, or nothing where its runs stand in no lines.
 -- Functions cost, and so do numbers as arguments of commands, which are printed as floats: neither where it can be helped.
 include common
 include apart
@@ -54,7 +55,7 @@ end
 local paused = {}
 for _, fn in ipairs(call('HKEYS', P .. 'paused')) do paused[fn] = true end
 
-local limits, named, readable, at = {}, {}, {}, 11
+local limits, named, readable, at, most_of, has_lanes = {}, {}, {}, 11, {}, false
 for _ = 1, tonumber(ARGV[10]) do
   local fn, types = ARGV[at], ARGV[at + 2]
   limits[fn] = tonumber(ARGV[at + 1])
@@ -67,6 +68,15 @@ for _ = 1, tonumber(ARGV[10]) do
   if types ~= '' then
     readable[fn] = { at, at + tonumber(types) - 1 }
     at = at + tonumber(types)
+  end
+  local lanes = ARGV[at]
+  at = at + 1
+  if lanes ~= '' then
+    most_of[fn], has_lanes = {}, true
+    for _ = 1, tonumber(lanes) do
+      most_of[fn][ARGV[at]] = tonumber(ARGV[at + 1])
+      at = at + 2
+    end
   end
 end
 
@@ -86,7 +96,7 @@ local function read_run(number)
   local run = runs_read[number]
   if not run then
     run = redis.pcall('HMGET', P .. 'run:' .. number, 'id', 'event', 'token', 'failed', 'retries', 'started', 'type', 'apart',
-      'died', 'crashes', 'aside', 'status', 'lease', 'function', 'waits', 'parent', 'generation', 'limits', 'undo', 'flow')
+      'died', 'crashes', 'aside', 'status', 'lease', 'function', 'waits', 'parent', 'generation', 'limits', 'undo', 'flow', 'lanes', 'shift')
     runs_read[number] = run
   end
   return run
@@ -178,6 +188,18 @@ local function first_of(queue, state)
   end
 end
 
+local next_in_lines, take_places, settle_lines, full_of
+local lined = call('SMEMBERS', P .. 'lined')
+if has_lanes then
+  include in_lines
+end
+for _, fn in ipairs(lined) do
+  if limits[fn] and not most_of[fn] then
+    include lines
+    leave_lines(fn)
+  end
+end
+
 local function is_earlier(a, b)
   local due, other = tonumber(a.due), tonumber(b.due)
   if due ~= other then return due < other end
@@ -186,6 +208,7 @@ end
 
 -- The run of a function that is due the longest.
 local function next_of(fn)
+  if most_of[fn] then return next_in_lines(fn) end
   local state = states[fn] or open(fn)
   if state.taken >= state.most then return nil end
   local best
@@ -242,7 +265,10 @@ if is_by_name then
   local run = number and read_run(number)
   local fn = run and run[14]
   local event_type = fn and readable[fn] and type_of(run)
-  if fn and room > 0 and (limits[fn] or 0) > 0 and (not event_type or reads(fn, event_type)) then
+  local lanes = {}
+  for lane in string.gmatch(run and run[21] or '', '[^\30]+') do lanes[#lanes + 1] = lane end
+  local is_full = fn and most_of[fn] and full_of(fn, lanes)
+  if fn and room > 0 and not is_full and (limits[fn] or 0) > 0 and (not event_type or reads(fn, event_type)) then
     local one = { number = number, fn = fn }
     bytes = read_whole(one)
     if bytes then
@@ -263,7 +289,9 @@ else
     if #turn == 0 then break end
     if #turn > 1 then table.sort(turn, is_earlier) end
     for _, one in ipairs(turn) do
-      local size, is_over = read_whole(one)
+      -- Another function may have taken its place in this turn.
+      local is_held, size, is_over = one.line and full_of(one.fn, one.line.lanes), nil, nil
+      if not is_held then size, is_over = read_whole(one) end
       if size and #chosen > 0 and bytes + size > most_bytes then
         is_full = true
         break
@@ -275,14 +303,15 @@ else
           is_full = true
           break
         end
-      else
-        remove(one.queue.key, one.number)
+      elseif not is_held then
+        remove(one.queue.key, one.member or one.number)
       end
       if size then
         bytes = bytes + size
         states[one.fn].taken = states[one.fn].taken + 1
         chosen[#chosen + 1] = one
         one.run.is_chosen = true
+        if most_of[one.fn] then take_places(one) end
         if #chosen >= room then
           is_full = true
           break
@@ -306,6 +335,8 @@ for place, one in ipairs(chosen) do
     call('HSET', key, 'status', '1', 'lease', worker .. ' ' .. token, 'token', token, 'due', '', 'started', now)
     if session[4] then call('HSET', key, 'build', session[4]) end
   end
+  for lane in string.gmatch(run[21] or '', '[^\30]+') do call('HSET', P .. 'places:' .. lane, number, worker .. ' ' .. token) end
+  if run[22] then call('HDEL', key, 'line', 'place') end
   if run[18] then
     include times
     keep_time(number, run[18], true)
@@ -365,6 +396,7 @@ for _, fn in ipairs(named) do
   end
   goes_on(due)
 end
+if has_lanes and settle_lines() then goes_on(now) end
 local is_unknown = {}
 local function misses(fn, due)
   if due and tonumber(due) <= clock and #unknown < 8 and not is_unknown[fn] and not paused[fn] then

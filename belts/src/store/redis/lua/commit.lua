@@ -83,7 +83,11 @@ for _ = 1, tonumber(ARGV[5]) do
 
   if holds and change == 'x' then
     include forget
-    local single = call('HGET', run, 'single')
+    local single, lanes = unpack(call('HMGET', run, 'single', 'lanes'))
+    if lanes then
+      include freed
+      if free_places(number, lanes) then outcome = '2' end
+    end
     local event_id, published_at, is_needed, started = forget(number)
     if single then
       include single
@@ -104,7 +108,11 @@ for _ = 1, tonumber(ARGV[5]) do
     if result ~= '' then call('HSET', steps, 'result', result) end
     if failed ~= '' then call('HSET', run, 'failed', failed) end
     if change == '2' then
-      local found = call('HMGET', run, 'function', 'looks', 'waits', 'event')
+      local found = call('HMGET', run, 'function', 'looks', 'waits', 'event', 'lanes')
+      if found[5] then
+        include freed
+        if free_places(number, found[5]) then outcome = '2' end
+      end
       if found[2] then call('HSET', run, 'keeps', keeps) end
       if found[3] and keeps == '' and (due == '' or tonumber(due) > tonumber(now)) then
         include look
@@ -119,9 +127,18 @@ for _ = 1, tonumber(ARGV[5]) do
       end
     elseif change == '3' then
       call('HSET', run, 'status', change, 'lease', '')
-      call('ZADD', P .. 'stopped:' .. call('HGET', run, 'function'), number, number)
+      local found = call('HMGET', run, 'function', 'lanes')
+      call('ZADD', P .. 'stopped:' .. found[1], number, number)
+      if found[2] then
+        include freed
+        if free_places(number, found[2]) then outcome = '2' end
+      end
     elseif change ~= '' then
-      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits', 'undoable', 'undo', 'single')
+      local found = call('HMGET', run, 'looks', 'function', 'parent', 'starts', 'limits', 'undoable', 'undo', 'single', 'lanes')
+      if found[9] then
+        include freed
+        if free_places(number, found[9]) then outcome = '2' end
+      end
       local undoes = not is_undone and change ~= '4' and found[6] and not found[7]
       if is_undone or undoes then
         include undo

@@ -2,7 +2,7 @@
 -- ARGV: now, lease, run, result, seq and entry of each. Answers 1, or 0 where the lease is no more; 3 where
 -- another run waits for the end of this one, and nobody was told.
 local call = redis.call
-local run = call('HMGET', KEYS[1], 'lease', 'looks', 'parent', 'limits', 'single')
+local run = call('HMGET', KEYS[1], 'lease', 'looks', 'parent', 'limits', 'single', 'lanes')
 if run[1] ~= ARGV[2] then return '0' end
 call('HSET', KEYS[2], 'result', unpack(ARGV, 4))
 call('HSET', KEYS[1], 'status', '4', 'lease', '', 'ended', ARGV[1])
@@ -14,6 +14,11 @@ if run[2] then
   local P = string.sub(KEYS[4], 1, -1 - #'finished')
   include waits
   close_waits(ARGV[3], call('HGET', KEYS[1], 'function'))
+end
+if run[6] then
+  local P = string.sub(KEYS[4], 1, -1 - #'finished')
+  include freed
+  if free_places(ARGV[3], run[6]) then redis.pcall('PUBLISH', P .. 'wake', '') end
 end
 if run[3] then
   local P = string.sub(KEYS[4], 1, -1 - #'finished')

@@ -11,10 +11,14 @@ if known[2] and round < tonumber(known[2]) then return { 0, known[2], 0 } end
 round = string.format('%d', round + 1)
 for place = 1, tonumber(ARGV[5]) do kept[ARGV[4 + 2 * place]] = ARGV[5 + 2 * place] end
 for _, number in ipairs(call('SMEMBERS', P .. 'held:' .. worker)) do
-  local run = call('HMGET', P .. 'run:' .. number, 'function', 'lease')
+  local run = call('HMGET', P .. 'run:' .. number, 'function', 'lease', 'lanes')
   if not run[1] or run[2] ~= kept[number] then
     if run[1] then
       wait(number, run[1], '2', now)
+      if run[3] then
+        include freed
+        free_places(number, run[3])
+      end
       count = count + 1
     end
     call('SREM', P .. 'held:' .. worker, number)

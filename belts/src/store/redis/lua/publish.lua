@@ -175,13 +175,16 @@ local flows = tonumber(ARGV[at] or '0')
 local routed = {}
 if flows > 0 then
   include flow
+  include stand
   for one = 1, flows do
     local place, fn, spec = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3]
     at = at + 3
     local answer = answers[place]
     for filled = 2, answer[1] == '0' and #answer - 4 or 0, 4 do
       if answer[filled + 2] == fn then
-        local became, more = apply_flow(answer[filled + 3], cjson.decode(spec), now, ttl, false)
+        local options = cjson.decode(spec)
+        local became, more = apply_flow(answer[filled + 3], options, now, ttl, false)
+        if options.lanes and (became == 'starts' or became == 'waits') then stand(answer[filled + 3], options.lanes, now, false) end
         routed[#routed + 1] = { tostring(place), answer[filled + 1], became, more or '' }
       end
     end

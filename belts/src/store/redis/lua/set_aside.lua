@@ -4,9 +4,13 @@
 include common
 local number, due = ARGV[5], ARGV[7]
 local key = P .. 'run:' .. number
-local run = call('HMGET', key, 'lease', 'function', 'event', 'looks', 'parent', 'starts')
+local run = call('HMGET', key, 'lease', 'function', 'event', 'looks', 'parent', 'starts', 'lanes')
 if run[1] ~= ARGV[6] then return 0 end
 call('SREM', P .. 'held:' .. ARGV[4], number)
+if run[7] then
+  include freed
+  free_places(number, run[7])
+end
 if due ~= '' then
   include wait
   wait(number, run[2], '2', due)

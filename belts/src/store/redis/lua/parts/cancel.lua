@@ -14,7 +14,7 @@ local function cancel(number, run, now, ttl)
     call('HDEL', P .. 'run:' .. number, 'apart')
   end
   if run[1] == '2' then call('ZREM', P .. 'parked:' .. run[3], number) end
-  local found = call('HMGET', P .. 'run:' .. number, 'looks', 'limits', 'single')
+  local found = call('HMGET', P .. 'run:' .. number, 'looks', 'limits', 'single', 'lanes')
   if found[2] then call('ZREM', P .. 'times', number) end
   if found[1] then
     include waits
@@ -23,6 +23,10 @@ local function cancel(number, run, now, ttl)
   if run[1] == '3' then call('ZREM', P .. 'stopped:' .. run[3], number) end
   local worker = string.match(run[2], '^%d+')
   if worker then call('SREM', P .. 'held:' .. worker, number) end
+  if worker and found[4] then
+    include freed
+    free_places(number, found[4])
+  end
   if undoes then
     begin_undo(number, '6', run[3], now)
   elseif ttl ~= '' then

@@ -21,7 +21,14 @@ local function step_out(number, run)
   local fn, worker = run.fn, string.match(run.lease, '^%d+')
   call('ZREM', P .. 'due:' .. fn, number)
   call('ZREM', P .. 'parked:' .. fn, number)
-  if worker then call('SREM', P .. 'held:' .. worker, number) end
+  if worker then
+    call('SREM', P .. 'held:' .. worker, number)
+    local lanes = call('HGET', P .. 'run:' .. number, 'lanes')
+    if lanes then
+      include freed
+      free_places(number, lanes)
+    end
+  end
   if run.apart then
     call('ZREM', P .. 'apart:' .. run.apart, number)
     if call('EXISTS', P .. 'apart:' .. run.apart) == 0 then call('SREM', P .. 'apart', run.apart) end

@@ -13,8 +13,12 @@ local function release_runs(worker, due, has_crashed)
   end
   for _, number in ipairs(runs) do
     local run = P .. 'run:' .. number
-    local fn = redis.pcall('HGET', run, 'function')
+    local fn, lanes = unpack(redis.pcall('HMGET', run, 'function', 'lanes'))
     if type(fn) == 'string' then
+      if lanes then
+        include freed
+        free_places(number, lanes)
+      end
       call('HSET', run, 'status', '2', 'lease', '', 'due', due)
       if has_crashed then call('HSET', run, 'died', '1') end
       call('ZADD', P .. 'due:' .. fn, due, number)

@@ -28,6 +28,16 @@ local function unfinished_runs(fn, driven, most)
   for _, name in ipairs(call('SMEMBERS', P .. 'apart')) do
     if of_apart(name) == fn then add(call('ZRANGE', P .. 'apart:' .. name, 0, most - 1)) end
   end
+  if call('SISMEMBER', P .. 'lined', fn) == 1 then
+    include lines
+    for _, line in ipairs(call('HKEYS', P .. 'state:' .. fn)) do
+      for _, member in ipairs(call('ZRANGE', P .. 'line:' .. fn .. ':' .. line, 0, most - 1)) do
+        local number = number_of(member)
+        if is_in(number, line) then add({ number }) end
+      end
+      if #found >= most then break end
+    end
+  end
   for _, number in ipairs(call('ZRANGE', P .. 'parked:' .. fn, 0, most - 1)) do
     -- An earlier version leaves it here when somebody asks for it by name.
     local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'due')
