@@ -39,6 +39,7 @@ mod expiring_at_once;
 mod families;
 mod flowing;
 mod forgetting;
+mod in_line;
 mod inspection;
 mod journals;
 mod leases;
@@ -228,8 +229,10 @@ suite! { $ store, "store", Storage, store_conformance,
     lines {
         limit_of_a_key_is_kept run_at_rest_holds_no_place place_is_free_with_the_end_of_its_lease keys_take_turns full_key_stops_nobody
         places_of_two_limits_are_taken_together shared_pool_counts_over_functions limits_are_those_of_the_claim routed_run_stands_in_line
-        priority_moves_a_run_once_it_is_due record_tells_which_limit_is_full free_place_wakes_another_client claim_by_name_takes_a_place
-        run_in_line_changes_as_ever
+        priority_moves_a_run_once_it_is_due
+    }
+    in_line {
+        record_tells_which_limit_is_full free_place_wakes_another_client claim_by_name_takes_a_place run_in_line_changes_as_ever
     }
     lines_at_once {
         limits_of_runs_hold_at_once
