@@ -7,6 +7,7 @@ use belts::{
     store::{Postgres, Store as _},
 };
 use belts_suite::{
+    a_moment,
     servers::{self, Schema},
     within,
 };
@@ -77,7 +78,7 @@ impl Place {
             {
                 let code = error.as_database_error().and_then(|error| error.code());
                 assert_eq!(code.as_deref(), Some("55P03"), "{error}");
-                tokio::time::sleep(Duration::from_millis(5)).await;
+                a_moment().await;
             }
         };
         within("the locks", asked).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use belts::{Worker, dispatch::Channel, store::RunStatus};
+use belts_suite::a_moment;
 
 use super::browser::{Browser, builder};
 use crate::shop;
@@ -101,10 +102,10 @@ async fn what_comes_after_the_question_is_not_cancelled() {
     let worker = builder().build().await.unwrap();
     let before = waiting(&worker, "ui-after").await;
     let browser = browser_of(&worker).await;
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    a_moment().await;
     let question = browser.json("/ui/cancel?function=wait&since=1h");
     let question = question.await.good().json();
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    a_moment().await;
     let after = waiting(&worker, "ui-after").await;
     let fields = question["fields"].as_array().unwrap();
     let fields: Vec<_> = fields

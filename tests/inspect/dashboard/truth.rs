@@ -1,9 +1,9 @@
 //! What the pages say is so: of runs that are over, undone or left alone, and of what a press of a button does.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use belts::{
-    Event, Timestamp, Worker, callback,
+    Clock as _, Event, SystemClock, Worker, callback,
     http::Access,
     step,
     store::{
@@ -11,6 +11,7 @@ use belts::{
         Subscription,
     },
 };
+use belts_suite::a_moment;
 use serde::{Deserialize, Serialize};
 
 use super::browser::{Browser, TOKEN, builder};
@@ -107,9 +108,7 @@ async fn a_run_that_is_over_waits_for_nothing() {
 #[tokio::test]
 async fn a_run_whose_worker_is_gone_is_not_said_to_be_driven() {
     let store = Memory::new();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let long_ago = i64::try_from(now.as_millis()).unwrap() - 300_000;
-    let long_ago = Timestamp::from_millis(long_ago);
+    let long_ago = SystemClock.now().before(Duration::from_secs(300));
     let wants = vec![Subscription::new("z-gone", ["gone"])];
     let register = Register::new(long_ago, Duration::from_secs(1)).with_subscriptions(wants);
     let session = store.register(register).await.unwrap();
@@ -143,7 +142,7 @@ async fn a_rerun_says_that_what_was_undone_is_done_again_and_is_asked_once() {
     let (_, rest) = question.body.split_once("name=\"ended\" value=\"").unwrap();
     let ended = rest.split_once('"').unwrap().0.to_owned();
     // Somebody else is quicker, and it fails anew.
-    tokio::time::sleep(Duration::from_millis(5)).await;
+    a_moment().await;
     worker.runs().rerun(&id).await.unwrap();
     shop::until(&worker, &id, RunStatus::Failed).await;
     let fields = [("run", &*id), ("ended", &*ended)];
