@@ -11,6 +11,7 @@ use belts::{
     store::{Memory, RunFilter, RunStatus, SharedStore, Sqlite},
     testing::{Harness, SqliteFile, sweep},
 };
+use belts_suite::a_moment;
 use serde::{Deserialize, Serialize};
 
 use crate::places::InSchema;
@@ -121,7 +122,7 @@ async fn two_workers_keep_the_limits(place: &str, stores: [SharedStore; 2]) -> b
             if stores[0].list(filter).await?.runs.len() == 80 {
                 return Ok::<_, belts::Error>(());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            a_moment().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), finished)
@@ -229,7 +230,7 @@ async fn what_is_urgent_comes_first() -> belts::Result<()> {
     let running = tokio::spawn(async move { looping.run().await });
     let noted = async {
         while ORDER.lock().unwrap_or_else(PoisonError::into_inner).len() < 4 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            a_moment().await;
         }
     };
     tokio::time::timeout(Duration::from_secs(30), noted)

@@ -279,7 +279,7 @@ struct LotsAsked {}
 
 #[belts::function(id = "asks-lots", on = LotsAsked)]
 async fn asks_lots(event: LotsAsked) -> belts::Result<Vec<usize>> {
-    drop(event);
+    let LotsAsked {} = event;
     let one = call!("one", lots(vec![Lot { n: 1 }])).await?;
     let two = call!("two", lots(vec![Lot { n: 2 }, Lot { n: 3 }])).await?;
     Ok(vec![one, two])

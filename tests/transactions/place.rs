@@ -11,7 +11,7 @@ use belts_suite::{
     servers::{self, Schema},
     within,
 };
-use sqlx::{AssertSqlSafe, PgConnection, PgPool, postgres::PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, error::DatabaseError, postgres::PgPoolOptions};
 
 pub(crate) struct Place {
     pub(crate) store: Postgres,
@@ -76,7 +76,7 @@ impl Place {
                 .execute(&self.pool)
                 .await
             {
-                let code = error.as_database_error().and_then(|error| error.code());
+                let code = error.as_database_error().and_then(DatabaseError::code);
                 assert_eq!(code.as_deref(), Some("55P03"), "{error}");
                 a_moment().await;
             }

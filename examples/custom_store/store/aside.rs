@@ -80,6 +80,7 @@ impl Tables<'_> {
                 crashes: Crashes::default(),
                 notes: Vec::new(),
                 tags: BTreeSet::new(),
+                build: None,
             };
             run.finish(RunStatus::Failed, now);
             self.put_failure(number, &reason)?;

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize, Event)]
 #[event(key = order)]
 pub struct OrderPlaced {
+    /// Its number.
     pub order: String,
+    /// What it costs.
     pub cents: u64,
 }
 
@@ -33,11 +35,13 @@ async fn charge(cents: u64, idempotency_key: String) -> belts::Result<String> {
         return Err(belts::terminal("there is nothing to charge"));
     }
     println!("charging {cents} cents under {idempotency_key}");
+    tokio::task::yield_now().await; // The request would be here.
     Ok(format!("payment of {cents} cents"))
 }
 
 async fn ship(order: &str) -> String {
     println!("shipping {order}");
+    tokio::task::yield_now().await; // And the one to the carrier here.
     format!("parcel of {order}")
 }
 
