@@ -9,7 +9,7 @@ pub mod functions {}
 #[doc = include_str!("../docs/calling.md")]
 pub mod calling {}
 
-#[cfg(all(feature = "testing", feature = "schedules"))]
+#[cfg(all(feature = "encryption", feature = "testing", feature = "schedules"))]
 #[doc = include_str!("../docs/recipes.md")]
 pub mod recipes {}
 
