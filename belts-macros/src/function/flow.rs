@@ -234,6 +234,18 @@ fn check_lanes(lanes: &[Lane], errors: &mut Errors) {
         let message = "these two limits count the same runs, so the smaller one holds; keep that";
         errors.push(other.at, message);
     }
+    if let [one, other, ..] = lanes
+        && let Some(name) = same_pool(one, other)
+    {
+        let message = "both limits are of the pool of this name, and a pool has one; give this one a name of its own";
+        errors.at(name, message);
+    }
+}
+
+/// The name of a pool that both limits have.
+fn same_pool<'a>(one: &'a Lane, other: &'a Lane) -> Option<&'a LitStr> {
+    let names = one.shared.as_ref().zip(other.shared.as_ref());
+    names.and_then(|(one, other)| (one.value() == other.value()).then_some(other))
 }
 
 /// A batch is of one key, and so are its limits.

@@ -133,6 +133,13 @@ impl Runs {
             let text = "No running worker has its function: start the program that has it, or forget the function if it is gone.";
             all.push(Why::new(Reason::NoWorker, text));
         }
+        if let Some(in_line) = run.in_line.as_ref().filter(|_| all.is_empty()) {
+            let text = format!(
+                "It waits for a place: {}. It is let in when a run of these has stopped being driven.",
+                in_line.why(&run.function_id)
+            );
+            all.push(Why::new(Reason::Flow, text).at(run.due_at));
+        }
         if all.is_empty() && living {
             all.push(self.queued(run, now).await?);
         } else if all.is_empty() {

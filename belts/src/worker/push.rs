@@ -20,6 +20,9 @@ use crate::{
 /// The longest wait for a run's time within a delivery.
 const STAYS: Duration = Duration::from_secs(3);
 
+/// When a run asks again whose limits had no place for it.
+const WITHOUT_PLACE: Duration = Duration::from_secs(5);
+
 /// What a delivery asks of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Trigger {
@@ -170,6 +173,15 @@ impl Shared {
                 return Err(busy(run_id));
             } else if self.paused_at(function_id).await?.is_some() {
                 // Whoever resumes the function hands it on.
+                return self.hand_on_children(run_id, function_id).await;
+            } else if self.registry.functions()[index].limits().is_some() {
+                // Its limits have no place for it. Nobody says when they have, so it asks again.
+                if !self.hands_on() {
+                    return Err(busy(run_id));
+                }
+                let at = self.clock.now().after(WITHOUT_PLACE);
+                let cause = format!("no place {at}");
+                self.hand_on_again(&record.run_id, at, &cause).await?;
                 return self.hand_on_children(run_id, function_id).await;
             }
         }

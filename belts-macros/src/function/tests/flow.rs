@@ -196,6 +196,14 @@ fn options_that_mean_nothing_are_refused_with_the_reason() {
         ),
         (
             quote!(
+                concurrency(limit = 1, shared = "a"),
+                concurrency(limit = 2, shared = "a")
+            ),
+            one(),
+            "a pool has one",
+        ),
+        (
+            quote!(
                 concurrency(limit = 1),
                 concurrency(limit = 2, shared = "a"),
                 concurrency(limit = 3, shared = "b")

@@ -45,6 +45,7 @@ mod journals;
 mod leases;
 mod limits;
 mod lines;
+mod lines_apart;
 mod lines_at_once;
 mod listing;
 mod looking;
@@ -233,6 +234,10 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     in_line {
         record_tells_which_limit_is_full free_place_wakes_another_client claim_by_name_takes_a_place run_in_line_changes_as_ever
+    }
+    lines_apart {
+        place_is_for_whoever_can_read rerun_of_a_skipped_run_takes_a_place pool_has_the_limit_of_each_function
+        lanes_are_told_apart_whatever_their_keys
     }
     lines_at_once {
         limits_of_runs_hold_at_once

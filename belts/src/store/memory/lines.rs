@@ -187,11 +187,12 @@ impl Tables {
         if run.worker.is_none() {
             return false;
         }
-        let status = run.status_at_rest();
-        if !run.has_begun() {
+        let (status, has_begun) = (run.status_at_rest(), run.has_begun());
+        // Its time is kept by whether it has started.
+        self.drop_time(number);
+        if !has_begun && let Some(run) = self.runs.get_mut(&number) {
             run.started_at = None;
         }
-        self.drop_time(number);
         self.enqueue(number, status, now);
         self.keep_time(number);
         true

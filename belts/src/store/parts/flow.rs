@@ -106,14 +106,14 @@ pub(in crate::store) fn apply<R: Rows>(
     let once = match &flow.idempotent {
         Some(once) => match taken(rows, run, once)? {
             Ok(kept) => Some(kept),
-            Err(skipped) => return skip(rows, run, skipped),
+            Err(skipped) => return skip(rows, run, flow, skipped),
         },
         None => None,
     };
     let rate = match &flow.rate_limit {
         Some(rate) => match admit(rows, run, rate)? {
             Some(kept) => Some(kept),
-            None => return skip(rows, run, Skipped::new(SkippedBy::RateLimit)),
+            None => return skip(rows, run, flow, Skipped::new(SkippedBy::RateLimit)),
         },
         None => None,
     };
@@ -125,14 +125,14 @@ pub(in crate::store) fn apply<R: Rows>(
             Then::Skip => {
                 if let Some((_, live)) = live.into_iter().next() {
                     let skipped = Skipped::new(SkippedBy::Singleton).with_run(live);
-                    return skip(rows, run, skipped);
+                    return skip(rows, run, flow, skipped);
                 }
             }
             Then::Replace => {
                 // It comes late: the run of a later event stays.
                 if let Some((_, later)) = live.iter().find(|(number, _)| *number > run.number) {
                     let skipped = Skipped::new(SkippedBy::Singleton).with_run(Arc::clone(later));
-                    return skip(rows, run, skipped);
+                    return skip(rows, run, flow, skipped);
                 }
                 for (number, _) in live {
                     rows.cancel(number)?;
@@ -199,9 +199,18 @@ fn go<R: Rows>(rows: &mut R, run: &Routable, flow: &Flow) -> Result<Routed, R::F
     Ok(Routed::Starts)
 }
 
-fn skip<R: Rows>(rows: &mut R, run: &Routable, skipped: Skipped) -> Result<Routed, R::Fault> {
+fn skip<R: Rows>(
+    rows: &mut R,
+    run: &Routable,
+    flow: &Flow,
+    skipped: Skipped,
+) -> Result<Routed, R::Fault> {
     let cause = skip_cause(&skipped);
     rows.skip(run.number, &Mark::Skipped(skipped.clone()), cause)?;
+    // Whoever reruns it passes the option by, and not the limits of runs at once.
+    if flow.stands_in_line() {
+        rows.stand(run.number, flow)?;
+    }
     Ok(Routed::Skipped(skipped))
 }
 

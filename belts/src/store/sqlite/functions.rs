@@ -134,6 +134,9 @@ impl Tx<'_> {
                 self.abandon(*number, now)?;
             }
         }
+        if unfinished.len() <= limit {
+            self.execute("DELETE FROM lines WHERE function = ?1", [function])?;
+        }
         self.wakes = true;
         Ok(Ok(
             Purged::new(unfinished.len().min(limit)).with_more(unfinished.len() > limit)

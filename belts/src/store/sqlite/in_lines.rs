@@ -29,7 +29,7 @@ impl Lines {
         };
         let taken = self.taken.get(place).copied().unwrap_or(0);
         let lanes = line.map_or(&[][..], |line| self.visited[line].lanes());
-        taken < request.capacity.functions[place].limit && self.places.have(lanes)
+        taken < request.capacity.functions[place].limit && self.places.have(place, lanes)
     }
 
     /// Takes note of a run that was taken.
@@ -204,7 +204,7 @@ impl Tx<'_> {
         };
         let lanes = self.lanes_of_run(number)?;
         let mut places = Places::default();
-        self.count_places(&lanes, capacity, &mut places)?;
-        Ok(places.have(&lanes))
+        self.count_places(&lanes, (0, capacity), &mut places)?;
+        Ok(places.have(0, &lanes))
     }
 }

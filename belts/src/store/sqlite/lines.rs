@@ -22,9 +22,13 @@ const MOST_VISITED: usize = 4_096;
 /// How many lines are visited anew by one claim for each limit that was raised.
 const MOST_RAISED: i64 = 64;
 
-/// The places that are left of lanes, as far as a claim has asked; `None` where a lane has no limit.
+/// The places of lanes, as far as a claim has asked: how many are held, and how many each function may have held at most, by its place
+/// in the capacity; `None` where it has no such limit.
 #[derive(Debug, Default)]
-pub(super) struct Places(HashMap<String, Option<i64>>);
+pub(super) struct Places {
+    held: HashMap<String, i64>,
+    most: HashMap<(usize, String), Option<i64>>,
+}
 
 /// A line with work, which a claim has visited.
 #[derive(Debug)]
@@ -75,37 +79,43 @@ impl Places {
     /// Takes the places of a run in these lanes.
     pub(super) fn take(&mut self, lanes: &[String]) {
         for lane in lanes {
-            if let Some(Some(left)) = self.0.get_mut(lane) {
-                *left -= 1;
+            if let Some(held) = self.held.get_mut(lane) {
+                *held += 1;
             }
         }
     }
 
-    /// Whether there is a place in each of these lanes.
-    pub(super) fn have(&self, lanes: &[String]) -> bool {
-        self.full(lanes).is_none()
+    /// Whether there is a place for a function in each of these lanes.
+    pub(super) fn have(&self, place: usize, lanes: &[String]) -> bool {
+        self.full(place, lanes).is_none()
     }
 
-    /// The first of these lanes that has no place left.
-    fn full<'a>(&self, lanes: &'a [String]) -> Option<&'a String> {
-        let is_full = |lane: &&String| matches!(self.0.get(*lane), Some(Some(left)) if *left <= 0);
+    /// The first of these lanes that has no place left for a function.
+    fn full<'a>(&self, place: usize, lanes: &'a [String]) -> Option<&'a String> {
+        let is_full = |lane: &&String| self.left(place, lane).is_some_and(|left| left <= 0);
         lanes.iter().find(is_full)
     }
 
-    fn most(&self, lanes: &[String]) -> i64 {
-        let left = lanes.iter().filter_map(|lane| *self.0.get(lane)?);
+    /// How many places of a lane are left for a function, if it has a limit.
+    fn left(&self, place: usize, lane: &str) -> Option<i64> {
+        let most = (*self.most.get(&(place, lane.to_owned()))?)?;
+        Some(most - self.held.get(lane)?)
+    }
+
+    fn most(&self, place: usize, lanes: &[String]) -> i64 {
+        let left = lanes.iter().filter_map(|lane| self.left(place, lane));
         left.min().unwrap_or(i64::MAX)
     }
 }
 
-/// How many leases of a lane there are, counted up to `most`.
-fn held(connection: &Connection, lane: &str, most: u32) -> Result<i64, Fault> {
+/// How many leases of a lane there are.
+fn held(connection: &Connection, lane: &str) -> Result<i64, Fault> {
     let held = connection
         .prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_lane_a WHERE lane_a = ?1 AND worker IS NOT NULL
-                 UNION ALL SELECT 1 FROM runs INDEXED BY runs_lane_b WHERE lane_b = ?1 AND worker IS NOT NULL LIMIT ?2)",
+                 UNION ALL SELECT 1 FROM runs INDEXED BY runs_lane_b WHERE lane_b = ?1 AND worker IS NOT NULL)",
         )?
-        .query_row(params![lane, most], |row| row.get(0))?;
+        .query_row(params![lane], |row| row.get(0))?;
     Ok(held)
 }
 
@@ -124,18 +134,16 @@ impl Tx<'_> {
     pub(super) fn count_places(
         &self,
         lanes: &[String],
-        capacity: &FunctionCapacity,
+        (place, capacity): (usize, &FunctionCapacity),
         places: &mut Places,
     ) -> Result<(), Fault> {
         for lane in lanes {
-            if places.0.contains_key(lane) {
-                continue;
+            let most = capacity.most_of(lane_of(lane).0).map(i64::from);
+            if most.is_some() && !places.held.contains_key(lane) {
+                let held = held(self.connection, lane)?;
+                places.held.insert(lane.clone(), held);
             }
-            let left = match capacity.most_of(lane_of(lane).0) {
-                Some(most) => Some(i64::from(most) - held(self.connection, lane, most)?),
-                None => None,
-            };
-            places.0.insert(lane.clone(), left);
+            places.most.insert((place, lane.clone()), most);
         }
         Ok(())
     }
@@ -275,14 +283,29 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Has the next line of a function visited that is parked at a lane; whether there is one.
+    /// Has the next line of a function visited that is parked at a lane, of each event type, since who reads the one need not read the
+    /// other; whether there is one.
     fn unpark_next(&self, lane: &str, function: i64) -> Result<bool, Fault> {
-        let unparked = self.execute(
-            "UPDATE lines SET parked = NULL, parked_pool = NULL, parked_limit = NULL WHERE id = (
-                 SELECT id FROM lines INDEXED BY lines_parked WHERE parked = ?1 AND function = ?2 ORDER BY at LIMIT 1)",
-            params![lane, function],
+        let mut is_any = false;
+        let mut next = self.connection.prepare_cached(
+            "SELECT event_type FROM lines INDEXED BY lines_parked WHERE parked = ?1 AND function = ?2 AND event_type > ?3
+             ORDER BY event_type LIMIT 1",
         )?;
-        Ok(unparked > 0)
+        let mut last = i64::MIN;
+        while let Some(event_type) = next
+            .query_row(params![lane, function, last], |row| row.get(0))
+            .optional()?
+        {
+            last = event_type;
+            let unparked = self.execute(
+                "UPDATE lines SET parked = NULL, parked_pool = NULL, parked_limit = NULL WHERE id = (
+                     SELECT id FROM lines INDEXED BY lines_parked WHERE parked = ?1 AND function = ?2 AND event_type = ?3
+                     ORDER BY at LIMIT 1)",
+                params![lane, function, event_type],
+            )?;
+            is_any |= unparked > 0;
+        }
+        Ok(is_any)
     }
 
     /// Has lines visited again that were parked by a smaller limit, or one that the function has no more; whether there may be others.
@@ -339,8 +362,8 @@ impl Tx<'_> {
                 break;
             }
             for (id, at, lanes) in new {
-                self.count_places(&lanes, capacity, places)?;
-                if let Some(full) = places.full(&lanes) {
+                self.count_places(&lanes, (place, capacity), places)?;
+                if let Some(full) = places.full(place, &lanes) {
                     self.park(id, full, capacity, at)?;
                 } else if self.head(id)?.is_some() {
                     visited.push(Visited {
@@ -358,7 +381,7 @@ impl Tx<'_> {
                 // It has no use for the place for which it was visited.
                 for lane in lanes
                     .iter()
-                    .filter(|lane| places.most(&[(*lane).clone()]) > 0)
+                    .filter(|lane| places.left(place, lane).is_none_or(|left| left > 0))
                 {
                     self.unpark_next(lane, function)?;
                 }
@@ -434,7 +457,7 @@ impl Tx<'_> {
         )?;
         for (index, line) in visited.iter().enumerate() {
             // Some may be gone, or not to be read.
-            let depth = depth.min(places.most(&line.lanes).saturating_add(8));
+            let depth = depth.min(places.most(line.place, &line.lanes).saturating_add(8));
             let mut found = statement.query(params![line.id, depth])?;
             let mut round = 0;
             while let Some(row) = found.next()? {
@@ -480,7 +503,7 @@ impl Tx<'_> {
             } else {
                 line.at
             };
-            if let Some(full) = places.full(&line.lanes) {
+            if let Some(full) = places.full(line.place, &line.lanes) {
                 self.park(line.id, full, &functions[line.place], at)?;
             } else {
                 more = true;
@@ -500,7 +523,7 @@ impl Tx<'_> {
     fn unpark_others(&self, line: &Visited, places: &Places) -> Result<bool, Fault> {
         let mut more = false;
         for lane in &line.lanes {
-            if matches!(places.0.get(lane), Some(Some(left)) if *left > 0) {
+            if places.left(line.place, lane).is_some_and(|left| left > 0) {
                 more |= self.unpark_next(lane, line.function)?;
             }
         }
@@ -558,7 +581,7 @@ pub(super) fn in_line(connection: &Connection, run_id: &str) -> Result<Option<In
     let Some((lane, limit)) = parked else {
         return Ok(None);
     };
-    let held = held(connection, &lane, u32::MAX)?;
+    let held = held(connection, &lane)?;
     let (pool, key) = lane_of(&lane);
     let held = u32::try_from(held).unwrap_or(u32::MAX);
     Ok(Some(InLine::new(Lane::new(pool, key, limit), held)))

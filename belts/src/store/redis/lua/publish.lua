@@ -184,7 +184,7 @@ if flows > 0 then
       if answer[filled + 2] == fn then
         local options = cjson.decode(spec)
         local became, more = apply_flow(answer[filled + 3], options, now, ttl, false)
-        if options.lanes and (became == 'starts' or became == 'waits') then stand(answer[filled + 3], options.lanes, now, false) end
+        if options.lanes and became ~= 'joined' and became ~= 'gone' then stand(answer[filled + 3], options.lanes, now, false) end
         routed[#routed + 1] = { tostring(place), answer[filled + 1], became, more or '' }
       end
     end

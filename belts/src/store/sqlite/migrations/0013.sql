@@ -26,7 +26,7 @@ CREATE TABLE lines (
     UNIQUE (function, event_type, lane_a, lane_b)
 ) STRICT;
 CREATE INDEX lines_ready ON lines (function, event_type, at) WHERE parked IS NULL;
-CREATE INDEX lines_parked ON lines (parked, function, at) WHERE parked IS NOT NULL;
+CREATE INDEX lines_parked ON lines (parked, function, event_type, at) WHERE parked IS NOT NULL;
 CREATE INDEX lines_limit ON lines (function, parked_pool, parked_limit) WHERE parked IS NOT NULL;
 -- Lanes of which a place has become free since lines were parked there.
 CREATE TABLE freed_lanes (lane TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;

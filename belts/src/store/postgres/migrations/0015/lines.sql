@@ -53,7 +53,7 @@ $$;
 CREATE FUNCTION {schema}.stand(in_number bigint, in_lanes jsonb, in_now bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE {schema}.runs SET lane_a = in_lanes ->> 'a', lane_b = in_lanes ->> 'b', shift = (in_lanes ->> 'shift')::bigint
-        WHERE number = in_number AND shift IS NULL AND finished_at IS NULL;
+        WHERE number = in_number AND shift IS NULL;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -80,7 +80,8 @@ BEGIN
         own := (SELECT number FROM {schema}.runs WHERE id = in_runs[nth]);
         flow := in_flows[nth]::jsonb;
         SELECT * INTO done FROM {schema}.apply_flow(own, in_nows[nth], flow, false);
-        IF flow ? 'lanes' AND done.routed IN ('starts', 'waits') THEN
+        -- Whoever reruns one that is skipped passes by the option, and not the limits of runs at once.
+        IF flow ? 'lanes' AND (done.routed IN ('starts', 'waits') OR done.routed LIKE 'skipped:%') THEN
             PERFORM {schema}.stand(own, flow -> 'lanes', in_nows[nth]);
         END IF;
         RETURN QUERY SELECT nth::bigint, done.routed, done.until, done.other;
@@ -103,7 +104,8 @@ BEGIN
         RETURN;
     END IF;
     SELECT * INTO routed, until, other FROM {schema}.apply_flow(in_number, in_now, flow, true);
-    IF flow ? 'lanes' AND routed IN ('starts', 'waits') AND {schema}.stand(in_number, flow -> 'lanes', in_now) THEN
+    IF flow ? 'lanes' AND (routed IN ('starts', 'waits') OR routed LIKE 'skipped:%')
+        AND {schema}.stand(in_number, flow -> 'lanes', in_now) THEN
         routed := 'waits';
         until := in_now;
     END IF;
@@ -112,13 +114,23 @@ BEGIN
     END IF;
 END $$;
 
--- Has the next line of a function visited that is parked at a lane; whether there is one.
+-- Has the next line of a function visited that is parked at a lane, of each event type, since who reads the one need not read the other;
+-- whether there is one.
 CREATE FUNCTION {schema}.unpark_next(in_lane text, in_function text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    next_type text COLLATE "C" := (SELECT min(event_type) FROM {schema}.lines
+        WHERE parked = in_lane AND function_id = in_function AND parked IS NOT NULL);
+    is_any boolean := false;
 BEGIN
-    UPDATE {schema}.lines SET parked = NULL, parked_pool = NULL, parked_limit = NULL WHERE id = (
-        SELECT id FROM {schema}.lines WHERE parked = in_lane AND function_id = in_function AND parked IS NOT NULL
-        ORDER BY at LIMIT 1);
-    RETURN FOUND;
+    WHILE next_type IS NOT NULL LOOP
+        UPDATE {schema}.lines SET parked = NULL, parked_pool = NULL, parked_limit = NULL WHERE id = (
+            SELECT id FROM {schema}.lines WHERE parked = in_lane AND function_id = in_function AND event_type = next_type
+                AND parked IS NOT NULL ORDER BY at LIMIT 1);
+        is_any := is_any OR FOUND;
+        next_type := (SELECT min(event_type) FROM {schema}.lines
+            WHERE parked = in_lane AND function_id = in_function AND event_type > next_type AND parked IS NOT NULL);
+    END LOOP;
+    RETURN is_any;
 END $$;
 
 -- Has lines visited of whose lane a place has become free, and those that were parked by a smaller limit than that of now.
@@ -219,7 +231,7 @@ DECLARE
     line record;
     blocked integer;
 BEGIN
-    FOR again IN 1 .. 64 LOOP
+    FOR again IN 1 .. 512 LOOP
         visited := '{}';
         blocked := 0;
         FOR line IN
@@ -345,8 +357,11 @@ BEGIN
         SELECT id FROM {schema}.flow_keys WHERE until < in_before
             AND NOT EXISTS (SELECT FROM {schema}.runs WHERE runs.id = flow_keys.run AND finished_at IS NULL)
         ORDER BY until LIMIT in_limit FOR UPDATE SKIP LOCKED)) AND until < in_before;
-    IF EXISTS (SELECT FROM {schema}.freed_lanes) AND pg_try_advisory_xact_lock({lines})
-        AND NOT EXISTS (SELECT FROM {schema}.lines) THEN
+    -- The lock is held to the end of the purge, so it is asked for only where claims have nothing to do under it.
+    IF EXISTS (SELECT FROM {schema}.lines) OR NOT EXISTS (SELECT FROM {schema}.freed_lanes) THEN
+        RETURN;
+    END IF;
+    IF pg_try_advisory_xact_lock({lines}) AND NOT EXISTS (SELECT FROM {schema}.lines) THEN
         DELETE FROM {schema}.freed_lanes WHERE id = ANY (ARRAY(
             SELECT id FROM {schema}.freed_lanes ORDER BY id LIMIT in_limit FOR UPDATE SKIP LOCKED));
     END IF;

@@ -28,7 +28,7 @@ CREATE TABLE {schema}.lines (
     UNIQUE (function_id, event_type, lane_a, lane_b)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 CREATE INDEX lines_ready ON {schema}.lines (function_id, at, id) WHERE parked IS NULL;
-CREATE INDEX lines_parked ON {schema}.lines (parked, function_id, at) WHERE parked IS NOT NULL;
+CREATE INDEX lines_parked ON {schema}.lines (parked, function_id, event_type, at) WHERE parked IS NOT NULL;
 CREATE INDEX lines_limit ON {schema}.lines (function_id, parked_pool, parked_limit) WHERE parked IS NOT NULL;
 -- Lanes of which a lease has ended since a claim looked. Whoever ends one inserts here and waits for nobody.
 CREATE TABLE {schema}.freed_lanes (

@@ -35,8 +35,8 @@ local function enter_queue(fn, key, is_mixed, most, alone)
     if event_type then
       if not leaves(fn, number, event_type, due[place + 1]) then return end
     elseif run[22] and run[13] == '' and (tonumber(run[12]) or 4) < 4 then
-      call('ZREM', key, number)
       enter(number, fn, type_of(run) or '', run[21], due[place + 1], run[22])
+      call('ZREM', key, number)
       runs_read[number] = nil
     elseif #alone < most then
       alone[#alone + 1] = { number = number, due = due[place + 1], fn = fn, place = tonumber(due[place + 1]), queue = { key = key, place = 1, kept = 0 } }
@@ -57,7 +57,9 @@ local function visit(fn, most)
         local event_type, lanes = line_parts(line)
         local full = full_of(fn, lanes)
         if not reads(fn, event_type) then
+          -- Nor has a worker a use for the place that cannot read it.
           seen.skipped = (seen.skipped or 0) + 1
+          if unpark_others(fn, lanes) then more_in_lines = true end
         elseif full then
           park(fn, line, full, most_of[fn][pool_of(full)], at)
           unpark_others(fn, lanes)

@@ -2,7 +2,7 @@
 local function stand(number, lanes, now, is_leased)
   local key = P .. 'run:' .. number
   local run = read_flowing(number)
-  if not run or tonumber(run.status) >= 4 or call('HEXISTS', key, 'shift') == 1 then return false end
+  if not run or call('HEXISTS', key, 'shift') == 1 then return false end
   local a, b = type(lanes.a) == 'string' and lanes.a or '', type(lanes.b) == 'string' and lanes.b or ''
   call('HSET', key, 'shift', digits(lanes.shift))
   if a ~= '' then call('HSET', key, 'lanes', b ~= '' and a .. '\30' .. b or a) end
