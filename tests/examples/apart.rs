@@ -1,8 +1,8 @@
 //! Examples that need nothing and end by themselves.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use crate::program::{command, directory, run};
+use crate::program::{command, directory, run, run_within};
 
 /// The lines that an example prints.
 async fn lines(example: &str) -> Vec<String> {
@@ -51,6 +51,17 @@ async fn reports_come_once_each_although_the_worker_is_killed_away_and_replaced(
     let last = lines.last().map(String::as_str);
     let expected = "9 ticks · 9 runs · 1 caught up · 4 missed told · 0 twice";
     assert_eq!(last, Some(expected), "{lines:?}");
+}
+
+#[tokio::test]
+async fn tenants_take_turns_within_their_limits_although_both_workers_are_killed() {
+    let printed = run_within(Duration::from_secs(240), command("tenants", &directory())).await;
+    let lines: Vec<&str> = printed.lines().collect();
+    let last = lines.last().copied().unwrap_or_default();
+    let kept =
+        "20 tenants · 5190 runs · at most 1 per tenant · at most 8 at once · quiet tenants waited ";
+    assert!(last.starts_with(kept), "{lines:?}");
+    assert!(last.ends_with(" s · 0 places left"), "{lines:?}");
 }
 
 #[tokio::test]

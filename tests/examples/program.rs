@@ -39,8 +39,12 @@ pub(crate) fn directory() -> TempDir {
 }
 
 /// Runs it to its end; what it printed.
-pub(crate) async fn run(mut command: Command) -> String {
-    let output = tokio::time::timeout(SOON, command.output()).await;
+pub(crate) async fn run(command: Command) -> String {
+    run_within(SOON, command).await
+}
+
+pub(crate) async fn run_within(time: Duration, mut command: Command) -> String {
+    let output = tokio::time::timeout(time, command.output()).await;
     let Output {
         status,
         stdout,
