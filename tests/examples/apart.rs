@@ -58,10 +58,18 @@ async fn tenants_take_turns_within_their_limits_although_both_workers_are_killed
     let printed = run_within(Duration::from_secs(240), command("tenants", &directory())).await;
     let lines: Vec<&str> = printed.lines().collect();
     let last = lines.last().copied().unwrap_or_default();
-    let kept =
-        "20 tenants · 5190 runs · at most 1 per tenant · at most 8 at once · quiet tenants waited ";
-    assert!(last.starts_with(kept), "{lines:?}");
-    assert!(last.ends_with(" s · 0 places left"), "{lines:?}");
+    // How many there were at once at most is measured.
+    let kept = "20 tenants · 5190 runs · at most 1 per tenant · at most ";
+    let rest = last.strip_prefix(kept);
+    let (most, rest) = rest
+        .and_then(|rest| rest.split_once(' '))
+        .unwrap_or_default();
+    assert!((1..=8).contains(&most.parse().unwrap_or(0)), "{lines:?}");
+    assert!(
+        rest.starts_with("at once · quiet tenants waited "),
+        "{lines:?}"
+    );
+    assert!(rest.ends_with(" s · 0 places left"), "{lines:?}");
 }
 
 #[tokio::test]

@@ -4,35 +4,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::tables::{Run, Tables};
+use super::{
+    line::{Lanes, Line},
+    tables::{Run, Tables},
+};
 use crate::store::{
     Flow, FunctionCapacity, InLine, Lane, Timestamp,
     parts::lanes::{lanes_of, micros, next_turn},
 };
-
-/// The limits that a run counts for, by pool and key.
-type Lanes = Vec<(Arc<str>, Arc<str>)>;
-
-/// Where a run stands while it is due.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Line {
-    /// What it counts for, with the limits of whoever published it.
-    pub(super) lanes: Vec<Lane>,
-    /// How much earlier than it is due, in milliseconds.
-    pub(super) shift: i64,
-}
-
-/// What all claims know of lines.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
-    /// The limits by which runs were claimed last.
-    limits: HashMap<Arc<str>, u32>,
-    /// The last turns of lines that had work then.
-    served: HashMap<(usize, Lanes), i64>,
-    last_turn: i64,
-    /// Whether a place has become free since somebody was told of it.
-    pub(super) freed: bool,
-}
 
 /// How many places are taken.
 pub(super) struct Places<'a>(HashMap<(&'a str, &'a str), u32>);

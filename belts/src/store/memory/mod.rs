@@ -25,6 +25,7 @@ mod inspect;
 mod kept;
 mod lanes;
 mod limits;
+mod line;
 mod lines;
 mod publish;
 mod schedules;

@@ -14,7 +14,7 @@ use crate::store::{
 
 use super::{
     lanes::{EventData, EventRow, Waits},
-    lines::{Line, Lines},
+    line::{Line, Lines},
     schedules::Schedules,
 };
 

@@ -6,6 +6,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::{
     error::Fault,
+    head::{Head, Turn, earlier},
     in_lines::Lines,
     rows::FIRST_FINISHED,
     take::{Room, Taken},
@@ -19,13 +20,6 @@ use crate::{
     },
 };
 
-/// The first waiting run of a function for one event type.
-pub(super) struct Head {
-    pub(super) function: i64,
-    pub(super) event_type: i64,
-    pub(super) due_at: Timestamp,
-}
-
 /// In place of the event type of a run that an earlier version wrote.
 const UNTOLD: i64 = 0;
 
@@ -37,16 +31,6 @@ enum Standing {
     UnknownFunction(Arc<str>),
     /// Of a function whose name is lost.
     Nameless,
-}
-
-/// A run that may be taken, in the order of taking: by turn, then by time.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn {
-    pub(super) nth: usize,
-    pub(super) due_at: i64,
-    pub(super) number: i64,
-    /// Of a function with lines, its place in the capacity, and the line.
-    pub(super) in_line: Option<(usize, Option<usize>)>,
 }
 
 impl Tx<'_> {
@@ -350,8 +334,4 @@ impl Tx<'_> {
             && self.has_place(number, &function, request)?;
         Ok(fits.then_some(number))
     }
-}
-
-pub(super) fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
-    a.into_iter().chain(b).min()
 }

@@ -3,8 +3,8 @@
 use std::{collections::HashSet, sync::Arc};
 
 use super::{
-    claim::{Head, Turn, earlier},
     error::Fault,
+    head::{Head, Turn, earlier},
     lines::{Alone, Places, Standing, Visited},
     tx::Tx,
 };

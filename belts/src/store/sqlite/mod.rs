@@ -36,6 +36,7 @@ mod family;
 mod files;
 mod flow;
 mod functions;
+mod head;
 mod in_lines;
 mod inspect;
 mod kept;
