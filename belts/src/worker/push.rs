@@ -175,16 +175,20 @@ impl Shared {
                 // Whoever resumes the function hands it on.
                 return self.hand_on_children(run_id, function_id).await;
             } else if self.registry.functions()[index].limits().is_some() {
-                // Its limits have no place for it. Nobody says when they have, so it asks again.
-                if !self.hands_on() {
-                    return Err(busy(run_id));
-                }
-                let at = self.clock.now().after(WITHOUT_PLACE);
-                let cause = format!("no place {at}");
-                self.hand_on_again(&record.run_id, at, &cause).await?;
+                self.ask_for_a_place_later(&record.run_id).await?;
                 return self.hand_on_children(run_id, function_id).await;
             }
         }
+    }
+
+    /// Has a run asked for again for whose limits there is no place: nobody says when there is.
+    async fn ask_for_a_place_later(&self, run_id: &Arc<str>) -> Result<()> {
+        if !self.hands_on() {
+            return Err(busy(run_id));
+        }
+        let at = self.clock.now().after(WITHOUT_PLACE);
+        self.hand_on_again(run_id, at, &format!("no place {at}"))
+            .await
     }
 }
 
