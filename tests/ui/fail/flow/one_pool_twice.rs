@@ -9,7 +9,7 @@ struct Changed {
     account: String,
 }
 
-#[belts::function(id = "index", on = Changed, concurrency(limit = 20, shared = "api"), concurrency(limit = 5, shared = "api", key = |e| &e.account))]
+#[belts::function(id = "index", on = Changed, concurrency(limit = 20, shared = "api"), concurrency(limit = 5, shared = "api"))]
 async fn index(changed: Changed) -> belts::Result<()> {
     drop(changed);
     Ok(())
