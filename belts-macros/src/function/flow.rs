@@ -122,7 +122,8 @@ const NOT_TOGETHER: [(&str, &str, &str); 9] = [
     (
         "batch",
         "singleton",
-        "the events of a batch share one run, so there is none to skip or to cancel for one of them; remove `singleton`",
+        "the events of a batch share one run, so there is none to skip or to cancel for one of them; write \
+         `concurrency(limit = 1)` to run one batch at a time",
     ),
     (
         "batch",
@@ -158,7 +159,8 @@ const NOT_TOGETHER: [(&str, &str, &str); 9] = [
     (
         "debounce",
         "singleton",
-        "the last event has to start a run whatever else is live; remove `singleton`",
+        "the last event has to start a run whatever else is live; write `concurrency(limit = 1, key = …)`, so that the runs of a key \
+         are driven one at a time",
     ),
 ];
 
@@ -237,7 +239,7 @@ fn check_lanes(lanes: &[Lane], errors: &mut Errors) {
     if let [one, other, ..] = lanes
         && let Some(name) = same_pool(one, other)
     {
-        let message = "both limits are of the pool of this name, and a pool has one; give this one a name of its own";
+        let message = "both limits count the runs of this pool, which can have one limit in a function; give the second pool another name";
         errors.at(name, message);
     }
 }

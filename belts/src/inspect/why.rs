@@ -135,7 +135,7 @@ impl Runs {
         }
         if let Some(in_line) = run.in_line.as_ref().filter(|_| all.is_empty()) {
             let text = format!(
-                "It waits for a place: {}. It is let in when a run of these has stopped being driven.",
+                "It waits for a place: {}. It goes on when one of the runs that hold these ends or rests.",
                 in_line.why(&run.function_id)
             );
             all.push(Why::new(Reason::Flow, text).at(run.due_at));

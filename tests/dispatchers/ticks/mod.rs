@@ -13,6 +13,7 @@ mod flow;
 mod gives_way;
 mod lost;
 mod outside;
+mod places;
 mod post;
 mod pushed;
 mod unreadable;

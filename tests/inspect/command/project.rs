@@ -87,6 +87,12 @@ async fn nothing_is_overwritten_and_names_are_those_of_crates() {
     }
     let text = new(&place.path().join("shop"), &["--path", "/nowhere"]).await;
     assert!(text.failed().contains("there is no belts in `/nowhere`"));
+    let inside = Path::new(CLONE).join("target/made-by-a-test");
+    let text = new(&inside, &["--path", CLONE]).await.usage();
+    assert!(
+        text.contains("in the clone itself") && !inside.exists(),
+        "{text}"
+    );
     let file = place.path().join("file");
     fs::write(&file, "").unwrap();
     let text = new(&file.join("shop"), &[]).await.failed();

@@ -1,6 +1,6 @@
 //! What the pages say is so: of runs that are over, undone or left alone, and of what a press of a button does.
 
-use std::time::Duration;
+use std::{future::IntoFuture as _, time::Duration};
 
 use belts::{
     Clock as _, Event, SystemClock, Worker, callback,
@@ -233,4 +233,33 @@ async fn what_caches_keep_for_everybody_has_no_cookie() {
     }
     let page = Browser::of(&worker).get("/ui/runs").await.good();
     assert!(page.header("set-cookie").contains("belts-ui-form"));
+}
+
+#[derive(Debug, Serialize, Deserialize, Event)]
+struct Queued {
+    account: u32,
+}
+
+#[belts::function(id = "z-queues", on = Queued, concurrency(limit = 1, key = |e| e.account))]
+async fn queues(queued: Queued) -> belts::Result<u32> {
+    let Queued { account: _ } = queued;
+    step!("hold", std::future::pending::<u32>()).await
+}
+
+#[tokio::test]
+async fn a_run_without_a_place_says_of_which_limit() {
+    let worker = builder().build().await.unwrap();
+    let (_url, _serving) = shop::served(&worker).await;
+    let publish = || {
+        publish_queued(Queued { account: 7 })
+            .via(&worker)
+            .into_future()
+    };
+    let first = publish().await.unwrap().runs[0].run_id.clone();
+    shop::until(&worker, &first, RunStatus::Running).await;
+    let second = publish().await.unwrap().runs[0].run_id.clone();
+    let browser = Browser::signed_in(&worker).await;
+    let page = browser.get(&format!("/ui/runs/{second}")).await.good();
+    page.says("It waits for a place: concurrency account=7 1/1.");
+    page.hides("waits for a worker that has room");
 }

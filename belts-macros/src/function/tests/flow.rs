@@ -200,7 +200,7 @@ fn options_that_mean_nothing_are_refused_with_the_reason() {
                 concurrency(limit = 2, shared = "a")
             ),
             one(),
-            "a pool has one",
+            "can have one limit in a function",
         ),
         (
             quote!(

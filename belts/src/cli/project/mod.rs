@@ -16,7 +16,7 @@ use super::{
 const MAIN: &str = include_str!("main.rs");
 const IGNORED: &str = "/target\n/belts.db*\n";
 /// Names of crates that cargo does not take, or that mean another crate in the project.
-const TAKEN: [&str; 12] = [
+const TAKEN: [&str; 13] = [
     "alloc",
     "belts",
     "build",
@@ -29,6 +29,7 @@ const TAKEN: [&str; 12] = [
     "std",
     "test",
     "tokio",
+    "tracing_subscriber",
 ];
 
 #[derive(Serialize)]
@@ -47,7 +48,7 @@ pub(super) fn new(folder: &Path, clone: Option<&Path>, out: Out) -> Result<(), W
     })?;
     check_name(name)?;
     let belts = match clone {
-        Some(clone) => from_clone(clone)?,
+        Some(clone) => from_clone(folder, clone)?,
         None => format!("version = \"{}\"", env!("CARGO_PKG_VERSION")),
     };
     make_folder(folder)?;
@@ -73,7 +74,7 @@ pub(super) fn new(folder: &Path, clone: Option<&Path>, out: Out) -> Result<(), W
     ))
 }
 
-/// Checks what cargo would say of it later, and in its own words.
+/// Refuses names that cargo would refuse later, or that mean something else in the project.
 fn check_name(name: &str) -> Result<(), Wrong> {
     let is_usual = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let shown = print::plain(name);
@@ -83,7 +84,7 @@ fn check_name(name: &str) -> Result<(), Wrong> {
         )));
     }
     let word = name.replace('-', "_");
-    if TAKEN.contains(&word.as_str()) || syn_keyword(&word) {
+    if TAKEN.contains(&word.as_str()) || is_keyword(&word) {
         return Err(Wrong::usage(format!(
             "`{shown}` cannot be the name of a crate here: it has a meaning of its own; choose another, such as `{shown}-app`"
         )));
@@ -92,7 +93,7 @@ fn check_name(name: &str) -> Result<(), Wrong> {
 }
 
 /// Whether a word is one of the language.
-fn syn_keyword(word: &str) -> bool {
+fn is_keyword(word: &str) -> bool {
     const KEYWORDS: [&str; 51] = [
         "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate",
         "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl",
@@ -104,15 +105,29 @@ fn syn_keyword(word: &str) -> bool {
 }
 
 /// How the project finds belts in a clone of its repository.
-fn from_clone(clone: &Path) -> Result<String, Wrong> {
-    let folder = clone.join("belts");
-    let folder = fs::canonicalize(&folder).map_err(|error| {
+fn from_clone(folder: &Path, clone: &Path) -> Result<String, Wrong> {
+    let belts = fs::canonicalize(clone.join("belts")).map_err(|error| {
         Wrong::failed(
             &format!("there is no belts in `{}`", clone.display()),
             error,
         )
     })?;
-    let text = folder
+    // The clone is a workspace, and cargo takes every package below it for a part of it.
+    let root = belts.parent().unwrap_or(&belts);
+    let above = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let above = above
+        .ancestors()
+        .find_map(|above| fs::canonicalize(above).ok());
+    if above.is_some_and(|above| above.starts_with(root)) {
+        return Err(Wrong::usage(format!(
+            "the project would be in the clone itself, and cargo would take it for a part of belts; write `belts new ../{} --path .`",
+            folder
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or("shop"),
+        )));
+    }
+    let text = belts
         .to_str()
         .filter(|text| !text.contains(['"', '\\', '\n']));
     let text = text

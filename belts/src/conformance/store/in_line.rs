@@ -3,12 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    bench::{Bench, LEASE, at, subscription},
+    bench::{Bench, LEASE, at, event, subscription},
     lines::{POOL, SHARED, events, has_none, keyed, of, one_at_a_time},
 };
 use crate::{
     error::Result,
-    store::{Capacity, Claim, Lane, Limits, Register, Rerun, RunFilter, RunStatus, Transition},
+    store::{
+        Capacity, Claim, Lane, Limits, Register, Rerun, Route, Routed, RunFilter, RunStatus,
+        Transition,
+    },
 };
 
 pub(super) async fn record_tells_which_limit_is_full(bench: Bench) -> Result<()> {
@@ -146,6 +149,12 @@ pub(super) async fn run_in_line_changes_as_ever(bench: Bench) -> Result<()> {
     );
     let few = RunFilter { looks: 100, ..open };
     assert_eq!(store.list(few).await?.runs.len(), 4);
+    for (time, count) in [(-1, 0), (0, 4), (11, 4)] {
+        let due = RunFilter::new().with_due_by(at(time));
+        let of_function = due.clone().with_function("f");
+        assert_eq!(store.list(of_function).await?.runs.len(), count, "{time}");
+        assert_eq!(store.list(due).await?.runs.len(), count, "{time}");
+    }
     let functions = store.functions(at(11), 100).await?;
     assert_eq!(functions[0].unfinished, 5);
     assert!(store.cancel(&runs[1], at(12)).await?);
@@ -184,5 +193,34 @@ pub(super) async fn run_in_line_changes_as_ever(bench: Bench) -> Result<()> {
     store.deregister(worker, at(70_020)).await?;
     let forgotten = store.forget("f", at(70_030), 100).await?;
     assert_eq!(forgotten.runs, 2);
+    let functions = store.functions(at(70_040), 100).await?;
+    assert!(functions.iter().all(|known| &*known.function_id != "f"));
+    Ok(())
+}
+
+/// A run that was routed into its line is over once, when its time is.
+pub(super) async fn run_in_line_ends_once(bench: Bench) -> Result<()> {
+    if has_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let limits = Limits::new("f")
+        .with_start_within(Duration::from_secs(60))
+        .with_finish_within(Duration::from_secs(3_600));
+    let register = Register::new(at(0), LEASE)
+        .with_subscriptions(vec![subscription("f", &["f"])])
+        .with_limits(vec![limits]);
+    let worker = store.register(register).await?;
+    store.publish_all(vec![event("e", "f")], at(0)).await?;
+    let run = store.brought(worker, 1, &[one_at_a_time()], at(1)).await?;
+    let route = Route::new(run[0].lease, "f", keyed("k"), at(1));
+    assert_eq!(store.route(route).await?, Routed::waits(Some(at(1))));
+    let run = &run[0].run_id;
+    assert!(store.cancel(run, at(2)).await?);
+    for late in [60_001, 3_600_001, 10_000_000] {
+        let expired = store.expire(at(late), 100).await?;
+        assert!(expired.runs.is_empty(), "{expired:?}");
+    }
+    assert_eq!(store.record(run).await?.finished_at, Some(at(2)));
     Ok(())
 }

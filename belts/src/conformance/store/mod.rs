@@ -234,6 +234,7 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     in_line {
         record_tells_which_limit_is_full free_place_wakes_another_client claim_by_name_takes_a_place run_in_line_changes_as_ever
+        run_in_line_ends_once
     }
     lines_apart {
         place_is_for_whoever_can_read rerun_of_a_skipped_run_takes_a_place pool_has_the_limit_of_each_function

@@ -44,6 +44,9 @@ const EVENT: &str = "LATERAL (SELECT * FROM {schema}.events WHERE events.number 
 /// When a run ended, or its event was published if it goes on.
 const TIME: &str = "coalesce(finished_at, (SELECT published_at FROM {schema}.events WHERE events.number = runs.number >> 16))";
 
+/// When a run that waits for a worker is due, whether or not it stands in line.
+const DUE: &str = "CASE WHEN due_at IS NULL AND worker IS NULL AND finished_at IS NULL THEN line_at + shift ELSE due_at END";
+
 /// Whether a run has all the tags that a list asks for.
 const TAGGED: &str = "NOT EXISTS (SELECT FROM unnest($8::text[]) AS asked (tag)
     WHERE NOT EXISTS (SELECT FROM {schema}.tags WHERE tags.tag = asked.tag AND tags.run = runs.number))";
@@ -76,7 +79,7 @@ macro_rules! statements {
 
         impl Statements {
             pub(super) fn new(schema: &Schema) -> Self {
-                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{status}", STATUS).replace("{event}", EVENT).replace("{time}", TIME).replace("{told}", TOLD).replace("{tagged}", TAGGED).replace("{open_1}", &OPEN.replace("$LOOKS", "$1")).replace("{open_8}", &OPEN.replace("$LOOKS", "$8"))).into());
+                let fill = |sql: &str| Statement(schema.fill(&sql.replace("{record}", RECORD).replace("{listed}", LISTED).replace("{status}", STATUS).replace("{event}", EVENT).replace("{time}", TIME).replace("{due}", DUE).replace("{told}", TOLD).replace("{tagged}", TAGGED).replace("{open_1}", &OPEN.replace("$LOOKS", "$1")).replace("{open_8}", &OPEN.replace("$LOOKS", "$8"))).into());
                 Self { $($(#[$only])* $name: fill($sql),)* }
             }
         }
@@ -314,13 +317,13 @@ statements! {
     list: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
             WHERE number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR {due} <= $7)
                 AND number > $8
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_failed: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
             WHERE status IN ('failed', 'cancelled') AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND {status} = ANY ($3)
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR {due} <= $7)
                 AND number > $8
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     // Those that are not over, where they are few.
@@ -328,7 +331,7 @@ statements! {
             SELECT runs.* FROM (SELECT DISTINCT number FROM ({open_8}) AS open OFFSET 0) AS open
                 JOIN {schema}.runs ON runs.number = open.number
             WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND {status} = ANY ($3)
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR {due} <= $7)
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
     open_runs: "SELECT count(*) FROM ({open_1}) AS open";
     // The first run that a list does not look at any more.
@@ -342,7 +345,11 @@ statements! {
             ORDER BY finished_at DESC, number DESC LIMIT $2) AS ended GROUP BY function_id, status";
     // Of one function, which are few beside all that have ended. The index is read alone, and so not by number.
     list_of_due: "SELECT {listed} FROM (
-            SELECT * FROM (SELECT * FROM {schema}.runs WHERE function_id = $2 AND due_at IS NOT NULL AND due_at <= $7 OFFSET 0) AS runs
+            SELECT * FROM (
+                SELECT * FROM {schema}.runs WHERE function_id = $2 AND due_at IS NOT NULL AND due_at <= $7
+                UNION ALL SELECT runs.* FROM {schema}.lines JOIN {schema}.runs ON runs.line = lines.id
+                    WHERE lines.function_id = $2 AND line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL
+                        AND line_at + shift <= $7 OFFSET 0) AS runs
             WHERE number < $1 AND ($3::text[] = '{}' OR {status} = ANY ($3))
                 AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6)
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
@@ -351,18 +358,18 @@ statements! {
             SELECT runs.* FROM (SELECT number FROM {schema}.events WHERE id = $9 OFFSET 0) AS of,
                 LATERAL (SELECT * FROM {schema}.runs WHERE number BETWEEN of.number << 16 AND of.number << 16 | 65535 OFFSET 0) AS runs
             WHERE runs.number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR {due} <= $7) AND {tagged}
             ORDER BY runs.number DESC LIMIT $4) AS runs, {event}";
     list_of_parent: "SELECT {listed} FROM (
             SELECT * FROM {schema}.runs
             WHERE parent = $9 AND number < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7)
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR {due} <= $7)
                 AND ($10::text IS NULL OR number >> 16 = (SELECT number FROM {schema}.events WHERE id = $10)) AND {tagged} AND number > $11
             ORDER BY number DESC LIMIT $4) AS runs, {event}";
     list_of_tag: "SELECT {listed} FROM (
             SELECT runs.* FROM {schema}.tags AS of JOIN {schema}.runs ON runs.number = of.run
             WHERE of.tag = $9 AND of.run < $1 AND ($2::text IS NULL OR function_id = $2) AND ($3::text[] = '{}' OR {status} = ANY ($3))
-                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR due_at <= $7) AND {tagged}
+                AND ($5::bigint IS NULL OR {time} >= $5) AND ($6::bigint IS NULL OR {time} < $6) AND ($7::bigint IS NULL OR {due} <= $7) AND {tagged}
                 AND of.run > $10
             ORDER BY of.run DESC LIMIT $4) AS runs, {event}";
     // Of runs that are there. Whoever sends it holds them.

@@ -240,7 +240,8 @@ macro_rules! list_start {
                  AND (?7 IS NULL OR coalesce(finished_at, published_at) < ?7)
                  AND (?9 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?9) AS asked
                      WHERE NOT EXISTS (SELECT 1 FROM tags WHERE tag = asked.value AND run = runs.number)))
-                 AND (?11 IS NULL OR due_at <= ?11) AND "
+                 AND (?11 IS NULL OR coalesce(due_at, iif(worker IS NULL AND finished_at IS NULL, line_at + shift, NULL)) <= ?11)
+                 AND "
         )
     };
 }
@@ -297,8 +298,11 @@ pub(super) const LIST_OF_TAG: &str = list!(
 
 /// Those of one function that wait for a worker, which are few beside all that have ended.
 const LIST_OF_DUE: &str = list!(
-    "runs INDEXED BY runs_waiting",
-    "runs.due_at IS NOT NULL AND runs.function = ?2 AND ?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL",
+    "runs",
+    "runs.number IN (SELECT number FROM runs INDEXED BY runs_waiting WHERE due_at IS NOT NULL AND function = ?2
+         UNION ALL SELECT runs.number FROM lines JOIN runs INDEXED BY runs_line ON runs.line = lines.id WHERE lines.function = ?2
+             AND line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL)
+         AND ?5 IS NULL AND ?8 IS NULL AND ?10 IS NULL",
     "runs.number"
 );
 

@@ -30,8 +30,12 @@ local function has_tags(number)
 end
 
 local function passes(number)
-  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent', 'due', 'undo')
+  local run = redis.pcall('HMGET', P .. 'run:' .. number, 'status', 'function', 'ended', 'event', 'parent', 'due', 'undo', 'line', 'place', 'shift', 'lease')
   if run[7] then run[1] = '7' end
+  -- One that stands in line was due all the same.
+  if run[6] == '' and run[8] and run[9] and run[11] == '' and tonumber(run[1]) ~= 3 then
+    run[6] = string.format('%.0f', tonumber(run[9]) + tonumber(run[10]))
+  end
   return run[1] and run[4]
     and (statuses == '' or string.find(statuses, run[1], 1, true))
     and (ARGV[5] == '' or run[2] == ARGV[6])
@@ -46,6 +50,12 @@ local function due_of(fn)
   local numbers = {}
   for _, number in ipairs(call('ZRANGEBYSCORE', P .. 'due:' .. fn, '-inf', ARGV[16])) do
     if tonumber(number) < tonumber(below) then numbers[#numbers + 1] = number end
+  end
+  for _, line in ipairs(call('HKEYS', P .. 'state:' .. fn)) do
+    for _, member in ipairs(call('ZRANGE', P .. 'line:' .. fn .. ':' .. line, '0', '-1')) do
+      local number = string.match(member, '^0*(%d+)$')
+      if tonumber(number) < tonumber(below) then numbers[#numbers + 1] = number end
+    end
   end
   table.sort(numbers, function(one, other) return tonumber(one) > tonumber(other) end)
   return numbers
