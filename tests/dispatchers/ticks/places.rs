@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use belts::{
-    Clock as _, Event, step,
+    Event, step,
     store::{RunFilter, RunStatus},
 };
 use serde::{Deserialize, Serialize};

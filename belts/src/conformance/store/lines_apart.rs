@@ -1,7 +1,7 @@
 //! Lines that are parked behind one place, and what tells lanes and limits apart.
 
 use super::{
-    bench::{Bench, at, subscription},
+    bench::{Bench, at, event, subscription},
     flowing::flowing,
     lines::{POOL, SHARED, events, has_none, keyed, of, one_at_a_time},
 };
@@ -79,6 +79,95 @@ pub(super) async fn rerun_of_a_skipped_run_takes_a_place(bench: Bench) -> Result
     }
     order.sort_unstable();
     assert_eq!(order, ["e0", "e1", "e2", "e3"]);
+    Ok(())
+}
+
+pub(super) async fn places_of_two_limits_are_taken_together(bench: Bench) -> Result<()> {
+    if has_none(&bench) {
+        return Ok(());
+    }
+    let store = &bench.store;
+    let worker = store.worker(&["f"]).await?;
+    let limits = [of("f", &[(POOL, 1), (SHARED, 2)])];
+    let both = |key: &str| keyed(key).with_lane(Lane::new(SHARED, "", 2));
+    for (n, id) in ["a1", "a2", "b1", "b2", "c1"].into_iter().enumerate() {
+        let now = at(i64::try_from(n).unwrap_or(0));
+        store.line_up(id, &both(&id[..1]), now).await?;
+    }
+    let first = store.brought(worker, 100, &limits, at(10)).await?;
+    assert_eq!(events(&first), ["a1", "b1"]);
+    assert!(
+        store
+            .brought(worker, 100, &limits, at(11))
+            .await?
+            .is_empty()
+    );
+    store.done(&first[1], at(12)).await?;
+    // `a2` is first in line and has no place by its key: it keeps none of the pool from others.
+    let next = store.brought(worker, 100, &limits, at(13)).await?;
+    assert_eq!(next.len(), 1);
+    assert_ne!(&*next[0].event_id, "a2");
+    store.done(&first[0], at(14)).await?;
+    store.done(&next[0], at(14)).await?;
+    let rest = store.brought(worker, 100, &limits, at(15)).await?;
+    assert_eq!(rest.len(), 2);
+    for run in &rest {
+        store.done(run, at(16)).await?;
+    }
+    let last = store.brought(worker, 100, &limits, at(17)).await?;
+    assert!(last.is_empty(), "all five have had their turn");
+    Ok(())
+}
+
+pub(super) async fn shared_pool_counts_over_functions(bench: Bench) -> Result<()> {
+    if has_none(&bench) {
+        return Ok(());
+    }
+    let (store, other) = (&bench.store, bench.another().await?);
+    let one = store.worker(&["f"]).await?;
+    let two = other.worker(&["g"]).await?;
+    let flow = Flow::new().with_lane(Lane::new(SHARED, "k", 3));
+    let elsewhere = Flow::new().with_lane(Lane::new(SHARED, "l", 3));
+    let publish = async |function: &str, id: String, flow: &Flow| {
+        let mut event = event(&id, function);
+        event.flows = vec![(function.into(), flow.clone())];
+        store.publish_all(vec![event], at(0)).await
+    };
+    for n in 0..4 {
+        publish("f", format!("f{n}"), &flow).await?;
+        publish("g", format!("g{n}"), &flow).await?;
+    }
+    publish("g", "other".to_owned(), &elsewhere).await?;
+    let (of_f, of_g) = ([of("f", &[(SHARED, 3)])], [of("g", &[(SHARED, 3)])]);
+    let first = store.brought(one, 2, &of_f, at(1)).await?;
+    assert_eq!(first.len(), 2);
+    let second = other.brought(two, 100, &of_g, at(2)).await?;
+    assert_eq!(
+        events(&second),
+        ["g0", "other"],
+        "one place is left of this key"
+    );
+    assert!(store.brought(one, 100, &of_f, at(3)).await?.is_empty());
+    other.done(&second[0], at(4)).await?;
+    store.done(&first[0], at(4)).await?;
+    let mut next = store.brought(one, 100, &of_f, at(5)).await?;
+    next.extend(other.brought(two, 100, &of_g, at(5)).await?);
+    assert_eq!(next.len(), 2, "places of one function go to another");
+    // One claim of both, of which the one has another limit in front of it.
+    let both = keyed("a").with_lane(Lane::new(SHARED, "m", 3));
+    let single = Flow::new().with_lane(Lane::new(SHARED, "m", 3));
+    for n in 0..4 {
+        publish("f", format!("both{n}"), &both).await?;
+        publish("g", format!("single{n}"), &single).await?;
+    }
+    let of_f = of("f", &[(POOL, 4), (SHARED, 3)]);
+    let three = store
+        .brought(one, 100, &[of_f, of("g", &[(SHARED, 3)])], at(6))
+        .await?;
+    let of_m = three
+        .iter()
+        .filter(|run| !run.event_id.starts_with(['f', 'g']));
+    assert_eq!(of_m.count(), 3, "{:?}", events(&three));
     Ok(())
 }
 

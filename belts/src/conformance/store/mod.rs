@@ -61,6 +61,7 @@ mod reruns;
 mod rewriting;
 mod schedules;
 mod sessions;
+mod singles;
 mod starting;
 mod storage;
 mod tags;
@@ -217,9 +218,13 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     flowing {
         flow_is_applied_once_by_publish_or_by_route route_is_refused_with_its_lease idempotent_key_is_taken_from_its_first_publish_on
-        rate_limit_skips_what_is_over skipped_run_is_on_record singleton_skips_while_one_is_live singleton_replaces_the_live_one
-        singleton_queues_until_the_end end_of_time_lets_the_next_of_a_singleton_go_on throttle_spreads_starts limits_of_flow_hold_at_once
-        line_of_a_singleton_goes_on_at_once
+        rate_limit_skips_what_is_over skipped_run_is_on_record
+        throttle_spreads_starts limits_of_flow_hold_at_once
+
+    }
+    singles {
+        singleton_skips_while_one_is_live singleton_replaces_the_live_one singleton_queues_until_the_end
+        end_of_time_lets_the_next_of_a_singleton_go_on line_of_a_singleton_goes_on_at_once
     }
     collecting {
         debounce_keeps_the_last_event debounce_ends_at_its_maximum nothing_is_folded_into_a_run_that_began
@@ -229,14 +234,14 @@ suite! { $ store, "store", Storage, store_conformance,
     }
     lines {
         limit_of_a_key_is_kept run_at_rest_holds_no_place place_is_free_with_the_end_of_its_lease keys_take_turns full_key_stops_nobody
-        places_of_two_limits_are_taken_together shared_pool_counts_over_functions limits_are_those_of_the_claim routed_run_stands_in_line
-        priority_moves_a_run_once_it_is_due
+        limits_are_those_of_the_claim routed_run_stands_in_line priority_moves_a_run_once_it_is_due
     }
     in_line {
         record_tells_which_limit_is_full free_place_wakes_another_client claim_by_name_takes_a_place run_in_line_changes_as_ever
         run_in_line_ends_once
     }
     lines_apart {
+        places_of_two_limits_are_taken_together shared_pool_counts_over_functions
         place_is_for_whoever_can_read rerun_of_a_skipped_run_takes_a_place pool_has_the_limit_of_each_function
         lanes_are_told_apart_whatever_their_keys
     }

@@ -2,10 +2,13 @@
 
 use std::{collections::HashSet, sync::Arc};
 
+use rusqlite::OptionalExtension as _;
+
 use super::{
     error::Fault,
     head::{Head, Turn, earlier},
-    lines::{Alone, Places, Standing, Visited},
+    lines::{Alone, Standing, Visited},
+    places::Places,
     tx::Tx,
 };
 use crate::store::{Claim, Claimed, FunctionCapacity, Timestamp};
@@ -206,5 +209,36 @@ impl Tx<'_> {
         let mut places = Places::default();
         self.count_places(&lanes, (0, capacity), &mut places)?;
         Ok(places.have(0, &lanes))
+    }
+
+    /// The functions that have lines.
+    fn functions_with_lines(&self) -> Result<Vec<i64>, Fault> {
+        let mut functions = Vec::new();
+        let mut next = self.connection.prepare_cached(
+            "SELECT function FROM lines WHERE function > ?1 ORDER BY function LIMIT 1",
+        )?;
+        let mut last = i64::MIN;
+        while let Some(function) = next.query_row([last], |row| row.get(0)).optional()? {
+            functions.push(function);
+            last = function;
+        }
+        Ok(functions)
+    }
+
+    /// The event types of the lines of a function.
+    fn types_in_lines(&self, function: i64) -> Result<Vec<i64>, Fault> {
+        let mut types = Vec::new();
+        let mut next = self.connection.prepare_cached(
+            "SELECT event_type FROM lines WHERE function = ?1 AND event_type > ?2 ORDER BY event_type LIMIT 1",
+        )?;
+        let mut last = i64::MIN;
+        while let Some(event_type) = next
+            .query_row([function, last], |row| row.get(0))
+            .optional()?
+        {
+            types.push(event_type);
+            last = event_type;
+        }
+        Ok(types)
     }
 }

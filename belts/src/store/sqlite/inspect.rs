@@ -6,10 +6,11 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{
     error::Fault,
-    lines::{in_line, ready_in_lines},
+    lines::ready_in_lines,
     looks::{Among, open},
     names::{Dictionary, SharedNames},
     pauses::paused,
+    places::in_line,
     rows::{self, record_columns, status_number},
 };
 use crate::store::{EndedGroup, EndedLately, Entry, RunFilter, RunPage, RunRecord, Tag, Timestamp};

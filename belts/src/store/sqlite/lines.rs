@@ -3,13 +3,13 @@
 //! A place is a lease: places are counted in the index of leased runs. A line whose lane is full is parked there, where no claim looks
 //! at it, until a trigger says that a lease of that lane has ended.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{error::Fault, rows::status_number, tx::Tx};
+use super::{error::Fault, places::Places, rows::status_number, tx::Tx};
 use crate::store::{
-    Flow, FunctionCapacity, InLine, Lane, RunStatus, Timestamp,
+    Flow, FunctionCapacity, RunStatus, Timestamp,
     parts::lanes::{lane_of, lane_text, lanes_of, micros, next_turn},
 };
 
@@ -21,14 +21,6 @@ const MOST_VISITED: usize = 4_096;
 
 /// How many lines are visited anew by one claim for each limit that was raised.
 const MOST_RAISED: i64 = 64;
-
-/// The places of lanes, as far as a claim has asked: how many are held, and how many each function may have held at most, by its place
-/// in the capacity; `None` where it has no such limit.
-#[derive(Debug, Default)]
-pub(super) struct Places {
-    held: HashMap<String, i64>,
-    most: HashMap<(usize, String), Option<i64>>,
-}
 
 /// A line with work, which a claim has visited.
 #[derive(Debug)]
@@ -75,50 +67,6 @@ pub(super) struct Alone {
     pub(super) line: Option<usize>,
 }
 
-impl Places {
-    /// Takes the places of a run in these lanes.
-    pub(super) fn take(&mut self, lanes: &[String]) {
-        for lane in lanes {
-            if let Some(held) = self.held.get_mut(lane) {
-                *held += 1;
-            }
-        }
-    }
-
-    /// Whether there is a place for a function in each of these lanes.
-    pub(super) fn have(&self, place: usize, lanes: &[String]) -> bool {
-        self.full(place, lanes).is_none()
-    }
-
-    /// The first of these lanes that has no place left for a function.
-    fn full<'a>(&self, place: usize, lanes: &'a [String]) -> Option<&'a String> {
-        let is_full = |lane: &&String| self.left(place, lane).is_some_and(|left| left <= 0);
-        lanes.iter().find(is_full)
-    }
-
-    /// How many places of a lane are left for a function, if it has a limit.
-    fn left(&self, place: usize, lane: &str) -> Option<i64> {
-        let most = (*self.most.get(&(place, lane.to_owned()))?)?;
-        Some(most - self.held.get(lane)?)
-    }
-
-    fn most(&self, place: usize, lanes: &[String]) -> i64 {
-        let left = lanes.iter().filter_map(|lane| self.left(place, lane));
-        left.min().unwrap_or(i64::MAX)
-    }
-}
-
-/// How many leases of a lane there are.
-fn held(connection: &Connection, lane: &str) -> Result<i64, Fault> {
-    let held = connection
-        .prepare_cached(
-            "SELECT count(*) FROM (SELECT 1 FROM runs INDEXED BY runs_lane_a WHERE lane_a = ?1 AND worker IS NOT NULL
-                 UNION ALL SELECT 1 FROM runs INDEXED BY runs_lane_b WHERE lane_b = ?1 AND worker IS NOT NULL)",
-        )?
-        .query_row(params![lane], |row| row.get(0))?;
-    Ok(held)
-}
-
 impl Tx<'_> {
     /// Whether there is any line, which is seldom.
     pub(super) fn has_lines(&self) -> Result<bool, Fault> {
@@ -128,33 +76,6 @@ impl Tx<'_> {
             .query_row([], |row| row.get(0))
             .optional()?;
         Ok(any.is_some())
-    }
-
-    /// Counts the places of lanes for a function.
-    pub(super) fn count_places(
-        &self,
-        lanes: &[String],
-        (place, capacity): (usize, &FunctionCapacity),
-        places: &mut Places,
-    ) -> Result<(), Fault> {
-        for lane in lanes {
-            let most = capacity.most_of(lane_of(lane).0).map(i64::from);
-            if most.is_some() && !places.held.contains_key(lane) {
-                let held = held(self.connection, lane)?;
-                places.held.insert(lane.clone(), held);
-            }
-            places.most.insert((place, lane.clone()), most);
-        }
-        Ok(())
-    }
-
-    /// The lanes of a run.
-    pub(super) fn lanes_of_run(&self, number: i64) -> Result<Vec<String>, Fault> {
-        let (a, b): (Option<String>, Option<String>) = self
-            .connection
-            .prepare_cached("SELECT lane_a, lane_b FROM runs WHERE number = ?1")?
-            .query_row(params![number], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(a.into_iter().chain(b).collect())
     }
 
     /// Gives a run the lanes of its flow, unless it has some; whether its lease has ended by that.
@@ -252,20 +173,6 @@ impl Tx<'_> {
             self.execute("DELETE FROM lines WHERE function = ?1", params![function])?;
         }
         Ok(())
-    }
-
-    /// The functions that have lines.
-    pub(super) fn functions_with_lines(&self) -> Result<Vec<i64>, Fault> {
-        let mut functions = Vec::new();
-        let mut next = self.connection.prepare_cached(
-            "SELECT function FROM lines WHERE function > ?1 ORDER BY function LIMIT 1",
-        )?;
-        let mut last = i64::MIN;
-        while let Some(function) = next.query_row([last], |row| row.get(0)).optional()? {
-            functions.push(function);
-            last = function;
-        }
-        Ok(functions)
     }
 
     /// Has lines visited again of whose lane a place has become free: of each function the one whose turn is next.
@@ -539,23 +446,6 @@ impl Tx<'_> {
         self.execute("UPDATE line_turn SET last = ?1", params![turn])?;
         Ok(turn)
     }
-
-    /// The event types of the lines of a function.
-    pub(super) fn types_in_lines(&self, function: i64) -> Result<Vec<i64>, Fault> {
-        let mut types = Vec::new();
-        let mut next = self.connection.prepare_cached(
-            "SELECT event_type FROM lines WHERE function = ?1 AND event_type > ?2 ORDER BY event_type LIMIT 1",
-        )?;
-        let mut last = i64::MIN;
-        while let Some(event_type) = next
-            .query_row([function, last], |row| row.get(0))
-            .optional()?
-        {
-            types.push(event_type);
-            last = event_type;
-        }
-        Ok(types)
-    }
 }
 
 impl Visited {
@@ -566,25 +456,6 @@ impl Visited {
     pub(super) fn serve(&mut self) {
         self.served = true;
     }
-}
-
-/// The limit that keeps a run waiting.
-pub(super) fn in_line(connection: &Connection, run_id: &str) -> Result<Option<InLine>, Fault> {
-    let parked: Option<(String, u32)> = connection
-        .prepare_cached(
-            "SELECT parked, parked_limit FROM runs JOIN lines ON lines.id = runs.line
-             WHERE runs.id = ?1 AND line_at IS NOT NULL AND due_at IS NULL AND worker IS NULL AND finished_at IS NULL
-                 AND parked IS NOT NULL AND parked_limit IS NOT NULL",
-        )?
-        .query_row(params![run_id], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((lane, limit)) = parked else {
-        return Ok(None);
-    };
-    let held = held(connection, &lane)?;
-    let (pool, key) = lane_of(&lane);
-    let held = u32::try_from(held).unwrap_or(u32::MAX);
-    Ok(Some(InLine::new(Lane::new(pool, key, limit), held)))
 }
 
 /// How many runs stand in the lines of a function that have a place, as far as claims have seen, and `most` at most.

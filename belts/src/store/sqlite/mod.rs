@@ -47,6 +47,7 @@ mod looks;
 mod names;
 mod open;
 mod pauses;
+mod places;
 mod publish;
 mod readers;
 mod retention;
