@@ -10,7 +10,7 @@ use crate::{
     },
     panic,
     run::Location,
-    store::{Flow, LaneLimit, Limits, Subscription},
+    store::{Flow, LaneLimit, Limits, RunStatus, Subscription},
     telemetry::FunctionMetrics,
 };
 
@@ -231,9 +231,9 @@ impl Registry {
         self.index(function_id).map(|index| &self.functions[index])
     }
 
-    /// The ids of the functions of the program that handle the failures of this one.
-    pub(crate) fn handlers(&self, function_id: &str) -> &[&'static str] {
-        self.handlers.of_function(function_id)
+    /// The ids of the functions of the program that handle it when a run of this one ends so.
+    pub(crate) fn handlers(&self, function_id: &str, status: RunStatus) -> &[&'static str] {
+        self.handlers.of_function(function_id, status)
     }
 
     /// The function of this id, if it takes events of this type.
@@ -294,6 +294,15 @@ impl Registry {
                 .with_finish_within(function.options.finish_within)
         });
         limits.filter(Limits::is_some).collect()
+    }
+
+    /// The functions whose cancels are handled.
+    pub(crate) fn cancel_handled(&self) -> Vec<Arc<str>> {
+        let handled = self
+            .functions
+            .iter()
+            .filter(|function| !self.handlers(&function.id, RunStatus::Cancelled).is_empty());
+        handled.map(|function| Arc::clone(&function.id)).collect()
     }
 
     /// The correlation key of a received event, if a function of this worker that takes it can read it, or none takes it here.

@@ -231,6 +231,7 @@ fn definition(function: &Function, marked: &Marked) -> TokenStream {
         id,
         on,
         on_failure,
+        handles_cancels,
         when,
         krate,
         ..
@@ -277,6 +278,7 @@ fn definition(function: &Function, marked: &Marked) -> TokenStream {
             check: #check,
             cancel_on: #cancel_on,
             on_failure: #handled,
+            handles_cancels: #handles_cancels,
             schedule: #schedule,
             flow: #flow,
             needs: &[#(#needs),*],

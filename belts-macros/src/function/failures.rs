@@ -42,6 +42,24 @@ pub(super) fn functions(opt: &Opt, errors: &mut Errors) -> Vec<Expr> {
     functions
 }
 
+/// Whether a failure handler hears of cancels as well; nothing else can.
+pub(super) fn handles_cancels(
+    cancelled: Option<Opt>,
+    is_a_handler: bool,
+    errors: &mut Errors,
+) -> bool {
+    let Some(cancelled) = cancelled else {
+        return false;
+    };
+    if !is_a_handler {
+        let message = "only a failure handler hears of cancels: add `on_failure = process_order`, with the function whose failed and \
+                       cancelled runs it handles, or remove `cancelled`; an event that cancels this function's runs is `cancel_on`";
+        errors.at(&cancelled.key, message);
+        return false;
+    }
+    cancelled.flag(errors)
+}
+
 pub(super) fn is_failed(event: &Type) -> bool {
     match event {
         Type::Path(path) => path

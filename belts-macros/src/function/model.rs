@@ -38,6 +38,8 @@ pub(crate) struct Function {
     pub(crate) cancel_on: Vec<Expr>,
     /// The functions whose failures start it, in place of events.
     pub(crate) on_failure: Vec<Expr>,
+    /// Whether cancels start it as well.
+    pub(crate) handles_cancels: bool,
     /// When the clock starts it, in place of events.
     pub(crate) schedule: Option<Schedule>,
     /// Which of its runs start, and when.
@@ -81,6 +83,8 @@ impl Function {
             Some(_) => failures::instead_of_events(given.take("on"), cancel_on.as_ref(), errors),
             None => on(given.take("on"), &item.sig, errors),
         };
+        let handles_cancels =
+            failures::handles_cancels(given.take("cancelled"), on_failure.is_some(), errors);
         let on_failure = on_failure.map(|opt| failures::functions(&opt, errors));
         let when = given.take("when").map(|opt| opt.value);
         let cancel_on = cancel_on.map(|opt| opt.paths(errors));
@@ -101,6 +105,7 @@ impl Function {
             when,
             cancel_on: cancel_on.unwrap_or_default(),
             on_failure: on_failure.unwrap_or_default(),
+            handles_cancels,
             schedule,
             flow,
             options,

@@ -38,6 +38,8 @@ table! { FUNCTION, function_options:
         "an event that cancels the run if it has the same correlation key as the event that started it, or several, as in `[OrderWithdrawn, CustomerLeft]`";
     "on_failure" = "process_order"
         "in place of `on`: the function whose failed runs start it, or several, as in `[process_order, ship_order]`; it takes a `belts::Failed<…>` of their event";
+    "cancelled" = "true"
+        "a failure handler hears of runs that were cancelled as well";
     "cron" = r#""0 9 * * MON-FRI""#
         "in place of `on`: when the clock starts it, by a cron expression of five fields, or six with seconds in front; it takes a `belts::Tick`";
     "tz" = r#""Europe/Berlin""#

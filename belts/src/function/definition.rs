@@ -40,6 +40,8 @@ pub struct FunctionDef {
     pub cancel_on: Option<CancelOn>,
     /// The functions whose failures it handles.
     pub on_failure: &'static [Handled],
+    /// Whether it handles their cancels as well.
+    pub handles_cancels: bool,
     /// The schedule of the attribute, if it has one.
     pub schedule: Option<fn() -> ScheduleDef>,
     /// Which of its runs start, and when, if it says anything of that.
@@ -78,6 +80,7 @@ impl FunctionDef {
         check: |_, _| Ok(None),
         cancel_on: None,
         on_failure: &[],
+        handles_cancels: false,
         schedule: None,
         flow: None,
         needs: &[],

@@ -15,8 +15,8 @@ use crate::{
 /// The type of the events that start failure handlers.
 pub(crate) const FAILED: &str = "belts.failed";
 
-/// What a [failure handler](crate::guide::errors#when-a-run-has-failed-on_failure) is told: a run that has failed for good, the event
-/// that started it, and why.
+/// What a [failure handler](crate::guide::errors#when-a-run-has-failed-on_failure) is told: a run that has failed for good, or
+/// [was cancelled](crate::guide::errors#cancelled-runs-as-well), the event that started it, and why.
 ///
 /// ```rust,standalone_crate
 /// use belts::{Event, Failed, step};
@@ -52,7 +52,7 @@ pub(crate) const FAILED: &str = "belts.failed";
 pub struct Failed<E> {
     /// The event that started the run.
     pub event: E,
-    /// The run that failed.
+    /// The run that ended.
     pub run_id: String,
     /// The id of its function.
     pub function_id: String,
@@ -60,7 +60,7 @@ pub struct Failed<E> {
     pub error: String,
     /// The path of the step by which the run failed, if it was one: the step failed for good, or the error is about it.
     pub step: Option<String>,
-    /// How the run ended.
+    /// How the run ended: as failed, or as cancelled.
     pub status: RunStatus,
     /// How many attempts of the run failed; those of its steps do not count.
     pub attempts: u32,

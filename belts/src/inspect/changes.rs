@@ -17,7 +17,8 @@ impl Runs {
     /// already, or is being undone.
     ///
     /// A step that is running is not interrupted. Its result is no longer recorded, and nothing follows it. A run that has recorded
-    /// steps with an `undo` goes on to [undo](crate::guide::undoing) them, with the status `undoing`, and is cancelled then.
+    /// steps with an `undo` goes on to [undo](crate::guide::undoing) them, with the status `undoing`, and is cancelled then; so does one
+    /// whose [cancels are handled](crate::guide::errors#cancelled-runs-as-well).
     ///
     /// # Errors
     /// As [`get`](Self::get), and if the store cannot be written. Of kind [`Dispatcher`](ErrorKind::Dispatcher): the run is cancelled,

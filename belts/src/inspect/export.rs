@@ -238,6 +238,7 @@ impl ExportedEntry {
 
 /// A run as a claim would bring it, with no right to write it.
 pub(crate) fn as_claimed(record: &RunRecord) -> ClaimedRun {
+    // How it ends makes no difference to what is asked of it.
     let undoing = (record.status == RunStatus::Undoing)
         .then(|| Undoing::new(RunStatus::Failed, record.result.clone()));
     let mut claimed = ClaimedRun::new(

@@ -160,6 +160,11 @@ impl LiveRun {
         self.state().journal.has_reached(path)
     }
 
+    /// Whether the journal has more than what the engine keeps for itself.
+    pub(crate) fn has_recorded_steps(&self) -> bool {
+        self.state().journal.entries().iter().any(Entry::is_shown)
+    }
+
     /// Prepares for another replay of the function.
     pub(crate) fn replay_anew(&self) {
         let mut state = self.state();

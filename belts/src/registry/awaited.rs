@@ -7,7 +7,7 @@ use crate::{
     callback::CallbackEntry,
     error::{Error, ErrorKind, Result},
     function::KeyDef,
-    store::Awaits,
+    store::{Awaits, RunStatus},
 };
 
 impl Registry {
@@ -20,7 +20,8 @@ impl Registry {
     /// Whether a run of this function may start others. One that this program does not have may.
     pub(crate) fn may_start(&self, function: &str) -> bool {
         let known = self.index(function).map(|index| &self.functions[index]);
-        known.is_none_or(super::Registered::may_start) || !self.handlers(function).is_empty()
+        known.is_none_or(super::Registered::may_start)
+            || !self.handlers(function, RunStatus::Failed).is_empty()
     }
 
     /// Whether a `wait!` of the program or a `cancel_on` names this event type.
@@ -62,7 +63,7 @@ impl Registry {
             });
             has_one
                 || function.def.cancel_on.is_some()
-                || !self.handlers(function.def.id).is_empty()
+                || !self.handlers(function.def.id, RunStatus::Failed).is_empty()
         };
         let waiting: Vec<_> = self.functions.iter().filter(waits).collect();
         if keeps_waits || waiting.is_empty() {

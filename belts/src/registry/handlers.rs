@@ -2,12 +2,21 @@
 
 use std::collections::HashMap;
 
-use crate::function::{FunctionDef, FunctionEntry};
+use crate::{
+    function::{FunctionDef, FunctionEntry},
+    store::RunStatus,
+};
 
 /// The ids of the failure handlers of each function that has some, sorted. They are those of the program, whichever of them this
 /// worker has.
 #[derive(Debug, Default)]
-pub(super) struct Handlers(HashMap<&'static str, Vec<&'static str>>);
+pub(super) struct Handlers {
+    of_failures: ByFunction,
+    /// Of these, those that handle cancels as well.
+    of_cancels: ByFunction,
+}
+
+type ByFunction = HashMap<&'static str, Vec<&'static str>>;
 
 impl Handlers {
     pub(super) fn linked() -> Self {
@@ -19,24 +28,33 @@ impl Handlers {
     }
 
     fn of(defs: impl Iterator<Item = &'static FunctionDef>) -> Self {
-        let mut handlers = HashMap::<_, Vec<_>>::new();
+        let mut handlers = Self::default();
         for def in defs {
             for handled in def.on_failure {
-                handlers
-                    .entry((handled.function)().id)
-                    .or_default()
-                    .push(def.id);
+                let function = (handled.function)().id;
+                let failures = handlers.of_failures.entry(function).or_default();
+                failures.push(def.id);
+                if def.handles_cancels {
+                    let cancels = handlers.of_cancels.entry(function).or_default();
+                    cancels.push(def.id);
+                }
             }
         }
-        for ids in handlers.values_mut() {
+        let failures = handlers.of_failures.values_mut();
+        for ids in failures.chain(handlers.of_cancels.values_mut()) {
             ids.sort_unstable();
             ids.dedup();
         }
-        Self(handlers)
+        handlers
     }
 
-    /// The ids of the functions that handle the failures of this one.
-    pub(super) fn of_function(&self, function_id: &str) -> &[&'static str] {
-        self.0.get(function_id).map_or(&[], Vec::as_slice)
+    /// The ids of the functions that handle it when a run of this one ends so.
+    pub(super) fn of_function(&self, function_id: &str, status: RunStatus) -> &[&'static str] {
+        let handlers = match status {
+            RunStatus::Failed => &self.of_failures,
+            RunStatus::Cancelled => &self.of_cancels,
+            _ => return &[],
+        };
+        handlers.get(function_id).map_or(&[], Vec::as_slice)
     }
 }

@@ -106,6 +106,9 @@ pub(crate) fn options(function: &Registered) -> String {
     let handled: Vec<_> = handled.map(|handled| (handled.function)().id).collect();
     if !handled.is_empty() {
         parts.push(format!("on_failure = {}", handled.join(" + ")));
+        if function.def.handles_cancels {
+            parts.push("cancelled = true".to_owned());
+        }
     }
     if options.on_cancel == OnCancel::Finish {
         parts.push("on_cancel = finish".to_owned());

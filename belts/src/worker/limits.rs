@@ -82,6 +82,7 @@ impl Shared {
                     self.hand_on(&run.run_id, due_at, 0).await?;
                 }
                 if let Some(run) = &record {
+                    Box::pin(self.leave_children(&run.run_id, &run.function_id)).await;
                     self.hand_on_next(&run.function_id).await?;
                 }
                 let parent = record.and_then(|record| record.parent);

@@ -56,6 +56,7 @@ impl Shared {
             subscriptions: self.registry.subscriptions(),
             awaits: self.registry.awaited(),
             limits: self.registry.limits(),
+            cancel_handled: self.registry.cancel_handled(),
             build: self.settings.build.clone(),
             now,
             lease: self.host.lease.length,

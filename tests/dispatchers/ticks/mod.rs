@@ -11,6 +11,7 @@ use belts::{
 mod cold;
 mod flow;
 mod gives_way;
+mod handled;
 mod lost;
 mod outside;
 mod places;

@@ -17,17 +17,17 @@ use crate::{
 /// How many events several clients publish at once.
 const EACH: usize = 20;
 
-fn debounce() -> Flow {
+pub(super) fn debounce() -> Flow {
     Flow::new().with_debounce(Debounce::new("k", secs(5)).with_max(secs(12)))
 }
 
-fn batch(size: u32) -> Flow {
+pub(super) fn batch(size: u32) -> Flow {
     Flow::new().with_batch(Batch::new("k", size, secs(5)))
 }
 
 impl Client {
     /// The ids of the events of a run.
-    async fn events_of(&self, run: &str) -> Result<Vec<String>> {
+    pub(super) async fn events_of(&self, run: &str) -> Result<Vec<String>> {
         let events = self.batch(run).await?;
         Ok(events.iter().map(|event| event.id.to_string()).collect())
     }

@@ -105,7 +105,7 @@ pub(super) async fn limits_are_those_registered_last(bench: Bench) -> Result<()>
 
 impl Client {
     /// Starts a run of `f` whoever subscribes.
-    async fn start_free(&self, id: &str) -> Result<Arc<str>> {
+    pub(super) async fn start_free(&self, id: &str) -> Result<Arc<str>> {
         let published = self.publish_all(vec![targeted(id, "f", None)], at(0));
         Ok(Arc::clone(&published.await?[0].runs[0].run_id))
     }

@@ -39,6 +39,7 @@ mod expiring_at_once;
 mod families;
 mod flowing;
 mod forgetting;
+mod handled;
 mod in_line;
 mod inspection;
 mod journals;
@@ -143,6 +144,10 @@ suite! { $ store, "store", Storage, store_conformance,
     undoing {
         undoable_entries_come_back failed_run_is_undone_first cancelled_run_is_undone_first run_without_undoables_ends_at_once
         what_was_decided_stands undone_run_ends_as_decided undoing_run_is_listed_as_such
+    }
+    handled {
+        handled_cancel_is_told_first handled_cancel_is_no_failure handled_cancels_are_those_of_the_newest_session
+        handled_cancel_comes_again_after_a_rerun skipped_run_is_no_handled_cancel handled_cancel_takes_no_events
     }
     undone {
         undoing_is_told_once_it_is_over

@@ -271,6 +271,7 @@ impl Tables {
         self.forget_wants(function, now);
         self.paused.remove(function);
         self.limits.remove(function);
+        self.cancel_handled.remove(function);
         let unfinished = self.runs.iter().filter(|(_, run)| {
             !run.status.is_finished() && *self.functions[run.function].id == *function
         });

@@ -213,6 +213,7 @@ impl Tables {
             failed_attempts: 0,
             retries,
             started_at: None,
+            is_unstarted: false,
             finished_at: None,
             deadlines: None,
             result: None,

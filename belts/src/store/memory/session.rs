@@ -42,6 +42,7 @@ impl Tables {
             self.function(&subscription.function_id);
         }
         self.limit(&request);
+        self.handle_cancels(&request);
         self.last_session += 1;
         let worker = WorkerId(self.last_session);
         let session = SessionRow {

@@ -1,7 +1,7 @@
 //! What the memory store holds, and the few moves that keep its indexes true.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -30,6 +30,8 @@ pub(super) struct Tables {
     pub(super) schedules: Schedules,
     /// How much time the runs of functions have.
     pub(super) limits: HashMap<Arc<str>, Limits>,
+    /// The functions whose cancels are handled.
+    pub(super) cancel_handled: HashSet<Arc<str>>,
     pub(super) sessions: BTreeMap<WorkerId, SessionRow>,
     /// What ended sessions wanted whose program nobody living speaks for.
     pub(super) ended: Vec<Wants>,
@@ -90,6 +92,8 @@ pub(super) struct Run {
     pub(super) failed_attempts: u32,
     pub(super) retries: Option<u32>,
     pub(super) started_at: Option<Timestamp>,
+    /// Whether it has not begun, and its end is decided: it counts as begun until then, so that no event becomes one of it.
+    pub(super) is_unstarted: bool,
     pub(super) finished_at: Option<Timestamp>,
     pub(super) deadlines: Option<Deadlines>,
     pub(super) result: Option<Arc<[u8]>>,
@@ -176,6 +180,9 @@ impl Tables {
         run.status = status;
         run.finished_at = Some(now);
         run.undoing = None;
+        if std::mem::take(&mut run.is_unstarted) {
+            run.started_at = None;
+        }
         let single = run.single.clone();
         self.finished.insert((now, number));
         let awaited = self.tell_end(number, now);

@@ -1,17 +1,36 @@
-//! Runs in memory that have something to undo: their end is decided first, and they are driven once more before it is theirs.
+//! Runs in memory that have something to undo, or whose cancel is handled: their end is decided first, and they are driven once more
+//! before it is theirs.
 
 use super::tables::{Run, Tables};
-use crate::store::{Entry, RunStatus, Timestamp, Undoing};
+use crate::store::{Entry, Register, RunStatus, Timestamp, Undoing};
 
 impl Tables {
     /// Ends a run, with those that end with it, or has it undone first; whether somebody is to hear of it.
     pub(super) fn finish(&mut self, number: i64, status: RunStatus, now: Timestamp) -> bool {
         let stops = matches!(status, RunStatus::Failed | RunStatus::Cancelled);
-        if stops && self.runs.get(&number).is_some_and(Run::has_undoable) {
+        let is_handled = status == RunStatus::Cancelled && self.is_cancel_handled(number);
+        let is_driven = |run: &Run| run.undoing.is_none() && (run.has_undoable() || is_handled);
+        if stops && self.runs.get(&number).is_some_and(is_driven) {
             self.begin_undoing(number, status, now);
             return true;
         }
         self.end(number, status, now)
+    }
+
+    fn is_cancel_handled(&self, number: i64) -> bool {
+        let function = self.runs.get(&number).map(|run| run.function);
+        function.is_some_and(|function| self.cancel_handled.contains(&*self.functions[function].id))
+    }
+
+    /// Keeps of which functions of a new session cancels are handled.
+    pub(super) fn handle_cancels(&mut self, request: &Register) {
+        for wanted in request.wanted() {
+            if request.handles_cancels_of(&wanted.function_id) {
+                self.cancel_handled.insert(wanted.function_id);
+            } else {
+                self.cancel_handled.remove(&wanted.function_id);
+            }
+        }
     }
 
     fn begin_undoing(&mut self, number: i64, status: RunStatus, now: Timestamp) {
@@ -20,6 +39,8 @@ impl Tables {
         if let Some(run) = self.runs.get_mut(&number) {
             run.undoing = Some(Undoing::new(status, run.result.clone()));
             run.keeps_time = true;
+            run.is_unstarted = run.started_at.is_none();
+            run.started_at.get_or_insert(now);
         }
         self.enqueue(number, RunStatus::Suspended, now);
         self.cancel_attached(number, now);
@@ -28,7 +49,7 @@ impl Tables {
 
 impl Run {
     fn has_undoable(&self) -> bool {
-        self.undoing.is_none() && self.journal.iter().any(|entry| entry.undoable)
+        self.journal.iter().any(|entry| entry.undoable)
     }
 
     pub(super) fn may_be_cancelled(&self) -> bool {

@@ -10,7 +10,7 @@ use super::{
 use crate::{environment::is_check, error::Result};
 
 /// Each list of scripts takes the schema from the version of its place to the next.
-const MIGRATIONS: [&[&str]; 15] = [
+const MIGRATIONS: [&[&str]; 16] = [
     &[
         include_str!("migrations/0001/tables.sql"),
         include_str!("migrations/0001/commit.sql"),
@@ -109,6 +109,10 @@ const MIGRATIONS: [&[&str]; 15] = [
         include_str!("migrations/0015/tables.sql"),
         include_str!("migrations/0015/lines.sql"),
         include_str!("migrations/0015/claim.sql"),
+        include_str!("migrations/0003/paths.sql"),
+    ],
+    &[
+        include_str!("migrations/0016/handled.sql"),
         include_str!("migrations/0003/paths.sql"),
     ],
 ];

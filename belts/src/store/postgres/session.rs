@@ -81,6 +81,13 @@ impl Database {
                     limits()
                         .map(|limits| limits.finish_within.map(millis))
                         .bind_iter(),
+                )
+                .bind(
+                    functions()
+                        .map(|wanted| &wanted.function_id)
+                        .filter(|function| request.handles_cancels_of(function))
+                        .map(|function| to_column(function))
+                        .bind_iter(),
                 );
             self.row(&self.sql.register, parameters)
         };

@@ -196,7 +196,7 @@ statements! {
     revoked: "SELECT place FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) WITH ORDINALITY AS lease (run, worker, token, place)
         WHERE (SELECT true FROM {schema}.runs WHERE number = lease.run AND token = lease.token
             AND runs.worker IS NOT DISTINCT FROM lease.worker) IS NULL";
-    register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    register: "SELECT id, given_back FROM {schema}.register($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
     build: "UPDATE {schema}.workers SET build = $2 WHERE id = $1 RETURNING id";
     deregister: "SELECT {schema}.deregister($1, $2, $3)";
     renew: "SELECT {schema}.renew($1, $2, $3, $4)";
@@ -260,7 +260,7 @@ statements! {
     schedule: "SELECT name, function_id, due_at, version, value FROM {schema}.schedules WHERE name = $1";
     pause: "SELECT {schema}.pause($1, $2)";
     resume: "SELECT {schema}.resume($2, $1)";
-    forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget($1, $2, $3, $4) OFFSET 0) AS done";
+    forget: "SELECT living, ended, more, {told} FROM (SELECT * FROM {schema}.forget_handled($1, $2, $3, $4) OFFSET 0) AS done";
     note: "UPDATE {schema}.runs SET notes = (coalesce(notes, '{}') || $2::text)[greatest(1, coalesce(cardinality(notes), 0) + 2 - $3):]
         WHERE id = $1 RETURNING 1";
     events: "SELECT number, id, event_type, correlation_key, payload FROM {schema}.events WHERE number > $1 ORDER BY number LIMIT $2";

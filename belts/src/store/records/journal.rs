@@ -132,7 +132,7 @@ impl Entry {
 
     /// Whether it is a step that the function has reached, or what undoes one.
     pub(crate) fn is_shown(&self) -> bool {
-        self.is_step() || self.kind == StepKind::Undo
+        self.is_step() || self.kind == StepKind::Undo && !self.path.starts_with('~')
     }
 
     /// Whether it is the wait for the event that cancels the run.

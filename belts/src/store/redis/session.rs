@@ -47,7 +47,9 @@ impl Redis {
                 .arg(&limits)
                 .arg(request.build.as_deref().unwrap_or_default());
             for subscription in &wanted {
-                call.arg(&*subscription.function_id);
+                let is_handled = request.handles_cancels_of(&subscription.function_id);
+                call.arg(&*subscription.function_id)
+                    .arg(if is_handled { "1" } else { "" });
             }
             call
         });

@@ -9,7 +9,7 @@ use super::{
     waits::concerns_waits,
 };
 use crate::store::{
-    Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, Timestamp, Transition,
+    Commit, CommitBatch, CommitOutcome, Ending, Entry, Lease, RunStatus, Timestamp, Transition,
 };
 
 pub(super) fn holds(connection: &Connection, lease: &Lease) -> Result<bool, Fault> {
@@ -44,9 +44,14 @@ impl Tx<'_> {
         let lease = &commit.lease;
         let ending = commit.transition.as_ref().map(Transition::ending);
         let undoable = |ending: &Ending<'_>| {
-            ending.may_be_undone() && commit.entries.iter().any(|entry| entry.undoable)
+            let is_cancel = ending.status == RunStatus::Cancelled;
+            ending.may_be_undone()
+                && commit
+                    .entries
+                    .iter()
+                    .any(|entry| is_cancel || entry.undoable)
         };
-        // Whether the run is undone depends on what it has recorded.
+        // Whether the run is undone depends on what it has recorded, and what a trigger adds to a cancelled one stands behind that.
         if ending.flatten().is_some_and(|ending| undoable(&ending))
             && holds(self.connection, lease)?
         {

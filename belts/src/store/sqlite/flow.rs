@@ -252,8 +252,11 @@ impl Rows for Flowing<'_, '_> {
     }
 
     fn skip(&mut self, number: i64, mark: &Mark, cause: Arc<[u8]>) -> Result<(), Fault> {
+        // It was none of its function's runs, so nobody handles its end.
         self.tx.execute(
-            "UPDATE runs SET flow = ?2, result = ?3, started_at = NULL WHERE number = ?1",
+            "UPDATE runs SET flow = ?2, result = ?3, started_at = NULL,
+                 undo = iif(EXISTS (SELECT 1 FROM cancel_handled WHERE function = runs.function), 0, undo)
+             WHERE number = ?1",
             params![number, mark.to_string(), &*cause],
         )?;
         self.tx.cancel_number(number, self.now)

@@ -121,6 +121,7 @@ impl Tx<'_> {
         self.settle_wants(now)?;
         self.resume(function_id)?;
         self.forget_limits(function)?;
+        self.forget_handled(function)?;
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let unfinished: Vec<i64> = self
             .connection

@@ -8,7 +8,7 @@ use super::error::{Fault, config};
 use crate::{environment::is_check, error::Error};
 
 /// Each script takes the database from the version of its place to the next.
-const MIGRATIONS: [&str; 13] = [
+const MIGRATIONS: [&str; 14] = [
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
     include_str!("migrations/0003.sql"),
@@ -22,6 +22,7 @@ const MIGRATIONS: [&str; 13] = [
     include_str!("migrations/0011.sql"),
     include_str!("migrations/0012.sql"),
     include_str!("migrations/0013.sql"),
+    include_str!("migrations/0014.sql"),
 ];
 
 /// The oldest version of the tables whose processes may open a database that this one has changed: a deploy that is taken back

@@ -49,6 +49,7 @@ impl Tx<'_> {
         self.want(worker, &request.wanted())?;
         self.await_types(worker, &request.awaits)?;
         self.limit(request)?;
+        self.handle_cancels(request)?;
         self.succeed(worker)?;
         self.hear_of(request.now)?;
         self.settle_wants(request.now)?;

@@ -1,4 +1,4 @@
-//! Runs that have something to undo: a trigger has them go on in place of their end, until that is done.
+//! Runs that have something to undo, or whose cancel is handled: a trigger has them go on in place of their end, until that is done.
 
 use std::sync::Arc;
 
@@ -10,9 +10,33 @@ use super::{
     rows::{status, status_number},
     tx::Tx,
 };
-use crate::store::{Ending, Entry, Lease, StepKind, Timestamp, Undoing};
+use crate::store::{Ending, Entry, Lease, Register, StepKind, Timestamp, Undoing};
 
 impl Tx<'_> {
+    /// Keeps of which functions of a new session cancels are handled.
+    pub(super) fn handle_cancels(&mut self, request: &Register) -> Result<(), Fault> {
+        for wanted in request.wanted() {
+            let function = self.names.number(&wanted.function_id)?;
+            if request.handles_cancels_of(&wanted.function_id) {
+                self.execute(
+                    "INSERT OR IGNORE INTO cancel_handled (function) VALUES (?1)",
+                    params![function],
+                )?;
+            } else {
+                self.forget_handled(function)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget_handled(&self, function: i64) -> Result<(), Fault> {
+        self.execute(
+            "DELETE FROM cancel_handled WHERE function = ?1",
+            params![function],
+        )?;
+        Ok(())
+    }
+
     /// How a run ends once it is undone, if that is decided. Nobody decides it who does not find something to undo in its journal.
     pub(super) fn undoing(&self, number: i64, journal: &[Entry]) -> Result<Option<Undoing>, Fault> {
         let undoes = |entry: &Entry| entry.undoable || entry.kind == StepKind::Undo;

@@ -28,7 +28,7 @@ impl Drive<'_> {
             return ended;
         }
         if self.run.is_undoing() {
-            return self.undone(outcome).await;
+            return Box::pin(self.undone(outcome)).await;
         }
         if self.is_cancelled_after_all().await {
             panic::discard(outcome);
@@ -254,7 +254,11 @@ impl Drive<'_> {
         ) {
             self.worker.setbacks.went_on(&self.run.run_id);
         }
-        if self.run.has_undoable() && transition.ending().is_some_and(|it| it.may_be_undone()) {
+        let goes_on = match &transition {
+            Transition::Cancel { .. } => self.run.has_undoable() || self.has_cancel_handlers(),
+            _ => self.run.has_undoable(),
+        };
+        if goes_on && transition.ending().is_some_and(|it| it.may_be_undone()) {
             let now = self.worker.clock.now();
             self.worker.due.expect(now);
             return Ended::Suspended(Some(now));

@@ -1,4 +1,4 @@
-//! The failure handlers that the failure of a run starts, in the write that ends it.
+//! The failure handlers that the failure or the cancel of a run starts, in the write that ends it.
 
 use std::borrow::Cow;
 
@@ -26,18 +26,26 @@ impl Drive<'_> {
             // They start once it is undone.
             Transition::Fail {
                 failed_attempts, ..
-            } if !self.run.has_undoable() => self.handlers(error, *failed_attempts).await,
+            } if !self.run.has_undoable() => {
+                self.handlers(error, *failed_attempts, RunStatus::Failed)
+                    .await
+            }
             _ => Vec::new(),
         }
     }
 
-    /// What starts the handlers of the function, whose run has failed for good.
-    pub(super) async fn handlers(&self, error: &Error, failed_attempts: u32) -> Vec<NewEvent> {
-        let handlers = self.served().await;
-        if handlers.is_empty() {
+    /// What starts the handlers of the function, whose run has failed for good or was cancelled.
+    pub(super) async fn handlers(
+        &self,
+        error: &Error,
+        failed_attempts: u32,
+        status: RunStatus,
+    ) -> Vec<NewEvent> {
+        let handlers = self.served(status).await;
+        if handlers.is_empty() || status == RunStatus::Cancelled && !self.would_start() {
             return Vec::new();
         }
-        let event = self.told(error, failed_attempts);
+        let event = self.told(error, failed_attempts, status);
         let (run, token) = (self.run, self.lease.token.to_string());
         let depth = run.parent.as_ref().map_or(0, |parent| parent.depth) + 1;
         let handlers = handlers.iter().map(|handler| {
@@ -50,10 +58,32 @@ impl Drive<'_> {
         handlers.collect()
     }
 
-    /// The handlers of the program that a worker has, this one or another: nobody would go on with the runs of others.
-    async fn served(&self) -> Vec<&'static str> {
+    /// Whether something of the program handles it when a run of the function is cancelled.
+    pub(super) fn has_cancel_handlers(&self) -> bool {
         let registry = &self.worker.registry;
-        let mut handlers = registry.handlers(&self.function.id).to_vec();
+        let handlers = registry.handlers(&self.function.id, RunStatus::Cancelled);
+        !handlers.is_empty()
+    }
+
+    /// Whether the run has begun, or would have: one that was cancelled before has not been asked for by the filter of its function.
+    fn would_start(&self) -> bool {
+        // Whatever made processes die is not called again.
+        let has_died = self.claimed.crashes > 0;
+        let has_begun =
+            has_died || self.claimed.failed_attempts > 0 || self.run.has_recorded_steps();
+        // If nobody can tell, one handler too many is better than none.
+        has_begun
+            || self.function.is_batch()
+            || self
+                .function
+                .wants(&self.run.event_type, &self.run.payload)
+                .unwrap_or(true)
+    }
+
+    /// The handlers of the program that a worker has, this one or another: nobody would go on with the runs of others.
+    async fn served(&self, status: RunStatus) -> Vec<&'static str> {
+        let registry = &self.worker.registry;
+        let mut handlers = registry.handlers(&self.function.id, status).to_vec();
         let is_own = |handler: &&'static str| registry.index(handler).is_some();
         if handlers.iter().all(is_own) {
             return handlers;
@@ -77,14 +107,14 @@ impl Drive<'_> {
     }
 
     /// The event, without what differs from handler to handler.
-    fn told(&self, error: &Error, attempts: u32) -> NewEvent {
+    fn told(&self, error: &Error, attempts: u32, status: RunStatus) -> NewEvent {
         let run = self.run;
         // Nobody can read a payload that is not JSON. The handler cannot read `null` either: it fails as the run did, and can be found.
         let event: &RawValue = serde_json::from_slice(&run.payload).unwrap_or(RawValue::NULL);
         let told = Told {
             function_id: Cow::Borrowed(&run.function_id),
             run_id: Cow::Borrowed(&run.run_id),
-            status: RunStatus::Failed,
+            status,
             attempts,
             step: error.step().map(Cow::Borrowed),
             error: Failure::of(error),

@@ -88,7 +88,7 @@ pub(crate) async fn drive(
     if let Some(ended) = drive.routed(&routed) {
         return (ended, None);
     }
-    let begun = if run.resumed {
+    let begun = if run.resumed || run.is_undoing() {
         &metrics.runs_resumed
     } else {
         &metrics.runs_started

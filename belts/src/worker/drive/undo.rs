@@ -18,7 +18,7 @@ use crate::{
     live::{LiveRun, Outbox, Replay},
     panic,
     step::{cannot, undo},
-    store::{CommitOutcome, Entry, RunStatus, StepKind, StepState, Transition},
+    store::{CommitOutcome, Entry, RunStatus, StepKind, StepState, Transition, Undoing},
     worker::{ended::Ended, inside::Inside},
 };
 
@@ -101,18 +101,19 @@ impl Drive<'_> {
             return self.put_off(&error).await;
         }
         let transition = Transition::undone(undoing);
-        let error = match undoing.error.as_deref().map(codec::raw) {
-            Some(Ok(Decoded::Err(failure))) => Some(failure.into_error()),
-            _ => None,
-        };
-        let error = error.filter(|_| undoing.status == RunStatus::Failed);
-        let error = error.map(|error| self.run.with_failed_step(error));
+        let error = self.decided(undoing);
         let starts = match &error {
-            Some(error) => self.handlers(error, self.claimed.failed_attempts).await,
+            Some(error) => {
+                let attempts = self.claimed.failed_attempts;
+                self.handlers(error, attempts, undoing.status).await
+            }
             None => Vec::new(),
         };
         let ids = self.run.ids();
-        tracing::info!(function = ids.function, run = ids.run, status = %undoing.status, "the run's steps are undone");
+        let has_undone = !self.run.undoables().is_empty();
+        if has_undone {
+            tracing::info!(function = ids.function, run = ids.run, status = %undoing.status, "the run's steps are undone");
+        }
         let outbox = self.run.take_outbox();
         let ended = self.end_and_start(outbox, transition, starts).await;
         if ended == Ended::Failed
@@ -123,9 +124,26 @@ impl Drive<'_> {
         ended
     }
 
+    /// By what the run was decided to end, as far as that can be read.
+    fn decided(&self, undoing: &Undoing) -> Option<Error> {
+        let error = match undoing.error.as_deref().map(codec::raw) {
+            Some(Ok(Decoded::Err(failure))) => Some(failure.into_error()),
+            _ => None,
+        };
+        if undoing.status == RunStatus::Failed {
+            return error.map(|error| self.run.with_failed_step(error));
+        }
+        // It may be what an earlier attempt failed by.
+        let cause = error.filter(|error| error.kind() == ErrorKind::Cancelled);
+        Some(cause.unwrap_or_else(|| Error::new(ErrorKind::Cancelled, "the run was cancelled")))
+    }
+
     /// Gives up one undo, of a run that was in hand too often when a process died: the one that was begun, if there is one. Then the
     /// others have their turn.
     pub(super) async fn give_up_undo(&self, error: &Error) -> Ended {
+        if self.run.undo_under_way().is_none() && left_to_undo(self.run).is_empty() {
+            return Box::pin(self.undone(Ok(codec::encode_nothing()))).await;
+        }
         let outbox = self.given_up(error);
         let now = self.worker.clock.now();
         self.end(outbox, Transition::put_off(now)).await
@@ -133,7 +151,9 @@ impl Drive<'_> {
 
     /// Gives up the undo that was begun, since what it comes to cannot be written; `None` if that cannot be written either.
     pub(super) async fn count_undo_as_failed(&self, error: &Error) -> Option<Ended> {
-        self.run.undo_under_way()?;
+        if self.run.undo_under_way().is_none() {
+            return Box::pin(self.end_without_handlers(error)).await;
+        }
         let outbox = self.given_up(error);
         let put_off = Transition::put_off(self.worker.clock.now());
         let written = self.write_end(outbox, put_off.clone(), Vec::new()).await;
@@ -141,6 +161,27 @@ impl Drive<'_> {
             Some(CommitOutcome::Applied) => Some(self.ended(put_off)),
             _ => Some(Ended::Abandoned),
         }
+    }
+
+    /// Ends a run of which all is undone, without the handlers that could not be started; `None` where it is not undone, or cannot be
+    /// ended either.
+    async fn end_without_handlers(&self, refused: &Error) -> Option<Ended> {
+        let undoing = self.claimed.undoing.as_ref()?;
+        if !left_to_undo(self.run).is_empty() {
+            return None;
+        }
+        let transition = Transition::undone(undoing);
+        let written = self.write_end(Outbox::default(), transition.clone(), Vec::new());
+        match written.await.ok()?.first() {
+            Some(CommitOutcome::Applied) => {}
+            _ => return Some(Ended::Abandoned),
+        }
+        let ids = self.run.ids();
+        tracing::error!(
+            function = ids.function, run = ids.run, error = %refused.report(),
+            "the store refused the last write of a run whose steps are undone; it ended without starting its failure handlers"
+        );
+        Some(self.ended(transition))
     }
 
     fn given_up(&self, error: &Error) -> Outbox {
@@ -163,7 +204,9 @@ impl Drive<'_> {
                 .with_finished_at(now)
         });
         let ids = self.run.ids();
-        tracing::error!(function = ids.function, run = ids.run, error = %error.report(), "a step could not be undone");
+        if entry.is_some() {
+            tracing::error!(function = ids.function, run = ids.run, error = %error.report(), "a step could not be undone");
+        }
         Outbox::of(entry.into_iter().collect())
     }
 }

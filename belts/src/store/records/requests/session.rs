@@ -135,6 +135,9 @@ pub struct Register {
     pub awaits: Vec<Awaits>,
     /// The functions of this worker whose runs have limits of time.
     pub limits: Vec<Limits>,
+    /// The functions of this worker whose cancelled runs are handed to a worker once more before they end: it starts what handles
+    /// their cancels.
+    pub cancel_handled: Vec<Arc<str>>,
     /// What the build of the worker's program is called, which the runs keep that it is the first to lease.
     pub build: Option<Arc<str>>,
     /// The current time.
@@ -151,6 +154,7 @@ impl Register {
             subscriptions: Vec::new(),
             awaits: Vec::new(),
             limits: Vec::new(),
+            cancel_handled: Vec::new(),
             build: None,
             now,
             lease,
@@ -199,11 +203,24 @@ impl Register {
         self
     }
 
+    /// Sets the functions whose cancelled runs are handed to a worker once more before they end.
+    #[must_use]
+    pub fn with_cancel_handled(mut self, functions: Vec<Arc<str>>) -> Self {
+        self.cancel_handled = functions;
+        self
+    }
+
     /// Sets what the build of the worker's program is called.
     #[must_use]
     pub fn with_build(mut self, build: impl Into<Option<Arc<str>>>) -> Self {
         self.build = build.into();
         self
+    }
+
+    /// Whether cancels of this function's runs are handled.
+    pub(crate) fn handles_cancels_of(&self, function_id: &str) -> bool {
+        let mut functions = self.cancel_handled.iter();
+        functions.any(|handled| **handled == *function_id)
     }
 
     /// The limits of a function of the session, if it has any.

@@ -139,7 +139,11 @@ for _ = 1, tonumber(ARGV[5]) do
         include freed
         if free_places(number, found[9]) then outcome = '2' end
       end
-      local undoes = not is_undone and change ~= '4' and found[6] and not found[7]
+      local undoes = false
+      if not is_undone and (change == '6' or change == '5' and found[6]) then
+        include undo
+        undoes = goes_on_as(change, found[2], found[6], found[7])
+      end
       if is_undone or undoes then
         include undo
         if is_undone then

@@ -32,6 +32,7 @@ end
 settle(now)
 call('HDEL', P .. 'paused', fn)
 call('HDEL', P .. 'limits', fn)
+call('HDEL', P .. 'cancel_handled', fn)
 include limited
 note_limited()
 if call('EXISTS', P .. 'awaited') == 1 then

@@ -1,7 +1,8 @@
 -- Begins a session. Answers its id, or "again" where it must be called again first.
 -- ARGV: now, sender, end of the lease, lease, how long the session is remembered, where ids begin, by how much they grow, ticket,
 -- whether there is a name, the name, the end of leases that are forgotten, what it wants as JSON,
--- what it awaits as JSON, the limits of its functions as JSON, what its build is called or nothing, its functions.
+-- what it awaits as JSON, the limits of its functions as JSON, what its build is called or nothing; and its functions, each with `1`
+-- where its cancels are handled, and nothing otherwise.
 include common
 include session
 include settle
@@ -39,13 +40,18 @@ call('ZADD', P .. 'wanting', ends, worker)
 call('HSET', P .. 'wants', worker, ARGV[12])
 if ARGV[13] ~= '{}' then call('HSET', P .. 'awaits', worker, ARGV[13]) end
 local limits = cjson.decode(ARGV[14])
-for place = 16, #ARGV do
+for place = 16, #ARGV, 2 do
   local fn = ARGV[place]
   call('SADD', P .. 'functions', fn)
   if limits[fn] then
     call('HSET', P .. 'limits', fn, limits[fn])
   else
     call('HDEL', P .. 'limits', fn)
+  end
+  if ARGV[place + 1] == '' then
+    call('HDEL', P .. 'cancel_handled', fn)
+  else
+    call('HSET', P .. 'cancel_handled', fn, '1')
   end
 end
 include limited

@@ -1,8 +1,9 @@
 include expire
 include undo
--- Cancels a run that has not finished, or lets it be undone first, of these `status`, `lease`, `function` and `apart`.
-local function cancel(number, run, now, ttl)
-  local undoes = has_undo(number)
+-- Cancels a run that has not finished, or lets it be undone first, of these `status`, `lease`, `function` and `apart`. One that is skipped
+-- was none of its function's runs, so nobody handles its end.
+local function cancel(number, run, now, ttl, is_skipped)
+  local undoes = not is_skipped and is_undone_first(number, '6', run[3])
   if not undoes then
     call('HSET', P .. 'run:' .. number, 'status', '6', 'lease', '', 'due', '', 'ended', now)
     call('ZADD', P .. 'finished', now, number)

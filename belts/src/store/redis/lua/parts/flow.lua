@@ -56,7 +56,7 @@ local function skip(number, run, by, other, cause, now, ttl)
   call('HSET', key, 'flow', mark)
   call('HDEL', key, 'started')
   call('HSET', P .. 'steps:' .. number, 'result', cause)
-  cancel(number, { run.status, run.lease, run.fn, run.apart }, now, ttl)
+  cancel(number, { run.status, run.lease, run.fn, run.apart }, now, ttl, true)
   end_family(number, now, ttl)
   return mark
 end

@@ -1,7 +1,10 @@
--- Whether a run goes on in place of its end, since it has something to undo and that end is not decided yet.
-local function has_undo(number)
+-- Whether a run goes on in place of this end, since it has something to undo or its cancel is handled, and that end is not decided yet.
+local function goes_on_as(status, fn, undoable, undo)
+  return not undo and (undoable or status == '6' and call('HEXISTS', P .. 'cancel_handled', fn) == 1)
+end
+local function is_undone_first(number, status, fn)
   local found = call('HMGET', P .. 'run:' .. number, 'undoable', 'undo')
-  return found[1] and not found[2]
+  return goes_on_as(status, fn, found[1], found[2])
 end
 -- Lets it, with the status that it ends with once it is undone. Its time counts no more meanwhile.
 local function begin_undo(number, status, fn, now)
@@ -11,6 +14,8 @@ local function begin_undo(number, status, fn, now)
   call('HSET', key, 'undo', status, 'status', '2', 'lease', '', 'due', due, 'keeps', '1')
   call('ZADD', P .. 'due:' .. fn, due, number)
   call('SADD', P .. 'functions', fn)
+  -- It counts as begun until it ends: no event becomes one of it.
+  if call('HSETNX', key, 'started', now) == 1 then call('HSET', key, 'unstarted', '1') end
   if limits then
     call('HSET', key, 'undo_limits', limits)
     call('HDEL', key, 'limits')
@@ -22,5 +27,6 @@ local function end_undo(number)
   local key = P .. 'run:' .. number
   local limits = call('HGET', key, 'undo_limits')
   if limits then call('HSET', key, 'limits', limits) end
+  if call('HDEL', key, 'unstarted') == 1 then call('HDEL', key, 'started') end
   call('HDEL', key, 'undo', 'undo_limits', 'undoable')
 end
