@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -175,6 +175,49 @@ pub(crate) async fn three(_work: Work) -> belts::Result<u32> {
     let third = step!("third", receipt(3)).await?;
     MARKS.ends.fetch_add(1, Ordering::Relaxed);
     Ok(first.id + second.id + third.id)
+}
+
+/// Those that hold the places of a key let them go.
+pub(crate) fn release() {
+    IS_RELEASED.store(true, Ordering::Relaxed);
+    RELEASED.notify_waiters();
+}
+
+static IS_RELEASED: AtomicBool = AtomicBool::new(false);
+static RELEASED: Notify = Notify::const_new();
+
+/// Three steps, and one run of a key at once.
+#[belts::function(id = "one-each", on = Work, concurrency(limit = 1, key = |work| work.steps))]
+pub(crate) async fn one_each(_work: Work) -> belts::Result<u32> {
+    let first = step!("first", receipt(1)).await?;
+    let second = step!("second", receipt(2)).await?;
+    let third = step!("third", receipt(3)).await?;
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    Ok(first.id + second.id + third.id)
+}
+
+/// Three steps, eight runs of a key at once at most; those of the first key hold their places.
+#[belts::function(id = "keyed", on = Work, concurrency(limit = 8, key = |work| work.steps))]
+pub(crate) async fn keyed(work: Work) -> belts::Result<u32> {
+    if work.steps == 0 && !IS_RELEASED.load(Ordering::Relaxed) {
+        step!("hold", RELEASED.notified()).await?;
+        return Ok(0);
+    }
+    let first = step!("first", receipt(1)).await?;
+    let second = step!("second", receipt(2)).await?;
+    let third = step!("third", receipt(3)).await?;
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    Ok(first.id + second.id + third.id)
+}
+
+/// Sleeps for less than an hour, and takes a step after it.
+#[belts::function(id = "woken", on = Work)]
+pub(crate) async fn woken(_work: Work) -> belts::Result<u32> {
+    MARKS.steps.fetch_add(1, Ordering::Relaxed);
+    sleep!("half-an-hour", Duration::from_secs(1_800)).await?;
+    let last = step!("last", receipt(1)).await?;
+    MARKS.ends.fetch_add(1, Ordering::Relaxed);
+    Ok(last.id)
 }
 
 /// Says that its first line was reached.

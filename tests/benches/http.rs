@@ -49,7 +49,7 @@ pub(crate) async fn publish() -> Outcome {
     }
     worker.stop().await?;
     let (value, limit) = (median(&mut ours), median(&mut limits));
-    let target = Target::TimesAtMost(1.5);
+    let target = Target::TimesAtMost(1.4);
     Row {
         name: "http-publish",
         value,

@@ -9,6 +9,7 @@ mod compile;
 mod functions;
 mod http;
 mod journal;
+mod keys;
 mod latency;
 mod measure;
 mod parked;
@@ -20,6 +21,7 @@ mod report;
 mod runs;
 mod sealed;
 mod step;
+mod storm;
 mod transactions;
 mod waits;
 mod wake;
@@ -106,6 +108,11 @@ async fn rows() -> Outcome {
         "transaction-postgres" => transactions::postgres(),
         "check-10k" => check::sqlite(),
         "check-10k-postgres" => check::postgres(),
+        "keys-claim-sqlite" => keys::claim_sqlite(),
+        "keys-claim-postgres" => keys::claim_postgres(),
+        "keys-blocked-postgres" => keys::blocked_postgres(),
+        "wake-storm-sqlite" => storm::sqlite(),
+        "wake-storm-postgres" => storm::postgres(),
         "compile-500" => async { compile::many_steps() },
     }
     Ok(())
