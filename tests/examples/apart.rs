@@ -73,6 +73,18 @@ async fn tenants_take_turns_within_their_limits_although_both_workers_are_killed
 }
 
 #[tokio::test]
+async fn search_index_loses_no_update_and_keeps_no_old_version_although_its_worker_is_killed() {
+    let lines = lines("search_index").await;
+    let last = lines.last().map(String::as_str).unwrap_or_default();
+    let kept = "10000 updates · 0 lost · 0 stale · ";
+    let writes = last.strip_prefix(kept);
+    let writes = writes.and_then(|rest| rest.strip_suffix(" writes"));
+    // A hundred batches at least, and the documents.
+    let writes = writes.and_then(|writes| writes.parse().ok()).unwrap_or(0);
+    assert!((300..1_000).contains(&writes), "{lines:?}");
+}
+
+#[tokio::test]
 async fn subscription_mails_nobody_after_the_event_that_cancels() {
     let lines = lines("subscription").await;
     let last = lines.last().map(String::as_str);
