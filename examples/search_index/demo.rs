@@ -141,8 +141,8 @@ async fn completed(client: &Worker) -> Outcome<()> {
 
 fn verdict(contents: &Contents) -> bool {
     let lost = UPDATES - contents.counted.min(UPDATES);
-    let last = |(_, version): &&(u32, u32)| *version == VERSIONS;
-    let fresh = contents.versions.iter().filter(last).count();
+    let is_last = |(_, version): &&(u32, u32)| *version == VERSIONS;
+    let fresh = contents.versions.iter().filter(is_last).count();
     let stale = usize::try_from(DOCUMENTS).unwrap_or(usize::MAX) - fresh;
     let writes = contents.writes;
     println!("\n{UPDATES} updates · {lost} lost · {stale} stale · {writes} writes");

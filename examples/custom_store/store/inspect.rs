@@ -234,6 +234,7 @@ impl Tables<'_> {
         }
         self.resume(function)?;
         self.limits.remove(function)?;
+        self.cancel_handled.remove(function)?;
         let unfinished = self.unfinished()?.into_iter();
         let mut of_it = unfinished.filter(|(_, run)| &*run.function_id == function);
         let mut ended = 0;

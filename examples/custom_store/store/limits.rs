@@ -18,7 +18,7 @@ use super::{
 };
 
 impl Tables<'_> {
-    /// Keeps how much time runs of a new session's functions have.
+    /// Keeps how much time runs of a new session's functions have, and whose cancels are handled.
     pub(crate) fn limit(&mut self, request: &Register) -> Result<(), Fault> {
         for wanted in &request.subscriptions {
             let function = &*wanted.function_id;
@@ -26,6 +26,11 @@ impl Tables<'_> {
                 Some(limits) => self.limits.insert(function, &*encode(limits)?)?,
                 None => self.limits.remove(function)?,
             };
+            if request.cancel_handled.iter().any(|one| **one == *function) {
+                self.cancel_handled.insert(function, ())?;
+            } else {
+                self.cancel_handled.remove(function)?;
+            }
         }
         Ok(())
     }

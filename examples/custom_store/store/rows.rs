@@ -132,7 +132,8 @@ impl Run {
     pub(crate) fn lease(&mut self, worker: WorkerId, build: Option<Arc<str>>, now: Timestamp) {
         (self.status, self.worker) = (RunStatus::Running, Some(worker));
         (self.due_at, self.token) = (None, next_token(self.token));
-        if self.started_at.is_none() {
+        // One that is only to be ended does not begin by that.
+        if self.started_at.is_none() && self.undoing.is_none() {
             (self.started_at, self.build) = (Some(now), build);
         }
     }

@@ -30,6 +30,7 @@ const HELD: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("held");
 const PAUSED: TableDefinition<'_, &str, i64> = TableDefinition::new("paused");
 const FINISHED: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("finished");
 const LIMITS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("limits");
+const CANCEL_HANDLED: TableDefinition<'_, &str, ()> = TableDefinition::new("cancel_handled");
 const TIMES: TableDefinition<'_, (i64, i64), ()> = TableDefinition::new("times");
 
 /// The tables within one transaction.
@@ -55,6 +56,8 @@ pub(crate) struct Tables<'t> {
     pub(crate) paused: Table<'t, &'static str, i64>,
     /// How much time the runs of functions have.
     pub(crate) limits: Table<'t, &'static str, &'static [u8]>,
+    /// The functions whose cancels are handled.
+    pub(crate) cancel_handled: Table<'t, &'static str, ()>,
     /// When the time of runs is over that have not finished.
     pub(crate) times: Table<'t, (i64, i64), ()>,
     /// Whether the transaction made a run due that others may wait for.
@@ -78,6 +81,7 @@ impl<'t> Tables<'t> {
             finished: transaction.open_table(FINISHED)?,
             paused: transaction.open_table(PAUSED)?,
             limits: transaction.open_table(LIMITS)?,
+            cancel_handled: transaction.open_table(CANCEL_HANDLED)?,
             times: transaction.open_table(TIMES)?,
             wakes: false,
         })
@@ -292,7 +296,8 @@ impl Tables<'_> {
         Ok(journal)
     }
 
-    /// Ends a run as failed or cancelled, or has it undone first, if it has recorded what can be.
+    /// Ends a run as failed or cancelled, or has it undone first, if it has recorded what can be. A cancel that is handled waits for a
+    /// worker in the same way.
     pub(crate) fn stop(
         &self,
         number: i64,
@@ -300,7 +305,10 @@ impl Tables<'_> {
         status: RunStatus,
         now: Timestamp,
     ) -> Result<(), Fault> {
-        if run.may_be_cancelled() && self.journal(number)?.iter().any(|entry| entry.undoable) {
+        let is_handled =
+            status == RunStatus::Cancelled && self.cancel_handled.get(&*run.function_id)?.is_some();
+        let is_driven = is_handled || self.journal(number)?.iter().any(|entry| entry.undoable);
+        if run.may_be_cancelled() && is_driven {
             run.undo(status, now);
         } else {
             run.finish(status, now);
