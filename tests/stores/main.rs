@@ -13,4 +13,4 @@ mod sqlite;
 mod workers;
 
 /// The version of the tables in SQLite.
-const SCHEMA: i64 = 13;
+const SCHEMA: i64 = 14;

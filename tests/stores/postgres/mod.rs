@@ -58,7 +58,7 @@ mod encrypted {
 }
 
 /// The version of the tables.
-const SCHEMA: i64 = 15;
+const SCHEMA: i64 = 16;
 
 /// The server that the tests share; we are a superuser of it.
 fn url() -> String {
