@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use belts::store::{
-    Commit, CommitBatch, Lease, Publish, RunFilter, RunStatus, Store, Tag, Transition,
+    Commit, CommitBatch, Lease, Postgres, PostgresBuilder, Publish, RunFilter, RunStatus, Store,
+    Tag, Transition,
 };
 use tokio::time::Instant;
 
@@ -16,9 +17,15 @@ const LOOKS: usize = 100;
 /// What a list reads at most: where it stops, the runs until there, and what it finds.
 const MOST: i64 = 400;
 
+/// A store whose connections have the name of the schema.
+fn named(schema: &InSchema) -> PostgresBuilder {
+    let url = format!("{}?application_name={}", super::url(), schema.0);
+    Postgres::builder(&url).schema(&schema.0)
+}
+
 /// Many runs that completed, with some between them that failed. The statistics are of then, or of when all were in hand.
 async fn fill(schema: &InSchema, analyze: bool) -> belts::Result<()> {
-    let store = schema.builder().open().await?;
+    let store = named(schema).open().await?;
     for table in ["runs", "events", "tags"] {
         let off = format!("ALTER TABLE {{schema}}.{table} SET (autovacuum_enabled = off)");
         run(schema.sql(&off)).await;
@@ -65,7 +72,7 @@ const MANY: &str = "
 
 /// Returns when no connection of a store is left: each tells what it has read when it ends.
 async fn closed(schema: &InSchema) {
-    let left = "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE '%{schema}%'";
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{schema}'";
     let start = Instant::now();
     while ask::<i64>(schema.sql(left)).await > 0 {
         assert!(start.elapsed() < Duration::from_secs(20), "connections end");
@@ -120,7 +127,7 @@ fn reads_few_runs(analyze: bool) {
     ] {
         let before = blocking(read(&schema));
         let page = blocking(async {
-            let store = schema.builder().open().await?;
+            let store = named(&schema).open().await?;
             store.list(filter).await
         })
         .expect("a page");
@@ -129,7 +136,7 @@ fn reads_few_runs(analyze: bool) {
         assert!(read < MOST, "{name}: {read} runs were read");
     }
     let before = blocking(read(&schema));
-    let ended = blocking(async { schema.builder().open().await?.ended(at(0), LOOKS).await });
+    let ended = blocking(async { named(&schema).open().await?.ended(at(0), LOOKS).await });
     let groups = ended.expect("an answer").expect("it can tell").groups;
     assert_eq!(groups.iter().map(|group| group.runs).sum::<usize>(), LOOKS);
     let read = blocking(read(&schema)) - before;
