@@ -16,6 +16,7 @@ use crate::{
 
 mod ends;
 mod families;
+mod handed_on;
 mod handled;
 mod replays;
 mod reruns;

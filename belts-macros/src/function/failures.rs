@@ -53,7 +53,7 @@ pub(super) fn handles_cancels(
     };
     if !is_a_handler {
         let message = "only a failure handler hears of cancels: add `on_failure = process_order`, with the function whose failed and \
-                       cancelled runs it handles, or remove `cancelled`; an event that cancels this function's runs is `cancel_on`";
+                       cancelled runs it handles, or remove `cancelled`; to have an event cancel this function's runs, write `cancel_on`";
         errors.at(&cancelled.key, message);
         return false;
     }

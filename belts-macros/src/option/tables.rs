@@ -39,7 +39,7 @@ table! { FUNCTION, function_options:
     "on_failure" = "process_order"
         "in place of `on`: the function whose failed runs start it, or several, as in `[process_order, ship_order]`; it takes a `belts::Failed<…>` of their event";
     "cancelled" = "true"
-        "a failure handler hears of runs that were cancelled as well";
+        "with `on_failure`: it is started by cancelled runs as well";
     "cron" = r#""0 9 * * MON-FRI""#
         "in place of `on`: when the clock starts it, by a cron expression of five fields, or six with seconds in front; it takes a `belts::Tick`";
     "tz" = r#""Europe/Berlin""#

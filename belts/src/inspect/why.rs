@@ -200,7 +200,7 @@ fn waits(run: &RunRecord, journal: &[Entry]) -> Vec<Why> {
             match (run.status, run.failed_attempts) {
                 (RunStatus::Undoing, _) if !journal.iter().any(|entry| entry.undoable) => Why::new(
                     if run.due_at.is_none() { Reason::Running } else { Reason::NotYet },
-                    "It was cancelled; a worker ends it, and starts the functions that handle that.",
+                    "It was cancelled. A worker ends it and starts the failure handlers that hear of cancels.",
                 ),
                 (RunStatus::Undoing, _) if run.due_at.is_none() => {
                     Why::new(Reason::Running, "What its steps did is being undone now.")

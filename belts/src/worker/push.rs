@@ -186,7 +186,7 @@ impl Shared {
         if !self.hands_on() {
             return Err(busy(run_id));
         }
-        // To whole turns, so that a transport which knows duplicates carries one message of several deliveries.
+        // Rounded, so that a transport that drops duplicates carries one message for several deliveries.
         let turn = i64::try_from(WITHOUT_PLACE.as_millis()).unwrap_or(i64::MAX);
         let now = self.clock.now().as_millis();
         let at = Timestamp::from_millis(now - now.rem_euclid(turn) + 2 * turn);

@@ -310,3 +310,41 @@ async fn previous_version_has_runs_undone_that_it_ends() -> belts::Result<()> {
     assert_eq!(run.status, RunStatus::Undoing);
     Ok(())
 }
+
+/// It writes what its steps came to behind the cancel itself, where the entry stands that tells it of the decision. And what encrypted
+/// stores keep stands far behind that.
+#[tokio::test]
+async fn previous_version_keeps_what_tells_of_a_handled_cancel() -> belts::Result<()> {
+    let directory = directory();
+    let path = directory.path().join("belts.db");
+    let old = previous(&path);
+    let store = Sqlite::open(&path).await?;
+    let request = Register::new(at(1), LEASE)
+        .with_subscriptions(listens(&["t"]))
+        .with_cancel_handled(vec!["f".into()]);
+    let worker = store.register(request).await?;
+    let claimed = claim(&store, worker, 1).await?.runs.remove(0);
+    let last = claimed.journal.last().map_or(0, |entry| entry.seq + 1);
+    let run = claimed.lease.run;
+    let write = |seq: u32| {
+        old.execute(
+            "INSERT INTO steps (run, seq, path, kind, state, type_name, attempts, started_at, finished_at, value)
+             VALUES (?1, ?2, 'late', 0, 0, 1, 1, 1, 1, x'')
+             ON CONFLICT (run, seq) DO UPDATE SET path = excluded.path, kind = excluded.kind, state = excluded.state,
+                 attempts = excluded.attempts, value = excluded.value
+             WHERE (state = 1 OR excluded.state <> 1) AND attempts <= excluded.attempts",
+            params![run, seq],
+        )
+    };
+    assert_eq!(write((1 << 26) + 7).expect("it can write"), 1);
+    let cancel =
+        "UPDATE runs SET status = 6, due_at = NULL, worker = NULL, finished_at = 1700000000002
+         WHERE id = 'run-waits'";
+    assert_eq!(old.execute(cancel, []).expect("it can write"), 1);
+    assert_eq!(write(last).expect("it can write"), 0, "the entry stays");
+    let again = claim(&store, worker, 3).await?.runs.remove(0);
+    assert_eq!(&*again.run_id, "run-waits");
+    let undoing = again.undoing.expect("it is decided");
+    assert_eq!(undoing.status, RunStatus::Cancelled);
+    Ok(())
+}

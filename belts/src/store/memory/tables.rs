@@ -92,7 +92,7 @@ pub(super) struct Run {
     pub(super) failed_attempts: u32,
     pub(super) retries: Option<u32>,
     pub(super) started_at: Option<Timestamp>,
-    /// Whether it has not begun, and its end is decided: it counts as begun until then, so that no event becomes one of it.
+    /// Whether it had not started when its end was decided. Until it ends it counts as started, so that it collects no more events.
     pub(super) is_unstarted: bool,
     pub(super) finished_at: Option<Timestamp>,
     pub(super) deadlines: Option<Deadlines>,

@@ -130,7 +130,8 @@ impl Entry {
         !matches!(self.kind, StepKind::Status | StepKind::Undo) && !self.is_cancel_on()
     }
 
-    /// Whether it is a step that the function has reached, or what undoes one.
+    /// Whether it is a step that the function has reached, or what undoes one. No key makes a path that begins with `~`: those are what
+    /// stores keep for themselves.
     pub(crate) fn is_shown(&self) -> bool {
         self.is_step() || self.kind == StepKind::Undo && !self.path.starts_with('~')
     }

@@ -51,7 +51,7 @@ impl Tx<'_> {
                     .iter()
                     .any(|entry| is_cancel || entry.undoable)
         };
-        // Whether the run is undone depends on what it has recorded, and what a trigger adds to a cancelled one stands behind that.
+        // Whether the run is undone depends on what it has recorded; and a trigger adds an entry behind those of a cancelled run.
         if ending.flatten().is_some_and(|ending| undoable(&ending))
             && holds(self.connection, lease)?
         {

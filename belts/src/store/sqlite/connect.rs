@@ -86,8 +86,9 @@ fn configure(connection: &Connection, synchronous: Synchronous) -> rusqlite::Res
     Ok(())
 }
 
-/// Has statements keep the plan that they were made with. Otherwise SQLite compiles many of them anew for each value that is bound, to
-/// see whether a partial index or its statistics fit that one better: <https://sqlite.org/queryplanner-ng.html#qpsg>.
+/// Makes statements keep the plan they were compiled with. Otherwise SQLite compiles a statement again for each value that is bound to a
+/// parameter of which a partial index speaks: see
+/// [`SQLITE_DBCONFIG_ENABLE_QPSG`](https://www.sqlite.org/c3ref/c_dbconfig_defensive.html).
 fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
@@ -132,4 +133,35 @@ fn cannot_open(error: rusqlite::Error, path: &Path) -> Error {
         _ => return fault.into_error(path),
     };
     config(message).with_source(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// How often a statement is compiled again for values of which a partial index speaks.
+    fn compiled_again(connection: &Connection) -> rusqlite::Result<i32> {
+        connection.execute_batch(
+            "CREATE TABLE t (a INTEGER, b INTEGER); CREATE INDEX few ON t (b) WHERE a = 3",
+        )?;
+        let mut statement = connection.prepare("SELECT b FROM t WHERE a = ?1 AND b > 0")?;
+        for value in 0..5 {
+            assert!(!statement.exists([value])?);
+        }
+        Ok(statement.get_status(StatementStatus::RePrepare))
+    }
+
+    #[test]
+    fn statements_are_compiled_once() {
+        let plain = Connection::open_in_memory().expect("SQLite opens");
+        assert!(
+            compiled_again(&plain).expect("it runs") > 0,
+            "what is prevented happens"
+        );
+        let ours = Connection::open_in_memory().expect("SQLite opens");
+        plan_once(&ours).expect("the setting is known");
+        assert_eq!(compiled_again(&ours).expect("it runs"), 0);
+    }
 }

@@ -110,8 +110,7 @@ impl Drive<'_> {
             None => Vec::new(),
         };
         let ids = self.run.ids();
-        let has_undone = !self.run.undoables().is_empty();
-        if has_undone {
+        if self.run.has_undoable() {
             tracing::info!(function = ids.function, run = ids.run, status = %undoing.status, "the run's steps are undone");
         }
         let outbox = self.run.take_outbox();
@@ -179,7 +178,7 @@ impl Drive<'_> {
         let ids = self.run.ids();
         tracing::error!(
             function = ids.function, run = ids.run, error = %refused.report(),
-            "the store refused the last write of a run whose steps are undone; it ended without starting its failure handlers"
+            "the store refused the last write of this run; it ended without starting its failure handlers"
         );
         Some(self.ended(transition))
     }
@@ -204,9 +203,7 @@ impl Drive<'_> {
                 .with_finished_at(now)
         });
         let ids = self.run.ids();
-        if entry.is_some() {
-            tracing::error!(function = ids.function, run = ids.run, error = %error.report(), "a step could not be undone");
-        }
+        tracing::error!(function = ids.function, run = ids.run, error = %error.report(), "a step could not be undone");
         Outbox::of(entry.into_iter().collect())
     }
 }

@@ -1,8 +1,8 @@
 -- The functions whose cancels are handled, as the session said that registered last.
 CREATE TABLE cancel_handled (function INTEGER PRIMARY KEY) STRICT;
 INSERT OR IGNORE INTO names (name) VALUES ('');
--- Whether a run has not begun whose end is decided. It counts as begun until it ends: its time to start is no more, and no event
--- becomes one of it.
+-- Set while a run is undone, or handed on, that had not started. Until it ends it counts as started, so that its `start_within` is over
+-- and it collects no more events.
 ALTER TABLE runs ADD COLUMN undo_unstarted INTEGER;
 
 -- As before, and so does a cancelled run of such a function. An earlier version, to which the journal alone says that a run is undone,

@@ -2,8 +2,8 @@
 
 -- The functions of which that is so, as the session said that registered last.
 CREATE TABLE {schema}.cancel_handled (function_id text COLLATE "C" PRIMARY KEY);
--- Whether a run has not begun whose end is decided. It counts as begun until it ends: its time to start is no more, and no event
--- becomes one of it.
+-- Set while a run is undone, or handed on, that had not started. Until it ends it counts as started, so that its `start_within` is over
+-- and it collects no more events.
 ALTER TABLE {schema}.runs ADD COLUMN undo_unstarted boolean;
 
 -- Begins a session, with the functions whose cancels are handled.

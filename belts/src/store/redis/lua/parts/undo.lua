@@ -14,7 +14,7 @@ local function begin_undo(number, status, fn, now)
   call('HSET', key, 'undo', status, 'status', '2', 'lease', '', 'due', due, 'keeps', '1')
   call('ZADD', P .. 'due:' .. fn, due, number)
   call('SADD', P .. 'functions', fn)
-  -- It counts as begun until it ends: no event becomes one of it.
+  -- Until it ends it counts as started, so that it collects no more events.
   if call('HSETNX', key, 'started', now) == 1 then call('HSET', key, 'unstarted', '1') end
   if limits then
     call('HSET', key, 'undo_limits', limits)
